@@ -1,0 +1,4 @@
+"""The engine: vocabulary, GRU, trainer, sampler and the session that runs them. Knows no screen and no command line.
+
+Start reading at `session.py`; `events.py` and `commands.py` are the two vocabularies that it speaks.
+"""

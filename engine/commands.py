@@ -1,0 +1,89 @@
+"""Commands: the wishes that a session looks at between two steps, and while it is paused.
+
+Each is a frozen dataclass with an exact JSON form, like the events that answer it. A command that can't be followed is
+answered by `CommandRefused` and changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from engine import wire
+from engine.config import LADDER_TEMPERATURES, SamplingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause:
+    """Take no further step; answered by `Paused`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume:
+    """Take steps again; answered by `Resumed`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """Save `latest` and end the run; answered by `RunFinished` with this reason."""
+
+    reason: str = "stopped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetSampling:
+    """Draw the very next character this way, also in a tweet half written; answered by `SamplingChanged`."""
+
+    sampling: SamplingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetLearningRate:
+    """Make this the highest learning rate; answered by `LearningRateChanged`."""
+
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleNow:
+    """Write a tweet now; answered by `TweetSampled`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleLadder:
+    """Write one tweet per temperature from the same seed and prime; answered by `LadderSampled`."""
+
+    seed: int
+    prime: str = ""
+    temperatures: tuple[float, ...] = LADDER_TEMPERATURES
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveCheckpoint:
+    """Save under a name; answered by `CheckpointSaved`, or refused where the name is taken and `replace` is false."""
+
+    name: str
+    replace: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadCheckpoint:
+    """Go on from a checkpoint, by name or path; answered by `CheckpointLoaded`."""
+
+    name: str
+
+
+Command = (
+    Pause | Resume | Stop | SetSampling | SetLearningRate | SampleNow | SampleLadder | SaveCheckpoint | LoadCheckpoint
+)
+_TYPES: dict[str, type[Command]] = {command_type.__name__: command_type for command_type in get_args(Command)}
+
+
+def to_json(command: Command) -> str:
+    """Return the command as one line: `{"command": NAME, ...}`."""
+    return wire.encode(command, tag="command")
+
+
+def from_json(line: str | bytes) -> Command:
+    """Return the command that `line` is the JSON form of. Raises `engine.wire.WireError`."""
+    return wire.decode_tagged(line, "command", _TYPES)

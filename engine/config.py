@@ -1,0 +1,265 @@
+"""What a run can be asked to do: one frozen dataclass per concern, each checked when it is made.
+
+The sentence under each field is also the help of the command line's option of that name (`help_of`). A value out of range
+raises `ConfigError` with the field, the value and the range, so a config that exists is one that can be run.
+
+`RunConfig` holds the wishes; which `ModelConfig` and `TrainingConfig` they lead to is decided by `engine.presets`, once the
+corpus and the device are known.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Literal, TypeVar, get_args
+
+from engine.errors import ConfigError
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Schedule = Literal["constant", "cosine"]
+FileFormat = Literal["auto", "csv", "jsonl", "text"]
+PresetName = Literal["auto", "tutorial"]
+Setting = int | float | str
+
+MIN_TEMPERATURE = 0.05
+MAX_TEMPERATURE = 5.0
+LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
+
+
+def _require(is_valid: bool, name: str, value: object, rule: str) -> None:
+    """Raise `ConfigError` unless the value of the field `name` is valid; `rule` says what would be."""
+    if not is_valid:
+        option = "--" + name.replace("_", "-")
+        raise ConfigError(f"{name} can't be {value}: {rule}.", f"Set {option} to such a value, or leave it out.")
+
+
+def _require_between(config: object, name: str, low: float, high: float = math.inf) -> None:
+    """Raise `ConfigError` unless the number in the field `name` is finite and in [low, high]."""
+    value = getattr(config, name)
+    if value is not None:
+        rule = f"it is a number from {low:g} to {high:g}" if high < math.inf else f"it is at least {low:g}"
+        _require(math.isfinite(value) and low <= value <= high, name, value, rule)
+
+
+def _require_choice(config: object, name: str, choices: object) -> None:
+    """Raise `ConfigError` unless the field `name` holds one of a Literal's values."""
+    value = getattr(config, name)
+    _require(value in get_args(choices), name, value, "it is one of " + ", ".join(get_args(choices)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The shape of a `TextGenerator`, but for the size of its vocabulary."""
+
+    embedding_size: int = 128
+    """Size of a character's embedding (E)."""
+    hidden_size: int = 128
+    """Size of the GRU's hidden state (H)."""
+    num_layers: int = 1
+    """Number of GRU layers on top of each other (L)."""
+    dropout: float = 0.0
+    """Share of activations dropped between GRU layers and before the projection, while training."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        _require_between(self, "embedding_size", 1, 8192)
+        _require_between(self, "hidden_size", 1, 8192)
+        _require_between(self, "num_layers", 1, 16)
+        _require_between(self, "dropout", 0.0, 0.95)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How a model is trained: optimizer, schedule, budget, and what happens every so many steps."""
+
+    preset: str = "tutorial"
+    """Settings to start from: auto chooses by corpus and device, tutorial is CSC321 Tutorial 11's own."""
+    preset_reason: str = ""
+    """Why the preset chose what it chose, in one line."""
+    batch_size: int = 32
+    """Tweets in one step (B)."""
+    learning_rate: float = 0.004
+    """AdamW's learning rate at its highest."""
+    schedule: Schedule = "constant"
+    """The learning rate after the warm-up: constant, or a cosine down to a twentieth at the end of the budget."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises from nothing."""
+    weight_decay: float = 0.0
+    """AdamW's decoupled weight decay."""
+    max_grad_norm: float = 0.0
+    """Longest gradient that is used as it is; a longer one is shortened to it. 0 never shortens."""
+    epochs: float | None = None
+    """Passes over the training tweets after which the run ends."""
+    max_steps: int | None = None
+    """Steps after which the run ends."""
+    max_seconds: float | None = None
+    """Seconds of training after which the run ends, pauses not counted."""
+    eval_every: int = 500
+    """Steps between two evaluations; 0 never evaluates."""
+    eval_tweets: int = 2000
+    """Validation tweets that an evaluation during training reads, always the same ones."""
+    sample_every: int = 100
+    """Steps between two tweets in the feed; 0 writes none."""
+    autosave_seconds: float = 60.0
+    """Seconds between two savings of the latest checkpoint."""
+    seed: int = 0
+    """Where all randomness starts: same seed, same machine, same losses and tweets."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        _require_between(self, "batch_size", 1, 65536)
+        _require_between(self, "learning_rate", 1e-8, 10.0)
+        _require_choice(self, "schedule", Schedule)
+        _require_between(self, "warmup_steps", 0)
+        _require_between(self, "weight_decay", 0.0, 10.0)
+        _require_between(self, "max_grad_norm", 0.0)
+        _require_between(self, "epochs", 0.001)
+        _require_between(self, "max_steps", 1)
+        _require_between(self, "max_seconds", 0.1)
+        _require_between(self, "eval_every", 0)
+        _require_between(self, "eval_tweets", 1)
+        _require_between(self, "sample_every", 0)
+        _require_between(self, "autosave_seconds", 1.0)
+        _require_between(self, "seed", 0, 2**63 - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig:
+    """How the next character is drawn from what the model expects."""
+
+    temperature: float = 0.8
+    """0.05 to 5: low is safe and repetitive, 1 is the model as it is, high is wild; 0 always takes the likeliest."""
+    top_k: int = 0
+    """Draw from the k likeliest characters only; 0 from all."""
+    top_p: float = 1.0
+    """Draw from the likeliest characters that together hold this probability; 1 from all."""
+    min_p: float = 0.0
+    """Leave out characters less likely than this share of the likeliest one's probability; 0 leaves out none."""
+    prime: str = ""
+    """Text that every tweet begins with."""
+    max_length: int = 140
+    """Characters, the prime included, after which a tweet is cut."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        if self.temperature != 0:
+            _require_between(self, "temperature", MIN_TEMPERATURE, MAX_TEMPERATURE)
+        _require_between(self, "top_k", 0)
+        _require_between(self, "top_p", 0.001, 1.0)
+        _require_between(self, "min_p", 0.0, 0.999)
+        _require_between(self, "max_length", 1, 100_000)
+        rule = f"it is shorter than max_length, which is {self.max_length}"
+        _require(len(self.prime) < self.max_length, "prime", f"{len(self.prime)} characters long", rule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusConfig:
+    """Which tweets are read, and which of them are used."""
+
+    files: tuple[str, ...] = ()
+    """A file to read tweets from; may be repeated. Without it, the corpus that comes with the program."""
+    format: FileFormat = "auto"
+    """How the files are written; auto looks at their content and name."""
+    column: str | None = None
+    """Column (name, or number from 1) or key that holds the tweet."""
+    max_length: int = 140
+    """Characters that a tweet may have; longer ones are dropped."""
+    min_char_count: int = 1
+    """Times that a character must occur in the training tweets to be in the vocabulary."""
+    overfit: int | None = None
+    """Train on this one row of the data (counted from 0; the tutorial takes 200) until the model knows it by heart."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        _require_choice(self, "format", FileFormat)
+        _require_between(self, "max_length", 1, 100_000)
+        _require_between(self, "min_char_count", 1)
+        _require_between(self, "overfit", 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeConfig:
+    """What the run is computed on and with."""
+
+    device: Device = "auto"
+    """cpu, cuda, mps, or auto: the fastest of them that this machine has."""
+    precision: Precision = "auto"
+    """float32, bfloat16, or auto."""
+    threads: int = 0
+    """Processor threads for the computation; 0 leaves one core to the screen."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        _require_choice(self, "device", Device)
+        _require_choice(self, "precision", Precision)
+        _require_between(self, "threads", 0, 1024)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """All that one run was asked for."""
+
+    preset: PresetName = "auto"
+    """Settings to start from: auto chooses by corpus and device, tutorial is CSC321 Tutorial 11's own."""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Fields of `ModelConfig` and `TrainingConfig` that were set by hand, over the preset."""
+    corpus: CorpusConfig | None = None
+    """Which tweets; None takes those of the checkpoint, or else the embedded corpus."""
+    sampling: SamplingConfig | None = None
+    """How the feed's tweets are drawn; None takes the checkpoint's way, or else the default."""
+    runtime: RuntimeConfig = RuntimeConfig()
+    """Device, precision and threads."""
+    run_name: str | None = None
+    """Name of the run and its folder; without it, the date and time."""
+    checkpoint: str | None = None
+    """Name or path of a checkpoint that a new run begins from."""
+    resume: str | None = None
+    """Name of a run that goes on in its own folder; `last` is the latest one."""
+
+    def __post_init__(self) -> None:
+        """Check every field, and every setting by making the configs that it belongs to."""
+        _require_choice(self, "preset", PresetName)
+        known = settings_of(ModelConfig) | settings_of(TrainingConfig)
+        for name, value in self.settings.items():
+            _require(name in known, name, value, "there is no such setting")
+        with_settings(ModelConfig(), self.settings)
+        with_settings(TrainingConfig(), self.settings)
+        if self.resume is not None and (self.checkpoint is not None or self.run_name is not None):
+            raise ConfigError(
+                "--resume goes on with a run as it is; it takes no --checkpoint and no --run-name.",
+                "Use --checkpoint alone to begin a new run from a checkpoint.",
+            )
+
+
+def settings_of(config_type: type) -> frozenset[str]:
+    """Return the names of a config's fields."""
+    return frozenset(inspect.get_annotations(config_type))
+
+
+_Config = TypeVar("_Config", ModelConfig, TrainingConfig)
+
+
+def with_settings(config: _Config, settings: Mapping[str, Setting]) -> _Config:
+    """Return `config` with those of `settings` that are fields of it."""
+    own = settings_of(type(config))
+    chosen: dict[str, Any] = {name: value for name, value in settings.items() if name in own}
+    return replace(config, **chosen)
+
+
+@cache
+def help_of(config_type: type) -> dict[str, str]:
+    """Return the sentence under each field of a config, by the field's name."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(config_type))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    sentences = {}
+    for statement, following in zip(body.body, body.body[1:], strict=False):
+        match statement, following:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(sentence))):
+                sentences[name] = sentence
+    return sentences

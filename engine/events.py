@@ -1,0 +1,230 @@
+"""Events: the facts that a session tells, in the order in which they became true.
+
+Each is a frozen dataclass of numbers and strings with an exact JSON form, so the same stream can be drawn, printed, kept in a
+run's journal, replayed, or sent elsewhere. What every stream keeps to (`tests/engine/test_stream_invariants.py`):
+
+1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`; nothing follows that. A run that fails
+   before it could start is a single `RunFailed`.
+2. `step` never goes back, except through a `CheckpointLoaded` that says so.
+3. No step lies between `Paused` and `Resumed`; paused time counts in no rate and in no `elapsed_seconds`.
+4. Every number is finite. A step whose loss or gradient was not leaves the weights as they were, keeps its number, and is
+   told by a `Warned` in place of its loss.
+5. Every string is harmless (`engine.text`): one line, printable, bounded.
+6. `CheckpointSaved` comes after the file is in place under its final name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from engine import wire
+from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+
+Novelty = Literal["new", "near-copy", "copy"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Event:
+    """What all events share."""
+
+    step: int
+    """Optimizer steps taken so far."""
+    elapsed_seconds: float
+    """Seconds of training so far, pauses not counted; goes on where a resumed run left off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(_Event):
+    """Everything is ready; the first step comes next."""
+
+    run: str
+    corpus: str
+    num_train_tweets: int
+    num_val_tweets: int
+    vocab_size: int
+    num_parameters: int
+    device: str
+    precision: str
+    num_threads: int
+    model: ModelConfig
+    training: TrainingConfig
+    sampling: SamplingConfig
+    resumed_from: str | None
+    """The checkpoint that the weights came from, if any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepsFinished(_Event):
+    """One or more steps without a gap; the last of them is `step`."""
+
+    first_step: int
+    train_losses: tuple[float, ...]
+    """One per step, nats per character."""
+    grad_norms: tuple[float, ...]
+    """One per step, before clipping."""
+    learning_rate: float
+    """Of the last of these steps."""
+    chars_per_second: float
+    """Real targets only, no padding; over the last few seconds of training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalFinished(_Event):
+    """The validation tweets were read."""
+
+    val_loss: float
+    """Nats per character, by the rule of `engine.evaluation`."""
+    bits_per_char: float
+    is_best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TweetSampled(_Event):
+    """The model wrote a tweet."""
+
+    text: str
+    temperature: float
+    reached_eos: bool
+    bits_per_char: float
+    """The model's own, at temperature 1."""
+    novelty: Novelty
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderTweet:
+    """One rung of a temperature ladder."""
+
+    temperature: float
+    text: str
+    reached_eos: bool
+    bits_per_char: float
+    novelty: Novelty
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderSampled(_Event):
+    """The model wrote one tweet per temperature from the same seed and prime, as `SampleLadder` asked."""
+
+    prime: str
+    seed: int
+    rungs: tuple[LadderTweet, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(_Event):
+    """A checkpoint is in place."""
+
+    name: str
+    path: str
+    bits_per_char: float | None
+    """Of the last evaluation; None before the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointLoaded(_Event):
+    """The session goes on from a checkpoint; `step` is the checkpoint's."""
+
+    name: str
+    path: str
+    bits_per_char: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelChanged(_Event):
+    """The checkpoint just loaded holds a model of another shape."""
+
+    model: ModelConfig
+    num_parameters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRateChanged(_Event):
+    """The highest learning rate is another from now on."""
+
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingChanged(_Event):
+    """The next character is drawn another way."""
+
+    sampling: SamplingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paused(_Event):
+    """No step will be taken until `Resumed`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(_Event):
+    """Steps are taken again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(_Event):
+    """Something is not as it should be, and the run goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandRefused(_Event):
+    """A command could not be followed; nothing was changed by it."""
+
+    command: str
+    title: str
+    detail: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(_Event):
+    """The run came to its end, or was told to stop. The last event."""
+
+    reason: str
+    total_seconds: float
+    total_chars: int
+    """Characters learned from, all epochs and resumed parts together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFailed(_Event):
+    """The run could not go on. The last event."""
+
+    title: str
+    """The kind of error: the title of its class in `engine.errors`."""
+    detail: str
+    hint: str
+
+
+Event = (
+    RunStarted
+    | StepsFinished
+    | EvalFinished
+    | TweetSampled
+    | LadderSampled
+    | CheckpointSaved
+    | CheckpointLoaded
+    | ModelChanged
+    | LearningRateChanged
+    | SamplingChanged
+    | Paused
+    | Resumed
+    | Warned
+    | CommandRefused
+    | RunFinished
+    | RunFailed
+)
+_TYPES: dict[str, type[Event]] = {event_type.__name__: event_type for event_type in get_args(Event)}
+
+
+def to_json(event: Event) -> str:
+    """Return the event as one line: `{"event": NAME, "step": N, "elapsed_seconds": S, ...}`."""
+    return wire.encode(event, tag="event")
+
+
+def from_json(line: str | bytes) -> Event:
+    """Return the event that `line` is the JSON form of. Raises `engine.wire.WireError`."""
+    return wire.decode_tagged(line, "event", _TYPES)

@@ -1,0 +1,175 @@
+"""Where things lie on disk: the data folder, runs, checkpoints; and the one way a file is written. Knows no torch.
+
+$TWEETGEN_HOME, or the platform's user data folder for "tweetgen-tui"
+├── runs/<run>/          config.json  events.jsonl  tweetgen.log  checkpoints/{latest,best}.safetensors
+└── checkpoints/         <name>.safetensors, what the user saved by name
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import platformdirs
+
+from engine.errors import CheckpointError, ConfigError, StorageError
+
+APP_NAME = "tweetgen-tui"
+SUFFIX = ".safetensors"
+_NAME = re.compile(r"[\w][\w .+-]{0,99}")
+
+
+def home() -> Path:
+    """Return the folder that everything is kept in; it need not exist."""
+    override = os.environ.get("TWEETGEN_HOME")
+    return Path(override).expanduser() if override else Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
+
+
+def checked_name(name: str, kind: str) -> str:
+    """Return `name` if a file can be called so; raises `ConfigError`. `kind` says what of: "run", "checkpoint"."""
+    if not _NAME.fullmatch(name) or name != name.strip():
+        raise ConfigError(
+            f"A {kind} can't be called {name!r}.",
+            "Use letters, digits, blanks, '.', '_', '+' and '-', up to 100, beginning with a letter or digit.",
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run. Makes nothing on disk by itself."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def config_path(self) -> Path:
+        """What the run was asked for, for people and scripts to read."""
+        return self.path / "config.json"
+
+    @property
+    def journal_path(self) -> Path:
+        """All events of the run, one a line."""
+        return self.path / "events.jsonl"
+
+    @property
+    def log_path(self) -> Path:
+        """Tracebacks, and whatever else helps to find a bug."""
+        return self.path / "tweetgen.log"
+
+    def checkpoint_path(self, name: str) -> Path:
+        """Where the run's own checkpoint of that name (`latest`, `best`) lies."""
+        return self.path / "checkpoints" / (name + SUFFIX)
+
+    @property
+    def last_changed(self) -> float:
+        """When anything was last saved in it, seconds since 1970."""
+        paths = (self.checkpoint_path("latest"), self.checkpoint_path("best"), self.journal_path, self.config_path)
+        return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+
+
+def named_checkpoint_path(name: str) -> Path:
+    """Return where the checkpoint lies that the user saves as `name`. Raises `ConfigError` on an impossible name."""
+    return home() / "checkpoints" / (checked_name(name, "checkpoint") + SUFFIX)
+
+
+def list_runs() -> list[RunFolder]:
+    """Return all runs, the latest first."""
+    folders = [RunFolder(path.parent) for path in (home() / "runs").glob("*/config.json")]
+    return sorted(folders, key=lambda run: (run.last_changed, run.name), reverse=True)
+
+
+def find_run(name: str) -> RunFolder:
+    """Return the run called `name`, or the latest for "last". Raises `CheckpointError` where there is none."""
+    runs = list_runs()
+    if name == "last":
+        found = runs[:1]
+        if not found:
+            raise CheckpointError("There is no run yet.", "Start one with `tweetgen-tui` or `tweetgen-tui train`.")
+    else:
+        found = [run for run in runs if run.name == name]
+        if not found:
+            raise CheckpointError(f"There is no run called {name}.", "`tweetgen-tui runs list` shows those there are.")
+    return found[0]
+
+
+def create_run_folder(name: str | None) -> RunFolder:
+    """Make a new run's folder; without a name, one called by date and time.
+
+    Raises `ConfigError` where the name is impossible or taken, `StorageError` where the folder can't be made.
+    """
+    runs = home() / "runs"
+    if name is not None:
+        candidates = [checked_name(name, "run")]
+        if name == "last":
+            raise ConfigError("A run can't be called last.", "--resume last is the latest run; take another name.")
+    else:
+        stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
+        candidates = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
+    for candidate in candidates:
+        with storage_errors(runs / candidate):
+            runs.mkdir(parents=True, exist_ok=True)
+            try:
+                (runs / candidate).mkdir()
+            except FileExistsError:
+                continue
+            (runs / candidate / "checkpoints").mkdir()
+        return RunFolder(runs / candidate)
+    raise ConfigError(
+        f"There is already a run called {candidates[0]}.",
+        f"Go on with it: --resume {candidates[0]}; or take another name.",
+    )
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` inside into a `StorageError` that names `path` and the cause."""
+    try:
+        yield
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise StorageError(
+            f"{path} can't be written: {cause}.",
+            "Free some space or set TWEETGEN_HOME to a folder that can be written.",
+        ) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that at any moment it is whole: the old one or the new one.
+
+    Sibling temporary file, flush, fsync, rename, fsync of the folder. Raises `StorageError` and leaves nothing behind.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power loss, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,43 @@
+"""The exact JSON form of frozen dataclasses: a kind, then the fields. Nothing else turns values into JSON and back.
+
+msgspec does the work: it knows dataclasses, checks types when it reads, and is faster than the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+Value = TypeVar("Value")
+
+
+class WireError(ValueError):
+    """A text is not the JSON form of any value that was expected."""
+
+
+def encode(value: object, tag: str | None = None) -> str:
+    """Return `value` as one line of JSON; with `tag`, its class's name stands first under that key."""
+    fields = msgspec.to_builtins(value)
+    return msgspec.json.encode({tag: type(value).__name__, **fields} if tag else fields).decode()
+
+
+def decode(text: str | bytes, value_type: type[Value]) -> Value:
+    """Return the value of `value_type` that `text` is the JSON form of. Raises `WireError`."""
+    try:
+        return msgspec.json.decode(text, type=value_type)
+    except (msgspec.MsgspecError, UnicodeError, ValueError) as error:
+        raise WireError(str(error)) from error
+
+
+def decode_tagged(text: str | bytes, tag: str, types: Mapping[str, type[Value]]) -> Value:
+    """Return the value of that one of `types` which `text` names under the key `tag`. Raises `WireError`."""
+    fields = decode(text, dict[str, Any])
+    kind = fields.pop(tag, None)
+    if kind not in types:
+        raise WireError(f"no {tag} is called {kind!r}")
+    try:
+        return msgspec.convert(fields, types[kind])
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise WireError(f"{kind}: {error}") from error
