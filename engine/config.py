@@ -1,10 +1,10 @@
 """What a run can be asked to do: one frozen dataclass per concern, each checked when it is made.
 
-The sentence under each field is also the help of the command line's option of that name (`help_of`). A value out of range
-raises `ConfigError` with the field, the value and the range, so a config that exists is one that can be run.
+The sentence under each field is also the help of the command line's option of that name (`help_of`). A value out of
+range raises `ConfigError` with the field, the value and the range, so a config that exists is one that can be run.
 
-`RunConfig` holds the wishes; which `ModelConfig` and `TrainingConfig` they lead to is decided by `engine.presets`, once the
-corpus and the device are known.
+`RunConfig` holds the wishes; which `ModelConfig` and `TrainingConfig` they lead to is decided by `engine.presets`,
+once the corpus and the device are known.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_args
 
 from engine.errors import ConfigError
@@ -32,7 +33,7 @@ MAX_TEMPERATURE = 5.0
 LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
 
 
-def _require(is_valid: bool, name: str, value: object, rule: str) -> None:
+def _require(name: str, value: object, rule: str, *, is_valid: bool) -> None:
     """Raise `ConfigError` unless the value of the field `name` is valid; `rule` says what would be."""
     if not is_valid:
         option = "--" + name.replace("_", "-")
@@ -44,13 +45,13 @@ def _require_between(config: object, name: str, low: float, high: float = math.i
     value = getattr(config, name)
     if value is not None:
         rule = f"it is a number from {low:g} to {high:g}" if high < math.inf else f"it is at least {low:g}"
-        _require(math.isfinite(value) and low <= value <= high, name, value, rule)
+        _require(name, value, rule, is_valid=math.isfinite(value) and low <= value <= high)
 
 
 def _require_choice(config: object, name: str, choices: object) -> None:
     """Raise `ConfigError` unless the field `name` holds one of a Literal's values."""
     value = getattr(config, name)
-    _require(value in get_args(choices), name, value, "it is one of " + ", ".join(get_args(choices)))
+    _require(name, value, "it is one of " + ", ".join(get_args(choices)), is_valid=value in get_args(choices))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +156,7 @@ class SamplingConfig:
         _require_between(self, "min_p", 0.0, 0.999)
         _require_between(self, "max_length", 1, 100_000)
         rule = f"it is shorter than max_length, which is {self.max_length}"
-        _require(len(self.prime) < self.max_length, "prime", f"{len(self.prime)} characters long", rule)
+        _require("prime", f"{len(self.prime)} characters long", rule, is_valid=len(self.prime) < self.max_length)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +228,7 @@ class RunConfig:
         _require_choice(self, "preset", PresetName)
         known = settings_of(ModelConfig) | settings_of(TrainingConfig)
         for name, value in self.settings.items():
-            _require(name in known, name, value, "there is no such setting")
+            _require(name, value, "there is no such setting", is_valid=name in known)
         with_settings(ModelConfig(), self.settings)
         with_settings(TrainingConfig(), self.settings)
         if self.resume is not None and (self.checkpoint is not None or self.run_name is not None):
@@ -255,10 +256,10 @@ def with_settings(config: _Config, settings: Mapping[str, Setting]) -> _Config:
 @cache
 def help_of(config_type: type) -> dict[str, str]:
     """Return the sentence under each field of a config, by the field's name."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(config_type))).body[0]
-    assert isinstance(body, ast.ClassDef)
+    [definition] = ast.parse(textwrap.dedent(inspect.getsource(config_type))).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
     sentences = {}
-    for statement, following in zip(body.body, body.body[1:], strict=False):
+    for statement, following in pairwise(body):
         match statement, following:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(sentence))):
                 sentences[name] = sentence

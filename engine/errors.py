@@ -6,11 +6,12 @@
     ├── VocabError           1   a character that the model has never seen
     ├── CheckpointError      1   a checkpoint that is missing, damaged, foreign or does not fit
     ├── StorageError         1   a folder or file that can't be written
-    ├── DeviceError          1   a device or precision that this machine lacks
+    ├── DeviceError          1   a device or precision that this machine lacks, or its memory is used up
+    ├── DivergedError        1   training that can't go on: loss or gradient is not finite any more
     └── InternalError        3   a mistake of ours; the traceback is in the log
 
-Every error is two lines: `message` says what is wrong with which thing, `hint` what to do about it. Both are plain text and
-already harmless to print.
+Every error is two lines: `message` says what is wrong with which thing, `hint` what to do about it. Both are plain
+text and already harmless to print.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class TweetgenError(Exception):
 
     def __init__(self, message: str, hint: str = "") -> None:
         """Keep both lines as they will be shown: one line each, harmless, bounded."""
-        self.message = harmless(message, max_chars=2000)
-        self.hint = harmless(hint, max_chars=2000)
+        self.message = harmless(message)
+        self.hint = harmless(hint)
         super().__init__(self.message)
 
 
@@ -67,6 +68,12 @@ class DeviceError(TweetgenError):
     """A device or precision that this machine lacks was asked for."""
 
     title = "The device can't be used"
+
+
+class DivergedError(TweetgenError):
+    """Loss or gradient was not finite too many times in a row."""
+
+    title = "Training diverged"
 
 
 class InternalError(TweetgenError):

@@ -13,7 +13,7 @@ import unicodedata
 
 ELLIPSIS = "…"
 MAX_COMBINING_RUN = 4
-"""More combining marks than this on one character are dropped: no script needs them, and they flood their surroundings."""
+"""More combining marks than this on one character are dropped: no script needs them, and they flood a screen."""
 
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")  # joiners: Persian, Indic scripts, emoji families
 _WHITESPACE = re.compile(r"\s+")
@@ -61,7 +61,7 @@ def clean(raw: str) -> str:
     return unicodedata.normalize("NFC", _printable(html.unescape(raw)))
 
 
-def harmless(text: str, max_chars: int = 500) -> str:
+def harmless(text: str, max_chars: int = 4000) -> str:
     """Return `text` as one printable line of at most `max_chars` characters, cut with an ellipsis."""
     # a cap before the work: a megabyte of marks must not cost a second on its way to a label
     shown = _printable(text[: 8 * max_chars])

@@ -41,3 +41,8 @@ def decode_tagged(text: str | bytes, tag: str, types: Mapping[str, type[Value]])
         return msgspec.convert(fields, types[kind])
     except (msgspec.MsgspecError, ValueError) as error:
         raise WireError(f"{kind}: {error}") from error
+
+
+def pretty(value: object) -> str:
+    """Return the JSON form of `value`, indented for people."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"

@@ -1,0 +1,74 @@
+"""A checkpoint: one safetensors file with all that it takes to go on exactly where a run stood. No pickle, ever.
+
+Tensors: `model.*`, `optimizer.*`, `generator.*`. Metadata: `CheckpointInfo` as JSON, and a SHA-256 of the tensors.
+Loading checks everything and turns every kind of damage into one `CheckpointError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from engine.checkpoint_info import CheckpointInfo, damaged, read_info, to_metadata
+from engine.errors import CheckpointError
+from engine.folders import write_atomically
+from engine.gru import TextGenerator
+from engine.vocab import Vocab
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that a checkpoint file holds."""
+
+    info: CheckpointInfo
+    tensors: dict[str, Tensor]
+
+    @property
+    def vocab(self) -> Vocab:
+        """The vocabulary that the model was trained with."""
+        return Vocab(self.info.vocab)
+
+    def to_model(self, device: torch.device) -> TextGenerator:
+        """Return the model in eval mode. Raises `CheckpointError` where the weights do not fit its shape."""
+        model = TextGenerator.from_config(len(self.vocab), self.info.model)
+        weights = {name.removeprefix("model."): t for name, t in self.tensors.items() if name.startswith("model.")}
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError("The checkpoint's weights do not fit the model that it describes.") from error
+        return model.to(device).eval()
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """Return a SHA-256 over names, types, shapes and bytes of all tensors."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]) -> None:
+    """Write a checkpoint, whole or not at all. Raises `StorageError`."""
+    on_cpu = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(on_cpu, metadata=to_metadata(info, _digest(on_cpu))))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read and check a checkpoint. Raises `CheckpointError`, which says what is wrong with which file."""
+    info, digest = read_info(path)
+    try:
+        tensors = load(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror or error}.") from error
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise damaged(path, str(error)) from error
+    if _digest(tensors) != digest:
+        raise damaged(path, "its numbers are not those that were written")
+    return Checkpoint(info, tensors)

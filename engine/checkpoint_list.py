@@ -1,0 +1,115 @@
+"""Which checkpoints there are, and which one a name means. Knows no torch."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.checkpoint_info import CheckpointInfo, read_info
+from engine.errors import CheckpointError, ConfigError
+from engine.folders import SUFFIX, find_run, home, list_runs, named_checkpoint_path, storage_errors
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointEntry:
+    """One file in the list; `problem` is why it can't be used, or empty."""
+
+    name: str
+    """What the command line and the screen call it: NAME, or RUN/latest and RUN/best for a run's own."""
+    path: Path
+    saved_at: float
+    """Seconds since 1970."""
+    num_bytes: int
+    info: CheckpointInfo | None
+    problem: str = ""
+
+    @property
+    def step(self) -> int | None:
+        """Steps that the model had taken."""
+        return self.info.step if self.info else None
+
+    @property
+    def bits_per_char(self) -> float | None:
+        """Of the model's last evaluation."""
+        return self.info.bits_per_char if self.info else None
+
+
+def list_checkpoints() -> list[CheckpointEntry]:
+    """Return what the user saved, then the runs' own, each the latest first. A damaged file is listed as such."""
+    named = [(path.stem, path) for path in (home() / "checkpoints").glob("*" + SUFFIX)]
+    of_runs = [
+        (f"{run.name}/{path.stem}", path)
+        for run in list_runs()
+        for path in sorted(run.checkpoint_path("latest").parent.glob("*" + SUFFIX))
+    ]
+    entries = [[entry for name, path in part if (entry := _entry(name, path))] for part in (named, of_runs)]
+    return [entry for part in entries for entry in sorted(part, key=lambda entry: entry.saved_at, reverse=True)]
+
+
+def _entry(name: str, path: Path) -> CheckpointEntry | None:
+    """Return the entry of one file; None where it vanished meanwhile."""
+    info, problem = None, ""
+    try:
+        info, _ = read_info(path)
+    except CheckpointError as error:
+        problem = error.message
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return CheckpointEntry(
+        name=name, path=path, saved_at=stat.st_mtime, num_bytes=stat.st_size, info=info, problem=problem
+    )
+
+
+def resolve_checkpoint(name: str | None) -> Path:
+    """Return the file that `name` means: a path, a saved name, RUN/latest, RUN/best, or a run (its best).
+
+    None is the best of the latest run. Raises `CheckpointError` where there is none.
+    """
+    if name is None:
+        return _best_of_run("last")
+    path = Path(name).expanduser()
+    if path.suffix == SUFFIX or path.is_file():
+        return path
+    by_name = {entry.name: entry.path for entry in list_checkpoints()}
+    if name in by_name:
+        return by_name[name]
+    runs = [run.name for run in list_runs()]
+    if name in runs or name == "last":
+        return _best_of_run(name)
+    near = difflib.get_close_matches(name, [*by_name, *runs], n=3)
+    hint = f"Did you mean {', '.join(near)}?" if near else "`tweetgen-tui checkpoints list` shows those there are."
+    raise CheckpointError(f"There is no checkpoint called {name}.", hint)
+
+
+def _best_of_run(run_name: str) -> Path:
+    """Return the best checkpoint of a run, or its latest where it was never evaluated."""
+    run = find_run(run_name)
+    for name in ("best", "latest"):
+        if run.checkpoint_path(name).is_file():
+            return run.checkpoint_path(name)
+    raise CheckpointError(f"The run {run.name} has saved no checkpoint.", "Start one with `tweetgen-tui train`.")
+
+
+def delete_checkpoint(name: str) -> Path:
+    """Remove a checkpoint from the list; returns the file that was deleted.
+
+    Raises `CheckpointError` where there is none of that name, `StorageError` where it can't be deleted. Only what is
+    in the list can be deleted: never a path.
+    """
+    by_name = {entry.name: entry.path for entry in list_checkpoints()}
+    if name not in by_name:
+        raise CheckpointError(f"There is no checkpoint called {name}.", "`tweetgen-tui checkpoints list` shows all.")
+    with storage_errors(by_name[name]):
+        by_name[name].unlink()
+    return by_name[name]
+
+
+def is_taken(name: str) -> bool:
+    """Return whether the user has saved a checkpoint as `name` already."""
+    try:
+        return named_checkpoint_path(name).exists()
+    except ConfigError:
+        return False

@@ -1,0 +1,73 @@
+"""`EncodedTweets`: many tweets as one flat array of token ids, and a padded batch cut out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.vocab import BOS, EOS, PAD, UNK, Vocab
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded tweets: what the model sees and what it shall say. B tweets, T characters and the end-of-tweet symbol."""
+
+    inputs: npt.NDArray[np.int64]  # (B, T + 1): BOS, characters, PAD
+    targets: npt.NDArray[np.int64]  # (B, T + 1): characters, EOS, PAD
+    num_targets: int
+    """Targets that are not padding."""
+
+
+@dataclass(frozen=True)
+class EncodedTweets:
+    """Tweets as numbers, in the smallest integer type that holds the vocabulary."""
+
+    token_ids: npt.NDArray[np.integer]  # (all characters,)
+    offsets: npt.NDArray[np.int64]  # (tweets + 1,): tweet i is token_ids[offsets[i]:offsets[i + 1]]
+
+    @classmethod
+    def from_tweets(cls, tweets: Sequence[str], vocab: Vocab) -> EncodedTweets:
+        """Encode `tweets`; characters that `vocab` lacks become `UNK`."""
+        token_ids = vocab.encode_array("".join(tweets)).astype(np.min_scalar_type(len(vocab)))
+        lengths = np.fromiter(map(len, tweets), dtype=np.int64, count=len(tweets))
+        return cls(token_ids, np.concatenate(([0], np.cumsum(lengths))))
+
+    def __len__(self) -> int:
+        """Return the number of tweets."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Characters of each tweet, the end-of-tweet symbol not counted."""
+        return np.diff(self.offsets)
+
+    @property
+    def num_targets(self) -> int:
+        """What a model has to say in all: every character and every end of tweet."""
+        return len(self.token_ids) + len(self)
+
+    @property
+    def num_unknown_chars(self) -> int:
+        """Characters that the vocabulary lacks."""
+        return int(np.count_nonzero(self.token_ids == UNK))
+
+    def head(self, num_tweets: int) -> EncodedTweets:
+        """Return the first tweets, at most `num_tweets` of them."""
+        offsets = self.offsets[: num_tweets + 1]
+        return EncodedTweets(self.token_ids[: offsets[-1]], offsets)
+
+    def batch(self, indices: npt.NDArray[np.int64]) -> Batch:
+        """Return the tweets at `indices` as one batch, padded to the longest of them."""
+        starts, lengths = self.offsets[indices], self.lengths[indices]
+        columns = np.arange(lengths.max())
+        is_char = columns < lengths[:, None]  # (B, T)
+        inputs = np.full((len(indices), len(columns) + 1), PAD, dtype=np.int64)
+        inputs[:, 0] = BOS
+        inputs[:, 1:][is_char] = self.token_ids[(starts[:, None] + columns)[is_char]]
+        targets = np.full_like(inputs, PAD)
+        targets[:, :-1] = inputs[:, 1:]
+        targets[np.arange(len(indices)), lengths] = EOS
+        return Batch(inputs, targets, num_targets=int(lengths.sum()) + len(indices))

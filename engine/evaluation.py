@@ -1,0 +1,81 @@
+"""How well a model predicts held-out tweets: nats and bits per character, by one rule everywhere.
+
+Every target counts, the end-of-tweet symbol included. **A character that the vocabulary lacks costs its `<UNK>` plus
+20 bits**, about what it takes to name a Unicode character, so that a smaller vocabulary can't flatter the figure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+from torch import Tensor
+
+from engine.corpus.encoded import EncodedTweets
+from engine.gru import TextGenerator
+from engine.runtime import Runtime
+from engine.vocab import PAD
+
+UNKNOWN_CHAR_BITS = 20.0
+EVAL_BATCH_SIZE = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What reading some tweets cost a model."""
+
+    total_nats: float
+    num_tweets: int
+    num_chars: int
+    """Targets: characters and ends of tweets."""
+    num_unknown_chars: int
+
+    @property
+    def nats_per_char(self) -> float:
+        """The loss."""
+        return self.total_nats / self.num_chars
+
+    @property
+    def bits_per_char(self) -> float:
+        """The loss in bits."""
+        return self.nats_per_char / math.log(2)
+
+
+def sum_of_losses(model: TextGenerator, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the summed cross-entropy in nats, () float32, of all targets (B, T) that are not padding."""
+    logits, _ = model(inputs)  # (B, T, V)
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PAD, reduction="sum")
+
+
+def evaluate(
+    model: TextGenerator,
+    tweets: EncodedTweets,
+    runtime: Runtime,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Evaluation | None:
+    """Read all `tweets` with dropout off; None where `should_stop` said so between two batches."""
+    was_training = model.training
+    model.eval()
+    total = torch.zeros((), dtype=torch.float64)
+    by_length = np.argsort(tweets.lengths, kind="stable")
+    try:
+        with torch.inference_mode(), runtime.autocast():
+            for first in range(0, len(tweets), EVAL_BATCH_SIZE):
+                if should_stop():
+                    return None
+                batch = tweets.batch(by_length[first : first + EVAL_BATCH_SIZE])
+                inputs = torch.from_numpy(batch.inputs).to(runtime.device)
+                targets = torch.from_numpy(batch.targets).to(runtime.device)
+                total += sum_of_losses(model, inputs, targets).cpu()
+    finally:
+        model.train(was_training)
+    return Evaluation(
+        total_nats=float(total) + tweets.num_unknown_chars * UNKNOWN_CHAR_BITS * math.log(2),
+        num_tweets=len(tweets),
+        num_chars=tweets.num_targets,
+        num_unknown_chars=tweets.num_unknown_chars,
+    )

@@ -1,0 +1,220 @@
+"""From the wishes of a `RunConfig` to everything that a run needs: tweets read, model built or loaded, folder made.
+
+Whatever the user's files or settings do not allow is found out here, before the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine import presets, runtime, wire
+from engine.checkpoint import Checkpoint, load_checkpoint
+from engine.checkpoint_info import CheckpointInfo
+from engine.checkpoint_list import resolve_checkpoint
+from engine.config import (
+    CorpusConfig,
+    ModelConfig,
+    RunConfig,
+    SamplingConfig,
+    TrainingConfig,
+    settings_of,
+    with_settings,
+)
+from engine.corpus import BatchStream, Corpus, EncodedTweets, Position, load_corpus
+from engine.errors import CheckpointError, ConfigError
+from engine.folders import RunFolder, create_run_folder, find_run, write_atomically
+from engine.gru import TextGenerator
+from engine.novelty import NoveltyIndex
+from engine.runtime import Runtime
+from engine.trainer import Trainer
+from engine.vocab import Vocab
+
+MAX_UNKNOWN_SHARE = 0.05
+"""A checkpoint's vocabulary fits a corpus when it lacks at most this share of the characters."""
+OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
+DEFAULT_MIN_CHAR_COUNT = 2
+
+
+@dataclass(kw_only=True)
+class Preparation:
+    """All that a run begins with."""
+
+    folder: RunFolder
+    corpus: Corpus
+    corpus_config: CorpusConfig
+    vocab: Vocab
+    train_tweets: EncodedTweets
+    val_tweets: EncodedTweets
+    novelty: NoveltyIndex
+    runtime: Runtime
+    model_config: ModelConfig
+    training: TrainingConfig
+    sampling: SamplingConfig
+    trainer: Trainer
+    batches: BatchStream
+    start: CheckpointInfo | None
+    """Where the run goes on from; None begins anew."""
+    resumed_from: str | None
+    warnings: list[str]
+
+
+def prepare(config: RunConfig, on_stage: Callable[[str], None]) -> Preparation:
+    """Read, build or load everything. `on_stage` is told what is being done. Raises `TweetgenError`s."""
+    on_stage("looking for the checkpoint" if config.resume or config.checkpoint else "reading the tweets")
+    checkpoint, resumed_from, folder = _find_start(config)
+    info = checkpoint.info if checkpoint else None
+    corpus_config = _corpus_config(config, info)
+    on_stage("reading the tweets")
+    corpus = load_corpus(corpus_config)
+    vocab = checkpoint.vocab if checkpoint else Vocab.from_tweets(corpus.train, corpus_config.min_char_count)
+    train_tweets = EncodedTweets.from_tweets(corpus.train, vocab)
+    _check_fit(vocab, train_tweets, corpus)
+    on_stage("building the model")
+    device_runtime = _resolve_runtime(config, info)
+    model_config, training = _choose(config, info, corpus, device_runtime)
+    sampling = config.sampling or (info.sampling if info else SamplingConfig(max_length=corpus_config.max_length))
+    vocab.encode_known(sampling.prime)
+    device_runtime.apply()
+    runtime.seed_generators(training.seed)
+    model = TextGenerator.from_config(len(vocab), model_config).to(device_runtime.device)
+    trainer = Trainer(model, training, device_runtime)
+    if checkpoint:
+        load_into(trainer, checkpoint, device_runtime)
+    has_same_tweets = info is not None and info.corpus_digest == corpus.digest
+    position = info.position if info and has_same_tweets else Position()
+    preparation = Preparation(
+        folder=folder or create_run_folder(config.run_name),
+        corpus=corpus,
+        corpus_config=corpus_config,
+        vocab=vocab,
+        train_tweets=train_tweets,
+        val_tweets=EncodedTweets.from_tweets(corpus.validation, vocab).head(training.eval_tweets),
+        novelty=NoveltyIndex(corpus.train),
+        runtime=device_runtime,
+        model_config=model_config,
+        training=training,
+        sampling=sampling,
+        trainer=trainer,
+        batches=BatchStream(train_tweets, training.batch_size, training.seed, position),
+        start=info,
+        resumed_from=resumed_from,
+        warnings=_warnings(config, info, corpus, has_same_tweets),
+    )
+    _write_config(preparation)
+    return preparation
+
+
+def load_into(trainer: Trainer, checkpoint: Checkpoint, on: Runtime) -> None:
+    """Put weights, optimizer and global generators where the checkpoint had them. Raises `CheckpointError`."""
+    try:
+        trainer.load_state(checkpoint.tensors, checkpoint.info.step)
+        states = {
+            name.removeprefix("generator."): tensor
+            for name, tensor in checkpoint.tensors.items()
+            if name.startswith("generator.")
+        }
+        runtime.restore_generator_states(states, on.device)
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError("The checkpoint's tensors do not fit the model that it describes.") from error
+
+
+def _find_start(config: RunConfig) -> tuple[Checkpoint | None, str | None, RunFolder | None]:
+    """Return the checkpoint to go on from, what it is called, and the folder to go on in; None where there is none."""
+    if config.resume is not None:
+        folder = find_run(config.resume)
+        path = folder.checkpoint_path("latest")
+        if not path.exists():
+            raise CheckpointError(
+                f"The run {folder.name} has saved no checkpoint.", "Start it anew under another name."
+            )
+        return load_checkpoint(path), f"{folder.name}/latest", folder
+    if config.checkpoint is not None:
+        return load_checkpoint(resolve_checkpoint(config.checkpoint)), config.checkpoint, None
+    return None, None, None
+
+
+def _corpus_config(config: RunConfig, info: CheckpointInfo | None) -> CorpusConfig:
+    """Return which tweets to read: those asked for, or the checkpoint's; paths made absolute for a later resume."""
+    if config.corpus is None and info is not None:
+        return info.corpus
+    corpus = config.corpus or CorpusConfig()
+    is_overfit = corpus.overfit is not None or config.preset == "tutorial"
+    return replace(
+        corpus,
+        files=tuple(str(Path(file).expanduser().resolve()) for file in corpus.files),
+        min_char_count=corpus.min_char_count if is_overfit else max(corpus.min_char_count, DEFAULT_MIN_CHAR_COUNT),
+    )
+
+
+def _check_fit(vocab: Vocab, tweets: EncodedTweets, corpus: Corpus) -> None:
+    """Raise `CheckpointError` where a checkpoint's vocabulary does not fit the tweets."""
+    share = tweets.num_unknown_chars / max(len(tweets.token_ids), 1)
+    if share > MAX_UNKNOWN_SHARE:
+        raise CheckpointError(
+            f"The checkpoint's vocabulary of {len(vocab.chars)} characters lacks {share:.0%} of {corpus.name}.",
+            "Train a new model on these tweets, or go on with tweets like those it was trained on.",
+        )
+
+
+def _resolve_runtime(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
+    """Return device, precision and threads; a checkpoint's number of threads is kept, so that a resume is exact."""
+    wanted = config.runtime
+    if info is not None:
+        precision = info.precision if wanted.precision == "auto" else wanted.precision
+        threads = wanted.threads or min(info.num_threads, runtime.available_cores())
+        wanted = replace(wanted, threads=threads, precision=precision)  # type: ignore[arg-type] # checked by the config
+    return Runtime.resolve(wanted)
+
+
+def _choose(
+    config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, on: Runtime
+) -> tuple[ModelConfig, TrainingConfig]:
+    """Return the settings of the run: the preset's or the checkpoint's, with those set by hand over them."""
+    if info is None:
+        settings = config.settings
+        if config.corpus is not None and config.corpus.overfit is not None:
+            settings = {**OVERFIT_SETTINGS, **settings}
+        choice = presets.choose(config.preset, settings, corpus.num_train_chars, on.device.type)
+        return choice.model, choice.training
+    model = with_settings(info.model, config.settings)
+    if model != info.model:
+        changed = ", ".join(name for name in config.settings if name in settings_of(ModelConfig))
+        raise ConfigError(
+            f"The checkpoint's model has another shape; {changed} can't be changed.", "Leave it out, or train anew."
+        )
+    training = with_settings(info.training, config.settings)
+    if training.max_steps is not None and info.step >= training.max_steps:
+        raise ConfigError(
+            f"The checkpoint has taken {info.step:,} steps already; the run would end at {training.max_steps:,}.",
+            "Give a larger --max-steps.",
+        )
+    return model, training
+
+
+def _warnings(config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, has_same_tweets: bool) -> list[str]:  # noqa: FBT001 - one of four facts
+    """Return what the user should know before the first step."""
+    warnings = []
+    if corpus.report.dropped:
+        warnings.append(f"{corpus.report}.")
+    if config.resume is not None and info is not None and not has_same_tweets:
+        warnings.append(
+            "The tweets are not those that the run was trained on so far; it begins with their first batch."
+        )
+    return warnings
+
+
+def _write_config(preparation: Preparation) -> None:
+    """Write what the run was asked for and what that came to, for people and scripts."""
+    settings = {
+        "corpus": preparation.corpus_config,
+        "model": preparation.model_config,
+        "training": preparation.training,
+        "sampling": preparation.sampling,
+        "device": preparation.runtime.device.type,
+        "precision": preparation.runtime.precision,
+        "num_threads": preparation.runtime.num_threads,
+        "resumed_from": preparation.resumed_from,
+    }
+    write_atomically(preparation.folder.config_path, wire.pretty(settings).encode())

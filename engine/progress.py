@@ -1,0 +1,65 @@
+"""How far a run is: what was done last and how good it was; and how much of its budget is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.checkpoint_info import CheckpointInfo
+from engine.config import TrainingConfig
+from engine.evaluation import Evaluation
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """What was done last, and how good the model was then."""
+
+    last_sample_step: int = -1
+    last_eval_step: int = 0
+    """The untrained model is not evaluated: its loss is ln V."""
+    val_loss: float | None = None
+    bits_per_char: float | None = None
+    best_bits_per_char: float | None = None
+
+    @classmethod
+    def from_start(cls, start: CheckpointInfo | None) -> Progress:
+        """Return the progress of the checkpoint that a run goes on from; of a new run for None."""
+        progress = cls()
+        if start is not None:
+            progress.go_to(start)
+            progress.best_bits_per_char = start.best_bits_per_char
+        return progress
+
+    def go_to(self, info: CheckpointInfo) -> None:
+        """Stand where a checkpoint stood; what was best in this run stays the best."""
+        self.last_sample_step = info.last_sample_step
+        self.last_eval_step = info.last_eval_step
+        self.val_loss = info.val_loss
+        self.bits_per_char = info.bits_per_char
+
+    def note(self, step: int, evaluation: Evaluation) -> bool:
+        """Take note of an evaluation at `step`; returns whether it is the best so far."""
+        self.last_eval_step = step
+        self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char
+        is_best = self.best_bits_per_char is None or self.bits_per_char < self.best_bits_per_char
+        if is_best:
+            self.best_bits_per_char = self.bits_per_char
+        return is_best
+
+
+def _shares(training: TrainingConfig, position: tuple[int, float, float]) -> dict[str, float]:
+    """Return the share of each kind of budget that is set; `position` in steps, epochs and seconds."""
+    limits = {"max_steps": training.max_steps, "epochs": training.epochs, "max_seconds": training.max_seconds}
+    return {
+        name: used / limit for (name, limit), used in zip(limits.items(), position, strict=True) if limit is not None
+    }
+
+
+def budget_used(training: TrainingConfig, position: tuple[int, float, float]) -> float | None:
+    """Return the largest share that is used of any budget, at most 1; None where none is set."""
+    shares = _shares(training, position)
+    return min(1.0, max(shares.values())) if shares else None
+
+
+def budget_used_up(training: TrainingConfig, position: tuple[int, float, float]) -> str | None:
+    """Return the name of a budget that is used up, or None."""
+    return next((name for name, share in _shares(training, position).items() if share >= 1), None)

@@ -1,0 +1,100 @@
+"""`TrainingSession`: one training run behind one door. Commands go in, events come out, and nothing else.
+
+The screen, the headless command, a test and a remote client all use it the same way:
+
+    TrainingSession(config).run(emit, commands)
+
+`run` blocks until the run has ended, on whichever thread it is called, and raises nothing: a failure becomes the one
+terminal event `RunFailed`.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import queue
+import time
+from collections.abc import Callable
+
+import torch
+
+from engine.commands import Command
+from engine.config import RunConfig
+from engine.errors import DeviceError, InternalError, TweetgenError
+from engine.events import Event, RunFailed
+from engine.journal import Journal
+from engine.log import log_to
+from engine.loop import TrainingLoop
+from engine.metrics import Stopwatch
+from engine.narrator import Narrator
+from engine.preparation import Preparation, prepare
+
+LOG = logging.getLogger(__name__)
+
+
+def _nothing(_: str) -> None:
+    """Take no note of the stage."""
+
+
+class TrainingSession:
+    """One training run."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        on_stage: Callable[[str], None] = _nothing,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the wishes; nothing is read or made before `run`. `on_stage` is told what happens before `RunStarted`."""
+        self._config = config
+        self._on_stage = on_stage
+        self._clock = clock
+
+    def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
+        """Prepare and train until the end; `emit` is called on this thread and may raise anything."""
+        try:
+            preparation = prepare(self._config, self._on_stage)
+            with log_to(preparation.folder.log_path):
+                journal = Journal(preparation.folder.journal_path)
+                self._train(preparation, journal, emit, inbox)
+        except TweetgenError as error:
+            _fail(error, emit)
+        except Exception as error:  # the end of the line: whatever it is becomes an event
+            LOG.exception("before the run could start")
+            _fail(as_tweetgen_error(error), emit)
+
+    def _train(
+        self,
+        preparation: Preparation,
+        journal: Journal,
+        emit: Callable[[Event], None],
+        inbox: queue.SimpleQueue[Command],
+    ) -> None:
+        """Run the loop; the last event is told by it, or here."""
+        start = preparation.start
+        stopwatch = Stopwatch(self._clock, offset=start.elapsed_seconds if start else 0.0)
+        total_chars = start.total_chars if start else 0
+        narrator = Narrator(emit, journal, preparation.trainer, stopwatch, total_chars)
+        try:
+            TrainingLoop(preparation, narrator, inbox).run()
+        except Exception as error:
+            LOG.exception("the run failed at step %d", narrator.trainer.step_count)
+            failure = as_tweetgen_error(error)
+            narrator.tell(RunFailed, title=failure.title, detail=failure.message, hint=failure.hint)
+        finally:
+            journal.close()
+            gc.collect()
+
+
+def as_tweetgen_error(error: Exception) -> TweetgenError:
+    """Return what there is to tell the user of any error at all."""
+    if isinstance(error, TweetgenError):
+        return error
+    if isinstance(error, torch.OutOfMemoryError):
+        return DeviceError("The device's memory is used up.", "Try a smaller --batch-size or --hidden-size.")
+    return InternalError(f"{type(error).__name__}: {error}", "The traceback is in the log; please report it.")
+
+
+def _fail(error: TweetgenError, emit: Callable[[Event], None]) -> None:
+    """Tell that the run failed before it started."""
+    emit(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint))
