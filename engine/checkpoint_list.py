@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import SUFFIX, find_run, home, list_runs, named_checkpoint_path, storage_errors
+from engine.folders import SUFFIX, RunFolder, find_run, home, list_runs, named_checkpoint_path, storage_errors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +91,14 @@ def _best_of_run(run_name: str) -> Path:
         if run.checkpoint_path(name).is_file():
             return run.checkpoint_path(name)
     raise CheckpointError(f"The run {run.name} has saved no checkpoint.", "Start one with `tweetgen-tui train`.")
+
+
+def latest_of(run: RunFolder) -> Path:
+    """Return the checkpoint that a run is resumed from. Raises `CheckpointError` where there is none."""
+    path = run.checkpoint_path("latest")
+    if not path.exists():
+        raise CheckpointError(f"The run {run.name} has saved no checkpoint.", "Start it anew under another name.")
+    return path
 
 
 def delete_checkpoint(name: str) -> Path:

@@ -209,11 +209,9 @@ class RunConfig:
     preset: PresetName = "auto"
     """Settings to start from: auto chooses by corpus and device, tutorial is CSC321 Tutorial 11's own."""
     settings: Mapping[str, Setting] = field(default_factory=dict)
-    """Fields of `ModelConfig` and `TrainingConfig` that were set by hand, over the preset."""
+    """Fields of `ModelConfig`, `TrainingConfig` and `SamplingConfig` set by hand, over the preset or the checkpoint."""
     corpus: CorpusConfig | None = None
     """Which tweets; None takes those of the checkpoint, or else the embedded corpus."""
-    sampling: SamplingConfig | None = None
-    """How the feed's tweets are drawn; None takes the checkpoint's way, or else the default."""
     runtime: RuntimeConfig = RuntimeConfig()
     """Device, precision and threads."""
     run_name: str | None = None
@@ -226,11 +224,12 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Check every field, and every setting by making the configs that it belongs to."""
         _require_choice(self, "preset", PresetName)
-        known = settings_of(ModelConfig) | settings_of(TrainingConfig)
+        known = settings_of(ModelConfig) | settings_of(TrainingConfig) | settings_of(SamplingConfig)
         for name, value in self.settings.items():
             _require(name, value, "there is no such setting", is_valid=name in known)
         with_settings(ModelConfig(), self.settings)
         with_settings(TrainingConfig(), self.settings)
+        with_settings(SamplingConfig(), self.settings)
         if self.resume is not None and (self.checkpoint is not None or self.run_name is not None):
             raise ConfigError(
                 "--resume goes on with a run as it is; it takes no --checkpoint and no --run-name.",
@@ -243,7 +242,7 @@ def settings_of(config_type: type) -> frozenset[str]:
     return frozenset(inspect.get_annotations(config_type))
 
 
-_Config = TypeVar("_Config", ModelConfig, TrainingConfig)
+_Config = TypeVar("_Config", ModelConfig, TrainingConfig, SamplingConfig)
 
 
 def with_settings(config: _Config, settings: Mapping[str, Setting]) -> _Config:

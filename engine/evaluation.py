@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import torch
@@ -49,6 +50,16 @@ def sum_of_losses(model: TextGenerator, inputs: Tensor, targets: Tensor) -> Tens
     """Return the summed cross-entropy in nats, () float32, of all targets (B, T) that are not padding."""
     logits, _ = model(inputs)  # (B, T, V)
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PAD, reduction="sum")
+
+
+@overload
+def evaluate(model: TextGenerator, tweets: EncodedTweets, runtime: Runtime) -> Evaluation: ...
+
+
+@overload
+def evaluate(
+    model: TextGenerator, tweets: EncodedTweets, runtime: Runtime, should_stop: Callable[[], bool]
+) -> Evaluation | None: ...
 
 
 def evaluate(

@@ -23,7 +23,7 @@ from engine.evaluation import evaluate
 from engine.gru import TextGenerator
 from engine.narrator import Narrator
 from engine.preparation import Preparation, load_into
-from engine.progress import Progress, budget_used, budget_used_up
+from engine.progress import BUDGETS, Progress, budget_used, budget_used_up
 from engine.runtime import derived_seed
 from engine.sampler import SampledTweet, TweetWriter, sample_tweets
 from engine.saver import Saver
@@ -119,7 +119,7 @@ class TrainingLoop:
     def _end(self, reason: str) -> None:
         """Save and tell the end; a run that used its budget up is evaluated once more."""
         self._report()
-        if reason not in {"stopped", "interrupted", "terminated", "hung up"} and self._training.eval_every:
+        if reason in BUDGETS and self._training.eval_every:
             self._evaluate()
         self._save("latest")
         self._narrator.tell(

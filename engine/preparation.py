@@ -12,7 +12,7 @@ from pathlib import Path
 from engine import presets, runtime, wire
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
-from engine.checkpoint_list import resolve_checkpoint
+from engine.checkpoint_list import latest_of, resolve_checkpoint
 from engine.config import (
     CorpusConfig,
     ModelConfig,
@@ -62,7 +62,8 @@ class Preparation:
 
 def prepare(config: RunConfig, on_stage: Callable[[str], None]) -> Preparation:
     """Read, build or load everything. `on_stage` is told what is being done. Raises `TweetgenError`s."""
-    on_stage("looking for the checkpoint" if config.resume or config.checkpoint else "reading the tweets")
+    if config.resume or config.checkpoint:
+        on_stage("reading the checkpoint")
     checkpoint, resumed_from, folder = _find_start(config)
     info = checkpoint.info if checkpoint else None
     corpus_config = _corpus_config(config, info)
@@ -74,7 +75,8 @@ def prepare(config: RunConfig, on_stage: Callable[[str], None]) -> Preparation:
     on_stage("building the model")
     device_runtime = _resolve_runtime(config, info)
     model_config, training = _choose(config, info, corpus, device_runtime)
-    sampling = config.sampling or (info.sampling if info else SamplingConfig(max_length=corpus_config.max_length))
+    usual_sampling = info.sampling if info else SamplingConfig(max_length=corpus_config.max_length)
+    sampling = with_settings(usual_sampling, config.settings)
     vocab.encode_known(sampling.prime)
     device_runtime.apply()
     runtime.seed_generators(training.seed)
@@ -124,12 +126,7 @@ def _find_start(config: RunConfig) -> tuple[Checkpoint | None, str | None, RunFo
     """Return the checkpoint to go on from, what it is called, and the folder to go on in; None where there is none."""
     if config.resume is not None:
         folder = find_run(config.resume)
-        path = folder.checkpoint_path("latest")
-        if not path.exists():
-            raise CheckpointError(
-                f"The run {folder.name} has saved no checkpoint.", "Start it anew under another name."
-            )
-        return load_checkpoint(path), f"{folder.name}/latest", folder
+        return load_checkpoint(latest_of(folder)), f"{folder.name}/latest", folder
     if config.checkpoint is not None:
         return load_checkpoint(resolve_checkpoint(config.checkpoint)), config.checkpoint, None
     return None, None, None

@@ -8,6 +8,9 @@ from engine.checkpoint_info import CheckpointInfo
 from engine.config import TrainingConfig
 from engine.evaluation import Evaluation
 
+BUDGETS = ("max_steps", "epochs", "max_seconds")
+"""What can end a run by itself; also the reasons that `RunFinished` gives for it."""
+
 
 @dataclass(kw_only=True)
 class Progress:
@@ -48,9 +51,9 @@ class Progress:
 
 def _shares(training: TrainingConfig, position: tuple[int, float, float]) -> dict[str, float]:
     """Return the share of each kind of budget that is set; `position` in steps, epochs and seconds."""
-    limits = {"max_steps": training.max_steps, "epochs": training.epochs, "max_seconds": training.max_seconds}
+    limits = (training.max_steps, training.epochs, training.max_seconds)
     return {
-        name: used / limit for (name, limit), used in zip(limits.items(), position, strict=True) if limit is not None
+        name: used / limit for name, limit, used in zip(BUDGETS, limits, position, strict=True) if limit is not None
     }
 
 

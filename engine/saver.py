@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from engine import events, runtime
@@ -17,6 +15,7 @@ from engine.folders import named_checkpoint_path
 from engine.narrator import Narrator
 from engine.preparation import Preparation
 from engine.progress import Progress
+from engine.versions import versions_of
 
 
 class Saver:
@@ -84,16 +83,5 @@ class Saver:
             val_loss=progress.val_loss,
             bits_per_char=progress.bits_per_char,
             best_bits_per_char=progress.best_bits_per_char,
-            versions=_versions(),
+            versions=versions_of("tweetgen-tui", "torch", "safetensors"),
         )
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of what wrote the checkpoint."""
-    found = {"python": platform.python_version()}
-    for package in ("tweetgen-tui", "torch", "safetensors"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found

@@ -51,7 +51,7 @@ class TrainingSession:
         self._clock = clock
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
-        """Prepare and train until the end; `emit` is called on this thread and may raise anything."""
+        """Prepare and train until the end; `emit` is called on this thread and may raise."""
         try:
             preparation = prepare(self._config, self._on_stage)
             with log_to(preparation.folder.log_path):

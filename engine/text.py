@@ -38,8 +38,9 @@ def _without_floods(text: str) -> str:
         is_joiner = char in _KEPT_FORMAT_CHARACTERS
         if is_joiner and (not kept or kept[-1] in _KEPT_FORMAT_CHARACTERS or kept[-1] == " "):
             continue
-        run = run + 1 if unicodedata.category(char)[0] == "M" else 0
-        if run <= MAX_COMBINING_RUN:
+        if not is_joiner:  # a joiner is no character for marks to sit on: it begins no new run
+            run = run + 1 if unicodedata.category(char)[0] == "M" else 0
+        if is_joiner or run <= MAX_COMBINING_RUN:
             kept.append(char)
     return "".join(kept)
 
@@ -58,7 +59,9 @@ def clean(raw: str) -> str:
 
     Idempotent but for text that spells out an entity after unescaping (`&amp;lt;`): it is unescaped once per call.
     """
-    return unicodedata.normalize("NFC", _printable(html.unescape(raw)))
+    # before, too: NFC makes two marks of some, which must not happen after they were counted
+    text = unicodedata.normalize("NFC", html.unescape(raw))
+    return unicodedata.normalize("NFC", _printable(text))
 
 
 def harmless(text: str, max_chars: int = 4000) -> str:

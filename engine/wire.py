@@ -10,7 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from engine.errors import TweetgenError
+
 Value = TypeVar("Value")
+
+
+# the last two: JSON nested too deeply, and a config that refuses the values that it was read with
+_READING_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError, TweetgenError)
 
 
 class WireError(ValueError):
@@ -27,7 +33,7 @@ def decode(text: str | bytes, value_type: type[Value]) -> Value:
     """Return the value of `value_type` that `text` is the JSON form of. Raises `WireError`."""
     try:
         return msgspec.json.decode(text, type=value_type)
-    except (msgspec.MsgspecError, UnicodeError, ValueError) as error:
+    except _READING_ERRORS as error:
         raise WireError(str(error)) from error
 
 
@@ -35,11 +41,11 @@ def decode_tagged(text: str | bytes, tag: str, types: Mapping[str, type[Value]])
     """Return the value of that one of `types` which `text` names under the key `tag`. Raises `WireError`."""
     fields = decode(text, dict[str, Any])
     kind = fields.pop(tag, None)
-    if kind not in types:
+    if not isinstance(kind, str) or kind not in types:
         raise WireError(f"no {tag} is called {kind!r}")
     try:
         return msgspec.convert(fields, types[kind])
-    except (msgspec.MsgspecError, ValueError) as error:
+    except _READING_ERRORS as error:
         raise WireError(f"{kind}: {error}") from error
 
 

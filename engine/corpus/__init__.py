@@ -6,6 +6,16 @@ puts these together into a `Corpus`; `encoded` and `batches` turn it into what a
 
 from engine.corpus.batches import BatchStream, Position
 from engine.corpus.encoded import Batch, EncodedTweets
-from engine.corpus.loading import Corpus, CorpusReport, check_corpus, load_corpus
+from engine.corpus.loading import Corpus, CorpusReport, check_corpus, load_corpus, read_tweets
 
-__all__ = ["Batch", "BatchStream", "Corpus", "CorpusReport", "EncodedTweets", "Position", "check_corpus", "load_corpus"]
+__all__ = [
+    "Batch",
+    "BatchStream",
+    "Corpus",
+    "CorpusReport",
+    "EncodedTweets",
+    "Position",
+    "check_corpus",
+    "load_corpus",
+    "read_tweets",
+]

@@ -63,17 +63,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
     """Read, clean, de-duplicate and split the tweets of a config. Raises `CorpusError`."""
     if config.overfit is not None:
         return _overfit_corpus(config)
-    dropped: Counter[str] = Counter()
-    tweets: dict[str, str] = {}
-    for row in _all_rows(config):
-        tweet = to_tweet(row, config.max_length)
-        if isinstance(tweet, Unusable):
-            dropped[tweet.reason] += 1
-        elif tweets.setdefault(duplicate_key(tweet), tweet) is not tweet:
-            dropped["a duplicate"] += 1
-    report = CorpusReport(
-        num_rows=len(tweets) + dropped.total(), num_kept=len(tweets), dropped=dict(dropped.most_common())
-    )
+    tweets, report = read_tweets(config)
     if len(tweets) < MIN_TWEETS:
         raise _too_small(config, report)
     is_validation = validation_mask(list(tweets))
@@ -83,6 +73,20 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         validation=tuple(tweet for tweet, held_out in zip(tweets.values(), is_validation, strict=True) if held_out),
         report=report,
     )
+
+
+def read_tweets(config: CorpusConfig) -> tuple[dict[str, str], CorpusReport]:
+    """Return the usable tweets by their duplicate key, in order, and what was dropped. Raises `CorpusError`."""
+    dropped: Counter[str] = Counter()
+    tweets: dict[str, str] = {}
+    for row in _all_rows(config):
+        tweet = to_tweet(row, config.max_length)
+        if isinstance(tweet, Unusable):
+            dropped[tweet.reason] += 1
+        elif tweets.setdefault(duplicate_key(tweet), tweet) is not tweet:
+            dropped["a duplicate"] += 1
+    num_rows = len(tweets) + dropped.total()
+    return tweets, CorpusReport(num_rows=num_rows, num_kept=len(tweets), dropped=dict(dropped.most_common()))
 
 
 def check_corpus(config: CorpusConfig) -> None:

@@ -1,0 +1,36 @@
+"""What is wrong with a run's wishes, as far as milliseconds can tell: before a screen opens, and without torch."""
+
+from __future__ import annotations
+
+import tempfile
+
+from engine.checkpoint_info import read_info
+from engine.checkpoint_list import latest_of, resolve_checkpoint
+from engine.config import RunConfig
+from engine.corpus import check_corpus
+from engine.errors import ConfigError
+from engine.folders import checked_name, find_run, home, storage_errors
+
+
+def check(config: RunConfig) -> None:
+    """Raise the `TweetgenError` that the run would end with, if it shows this early."""
+    check_storage()
+    if config.run_name is not None and (home() / "runs" / checked_name(config.run_name, "run")).exists():
+        raise ConfigError(
+            f"There is already a run called {config.run_name}.", f"Go on with it: --resume {config.run_name}"
+        )
+    if config.resume is not None:
+        read_info(latest_of(find_run(config.resume)))
+    elif config.checkpoint is not None:
+        read_info(resolve_checkpoint(config.checkpoint))
+    if config.corpus is not None:
+        check_corpus(config.corpus)
+
+
+def check_storage() -> None:
+    """Raise `StorageError` unless the data folder can be written."""
+    runs = home() / "runs"
+    with storage_errors(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=runs) as file:
+            file.write(b"\n")

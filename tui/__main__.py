@@ -1,0 +1,47 @@
+"""The way in: runs the command line and turns whatever goes wrong into two lines and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from engine.errors import InternalError, TweetgenError
+
+
+def main() -> None:
+    """Run `tweetgen-tui` with the arguments of the process; exits with the codes of `engine.errors`, 2 for usage."""
+    from tui.cli import app
+
+    try:
+        app(prog_name="tweetgen-tui")
+    except TweetgenError as error:
+        _tell(error)
+        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the end of the line: two lines and exit code 3 instead of a traceback
+        path = _write_traceback()
+        _tell(InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {path}; please report it."))
+        sys.exit(InternalError.exit_code)
+
+
+def _tell(error: TweetgenError) -> None:
+    """Print an error's two lines on stderr."""
+    print(f"tweetgen-tui: {error.message}", *([error.hint] if error.hint else []), sep="\n", file=sys.stderr)  # noqa: T201
+
+
+def _write_traceback() -> str:
+    """Append the current exception to the log of the data folder; returns where that is."""
+    from engine.folders import home
+
+    path = home() / "tweetgen.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+    except OSError:
+        traceback.print_exc()
+        return "the lines above"
+    return str(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""The command line: parse, check, hand over. What a command does lives in `tui.subcommands`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engine.versions import installed_version
+from tui.options import RUN, Given, takes, to_run_config
+from tui.subcommands import checkpoints, doctor, evaluate, generate, runs, screen, train
+
+app = typer.Typer(
+    name="tweetgen-tui",
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the form of typer's callbacks
+    """Print the version and leave."""
+    if is_asked:
+        typer.echo(f"tweetgen-tui {installed_version('tweetgen-tui')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+@takes(*RUN)
+def open_screen(
+    given: Given,
+    *,
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Watch and steer a character-level GRU while it learns to write tweets.
+
+    Without a command, the screen opens and training starts: on the embedded happy tweets, or on your own (--data).
+    """
+    if context.invoked_subcommand is None:
+        screen.open_screen(to_run_config(given))
+    elif given:
+        context.fail(f"Put the options behind the command: tweetgen-tui {context.invoked_subcommand} ...")
+
+
+app.command("train")(train.train)
+app.command("generate")(generate.generate)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(runs.app, name="runs")
+app.command("doctor")(doctor.doctor)

@@ -1,0 +1,196 @@
+"""The same run without a screen: signals become commands, events become a progress bar, plain lines, or JSON.
+
+stdout carries data (`--json`), stderr narration. Two things here may start a session: this module and `tui.bridge`.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from engine import events, preflight
+from engine.commands import Command, Stop
+from engine.config import RunConfig
+from engine.events import Event
+from tui.formatting import format_bits, format_count, format_loss, format_rate, format_wait
+from tui.state import RunView, apply
+from tui.summary import exit_code_of, print_end
+
+PLAIN_SECONDS = 5.0
+"""Time between two lines of progress where there is no terminal."""
+_REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
+
+
+class Display(Protocol):
+    """Shows a run's events to a person."""
+
+    def stage(self, stage: str) -> None:
+        """Show what happens before the first event."""
+
+    def show(self, event: Event, view: RunView) -> None:
+        """Show an event; `view` has it applied."""
+
+    def close(self) -> None:
+        """Show nothing more."""
+
+
+def run_headless(config: RunConfig, *, as_json: bool) -> int:
+    """Train until the end and return the exit code. Raises `TweetgenError` for what shows before it starts."""
+    preflight.check(config)
+    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    _stop_on_signals(inbox)
+    display = _display()
+    view = RunView()
+
+    def emit(event: Event) -> None:
+        nonlocal view
+        view = apply(view, event)
+        if as_json:
+            _print_json(event, inbox)
+        display.show(event, view)
+
+    display.stage("loading torch")
+    from engine.session import TrainingSession
+
+    TrainingSession(config, display.stage).run(emit, inbox)
+    display.close()
+    print_end(view)
+    return exit_code_of(view)
+
+
+def _stop_on_signals(inbox: queue.SimpleQueue[Command]) -> None:
+    """Turn the first signal into a stop that saves; a second Ctrl-C leaves at once."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        inbox.put(Stop(reason=_REASONS[name]))
+        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+
+    for name in _REASONS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+
+
+def _print_json(event: Event, inbox: queue.SimpleQueue[Command]) -> None:
+    """Print an event; a reader that has left ends the run as it would end any program in a pipe."""
+    try:
+        sys.stdout.write(events.to_json(event) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        inbox.put(Stop())
+
+
+def _display() -> Display:
+    """Return a progress bar for a terminal, plain lines for anything else."""
+    is_terminal = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    return BarDisplay(Console(stderr=True)) if is_terminal else PlainDisplay(_write_line)
+
+
+def _write_line(line: str) -> None:
+    """Write a line of narration."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def describe(event: Event) -> str | None:
+    """Return the line that tells an event; None for those that are told by progress alone."""
+    step = f"step {format_count(event.step)}"
+    match event:
+        case events.RunStarted():
+            training = event.training
+            return (
+                f"run {event.run}: {event.corpus}, {format_count(event.num_train_tweets)} tweets to learn from, "
+                f"{format_count(event.num_parameters)} parameters, {event.device}; "
+                f"{training.preset}: {training.preset_reason}"
+            )
+        case events.EvalFinished():
+            best = ", the best so far" if event.is_best else ""
+            return f"{step}: {format_bits(event.bits_per_char)} bits per character held out{best}"
+        case events.TweetSampled():
+            return f"{step}: {event.text}"
+        case events.CheckpointSaved(name=name) if name not in ("latest", "best"):
+            return f"saved {name}"
+        case events.Warned(message=message):
+            return f"warning: {message}"
+        case events.RunFinished(reason=reason):
+            return f"ended: {reason.replace('_', ' ')}"
+        case _:
+            return None
+
+
+def progress_text(view: RunView) -> str:
+    """Return where the run stands, in one line."""
+    loss = view.smoothed_loss
+    parts = [
+        f"step {format_count(view.step)}",
+        f"epoch {view.epoch:.2f}",
+        "" if loss is None else f"loss {format_loss(loss)}",
+        format_rate(view.chars_per_second),
+        "no end set, Ctrl-C saves and ends" if view.eta_seconds is None else f"ends in {format_wait(view.eta_seconds)}",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+class PlainDisplay:
+    """A line for what happens, and one for the progress every `PLAIN_SECONDS`."""
+
+    def __init__(self, write_line: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        """Write through `write_line`."""
+        self._write_line = write_line
+        self._clock = clock
+        self._told_at = clock()
+
+    def stage(self, stage: str) -> None:
+        """Write a line."""
+        self._write_line(f"{stage} ...")
+
+    def show(self, event: Event, view: RunView) -> None:
+        """Write a line if there is something to tell."""
+        line = describe(event)
+        if line is not None:
+            self._write_line(line)
+        elif isinstance(event, events.StepsFinished) and self._clock() - self._told_at >= PLAIN_SECONDS:
+            self._told_at = self._clock()
+            self._write_line(progress_text(view))
+
+    def close(self) -> None:
+        """Write nothing more."""
+
+
+class BarDisplay:
+    """A progress bar that stays at the bottom, what happens above it."""
+
+    def __init__(self, console: Console) -> None:
+        """Draw on `console`."""
+        columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
+        self._progress = Progress(*columns, console=console, refresh_per_second=4, transient=True)
+        self._task: TaskID = self._progress.add_task("", total=None)
+        self._progress.start()
+
+    def stage(self, stage: str) -> None:
+        """Show the stage beside the bar."""
+        self._progress.update(self._task, description=f"{stage} ...")
+
+    def show(self, event: Event, view: RunView) -> None:
+        """Move the bar, and print a line above it if there is something to tell."""
+        share = view.progress
+        total, completed = (None, None) if share is None else (1.0, share)
+        self._progress.update(self._task, description=progress_text(view), total=total, completed=completed)
+        line = describe(event)
+        if line is not None:
+            self._progress.console.print(Text(line))
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()

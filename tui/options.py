@@ -1,0 +1,124 @@
+"""Command-line options made from the fields of the configs: same name, same help, same meaning in every command.
+
+A command says which fields it takes; it is handed a dictionary of those that were given, so that what was not given can
+be decided by a preset or a checkpoint.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple, get_type_hints
+
+import typer
+
+from engine.config import (
+    CorpusConfig,
+    ModelConfig,
+    RunConfig,
+    RuntimeConfig,
+    SamplingConfig,
+    TrainingConfig,
+    help_of,
+    settings_of,
+)
+
+Given = dict[str, Any]
+
+
+class Source(NamedTuple):
+    """Fields of one config that become options, under one heading of the help."""
+
+    heading: str
+    config_type: type
+    fields: tuple[str, ...]
+
+
+TWEETS = Source("Tweets", CorpusConfig, ("files", "format", "column", "max_length"))
+DRAWING = Source("Sampling", SamplingConfig, ("temperature", "top_k", "top_p", "min_p", "prime"))
+LENGTH = Source("Sampling", SamplingConfig, ("max_length",))
+MACHINE = Source("Machine", RuntimeConfig, ("device", "precision", "threads"))
+RUN = (
+    TWEETS,
+    Source("Tweets", CorpusConfig, ("overfit",)),
+    Source("Model", RunConfig, ("preset",)),
+    Source("Model", ModelConfig, ("embedding_size", "hidden_size", "num_layers", "dropout")),
+    Source("Training", TrainingConfig, ("batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay")),
+    Source("Training", TrainingConfig, ("max_grad_norm", "epochs", "max_steps", "max_seconds", "seed")),
+    Source("Training", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
+    DRAWING,
+    MACHINE,
+    Source("Run", RunConfig, ("run_name", "checkpoint", "resume")),
+)
+_FLAGS = {"files": "--data"}
+_METAVARS = {
+    "files": "FILE",
+    "column": "NAME-OR-NUMBER",
+    "overfit": "ROW",
+    "run_name": "NAME",
+    "checkpoint": "NAME-OR-PATH",
+    "resume": "RUN",
+    "prime": "TEXT",
+}
+
+
+def takes(*sources: Source) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `sources` besides its own; it is called with those that were given first."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        [_, *own] = inspect.signature(command, eval_str=True).parameters.values()
+
+        def with_options(**values: Any) -> None:  # noqa: ANN401 - whatever typer parsed
+            others = {parameter.name: values.pop(parameter.name) for parameter in own}
+            command({name: value for name, value in values.items() if value not in (None, [])}, **others)
+
+        parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        parameters += [_parameter(source, name) for source in sources for name in source.fields]
+        with_options.__doc__ = command.__doc__
+        with_options.__name__ = command.__name__
+        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
+        with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return with_options
+
+    return decorate
+
+
+def _parameter(source: Source, name: str) -> inspect.Parameter:
+    """Return the parameter behind one option; not given, it is None."""
+    field_type = get_type_hints(source.config_type)[name]
+    option = typer.Option(
+        _FLAGS.get(name, "--" + name.replace("_", "-")),
+        help=help_of(source.config_type)[name],
+        metavar=_METAVARS.get(name),
+        rich_help_panel=source.heading,
+        show_default=False,
+    )
+    given_type: Any = list[str] if name == "files" else field_type
+    annotation: Any = Annotated[given_type | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def fields_of(config_type: type, given: Given) -> Given:
+    """Return those of the given options that are fields of a config."""
+    return {name: value for name, value in given.items() if name in settings_of(config_type)}
+
+
+def to_corpus_config(given: Given) -> CorpusConfig | None:
+    """Return which tweets were asked for; None where no option speaks of them. Raises `ConfigError`."""
+    fields = fields_of(CorpusConfig, given)
+    if "files" in fields:
+        fields["files"] = tuple(fields["files"])
+    return CorpusConfig(**fields) if fields else None
+
+
+def to_run_config(given: Given) -> RunConfig:
+    """Return the run that the given options ask for. Raises `ConfigError`."""
+    settings = {
+        name: value
+        for config_type in (ModelConfig, TrainingConfig, SamplingConfig)
+        for name, value in fields_of(config_type, given).items()
+        if name != "preset"
+    }
+    of_run = {name: given[name] for name in ("preset", "run_name", "checkpoint", "resume") if name in given}
+    runtime = RuntimeConfig(**fields_of(RuntimeConfig, given))
+    return RunConfig(settings=settings, corpus=to_corpus_config(given), runtime=runtime, **of_run)

@@ -1,0 +1,72 @@
+"""`tweetgen-tui runs list`: the runs in the data folder."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from engine.checkpoint_info import read_info
+from engine.errors import CheckpointError
+from engine.folders import RunFolder, list_runs
+from tui.formatting import format_bits, format_duration
+from tui.tables import print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="List the runs.", rich_markup_mode="rich")
+
+
+@app.callback()
+def _group() -> None:
+    """List the runs."""
+
+
+@app.command("list")
+def list_all(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False
+) -> None:
+    """List all runs, the latest first; `tweetgen-tui --resume NAME` goes on with one."""
+    facts = [_facts(run) for run in list_runs()]
+    if as_json:
+        for fact in facts:
+            print_json(fact)
+    elif not facts:
+        typer.echo("There is no run yet. Start one with tweetgen-tui, or tweetgen-tui train.", err=True)
+    else:
+        print_table(("RUN", "STEP", "TRAINED", "BEST BITS/CHAR", "CORPUS", "LAST SAVED"), map(_row, facts))
+
+
+def _facts(run: RunFolder) -> dict[str, Any]:
+    """Return what a run's latest checkpoint says; only name and time where it has none that can be read."""
+    facts: dict[str, Any] = {"run": run.name, "path": str(run.path), "last_changed": run.last_changed}
+    try:
+        info, _ = read_info(run.checkpoint_path("latest"))
+    except CheckpointError as error:
+        return {
+            **facts,
+            "step": None,
+            "elapsed_seconds": None,
+            "best_bits_per_char": None,
+            "corpus": None,
+            "problem": error.message,
+        }
+    return {
+        **facts,
+        "step": info.step,
+        "elapsed_seconds": info.elapsed_seconds,
+        "best_bits_per_char": info.best_bits_per_char,
+        "corpus": info.corpus_name,
+        "problem": "",
+    }
+
+
+def _row(facts: dict[str, Any]) -> tuple[str, ...]:
+    """Return a run as cells of the table."""
+    return (
+        facts["run"],
+        "-" if facts["step"] is None else f"{facts['step']:,}",
+        "-" if facts["elapsed_seconds"] is None else format_duration(facts["elapsed_seconds"]),
+        "-" if facts["best_bits_per_char"] is None else format_bits(facts["best_bits_per_char"]),
+        facts["corpus"] or facts["problem"],
+        datetime.fromtimestamp(facts["last_changed"]).strftime("%Y-%m-%d %H:%M"),
+    )

@@ -1,0 +1,41 @@
+"""`tweetgen-tui` without a command: the screen, and what the shell shows after it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from engine import preflight
+from engine.config import RunConfig
+from engine.errors import ConfigError
+from engine.folders import find_run
+from tui.summary import print_end
+
+_JOIN_SECONDS = 5.0
+
+
+def open_screen(config: RunConfig) -> None:
+    """Open the screen, and print a summary when it has closed. Raises `TweetgenError` before anything is shown."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "") in ("", "dumb"):
+        raise ConfigError(
+            "The screen needs a terminal.", "Without one: tweetgen-tui train, which takes the same options."
+        )
+    preflight.check(config)
+
+    from tui.app import TweetgenApp
+    from tui.bridge import EngineBridge
+    from tui.state import RunView, replay
+
+    history: RunView | None = None
+    if config.resume is not None:
+        journal = find_run(config.resume).journal_path
+        with journal.open(encoding="utf-8", errors="replace") as lines:
+            history = replay(lines)
+    bridge = EngineBridge(config)
+    app = TweetgenApp(config, bridge, history)
+    app.run()
+    bridge.join(_JOIN_SECONDS)
+    print_end(app.summary_view)
+    sys.stderr.flush()
+    # a thread in the middle of importing torch can't be waited for; all that matters is saved
+    os._exit(app.return_code or 0) if bridge.is_alive else sys.exit(app.return_code or 0)

@@ -1,0 +1,59 @@
+"""What the shell shows when a run has ended, from the screen and from the headless command alike."""
+
+from __future__ import annotations
+
+import sys
+
+from engine.errors import exit_code_for
+from engine.events import RunFailed, RunFinished
+from tui.formatting import format_bits, format_count, format_duration
+from tui.state import RunView
+
+NUM_TWEETS = 3
+_EXIT_CODES = {"interrupted": 130, "terminated": 143, "hung up": 129}
+
+
+def exit_code_of(view: RunView) -> int:
+    """Return what the program ends with after this run."""
+    match view.ended:
+        case RunFailed(title=title):
+            return exit_code_for(title)
+        case RunFinished(reason=reason):
+            return _EXIT_CODES.get(reason, 0)
+        case None:
+            return 0
+
+
+def summary_lines(view: RunView) -> list[str]:
+    """Return a run in a few lines: how far, how good, three tweets, how to go on. Empty if it never began."""
+    if view.started is None:
+        return []
+    best = view.best
+    lines = [
+        f"{view.started.run}: {format_count(view.step)} steps in {format_duration(view.elapsed_seconds)}"
+        + (
+            f", best {format_bits(best.bits_per_char)} bits per character at step {format_count(best.step)}"
+            if best
+            else ""
+        )
+    ]
+    lines += [f"  {tweet.text}" for tweet in view.tweets[-NUM_TWEETS:]]
+    lines.append(f"Go on with it:  tweetgen-tui --resume {_quoted(view.started.run)}")
+    return lines
+
+
+def error_lines(view: RunView) -> list[str]:
+    """Return the two lines of a run that failed; empty for one that did not."""
+    if not isinstance(view.ended, RunFailed):
+        return []
+    return [f"tweetgen-tui: {view.ended.detail}", *([view.ended.hint] if view.ended.hint else [])]
+
+
+def print_end(view: RunView) -> None:
+    """Print summary and error, if any, on stderr."""
+    sys.stderr.write("".join(line + "\n" for line in [*summary_lines(view), *error_lines(view)]))
+
+
+def _quoted(name: str) -> str:
+    """Return a run's name as a shell takes it."""
+    return f'"{name}"' if " " in name else name
