@@ -45,13 +45,13 @@ class TrainingSession:
         on_stage: Callable[[str], None] = _nothing,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the wishes; nothing is read or made before `run`. `on_stage` is told what happens before `RunStarted`."""
+        """Take the wishes; nothing is read before `run`. `on_stage` is told what happens before `RunStarted`."""
         self._config = config
         self._on_stage = on_stage
         self._clock = clock
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
-        """Prepare and train until the end; `emit` is called on this thread and may raise."""
+        """Prepare and train to the end; `emit` is called on this thread and may raise."""
         try:
             preparation = prepare(self._config, self._on_stage)
             with log_to(preparation.folder.log_path):
