@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from engine.checkpoint_info import CheckpointInfo, damaged, read_info, to_metadata
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, VocabError
 from engine.folders import write_atomically
 from engine.gru import TextGenerator
 from engine.vocab import Vocab
@@ -71,4 +71,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise damaged(path, str(error)) from error
     if _digest(tensors) != digest:
         raise damaged(path, "its numbers are not those that were written")
+    if problem := _misfit(info, tensors):
+        raise damaged(path, problem)
     return Checkpoint(info, tensors)
+
+
+def _misfit(info: CheckpointInfo, tensors: dict[str, Tensor]) -> str:
+    """Return why tensors and info do not belong together, or nothing. Draws no random number."""
+    try:
+        vocab_size = len(Vocab(info.vocab))
+    except VocabError as error:
+        return error.message.removesuffix(".")
+    with torch.device("meta"):
+        expected = {name: t.shape for name, t in TextGenerator.from_config(vocab_size, info.model).state_dict().items()}
+    wanted = {f"model.{name}": shape for name, shape in expected.items()}
+    if info.step:
+        for name, shape in expected.items():
+            wanted[f"optimizer.step.{name}"] = torch.Size()
+            wanted |= {f"optimizer.{moment}.{name}": shape for moment in ("exp_avg", "exp_avg_sq")}
+    found = {name: t.shape for name, t in tensors.items() if not name.startswith("generator.")}
+    if found != wanted or "generator.cpu" not in tensors:
+        return "its tensors are not those of the model that it describes"
+    return ""

@@ -1,11 +1,12 @@
 """What a checkpoint says about itself, read from the head of its file without torch and without its tensors.
 
-It is the JSON text under the key "tweetgen" in the metadata of the safetensors file; the SHA-256 of the tensors
-stands beside it.
+It is the JSON text under the key "tweetgen" in the metadata of the safetensors file; its own SHA-256 and that of the
+tensors stand beside it.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from engine.errors import CheckpointError, TweetgenError
 
 FORMAT_VERSION = 1
 _INFO_KEY = "tweetgen"
+_INFO_DIGEST_KEY = "tweetgen_info_sha256"
 _DIGEST_KEY = "tweetgen_sha256"
 
 
@@ -64,7 +66,13 @@ def damaged(path: Path, cause: str) -> CheckpointError:
 
 def to_metadata(info: CheckpointInfo, digest: str) -> dict[str, str]:
     """Return the metadata of the file of a checkpoint whose tensors have this SHA-256."""
-    return {_INFO_KEY: wire.encode(info), _DIGEST_KEY: digest}
+    text = wire.encode(info)
+    return {_INFO_KEY: text, _INFO_DIGEST_KEY: _digest_of(text), _DIGEST_KEY: digest}
+
+
+def _digest_of(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def read_info(path: Path) -> tuple[CheckpointInfo, str]:
@@ -79,10 +87,12 @@ def read_info(path: Path) -> tuple[CheckpointInfo, str]:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}.", "Check the name or path.") from error
     except SafetensorError as error:
         raise damaged(path, str(error)) from error
-    if _INFO_KEY not in metadata or _DIGEST_KEY not in metadata:
+    if not {_INFO_KEY, _INFO_DIGEST_KEY, _DIGEST_KEY} <= metadata.keys():
         raise CheckpointError(
             f"{path} was not written by tweetgen-tui.", "Its weights come without a vocabulary, so they can't be used."
         )
+    if _digest_of(metadata[_INFO_KEY]) != metadata[_INFO_DIGEST_KEY]:
+        raise damaged(path, "what it says of itself is not what was written")
     return _decode(path, metadata[_INFO_KEY]), metadata[_DIGEST_KEY]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,15 +71,17 @@ def resolve_checkpoint(name: str | None) -> Path:
     """
     if name is None:
         return _best_of_run("last")
-    path = Path(name).expanduser()
-    if path.suffix == SUFFIX or path.is_file():
-        return path
+    path = os.path.expanduser(name)
+    if os.path.isfile(path):  # false for what can be no file's name, where `Path.is_file` raises
+        return Path(path)
     by_name = {entry.name: entry.path for entry in list_checkpoints()}
     if name in by_name:
         return by_name[name]
     runs = [run.name for run in list_runs()]
     if name in runs or name == "last":
         return _best_of_run(name)
+    if path.endswith(SUFFIX):
+        return Path(path)
     near = difflib.get_close_matches(name, [*by_name, *runs], n=3)
     hint = f"Did you mean {', '.join(near)}?" if near else "`tweetgen-tui checkpoints list` shows those there are."
     raise CheckpointError(f"There is no checkpoint called {name}.", hint)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,6 +29,8 @@ Setting = int | float | str
 
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0
+_LARGEST = 1e18
+"""No number of a config is larger: none needs to be, and all have a JSON form."""
 LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
 
 
@@ -40,12 +41,16 @@ def _require(name: str, value: object, rule: str, *, is_valid: bool) -> None:
         raise ConfigError(f"{name} can't be {value}: {rule}.", f"Set {option} to such a value, or leave it out.")
 
 
-def _require_between(config: object, name: str, low: float, high: float = math.inf) -> None:
-    """Raise `ConfigError` unless the number in the field `name` is finite and in [low, high]."""
+def _require_between(config: object, name: str, low: float, high: float = _LARGEST) -> None:
+    """Raise `ConfigError` unless the field `name` holds a number of its type in [low, high], or None where it may."""
     value = getattr(config, name)
-    if value is not None:
-        rule = f"it is a number from {low:g} to {high:g}" if high < math.inf else f"it is at least {low:g}"
-        _require(name, value, rule, is_valid=math.isfinite(value) and low <= value <= high)
+    written_type = inspect.get_annotations(type(config))[name]  # "int", "float", "int | None", ...
+    if value is None and "None" in written_type:
+        return
+    rule = f"it is a number from {low:g} to {high:g}" if high < _LARGEST else f"it is at least {low:g}, below {high:g}"
+    is_number = isinstance(value, int | float if "float" in written_type else int)
+    # a comparison, not isfinite: that fails on an int beyond the largest float
+    _require(name, value, rule, is_valid=is_number and low <= value <= high)
 
 
 def _require_choice(config: object, name: str, choices: object) -> None:

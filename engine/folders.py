@@ -23,6 +23,8 @@ from engine.errors import CheckpointError, ConfigError, StorageError
 APP_NAME = "tweetgen-tui"
 SUFFIX = ".safetensors"
 _NAME = re.compile(r"[\w][\w .+-]{0,99}")
+_MAX_NAME_BYTES = 200
+"""A file's name may have 255, of which the suffix and a temporary file's additions take some."""
 
 
 def home() -> Path:
@@ -33,7 +35,7 @@ def home() -> Path:
 
 def checked_name(name: str, kind: str) -> str:
     """Return `name` if a file can be called so; raises `ConfigError`. `kind` says what of: "run", "checkpoint"."""
-    if not _NAME.fullmatch(name) or name != name.strip():
+    if not _NAME.fullmatch(name) or name != name.strip() or len(name.encode()) > _MAX_NAME_BYTES:
         raise ConfigError(
             f"A {kind} can't be called {name!r}.",
             "Use letters, digits, blanks, '.', '_', '+' and '-', up to 100, beginning with a letter or digit.",

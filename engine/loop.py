@@ -18,7 +18,7 @@ from engine.checkpoint_list import resolve_checkpoint
 from engine.commands import Command
 from engine.config import SamplingConfig, with_settings
 from engine.corpus import BatchStream
-from engine.errors import CheckpointError, DivergedError, StorageError, TweetgenError
+from engine.errors import CheckpointError, ConfigError, DivergedError, StorageError, TweetgenError
 from engine.evaluation import evaluate
 from engine.gru import TextGenerator
 from engine.narrator import Narrator
@@ -190,7 +190,7 @@ class TrainingLoop:
         """Follow what can be followed in the middle of an evaluation; say whether something else is waiting."""
         self._receive()
         while self._waiting and isinstance(self._waiting[0], commands.SampleNow | commands.SampleLadder):
-            self._follow(self._waiting.popleft())
+            self._try_to_follow(self._waiting.popleft())
         return bool(self._waiting)
 
     def _save(self, name: str) -> None:
@@ -284,6 +284,8 @@ class TrainingLoop:
 
     def _climb_ladder(self, command: commands.SampleLadder) -> None:
         """Write one tweet per temperature, all from one seed."""
+        if not command.temperatures or command.seed < 0:
+            raise ConfigError("A ladder takes at least one temperature, and a seed of at least 0.")
         temperatures = [SamplingConfig(temperature=value).temperature for value in command.temperatures]
         sampling = SamplingConfig(prime=command.prime, max_length=self._sampling.max_length)
         seeds = [command.seed] * len(temperatures)

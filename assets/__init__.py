@@ -1,0 +1,1 @@
+"""A synthetic corpus of happy tweets, shipped with the program, and the grammar that writes it."""

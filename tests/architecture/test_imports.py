@@ -1,0 +1,63 @@
+"""What a module drags in with it, seen in a fresh interpreter: heavy libraries are only where they are needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCREEN = {"textual", "rich", "textual_plot", "typer"}
+WITHOUT_TORCH = [
+    "engine.errors",
+    "engine.config",
+    "engine.events",
+    "engine.commands",
+    "engine.text",
+    "engine.vocab",
+    "engine.wire",
+    "engine.folders",
+    "engine.presets",
+    "engine.journal",
+    "engine.metrics",
+    "engine.corpus",
+    "engine.checkpoint_info",
+    "engine.checkpoint_list",
+]
+OF_THE_ENGINE = ["engine.session", "engine.loop", "engine.checkpoint", "engine.sampler", "engine.evaluation"]
+
+
+def packages_loaded_by(*modules: str) -> set[str]:
+    """Return the top-level packages in `sys.modules` after importing `modules` in a fresh interpreter."""
+    code = f"import sys, {', '.join(modules)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+
+
+def test_a_module_that_is_imported_is_seen() -> None:
+    assert {"json", "sys"} <= packages_loaded_by("json")
+    assert "torch" in packages_loaded_by("engine.runtime")
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_a_module_that_the_screen_needs_at_its_start_loads_no_torch(module: str) -> None:
+    assert "torch" not in packages_loaded_by(module)
+
+
+def test_the_engine_loads_nothing_of_the_screen() -> None:
+    assert not packages_loaded_by(*OF_THE_ENGINE) & (SCREEN | {"tui"})
+
+
+@pytest.mark.parametrize("module", ["tui.state", "tui.series"])
+def test_the_reducer_and_its_series_load_no_framework(module: str) -> None:
+    assert not packages_loaded_by(module) & (SCREEN | {"torch"})
+
+
+def test_the_command_line_loads_no_torch() -> None:
+    assert "torch" not in packages_loaded_by("tui.cli")
+
+
+def test_the_screen_loads_no_torch_before_it_is_open() -> None:
+    assert "torch" not in packages_loaded_by("tui.app", "tui.screens.main", "tui.bridge")

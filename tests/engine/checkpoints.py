@@ -1,0 +1,68 @@
+"""Checkpoints made without a run, for tests of the file itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.checkpoint import save_checkpoint
+from engine.checkpoint_info import CheckpointInfo
+from engine.config import CorpusConfig, ModelConfig, SamplingConfig, TrainingConfig
+from engine.corpus import BatchStream, Position
+from engine.gru import TextGenerator
+from engine.runtime import generator_states
+from engine.trainer import Trainer
+from tests.engine.helpers import CPU, encoded
+
+MODEL = ModelConfig(embedding_size=4, hidden_size=5)
+
+
+def checkpoint_info(**changes: Any) -> CheckpointInfo:
+    """Return what a checkpoint of a small run says of itself after two steps."""
+    info = CheckpointInfo(
+        run="a run",
+        corpus_name="small.txt",
+        corpus=CorpusConfig(files=("/tmp/small.txt",)),
+        corpus_digest="0" * 64,
+        model=MODEL,
+        training=TrainingConfig(max_steps=12),
+        sampling=SamplingConfig(temperature=0.7),
+        vocab=encoded()[1].chars,
+        device="cpu",
+        precision="float32",
+        num_threads=1,
+        step=2,
+        position=Position(epoch=0, batch=2),
+        elapsed_seconds=1.5,
+        total_chars=345,
+        last_sample_step=-1,
+        last_eval_step=0,
+        train_loss=3.25,
+        val_loss=None,
+        bits_per_char=None,
+        best_bits_per_char=None,
+        versions={"torch": "2"},
+    )
+    return replace(info, **changes)
+
+
+def checkpoint_tensors(vocab_size: int | None = None, model: ModelConfig = MODEL) -> dict[str, Tensor]:
+    """Return weights, optimizer and generators of a small model after two steps."""
+    tweets, vocab = encoded()
+    batches = BatchStream(tweets, 8, seed=0, position=Position())
+    torch.manual_seed(0)
+    trainer = Trainer(TextGenerator.from_config(vocab_size or len(vocab), model), TrainingConfig(), CPU)
+    for _ in range(2):
+        trainer.step(next(batches), 0.004)
+    generators = {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}
+    return trainer.state() | generators
+
+
+def write_checkpoint(path: Path, tensors: dict[str, Tensor] | None = None, **changes: Any) -> Path:
+    """Write a checkpoint; returns its path."""
+    save_checkpoint(path, checkpoint_info(**changes), checkpoint_tensors() if tensors is None else tensors)
+    return path

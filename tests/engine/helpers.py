@@ -1,0 +1,146 @@
+"""What many engine tests begin with: a small made-up corpus, a tiny run, and a session driven from the inside.
+
+`run_session` runs on the caller's thread. Commands are sent from within `emit`, so a command "at step 7" is in the
+inbox before step 8 can be taken: no thread, no waiting, the same in every run.
+"""
+
+from __future__ import annotations
+
+import gc
+import queue
+import time
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice, product
+from pathlib import Path
+from typing import TypeVar
+from unittest import mock
+
+import torch
+
+from engine import commands, events, loop
+from engine.commands import Command
+from engine.config import CorpusConfig, RunConfig, RuntimeConfig, Setting
+from engine.corpus import EncodedTweets
+from engine.events import Event
+from engine.runtime import Runtime
+from engine.session import TrainingSession
+from engine.vocab import Vocab
+
+CPU = Runtime(device=torch.device("cpu"), precision="float32", num_threads=1)
+TINY: dict[str, Setting] = {
+    "embedding_size": 6,
+    "hidden_size": 10,
+    "batch_size": 8,
+    "sample_every": 0,
+    "eval_every": 0,
+    "max_steps": 12,
+    "max_length": 20,
+}
+
+OnEvent = Callable[[Event], Iterable[Command]]
+Script = Mapping[int, Iterable[Command]]
+_EventType = TypeVar("_EventType", bound=Event)
+
+gc.freeze()  # a session collects garbage at its end; what was imported so far need not be looked through each time
+
+
+def small_tweets(count: int = 60) -> list[str]:
+    """Return distinct made-up tweets of several lengths, from about thirty different characters."""
+    who = ("the cat", "@mia_k", "my gran", "our bus", "a fox", "Tom")
+    does = ("hugs", "paints", "finds", "loves")
+    what = ("tea", "a red kite", "the moon :)", "jam", "seven small boats")
+    return [f"{a} {b} {c}{'!' * (len(a) % 3)}" for c, b, a in islice(product(what, does, who), count)]
+
+
+def write_corpus(folder: Path, tweets: Iterable[str] | None = None, name: str = "small.txt") -> Path:
+    """Write tweets, one a line; returns the file."""
+    path = folder / name
+    path.write_text("\n".join(small_tweets() if tweets is None else tweets) + "\n", encoding="utf-8")
+    return path
+
+
+def encoded(tweets: list[str] | None = None) -> tuple[EncodedTweets, Vocab]:
+    """Return tweets as numbers, with the vocabulary of all their characters."""
+    tweets = small_tweets() if tweets is None else tweets
+    vocab = Vocab.from_tweets(tweets)
+    return EncodedTweets.from_tweets(tweets, vocab), vocab
+
+
+def tiny_config(corpus: Path | None, *, run_name: str | None = "tiny", **settings: Setting) -> RunConfig:
+    """Return a run of a tiny model, by default of 12 steps without tweets and evaluations."""
+    return RunConfig(
+        preset="tutorial",
+        settings={**TINY, **settings},
+        corpus=CorpusConfig(files=(str(corpus),)) if corpus else None,
+        runtime=RuntimeConfig(device="cpu", precision="float32", threads=1),
+        run_name=run_name,
+    )
+
+
+def resume_config(run: str = "last", **settings: Setting) -> RunConfig:
+    """Return the wish to go on with a run as it was."""
+    runtime = RuntimeConfig(device="cpu", precision="float32", threads=1)
+    return RunConfig(resume=run, settings=settings, runtime=runtime)
+
+
+def never(_: Event) -> Iterable[Command]:
+    """Send nothing, whatever happens."""
+    return ()
+
+
+def run_session(
+    config: RunConfig,
+    script: Script | None = None,
+    on_event: OnEvent = never,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[Event]:
+    """Run a session to its end and return everything that it told.
+
+    `script` holds the commands to send once a step has been told (0: at the start); `on_event` returns those to send
+    on any event. Every step is told at once, so that both can be exact.
+    """
+    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    pending = {step: list(wishes) for step, wishes in (script or {}).items()}
+    told: list[Event] = []
+
+    def emit(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, events.StepsFinished | events.RunStarted):
+            for command in pending.pop(event.step, []):
+                inbox.put(command)
+        for command in on_event(event):
+            inbox.put(command)
+
+    with mock.patch.object(loop, "REPORT_SECONDS", 0.0):
+        TrainingSession(config, clock=clock).run(emit, inbox)
+    return told
+
+
+def stop_at(step: int) -> Script:
+    """Return the script of a run that is stopped after this step."""
+    return {step: [commands.Stop()]}
+
+
+def of_type(told: Iterable[Event], event_type: type[_EventType]) -> list[_EventType]:
+    """Return the events of one type."""
+    return [event for event in told if isinstance(event, event_type)]
+
+
+def only(told: Iterable[Event], event_type: type[_EventType]) -> _EventType:
+    """Return the one event of a type."""
+    [event] = of_type(told, event_type)
+    return event
+
+
+def names(told: Iterable[Event]) -> list[str]:
+    """Return the types of events by name, in order."""
+    return [type(event).__name__ for event in told]
+
+
+def losses(told: Iterable[Event]) -> dict[int, float]:
+    """Return the train loss of each step."""
+    return {
+        step: loss
+        for event in of_type(told, events.StepsFinished)
+        for step, loss in enumerate(event.train_losses, start=event.first_step)
+    }

@@ -1,0 +1,151 @@
+"""What a name means: a path, a saved checkpoint, a run's own; and which names are refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoint import load_checkpoint
+from engine.checkpoint_list import delete_checkpoint, is_taken, list_checkpoints, resolve_checkpoint
+from engine.errors import CheckpointError, ConfigError
+from engine.folders import create_run_folder, find_run, named_checkpoint_path
+from tests.engine.checkpoints import write_checkpoint
+
+
+def save_named(name: str) -> Path:
+    return write_checkpoint(named_checkpoint_path(name))
+
+
+def save_of_run(run: str, *names: str) -> Path:
+    """Make a run with these checkpoints; returns its folder."""
+    folder = create_run_folder(run)
+    folder.config_path.write_text("{}")
+    for name in names:
+        write_checkpoint(folder.checkpoint_path(name))
+    return folder.path
+
+
+def test_the_list_holds_what_the_user_saved_and_then_what_the_runs_did(home: Path) -> None:
+    old, new = save_named("old"), save_named("new")
+    run = save_of_run("a run", "latest", "best")
+    os.utime(old, (1000, 1000))
+    os.utime(new, (2000, 2000))
+    os.utime(run / "checkpoints" / "best.safetensors", (3000, 3000))
+    os.utime(run / "checkpoints" / "latest.safetensors", (4000, 4000))
+
+    assert [entry.name for entry in list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
+
+
+def test_before_anything_was_saved_the_list_is_empty(home: Path) -> None:
+    assert list_checkpoints() == []
+
+
+def test_a_saved_name_means_the_saved_file(home: Path) -> None:
+    path = save_named("mine")
+
+    assert resolve_checkpoint("mine") == path
+
+
+@pytest.mark.parametrize("name", ["v1.5", "happy.safetensors", "été 2026", "a+b-c_d"])
+def test_whatever_can_be_saved_can_be_found_by_the_same_name(home: Path, name: str) -> None:
+    path = save_named(name)
+
+    assert is_taken(name)
+    assert resolve_checkpoint(name) == path
+    assert delete_checkpoint(name) == path
+    assert not is_taken(name)
+
+
+def test_a_path_means_itself(home: Path) -> None:
+    path = write_checkpoint(home / "elsewhere" / "copy.safetensors")
+    renamed = path.rename(path.with_suffix(".bin"))
+
+    assert resolve_checkpoint(str(home / "elsewhere" / "gone.safetensors")) == home / "elsewhere" / "gone.safetensors"
+    assert resolve_checkpoint(str(renamed)) == renamed
+
+
+def test_a_run_means_its_best_or_else_its_latest(home: Path) -> None:
+    with_both, with_latest = save_of_run("one", "latest", "best"), save_of_run("two", "latest")
+
+    assert resolve_checkpoint("one") == with_both / "checkpoints" / "best.safetensors"
+    assert resolve_checkpoint("one/latest") == with_both / "checkpoints" / "latest.safetensors"
+    assert resolve_checkpoint("two") == with_latest / "checkpoints" / "latest.safetensors"
+
+
+def test_no_name_and_last_mean_the_run_that_saved_last(home: Path) -> None:
+    for number, run in enumerate(("one", "three", "two")):
+        folder = save_of_run(run, "best")
+        for path in folder.rglob("*"):
+            os.utime(path, (1000 + number, 1000 + number))
+
+    assert resolve_checkpoint(None).parent.parent.name == "two"
+    assert resolve_checkpoint("last") == resolve_checkpoint(None)
+    assert find_run("last").name == "two"
+
+
+def test_a_name_that_is_nearly_right_is_suggested(home: Path) -> None:
+    save_named("happy-cats")
+
+    with pytest.raises(CheckpointError, match="no checkpoint called hapy-cats") as raised:
+        resolve_checkpoint("hapy-cats")
+    assert "Did you mean happy-cats" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["~nobody-of-this-name/x", pytest.param("x" * 5000, id="long"), "a\0b", "a\0b.safetensors", "", "/", "..", "\ud800"]
+)
+def test_a_name_that_can_be_no_file_is_a_checkpoint_that_is_not_there(home: Path, name: str) -> None:
+    with pytest.raises(CheckpointError):
+        load_checkpoint(resolve_checkpoint(name))
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "/etc/x", ".hidden", "", " ", " a", "a ", "a\nb", "a\0", pytest.param("x" * 101, id="long")])
+def test_a_name_that_would_leave_its_folder_or_breaks_rules_is_refused(home: Path, name: str) -> None:
+    with pytest.raises(ConfigError):
+        named_checkpoint_path(name)
+    assert not is_taken(name)
+
+
+def test_a_name_that_is_too_many_bytes_for_a_file_is_refused(home: Path) -> None:
+    with pytest.raises(ConfigError):
+        named_checkpoint_path("漢" * 100)
+
+
+@pytest.mark.parametrize("name", [pytest.param("x" * 100, id="ascii"), pytest.param("漢" * 60, id="wide")])
+def test_the_longest_names_can_be_written(home: Path, name: str) -> None:
+    path = save_named(name)
+
+    assert path.is_file()
+    assert resolve_checkpoint(name) == path
+
+
+@pytest.mark.parametrize("name", ["../checkpoints/mine", "/etc/passwd", "gone", "mine.safetensors", "."])
+def test_only_what_is_in_the_list_can_be_deleted(home: Path, name: str) -> None:
+    path = save_named("mine")
+
+    with pytest.raises(CheckpointError, match="no checkpoint called"):
+        delete_checkpoint(name)
+    assert path.is_file()
+
+
+def test_a_checkpoint_of_a_run_is_deleted_by_its_name(home: Path) -> None:
+    folder = save_of_run("one", "latest", "best")
+
+    delete_checkpoint("one/best")
+
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["latest.safetensors"]
+
+
+def test_a_run_without_a_checkpoint_says_so(home: Path) -> None:
+    save_of_run("bare")
+
+    with pytest.raises(CheckpointError, match="bare has saved no checkpoint"):
+        resolve_checkpoint("bare")
+
+
+def test_where_there_is_no_run_the_hint_says_how_to_start_one(home: Path) -> None:
+    with pytest.raises(CheckpointError, match="no run yet") as raised:
+        resolve_checkpoint(None)
+    assert "tweetgen-tui" in raised.value.hint

@@ -1,0 +1,133 @@
+"""Bits per character by one rule: every target counts, an unknown character costs its `<UNK>` plus 20 bits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from engine.corpus import EncodedTweets
+from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, evaluate
+from engine.gru import TextGenerator
+from engine.vocab import BOS, EOS, Vocab
+from tests.engine.helpers import CPU, small_tweets
+
+
+def random_model(vocab: Vocab, dropout: float = 0.0) -> TextGenerator:
+    torch.manual_seed(4)
+    return TextGenerator(len(vocab), 6, 10, dropout=dropout)
+
+
+def uniform_model(vocab: Vocab) -> TextGenerator:
+    """Return a model that holds every symbol for equally likely."""
+    model = random_model(vocab)
+    with torch.no_grad():
+        model.proj.weight.zero_()
+        model.proj.bias.zero_()
+    return model
+
+
+def evaluated(model: TextGenerator, tweets: list[str], vocab: Vocab) -> Evaluation:
+    result = evaluate(model, EncodedTweets.from_tweets(tweets, vocab), CPU)
+    assert result is not None
+    return result
+
+
+def nats_one_by_one(model: TextGenerator, tweet: str, vocab: Vocab) -> float:
+    """Return what each target of a tweet costs, read one character at a time."""
+    total, hidden, token_id = 0.0, None, BOS
+    with torch.no_grad():
+        for target in [*vocab.encode(tweet), EOS]:
+            logits, hidden = model(torch.tensor([[token_id]]), hidden)
+            total -= float(logits[0, 0].double().log_softmax(dim=-1)[target])
+            token_id = target
+    return total
+
+
+def test_the_sum_equals_one_made_by_hand_character_by_character() -> None:
+    tweets = ["ab", "b", "abba a", "a b a b a b a b"]
+    vocab = Vocab.from_tweets(tweets)
+    model = random_model(vocab)
+
+    result = evaluated(model, tweets, vocab)
+
+    assert result.total_nats == pytest.approx(sum(nats_one_by_one(model, tweet, vocab) for tweet in tweets), rel=1e-5)
+    assert (result.num_tweets, result.num_chars, result.num_unknown_chars) == (4, 24 + 4, 0)
+    assert result.nats_per_char == pytest.approx(result.total_nats / 28)
+    assert result.bits_per_char == pytest.approx(result.nats_per_char / math.log(2))
+
+
+def test_a_uniform_model_needs_the_logarithm_of_the_vocabulary_size() -> None:
+    vocab = Vocab.from_tweets(small_tweets())
+
+    result = evaluated(uniform_model(vocab), small_tweets(), vocab)
+
+    assert result.bits_per_char == pytest.approx(math.log2(len(vocab)), rel=1e-6)
+
+
+def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
+    vocab = Vocab("ab")
+
+    result = evaluated(uniform_model(vocab), ["aZbZ"], vocab)
+
+    assert result.num_unknown_chars == 2
+    assert result.total_nats / math.log(2) == pytest.approx(5 * math.log2(6) + 2 * 20, rel=1e-6)
+
+
+def test_a_smaller_vocabulary_does_not_flatter_the_figure() -> None:
+    tweets = small_tweets()
+    whole, tiny = Vocab.from_tweets(tweets), Vocab("abc")
+
+    of_whole = evaluated(uniform_model(whole), tweets, whole)
+    of_tiny = evaluated(uniform_model(tiny), tweets, tiny)
+
+    assert of_tiny.bits_per_char > of_whole.bits_per_char
+
+
+def test_batches_and_padding_do_not_show_in_the_sum() -> None:
+    tweets = [tweet * times for tweet in small_tweets(50) for times in (1, 2, 3)]
+    vocab = Vocab.from_tweets(tweets)
+    model = random_model(vocab)
+    assert len(tweets) > EVAL_BATCH_SIZE
+
+    together = evaluated(model, tweets, vocab).total_nats
+
+    assert together == pytest.approx(sum(evaluated(model, [tweet], vocab).total_nats for tweet in tweets), rel=1e-5)
+
+
+def test_dropout_is_off_while_evaluating_and_on_again_afterwards() -> None:
+    vocab = Vocab.from_tweets(small_tweets())
+    model = random_model(vocab, dropout=0.5)
+    model.train()
+
+    first, again = (evaluated(model, small_tweets(), vocab) for _ in range(2))
+
+    assert first == again
+    assert model.training
+
+
+def test_an_evaluation_that_is_told_to_stop_gives_nothing_and_restores_the_model() -> None:
+    tweets = small_tweets() * 5
+    vocab = Vocab.from_tweets(tweets)
+    model = random_model(vocab)
+    model.train()
+    answers = iter([False, True])
+
+    result = evaluate(model, EncodedTweets.from_tweets(tweets, vocab), CPU, should_stop=lambda: next(answers))
+
+    assert result is None
+    assert model.training
+    assert next(answers, "asked between two batches") == "asked between two batches"
+
+
+def test_bfloat16_stays_near_float32() -> None:
+    vocab = Vocab.from_tweets(small_tweets())
+    model, tweets = random_model(vocab), EncodedTweets.from_tweets(small_tweets(), vocab)
+
+    exact, rough = evaluate(model, tweets, CPU), evaluate(model, tweets, replace(CPU, precision="bfloat16"))
+
+    assert exact is not None
+    assert rough is not None
+    assert rough.bits_per_char == pytest.approx(exact.bits_per_char, abs=0.02)

@@ -1,0 +1,203 @@
+"""Whole tweets: they depend on their seed alone, begin with the prime, end at `<EOS>`, and obey at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.config import LADDER_TEMPERATURES, SamplingConfig
+from engine.corpus import EncodedTweets
+from engine.errors import VocabError
+from engine.evaluation import evaluate
+from engine.gru import TextGenerator
+from engine.sampler import NEVER_SAMPLED, SampledTweet, TweetWriter, sample_tweets
+from engine.vocab import BOS, EOS, PAD, UNK, Vocab
+from tests.engine import tutorial
+from tests.engine.helpers import CPU, small_tweets
+from tests.strategies import sampling_configs
+
+VOCAB = Vocab.from_tweets(small_tweets())
+
+
+@pytest.fixture(scope="module")
+def model() -> TextGenerator:
+    """Return a model whose random weights are large enough that it has preferences."""
+    torch.manual_seed(21)
+    model = TextGenerator(len(VOCAB), 8, 16, num_layers=2, dropout=0.4)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+        model.proj.bias[EOS] -= 1.0
+    return model
+
+
+def write(model: TextGenerator, sampling: SamplingConfig, seed: int = 0) -> SampledTweet:
+    [tweet] = sample_tweets(model, VOCAB, sampling, [seed])
+    return tweet
+
+
+def test_the_same_seed_writes_the_same_tweet_and_another_seed_another(model: TextGenerator) -> None:
+    assert write(model, SamplingConfig(), seed=5) == write(model, SamplingConfig(), seed=5)
+    assert write(model, SamplingConfig(), seed=5).text != write(model, SamplingConfig(), seed=6).text
+
+
+def test_a_tweet_does_not_depend_on_the_others_in_its_batch(model: TextGenerator) -> None:
+    together = sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(12))
+
+    assert len({len(tweet.text) for tweet in together}) > 3
+    assert [tweet.seed for tweet in together] == list(range(12))
+    for tweet in together:
+        alone = write(model, SamplingConfig(max_length=40), tweet.seed)
+        assert (alone.text, alone.reached_eos) == (tweet.text, tweet.reached_eos)
+        assert alone.bits_per_char == pytest.approx(tweet.bits_per_char, rel=1e-4)
+
+
+def test_at_temperature_zero_it_writes_what_the_tutorials_loop_writes_by_argmax(model: TextGenerator) -> None:
+    torch.manual_seed(2)
+    theirs = tutorial.TextGenerator(len(VOCAB), 8, 16)
+    ours = TextGenerator(len(VOCAB), 8, 16)
+    ours.load_state_dict(theirs.state_dict())
+
+    token_ids = tutorial.greedy_sequence(theirs, BOS, EOS, NEVER_SAMPLED, max_len=50)
+
+    tweet = write(ours, SamplingConfig(temperature=0.0, max_length=50))
+    assert tweet.text == VOCAB.decode(token_ids)
+    assert tweet.reached_eos == (len(token_ids) < 50)
+
+
+def test_greedy_is_the_likeliest_at_every_step_of_a_reading_from_the_start(model: TextGenerator) -> None:
+    tweet = write(model, SamplingConfig(temperature=0.0, max_length=30))
+
+    token_ids = VOCAB.encode(tweet.text)
+    with torch.no_grad():
+        logits = model.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
+    logits[:, list(NEVER_SAMPLED)] = -torch.inf
+    assert logits.argmax(dim=-1).tolist()[: len(token_ids)] == token_ids
+
+
+def test_a_tweet_ends_at_max_length_or_at_the_end_symbol_and_says_which(model: TextGenerator) -> None:
+    tweets = sample_tweets(model, VOCAB, SamplingConfig(max_length=12), range(60))
+
+    assert {tweet.reached_eos for tweet in tweets} == {True, False}
+    for tweet in tweets:
+        assert tweet.reached_eos or len(tweet.text) == 12
+        assert len(tweet.text) <= 12
+
+
+def test_a_tweet_may_be_empty() -> None:
+    model = TextGenerator(len(VOCAB), 4, 4)
+    with torch.no_grad():
+        model.proj.bias[EOS] = 100.0
+
+    tweet = write(model, SamplingConfig())
+
+    assert (tweet.text, tweet.reached_eos) == ("", True)
+    assert tweet.bits_per_char == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("unwanted", [PAD, BOS, UNK])
+def test_a_symbol_that_is_no_character_is_never_written_however_likely(unwanted: int) -> None:
+    torch.manual_seed(1)
+    model = TextGenerator(len(VOCAB), 4, 4)
+    with torch.no_grad():
+        model.proj.bias[unwanted] = 100.0
+        model.proj.bias[EOS] = -100.0
+
+    for temperature in (0.0, 1.0, 5.0):
+        tweet = write(model, SamplingConfig(temperature=temperature, max_length=25))
+        assert len(tweet.text) == 25
+
+
+def test_every_tweet_begins_with_the_prime_and_goes_on_from_it(model: TextGenerator) -> None:
+    tweets = sample_tweets(model, VOCAB, SamplingConfig(prime="the c", max_length=30), range(8))
+
+    assert all(tweet.text.startswith("the c") for tweet in tweets)
+    assert len({tweet.text for tweet in tweets}) > 1
+    assert max(len(tweet.text) for tweet in tweets) <= 30
+
+
+def test_what_follows_a_prime_is_what_the_model_writes_after_reading_it(model: TextGenerator) -> None:
+    whole = write(model, SamplingConfig(temperature=0.0, max_length=30))
+    assert len(whole.text) > 10
+
+    primed = write(model, SamplingConfig(temperature=0.0, max_length=30, prime=whole.text[:6]))
+
+    assert primed.text == whole.text
+    assert primed.bits_per_char == pytest.approx(whole.bits_per_char, rel=1e-4)
+
+
+def test_a_prime_with_an_unknown_character_is_refused_and_the_character_is_named(model: TextGenerator) -> None:
+    with pytest.raises(VocabError, match=r"'☃' \(U\+2603\)"):
+        write(model, SamplingConfig(prime="the ☃"))
+
+
+@given(sampling=sampling_configs(primes=("", "the ")), seed=st.integers(0, 2**63 - 1))
+def test_bits_per_character_are_what_reading_the_tweet_costs_the_model(
+    model: TextGenerator, sampling: SamplingConfig, seed: int
+) -> None:
+    tweet = write(model, sampling, seed)
+
+    evaluation = evaluate(model, EncodedTweets.from_tweets([tweet.text], VOCAB), CPU)
+    assert evaluation is not None
+    if tweet.reached_eos:
+        assert tweet.bits_per_char == pytest.approx(evaluation.bits_per_char, rel=1e-3, abs=1e-5)
+    else:
+        assert tweet.bits_per_char * len(tweet.text) < evaluation.bits_per_char * (len(tweet.text) + 1)
+
+
+def test_sampling_set_in_the_middle_of_a_tweet_holds_from_the_next_character_on(model: TextGenerator) -> None:
+    wild = SamplingConfig(temperature=5.0, max_length=30)
+    seed = next(seed for seed in range(100) if len(write(model, wild, seed).text) == 30)
+    expected = write(model, wild, seed).text[:8]
+    writer = TweetWriter(model, VOCAB, wild, [seed])
+    for _ in range(8):
+        writer.advance()
+
+    writer.set_draw(replace(wild, temperature=0.0))
+    while not writer.is_done:
+        writer.advance()
+
+    [tweet] = writer.results()
+    greedy_from_there = write(model, SamplingConfig(temperature=0.0, max_length=30, prime=expected))
+    assert tweet.text == greedy_from_there.text
+    assert tweet.text != write(model, wild, seed).text
+    assert tweet.temperature == 0.0
+
+
+def test_prime_and_length_of_a_tweet_that_has_begun_stay(model: TextGenerator) -> None:
+    sampling = SamplingConfig(temperature=0.0, max_length=20, prime="the ")
+    writer = TweetWriter(model, VOCAB, sampling, [0])
+
+    writer.set_draw(SamplingConfig(temperature=0.0, max_length=5, prime=""))
+    while not writer.is_done:
+        writer.advance()
+
+    assert [tweet.text for tweet in writer.results()] == [write(model, sampling).text]
+
+
+def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed(model: TextGenerator) -> None:
+    sampling = SamplingConfig(max_length=25)
+    seeds = [9] * len(LADDER_TEMPERATURES)
+
+    rungs = sample_tweets(model, VOCAB, sampling, seeds, LADDER_TEMPERATURES)
+
+    assert [rung.temperature for rung in rungs] == list(LADDER_TEMPERATURES)
+    for rung in rungs:
+        assert rung.text == write(model, replace(sampling, temperature=rung.temperature), seed=9).text
+
+
+@pytest.mark.parametrize("was_training", [True, False])
+def test_writing_leaves_training_mode_and_global_generators_as_they_were(
+    model: TextGenerator, was_training: bool
+) -> None:
+    model.train(was_training)
+    state = torch.get_rng_state()
+
+    sample_tweets(model, VOCAB, SamplingConfig(), range(3))
+
+    assert model.training == was_training
+    assert torch.equal(torch.get_rng_state(), state)

@@ -1,0 +1,61 @@
+"""The learning rate: a warm-up, then constant, or a cosine down to a twentieth at the end of the budget."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.config import TrainingConfig
+from engine.progress import budget_used, budget_used_up
+from engine.trainer import learning_rate_at
+
+PEAK = 0.004
+
+
+def test_a_constant_rate_stays_the_same_to_the_end() -> None:
+    config = TrainingConfig(learning_rate=PEAK, schedule="constant", max_steps=100)
+
+    assert [learning_rate_at(config, step, step / 100) for step in (0, 50, 99)] == [PEAK] * 3
+
+
+def test_the_warm_up_rises_in_equal_parts_and_reaches_the_peak_at_its_last_step() -> None:
+    config = TrainingConfig(learning_rate=PEAK, warmup_steps=4)
+
+    rates = [learning_rate_at(config, step, None) for step in range(6)]
+
+    assert rates == pytest.approx([PEAK / 4, PEAK / 2, PEAK * 3 / 4, PEAK, PEAK, PEAK])
+
+
+def test_the_cosine_begins_at_the_peak_passes_its_middle_halfway_and_ends_at_a_twentieth() -> None:
+    config = TrainingConfig(learning_rate=PEAK, schedule="cosine", max_steps=1000)
+
+    assert learning_rate_at(config, 0, 0.0) == pytest.approx(PEAK)
+    assert learning_rate_at(config, 500, 0.5) == pytest.approx(PEAK * (1 + 0.05) / 2)
+    assert learning_rate_at(config, 1000, 1.0) == pytest.approx(PEAK / 20)
+
+
+def test_a_cosine_without_a_budget_is_constant() -> None:
+    config = TrainingConfig(learning_rate=PEAK, schedule="cosine")
+
+    assert learning_rate_at(config, 10_000, budget_used(config, (10_000, 3.0, 60.0))) == PEAK
+
+
+@given(step=st.integers(0, 10**6), progress=st.floats(0, 2) | st.none(), warmup_steps=st.integers(0, 1000))
+def test_the_rate_is_always_above_nothing_and_at_most_the_peak(
+    step: int, progress: float | None, warmup_steps: int
+) -> None:
+    config = TrainingConfig(learning_rate=PEAK, schedule="cosine", warmup_steps=warmup_steps)
+
+    assert 0 < learning_rate_at(config, step, progress) <= PEAK * (1 + 1e-12)
+
+
+def test_of_several_budgets_the_one_used_most_counts() -> None:
+    config = TrainingConfig(max_steps=100, epochs=2.0, max_seconds=50.0)
+
+    assert budget_used(config, (10, 1.0, 5.0)) == 0.5
+    assert budget_used_up(config, (10, 1.0, 5.0)) is None
+    assert budget_used_up(config, (10, 2.0, 5.0)) == "epochs"
+    assert budget_used_up(config, (10, 1.0, 50.0)) == "max_seconds"
+    assert budget_used_up(config, (100, 1.0, 5.0)) == "max_steps"
+    assert budget_used(config, (500, 1.0, 5.0)) == 1.0

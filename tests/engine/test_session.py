@@ -1,0 +1,211 @@
+"""One run from its first event to its last: how it starts, what it tells and keeps, and what ends it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint import load_checkpoint
+from engine.checkpoint_info import read_info
+from engine.config import CorpusConfig
+from engine.corpus import CorpusReport, load_corpus
+from engine.events import Event
+from engine.folders import find_run
+from engine.journal import read_journal
+from tests.engine.helpers import (
+    losses,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    small_tweets,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    return write_corpus(home)
+
+
+class StepClock(FakeClock):
+    """Goes on by a quarter of a second with every step that is told."""
+
+    def on_event(self, event: Event) -> tuple[c.Command, ...]:
+        if isinstance(event, e.StepsFinished):
+            self.advance(0.25)
+        return ()
+
+
+def test_the_first_event_says_what_is_trained_on_what(corpus: Path) -> None:
+    started = only(run_session(tiny_config(corpus, max_steps=1)), e.RunStarted)
+
+    assert (started.step, started.run, started.corpus) == (0, "tiny", "small.txt")
+    assert started.num_train_tweets + started.num_val_tweets == len(small_tweets())
+    assert started.vocab_size == len(load_checkpoint(find_run("tiny").checkpoint_path("latest")).vocab)
+    assert (started.device, started.precision, started.num_threads) == ("cpu", "float32", 1)
+    assert (started.model.hidden_size, started.training.batch_size, started.sampling.max_length) == (10, 8, 20)
+    assert started.resumed_from is None
+
+
+def test_a_run_ends_after_max_steps_and_has_told_every_loss(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=7))
+
+    finished = told[-1]
+    assert isinstance(finished, e.RunFinished)
+    assert (finished.reason, finished.step) == ("max_steps", 7)
+    assert list(losses(told)) == list(range(1, 8))
+    assert all(0 < loss < 2 * math.log(60) for loss in losses(told).values())
+
+
+def test_a_run_ends_after_its_epochs_and_has_learned_from_every_character_as_often(corpus: Path) -> None:
+    finished = run_session(tiny_config(corpus, epochs=2, batch_size=10, max_steps=500))[-1]
+
+    assert isinstance(finished, e.RunFinished)
+    num_chars = load_corpus(CorpusConfig(files=(str(corpus),))).num_train_chars
+    assert (finished.reason, finished.step, finished.total_chars) == ("epochs", 2 * 5, 2 * num_chars)
+
+
+def test_a_run_ends_after_max_seconds_of_its_clock(corpus: Path) -> None:
+    clock = StepClock(1000.0)
+
+    told = run_session(tiny_config(corpus, max_steps=500, max_seconds=2.0), on_event=clock.on_event, clock=clock)
+
+    finished = told[-1]
+    assert isinstance(finished, e.RunFinished)
+    assert (finished.reason, finished.step) == ("max_seconds", 8)
+    assert finished.total_seconds == 2.0
+
+
+def test_a_stop_ends_the_run_before_the_next_step_with_its_reason(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=500), {4: [c.Stop(reason="hung up")]})
+
+    finished = told[-1]
+    assert isinstance(finished, e.RunFinished)
+    assert (finished.reason, finished.step) == ("hung up", 4)
+
+
+def test_a_stop_that_was_sent_before_the_start_ends_the_run_before_the_first_step(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), stop_at(0))
+
+    assert names(told) == ["RunStarted", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
+
+
+def test_tweets_and_evaluations_come_at_their_steps(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=12, sample_every=4, eval_every=5))
+
+    assert [event.step for event in of_type(told, e.TweetSampled)] == [0, 4, 8]
+    assert [event.step for event in of_type(told, e.EvalFinished)] == [5, 10, 12]
+
+
+def test_with_intervals_of_nothing_there_is_neither_tweet_nor_evaluation(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, sample_every=0, eval_every=0))
+
+    assert not of_type(told, e.TweetSampled)
+    assert not of_type(told, e.EvalFinished)
+
+
+def test_a_run_that_is_stopped_does_not_evaluate_on_its_way_out(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, eval_every=100), stop_at(3))
+
+    assert not of_type(told, e.EvalFinished)
+
+
+def test_an_evaluation_that_is_the_best_is_saved_as_best(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=20, eval_every=5, learning_rate=0.02))
+
+    evaluations = of_type(told, e.EvalFinished)
+    assert all(evaluation.is_best for evaluation in evaluations)
+    assert [event.step for event in of_type(told, e.CheckpointSaved) if event.name == "best"] == [5, 10, 15, 20]
+    info, _ = read_info(find_run("tiny").checkpoint_path("best"))
+    assert (info.step, info.bits_per_char) == (20, evaluations[-1].bits_per_char)
+    assert evaluations[-1].bits_per_char == pytest.approx(evaluations[-1].val_loss / math.log(2))
+
+
+def test_an_evaluation_that_is_worse_leaves_the_best_checkpoint(corpus: Path) -> None:
+    told = run_session(
+        tiny_config(corpus, max_steps=30, eval_every=10, learning_rate=0.02), {20: [c.SetLearningRate(learning_rate=9)]}
+    )
+
+    assert [event.is_best for event in of_type(told, e.EvalFinished)] == [True, True, False]
+    assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 20
+
+
+def test_the_same_seed_tells_the_same_losses_tweets_and_evaluations(corpus: Path) -> None:
+    def facts(seed: int, run_name: str) -> list[object]:
+        told = run_session(tiny_config(corpus, run_name=run_name, seed=seed, sample_every=3, eval_every=6, dropout=0.2))
+        tweets = [event.text for event in of_type(told, e.TweetSampled)]
+        return [losses(told), tweets, [event.val_loss for event in of_type(told, e.EvalFinished)]]
+
+    assert facts(1, "one") == facts(1, "two")
+    assert facts(1, "three") != facts(2, "four")
+
+
+def test_the_journal_holds_the_events_that_were_told(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, sample_every=3, eval_every=6), {2: [c.Pause(), c.SampleNow(), c.Resume()]})
+
+    assert list(read_journal(find_run("tiny").journal_path)) == told
+
+
+def test_a_resumed_run_goes_on_in_its_own_folder_and_journal(corpus: Path) -> None:
+    first = run_session(tiny_config(corpus, max_steps=20), stop_at(5))
+
+    second = run_session(resume_config("tiny"))
+
+    started = only(second, e.RunStarted)
+    assert (started.run, started.step, started.resumed_from) == ("tiny", 5, "tiny/latest")
+    assert started.elapsed_seconds >= of_type(first, e.StepsFinished)[-1].elapsed_seconds
+    assert list(read_journal(find_run("tiny").journal_path)) == first + second
+
+
+def test_the_folder_of_a_run_holds_what_the_design_says(corpus: Path, home: Path) -> None:
+    run_session(tiny_config(corpus, eval_every=6))
+
+    files = sorted(str(path.relative_to(home)) for path in (home / "runs").rglob("*") if path.is_file())
+    assert files == [
+        "runs/tiny/checkpoints/best.safetensors",
+        "runs/tiny/checkpoints/latest.safetensors",
+        "runs/tiny/config.json",
+        "runs/tiny/events.jsonl",
+        "runs/tiny/tweetgen.log",
+    ]
+    config = json.loads((home / "runs" / "tiny" / "config.json").read_text())
+    assert (config["model"]["hidden_size"], config["training"]["max_steps"]) == (10, 12)
+
+
+def test_rows_that_were_dropped_are_told_with_their_reasons(home: Path) -> None:
+    corpus = write_corpus(home, [*small_tweets(), small_tweets()[0].upper(), "http://example.org/only"])
+
+    [warning] = of_type(run_session(tiny_config(corpus, max_steps=1)), e.Warned)
+
+    report = CorpusReport(num_rows=62, num_kept=60, dropped={"a duplicate": 1, "only a link": 1})
+    assert warning.message == f"{report}."
+
+
+def test_a_run_without_a_name_is_called_by_the_time_and_two_at_once_differ(corpus: Path) -> None:
+    first, second = (run_session(tiny_config(corpus, run_name=None, max_steps=1)) for _ in range(2))
+
+    runs = [only(told, e.RunStarted).run for told in (first, second)]
+    assert all(run.startswith("20") for run in runs)
+    assert runs[0] != runs[1]
+
+
+def test_a_run_begins_from_a_checkpoint_in_a_folder_of_its_own(corpus: Path) -> None:
+    run_session(tiny_config(corpus), {6: [c.SaveCheckpoint(name="base")]})
+    config = tiny_config(corpus, run_name="branch", max_steps=9)
+
+    told = run_session(replace(config, checkpoint="base"))
+
+    started = only(told, e.RunStarted)
+    assert (started.run, started.step, started.resumed_from) == ("branch", 6, "base")
+    assert list(losses(told)) == [7, 8, 9]

@@ -1,0 +1,215 @@
+"""What each command does in the middle of a run, and that a refused one changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint import load_checkpoint
+from engine.checkpoint_info import read_info
+from engine.commands import Command
+from engine.config import SamplingConfig
+from engine.events import Event
+from engine.folders import find_run, named_checkpoint_path
+from tests.engine.helpers import Script, losses, names, of_type, only, run_session, tiny_config, write_corpus
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    return write_corpus(home)
+
+
+def test_a_pause_takes_no_step_and_stops_the_clock_until_the_run_goes_on(corpus: Path) -> None:
+    clock = FakeClock(50.0)
+
+    def time_passes(event: Event) -> Iterable[Command]:
+        clock.advance(3600.0 if isinstance(event, e.TweetSampled) else 0.125)
+        return ()
+
+    told = run_session(
+        tiny_config(corpus, max_steps=6), {3: [c.Pause(), c.SampleNow(), c.Resume()]}, time_passes, clock
+    )
+
+    first = names(told).index("Paused")
+    assert names(told)[first : first + 3] == ["Paused", "TweetSampled", "Resumed"]
+    assert [event.step for event in told[first : first + 3]] == [3, 3, 3]
+    assert told[first].elapsed_seconds == told[first + 2].elapsed_seconds
+    assert told[-1].elapsed_seconds < 60
+    assert list(losses(told)) == list(range(1, 7))
+
+
+def test_a_second_pause_or_resume_is_not_told_again(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), {2: [c.Resume(), c.Pause(), c.Pause(), c.Resume(), c.Resume()]})
+
+    assert [name for name in names(told) if name in {"Paused", "Resumed"}] == ["Paused", "Resumed"]
+
+
+def test_a_paused_run_can_be_stopped(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), {2: [c.Pause(), c.Stop()]})
+
+    assert names(told)[-3:] == ["Paused", "CheckpointSaved", "RunFinished"]
+    assert told[-1].step == 2
+
+
+def test_a_pause_changes_nothing_in_what_is_learned(corpus: Path) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    paused = run_session(
+        tiny_config(corpus, run_name="paused", dropout=0.3), {5: [c.Pause(), c.SampleNow(), c.Resume()]}
+    )
+
+    assert losses(paused) == losses(plain)
+
+
+def test_an_asked_for_tweet_comes_at_once_and_each_is_another(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), {4: [c.SampleNow(), c.SampleNow(), c.SampleNow()]})
+
+    tweets = of_type(told, e.TweetSampled)
+    assert [tweet.step for tweet in tweets] == [4, 4, 4]
+    assert len({tweet.text for tweet in tweets}) == 3
+
+
+def test_sampling_that_was_set_is_used_by_the_next_tweet_and_saved(corpus: Path) -> None:
+    cold = SamplingConfig(temperature=0.0, prime="the ", max_length=15)
+
+    told = run_session(tiny_config(corpus, sample_every=1, max_steps=5), {2: [c.SetSampling(sampling=cold)]})
+
+    assert only(told, e.SamplingChanged).sampling == cold
+    assert [tweet.temperature for tweet in of_type(told, e.TweetSampled)] == [0.8, 0.8, 0.0, 0.0, 0.0]
+    assert all(tweet.text.startswith("the") for tweet in of_type(told, e.TweetSampled)[2:])
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].sampling == cold
+
+
+def test_sampling_that_is_set_to_what_it_is_already_is_not_told(corpus: Path) -> None:
+    same = SamplingConfig(max_length=20)
+
+    assert not of_type(run_session(tiny_config(corpus), {2: [c.SetSampling(sampling=same)]}), e.SamplingChanged)
+
+
+def test_a_prime_that_the_vocabulary_lacks_is_refused_and_the_sampling_stays(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), {2: [c.SetSampling(sampling=SamplingConfig(prime="☃")), c.SampleNow()]})
+
+    refused = only(told, e.CommandRefused)
+    assert (refused.command, refused.title) == ("SetSampling", "An unknown character")
+    assert "U+2603" in refused.detail
+    assert only(told, e.TweetSampled).temperature == 0.8
+    assert told[-1].step == 12
+
+
+def test_a_learning_rate_that_was_set_is_used_by_the_next_step_and_saved(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=6), {3: [c.SetLearningRate(learning_rate=0.02)]})
+
+    assert only(told, e.LearningRateChanged).learning_rate == 0.02
+    assert [event.learning_rate for event in of_type(told, e.StepsFinished)] == [0.004] * 3 + [0.02] * 3
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].training.learning_rate == 0.02
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, 11.0, float("nan"), float("inf")])
+def test_a_learning_rate_out_of_range_is_refused(corpus: Path, rate: float) -> None:
+    told = run_session(tiny_config(corpus, max_steps=3), {1: [c.SetLearningRate(learning_rate=rate)]})
+
+    assert only(told, e.CommandRefused).command == "SetLearningRate"
+    assert {event.learning_rate for event in of_type(told, e.StepsFinished)} == {0.004}
+
+
+def test_a_ladder_has_a_rung_for_each_temperature_and_is_the_same_each_time(corpus: Path) -> None:
+    ladder = c.SampleLadder(seed=7, prime="the", temperatures=(0.0, 1.0, 5.0))
+
+    first, second = of_type(run_session(tiny_config(corpus), {3: [ladder, ladder]}), e.LadderSampled)
+
+    assert (first.seed, first.prime) == (7, "the")
+    assert [rung.temperature for rung in first.rungs] == [0.0, 1.0, 5.0]
+    assert all(rung.text.startswith("the") for rung in first.rungs)
+    assert first.rungs == second.rungs
+
+
+BAD_LADDERS = [
+    pytest.param(c.SampleLadder(seed=1, prime="☃"), id="unknown prime"),
+    pytest.param(c.SampleLadder(seed=1, prime="the " * 10), id="long prime"),
+    pytest.param(c.SampleLadder(seed=1, temperatures=(99.0,)), id="hot"),
+    pytest.param(c.SampleLadder(seed=1, temperatures=()), id="no rung"),
+    pytest.param(c.SampleLadder(seed=-1), id="negative seed"),
+]
+
+
+@pytest.mark.parametrize("ladder", BAD_LADDERS)
+def test_a_ladder_that_cannot_be_climbed_is_refused(corpus: Path, ladder: c.SampleLadder) -> None:
+    told = run_session(tiny_config(corpus), {3: [ladder]})
+
+    assert only(told, e.CommandRefused).command == "SampleLadder"
+    assert isinstance(told[-1], e.RunFinished)
+
+
+@pytest.mark.parametrize("ladder", BAD_LADDERS)
+def test_a_ladder_that_cannot_be_climbed_is_refused_in_the_middle_of_an_evaluation(
+    corpus: Path, ladder: c.SampleLadder
+) -> None:
+    def after_the_tweet(event: Event) -> Iterable[Command]:
+        return [ladder] if isinstance(event, e.TweetSampled) and event.step == 5 else []
+
+    told = run_session(tiny_config(corpus, sample_every=5, eval_every=5), on_event=after_the_tweet)
+
+    assert only(told, e.CommandRefused).command == "SampleLadder"
+    assert [event.step for event in of_type(told, e.EvalFinished)] == [5, 10, 12]
+
+
+def test_a_pause_in_the_middle_of_an_evaluation_comes_first_and_the_evaluation_after_it(corpus: Path) -> None:
+    def after_the_tweet(event: Event) -> Iterable[Command]:
+        return [c.Pause(), c.Resume()] if isinstance(event, e.TweetSampled) and event.step == 5 else []
+
+    told = run_session(tiny_config(corpus, sample_every=5, eval_every=5, max_steps=6), on_event=after_the_tweet)
+
+    first = names(told).index("Paused")
+    assert names(told)[first - 1 : first + 3] == ["TweetSampled", "Paused", "Resumed", "EvalFinished"]
+    assert [event.step for event in of_type(told, e.EvalFinished)] == [5, 6]
+
+
+def test_a_checkpoint_is_saved_under_a_name_with_the_step_it_stands_at(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name="mine")]})
+
+    [saved] = [event for event in of_type(told, e.CheckpointSaved) if event.name == "mine"]
+    assert saved.path == str(named_checkpoint_path("mine"))
+    assert saved.step == load_checkpoint(named_checkpoint_path("mine")).info.step == 4
+
+
+def test_a_checkpoint_is_in_place_when_it_is_told(corpus: Path) -> None:
+    found: list[bool] = []
+
+    def look(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.CheckpointSaved):
+            found.append(load_checkpoint(Path(event.path)).info.step == event.step)
+        return ()
+
+    run_session(tiny_config(corpus, eval_every=6), {4: [c.SaveCheckpoint(name="mine")]}, look)
+
+    assert found
+    assert all(found)
+
+
+def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(corpus: Path) -> None:
+    script: Script = {
+        2: [c.SaveCheckpoint(name="mine")],
+        4: [c.SaveCheckpoint(name="mine")],
+        6: [c.SaveCheckpoint(name="mine", replace=True)],
+    }
+
+    told = run_session(tiny_config(corpus), script)
+
+    refused = only(told, e.CommandRefused)
+    assert (refused.step, refused.command) == (4, "SaveCheckpoint")
+    assert "already a checkpoint called mine" in refused.detail
+    assert [event.step for event in of_type(told, e.CheckpointSaved) if event.name == "mine"] == [2, 6]
+    assert read_info(named_checkpoint_path("mine"))[0].step == 6
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", pytest.param("漢" * 100, id="long")])
+def test_an_impossible_name_is_refused_and_nothing_is_written(corpus: Path, home: Path, name: str) -> None:
+    told = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name=name)]})
+
+    assert only(told, e.CommandRefused).command == "SaveCheckpoint"
+    assert not list((home / "checkpoints").glob("**/*"))
+    assert told[-1].step == 12

@@ -1,0 +1,117 @@
+"""Going on from a checkpoint in the middle of a run: where it stands then, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine.folders import named_checkpoint_path
+from tests.engine.checkpoints import write_checkpoint
+from tests.engine.helpers import (
+    Script,
+    losses,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    small_tweets,
+    tiny_config,
+    write_corpus,
+)
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    return write_corpus(home)
+
+
+def test_a_loaded_checkpoint_takes_the_run_back_and_the_same_losses_follow(corpus: Path) -> None:
+    script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
+
+    told = run_session(tiny_config(corpus, dropout=0.3), script)
+
+    loaded = only(told, e.CheckpointLoaded)
+    assert (loaded.name, loaded.path, loaded.step) == ("four", str(named_checkpoint_path("four")), 4)
+    place = told.index(loaded)
+    before, after = losses(told[:place]), losses(told[place:])
+    assert list(after) == list(range(5, 13))
+    assert {step: loss for step, loss in after.items() if step <= 9} == {step: before[step] for step in range(5, 10)}
+
+
+def test_tweets_and_evaluations_come_again_after_a_step_back(corpus: Path) -> None:
+    script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
+
+    told = run_session(tiny_config(corpus, sample_every=6, eval_every=6), script)
+
+    assert [tweet.step for tweet in of_type(told, e.TweetSampled)] == [0, 6, 6]
+    first, again = [event for event in of_type(told, e.EvalFinished) if event.step == 6]
+    assert first.val_loss == again.val_loss
+    assert (first.is_best, again.is_best) == (True, False)
+
+
+def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_told(corpus: Path) -> None:
+    run_session(
+        tiny_config(corpus, run_name="wide", hidden_size=14, num_layers=2), {3: [c.SaveCheckpoint(name="wide")]}
+    )
+
+    told = run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.SampleNow()]})
+
+    changed = only(told, e.ModelChanged)
+    assert (changed.step, changed.model.hidden_size, changed.model.num_layers) == (3, 14, 2)
+    assert changed.num_parameters > only(told, e.RunStarted).num_parameters
+    assert names(told)[names(told).index("CheckpointLoaded") + 1] == "ModelChanged"
+    assert told[-1].step == 12
+
+
+def test_a_run_whose_shape_was_changed_by_a_load_can_be_resumed(corpus: Path) -> None:
+    run_session(tiny_config(corpus, run_name="wide", hidden_size=14), {3: [c.SaveCheckpoint(name="wide")]})
+    run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.Stop()]})
+
+    told = run_session(resume_config("tiny"))
+
+    assert only(told, e.RunStarted).model.hidden_size == 14
+    assert list(losses(told)) == list(range(4, 13))
+
+
+def test_a_checkpoint_is_loaded_while_paused_and_the_run_stays_paused(corpus: Path) -> None:
+    wishes: list[c.Command] = [c.Pause(), c.LoadCheckpoint(name="three"), c.SampleNow(), c.Resume()]
+
+    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
+
+    first = names(told).index("Paused")
+    assert names(told)[first : first + 4] == ["Paused", "CheckpointLoaded", "TweetSampled", "Resumed"]
+
+
+def refused_load(corpus: Path, name: str) -> e.CommandRefused:
+    """Ask for a checkpoint that can't be loaded; the run must go on as if nothing had been asked."""
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    told = run_session(tiny_config(corpus, run_name="asking", dropout=0.3), {5: [c.LoadCheckpoint(name=name)]})
+    assert losses(told) == losses(plain)
+    refused = only(told, e.CommandRefused)
+    assert (refused.step, refused.command) == (5, "LoadCheckpoint")
+    return refused
+
+
+def test_a_checkpoint_of_another_vocabulary_is_refused(corpus: Path, home: Path) -> None:
+    other = write_corpus(home, [tweet.upper() for tweet in small_tweets()], name="loud.txt")
+    run_session(tiny_config(other, run_name="loud"), {3: [c.SaveCheckpoint(name="loud")]})
+
+    assert "another vocabulary" in refused_load(corpus, "loud").detail
+
+
+def test_a_damaged_checkpoint_is_refused(corpus: Path) -> None:
+    path = write_checkpoint(named_checkpoint_path("broken"))
+    path.write_bytes(path.read_bytes()[:-1])
+
+    refused = refused_load(corpus, "broken")
+    assert refused.title == "The checkpoint can't be used"
+    assert "broken.safetensors is damaged" in refused.detail
+
+
+@pytest.mark.parametrize("name", ["no such", "~nobody-of-this-name/x", "a\0b", pytest.param("x" * 5000, id="long")])
+def test_a_checkpoint_that_is_not_there_is_refused(corpus: Path, name: str) -> None:
+    assert "no checkpoint called" in refused_load(corpus, name).detail

@@ -1,0 +1,162 @@
+"""Text: what comes in is cleaned for the model, what goes out can't hurt a terminal."""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from engine.text import ELLIPSIS, MAX_COMBINING_RUN, clean, harmless
+from tests.strategies import HOSTILE_PIECES, hostile_text
+
+KEPT_FORMAT = {"\u200c", "\u200d"}
+
+
+def forbidden(text: str) -> list[str]:
+    """Return the characters that no string of ours may hold: control, format, surrogate, private, unassigned."""
+    return [char for char in text if unicodedata.category(char)[0] == "C" and char not in KEPT_FORMAT]
+
+
+def longest_run_of_marks(text: str) -> int:
+    """Return the largest number of combining marks on one character; joiners are no characters."""
+    longest = run = 0
+    for char in text:
+        if char not in KEPT_FORMAT:
+            run = run + 1 if unicodedata.category(char)[0] == "M" else 0
+            longest = max(longest, run)
+    return longest
+
+
+@given(raw=hostile_text())
+def test_cleaned_text_is_printable_and_on_one_line(raw: str) -> None:
+    text = clean(raw)
+    assert not forbidden(text)
+    assert len(text.splitlines()) <= 1
+    assert text == text.strip()
+    assert "  " not in text
+
+
+@given(raw=hostile_text())
+def test_cleaned_text_is_nfc(raw: str) -> None:
+    assert unicodedata.is_normalized("NFC", clean(raw))
+
+
+@given(raw=hostile_text())
+@example(raw="a" + "\u0344" * 4)  # NFC makes eight marks of four
+@example(raw="a\u0301" + "\u200d\u0301" * 9)
+def test_cleaning_twice_is_cleaning_once_unless_an_entity_is_spelled_out(raw: str) -> None:
+    text = clean(raw)
+    if html.unescape(text) == text:
+        assert clean(text) == text
+
+
+@given(raw=hostile_text())
+@example(raw="a" + "\u0344" * 4)
+@example(raw="a\u0301" + "\u200d\u0301" * 9)
+def test_no_text_floods_the_screen_with_marks(raw: str) -> None:
+    assert longest_run_of_marks(clean(raw)) <= MAX_COMBINING_RUN
+    assert longest_run_of_marks(harmless(raw)) <= MAX_COMBINING_RUN
+
+
+@given(raw=hostile_text(), max_chars=st.integers(1, 60))
+def test_what_is_shown_is_harmless_one_line_and_bounded(raw: str, max_chars: int) -> None:
+    shown = harmless(raw, max_chars)
+    assert not forbidden(shown)
+    assert len(shown.splitlines()) <= 1
+    assert len(shown) <= max_chars
+
+
+@given(raw=hostile_text(), max_chars=st.integers(1, 60))
+def test_what_is_harmless_already_stays_as_it_is(raw: str, max_chars: int) -> None:
+    shown = harmless(raw, max_chars)
+    assert harmless(shown, max_chars) == shown
+
+
+@given(char=st.characters())
+def test_no_single_character_gets_through_that_a_terminal_could_obey(char: str) -> None:
+    assert not forbidden(clean(f"a{char}b"))
+    assert not forbidden(harmless(f"a{char}b"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("hello", "hello"),
+        ("  hello \t there\r\n", "hello there"),
+        ("fish &amp; chips &lt;3", "fish & chips <3"),
+        ("&quot;yes&quot; &#39;no&#39; &hellip;", "\"yes\" 'no' …"),
+        ("non&nbsp;breaking", "non breaking"),
+        ("cafe\u0301", "café"),
+        ("line\u2028separator\u2029and\x85next", "line separator and next"),
+        ("\ufeffmark", "mark"),
+        ("a\x00b\x07c", "abc"),
+        ("&#27;[31mred", "[31mred"),  # no entity makes an escape
+        ("&#x202e;right to left", "right to left"),
+        ("lone \ud800 surrogate", "lone surrogate"),
+        ("", ""),
+        ("\u200b\u200d\ufeff", ""),
+    ],
+)
+def test_a_raw_tweet_is_cleaned_to(raw: str, text: str) -> None:
+    assert clean(raw) == text
+
+
+def test_an_entity_is_unescaped_once() -> None:
+    assert clean("&amp;lt;") == "&lt;"
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        "\x1b[31m",
+        "\x1b[38;5;196m",
+        "\x1b[2J",
+        "\x1b[?1049h",
+        "\x1b]0;title\x07",
+        "\x1b]8;;http://example.org\x1b\\",
+        "\x1bPpayload\x1b\\",
+        "\x1b_payload\x1b\\",
+        "\x1bc",
+    ],
+)
+def test_an_escape_sequence_goes_whole(sequence: str) -> None:
+    assert harmless(f"before{sequence} after") == "before after"
+    assert clean(f"before{sequence} after") == "before after"
+
+
+@pytest.mark.parametrize("text", ["\x1b", "end\x1b", "\x1b\x1b[", "end\x1b]0;never closed", "\x9b31m", "\x1b[31"])
+def test_a_sequence_that_is_cut_off_leaves_no_control_character(text: str) -> None:
+    assert not forbidden(harmless(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "👩\u200d🚀 to the moon",
+        "❤\ufe0f love",
+        "👩\u200d❤\ufe0f\u200d💋\u200d👨",
+        "👍🏽 🇨🇦",
+        "نمی\u200cخواهم",
+        "ক্\u200dষ",
+        "กี่",
+        "e\u0323\u0302".encode().decode(),
+        "[bold]not markup[/bold] [/foo]",
+    ],
+)
+def test_joiners_selectors_accents_and_brackets_stay(text: str) -> None:
+    assert clean(text) == unicodedata.normalize("NFC", text)
+    assert harmless(text) == text
+
+
+def test_text_that_is_too_long_is_cut_with_an_ellipsis() -> None:
+    assert harmless("abcdef", 6) == "abcdef"
+    assert harmless("abcdefg", 6) == "abcde" + ELLIPSIS
+
+
+def test_every_hostile_piece_becomes_harmless_even_all_together() -> None:
+    shown = harmless("".join(HOSTILE_PIECES))
+    assert not forbidden(shown)
+    assert "&amp;" in shown  # nothing is unescaped on its way out

@@ -1,0 +1,123 @@
+"""A step whose loss or gradient is not finite leaves weights and optimizer bit for bit as they were, and says so."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.config import TrainingConfig
+from engine.corpus import Batch, BatchStream, Position
+from engine.gru import TextGenerator
+from engine.trainer import Trainer
+from tests.engine.helpers import CPU, encoded
+
+
+@pytest.fixture
+def batch() -> Batch:
+    return next(BatchStream(encoded()[0], 8, seed=3, position=Position()))
+
+
+@pytest.fixture
+def trainer(batch: Batch) -> Trainer:
+    """Return a trainer that has taken two steps, with all that an optimizer can do to weights by itself."""
+    torch.manual_seed(0)
+    model = TextGenerator(len(encoded()[1]), 6, 10)
+    trainer = Trainer(model, TrainingConfig(weight_decay=0.1, max_grad_norm=1.0), CPU)
+    for _ in range(2):
+        trainer.step(batch, 0.004)
+    trainer.take_report()
+    return trainer
+
+
+def copy_of_state(trainer: Trainer) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in trainer.state().items()}
+
+
+def assert_state_is(trainer: Trainer, expected: dict[str, Tensor]) -> None:
+    state = trainer.state()
+    assert state.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(state[name], tensor), name
+
+
+@contextlib.contextmanager
+def poisoned_gradient(model: TextGenerator) -> Iterator[None]:
+    """Put infinity into one number of the gradient."""
+
+    def poison(gradient: Tensor) -> Tensor:
+        poisoned = gradient.clone()
+        poisoned.view(-1)[0] = math.inf
+        return poisoned
+
+    hook = model.proj.bias.register_hook(poison)  # type: ignore[no-untyped-call] # torch leaves it untyped
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing(trainer: Trainer, batch: Batch) -> None:
+    before = copy_of_state(trainer)
+    with poisoned_gradient(trainer.model):
+        trainer.step(batch, 0.004)
+    assert_state_is(trainer, before)
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_changes_nothing(trainer: Trainer, batch: Batch, poison: float) -> None:
+    before = copy_of_state(trainer)
+
+    def poisoned(_module: torch.nn.Module, _inputs: object, output: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return output[0] * poison, output[1]
+
+    hook = trainer.model.register_forward_hook(poisoned)
+
+    trainer.step(batch, 0.004)
+
+    hook.remove()
+    assert_state_is(trainer, before)
+
+
+def test_a_refused_step_counts_and_is_told_as_not_a_number(trainer: Trainer, batch: Batch) -> None:
+    with poisoned_gradient(trainer.model):
+        trainer.step(batch, 0.004)
+    trainer.step(batch, 0.004)
+
+    report = trainer.take_report()
+
+    assert trainer.step_count == 4
+    assert report.first_step == 3
+    assert [math.isnan(loss) for loss in report.train_losses] == [True, False]
+    assert [math.isnan(norm) for norm in report.grad_norms] == [True, False]
+
+
+def test_after_a_refused_step_training_goes_on_as_if_it_had_not_been(trainer: Trainer, batch: Batch) -> None:
+    before = copy_of_state(trainer)
+    trainer.step(batch, 0.004)
+    expected = copy_of_state(trainer)
+    trainer.load_state(before, step_count=2)
+    with poisoned_gradient(trainer.model):
+        trainer.step(batch, 0.004)
+
+    trainer.step(batch, 0.004)
+
+    assert_state_is(trainer, expected)
+
+
+def test_a_first_step_that_is_refused_leaves_a_new_model_as_it_was(batch: Batch) -> None:
+    torch.manual_seed(0)
+    model = TextGenerator(len(encoded()[1]), 6, 10)
+    trainer = Trainer(model, TrainingConfig(weight_decay=0.1), CPU)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    with poisoned_gradient(model):
+        trainer.step(batch, 0.004)
+
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert all(not tensor.any() for name, tensor in trainer.state().items() if name.startswith("optimizer."))

@@ -1,0 +1,84 @@
+"""The JSON form of dataclasses: tagged, checked when read, and damage is one kind of error."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import wire
+from engine.config import ModelConfig, TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cat:
+    name: str
+    lives: int = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dog:
+    name: str
+
+
+KINDS: dict[str, type[Cat | Dog]] = {"Cat": Cat, "Dog": Dog}
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["kind", "name", "x"]), inner),
+    max_leaves=8,
+)
+
+
+def test_the_tag_stands_first() -> None:
+    assert wire.encode(Cat(name="Tom"), tag="kind") == '{"kind":"Cat","name":"Tom","lives":9}'
+
+
+def test_without_a_tag_there_are_only_the_fields() -> None:
+    assert wire.encode(Cat(name="Tom")) == '{"name":"Tom","lives":9}'
+
+
+def test_the_tag_decides_which_kind_is_read() -> None:
+    assert wire.decode_tagged('{"kind":"Dog","name":"Rex"}', "kind", KINDS) == Dog(name="Rex")
+    assert wire.decode_tagged('{"name":"Tom","kind":"Cat"}', "kind", KINDS) == Cat(name="Tom")
+
+
+def test_the_error_names_the_unknown_kind() -> None:
+    with pytest.raises(wire.WireError, match="no kind is called 'Cow'"):
+        wire.decode_tagged('{"kind":"Cow","name":"Elsie"}', "kind", KINDS)
+
+
+def test_the_error_names_the_kind_and_the_field() -> None:
+    with pytest.raises(wire.WireError, match=r"Cat: .*lives"):
+        wire.decode_tagged('{"kind":"Cat","name":"Tom","lives":"many"}', "kind", KINDS)
+
+
+def test_a_config_survives_its_json_form() -> None:
+    config = TrainingConfig(max_steps=5, preset_reason="ünïcode – “quoted”", seed=2**63 - 1)
+    assert wire.decode(wire.encode(config), TrainingConfig) == config
+
+
+def test_the_pretty_form_holds_the_same_values() -> None:
+    text = wire.pretty({"model": ModelConfig(hidden_size=9), "files": ("a", "b")})
+    assert json.loads(text)["model"]["hidden_size"] == 9
+    assert json.loads(text)["files"] == ["a", "b"]
+    assert text.count("\n") > 5
+    assert text.endswith("}\n")
+
+
+@given(value=JSON_VALUES)
+def test_any_json_at_all_is_either_read_or_refused(value: Any) -> None:
+    try:
+        read = wire.decode_tagged(json.dumps(value), "kind", KINDS)
+    except wire.WireError:
+        return
+    assert isinstance(read, Cat | Dog)
+
+
+@given(text=st.binary(max_size=40))
+def test_any_bytes_at_all_are_either_read_or_refused(text: bytes) -> None:
+    with pytest.raises(wire.WireError):
+        wire.decode(text, Cat)

@@ -1,0 +1,185 @@
+"""Stand-ins: a scripted session, a clock that is set by hand, and events with everything filled in."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from engine import commands as c
+from engine import events as e
+from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+
+
+class FakeClock:
+    """Tells the time that it was set to."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def run_started(**changes: Any) -> e.RunStarted:
+    """Return the start of a small run."""
+    event = e.RunStarted(
+        step=0,
+        elapsed_seconds=0.0,
+        run="2026-11-25-101112",
+        corpus="happy.csv",
+        num_train_tweets=19_000,
+        num_val_tweets=1_000,
+        vocab_size=120,
+        num_parameters=148_088,
+        device="cpu",
+        precision="float32",
+        num_threads=1,
+        model=ModelConfig(),
+        training=TrainingConfig(),
+        sampling=SamplingConfig(),
+        resumed_from=None,
+    )
+    return replace(event, **changes)
+
+
+def steps_finished(first_step: int, losses: Iterable[float], **changes: Any) -> e.StepsFinished:
+    """Return steps with these losses."""
+    train_losses = tuple(losses)
+    event = e.StepsFinished(
+        step=first_step + len(train_losses) - 1,
+        elapsed_seconds=0.05 * (first_step + len(train_losses)),
+        first_step=first_step,
+        train_losses=train_losses,
+        grad_norms=(1.0,) * len(train_losses),
+        learning_rate=0.004,
+        chars_per_second=70_000.0,
+    )
+    return replace(event, **changes)
+
+
+def tweet(text: str, step: int = 100, **changes: Any) -> e.TweetSampled:
+    """Return a tweet of the model."""
+    event = e.TweetSampled(
+        step=step,
+        elapsed_seconds=step * 0.05,
+        text=text,
+        temperature=0.8,
+        reached_eos=True,
+        bits_per_char=2.4,
+        novelty="new",
+    )
+    return replace(event, **changes)
+
+
+def evaluated(step: int, bits_per_char: float, *, is_best: bool = True) -> e.EvalFinished:
+    """Return an evaluation."""
+    val_loss = bits_per_char * 0.693
+    return e.EvalFinished(
+        step=step, elapsed_seconds=step * 0.05, val_loss=val_loss, bits_per_char=bits_per_char, is_best=is_best
+    )
+
+
+class FakeSession:
+    """Plays a script of events after `RunStarted`, then answers commands as a session would, until `Stop`.
+
+    `play` puts further events on the stream while it runs; `received` holds the commands taken so far.
+    """
+
+    def __init__(self, script: Iterable[e.Event] = (), started: e.RunStarted | None = None) -> None:
+        self.received: list[c.Command] = []
+        self.taken_names: set[str] = set()
+        self._script = tuple(script)
+        self._started = started or run_started()
+        self._step = 0
+        self._num_tweets = 0
+        self._emit: Callable[[e.Event], None] = _ignore
+        self._lock = threading.Lock()
+
+    def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
+        self._emit = emit
+        self._step = self._started.step
+        for event in (self._started, *self._script):
+            self.play(event)
+        is_running = not isinstance(self._script[-1] if self._script else None, e.RunFinished | e.RunFailed)
+        while is_running:
+            command = commands.get()
+            self.received.append(command)
+            self.play(self.answer(command))
+            is_running = not isinstance(command, c.Stop)
+
+    def play(self, event: e.Event) -> None:
+        with self._lock:
+            self._step = event.step
+            self._emit(event)
+
+    def answer(self, command: c.Command) -> e.Event:  # noqa: C901 - one case per kind of command
+        now: dict[str, Any] = {"step": self._step, "elapsed_seconds": self._step * 0.05}
+        match command:
+            case c.Pause():
+                return e.Paused(**now)
+            case c.Resume():
+                return e.Resumed(**now)
+            case c.Stop(reason=reason):
+                return e.RunFinished(reason=reason, total_seconds=1.0, total_chars=1000, **now)
+            case c.SetSampling(sampling=sampling):
+                return e.SamplingChanged(sampling=sampling, **now)
+            case c.SetLearningRate(learning_rate=learning_rate):
+                return e.LearningRateChanged(learning_rate=learning_rate, **now)
+            case c.SampleNow():
+                self._num_tweets += 1
+                return tweet(f"asked-for tweet number {self._num_tweets}", self._step)
+            case c.SampleLadder(seed=seed, prime=prime, temperatures=temperatures):
+                return e.LadderSampled(prime=prime, seed=seed, rungs=_rungs(seed, temperatures), **now)
+            case c.SaveCheckpoint(name=name, replace=is_replacing):
+                if name in self.taken_names and not is_replacing:
+                    return self._refuse("SaveCheckpoint", f"There is already a checkpoint called {name}.")
+                self.taken_names.add(name)
+                return e.CheckpointSaved(name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, **now)
+            case c.LoadCheckpoint(name=name):
+                return e.CheckpointLoaded(name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, **now)
+
+    def _refuse(self, command: str, detail: str) -> e.CommandRefused:
+        return e.CommandRefused(
+            step=self._step,
+            elapsed_seconds=self._step * 0.05,
+            command=command,
+            title="The checkpoint can't be used",
+            detail=detail,
+            hint="Take another name.",
+        )
+
+
+class RaisingSession:
+    """Raises when it is run, after the events given."""
+
+    def __init__(self, error: BaseException, script: Iterable[e.Event] = ()) -> None:
+        self._error = error
+        self._script = tuple(script)
+
+    def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
+        for event in self._script:
+            emit(event)
+        raise self._error
+
+
+def _ignore(_: e.Event) -> None:
+    """Stand in for `emit` before the session runs."""
+
+
+def _rungs(seed: int, temperatures: Iterable[float]) -> tuple[e.LadderTweet, ...]:
+    return tuple(
+        e.LadderTweet(
+            temperature=temperature,
+            text=f"rung {temperature:g} of seed {seed}",
+            reached_eos=True,
+            bits_per_char=2.0,
+            novelty="new",
+        )
+        for temperature in temperatures
+    )

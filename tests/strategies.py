@@ -1,0 +1,202 @@
+"""What Hypothesis makes up: hostile text, tweets, configs, commands and events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from engine import commands as c
+from engine import events as e
+from engine.config import (
+    LADDER_TEMPERATURES,
+    MAX_TEMPERATURE,
+    MIN_TEMPERATURE,
+    ModelConfig,
+    SamplingConfig,
+    TrainingConfig,
+)
+from engine.text import clean
+
+HOSTILE_PIECES = (
+    "\x1b[31m",  # a colour
+    "\x1b[2J\x1b[H",  # clears the screen
+    "\x1b]0;title\x07",  # sets the window's title
+    "\x1b]8;;http://example.org\x1b\\",  # a link
+    "\x1bP1$r\x1b\\",
+    "\x1b",
+    "\x9b31m",  # the same colour in one C1 character
+    "\x00",
+    "\x07",
+    "\x08",
+    "\x7f",
+    "\r",
+    "\n",
+    "\t",
+    "\x0b",
+    "\x85",
+    "\u2028",
+    "\u202e",  # right to left override
+    "\u2066",
+    "\u2069",
+    "\u200b",
+    "\u200c",
+    "\u200d",
+    "\ufeff",
+    "\ufe0f",
+    "\u0301",
+    "\u0344",  # NFC makes two marks of it
+    "\u0301" * 12,
+    "\u200d\u0301" * 6,
+    "\U000e0041",  # a tag character
+    "\ud800",
+    "\udfff",
+    "\ue000",
+    "\u3164",
+    "&amp;",
+    "&lt;b&gt;",
+    "&#27;[31m",
+    "&#x202e;",
+    "&nbsp;",
+    "[/foo]",
+    "[@click=app.bell]x[/]",
+    "[bold red]",
+    "\\[",
+    "👩\u200d🚀",
+    "❤\ufe0f",
+    "🇨🇦",
+    "e\u0301",
+    "ﬁ",
+    "\u0958",  # NFC makes two characters of it
+    "กี่",
+    "कि",
+    "@name",
+    "http://example.org/a",
+    '"',
+    ",",
+    " ",
+    "a",
+    "Z",
+)
+TWEET_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789 .,!?'\"@#:/()-_éñß😀❤"
+NAMES = st.text("abcdefgXYZ0123456789_", min_size=1, max_size=12)
+
+
+def hostile_text(max_pieces: int = 24) -> SearchStrategy[str]:
+    """Return text that tries to break terminals, parsers and markup, any code point included."""
+    piece = st.sampled_from(HOSTILE_PIECES) | st.text(st.characters(), max_size=4)
+    return st.lists(piece, max_size=max_pieces).map("".join)
+
+
+def tweets(max_size: int = 140, alphabet: str = TWEET_ALPHABET) -> SearchStrategy[str]:
+    """Return tweets as a corpus holds them: clean and not empty."""
+    return st.text(alphabet, min_size=1, max_size=max_size).map(clean).filter(bool)
+
+
+def tweet_lists(min_size: int = 1, max_size: int = 60, max_chars: int = 60) -> SearchStrategy[list[str]]:
+    """Return lists of tweets, which may hold a tweet twice."""
+    return st.lists(tweets(max_chars), min_size=min_size, max_size=max_size)
+
+
+def temperatures() -> SearchStrategy[float]:
+    """Return temperatures that can be used."""
+    return st.just(0.0) | st.floats(MIN_TEMPERATURE, MAX_TEMPERATURE)
+
+
+def sampling_configs(primes: Sequence[str] = ("",), max_length: int = 40) -> SearchStrategy[SamplingConfig]:
+    """Return sampling configs that can be used with one of these `primes`, each shorter than `max_length`."""
+    return st.builds(
+        SamplingConfig,
+        temperature=temperatures(),
+        top_k=st.integers(0, 12),
+        top_p=st.floats(0.001, 1.0),
+        min_p=st.floats(0.0, 0.999),
+        prime=st.sampled_from(list(primes)),
+        max_length=st.integers(max(map(len, primes)) + 1, max_length),
+    )
+
+
+def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
+    """Return any command but `Stop`; some ask for what a session has to refuse."""
+    return st.one_of(
+        st.builds(c.Pause),
+        st.builds(c.Resume),
+        st.builds(c.SetSampling, sampling=sampling_configs(primes)),
+        st.builds(c.SetLearningRate, learning_rate=st.floats(1e-5, 0.1) | st.sampled_from([-1.0, 0.0, 99.0])),
+        st.builds(c.SampleNow),
+        st.builds(
+            c.SampleLadder,
+            seed=st.integers(0, 1000),
+            prime=st.sampled_from(list(primes)),
+            temperatures=st.just(LADDER_TEMPERATURES) | st.lists(temperatures(), min_size=1, max_size=3).map(tuple),
+        ),
+        st.builds(c.SaveCheckpoint, name=st.sampled_from(["one", "two", "../up", ""]), replace=st.booleans()),
+        st.builds(c.LoadCheckpoint, name=st.sampled_from(["one", "two", "no such checkpoint"])),
+    )
+
+
+def command_scripts(primes: Sequence[str] = ("",), max_size: int = 8) -> SearchStrategy[list[c.Command]]:
+    """Return what an impatient user asks for in one run, in order; without the `Stop` at the end."""
+    return st.lists(commands(primes), max_size=max_size)
+
+
+def any_commands() -> SearchStrategy[c.Command]:
+    """Return any command with any text in it, as it might come through a socket."""
+    text = st.text(max_size=20)
+    free = st.one_of(
+        st.builds(c.Stop, reason=text),
+        st.builds(c.LoadCheckpoint, name=text),
+        st.builds(c.SaveCheckpoint, name=text, replace=st.booleans()),
+        st.builds(c.SampleLadder, seed=st.integers(0, 2**63 - 1), prime=text),
+    )
+    return commands() | free
+
+
+def events() -> SearchStrategy[e.Event]:
+    """Return any event, every kind as likely as any other."""
+    return st.one_of([events_of(event_type) for event_type in get_args(e.Event)])
+
+
+def events_of(event_type: type[e.Event]) -> SearchStrategy[Any]:
+    """Return events of one kind, with finite numbers and any text."""
+    return _instances(event_type)
+
+
+def _instances(kind: type) -> SearchStrategy[Any]:
+    """Return instances of a dataclass with every field made up."""
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{name: _values(hint) for name, hint in hints.items()})
+
+
+def _values(hint: Any) -> SearchStrategy[Any]:
+    """Return values of a field of this type."""
+    if hint in _BY_TYPE:
+        return _BY_TYPE[hint]
+    if get_origin(hint) is tuple:
+        return st.lists(_values(get_args(hint)[0]), max_size=4).map(tuple)
+    if get_origin(hint) is UnionType:
+        return st.one_of([_values(option) for option in get_args(hint)])
+    if get_origin(hint) is Literal:
+        return st.sampled_from(get_args(hint))
+    return _instances(hint)
+
+
+_BY_TYPE: dict[Any, SearchStrategy[Any]] = {
+    bool: st.booleans(),
+    int: st.integers(0, 2**53),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    str: st.text(max_size=30),
+    type(None): st.none(),
+    ModelConfig: st.builds(ModelConfig, hidden_size=st.integers(1, 8192), dropout=st.floats(0, 0.95)),
+    TrainingConfig: st.builds(
+        TrainingConfig,
+        preset_reason=st.text(max_size=30),
+        schedule=st.sampled_from(["constant", "cosine"]),
+        max_steps=st.none() | st.integers(1, 2**53),
+        max_seconds=st.none() | st.floats(0.1, 1e9),
+    ),
+    SamplingConfig: sampling_configs(),
+}

@@ -1,0 +1,211 @@
+"""The dialogs: save, load, ladder, messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import DataTable, Input, Static
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint_list import CheckpointEntry
+from engine.config import LADDER_TEMPERATURES, SamplingConfig
+from engine.errors import StorageError
+from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.tui.conftest import SIZES, Stage, press, screen_text, until
+from tui.app import TweetgenApp
+from tui.screens.dialog import MessageDialog
+from tui.screens.ladder_dialog import LadderDialog
+from tui.screens.load_dialog import LoadDialog
+from tui.screens.main import MainScreen
+from tui.screens.save_dialog import SaveDialog
+
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a data folder of its own."""
+    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
+    return tmp_path
+
+
+async def started(app: TweetgenApp) -> None:
+    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+
+
+def advice(app: TweetgenApp) -> str:
+    return str(app.screen.query_one("#advice", Static).render())
+
+
+def toasts(app: TweetgenApp) -> list[str]:
+    return [notification.message for notification in app._notifications]
+
+
+async def test_saving_under_a_new_name(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await started(app)
+        await pilot.press("s")
+        await until(lambda: isinstance(app.screen, SaveDialog))
+        assert app.screen.query_one(Input).value == "step-3"
+        await pilot.press(*"happy")
+        await press(pilot, session, "enter")
+        assert session.received == [c.SaveCheckpoint(name="happy")]
+        await until(lambda: toasts(app) == ["Saved as happy."])
+
+
+async def test_a_taken_name_needs_enter_twice(stage: Stage, home: Path) -> None:
+    (home / "checkpoints").mkdir()
+    (home / "checkpoints" / "happy.safetensors").write_bytes(b"")
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await started(app)
+        await pilot.press("s", *"happy", "enter")
+        await until(lambda: "Enter again replaces it" in advice(app))
+        await pilot.press("2")
+        await until(lambda: "Enter again" not in advice(app))
+        await pilot.press("backspace", "enter")
+        await until(lambda: "Enter again replaces it" in advice(app))
+        await press(pilot, session, "enter")
+        assert session.received == [c.SaveCheckpoint(name="happy", replace=True)]
+
+
+@pytest.mark.parametrize("name", ["../up", "", "a/b", "[/foo]"])
+async def test_an_impossible_name_is_not_taken(stage: Stage, name: str) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test() as pilot:
+        await started(app)
+        await pilot.press("s")
+        await until(lambda: isinstance(app.screen, SaveDialog))
+        app.screen.query_one(Input).value = name
+        await pilot.press("enter")
+        await until(lambda: advice(app).startswith("Use letters, digits"))
+        assert isinstance(app.screen, SaveDialog)
+
+
+def entry(name: str, problem: str = "") -> CheckpointEntry:
+    return CheckpointEntry(
+        name=name,
+        path=Path(f"/tmp/{name}.safetensors"),
+        saved_at=1.79e9,
+        num_bytes=1_800_000,
+        info=None,
+        problem=problem,
+    )
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_a_checkpoint_is_listed_and_loaded(stage: Stage, size: tuple[int, int]) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session, entries=lambda: [entry("happy"), entry("[/sad]")])
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await started(app)
+        await pilot.press("l")
+        await until(lambda: "[/sad]" in screen_text(app))
+        assert "1.8 MB" in screen_text(app)
+        await pilot.press("down")
+        await press(pilot, session, "enter")
+        assert session.received == [c.LoadCheckpoint(name="[/sad]")]
+        await until(lambda: "Loaded [/sad]" in screen_text(app), "the toast")
+
+
+async def test_a_damaged_checkpoint_is_listed_with_the_reason_and_not_loaded(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session, entries=lambda: [entry("broken", problem="broken is cut short: [b]12[/b] bytes.")])
+    async with app.run_test() as pilot:
+        await started(app)
+        await pilot.press("l")
+        await until(lambda: advice(app) == "broken is cut short: [b]12[/b] bytes.")
+        assert "damaged" in screen_text(app)
+        await pilot.press("enter")
+        await until(lambda: advice(app).startswith("It can't be loaded"))
+        assert isinstance(app.screen, LoadDialog)
+        assert session.received == []
+
+
+async def test_a_list_that_cannot_be_read_is_told(stage: Stage) -> None:
+    def fail() -> list[CheckpointEntry]:
+        raise StorageError("The folder can't be read.")
+
+    app = stage.app(FakeSession(SCRIPT), entries=fail)
+    async with app.run_test() as pilot:
+        await started(app)
+        await pilot.press("l")
+        await until(lambda: advice(app) == "The folder can't be read.")
+        assert app.screen.query_one(DataTable).row_count == 0
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_ladder_shows_all_seven_rungs_and_rolls_again(stage: Stage, size: tuple[int, int]) -> None:
+    session = FakeSession(SCRIPT, run_started(sampling=SamplingConfig(prime="so")))
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        await started(app)
+        await press(pilot, session, "t")
+        first = session.received[-1]
+        assert isinstance(first, c.SampleLadder)
+        assert first.prime == "so"
+        await until(lambda: f"seed {first.seed}" in advice(app))
+        for temperature in LADDER_TEMPERATURES:
+            assert f"rung {temperature:g} of seed" in screen_text(app)
+        await press(pilot, session, "t")
+        second = session.received[-1]
+        assert isinstance(second, c.SampleLadder)
+        await until(lambda: f"seed {second.seed}" in advice(app))
+        assert isinstance(app.screen, LadderDialog)
+        await pilot.press("escape")
+        await until(lambda: isinstance(app.screen, MainScreen))
+
+
+async def test_seven_full_length_rungs_are_whole_at_80x24(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        await press(pilot, session, "t")
+        await until(lambda: "seed" in advice(app))
+        text = ("word " * 28)[:139] + "!"
+        rungs = tuple(
+            e.LadderTweet(temperature=each, text=text, reached_eos=True, bits_per_char=2.0, novelty="new")
+            for each in LADDER_TEMPERATURES
+        )
+        session.play(e.LadderSampled(step=3, elapsed_seconds=1.0, prime="", seed=7, rungs=rungs))
+        await until(lambda: screen_text(app).count("!") == 7, "the ends of all seven")
+
+
+async def test_a_refused_command_is_told_in_a_dialog_over_a_readable_screen(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    session.taken_names.add("happy")
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await started(app)
+        await pilot.press("s", *"happy", "enter")
+        await until(lambda: isinstance(app.screen, MessageDialog))
+        for words in (
+            "The checkpoint can't be used",
+            "There is already a checkpoint called happy.",
+            "Take another name.",
+        ):
+            assert words in screen_text(app)
+        await pilot.press("enter")
+        await until(lambda: isinstance(app.screen, MainScreen))
+        assert app.summary_view.phase == "training"
+
+
+async def test_error_texts_are_no_markup(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)):
+        await started(app)
+        session.play(
+            e.CommandRefused(
+                step=3, elapsed_seconds=1.0, command="Pause", title="[/t]", detail="[/d]", hint="[@click=x]h"
+            )
+        )
+        await until(lambda: "[@click=x]h" in screen_text(app))
+        assert "[/t]" in screen_text(app)
+        assert "[/d]" in screen_text(app)

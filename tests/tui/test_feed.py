@@ -1,0 +1,217 @@
+"""The feed: wrapping in cells, following at the end only, text shown as it is, and cheap over thousands of tweets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from textual.app import App, ComposeResult
+
+from engine.events import TweetSampled
+from tests.fakes import tweet
+from tests.tui.conftest import until
+from tui.state import MAX_TWEETS, RunView, apply
+from tui.widgets.tweet_feed import TweetFeed
+from tui.widgets.wrapping import WrappedTexts, wrap
+
+SIZES = [(120, 40), (80, 24), (60, 20), (40, 12)]
+TEXTS = st.text(st.sampled_from("ab c😍é日\u200d\ufe0f\u0301👩❤"), max_size=60)
+
+
+class FeedApp(App[None]):
+    """An app of one feed."""
+
+    def compose(self) -> ComposeResult:
+        yield TweetFeed()
+
+    @property
+    def feed(self) -> TweetFeed:
+        return self.query_one(TweetFeed)
+
+
+def view_of(tweets: list[TweetSampled], view: RunView | None = None) -> RunView:
+    """Return the view after these tweets."""
+    view = view or RunView()
+    for event in tweets:
+        view = apply(view, event)
+    return view
+
+
+def shown_lines(feed: TweetFeed) -> list[str]:
+    """Return the lines of the feed that are in view."""
+    return [feed.render_line(y).text.rstrip() for y in range(feed.scrollable_content_region.height)]
+
+
+def numbered(first: int, last: int) -> list[TweetSampled]:
+    return [tweet(f"tweet number {number}", number) for number in range(first, last + 1)]
+
+
+@given(TEXTS, st.integers(1, 20))
+def test_wrapping_loses_nothing_but_the_blanks_that_it_breaks_at(text: str, width: int) -> None:
+    spans = wrap(text, width)
+    assert spans[0][0] == 0
+    assert spans[-1][1] == len(text)
+    for (_, end), (start, _) in pairwise(spans):
+        assert text[end:start] in {"", " "}
+
+
+@given(TEXTS, st.integers(2, 20))
+def test_no_wrapped_line_is_wider_than_its_column(text: str, width: int) -> None:
+    for start, end in wrap(text, width):
+        assert cell_len(text[start:end]) <= width or end - start == 1
+
+
+@given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.integers(0, 12))
+def test_lines_are_found_as_if_all_were_in_one_list(texts: list[str], width: int, num_dropped: int) -> None:
+    wrapped = WrappedTexts(width)
+    wrapped.extend(texts[:5])
+    wrapped.extend(texts[5:])
+    wrapped.drop(min(num_dropped, len(texts)))
+    expected = [
+        (index, line)
+        for index, text in enumerate(texts[min(num_dropped, len(texts)) :])
+        for line in range(len(wrap(text, width)))
+    ]
+    assert [wrapped.locate(line) for line in range(wrapped.num_lines)] == expected
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_newest_tweet_is_in_view_and_old_ones_can_be_reached(size: tuple[int, int]) -> None:
+    app = FeedApp()
+    async with app.run_test(size=size) as pilot:
+        app.feed.show(view_of(numbered(1, 300)))
+        await until(lambda: "tweet number 300" in shown_lines(app.feed)[-1])
+        await pilot.press("home")
+        await until(lambda: shown_lines(app.feed)[0].endswith("tweet number 1"))
+        await pilot.press("end")
+        await until(lambda: "tweet number 300" in shown_lines(app.feed)[-1])
+
+
+async def test_feed_follows_only_at_the_end() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        view = view_of(numbered(1, 100))
+        app.feed.show(view)
+        await until(lambda: "tweet number 100" in shown_lines(app.feed)[-1])
+        await pilot.press("up", "up", "up")
+        await until(lambda: not app.feed.is_following)
+        before = shown_lines(app.feed)
+        view = view_of(numbered(101, 112), view)
+        app.feed.show(view)
+        await pilot.pause()
+        assert shown_lines(app.feed) == before
+        assert app.feed.border_subtitle == "12 new below · end"
+        await pilot.press("end")
+        await until(lambda: "tweet number 112" in shown_lines(app.feed)[-1])
+        assert not app.feed.border_subtitle
+        app.feed.show(view_of(numbered(113, 113), view))
+        await until(lambda: "tweet number 113" in shown_lines(app.feed)[-1])
+
+
+async def test_scrolling_back_to_the_end_by_lines_follows_again() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed.show(view_of(numbered(1, 100)))
+        await until(lambda: "tweet number 100" in shown_lines(app.feed)[-1])
+        await pilot.press("up", "down")
+        await until(lambda: app.feed.is_following)
+
+
+async def test_reader_keeps_the_place_when_the_oldest_tweets_go() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        view = view_of(numbered(1, 10))
+        many = tuple(numbered(1, MAX_TWEETS))
+        view = replace(view, tweets=many, num_tweets=MAX_TWEETS)
+        app.feed.show(view)
+        await pilot.press("pageup")
+        await until(lambda: not app.feed.is_following)
+        before = shown_lines(app.feed)
+        app.feed.show(view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 50), view))
+        await pilot.pause()
+        assert shown_lines(app.feed) == before
+
+
+async def test_tweets_taken_back_by_a_checkpoint_leave_the_feed() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        view = view_of(numbered(1, 60))
+        app.feed.show(view)
+        app.feed.show(replace(view, tweets=view.tweets[:5]))
+        await pilot.pause()
+        shown = [line for line in shown_lines(app.feed) if line]
+        assert len(shown) == 5
+        assert shown[-1].endswith("tweet number 5")
+
+
+HOSTILE = ["[/foo]", "[@click=app.bell]x[/]", "[red]not red[/red]", "$primary {x}", "back\\[slash", "\\"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_tweets_appear_literally(text: str) -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed.show(view_of([tweet(text)]))
+        await pilot.pause()
+        assert shown_lines(app.feed)[0].endswith(f"● {text}")
+        assert not any("@click" in segment.style.meta for segment in app.feed.render_line(0) if segment.style)
+
+
+async def test_escape_sequences_never_reach_the_terminal() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed.show(view_of([tweet("a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\u202ee\ud800")]))
+        await pilot.pause()
+        assert shown_lines(app.feed)[0].endswith("● abc2Jde")
+
+
+async def test_wide_characters_stay_inside_the_feed() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(40, 12)) as pilot:
+        app.feed.show(view_of([tweet("日本語テキスト" * 20), tweet("👩‍👩‍👧😍" * 40)]))
+        await pilot.pause()
+        for y in range(app.feed.size.height):
+            assert app.feed.render_line(y).cell_length == app.feed.size.width
+
+
+async def test_top_tweet_stays_at_the_top_over_a_resize() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(120, 24)) as pilot:
+        app.feed.show(view_of([tweet(f"{number} " + "many words " * 10, number) for number in range(200)]))
+        await pilot.press("pageup", "pageup")
+        await until(lambda: not app.feed.is_following)
+        top = shown_lines(app.feed)[0]
+        await pilot.resize_terminal(70, 24)
+        await until(lambda: app.feed.size.width < 80)
+        assert shown_lines(app.feed)[0].split()[:4] == [word for word in top.split() if word != "new"][:4]
+
+
+async def test_a_new_tweet_paints_only_its_own_lines_while_there_is_room() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        view = view_of(numbered(1, 3))
+        app.feed.show(view)
+        await pilot.pause()
+        painted: list[int] = []
+        render_line = app.feed.render_line
+
+        def watch(y: int) -> object:
+            painted.append(y)
+            return render_line(y)
+
+        app.feed.render_line = watch  # type: ignore[method-assign, assignment]
+        app.feed.show(view_of(numbered(4, 4), view))
+        await pilot.pause()
+        assert painted == [3]
+
+
+async def test_a_cut_tweet_ends_with_an_ellipsis() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed.show(view_of([tweet("never ending", reached_eos=False)]))
+        await pilot.pause()
+        assert shown_lines(app.feed)[0].endswith("never ending…")

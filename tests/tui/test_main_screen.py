@@ -1,0 +1,212 @@
+"""The main screen: its layout at every size, its way out, and what it tells without being asked."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine.config import SamplingConfig
+from engine.errors import CorpusError
+from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
+from tests.tui.conftest import Stage, screen_text, until
+from tui.app import TweetgenApp
+from tui.screens.dialog import MessageDialog
+from tui.screens.wishes import Wishes
+from tui.state import RunView, apply
+from tui.widgets.loss_plot import LossPlot
+from tui.widgets.status_panel import StatusPanel
+from tui.widgets.tweet_feed import TweetFeed
+
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), evaluated(3, 5.7), tweet("hello there", 3))
+FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)
+
+
+async def started(app: TweetgenApp) -> None:
+    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+
+
+def toasts(app: TweetgenApp) -> list[str]:
+    return [notification.message for notification in app._notifications]
+
+
+@pytest.mark.parametrize("size", [(200, 60), (120, 40), (100, 30), (120, 24), (80, 24), (60, 20), (40, 12)], ids=str)
+async def test_panels_are_whole_at_every_size(stage: Stage, size: tuple[int, int]) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=size):
+        await started(app)
+        await until(lambda: "hello there" in screen_text(app), "the feed")
+        lines = screen_text(app).splitlines()
+        assert len(lines) == size[1]
+        assert lines[-1].split()[0] == "space"
+        shown = [app.screen.query_one(kind) for kind in (TweetFeed, StatusPanel, LossPlot)]
+        regions = [panel.region for panel in shown if panel.region.area]
+        assert len(regions) == (2 if size[1] < 18 else 3)
+        for region in regions:
+            assert app.screen.region.contains_region(region)
+            assert not any(region.overlaps(other) for other in regions if other is not region)
+
+
+@pytest.mark.parametrize("size", [(39, 24), (80, 11), (10, 4)], ids=str)
+async def test_a_very_small_terminal_shows_a_line_and_grows_back(stage: Stage, size: tuple[int, int]) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=size) as pilot:
+        await started(app)
+        await until(lambda: "40" in screen_text(app))
+        await pilot.resize_terminal(80, 24)
+        await until(lambda: "hello there" in screen_text(app), "the panels")
+
+
+async def test_the_stage_stands_in_for_the_plot_until_the_run_starts(stage: Stage) -> None:
+    class SlowSession(FakeSession):
+        def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
+            assert may_start.wait(10)
+            super().run(emit, commands)
+
+    may_start = threading.Event()
+    app = stage.app(SlowSession(SCRIPT))
+    app.bridge.stage = "reading the tweets"
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(lambda: "reading the tweets" in screen_text(app))
+        await pilot.press("g")
+        await until(lambda: toasts(app) == ["The run is still starting."])
+        may_start.set()
+        await until(lambda: "reading the tweets" not in screen_text(app))
+
+
+async def test_a_resumed_run_opens_with_its_curve_and_tweets(stage: Stage) -> None:
+    view = RunView()
+    for event in (run_started(), *SCRIPT, FINISHED):
+        view = apply(view, event)
+    session = FakeSession((), run_started(step=3, resumed_from="latest"))
+    app = stage.app(session, history=view)
+    async with app.run_test(size=(80, 24)):
+        await until(lambda: app.summary_view.phase == "training")
+        assert len(app.summary_view.train_losses) == 3
+        await until(lambda: "hello there" in screen_text(app))
+
+
+async def test_hostile_tweets_and_warnings_appear_literally(stage: Stage) -> None:
+    session = FakeSession((*SCRIPT, tweet("[@click=app.bell]x[/foo]", 3)))
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24), notifications=True):
+        await until(lambda: "[@click=app.bell]x[/foo]" in screen_text(app))
+        session.play(e.Warned(step=3, elapsed_seconds=1.0, message="[/bar] is [odd]"))
+        await until(lambda: "[/bar] is [odd]" in screen_text(app))
+
+
+async def test_ctrl_c_stops_the_session_and_leaves_with_130(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await started(app)
+        await pilot.press("ctrl+c")
+        await until(lambda: not app.is_running)
+    assert app.return_code == 130
+    assert isinstance(session.received[-1], c.Stop)
+    assert app.summary_view.phase == "finished"
+
+
+@pytest.mark.parametrize("key", ["s", "?", "t", "ctrl+p"])
+async def test_ctrl_c_leaves_from_every_dialog(stage: Stage, key: str) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test() as pilot:
+        await started(app)
+        main_screen = app.screen
+        await pilot.press(key)
+        await until(lambda: app.screen is not main_screen)
+        await pilot.press("ctrl+c")
+        await until(lambda: not app.is_running)
+    assert app.return_code == 130
+
+
+async def test_a_second_ctrl_c_leaves_a_session_that_does_not_end(stage: Stage) -> None:
+    class DeafSession(FakeSession):
+        def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
+            for event in (run_started(), *SCRIPT):
+                emit(event)
+            assert may_end.wait(10)
+            emit(FINISHED)
+
+    may_end = threading.Event()
+    app = stage.app(DeafSession())
+    async with app.run_test() as pilot:
+        await started(app)
+        await pilot.press("q")
+        await until(lambda: "saving…" in screen_text(app), "the notice")
+        assert app.is_running
+        await pilot.press("ctrl+c")
+        await until(lambda: not app.is_running)
+    assert app.return_code == 130
+    may_end.set()
+
+
+async def test_a_finished_run_stays_readable_and_keys_say_so(stage: Stage) -> None:
+    app = stage.app(FakeSession((*SCRIPT, FINISHED)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(lambda: app.summary_view.phase == "finished")
+        assert "hello there" in screen_text(app)
+        await pilot.press("g", "space", "+")
+        await until(lambda: "The run is over; q leaves." in toasts(app))
+        assert toasts(app).count("The run is over; q leaves.") == 1
+        await pilot.press("q")
+        await until(lambda: not app.is_running)
+    assert app.return_code == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "return_code"),
+    [(ZeroDivisionError("oh no"), 3), (CorpusError("tweets.csv is empty.", "Give tweets."), 1)],
+)
+async def test_a_failed_session_is_told_in_a_dialog_and_by_the_return_code(
+    stage: Stage, error: Exception, return_code: int
+) -> None:
+    app = stage.app(RaisingSession(error, [run_started(), *SCRIPT]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(lambda: isinstance(app.screen, MessageDialog))
+        await until(lambda: str(error) in screen_text(app))
+        await pilot.press("q")
+        await until(lambda: not isinstance(app.screen, MessageDialog))
+        await until(lambda: "hello there" in screen_text(app), "the feed behind the dialog")
+        await pilot.press("q")
+        await until(lambda: not app.is_running)
+    assert app.return_code == return_code
+
+
+async def test_loading_an_earlier_checkpoint_takes_the_later_tweets_back(stage: Stage) -> None:
+    session = FakeSession((*SCRIPT, steps_finished(4, [3.9] * 10), tweet("from the future", 13)))
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)):
+        await until(lambda: "from the future" in screen_text(app))
+        session.play(
+            e.CheckpointLoaded(
+                step=3, elapsed_seconds=1.0, name="happy", path="/tmp/happy.safetensors", bits_per_char=5.7
+            )
+        )
+        await until(lambda: "from the future" not in screen_text(app))
+        assert "hello there" in screen_text(app)
+
+
+def test_a_wish_for_sampling_holds_until_it_is_answered() -> None:
+    view = apply(RunView(), run_started())
+    wishes, command = Wishes().with_other_temperature(view, 1)
+    assert wishes.over(view).sampling.temperature == 0.85
+    other = e.SamplingChanged(step=0, elapsed_seconds=0.0, sampling=SamplingConfig(temperature=0.3))
+    assert wishes.after(other) == wishes
+    answer = e.SamplingChanged(step=0, elapsed_seconds=0.0, sampling=command.sampling)
+    assert wishes.after(answer) == Wishes()
+
+
+def test_a_refused_wish_is_given_up() -> None:
+    view = apply(RunView(), run_started())
+    wishes, _ = Wishes().with_other_temperature(view, 1)
+    wishes, _pause = wishes.with_pause_toggled(view)
+    for command in ("SetSampling", "Pause"):
+        wishes = wishes.after(
+            e.CommandRefused(step=0, elapsed_seconds=0.0, command=command, title="no", detail="no", hint="")
+        )
+    assert wishes == Wishes()

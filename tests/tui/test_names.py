@@ -1,0 +1,67 @@
+"""Our widgets, screens and app overwrite no private name of Textual's: doing so fails far from its cause."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import textwrap
+from collections.abc import Iterator
+
+import pytest
+from textual.message_pump import MessagePump
+
+import tui.screens
+import tui.widgets
+
+MODULES = [
+    "tui.app",
+    *(
+        module.name
+        for package in (tui.screens, tui.widgets)
+        for module in pkgutil.iter_modules(package.__path__, package.__name__ + ".")
+    ),
+]
+def our_classes() -> list[type]:
+    """Return every class of ours that is a message pump."""
+    found = {
+        value
+        for name in MODULES
+        for value in vars(importlib.import_module(name)).values()
+        if inspect.isclass(value) and issubclass(value, MessagePump) and value.__module__.startswith("tui.")
+    }
+    return sorted(found, key=lambda found_class: found_class.__qualname__)
+
+
+def written_names(a_class: type) -> Iterator[str]:
+    """Yield the names that a class's source binds: in its body, and on `self`."""
+    (class_node,) = ast.parse(textwrap.dedent(inspect.getsource(a_class))).body
+    assert isinstance(class_node, ast.ClassDef)
+    for statement in class_node.body:
+        match statement:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+    for node in ast.walk(class_node):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                yield name
+
+
+def private_names(a_class: type) -> set[str]:
+    """Return the private names among those that a class binds."""
+    return {name for name in written_names(a_class) if name.startswith("_") and not name.endswith("__")}
+
+
+@pytest.mark.parametrize("our_class", our_classes(), ids=lambda our_class: our_class.__name__)
+def test_class_overwrites_no_private_name_of_textual(our_class: type) -> None:
+    theirs = {
+        name
+        for base in our_class.__mro__
+        if base.__module__.startswith(("textual.", "textual_plot."))
+        for name in private_names(base)
+    }
+    assert len(theirs) > 100
+    assert private_names(our_class) & theirs == set()

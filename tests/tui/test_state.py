@@ -1,0 +1,214 @@
+"""`RunView` and its reducer: what the screen knows after which events."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import events as e
+from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+from tests.fakes import evaluated, run_started, steps_finished, tweet
+from tui.state import MAX_TWEETS, MAX_WARNINGS, RunView, apply, replay
+
+
+def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
+    view = begin or RunView()
+    for event in events:
+        view = apply(view, event)
+    return view
+
+
+def loaded(step: int) -> e.CheckpointLoaded:
+    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None)
+
+
+def test_the_first_view_knows_nothing_and_can_be_asked_everything() -> None:
+    view = RunView()
+    assert view.phase == "starting"
+    assert (view.epoch, view.progress, view.eta_seconds, view.has_budget) == (0.0, None, None, False)
+    assert (view.best, view.last_val, view.smoothed_loss, view.smoothed_bits) == (None, None, None, None)
+
+
+def test_a_started_run_brings_its_facts() -> None:
+    started = run_started(model=ModelConfig(hidden_size=256), sampling=SamplingConfig(temperature=1.2))
+    view = view_after(started)
+    assert view.phase == "training"
+    assert (view.started, view.model, view.sampling) == (started, started.model, started.sampling)
+    assert (view.num_parameters, view.learning_rate) == (started.num_parameters, 0.004)
+
+
+def test_steps_move_the_curve_and_the_figures() -> None:
+    view = view_after(run_started(), steps_finished(1, [4.6, 4.5]), steps_finished(3, [4.4], learning_rate=0.003))
+    assert (view.step, len(view.train_losses), view.train_losses.last) == (3, 3, 4.4)
+    assert (view.learning_rate, view.chars_per_second) == (0.003, 70_000.0)
+    assert view.smoothed_bits == pytest.approx(4.4 / math.log(2))
+    assert view.epoch == pytest.approx(3 / math.ceil(19_000 / 32))
+
+
+@pytest.mark.parametrize(
+    ("events", "phase"),
+    [
+        ([e.Paused(step=5, elapsed_seconds=0.5)], "paused"),
+        ([e.Paused(step=5, elapsed_seconds=0.5), e.Resumed(step=5, elapsed_seconds=0.5)], "training"),
+        ([e.RunFinished(step=5, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)], "finished"),
+        ([e.RunFailed(step=5, elapsed_seconds=1.0, title="Oh", detail="no", hint="")], "failed"),
+    ],
+)
+def test_the_phase_follows_the_stream(events: list[e.Event], phase: str) -> None:
+    view = view_after(run_started(), *events)
+    assert view.phase == phase
+    assert (view.ended is not None) == (phase in {"finished", "failed"})
+
+
+def test_a_failure_from_outside_the_session_keeps_the_step_that_was_reached() -> None:
+    failed = e.RunFailed(step=0, elapsed_seconds=0.0, title="The program has a bug", detail="", hint="")
+    view = view_after(run_started(), steps_finished(1, [2.0] * 50), failed)
+    assert (view.step, view.phase) == (50, "failed")
+
+
+def test_best_is_the_last_evaluation_that_said_so() -> None:
+    view = view_after(evaluated(10, 3.0), evaluated(20, 2.5), evaluated(30, 2.7, is_best=False))
+    assert view.best is not None
+    assert view.last_val is not None
+    assert (view.best.step, view.last_val.step) == (20, 30)
+
+
+def test_settings_changed_while_running_show_at_once() -> None:
+    view = view_after(
+        run_started(),
+        e.SamplingChanged(step=1, elapsed_seconds=0.1, sampling=SamplingConfig(temperature=1.5)),
+        e.LearningRateChanged(step=1, elapsed_seconds=0.1, learning_rate=0.001),
+        e.ModelChanged(step=1, elapsed_seconds=0.1, model=ModelConfig(hidden_size=64), num_parameters=7),
+    )
+    assert (view.sampling.temperature, view.learning_rate) == (1.5, 0.001)
+    assert view.model is not None
+    assert (view.model.hidden_size, view.num_parameters) == (64, 7)
+
+
+def test_the_latest_of_each_kind_is_kept() -> None:
+    saved = e.CheckpointSaved(step=9, elapsed_seconds=1.0, name="latest", path="/latest", bits_per_char=2.0)
+    ladder = e.LadderSampled(step=9, elapsed_seconds=1.0, prime="", seed=3, rungs=())
+    view = view_after(saved, ladder)
+    assert (view.saved, view.ladder) == (saved, ladder)
+
+
+def test_a_refused_command_changes_nothing_but_the_clock() -> None:
+    before = view_after(run_started(), steps_finished(1, [2.0]))
+    refused = e.CommandRefused(
+        step=1, elapsed_seconds=before.elapsed_seconds, command="X", title="", detail="", hint=""
+    )
+    assert apply(before, refused) == before
+
+
+def test_tweets_and_warnings_are_bounded_and_the_count_is_not() -> None:
+    view = view_after(*(tweet(f"tweet {number}", number) for number in range(MAX_TWEETS + 5)))
+    assert (len(view.tweets), view.num_tweets) == (MAX_TWEETS, MAX_TWEETS + 5)
+    assert (view.tweets[0].text, view.tweets[-1].text) == ("tweet 5", f"tweet {MAX_TWEETS + 4}")
+    warned = (e.Warned(step=1, elapsed_seconds=0.0, message=str(number)) for number in range(MAX_WARNINGS + 5))
+    assert [warning.message for warning in view_after(*warned).warnings][:1] == ["5"]
+
+
+def test_loading_a_checkpoint_takes_back_what_came_after_it() -> None:
+    view = view_after(
+        run_started(), steps_finished(1, [2.0] * 100), evaluated(50, 2.5), evaluated(100, 2.4), tweet("late", 90)
+    )
+    view = apply(view, loaded(60))
+    assert (view.step, view.train_losses.last_step, len(view.train_losses)) == (60, 60, 60)
+    assert [point.step for point in view.val_points] == [50]
+    assert (view.tweets, view.num_tweets) == ((), 1)
+    view = apply(view, steps_finished(61, [1.0]))
+    assert len(view.train_losses) == 61
+
+
+def test_a_new_run_from_a_checkpoint_has_no_curve_to_take_back() -> None:
+    view = view_after(run_started(step=500, resumed_from="calm"), steps_finished(501, [2.0]))
+    assert (view.train_losses.first_step, len(view.train_losses)) == (501, 1)
+
+
+def test_the_eta_is_the_shortest_of_all_budgets() -> None:
+    by_steps = view_after(run_started(training=TrainingConfig(max_steps=1000)), *a_steady_run(10))
+    assert by_steps.eta_seconds == pytest.approx(900 / 20)
+    assert by_steps.progress == pytest.approx(0.1)
+    by_time = view_after(run_started(training=TrainingConfig(max_steps=1000, max_seconds=25.0)), *a_steady_run(10))
+    assert by_time.eta_seconds == pytest.approx(20.0)
+    assert by_time.progress == pytest.approx(0.2)
+    by_epochs = view_after(run_started(num_train_tweets=320, training=TrainingConfig(epochs=15)), *a_steady_run(10))
+    assert by_epochs.eta_seconds == pytest.approx(50 / 20)
+
+
+def a_steady_run(num_batches: int, first_step: int = 1, begin: float = 0.0) -> list[e.Event]:
+    """Return steps in tens, 20 a second, with a tweet between that must not count as a faster pace."""
+    events: list[e.Event] = []
+    for batch in range(num_batches):
+        step, seconds = first_step + 10 * batch, begin + 0.5 * batch
+        events += [
+            tweet("x", step, elapsed_seconds=seconds + 0.4),
+            steps_finished(step, [2.0] * 10, elapsed_seconds=seconds + 0.5),
+        ]
+    return events
+
+
+def test_the_eta_is_right_at_once_after_a_resume() -> None:
+    started = run_started(
+        step=600, elapsed_seconds=300.0, resumed_from="latest", training=TrainingConfig(max_steps=1000)
+    )
+    view = view_after(started, *a_steady_run(1, first_step=601, begin=300.0))
+    assert view.eta_seconds == pytest.approx(390 / 20)
+
+
+def test_there_is_no_eta_without_a_budget_nor_after_the_end() -> None:
+    assert view_after(run_started(), *a_steady_run(2)).eta_seconds is None
+    finished = e.RunFinished(step=20, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1)
+    view = view_after(run_started(training=TrainingConfig(max_steps=20)), *a_steady_run(2), finished)
+    assert (view.eta_seconds, view.progress) == (None, 1.0)
+
+
+def test_a_replayed_journal_gives_the_view_of_the_live_run_without_what_a_kill_lost() -> None:
+    lost: list[e.Event] = [steps_finished(101, [9.0] * 20), evaluated(120, 9.0), tweet("lost", 120)]
+    first: list[e.Event] = [
+        run_started(),
+        steps_finished(1, [2.0] * 100),
+        evaluated(100, 2.4),
+        tweet("kept", 100),
+        *lost,
+    ]
+    second: list[e.Event] = [
+        run_started(step=100, elapsed_seconds=5.0, resumed_from="latest"),
+        steps_finished(101, [1.5] * 10, elapsed_seconds=6.0),
+    ]
+    lines = [e.to_json(event) for event in (*first, *second)]
+    view = replay([*lines, lines[-1][:25]])
+    assert (view.step, len(view.train_losses), view.train_losses.last) == (110, 110, 1.5)
+    assert view.train_losses.columns(1, 110, 110).high.max() == 2.0
+    assert [point.step for point in view.val_points] == [100]
+    assert [tweet.text for tweet in view.tweets] == ["kept"]
+
+
+def test_lines_that_are_no_events_are_left_out() -> None:
+    assert replay(["", "{", '{"event": "FromTheFuture"}', "[]", e.to_json(run_started())]).phase == "training"
+
+
+EVENTS = st.one_of(
+    st.builds(run_started, step=st.integers(0, 50), resumed_from=st.sampled_from([None, "latest"])),
+    st.builds(steps_finished, st.integers(1, 60), st.lists(st.floats(0, 9), min_size=1, max_size=5)),
+    st.builds(evaluated, st.integers(1, 60), st.floats(0, 9), is_best=st.booleans()),
+    st.builds(tweet, st.text(max_size=5), st.integers(1, 60)),
+    st.builds(loaded, st.integers(0, 60)),
+    st.just(e.Paused(step=1, elapsed_seconds=0.0)),
+    st.just(e.Resumed(step=1, elapsed_seconds=0.0)),
+)
+
+
+@given(st.lists(EVENTS, max_size=15))
+def test_any_events_in_any_order_lead_to_a_view_that_can_be_drawn(events: list[e.Event]) -> None:
+    view = view_after(*events)
+    assert view.num_tweets == sum(isinstance(event, e.TweetSampled) for event in events)
+    assert len(view.tweets) <= view.num_tweets
+    steps = [point.step for point in view.val_points]
+    assert view.progress is None or 0 <= view.progress <= 1
+    assert view.eta_seconds is None or view.eta_seconds >= 0
+    assert all(step >= 0 for step in steps)
+    assert math.isfinite(view.epoch)

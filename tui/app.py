@@ -1,0 +1,84 @@
+"""The Textual app: theme, style sheet, global keys, signals, return code. What happens on it is the main screen's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from engine.checkpoint_list import list_checkpoints
+from engine.config import RunConfig
+from tui.bridge import EngineBridge
+from tui.screens.load_dialog import ListCheckpoints
+from tui.screens.main import MainScreen
+from tui.signals import handle_ending_signals
+from tui.state import RunView
+from tui.theme import TWEETGEN_THEME
+
+_INTERRUPTED = 130
+_WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
+_HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]
+_SYSTEM_COMMANDS = {"Theme", "Maximize", "Minimize", "Screenshot"}
+
+
+class TweetgenApp(App[None], inherit_bindings=False):
+    """Show one run. After `run`, `return_code` and `summary_view` say how it went."""
+
+    TITLE = "tweetgen-tui"
+    CSS_PATH = "tweetgen.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", "quit", show=False, priority=True, system=True),
+    ]
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+
+    def __init__(
+        self,
+        config: RunConfig,
+        bridge: EngineBridge | None = None,
+        history: RunView | None = None,
+        list_checkpoints: ListCheckpoints = list_checkpoints,
+    ) -> None:
+        """Prepare the screen of a run; `history` is the view that a resumed run's journal leads to."""
+        super().__init__()
+        self.bridge = bridge or EngineBridge(config)
+        """Outlives the screen: whoever runs the app makes sure that its thread has ended."""
+        view = RunView() if history is None else replace(history, phase="starting", ended=None)
+        self._main_screen = MainScreen(self.bridge, view, list_checkpoints)
+        self._undo_signals: Callable[[], None] | None = None
+        # a slow link shows the steps of an animation as a crawl
+        self.animation_level = "none"
+
+    @property
+    def summary_view(self) -> RunView:
+        """The run as the screen last knew it."""
+        return self._main_screen.run_view
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the main screen."""
+        return self._main_screen
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer what Textual has to offer and the key table lacks."""
+        for command in super().get_system_commands(screen):
+            if command.title in _SYSTEM_COMMANDS:
+                yield command
+
+    def on_mount(self) -> None:
+        """Choose the theme and listen to signals."""
+        self.register_theme(TWEETGEN_THEME)
+        self.theme = TWEETGEN_THEME.name
+        self._undo_signals = handle_ending_signals(self._main_screen.leave)
+
+    def on_unmount(self) -> None:
+        """Leave the signals as they were."""
+        if self._undo_signals is not None:
+            self._undo_signals()
+
+    def action_interrupt(self) -> None:
+        """Leave as after SIGINT."""
+        self._main_screen.leave(_INTERRUPTED)

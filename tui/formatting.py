@@ -1,0 +1,89 @@
+"""Numbers, times and counts as people read them; the screen and the headless run print them alike. Pure functions.
+
+Widths stay put where they can: a figure that changes many times a second must not make its neighbours dance.
+"""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+
+from engine.text import ELLIPSIS
+
+_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def format_count(count: int) -> str:
+    """Return a count in full: "12,300"."""
+    return f"{count:,}"
+
+
+def format_short(number: float) -> str:
+    """Return a number in at most five characters: "950", "4.5k", "45k", "1.2M"."""
+    for size, unit in _UNITS:
+        if abs(number) >= 0.9995 * size:
+            scaled = number / size
+            return (f"{scaled:.1f}".removesuffix(".0") if abs(scaled) < 9.95 else f"{scaled:.0f}") + unit
+    return f"{number:.0f}"
+
+
+def format_rate(chars_per_second: float) -> str:
+    """Return a speed: "45k chars/s"."""
+    return f"{format_short(chars_per_second)} chars/s"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time as a clock shows it: "0:07", "2:03", "1:02:03"."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def format_wait(seconds: float) -> str:
+    """Return a time to wait, no more exactly than anyone can know it: "40 s", "12 min", "2 h 05 min", "3 d 4 h"."""
+    if seconds < 55:
+        return f"{max(5 * round(seconds / 5), 5)} s"
+    minutes = max(round(seconds / 60), 1)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def format_loss(nats: float) -> str:
+    """Return a loss in nats per character: "1.702"."""
+    return f"{nats:.3f}"
+
+
+def format_bits(bits_per_char: float) -> str:
+    """Return bits per character: "2.46"."""
+    return f"{bits_per_char:.2f}"
+
+
+def format_learning_rate(learning_rate: float) -> str:
+    """Return a learning rate to three digits: "0.004", "0.000213", "2.1e-05"."""
+    return f"{learning_rate:.3g}" if learning_rate >= 1e-4 else f"{learning_rate:.1e}"
+
+
+def format_temperature(temperature: float) -> str:
+    """Return a temperature: "0.80"."""
+    return f"{temperature:.2f}"
+
+
+def format_steps_tick(step: float) -> str:
+    """Return a step as an axis shows it: "0", "500", "1k", "1.25k", "2.5M"."""
+    for size, unit in _UNITS:
+        if abs(step) >= size:
+            return f"{step / size:.4g}{unit}"
+    return f"{step:.4g}"
+
+
+def shortened(text: str, max_cells: int) -> str:
+    """Return `text` in at most `max_cells` cells of the terminal, cut with an ellipsis; a wide character counts two."""
+    if cell_len(text) <= max_cells:
+        return text
+    return set_cell_size(text, max(max_cells - 1, 0)).rstrip() + ELLIPSIS if max_cells > 0 else ""
+
+
+def format_size(num_bytes: int) -> str:
+    """Return the size of a file: "12.0 kB", "3.8 MB"."""
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"

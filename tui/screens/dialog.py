@@ -1,0 +1,63 @@
+"""The dialog that the others are made of: a titled box over the main screen, which stays readable behind it."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from engine.text import harmless
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer | None], Generic[Answer]):
+    """A box with a title, a body and a line of keys; escape closes it without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "close", "close", show=False)]
+    KEYS_LINE: ClassVar[str] = "esc close"
+
+    def __init__(self, title: str) -> None:
+        """Make a dialog with this title."""
+        super().__init__()
+        self._heading = harmless(title)
+
+    def compose(self) -> ComposeResult:
+        """Lay out the box around the body."""
+        with Vertical(id="box") as box:
+            box.border_title = Content(self._heading)
+            box.border_subtitle = self.KEYS_LINE
+            yield from self.compose_body()
+
+    def compose_body(self) -> ComposeResult:
+        """Yield what the dialog holds."""
+        yield from ()
+
+    def action_close(self) -> None:
+        """Close without an answer."""
+        self.dismiss(None)
+
+
+class MessageDialog(Dialog[None]):
+    """Tell of an error: what it is, its detail, and what to do about it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "close", "close", show=False)]
+    KEYS_LINE = "enter or esc close"
+
+    def __init__(self, title: str, detail: str, hint: str) -> None:
+        """Tell this."""
+        super().__init__(title)
+        self._detail = harmless(detail, max_chars=2000)
+        self._hint = harmless(hint, max_chars=2000)
+
+    def compose_body(self) -> ComposeResult:
+        """Show detail and hint as plain text."""
+        with VerticalScroll():
+            yield Static(self._detail, markup=False, id="detail")
+            if self._hint:
+                yield Static(self._hint, markup=False, id="hint")

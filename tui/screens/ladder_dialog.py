@@ -1,0 +1,55 @@
+"""The temperature ladder: one tweet at each of several temperatures, all from the same seed and prime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Static
+
+from engine.config import LADDER_TEMPERATURES
+from engine.events import LadderSampled
+from engine.text import ELLIPSIS, harmless
+from tui.screens.dialog import Dialog
+from tui.theme import NOVELTY_GLYPHS
+
+
+class LadderDialog(Dialog[None]):
+    """Show a ladder, and roll another by `roll`, which sends the command; stays open until it is closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "roll", "roll again", show=False)]
+    KEYS_LINE = "t roll again · esc close"
+
+    def __init__(self, roll: Callable[[], None]) -> None:
+        """Wait for the answer to the roll that was just sent."""
+        super().__init__("The same tweet, from cold to hot")
+        self._roll = roll
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out one row per temperature."""
+        with VerticalScroll():
+            for temperature in LADDER_TEMPERATURES:
+                with Horizontal(classes="rung"):
+                    yield Static(f"{temperature:.1f}", markup=False, classes="temperature")
+                    yield Static(" ", markup=False, classes="mark")
+                    yield Static("…", markup=False, classes="text")
+        yield Static("writing…", markup=False, id="advice")
+
+    def action_roll(self) -> None:
+        """Ask for another ladder."""
+        self.query_one("#advice", Static).update("writing…")
+        self._roll()
+
+    def show(self, ladder: LadderSampled) -> None:
+        """Show a ladder."""
+        for row, rung in zip(self.query(".rung").results(Horizontal), ladder.rungs, strict=False):
+            temperature, mark, text = row.query(Static)
+            temperature.update(f"{rung.temperature:.1f}")
+            mark.update(NOVELTY_GLYPHS[rung.novelty])
+            mark.set_classes(f"mark {rung.novelty}")
+            text.update(harmless(rung.text) + ("" if rung.reached_eos else ELLIPSIS))
+        prime = f" · prime {ladder.prime!r}" if ladder.prime else ""
+        self.query_one("#advice", Static).update(harmless(f"step {ladder.step:,} · seed {ladder.seed}{prime}"))

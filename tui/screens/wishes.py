@@ -1,0 +1,51 @@
+"""What the user has asked for and the session has not yet answered, so that a key shows at once. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine.commands import Pause, Resume, SetSampling
+from engine.config import MAX_TEMPERATURE, MIN_TEMPERATURE, SamplingConfig
+from engine.events import CommandRefused, Event, Paused, Resumed, SamplingChanged
+from tui.state import RunView
+
+TEMPERATURE_STEP = 0.05
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The commands on their way; None where nothing is."""
+
+    sampling: SamplingConfig | None = None
+    is_paused: bool | None = None
+
+    def over(self, view: RunView) -> RunView:
+        """Return the view as it will be once the sampling asked for is in use."""
+        return view if self.sampling is None else replace(view, sampling=self.sampling)
+
+    def after(self, event: Event) -> Wishes:
+        """Return what is still unanswered after `event`."""
+        match event:
+            case SamplingChanged(sampling=sampling) if sampling == self.sampling:
+                return replace(self, sampling=None)
+            case Paused() | Resumed() if isinstance(event, Paused) == self.is_paused:
+                return replace(self, is_paused=None)
+            case CommandRefused(command="SetSampling"):
+                return replace(self, sampling=None)
+            case CommandRefused(command="Pause" | "Resume"):
+                return replace(self, is_paused=None)
+            case _:
+                return self
+
+    def with_other_temperature(self, view: RunView, direction: int) -> tuple[Wishes, SetSampling]:
+        """Return the wish for one temperature step up (1) or down (-1), and its command."""
+        sampling = self.over(view).sampling
+        temperature = round(sampling.temperature + direction * TEMPERATURE_STEP, 2)
+        temperature = min(max(temperature, MIN_TEMPERATURE), MAX_TEMPERATURE)
+        sampling = replace(sampling, temperature=temperature)
+        return replace(self, sampling=sampling), SetSampling(sampling=sampling)
+
+    def with_pause_toggled(self, view: RunView) -> tuple[Wishes, Pause | Resume]:
+        """Return the wish to pause or go on, whichever the last wish was not, and its command."""
+        is_paused = view.phase == "paused" if self.is_paused is None else self.is_paused
+        return replace(self, is_paused=not is_paused), Resume() if is_paused else Pause()

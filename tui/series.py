@@ -1,0 +1,264 @@
+"""`Series`: the bounded history of one value by step, small however long the run is, with no spike lost.
+
+Two views of the same values: the whole run as (low, high, total, count) per bucket of `stride` steps, and the latest
+values in full. When the buckets become too many, neighbours merge and the stride doubles, so 5 million steps take about
+150 KB. A series is never changed: `extended` and `truncated` return new ones. Knows no framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MAX_BUCKETS = 2048
+WINDOW_LENGTH = 4096
+_FINER_BELOW_STRIDES = 4
+"""Columns narrower than this many buckets are filled from the window, where it reaches back far enough."""
+_TYPICAL_LENGTH = 100
+_TYPICAL_SHARE = 5
+_MEDIAN_LENGTH = 5
+_AVERAGE_WEIGHTS = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """What a plot needs: one entry per column, NaN (and a count of 0) where the column holds no value."""
+
+    step_mid: Floats
+    low: Floats
+    high: Floats
+    mean: Floats
+    count: Ints
+
+    def smoothed(self) -> Floats:
+        """Return a line through the means that a single spike can't bend, NaN where a column is empty.
+
+        A running median over 5 filled columns, then a triangular average over 9. Both look as far ahead as back, so the
+        line doesn't lag behind a fall, and a new value moves only its last few points.
+        """
+        line = np.full(len(self.mean), np.nan)
+        is_filled = self.count > 0
+        if is_filled.any():
+            line[is_filled] = _averaged(_running_median(self.mean[is_filled]))
+        return line
+
+
+@dataclass(frozen=True, eq=False)
+class _Buckets:
+    """Consecutive pieces of history; bucket number `n` holds the steps from `n * stride` up to the next one's."""
+
+    numbers: Ints
+    low: Floats
+    high: Floats
+    total: Floats
+    count: Ints
+
+    def __len__(self) -> int:
+        """Return the number of buckets, empty ones not counted: those are not kept."""
+        return len(self.numbers)
+
+    def upto(self, end: int) -> _Buckets:
+        """Return the first `end` buckets."""
+        return _Buckets(self.numbers[:end], self.low[:end], self.high[:end], self.total[:end], self.count[:end])
+
+    def followed_by(self, other: _Buckets) -> _Buckets:
+        """Return these and the others, not yet merged where they meet."""
+        return _Buckets(
+            np.concatenate([self.numbers, other.numbers]),
+            np.concatenate([self.low, other.low]),
+            np.concatenate([self.high, other.high]),
+            np.concatenate([self.total, other.total]),
+            np.concatenate([self.count, other.count]),
+        )
+
+    def merged_by(self, numbers: Ints) -> _Buckets:
+        """Return one bucket per run of equal `numbers`: one for each of these buckets, in rising order."""
+        if not len(self):
+            return self
+        starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+        return _Buckets(
+            numbers[starts],
+            np.minimum.reduceat(self.low, starts),
+            np.maximum.reduceat(self.high, starts),
+            np.add.reduceat(self.total, starts),
+            np.add.reduceat(self.count, starts),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The history of one value. Make the first with `Series.empty()`; safe to hand to any thread."""
+
+    stride: int
+    _buckets: _Buckets
+    _window_steps: Ints
+    _window_values: Floats
+    first_step: int
+    """The first step with a value; 0 without any."""
+    last_step: int
+    """The last step with a value; 0 without any."""
+
+    @classmethod
+    def empty(cls) -> Series:
+        """Return the series without a value."""
+        ints, floats = np.empty(0, np.int64), np.empty(0, np.float64)
+        return cls(1, _Buckets(ints, floats, floats, floats, ints), ints, floats, 0, 0)
+
+    def __len__(self) -> int:
+        """Return the number of values seen, all of the run's."""
+        return int(self._buckets.count.sum())
+
+    @property
+    def last(self) -> float | None:
+        """The latest value."""
+        return float(self._window_values[-1]) if len(self._window_values) else None
+
+    @property
+    def typical(self) -> float | None:
+        """Where the value is now, noise and spikes aside: the mean of the middle four fifths of the latest values.
+
+        The latest 100, or the latest fifth while there are fewer than 500, so that it keeps up with the first fall.
+        """
+        if not len(self._window_values):
+            return None
+        length = min(max(len(self._window_values) // _TYPICAL_SHARE, 1), _TYPICAL_LENGTH)
+        latest = np.sort(self._window_values[-length:])
+        cut = length // 10
+        return float(latest[cut : length - cut].mean())
+
+    def extended(self, first_step: int, values: Sequence[float]) -> Series:
+        """Return this series with one more value for each step from `first_step` on.
+
+        Steps may be left out between two calls (a refused step has no loss); a step seen before is replaced.
+        """
+        if not values:
+            return self
+        if len(self._buckets) and first_step <= self.last_step:
+            return self.truncated(first_step - 1).extended(first_step, values)
+        added = np.asarray(values, np.float64)
+        steps = np.arange(first_step, first_step + len(added), dtype=np.int64)
+        stride = self.stride
+        buckets = self._buckets.followed_by(_single_buckets(steps // stride, added))
+        buckets = buckets.merged_by(buckets.numbers)
+        while len(buckets) > MAX_BUCKETS:
+            stride *= 2
+            buckets = buckets.merged_by(buckets.numbers // 2)
+        return Series(
+            stride,
+            buckets,
+            np.concatenate([self._window_steps, steps])[-WINDOW_LENGTH:],
+            np.concatenate([self._window_values, added])[-WINDOW_LENGTH:],
+            self.first_step if len(self._buckets) else first_step,
+            int(steps[-1]),
+        )
+
+    def truncated(self, last_step: int) -> Series:
+        """Return this series without the values after `last_step`, as when a run goes back to a checkpoint.
+
+        Exact as far back as the window reaches; beyond, a bucket that `last_step` cuts keeps its low, high and mean.
+        """
+        if not len(self._buckets) or last_step >= self.last_step:
+            return self
+        if last_step < self.first_step:
+            return Series.empty()
+        kept = int(np.searchsorted(self._window_steps, last_step, side="right"))
+        steps, values = self._window_steps[:kept], self._window_values[:kept]
+        cut_number = last_step // self.stride
+        whole = self._buckets.upto(int(np.searchsorted(self._buckets.numbers, cut_number)))
+        cut_start = cut_number * self.stride
+        if len(self._window_steps) and self._window_steps[0] <= max(cut_start, self.first_step):
+            in_cut = int(np.searchsorted(steps, cut_start))
+            rest = _single_buckets(steps[in_cut:] // self.stride, values[in_cut:])
+            rest = rest.merged_by(rest.numbers)
+        else:
+            rest = self._cut_bucket(len(whole), last_step)
+        buckets = whole.followed_by(rest)
+        last_kept = int(steps[-1]) if len(steps) else min(last_step, (int(buckets.numbers[-1]) + 1) * self.stride - 1)
+        return Series(self.stride, buckets, steps, values, self.first_step, last_kept)
+
+    def _cut_bucket(self, index: int, last_step: int) -> _Buckets:
+        """Return the bucket at `index` as if it ended with `last_step`; none where it begins later."""
+        numbers = self._buckets.numbers[index : index + 1]
+        if not len(numbers) or numbers[0] != last_step // self.stride:
+            return self._buckets.upto(0)
+        start = max(int(numbers[0]) * self.stride, self.first_step)
+        count = np.minimum(self._buckets.count[index : index + 1], last_step - start + 1)
+        mean = self._buckets.total[index : index + 1] / self._buckets.count[index : index + 1]
+        low, high = self._buckets.low[index : index + 1], self._buckets.high[index : index + 1]
+        return _Buckets(numbers, low, high, mean * count, count)
+
+    def columns(self, first_step: int, last_step: int, num_columns: int) -> Columns:
+        """Return the values from `first_step` to `last_step` (both included) in that many columns of equal width.
+
+        A bucket counts whole in the column of its middle, so every low and high in the range is in some column.
+        """
+        column_width = max(last_step - first_step + 1, 1) / num_columns
+        pieces, middles = self._pieces(column_width, first_step, last_step)
+        return _in_columns(pieces, np.clip(middles, first_step, last_step), first_step, last_step, num_columns)
+
+    def _pieces(self, column_width: float, first_step: int, last_step: int) -> tuple[_Buckets, Floats]:
+        """Return the history in that range, in pieces fine enough for such columns, and the step amid each piece."""
+        buckets = self._buckets
+        starts = buckets.numbers * self.stride
+        window = buckets.upto(0)
+        if self.stride > 1 and column_width < _FINER_BELOW_STRIDES * self.stride and len(self._window_steps):
+            num_coarse = int(np.searchsorted(starts, self._window_steps[0]))
+            from_step = starts[num_coarse] if num_coarse < len(starts) else self.last_step + 1
+            begin = int(np.searchsorted(self._window_steps, from_step))
+            window = _single_buckets(self._window_steps[begin:], self._window_values[begin:])
+            buckets, starts = buckets.upto(num_coarse), starts[:num_coarse]
+        begins = np.concatenate([np.maximum(starts, self.first_step), window.numbers])
+        ends = np.concatenate([np.minimum(starts + self.stride - 1, self.last_step), window.numbers])
+        pieces = buckets.followed_by(window)
+        inside = slice(*np.searchsorted(ends, [first_step]), *np.searchsorted(begins, [last_step], side="right"))
+        kept = _Buckets(
+            pieces.numbers[inside], pieces.low[inside], pieces.high[inside], pieces.total[inside], pieces.count[inside]
+        )
+        return kept, (begins[inside] + ends[inside]) / 2
+
+
+def columns_of(steps: Sequence[int], values: Sequence[float], first_step: int, last_step: int, count: int) -> Columns:
+    """Return a few values at rising steps in `count` columns; those outside the range count at its ends."""
+    positions = np.clip(np.asarray(steps, np.int64), first_step, last_step)
+    return _in_columns(
+        _single_buckets(positions, np.asarray(values, np.float64)), positions, first_step, last_step, count
+    )
+
+
+def _in_columns(pieces: _Buckets, middles: NDArray[Any], first_step: int, last_step: int, num_columns: int) -> Columns:
+    """Return pieces of history, each whole in the column that the step amid it falls into."""
+    num_steps = max(last_step - first_step + 1, 1)
+    step_mid = first_step - 0.5 + (np.arange(num_columns, dtype=np.float64) + 0.5) * (num_steps / num_columns)
+    filled = pieces.merged_by(((middles - first_step) * num_columns / num_steps).astype(np.int64))
+    low, high, mean = (np.full(num_columns, np.nan) for _ in range(3))
+    count = np.zeros(num_columns, np.int64)
+    low[filled.numbers], high[filled.numbers], count[filled.numbers] = filled.low, filled.high, filled.count
+    mean[filled.numbers] = filled.total / filled.count
+    return Columns(step_mid, low, high, mean, count)
+
+
+def _single_buckets(numbers: Ints, values: Floats) -> _Buckets:
+    """Return one bucket per value."""
+    return _Buckets(numbers, values, values, values, np.ones(len(values), np.int64))
+
+
+def _running_median(values: Floats) -> Floats:
+    """Return the median of each value and its two neighbours on either side; the ends lean on fewer."""
+    reach = _MEDIAN_LENGTH // 2
+    padded = np.pad(values, reach, constant_values=np.nan)
+    return np.asarray(np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN_LENGTH), axis=1))
+
+
+def _averaged(values: Floats) -> Floats:
+    """Return the triangular average around each value; the ends lean on fewer."""
+    weights = np.convolve(np.ones(len(values)), _AVERAGE_WEIGHTS, "full")
+    sums = np.convolve(values, _AVERAGE_WEIGHTS, "full")
+    reach = len(_AVERAGE_WEIGHTS) // 2
+    return np.asarray((sums / weights)[reach : reach + len(values)])

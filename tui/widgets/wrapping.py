@@ -1,0 +1,114 @@
+"""Break plain text into lines by cells, and keep the lines of a long list of texts. Pure: knows no widget.
+
+Widths are rich's, so that they agree with what Textual composes; a grapheme (an emoji family, a letter with its marks)
+is never torn apart.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from rich.cells import cell_len, split_graphemes
+
+Span = tuple[int, int]
+"""Start and end of a line in its text."""
+
+
+def wrap(text: str, width: int) -> tuple[Span, ...]:
+    """Return the spans of the lines that `text` takes in `width` cells: at blanks where possible, else anywhere."""
+    if text.isascii():
+        return _wrap_ascii(text, width)
+    if cell_len(text) <= width:
+        return ((0, len(text)),)
+    return _wrap_graphemes(text, width)
+
+
+def _wrap_ascii(text: str, width: int) -> tuple[Span, ...]:
+    """Wrap text whose characters are all one cell wide."""
+    spans = []
+    start, length = 0, len(text)
+    while length - start > width:
+        blank = text.rfind(" ", start + 1, start + width + 1)
+        end = blank if blank > 0 else start + width
+        spans.append((start, end))
+        start = end + 1 if blank > 0 else end
+    spans.append((start, length))
+    return tuple(spans)
+
+
+def _wrap_graphemes(text: str, width: int) -> tuple[Span, ...]:
+    """Wrap any text. A grapheme wider than `width` gets a line of its own."""
+    spans = []
+    start, used, blank = 0, 0, -1
+    for position, _, cells in split_graphemes(text)[0]:
+        if text[position] == " " and position > start:
+            blank = position
+        if used + cells > width and position > start:
+            end, following = (blank, blank + 1) if blank > start else (position, position)
+            spans.append((start, end))
+            start, blank = following, -1
+            used = cell_len(text[start:position])
+            if position < start:
+                continue
+        used += cells
+    spans.append((start, len(text)))
+    return tuple(spans)
+
+
+class WrappedTexts:
+    """A list of texts, each wrapped to one width, in which a line is found by its number over all texts."""
+
+    def __init__(self, width: int) -> None:
+        """Begin without texts."""
+        self.texts: list[str] = []
+        self._width = max(1, width)
+        self._spans: list[tuple[Span, ...]] = []
+        self._line_ends: list[int] = []
+        self._dropped_lines = 0
+
+    @property
+    def num_lines(self) -> int:
+        """How many lines all texts take."""
+        return self._line_ends[-1] - self._dropped_lines if self._line_ends else 0
+
+    def extend(self, texts: Iterable[str]) -> None:
+        """Add texts at the end."""
+        end = self._line_ends[-1] if self._line_ends else self._dropped_lines
+        for text in texts:
+            spans = wrap(text, self._width)
+            end += len(spans)
+            self.texts.append(text)
+            self._spans.append(spans)
+            self._line_ends.append(end)
+
+    def drop(self, count: int) -> int:
+        """Remove texts from the beginning; return how many lines they took."""
+        if count == 0:
+            return 0
+        before, self._dropped_lines = self._dropped_lines, self._line_ends[count - 1]
+        del self.texts[:count], self._spans[:count], self._line_ends[:count]
+        return self._dropped_lines - before
+
+    def rewrapped(self, width: int) -> WrappedTexts:
+        """Return the same texts wrapped to another width."""
+        other = WrappedTexts(width)
+        other.extend(self.texts)
+        return other
+
+    def locate(self, line: int) -> tuple[int, int]:
+        """Return the text's index and the number of the line in it. Raises `IndexError` beyond the last line."""
+        if not 0 <= line < self.num_lines:
+            raise IndexError(line)
+        number = line + self._dropped_lines
+        index = bisect_right(self._line_ends, number)
+        return index, number - self.first_line(index) - self._dropped_lines
+
+    def first_line(self, index: int) -> int:
+        """Return the number of the first line of a text."""
+        return (self._line_ends[index] - len(self._spans[index])) - self._dropped_lines
+
+    def line_text(self, index: int, line: int) -> str:
+        """Return a line of a text."""
+        start, end = self._spans[index][line]
+        return self.texts[index][start:end]
