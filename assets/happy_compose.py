@@ -115,9 +115,7 @@ class Composer:
 
 def _by_size(rules: Rules) -> tuple[tuple[str, tuple[Template, ...]], ...]:
     """Repeat each section once a template, so that picking one favours no sentence."""
-    return tuple(
-        (name.rpartition(".")[2], templates) for name, templates in rules.items() for _ in templates
-    )
+    return tuple((name.rpartition(".")[2], templates) for name, templates in rules.items() for _ in templates)
 
 
 def _addressees(rng: Random) -> str:
@@ -131,11 +129,7 @@ def _fill(plan: Iterator[Sentence], goal_chars: int) -> list[Sentence]:
     for sentence in plan:
         if any(sentence.frame == other.frame for other in sentences):
             continue
-        if (
-            sentences
-            and not sentences[-1].soft_mark
-            and chars + len(sentence.text) > goal_chars + 25
-        ):
+        if sentences and not sentences[-1].soft_mark and chars + len(sentence.text) > goal_chars + 25:
             break
         sentences.append(sentence)
         chars += len(sentence.text) + 2

@@ -130,9 +130,7 @@ class Grammar:
     Raises `GrammarError` when a template names a slot that nothing fills.
     """
 
-    def __init__(
-        self, rules: Rules, makers: Mapping[str, Maker], once: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, rules: Rules, makers: Mapping[str, Maker], once: frozenset[str] = frozenset()) -> None:
         """Take rules, functions for slots that aren't words, and rules to use once a sentence."""
         self.rules: Final = rules
         self._makers: Final = makers

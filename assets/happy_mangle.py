@@ -135,23 +135,17 @@ def face(style: Style, rng: Random) -> str:
     if style.faces == "emoticon":
         return pick(rng, EMOTICONS)
     if style.faces == "emoji":
-        return pick(rng, EMOJI) * pick(rng, (1, 1, 1, 1, 2, 3)) + pick(
-            rng, ("", "", pick(rng, EMOJI))
-        )
+        return pick(rng, EMOJI) * pick(rng, (1, 1, 1, 1, 2, 3)) + pick(rng, ("", "", pick(rng, EMOJI)))
     return ""
 
 
 def recase(text: str, style: Style) -> str:
     """Put a whole row into the style's case, leaving @names, links and faces alone."""
     if style.case == "shout":
-        return " ".join(
-            t if t.startswith(("@", "http:")) or t in EMOTICONS else t.upper()
-            for t in text.split(" ")
-        )
+        return " ".join(t if t.startswith(("@", "http:")) or t in EMOTICONS else t.upper() for t in text.split(" "))
     if style.case == "lower":
         return " ".join(
-            t if t.startswith(("@", "http:")) or t in EMOTICONS or t.isupper() else t.lower()
-            for t in text.split(" ")
+            t if t.startswith(("@", "http:")) or t in EMOTICONS or t.isupper() else t.lower() for t in text.split(" ")
         )
     text = " ".join(_capital_name(token) for token in text.split(" "))
     return SENTENCE_START.sub(lambda m: m[1] + m[2] + m[3].upper(), text)

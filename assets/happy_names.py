@@ -11,9 +11,7 @@ from typing import Final
 from assets.happy_tables import pick, words
 
 MAX_NAME_CHARS: Final = 15
-ONSETS: Final = words(
-    "b br c ch d dr f fl g gr h j k kl l m n p pl r s sh st t tr v w y z zo mi la po ka be lu"
-)
+ONSETS: Final = words("b br c ch d dr f fl g gr h j k kl l m n p pl r s sh st t tr v w y z zo mi la po ka be lu")
 NUCLEI: Final = words("a e i o u a e i o ai ee oo ou ay ie")
 CODAS: Final = ("", "", "", "", *words("n l r s x m nd zz bbles ngo lly tz"))
 FIRST: Final = words(
@@ -129,9 +127,7 @@ def _given_made_up(rng: Random) -> str:
 
 def _framed(rng: Random) -> str:
     word = pick(rng, SECOND)
-    return pick(
-        rng, ("x{}x", "_{}_", "i_heart_{}", "{}lover", "{}girl", "{}boy", "{}tweets")
-    ).format(word)
+    return pick(rng, ("x{}x", "_{}_", "i_heart_{}", "{}lover", "{}girl", "{}boy", "{}tweets")).format(word)
 
 
 STYLES: Final = (

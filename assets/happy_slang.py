@@ -158,8 +158,7 @@ STRETCHED: Final[Mapping[str, str]] = pairs(
     "want:a"
 )
 NEAR_KEYS: Final[Mapping[str, str]] = pairs(
-    "a:s b:v c:v d:f e:r f:g g:h h:j i:o j:k k:l l:k m:n n:m o:p p:o q:w r:t s:d t:y u:i "
-    "v:b w:e x:c y:t z:x"
+    "a:s b:v c:v d:f e:r f:g g:h h:j i:o j:k k:l l:k m:n n:m o:p p:o q:w r:t s:d t:y u:i v:b w:e x:c y:t z:x"
 )
 PROPER: Final = frozenset(
     words(

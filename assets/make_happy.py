@@ -74,12 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write the corpus that the command line asks for."""
     parser = argparse.ArgumentParser(description="Write a synthetic corpus of happy tweets.")
     parser.add_argument("--rows", type=int, default=DEFAULT_ROWS, help="how many tweets")
-    parser.add_argument(
-        "--seed", type=int, default=DEFAULT_SEED, help="the same seed, the same file"
-    )
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="the same seed, the same file")
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="the CSV to write")
     options = parser.parse_args(arguments)
     write_csv(islice(generate(options.seed), options.rows), options.output)
+    print(f"{options.rows} tweets written to {options.output}")
 
 
 if __name__ == "__main__":

@@ -1,42 +1,50 @@
 """Signals that end the program, told to the app on its own thread.
 
 The descriptors of a terminal that has hung up are pointed at the null device first: nothing is written to it again, and
-the app can end in order.
+the app can end in order. This can't wait for the event loop, since the kernel sends SIGCONT right after SIGHUP, at which
+Textual (8.2) writes to the terminal from its own handler; a write that fails ends its writer thread, and the app hangs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import stat
+import threading
 from collections.abc import Callable
+from types import FrameType
 
+HANGUP_CODE = 129
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # SIGHUP is unknown to Windows
 
 
 def handle_ending_signals(on_signal: Callable[[int], None]) -> Callable[[], None]:
-    """Call `on_signal` with 128 + the number of each such signal, on the running event loop; return what undoes it."""
+    """Call `on_signal` with 128 + the number of each such signal, on the running event loop; return what undoes it.
+
+    Off the main thread, where Python takes no handlers, the signals do what they always do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
     loop = asyncio.get_running_loop()
-    handled: list[signal.Signals] = []
-    # off the main thread and on Windows there are no handlers: then the signals do what they always do
-    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-        for number in (getattr(signal, name) for name in _NAMES if hasattr(signal, name)):
-            loop.add_signal_handler(number, _receive, number, on_signal)
-            handled.append(number)
+
+    def receive(number: int, _frame: FrameType | None) -> None:
+        if 128 + number == HANGUP_CODE:
+            _let_go_of_terminal()
+        loop.call_soon_threadsafe(on_signal, 128 + number)
+
+    before = {number: signal.signal(number, receive) for number in _existing_signals()}
 
     def undo() -> None:
-        for number in handled:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     return undo
 
 
-def _receive(number: signal.Signals, on_signal: Callable[[int], None]) -> None:
-    if number.name == "SIGHUP":
-        _let_go_of_terminal()
-    on_signal(128 + number)
+def _existing_signals() -> list[signal.Signals]:
+    """Return those of the signals that this system has."""
+    return [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
 def _let_go_of_terminal() -> None:

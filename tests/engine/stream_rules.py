@@ -1,0 +1,90 @@
+"""The rules that every stream of events keeps (DESIGN, section 4), as one function for tests."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from engine import events as e
+from engine.events import Event
+
+MAX_CHARS = 4000
+JOINERS = "\u200c\u200d"
+
+
+def assert_keeps_the_rules(told: Sequence[Event]) -> None:
+    """Check a whole stream, from its first event to its last."""
+    _begins_and_ends_as_it_should(told)
+    _steps_go_on_without_gap(told)
+    _nothing_is_learned_in_a_pause(told)
+    for event in told:
+        for value in _values(event):
+            if isinstance(value, float):
+                assert math.isfinite(value), event
+            elif isinstance(value, str):
+                _is_harmless(value, event)
+        assert e.from_json(e.to_json(event)) == event
+
+
+def _begins_and_ends_as_it_should(told: Sequence[Event]) -> None:
+    is_last = [isinstance(event, e.RunFinished | e.RunFailed) for event in told]
+    assert is_last == [False] * (len(told) - 1) + [True]
+    is_first = [isinstance(event, e.RunStarted) for event in told]
+    assert is_first == [True] + [False] * (len(told) - 1) or (
+        len(told) == 1 and isinstance(told[0], e.RunFailed) and told[0].step == 0
+    )
+
+
+def _steps_go_on_without_gap(told: Sequence[Event]) -> None:
+    step, seconds = told[0].step, told[0].elapsed_seconds
+    for event in told:
+        assert event.elapsed_seconds >= seconds, event
+        seconds = event.elapsed_seconds
+        match event:
+            case e.CheckpointLoaded():
+                pass
+            case e.StepsFinished():
+                assert event.first_step == step + 1, event
+                assert len(event.train_losses) == len(event.grad_norms) == event.step - step, event
+            case e.Warned():
+                assert event.step in {step, step + 1}, event  # one more: a step that was refused
+            case _:
+                assert event.step == step, event
+        step = event.step
+
+
+def _nothing_is_learned_in_a_pause(told: Sequence[Event]) -> None:
+    paused: e.Paused | None = None
+    for event in told:
+        match event:
+            case e.Paused():
+                assert paused is None
+                paused = event
+            case e.Resumed():
+                assert paused is not None
+                paused = None
+            case e.StepsFinished() | e.EvalFinished():
+                assert paused is None, event
+        assert paused is None or event.elapsed_seconds == paused.elapsed_seconds, event
+
+
+def _is_harmless(text: str, event: Event) -> None:
+    assert len(text) <= MAX_CHARS, event
+    for char in text:
+        category = unicodedata.category(char)
+        assert category not in {"Zl", "Zp"}, (char, event)
+        assert category[0] != "C" or char in JOINERS, (char, event)
+
+
+def _values(value: object) -> Iterator[object]:
+    """Return all numbers and strings in a value, however deep."""
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from _values(getattr(value, field.name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _values(item)
+    else:
+        yield value

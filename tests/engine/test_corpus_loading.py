@@ -1,0 +1,180 @@
+"""From a config to a corpus: several files, too little, one row, and the check before the screen opens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.config import CorpusConfig
+from engine.corpus import check_corpus, load_corpus
+from engine.corpus.loading import MIN_TWEETS
+from engine.errors import CorpusError
+from tests.engine.helpers import small_tweets, write_corpus
+from tests.strategies import tweet_lists
+
+
+def config_of(
+    *files: Path, max_length: int = 140, column: str | None = None, overfit: int | None = None
+) -> CorpusConfig:
+    return CorpusConfig(files=tuple(map(str, files)), max_length=max_length, column=column, overfit=overfit)
+
+
+def test_no_tweet_is_lost_and_the_order_is_that_of_the_file(tmp_path: Path) -> None:
+    tweets = small_tweets(60)
+    corpus = load_corpus(config_of(write_corpus(tmp_path, tweets)))
+    assert [tweet for tweet in tweets if tweet not in corpus.validation] == list(corpus.train)
+    assert sorted([*corpus.train, *corpus.validation]) == sorted(tweets)
+
+
+def test_several_files_of_several_formats_make_one_corpus(tmp_path: Path) -> None:
+    tweets = small_tweets(60)
+    text = write_corpus(tmp_path, tweets[:20], "a.txt")
+    csv = write_corpus(tmp_path, ["text", *(f'"{tweet}"' for tweet in tweets[20:40])], "b.csv")
+    jsonl = write_corpus(tmp_path, [f'{{"text": "{tweet}"}}' for tweet in tweets[40:]], "c.jsonl")
+    corpus = load_corpus(config_of(text, csv, jsonl))
+    assert {*corpus.train, *corpus.validation} == set(tweets)
+    assert corpus.name == "a.txt + b.csv + c.jsonl"
+
+
+def test_a_tweet_that_is_in_two_files_counts_once(tmp_path: Path) -> None:
+    one, two = write_corpus(tmp_path, small_tweets(30), "a.txt"), write_corpus(tmp_path, small_tweets(40), "b.txt")
+    report = load_corpus(config_of(one, two)).report
+    assert (report.num_rows, report.num_kept, report.dropped) == (70, 40, {"a duplicate": 30})
+
+
+def test_the_same_tweets_have_the_same_digest_and_others_another(tmp_path: Path) -> None:
+    one = load_corpus(config_of(write_corpus(tmp_path, small_tweets(50), "a.txt")))
+    same = load_corpus(config_of(write_corpus(tmp_path, small_tweets(50), "b.txt")))
+    other = load_corpus(config_of(write_corpus(tmp_path, small_tweets(49), "c.txt")))
+    assert one.digest == same.digest != other.digest
+
+
+def test_an_epoch_counts_every_training_character_and_every_end_of_tweet(tmp_path: Path) -> None:
+    corpus = load_corpus(config_of(write_corpus(tmp_path)))
+    assert corpus.num_train_chars == len("\n".join(corpus.train)) + 1
+
+
+def test_too_few_usable_tweets_are_refused_with_what_became_of_each(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, [*small_tweets(MIN_TWEETS - 1), small_tweets(1)[0], "http://a.example/b", "x" * 200])
+    with pytest.raises(CorpusError) as caught:
+        load_corpus(config_of(path))
+    assert "22 rows read, 19 tweets kept" in caught.value.message
+    for reason in ("1 a duplicate", "1 only a link", "1 over 140 characters"):
+        assert reason in caught.value.message
+    assert f"at least {MIN_TWEETS}" in caught.value.hint
+
+
+def test_as_many_tweets_as_it_takes_are_enough(tmp_path: Path) -> None:
+    corpus = load_corpus(config_of(write_corpus(tmp_path, small_tweets(MIN_TWEETS))))
+    assert (len(corpus.train), len(corpus.validation)) == (16, 4)
+
+
+def test_a_key_that_no_object_has_is_named(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, ['{"text": "hello"}'] * 30, "a.jsonl")
+    with pytest.raises(CorpusError) as caught:
+        load_corpus(config_of(path, column="body"))
+    assert "--column" in caught.value.hint
+    assert "(body)" in caught.value.hint
+
+
+def test_a_path_that_names_no_users_home_is_a_missing_file_like_any_other(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="can't be read"):
+        load_corpus(CorpusConfig(files=("~no-such-user-here/tweets.csv",)))
+
+
+def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_corpus(tmp_path, name="mine.txt")
+    config = CorpusConfig(files=("~/mine.txt",))
+    check_corpus(config)
+    assert load_corpus(config).report.num_kept == 60
+
+
+# Counting -------------------------------------------------------------------------------------------------------------
+
+
+@given(raw=tweet_lists(min_size=MIN_TWEETS, max_size=40, max_chars=25))
+def test_rows_kept_and_dropped_add_up_to_the_rows_of_the_file(
+    tmp_path_factory: pytest.TempPathFactory, raw: list[str]
+) -> None:
+    path = write_corpus(tmp_path_factory.mktemp("corpus"), [*raw, *small_tweets(MIN_TWEETS), "http://a.example"])
+    report = load_corpus(config_of(path, max_length=20 + max(map(len, small_tweets(MIN_TWEETS))))).report
+    assert report.num_kept + sum(report.dropped.values()) == report.num_rows == len(raw) + MIN_TWEETS + 1
+
+
+def test_tweets_of_one_character_are_counted_like_any_others(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, [*small_tweets(MIN_TWEETS), "a", "a", "a"])
+    report = load_corpus(config_of(path)).report
+    assert (report.num_rows, report.num_kept, report.dropped) == (23, 21, {"a duplicate": 2})
+
+
+def test_the_report_is_one_line_that_says_everything(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, [*small_tweets(30), small_tweets(1)[0], "", "y" * 500])
+    line = str(load_corpus(config_of(path)).report)
+    assert line.startswith("33 rows read, 30 tweets kept; dropped: ")
+    assert Counter(line.partition("dropped: ")[2].split(", ")) == Counter(
+        ["1 a duplicate", "1 empty", "1 over 140 characters"]
+    )
+
+
+# One row --------------------------------------------------------------------------------------------------------------
+
+
+def test_one_row_is_the_corpus_and_is_counted_from_0_without_the_header(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, ["tweet", *small_tweets(5)], "a.csv")
+    corpus = load_corpus(config_of(path, overfit=2))
+    assert corpus.train == corpus.validation == (small_tweets(5)[2],)
+    assert corpus.name == "row 2 of a.csv"
+
+
+@pytest.mark.parametrize(("row", "reason"), [(9, "the data ends before it"), (1, "only a link"), (2, "over 140")])
+def test_a_row_that_is_no_tweet_is_refused_with_its_reason(tmp_path: Path, row: int, reason: str) -> None:
+    path = write_corpus(tmp_path, ["hello", "https://a.example/b", "z" * 141])
+    for function in (load_corpus, check_corpus):
+        with pytest.raises(CorpusError, match=f"Row {row} of small.txt can't be used: {reason}"):
+            function(config_of(path, overfit=row))
+
+
+# The check before the screen opens ------------------------------------------------------------------------------------
+
+
+def test_the_check_passes_what_can_be_loaded(tmp_path: Path) -> None:
+    check_corpus(config_of(write_corpus(tmp_path)))
+
+
+def test_the_check_reads_no_more_than_it_needs(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, small_tweets(60))
+    path.write_bytes(path.read_bytes() + b"\xff\n")
+    check_corpus(config_of(path))
+    with pytest.raises(CorpusError):
+        load_corpus(config_of(path))
+
+
+@pytest.mark.parametrize("num_tweets", [0, 1, MIN_TWEETS - 1])
+def test_the_check_finds_that_there_are_too_few(tmp_path: Path, num_tweets: int) -> None:
+    with pytest.raises(CorpusError):
+        check_corpus(config_of(write_corpus(tmp_path, [*small_tweets(num_tweets), "http://a.example"])))
+
+
+def test_the_check_opens_every_file(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"absent\.txt"):
+        check_corpus(config_of(write_corpus(tmp_path), tmp_path / "absent.txt"))
+
+
+@given(num_tweets=st.integers(0, 45), num_repeats=st.integers(1, 4))
+def test_the_check_and_the_loading_of_a_small_file_agree(
+    tmp_path_factory: pytest.TempPathFactory, num_tweets: int, num_repeats: int
+) -> None:
+    path = write_corpus(tmp_path_factory.mktemp("corpus"), ["", *small_tweets(num_tweets) * num_repeats])
+    verdicts = []
+    for function in (check_corpus, load_corpus):
+        try:
+            function(config_of(path))
+            verdicts.append("")
+        except CorpusError as error:
+            verdicts.append(error.message)
+    assert verdicts[0] == verdicts[1]

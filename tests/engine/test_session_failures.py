@@ -1,0 +1,328 @@
+"""What goes wrong becomes an event: one that ends the run, or a warning and the run goes on."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint import load_checkpoint, save_checkpoint
+from engine.checkpoint_info import read_info
+from engine.commands import Command
+from engine.config import CorpusConfig, RunConfig
+from engine.errors import exit_code_for
+from engine.events import Event
+from engine.folders import find_run, named_checkpoint_path
+from engine.journal import read_journal
+from engine.session import TrainingSession
+from tests.engine.helpers import (
+    losses,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    small_tweets,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.stream_rules import assert_keeps_the_rules
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    return write_corpus(home)
+
+
+def failure(config: RunConfig) -> e.RunFailed:
+    """Run what can't start; return the one event that it tells."""
+    [event] = run_session(config)
+    assert isinstance(event, e.RunFailed)
+    assert_keeps_the_rules([event])
+    return event
+
+
+# Before the start ---------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_file_is_one_failure_that_names_it(home: Path) -> None:
+    failed = failure(tiny_config(home / "gone.txt"))
+
+    assert failed.title == "The tweets can't be used"
+    assert "gone.txt" in failed.detail
+    assert "No such file" in failed.detail
+    assert exit_code_for(failed.title) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"one\ntwo\n", b"caf\xe9 au lait\n" * 30, b"\0" * 100], ids=["empty", "small", "latin-1", "binary"]
+)
+def test_tweets_that_cannot_be_used_are_one_failure_and_leave_no_run(home: Path, content: bytes) -> None:
+    (home / "bad.txt").write_bytes(content)
+
+    assert "bad.txt" in failure(tiny_config(home / "bad.txt")).detail
+    assert not (home / "runs").exists()
+
+
+def test_a_missing_column_is_one_failure_with_the_columns_there_are(home: Path) -> None:
+    path = write_corpus(home, ["id,words", *(f"{i},{tweet}" for i, tweet in enumerate(small_tweets()))], "two.csv")
+    config = replace(tiny_config(path), corpus=CorpusConfig(files=(str(path),), column="tweet"))
+
+    failed = failure(config)
+    assert "no column tweet" in failed.detail
+    assert "id, words" in failed.hint
+
+
+def test_a_prime_with_an_unknown_character_is_one_failure_that_names_it(corpus: Path) -> None:
+    assert "U+2603" in failure(tiny_config(corpus, prime="☃")).detail
+
+
+def test_a_run_name_that_is_taken_is_one_failure_and_the_run_stays_as_it_is(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus))
+
+    failed = failure(tiny_config(corpus, seed=5))
+
+    assert "already a run called tiny" in failed.detail
+    assert list(read_journal(find_run("tiny").journal_path)) == told
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_failure(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETGEN_HOME", str(corpus / "inside-a-file"))
+
+    failed = failure(tiny_config(corpus))
+    assert failed.title == "Nothing can be saved there"
+    assert "TWEETGEN_HOME" in failed.hint
+
+
+def test_resuming_where_there_is_nothing_is_one_failure(home: Path) -> None:
+    assert "no run yet" in failure(resume_config("last")).detail
+    assert "no run called gone" in failure(resume_config("gone")).detail
+
+
+def test_resuming_a_run_that_has_taken_all_its_steps_says_to_give_more(corpus: Path) -> None:
+    run_session(tiny_config(corpus))
+
+    assert "--max-steps" in failure(resume_config("tiny")).hint
+    assert run_session(resume_config("tiny", max_steps=14))[-1].step == 14
+
+
+def test_resuming_with_another_shape_is_one_failure(corpus: Path) -> None:
+    run_session(tiny_config(corpus), stop_at(3))
+
+    assert "hidden_size" in failure(resume_config("tiny", hidden_size=11)).detail
+
+
+def test_resuming_from_a_damaged_checkpoint_is_one_failure_that_names_it(corpus: Path) -> None:
+    run_session(tiny_config(corpus), stop_at(3))
+    path = find_run("tiny").checkpoint_path("latest")
+    path.write_bytes(path.read_bytes()[:1000])
+    journal = find_run("tiny").journal_path.read_bytes()
+
+    failed = failure(resume_config("tiny"))
+
+    assert "latest.safetensors is damaged" in failed.detail
+    assert find_run("tiny").journal_path.read_bytes() == journal
+    assert path.stat().st_size == 1000
+
+
+def test_a_checkpoint_whose_vocabulary_lacks_the_tweets_is_one_failure(corpus: Path, home: Path) -> None:
+    run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="quiet"), c.Stop()]})
+    loud = write_corpus(home, [tweet.upper() for tweet in small_tweets()], "loud.txt")
+
+    failed = failure(replace(tiny_config(loud, run_name="loud"), checkpoint="quiet"))
+
+    assert "lacks" in failed.detail
+    assert "loud.txt" in failed.detail
+
+
+# The listener ---------------------------------------------------------------------------------------------------------
+
+
+def raising(_: Event) -> None:
+    raise ZeroDivisionError("a listener's own mistake")
+
+
+def test_a_listener_that_always_raises_stops_nothing(corpus: Path) -> None:
+    TrainingSession(tiny_config(corpus)).run(raising, queue.SimpleQueue())
+
+    journal = list(read_journal(find_run("tiny").journal_path))
+    assert isinstance(journal[-1], e.RunFinished)
+    assert list(losses(journal)) == list(range(1, 13))
+    assert "a listener's own mistake" in find_run("tiny").log_path.read_text()
+
+
+def test_a_listener_that_raises_on_a_failure_before_the_start_gets_no_exception_back(home: Path) -> None:
+    TrainingSession(tiny_config(home / "gone.txt")).run(raising, queue.SimpleQueue())
+
+
+# Numbers --------------------------------------------------------------------------------------------------------------
+
+
+def save_poisoned(corpus: Path) -> None:
+    """Save a checkpoint called poison whose weights are not finite, as a run of another program might have."""
+    run_session(tiny_config(corpus, run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
+    sound = load_checkpoint(named_checkpoint_path("sound"))
+    poisoned = {name: tensor.clone() for name, tensor in sound.tensors.items()}
+    poisoned["model.proj.weight"].fill_(float("nan"))
+    save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
+
+
+def test_losses_that_are_not_finite_are_told_as_warnings_and_end_the_run_after_twenty(corpus: Path) -> None:
+    save_poisoned(corpus)
+
+    told = run_session(tiny_config(corpus, max_steps=500), {5: [c.LoadCheckpoint(name="poison")]})
+
+    failed = told[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert failed.title == "Training diverged"
+    assert exit_code_for(failed.title) == 1
+    assert "20 steps in a row" in failed.detail
+    assert [event.step for event in of_type(told, e.Warned)] == list(range(3, 23))
+    assert list(losses(told)) == [1, 2, 3, 4, 5]
+    assert_keeps_the_rules(told)
+
+
+def test_a_model_gone_wrong_tells_neither_tweets_nor_evaluations_with_numbers_that_are_none(corpus: Path) -> None:
+    save_poisoned(corpus)
+    wishes = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
+
+    told = run_session(tiny_config(corpus, max_steps=500, sample_every=3, eval_every=3), {5: wishes})
+
+    failed = told[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert failed.title == "Training diverged"
+    assert {event.command for event in of_type(told, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
+    assert [event.step for event in of_type(told, e.EvalFinished)] == [3]
+    assert_keeps_the_rules(told)
+
+
+def test_a_run_goes_on_from_a_sound_checkpoint_after_refused_steps(corpus: Path) -> None:
+    save_poisoned(corpus)
+    script = {5: [c.LoadCheckpoint(name="poison")]}
+
+    def back_to_the_sound_one(event: Event) -> Iterable[Command]:
+        return [c.LoadCheckpoint(name="sound")] if isinstance(event, e.Warned) and event.step == 8 else []
+
+    told = run_session(tiny_config(corpus), script, back_to_the_sound_one)
+
+    assert isinstance(told[-1], e.RunFinished)
+    assert len(of_type(told, e.Warned)) == 6
+    assert max(losses(told)) == 12
+    assert_keeps_the_rules(told)
+
+
+def test_settings_that_blow_the_weights_up_end_in_a_diverged_run(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=500, learning_rate=10.0, weight_decay=10.0, sample_every=10))
+
+    failed = told[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert failed.title == "Training diverged"
+    assert_keeps_the_rules(told)
+
+
+# Our own mistakes -----------------------------------------------------------------------------------------------------
+
+
+def test_a_mistake_of_ours_ends_the_run_and_its_traceback_is_in_the_log(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("what was never thought of")
+
+    monkeypatch.setattr("engine.loop.evaluate", mistaken)
+
+    told = run_session(tiny_config(corpus, eval_every=5))
+
+    failed = told[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert exit_code_for(failed.title) == 3
+    assert failed.detail == "ZeroDivisionError: what was never thought of"
+    log = find_run("tiny").log_path.read_text()
+    assert "Traceback" in log
+    assert 'raise ZeroDivisionError("what was never thought of")' in log
+    assert list(losses(told)) == [1, 2, 3, 4, 5]
+    assert_keeps_the_rules(told)
+
+
+def test_a_run_without_mistakes_leaves_an_empty_log(corpus: Path) -> None:
+    run_session(tiny_config(corpus, sample_every=3, eval_every=3))
+
+    assert find_run("tiny").log_path.read_text() == ""
+
+
+# The disk -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_latest_checkpoint_is_saved_every_so_often(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr("engine.saver.time", SimpleNamespace(monotonic=clock))
+
+    def seven_seconds_a_step(event: Event) -> Iterable[Command]:
+        clock.advance(7.0 if isinstance(event, e.StepsFinished) else 0.0)
+        return ()
+
+    told = run_session(tiny_config(corpus, max_steps=8, autosave_seconds=20.0), on_event=seven_seconds_a_step)
+
+    assert [event.step for event in of_type(told, e.CheckpointSaved)] == [0, 3, 6, 8]
+
+
+def test_a_checkpoint_that_cannot_be_saved_is_a_warning_and_training_goes_on(corpus: Path) -> None:
+    def break_the_folder(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.StepsFinished) and event.step == 3:
+            folder = find_run("tiny").path / "checkpoints"
+            shutil.rmtree(folder)
+            folder.write_text("in the way")
+        return ()
+
+    told = run_session(tiny_config(corpus, eval_every=6), on_event=break_the_folder)
+
+    assert names(told).count("CheckpointSaved") == 1
+    assert [event.step for event in of_type(told, e.Warned)] == [6, 12, 12]
+    assert all("can't be written" in event.message for event in of_type(told, e.Warned))
+    assert isinstance(told[-1], e.RunFinished)
+    assert list(losses(told)) == list(range(1, 13))
+    assert_keeps_the_rules(told)
+
+
+def test_a_named_checkpoint_that_cannot_be_saved_is_refused(corpus: Path, home: Path) -> None:
+    (home / "checkpoints").write_text("in the way")
+
+    told = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name="mine")]})
+
+    assert only(told, e.CommandRefused).title == "Nothing can be saved there"
+    assert isinstance(told[-1], e.RunFinished)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the disk that is always full")
+def test_a_journal_on_a_full_disk_is_one_warning_and_the_run_ends_as_it_should(corpus: Path) -> None:
+    run_session(tiny_config(corpus), stop_at(3))
+    journal = find_run("tiny").journal_path
+    journal.unlink()
+    journal.symlink_to("/dev/full")
+
+    told = run_session(resume_config("tiny"))
+
+    [warning] = of_type(told, e.Warned)
+    assert "No space left on device" in warning.message
+    assert isinstance(told[-1], e.RunFinished)
+    assert (told[-1].step, names(told).count("RunFinished")) == (12, 1)
+    assert_keeps_the_rules(told)
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].step == 12
+
+
+def test_a_journal_that_cannot_be_opened_is_one_failure(corpus: Path) -> None:
+    run_session(tiny_config(corpus), stop_at(3))
+    journal = find_run("tiny").journal_path
+    journal.unlink()
+    journal.mkdir()
+
+    assert "events.jsonl" in failure(resume_config("tiny")).detail
