@@ -19,6 +19,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_args
 
 from engine.errors import ConfigError
+from engine.text import harmless
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -162,6 +163,8 @@ class SamplingConfig:
         _require_between(self, "max_length", 1, 100_000)
         rule = f"it is shorter than max_length, which is {self.max_length}"
         _require("prime", f"{len(self.prime)} characters long", rule, is_valid=len(self.prime) < self.max_length)
+        is_harmless = all(harmless(f".{char}.") == f".{char}." for char in self.prime)
+        _require("prime", repr(self.prime), "it holds no control or invisible characters", is_valid=is_harmless)
 
 
 @dataclass(frozen=True, kw_only=True)

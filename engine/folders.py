@@ -30,7 +30,9 @@ _MAX_NAME_BYTES = 200
 def home() -> Path:
     """Return the folder that everything is kept in; it need not exist."""
     override = os.environ.get("TWEETGEN_HOME")
-    return Path(override).expanduser() if override else Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
+    return (
+        Path(os.path.expanduser(override)) if override else Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
+    )
 
 
 def checked_name(name: str, kind: str) -> str:

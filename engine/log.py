@@ -9,6 +9,8 @@ from pathlib import Path
 
 from engine.folders import storage_errors
 
+logging.getLogger("engine").addHandler(logging.NullHandler())  # or what comes without a log would go to stderr
+
 
 @contextlib.contextmanager
 def log_to(path: Path) -> Iterator[None]:

@@ -7,6 +7,7 @@ stopped.
 
 from __future__ import annotations
 
+import math
 import queue
 import time
 from collections import deque
@@ -27,6 +28,7 @@ from engine.progress import BUDGETS, Progress, budget_used, budget_used_up
 from engine.runtime import derived_seed
 from engine.sampler import SampledTweet, TweetWriter, sample_tweets
 from engine.saver import Saver
+from engine.text import harmless
 from engine.trainer import Trainer, learning_rate_at
 
 REPORT_SECONDS = 0.1
@@ -144,8 +146,11 @@ class TrainingLoop:
     def _write_due_tweet(self) -> None:
         """Write the feed's next tweet; its seed depends on the step alone."""
         step = self._trainer.step_count
-        self._write_tweet(derived_seed(self._training.seed, _DUE_SAMPLE, step))
         self._progress.last_sample_step = step
+        try:
+            self._write_tweet(derived_seed(self._training.seed, _DUE_SAMPLE, step))
+        except DivergedError as error:
+            self._narrator.tell(events.Warned, message=error.message)
 
     def _write_tweet(self, seed: int) -> None:
         """Write one tweet, every character as the sampling is set at that moment."""
@@ -160,7 +165,7 @@ class TrainingLoop:
     def _facts(self, tweet: SampledTweet) -> dict[str, object]:
         """Return what events say of a tweet."""
         return {
-            "text": tweet.text,
+            "text": harmless(tweet.text),
             "temperature": tweet.temperature,
             "reached_eos": tweet.reached_eos,
             "bits_per_char": tweet.bits_per_char,
@@ -175,6 +180,10 @@ class TrainingLoop:
         model, tweets = self._trainer.model, self._prepared.val_tweets
         evaluation = evaluate(model, tweets, self._prepared.runtime, should_stop=self._must_interrupt)
         if evaluation is None:
+            return
+        if not math.isfinite(evaluation.total_nats):
+            self._progress.last_eval_step = self._trainer.step_count
+            self._narrator.tell(events.Warned, message="The validation loss is not finite.")
             return
         is_best = self._progress.note(self._trainer.step_count, evaluation)
         self._narrator.tell(

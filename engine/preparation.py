@@ -5,6 +5,7 @@ Whatever the user's files or settings do not allow is found out here, before the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,11 +138,13 @@ def _corpus_config(config: RunConfig, info: CheckpointInfo | None) -> CorpusConf
     if config.corpus is None and info is not None:
         return info.corpus
     corpus = config.corpus or CorpusConfig()
-    is_overfit = corpus.overfit is not None or config.preset == "tutorial"
+    keeps_every_char = corpus.overfit is not None or config.preset == "tutorial"
     return replace(
         corpus,
-        files=tuple(str(Path(file).expanduser().resolve()) for file in corpus.files),
-        min_char_count=corpus.min_char_count if is_overfit else max(corpus.min_char_count, DEFAULT_MIN_CHAR_COUNT),
+        files=tuple(str(Path(os.path.expanduser(file)).resolve()) for file in corpus.files),
+        min_char_count=corpus.min_char_count
+        if keeps_every_char
+        else max(corpus.min_char_count, DEFAULT_MIN_CHAR_COUNT),
     )
 
 

@@ -50,7 +50,7 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
             preset="auto",
             preset_reason=reason,
             batch_size=batch_size,
-            learning_rate=learning_rate if has_budget else learning_rate / 2,
+            learning_rate=learning_rate if has_budget else 0.75 * learning_rate,
             schedule="cosine" if has_budget else "constant",
             warmup_steps=100,
             max_grad_norm=1.0,

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from engine.config import SamplingConfig
+from engine.errors import DivergedError
 from engine.gru import TextGenerator
 from engine.vocab import BOS, EOS, PAD, UNK, Vocab
 
@@ -75,7 +76,8 @@ def draw(probabilities: Tensor, uniforms: Tensor) -> Tensor:
     """Return the id (B,) at which each row's cumulated probability (B, V) passes its uniform number (B,) in [0, 1)."""
     cumulated = probabilities.double().cumsum(dim=-1)
     target = uniforms[:, None] * cumulated[:, -1:]  # (B, 1)
-    return torch.searchsorted(cumulated, target, right=True).squeeze(-1)
+    token_ids = torch.searchsorted(cumulated, target, right=True).squeeze(-1)
+    return token_ids.clamp(max=probabilities.shape[-1] - 1)  # where a probability is not a number, there is no such id
 
 
 class TweetWriter:
@@ -123,7 +125,7 @@ class TweetWriter:
 
     @torch.inference_mode()
     def advance(self) -> None:
-        """Write one character of each tweet that has not ended."""
+        """Write one character of each tweet that has not ended. Raises `DivergedError` if the model is not finite."""
         temperatures = self._row_temperatures()
         probabilities = next_char_probabilities(self._logits, self.sampling, temperatures)
         uniforms = torch.from_numpy(self._uniforms[self._rows, len(self._ids[self._rows[0]])]).to(self._logits.device)
@@ -154,6 +156,8 @@ class TweetWriter:
 
     def _take(self, chosen: list[int], surprise: list[float], temperatures: list[float]) -> list[int]:
         """Add each row's character and finish the rows that end with it. Returns the batch indices of the others."""
+        if not all(map(math.isfinite, surprise)):
+            raise DivergedError("What the model expects is not finite, so it can't write.", "Load a checkpoint.")
         still_writing = []
         for index, (row, token_id) in enumerate(zip(self._rows, chosen, strict=True)):
             self._bits[row] += surprise[index]

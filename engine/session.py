@@ -10,6 +10,7 @@ terminal event `RunFailed`.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import queue
@@ -20,8 +21,9 @@ import torch
 
 from engine.commands import Command
 from engine.config import RunConfig
-from engine.errors import DeviceError, InternalError, TweetgenError
+from engine.errors import DeviceError, InternalError, StorageError, TweetgenError
 from engine.events import Event, RunFailed
+from engine.folders import home
 from engine.journal import Journal
 from engine.log import log_to
 from engine.loop import TrainingLoop
@@ -60,7 +62,8 @@ class TrainingSession:
         except TweetgenError as error:
             _fail(error, emit)
         except Exception as error:  # the end of the line: whatever it is becomes an event
-            LOG.exception("before the run could start")
+            with contextlib.suppress(StorageError), log_to(home() / "tweetgen.log"):
+                LOG.exception("before the run could start")
             _fail(as_tweetgen_error(error), emit)
 
     def _train(
@@ -82,7 +85,8 @@ class TrainingSession:
             failure = as_tweetgen_error(error)
             narrator.tell(RunFailed, title=failure.title, detail=failure.message, hint=failure.hint)
         finally:
-            journal.close()
+            with contextlib.suppress(StorageError):  # every line is flushed; what could not be written was told
+                journal.close()
             gc.collect()
 
 
@@ -96,5 +100,8 @@ def as_tweetgen_error(error: Exception) -> TweetgenError:
 
 
 def _fail(error: TweetgenError, emit: Callable[[Event], None]) -> None:
-    """Tell that the run failed before it started."""
-    emit(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint))
+    """Tell that the run failed before it started; what the listener raises is its own affair."""
+    try:
+        emit(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint))
+    except Exception:  # the contract: a listener's mistake never reaches the engine
+        LOG.exception("a listener failed on RunFailed")

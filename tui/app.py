@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from engine.config import RunConfig
 from tui.bridge import EngineBridge
 from tui.screens.load_dialog import ListCheckpoints
 from tui.screens.main import MainScreen
-from tui.signals import handle_ending_signals
+from tui.signals import HANGUP_CODE, handle_ending_signals
 from tui.state import RunView
 from tui.theme import TWEETGEN_THEME
 
@@ -49,6 +50,7 @@ class TweetgenApp(App[None], inherit_bindings=False):
         """Outlives the screen: whoever runs the app makes sure that its thread has ended."""
         view = RunView() if history is None else replace(history, phase="starting", ended=None)
         self._main_screen = MainScreen(self.bridge, view, list_checkpoints)
+        self._no_more_drawing = ExitStack()
         self._undo_signals: Callable[[], None] | None = None
         # a slow link shows the steps of an animation as a crawl
         self.animation_level = "none"
@@ -72,12 +74,18 @@ class TweetgenApp(App[None], inherit_bindings=False):
         """Choose the theme and listen to signals."""
         self.register_theme(TWEETGEN_THEME)
         self.theme = TWEETGEN_THEME.name
-        self._undo_signals = handle_ending_signals(self._main_screen.leave)
+        self._undo_signals = handle_ending_signals(self._leave_after)
 
     def on_unmount(self) -> None:
         """Leave the signals as they were."""
         if self._undo_signals is not None:
             self._undo_signals()
+
+    def _leave_after(self, return_code: int) -> None:
+        """Leave after a signal; draw nothing more where the terminal has hung up."""
+        if return_code == HANGUP_CODE:
+            self._no_more_drawing.enter_context(self.batch_update())
+        self._main_screen.leave(return_code)
 
     def action_interrupt(self) -> None:
         """Leave as after SIGINT."""

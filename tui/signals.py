@@ -1,13 +1,14 @@
 """Signals that end the program, told to the app on its own thread.
 
 The descriptors of a terminal that has hung up are pointed at the null device first: nothing is written to it again, and
-the app can end in order. This can't wait for the event loop, since the kernel sends SIGCONT right after SIGHUP, at which
-Textual (8.2) writes to the terminal from its own handler; a write that fails ends its writer thread, and the app hangs.
+the app can end in order. This can't wait for the event loop. The kernel sends SIGCONT right after SIGHUP, at which
+Textual (8.2) writes to the terminal from a handler of its own; if that fails, its writer thread ends and the app hangs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import stat
@@ -27,11 +28,12 @@ def handle_ending_signals(on_signal: Callable[[int], None]) -> Callable[[], None
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
     loop = asyncio.get_running_loop()
+    context = contextvars.copy_context()  # a handler runs outside the app's own, in which timers must be made
 
     def receive(number: int, _frame: FrameType | None) -> None:
         if 128 + number == HANGUP_CODE:
             _let_go_of_terminal()
-        loop.call_soon_threadsafe(on_signal, 128 + number)
+        loop.call_soon_threadsafe(on_signal, 128 + number, context=context)
 
     before = {number: signal.signal(number, receive) for number in _existing_signals()}
 

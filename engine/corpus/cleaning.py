@@ -29,4 +29,15 @@ def to_tweet(row: Row, max_length: int) -> Row:
 def duplicate_key(tweet: str) -> str:
     """Return what is left of a tweet without case, @names, links and punctuation; the tweet itself if nothing is."""
     bare = _MENTION.sub(" ", LINK.sub(" ", tweet.casefold()))
-    return _NO_LETTERS.sub(" ", bare).strip() or tweet.casefold()
+    return _NO_LETTERS.sub(" ", bare if bare.isascii() else _with_marks(bare)).strip() or tweet.casefold()
+
+
+def _with_marks(text: str) -> str:
+    """Return a text in which a mark on a letter, a vowel sign for example, can't be taken for punctuation."""
+    marked = []
+    is_on_letter = False
+    for char in text:
+        is_mark = is_on_letter and unicodedata.category(char) in {"Mn", "Mc"} and char not in _SELECTORS
+        is_on_letter = is_mark or char.isalpha()
+        marked.append(f"\x00{ord(char):x}x" if is_mark else char)
+    return "".join(marked)

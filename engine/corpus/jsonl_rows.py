@@ -21,7 +21,7 @@ def jsonl_rows(lines: Iterable[str], key: str | None, name: str) -> Iterator[Row
             continue
         try:
             value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # also a number of more digits than Python reads
             yield Unusable("not JSON")
             continue
         if isinstance(value, dict) and key is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -83,8 +84,10 @@ def read_tweets(config: CorpusConfig) -> tuple[dict[str, str], CorpusReport]:
         tweet = to_tweet(row, config.max_length)
         if isinstance(tweet, Unusable):
             dropped[tweet.reason] += 1
-        elif tweets.setdefault(duplicate_key(tweet), tweet) is not tweet:
+        elif (key := duplicate_key(tweet)) in tweets:
             dropped["a duplicate"] += 1
+        else:
+            tweets[key] = tweet
     num_rows = len(tweets) + dropped.total()
     return tweets, CorpusReport(num_rows=num_rows, num_kept=len(tweets), dropped=dict(dropped.most_common()))
 
@@ -98,7 +101,7 @@ def check_corpus(config: CorpusConfig) -> None:
         _overfit_corpus(config)
         return
     keys: set[str] = set()
-    for path in map(Path, config.files):
+    for path in _paths(config):
         usable = (
             tweet
             for row in read_rows(path, config.format, config.column)
@@ -112,6 +115,11 @@ def check_corpus(config: CorpusConfig) -> None:
         load_corpus(config)
 
 
+def _paths(config: CorpusConfig) -> list[Path]:
+    """Return the files of a config; `~` is the home of a user that there is, or else part of the name."""
+    return [Path(os.path.expanduser(file)) for file in config.files]
+
+
 def corpus_name(config: CorpusConfig) -> str:
     """Return what a corpus is called on the screen and in events."""
     name = " + ".join(Path(file).name for file in config.files) or EMBEDDED_NAME
@@ -122,8 +130,8 @@ def _all_rows(config: CorpusConfig) -> Iterator[Row]:
     """Return the rows of all files of a config, or of the embedded corpus."""
     with ExitStack() as stack:
         if config.files:
-            for file in config.files:
-                yield from read_rows(Path(file).expanduser(), config.format, config.column)
+            for path in _paths(config):
+                yield from read_rows(path, config.format, config.column)
         else:
             resource = importlib.resources.files("assets") / "happy.csv"
             yield from read_rows(stack.enter_context(importlib.resources.as_file(resource)), "csv", None)
@@ -134,9 +142,8 @@ def _overfit_corpus(config: CorpusConfig) -> Corpus:
     row = next(islice(_all_rows(config), config.overfit, None), None)
     tweet = Unusable("the data ends before it") if row is None else to_tweet(row, config.max_length)
     if isinstance(tweet, Unusable):
-        raise CorpusError(
-            f"Row {config.overfit} of {corpus_name(config)} can't be used: {tweet.reason}.", "Choose another row."
-        )
+        name = corpus_name(config).removeprefix("row ")
+        raise CorpusError(f"Row {name} can't be used: {tweet.reason}.", "Choose another row.")
     report = CorpusReport(num_rows=1, num_kept=1, dropped={})
     return Corpus(name=corpus_name(config), train=(tweet,), validation=(tweet,), report=report)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.config import LADDER_TEMPERATURES, SamplingConfig
 from engine.corpus import EncodedTweets
-from engine.errors import VocabError
+from engine.errors import DivergedError, VocabError
 from engine.evaluation import evaluate
 from engine.gru import TextGenerator
 from engine.sampler import NEVER_SAMPLED, SampledTweet, TweetWriter, sample_tweets
@@ -201,3 +201,13 @@ def test_writing_leaves_training_mode_and_global_generators_as_they_were(
 
     assert model.training == was_training
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_model_that_is_not_finite_writes_nothing_and_says_so() -> None:
+    model = TextGenerator(len(VOCAB), 4, 4)
+    with torch.no_grad():
+        model.proj.weight.fill_(torch.nan)
+
+    for temperature in (0.0, 1.0):
+        with pytest.raises(DivergedError, match="not finite"):
+            write(model, SamplingConfig(temperature=temperature))

@@ -193,7 +193,7 @@ def test_losses_that_are_not_finite_are_told_as_warnings_and_end_the_run_after_t
 
 def test_a_model_gone_wrong_tells_neither_tweets_nor_evaluations_with_numbers_that_are_none(corpus: Path) -> None:
     save_poisoned(corpus)
-    wishes = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
+    wishes: list[Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
 
     told = run_session(tiny_config(corpus, max_steps=500, sample_every=3, eval_every=3), {5: wishes})
 
@@ -251,6 +251,19 @@ def test_a_mistake_of_ours_ends_the_run_and_its_traceback_is_in_the_log(
     assert 'raise ZeroDivisionError("what was never thought of")' in log
     assert list(losses(told)) == [1, 2, 3, 4, 5]
     assert_keeps_the_rules(told)
+
+
+def test_a_mistake_of_ours_before_the_start_leaves_its_traceback_in_the_common_log(
+    corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def mistaken(*_: object) -> None:
+        raise ZeroDivisionError("what was never thought of")
+
+    monkeypatch.setattr("engine.session.prepare", mistaken)
+
+    assert exit_code_for(failure(tiny_config(corpus)).title) == 3
+    assert 'raise ZeroDivisionError("what was never thought of")' in (home / "tweetgen.log").read_text()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_run_without_mistakes_leaves_an_empty_log(corpus: Path) -> None:

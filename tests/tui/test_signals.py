@@ -1,8 +1,7 @@
-"""Signals end the program in order: the session saves, the code is 128 + the signal, a terminal that is gone is let go."""
+"""Signals end the program in order: the session saves, the code is 128 + the signal, a lost terminal is let go."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -58,5 +57,5 @@ def test_a_signal_saves_and_leaves_with_its_code(
 
 
 def test_a_terminal_that_hangs_up_is_let_go_and_the_session_saves(child: pexpect.spawn, tmp_path: Path) -> None:
-    os.close(child.child_fd)
+    child.ptyproc.fileobj.close()
     assert outcome(tmp_path) == "129 finished False"

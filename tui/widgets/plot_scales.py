@@ -44,8 +44,8 @@ def nice_interval(span: float, max_intervals: int) -> float:
 
 
 def nice_ticks(limits: Limits, max_ticks: int, min_interval: float = 0.0) -> list[float]:
-    """Return at most `max_ticks` (but room for two) round numbers between the limits, equally far apart."""
-    interval = max(nice_interval(limits.span, max(max_ticks - 1, 1)), min_interval)
+    """Return at most `max_ticks` round numbers between the limits, or one more where both limits are round."""
+    interval = max(nice_interval(limits.span, max_ticks), min_interval)
     first, last = math.ceil(limits.low / interval - 1e-9), math.floor(limits.high / interval + 1e-9)
     return [round(number * interval, 12) for number in range(first, last + 1)]
 
@@ -89,7 +89,7 @@ def loss_limits(columns_low: Floats, columns_high: Floats, others: Floats, befor
 
 def _kept_still(low: float, high: float, before: Limits | None) -> Limits:
     """Return `before` while it holds both values without much room to spare, else round limits around them."""
-    interval = nice_interval(high - low, 8)
+    interval = nice_interval(high - low, 14)
     rounded = Limits(max(math.floor(low / interval), 0) * interval, math.ceil(high / interval) * interval)
     if before is not None and before.low <= low and high <= before.high and before.span <= _ROOM * rounded.span:
         return before

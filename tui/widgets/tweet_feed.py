@@ -146,7 +146,7 @@ class TweetFeed(ScrollView, can_focus=True):
         self.refresh()
 
     def _take_size(self) -> None:
-        """Be as high as the lines held. Setting `virtual_size` outright would lay out the screen and repaint the feed."""
+        """Be as high as the lines held. Just setting `virtual_size` would lay out the screen and repaint the feed."""
         self.set_reactive(TweetFeed.virtual_size, Size(self.scrollable_content_region.width, self._wrapped.num_lines))
         self.vertical_scrollbar.window_virtual_size = self._wrapped.num_lines
 

@@ -1,0 +1,171 @@
+"""Batches: every tweet once an epoch, little padding, and a place that can be saved."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.corpus import Batch, BatchStream, EncodedTweets, Position
+from engine.vocab import BOS, EOS, PAD, UNK, Vocab
+from tests.strategies import tweet_lists
+
+BATCH_SIZES = st.integers(1, 9)
+SEEDS = st.integers(0, 2**63 - 1)
+
+
+def encoded(tweets: list[str]) -> tuple[EncodedTweets, Vocab]:
+    """Return tweets as numbers, with the vocabulary of exactly their characters."""
+    vocab = Vocab.from_tweets(tweets)
+    return EncodedTweets.from_tweets(tweets, vocab), vocab
+
+
+def num_batches(tweets: EncodedTweets, batch_size: int, seed: int) -> int:
+    """Return the number of batches in the first epoch."""
+    stream = BatchStream(tweets, batch_size, seed, Position())
+    return sum(1 for _ in iter(lambda: next(stream) and stream.position.epoch, 1))
+
+
+def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[Batch]:
+    """Return the batches of one epoch."""
+    stream = BatchStream(tweets, batch_size, seed, Position(epoch=number))
+    batches = [next(stream)]
+    while stream.epochs < number + 1:
+        batches.append(next(stream))
+    return batches
+
+
+def texts_of(batch: Batch, vocab: Vocab) -> list[str]:
+    """Return the tweets of a batch, read from its targets up to the end-of-tweet symbol."""
+    return [vocab.decode(row[: list(row).index(EOS)]) for row in batch.targets]
+
+
+def as_lists(batches: list[Batch]) -> list[list[list[int]]]:
+    return [batch.inputs.tolist() for batch in batches]
+
+
+@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS, number=st.integers(0, 3))
+def test_an_epoch_holds_every_tweet_exactly_once(tweets: list[str], batch_size: int, seed: int, number: int) -> None:
+    numbers, vocab = encoded(tweets)
+    batches = epoch(numbers, batch_size, seed, number)
+    assert sorted(text for batch in batches for text in texts_of(batch, vocab)) == sorted(tweets)
+    assert all(1 <= len(batch.inputs) <= batch_size for batch in batches)
+
+
+@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS)
+def test_no_character_is_lost_or_invented(tweets: list[str], batch_size: int, seed: int) -> None:
+    numbers, _ = encoded(tweets)
+    batches = epoch(numbers, batch_size, seed)
+    num_chars = sum(map(len, tweets))
+    assert sum(batch.num_targets for batch in batches) == num_chars + len(tweets) == numbers.num_targets
+    assert sum(int((batch.targets != PAD).sum()) for batch in batches) == num_chars + len(tweets)
+
+
+@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS)
+def test_the_model_sees_what_it_has_just_said_and_only_padding_follows_the_end(
+    tweets: list[str], batch_size: int, seed: int
+) -> None:
+    for batch in epoch(encoded(tweets)[0], batch_size, seed):
+        assert batch.inputs.shape == batch.targets.shape
+        assert (batch.inputs[:, 0] == BOS).all()
+        for inputs, targets in zip(batch.inputs, batch.targets, strict=True):
+            end = list(targets).index(EOS)
+            assert (inputs[1 : end + 1] == targets[:end]).all()
+            assert (inputs[end + 1 :] == PAD).all()
+            assert (targets[end + 1 :] == PAD).all()
+            assert PAD not in targets[:end]
+
+
+@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS)
+def test_a_batch_is_no_wider_than_its_longest_tweet(tweets: list[str], batch_size: int, seed: int) -> None:
+    numbers, vocab = encoded(tweets)
+    for batch in epoch(numbers, batch_size, seed):
+        assert batch.inputs.shape[1] == 1 + max(map(len, texts_of(batch, vocab)))
+
+
+@given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS, num_seen=st.integers(0, 40))
+def test_from_a_saved_position_on_come_the_batches_that_would_have_come(
+    tweets: list[str], batch_size: int, seed: int, num_seen: int
+) -> None:
+    numbers, _ = encoded(tweets)
+    stream = BatchStream(numbers, batch_size, seed, Position())
+    for _ in islice(stream, num_seen):
+        pass
+    again = BatchStream(numbers, batch_size, seed, stream.position)
+    assert again.epochs == stream.epochs
+    assert as_lists(list(islice(again, 12))) == as_lists(list(islice(stream, 12)))
+    assert again.position == stream.position
+
+
+LETTERS = [chr(ord("a") + index) * (1 + index % 7) for index in range(26)]
+
+
+def test_the_same_seed_gives_the_same_order_and_another_seed_or_epoch_another() -> None:
+    numbers, _ = encoded(LETTERS)
+    orders = [as_lists(epoch(numbers, 4, seed, number)) for seed, number in [(0, 0), (1, 0), (0, 1), (0, 2)]]
+    assert as_lists(epoch(numbers, 4, 0, 0)) == orders[0]
+    assert all(one != other for index, one in enumerate(orders) for other in orders[:index])
+
+
+def test_short_tweets_do_not_come_first() -> None:
+    tweets = ["x" * (1 + index % 100) for index in range(1000)]
+    widths = [batch.inputs.shape[1] for batch in epoch(encoded(tweets)[0], 10, 0)]
+    first, second = np.mean(widths[:50]), np.mean(widths[50:])
+    assert abs(first - second) < 25
+
+
+def test_the_passes_are_counted_in_epochs_and_parts_of_them() -> None:
+    numbers, _ = encoded(LETTERS[:10])
+    stream = BatchStream(numbers, 4, 0, Position())
+    seen = []
+    for _ in range(6):
+        next(stream)
+        seen.append(stream.epochs)
+    assert seen == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
+
+
+def test_a_position_beyond_the_last_batch_begins_the_next_epoch() -> None:
+    numbers, _ = encoded(LETTERS)
+    stream = BatchStream(numbers, 4, 0, Position(epoch=2, batch=999))
+    assert as_lists([next(stream)]) == as_lists(epoch(numbers, 4, 0, 3))[:1]
+    assert stream.position == Position(epoch=3, batch=1)
+
+
+@pytest.mark.parametrize("batch_size", [32, 128])
+def test_less_than_seven_percent_of_tweets_of_usual_lengths_is_padding(batch_size: int) -> None:
+    lengths = np.clip(np.random.default_rng(0).normal(72, 34, size=20_000), 6, 140).astype(int)
+    numbers, _ = encoded(["x" * int(length) for length in lengths])
+    batches = epoch(numbers, batch_size, 0)
+    num_cells = sum(batch.targets.size for batch in batches)
+    assert 1 - sum(batch.num_targets for batch in batches) / num_cells < 0.07
+
+
+# Encoded tweets -------------------------------------------------------------------------------------------------------
+
+
+@given(tweets=tweet_lists(), num_head=st.integers(1, 70))
+def test_the_head_is_the_first_tweets(tweets: list[str], num_head: int) -> None:
+    numbers, vocab = encoded(tweets)
+    head = numbers.head(num_head)
+    assert len(head) == min(num_head, len(tweets))
+    assert texts_of(head.batch(np.arange(len(head))), vocab) == tweets[:num_head]
+    assert head.num_targets == sum(len(tweet) + 1 for tweet in tweets[:num_head])
+
+
+@given(tweets=tweet_lists())
+def test_a_character_that_the_vocabulary_lacks_becomes_unk_and_is_counted(tweets: list[str]) -> None:
+    chars = sorted(set("".join(tweets)))
+    vocab = Vocab(chars[1:])
+    numbers = EncodedTweets.from_tweets(tweets, vocab)
+    assert numbers.num_unknown_chars == "".join(tweets).count(chars[0])
+    assert int((numbers.batch(np.arange(len(tweets))).inputs == UNK).sum()) == numbers.num_unknown_chars
+
+
+@pytest.mark.parametrize("num_chars", [250, 251, 252, 253, 300])
+def test_a_large_alphabet_fits_the_numbers(num_chars: int) -> None:
+    tweets = ["".join(chr(0x4E00 + index) for index in range(num_chars))]
+    numbers, vocab = encoded(tweets)
+    assert texts_of(numbers.batch(np.array([0])), vocab) == tweets

@@ -1,0 +1,95 @@
+"""The tutorial's part (c): one tweet, its own characters only, learned by heart within a thousand steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint import load_checkpoint
+from engine.commands import Command
+from engine.config import CorpusConfig, PresetName, RunConfig, RuntimeConfig, SamplingConfig
+from engine.errors import CorpusError
+from engine.events import Event
+from engine.folders import find_run
+from tests.engine.helpers import losses, of_type, only, run_session, small_tweets, write_corpus
+
+TWEET = "@pip_9 woke up to snow & pancakes, sooo happy!!! best day ever :) #winter <3"
+ROW = 7
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    tweets = small_tweets()
+    return write_corpus(home, [*tweets[:ROW], TWEET, *tweets[ROW:]])
+
+
+def overfit(corpus: Path, preset: PresetName, row: int = ROW) -> RunConfig:
+    return RunConfig(
+        preset=preset,
+        corpus=CorpusConfig(files=(str(corpus),), overfit=row),
+        settings={"temperature": 0.0, "sample_every": 0},
+        runtime=RuntimeConfig(device="cpu", threads=1),
+        run_name="one",
+    )
+
+
+@pytest.mark.parametrize("preset", ["auto", "tutorial"])
+def test_one_tweet_is_learned_by_heart_within_a_thousand_steps(corpus: Path, preset: PresetName) -> None:
+    def enough(event: Event) -> Iterable[Command]:
+        is_below = isinstance(event, e.StepsFinished) and event.train_losses[-1] < 0.04
+        return [c.SampleNow(), c.Stop()] if is_below else []
+
+    told = run_session(overfit(corpus, preset), on_event=enough)
+
+    started = only(told, e.RunStarted)
+    assert (started.num_train_tweets, started.vocab_size) == (1, len(set(TWEET)) + 4)
+    assert started.training.max_steps == 1000
+    assert losses(told)[told[-1].step] < 0.05
+    assert told[-1].step < 1000
+    tweet = only(told, e.TweetSampled)
+    assert (tweet.text, tweet.novelty, tweet.reached_eos) == (TWEET, "copy", True)
+
+
+def test_its_vocabulary_is_its_own_characters_and_the_four_symbols(corpus: Path) -> None:
+    run_session(overfit(corpus, "auto"), {0: [c.Stop()]})
+
+    vocab = load_checkpoint(find_run("one").checkpoint_path("latest")).vocab
+    assert set(vocab.chars) == set(TWEET)
+
+
+def test_rows_are_counted_from_nothing(corpus: Path) -> None:
+    started = only(run_session(overfit(corpus, "auto", row=0), {0: [c.Stop()]}), e.RunStarted)
+
+    assert started.vocab_size == len(set(small_tweets()[0])) + 4
+    assert started.corpus == "row 0 of small.txt"
+
+
+def test_settings_made_by_hand_win_over_those_of_the_exercise(corpus: Path) -> None:
+    config = overfit(corpus, "tutorial")
+
+    told = run_session(replace(config, settings={**config.settings, "max_steps": 3, "hidden_size": 8}))
+
+    assert isinstance(told[-1], e.RunFinished)
+    assert told[-1].step == 3
+
+
+def test_a_row_beyond_the_end_is_one_failure_that_says_so(corpus: Path) -> None:
+    [failed] = run_session(overfit(corpus, "auto", row=1000))
+
+    assert isinstance(failed, e.RunFailed)
+    assert failed.title == CorpusError.title
+    assert "Row 1000" in failed.detail
+
+
+def test_a_prime_of_other_characters_is_refused_and_named(corpus: Path) -> None:
+    wish = c.SetSampling(sampling=SamplingConfig(prime="QX"))
+
+    told = run_session(overfit(corpus, "auto"), {0: [wish, c.Stop()]})
+
+    assert "'Q' (U+0051), 'X' (U+0058)" in only(told, e.CommandRefused).detail
+    assert not of_type(told, e.SamplingChanged)

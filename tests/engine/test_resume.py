@@ -1,0 +1,290 @@
+"""A run that is stopped anywhere and resumed tells, bit for bit, what one tells that never stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint import load_checkpoint
+from engine.checkpoint_info import read_info
+from engine.commands import Command
+from engine.config import RunConfig, SamplingConfig, Setting
+from engine.corpus import Position
+from engine.events import Event
+from engine.folders import find_run
+from engine.journal import read_journal
+from tests.engine.helpers import (
+    Script,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    small_tweets,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.stream_rules import assert_keeps_the_rules
+
+LAST_STEP = 26
+EPOCH_STEPS = 5  # 48 tweets to train on, 10 in a batch
+DEMANDING: dict[str, Setting] = {
+    "num_layers": 2,
+    "dropout": 0.3,
+    "weight_decay": 0.1,
+    "max_grad_norm": 0.5,
+    "schedule": "cosine",
+    "warmup_steps": 3,
+    "batch_size": 10,
+    "max_steps": LAST_STEP,
+    "sample_every": 4,
+    "eval_every": 6,
+}
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Facts:
+    """What a run told, without the time it took."""
+
+    losses: dict[int, float]
+    grad_norms: dict[int, float]
+    learning_rates: dict[int, float]
+    tweets: list[tuple[int, str, float, float, bool]]
+    evaluations: list[tuple[int, float, bool]]
+    final: dict[str, Tensor]
+    """Weights, optimizer and generators at the end."""
+
+
+def facts(told: Sequence[Event], run: str = "tiny") -> Facts:
+    """Return the facts of a run that may have been told in several parts."""
+    found = Facts({}, {}, {}, [], [], load_checkpoint(find_run(run).checkpoint_path("latest")).tensors)
+    for event in told:
+        match event:
+            case e.StepsFinished():
+                for place, step in enumerate(range(event.first_step, event.step + 1)):
+                    assert step not in found.losses
+                    found.losses[step] = event.train_losses[place]
+                    found.grad_norms[step] = event.grad_norms[place]
+                found.learning_rates[event.step] = event.learning_rate
+            case e.TweetSampled():
+                tweet = (event.step, event.text, event.bits_per_char, event.temperature, event.reached_eos)
+                found.tweets.append(tweet)
+            case e.EvalFinished():
+                found.evaluations.append((event.step, event.val_loss, event.is_best))
+    return found
+
+
+def assert_same(found: Facts, expected: Facts) -> None:
+    """Compare bit for bit."""
+    assert found.losses == expected.losses
+    assert found.grad_norms == expected.grad_norms
+    assert found.learning_rates == expected.learning_rates
+    assert found.tweets == expected.tweets
+    assert found.evaluations == expected.evaluations
+    assert found.final.keys() == expected.final.keys()
+    for name, tensor in expected.final.items():
+        assert torch.equal(found.final[name], tensor), name
+
+
+@contextmanager
+def home_at(folder: Path) -> Iterator[Path]:
+    with mock.patch.dict(os.environ, TWEETGEN_HOME=str(folder)):
+        yield folder
+
+
+def demanding(folder: Path, **changes: Setting) -> RunConfig:
+    return tiny_config(write_corpus(folder), **{**DEMANDING, **changes})
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Facts:
+    """Return the facts of the run that never stopped."""
+    torch.set_num_threads(1)
+    with home_at(tmp_path_factory.mktemp("uninterrupted")) as folder:
+        return facts(run_session(demanding(folder)))
+
+
+def run_in_parts(folder: Path, stops: Iterable[int], **changes: Setting) -> list[Event]:
+    """Run to the end, stopped after each of these steps and resumed; return what all parts told."""
+    config, told = demanding(folder, **changes), []
+    for stop in stops:
+        torch.manual_seed(9999)  # whatever happened meanwhile
+        part = run_session(config, stop_at(stop))
+        assert_keeps_the_rules(part)
+        assert part[-1].step == stop
+        told += part
+        config = resume_config("last")
+    return told + run_session(config)
+
+
+def test_the_run_that_never_stopped_has_all_that_could_go_wrong(uninterrupted: Facts) -> None:
+    assert list(uninterrupted.losses) == list(range(1, LAST_STEP + 1))
+    assert len(set(uninterrupted.learning_rates.values())) == LAST_STEP
+    assert [tweet[0] for tweet in uninterrupted.tweets] == [0, 4, 8, 12, 16, 20, 24]
+    assert [evaluation[0] for evaluation in uninterrupted.evaluations] == [6, 12, 18, 24, LAST_STEP]
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        pytest.param(0, id="before the first step"),
+        pytest.param(1, id="after the first step"),
+        pytest.param(4, id="where a tweet is due"),
+        pytest.param(EPOCH_STEPS, id="at the end of an epoch"),
+        pytest.param(6, id="where an evaluation is due"),
+        pytest.param(12, id="where both are due"),
+        pytest.param(13, id="in the middle of an epoch"),
+        pytest.param(LAST_STEP - 1, id="before the last step"),
+    ],
+)
+def test_a_stopped_and_resumed_run_equals_one_that_never_stopped(home: Path, uninterrupted: Facts, stop: int) -> None:
+    assert_same(facts(run_in_parts(home, [stop])), uninterrupted)
+
+
+@settings(max_examples=10)
+@given(st.lists(st.integers(0, LAST_STEP - 1), min_size=2, max_size=4, unique=True).map(sorted))
+def test_a_run_may_be_stopped_several_times(uninterrupted: Facts, stops: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
+        assert_same(facts(run_in_parts(Path(folder), stops)), uninterrupted)
+
+
+def test_a_run_stopped_between_a_tweet_and_an_evaluation_of_one_step_does_neither_twice(
+    home: Path, uninterrupted: Facts
+) -> None:
+    def after_the_tweet(event: Event) -> Iterable[Command]:
+        return [c.Stop()] if isinstance(event, e.TweetSampled) and event.step == 12 else []
+
+    first = run_session(demanding(home), on_event=after_the_tweet)
+    assert not [event for event in of_type(first, e.EvalFinished) if event.step == 12]
+
+    assert_same(facts(first + run_session(resume_config())), uninterrupted)
+
+
+def test_tweets_asked_for_in_between_and_pauses_change_nothing(home: Path, uninterrupted: Facts) -> None:
+    script: Script = {
+        7: [c.SampleNow(), c.Pause(), c.SampleLadder(seed=1), c.Resume()],
+        11: [c.SaveCheckpoint(name="mine"), c.Stop()],
+    }
+    first = run_session(demanding(home), script)
+    asked = [event for event in of_type(first, e.TweetSampled) if event.step == 7]
+
+    told = [event for event in first + run_session(resume_config()) if event not in asked]
+
+    assert len(asked) == 1
+    assert_same(facts(told), uninterrupted)
+
+
+def test_a_resumed_run_goes_on_as_it_was_steered(home: Path) -> None:
+    steered: Script = {
+        5: [c.SetLearningRate(learning_rate=0.02), c.SetSampling(sampling=SamplingConfig(temperature=0.0))]
+    }
+    (home / "whole").mkdir()
+    with home_at(home / "whole"):
+        whole = facts(run_session(demanding(home / "whole"), steered))
+
+    first = run_session(demanding(home), {**steered, 9: [c.Stop()]})
+
+    assert_same(facts(first + run_session(resume_config())), whole)
+
+
+def test_a_run_that_used_its_steps_up_goes_on_as_if_it_had_been_given_more_from_the_start(home: Path) -> None:
+    (home / "whole").mkdir()
+    with home_at(home / "whole"):
+        whole = facts(run_session(demanding(home / "whole", schedule="constant", max_steps=18)))
+
+    first = run_session(demanding(home, schedule="constant", max_steps=12))
+
+    assert_same(facts(first + run_session(resume_config(max_steps=18))), whole)
+
+
+def test_it_holds_in_bfloat16_too(home: Path) -> None:
+    def rough(config: RunConfig) -> RunConfig:
+        return replace(config, runtime=replace(config.runtime, precision="bfloat16"))
+
+    (home / "whole").mkdir()
+    with home_at(home / "whole"):
+        whole = facts(run_session(rough(demanding(home / "whole"))))
+
+    first = run_session(rough(demanding(home)), stop_at(13))
+    second = run_session(replace(resume_config(), runtime=replace(resume_config().runtime, precision="auto")))
+
+    assert only(second, e.RunStarted).precision == "bfloat16"
+    assert_same(facts(first + second), whole)
+
+
+KILLED_RUN = f"""
+import os, signal, sys
+from pathlib import Path
+from types import SimpleNamespace
+import torch
+torch.set_num_threads(1)
+from engine import events, saver
+from tests.engine.helpers import run_session, tiny_config
+from tests.fakes import FakeClock
+
+clock = FakeClock()
+saver.time = SimpleNamespace(monotonic=clock)
+
+def on_event(event):
+    clock.advance(5.0 if isinstance(event, events.StepsFinished) else 0.0)
+    if event.step == 17 and isinstance(event, events.StepsFinished):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ()
+
+run_session(tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r}), on_event=on_event)
+"""
+
+
+def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint_as_if_nothing_had_happened(
+    home: Path, uninterrupted: Facts
+) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED_RUN, str(write_corpus(home))], cwd=ROOT, capture_output=True, check=False
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    folder = find_run("last")
+    with folder.journal_path.open("ab") as journal:
+        journal.write(b'{"event":"StepsFinished","step":18,"ela')  # torn by the kill
+    assert read_info(folder.checkpoint_path("latest"))[0].step == 14
+
+    told = run_session(resume_config("last"))
+
+    assert only(told, e.RunStarted).step == 14
+    found = facts(told)
+    after = {step: loss for step, loss in uninterrupted.losses.items() if step > 14}
+    assert found.losses == after
+    assert found.tweets == [tweet for tweet in uninterrupted.tweets if tweet[0] > 14]
+    assert found.evaluations == [evaluation for evaluation in uninterrupted.evaluations if evaluation[0] > 14]
+    for name, tensor in uninterrupted.final.items():
+        assert torch.equal(found.final[name], tensor), name
+    journalled = list(read_journal(folder.journal_path))
+    assert journalled[-len(told) :] == told
+    assert [event.step for event in of_type(journalled, e.StepsFinished)] == [*range(1, 18), *range(15, LAST_STEP + 1)]
+
+
+def test_where_the_tweets_have_changed_it_says_so_and_begins_with_their_first_batch(home: Path) -> None:
+    run_session(demanding(home), stop_at(7))
+    write_corpus(home, [*small_tweets(), "one more about the tea"])
+
+    told = run_session(resume_config(max_steps=8))
+
+    assert "not those" in only(told, e.Warned).message
+    assert told[-1].step == 8
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].position == Position(epoch=0, batch=1)

@@ -1,0 +1,130 @@
+"""Every stream keeps the rules of DESIGN, section 4, whatever is asked for and whenever."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint import load_checkpoint, save_checkpoint
+from engine.commands import Command
+from engine.config import RunConfig, SamplingConfig
+from engine.errors import ConfigError
+from engine.folders import find_run, named_checkpoint_path
+from engine.journal import read_journal
+from engine.text import harmless
+from tests.engine.helpers import of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.stream_rules import assert_keeps_the_rules
+from tests.strategies import any_commands, command_scripts
+
+PRIMES = ("", "the ", "☃")
+LAST_STEP = 12
+
+
+@contextmanager
+def home_of_its_own() -> Iterator[Path]:
+    """Give each example its own data folder."""
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, TWEETGEN_HOME=folder):
+        yield Path(folder)
+
+
+@settings(max_examples=30)
+@given(
+    scripts=st.dictionaries(st.integers(0, LAST_STEP), command_scripts(PRIMES, max_size=4), max_size=4),
+    stop_step=st.integers(0, LAST_STEP),
+    sample_every=st.integers(0, 4),
+    eval_every=st.integers(0, 4),
+)
+def test_whatever_is_asked_for_the_stream_keeps_its_rules_and_the_journal_is_the_stream(
+    scripts: dict[int, list[Command]], stop_step: int, sample_every: int, eval_every: int
+) -> None:
+    # a paused run would wait for ever: every script ends with the wish to go on, and one with the wish to stop
+    script = {step: [*wishes, c.Resume()] for step, wishes in scripts.items()}
+    script[stop_step] = [*script.get(stop_step, []), c.Stop()]
+
+    with home_of_its_own() as folder:
+        config = tiny_config(write_corpus(folder), sample_every=sample_every, eval_every=eval_every)
+        told = run_session(config, script)
+
+        assert_keeps_the_rules(told)
+        assert isinstance(told[-1], e.RunFinished)
+        assert list(read_journal(find_run("tiny").journal_path)) == told
+
+
+@settings(max_examples=30)
+@given(wishes=st.lists(any_commands(), max_size=6))
+def test_whatever_text_comes_in_only_harmless_text_goes_out(wishes: list[Command]) -> None:
+    with home_of_its_own() as folder:
+        told = run_session(tiny_config(write_corpus(folder)), {3: [*wishes, c.Resume(), c.Stop()]})
+
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFinished)
+
+
+def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
+    """Save a checkpoint whose model writes mostly `favourites`; returns a run that begins from it."""
+    run_session(tiny_config(write_corpus(home), run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
+    sound = load_checkpoint(named_checkpoint_path("sound"))
+    num_others = len(sound.vocab.chars) - len(favourites)
+    others = tuple(chr(0x4E00 + number) for number in range(num_others))
+    tensors = {name: tensor.clone() for name, tensor in sound.tensors.items()}
+    tensors["model.proj.bias"] += torch.tensor([0.0] * 4 + [9.0] * len(favourites) + [0.0] * num_others)
+    info = replace(sound.info, vocab=(*favourites, *others))
+    save_checkpoint(named_checkpoint_path("hostile"), info, tensors)
+    tweets = [others[number % 20] * 3 + others[number // 5] for number in range(60)]
+    config = tiny_config(write_corpus(home, tweets, "han.txt"), run_name="hostile", sample_every=1)
+    return replace(config, checkpoint="hostile")
+
+
+def test_a_checkpoint_that_writes_escape_sequences_is_made_harmless(home: Path) -> None:
+    config = save_hostile(home, ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028"))
+    wishes: list[Command] = [c.SampleNow(), c.SampleLadder(seed=1, prime="[[")]
+
+    told = run_session(config, {4: wishes})
+
+    assert_keeps_the_rules(told)
+    assert only(told, e.LadderSampled).rungs[0].text.startswith("[[")
+    assert len(of_type(told, e.TweetSampled)) > 3
+
+
+def test_a_prime_that_is_an_escape_sequence_can_neither_be_set_nor_asked_for(home: Path) -> None:
+    config = save_hostile(home, ("\x1b", "["))
+
+    told = run_session(config, {4: [c.SampleLadder(seed=1, prime="\x1b[")]})
+
+    assert only(told, e.CommandRefused).command == "SampleLadder"
+    assert_keeps_the_rules(told)
+    with pytest.raises(ConfigError, match="prime"):
+        SamplingConfig(prime="\x1b[")
+
+
+def test_a_tweet_of_nothing_but_marks_is_a_flood_in_neither_feed_nor_ladder(home: Path) -> None:
+    config = save_hostile(home, ("\u0301",))
+
+    told = run_session(config, {4: [c.SampleNow(), c.SampleLadder(seed=1)]})
+
+    texts = [event.text for event in of_type(told, e.TweetSampled)]
+    texts += [rung.text for rung in only(told, e.LadderSampled).rungs]
+    assert any("\u0301" in text for text in texts)
+    assert [harmless(text) for text in texts] == texts
+
+
+def test_step_and_time_of_a_load_go_back_only_where_it_says_so(home: Path) -> None:
+    script: dict[int, list[Command]] = {3: [c.SaveCheckpoint(name="three")], 8: [c.LoadCheckpoint(name="three")]}
+
+    told = run_session(tiny_config(write_corpus(home)), script)
+
+    assert_keeps_the_rules(told)
+    place = told.index(only(told, e.CheckpointLoaded))
+    assert (told[place - 1].step, told[place].step) == (8, 3)

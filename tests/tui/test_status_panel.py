@@ -1,0 +1,205 @@
+"""The status: what it says as text, then that the panel paints it, and only what changed of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from textual.app import App, ComposeResult
+
+from engine import events as e
+from engine.config import SamplingConfig, TrainingConfig
+from tests.fakes import evaluated, run_started, steps_finished
+from tui.state import Phase, RunView, apply
+from tui.widgets.status_lines import column_lines, compact_lines, plain
+from tui.widgets.status_panel import StatusPanel
+
+SAVED = e.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
+
+
+def view_after(*events: e.Event) -> RunView:
+    view = RunView()
+    for event in events:
+        view = apply(view, event)
+    return view
+
+
+def running(training: TrainingConfig | None = None, sampling: SamplingConfig | None = None) -> RunView:
+    started = run_started(training=training or TrainingConfig(), sampling=sampling or SamplingConfig())
+    steps = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
+    return replace(
+        view_after(started, steps, evaluated(500, 2.49), evaluated(600, 2.51, is_best=False), SAVED),
+        step=600,
+        elapsed_seconds=3723.0,
+    )
+
+
+def test_the_column_says_everything() -> None:
+    text = plain(column_lines(running(), 44, 40))
+    for line in (
+        "▶ training",
+        "step        600",
+        "epoch       1.01",
+        "time        1:02:03",
+        "left        no limit",
+        "loss        1.702 nats/char",
+        "bits/char   2.46 train",
+        "            2.51 validation",
+        "            2.49 best, step 500",
+        "speed       70k chars/s",
+        "learn rate  0.004",
+        "temperature 0.80",
+        "device      cpu float32, 1 thread",
+        "hidden      128 x 1",
+        "parameters  148,088",
+        "corpus      happy.csv",
+        "tweets      19,000 + 1,000",
+        "run         2026-11-25-101112",
+        "saved       latest, step 550",
+    ):
+        assert line in text.splitlines()
+
+
+def test_80_columns_hold_the_figures_in_three_lines() -> None:
+    lines = plain(compact_lines(running(), 78)).splitlines()
+    assert lines == [
+        "▶ training   step 600   epoch 1.01   time 1:02:03   no limit   70k chars/s",
+        "loss 1.702   bits 2.46   val 2.51   best 2.49   temp 0.80   lr 0.004",
+        "happy.csv   19k tweets   148k parameters   cpu float32, 1 thread",
+    ]
+
+
+def test_a_budget_brings_a_wait_and_a_bar() -> None:
+    view = running(TrainingConfig(max_steps=1200))
+    lines = plain(column_lines(view, 34, 40)).splitlines()
+    assert "left        1 h 02 min" in lines
+    assert any(line.startswith("━" * 14 + "─") and line.endswith(" 50 %") for line in lines)
+    assert "left 1 h 02 min" in plain(compact_lines(view, 100))
+
+
+def test_sampling_settings_show_when_they_are_not_the_default() -> None:
+    sampling = SamplingConfig(temperature=1.05, top_k=40, top_p=0.9, min_p=0.02, prime="good [/b] morning")
+    text = plain(column_lines(running(sampling=sampling), 44, 40))
+    for line in (
+        "temperature 1.05",
+        "top-k       40",
+        "top-p       0.9",
+        "min-p       0.02",
+        "prime       good [/b] morning",
+    ):
+        assert line in text.splitlines()
+    assert "prime" not in plain(column_lines(running(), 44, 40))
+
+
+def test_before_the_start_there_is_little_to_say() -> None:
+    assert plain(column_lines(RunView(), 34, 40)).split() == ["○", "starting", "step", "0", "temperature", "0.80"]
+    assert plain(compact_lines(RunView(), 78)).splitlines()[0] == "○ starting   step 0"
+
+
+@pytest.mark.parametrize(
+    ("phase", "shown"), [("paused", "‖ paused"), ("finished", "■ finished"), ("failed", "✗ failed")]
+)
+def test_the_state_has_a_glyph_as_well_as_a_colour(phase: Phase, shown: str) -> None:
+    view = replace(running(), phase=phase)
+    assert plain(column_lines(view, 34, 40)).startswith(shown)
+    assert plain(compact_lines(view, 78)).startswith(shown)
+
+
+def test_a_run_that_ended_waits_for_nothing() -> None:
+    finished = e.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
+    view = apply(running(TrainingConfig(max_steps=1200)), finished)
+    assert "left" not in plain(column_lines(view, 34, 40))
+    assert "left" not in plain(compact_lines(view, 120))
+
+
+@given(st.integers(0, 130))
+def test_no_figure_is_cut_in_the_middle(width: int) -> None:
+    view = running()
+    whole = [line.split("   ") for line in plain(compact_lines(view, 1000)).splitlines()]
+    for line, entries in zip(compact_lines(view, width), whole, strict=True):
+        text = plain([line])
+        assert cell_len(text) <= width
+        assert text == "   ".join(entries[: len(text.split("   ")) if text else 0])
+
+
+@given(st.integers(12, 60), st.integers(1, 40))
+def test_the_column_fits_its_width_and_sets_groups_apart_where_there_is_room(width: int, height: int) -> None:
+    lines = column_lines(running(TrainingConfig(max_steps=1200)), width, height)
+    assert all(cell_len(plain([line])) <= width for line in lines)
+    assert (() in lines) == (height >= len([line for line in lines if line]) + 3)
+
+
+class PanelApp(App[None]):
+    """Only a status panel, as tall as its column needs where it is narrow."""
+
+    CSS = "StatusPanel { height: 1fr; } .-full StatusPanel { height: auto; }"
+
+    def compose(self) -> ComposeResult:
+        yield StatusPanel()
+
+    @property
+    def panel(self) -> StatusPanel:
+        return self.query_one(StatusPanel)
+
+    @property
+    def picture(self) -> list[str]:
+        lines = self.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip).rstrip() for strip in lines]
+
+
+@pytest.mark.parametrize("size", [(36, 30), (78, 24), (60, 20), (40, 3)])
+async def test_the_panel_chooses_its_layout_by_its_own_size(size: tuple[int, int]) -> None:
+    app = PanelApp()
+    async with app.run_test(size=size) as pilot:
+        app.screen.set_class(size[0] >= 60, "-full")
+        app.panel.show(running())
+        await pilot.pause()
+        is_column = "temperature 0.80" in app.picture
+        assert is_column == (size == (36, 30))
+        assert app.picture[0].startswith("▶ training")
+        if size[0] >= 60:
+            assert app.panel.size.height == 3
+
+
+async def test_a_resized_panel_changes_its_layout() -> None:
+    app = PanelApp()
+    async with app.run_test(size=(40, 30)) as pilot:
+        app.panel.show(running())
+        await pilot.pause()
+        assert "temperature 0.80" in app.picture
+        await pilot.resize_terminal(90, 10)
+        await pilot.pause()
+        assert "temperature 0.80" not in app.picture
+        assert "temp 0.80" in app.picture[1]
+
+
+async def test_names_are_shown_as_they_are_never_as_markup() -> None:
+    app = PanelApp()
+    started = run_started(
+        corpus="[@click=app.bell]x[/].csv", run="[/foo] [bold]", sampling=SamplingConfig(prime="[red]")
+    )
+    async with app.run_test(size=(50, 40)) as pilot:
+        app.panel.show(view_after(started))
+        await pilot.pause()
+        text = "\n".join(app.picture)
+        for name in (started.corpus, started.run, started.sampling.prime):
+            assert name in text
+
+
+async def test_only_lines_that_changed_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = PanelApp()
+    async with app.run_test(size=(36, 30)) as pilot:
+        view = running()
+        app.panel.show(view)
+        await pilot.pause()
+        painted: list[tuple[int, ...]] = []
+        monkeypatch.setattr(
+            app.panel, "refresh", lambda *regions, **_: painted.append(tuple(region.y for region in regions))
+        )
+        app.panel.show(replace(view, num_tweets=7))
+        assert painted == []
+        app.panel.show(replace(view, step=601))
+        assert painted == [(1,)]
