@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.config import ModelConfig, PresetName, Setting, TrainingConfig, with_settings
+from engine.config import ModelConfig, PresetName, Schedule, Setting, TrainingConfig, with_settings
 
 _SMALL_CORPUS_CHARS = 300_000
 
@@ -41,8 +41,11 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
         hidden_size, batch_size, learning_rate = (128 if is_small else 256), 32, 0.004
     else:
         hidden_size, batch_size, learning_rate = (256 if is_small else 1024), 128, 0.002
-    reason = f"hidden {hidden_size} for {num_train_chars / 1e6:.1f} million characters on {device_type}, " + (
-        "cosine to the end of the budget" if has_budget else "constant rate: no end is set"
+    schedule: Schedule = "cosine" if has_budget else "constant"
+    reason = (
+        f"hidden {settings.get('hidden_size', hidden_size)} for {num_train_chars / 1e6:.1f} million characters on "
+        f"{device_type}, {settings.get('schedule', schedule)} "
+        f"{'to the end of the budget' if has_budget else 'rate: no end is set'}"
     )
     return Choice(
         model=ModelConfig(embedding_size=64, hidden_size=hidden_size, dropout=0.2 if is_small else 0.0),
@@ -51,7 +54,7 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
             preset_reason=reason,
             batch_size=batch_size,
             learning_rate=learning_rate if has_budget else 0.75 * learning_rate,
-            schedule="cosine" if has_budget else "constant",
+            schedule=schedule,
             warmup_steps=100,
             max_grad_norm=1.0,
             sample_every=50,

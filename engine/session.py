@@ -11,7 +11,6 @@ terminal event `RunFailed`.
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import queue
 import time
@@ -87,7 +86,6 @@ class TrainingSession:
         finally:
             with contextlib.suppress(StorageError):  # every line is flushed; what could not be written was told
                 journal.close()
-            gc.collect()
 
 
 def as_tweetgen_error(error: Exception) -> TweetgenError:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
 import traceback
+from types import FrameType
 
 from engine.errors import InternalError, TweetgenError
 
 
 def main() -> None:
     """Run `tweetgen-tui` with the arguments of the process; exits with the codes of `engine.errors`, 2 for usage."""
-    from tui.cli import app
-
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
+        signal.signal(signal.SIGINT, _leave)
     try:
+        from tui.cli import app
+
         app(prog_name="tweetgen-tui")
     except TweetgenError as error:
         _tell(error)
@@ -21,6 +27,13 @@ def main() -> None:
         path = _write_traceback()
         _tell(InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {path}; please report it."))
         sys.exit(InternalError.exit_code)
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    """Leave at once, without a word: a `KeyboardInterrupt` amid the import of torch (2.13) would abort with a dump."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        sys.stdout.flush()
+    os._exit(128 + number)
 
 
 def _tell(error: TweetgenError) -> None:

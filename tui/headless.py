@@ -5,14 +5,16 @@ stdout carries data (`--json`), stderr narration. Two things here may start a se
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
+import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -28,6 +30,7 @@ from tui.summary import exit_code_of, print_end
 
 PLAIN_SECONDS = 5.0
 """Time between two lines of progress where there is no terminal."""
+_SHOW_CURSOR = b"\x1b[?25h"
 _REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 
 
@@ -56,38 +59,63 @@ def run_headless(config: RunConfig, *, as_json: bool) -> int:
         nonlocal view
         view = apply(view, event)
         if as_json:
-            _print_json(event, inbox)
-        display.show(event, view)
+            with _ending_with_reader(sys.stdout, inbox):
+                sys.stdout.write(events.to_json(event) + "\n")
+                sys.stdout.flush()
+        with _ending_with_reader(sys.stderr, inbox):
+            display.show(event, view)
 
-    display.stage("loading torch")
-    from engine.session import TrainingSession
+    def on_stage(stage: str) -> None:
+        with _ending_with_reader(sys.stderr, inbox):
+            display.stage(stage)
 
-    TrainingSession(config, display.stage).run(emit, inbox)
-    display.close()
+    try:
+        on_stage("loading torch")
+        from engine.session import TrainingSession
+
+        TrainingSession(config, on_stage).run(emit, inbox)
+    finally:
+        display.close()
     print_end(view)
     return exit_code_of(view)
 
 
 def _stop_on_signals(inbox: queue.SimpleQueue[Command]) -> None:
-    """Turn the first signal into a stop that saves; a second Ctrl-C leaves at once."""
+    """Turn the first signal into a stop that saves; the same once more leaves at once. What is ignored stays so."""
 
     def stop(number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
+        if name == "SIGHUP":
+            _let_go_of_terminal()
         inbox.put(Stop(reason=_REASONS[name]))
-        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+        signal.signal(number, _leave_at_once)
 
-    for name in _REASONS:
-        if hasattr(signal, name):
+    for name in _REASONS:  # SIGHUP is unknown to Windows, and ignored under nohup
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), stop)
 
 
-def _print_json(event: Event, inbox: queue.SimpleQueue[Command]) -> None:
-    """Print an event; a reader that has left ends the run as it would end any program in a pipe."""
+def _leave_at_once(number: int, _: FrameType | None) -> None:
+    """Leave without saving; the progress bar has hidden the cursor."""
+    if sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), _SHOW_CURSOR)
+    os._exit(128 + number)
+
+
+def _let_go_of_terminal() -> None:
+    """Write nothing more to a terminal that has hung up: every write to it would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextlib.contextmanager
+def _ending_with_reader(stream: TextIO, inbox: queue.SimpleQueue[Command]) -> Iterator[None]:
+    """End the run, as any program in a pipe ends, once the reader of what is written inside has left."""
     try:
-        sys.stdout.write(events.to_json(event) + "\n")
-        sys.stdout.flush()
+        yield
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         inbox.put(Stop())
 
 
@@ -136,7 +164,7 @@ def progress_text(view: RunView) -> str:
         f"step {format_count(view.step)}",
         f"epoch {view.epoch:.2f}",
         "" if loss is None else f"loss {format_loss(loss)}",
-        format_rate(view.chars_per_second),
+        format_rate(view.chars_per_second) if view.chars_per_second else "",
         "no end set, Ctrl-C saves and ends" if view.eta_seconds is None else f"ends in {format_wait(view.eta_seconds)}",
     ]
     return "  ".join(part for part in parts if part)

@@ -22,6 +22,7 @@ from engine.config import (
     help_of,
     settings_of,
 )
+from engine.errors import ConfigError
 
 Given = dict[str, Any]
 
@@ -105,14 +106,25 @@ def fields_of(config_type: type, given: Given) -> Given:
 
 def to_corpus_config(given: Given) -> CorpusConfig | None:
     """Return which tweets were asked for; None where no option speaks of them. Raises `ConfigError`."""
+    require_files(given, "format", "column")
     fields = fields_of(CorpusConfig, given)
     if "files" in fields:
         fields["files"] = tuple(fields["files"])
     return CorpusConfig(**fields) if fields else None
 
 
+def require_files(given: Given, *names: str) -> None:
+    """Raise `ConfigError` where one of these options was given, which say how to read --data, and --data was not."""
+    name = next((name for name in names if name in given), None)
+    if name is not None and "files" not in given:
+        option = "--" + name.replace("_", "-")
+        raise ConfigError(f"{option} says how to read the files of --data, and there is none.", "Add --data FILE.")
+
+
 def to_run_config(given: Given) -> RunConfig:
     """Return the run that the given options ask for. Raises `ConfigError`."""
+    if "resume" in given or "checkpoint" in given:
+        require_files(given, "max_length")
     settings = {
         name: value
         for config_type in (ModelConfig, TrainingConfig, SamplingConfig)

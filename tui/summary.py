@@ -38,8 +38,17 @@ def summary_lines(view: RunView) -> list[str]:
         )
     ]
     lines += [f"  {tweet.text}" for tweet in view.tweets[-NUM_TWEETS:]]
-    lines.append(f"Go on with it:  tweetgen-tui --resume {_quoted(view.started.run)}")
+    lines.append(f"Go on with it:  tweetgen-tui --resume {_quoted(view.started.run)}{_further(view)}")
     return lines
+
+
+def _further(view: RunView) -> str:
+    """Return the option that gives a run whose budget is used up as much again; empty for any other."""
+    match view.ended:
+        case RunFinished(reason="max_steps" | "epochs" | "max_seconds" as budget) if view.started is not None:
+            return f" --{budget.replace('_', '-')} {2 * getattr(view.started.training, budget)}"
+        case _:
+            return ""
 
 
 def error_lines(view: RunView) -> list[str]:

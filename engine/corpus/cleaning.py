@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from engine.corpus.rows import Row, Unusable
 from engine.text import clean
@@ -10,6 +11,7 @@ from engine.text import clean
 LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _MENTION = re.compile(r"@\w+")
 _NO_LETTERS = re.compile(r"[\W_]+")
+_EMOJI_SELECTORS = "\ufe0e\ufe0f"
 
 
 def to_tweet(row: Row, max_length: int) -> Row:
@@ -29,15 +31,15 @@ def to_tweet(row: Row, max_length: int) -> Row:
 def duplicate_key(tweet: str) -> str:
     """Return what is left of a tweet without case, @names, links and punctuation; the tweet itself if nothing is."""
     bare = _MENTION.sub(" ", LINK.sub(" ", tweet.casefold()))
-    return _NO_LETTERS.sub(" ", bare if bare.isascii() else _with_marks(bare)).strip() or tweet.casefold()
+    return _words(bare) or tweet.casefold()
 
 
-def _with_marks(text: str) -> str:
-    """Return a text in which a mark on a letter, a vowel sign for example, can't be taken for punctuation."""
-    marked = []
-    is_on_letter = False
+def _words(text: str) -> str:
+    """Return the letters, digits and the marks on them (vowel signs, for example), a blank for each run between."""
+    if text.isascii():
+        return _NO_LETTERS.sub(" ", text).strip()
+    kept: list[str] = []
     for char in text:
-        is_mark = is_on_letter and unicodedata.category(char) in {"Mn", "Mc"} and char not in _SELECTORS
-        is_on_letter = is_mark or char.isalpha()
-        marked.append(f"\x00{ord(char):x}x" if is_mark else char)
-    return "".join(marked)
+        is_mark = bool(kept) and kept[-1] != " " and unicodedata.category(char) in {"Mn", "Mc"}
+        kept.append(char if char.isalnum() or (is_mark and char not in _EMOJI_SELECTORS) else " ")
+    return " ".join("".join(kept).split())

@@ -25,6 +25,7 @@ WITHOUT_TORCH = [
     "engine.corpus",
     "engine.checkpoint_info",
     "engine.checkpoint_list",
+    "engine.preflight",
 ]
 OF_THE_ENGINE = ["engine.session", "engine.loop", "engine.checkpoint", "engine.sampler", "engine.evaluation"]
 

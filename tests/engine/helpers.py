@@ -88,18 +88,39 @@ def never(_: Event) -> Iterable[Command]:
     return ()
 
 
+class AnsweringInbox(queue.SimpleQueue[Command]):
+    """An inbox that is asked: gives its answers one by one, None for "nothing just now", and after them what was put.
+
+    A session asks between two steps, before every character of a tweet, in an evaluation, and while it is paused; after
+    a command it asks again.
+    """
+
+    def __init__(self, answers: Iterable[Command | None]) -> None:
+        super().__init__()
+        self._answers = iter(answers)
+
+    def get_nowait(self) -> Command:
+        for answer in self._answers:
+            if answer is None:
+                raise queue.Empty
+            return answer
+        return super().get_nowait()
+
+
 def run_session(
     config: RunConfig,
     script: Script | None = None,
     on_event: OnEvent = never,
     clock: Callable[[], float] = time.monotonic,
+    inbox: queue.SimpleQueue[Command] | None = None,
+    report_seconds: float = 0.0,
 ) -> list[Event]:
     """Run a session to its end and return everything that it told.
 
     `script` holds the commands to send once a step has been told (0: at the start); `on_event` returns those to send
-    on any event. Every step is told at once, so that both can be exact.
+    on any event. Every step is told at once (unless `report_seconds` says otherwise), so that both can be exact.
     """
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    inbox = inbox or queue.SimpleQueue()
     pending = {step: list(wishes) for step, wishes in (script or {}).items()}
     told: list[Event] = []
 
@@ -111,7 +132,10 @@ def run_session(
         for command in on_event(event):
             inbox.put(command)
 
-    with mock.patch.object(loop, "REPORT_SECONDS", 0.0):
+    with (
+        mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
+        mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
+    ):
         TrainingSession(config, clock=clock).run(emit, inbox)
     return told
 

@@ -23,12 +23,6 @@ def encoded(tweets: list[str]) -> tuple[EncodedTweets, Vocab]:
     return EncodedTweets.from_tweets(tweets, vocab), vocab
 
 
-def num_batches(tweets: EncodedTweets, batch_size: int, seed: int) -> int:
-    """Return the number of batches in the first epoch."""
-    stream = BatchStream(tweets, batch_size, seed, Position())
-    return sum(1 for _ in iter(lambda: next(stream) and stream.position.epoch, 1))
-
-
 def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[Batch]:
     """Return the batches of one epoch."""
     stream = BatchStream(tweets, batch_size, seed, Position(epoch=number))

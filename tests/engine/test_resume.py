@@ -110,7 +110,8 @@ def home_at(folder: Path) -> Iterator[Path]:
 
 
 def demanding(folder: Path, **changes: Setting) -> RunConfig:
-    return tiny_config(write_corpus(folder), **{**DEMANDING, **changes})
+    config = tiny_config(write_corpus(folder))
+    return replace(config, settings={**config.settings, **DEMANDING, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +159,7 @@ def test_a_stopped_and_resumed_run_equals_one_that_never_stopped(home: Path, uni
     assert_same(facts(run_in_parts(home, [stop])), uninterrupted)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(st.lists(st.integers(0, LAST_STEP - 1), min_size=2, max_size=4, unique=True).map(sorted))
 def test_a_run_may_be_stopped_several_times(uninterrupted: Facts, stops: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
@@ -202,6 +203,15 @@ def test_a_resumed_run_goes_on_as_it_was_steered(home: Path) -> None:
     first = run_session(demanding(home), {**steered, 9: [c.Stop()]})
 
     assert_same(facts(first + run_session(resume_config())), whole)
+
+
+def test_what_was_best_before_the_stop_stays_the_best_after_it(home: Path) -> None:
+    run_session(demanding(home, schedule="constant"), {14: [c.SetLearningRate(learning_rate=9), c.Stop()]})
+
+    told = run_session(resume_config())
+
+    assert [(event.step, event.is_best) for event in of_type(told, e.EvalFinished)][0] == (18, False)
+    assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 12
 
 
 def test_a_run_that_used_its_steps_up_goes_on_as_if_it_had_been_given_more_from_the_start(home: Path) -> None:

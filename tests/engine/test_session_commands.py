@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +16,17 @@ from engine.commands import Command
 from engine.config import SamplingConfig
 from engine.events import Event
 from engine.folders import find_run, named_checkpoint_path
-from tests.engine.helpers import Script, losses, names, of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import (
+    AnsweringInbox,
+    Script,
+    losses,
+    names,
+    of_type,
+    only,
+    run_session,
+    tiny_config,
+    write_corpus,
+)
 from tests.fakes import FakeClock
 
 
@@ -41,6 +52,17 @@ def test_a_pause_takes_no_step_and_stops_the_clock_until_the_run_goes_on(corpus:
     assert told[first].elapsed_seconds == told[first + 2].elapsed_seconds
     assert told[-1].elapsed_seconds < 60
     assert list(losses(told)) == list(range(1, 7))
+
+
+def test_a_paused_run_waits_until_it_is_told_to_go_on(corpus: Path) -> None:
+    answers = [None, None, c.Pause(), *[None] * 5, c.SampleNow(), *[None] * 5, c.Resume()]
+
+    told = run_session(tiny_config(corpus), inbox=AnsweringInbox(answers))
+
+    first = names(told).index("Paused")
+    assert names(told)[first : first + 3] == ["Paused", "TweetSampled", "Resumed"]
+    assert {event.step for event in told[first : first + 3]} == {2}
+    assert list(losses(told)) == list(range(1, 13))
 
 
 def test_a_second_pause_or_resume_is_not_told_again(corpus: Path) -> None:
@@ -82,6 +104,25 @@ def test_sampling_that_was_set_is_used_by_the_next_tweet_and_saved(corpus: Path)
     assert [tweet.temperature for tweet in of_type(told, e.TweetSampled)] == [0.8, 0.8, 0.0, 0.0, 0.0]
     assert all(tweet.text.startswith("the") for tweet in of_type(told, e.TweetSampled)[2:])
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].sampling == cold
+
+
+def tweet_of_the_start(corpus: Path, run_name: str, inbox: queue.SimpleQueue[Command]) -> e.TweetSampled:
+    """Return the tweet that a model without training writes, very wild at first."""
+    config = tiny_config(corpus, run_name=run_name, max_steps=1, sample_every=5, temperature=5.0, max_length=30, seed=3)
+    return only(run_session(config, inbox=inbox), e.TweetSampled)
+
+
+def test_sampling_that_was_set_in_the_middle_of_a_tweet_holds_from_its_next_character_on(corpus: Path) -> None:
+    greedy = c.SetSampling(sampling=SamplingConfig(temperature=0.0, max_length=30))
+
+    plain = tweet_of_the_start(corpus, "plain", queue.SimpleQueue())
+    steered = tweet_of_the_start(corpus, "steered", AnsweringInbox([None] * 7 + [greedy]))
+
+    assert plain.temperature == 5.0
+    assert steered.temperature == 0.0
+    assert len(plain.text) > 10
+    assert steered.text[:6] == plain.text[:6]
+    assert steered.text != plain.text
 
 
 def test_sampling_that_is_set_to_what_it_is_already_is_not_told(corpus: Path) -> None:

@@ -24,12 +24,11 @@ from engine.errors import ConfigError
 from engine.folders import find_run, named_checkpoint_path
 from engine.journal import read_journal
 from engine.text import harmless
-from tests.engine.helpers import of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import AnsweringInbox, of_type, only, run_session, tiny_config, write_corpus
 from tests.engine.stream_rules import assert_keeps_the_rules
-from tests.strategies import any_commands, command_scripts
+from tests.strategies import any_commands, commands
 
 PRIMES = ("", "the ", "☃")
-LAST_STEP = 12
 
 
 @contextmanager
@@ -41,21 +40,19 @@ def home_of_its_own() -> Iterator[Path]:
 
 @settings(max_examples=30)
 @given(
-    scripts=st.dictionaries(st.integers(0, LAST_STEP), command_scripts(PRIMES, max_size=4), max_size=4),
-    stop_step=st.integers(0, LAST_STEP),
+    answers=st.lists(st.none() | commands(PRIMES), max_size=40),
     sample_every=st.integers(0, 4),
     eval_every=st.integers(0, 4),
+    report_seconds=st.sampled_from([0.0, 1e9]),
 )
 def test_whatever_is_asked_for_the_stream_keeps_its_rules_and_the_journal_is_the_stream(
-    scripts: dict[int, list[Command]], stop_step: int, sample_every: int, eval_every: int
+    answers: list[Command | None], sample_every: int, eval_every: int, report_seconds: float
 ) -> None:
-    # a paused run would wait for ever: every script ends with the wish to go on, and one with the wish to stop
-    script = {step: [*wishes, c.Resume()] for step, wishes in scripts.items()}
-    script[stop_step] = [*script.get(stop_step, []), c.Stop()]
+    inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would wait for ever
 
     with home_of_its_own() as folder:
         config = tiny_config(write_corpus(folder), sample_every=sample_every, eval_every=eval_every)
-        told = run_session(config, script)
+        told = run_session(config, inbox=inbox, report_seconds=report_seconds)
 
         assert_keeps_the_rules(told)
         assert isinstance(told[-1], e.RunFinished)

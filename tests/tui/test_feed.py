@@ -209,6 +209,15 @@ async def test_a_new_tweet_paints_only_its_own_lines_while_there_is_room() -> No
         assert painted == [3]
 
 
+async def test_a_long_tweet_hangs_under_its_own_text() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed.show(view_of([tweet("one two three four five six " * 6)]))
+        await pilot.pause()
+        first, second = shown_lines(app.feed)[:2]
+        assert first.index("one") == len(second) - len(second.lstrip())
+
+
 async def test_a_cut_tweet_ends_with_an_ellipsis() -> None:
     app = FeedApp()
     async with app.run_test(size=(80, 24)) as pilot:

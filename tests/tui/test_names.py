@@ -23,6 +23,8 @@ MODULES = [
         for module in pkgutil.iter_modules(package.__path__, package.__name__ + ".")
     ),
 ]
+
+
 def our_classes() -> list[type]:
     """Return every class of ours that is a message pump."""
     found = {

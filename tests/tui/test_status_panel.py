@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 
 from engine import events as e
 from engine.config import SamplingConfig, TrainingConfig
@@ -189,17 +190,15 @@ async def test_names_are_shown_as_they_are_never_as_markup() -> None:
             assert name in text
 
 
-async def test_only_lines_that_changed_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_figures_that_changed_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
     app = PanelApp()
     async with app.run_test(size=(36, 30)) as pilot:
         view = running()
         app.panel.show(view)
         await pilot.pause()
-        painted: list[tuple[int, ...]] = []
-        monkeypatch.setattr(
-            app.panel, "refresh", lambda *regions, **_: painted.append(tuple(region.y for region in regions))
-        )
+        painted: list[tuple[Region, ...]] = []
+        monkeypatch.setattr(app.panel, "refresh", lambda *regions, **_: painted.append(regions))
         app.panel.show(replace(view, num_tweets=7))
         assert painted == []
         app.panel.show(replace(view, step=601))
-        assert painted == [(1,)]
+        assert painted == [(Region(14, 1, 1, 1),)]

@@ -84,7 +84,7 @@ def _cells(entry: CheckpointEntry) -> list[Text]:
     saved_at = datetime.fromtimestamp(entry.saved_at).astimezone().strftime("%d %b %H:%M")
     step = "damaged" if entry.problem else "–" if entry.step is None else f"{entry.step:,}"
     bits = "–" if entry.bits_per_char is None else f"{entry.bits_per_char:.2f}"
-    return [Text(cell) for cell in (harmless(entry.name, 40), step, bits, saved_at, _shown_size(entry.num_bytes))]
+    return [Text(cell) for cell in (harmless(entry.name, 32), step, bits, saved_at, _shown_size(entry.num_bytes))]
 
 
 def _shown_size(num_bytes: int) -> str:

@@ -11,7 +11,7 @@ from engine.checkpoint_list import resolve_checkpoint
 from engine.config import CorpusConfig, RuntimeConfig
 from engine.errors import CorpusError
 from tui.formatting import format_count
-from tui.options import MACHINE, TWEETS, Given, fields_of, takes, to_corpus_config
+from tui.options import MACHINE, TWEETS, Given, fields_of, require_files, takes, to_corpus_config
 from tui.tables import print_facts, print_json
 
 
@@ -29,8 +29,9 @@ def evaluate(
 
     Every target counts, the end-of-tweet symbol included; a character that the model does not know costs 20 bits more.
     """
-    path = resolve_checkpoint(checkpoint)
+    require_files(given, "max_length")
     corpus_config = to_corpus_config(given)
+    path = resolve_checkpoint(checkpoint)
 
     from engine.checkpoint import load_checkpoint
     from engine.corpus import EncodedTweets

@@ -33,7 +33,7 @@ def list_all(
     elif not facts:
         typer.echo("There is no run yet. Start one with tweetgen-tui, or tweetgen-tui train.", err=True)
     else:
-        print_table(("RUN", "STEP", "TRAINED", "BEST BITS/CHAR", "CORPUS", "LAST SAVED"), map(_row, facts))
+        print_table(("RUN", "STEP", "TRAINED", "BEST BITS/CHAR", "CORPUS", "LAST SAVED", ""), map(_row, facts))
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:
@@ -67,6 +67,7 @@ def _row(facts: dict[str, Any]) -> tuple[str, ...]:
         "-" if facts["step"] is None else f"{facts['step']:,}",
         "-" if facts["elapsed_seconds"] is None else format_duration(facts["elapsed_seconds"]),
         "-" if facts["best_bits_per_char"] is None else format_bits(facts["best_bits_per_char"]),
-        facts["corpus"] or facts["problem"],
+        facts["corpus"] or "-",
         datetime.fromtimestamp(facts["last_changed"]).strftime("%Y-%m-%d %H:%M"),
+        "can't be resumed" if facts["problem"] else "",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -29,8 +30,8 @@ def open_screen(config: RunConfig) -> None:
     history: RunView | None = None
     if config.resume is not None:
         journal = find_run(config.resume).journal_path
-        with journal.open(encoding="utf-8", errors="replace") as lines:
-            history = replay(lines)
+        with contextlib.suppress(OSError), journal.open(encoding="utf-8", errors="replace") as lines:
+            history = replay(lines)  # without a journal the run goes on all the same, its curve from here on
     bridge = EngineBridge(config)
     app = TweetgenApp(config, bridge, history)
     app.run()

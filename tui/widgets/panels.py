@@ -13,7 +13,7 @@ from tui.widgets.stage_hint import StageHint
 from tui.widgets.status_panel import StatusPanel
 from tui.widgets.tweet_feed import TweetFeed
 
-_TICKS_PER_STATUS = 3
+_TICKS_PER_STATUS = 5
 
 
 class Panels(Vertical):

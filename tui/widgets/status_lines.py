@@ -153,6 +153,7 @@ def _facts_rows(view: RunView) -> Iterator[tuple[str, str, Tone]]:
     started = view.started
     if started is None:
         return
+    yield "saved", _saved(view), "value"
     yield "device", _device(view), "value"
     if view.model is not None:
         yield "hidden", f"{view.model.hidden_size} x {view.model.num_layers}", "value"
@@ -160,7 +161,6 @@ def _facts_rows(view: RunView) -> Iterator[tuple[str, str, Tone]]:
     yield "corpus", started.corpus, "value"
     yield "tweets", f"{format_count(started.num_train_tweets)} + {format_count(started.num_val_tweets)}", "value"
     yield "run", started.run, "value"
-    yield "saved", _saved(view), "value"
 
 
 def sampling_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:

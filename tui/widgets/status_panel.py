@@ -1,7 +1,7 @@
 """`StatusPanel`: the run in figures. What stands where is decided in `status_lines`; here lines are painted.
 
-A tall, narrow panel shows a column of labels and values, any other up to three full lines. Only lines that changed are
-painted again.
+A tall, narrow panel shows a column of labels and values, any other up to three full lines. Only figures that
+changed are painted again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from tui.state import RunView
 from tui.widgets.status_lines import Line, column_lines, compact_lines
+from tui.widgets.still_canvas import changed_cells
 
 MAX_COLUMN_WIDTH = 55
 MIN_COLUMN_HEIGHT = 8
@@ -56,9 +57,11 @@ class StatusPanel(Widget):
         if len(before) != len(self.lines):
             self.refresh()
             return
-        changed = [y for y, (old, new) in enumerate(zip(before, self.lines, strict=True)) if old != new]
-        if changed:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+        changed = [(y, old, new) for y, (old, new) in enumerate(zip(before, self.lines, strict=True)) if old != new]
+        cells = [(y, changed_cells(self._strip(old), self._strip(new))) for y, old, new in changed]
+        regions = [Region(found[0], y, found[1] - found[0], 1) for y, found in cells if found is not None]
+        if regions:
+            self.refresh(*regions)
 
     def on_resize(self) -> None:
         """Choose the layout for the new size."""
@@ -77,10 +80,9 @@ class StatusPanel(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the panel."""
-        base = self.rich_style
-        if y >= len(self.lines):
-            return Strip.blank(self.size.width, base)
-        segments = [
-            Segment(piece.text, self.get_component_rich_style(f"status-panel--{piece.tone}")) for piece in self.lines[y]
-        ]
-        return Strip(segments).adjust_cell_length(self.size.width, base)
+        return self._strip(self.lines[y] if y < len(self.lines) else ())
+
+    def _strip(self, line: Line) -> Strip:
+        """Return a line as it is painted."""
+        segments = [Segment(piece.text, self.get_component_rich_style(f"status-panel--{piece.tone}")) for piece in line]
+        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)

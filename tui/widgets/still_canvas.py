@@ -46,11 +46,11 @@ class StillCanvas(Canvas):
 
 
 def changed_cells(old: Strip, new: Strip) -> tuple[int, int] | None:
-    """Return where the second line differs from the first, the end not included. Takes every character as one cell."""
+    """Return where the second line differs from the first, end excluded; all of it where characters are wide."""
     if old == new:
         return None
     before, after = ([(char, segment.style) for segment in line for char in segment.text] for line in (old, new))
-    if len(before) != len(after):
-        return (0, len(after))
+    if len(before) != len(after) or len(after) != new.cell_length:
+        return (0, new.cell_length)
     different = [x for x, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
     return (different[0], different[-1] + 1) if different else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
@@ -27,6 +28,7 @@ _COLUMNS_WIDTH = 50
 """From this many cells, step and temperature are shown."""
 _MIN_WRAP_WIDTH = 10
 """So that nothing is wrapped to slivers while the feed has no size yet."""
+_MIN_STEP_WIDTH = 5
 _MAX_CHARS = 2000
 _EMPTY_LINE = "The model's tweets appear here as it writes them."
 Parts = list[tuple[str, str]]
@@ -67,7 +69,7 @@ class TweetFeed(ScrollView, can_focus=True):
         """Tweets that came since the last line was in view."""
         self._tweets: tuple[TweetSampled, ...] = ()
         self._num_tweets = 0
-        self._step_width = 5
+        self._step_width = _MIN_STEP_WIDTH
         self._wrapped = WrappedTexts(1)
         self._wrap_width = 1
         self._is_following = True
@@ -88,14 +90,19 @@ class TweetFeed(ScrollView, can_focus=True):
         num_new = view.num_tweets - self._num_tweets
         num_kept = len(view.tweets) - num_new
         is_grown = 0 < num_kept <= len(self._tweets) and view.tweets[num_kept - 1] is self._tweets[-1]
+        num_gone = len(self._tweets) - num_kept if is_grown else 0
+        self._tweets, self._num_tweets = view.tweets, view.num_tweets
         num_dropped_lines, first_new_line = 0, 0
-        old_tweets, self._tweets, self._num_tweets = self._tweets, view.tweets, view.num_tweets
-        if is_grown and not self._needs_wider_steps():
-            num_dropped_lines = self._wrapped.drop(len(old_tweets) - num_kept)
+        if is_grown:
+            num_dropped_lines = self._wrapped.drop(num_gone)
             first_new_line = self._wrapped.num_lines
-            self._wrapped.extend(_shown_text(tweet) for tweet in view.tweets[num_kept:])
+            self._wrapped.extend(map(_shown_text, view.tweets[num_kept:]))
         else:
-            self._rewrap(is_new=True)
+            self._wrapped = WrappedTexts(self._wrap_width)
+            self._wrapped.extend(map(_shown_text, view.tweets))
+        if self._needs_wider_steps():
+            num_dropped_lines, first_new_line = 0, 0
+            self._rewrap()
         self._settle(num_new, num_dropped_lines, first_new_line)
 
     def _settle(self, num_new: int, num_dropped_lines: int, first_new_line: int) -> None:
@@ -117,27 +124,22 @@ class TweetFeed(ScrollView, can_focus=True):
 
     def _needs_wider_steps(self) -> bool:
         """Widen the column of steps if the last tweet's has outgrown it; say whether it did."""
-        needed = max(5, len(f"{self._tweets[-1].step:,}")) if self._tweets else 5
+        needed = len(f"{self._tweets[-1].step:,}") if self._tweets else 0
         is_wider = needed > self._step_width
         self._step_width = max(self._step_width, needed)
         return is_wider
 
-    def _rewrap(self, *, is_new: bool) -> None:
-        """Wrap all tweets to the width there is; `is_new`: they are others than before."""
-        self._needs_wider_steps()
+    def _rewrap(self) -> None:
+        """Wrap all tweets to the width there is."""
         width = self.scrollable_content_region.width
         self._wrap_width = max(_MIN_WRAP_WIDTH, width - self._indent(width))
-        if is_new:
-            self._wrapped = WrappedTexts(self._wrap_width)
-            self._wrapped.extend(map(_shown_text, self._tweets))
-        else:
-            self._wrapped = self._wrapped.rewrapped(self._wrap_width)
+        self._wrapped = self._wrapped.rewrapped(self._wrap_width)
 
     def on_resize(self, _event: events.Resize) -> None:
         """Wrap to the new width; the tweet at the top stays at the top, or the last one at the end."""
         top = min(self.scroll_offset.y, self._wrapped.num_lines - 1)
         top_tweet = self._wrapped.locate(top)[0] if top >= 0 else 0
-        self._rewrap(is_new=False)
+        self._rewrap()
         self._take_size()
         if self._is_following:
             self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
@@ -176,17 +178,20 @@ class TweetFeed(ScrollView, can_focus=True):
         width = self.size.width
         line = y + self.scroll_offset.y
         if not self._tweets and line == 0:
-            parts: Parts = [(_EMPTY_LINE, "facts")]
+            parts: Parts = [(f" {_EMPTY_LINE}", "facts")]
         elif line < self._wrapped.num_lines:
             parts = self._parts(*self._wrapped.locate(line))
         else:
-            parts = []
-        segments = [Segment(text, self.get_component_rich_style(f"tweet-feed--{name}")) for text, name in parts]
-        return Strip(segments).adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
+            parts = [("", "text")]
+        # filled up inside the last segment: over ssh, a change of style costs more than the blanks
+        num_blanks = width - sum(cell_len(text) for text, _ in parts)
+        parts = [*parts[:-1], (parts[-1][0] + " " * num_blanks, parts[-1][1])]
+        styles = {name: self.get_component_rich_style(f"tweet-feed--{name}") for _, name in parts}
+        return Strip([Segment(text, styles[name]) for text, name in parts]).adjust_cell_length(width)
 
     def _indent(self, width: int) -> int:
         """Return how many cells stand before a tweet's text in a feed of this width."""
-        columns = self._step_width + 7 if width >= _COLUMNS_WIDTH else 0
+        columns = self._step_width + 8 if width >= _COLUMNS_WIDTH else 0
         return columns + (12 if width >= _FULL_WIDTH else 2)
 
     def _parts(self, index: int, line: int) -> Parts:
@@ -194,9 +199,9 @@ class TweetFeed(ScrollView, can_focus=True):
         tweet, text = self._tweets[index], self._wrapped.line_text(index, line)
         width = self.scrollable_content_region.width
         if line > 0:
-            return [(" " * self._indent(width), "facts"), (text, "text")]
+            return [(" " * self._indent(width) + text, "text")]
         word = f"{tweet.novelty:<10}" if width >= _FULL_WIDTH else ""
-        facts = f"{tweet.step:>{self._step_width},}  {tweet.temperature:.2f} " if width >= _COLUMNS_WIDTH else ""
+        facts = f" {tweet.step:>{self._step_width},}  {tweet.temperature:.2f} " if width >= _COLUMNS_WIDTH else ""
         return [(facts, "facts"), (NOVELTY_GLYPHS[tweet.novelty] + " ", tweet.novelty), (word, "facts"), (text, "text")]
 
 

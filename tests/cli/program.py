@@ -1,0 +1,190 @@
+"""Run the command line: inside this process where that proves the claim, as a process of its own where it takes one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from tui.__main__ import main
+
+PROGRAM = (sys.executable, "-m", "tui")
+SMALL_MODEL = ("--hidden-size", "16", "--embedding-size", "8", "--threads", "1")
+DEADLINE_SECONDS = 60.0
+TIMES_OUT_NEVER = 1_000_000
+"""Steps that no test waits for."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def error_lines(self) -> list[str]:
+        return self.err.splitlines()
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """What `--json` printed."""
+        return [json.loads(line) for line in self.lines]
+
+    @property
+    def object(self) -> dict[str, Any]:
+        [only] = self.objects
+        return only
+
+
+@dataclass(frozen=True)
+class Cli:
+    """Runs commands inside this process, through the same `main` that the console script calls."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str | Path) -> Finished:
+        self.monkeypatch.setattr(sys, "argv", ["tweetgen-tui", *map(str, arguments)])
+        self.capture.readouterr()
+        try:
+            main()
+        except SystemExit as exit_:
+            code = exit_.code if isinstance(exit_.code, int) else 0
+        else:
+            code = 0
+        captured = self.capture.readouterr()
+        return Finished(code, captured.out, captured.err)
+
+
+class Process:
+    """The program as a process of its own; killed by `close`, never left behind."""
+
+    def __init__(self, home: Path, *arguments: str | Path, **environment: str) -> None:
+        self._process = subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TWEETGEN_HOME": str(home), **environment},
+            encoding="utf-8",
+        )
+        self._err: list[str] = []
+        self._has_news = threading.Condition()
+        self._drain = threading.Thread(target=self._keep_errors, daemon=True)
+        self._drain.start()
+        self._killer = threading.Timer(DEADLINE_SECONDS, self._process.kill)
+        self._killer.start()
+
+    def _keep_errors(self) -> None:
+        for line in self._stream(self._process.stderr):
+            with self._has_news:
+                self._err.append(line)
+                self._has_news.notify_all()
+
+    @staticmethod
+    def _stream(stream: IO[str] | None) -> IO[str]:
+        assert stream is not None
+        return stream
+
+    def lines(self) -> Iterator[str]:
+        """Yield lines of stdout as they come."""
+        return iter(self._stream(self._process.stdout))
+
+    def read_until(self, text: str) -> str:
+        """Return the first line of stdout that holds `text`."""
+        for line in self.lines():
+            if text in line:
+                return line
+        pytest.fail(f"never printed {text!r}; stderr: {self.wait().err}")
+
+    def read_events(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        """Return that many of the next events of a kind, as they come."""
+        found = (event for line in self.lines() if (event := json.loads(line))["event"] == kind)
+        return list(itertools.islice(found, count))
+
+    def read_error_until(self, text: str) -> None:
+        """Wait until stderr holds `text`."""
+        with self._has_news:
+            assert self._has_news.wait_for(lambda: text in "".join(self._err), DEADLINE_SECONDS)
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def stop_reading(self) -> None:
+        """Close the reading end of stdout, as `head` does."""
+        self._stream(self._process.stdout).close()
+
+    def wait(self) -> Finished:
+        """Return how it ended; killed at the deadline it counts as -9."""
+        out = self._process.stdout
+        rest = out.read() if out is not None and not out.closed else ""
+        code = self._process.wait()
+        self._drain.join(DEADLINE_SECONDS)
+        return Finished(code, rest, "".join(self._err))
+
+    def close(self) -> None:
+        self._killer.cancel()
+        self._process.kill()
+        self._process.wait()
+        self._drain.join(DEADLINE_SECONDS)
+        for stream in (self._process.stdout, self._process.stderr):
+            self._stream(stream).close()
+
+
+def write_tweets(path: Path) -> Path:
+    """Write 60 short tweets, one a line."""
+    who, when = ("I", "we", "you", "they", "mum"), ("today", "again :)")
+    what = ("love the rain", "made a cake", "saw my dog", "got the bus", "slept so late", "won a prize")
+    tweets = [" ".join(words) for words in itertools.product(who, what, when)]
+    path.write_text("\n".join(tweets) + "\n", encoding="utf-8")
+    return path
+
+
+def make_trained_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a data folder that holds the run `first`, 40 steps of a small model."""
+    tweets, home = write_tweets(folder / "tweets.txt"), folder / "home"
+    monkeypatch.setenv("TWEETGEN_HOME", str(home))
+    budget = ("--max-steps", "40", "--eval-every", "20", "--sample-every", "20", "--run-name", "first")
+    monkeypatch.setattr(sys, "argv", ["tweetgen-tui", "train", "--data", str(tweets), *SMALL_MODEL, *budget])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 0
+    return home
+
+
+def assert_told_in_two_lines(finished: Finished, *words: str) -> None:
+    """Check that the user was told of a mistake of theirs as promised: two lines, nothing on stdout, exit code 1."""
+    assert_told_at_the_end(finished, *words)
+    assert len(finished.error_lines) == 2, finished.err
+
+
+def assert_told_at_the_end(finished: Finished, *words: str) -> None:
+    """Check the same of a mistake that shows only once the run is being prepared, after lines of narration."""
+    assert finished.code == 1, finished.err
+    assert finished.out == ""
+    assert "Traceback" not in finished.err
+    what, hint = finished.error_lines[-2:]
+    assert what.startswith("tweetgen-tui: ")
+    assert hint
+    for word in words:
+        assert word in f"{what}\n{hint}"
+
+
+def ending_signals() -> Sequence[signal.Signals]:
+    return (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -1,0 +1,94 @@
+"""Tweets that can't be used: two lines and exit code 1, before a run is begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
+
+ROWS = [f"a nice day, number {number}" for number in range(60)]
+TEXT = "\n".join(ROWS) + "\n"
+
+BAD_FILES = {
+    "empty.txt": (b"", ["is empty"]),
+    "blank.txt": (b"\n \n\n", ["is empty"]),
+    "binary.txt": (bytes(range(256)) * 8, ["not a text file"]),
+    "utf16.txt": (TEXT.encode("utf-16"), ["UTF-16", "iconv"]),
+    "latin.txt": (b"first\n" * 2 + b"caf\xe9\n" + TEXT.encode(), ["line 3", "0xe9", "WINDOWS-1252"]),
+    "small.txt": (TEXT[:100].encode(), ["too few usable tweets", "at least 20"]),
+    "same.txt": (b"the same again\n" * 500, ["too few usable tweets", "499 a duplicate"]),
+    "links.txt": (b"".join(b"http://example.org/%d\n" % number for number in range(60)), ["60 only a link"]),
+    "wide.csv": ("".join(f"{row},x,y\n" for row in ROWS).encode(), ["4 columns", "--column", "--format text"]),
+    "quote.csv": (b'text\n"' + b"never closed\n" * 20_000, ["not valid CSV", "--format text"]),
+    "pointer.csv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", ["LFS", "git lfs pull"]),
+    "keys.jsonl": ("".join(f'{{"body": "{row}"}}\n' for row in ROWS).encode(), ["which key", "body", "--column"]),
+    "lists.jsonl": (b"[1, 2]\n" * 60, ["too few usable tweets", "60 not a text"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_cannot_be_used_is_told_in_two_lines(cli: Cli, home: Path, tmp_path: Path, name: str) -> None:
+    content, words = BAD_FILES[name]
+    (tmp_path / name).write_bytes(content)
+    assert_told_in_two_lines(cli("train", "--data", tmp_path / name, "--max-steps", "1"), name, *words)
+    assert not list((home / "runs").iterdir())
+
+
+def test_a_file_that_is_not_there_is_named(cli: Cli) -> None:
+    assert_told_in_two_lines(cli("train", "--data", "/nowhere/tweets.txt"), "/nowhere/tweets.txt", "No such file")
+
+
+def test_a_directory_is_no_file(cli: Cli, tmp_path: Path) -> None:
+    assert_told_in_two_lines(cli("train", "--data", tmp_path), str(tmp_path), "Is a directory")
+
+
+@pytest.mark.parametrize("column", ["nope", "0", "4", "-1"])
+def test_a_column_that_is_not_there_is_named_with_those_that_are(cli: Cli, tmp_path: Path, column: str) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text("id,body,kind\n" + "".join(f"1,{row},x\n" for row in ROWS).replace(", number", ""), "utf-8")
+    ended = cli("train", "--data", path, "--column", column)
+    assert_told_in_two_lines(ended, f"no column {column}", "id, body, kind")
+
+
+def test_a_text_file_has_no_column(cli: Cli, tweets: Path) -> None:
+    assert_told_in_two_lines(cli("train", "--data", tweets, "--column", "text"), "plain text", "--format csv")
+
+
+def test_one_bad_file_among_good_ones_is_named(cli: Cli, tweets: Path) -> None:
+    assert_told_in_two_lines(cli("train", "--data", tweets, "--data", "/nowhere/x.txt"), "/nowhere/x.txt")
+
+
+def test_what_shows_only_at_the_end_of_a_long_file_is_told_at_the_end(cli: Cli, tmp_path: Path, home: Path) -> None:
+    path = tmp_path / "late.txt"
+    path.write_bytes(TEXT.encode() * 3 + b"caf\xe9\n")
+    assert_told_at_the_end(cli("train", "--data", path), str(path), "line 181")
+    assert not list((home / "runs").iterdir())
+
+
+def test_with_json_it_is_two_lines_too_where_it_shows_before_the_run(cli: Cli) -> None:
+    assert_told_in_two_lines(cli("train", "--json", "--data", "/nowhere/tweets.txt"))
+
+
+def test_with_json_a_late_failure_is_the_one_event_of_the_stream(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "late.txt"
+    path.write_bytes(TEXT.encode() + b"caf\xe9\n")
+    ended = cli("train", "--json", "--data", path)
+    assert ended.code == 1
+    assert (ended.object["event"], ended.object["step"]) == ("RunFailed", 0)
+    assert "line 61" in ended.object["detail"]
+
+
+@pytest.mark.parametrize("row", ["60", "99999"])
+def test_a_row_to_overfit_beyond_the_data_is_refused(cli: Cli, tweets: Path, row: str) -> None:
+    assert_told_in_two_lines(cli("train", "--data", tweets, "--overfit", row), f"Row {row}", "the data ends before it")
+
+
+def test_a_hostile_file_name_is_printed_harmlessly(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[2J\n\u202ez.txt"
+    path.touch()
+    ended = cli("train", "--data", path)
+    assert_told_in_two_lines(ended, "is empty")
+    assert "\x1b" not in ended.err
+    assert "\u202e" not in ended.err

@@ -1,0 +1,103 @@
+"""`tweetgen-tui generate`: tweets on stdout, one per line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Cli, assert_told_in_two_lines
+
+
+def test_n_tweets_are_n_lines_and_nothing_else(cli: Cli, trained: Path) -> None:
+    ended = cli("generate", "-n", "5")
+    assert (ended.code, ended.err) == (0, "")
+    assert len(ended.lines) == 5
+
+
+def test_one_tweet_is_the_default(cli: Cli, trained: Path) -> None:
+    assert len(cli("generate").lines) == 1
+
+
+def test_the_same_seed_writes_the_same_tweets_and_another_seed_others(cli: Cli, trained: Path) -> None:
+    first, again, other = (cli("generate", "-n", "4", "--seed", seed) for seed in ("3", "3", "1000"))
+    assert first == again != other
+
+
+def test_each_tweet_has_the_next_seed(cli: Cli, trained: Path) -> None:
+    four = cli("generate", "-n", "4", "--seed", "3")
+    assert cli("generate", "-n", "1", "--seed", "5").lines == four.lines[2:3]
+
+
+def test_json_has_exactly_the_fields_of_the_design(cli: Cli, trained: Path) -> None:
+    tweets = cli("generate", "-n", "3", "--seed", "8", "--json").objects
+    assert [set(tweet) for tweet in tweets] == [
+        {"text", "temperature", "seed", "reached_eos", "bits_per_char", "novelty"}
+    ] * 3
+    assert [tweet["seed"] for tweet in tweets] == [8, 9, 10]
+    assert {tweet["novelty"] for tweet in tweets} <= {"new", "near-copy", "copy"}
+    assert [tweet["text"] for tweet in tweets] == cli("generate", "-n", "3", "--seed", "8").lines
+
+
+def test_json_without_the_training_tweets_says_that_novelty_is_unknown(cli: Cli, tweets: Path) -> None:
+    budget = ("--hidden-size", "8", "--embedding-size", "4", "--threads", "1", "--max-steps", "2")
+    cli("train", "--data", tweets, *budget)
+    tweets.unlink()
+    ended = cli("generate", "--json")
+    assert ended.code == 0
+    assert ended.object["novelty"] is None
+    assert "Novelty can't be told" in ended.err
+
+
+def test_every_tweet_begins_with_the_prime(cli: Cli, trained: Path) -> None:
+    assert all(line.startswith("mum got") for line in cli("generate", "-n", "5", "--prime", "mum got").lines)
+
+
+def test_an_unknown_character_of_the_prime_is_named(cli: Cli, trained: Path) -> None:
+    assert_told_in_two_lines(cli("generate", "--prime", "mum ate 寿"), "寿", "U+5BFF")
+
+
+def test_temperature_zero_always_writes_the_same(cli: Cli, trained: Path) -> None:
+    assert len(set(cli("generate", "-n", "4", "--temperature", "0").lines)) == 1
+
+
+@pytest.mark.parametrize("options", [("--top-k", "1"), ("--top-p", "0.001"), ("--min-p", "0.999")])
+def test_the_strictest_cut_leaves_only_the_likeliest(cli: Cli, trained: Path, options: tuple[str, str]) -> None:
+    likeliest = cli("generate", "--temperature", "0").lines
+    assert cli("generate", *options, "--temperature", "1", "--seed", "1").lines == likeliest
+
+
+def test_no_tweet_is_longer_than_max_length(cli: Cli, trained: Path) -> None:
+    tweets = cli("generate", "-n", "20", "--max-length", "9", "--seed", "1", "--json").objects
+    assert max(len(tweet["text"]) for tweet in tweets) <= 9
+    assert not all(tweet["reached_eos"] for tweet in tweets)
+
+
+def test_without_a_checkpoint_it_says_how_to_make_one(cli: Cli) -> None:
+    assert_told_in_two_lines(cli("generate", "-n", "5"), "no run yet", "tweetgen-tui train")
+
+
+@pytest.mark.parametrize("name", ["first", "first/best", "first/latest", "last"])
+def test_a_checkpoint_is_found_by_name(cli: Cli, trained: Path, name: str) -> None:
+    assert cli("generate", "--checkpoint", name).code == 0
+
+
+def test_a_checkpoint_is_found_by_path_wherever_it_lies(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    (trained / "runs" / "first" / "checkpoints" / "best.safetensors").rename(path)
+    assert cli("generate", "--checkpoint", path).code == 0
+
+
+def test_a_misspelt_checkpoint_gets_a_suggestion(cli: Cli, trained: Path) -> None:
+    assert_told_in_two_lines(cli("generate", "--checkpoint", "frist"), "frist", "Did you mean first")
+
+
+@pytest.mark.parametrize("content", [b"", b"tweets\n" * 99, b"\x10\0\0\0\0\0\0\0{}              "])
+def test_a_file_that_is_no_checkpoint_is_refused(cli: Cli, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "foreign.safetensors"
+    path.write_bytes(content)
+    assert_told_in_two_lines(cli("generate", "--checkpoint", path), str(path))
+
+
+def test_tweets_of_two_batches_are_as_many_as_asked_for(cli: Cli, trained: Path) -> None:
+    assert len(cli("generate", "-n", "300", "--max-length", "4").lines) == 300

@@ -1,0 +1,60 @@
+"""A mistake of ours: exit code 3, two lines, and the traceback in a log whose path is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.program import Cli
+from tui.subcommands import doctor
+
+
+def _raise(*_: Any) -> None:
+    raise ZeroDivisionError("out of \x1b[31mthe blue")
+
+
+def test_an_unexpected_error_is_two_lines_that_name_the_log(
+    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "versions_of", _raise)
+    ended = cli("doctor")
+    assert (ended.code, ended.out) == (3, "")
+    [what, hint] = ended.error_lines
+    assert what == "tweetgen-tui: ZeroDivisionError: out of the blue"
+    assert str(home / "tweetgen.log") in hint
+    assert "ZeroDivisionError" in (home / "tweetgen.log").read_text(encoding="utf-8")
+
+
+def test_without_a_place_for_the_log_the_traceback_is_shown(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(doctor, "versions_of", _raise)
+    ended = cli("doctor")
+    assert ended.code == 3
+    assert ended.err.startswith("Traceback")
+    assert "the lines above" in ended.error_lines[-1]
+
+
+def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(
+    cli: Cli, home: Path, tweets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.trainer.Trainer.step", _raise)
+    ended = cli("train", "--json", "--data", tweets, "--hidden-size", "8", "--run-name", "x", "--threads", "1")
+    assert ended.code == 3
+    assert ended.objects[-1]["event"] == "RunFailed"
+    assert "Traceback" not in ended.err
+    assert "ZeroDivisionError" in (home / "runs" / "x" / "tweetgen.log").read_text(encoding="utf-8")
+
+
+def test_an_unexpected_error_before_the_run_exits_with_3_and_is_in_the_log(
+    cli: Cli, home: Path, tweets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.session.prepare", _raise)
+    ended = cli("train", "--data", tweets)
+    assert ended.code == 3
+    assert "Traceback" not in ended.err
+    assert "ZeroDivisionError" in (home / "tweetgen.log").read_text(encoding="utf-8")

@@ -1,0 +1,72 @@
+"""`tweetgen-tui runs list` and `tweetgen-tui doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Cli
+
+
+def test_the_list_of_runs_tells_step_time_best_and_corpus(cli: Cli, trained: Path) -> None:
+    [heading, row] = cli("runs", "list").lines
+    assert heading.startswith("RUN ")
+    assert row.split()[:2] == ["first", "40"]
+    assert "tweets.txt" in row
+
+
+def test_the_list_of_runs_as_json_has_an_object_a_line(cli: Cli, trained: Path) -> None:
+    run = cli("runs", "list", "--json").object
+    assert (run["run"], run["step"], run["corpus"], run["problem"]) == ("first", 40, "tweets.txt", "")
+    assert run["best_bits_per_char"] > 0
+    assert Path(run["path"]) == trained / "runs" / "first"
+
+
+def test_a_run_whose_checkpoint_is_damaged_is_still_listed(cli: Cli, trained: Path) -> None:
+    (trained / "runs" / "first" / "checkpoints" / "latest.safetensors").write_bytes(b"x")
+    assert "can't be resumed" in cli("runs", "list").lines[1]
+    assert "damaged" in cli("runs", "list", "--json").object["problem"]
+
+
+def test_without_a_run_the_list_says_how_to_start_one_on_stderr(cli: Cli) -> None:
+    ended = cli("runs", "list")
+    assert (ended.code, ended.out) == (0, "")
+    assert "tweetgen-tui train" in ended.err
+
+
+def test_a_folder_that_is_no_run_is_not_listed(cli: Cli, trained: Path) -> None:
+    (trained / "runs" / "stray").mkdir()
+    (trained / "runs" / "file").touch()
+    assert len(cli("runs", "list").lines) == 2
+
+
+def test_doctor_tells_versions_machine_folders_and_terminal(cli: Cli, home: Path) -> None:
+    ended = cli("doctor")
+    assert (ended.code, ended.err) == (0, "")
+    for words in ("versions", "torch", "machine", "cores", "folders", str(home), "terminal", "encoding"):
+        assert words in ended.out
+
+
+def test_doctor_as_json_is_one_object_with_the_same(cli: Cli, trained: Path) -> None:
+    report = cli("doctor", "--json").object
+    assert set(report) == {"versions", "machine", "folders", "terminal"}
+    assert {"python", "tweetgen-tui", "torch", "textual"} <= set(report["versions"])
+    assert report["folders"]["data"] == str(trained)
+    assert report["folders"]["writable"] is True
+    assert report["folders"]["runs"] == 1
+
+
+def test_doctor_says_that_the_data_folder_cannot_be_written(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "file"))
+    ended = cli("doctor", "--json")
+    assert ended.code == 0
+    assert "can't be written" in ended.object["folders"]["writable"]
+
+
+def test_doctor_knows_no_color(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "NO_COLOR" in cli("doctor", "--json").object["terminal"]["colours"]

@@ -1,0 +1,96 @@
+"""Signals, and readers that leave: the run saves, says so, and ends with the code of the signal."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from engine import events as e
+from engine.checkpoint_info import read_info
+from tests.cli.conftest import Launch
+from tests.cli.program import SMALL_MODEL, TIMES_OUT_NEVER, Cli
+from tests.engine.stream_rules import assert_keeps_the_rules
+
+ENDLESS = ("--max-steps", str(TIMES_OUT_NEVER), "--run-name", "endless")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "reason"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")],
+)
+def test_a_signal_saves_and_ends_the_run_with_its_code(
+    launch: Launch, cli: Cli, home: Path, tweets: Path, number: signal.Signals, code: int, reason: str
+) -> None:
+    process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
+    process.read_events("StepsFinished", 2)
+    process.send(number)
+    ended = process.wait()
+    last = ended.objects[-1]
+    assert (ended.code, last["event"], last["reason"]) == (code, "RunFinished", reason)
+    assert "--resume endless" in ended.error_lines[-1]
+    told = [e.from_json(line) for line in (home / "runs/endless/events.jsonl").read_text("utf-8").splitlines()]
+    assert_keeps_the_rules(told)
+    info, _ = read_info(home / "runs/endless/checkpoints/latest.safetensors")
+    assert info.step == last["step"] > 0
+    goes_on = cli("train", "--json", "--resume", "endless", "--max-steps", str(info.step + 3))
+    assert (goes_on.code, goes_on.objects[0]["step"]) == (0, info.step)
+
+
+def test_the_same_signal_again_leaves_at_once(launch: Launch, tweets: Path) -> None:
+    process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
+    process.read_events("StepsFinished")
+    # a run that can't end by itself any more: it is stopped before it can act on the first signal
+    process.send(signal.SIGSTOP)
+    process.send(signal.SIGTERM)
+    process.send(signal.SIGINT)
+    process.send(signal.SIGCONT)
+    assert process.wait().code in {130, 143}
+
+
+def test_a_signal_before_the_run_is_ready_ends_without_a_traceback(launch: Launch, tweets: Path) -> None:
+    process = launch("train", "--data", tweets, *SMALL_MODEL, *ENDLESS)
+    process.read_error_until("loading torch")
+    process.send(signal.SIGINT)
+    ended = process.wait()
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+
+
+def test_ctrl_c_ends_a_command_without_a_word(launch: Launch, trained: Path) -> None:
+    process = launch("generate", "-n", "100000")
+    next(process.lines())
+    process.send(signal.SIGINT)
+    ended = process.wait()
+    assert (ended.code, ended.err) == (130, "")
+
+
+def test_a_signal_that_was_ignored_stays_ignored(launch: Launch, tweets: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does for its child
+    process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    process.read_events("StepsFinished")
+    process.send(signal.SIGHUP)
+    assert len(process.read_events("StepsFinished", 3)) == 3
+
+
+def test_a_reader_of_json_that_leaves_ends_the_run_in_order(launch: Launch, home: Path, tweets: Path) -> None:
+    process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
+    first_two = [json.loads(next(process.lines()))["event"] for _ in range(2)]
+    process.stop_reading()
+    ended = process.wait()
+    assert first_two == ["RunStarted", "CheckpointSaved"]
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+    assert (home / "runs/endless/checkpoints/latest.safetensors").is_file()
+
+
+def test_a_reader_of_tweets_that_leaves_ends_generate_without_a_word(launch: Launch, trained: Path) -> None:
+    process = launch("generate", "-n", "100000")
+    next(process.lines())
+    process.stop_reading()
+    ended = process.wait()
+    assert ended.err == ""
+    assert ended.code in {0, 1}

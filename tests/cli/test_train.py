@@ -1,0 +1,167 @@
+"""`tweetgen-tui train`: the whole way, on plain lines and with `--json`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine import events as e
+from tests.cli.program import SMALL_MODEL, Cli, Finished
+from tests.engine.stream_rules import assert_keeps_the_rules
+
+COMMON = {"event", "step", "elapsed_seconds"}
+FIELDS = {
+    "RunStarted": COMMON
+    | {"run", "corpus", "num_train_tweets", "num_val_tweets", "vocab_size", "num_parameters", "device", "precision"}
+    | {"num_threads", "model", "training", "sampling", "resumed_from"},
+    "StepsFinished": COMMON | {"first_step", "train_losses", "grad_norms", "learning_rate", "chars_per_second"},
+    "EvalFinished": COMMON | {"val_loss", "bits_per_char", "is_best"},
+    "TweetSampled": COMMON | {"text", "temperature", "reached_eos", "bits_per_char", "novelty"},
+    "CheckpointSaved": COMMON | {"name", "path", "bits_per_char"},
+    "Warned": COMMON | {"message"},
+    "RunFinished": COMMON | {"reason", "total_seconds", "total_chars"},
+    "RunFailed": COMMON | {"title", "detail", "hint"},
+}
+
+
+@pytest.fixture
+def streamed(cli: Cli, tweets: Path) -> Finished:
+    with tweets.open("a", encoding="utf-8") as file:
+        file.write("\n\nhttp://example.org\n")  # rows that are dropped, so that there is a warning
+    ended = cli(
+        *("train", "--json", "--data", tweets, *SMALL_MODEL, "--run-name", "streamed"),
+        *("--max-steps", "12", "--sample-every", "4", "--eval-every", "5"),
+    )
+    assert ended.code == 0, ended.err
+    return ended
+
+
+def test_json_is_one_event_a_line_that_keeps_the_rules_of_the_stream(streamed: Finished) -> None:
+    told = [e.from_json(line) for line in streamed.lines]
+    assert_keeps_the_rules(told)
+    assert told[-1].step == 12
+
+
+def test_json_has_exactly_the_fields_of_the_design(streamed: Finished) -> None:
+    kinds = {event["event"] for event in streamed.objects}
+    assert kinds == {"RunStarted", "StepsFinished", "EvalFinished", "TweetSampled", "CheckpointSaved", "Warned"} | {
+        "RunFinished"
+    }
+    for event in streamed.objects:
+        assert set(event) == FIELDS[event["event"]]
+
+
+def test_json_is_what_the_journal_keeps(streamed: Finished, home: Path) -> None:
+    assert (home / "runs" / "streamed" / "events.jsonl").read_text(encoding="utf-8") == streamed.out
+
+
+def test_every_saved_checkpoint_is_where_its_event_says(streamed: Finished) -> None:
+    saved = [event for event in streamed.objects if event["event"] == "CheckpointSaved"]
+    assert {event["name"] for event in saved} == {"latest", "best"}
+    assert all(Path(event["path"]).is_file() for event in saved)
+
+
+def test_a_run_has_the_files_of_the_design_in_its_folder(streamed: Finished, home: Path) -> None:
+    folder = home / "runs" / "streamed"
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    own = {"checkpoints/latest.safetensors", "checkpoints/best.safetensors"}
+    assert names == {"config.json", "events.jsonl", "tweetgen.log"} | own
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8"))["model"]["hidden_size"] == 16
+
+
+def test_without_json_stdout_stays_empty_and_stderr_tells_the_story(cli: Cli, tweets: Path) -> None:
+    ended = cli("train", "--data", tweets, *SMALL_MODEL, "--max-steps", "6", "--run-name", "quiet")
+    assert ended.code == 0
+    assert ended.out == ""
+    assert "loading torch" in ended.err
+    assert "run quiet: tweets.txt, 48 tweets to learn from" in ended.err
+    assert "bits per character held out, the best so far" in ended.err
+    assert "\x1b" not in ended.err
+
+
+def test_the_summary_names_steps_time_best_tweets_and_how_to_go_on(cli: Cli, tweets: Path) -> None:
+    budget = ("--max-steps", "6", "--sample-every", "1", "--run-name", "my run")
+    ended = cli("train", "--data", tweets, *SMALL_MODEL, *budget)
+    [head, *samples, how] = ended.error_lines[-5:]
+    assert head.startswith("my run: 6 steps in 0:0")
+    assert "bits per character at step 6" in head
+    assert all(line.startswith("  ") for line in samples)
+    assert how == 'Go on with it:  tweetgen-tui --resume "my run" --max-steps 12'
+
+
+def test_the_command_that_the_summary_prints_goes_on_after_the_budget_is_used_up(cli: Cli, trained: Path) -> None:
+    ended = cli("train", "--json", "--resume", "first", "--max-steps", "80")
+    assert ended.code == 0, ended.err
+    told = [e.from_json(line) for line in ended.lines]
+    assert_keeps_the_rules(told)
+    assert isinstance(told[0], e.RunStarted)
+    assert (told[0].run, told[0].step, told[0].resumed_from) == ("first", 40, "first/latest")
+    assert told[-1].step == 80
+
+
+def test_the_same_seed_gives_the_same_losses_and_tweets(cli: Cli, tweets: Path) -> None:
+    asked = ("train", "--json", "--data", tweets, *SMALL_MODEL, "--max-steps", "8", "--sample-every", "4", "--seed", "7")
+    first, second = (_losses_and_tweets(cli(*asked)) for _ in range(2))
+    assert first == second
+
+
+def _losses_and_tweets(ended: Finished) -> tuple[list[float], list[str]]:
+    losses = [loss for event in ended.objects for loss in event.get("train_losses", [])]
+    return losses, [event["text"] for event in ended.objects if event["event"] == "TweetSampled"]
+
+
+def test_resume_last_takes_the_latest_run_and_goes_on_in_its_folder(cli: Cli, trained: Path) -> None:
+    ended = cli("train", "--resume", "last", "--max-steps", "45")
+    assert ended.code == 0, ended.err
+    assert [path.name for path in (trained / "runs").iterdir()] == ["first"]
+    [run] = cli("runs", "list", "--json").objects
+    assert run["step"] == 45
+
+
+def test_checkpoint_begins_a_new_run_from_another_ones_weights(cli: Cli, trained: Path) -> None:
+    ended = cli("train", "--json", "--checkpoint", "first/best", "--run-name", "second", "--max-steps", "45")
+    assert ended.code == 0, ended.err
+    [started, *_] = ended.objects
+    assert (started["run"], started["step"], started["resumed_from"]) == ("second", 40, "first/best")
+    assert started["model"]["hidden_size"] == 16
+
+
+def test_overfit_trains_on_one_row_with_its_own_characters(cli: Cli, tweets: Path) -> None:
+    ended = cli("train", "--json", "--data", tweets, "--overfit", "3", *SMALL_MODEL, "--max-steps", "3")
+    [started, *_] = ended.objects
+    row = tweets.read_text(encoding="utf-8").splitlines()[3]
+    assert (started["num_train_tweets"], started["num_val_tweets"]) == (1, 1)
+    assert started["vocab_size"] == len(set(row)) + 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("rows.csv", "id,text,kind\n{0},\"tweet, number {0}\",x\n", ("--column", "text")),
+        ("rows.csv", "{0},\"tweet, number {0}\",x\n", ("--column", "2")),
+        ("rows.csv", "text\n\"tweet, number {0}\"\n", ()),
+        ("rows.jsonl", '{{"text": "tweet, number {0}"}}\n', ()),
+        ("rows.jsonl", '{{"body": "tweet, number {0}"}}\n', ("--column", "body")),
+        ("rows.dat", "tweet, number {0}\n", ("--format", "text")),
+    ],
+)
+def test_every_format_is_read(cli: Cli, tmp_path: Path, name: str, content: str, options: tuple[str, ...]) -> None:
+    [*header, row] = content.splitlines(keepends=True)
+    path = tmp_path / name
+    path.write_text("".join([*header, *(row.format(number) for number in range(60))]), encoding="utf-8")
+    ended = cli("train", "--json", "--data", path, *options, *SMALL_MODEL, "--max-steps", "1")
+    assert ended.code == 0, ended.err
+    assert ended.objects[0]["num_train_tweets"] + ended.objects[0]["num_val_tweets"] == 60
+
+
+def test_data_may_be_repeated(cli: Cli, tmp_path: Path) -> None:
+    for name, word in (("one.txt", "cats"), ("two.txt", "dogs")):
+        lines = "".join(f"{number} {word}\n" for number in range(30))
+        (tmp_path / name).write_text(lines, encoding="utf-8")
+    files = ("--data", tmp_path / "one.txt", "--data", tmp_path / "two.txt")
+    ended = cli("train", "--json", *files, *SMALL_MODEL, "--max-steps", "1")
+    [started, *_] = ended.objects
+    assert started["corpus"] == "one.txt + two.txt"
+    assert started["num_train_tweets"] + started["num_val_tweets"] == 60

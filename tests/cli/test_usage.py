@@ -1,0 +1,118 @@
+"""Help and usage errors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from engine.config import CorpusConfig, ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig, help_of
+from tests.cli.program import Cli
+from tui.options import DRAWING, LENGTH, MACHINE, RUN, TWEETS, Source
+
+COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
+    (): RUN,
+    ("train",): RUN,
+    ("generate",): (DRAWING, LENGTH, MACHINE),
+    ("evaluate",): (TWEETS, MACHINE),
+    ("doctor",): (),
+    ("checkpoints",): (),
+    ("checkpoints", "list"): (),
+    ("checkpoints", "show"): (),
+    ("checkpoints", "delete"): (),
+    ("runs",): (),
+    ("runs", "list"): (),
+}
+SHARED = (
+    "data format column max-length preset embedding-size hidden-size num-layers dropout batch-size learning-rate epochs "
+    "max-steps max-seconds seed device precision threads run-name temperature"
+)
+
+
+def _words(text: str) -> str:
+    """Return text without the frames and line breaks of the help."""
+    return re.sub(r"[\s│]+", " ", text)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_has_help(cli: Cli, command: tuple[str, ...], flag: str) -> None:
+    ended = cli(*command, flag)
+    assert (ended.code, ended.err) == (0, "")
+    assert " ".join(("Usage: tweetgen-tui", *command)) in ended.out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_tells_every_option_with_the_sentence_of_its_config(cli: Cli, command: tuple[str, ...]) -> None:
+    lines = cli(*command, "--help").lines
+    column = next((line.index(sentence) for line in lines if (sentence := "A file to read tweets from") in line), 0)
+    assert column >= 0
+    text = cli(*command, "--help").out
+    for source in COMMANDS[command]:
+        for name in source.fields:
+            assert "--" + ("data" if name == "files" else name.replace("_", "-")) in text
+            first_words = " ".join(help_of(source.config_type)[name].split()[:3])
+            assert first_words in _words(text)
+
+
+@pytest.mark.parametrize("command", [(), ("train",)])
+def test_a_run_takes_every_option_of_the_design(cli: Cli, command: tuple[str, ...]) -> None:
+    text = cli(*command, "--help").out
+    missing = [name for name in [*SHARED.split(), "checkpoint", "resume"] if f"--{name} " not in text]
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    "config_type", [ModelConfig, TrainingConfig, SamplingConfig, CorpusConfig, RuntimeConfig, RunConfig]
+)
+def test_every_field_of_every_config_has_its_sentence(config_type: type) -> None:
+    assert set(help_of(config_type)) == set(config_type.__annotations__)
+
+
+def test_version_is_one_line_on_stdout(cli: Cli) -> None:
+    ended = cli("--version")
+    assert ended.code == 0
+    assert re.fullmatch(r"tweetgen-tui \d+\.\d+\.\d+\S*\n", ended.out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("trian",),
+        ("train", "--hiden-size", "3"),
+        ("train", "--batch-size", "many"),
+        ("train", "--preset", "none"),
+        ("train", "--device", "tpu"),
+        ("train", "--data"),
+        ("train", "stray"),
+        ("generate", "-n", "0"),
+        ("generate", "-n", "x"),
+        ("generate", "--seed", "-1"),
+        ("checkpoints", "show"),
+        ("checkpoints", "forget", "x"),
+    ],
+)
+def test_a_usage_error_exits_with_2_and_points_to_the_help(cli: Cli, arguments: tuple[str, ...]) -> None:
+    ended = cli(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert "Usage: tweetgen-tui" in ended.err
+    assert "-h' for help" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("command", ["train", "generate", "doctor", "runs"])
+def test_options_before_a_command_are_refused_instead_of_ignored(cli: Cli, command: str) -> None:
+    ended = cli("--temperature", "0.5", command)
+    assert ended.code == 2
+    assert f"Put the options behind the command: tweetgen-tui {command}" in _words(ended.err)
+
+
+@pytest.mark.parametrize("group", ["checkpoints", "runs"])
+def test_a_group_without_a_command_shows_its_help(cli: Cli, group: str) -> None:
+    ended = cli(group)
+    assert ended.code == 2
+    assert "list" in ended.out
+
+
+def test_a_misspelt_command_gets_a_suggestion(cli: Cli) -> None:
+    assert "Did you mean 'train'" in _words(cli("trian").err)
