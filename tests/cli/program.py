@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -125,6 +126,13 @@ class Process:
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
+
+    def send_until_it_ends(self, number: signal.Signals) -> None:
+        """Send a signal again and again, as an impatient person would."""
+        while self._process.poll() is None:
+            self._process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.02)
 
     def stop_reading(self) -> None:
         """Close the reading end of stdout, as `head` does."""

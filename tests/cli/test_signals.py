@@ -39,15 +39,17 @@ def test_a_signal_saves_and_ends_the_run_with_its_code(
     assert (goes_on.code, goes_on.objects[0]["step"]) == (0, info.step)
 
 
-def test_the_same_signal_again_leaves_at_once(launch: Launch, tweets: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_same_signal_again_leaves_at_once(
+    launch: Launch, home: Path, tweets: Path, number: signal.Signals, code: int
+) -> None:
     process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
-    process.read_events("StepsFinished")
-    # a run that can't end by itself any more: it is stopped before it can act on the first signal
-    process.send(signal.SIGSTOP)
-    process.send(signal.SIGTERM)
-    process.send(signal.SIGINT)
-    process.send(signal.SIGCONT)
-    assert process.wait().code in {130, 143}
+    process.read_error_until("loading torch")
+    process.send_until_it_ends(number)
+    ended = process.wait()
+    assert (ended.code, ended.out) == (code, "")
+    assert "Traceback" not in ended.err
+    assert not list((home / "runs").iterdir())
 
 
 def test_a_signal_before_the_run_is_ready_ends_without_a_traceback(launch: Launch, tweets: Path) -> None:

@@ -44,9 +44,6 @@ def test_every_command_has_help(cli: Cli, command: tuple[str, ...], flag: str) -
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_tells_every_option_with_the_sentence_of_its_config(cli: Cli, command: tuple[str, ...]) -> None:
-    lines = cli(*command, "--help").lines
-    column = next((line.index(sentence) for line in lines if (sentence := "A file to read tweets from") in line), 0)
-    assert column >= 0
     text = cli(*command, "--help").out
     for source in COMMANDS[command]:
         for name in source.fields:
@@ -92,11 +89,10 @@ def test_version_is_one_line_on_stdout(cli: Cli) -> None:
         ("checkpoints", "forget", "x"),
     ],
 )
-def test_a_usage_error_exits_with_2_and_points_to_the_help(cli: Cli, arguments: tuple[str, ...]) -> None:
+def test_a_usage_error_exits_with_2_and_says_what_is_wrong(cli: Cli, arguments: tuple[str, ...]) -> None:
     ended = cli(*arguments)
     assert (ended.code, ended.out) == (2, "")
-    assert "Usage: tweetgen-tui" in ended.err
-    assert "-h' for help" in ended.err
+    assert "Error" in ended.err
     assert "Traceback" not in ended.err
 
 

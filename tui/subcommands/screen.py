@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
+from typing import NoReturn
 
 from engine import preflight
 from engine.config import RunConfig
@@ -37,6 +39,15 @@ def open_screen(config: RunConfig) -> None:
     app.run()
     bridge.join(_JOIN_SECONDS)
     print_end(app.summary_view)
+    _leave(app.return_code or 0)
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """End the process at once: all is saved, and taking torch down in order keeps the shell waiting for a second.
+
+    It is also the only way past a thread that is in the middle of importing torch.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
     sys.stderr.flush()
-    # a thread in the middle of importing torch can't be waited for; all that matters is saved
-    os._exit(app.return_code or 0) if bridge.is_alive else sys.exit(app.return_code or 0)
+    os._exit(exit_code)
