@@ -61,7 +61,7 @@ class TrainingSession:
         except TweetgenError as error:
             _fail(error, emit)
         except Exception as error:  # the end of the line: whatever it is becomes an event
-            with contextlib.suppress(StorageError), log_to(home() / "tweetgen.log"):
+            with contextlib.suppress(StorageError), log_to(home() / "tweetgen.log"):  # there is no run's folder yet
                 LOG.exception("before the run could start")
             _fail(as_tweetgen_error(error), emit)
 

@@ -18,7 +18,9 @@ def blocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_run_whose_folder_cannot_be_made_does_not_start(cli: Cli, tweets: Path, blocked: Path) -> None:
-    assert_told_in_two_lines(cli("train", "--data", tweets), f"{blocked}/home/runs", "can't be written", "TWEETGEN_HOME")
+    assert_told_in_two_lines(
+        cli("train", "--data", tweets), f"{blocked}/home/runs", "can't be written", "TWEETGEN_HOME"
+    )
     assert blocked.read_text(encoding="utf-8") == "keep me"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
@@ -33,8 +34,8 @@ def test_the_list_has_what_was_saved_by_name_then_the_runs_own(cli: Cli, saved: 
     assert (ended.code, ended.err) == (0, "")
     [heading, *rows] = ended.lines
     assert heading.split() == ["NAME", "STEP", "BITS/CHAR", "SAVED", "SIZE"]
-    assert [row.split()[0] for row in rows][0] == "mine"
-    assert {row.split()[0] for row in rows[1:]} == {"first/latest", "first/best"}
+    [first, *others] = [row.split()[0] for row in rows]
+    assert (first, set(others)) == ("mine", {"first/latest", "first/best"})
 
 
 def test_the_list_as_json_has_an_object_a_line(cli: Cli, saved: Path) -> None:
@@ -93,8 +94,6 @@ def test_delete_with_yes_deletes_that_file_only(cli: Cli, saved: Path) -> None:
 def test_delete_without_a_yes_deletes_nothing(
     cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    import io
-
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     assert cli("checkpoints", "delete", "mine").code == 1
     assert (saved / "checkpoints" / "mine.safetensors").is_file()

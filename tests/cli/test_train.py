@@ -102,7 +102,19 @@ def test_the_command_that_the_summary_prints_goes_on_after_the_budget_is_used_up
 
 
 def test_the_same_seed_gives_the_same_losses_and_tweets(cli: Cli, tweets: Path) -> None:
-    asked = ("train", "--json", "--data", tweets, *SMALL_MODEL, "--max-steps", "8", "--sample-every", "4", "--seed", "7")
+    asked = (
+        "train",
+        "--json",
+        "--data",
+        tweets,
+        *SMALL_MODEL,
+        "--max-steps",
+        "8",
+        "--sample-every",
+        "4",
+        "--seed",
+        "7",
+    )
     first, second = (_losses_and_tweets(cli(*asked)) for _ in range(2))
     assert first == second
 
@@ -139,9 +151,9 @@ def test_overfit_trains_on_one_row_with_its_own_characters(cli: Cli, tweets: Pat
 @pytest.mark.parametrize(
     ("name", "content", "options"),
     [
-        ("rows.csv", "id,text,kind\n{0},\"tweet, number {0}\",x\n", ("--column", "text")),
-        ("rows.csv", "{0},\"tweet, number {0}\",x\n", ("--column", "2")),
-        ("rows.csv", "text\n\"tweet, number {0}\"\n", ()),
+        ("rows.csv", 'id,text,kind\n{0},"tweet, number {0}",x\n', ("--column", "text")),
+        ("rows.csv", '{0},"tweet, number {0}",x\n', ("--column", "2")),
+        ("rows.csv", 'text\n"tweet, number {0}"\n', ()),
         ("rows.jsonl", '{{"text": "tweet, number {0}"}}\n', ()),
         ("rows.jsonl", '{{"body": "tweet, number {0}"}}\n', ("--column", "body")),
         ("rows.dat", "tweet, number {0}\n", ("--format", "text")),

@@ -24,8 +24,8 @@ COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
     ("runs", "list"): (),
 }
 SHARED = (
-    "data format column max-length preset embedding-size hidden-size num-layers dropout batch-size learning-rate epochs "
-    "max-steps max-seconds seed device precision threads run-name temperature"
+    "data format column max-length preset embedding-size hidden-size num-layers dropout batch-size learning-rate "
+    "epochs max-steps max-seconds seed device precision threads run-name temperature"
 )
 
 

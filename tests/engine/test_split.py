@@ -92,6 +92,16 @@ def test_a_file_in_another_order_has_the_same_tweets_held_out(tmp_path: Path) ->
     assert set(one.train) == set(other.train)
 
 
+def test_another_spelling_of_a_tweet_is_held_out_like_the_first(tmp_path: Path) -> None:
+    other_spellings = [f"@bob {tweet.upper()} ... http://a.example/b" for tweet in small_tweets()]
+    corpora = [
+        load_corpus(CorpusConfig(files=(str(write_corpus(tmp_path, tweets)),)))
+        for tweets in (small_tweets(), other_spellings)
+    ]
+    one, other = ({duplicate_key(tweet) for tweet in corpus.validation} for corpus in corpora)
+    assert one == other
+
+
 def test_no_tweet_is_on_both_sides_not_even_in_another_spelling(tmp_path: Path) -> None:
     tweets = small_tweets(60)
     variants = [f"@bob {tweet.upper()} ... http://a.example/{number}" for number, tweet in enumerate(tweets)]

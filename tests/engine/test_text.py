@@ -90,6 +90,7 @@ def test_no_single_character_gets_through_that_a_terminal_could_obey(char: str) 
         ("&quot;yes&quot; &#39;no&#39; &hellip;", "\"yes\" 'no' …"),
         ("non&nbsp;breaking", "non breaking"),
         ("cafe\u0301", "café"),
+        ("cafe\x07\u0301", "café"),  # what parted letter and accent is gone before they are composed
         ("line\u2028separator\u2029and\x85next", "line separator and next"),
         ("\ufeffmark", "mark"),
         ("a\x00b\x07c", "abc"),

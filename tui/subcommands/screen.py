@@ -10,11 +10,13 @@ from typing import NoReturn
 
 from engine import preflight
 from engine.config import RunConfig
-from engine.errors import ConfigError
+from engine.errors import ConfigError, InternalError
 from engine.folders import find_run
 from tui.summary import print_end
 
-_JOIN_SECONDS = 5.0
+_BROKEN_SCREEN = 1
+"""What Textual returns after an exception of its own or of ours; the session is then still running."""
+_SAVING_SECONDS = 5.0
 
 
 def open_screen(config: RunConfig) -> None:
@@ -37,9 +39,13 @@ def open_screen(config: RunConfig) -> None:
     bridge = EngineBridge(config)
     app = TweetgenApp(config, bridge, history)
     app.run()
-    bridge.join(_JOIN_SECONDS)
+    exit_code = app.return_code or 0
+    if exit_code == _BROKEN_SCREEN and bridge.is_alive:
+        bridge.stop("stopped")
+        bridge.join(_SAVING_SECONDS)
+        exit_code = InternalError.exit_code
     print_end(app.summary_view)
-    _leave(app.return_code or 0)
+    _leave(exit_code)
 
 
 def _leave(exit_code: int) -> NoReturn:

@@ -1,0 +1,166 @@
+"""A terminal without a person: the program in a pty, its screen as text, and keys typed into it.
+
+Waiting is always for something, with a deadline; what was on the screen last is part of the failure.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pexpect
+import pyte
+import pytest
+
+T = TypeVar("T")
+
+PROGRAM = ("-m", "tui")
+DEADLINE_SECONDS = 60.0
+KEYS = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "space": " ",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "home": "\x1b[H",
+    "end": "\x1b[F",
+    "ctrl+c": "\x03",
+    "ctrl+p": "\x10",
+}
+_MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
+_AT_REST = {7: True, 25: True}
+"""Private modes that are on in a terminal at rest: wrapping lines, and the cursor. All others are off."""
+_UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*[umcq]|\x1b\[\?[0-9;]*\$p|\x1b_[^\x1b]*\x1b\\|\x1bP[^\x1b]*\x1b\\")
+_ASKS_FOR_SYNC = b"\x1b[?2026$p"
+
+
+class Terminal:
+    """The program in a terminal of its own."""
+
+    def __init__(
+        self, home: Path, *arguments: str | Path, columns: int = 120, rows: int = 40, **environment: str
+    ) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._modes: dict[int, bool] = {}
+        self._tail = b""
+        self.raw = bytearray()
+        """All that the program wrote."""
+        self._child = pexpect.spawn(
+            sys.executable,
+            [*PROGRAM, *map(str, arguments)],
+            dimensions=(rows, columns),
+            env={**os.environ, "TERM": "xterm-256color", "TWEETGEN_HOME": str(home), **environment},
+            timeout=DEADLINE_SECONDS,
+            echo=False,
+        )
+        self._child.delaybeforesend = None
+
+    @property
+    def text(self) -> str:
+        """The screen as it is now."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def press(self, *keys: str) -> None:
+        """Type keys by name, or text."""
+        for key in keys:
+            self._child.send(KEYS.get(key, key))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size of the terminal, as dragging its window does."""
+        self._screen.resize(rows, columns)
+        self._child.setwinsize(rows, columns)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._child.kill(number)
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as a dropped connection does."""
+        os.close(self._child.child_fd)
+
+    def wait_for(self, pattern: str, deadline_seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
+        """Return the match once the screen holds the pattern."""
+        return self.wait_until(lambda: re.search(pattern, self.text), f"never saw {pattern!r}", deadline_seconds)
+
+    def wait_until_gone(self, pattern: str) -> None:
+        """Wait until the screen does not hold the pattern."""
+        self.wait_until(lambda: not re.search(pattern, self.text), f"{pattern!r} never went")
+
+    def wait_until(
+        self, condition: Callable[[], T | None], complaint: str, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> T:
+        """Return what the condition returns once that is true."""
+        deadline = time.monotonic() + deadline_seconds
+        while not (value := condition()):
+            if not self._pump():
+                if value := condition():
+                    break
+                pytest.fail(f"{complaint}; the program ended with this on the screen:\n{self.text}")
+            if time.monotonic() > deadline:
+                pytest.fail(f"{complaint}; on the screen at the deadline:\n{self.text}")
+        return value
+
+    def wait_for_exit(self) -> tuple[int, float]:
+        """Return the exit status (negative after a signal that killed it) and the seconds it took."""
+        start = time.monotonic()
+        deadline = start + DEADLINE_SECONDS
+        while self._pump():
+            if time.monotonic() > deadline:
+                pytest.fail(f"never ended; on the screen at the deadline:\n{self.text}")
+        self._child.wait()
+        seconds = time.monotonic() - start
+        status = self._child.exitstatus
+        return (-self._child.signalstatus if status is None else status), seconds
+
+    def wait_for_exit_without_terminal(self) -> int:
+        """Return the exit status after `hang_up`."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            pid, status = os.waitpid(self._child.pid, os.WNOHANG)
+            if pid:
+                self._child.terminated = True
+                return os.waitstatus_to_exitcode(status)
+            if time.monotonic() > deadline:
+                pytest.fail("never ended after its terminal had gone")
+            time.sleep(0.01)  # the pause between two looks, not a wait for something to have happened
+
+    @property
+    def modes_left_set(self) -> list[int]:
+        """Private modes that are not as they are in a terminal at rest."""
+        return sorted(mode for mode, is_on in self._modes.items() if is_on != _AT_REST.get(mode, False))
+
+    @property
+    def has_opened_screen(self) -> bool:
+        """Whether the alternate screen was ever shown."""
+        return b"\x1b[?1049h" in self.raw
+
+    def close(self) -> None:
+        """End the program, whatever state it is in."""
+        if not self._child.terminated:
+            self._child.kill(signal.SIGKILL)
+        if not self._child.closed:
+            self._child.close(force=True)
+
+    def _pump(self) -> bool:
+        """Take in what was written meanwhile; False once the program has closed its side."""
+        try:
+            data = self._child.read_nonblocking(65536, timeout=0.05)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.raw += data
+        if _ASKS_FOR_SYNC in data:  # yes, as terminals of today answer
+            self._child.send("\x1b[?2026;2$y")
+        for numbers, state in _MODE.findall(self._tail + data):
+            for number in numbers.split(b";"):
+                self._modes[int(number)] = state == b"h"
+        self._tail = data[-16:]
+        self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
+        return True
