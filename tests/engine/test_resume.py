@@ -24,7 +24,7 @@ from engine import events as e
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
 from engine.commands import Command
-from engine.config import RunConfig, SamplingConfig, Setting
+from engine.config import RunConfig, RuntimeConfig, SamplingConfig, Setting
 from engine.corpus import Position
 from engine.events import Event
 from engine.folders import find_run
@@ -210,7 +210,8 @@ def test_what_was_best_before_the_stop_stays_the_best_after_it(home: Path) -> No
 
     told = run_session(resume_config())
 
-    assert [(event.step, event.is_best) for event in of_type(told, e.EvalFinished)][0] == (18, False)
+    first = of_type(told, e.EvalFinished)[0]
+    assert (first.step, first.is_best) == (18, False)
     assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 12
 
 
@@ -287,6 +288,16 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint_as_if_nothing_ha
     journalled = list(read_journal(folder.journal_path))
     assert journalled[-len(told) :] == told
     assert [event.step for event in of_type(journalled, e.StepsFinished)] == [*range(1, 18), *range(15, LAST_STEP + 1)]
+
+
+def test_the_number_of_threads_stays_what_it_was(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.runtime.available_cores", lambda: 8)
+    config = tiny_config(write_corpus(home), max_steps=2)
+    run_session(replace(config, runtime=RuntimeConfig(device="cpu", threads=2)), stop_at(1))
+
+    told = run_session(replace(resume_config(), runtime=RuntimeConfig(device="cpu")))
+
+    assert only(told, e.RunStarted).num_threads == 2
 
 
 def test_where_the_tweets_have_changed_it_says_so_and_begins_with_their_first_batch(home: Path) -> None:

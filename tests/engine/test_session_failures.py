@@ -13,13 +13,12 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
-from engine.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoint_info import read_info
 from engine.commands import Command
 from engine.config import CorpusConfig, RunConfig
 from engine.errors import exit_code_for
 from engine.events import Event
-from engine.folders import find_run, named_checkpoint_path
+from engine.folders import find_run
 from engine.journal import read_journal
 from engine.session import TrainingSession
 from tests.engine.helpers import (
@@ -162,71 +161,6 @@ def test_a_listener_that_always_raises_stops_nothing(corpus: Path) -> None:
 
 def test_a_listener_that_raises_on_a_failure_before_the_start_gets_no_exception_back(home: Path) -> None:
     TrainingSession(tiny_config(home / "gone.txt")).run(raising, queue.SimpleQueue())
-
-
-# Numbers --------------------------------------------------------------------------------------------------------------
-
-
-def save_poisoned(corpus: Path) -> None:
-    """Save a checkpoint called poison whose weights are not finite, as a run of another program might have."""
-    run_session(tiny_config(corpus, run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
-    sound = load_checkpoint(named_checkpoint_path("sound"))
-    poisoned = {name: tensor.clone() for name, tensor in sound.tensors.items()}
-    poisoned["model.proj.weight"].fill_(float("nan"))
-    save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
-
-
-def test_losses_that_are_not_finite_are_told_as_warnings_and_end_the_run_after_twenty(corpus: Path) -> None:
-    save_poisoned(corpus)
-
-    told = run_session(tiny_config(corpus, max_steps=500), {5: [c.LoadCheckpoint(name="poison")]})
-
-    failed = told[-1]
-    assert isinstance(failed, e.RunFailed)
-    assert failed.title == "Training diverged"
-    assert exit_code_for(failed.title) == 1
-    assert "20 steps in a row" in failed.detail
-    assert [event.step for event in of_type(told, e.Warned)] == list(range(3, 23))
-    assert list(losses(told)) == [1, 2, 3, 4, 5]
-    assert_keeps_the_rules(told)
-
-
-def test_a_model_gone_wrong_tells_neither_tweets_nor_evaluations_with_numbers_that_are_none(corpus: Path) -> None:
-    save_poisoned(corpus)
-    wishes: list[Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
-
-    told = run_session(tiny_config(corpus, max_steps=500, sample_every=3, eval_every=3), {5: wishes})
-
-    failed = told[-1]
-    assert isinstance(failed, e.RunFailed)
-    assert failed.title == "Training diverged"
-    assert {event.command for event in of_type(told, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
-    assert [event.step for event in of_type(told, e.EvalFinished)] == [3]
-    assert_keeps_the_rules(told)
-
-
-def test_a_run_goes_on_from_a_sound_checkpoint_after_refused_steps(corpus: Path) -> None:
-    save_poisoned(corpus)
-    script = {5: [c.LoadCheckpoint(name="poison")]}
-
-    def back_to_the_sound_one(event: Event) -> Iterable[Command]:
-        return [c.LoadCheckpoint(name="sound")] if isinstance(event, e.Warned) and event.step == 8 else []
-
-    told = run_session(tiny_config(corpus), script, back_to_the_sound_one)
-
-    assert isinstance(told[-1], e.RunFinished)
-    assert len(of_type(told, e.Warned)) == 6
-    assert max(losses(told)) == 12
-    assert_keeps_the_rules(told)
-
-
-def test_settings_that_blow_the_weights_up_end_in_a_diverged_run(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, max_steps=500, learning_rate=10.0, weight_decay=10.0, sample_every=10))
-
-    failed = told[-1]
-    assert isinstance(failed, e.RunFailed)
-    assert failed.title == "Training diverged"
-    assert_keeps_the_rules(told)
 
 
 # Our own mistakes -----------------------------------------------------------------------------------------------------

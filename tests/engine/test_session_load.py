@@ -11,6 +11,7 @@ from engine import events as e
 from engine.folders import named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 from tests.engine.helpers import (
+    AnsweringInbox,
     Script,
     losses,
     names,
@@ -22,6 +23,7 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
+from tests.engine.stream_rules import assert_keeps_the_rules
 
 
 @pytest.fixture
@@ -40,6 +42,16 @@ def test_a_loaded_checkpoint_takes_the_run_back_and_the_same_losses_follow(corpu
     before, after = losses(told[:place]), losses(told[place:])
     assert list(after) == list(range(5, 13))
     assert {step: loss for step, loss in after.items() if step <= 9} == {step: before[step] for step in range(5, 10)}
+
+
+def test_steps_that_were_not_told_yet_are_told_before_a_load(corpus: Path) -> None:
+    wishes = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
+
+    told = run_session(tiny_config(corpus), inbox=AnsweringInbox(wishes), report_seconds=1e9)
+
+    steps = [(event.first_step, event.step) for event in of_type(told, e.StepsFinished)]
+    assert steps == [(1, 5), (6, 9), (6, 12)]
+    assert_keeps_the_rules(told)
 
 
 def test_tweets_and_evaluations_come_again_after_a_step_back(corpus: Path) -> None:
