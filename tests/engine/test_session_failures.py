@@ -172,7 +172,7 @@ def test_a_mistake_of_ours_ends_the_run_and_its_traceback_is_in_the_log(
     def mistaken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("what was never thought of")
 
-    monkeypatch.setattr("engine.loop.evaluate", mistaken)
+    monkeypatch.setattr("engine.run.evaluate", mistaken)
 
     told = run_session(tiny_config(corpus, eval_every=5))
 

@@ -50,7 +50,7 @@ def test_steps_that_were_not_told_yet_are_told_before_a_load(corpus: Path) -> No
     told = run_session(tiny_config(corpus), inbox=AnsweringInbox(wishes), report_seconds=1e9)
 
     steps = [(event.first_step, event.step) for event in of_type(told, e.StepsFinished)]
-    assert steps == [(1, 5), (6, 9), (6, 12)]
+    assert steps == [(1, 5), (6, 8), (6, 12)]
     assert_keeps_the_rules(told)
 
 
