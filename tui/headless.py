@@ -9,7 +9,6 @@ import contextlib
 import os
 import queue
 import signal
-import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from engine.commands import Command, Stop
 from engine.config import RunConfig
 from engine.events import Event
 from tui.formatting import format_bits, format_count, format_loss, format_rate, format_wait
+from tui.signals import let_go_of_terminal
 from tui.state import RunView, apply
 from tui.summary import exit_code_of, print_end
 
@@ -86,7 +86,7 @@ def _stop_on_signals(inbox: queue.SimpleQueue[Command]) -> None:
     def stop(number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
         if name == "SIGHUP":
-            _let_go_of_terminal()
+            let_go_of_terminal()
         inbox.put(Stop(reason=_REASONS[name]))
         signal.signal(number, _leave_at_once)
 
@@ -100,13 +100,6 @@ def _leave_at_once(number: int, _: FrameType | None) -> None:
     if sys.stderr.isatty():
         os.write(sys.stderr.fileno(), _SHOW_CURSOR)
     os._exit(128 + number)
-
-
-def _let_go_of_terminal() -> None:
-    """Write nothing more to a terminal that has hung up: every write to it would fail."""
-    for stream in (sys.stdout, sys.stderr):
-        if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ def handle_ending_signals(on_signal: Callable[[int], None]) -> Callable[[], None
 
     def receive(number: int, _frame: FrameType | None) -> None:
         if 128 + number == HANGUP_CODE:
-            _let_go_of_terminal()
+            let_go_of_terminal()
         loop.call_soon_threadsafe(on_signal, 128 + number, context=context)
 
     before = {number: signal.signal(number, receive) for number in _existing_signals()}
@@ -49,8 +49,8 @@ def _existing_signals() -> list[signal.Signals]:
     return [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
-def _let_go_of_terminal() -> None:
-    """Point standard input, output and error at the null device where they are a terminal."""
+def let_go_of_terminal() -> None:
+    """Point standard input, output and error at the null device where they are a terminal: writing to it would fail."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         if stat.S_ISCHR(os.fstat(descriptor).st_mode):

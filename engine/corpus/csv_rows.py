@@ -15,8 +15,9 @@ def csv_rows(lines: Iterable[str], column: str | None, name: str) -> Iterator[Ro
     """Return one row per record, the header left out.
 
     `column` is a name, which the first record must hold, or a number from 1. Without it the file must have one
-    column. A first record that is only a usual column name (`HEADER_NAMES`) is a header too. Raises `CorpusError`
-    where there is no such column or the file breaks the rules of CSV; `name` is the file's, for the message.
+    column, and a record with more (a comma outside quotation marks) is unusable rather than cut short. A first record
+    that is only a usual column name (`HEADER_NAMES`) is a header too. Raises `CorpusError` where there is no such
+    column or the file breaks the rules of CSV; `name` is the file's, for the message.
     """
     reader = csv.reader(lines)
     try:
@@ -24,10 +25,11 @@ def csv_rows(lines: Iterable[str], column: str | None, name: str) -> Iterator[Ro
         if first is None:
             return
         index, is_header = _find_column(first, column, name)
+        has_one_column = column is None
         if not is_header:
-            yield _cell(first, index)
+            yield _cell(first, index, has_one_column)
         for record in reader:
-            yield _cell(record, index)
+            yield _cell(record, index, has_one_column)
     except csv.Error as error:
         raise CorpusError(
             f"{name} is not valid CSV near line {reader.line_num}: {error}.",
@@ -35,10 +37,12 @@ def csv_rows(lines: Iterable[str], column: str | None, name: str) -> Iterator[Ro
         ) from error
 
 
-def _cell(record: list[str], index: int) -> Row:
+def _cell(record: list[str], index: int, has_one_column: bool) -> Row:  # noqa: FBT001 - a fact of the file
     """Return the record's text in that column."""
     if not record:
         return Unusable("empty")
+    if has_one_column and len(record) > 1:
+        return Unusable("with more than one column")
     return record[index] if index < len(record) else Unusable("too few columns")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from engine.errors import CorpusError
 
 _HEAD_BYTES = 8192
 _LFS_POINTER = b"version https://git-lfs"
+_JSON_OBJECT = re.compile(rb'\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})')
 _FORMAT_BY_SUFFIX: dict[str, FileFormat] = {
     ".csv": "csv",
     ".jsonl": "jsonl",
@@ -47,10 +49,10 @@ def read_rows(path: Path, file_format: FileFormat, column: str | None) -> Iterat
 
 def recognise(head: bytes, suffix: str) -> FileFormat:
     """Return the format that a file's first bytes and, where they don't tell, its suffix speak for."""
-    first = head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-    if first == b"{":
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if _JSON_OBJECT.match(text):
         return "jsonl"
-    return _FORMAT_BY_SUFFIX.get(suffix.casefold(), "csv" if first == b'"' else "text")
+    return _FORMAT_BY_SUFFIX.get(suffix.casefold(), "csv" if text.startswith(b'"') else "text")
 
 
 def _head(path: Path) -> bytes:

@@ -40,6 +40,12 @@ _UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*[umcq]|\x1b\[\?[0-9;]*\$p|\x
 _ASKS_FOR_SYNC = b"\x1b[?2026$p"
 
 
+def _environment(home: Path) -> dict[str, str]:
+    """Return what the program finds set: a terminal of today, and nothing from whoever runs the tests."""
+    others = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES", "TMUX"}}
+    return others | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TWEETGEN_HOME": str(home)}
+
+
 class Terminal:
     """The program in a terminal of its own."""
 
@@ -56,7 +62,7 @@ class Terminal:
             sys.executable,
             [*PROGRAM, *map(str, arguments)],
             dimensions=(rows, columns),
-            env={**os.environ, "TERM": "xterm-256color", "TWEETGEN_HOME": str(home), **environment},
+            env=_environment(home) | environment,
             timeout=DEADLINE_SECONDS,
             echo=False,
         )
@@ -79,6 +85,11 @@ class Terminal:
 
     def send_signal(self, number: signal.Signals) -> None:
         self._child.kill(number)
+
+    def send_signal_until_it_ends(self, number: signal.Signals) -> None:
+        """Send a signal again and again, as an impatient person would."""
+        while self._pump():
+            self._child.kill(number)
 
     def hang_up(self) -> None:
         """Take the terminal away, as a dropped connection does."""
@@ -162,5 +173,6 @@ class Terminal:
             for number in numbers.split(b";"):
                 self._modes[int(number)] = state == b"h"
         self._tail = data[-16:]
-        self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
+        # pyte (0.8) has no alternate screen: leaving it clears ours, so that what the shell shows is read alone
+        self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data.replace(b"\x1b[?1049l", b"\x1b[2J\x1b[H")))
         return True

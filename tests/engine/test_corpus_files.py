@@ -69,6 +69,17 @@ def test_a_format_is_recognised_by_content_and_name(head: bytes, suffix: str, fi
     assert recognise(head, suffix) == file_format
 
 
+@pytest.mark.parametrize(("suffix", "file_format"), [(".csv", "csv"), (".txt", "text"), ("", "text")])
+def test_a_tweet_that_begins_with_a_brace_does_not_make_a_file_json(suffix: str, file_format: FileFormat) -> None:
+    assert recognise(b"{hugs} to everyone: have a nice day\n", suffix) == file_format
+
+
+def test_a_record_of_a_one_column_csv_with_a_bare_comma_is_counted_and_not_cut_short(tmp_path: Path) -> None:
+    content = 'hello there\nhello, world\n"hello, all"\n'
+
+    assert rows_of(tmp_path, content) == ["hello there", Unusable("with more than one column"), "hello, all"]
+
+
 def test_a_format_that_is_given_wins_over_the_look_of_the_file(tmp_path: Path) -> None:
     assert rows_of(tmp_path, '"a, b"\n', file_format="text") == ['"a, b"']
     assert rows_of(tmp_path, '"a, b"\n', name="data.txt", file_format="csv") == ["a, b"]

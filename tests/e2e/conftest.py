@@ -1,0 +1,67 @@
+"""The program in terminals of its own, on a tiny corpus."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import SMALL_MODEL, ending_signals, make_trained_home, write_tweets
+from tests.e2e.terminal import Terminal
+
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """Let children hear the signals that whoever runs the tests ignores."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def tweets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text file of 60 tweets, outside the data folder."""
+    return write_tweets(tmp_path_factory.mktemp("tweets") / "tweets.txt")
+
+
+@pytest.fixture
+def open_terminal(home: Path) -> Iterator[Open]:
+    """Run the program with any arguments."""
+    terminals: list[Terminal] = []
+
+    def open_it(*arguments: str | Path, columns: int = 120, rows: int = 40, **environment: str) -> Terminal:
+        terminals.append(Terminal(home, *arguments, columns=columns, rows=rows, **environment))
+        return terminals[-1]
+
+    yield open_it
+    for terminal in terminals:
+        terminal.close()
+
+
+@pytest.fixture
+def screen(open_terminal: Open, tweets: Path) -> Terminal:
+    """The screen of the run `watched` on a small model, which trains."""
+    quiet = ("--sample-every", "0", "--eval-every", "0")
+    terminal = open_terminal("--data", tweets, *SMALL_MODEL, *quiet, "--run-name", "watched")
+    terminal.wait_for("▶ training")
+    return terminal
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder with one trained run, made once."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield make_trained_home(tmp_path_factory.mktemp("trained"), monkeypatch)
+
+
+@pytest.fixture
+def trained(home: Path, trained_once: Path) -> Path:
+    """The data folder of this test, with the run `first` in it: 40 steps."""
+    shutil.copytree(trained_once, home, dirs_exist_ok=True)
+    return home
