@@ -28,6 +28,7 @@ from engine.errors import CheckpointError, ConfigError
 from engine.folders import RunFolder, create_run_folder, find_run, write_atomically
 from engine.gru import TextGenerator
 from engine.novelty import NoveltyIndex
+from engine.progress import budget_used_up
 from engine.runtime import Runtime
 from engine.trainer import Trainer
 from engine.vocab import Vocab
@@ -87,6 +88,9 @@ def prepare(config: RunConfig, on_stage: Callable[[str], None]) -> Preparation:
         load_into(trainer, checkpoint, device_runtime)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
     position = info.position if info and has_same_tweets else Position()
+    batches = BatchStream(train_tweets, training.batch_size, training.seed, position)
+    if info:
+        _check_budget(info, training, batches)
     preparation = Preparation(
         folder=folder or create_run_folder(config.run_name),
         corpus=corpus,
@@ -100,7 +104,7 @@ def prepare(config: RunConfig, on_stage: Callable[[str], None]) -> Preparation:
         training=training,
         sampling=sampling,
         trainer=trainer,
-        batches=BatchStream(train_tweets, training.batch_size, training.seed, position),
+        batches=batches,
         start=info,
         resumed_from=resumed_from,
         warnings=_warnings(config, info, corpus, has_same_tweets),
@@ -184,13 +188,19 @@ def _choose(
         raise ConfigError(
             f"The checkpoint's model has another shape; {changed} can't be changed.", "Leave it out, or train anew."
         )
-    training = with_settings(info.training, config.settings)
-    if training.max_steps is not None and info.step >= training.max_steps:
+    return model, with_settings(info.training, config.settings)
+
+
+def _check_budget(info: CheckpointInfo, training: TrainingConfig, batches: BatchStream) -> None:
+    """Raise `ConfigError` where the checkpoint that a run goes on from has used up its budget already."""
+    budget = budget_used_up(training, (info.step, batches.epochs, info.elapsed_seconds))
+    if budget is not None:
+        option = "--" + budget.replace("_", "-")
         raise ConfigError(
-            f"The checkpoint has taken {info.step:,} steps already; the run would end at {training.max_steps:,}.",
-            "Give a larger --max-steps.",
+            f"The checkpoint was trained for {info.step:,} steps in {info.elapsed_seconds:.0f} seconds already; "
+            f"the run would end at once, by {option} {getattr(training, budget):g}.",
+            f"Give a larger {option}.",
         )
-    return model, training
 
 
 def _warnings(config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, has_same_tweets: bool) -> list[str]:  # noqa: FBT001 - one of four facts

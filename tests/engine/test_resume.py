@@ -309,3 +309,16 @@ def test_where_the_tweets_have_changed_it_says_so_and_begins_with_their_first_ba
     assert "not those" in only(told, e.Warned).message
     assert told[-1].step == 8
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].position == Position(epoch=0, batch=1)
+
+
+@pytest.mark.parametrize(("budget", "value"), [("max_steps", 2), ("epochs", 0.05), ("max_seconds", 0.1)])
+def test_a_run_whose_budget_is_used_up_is_not_resumed_without_a_larger_one(
+    home: Path, budget: str, value: float
+) -> None:
+    run_session(tiny_config(write_corpus(home), **{budget: value}))
+
+    told = run_session(resume_config())
+
+    assert [type(event) for event in told] == [e.RunFailed]
+    assert isinstance(told[0], e.RunFailed)
+    assert told[0].hint == f"Give a larger --{budget.replace('_', '-')}."
