@@ -1,0 +1,48 @@
+"""What the README says is so: its commands, options and keys are those of the program."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import typer.main
+from typer.testing import CliRunner
+
+from tui.cli import app
+from tui.keys import MAIN_KEYS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+ENV_OPTIONS = {"--help"}
+
+
+def options_of(command: object) -> set[str]:
+    """Return the long options of a command and of all commands below it."""
+    own = {option for parameter in getattr(command, "params", ()) for option in getattr(parameter, "opts", ())}
+    return own.union(*(options_of(below) for below in getattr(command, "commands", {}).values()))
+
+
+def test_the_first_two_commands_are_one_line_each_and_complete_on_a_fresh_machine() -> None:
+    for command, last in zip(COMMANDS[:2], [".venv/bin/tweetgen-tui", ".venv/bin/python -m pytest"], strict=True):
+        assert command.count("\n") == 1
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+        assert command.rstrip().endswith(last)
+
+
+def test_every_option_that_the_readme_names_is_one_of_the_program() -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
+    assert named - ENV_OPTIONS <= options_of(typer.main.get_command(app))
+
+
+def test_every_command_that_the_readme_names_is_one_of_the_program() -> None:
+    named = re.findall(r"`tweetgen-tui ([a-z]+(?: [a-z]+)?)", README)
+    assert named
+    for words in named:
+        assert CliRunner().invoke(app, [*shlex.split(words), "--help"]).exit_code == 0, words
+
+
+def test_every_key_of_the_key_table_is_in_the_readme() -> None:
+    keys_told = set(re.findall(r"`([^`]+)`", README.partition("## Keys")[2].partition("## ")[0]))
+    assert {key.shown.replace("^", "ctrl+") for key in MAIN_KEYS} <= keys_told
