@@ -104,18 +104,23 @@ def latest_of(run: RunFolder) -> Path:
     return path
 
 
-def delete_checkpoint(name: str) -> Path:
-    """Remove a checkpoint from the list; returns the file that was deleted.
-
-    Raises `CheckpointError` where there is none of that name, `StorageError` where it can't be deleted. Only what is
-    in the list can be deleted: never a path.
-    """
+def find_listed(name: str) -> Path:
+    """Return the file that is called `name` in the list, never a path. Raises `CheckpointError` where there is none."""
     by_name = {entry.name: entry.path for entry in list_checkpoints()}
     if name not in by_name:
         raise CheckpointError(f"There is no checkpoint called {name}.", "`tweetgen-tui checkpoints list` shows all.")
-    with storage_errors(by_name[name]):
-        by_name[name].unlink()
     return by_name[name]
+
+
+def delete_checkpoint(name: str) -> Path:
+    """Delete what is called `name` in the list; returns the file that it was.
+
+    Raises `CheckpointError` where there is none of that name, `StorageError` where it can't be deleted.
+    """
+    path = find_listed(name)
+    with storage_errors(path):
+        path.unlink()
+    return path
 
 
 def is_taken(name: str) -> bool:

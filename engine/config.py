@@ -48,7 +48,7 @@ def _require_between(config: object, name: str, low: float, high: float = _LARGE
     written_type = inspect.get_annotations(type(config))[name]  # "int", "float", "int | None", ...
     if value is None and "None" in written_type:
         return
-    rule = f"it is a number from {low:g} to {high:g}" if high < _LARGEST else f"it is at least {low:g}, below {high:g}"
+    rule = f"it is a number from {low:g} to {high:g}" if high < _LARGEST else f"it is at least {low:g}"
     is_number = isinstance(value, int | float if "float" in written_type else int)
     # a comparison, not isfinite: that fails on an int beyond the largest float
     _require(name, value, rule, is_valid=is_number and low <= value <= high)

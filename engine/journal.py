@@ -5,11 +5,13 @@ Lines are only ever appended. A line that was torn by a kill or a power loss is 
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from engine import events, wire
-from engine.errors import TweetgenError
+from engine.errors import StorageError, TweetgenError
 from engine.events import Event
 from engine.folders import storage_errors
 
@@ -18,10 +20,14 @@ class Journal:
     """An open journal. `write` puts a line where even a killed process leaves it."""
 
     def __init__(self, path: Path) -> None:
-        """Open for appending; a torn last line is closed first. Raises `StorageError`."""
+        """Open for appending, alone; a torn last line is closed first.
+
+        Raises `StorageError`, also where another program has the run open. The lock ends with its process.
+        """
         self._path = path
         with storage_errors(path):
             self._file = path.open("ab")
+            _lock(self._file, path)
             if not _ends_with_newline(path):
                 self._file.write(b"\n")
 
@@ -48,6 +54,17 @@ def read_journal(path: Path) -> Iterator[Event]:
                     continue
     except FileNotFoundError:
         return
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Keep other programs out of the run. Raises `StorageError` where one is in it already."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise StorageError(
+            f"The run {path.parent.name} is open in another program.", "Leave it there first, or start a new run."
+        ) from None
 
 
 def _ends_with_newline(path: Path) -> bool:

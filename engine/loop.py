@@ -14,10 +14,10 @@ from typing import assert_never
 
 from engine import commands, events
 from engine.commands import Command
-from engine.errors import DivergedError, TweetgenError
+from engine.errors import ConfigError, DivergedError, TweetgenError
 from engine.narrator import Narrator
 from engine.preparation import Preparation
-from engine.progress import BUDGETS, budget_used_up
+from engine.progress import budget_used_up
 from engine.run import Run
 from engine.runtime import derived_seed
 
@@ -31,8 +31,16 @@ _DUE_SAMPLE, _ASKED_SAMPLE = 1, 2  # purposes of derived seeds
 class TrainingLoop:
     """One run, from its first event to its last; failures are told by the session. Lives on the session's thread."""
 
-    def __init__(self, preparation: Preparation, narrator: Narrator, inbox: queue.SimpleQueue[Command]) -> None:
+    def __init__(
+        self,
+        preparation: Preparation,
+        narrator: Narrator,
+        inbox: queue.SimpleQueue[Command],
+        *,
+        rests_at_end: bool = False,
+    ) -> None:
         """Take everything over; nothing happens before `run`."""
+        self._rests_at_end = rests_at_end
         self._run = Run(preparation, narrator)
         self._narrator = narrator
         self._inbox = inbox
@@ -48,6 +56,10 @@ class TrainingLoop:
             self._follow_commands()
             if self._run.is_paused or self._stop_reason is not None:
                 continue
+            used_up = self._budget_used_up()
+            if used_up is not None:
+                self._come_to_the_end_of(used_up)
+                continue
             self._do_what_is_due()
             if self._waiting:
                 continue
@@ -55,8 +67,23 @@ class TrainingLoop:
             if time.monotonic() - last_report >= REPORT_SECONDS:
                 self._report()
                 last_report = time.monotonic()
-            self._stop_reason = budget_used_up(self._run.training, self._run.position)
         self._end(self._stop_reason)
+
+    def _budget_used_up(self) -> str | None:
+        return budget_used_up(self._run.training, self._run.position)
+
+    def _come_to_the_end_of(self, budget: str) -> None:
+        """Evaluate once more; then end, or rest with the model at hand."""
+        self._report()
+        if self._run.training.eval_every:
+            self._run.evaluate(self._must_interrupt)
+        if not self._rests_at_end:
+            self._stop_reason = budget
+            return
+        self._run.save("latest")
+        self._run.pause()
+        message = f"The run is over: {budget.replace('_', ' ')} reached. Its model still writes, saves and loads."
+        self._narrator.tell(events.Warned, message=message)
 
     def _report(self) -> None:
         """Tell the steps so far; raises `DivergedError` where too many in a row were refused."""
@@ -68,10 +95,8 @@ class TrainingLoop:
             )
 
     def _end(self, reason: str) -> None:
-        """Save and tell the end; a run that used its budget up is evaluated once more."""
+        """Save and tell the end."""
         self._report()
-        if reason in BUDGETS and self._run.training.eval_every:
-            self._run.evaluate(self._must_interrupt)
         self._run.save("latest")
         self._narrator.tell(
             events.RunFinished,
@@ -145,13 +170,21 @@ class TrainingLoop:
                 hint=error.hint,
             )
 
+    def _resume(self) -> None:
+        """Go on, if there is anything left of the budget."""
+        budget = self._budget_used_up()
+        if budget is not None:
+            option = "--" + budget.replace("_", "-")
+            raise ConfigError(f"The run is over: {option} is reached.", f"Resume it with a larger {option}.")
+        self._run.resume()
+
     def _follow(self, command: Command) -> None:
         """Do what a command asks for. Raises a `TweetgenError` before anything was changed."""
         match command:
             case commands.Pause():
                 self._run.pause()
             case commands.Resume():
-                self._run.resume()
+                self._resume()
             case commands.Stop(reason=reason):
                 self._stop_reason = reason
             case commands.SetSampling(sampling=sampling):

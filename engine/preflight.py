@@ -10,6 +10,7 @@ from engine.config import RunConfig
 from engine.corpus import check_corpus
 from engine.errors import ConfigError
 from engine.folders import checked_name, find_run, home, storage_errors
+from engine.journal import Journal
 
 
 def check(config: RunConfig) -> None:
@@ -20,7 +21,9 @@ def check(config: RunConfig) -> None:
             f"There is already a run called {config.run_name}.", f"Go on with it: --resume {config.run_name}"
         )
     if config.resume is not None:
-        read_info(latest_of(find_run(config.resume)))
+        run = find_run(config.resume)
+        read_info(latest_of(run))
+        Journal(run.journal_path).close()  # refused where another program has the run open
     elif config.checkpoint is not None:
         read_info(resolve_checkpoint(config.checkpoint))
     if config.corpus is not None:

@@ -62,8 +62,11 @@ class Preparation:
     warnings: list[str]
 
 
-def prepare(config: RunConfig, on_stage: Callable[[str], None]) -> Preparation:
-    """Read, build or load everything. `on_stage` is told what is being done. Raises `TweetgenError`s."""
+def prepare(config: RunConfig, on_stage: Callable[[str], None], *, may_be_over: bool = False) -> Preparation:
+    """Read, build or load everything. `on_stage` is told what is being done. Raises `TweetgenError`s.
+
+    A checkpoint whose budget is used up is refused, unless the run `may_be_over` from the start.
+    """
     if config.resume or config.checkpoint:
         on_stage("reading the checkpoint")
     checkpoint, resumed_from, folder = _find_start(config)
@@ -89,9 +92,9 @@ def prepare(config: RunConfig, on_stage: Callable[[str], None]) -> Preparation:
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
     position = info.position if info and has_same_tweets else Position()
     batches = BatchStream(train_tweets, training.batch_size, training.seed, position)
-    if info:
+    if info and not may_be_over:
         _check_budget(info, training, batches)
-    preparation = Preparation(
+    return Preparation(
         folder=folder or create_run_folder(config.run_name),
         corpus=corpus,
         corpus_config=corpus_config,
@@ -109,8 +112,6 @@ def prepare(config: RunConfig, on_stage: Callable[[str], None]) -> Preparation:
         resumed_from=resumed_from,
         warnings=_warnings(config, info, corpus, has_same_tweets),
     )
-    _write_config(preparation)
-    return preparation
 
 
 def load_into(trainer: Trainer, checkpoint: Checkpoint, on: Runtime) -> None:
@@ -215,7 +216,7 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, ha
     return warnings
 
 
-def _write_config(preparation: Preparation) -> None:
+def write_config(preparation: Preparation) -> None:
     """Write what the run was asked for and what that came to, for people and scripts."""
     settings = {
         "corpus": preparation.corpus_config,

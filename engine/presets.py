@@ -43,7 +43,7 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
         hidden_size, batch_size, learning_rate = (256 if is_small else 1024), 128, 0.002
     schedule: Schedule = "cosine" if has_budget else "constant"
     reason = (
-        f"hidden {settings.get('hidden_size', hidden_size)} for {num_train_chars / 1e6:.1f} million characters on "
+        f"hidden {settings.get('hidden_size', hidden_size)} for {num_train_chars:,} characters on "
         f"{device_type}, {settings.get('schedule', schedule)} "
         f"{'to the end of the budget' if has_budget else 'rate: no end is set'}"
     )

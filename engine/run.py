@@ -137,7 +137,7 @@ class Run:
             self.save("best")
 
     def save(self, name: str) -> None:
-        """Save the run's own `latest` or `best`; where that fails, training goes on and the user is told."""
+        """Save the run's own `latest`, `best` or `step-N`; where that fails, training goes on and the user is told."""
         try:
             self._saver.save_own(name, self.training, self.sampling, self.batches.position)
         except StorageError as error:
@@ -177,6 +177,7 @@ class Run:
     def load(self, name: str) -> None:
         """Go on from another checkpoint of the same vocabulary, whatever the shape of its model.
 
+        What was learned so far is kept as the run's own checkpoint `step-N`.
         Raises `CheckpointError` before anything was changed.
         """
         checkpoint = load_checkpoint(path := resolve_checkpoint(name))
@@ -187,6 +188,8 @@ class Run:
                 f"Start it with its own: tweetgen-tui --checkpoint {name}",
             )
         self._narrator.tell_steps()
+        if self.trainer.step_count > 0:
+            self.save(f"step-{self.trainer.step_count}")
         model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(prepared.runtime.device)
         trainer = Trainer(model, self.training, prepared.runtime)
         load_into(trainer, checkpoint, prepared.runtime)

@@ -34,7 +34,7 @@ class Saver:
         return time.monotonic() - self._saved_latest_at
 
     def save_own(self, name: str, training: TrainingConfig, sampling: SamplingConfig, position: Position) -> None:
-        """Save the run's own checkpoint `latest` or `best`. Raises `StorageError`."""
+        """Save the run's own checkpoint `latest`, `best` or `step-N`. Raises `StorageError`."""
         if name == "latest":
             self._saved_latest_at = time.monotonic()
         self._save(name, self._prepared.folder.checkpoint_path(name), self._info(training, sampling, position))

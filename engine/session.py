@@ -28,7 +28,7 @@ from engine.log import log_to
 from engine.loop import TrainingLoop
 from engine.metrics import Stopwatch
 from engine.narrator import Narrator
-from engine.preparation import Preparation, prepare
+from engine.preparation import Preparation, prepare, write_config
 
 LOG = logging.getLogger(__name__)
 
@@ -45,18 +45,25 @@ class TrainingSession:
         config: RunConfig,
         on_stage: Callable[[str], None] = _nothing,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        rests_at_end: bool = False,
     ) -> None:
-        """Take the wishes; nothing is read before `run`. `on_stage` is told what happens before `RunStarted`."""
+        """Take the wishes; nothing is read before `run`. `on_stage` is told what happens before `RunStarted`.
+
+        With `rests_at_end` a run whose budget is used up pauses instead of ending: its model still follows commands.
+        """
         self._config = config
+        self._rests_at_end = rests_at_end
         self._on_stage = on_stage
         self._clock = clock
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""
         try:
-            preparation = prepare(self._config, self._on_stage)
+            preparation = prepare(self._config, self._on_stage, may_be_over=self._rests_at_end)
             with log_to(preparation.folder.log_path):
                 journal = Journal(preparation.folder.journal_path)
+                write_config(preparation)
                 self._train(preparation, journal, emit, inbox)
         except TweetgenError as error:
             _fail(error, emit)
@@ -78,7 +85,7 @@ class TrainingSession:
         total_chars = start.total_chars if start else 0
         narrator = Narrator(emit, journal, preparation.trainer, stopwatch, total_chars)
         try:
-            TrainingLoop(preparation, narrator, inbox).run()
+            TrainingLoop(preparation, narrator, inbox, rests_at_end=self._rests_at_end).run()
         except Exception as error:
             LOG.exception("the run failed at step %d", narrator.trainer.step_count)
             failure = as_tweetgen_error(error)

@@ -21,7 +21,7 @@ _PLAIN_ASCII = re.compile(r"[ -~]*")
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 
 
-def is_dangerous(char: str) -> bool:
+def _is_dangerous(char: str) -> bool:
     """Say whether `char` is a control, format, surrogate or private-use character, or unassigned.
 
     Emoji tag characters (U+E0020 to U+E007F, category Cf) go too: alone they are invisible payload.
@@ -50,7 +50,7 @@ def _printable(text: str) -> str:
     text = _WHITESPACE.sub(" ", _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text else text)
     if _PLAIN_ASCII.fullmatch(text):
         return text.strip()
-    kept = "".join(char for char in text if not is_dangerous(char))
+    kept = "".join(char for char in text if not _is_dangerous(char))
     return _WHITESPACE.sub(" ", _without_floods(kept)).strip()
 
 

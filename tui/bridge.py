@@ -36,7 +36,7 @@ def open_training_session(config: RunConfig, on_stage: Callable[[str], None]) ->
     on_stage("loading torch")
     from engine.session import TrainingSession
 
-    return TrainingSession(config, on_stage)
+    return TrainingSession(config, on_stage, rests_at_end=True)
 
 
 class EngineBridge:

@@ -6,6 +6,7 @@ import sys
 
 from engine.errors import exit_code_for
 from engine.events import RunFailed, RunFinished
+from engine.text import ELLIPSIS
 from tui.formatting import format_bits, format_count, format_duration
 from tui.state import RunView
 
@@ -37,7 +38,7 @@ def summary_lines(view: RunView) -> list[str]:
             else ""
         )
     ]
-    lines += [f"  {tweet.text}" for tweet in view.tweets[-NUM_TWEETS:]]
+    lines += [f"  {tweet.text}{'' if tweet.reached_eos else ELLIPSIS}" for tweet in view.tweets[-NUM_TWEETS:]]
     lines.append(f"Go on with it:  tweetgen-tui --resume {_quoted(view.started.run)}{_further(view)}")
     return lines
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from engine.corpus.rows import Row, Unusable
 from engine.errors import CorpusError
 
+MORE_THAN_ONE_COLUMN = "with more than one column"
 HEADER_NAMES = frozenset({"text", "tweet", "tweets", "full_text", "content", "message", "status"})
 
 
@@ -42,7 +43,7 @@ def _cell(record: list[str], index: int, has_one_column: bool) -> Row:  # noqa: 
     if not record:
         return Unusable("empty")
     if has_one_column and len(record) > 1:
-        return Unusable("with more than one column")
+        return Unusable(MORE_THAN_ONE_COLUMN)
     return record[index] if index < len(record) else Unusable("too few columns")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from engine.corpus.rows import Row, Unusable
 from engine.errors import CorpusError
 
+NOT_JSON = "not JSON"
 USUAL_KEYS = ("text", "tweet", "full_text", "content")
 
 
@@ -22,7 +23,7 @@ def jsonl_rows(lines: Iterable[str], key: str | None, name: str) -> Iterator[Row
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):  # also a number of more digits than Python reads
-            yield Unusable("not JSON")
+            yield Unusable(NOT_JSON)
             continue
         if isinstance(value, dict) and key is None:
             key = _usual_key(value, name)

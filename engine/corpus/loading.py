@@ -15,7 +15,9 @@ from pathlib import Path
 
 from engine.config import CorpusConfig
 from engine.corpus.cleaning import duplicate_key, to_tweet
+from engine.corpus.csv_rows import MORE_THAN_ONE_COLUMN
 from engine.corpus.files import read_rows
+from engine.corpus.jsonl_rows import NOT_JSON
 from engine.corpus.rows import Row, Unusable
 from engine.corpus.split import validation_mask
 from engine.errors import CorpusError
@@ -85,7 +87,7 @@ def read_tweets(config: CorpusConfig) -> tuple[dict[str, str], CorpusReport]:
         if isinstance(tweet, Unusable):
             dropped[tweet.reason] += 1
         elif (key := duplicate_key(tweet)) in tweets:
-            dropped["a duplicate"] += 1
+            dropped["duplicate"] += 1
         else:
             tweets[key] = tweet
     num_rows = len(tweets) + dropped.total()
@@ -150,8 +152,15 @@ def _overfit_corpus(config: CorpusConfig) -> Corpus:
 
 def _too_small(config: CorpusConfig, report: CorpusReport) -> CorpusError:
     """Return the error of a corpus with too few usable tweets."""
-    wrong_key = next((reason for reason in report.dropped if reason.startswith("no ")), None)
-    hint = f"It takes at least {MIN_TWEETS} different ones, of at most {config.max_length} characters (--max-length)."
-    if wrong_key and not report.num_kept:
-        hint = f"No object has the key that --column names ({wrong_key.removeprefix('no ')})."
+    main_reason = next(iter(report.dropped), "")
+    if main_reason.startswith("no "):
+        hint = f"Its objects lack the key that --column names ({main_reason.removeprefix('no ')})."
+    elif main_reason == MORE_THAN_ONE_COLUMN:
+        hint = "Put tweets with commas in quotation marks, name their --column, or read whole lines: --format text."
+    elif main_reason == NOT_JSON:
+        hint = "It is not made of JSON lines: leave --format out, or say --format text or csv."
+    else:
+        hint = (
+            f"It takes at least {MIN_TWEETS} different ones, of at most {config.max_length} characters (--max-length)."
+        )
     return CorpusError(f"{corpus_name(config)} holds too few usable tweets: {report}.", hint)

@@ -18,7 +18,7 @@ BAD_FILES = {
     "utf16.txt": (TEXT.encode("utf-16"), ["UTF-16", "iconv"]),
     "latin.txt": (b"first\n" * 2 + b"caf\xe9\n" + TEXT.encode(), ["line 3", "0xe9", "WINDOWS-1252"]),
     "small.txt": (TEXT[:100].encode(), ["too few usable tweets", "at least 20"]),
-    "same.txt": (b"the same again\n" * 500, ["too few usable tweets", "499 a duplicate"]),
+    "same.txt": (b"the same again\n" * 500, ["too few usable tweets", "499 duplicate"]),
     "links.txt": (b"".join(b"http://example.org/%d\n" % number for number in range(60)), ["60 only a link"]),
     "wide.csv": ("".join(f"{row},x,y\n" for row in ROWS).encode(), ["4 columns", "--column", "--format text"]),
     "quote.csv": (b'text\n"' + b"never closed\n" * 20_000, ["not valid CSV", "--format text"]),

@@ -12,6 +12,7 @@ import pytest
 from tests.cli.program import SMALL_MODEL, ending_signals, make_trained_home, write_tweets
 from tests.e2e.terminal import Terminal
 
+QUIET = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0")
 Open = Callable[..., Terminal]
 
 
@@ -47,10 +48,32 @@ def open_terminal(home: Path) -> Iterator[Open]:
 @pytest.fixture
 def screen(open_terminal: Open, tweets: Path) -> Terminal:
     """The screen of the run `watched` on a small model, which trains."""
-    quiet = ("--sample-every", "0", "--eval-every", "0")
-    terminal = open_terminal("--data", tweets, *SMALL_MODEL, *quiet, "--run-name", "watched")
+    terminal = open_terminal("--data", tweets, *QUIET, "--run-name", "watched")
     terminal.wait_for("▶ training")
     return terminal
+
+
+@pytest.fixture(scope="module")
+def long_screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """A screen that the tests of a file share: torch takes longer to load than all that they do."""
+    folder = tmp_path_factory.mktemp("shared")
+    terminal = Terminal(folder / "home", "--data", write_tweets(folder / "tweets.txt"), *QUIET)
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def shared(long_screen: Terminal) -> Terminal:
+    """The shared screen, training and without a dialog, whatever the test before left behind."""
+    long_screen.resize(120, 40)
+    long_screen.wait_for("▶ training|‖ paused")
+    if "esc close" in long_screen.text:
+        long_screen.press("escape")
+        long_screen.wait_until_gone("esc close")
+    if "‖ paused" in long_screen.text:
+        long_screen.press("space")
+    long_screen.wait_for("▶ training")
+    return long_screen
 
 
 @pytest.fixture(scope="session")

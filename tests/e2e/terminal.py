@@ -52,6 +52,7 @@ class Terminal:
     def __init__(
         self, home: Path, *arguments: str | Path, columns: int = 120, rows: int = 40, **environment: str
     ) -> None:
+        self.home = home
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._modes: dict[int, bool] = {}
@@ -93,7 +94,8 @@ class Terminal:
 
     def hang_up(self) -> None:
         """Take the terminal away, as a dropped connection does."""
-        os.close(self._child.child_fd)
+        self._child.ptyproc.fileobj.close()
+        self._child.closed = self._child.ptyproc.closed = True  # pexpect (4.9) would close it once more
 
     def wait_for(self, pattern: str, deadline_seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
         """Return the match once the screen holds the pattern."""

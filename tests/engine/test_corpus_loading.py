@@ -43,7 +43,7 @@ def test_several_files_of_several_formats_make_one_corpus(tmp_path: Path) -> Non
 def test_a_tweet_that_is_in_two_files_counts_once(tmp_path: Path) -> None:
     one, two = write_corpus(tmp_path, small_tweets(30), "a.txt"), write_corpus(tmp_path, small_tweets(40), "b.txt")
     report = load_corpus(config_of(one, two)).report
-    assert (report.num_rows, report.num_kept, report.dropped) == (70, 40, {"a duplicate": 30})
+    assert (report.num_rows, report.num_kept, report.dropped) == (70, 40, {"duplicate": 30})
 
 
 def test_the_same_tweets_have_the_same_digest_and_others_another(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_too_few_usable_tweets_are_refused_with_what_became_of_each(tmp_path: Pa
     with pytest.raises(CorpusError) as caught:
         load_corpus(config_of(path))
     assert "22 rows read, 19 tweets kept" in caught.value.message
-    for reason in ("1 a duplicate", "1 only a link", "1 over 140 characters"):
+    for reason in ("1 duplicate", "1 only a link", "1 over 140 characters"):
         assert reason in caught.value.message
     assert f"at least {MIN_TWEETS}" in caught.value.hint
 
@@ -109,7 +109,7 @@ def test_rows_kept_and_dropped_add_up_to_the_rows_of_the_file(
 def test_tweets_of_one_character_are_counted_like_any_others(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, [*small_tweets(MIN_TWEETS), "a", "a", "a"])
     report = load_corpus(config_of(path)).report
-    assert (report.num_rows, report.num_kept, report.dropped) == (23, 21, {"a duplicate": 2})
+    assert (report.num_rows, report.num_kept, report.dropped) == (23, 21, {"duplicate": 2})
 
 
 def test_the_report_is_one_line_that_says_everything(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_the_report_is_one_line_that_says_everything(tmp_path: Path) -> None:
     line = str(load_corpus(config_of(path)).report)
     assert line.startswith("33 rows read, 30 tweets kept; dropped: ")
     assert Counter(line.partition("dropped: ")[2].split(", ")) == Counter(
-        ["1 a duplicate", "1 empty", "1 over 140 characters"]
+        ["1 duplicate", "1 empty", "1 over 140 characters"]
     )
 
 

@@ -83,7 +83,7 @@ def test_auto_says_what_it_chose_and_never_what_it_did_not(settings: dict[str, S
     choice = choose("auto", settings=settings)
     assert f"hidden {choice.model.hidden_size} " in choice.training.preset_reason
     assert f"{choice.training.schedule} " in choice.training.preset_reason
-    assert "5.0 million characters on cpu" in choice.training.preset_reason
+    assert "5,000,000 characters on cpu" in choice.training.preset_reason
 
 
 @pytest.mark.parametrize("preset", ["auto", "tutorial"])

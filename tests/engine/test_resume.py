@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -315,7 +316,8 @@ def test_where_the_tweets_have_changed_it_says_so_and_begins_with_their_first_ba
 def test_a_run_whose_budget_is_used_up_is_not_resumed_without_a_larger_one(
     home: Path, budget: str, value: float
 ) -> None:
-    run_session(tiny_config(write_corpus(home), **{budget: value}))
+    settings: dict[str, Any] = {"max_steps": 10**6, budget: value}
+    run_session(tiny_config(write_corpus(home), **settings))
 
     told = run_session(resume_config())
 

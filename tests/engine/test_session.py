@@ -188,7 +188,7 @@ def test_rows_that_were_dropped_are_told_with_their_reasons(home: Path) -> None:
 
     [warning] = of_type(run_session(tiny_config(corpus, max_steps=1)), e.Warned)
 
-    report = CorpusReport(num_rows=62, num_kept=60, dropped={"a duplicate": 1, "only a link": 1})
+    report = CorpusReport(num_rows=62, num_kept=60, dropped={"duplicate": 1, "only a link": 1})
     assert warning.message == f"{report}."
 
 

@@ -190,7 +190,7 @@ def test_a_mistake_of_ours_ends_the_run_and_its_traceback_is_in_the_log(
 def test_a_mistake_of_ours_before_the_start_leaves_its_traceback_in_the_common_log(
     corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def mistaken(*_: object) -> None:
+    def mistaken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("what was never thought of")
 
     monkeypatch.setattr("engine.session.prepare", mistaken)

@@ -95,7 +95,18 @@ def test_a_checkpoint_is_loaded_while_paused_and_the_run_stays_paused(corpus: Pa
     told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
 
     first = names(told).index("Paused")
-    assert names(told)[first : first + 4] == ["Paused", "CheckpointLoaded", "TweetSampled", "Resumed"]
+    expected = ["Paused", "CheckpointSaved", "CheckpointLoaded", "TweetSampled", "Resumed"]
+    assert names(told)[first : first + 5] == expected
+
+
+def test_what_was_learned_before_a_load_is_kept_and_can_be_loaded_again(corpus: Path) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain"))
+    back = [c.LoadCheckpoint(name="three"), c.LoadCheckpoint(name="tiny/step-6")]
+
+    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: back})
+
+    assert [event.step for event in of_type(told, e.CheckpointLoaded)] == [3, 6]
+    assert losses(told) == losses(plain)
 
 
 def refused_load(corpus: Path, name: str) -> e.CommandRefused:

@@ -209,3 +209,15 @@ async def test_error_texts_are_no_markup(stage: Stage) -> None:
         await until(lambda: "[@click=x]h" in screen_text(app))
         assert "[/t]" in screen_text(app)
         assert "[/d]" in screen_text(app)
+
+
+async def test_a_ladder_that_is_answered_before_the_dialog_is_laid_out_is_shown(stage: Stage) -> None:
+    app = stage.app(FakeSession())
+    async with app.run_test(size=(80, 24)):
+        dialog = LadderDialog(lambda: None)
+        rung = e.LadderTweet(temperature=0.2, text="so cold", reached_eos=True, bits_per_char=2.0, novelty="new")
+        dialog.show(e.LadderSampled(step=3, elapsed_seconds=1.0, prime="", seed=7, rungs=(rung,)))
+
+        await app.push_screen(dialog)
+
+        await until(lambda: "so cold" in screen_text(app), "the first rung")

@@ -27,29 +27,37 @@ class LadderDialog(Dialog[None]):
         """Wait for the answer to the roll that was just sent."""
         super().__init__("The same tweet, from cold to hot")
         self._roll = roll
+        # made here, not in compose: the answer may come before the dialog is laid out
+        self._rungs = [_new_rung(temperature) for temperature in LADDER_TEMPERATURES]
+        self._advice = Static("writing…", markup=False, id="advice")
 
     def compose_body(self) -> ComposeResult:
         """Lay out one row per temperature."""
         with VerticalScroll():
-            for temperature in LADDER_TEMPERATURES:
-                with Horizontal(classes="rung"):
-                    yield Static(f"{temperature:.1f}", markup=False, classes="temperature")
-                    yield Static(" ", markup=False, classes="mark")
-                    yield Static("…", markup=False, classes="text")
-        yield Static("writing…", markup=False, id="advice")
+            for rung in self._rungs:
+                yield Horizontal(*rung, classes="rung")
+        yield self._advice
 
     def action_roll(self) -> None:
         """Ask for another ladder."""
-        self.query_one("#advice", Static).update("writing…")
+        self._advice.update("writing…")
         self._roll()
 
     def show(self, ladder: LadderSampled) -> None:
         """Show a ladder."""
-        for row, rung in zip(self.query(".rung").results(Horizontal), ladder.rungs, strict=False):
-            temperature, mark, text = row.query(Static)
+        for (temperature, mark, text), rung in zip(self._rungs, ladder.rungs, strict=False):
             temperature.update(f"{rung.temperature:.1f}")
             mark.update(NOVELTY_GLYPHS[rung.novelty])
             mark.set_classes(f"mark {rung.novelty}")
             text.update(harmless(rung.text) + ("" if rung.reached_eos else ELLIPSIS))
         prime = f" · prime {ladder.prime!r}" if ladder.prime else ""
-        self.query_one("#advice", Static).update(harmless(f"step {ladder.step:,} · seed {ladder.seed}{prime}"))
+        self._advice.update(harmless(f"step {ladder.step:,} · seed {ladder.seed}{prime}"))
+
+
+def _new_rung(temperature: float) -> tuple[Static, Static, Static]:
+    """Return the cells of a row that waits for its tweet: temperature, novelty, text."""
+    return (
+        Static(f"{temperature:.1f}", markup=False, classes="temperature"),
+        Static(" ", markup=False, classes="mark"),
+        Static(ELLIPSIS, markup=False, classes="text"),
+    )

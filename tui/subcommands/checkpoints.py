@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from engine.checkpoint_info import CheckpointInfo, read_info
-from engine.checkpoint_list import CheckpointEntry, delete_checkpoint, list_checkpoints, resolve_checkpoint
+from engine.checkpoint_list import CheckpointEntry, delete_checkpoint, find_listed, list_checkpoints, resolve_checkpoint
 from tui.formatting import format_bits, format_duration, format_size
 from tui.tables import print_facts, print_json, print_table
 
@@ -36,9 +36,13 @@ def show(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show all that a checkpoint says of itself."""
+    """Check that a checkpoint is whole, and show all that it says of itself."""
     path = resolve_checkpoint(name)
     info, digest = read_info(path)
+
+    from engine.checkpoint import load_checkpoint
+
+    load_checkpoint(path)
     if as_json:
         print_json({"name": name, "path": str(path), "sha256": digest, **msgspec.to_builtins(info)})
         return
@@ -71,6 +75,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a checkpoint for good."""
+    find_listed(name)
     if not yes:
         typer.confirm(f"Delete the checkpoint {name}?", abort=True, err=True)
     path = delete_checkpoint(name)

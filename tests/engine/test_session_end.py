@@ -1,0 +1,87 @@
+"""The end of a run: where the budget is used up, and who may have a run open."""
+
+from __future__ import annotations
+
+import queue
+from pathlib import Path
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine import preflight
+from engine.commands import Command
+from engine.config import RunConfig
+from engine.errors import StorageError
+from engine.events import Event
+from engine.folders import find_run
+from engine.journal import Journal
+from engine.session import TrainingSession
+from tests.engine.helpers import resume_config, run_session, tiny_config, write_corpus
+from tests.engine.stream_rules import assert_keeps_the_rules
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return write_corpus(tmp_path)
+
+
+def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
+    """Run a session that rests at its end, and send it these commands once it does."""
+    told: list[Event] = []
+    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+
+    def emit(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, e.Warned) and event.message.startswith("The run is over"):
+            for wish in wishes:
+                inbox.put(wish)
+
+    TrainingSession(config, rests_at_end=True).run(emit, inbox)
+    return told
+
+
+def test_a_run_that_rests_at_its_end_still_writes_saves_and_draws_otherwise(corpus: Path) -> None:
+    wishes: list[Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end"), c.Stop()]
+
+    told = run_resting(tiny_config(corpus, max_steps=6, sample_every=0), wishes)
+
+    names = [type(event).__name__ for event in told]
+    over = names.index("Warned")
+    assert names[over - 1] == "Paused"
+    assert names[over + 1 :] == ["TweetSampled", "LadderSampled", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
+    assert max(event.step for event in told) == 6
+    assert_keeps_the_rules(told)
+
+
+def test_a_resting_run_is_not_resumed_beyond_its_budget(corpus: Path) -> None:
+    told = run_resting(tiny_config(corpus, max_steps=6), [c.Resume(), c.Stop()])
+
+    [refused] = [event for event in told if isinstance(event, e.CommandRefused)]
+    assert (refused.command, refused.hint) == ("Resume", "Resume it with a larger --max-steps.")
+    assert max(event.step for event in told) == 6
+
+
+def test_a_run_that_is_over_can_be_opened_again_where_it_may_rest(corpus: Path) -> None:
+    run_session(tiny_config(corpus, max_steps=6))
+
+    told = run_resting(resume_config(), [c.SampleNow(), c.Stop()])
+
+    assert [event.step for event in told if isinstance(event, e.TweetSampled)][-1] == 6
+    assert isinstance(told[-1], e.RunFinished)
+
+
+def test_a_run_that_is_open_is_opened_by_no_other_and_stays_as_it_is(corpus: Path) -> None:
+    run_session(tiny_config(corpus, max_steps=6))
+    run = find_run("tiny")
+    before = (run.journal_path.read_bytes(), run.config_path.read_bytes())
+    holder = Journal(run.journal_path)
+
+    with pytest.raises(StorageError, match="open in another program"):
+        preflight.check(resume_config())
+    told = run_session(resume_config(max_steps=12))
+
+    assert [type(event) for event in told] == [e.RunFailed]
+    assert before == (run.journal_path.read_bytes(), run.config_path.read_bytes())
+    holder.close()
+    preflight.check(resume_config())
