@@ -45,11 +45,14 @@ def summary_lines(view: RunView) -> list[str]:
 
 def _further(view: RunView) -> str:
     """Return the option that gives a run whose budget is used up as much again; empty for any other."""
-    match view.ended:
-        case RunFinished(reason="max_steps" | "epochs" | "max_seconds" as budget) if view.started is not None:
-            return f" --{budget.replace('_', '-')} {2 * getattr(view.started.training, budget)}"
-        case _:
-            return ""
+    if view.started is None:
+        return ""
+    used = {"max_steps": view.step, "epochs": view.epoch, "max_seconds": view.elapsed_seconds}
+    for budget, amount in used.items():
+        limit = getattr(view.started.training, budget)
+        if limit is not None and amount >= limit:
+            return f" --{budget.replace('_', '-')} {2 * limit}"
+    return ""
 
 
 def error_lines(view: RunView) -> list[str]:

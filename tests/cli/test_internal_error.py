@@ -11,7 +11,7 @@ from tests.cli.program import Cli
 from tui.subcommands import doctor
 
 
-def _raise(*_: Any) -> None:
+def _raise(*_: Any, **__: Any) -> None:
     raise ZeroDivisionError("out of \x1b[31mthe blue")
 
 

@@ -53,9 +53,9 @@ def screen(open_terminal: Open, tweets: Path) -> Terminal:
     return terminal
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def long_screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """A screen that the tests of a file share: torch takes longer to load than all that they do."""
+    """A screen that tests share: torch takes longer to load than all that they do."""
     folder = tmp_path_factory.mktemp("shared")
     terminal = Terminal(folder / "home", "--data", write_tweets(folder / "tweets.txt"), *QUIET)
     yield terminal

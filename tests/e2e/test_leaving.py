@@ -81,11 +81,17 @@ def test_leaving_while_torch_loads_is_clean(open_terminal: Open, home: Path, twe
     assert "Traceback" not in terminal.text
 
 
-def test_a_run_that_ends_by_itself_stays_on_the_screen_until_q(open_terminal: Open, tweets: Path) -> None:
+def test_a_run_that_is_over_rests_on_the_screen_and_still_writes_until_q(open_terminal: Open, tweets: Path) -> None:
     budget = ("--max-steps", "12", "--run-name", "short")
     terminal = open_terminal("--data", tweets, *SMALL_MODEL, *budget, columns=80, rows=24)
-    terminal.wait_for("■ finished")
-    terminal.wait_for(r"step +12\b")
+    terminal.wait_for("The run is over: max steps reached")
+    terminal.wait_for(r"paused +step 12\b")
+    terminal.press("+", "g")
+    terminal.wait_for("0.85 [●◐○]")
+    terminal.press("space")
+    terminal.wait_for("Resume it with a larger --max-steps")
+    terminal.press("escape")
+    terminal.wait_until_gone("larger --max-steps")
     terminal.press("q")
     assert terminal.wait_for_exit()[0] == 0
     assert "best" in terminal.text

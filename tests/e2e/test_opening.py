@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import SMALL_MODEL
 from tests.e2e.conftest import Open
 from tests.e2e.terminal import Terminal
 
 
-def test_it_paints_before_torch_is_loaded_and_says_so(open_terminal: Open, tweets: Path) -> None:
-    terminal = open_terminal("--data", tweets, *SMALL_MODEL, NO_COLOR="1")
+def test_it_paints_before_torch_is_loaded_and_trains_on_the_embedded_tweets(open_terminal: Open) -> None:
+    terminal = open_terminal("--hidden-size", "8", "--embedding-size", "4", "--threads", "1", NO_COLOR="1")
     terminal.wait_for("loading torch")
     assert "q quit" in terminal.text
     assert "training" not in terminal.text
     terminal.wait_for("▶ training")
+    terminal.wait_for("corpus +happy tweets")
     assert not _colours(bytes(terminal.raw)), "NO_COLOR is set"
 
 
@@ -26,14 +26,6 @@ def _colours(raw: bytes) -> set[tuple[int, ...]]:
     """Return the colours that were set, those of grey left out."""
     found = {tuple(map(int, match)) for match in re.findall(rb"[34]8;2;(\d+);(\d+);(\d+)", raw)}
     return {colour for colour in found if max(colour) - min(colour) > 2}
-
-
-def test_the_embedded_corpus_needs_no_option(open_terminal: Open) -> None:
-    terminal = open_terminal("--hidden-size", "8", "--embedding-size", "4", "--threads", "1", columns=80, rows=24)
-    terminal.wait_for("▶ training")
-    terminal.wait_for("happy tweets")
-    terminal.press("q")
-    assert terminal.wait_for_exit()[0] == 0
 
 
 def test_resume_last_goes_on_in_the_same_run_with_its_tweets_on_the_screen(open_terminal: Open, trained: Path) -> None:
@@ -47,17 +39,13 @@ def test_resume_last_goes_on_in_the_same_run_with_its_tweets_on_the_screen(open_
     assert [path.name for path in (trained / "runs").iterdir()] == ["first"]
 
 
-def test_a_run_without_a_journal_opens_and_one_whose_budget_is_used_up_says_so(
-    open_terminal: Open, trained: Path
-) -> None:
+def test_a_run_without_a_journal_opens_and_one_that_is_over_says_so(open_terminal: Open, trained: Path) -> None:
     (trained / "runs" / "first" / "events.jsonl").unlink()
     terminal = open_terminal("--resume", "first")
-    terminal.wait_for("larger --max-steps")
-    terminal.press("enter")
-    terminal.wait_until_gone("larger --max-steps")
+    terminal.wait_for("The run is over: max steps reached")
     terminal.press("q")
-    assert terminal.wait_for_exit()[0] == 1
-    assert "larger --max-steps" in terminal.text
+    assert terminal.wait_for_exit()[0] == 0
+    assert "--resume first --max-steps 80" in terminal.text
 
 
 def _assert_refused(terminal: Terminal, *words: str) -> None:
@@ -77,7 +65,6 @@ def _assert_refused(terminal: Terminal, *words: str) -> None:
         (("--data", "/nowhere/x.txt"), ["/nowhere/x.txt", "No such file"]),
         (("--temperature", "9"), ["Set --temperature"]),
         (("--resume", "nothing"), ["no run called nothing", "runs list"]),
-        (("--checkpoint", "nothing"), ["no checkpoint called nothing"]),
     ],
 )
 def test_a_mistake_is_told_in_two_lines_and_the_screen_never_opens(

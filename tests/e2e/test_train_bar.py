@@ -10,22 +10,17 @@ from tests.cli.program import SMALL_MODEL
 from tests.e2e.conftest import Open
 
 
-def test_the_bar_shows_step_loss_and_time_left_and_goes_away(open_terminal: Open, tweets: Path) -> None:
-    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL, "--max-seconds", "1")
-    terminal.wait_for(r"step [\d,]+  epoch [\d.]+  loss [\d.]+ .*ends in")
-    assert terminal.wait_for_exit()[0] == 0
-    assert terminal.modes_left_set == []
-    assert "ends in" not in terminal.text
-    assert "Go on with it:" in terminal.text
-
-
-def test_ctrl_c_saves_and_gives_the_cursor_back(open_terminal: Open, home: Path, tweets: Path) -> None:
-    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL, "--run-name", "watched")
-    terminal.wait_for("no end set, Ctrl-C saves and ends")
-    terminal.wait_for(r"step [1-9]")
+def test_the_bar_shows_the_progress_and_ctrl_c_saves_and_takes_it_away(
+    open_terminal: Open, home: Path, tweets: Path
+) -> None:
+    budget = ("--max-seconds", "900", "--run-name", "watched")
+    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL, *budget)
+    terminal.wait_for(r"step [\d,]+  epoch [\d.]+  loss [\d.]+ .*ends in 15 min")
     terminal.press("ctrl+c")
     assert terminal.wait_for_exit()[0] == 130
     assert terminal.modes_left_set == []
+    assert "ends in" not in terminal.text
+    assert "Go on with it:  tweetgen-tui --resume watched" in terminal.text
     assert read_info(home / "runs" / "watched" / "checkpoints" / "latest.safetensors")[0].step > 0
 
 
