@@ -165,9 +165,8 @@ class Run:
     def set_sampling(self, sampling: SamplingConfig) -> None:
         """Draw the next character this way. Raises `VocabError` where the prime holds an unknown character."""
         self._prepared.vocab.encode_known(sampling.prime)
-        if sampling != self.sampling:
-            self.sampling = sampling
-            self._narrator.tell(events.SamplingChanged, sampling=sampling)
+        self.sampling = sampling
+        self._narrator.tell(events.SamplingChanged, sampling=sampling)
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Make this the highest learning rate. Raises `ConfigError`."""

@@ -125,10 +125,12 @@ def test_sampling_that_was_set_in_the_middle_of_a_tweet_holds_from_its_next_char
     assert steered.text != plain.text
 
 
-def test_sampling_that_is_set_to_what_it_is_already_is_not_told(corpus: Path) -> None:
+def test_sampling_that_is_set_to_what_it_is_already_is_answered_all_the_same(corpus: Path) -> None:
     same = SamplingConfig(max_length=20)
 
-    assert not of_type(run_session(tiny_config(corpus), {2: [c.SetSampling(sampling=same)]}), e.SamplingChanged)
+    told = run_session(tiny_config(corpus), {2: [c.SetSampling(sampling=same)]})
+
+    assert [event.sampling for event in of_type(told, e.SamplingChanged)] == [same]
 
 
 def test_a_prime_that_the_vocabulary_lacks_is_refused_and_the_sampling_stays(corpus: Path) -> None:

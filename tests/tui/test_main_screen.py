@@ -195,8 +195,7 @@ def test_a_wish_for_sampling_holds_until_it_is_answered() -> None:
     view = apply(RunView(), run_started())
     wishes, command = Wishes().with_other_temperature(view, 1)
     assert wishes.over(view).sampling.temperature == 0.85
-    other = e.SamplingChanged(step=0, elapsed_seconds=0.0, sampling=SamplingConfig(temperature=0.3))
-    assert wishes.after(other) == wishes
+    assert wishes.after(e.Paused(step=0, elapsed_seconds=0.0)) == wishes
     answer = e.SamplingChanged(step=0, elapsed_seconds=0.0, sampling=command.sampling)
     assert wishes.after(answer) == Wishes()
 

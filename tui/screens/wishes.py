@@ -17,6 +17,8 @@ class Wishes:
     """The commands on their way; None where nothing is."""
 
     sampling: SamplingConfig | None = None
+    num_unanswered: int = 0
+    """Samplings sent and not yet answered. Only the last answer ends the wish: an earlier one may look the same."""
     is_paused: bool | None = None
 
     def over(self, view: RunView) -> RunView:
@@ -26,16 +28,19 @@ class Wishes:
     def after(self, event: Event) -> Wishes:
         """Return what is still unanswered after `event`."""
         match event:
-            case SamplingChanged(sampling=sampling) if sampling == self.sampling:
-                return replace(self, sampling=None)
+            case SamplingChanged() | CommandRefused(command="SetSampling"):
+                return self._with_answer()
             case Paused() | Resumed() if isinstance(event, Paused) == self.is_paused:
                 return replace(self, is_paused=None)
-            case CommandRefused(command="SetSampling"):
-                return replace(self, sampling=None)
             case CommandRefused(command="Pause" | "Resume"):
                 return replace(self, is_paused=None)
             case _:
                 return self
+
+    def _with_answer(self) -> Wishes:
+        """Return what is still unanswered after one more answer about the sampling."""
+        num_unanswered = max(0, self.num_unanswered - 1)
+        return replace(self, num_unanswered=num_unanswered, sampling=self.sampling if num_unanswered else None)
 
     def with_other_temperature(self, view: RunView, direction: int) -> tuple[Wishes, SetSampling]:
         """Return the wish for one temperature step up (1) or down (-1), and its command."""
@@ -43,7 +48,8 @@ class Wishes:
         temperature = round(sampling.temperature + direction * TEMPERATURE_STEP, 2)
         temperature = min(max(temperature, MIN_TEMPERATURE), MAX_TEMPERATURE)
         sampling = replace(sampling, temperature=temperature)
-        return replace(self, sampling=sampling), SetSampling(sampling=sampling)
+        wishes = replace(self, sampling=sampling, num_unanswered=self.num_unanswered + 1)
+        return wishes, SetSampling(sampling=sampling)
 
     def with_pause_toggled(self, view: RunView) -> tuple[Wishes, Pause | Resume]:
         """Return the wish to pause or go on, whichever the last wish was not, and its command."""

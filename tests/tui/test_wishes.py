@@ -1,0 +1,30 @@
+"""What was asked for is shown until the last answer has come, in whatever order keys and answers fall."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.commands import SetSampling
+from engine.config import SamplingConfig
+from engine.events import SamplingChanged
+from tui.screens.wishes import Wishes
+from tui.state import RunView, apply
+
+TURNS = st.lists(st.sampled_from(["up", "down", "answer"]), max_size=40)
+
+
+@given(TURNS)
+def test_the_temperature_shown_is_the_sum_of_the_keys_pressed(turns: list[str]) -> None:
+    view, wishes, presses = RunView(sampling=SamplingConfig(temperature=2.5)), Wishes(), 0
+    on_the_way: list[SetSampling] = []
+    for turn in turns:
+        if turn == "answer" and on_the_way:
+            answer = SamplingChanged(step=1, elapsed_seconds=0.0, sampling=on_the_way.pop(0).sampling)
+            view, wishes = apply(view, answer), wishes.after(answer)
+        elif turn != "answer":
+            direction = 1 if turn == "up" else -1
+            wishes, command = wishes.with_other_temperature(view, direction)
+            on_the_way.append(command)
+            presses += direction
+        assert wishes.over(view).sampling.temperature == round(2.5 + 0.05 * presses, 2)
