@@ -10,7 +10,6 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
-from engine.config import SamplingConfig
 from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, until
