@@ -13,12 +13,12 @@ logging.getLogger("engine").addHandler(logging.NullHandler())  # or what comes w
 
 
 @contextlib.contextmanager
-def log_to(path: Path) -> Iterator[None]:
-    """Write what the engine logs to `path` while inside. Raises `StorageError`."""
+def log_to(path: Path, package: str = "engine") -> Iterator[None]:
+    """Write what a package logs to `path` while inside. Raises `StorageError`."""
     with storage_errors(path):
         handler = logging.FileHandler(path, encoding="utf-8", delay=False)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("engine")
+    logger = logging.getLogger(package)
     logger.addHandler(handler)
     logger.propagate = False
     try:

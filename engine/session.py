@@ -15,6 +15,7 @@ import logging
 import queue
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -68,9 +69,10 @@ class TrainingSession:
         except TweetgenError as error:
             _fail(error, emit)
         except Exception as error:  # the end of the line: whatever it is becomes an event
-            with contextlib.suppress(StorageError), log_to(home() / "tweetgen.log"):  # there is no run's folder yet
+            path = home() / "tweetgen.log"  # there is no run's folder yet
+            with contextlib.suppress(StorageError), log_to(path):
                 LOG.exception("before the run could start")
-            _fail(as_tweetgen_error(error), emit)
+            _fail(as_tweetgen_error(error, path), emit)
 
     def _train(
         self,
@@ -88,20 +90,20 @@ class TrainingSession:
             TrainingLoop(preparation, narrator, inbox, rests_at_end=self._rests_at_end).run()
         except Exception as error:
             LOG.exception("the run failed at step %d", narrator.trainer.step_count)
-            failure = as_tweetgen_error(error)
+            failure = as_tweetgen_error(error, preparation.folder.log_path)
             narrator.tell(RunFailed, title=failure.title, detail=failure.message, hint=failure.hint)
         finally:
             with contextlib.suppress(StorageError):  # every line is flushed; what could not be written was told
                 journal.close()
 
 
-def as_tweetgen_error(error: Exception) -> TweetgenError:
-    """Return what there is to tell the user of any error at all."""
+def as_tweetgen_error(error: Exception, log_path: Path) -> TweetgenError:
+    """Return what there is to tell the user of any error at all, whose traceback was logged to `log_path`."""
     if isinstance(error, TweetgenError):
         return error
     if isinstance(error, torch.OutOfMemoryError):
         return DeviceError("The device's memory is used up.", "Try a smaller --batch-size or --hidden-size.")
-    return InternalError(f"{type(error).__name__}: {error}", "The traceback is in the log; please report it.")
+    return InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {log_path}; please report it.")
 
 
 def _fail(error: TweetgenError, emit: Callable[[Event], None]) -> None:

@@ -6,6 +6,7 @@ that the window opens at once. The screen asks (`drain`) at its own pace; the se
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -14,8 +15,10 @@ from typing import Protocol
 
 from engine.commands import Command, Stop
 from engine.config import RunConfig
-from engine.errors import InternalError, TweetgenError
+from engine.errors import InternalError, StorageError, TweetgenError
 from engine.events import Event, RunFailed, RunFinished
+from engine.folders import home
+from engine.log import log_to
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -93,8 +96,10 @@ class EngineBridge:
         except TweetgenError as error:
             self._fail(error)
         except BaseException as error:  # whatever it is, the screen must hear of it
-            _LOGGER.exception("The session ended with an error.")
-            self._fail(InternalError(f"{type(error).__name__}: {error}", "The log holds the traceback."))
+            path = home() / "tweetgen.log"
+            with contextlib.suppress(StorageError), log_to(path, "tui"):
+                _LOGGER.exception("The session ended with an error.")
+            self._fail(InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {path}."))
         else:
             self._fail(InternalError("The session ended without saying why.", "The log may hold more."))
 

@@ -115,6 +115,8 @@ def _eta(view: RunView) -> str:
     """Return how long the run goes on, in words."""
     if not view.has_budget:
         return "no limit"
+    if view.progress is not None and view.progress >= 1:
+        return "nothing: it is over"
     return _UNKNOWN if view.eta_seconds is None else format_wait(view.eta_seconds)
 
 
