@@ -162,7 +162,7 @@ def write_atomically(path: Path, content: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        except BaseException:
+        except BaseException:  # also an interrupt leaves no temporary file behind
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise

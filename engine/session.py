@@ -88,7 +88,7 @@ class TrainingSession:
         narrator = Narrator(emit, journal, preparation.trainer, stopwatch, total_chars)
         try:
             TrainingLoop(preparation, narrator, inbox, rests_at_end=self._rests_at_end).run()
-        except Exception as error:
+        except Exception as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", narrator.trainer.step_count)
             failure = as_tweetgen_error(error, preparation.folder.log_path)
             narrator.tell(RunFailed, title=failure.title, detail=failure.message, hint=failure.hint)
