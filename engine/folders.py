@@ -1,7 +1,7 @@
 """Where things lie on disk: the data folder, runs, checkpoints; and the one way a file is written. Knows no torch.
 
 $TWEETGEN_HOME, or the platform's user data folder for "tweetgen-tui"
-├── runs/<run>/          config.json  events.jsonl  tweetgen.log  checkpoints/{latest,best}.safetensors
+├── runs/<run>/          config.json  events.jsonl  tweetgen.log  checkpoints/{latest,best,step-N}.safetensors
 └── checkpoints/         <name>.safetensors, what the user saved by name
 """
 
