@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from engine.checkpoint_list import CheckpointEntry
 from engine.config import RunConfig
@@ -33,6 +35,17 @@ def screen_text(app: TweetgenApp) -> str:
     """Return what the terminal would show, as plain text."""
     lines = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+async def shows(app: TweetgenApp, *words: str) -> None:
+    """Wait until the terminal shows all of `words`: a screen that was just opened is not laid out at once."""
+    for word in words:
+        await until(lambda word=word: word in screen_text(app), word)  # type: ignore[misc]
+
+
+async def opened(app: TweetgenApp, kind: type[Screen[Any]]) -> None:
+    """Wait until a screen of this kind is on top, composed and laid out."""
+    await until(lambda: isinstance(app.screen, kind) and screen_text(app).strip(), kind.__name__)
 
 
 @dataclass

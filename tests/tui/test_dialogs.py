@@ -13,7 +13,7 @@ from engine.checkpoint_list import CheckpointEntry
 from engine.config import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import StorageError
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, press, screen_text, until
+from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, until
 from tui.app import TweetgenApp
 from tui.screens.dialog import MessageDialog
 from tui.screens.ladder_dialog import LadderDialog
@@ -36,7 +36,8 @@ async def started(app: TweetgenApp) -> None:
 
 
 def advice(app: TweetgenApp) -> str:
-    return str(app.screen.query_one("#advice", Static).render())
+    """Return the dialog's line of advice; empty until there is one."""
+    return "".join(str(line.render()) for line in app.screen.query("#advice").results(Static))
 
 
 def toasts(app: TweetgenApp) -> list[str]:
@@ -49,7 +50,7 @@ async def test_saving_under_a_new_name(stage: Stage) -> None:
     async with app.run_test() as pilot:
         await started(app)
         await pilot.press("s")
-        await until(lambda: isinstance(app.screen, SaveDialog))
+        await opened(app, SaveDialog)
         assert app.screen.query_one(Input).value == "step-3"
         await pilot.press(*"happy")
         await press(pilot, session, "enter")
@@ -80,7 +81,7 @@ async def test_an_impossible_name_is_not_taken(stage: Stage, name: str) -> None:
     async with app.run_test() as pilot:
         await started(app)
         await pilot.press("s")
-        await until(lambda: isinstance(app.screen, SaveDialog))
+        await opened(app, SaveDialog)
         app.screen.query_one(Input).value = name
         await pilot.press("enter")
         await until(lambda: advice(app).startswith("Use letters, digits"))
@@ -105,12 +106,12 @@ async def test_a_checkpoint_is_listed_and_loaded(stage: Stage, size: tuple[int, 
     async with app.run_test(size=size, notifications=True) as pilot:
         await started(app)
         await pilot.press("l")
-        await until(lambda: "[/sad]" in screen_text(app))
-        assert "1.8 MB" in screen_text(app)
+        await shows(app, "[/sad]")
+        await shows(app, "1.8 MB")
         await pilot.press("down")
         await press(pilot, session, "enter")
         assert session.received == [c.LoadCheckpoint(name="[/sad]")]
-        await until(lambda: "Loaded [/sad]" in screen_text(app), "the toast")
+        await shows(app, "Loaded [/sad]")
 
 
 async def test_a_damaged_checkpoint_is_listed_with_the_reason_and_not_loaded(stage: Stage) -> None:
@@ -120,7 +121,7 @@ async def test_a_damaged_checkpoint_is_listed_with_the_reason_and_not_loaded(sta
         await started(app)
         await pilot.press("l")
         await until(lambda: advice(app) == "broken is cut short: [b]12[/b] bytes.")
-        assert "damaged" in screen_text(app)
+        await shows(app, "damaged")
         await pilot.press("enter")
         await until(lambda: advice(app).startswith("It can't be loaded"))
         assert isinstance(app.screen, LoadDialog)
@@ -151,14 +152,14 @@ async def test_the_ladder_shows_all_seven_rungs_and_rolls_again(stage: Stage, si
         assert first.prime == "so"
         await until(lambda: f"seed {first.seed}" in advice(app))
         for temperature in LADDER_TEMPERATURES:
-            assert f"rung {temperature:g} of seed" in screen_text(app)
+            await shows(app, f"rung {temperature:g} of seed")
         await press(pilot, session, "t")
         second = session.received[-1]
         assert isinstance(second, c.SampleLadder)
         await until(lambda: f"seed {second.seed}" in advice(app))
         assert isinstance(app.screen, LadderDialog)
         await pilot.press("escape")
-        await until(lambda: isinstance(app.screen, MainScreen))
+        await opened(app, MainScreen)
 
 
 async def test_seven_full_length_rungs_are_whole_at_80x24(stage: Stage) -> None:
@@ -184,15 +185,15 @@ async def test_a_refused_command_is_told_in_a_dialog_over_a_readable_screen(stag
     async with app.run_test() as pilot:
         await started(app)
         await pilot.press("s", *"happy", "enter")
-        await until(lambda: isinstance(app.screen, MessageDialog))
-        for words in (
+        await opened(app, MessageDialog)
+        await shows(
+            app,
             "The checkpoint can't be used",
             "There is already a checkpoint called happy.",
             "Take another name.",
-        ):
-            assert words in screen_text(app)
+        )
         await pilot.press("enter")
-        await until(lambda: isinstance(app.screen, MainScreen))
+        await opened(app, MainScreen)
         assert app.summary_view.phase == "training"
 
 
@@ -206,9 +207,9 @@ async def test_error_texts_are_no_markup(stage: Stage) -> None:
                 step=3, elapsed_seconds=1.0, command="Pause", title="[/t]", detail="[/d]", hint="[@click=x]h"
             )
         )
-        await until(lambda: "[@click=x]h" in screen_text(app))
-        assert "[/t]" in screen_text(app)
-        assert "[/d]" in screen_text(app)
+        await shows(app, "[@click=x]h")
+        await shows(app, "[/t]")
+        await shows(app, "[/d]")
 
 
 async def test_a_ladder_that_is_answered_before_the_dialog_is_laid_out_is_shown(stage: Stage) -> None:
@@ -220,4 +221,4 @@ async def test_a_ladder_that_is_answered_before_the_dialog_is_laid_out_is_shown(
 
         await app.push_screen(dialog)
 
-        await until(lambda: "so cold" in screen_text(app), "the first rung")
+        await shows(app, "so cold")

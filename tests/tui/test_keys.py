@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from engine import commands as c
 from tests.fakes import FakeSession, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, press, screen_text, until
+from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, until
 from tui.app import TweetgenApp
 from tui.keys import FEED_KEYS, MAIN_KEYS
 from tui.screens.help_screen import HelpScreen
@@ -26,7 +26,7 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 async def started(app: TweetgenApp) -> MainScreen:
     """Wait until the run is on screen."""
     await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-    await until(lambda: "hello there" in screen_text(app), "the first tweet")
+    await shows(app, "hello there")
     screen = app.screen
     assert isinstance(screen, MainScreen)
     return screen
@@ -52,7 +52,7 @@ async def test_space_pauses_and_resumes(stage: Stage, size: tuple[int, int]) -> 
         await press(pilot, session, "space")
         assert session.received == [c.Pause()]
         await until(lambda: app.summary_view.phase == "paused")
-        await until(lambda: "space resume" in screen_text(app), "the key's new meaning")
+        await shows(app, "space resume")
         assert screen_text(app).splitlines()[-1].rstrip().endswith("q quit")
         await press(pilot, session, "space")
         assert session.received[-1] == c.Resume()
@@ -83,7 +83,7 @@ async def test_plus_and_minus_turn_the_temperature(
         assert isinstance(command, c.SetSampling)
         assert command.sampling.temperature == temperature
         await until(lambda: app.summary_view.sampling.temperature == temperature)
-        assert f"{temperature:.2f}" in screen_text(app)
+        await shows(app, f"{temperature:.2f}")
 
 
 async def test_temperature_adds_up_before_the_session_answers_and_stops_at_its_ends(
@@ -107,11 +107,11 @@ async def test_g_writes_a_tweet_also_while_paused(stage: Stage, size: tuple[int,
     async with app.run_test(size=size) as pilot:
         await started(app)
         await press(pilot, session, "g")
-        await until(lambda: "asked-for tweet number 1" in screen_text(app))
+        await shows(app, "asked-for tweet number 1")
         await press(pilot, session, "space")
         await press(pilot, session, "g")
         assert session.received == [c.SampleNow(), c.Pause(), c.SampleNow()]
-        await until(lambda: "asked-for tweet number 2" in screen_text(app))
+        await shows(app, "asked-for tweet number 2")
 
 
 async def test_s_l_t_and_question_mark_open_their_dialogs(stage: Stage, size: tuple[int, int]) -> None:
@@ -120,7 +120,7 @@ async def test_s_l_t_and_question_mark_open_their_dialogs(stage: Stage, size: tu
         screen = await started(app)
         for key, dialog in (("s", SaveDialog), ("l", LoadDialog), ("t", LadderDialog), ("?", HelpScreen)):
             await pilot.press(key)
-            await until(lambda dialog=dialog: isinstance(app.screen, dialog), f"the dialog of {key}")  # type: ignore[misc]
+            await opened(app, dialog)
             await pilot.press("escape")
             await until(lambda: app.screen is screen, f"the way back from {key}")
 
@@ -142,8 +142,8 @@ async def test_palette_holds_every_action_with_its_sentence(stage: Stage, size: 
     async with app.run_test(size=size) as pilot:
         await started(app)
         await pilot.press("ctrl+p")
-        await until(lambda: "Write a tweet now" in screen_text(app), "the palette")
-        assert "Write one more tweet, also while paused." in screen_text(app)
+        await shows(app, "Write a tweet now")
+        await shows(app, "Write one more tweet, also while paused.")
         await pilot.press(*"tweet now")
         await until(lambda: "Temperature ladder" not in screen_text(app), "the search")
         await pilot.press("enter")
@@ -177,7 +177,7 @@ async def test_help_tells_every_key(stage: Stage, size: tuple[int, int]) -> None
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=size) as pilot:
         await pilot.press("?")
-        await until(lambda: isinstance(app.screen, HelpScreen))
+        await opened(app, HelpScreen)
         told = [str(line.render()) for line in app.screen.query(Static)]
         for key in (*MAIN_KEYS, *FEED_KEYS):
             assert told[told.index(key.shown) + 1] == key.sentence

@@ -12,7 +12,7 @@ from engine import commands as c
 from engine import events as e
 from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, until
+from tests.tui.conftest import Stage, opened, screen_text, shows, until
 from tui.app import TweetgenApp
 from tui.screens.dialog import MessageDialog
 from tui.screens.wishes import Wishes
@@ -38,7 +38,7 @@ async def test_panels_are_whole_at_every_size(stage: Stage, size: tuple[int, int
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=size):
         await started(app)
-        await until(lambda: "hello there" in screen_text(app), "the feed")
+        await shows(app, "hello there")
         lines = screen_text(app).splitlines()
         assert len(lines) == size[1]
         assert lines[-1].split()[0] == "space"
@@ -55,9 +55,9 @@ async def test_a_very_small_terminal_shows_a_line_and_grows_back(stage: Stage, s
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=size) as pilot:
         await started(app)
-        await until(lambda: "40" in screen_text(app))
+        await shows(app, "40")
         await pilot.resize_terminal(80, 24)
-        await until(lambda: "hello there" in screen_text(app), "the panels")
+        await shows(app, "hello there")
 
 
 async def test_the_stage_stands_in_for_the_plot_until_the_run_starts(stage: Stage) -> None:
@@ -70,7 +70,7 @@ async def test_the_stage_stands_in_for_the_plot_until_the_run_starts(stage: Stag
     app = stage.app(SlowSession(SCRIPT))
     app.bridge.stage = "reading the tweets"
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: "reading the tweets" in screen_text(app))
+        await shows(app, "reading the tweets")
         await pilot.press("g")
         await until(lambda: toasts(app) == ["The run is still starting."])
         may_start.set()
@@ -86,16 +86,16 @@ async def test_a_resumed_run_opens_with_its_curve_and_tweets(stage: Stage) -> No
     async with app.run_test(size=(80, 24)):
         await until(lambda: app.summary_view.phase == "training")
         assert len(app.summary_view.train_losses) == 3
-        await until(lambda: "hello there" in screen_text(app))
+        await shows(app, "hello there")
 
 
 async def test_hostile_tweets_and_warnings_appear_literally(stage: Stage) -> None:
     session = FakeSession((*SCRIPT, tweet("[@click=app.bell]x[/foo]", 3)))
     app = stage.app(session)
     async with app.run_test(size=(80, 24), notifications=True):
-        await until(lambda: "[@click=app.bell]x[/foo]" in screen_text(app))
+        await shows(app, "[@click=app.bell]x[/foo]")
         session.play(e.Warned(step=3, elapsed_seconds=1.0, message="[/bar] is [odd]"))
-        await until(lambda: "[/bar] is [odd]" in screen_text(app))
+        await shows(app, "[/bar] is [odd]")
 
 
 async def test_ctrl_c_stops_the_session_and_leaves_with_130(stage: Stage) -> None:
@@ -136,7 +136,7 @@ async def test_a_second_ctrl_c_leaves_a_session_that_does_not_end(stage: Stage) 
     async with app.run_test() as pilot:
         await started(app)
         await pilot.press("q")
-        await until(lambda: "saving…" in screen_text(app), "the notice")
+        await shows(app, "saving…")
         assert app.is_running
         await pilot.press("ctrl+c")
         await until(lambda: not app.is_running)
@@ -148,7 +148,7 @@ async def test_a_finished_run_stays_readable_and_keys_say_so(stage: Stage) -> No
     app = stage.app(FakeSession((*SCRIPT, FINISHED)))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(lambda: app.summary_view.phase == "finished")
-        assert "hello there" in screen_text(app)
+        await shows(app, "hello there")
         await pilot.press("g", "space", "+")
         await until(lambda: "The run is over; q leaves." in toasts(app))
         assert toasts(app).count("The run is over; q leaves.") == 1
@@ -166,11 +166,11 @@ async def test_a_failed_session_is_told_in_a_dialog_and_by_the_return_code(
 ) -> None:
     app = stage.app(RaisingSession(error, [run_started(), *SCRIPT]))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: isinstance(app.screen, MessageDialog))
-        await until(lambda: str(error) in screen_text(app))
+        await opened(app, MessageDialog)
+        await shows(app, str(error))
         await pilot.press("q")
         await until(lambda: not isinstance(app.screen, MessageDialog))
-        await until(lambda: "hello there" in screen_text(app), "the feed behind the dialog")
+        await shows(app, "hello there")
         await pilot.press("q")
         await until(lambda: not app.is_running)
     assert app.return_code == return_code
@@ -180,14 +180,14 @@ async def test_loading_an_earlier_checkpoint_takes_the_later_tweets_back(stage: 
     session = FakeSession((*SCRIPT, steps_finished(4, [3.9] * 10), tweet("from the future", 13)))
     app = stage.app(session)
     async with app.run_test(size=(80, 24)):
-        await until(lambda: "from the future" in screen_text(app))
+        await shows(app, "from the future")
         session.play(
             e.CheckpointLoaded(
                 step=3, elapsed_seconds=1.0, name="happy", path="/tmp/happy.safetensors", bits_per_char=5.7
             )
         )
         await until(lambda: "from the future" not in screen_text(app))
-        assert "hello there" in screen_text(app)
+        await shows(app, "hello there")
 
 
 def test_a_wish_for_sampling_holds_until_it_is_answered() -> None:
