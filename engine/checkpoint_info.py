@@ -13,8 +13,9 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from engine import wire
-from engine.config import CorpusConfig, ModelConfig, SamplingConfig, TrainingConfig
+from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from engine.corpus.batches import Position
+from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, TweetgenError
 
 FORMAT_VERSION = 1

@@ -16,48 +16,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
+from engine.checks import require, require_between, require_choice
+from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError
 from engine.text import harmless
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Schedule = Literal["constant", "cosine"]
-FileFormat = Literal["auto", "csv", "jsonl", "text"]
 PresetName = Literal["auto", "tutorial"]
 Setting = int | float | str
 
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0
-_LARGEST = 1e18
-"""No number of a config is larger: none needs to be, and all have a JSON form."""
 LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
-
-
-def _require(name: str, value: object, rule: str, *, is_valid: bool) -> None:
-    """Raise `ConfigError` unless the value of the field `name` is valid; `rule` says what would be."""
-    if not is_valid:
-        option = "--" + name.replace("_", "-")
-        raise ConfigError(f"{name} can't be {value}: {rule}.", f"Set {option} to such a value, or leave it out.")
-
-
-def _require_between(config: object, name: str, low: float, high: float = _LARGEST) -> None:
-    """Raise `ConfigError` unless the field `name` holds a number of its type in [low, high], or None where it may."""
-    value = getattr(config, name)
-    written_type = inspect.get_annotations(type(config))[name]  # "int", "float", "int | None", ...
-    if value is None and "None" in written_type:
-        return
-    rule = f"it is a number from {low:g} to {high:g}" if high < _LARGEST else f"it is at least {low:g}"
-    is_number = isinstance(value, int | float if "float" in written_type else int)
-    # a comparison, not isfinite: that fails on an int beyond the largest float
-    _require(name, value, rule, is_valid=is_number and low <= value <= high)
-
-
-def _require_choice(config: object, name: str, choices: object) -> None:
-    """Raise `ConfigError` unless the field `name` holds one of a Literal's values."""
-    value = getattr(config, name)
-    _require(name, value, "it is one of " + ", ".join(get_args(choices)), is_valid=value in get_args(choices))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +49,10 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        _require_between(self, "embedding_size", 1, 8192)
-        _require_between(self, "hidden_size", 1, 8192)
-        _require_between(self, "num_layers", 1, 16)
-        _require_between(self, "dropout", 0.0, 0.95)
+        require_between(self, "embedding_size", 1, 8192)
+        require_between(self, "hidden_size", 1, 8192)
+        require_between(self, "num_layers", 1, 16)
+        require_between(self, "dropout", 0.0, 0.95)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,20 +94,20 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        _require_between(self, "batch_size", 1, 65536)
-        _require_between(self, "learning_rate", 1e-8, 10.0)
-        _require_choice(self, "schedule", Schedule)
-        _require_between(self, "warmup_steps", 0)
-        _require_between(self, "weight_decay", 0.0, 10.0)
-        _require_between(self, "max_grad_norm", 0.0)
-        _require_between(self, "epochs", 0.001)
-        _require_between(self, "max_steps", 1)
-        _require_between(self, "max_seconds", 0.1)
-        _require_between(self, "eval_every", 0)
-        _require_between(self, "eval_tweets", 1)
-        _require_between(self, "sample_every", 0)
-        _require_between(self, "autosave_seconds", 1.0)
-        _require_between(self, "seed", 0, 2**63 - 1)
+        require_between(self, "batch_size", 1, 65536)
+        require_between(self, "learning_rate", 1e-8, 10.0)
+        require_choice(self, "schedule", Schedule)
+        require_between(self, "warmup_steps", 0)
+        require_between(self, "weight_decay", 0.0, 10.0)
+        require_between(self, "max_grad_norm", 0.0)
+        require_between(self, "epochs", 0.001)
+        require_between(self, "max_steps", 1)
+        require_between(self, "max_seconds", 0.1)
+        require_between(self, "eval_every", 0)
+        require_between(self, "eval_tweets", 1)
+        require_between(self, "sample_every", 0)
+        require_between(self, "autosave_seconds", 1.0)
+        require_between(self, "seed", 0, 2**63 - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,40 +130,15 @@ class SamplingConfig:
     def __post_init__(self) -> None:
         """Check every field."""
         if self.temperature != 0:
-            _require_between(self, "temperature", MIN_TEMPERATURE, MAX_TEMPERATURE)
-        _require_between(self, "top_k", 0)
-        _require_between(self, "top_p", 0.001, 1.0)
-        _require_between(self, "min_p", 0.0, 0.999)
-        _require_between(self, "max_length", 1, 100_000)
+            require_between(self, "temperature", MIN_TEMPERATURE, MAX_TEMPERATURE)
+        require_between(self, "top_k", 0)
+        require_between(self, "top_p", 0.001, 1.0)
+        require_between(self, "min_p", 0.0, 0.999)
+        require_between(self, "max_length", 1, 100_000)
         rule = f"it is shorter than max_length, which is {self.max_length}"
-        _require("prime", f"{len(self.prime)} characters long", rule, is_valid=len(self.prime) < self.max_length)
+        require("prime", f"{len(self.prime)} characters long", rule, is_valid=len(self.prime) < self.max_length)
         is_harmless = all(harmless(f".{char}.") == f".{char}." for char in self.prime)
-        _require("prime", repr(self.prime), "it holds no control or invisible characters", is_valid=is_harmless)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorpusConfig:
-    """Which tweets are read, and which of them are used."""
-
-    files: tuple[str, ...] = ()
-    """A file to read tweets from; may be repeated. Without it, the corpus that comes with the program."""
-    format: FileFormat = "auto"
-    """How the files are written; auto looks at their content and name."""
-    column: str | None = None
-    """Column (name, or number from 1) or key that holds the tweet."""
-    max_length: int = 140
-    """Characters that a tweet may have; longer ones are dropped."""
-    min_char_count: int = 1
-    """Times that a character must occur in the training tweets to be in the vocabulary."""
-    overfit: int | None = None
-    """Train on this one row of the data (counted from 0; the tutorial takes 200) until the model knows it by heart."""
-
-    def __post_init__(self) -> None:
-        """Check every field."""
-        _require_choice(self, "format", FileFormat)
-        _require_between(self, "max_length", 1, 100_000)
-        _require_between(self, "min_char_count", 1)
-        _require_between(self, "overfit", 0)
+        require("prime", repr(self.prime), "it holds no control or invisible characters", is_valid=is_harmless)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,9 +154,9 @@ class RuntimeConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        _require_choice(self, "device", Device)
-        _require_choice(self, "precision", Precision)
-        _require_between(self, "threads", 0, 1024)
+        require_choice(self, "device", Device)
+        require_choice(self, "precision", Precision)
+        require_between(self, "threads", 0, 1024)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,10 +180,10 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Check every field, and every setting by making the configs that it belongs to."""
-        _require_choice(self, "preset", PresetName)
+        require_choice(self, "preset", PresetName)
         known = settings_of(ModelConfig) | settings_of(TrainingConfig) | settings_of(SamplingConfig)
         for name, value in self.settings.items():
-            _require(name, value, "there is no such setting", is_valid=name in known)
+            require(name, value, "there is no such setting", is_valid=name in known)
         with_settings(ModelConfig(), self.settings)
         with_settings(TrainingConfig(), self.settings)
         with_settings(SamplingConfig(), self.settings)

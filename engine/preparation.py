@@ -14,16 +14,9 @@ from engine import presets, runtime, wire
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import latest_of, resolve_checkpoint
-from engine.config import (
-    CorpusConfig,
-    ModelConfig,
-    RunConfig,
-    SamplingConfig,
-    TrainingConfig,
-    settings_of,
-    with_settings,
-)
+from engine.config import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
 from engine.corpus import BatchStream, Corpus, EncodedTweets, Position, load_corpus
+from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, ConfigError
 from engine.folders import RunFolder, create_run_folder, find_run, write_atomically
 from engine.gru import TextGenerator

@@ -13,7 +13,6 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 import typer
 
 from engine.config import (
-    CorpusConfig,
     ModelConfig,
     RunConfig,
     RuntimeConfig,
@@ -22,6 +21,7 @@ from engine.config import (
     help_of,
     settings_of,
 )
+from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError
 
 Given = dict[str, Any]

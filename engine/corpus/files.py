@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.config import FileFormat
-from engine.corpus.csv_rows import csv_rows
-from engine.corpus.jsonl_rows import jsonl_rows
+from engine.corpus.readers.csv_rows import csv_rows
+from engine.corpus.readers.jsonl_rows import jsonl_rows
+from engine.corpus.readers.text_rows import text_rows
 from engine.corpus.rows import Row
-from engine.corpus.text_rows import text_rows
+from engine.corpus_config import FileFormat
 from engine.errors import CorpusError
 
 _HEAD_BYTES = 8192

@@ -13,13 +13,13 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from engine.config import CorpusConfig
 from engine.corpus.cleaning import duplicate_key, to_tweet
-from engine.corpus.csv_rows import MORE_THAN_ONE_COLUMN
 from engine.corpus.files import read_rows
-from engine.corpus.jsonl_rows import NOT_JSON
+from engine.corpus.readers.csv_rows import MORE_THAN_ONE_COLUMN
+from engine.corpus.readers.jsonl_rows import NOT_JSON
 from engine.corpus.rows import Row, Unusable
 from engine.corpus.split import validation_mask
+from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import harmless
 

@@ -10,6 +10,8 @@ class Unusable:
     """A row that holds no tweet; it is counted under `reason`."""
 
     reason: str
+    example: str = ""
+    """The beginning of what was dropped, and where it stood; the report shows one for each reason."""
 
 
 Row = str | Unusable

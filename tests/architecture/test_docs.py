@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 
 from engine.config import (
-    CorpusConfig,
     ModelConfig,
     RunConfig,
     RuntimeConfig,
@@ -16,6 +15,7 @@ from engine.config import (
     help_of,
     settings_of,
 )
+from engine.corpus_config import CorpusConfig
 
 CONFIGS = [ModelConfig, TrainingConfig, SamplingConfig, CorpusConfig, RuntimeConfig, RunConfig]
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from engine.config import CorpusConfig, ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig, help_of
+from engine.config import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig, help_of
+from engine.corpus_config import CorpusConfig
 from tests.cli.program import Cli
 from tui.options import DRAWING, LENGTH, MACHINE, RUN, TWEETS, Source
 

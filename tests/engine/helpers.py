@@ -19,8 +19,9 @@ import torch
 
 from engine import commands, events, loop
 from engine.commands import Command
-from engine.config import CorpusConfig, RunConfig, RuntimeConfig, Setting
+from engine.config import RunConfig, RuntimeConfig, Setting
 from engine.corpus import EncodedTweets
+from engine.corpus_config import CorpusConfig
 from engine.events import Event
 from engine.runtime import Runtime
 from engine.session import TrainingSession

@@ -13,7 +13,6 @@ from hypothesis import given
 from engine import wire
 from engine.config import (
     LADDER_TEMPERATURES,
-    CorpusConfig,
     ModelConfig,
     RunConfig,
     RuntimeConfig,
@@ -22,6 +21,7 @@ from engine.config import (
     settings_of,
     with_settings,
 )
+from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError
 from tests.strategies import sampling_configs
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import FileFormat
-from engine.corpus.csv_rows import csv_rows
 from engine.corpus.files import read_rows, recognise
+from engine.corpus.readers.csv_rows import csv_rows
 from engine.corpus.rows import Row, Unusable
+from engine.corpus_config import FileFormat
 from engine.errors import CorpusError
 
 

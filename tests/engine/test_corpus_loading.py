@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import CorpusConfig
 from engine.corpus import check_corpus, load_corpus
 from engine.corpus.loading import MIN_TWEETS
+from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from tests.engine.helpers import small_tweets, write_corpus
 from tests.strategies import tweet_lists

@@ -12,7 +12,8 @@ from engine import commands as c
 from engine import events as e
 from engine.checkpoint import load_checkpoint
 from engine.commands import Command
-from engine.config import CorpusConfig, PresetName, RunConfig, RuntimeConfig, SamplingConfig
+from engine.config import PresetName, RunConfig, RuntimeConfig, SamplingConfig
+from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.events import Event
 from engine.folders import find_run

@@ -13,8 +13,8 @@ from engine import commands as c
 from engine import events as e
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
-from engine.config import CorpusConfig
 from engine.corpus import CorpusReport, load_corpus
+from engine.corpus_config import CorpusConfig
 from engine.events import Event
 from engine.folders import find_run
 from engine.journal import read_journal

@@ -15,7 +15,8 @@ from engine import commands as c
 from engine import events as e
 from engine.checkpoint_info import read_info
 from engine.commands import Command
-from engine.config import CorpusConfig, RunConfig
+from engine.config import RunConfig
+from engine.corpus_config import CorpusConfig
 from engine.errors import exit_code_for
 from engine.events import Event
 from engine.folders import find_run

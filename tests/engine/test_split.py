@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import CorpusConfig
 from engine.corpus import load_corpus
 from engine.corpus.cleaning import duplicate_key
 from engine.corpus.split import num_validation_tweets, validation_mask
+from engine.corpus_config import CorpusConfig
 from tests.engine.helpers import small_tweets, write_corpus
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from engine.checkpoint_list import resolve_checkpoint
-from engine.config import CorpusConfig, RuntimeConfig
+from engine.config import RuntimeConfig
+from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from tui.formatting import format_count
 from tui.options import MACHINE, TWEETS, Given, fields_of, require_files, takes, to_corpus_config

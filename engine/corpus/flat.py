@@ -1,0 +1,120 @@
+"""`FlatTweets`: millions of tweets as one array of UTF-8 bytes and one of offsets, not as Python strings.
+
+A tweet of 75 characters costs 75 bytes and 8 for its offset; as a Python string it would cost twice that, and as an
+object keep the garbage collector busy. The arrays may lie in a file (`numpy.load` with a memory map).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+CHUNK_TWEETS = 65_536
+
+
+@dataclass(frozen=True)
+class FlatTweets:
+    """An immutable sequence of texts."""
+
+    utf8: npt.NDArray[np.uint8]  # (all bytes,)
+    offsets: npt.NDArray[np.int64]  # (tweets + 1,): tweet i is utf8[offsets[i]:offsets[i + 1]]
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> FlatTweets:
+        """Return `texts` as arrays; they are consumed a chunk at a time."""
+        builder = FlatBuilder()
+        for text in texts:
+            builder.append(text)
+        return builder.finish()
+
+    def __len__(self) -> int:
+        """Return the number of tweets."""
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> str:
+        """Return one tweet."""
+        index = range(len(self))[index]
+        return bytes(self.utf8[self.offsets[index] : self.offsets[index + 1]]).decode("utf-8", "surrogatepass")
+
+    def __iter__(self) -> Iterator[str]:
+        """Return all tweets in order, decoded a chunk at a time."""
+        for chunk in self.chunks():
+            data = bytes(chunk.utf8)
+            for start, end in pairwise(chunk.offsets.tolist()):
+                yield data[start:end].decode("utf-8", "surrogatepass")
+
+    def chunks(self, num_tweets: int = CHUNK_TWEETS) -> Iterator[FlatTweets]:
+        """Return all tweets in order, at most `num_tweets` at once; the bytes are shared, not copied."""
+        for first in range(0, len(self), num_tweets):
+            yield self.slice(first, min(first + num_tweets, len(self)))
+
+    def slice(self, first: int, last: int) -> FlatTweets:
+        """Return the tweets from `first` to before `last`; the bytes are shared, not copied."""
+        offsets = self.offsets[first : last + 1]
+        return FlatTweets(self.utf8[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    def select(self, indices: npt.NDArray[np.int64]) -> FlatTweets:
+        """Return the tweets at `indices`, in that order, copied a chunk at a time."""
+        lengths = (self.offsets[1:] - self.offsets[:-1])[indices]
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        utf8 = np.empty(offsets[-1], dtype=np.uint8)
+        for first in range(0, len(indices), CHUNK_TWEETS):
+            part = slice(first, first + CHUNK_TWEETS)
+            starts = np.repeat(self.offsets[indices[part]] - offsets[:-1][part], lengths[part])
+            low, high = offsets[first], offsets[min(first + CHUNK_TWEETS, len(indices))]
+            utf8[low:high] = self.utf8[starts + np.arange(low, high)]
+        return FlatTweets(utf8, offsets)
+
+    @property
+    def num_chars(self) -> int:
+        """Characters in all tweets together."""
+        return sum(int(np.count_nonzero(_begins_char(chunk.utf8))) for chunk in self.chunks())
+
+    def char_lengths(self) -> npt.NDArray[np.int64]:
+        """Return the characters of each tweet, (tweets,)."""
+        lengths = np.zeros(len(self), dtype=np.int64)
+        first = 0
+        for chunk in self.chunks():
+            before = np.concatenate(([0], np.cumsum(_begins_char(chunk.utf8))))
+            lengths[first : first + len(chunk)] = np.diff(before[chunk.offsets])
+            first += len(chunk)
+        return lengths
+
+
+def _begins_char(utf8: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Return which bytes are the first of their character."""
+    is_first: npt.NDArray[np.bool_] = (utf8 & 0xC0) != 0x80
+    return is_first
+
+
+class FlatBuilder:
+    """Collects texts into a `FlatTweets`, one chunk of Python strings at a time."""
+
+    def __init__(self) -> None:
+        """Begin without a text."""
+        self._texts: list[str] = []
+        self._utf8 = bytearray()
+        self._lengths: list[npt.NDArray[np.int64]] = []
+
+    def append(self, text: str) -> None:
+        """Take one more text."""
+        self._texts.append(text)
+        if len(self._texts) == CHUNK_TWEETS:
+            self._flush()
+
+    def finish(self) -> FlatTweets:
+        """Return all texts taken; the builder is used up."""
+        self._flush()
+        lengths = np.concatenate([np.zeros(1, dtype=np.int64), *self._lengths])
+        return FlatTweets(np.frombuffer(self._utf8, dtype=np.uint8), np.cumsum(lengths))
+
+    def _flush(self) -> None:
+        """Move the collected texts into the arrays."""
+        encoded = [text.encode("utf-8", "surrogatepass") for text in self._texts]
+        self._texts.clear()
+        self._utf8 += b"".join(encoded)
+        self._lengths.append(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))

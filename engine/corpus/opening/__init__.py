@@ -1,0 +1,1 @@
+"""From what the user named to files that can be read: folders, archives, compressed files, standard input."""

@@ -1,0 +1,17 @@
+"""What a run is doing before its first event: a few words, how far it is, and what it has found out so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A moment on the way to `RunStarted`, for a person to watch."""
+
+    text: str
+    """What is being done: "loading torch", "reading the tweets"."""
+    share: float | None = None
+    """How much of it is done, 0 to 1; None where nobody knows."""
+    report: tuple[str, ...] = ()
+    """What was read, in a few lines; empty before it was."""
