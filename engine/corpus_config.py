@@ -17,7 +17,7 @@ class CorpusConfig:
     """Which tweets are read, and which of them are used."""
 
     files: tuple[str, ...] = ()
-    """A file, folder or archive of tweets, or - for standard input; may be repeated. Without it, the embedded tweets."""
+    """A file, folder or archive of tweets, or - for standard input; may be repeated. Without it, the embedded ones."""
     format: FileFormat = "auto"
     """How the files are written; auto looks at their content, then at their name."""
     column: str | None = None
