@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from engine import wire
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
-from engine.corpus.batches import Position
+from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, TweetgenError
 

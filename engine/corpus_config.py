@@ -25,7 +25,7 @@ class CorpusConfig:
     label: str = DEFAULT_LABEL
     """Of tweets labelled with a polarity: happy, sad, all, or a value such as 2."""
     weight: tuple[float, ...] = ()
-    """How often the tweets of each --data are trained on, in their order; 1 is once per epoch. May be repeated."""
+    """How often the tweets of each --data come in an epoch, in their order; the largest at least 1. May be repeated."""
     blank_line_separated: bool = False
     """Plain text: pieces end at a blank line instead of at every line."""
     no_replies: bool = False
@@ -58,6 +58,15 @@ class CorpusConfig:
         require_between(self, "min_char_count", 1)
         require_between(self, "overfit", 0)
         require("label", repr(self.label), "it is happy, sad, all or a value", is_valid=bool(self.label.strip()))
-        rule = "there is one for each --data, each from 0.01 to 100"
-        is_fitting = len(self.weight) in (0, len(self.files)) and all(0.01 <= each <= 100 for each in self.weight)
-        require("weight", ", ".join(map(str, self.weight)), rule, is_valid=is_fitting)
+        self._check_weight()
+
+    def _check_weight(self) -> None:
+        """Check that the weights, if there are any, fit the files."""
+        rule = "there is one for each --data, from 0.01 to 100, and the largest is at least 1"
+        is_fitting = (
+            len(self.weight) == len(self.files)
+            and all(0.01 <= each <= 100 for each in self.weight)
+            and max(self.weight, default=0) >= 1
+        )
+        shown = ", ".join(f"{each:g}" for each in self.weight)
+        require("weight", shown, rule, is_valid=not self.weight or is_fitting)

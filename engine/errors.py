@@ -6,6 +6,7 @@
     ├── VocabError           1   a character that the model has never seen
     ├── CheckpointError      1   a checkpoint that is missing, damaged, foreign or does not fit
     ├── StorageError         1   a folder or file that can't be written
+    ├── DownloadError        1   a file that can't be fetched, or is not the one that was wanted
     ├── DeviceError          1   a device or precision that this machine lacks, or its memory is used up
     ├── DivergedError        1   training that can't go on: loss or gradient is not finite any more
     └── InternalError        3   a mistake of ours; the traceback is in the log
@@ -62,6 +63,12 @@ class StorageError(TweetgenError):
     """A folder or file can't be written."""
 
     title = "Nothing can be saved there"
+
+
+class DownloadError(TweetgenError):
+    """A file can't be fetched, or what came is not the one that was wanted."""
+
+    title = "The download failed"
 
 
 class DeviceError(TweetgenError):

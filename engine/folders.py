@@ -35,6 +35,13 @@ def home() -> Path:
     )
 
 
+def cache_folder() -> Path:
+    """Return where what can be made again is kept; it need not exist."""
+    if os.environ.get("TWEETGEN_HOME"):
+        return home() / "cache"
+    return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
+
+
 def checked_name(name: str, kind: str) -> str:
     """Return `name` if a file can be called so; raises `ConfigError`. `kind` says what of: "run", "checkpoint"."""
     if not _NAME.fullmatch(name) or name != name.strip() or len(name.encode()) > _MAX_NAME_BYTES:

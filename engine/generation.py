@@ -11,10 +11,10 @@ import torch
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.config import RuntimeConfig, SamplingConfig, Setting, with_settings
-from engine.corpus import load_corpus
+from engine.corpus.alike.novelty import NoveltyIndex
+from engine.corpus.loading import load_corpus
 from engine.errors import CorpusError
 from engine.events import Novelty
-from engine.novelty import NoveltyIndex
 from engine.runtime import Runtime
 from engine.sampler import SampledTweet, sample_tweets
 from engine.text import harmless
@@ -53,7 +53,7 @@ class Generator:
         corpus = load_corpus(self.info.corpus)
         if corpus.digest != self.info.corpus_digest:
             raise CorpusError(f"{corpus.name} is no longer what the checkpoint was trained on.")
-        self._novelty = NoveltyIndex(corpus.train)
+        self._novelty = corpus.novelty
 
     def sampling(self, settings: dict[str, Setting]) -> SamplingConfig:
         """Return the sampling that the checkpoint was saved with, with `settings` over it. Raises `ConfigError`."""

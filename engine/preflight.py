@@ -7,7 +7,7 @@ import tempfile
 from engine.checkpoint_info import read_info
 from engine.checkpoint_list import latest_of, resolve_checkpoint
 from engine.config import RunConfig
-from engine.corpus import check_corpus
+from engine.corpus.checking import check_corpus
 from engine.errors import ConfigError
 from engine.folders import checked_name, find_run, home, storage_errors
 from engine.journal import Journal

@@ -5,31 +5,32 @@ Whatever the user's files or settings do not allow is found out here, before the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from engine import presets, runtime, wire
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import latest_of, resolve_checkpoint
 from engine.config import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
-from engine.corpus import BatchStream, Corpus, EncodedTweets, Position, load_corpus
+from engine.corpus.alike.novelty import NoveltyIndex
+from engine.corpus.batches import BatchStream
+from engine.corpus.corpus import Corpus
+from engine.corpus.encoded import EncodedTweets
+from engine.corpus.position import Position
+from engine.corpus.report import short_lines
 from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, ConfigError
 from engine.folders import RunFolder, create_run_folder, find_run, write_atomically
 from engine.gru import TextGenerator
-from engine.novelty import NoveltyIndex
+from engine.material import corpus_config_of, load_material
 from engine.progress import budget_used_up
 from engine.runtime import Runtime
+from engine.stage import Stage
 from engine.trainer import Trainer
 from engine.vocab import Vocab
 
-MAX_UNKNOWN_SHARE = 0.05
-"""A checkpoint's vocabulary fits a corpus when it lacks at most this share of the characters."""
 OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
-DEFAULT_MIN_CHAR_COUNT = 2
 
 
 @dataclass(kw_only=True)
@@ -55,25 +56,21 @@ class Preparation:
     warnings: list[str]
 
 
-def prepare(config: RunConfig, on_stage: Callable[[str], None], *, may_be_over: bool = False) -> Preparation:
+def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over: bool = False) -> Preparation:
     """Read, build or load everything. `on_stage` is told what is being done. Raises `TweetgenError`s.
 
     A checkpoint whose budget is used up is refused, unless the run `may_be_over` from the start.
     """
     if config.resume or config.checkpoint:
-        on_stage("reading the checkpoint")
+        on_stage(Stage("reading the checkpoint"))
     checkpoint, resumed_from, folder = _find_start(config)
     info = checkpoint.info if checkpoint else None
-    corpus_config = _corpus_config(config, info)
-    on_stage("reading the tweets")
-    corpus = load_corpus(corpus_config)
-    vocab = checkpoint.vocab if checkpoint else Vocab.from_tweets(corpus.train, corpus_config.min_char_count)
-    train_tweets = EncodedTweets.from_tweets(corpus.train, vocab)
-    _check_fit(vocab, train_tweets, corpus)
-    on_stage("building the model")
+    material = load_material(corpus_config_of(config, info), checkpoint.vocab if checkpoint else None, on_stage)
+    corpus, vocab = material.corpus, material.vocab
+    on_stage(Stage("building the model", report=tuple(short_lines(corpus.report))))
     device_runtime = _resolve_runtime(config, info)
     model_config, training = _choose(config, info, corpus, device_runtime)
-    usual_sampling = info.sampling if info else SamplingConfig(max_length=corpus_config.max_length)
+    usual_sampling = info.sampling if info else SamplingConfig(max_length=material.config.max_length)
     sampling = with_settings(usual_sampling, config.settings)
     vocab.encode_known(sampling.prime)
     device_runtime.apply()
@@ -84,17 +81,17 @@ def prepare(config: RunConfig, on_stage: Callable[[str], None], *, may_be_over: 
         load_into(trainer, checkpoint, device_runtime)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
     position = info.position if info and has_same_tweets else Position()
-    batches = BatchStream(train_tweets, training.batch_size, training.seed, position)
+    batches = BatchStream(material.train_tweets, training.batch_size, training.seed, position, material.weights)
     if info and not may_be_over:
         _check_budget(info, training, batches)
     return Preparation(
         folder=folder or create_run_folder(config.run_name),
         corpus=corpus,
-        corpus_config=corpus_config,
+        corpus_config=material.config,
         vocab=vocab,
-        train_tweets=train_tweets,
-        val_tweets=EncodedTweets.from_tweets(corpus.validation, vocab).head(training.eval_tweets),
-        novelty=NoveltyIndex(corpus.train),
+        train_tweets=material.train_tweets,
+        val_tweets=material.some_validation_tweets(training.eval_tweets),
+        novelty=corpus.novelty,
         runtime=device_runtime,
         model_config=model_config,
         training=training,
@@ -129,31 +126,6 @@ def _find_start(config: RunConfig) -> tuple[Checkpoint | None, str | None, RunFo
     if config.checkpoint is not None:
         return load_checkpoint(resolve_checkpoint(config.checkpoint)), config.checkpoint, None
     return None, None, None
-
-
-def _corpus_config(config: RunConfig, info: CheckpointInfo | None) -> CorpusConfig:
-    """Return which tweets to read: those asked for, or the checkpoint's; paths made absolute for a later resume."""
-    if config.corpus is None and info is not None:
-        return info.corpus
-    corpus = config.corpus or CorpusConfig()
-    keeps_every_char = corpus.overfit is not None or config.preset == "tutorial"
-    return replace(
-        corpus,
-        files=tuple(str(Path(os.path.expanduser(file)).resolve()) for file in corpus.files),
-        min_char_count=corpus.min_char_count
-        if keeps_every_char
-        else max(corpus.min_char_count, DEFAULT_MIN_CHAR_COUNT),
-    )
-
-
-def _check_fit(vocab: Vocab, tweets: EncodedTweets, corpus: Corpus) -> None:
-    """Raise `CheckpointError` where a checkpoint's vocabulary does not fit the tweets."""
-    share = tweets.num_unknown_chars / max(len(tweets.token_ids), 1)
-    if share > MAX_UNKNOWN_SHARE:
-        raise CheckpointError(
-            f"The checkpoint's vocabulary of {len(vocab.chars)} characters lacks {share:.0%} of {corpus.name}.",
-            "Train a new model on these tweets, or go on with tweets like those it was trained on.",
-        )
 
 
 def _resolve_runtime(config: RunConfig, info: CheckpointInfo | None) -> Runtime:

@@ -12,7 +12,7 @@ from engine import events
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_list import resolve_checkpoint
 from engine.config import SamplingConfig, with_settings
-from engine.corpus import BatchStream
+from engine.corpus.batches import BatchStream
 from engine.errors import CheckpointError, ConfigError, StorageError
 from engine.evaluation import evaluate
 from engine.gru import TextGenerator
@@ -57,7 +57,7 @@ class Run:
             events.RunStarted,
             run=prepared.folder.name,
             corpus=prepared.corpus.name,
-            num_train_tweets=len(prepared.corpus.train),
+            num_train_tweets=self.batches.tweets_per_epoch,
             num_val_tweets=len(prepared.corpus.validation),
             vocab_size=len(prepared.vocab),
             num_parameters=self.trainer.model.num_parameters,

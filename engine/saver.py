@@ -9,7 +9,7 @@ from engine import events, runtime
 from engine.checkpoint import save_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.config import SamplingConfig, TrainingConfig
-from engine.corpus import Position
+from engine.corpus.position import Position
 from engine.errors import ConfigError
 from engine.folders import named_checkpoint_path
 from engine.narrator import Narrator

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import torch
 
-from engine.commands import Command
+from engine.commands import Command, Stop
 from engine.config import RunConfig
 from engine.errors import DeviceError, InternalError, StorageError, TweetgenError
-from engine.events import Event, RunFailed
+from engine.events import Event, RunFailed, RunFinished
 from engine.folders import home
 from engine.journal import Journal
 from engine.log import log_to
@@ -30,12 +30,44 @@ from engine.loop import TrainingLoop
 from engine.metrics import Stopwatch
 from engine.narrator import Narrator
 from engine.preparation import Preparation, prepare, write_config
+from engine.stage import Stage
 
 LOG = logging.getLogger(__name__)
 
 
-def _nothing(_: str) -> None:
+def _nothing(_: Stage) -> None:
     """Take no note of the stage."""
+
+
+class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
+    """A `Stop` came before the run could start."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _EarlyCommands:
+    """Commands that come while a run is being prepared: a `Stop` ends that at once, the others wait."""
+
+    def __init__(self, inbox: queue.SimpleQueue[Command]) -> None:
+        self._inbox = inbox
+        self._waiting: list[Command] = []
+
+    def take(self) -> None:
+        """Look at what has come. Raises `_StoppedEarly`."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                command = self._inbox.get_nowait()
+                if isinstance(command, Stop):
+                    raise _StoppedEarly(command.reason)
+                self._waiting.append(command)
+
+    def put_back(self) -> None:
+        """Let the run have what waits, in the order that it came."""
+        self.take()
+        for command in self._waiting:
+            self._inbox.put(command)
 
 
 class TrainingSession:
@@ -44,7 +76,7 @@ class TrainingSession:
     def __init__(
         self,
         config: RunConfig,
-        on_stage: Callable[[str], None] = _nothing,
+        on_stage: Callable[[Stage], None] = _nothing,
         clock: Callable[[], float] = time.monotonic,
         *,
         rests_at_end: bool = False,
@@ -60,12 +92,23 @@ class TrainingSession:
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""
+        early = _EarlyCommands(inbox)
+
+        def on_stage(stage: Stage) -> None:
+            self._on_stage(stage)
+            early.take()
+
         try:
-            preparation = prepare(self._config, self._on_stage, may_be_over=self._rests_at_end)
+            preparation = prepare(self._config, on_stage, may_be_over=self._rests_at_end)
+            early.put_back()
             with log_to(preparation.folder.log_path):
                 journal = Journal(preparation.folder.journal_path)
                 write_config(preparation)
                 self._train(preparation, journal, emit, inbox)
+        except _StoppedEarly as stopped:
+            _hand_over(
+                RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0), emit
+            )
         except TweetgenError as error:
             _fail(error, emit)
         except Exception as error:  # the end of the line: whatever it is becomes an event
@@ -107,8 +150,13 @@ def as_tweetgen_error(error: Exception, log_path: Path) -> TweetgenError:
 
 
 def _fail(error: TweetgenError, emit: Callable[[Event], None]) -> None:
-    """Tell that the run failed before it started; what the listener raises is its own affair."""
+    """Tell that the run failed before it started."""
+    _hand_over(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint), emit)
+
+
+def _hand_over(event: Event, emit: Callable[[Event], None]) -> None:
+    """Tell the one event of a run that never started; what the listener raises is its own affair."""
     try:
-        emit(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint))
+        emit(event)
     except Exception:  # the contract: a listener's mistake never reaches the engine
-        LOG.exception("a listener failed on RunFailed")
+        LOG.exception("a listener failed on %s", type(event).__name__)

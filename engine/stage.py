@@ -13,5 +13,7 @@ class Stage:
     """What is being done: "loading torch", "reading the tweets"."""
     share: float | None = None
     """How much of it is done, 0 to 1; None where nobody knows."""
+    detail: str = ""
+    """What just now is being worked on, in a few words that change often."""
     report: tuple[str, ...] = ()
     """What was read, in a few lines; empty before it was."""

@@ -1,8 +1,9 @@
 """Clean what comes in, make harmless what goes out. Pure functions on strings; never reads a file.
 
-`clean` turns a raw tweet into the text that a model learns: entities unescaped, NFC, one line, no invisible mischief.
-`harmless` makes any string safe to show on a terminal or write to a log: what is left can't move a cursor, change a
-colour, reorder a line or flood the screen. Joiners and variation selectors stay in both, or emoji would break.
+`clean` turns a raw tweet into the text that a model learns: entities unescaped, NFC, line breaks as one visible symbol,
+no invisible mischief. `harmless` makes any string safe to show on a terminal or write to a log: what is left can't move
+a cursor, change a colour, reorder a line or flood the screen. Joiners and variation selectors stay in both, or emoji
+would break.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ import re
 import unicodedata
 
 ELLIPSIS = "…"
+LINE_BREAK = "↵"
+"""Stands for a line break in a cleaned tweet, so that a tweet is one line and the model can learn where lines end."""
+EXAMPLE_CHARS = 120
+"""Characters of the beginning of a dropped row that a report may show."""
 MAX_COMBINING_RUN = 4
 """More combining marks than this on one character are dropped: no script needs them, and they flood a screen."""
 
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")  # joiners: Persian, Indic scripts, emoji families
-_WHITESPACE = re.compile(r"\s+")
-_PLAIN_ASCII = re.compile(r"[ -~]*")
+_ANY_LINE_BREAK = re.compile(f"[\n\r\u2028\u2029{LINE_BREAK}]")
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
+_WITHOUT_MARKS = re.compile(  # ranges that hold no combining mark; most text is made of nothing else
+    "[ -\u02ff\u0370-\u0482\u2000-\u20cf\u2100-\u2cee\u3030-\u3098\u309b-\ua66e\uac00-\ud7ff\U0001f000-\U0001f9ff]*"
+)
 
 
 def _is_dangerous(char: str) -> bool:
@@ -36,7 +43,7 @@ def _without_floods(text: str) -> str:
     run = 0
     for char in text:
         is_joiner = char in _KEPT_FORMAT_CHARACTERS
-        if is_joiner and (not kept or kept[-1] in _KEPT_FORMAT_CHARACTERS or kept[-1] == " "):
+        if is_joiner and (not kept or kept[-1] in _KEPT_FORMAT_CHARACTERS or kept[-1] in {" ", LINE_BREAK}):
             continue
         if not is_joiner:  # a joiner is no character for marks to sit on: it begins no new run
             run = run + 1 if unicodedata.category(char)[0] == "M" else 0
@@ -45,27 +52,40 @@ def _without_floods(text: str) -> str:
     return "".join(kept)
 
 
-def _printable(text: str) -> str:
-    """Drop escape sequences and what is dangerous, and turn every run of white space into one blank."""
-    text = _WHITESPACE.sub(" ", _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text else text)
-    if _PLAIN_ASCII.fullmatch(text):
-        return text.strip()
+def with_single_blanks(text: str, *, keeps_line_breaks: bool = True) -> str:
+    """Return `text` with every run of white space as one blank, or as one `LINE_BREAK` if there is one in it."""
+    if keeps_line_breaks and (LINE_BREAK in text or not text.isprintable()) and _ANY_LINE_BREAK.search(text):
+        lines = (" ".join(line.split()) for line in _ANY_LINE_BREAK.split(text))
+        return LINE_BREAK.join(filter(None, lines))
+    return " ".join(text.split())
+
+
+def _printable(text: str, *, keeps_line_breaks: bool) -> str:
+    """Drop escape sequences and what is dangerous, and turn every run of white space into one blank or break."""
+    text = _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text else text
+    text = with_single_blanks(text, keeps_line_breaks=keeps_line_breaks)
+    if text.isprintable() and _WITHOUT_MARKS.fullmatch(text):
+        return text
     kept = "".join(char for char in text if not _is_dangerous(char))
-    return _WHITESPACE.sub(" ", _without_floods(kept)).strip()
+    return with_single_blanks(_without_floods(kept), keeps_line_breaks=keeps_line_breaks)
 
 
 def clean(raw: str) -> str:
     """Return `raw` as the model learns it: entities unescaped, NFC, one line, printable, no blanks at the ends.
 
-    Idempotent but for text that spells out an entity after unescaping (`&amp;lt;`): it is unescaped once per call.
+    A line break, with all white space and further breaks around it, becomes one `LINE_BREAK`. Idempotent but for text
+    that spells out an entity after unescaping (`&amp;lt;`): it is unescaped once per call.
     """
+    text = html.unescape(raw)
+    if text.isascii():
+        return _printable(text, keeps_line_breaks=True)
     # before, too: NFC makes two marks of some, which must not happen after they were counted
-    text = unicodedata.normalize("NFC", html.unescape(raw))
-    return unicodedata.normalize("NFC", _printable(text))
+    text = unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", _printable(text, keeps_line_breaks=True))
 
 
 def harmless(text: str, max_chars: int = 4000) -> str:
     """Return `text` as one printable line of at most `max_chars` characters, cut with an ellipsis."""
     # a cap before the work: a megabyte of marks must not cost a second on its way to a label
-    shown = _printable(text[: 8 * max_chars])
+    shown = _printable(text[: 8 * max_chars], keeps_line_breaks=False)
     return shown if len(shown) <= max_chars else shown[: max_chars - 1] + ELLIPSIS

@@ -11,7 +11,7 @@ Four symbols come first, then the characters from the most to the least frequent
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -44,6 +44,11 @@ class Vocab:
         counts: Counter[str] = Counter()
         for tweet in tweets:
             counts.update(tweet)
+        return cls.from_counts(counts, min_count)
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], min_count: int = 1) -> Vocab:
+        """Return the vocabulary of all characters that are counted at least `min_count` times."""
         frequent = [(char, count) for char, count in counts.items() if count >= min_count]
         return cls(char for char, _ in sorted(frequent, key=lambda pair: (-pair[1], pair[0])))
 

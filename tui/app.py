@@ -11,11 +11,13 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from engine import preflight
 from engine.checkpoint_list import list_checkpoints
 from engine.config import RunConfig
 from tui.bridge import EngineBridge
 from tui.screens.load_dialog import ListCheckpoints
 from tui.screens.main import MainScreen
+from tui.screens.other_run import Runs
 from tui.signals import HANGUP_CODE, handle_ending_signals
 from tui.state import RunView
 from tui.theme import TWEETGEN_THEME
@@ -27,7 +29,7 @@ _SYSTEM_COMMANDS = {"Theme", "Maximize", "Minimize", "Screenshot"}
 
 
 class TweetgenApp(App[None], inherit_bindings=False):
-    """Show one run. After `run`, `return_code` and `summary_view` say how it went."""
+    """Show a run, then those started after it. After `run`, `return_code` and `summary_view` say how it went."""
 
     TITLE = "tweetgen-tui"
     CSS_PATH = "tweetgen.tcss"
@@ -43,26 +45,41 @@ class TweetgenApp(App[None], inherit_bindings=False):
         bridge: EngineBridge | None = None,
         history: RunView | None = None,
         list_checkpoints: ListCheckpoints = list_checkpoints,
+        check: Callable[[RunConfig], None] = preflight.check,
     ) -> None:
         """Prepare the screen of a run; `history` is the view that a resumed run's journal leads to."""
         super().__init__()
-        self.bridge = bridge or EngineBridge(config)
-        """Outlives the screen: whoever runs the app makes sure that its thread has ended."""
+        self.bridges = [bridge or EngineBridge(config)]
+        """One for each run, the latest last. Whoever runs the app makes sure that their threads have ended."""
+        self.earlier_views: list[RunView] = []
+        """The runs before the latest, as the screen last knew them."""
+        self._runs = Runs(list_checkpoints, check, self.start_run)
         view = RunView() if history is None else replace(history, phase="starting", ended=None)
-        self._main_screen = MainScreen(self.bridge, view, list_checkpoints)
+        self._main_screen = MainScreen(self.bridge, view, self._runs)
         self._no_more_drawing = ExitStack()
         self._undo_signals: Callable[[], None] | None = None
         # a slow link shows the steps of an animation as a crawl
         self.animation_level = "none"
 
     @property
+    def bridge(self) -> EngineBridge:
+        """The bridge of the latest run."""
+        return self.bridges[-1]
+
+    @property
     def summary_view(self) -> RunView:
-        """The run as the screen last knew it."""
+        """The latest run as the screen last knew it."""
         return self._main_screen.run_view
 
-    def get_default_screen(self) -> Screen[None]:
-        """Return the main screen."""
-        return self._main_screen
+    def start_run(self, config: RunConfig) -> None:
+        """Put the screen of a new run in place of the one before, and of the dialogs over it."""
+        before = self._main_screen
+        while self.screen is not before:
+            self.pop_screen()
+        self.earlier_views.append(before.run_view)
+        self.bridges.append(self.bridge.successor(config))
+        self._main_screen = MainScreen(self.bridge, RunView(), self._runs)
+        self.switch_screen(self._main_screen)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer what Textual has to offer and the key table lacks."""
@@ -71,9 +88,11 @@ class TweetgenApp(App[None], inherit_bindings=False):
                 yield command
 
     def on_mount(self) -> None:
-        """Choose the theme and listen to signals."""
+        """Choose the theme, show the run and listen to signals."""
         self.register_theme(TWEETGEN_THEME)
         self.theme = TWEETGEN_THEME.name
+        # over Textual's own, which (8.2) can't be switched for another
+        self.push_screen(self._main_screen)
         self._undo_signals = handle_ending_signals(self._leave_after)
 
     def on_unmount(self) -> None:

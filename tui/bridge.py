@@ -6,8 +6,6 @@ that the window opens at once. The screen asks (`drain`) at its own pace; the se
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -15,12 +13,13 @@ from typing import Protocol
 
 from engine.commands import Command, Stop
 from engine.config import RunConfig
-from engine.errors import InternalError, StorageError, TweetgenError
+from engine.errors import InternalError, TweetgenError
 from engine.events import Event, RunFailed, RunFinished
-from engine.folders import home
-from engine.log import log_to
+from engine.stage import Stage
+from tui.errands import as_told
 
-_LOGGER = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.2
+"""How often a run that waits for another looks whether it is still wanted."""
 
 
 class Session(Protocol):
@@ -30,13 +29,18 @@ class Session(Protocol):
         """Run to the end: events out through `emit`, commands in from the queue."""
 
 
-OpenSession = Callable[[RunConfig, Callable[[str], None]], Session]
-"""Makes a session; tells the function given what it is doing meanwhile, in a few words."""
+OnStage = Callable[[Stage], None]
+OpenSession = Callable[[RunConfig, OnStage], Session]
+"""Makes a session; tells the function given what it is doing meanwhile."""
 
 
-def open_training_session(config: RunConfig, on_stage: Callable[[str], None]) -> Session:
+class _AbandonedError(BaseException):
+    """Unwinds a session that is stopped before it has begun, whatever it is reading: no `except Exception` takes it."""
+
+
+def open_training_session(config: RunConfig, on_stage: OnStage) -> Session:
     """Import torch and return a `TrainingSession`. Called on the bridge's thread."""
-    on_stage("loading torch")
+    on_stage(Stage("loading torch"))
     from engine.session import TrainingSession
 
     return TrainingSession(config, on_stage, rests_at_end=True)
@@ -45,12 +49,19 @@ def open_training_session(config: RunConfig, on_stage: Callable[[str], None]) ->
 class EngineBridge:
     """Run one session on a thread of its own. All methods are for the screen's thread, and none of them blocks."""
 
-    def __init__(self, config: RunConfig, open_session: OpenSession = open_training_session) -> None:
-        """Prepare; nothing runs before `start`."""
-        self.stage = "starting"
+    def __init__(
+        self,
+        config: RunConfig,
+        open_session: OpenSession = open_training_session,
+        before: EngineBridge | None = None,
+    ) -> None:
+        """Prepare; nothing runs before `start`, and no session before the thread of the bridge `before` has ended."""
+        self.stage = Stage("starting")
         """What the thread is doing before `RunStarted`."""
-        self._config = config
+        self.config = config
         self._open_session = open_session
+        self._before = before
+        self._stop_reason: str | None = None
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._last_event: Event | None = None
@@ -60,6 +71,10 @@ class EngineBridge:
     def start(self) -> None:
         """Start the session."""
         self._thread.start()
+
+    def successor(self, config: RunConfig) -> EngineBridge:
+        """Return a bridge for another run. Their sessions never overlap: torch has one global state."""
+        return EngineBridge(config, self._open_session, before=self)
 
     def drain(self) -> tuple[Event, ...]:
         """Return the events since the last call, in order."""
@@ -75,7 +90,8 @@ class EngineBridge:
         self._commands.put(command)
 
     def stop(self, reason: str) -> None:
-        """Ask the session to save and end."""
+        """Ask the session to save and end; one that has not begun is given up at its next stage."""
+        self._stop_reason = reason
         self.send(Stop(reason=reason))
 
     def join(self, timeout_seconds: float) -> bool:
@@ -92,18 +108,28 @@ class EngineBridge:
     def _run_session(self) -> None:
         """Open and run the session; make sure that the stream ends with a terminal event. The thread's body."""
         try:
-            self._open_session(self._config, self._set_stage).run(self._emit, self._commands)
-        except TweetgenError as error:
-            self._fail(error)
-        except BaseException as error:  # whatever it is, the screen must hear of it
-            path = home() / "tweetgen.log"
-            with contextlib.suppress(StorageError), log_to(path, "tui"):
-                _LOGGER.exception("The session ended with an error.")
-            self._fail(InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {path}."))
+            self._wait_for_the_run_before()
+            self._open_session(self.config, self._set_stage).run(self._emit, self._commands)
+        except _AbandonedError:
+            reason = self._stop_reason or "stopped"
+            self._emit(RunFinished(step=0, elapsed_seconds=0.0, reason=reason, total_seconds=0.0, total_chars=0))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the screen must hear of it
+            self._fail(as_told(error, "The session"))
         else:
             self._fail(InternalError("The session ended without saying why.", "The log may hold more."))
 
-    def _set_stage(self, stage: str) -> None:
+    def _wait_for_the_run_before(self) -> None:
+        """Wait for the end of the run before, if there was one."""
+        if self._before is not None:
+            self.stage = Stage("waiting for the run before to end")
+            while not self._before.join(_LOOK_SECONDS):
+                self._set_stage(self.stage)
+            self._before = None
+
+    def _set_stage(self, stage: Stage) -> None:
+        """Take note of a stage; raise `_AbandonedError` where the session is not wanted any more."""
+        if self._stop_reason is not None:
+            raise _AbandonedError
         self.stage = stage
 
     def _emit(self, event: Event) -> None:

@@ -5,9 +5,11 @@ Widths stay put where they can: a figure that changes many times a second must n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.cells import cell_len, set_cell_size
 
-from engine.text import ELLIPSIS
+from engine.text import ELLIPSIS, harmless
 
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -87,3 +89,18 @@ def shortened(text: str, max_cells: int) -> str:
 def format_size(num_bytes: int) -> str:
     """Return the size of a file: "12.0 kB", "3.8 MB"."""
     return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"
+
+
+def format_share(part: int, whole: int) -> str:
+    """Return a share in percent, telling little from nothing: "0 %", "<0.1 %", "3.4 %", "52 %", "99.9 %", "100 %"."""
+    percent = 100 * part / whole if whole else 0.0
+    if 0 < percent < 0.1:
+        return "<0.1 %"
+    if 0 < percent < 9.95 or 99.5 <= percent < 100:
+        return f"{min(percent, 99.9):.1f} %"
+    return f"{percent:.0f} %"
+
+
+def format_report(lines: Iterable[str]) -> list[str]:
+    """Return the lines of a report as they can be shown, their indents kept."""
+    return [line[: len(line) - len(line.lstrip(" "))] + harmless(line) for line in lines]

@@ -23,7 +23,8 @@ from engine import events, preflight
 from engine.commands import Command, Stop
 from engine.config import RunConfig
 from engine.events import Event
-from tui.formatting import format_bits, format_count, format_loss, format_rate, format_wait
+from engine.stage import Stage
+from tui.formatting import format_bits, format_count, format_loss, format_rate, format_report, format_wait
 from tui.signals import let_go_of_terminal
 from tui.state import RunView, apply
 from tui.summary import exit_code_of, print_end
@@ -37,7 +38,7 @@ _REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up
 class Display(Protocol):
     """Shows a run's events to a person."""
 
-    def stage(self, stage: str) -> None:
+    def stage(self, stage: Stage) -> None:
         """Show what happens before the first event."""
 
     def show(self, event: Event, view: RunView) -> None:
@@ -65,12 +66,12 @@ def run_headless(config: RunConfig, *, as_json: bool) -> int:
         with _ending_with_reader(sys.stderr, inbox):
             display.show(event, view)
 
-    def on_stage(stage: str) -> None:
+    def on_stage(stage: Stage) -> None:
         with _ending_with_reader(sys.stderr, inbox):
             display.stage(stage)
 
     try:
-        on_stage("loading torch")
+        on_stage(Stage("loading torch"))
         from engine.session import TrainingSession
 
         TrainingSession(config, on_stage).run(emit, inbox)
@@ -150,6 +151,11 @@ def describe(event: Event) -> str | None:
             return None
 
 
+def stage_text(stage: Stage) -> str:
+    """Return what is being done before the first step, in one line."""
+    return f"{stage.text} ..." if stage.share is None else f"{stage.text} ... {stage.share:.0%}"
+
+
 def progress_text(view: RunView) -> str:
     """Return where the run stands, in one line."""
     loss = view.smoothed_loss
@@ -171,10 +177,17 @@ class PlainDisplay:
         self._write_line = write_line
         self._clock = clock
         self._told_at = clock()
+        self._stage = Stage("")
 
-    def stage(self, stage: str) -> None:
-        """Write a line."""
-        self._write_line(f"{stage} ...")
+    def stage(self, stage: Stage) -> None:
+        """Write a line where the stage is another one or `PLAIN_SECONDS` have passed, and a report once."""
+        before, self._stage = self._stage, stage
+        if stage.report != before.report:
+            for line in format_report(stage.report):
+                self._write_line(line)
+        if stage.text != before.text or self._clock() - self._told_at >= PLAIN_SECONDS:
+            self._told_at = self._clock()
+            self._write_line(stage_text(stage))
 
     def show(self, event: Event, view: RunView) -> None:
         """Write a line if there is something to tell."""
@@ -197,20 +210,28 @@ class BarDisplay:
         columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
         self._progress = Progress(*columns, console=console, refresh_per_second=4, transient=True)
         self._task: TaskID = self._progress.add_task("", total=None)
+        self._report: tuple[str, ...] = ()
         self._progress.start()
 
-    def stage(self, stage: str) -> None:
-        """Show the stage beside the bar."""
-        self._progress.update(self._task, description=f"{stage} ...")
+    def stage(self, stage: Stage) -> None:
+        """Show the stage beside the bar, which is filled as far as it has come, and print a report above once."""
+        self._move(stage_text(stage), stage.share)
+        if stage.report != self._report:
+            self._report = stage.report
+            for line in format_report(stage.report):
+                self._progress.console.print(Text(line))
 
     def show(self, event: Event, view: RunView) -> None:
         """Move the bar, and print a line above it if there is something to tell."""
-        share = view.progress
-        total, completed = (None, None) if share is None else (1.0, share)
-        self._progress.update(self._task, description=progress_text(view), total=total, completed=completed)
+        self._move(progress_text(view), view.progress)
         line = describe(event)
         if line is not None:
             self._progress.console.print(Text(line))
+
+    def _move(self, description: str, share: float | None) -> None:
+        """Fill the bar to `share`; without one it only shows that something goes on."""
+        self._progress.update(self._task, description=description, completed=share or 0.0)
+        self._progress.tasks[0].total = None if share is None else 1.0  # `update` (rich 14) can't take a total back
 
     def close(self) -> None:
         """Take the bar away."""

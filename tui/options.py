@@ -7,6 +7,7 @@ be decided by a preset or a checkpoint.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
@@ -23,6 +24,7 @@ from engine.config import (
 )
 from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError
+from engine.folders import home
 
 Given = dict[str, Any]
 
@@ -35,7 +37,10 @@ class Source(NamedTuple):
     fields: tuple[str, ...]
 
 
-TWEETS = Source("Tweets", CorpusConfig, ("files", "format", "column", "max_length"))
+READING = ("format", "column", "label", "weight", "blank_line_separated", "no_replies", "no_sensitive", "keep_links")
+"""How the files of --data are read; without one there is nothing to say."""
+CLEANING = ("lowercase", "strip_mentions", "mask_mentions", "ascii", "max_length", "keep_duplicates")
+TWEETS = Source("Tweets", CorpusConfig, ("files", *READING, *CLEANING))
 DRAWING = Source("Sampling", SamplingConfig, ("temperature", "top_k", "top_p", "min_p", "prime"))
 LENGTH = Source("Sampling", SamplingConfig, ("max_length",))
 MACHINE = Source("Machine", RuntimeConfig, ("device", "precision", "threads"))
@@ -55,6 +60,8 @@ _FLAGS = {"files": "--data"}
 _METAVARS = {
     "files": "FILE",
     "column": "NAME-OR-NUMBER",
+    "label": "LABEL",
+    "weight": "TIMES",
     "overfit": "ROW",
     "run_name": "NAME",
     "checkpoint": "NAME-OR-PATH",
@@ -94,7 +101,7 @@ def _parameter(source: Source, name: str) -> inspect.Parameter:
         rich_help_panel=source.heading,
         show_default=False,
     )
-    given_type: Any = list[str] if name == "files" else field_type
+    given_type: Any = {"files": list[str], "weight": list[float]}.get(name, field_type)
     annotation: Any = Annotated[given_type | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
@@ -105,11 +112,19 @@ def fields_of(config_type: type, given: Given) -> Given:
 
 
 def to_corpus_config(given: Given) -> CorpusConfig | None:
-    """Return which tweets were asked for; None where no option speaks of them. Raises `ConfigError`."""
-    require_files(given, "format", "column")
+    """Return which tweets were asked for; None where no option speaks of them. Raises `TweetgenError`.
+
+    What comes through standard input or a pipe is kept in the data folder, so that a run can go on another day.
+    """
+    require_files(given, *READING)
     fields = fields_of(CorpusConfig, given)
+    for name in ("files", "weight"):
+        if name in fields:
+            fields[name] = tuple(fields[name])
     if "files" in fields:
-        fields["files"] = tuple(fields["files"])
+        from engine.corpus.opening.standard_input import kept_files
+
+        fields["files"] = kept_files(fields["files"], sys.stdin.buffer, home() / "input")
     return CorpusConfig(**fields) if fields else None
 
 

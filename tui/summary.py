@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from engine.errors import exit_code_for
 from engine.events import RunFailed, RunFinished
@@ -62,9 +63,16 @@ def error_lines(view: RunView) -> list[str]:
     return [f"tweetgen-tui: {view.ended.detail}", *([view.ended.hint] if view.ended.hint else [])]
 
 
-def print_end(view: RunView) -> None:
-    """Print summary and error, if any, on stderr."""
-    sys.stderr.write("".join(line + "\n" for line in [*summary_lines(view), *error_lines(view)]))
+def earlier_lines(views: Iterable[RunView]) -> list[str]:
+    """Return how to go on with the runs before the one that the summary tells of."""
+    started = [view.started for view in views if view.started is not None]
+    return [f"Run before it:  tweetgen-tui --resume {_quoted(each.run)}  ({each.corpus})" for each in started]
+
+
+def print_end(view: RunView, earlier: Iterable[RunView] = ()) -> None:
+    """Print summary, earlier runs, and error, if any, on stderr."""
+    lines = [*summary_lines(view), *earlier_lines(earlier), *error_lines(view)]
+    sys.stderr.write("".join(line + "\n" for line in lines))
 
 
 def _quoted(name: str) -> str:

@@ -1,21 +1,7 @@
-"""Tweets, from files to batches of numbers. Knows no torch.
+"""Tweets, from what the user named to batches of numbers. Knows no torch.
 
-`files` opens and recognises (one `*_rows.py` per format), `cleaning` keeps or drops, `split` holds out, `loading`
-puts these together into a `Corpus`; `encoded` and `batches` turn it into what a model is trained on.
+`opening` finds the files in a folder or archive, `formats` and `sources` recognise them, one reader per format
+(`readers`) makes rows of them, `cleaning` keeps or drops each; `alike` finds what says the same, `split` holds out, and
+`loading` puts these together into a `Corpus`, or opens it from the `cache`. `encoded` and `batches` turn it into what a
+model is trained on.
 """
-
-from engine.corpus.batches import BatchStream, Position
-from engine.corpus.encoded import Batch, EncodedTweets
-from engine.corpus.loading import Corpus, CorpusReport, check_corpus, load_corpus, read_tweets
-
-__all__ = [
-    "Batch",
-    "BatchStream",
-    "Corpus",
-    "CorpusReport",
-    "EncodedTweets",
-    "Position",
-    "check_corpus",
-    "load_corpus",
-    "read_tweets",
-]

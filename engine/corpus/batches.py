@@ -7,28 +7,29 @@ batch padding; within pools of about a hundred batches, padding falls to a few p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.encoded import Batch, EncodedTweets
+from engine.corpus.position import Position
 
 POOL_BATCHES = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """A place in the data: the batch that comes next."""
-
-    epoch: int = 0
-    batch: int = 0
+Weights = npt.NDArray[np.float64]  # (tweets,)
+"""How often each tweet comes in an epoch on average; 1.5 is once or twice."""
 
 
-def epoch_order(lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[npt.NDArray[np.int64]]:
+def epoch_order(
+    lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int, weights: Weights | None = None
+) -> list[npt.NDArray[np.int64]]:
     """Return the tweets of each batch of an epoch; depends on nothing but the arguments."""
     generator = np.random.Generator(np.random.PCG64([seed, epoch]))
-    shuffled = generator.permutation(len(lengths))
+    tweets = np.arange(len(lengths))
+    if weights is not None:
+        tweets = np.repeat(tweets, np.floor(weights + generator.random(len(weights))).astype(np.int64))
+    shuffled = generator.permutation(tweets)
     batches = []
     for start in range(0, len(shuffled), POOL_BATCHES * batch_size):
         pool = shuffled[start : start + POOL_BATCHES * batch_size]
@@ -40,16 +41,29 @@ def epoch_order(lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoc
 class BatchStream:
     """Batches without end, epoch after epoch, from any position on."""
 
-    def __init__(self, tweets: EncodedTweets, batch_size: int, seed: int, position: Position) -> None:
+    def __init__(
+        self,
+        tweets: EncodedTweets,
+        batch_size: int,
+        seed: int,
+        position: Position,
+        weights: Weights | None = None,
+    ) -> None:
         """Stand at `position`; one beyond the last batch (of another batch size) begins the next epoch."""
         self._tweets = tweets
         self._batch_size = batch_size
         self._seed = seed
+        self._weights = weights
         self.position = position
         self._batches = self._order(position.epoch)
 
     def _order(self, epoch: int) -> list[npt.NDArray[np.int64]]:
-        return epoch_order(self._tweets.lengths, self._batch_size, self._seed, epoch)
+        return epoch_order(self._tweets.lengths, self._batch_size, self._seed, epoch, self._weights)
+
+    @property
+    def tweets_per_epoch(self) -> int:
+        """Tweets in an epoch; with weights, on average."""
+        return len(self._tweets) if self._weights is None else round(float(self._weights.sum()))
 
     @property
     def epochs(self) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.corpus.flat import FlatTweets
 from engine.vocab import BOS, EOS, PAD, UNK, Vocab
 
 
@@ -29,11 +30,22 @@ class EncodedTweets:
     offsets: npt.NDArray[np.int64]  # (tweets + 1,): tweet i is token_ids[offsets[i]:offsets[i + 1]]
 
     @classmethod
-    def from_tweets(cls, tweets: Sequence[str], vocab: Vocab) -> EncodedTweets:
+    def from_flat(cls, tweets: FlatTweets, vocab: Vocab) -> EncodedTweets:
+        """Encode `tweets` a chunk at a time; characters that `vocab` lacks become `UNK`."""
+        lengths = tweets.char_lengths()
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        token_ids = np.empty(offsets[-1], dtype=np.min_scalar_type(len(vocab)))
+        first = 0
+        for chunk in tweets.chunks():
+            encoded = vocab.encode_array(bytes(chunk.utf8).decode("utf-8", "surrogatepass"))
+            token_ids[first : first + len(encoded)] = encoded
+            first += len(encoded)
+        return cls(token_ids, offsets)
+
+    @classmethod
+    def from_tweets(cls, tweets: Iterable[str], vocab: Vocab) -> EncodedTweets:
         """Encode `tweets`; characters that `vocab` lacks become `UNK`."""
-        token_ids = vocab.encode_array("".join(tweets)).astype(np.min_scalar_type(len(vocab)))
-        lengths = np.fromiter(map(len, tweets), dtype=np.int64, count=len(tweets))
-        return cls(token_ids, np.concatenate(([0], np.cumsum(lengths))))
+        return cls.from_flat(FlatTweets.from_texts(tweets), vocab)
 
     def __len__(self) -> int:
         """Return the number of tweets."""
@@ -53,11 +65,6 @@ class EncodedTweets:
     def num_unknown_chars(self) -> int:
         """Characters that the vocabulary lacks."""
         return int(np.count_nonzero(self.token_ids == UNK))
-
-    def head(self, num_tweets: int) -> EncodedTweets:
-        """Return the first tweets, at most `num_tweets` of them."""
-        offsets = self.offsets[: num_tweets + 1]
-        return EncodedTweets(self.token_ids[: offsets[-1]], offsets)
 
     def batch(self, indices: npt.NDArray[np.int64]) -> Batch:
         """Return the tweets at `indices` as one batch, padded to the longest of them."""

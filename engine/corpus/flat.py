@@ -47,8 +47,9 @@ class FlatTweets:
             for start, end in pairwise(chunk.offsets.tolist()):
                 yield data[start:end].decode("utf-8", "surrogatepass")
 
-    def chunks(self, num_tweets: int = CHUNK_TWEETS) -> Iterator[FlatTweets]:
-        """Return all tweets in order, at most `num_tweets` at once; the bytes are shared, not copied."""
+    def chunks(self, num_tweets: int | None = None) -> Iterator[FlatTweets]:
+        """Return all tweets in order, at most `num_tweets` (`CHUNK_TWEETS`) at once; bytes are shared, not copied."""
+        num_tweets = num_tweets or CHUNK_TWEETS
         for first in range(0, len(self), num_tweets):
             yield self.slice(first, min(first + num_tweets, len(self)))
 
@@ -83,6 +84,19 @@ class FlatTweets:
             lengths[first : first + len(chunk)] = np.diff(before[chunk.offsets])
             first += len(chunk)
         return lengths
+
+
+def char_counts(tweets: FlatTweets) -> dict[str, int]:
+    """Return how often each character occurs, the most frequent first."""
+    counts = np.zeros(0, dtype=np.int64)
+    for chunk in tweets.chunks():
+        text = bytes(chunk.utf8).decode("utf-8", "surrogatepass")
+        code_points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        more = np.bincount(code_points, minlength=len(counts))
+        more[: len(counts)] += counts
+        counts = more
+    seen = np.flatnonzero(counts)
+    return {chr(point): int(counts[point]) for point in seen[np.argsort(-counts[seen], kind="stable")]}
 
 
 def _begins_char(utf8: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

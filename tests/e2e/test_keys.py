@@ -113,7 +113,7 @@ def test_t_writes_a_tweet_at_each_of_seven_temperatures(shared: Terminal) -> Non
 
 def test_the_help_names_every_key_and_closes(shared: Terminal) -> None:
     shared.press("?")
-    for key in ("space", "q", r"\+", "-", "g", "t", "s", "l", "b", r"\?", r"\^p"):
+    for key in ("space", "q", r"\+", "-", "g", "t", "s", "l", "o", "b", r"\?", r"\^p"):
         shared.wait_for(rf"│ {key} {{2,}}[A-Z]")
     shared.press("escape")
     shared.wait_until_gone("─ Help ─")

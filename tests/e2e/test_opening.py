@@ -14,8 +14,7 @@ from tests.e2e.terminal import Terminal
 
 def test_it_paints_before_torch_is_loaded_and_trains_on_the_embedded_tweets(open_terminal: Open) -> None:
     terminal = open_terminal("--hidden-size", "8", "--embedding-size", "4", "--threads", "1", NO_COLOR="1")
-    terminal.wait_for("loading torch")
-    assert "q quit" in terminal.text
+    terminal.wait_for(r"loading torch(.|\n)*q quit")
     assert "training" not in terminal.text
     terminal.wait_for("▶ training")
     terminal.wait_for("corpus +happy tweets")

@@ -12,7 +12,8 @@ from torch import Tensor
 from engine.checkpoint import save_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
-from engine.corpus import BatchStream, Position
+from engine.corpus.batches import BatchStream
+from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.gru import TextGenerator
 from engine.runtime import generator_states

@@ -20,7 +20,7 @@ import torch
 from engine import commands, events, loop
 from engine.commands import Command
 from engine.config import RunConfig, RuntimeConfig, Setting
-from engine.corpus import EncodedTweets
+from engine.corpus.encoded import EncodedTweets
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
 from engine.runtime import Runtime
@@ -49,7 +49,7 @@ def small_tweets(count: int = 60) -> list[str]:
     """Return distinct made-up tweets of several lengths, from about thirty different characters."""
     who = ("the cat", "@mia_k", "my gran", "our bus", "a fox", "Tom")
     does = ("hugs", "paints", "finds", "loves")
-    what = ("tea", "a red kite", "the moon :)", "jam", "seven small boats")
+    what = ("tea", "a red kite", "the moon :)", "jam", "two boats")
     return [f"{a} {b} {c}{'!' * (len(a) % 3)}" for c, b, a in islice(product(what, does, who), count)]
 
 
@@ -93,15 +93,16 @@ class AnsweringInbox(queue.SimpleQueue[Command]):
     """An inbox that is asked: gives its answers one by one, None for "nothing just now", and after them what was put.
 
     A session asks between two steps, before every character of a tweet, in an evaluation, and while it is paused; after
-    a command it asks again.
+    a command it asks again. Before the run has begun there is no answer.
     """
 
     def __init__(self, answers: Iterable[Command | None]) -> None:
         super().__init__()
+        self.has_begun = False
         self._answers = iter(answers)
 
     def get_nowait(self) -> Command:
-        for answer in self._answers:
+        for answer in self._answers if self.has_begun else ():
             if answer is None:
                 raise queue.Empty
             return answer
@@ -127,6 +128,8 @@ def run_session(
 
     def emit(event: Event) -> None:
         told.append(event)
+        if isinstance(inbox, AnsweringInbox):
+            inbox.has_begun = True
         if isinstance(event, events.StepsFinished | events.RunStarted):
             for command in pending.pop(event.step, []):
                 inbox.put(command)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus import Batch, BatchStream, EncodedTweets, Position
+from engine.corpus.batches import BatchStream, epoch_order
+from engine.corpus.encoded import Batch, EncodedTweets
+from engine.corpus.position import Position
 from engine.vocab import BOS, EOS, PAD, UNK, Vocab
 from tests.strategies import tweet_lists
 
@@ -140,15 +142,6 @@ def test_less_than_seven_percent_of_tweets_of_usual_lengths_is_padding(batch_siz
 # Encoded tweets -------------------------------------------------------------------------------------------------------
 
 
-@given(tweets=tweet_lists(), num_head=st.integers(1, 70))
-def test_the_head_is_the_first_tweets(tweets: list[str], num_head: int) -> None:
-    numbers, vocab = encoded(tweets)
-    head = numbers.head(num_head)
-    assert len(head) == min(num_head, len(tweets))
-    assert texts_of(head.batch(np.arange(len(head))), vocab) == tweets[:num_head]
-    assert head.num_targets == sum(len(tweet) + 1 for tweet in tweets[:num_head])
-
-
 @given(tweets=tweet_lists())
 def test_a_character_that_the_vocabulary_lacks_becomes_unk_and_is_counted(tweets: list[str]) -> None:
     chars = sorted(set("".join(tweets)))
@@ -163,3 +156,27 @@ def test_a_large_alphabet_fits_the_numbers(num_chars: int) -> None:
     tweets = ["".join(chr(0x4E00 + index) for index in range(num_chars))]
     numbers, vocab = encoded(tweets)
     assert texts_of(numbers.batch(np.array([0])), vocab) == tweets
+
+
+# Weights --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_weight_is_how_often_a_tweet_comes_in_an_epoch_on_average() -> None:
+    lengths = np.full(60, 5)
+    weights = np.repeat([3.0, 0.5], 30)
+    epochs = [np.concatenate(epoch_order(lengths, 7, seed=1, epoch=epoch, weights=weights)) for epoch in range(40)]
+    counts = np.bincount(np.concatenate(epochs), minlength=60)
+    assert set(counts[:30].tolist()) == {120}
+    assert 0.4 < counts[30:].mean() / 40 < 0.6
+
+
+def test_weights_of_one_change_nothing_but_the_order() -> None:
+    lengths = np.arange(1, 40)
+    order = epoch_order(lengths, 4, seed=3, epoch=2, weights=np.ones(39))
+    assert sorted(np.concatenate(order).tolist()) == list(range(39))
+
+
+def test_an_epoch_with_weights_is_the_same_each_time() -> None:
+    lengths, weights = np.arange(1, 40), np.full(39, 1.5)
+    one, same = (epoch_order(lengths, 4, seed=3, epoch=2, weights=weights) for _ in range(2))
+    assert [batch.tolist() for batch in one] == [batch.tolist() for batch in same]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
 from engine.config import SamplingConfig, TrainingConfig
-from engine.corpus import Position
+from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.errors import StorageError
 from tests.engine.checkpoints import checkpoint_info, checkpoint_tensors, write_checkpoint

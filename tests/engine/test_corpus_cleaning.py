@@ -1,18 +1,46 @@
-"""The tutorial's rules on rows, and which tweets say the same."""
+"""The rules on rows, the options that change them, and which tweets say the same."""
 
 from __future__ import annotations
 
+import html
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.cleaning import duplicate_key, to_tweet
-from engine.corpus.rows import Unusable
+from engine.corpus.cleaning import Cleaner, duplicate_key, in_ascii
+from engine.corpus.mojibake import repaired
+from engine.corpus.rows import Row, Unusable
+from engine.corpus_config import CorpusConfig
+from engine.text import EXAMPLE_CHARS, LINE_BREAK
 from tests.strategies import hostile_text, tweets
 
 MAX = 140
+CONFIGS = st.builds(
+    CorpusConfig,
+    max_length=st.integers(1, MAX),
+    lowercase=st.booleans(),
+    strip_mentions=st.booleans(),
+    mask_mentions=st.booleans(),
+    ascii=st.booleans(),
+)
+
+
+def cleaned(row: Row, config: CorpusConfig | None = None) -> Row:
+    """Return what becomes of a row."""
+    return Cleaner(config or CorpusConfig())(row)
+
+
+def reason_for(row: str, config: CorpusConfig | None = None) -> str:
+    """Return why a row is dropped; the drop shows the row."""
+    dropped = cleaned(row, config)
+    assert isinstance(dropped, Unusable)
+    assert len(dropped.example) <= EXAMPLE_CHARS
+    return dropped.reason
+
+
+# Rules ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -23,19 +51,23 @@ MAX = 140
         ("you &amp; me &lt;3", "you & me <3"),
         ("cafe\u0301", "café"),
         ("see http://a.example/b now", "see http://a.example/b now"),
+        ("http://a.example/b hello", "http://a.example/b hello"),
         ("@mia", "@mia"),
         ("@mia http://a.example", "@mia http://a.example"),
+        ("roses are red,\n  violets are blue", "roses are red,↵violets are blue"),
+        ("http://a.example\nhello", "http://a.example↵hello"),
+        ("donâ€™t", "don’t"),
         (":)", ":)"),
         ("😀", "😀"),
     ],
 )
 def test_a_row_becomes_its_cleaned_tweet(row: str, tweet: str) -> None:
-    assert to_tweet(row, MAX) == tweet
+    assert cleaned(row) == tweet
 
 
-@pytest.mark.parametrize("row", ["", "   ", "\t\r\n", "\u200b\ufeff", "\x00", "&nbsp;"])
+@pytest.mark.parametrize("row", ["", "   ", "\t\r\n", "\u200b\ufeff", "\x00", "&nbsp;", LINE_BREAK, "\n\u2028"])
 def test_a_row_without_anything_to_see_is_empty(row: str) -> None:
-    assert to_tweet(row, MAX) == Unusable("empty")
+    assert reason_for(row) == "empty"
 
 
 @pytest.mark.parametrize(
@@ -46,37 +78,143 @@ def test_a_row_without_anything_to_see_is_empty(row: str) -> None:
         " www.a.example ",
         "HTTP://A.EXAMPLE",
         "http://a.example www.b.example",
+        "http://a.example\nwww.b.example",
     ],
 )
 def test_a_row_of_nothing_but_links_is_dropped(row: str) -> None:
-    assert to_tweet(row, MAX) == Unusable("only a link")
+    assert reason_for(row) == "only a link"
 
 
 def test_a_row_of_as_many_characters_as_allowed_stays_and_one_more_goes() -> None:
-    assert to_tweet("x" * MAX, MAX) == "x" * MAX
-    assert to_tweet("x" * (MAX + 1), MAX) == Unusable("over 140 characters")
+    assert cleaned("x" * MAX) == "x" * MAX
+    assert reason_for("x" * (MAX + 1)) == "over 140 characters"
+    assert cleaned("x" * 100_000, CorpusConfig(max_length=100_000)) == "x" * 100_000
 
 
 def test_the_length_is_that_of_the_cleaned_text() -> None:
-    assert to_tweet("&amp;" * MAX, MAX) == "&" * MAX  # 700 characters before unescaping
-    assert to_tweet("e\u0301" * MAX, MAX) == "é" * MAX  # 280 before NFC
-    assert to_tweet(f"  {'x' * MAX}  ", MAX) == "x" * MAX
-    assert to_tweet("x" * 138 + "&lt;3!", MAX) == Unusable("over 140 characters")
+    assert cleaned("&amp;" * MAX) == "&" * MAX  # 700 characters before unescaping
+    assert cleaned("e\u0301" * MAX) == "é" * MAX  # 280 before NFC
+    assert cleaned("Ã©" * MAX) == "é" * MAX  # 280 before the repair
+    assert cleaned(f"  {'x' * MAX}  ") == "x" * MAX
+    assert reason_for("x" * 138 + "&lt;3!") == "over 140 characters"
+    assert cleaned("@mia " * MAX + "hello", CorpusConfig(strip_mentions=True)) == "hello"
+
+
+@pytest.mark.parametrize("row", ["lost \ufffd here", "lost ï¿½ here", "lost &#xfffd; here", "\ufffd"])
+def test_a_row_with_characters_that_were_lost_is_dropped_whatever_the_options(row: str) -> None:
+    assert reason_for(row) == "with characters that were lost (U+FFFD)"
+    assert reason_for(row, CorpusConfig(ascii=True)) == "with characters that were lost (U+FFFD)"
 
 
 def test_what_the_reader_could_not_use_keeps_its_reason() -> None:
-    assert to_tweet(Unusable("not JSON"), MAX) == Unusable("not JSON")
+    row = Unusable("not JSON", "line 3: {")
+    assert cleaned(row) is row
 
 
-@given(row=hostile_text(), max_length=st.integers(1, MAX))
-def test_whatever_the_row_a_tweet_is_printable_short_enough_and_more_than_a_link(row: str, max_length: int) -> None:
-    tweet = to_tweet(row, max_length)
+def test_a_drop_shows_the_beginning_of_the_raw_row_harmlessly() -> None:
+    assert cleaned("\x1b[2Jhello " + "x" * 200) == Unusable(
+        "over 140 characters", "hello " + "x" * (EXAMPLE_CHARS - 7) + "…"
+    )
+
+
+def test_repaired_rows_are_counted_and_others_are_not() -> None:
+    cleaner = Cleaner(CorpusConfig())
+    for row in ["donâ€™t", "don't", "don’t", "cafÃ©", "ï¿½", "CAFÉ…"]:
+        cleaner(row)
+    assert cleaner.num_repaired == 3
+
+
+@given(row=hostile_text(), config=CONFIGS)
+def test_whatever_the_row_a_tweet_is_printable_short_enough_and_more_than_a_link(
+    row: str, config: CorpusConfig
+) -> None:
+    tweet = cleaned(row, config)
     if isinstance(tweet, Unusable):
-        assert tweet.reason in {"empty", "only a link", f"over {max_length} characters"}
+        rules = {"empty", "only a link", f"over {config.max_length} characters"}
+        assert tweet.reason in rules | {"with characters that were lost (U+FFFD)"}
+        assert len(tweet.example) <= EXAMPLE_CHARS
     else:
-        assert 1 <= len(tweet) <= max_length
+        assert 1 <= len(tweet) <= config.max_length
         assert tweet.replace("\u200c", "").replace("\u200d", "").isprintable()
         assert unicodedata.is_normalized("NFC", tweet)
+
+
+@given(row=hostile_text(), config=CONFIGS)
+def test_a_tweet_is_cleaned_to_itself(row: str, config: CorpusConfig) -> None:
+    tweet = cleaned(row, config)
+    if isinstance(tweet, str) and html.unescape(tweet) == tweet == repaired(tweet):
+        assert cleaned(tweet, config) == tweet
+
+
+# Options --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "tweet"),
+    [("Hello THERE", "hello there"), ("ÉCOLE Straße ΣΑΣ", "école straße σας"), ("İZMİR", "izmir")],
+)
+def test_letters_are_made_small(row: str, tweet: str) -> None:
+    assert cleaned(row, CorpusConfig(lowercase=True)) == tweet
+
+
+@pytest.mark.parametrize(
+    ("row", "stripped", "masked"),
+    [
+        ("@mia hello", "hello", "@user hello"),
+        ("hello @mia_9 and @TOM!", "hello and !", "hello @user and @user!"),
+        ("hello .@mia", "hello .", "hello .@user"),
+        ("hello @mia@social.example.", "hello .", "hello @user."),
+        ("hello @mia\n@tom bye", "hello↵bye", "hello @user↵@user bye"),
+        ("write to mia@example.org @ noon", "write to mia@example.org @ noon", "write to mia@example.org @ noon"),
+        ("@user hello", "hello", "@user hello"),
+        ("hey @a@b@c", "hey", "hey @user"),
+    ],
+)
+def test_names_are_left_out_or_masked(row: str, stripped: str, masked: str) -> None:
+    assert cleaned(row, CorpusConfig(strip_mentions=True)) == stripped
+    assert cleaned(row, CorpusConfig(mask_mentions=True)) == masked
+    assert cleaned(row, CorpusConfig(mask_mentions=True, strip_mentions=True)) == stripped
+
+
+def test_a_row_of_nothing_but_names_is_empty_without_them() -> None:
+    assert reason_for("@mia @tom", CorpusConfig(strip_mentions=True)) == "empty"
+    assert reason_for("@mia http://a.example", CorpusConfig(strip_mentions=True)) == "only a link"
+
+
+@pytest.mark.parametrize(
+    ("row", "tweet"),
+    [
+        ("café São Zürich Łódź", "cafe Sao Zurich Lodz"),
+        ("“yes” ‘no’ don’t", "\"yes\" 'no' don't"),
+        ("one – two — three… four", "one - two - three... four"),
+        ("Straße œuvre Ærø þorn", "Strasse oeuvre AEro thorn"),
+        ("ﬁne ½", "fine 1/2"),
+        ("love ❤ you 😀!", "love you !"),
+        ("roses\nviolets", "roses violets"),
+        ("＠mia hi", "@mia hi"),
+    ],
+)
+def test_text_is_made_ascii(row: str, tweet: str) -> None:
+    assert cleaned(row, CorpusConfig(ascii=True)) == tweet
+
+
+@given(text=hostile_text())
+def test_nothing_but_ascii_is_left(text: str) -> None:
+    assert in_ascii(text).isascii()
+
+
+@given(text=st.text(st.characters(max_codepoint=127)))
+def test_ascii_stays_as_it_is(text: str) -> None:
+    assert in_ascii(text) == text
+
+
+@given(row=hostile_text())
+def test_options_that_are_off_change_nothing(row: str) -> None:
+    config = CorpusConfig(max_length=100_000)
+    tweet = cleaned(row, config)
+    if isinstance(tweet, str) and tweet.isascii() and tweet.islower() and "@" not in tweet:
+        every = CorpusConfig(max_length=100_000, lowercase=True, strip_mentions=True, mask_mentions=True, ascii=True)
+        assert cleaned(row, every) == tweet
 
 
 # Duplicates -----------------------------------------------------------------------------------------------------------
@@ -136,3 +274,8 @@ def test_a_name_or_a_link_anywhere_changes_no_key(tweet: str, name: str) -> None
     assert duplicate_key(f"{name} {tweet}") == key
     assert duplicate_key(f"{tweet} {name}") == key
     assert duplicate_key(f"{tweet} http://a.example/x") == key
+
+
+@given(tweet=tweets(alphabet="abc @/:.w"))
+def test_a_line_break_tells_as_little_as_a_blank(tweet: str) -> None:
+    assert duplicate_key(tweet.replace(" ", LINE_BREAK)).replace(LINE_BREAK, " ") == duplicate_key(tweet)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -9,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus import check_corpus, load_corpus
-from engine.corpus.loading import MIN_TWEETS
+from engine.corpus.checking import check_corpus
+from engine.corpus.loading import MIN_TWEETS, load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from tests.engine.helpers import small_tweets, write_corpus
@@ -127,7 +129,7 @@ def test_the_report_is_one_line_that_says_everything(tmp_path: Path) -> None:
 def test_one_row_is_the_corpus_and_is_counted_from_0_without_the_header(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, ["tweet", *small_tweets(5)], "a.csv")
     corpus = load_corpus(config_of(path, overfit=2))
-    assert corpus.train == corpus.validation == (small_tweets(5)[2],)
+    assert list(corpus.train) == list(corpus.validation) == [small_tweets(5)[2]]
     assert corpus.name == "row 2 of a.csv"
 
 
@@ -147,8 +149,10 @@ def test_the_check_passes_what_can_be_loaded(tmp_path: Path) -> None:
 
 
 def test_the_check_reads_no_more_than_it_needs(tmp_path: Path) -> None:
-    path = write_corpus(tmp_path, small_tweets(60))
-    path.write_bytes(path.read_bytes() + b"\xff\n")
+    noise = random.Random(1)  # noqa: S311 - no secrets
+    lines = [*small_tweets(60), *(noise.randbytes(40).hex() for _ in range(20_000))]
+    path = tmp_path / "cut.txt.gz"
+    path.write_bytes(gzip.compress("\n".join(lines).encode())[:-2000])
     check_corpus(config_of(path))
     with pytest.raises(CorpusError):
         load_corpus(config_of(path))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.corpus import EncodedTweets
+from engine.corpus.encoded import EncodedTweets
 from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, evaluate
 from engine.gru import TextGenerator
 from engine.vocab import BOS, EOS, Vocab

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import random
 import string
+from collections.abc import Iterable
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.novelty import STRIDE, WINDOW, NoveltyIndex
+from engine.corpus.alike.novelty import STRIDE, WINDOW, NoveltyIndex
+from engine.corpus.cleaning import duplicate_key
+from engine.corpus.flat import FlatTweets
 from tests.strategies import hostile_text, tweet_lists
 
 CORPUS = (
@@ -19,6 +24,10 @@ CORPUS = (
 )
 
 
+def index_of(tweets: Iterable[str]) -> NoveltyIndex:
+    return NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, tweets)))
+
+
 def letters(seed: int, count: int) -> str:
     """Return random letters: no two texts of this kind share a run."""
     return "".join(random.Random(seed).choices(string.ascii_lowercase, k=count))  # noqa: S311 - a text, no secret
@@ -26,7 +35,7 @@ def letters(seed: int, count: int) -> str:
 
 @given(tweets=tweet_lists())
 def test_every_tweet_of_the_corpus_is_a_copy(tweets: list[str]) -> None:
-    index = NoveltyIndex(tweets)
+    index = index_of(tweets)
     assert {index.judge(tweet) for tweet in tweets} == {"copy"}
 
 
@@ -35,30 +44,30 @@ def test_every_tweet_of_the_corpus_is_a_copy(tweets: list[str]) -> None:
     [CORPUS[0], CORPUS[0].upper(), f"@mia {CORPUS[0]}!!!", f"{CORPUS[0]} http://a.example/b", "Short one :)"],
 )
 def test_names_links_case_and_punctuation_make_no_copy_new(tweet: str) -> None:
-    assert NoveltyIndex(CORPUS).judge(tweet) == "copy"
+    assert index_of(CORPUS).judge(tweet) == "copy"
 
 
 @pytest.mark.parametrize("tweet", ["a walk in the rain", "short", "short one and more", "", ":)", "one short"])
 def test_what_shares_no_long_run_is_new(tweet: str) -> None:
-    index = NoveltyIndex(CORPUS)
+    index = index_of(CORPUS)
     assert index.judge(tweet) == "new"
     assert index.copied_share(tweet) == 0
 
 
 def test_a_tweet_that_is_half_copied_is_a_near_copy() -> None:
-    index = NoveltyIndex(CORPUS)
+    index = index_of(CORPUS)
     assert index.judge(CORPUS[0][:40] + " " + letters(1, 10)) == "near-copy"
     assert index.judge(CORPUS[0][:32] + " " + letters(2, 100)) == "new"
 
 
 def test_parts_of_two_tweets_glued_together_are_a_near_copy() -> None:
-    assert NoveltyIndex(CORPUS).judge(CORPUS[0][:36] + CORPUS[1][12:50]) == "near-copy"
+    assert index_of(CORPUS).judge(CORPUS[0][:36] + CORPUS[1][12:50]) == "near-copy"
 
 
 @given(seed=st.integers(0, 10_000), start=st.integers(0, 100), before=st.integers(0, 20), after=st.integers(0, 20))
 def test_a_shared_run_of_31_characters_is_always_found(seed: int, start: int, before: int, after: int) -> None:
     tweet = letters(seed, 131)
-    index = NoveltyIndex([letters(seed + 1, 60), tweet, letters(seed + 2, 60)])
+    index = index_of([letters(seed + 1, 60), tweet, letters(seed + 2, 60)])
     run = tweet[start : start + WINDOW + STRIDE - 1]
     assert len(run) == 31
     shared = index.copied_share(letters(seed + 3, before) + run + letters(seed + 4, after))
@@ -68,18 +77,50 @@ def test_a_shared_run_of_31_characters_is_always_found(seed: int, start: int, be
 @given(seed=st.integers(0, 10_000), size=st.integers(1, WINDOW - 1))
 def test_a_run_shorter_than_a_window_is_never_called_copied(seed: int, size: int) -> None:
     tweet = letters(seed, 120)
-    assert NoveltyIndex([tweet]).copied_share("0123456789" * 4 + tweet[:size] + "0123456789" * 4) == 0
+    assert index_of([tweet]).copied_share("0123456789" * 4 + tweet[:size] + "0123456789" * 4) == 0
 
 
 @given(tweets=tweet_lists(max_size=20), text=hostile_text())
 def test_the_share_is_a_share_whatever_the_text(tweets: list[str], text: str) -> None:
-    assert 0 <= NoveltyIndex(tweets).copied_share(text) <= 1
+    assert 0 <= index_of(tweets).copied_share(text) <= 1
 
 
 def test_a_run_over_the_border_between_two_tweets_was_never_written() -> None:
     one, two = letters(1, 40), letters(2, 40)
-    assert NoveltyIndex([one, two]).judge(one[-12:] + two[:12]) == "new"
+    assert index_of([one, two]).judge(one[-12:] + two[:12]) == "new"
 
 
 def test_without_tweets_everything_is_new() -> None:
-    assert NoveltyIndex([]).judge("anything at all that is long enough for a window") == "new"
+    assert index_of([]).judge("anything at all that is long enough for a window") == "new"
+
+
+def test_a_long_run_is_found_in_characters_whatever_their_bytes() -> None:
+    tweet = "今日はとても良い天気ですから公園まで散歩に行きましょうねと母が言いました"
+    index = index_of([tweet, "x"])
+    assert index.judge(tweet[2:]) == "near-copy"
+    assert index.copied_share(tweet[:23]) == 0
+
+
+def test_tweets_of_all_chunks_are_known() -> None:
+    tweets = [letters(seed, 3_000) for seed in range(120)]
+    index = index_of(tweets)
+    assert len(index.whole) == 120
+    assert len(index.windows) == 120 * ((3_000 - WINDOW) // STRIDE + 1)
+    assert {index.judge(tweet[100:-100]) for tweet in tweets} == {"near-copy"}
+
+
+def test_the_arrays_are_sorted_distinct_and_the_same_in_whatever_order_the_tweets_come() -> None:
+    one, other = index_of([*CORPUS, CORPUS[0]]), index_of(CORPUS[::-1])
+    for ours, theirs in ((one.whole, other.whole), (one.windows, other.windows)):
+        assert ours.dtype == np.uint64
+        assert (ours[1:] > ours[:-1]).all()
+        assert np.array_equal(ours, theirs)
+
+
+def test_an_index_stored_in_a_file_judges_the_same(tmp_path: Path) -> None:
+    index = index_of(CORPUS)
+    for name in ("whole", "windows"):
+        np.save(tmp_path / f"{name}.npy", getattr(index, name))
+    stored = NoveltyIndex(*(np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("whole", "windows")))
+    for tweet in (*CORPUS, CORPUS[0][:40] + " " + letters(1, 10), letters(2, 100), ""):
+        assert stored.copied_share(tweet) == index.copied_share(tweet)

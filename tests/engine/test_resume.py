@@ -26,7 +26,7 @@ from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
 from engine.commands import Command
 from engine.config import RunConfig, RuntimeConfig, SamplingConfig, Setting
-from engine.corpus import Position
+from engine.corpus.position import Position
 from engine.events import Event
 from engine.folders import find_run
 from engine.journal import read_journal

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import LADDER_TEMPERATURES, SamplingConfig
-from engine.corpus import EncodedTweets
+from engine.corpus.encoded import EncodedTweets
 from engine.errors import DivergedError, VocabError
 from engine.evaluation import evaluate
 from engine.gru import TextGenerator

@@ -17,7 +17,8 @@ from engine.events import Event
 from engine.folders import find_run
 from engine.journal import Journal
 from engine.session import TrainingSession
-from tests.engine.helpers import resume_config, run_session, tiny_config, write_corpus
+from engine.stage import Stage
+from tests.engine.helpers import of_type, resume_config, run_session, tiny_config, write_corpus
 from tests.engine.stream_rules import assert_keeps_the_rules
 
 
@@ -85,3 +86,35 @@ def test_a_run_that_is_open_is_opened_by_no_other_and_stays_as_it_is(corpus: Pat
     assert before == (run.journal_path.read_bytes(), run.config_path.read_bytes())
     holder.close()
     preflight.check(resume_config())
+
+
+@pytest.mark.parametrize("reason", ["interrupted", "stopped by the user"])
+def test_a_stop_while_the_tweets_are_read_ends_the_run_before_it_began(tmp_path: Path, reason: str) -> None:
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
+    stages: list[str] = []
+
+    def on_stage(stage: Stage) -> None:
+        stages.append(stage.text)
+        inbox.put(c.Stop(reason=reason))
+
+    told: list[e.Event] = []
+    TrainingSession(tiny_config(write_corpus(tmp_path)), on_stage).run(told.append, inbox)
+    [ended] = told
+    assert isinstance(ended, e.RunFinished)
+    assert ended.reason == reason
+    assert len(stages) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_commands_that_come_while_the_tweets_are_read_are_followed_in_their_order(tmp_path: Path) -> None:
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
+    wishes = iter([c.SetLearningRate(learning_rate=0.1), c.SetLearningRate(learning_rate=0.2)])
+
+    def on_stage(_: Stage) -> None:
+        for wish in wishes:
+            inbox.put(wish)
+            break
+
+    told: list[e.Event] = []
+    TrainingSession(tiny_config(write_corpus(tmp_path)), on_stage).run(told.append, inbox)
+    assert [event.learning_rate for event in of_type(told, e.LearningRateChanged)] == [0.1, 0.2]

@@ -1,7 +1,8 @@
-"""What is held out: enough, not too much, and always the same."""
+"""What is held out: enough, not too much, always the same, and nothing that training tweets give away."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -9,13 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus import load_corpus
 from engine.corpus.cleaning import duplicate_key
-from engine.corpus.split import num_validation_tweets, validation_mask
+from engine.corpus.flat import FlatTweets
+from engine.corpus.loading import load_corpus
+from engine.corpus.split import key_digests, num_validation_tweets, validation_mask
 from engine.corpus_config import CorpusConfig
 from tests.engine.helpers import small_tweets, write_corpus
 
@@ -23,9 +26,27 @@ ROOT = Path(__file__).parents[2]
 KEYS = st.lists(st.text("abcdefgh 0123", min_size=1, max_size=12), min_size=1, max_size=300, unique=True)
 
 
-def held_out(keys: list[str]) -> set[str]:
+SONG = "and the rain came down on the little town"
+"""Longer than a run that ties tweets together."""
+
+
+def mask_of(keys: list[str], groups: list[int] | None = None) -> list[bool]:
+    labels = np.arange(len(keys)) if groups is None else np.array(groups, dtype=np.int64)
+    return list(map(bool, validation_mask(FlatTweets.from_texts(keys), labels)))
+
+
+def held_out(keys: list[str], groups: list[int] | None = None) -> set[str]:
     """Return the keys that are held out."""
-    return {key for key, is_held_out in zip(keys, validation_mask(keys), strict=True) if is_held_out}
+    return {key for key, is_held_out in zip(keys, mask_of(keys, groups), strict=True) if is_held_out}
+
+
+def in_hash_order(keys: list[str]) -> list[str]:
+    return sorted(keys, key=lambda key: hashlib.blake2b(key.encode(), digest_size=8).digest())
+
+
+def plain(count: int) -> list[str]:
+    """Return keys that have nothing in common."""
+    return [f"{number:05}" for number in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -57,17 +78,95 @@ def test_the_order_of_the_tweets_decides_nothing(keys: list[str], chance: random
 
 
 def test_what_is_held_out_is_no_matter_of_alphabet_or_length() -> None:
-    keys = [f"{number:05}" for number in range(20_000)]
+    keys = plain(20_000)
     chosen = sorted(held_out(keys))
     assert 400 < sum(key < "10000" for key in chosen) < 600
+
+
+@given(keys=KEYS)
+def test_where_tweets_have_nothing_in_common_the_lowest_hashes_are_held_out(keys: list[str]) -> None:
+    assert held_out(keys) == set(in_hash_order(keys)[: num_validation_tweets(len(keys))])
+
+
+@given(keys=st.lists(st.text("ab", min_size=1, max_size=40), min_size=30, max_size=300), chance=st.randoms())
+def test_no_group_crosses_and_no_more_is_held_out_than_wanted(keys: list[str], chance: random.Random) -> None:
+    groups = [number - number % chance.choice((1, 1, 2, 5)) for number in range(len(keys))]
+    mask = mask_of(keys, groups)
+    assert sum(mask) <= num_validation_tweets(len(keys))
+    for group in set(groups):
+        assert len({is_out for is_out, label in zip(mask, groups, strict=True) if label == group}) == 1
+
+
+@pytest.mark.parametrize("size", [2, 3, 10])
+def test_tweets_that_share_a_long_run_are_on_one_side(size: int) -> None:
+    keys = plain(20_000)
+    for verse in range(400):
+        for line in range(size):
+            keys[verse * size + line] = f"{line} {verse:08} {hashlib.sha256(b'%d' % verse).hexdigest()[:24]}"
+    chosen = held_out(keys)
+    assert len(chosen) == num_validation_tweets(len(keys))
+    verses = [sum(key in chosen for key in keys[verse * size : (verse + 1) * size]) for verse in range(400)]
+    assert set(verses) == {0, size}
+
+
+@pytest.mark.parametrize(("size", "may_be_held_out"), [(2, True), (3, False)])
+def test_a_component_over_a_hundredth_of_what_is_wanted_stays_in_training(size: int, may_be_held_out: bool) -> None:
+    outcomes = set()
+    for song in range(40):
+        keys = plain(4_000)  # 200 are wanted
+        keys[:size] = [f"{SONG} {song} {verse}" for verse in range(size)]
+        outcomes.add(tuple(mask_of(keys)[:size]))
+    expected = {(False,) * size, (True,) * size} if may_be_held_out else {(False,) * size}
+    assert outcomes == expected
+
+
+def test_where_all_tweets_hang_together_whole_groups_are_held_out_in_the_order_of_their_hashes() -> None:
+    keys = [f"{SONG} {number}" for number in range(1000)]
+    assert held_out(keys) == set(in_hash_order(keys)[:200])
+    pairs = [number - number % 2 for number in range(1000)]
+    chosen = held_out(keys, pairs)
+    assert len(chosen) == 200
+    assert all((keys[number] in chosen) == (keys[number + 1] in chosen) for number in range(0, 1000, 2))
+
+
+def test_what_small_components_cannot_supply_comes_from_the_large_one() -> None:
+    loose = plain(150)
+    chosen = held_out([f"{SONG} {number}" for number in range(850)] + loose)
+    assert set(loose) < chosen
+    assert len(chosen) == 200
+
+
+def test_large_groups_are_held_out_only_where_there_are_no_small_ones_and_only_if_they_fit() -> None:
+    assert sum(mask_of(plain(1000), [number - number % 50 for number in range(1000)])) == 200
+    assert sum(mask_of(plain(100), [number - number % 50 for number in range(100)])) == 0
+
+
+@given(size=st.integers(1, 4), chance=st.randoms())
+def test_the_order_of_the_tweets_decides_nothing_where_they_are_alike_either(size: int, chance: random.Random) -> None:
+    keys = [f"{SONG if number % 3 else ''} {number}" for number in range(300)]
+    names = [number // size for number in range(300)]
+    shuffled = list(zip(keys, names, strict=True))
+    chance.shuffle(shuffled)
+    first_of: dict[int, int] = {}
+    groups = [first_of.setdefault(name, place) for place, (_, name) in enumerate(shuffled)]
+    unshuffled = [number - number % size for number in range(300)]
+    assert held_out([key for key, _ in shuffled], groups) == held_out(keys, unshuffled)
+
+
+def test_known_digests_choose_the_same() -> None:
+    keys = FlatTweets.from_texts(plain(3000))
+    groups = np.arange(3000)
+    assert np.array_equal(validation_mask(keys, groups, key_digests(keys)), validation_mask(keys, groups))
+    assert not np.array_equal(validation_mask(keys, groups, ~key_digests(keys)), validation_mask(keys, groups))
 
 
 def test_another_process_with_another_hash_seed_holds_out_the_same(tmp_path: Path) -> None:
     path = write_corpus(tmp_path)
     code = (
-        "import json, sys; from engine.corpus import load_corpus; from engine.config import CorpusConfig;"
+        "import json, sys; from engine.corpus.loading import load_corpus;"
+        "from engine.corpus_config import CorpusConfig;"
         "corpus = load_corpus(CorpusConfig(files=(sys.argv[1],)));"
-        "print(json.dumps([corpus.train, corpus.validation, corpus.digest]))"
+        "print(json.dumps([list(corpus.train), list(corpus.validation), corpus.digest]))"
     )
     answers = {
         subprocess.run(

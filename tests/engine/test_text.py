@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.text import ELLIPSIS, MAX_COMBINING_RUN, clean, harmless
+from engine import text as text_module
+from engine.text import ELLIPSIS, LINE_BREAK, MAX_COMBINING_RUN, clean, harmless, with_single_blanks
 from tests.strategies import HOSTILE_PIECES, hostile_text
 
 KEPT_FORMAT = {"\u200c", "\u200d"}
@@ -91,7 +93,13 @@ def test_no_single_character_gets_through_that_a_terminal_could_obey(char: str) 
         ("non&nbsp;breaking", "non breaking"),
         ("cafe\u0301", "café"),
         ("cafe\x07\u0301", "café"),  # what parted letter and accent is gone before they are composed
-        ("line\u2028separator\u2029and\x85next", "line separator and next"),
+        ("line\u2028separator\u2029and\x85next", "line↵separator↵and next"),
+        ("one\ntwo\r\nthree\rfour", "one↵two↵three↵four"),
+        (" \n one \t\n \r\n\n two\n ", "one↵two"),
+        ("one &#10; two", "one↵two"),
+        ("one\n\u200b\ntwo", "one↵two"),
+        ("one ↵ two↵", "one↵two"),
+        ("one\n\u200dtwo", "one↵two"),
         ("\ufeffmark", "mark"),
         ("a\x00b\x07c", "abc"),
         ("&#27;[31mred", "[31mred"),  # no entity makes an escape
@@ -161,3 +169,35 @@ def test_every_hostile_piece_becomes_harmless_even_all_together() -> None:
     shown = harmless("".join(HOSTILE_PIECES))
     assert not forbidden(shown)
     assert "&amp;" in shown  # nothing is unescaped on its way out
+
+
+@given(raw=hostile_text())
+def test_line_breaks_become_one_symbol_with_no_blank_beside_it_and_none_at_the_ends(raw: str) -> None:
+    text = clean(raw)
+    assert not {f" {LINE_BREAK}", f"{LINE_BREAK} ", LINE_BREAK * 2} & {text[at : at + 2] for at in range(len(text))}
+    assert text == text.strip(LINE_BREAK)
+
+
+@given(raw=hostile_text())
+def test_a_text_says_the_same_with_its_line_breaks_as_blanks(raw: str) -> None:
+    flat = clean(raw.replace("\r", " ").replace("\n", " ").replace("\u2028", " "))
+    if not {"\u2029", LINE_BREAK} & set(html.unescape(raw)) and not {"\n", "\r", "\u2028"} & set(html.unescape(flat)):
+        assert clean(raw).replace(LINE_BREAK, " ") == flat
+
+
+def test_what_is_shown_holds_no_line_break_but_that_which_was_there() -> None:
+    assert harmless("one\ntwo\u2028three") == "one two three"
+    assert harmless("one↵two") == "one↵two"
+
+
+def test_blanks_are_made_single_and_breaks_kept_or_not() -> None:
+    assert with_single_blanks(" a \u3000 b \n\n c ") == "a b↵c"
+    assert with_single_blanks(" a \u3000 b \n\n c ", keeps_line_breaks=False) == "a b c"
+
+
+def test_the_ranges_that_are_read_fast_hold_no_combining_mark() -> None:
+    assert not [
+        char
+        for char in map(chr, range(sys.maxunicode + 1))
+        if text_module._WITHOUT_MARKS.fullmatch(char) and unicodedata.category(char)[0] == "M"
+    ]

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from engine.config import TrainingConfig
-from engine.corpus import Batch, BatchStream, Position
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded import Batch
+from engine.corpus.position import Position
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.trainer import Trainer

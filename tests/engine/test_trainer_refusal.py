@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from engine.config import TrainingConfig
-from engine.corpus import Batch, BatchStream, Position
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded import Batch
+from engine.corpus.position import Position
 from engine.gru import TextGenerator
 from engine.trainer import Trainer
 from tests.engine.helpers import CPU, encoded

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from textual.screen import Screen
 
 from engine.checkpoint_list import CheckpointEntry
 from engine.config import RunConfig
+from engine.errors import TweetgenError
 from tests.fakes import FakeSession
 from tui.app import TweetgenApp
 from tui.bridge import EngineBridge, Session
@@ -52,18 +54,34 @@ async def opened(app: TweetgenApp, kind: type[Screen[Any]]) -> None:
 class Stage:
     """Makes apps over sessions, and ends their threads."""
 
-    bridges: list[EngineBridge] = field(default_factory=list)
+    apps: list[TweetgenApp] = field(default_factory=list)
+    checked: list[RunConfig] = field(default_factory=list)
+    """What an app was asked to look at before a new run."""
+    errors: dict[str, TweetgenError] = field(default_factory=dict)
+    """What is wrong with a file of that name."""
 
     def app(
         self,
         session: Session,
         history: RunView | None = None,
         entries: Callable[[], list[CheckpointEntry]] = list,
+        further: Iterable[Session] = (),
+        config: RunConfig | None = None,
     ) -> TweetgenApp:
-        """Return an app whose bridge opens `session`."""
-        bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: session)
-        self.bridges.append(bridge)
-        return TweetgenApp(RunConfig(), bridge, history, entries)
+        """Return an app whose bridge opens `session`, and for each new run one of the `further`."""
+        sessions = iter((session, *further))
+        config = config or RunConfig()
+        bridge = EngineBridge(config, lambda _config, _on_stage: next(sessions))
+        self.apps.append(TweetgenApp(config, bridge, history, entries, self.check))
+        return self.apps[-1]
+
+    def check(self, config: RunConfig) -> None:
+        """Raise what is wrong with the file of a run, as it was set here."""
+        assert config.corpus is not None
+        self.checked.append(config)
+        error = self.errors.get(Path(config.corpus.files[0]).name)
+        if error is not None:
+            raise error
 
 
 @pytest.fixture
@@ -71,7 +89,7 @@ def stage() -> Iterator[Stage]:
     """Return a stage; every thread started on it ends with the test."""
     stage = Stage()
     yield stage
-    for bridge in stage.bridges:
+    for bridge in (bridge for app in stage.apps for bridge in app.bridges):
         bridge.stop("end of the test")
         assert bridge.join(DEADLINE_SECONDS)
 

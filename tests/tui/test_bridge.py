@@ -15,8 +15,9 @@ from engine.commands import Command, Stop
 from engine.config import RunConfig
 from engine.errors import CorpusError, InternalError, exit_code_for
 from engine.events import Event, RunFailed, RunFinished, RunStarted
+from engine.stage import Stage
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished
-from tui.bridge import EngineBridge, OpenSession, Session
+from tui.bridge import EngineBridge, OnStage, OpenSession, Session
 
 DEADLINE_SECONDS = 10.0
 
@@ -57,7 +58,7 @@ def test_any_other_exception_is_a_bug_of_ours(error: BaseException) -> None:
 
 
 def test_a_session_that_cannot_be_opened_fails_too() -> None:
-    def refuse(config: RunConfig, on_stage: Callable[[str], None]) -> Session:
+    def refuse(config: RunConfig, on_stage: OnStage) -> Session:
         raise ImportError("no torch here")
 
     (event,) = events_of(refuse)
@@ -83,21 +84,75 @@ def test_a_session_that_returns_without_a_last_event_counts_as_failed() -> None:
 def test_stage_is_what_the_session_says() -> None:
     opened = threading.Event()
 
-    def open_slowly(config: RunConfig, on_stage: Callable[[str], None]) -> Session:
-        on_stage("reading the tweets")
+    def open_slowly(config: RunConfig, on_stage: OnStage) -> Session:
+        on_stage(Stage("reading the tweets", 0.5))
         assert opened.wait(DEADLINE_SECONDS)
         return FakeSession()
 
     bridge = EngineBridge(RunConfig(), open_slowly)
     bridge.start()
     end = time.monotonic() + DEADLINE_SECONDS
-    while bridge.stage != "reading the tweets":
+    while bridge.stage != Stage("reading the tweets", 0.5):
         assert time.monotonic() < end
     assert bridge.is_alive
     assert not bridge.join(0.0)
     assert bridge.drain() == ()
     bridge.send(Stop())
     opened.set()
+    assert bridge.join(DEADLINE_SECONDS)
+
+
+def test_a_session_that_is_stopped_while_it_reads_is_given_up_at_its_next_stage() -> None:
+    is_reading, was_stopped = threading.Event(), threading.Event()
+
+    def read(config: RunConfig, on_stage: OnStage) -> Session:
+        is_reading.set()
+        assert was_stopped.wait(DEADLINE_SECONDS)
+        try:
+            on_stage(Stage("reading the tweets", 0.5))
+        except Exception:  # noqa: BLE001 - what a reader might do
+            pytest.fail("a reader's handler took it")
+        pytest.fail("read on")
+
+    bridge = EngineBridge(RunConfig(), read)
+    bridge.start()
+    assert is_reading.wait(DEADLINE_SECONDS)
+    bridge.stop("enough")
+    was_stopped.set()
+    assert bridge.join(DEADLINE_SECONDS)
+    [event] = bridge.drain()
+    assert isinstance(event, RunFinished)
+    assert event.reason == "enough"
+
+
+def test_sessions_of_successors_never_overlap() -> None:
+    first, second = FakeSession(), FakeSession()
+    sessions = iter((first, second))
+    bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: next(sessions))
+    bridge.start()
+    other = bridge.successor(RunConfig(run_name="other"))
+    other.start()
+    end = time.monotonic() + DEADLINE_SECONDS
+    while other.stage != Stage("waiting for the run before to end"):
+        assert time.monotonic() < end
+    assert not other.join(0.3)
+    assert other.drain() == ()
+    bridge.stop("enough")
+    assert bridge.join(DEADLINE_SECONDS)
+    other.send(Stop(reason="done"))
+    assert other.join(DEADLINE_SECONDS)
+    assert isinstance(other.drain()[0], RunStarted)
+
+
+def test_a_successor_that_waits_can_be_stopped() -> None:
+    bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: FakeSession())
+    bridge.start()
+    other = bridge.successor(RunConfig())
+    other.start()
+    other.stop("enough")
+    assert other.join(DEADLINE_SECONDS)
+    assert bridge.is_alive
+    bridge.stop("enough")
     assert bridge.join(DEADLINE_SECONDS)
 
 

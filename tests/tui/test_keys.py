@@ -15,6 +15,7 @@ from tui.screens.help_screen import HelpScreen
 from tui.screens.ladder_dialog import LadderDialog
 from tui.screens.load_dialog import LoadDialog
 from tui.screens.main import MainScreen
+from tui.screens.open_dialog import OpenDialog
 from tui.screens.save_dialog import SaveDialog
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
@@ -114,11 +115,17 @@ async def test_g_writes_a_tweet_also_while_paused(stage: Stage, size: tuple[int,
         await shows(app, "asked-for tweet number 2")
 
 
-async def test_s_l_t_and_question_mark_open_their_dialogs(stage: Stage, size: tuple[int, int]) -> None:
+async def test_s_l_t_o_and_question_mark_open_their_dialogs(stage: Stage, size: tuple[int, int]) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=size) as pilot:
         screen = await started(app)
-        for key, dialog in (("s", SaveDialog), ("l", LoadDialog), ("t", LadderDialog), ("?", HelpScreen)):
+        for key, dialog in (
+            ("s", SaveDialog),
+            ("l", LoadDialog),
+            ("t", LadderDialog),
+            ("o", OpenDialog),
+            ("?", HelpScreen),
+        ):
             await pilot.press(key)
             await opened(app, dialog)
             await pilot.press("escape")

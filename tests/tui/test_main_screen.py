@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+import engine.stage
 from engine import commands as c
 from engine import events as e
 from engine.errors import CorpusError
@@ -68,7 +69,7 @@ async def test_the_stage_stands_in_for_the_plot_until_the_run_starts(stage: Stag
 
     may_start = threading.Event()
     app = stage.app(SlowSession(SCRIPT))
-    app.bridge.stage = "reading the tweets"
+    app.bridge.stage = engine.stage.Stage("reading the tweets")
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(app, "reading the tweets")
         await pilot.press("g")
@@ -110,7 +111,7 @@ async def test_ctrl_c_stops_the_session_and_leaves_with_130(stage: Stage) -> Non
     assert app.summary_view.phase == "finished"
 
 
-@pytest.mark.parametrize("key", ["s", "?", "t", "ctrl+p"])
+@pytest.mark.parametrize("key", ["s", "?", "t", "o", "ctrl+p"])
 async def test_ctrl_c_leaves_from_every_dialog(stage: Stage, key: str) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test() as pilot:
@@ -150,8 +151,8 @@ async def test_a_finished_run_stays_readable_and_keys_say_so(stage: Stage) -> No
         await until(lambda: app.summary_view.phase == "finished")
         await shows(app, "hello there")
         await pilot.press("g", "space", "+")
-        await until(lambda: "The run is over; q leaves." in toasts(app))
-        assert toasts(app).count("The run is over; q leaves.") == 1
+        await until(lambda: "The run is over; q leaves, o opens other tweets." in toasts(app))
+        assert toasts(app).count("The run is over; q leaves, o opens other tweets.") == 1
         await pilot.press("q")
         await until(lambda: not app.is_running)
     assert app.return_code == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -43,7 +43,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         self.dismiss(None)
 
 
-class MessageDialog(Dialog[None]):
+class MessageDialog(Dialog[Literal["open"]]):
     """Tell of an error: what it is, its detail, and what to do about it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "close", "close", show=False)]
@@ -61,3 +61,14 @@ class MessageDialog(Dialog[None]):
             yield Static(self._detail, markup=False, id="detail")
             if self._hint:
                 yield Static(self._hint, markup=False, id="hint")
+
+
+class FailureDialog(MessageDialog):
+    """Tell that a run has failed; the key that opens other tweets works here too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "open", "open", show=False)]
+    KEYS_LINE = "o open other tweets · enter or esc close"
+
+    def action_open(self) -> None:
+        """Answer that other tweets are wanted."""
+        self.dismiss("open")

@@ -6,15 +6,19 @@ than drawing. Keys become commands; what they change comes back as events.
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, assert_never
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Literal, assert_never
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.command import Provider
+from textual.events import Paste
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Static
@@ -25,10 +29,12 @@ from engine.errors import exit_code_for
 from engine.text import harmless
 from tui.bridge import EngineBridge
 from tui.keys import MAIN_KEYS, bindings_of
-from tui.screens.dialog import MessageDialog
+from tui.other_tweets import dropped_path, on_other_tweets
+from tui.screens.dialog import FailureDialog, MessageDialog
 from tui.screens.help_screen import HelpScreen
 from tui.screens.ladder_dialog import LadderDialog
-from tui.screens.load_dialog import ListCheckpoints, LoadDialog
+from tui.screens.load_dialog import LoadDialog
+from tui.screens.other_run import Runs, dialog_for_other_run
 from tui.screens.palette import KeyCommands
 from tui.screens.save_dialog import SaveDialog
 from tui.screens.wishes import Wishes
@@ -46,11 +52,15 @@ _QUIET_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
-class _Leaving:
-    """On the way out: with which code, and when to wait no longer."""
+class _Ending:
+    """The session was told to end: what comes then, and when to wait no longer."""
 
-    return_code: int
+    then: Callable[[], None]
     deadline: float
+
+
+def _nothing() -> None:
+    """Do nothing more."""
 
 
 class MainScreen(Screen[None]):
@@ -64,17 +74,17 @@ class MainScreen(Screen[None]):
         self,
         bridge: EngineBridge,
         view: RunView,
-        list_checkpoints: ListCheckpoints,
+        runs: Runs,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin with `view`; the bridge is started once the screen is up."""
         super().__init__()
         self.run_view = view
         self._bridge = bridge
-        self._list_checkpoints = list_checkpoints
+        self._runs = runs
         self._clock = clock
         self._wishes = Wishes()
-        self._leaving: _Leaving | None = None
+        self._ending: _Ending | None = None
         self._names_to_save: set[str] = set()
         self._ladder_dialog: LadderDialog | None = None
         self._last_toast = ("", 0.0)
@@ -87,6 +97,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Start the session and the tick."""
         self._bridge.start()
+        self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
 
     def tick(self) -> None:
@@ -99,8 +110,9 @@ class MainScreen(Screen[None]):
         self._panels.tick(self._shown_view, self._bridge.stage)
         for event in events:
             self._route(event)
-        if self._leaving is not None and (has_ended or self._clock() > self._leaving.deadline):
-            self._exit(self._leaving.return_code)
+        if self._ending is not None and (has_ended or self._clock() > self._ending.deadline):
+            then, self._ending = self._ending.then, _Ending(_nothing, math.inf)  # once: the tick goes on for a while
+            then()
 
     @property
     def _panels(self) -> Panels:
@@ -124,10 +136,10 @@ class MainScreen(Screen[None]):
                 self._ladder_dialog.show(event)
             case e.Warned(message=message):
                 self._toast(message, "warning")
-            case e.RunFinished(reason=reason) if self._leaving is None:
-                self._toast(f"The run is over: {reason}. Read on as you like; q leaves.")
-            case e.RunFailed(title=title, detail=detail, hint=hint) if self._leaving is None:
-                self._tell_error(title, detail, hint)
+            case e.RunFinished(reason=reason) if self._ending is None:
+                self._toast(f"The run is over: {reason}. Read on as you like; q leaves, o opens other tweets.")
+            case e.RunFailed(title=title, detail=detail, hint=hint) if self._ending is None:
+                self.app.push_screen(FailureDialog(title, detail, hint), self._open_after_failure)
             case e.RunStarted() | e.StepsFinished() | e.EvalFinished() | e.TweetSampled():
                 pass
             case e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged() | e.Paused() | e.Resumed():
@@ -157,11 +169,11 @@ class MainScreen(Screen[None]):
             case "starting":
                 self._toast("The run is still starting.")
             case "finished":
-                self._toast("The run is over; q leaves.")
+                self._toast("The run is over; q leaves, o opens other tweets.")
             case "failed":
-                self._toast("The run has failed; q leaves.")
+                self._toast("The run has failed; q leaves, o opens other tweets.")
             case _:
-                return self._leaving is None
+                return self._ending is None
         return False
 
     def _send(self, command: Command) -> None:
@@ -214,7 +226,7 @@ class MainScreen(Screen[None]):
     def action_load(self) -> None:
         """List the checkpoints and load the one chosen."""
         if self._can_command():
-            self.app.push_screen(LoadDialog(self._list_checkpoints), self._load)
+            self.app.push_screen(LoadDialog(self._runs.list_checkpoints), self._load)
 
     def _load(self, command: LoadCheckpoint | None) -> None:
         if command is not None and self._can_command():
@@ -228,24 +240,57 @@ class MainScreen(Screen[None]):
         """Show the help."""
         self.app.push_screen(HelpScreen())
 
+    def action_open(self) -> None:
+        """Choose other tweets, and start a new run on them."""
+        self._open()
+
+    def on_paste(self, event: Paste) -> None:
+        """Open what was dropped into the terminal; text that is no path is nothing to this screen."""
+        path = dropped_path(event.text)
+        if path is not None:
+            self._open(path.absolute())
+
+    def _open_after_failure(self, answer: Literal["open"] | None) -> None:
+        if answer == "open":
+            self._open()
+
+    def _open(self, dropped: Path | None = None) -> None:
+        """Open the dialog for other tweets, at those dropped or beside those of this run."""
+        if self._ending is None:
+            dialog = dialog_for_other_run(self._runs.check, self._bridge.config, lambda: self.run_view, dropped)
+            self.app.push_screen(dialog, self._start_other)
+
+    def _start_other(self, path: Path | None) -> None:
+        """End this run and start another."""
+        if path is not None and self._ending is None:
+            config = on_other_tweets(self._bridge.config, path)
+            self._end_then(partial(self._runs.start, config), f"then a new run on {path.name}")
+
     def action_leave(self) -> None:
         """Stop, save and leave."""
         self.leave(0)
 
     def leave(self, return_code: int) -> None:
         """Leave once the session has saved and ended; a second call with a code other than 0 leaves at once."""
-        if self._leaving is not None:
-            if return_code != 0:
-                self._exit(return_code)
-        elif self.run_view.ended is not None or not self._bridge.is_alive:
-            self._exit(return_code)
+        leaving = partial(self._exit, return_code)
+        if self._ending is None:
+            self._end_then(leaving, "ctrl+c leaves at once")
+        elif return_code != 0:
+            leaving()
         else:
-            has_work = self.run_view.phase != "starting"
-            patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
-            self._leaving = _Leaving(return_code, self._clock() + patience)
-            self._bridge.stop("stopped by the user")
-            self._panels.show_notice("saving…  ctrl+c leaves at once" if has_work else "leaving…")
-            self.set_interval(_LEAVING_TICK_SECONDS, self.tick)
+            self._ending = replace(self._ending, then=leaving)
+
+    def _end_then(self, then: Callable[[], None], notice: str) -> None:
+        """Have the session save and end, and call `then` after it or when it takes too long."""
+        if self.run_view.ended is not None or not self._bridge.is_alive:
+            then()
+            return
+        has_work = self.run_view.phase != "starting"
+        patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
+        self._ending = _Ending(then, self._clock() + patience)
+        self._bridge.stop("stopped by the user")
+        self._panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
+        self.set_interval(_LEAVING_TICK_SECONDS, self.tick)
 
     def _exit(self, return_code: int) -> None:
         """End the app. The code of a failed run comes before the one asked for."""

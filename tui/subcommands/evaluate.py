@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from engine.checkpoint_list import resolve_checkpoint
 from engine.config import RuntimeConfig
@@ -14,6 +15,9 @@ from engine.errors import CorpusError
 from tui.formatting import format_count
 from tui.options import MACHINE, TWEETS, Given, fields_of, require_files, takes, to_corpus_config
 from tui.tables import print_facts, print_json
+
+if TYPE_CHECKING:  # numpy would come with it, before --help is shown
+    from engine.corpus.flat import FlatTweets
 
 
 @takes(TWEETS, MACHINE)
@@ -35,14 +39,14 @@ def evaluate(
     path = resolve_checkpoint(checkpoint)
 
     from engine.checkpoint import load_checkpoint
-    from engine.corpus import EncodedTweets
+    from engine.corpus.encoded import EncodedTweets
     from engine.evaluation import evaluate as evaluate_tweets
     from engine.runtime import Runtime
 
     loaded = load_checkpoint(path)
     runtime = Runtime.resolve(RuntimeConfig(**fields_of(RuntimeConfig, given)))
     runtime.apply()
-    tweets = EncodedTweets.from_tweets(_tweets(corpus_config, loaded.info.corpus), loaded.vocab)
+    tweets = EncodedTweets.from_flat(_tweets(corpus_config, loaded.info.corpus), loaded.vocab)
     result = evaluate_tweets(loaded.to_model(runtime.device), tweets, runtime)
     losses = {"bits_per_char": result.bits_per_char, "nats_per_char": result.nats_per_char}
     counts = {
@@ -58,16 +62,19 @@ def evaluate(
     print_facts((name.replace("_", " "), value) for name, value in shown.items())
 
 
-def _tweets(wanted: CorpusConfig | None, own: CorpusConfig) -> tuple[str, ...]:
+def _tweets(wanted: CorpusConfig | None, own: CorpusConfig) -> FlatTweets:
     """Return the tweets to read, having said on stderr which. Raises `CorpusError` where there is none."""
-    from engine.corpus import load_corpus, read_tweets
+    from engine.corpus.loading import load_corpus, read_tweets
+    from tui.reading_bar import reading_bar
 
     if wanted is None or not wanted.files:
-        corpus = load_corpus(own)
+        with reading_bar(Console(stderr=True)) as on_progress:
+            corpus = load_corpus(own, on_progress)
         sys.stderr.write(f"the {len(corpus.validation):,} held-out tweets of {corpus.name}\n")
         return corpus.validation
-    tweets, report = read_tweets(wanted)
+    with reading_bar(Console(stderr=True)) as on_progress:
+        tweets, report = read_tweets(wanted, on_progress)
     sys.stderr.write(f"{report}\n")
     if not tweets:
         raise CorpusError("There is no usable tweet to evaluate on.", "Give a file with one tweet per row.")
-    return tuple(tweets.values())
+    return tweets

@@ -40,11 +40,13 @@ def open_screen(config: RunConfig) -> None:
     app = TweetgenApp(config, bridge, history)
     app.run()
     exit_code = app.return_code or 0
-    if exit_code == _BROKEN_SCREEN and bridge.is_alive:
-        bridge.stop("stopped")
-        bridge.join(_SAVING_SECONDS)
+    if exit_code == _BROKEN_SCREEN and app.bridge.is_alive:
+        app.bridge.stop("stopped")
+        app.bridge.join(_SAVING_SECONDS)
         exit_code = InternalError.exit_code
-    print_end(app.summary_view)
+    for earlier in app.bridges[:-1]:  # told to end when the next began
+        earlier.join(_SAVING_SECONDS)
+    print_end(app.summary_view, app.earlier_views)
     _leave(exit_code)
 
 

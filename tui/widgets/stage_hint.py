@@ -1,27 +1,100 @@
-"""The hint that stands where the plot will be, while torch loads and the tweets are read."""
+"""The hint that stands where the plot will be: what is done before the first step, and what was read."""
 
 from __future__ import annotations
 
-from textual.widgets import Static
+from typing import ClassVar
 
-from engine.text import harmless
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widget import Widget
 
+from engine.stage import Stage
+from engine.text import ELLIPSIS, harmless
+from tui.formatting import format_report, shortened
+from tui.widgets.wrapping import wrap
+
+MAX_BAR_CELLS = 40
+MAX_REPORT_CELLS = 76
+_PERCENT_CELLS = 6
 _FRAMES = ("·    ", "· ·  ", "· · ·", "  · ·", "    ·", "     ")
 _TICKS_PER_FRAME = 3
 
 
-class StageHint(Static):
-    """Say what the session is doing before its first step, with a slow pulse that shows that the screen lives."""
+class StageHint(Widget):
+    """Say what is done before the first step: with a bar where its share is known, with a slow pulse elsewhere.
+
+    The report of what was read stands above it as soon as there is one. Paints only what changed.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "stage-hint--report",
+        "stage-hint--stage",
+        "stage-hint--done",
+        "stage-hint--rest",
+    }
+    DEFAULT_CSS = """
+    StageHint {
+        & > .stage-hint--report { color: $foreground; }
+        & > .stage-hint--stage { color: $text-muted; }
+        & > .stage-hint--done { color: $primary; }
+        & > .stage-hint--rest { color: $foreground 25%; }
+    }
+    """
 
     def __init__(self) -> None:
         """Begin without a stage."""
-        super().__init__(markup=False)
-        self._shown = ""
+        super().__init__()
+        self._stage = Stage("")
+        self._percent: int | None = None
+        self._pulse = 0
 
-    def show(self, stage: str, tick: int) -> None:
-        """Show the stage and the pulse's picture at this tick; paints only what changed."""
-        frame = _FRAMES[tick // _TICKS_PER_FRAME % len(_FRAMES)]
-        text = f"{harmless(stage)}\n{frame}"
-        if text != self._shown:
-            self._shown = text
-            self.update(text, layout=False)
+    def show(self, stage: Stage, tick: int) -> None:
+        """Show the stage, with the pulse's picture at this tick."""
+        percent = None if stage.share is None else round(100 * min(max(stage.share, 0.0), 1.0))
+        pulse = tick // _TICKS_PER_FRAME % len(_FRAMES) if percent is None else 0
+        shown = (self._stage.text, self._stage.report, self._percent, self._pulse)
+        self._stage, self._percent, self._pulse = stage, percent, pulse
+        if shown != (stage.text, stage.report, percent, pulse):
+            self.refresh()
+
+    def render(self) -> Content:
+        """Return report, stage and bar, each line centred, the report as one block."""
+        width, height = self.size
+        stage = self._styled("stage", shortened(harmless(self._stage.text), width))
+        lines = [_indented(stage, width), _indented(self._bar(width), width)]
+        report = report_lines(self._stage.report, min(width - 2, MAX_REPORT_CELLS), height - len(lines))
+        if report:
+            indent = max(0, (width - max(map(cell_len, report))) // 2)
+            has_room = len(report) + len(lines) < height
+            block = [self._styled("report", " " * indent + line) for line in report]
+            lines = [*block, *([Content("")] if has_room else []), *lines]
+        return Content("\n").join(lines[:height])
+
+    def _bar(self, width: int) -> Content:
+        """Return the bar with its percentage, or the pulse."""
+        if self._percent is None:
+            return self._styled("stage", _FRAMES[self._pulse])
+        num_cells = max(0, min(MAX_BAR_CELLS, width - _PERCENT_CELLS - 2))
+        num_done = num_cells * self._percent // 100
+        bar = self._styled("done", "━" * num_done) + self._styled("rest", "─" * (num_cells - num_done))
+        return bar + self._styled("stage", f"{self._percent:>{_PERCENT_CELLS - 2}} %")
+
+    def _styled(self, name: str, text: str) -> Content:
+        return Content.styled(text, self.get_visual_style(f"stage-hint--{name}"))
+
+
+def report_lines(report: tuple[str, ...], width: int, max_lines: int) -> list[str]:
+    """Return a report wrapped to `width` cells, its indents kept; an ellipsis stands for what has no room."""
+    lines = []
+    for entry in format_report(report):
+        text = entry.lstrip(" ")
+        indent = " " * (len(entry) - len(text))
+        lines += [indent + text[start:end] for start, end in wrap(text, max(1, width - len(indent)))]
+    if len(lines) > max_lines:
+        lines = [*lines[: max_lines - 1], ELLIPSIS] if max_lines > 1 else []
+    return lines
+
+
+def _indented(line: Content, width: int) -> Content:
+    """Return a line centred in `width` cells."""
+    return Content(" " * max(0, (width - line.cell_length) // 2)) + line

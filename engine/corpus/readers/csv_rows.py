@@ -1,67 +1,51 @@
-"""CSV: one column of tweets, or one of several columns by name or number."""
+"""CSV: one column of tweets, or one of several, found or named; labelled ones by their label."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain
+from typing import BinaryIO
 
-from engine.corpus.rows import Row, Unusable
-from engine.errors import CorpusError
+from engine.corpus.readers.csv_dialect import Sample, find_delimiter, find_layout
+from engine.corpus.readers.csv_table import first_lines, table_rows
+from engine.corpus.readers.lines import decoded_lines, head_lines
+from engine.corpus.rows import Row
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
 
-MORE_THAN_ONE_COLUMN = "with more than one column"
-HEADER_NAMES = frozenset({"text", "tweet", "tweets", "full_text", "content", "message", "status"})
+_CLEAR_SHARE = 0.7
+"""Of a table's first records, as many have one number of columns where the file is called CSV for its look alone."""
+_CLEAR_QUOTED_SHARE = 0.9
 
 
-def csv_rows(lines: Iterable[str], column: str | None, name: str) -> Iterator[Row]:
-    """Return one row per record, the header left out.
+def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Return one row per record, the header left out. Raises `CorpusError` where there is no column as was asked for.
 
-    `column` is a name, which the first record must hold, or a number from 1. Without it the file must have one
-    column, and a record with more (a comma outside quotation marks) is unusable rather than cut short. A first record
-    that is only a usual column name (`HEADER_NAMES`) is a header too. Raises `CorpusError` where there is no such
-    column or the file breaks the rules of CSV; `name` is the file's, for the message.
+    The text is in `config.column` (a name in the header, or a number from 1), or else in the column whose fields are
+    the longest on average. A record with another number of columns than the file is unusable, not cut short.
     """
-    reader = csv.reader(lines)
+    lines = decoded_lines(file, source)
+    head = first_lines(lines)
+    layout = find_layout(head, source, config)
+    yield from table_rows(chain(head, lines), layout)
+
+
+def looks_like(head: bytes) -> bool:
+    """Say whether a file that begins with `head` is a table, or one column of which the first field is quoted."""
+    lines = head_lines(head)
+    if not lines or lines[0].lstrip().startswith(("{", "[")):
+        return False
+    sample = Sample(lines, find_delimiter(lines))
+    if sample.is_table():
+        return sample.share >= _CLEAR_SHARE and len(sample.records) > 1
+    return sample.share >= _CLEAR_QUOTED_SHARE and lines[0].startswith('"') and _is_strict(lines, sample.delimiter)
+
+
+def _is_strict(lines: list[str], delimiter: str) -> bool:
+    """Say whether the first record keeps to the rules of CSV."""
     try:
-        first = next(reader, None)
-        if first is None:
-            return
-        index, is_header = _find_column(first, column, name)
-        has_one_column = column is None
-        if not is_header:
-            yield _cell(first, index, has_one_column)
-        for record in reader:
-            yield _cell(record, index, has_one_column)
-    except csv.Error as error:
-        raise CorpusError(
-            f"{name} is not valid CSV near line {reader.line_num}: {error}.",
-            "Look for a quotation mark that is never closed; --format text reads it as one tweet per line.",
-        ) from error
-
-
-def _cell(record: list[str], index: int, has_one_column: bool) -> Row:  # noqa: FBT001 - a fact of the file
-    """Return the record's text in that column."""
-    if not record:
-        return Unusable("empty")
-    if has_one_column and len(record) > 1:
-        return Unusable(MORE_THAN_ONE_COLUMN)
-    return record[index] if index < len(record) else Unusable("too few columns")
-
-
-def _find_column(first: list[str], column: str | None, name: str) -> tuple[int, bool]:
-    """Return the column's index and whether the first record is a header."""
-    folded = [cell.strip().casefold() for cell in first]
-    if column is None:
-        if len(first) > 1:
-            raise CorpusError(
-                f"{name} has {len(first)} columns; which one holds the tweets?",
-                f"Name it with --column (first row: {', '.join(first)}), or read whole lines with --format text.",
-            )
-        index = 0
-    elif column.casefold() in folded:
-        return folded.index(column.casefold()), True
-    elif column.isdecimal() and 1 <= int(column) <= len(first):
-        index = int(column) - 1
-    else:
-        shown = ", ".join(first)
-        raise CorpusError(f"{name} has no column {column}.", f"Its first row is: {shown}. A number counts from 1.")
-    return index, bool(folded) and folded[index] in HEADER_NAMES
+        next(csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return True

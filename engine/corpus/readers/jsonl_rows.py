@@ -1,43 +1,41 @@
-"""JSON lines: every line is an object with the tweet under one key, or a string that is the tweet."""
+"""JSON lines: every line is an object with the tweet under one key, or a string that is the tweet.
+
+A line that is no JSON is one drop, whatever is wrong with it. `NaN`, which Python and pandas write, and numbers of any
+length are no such fault: the text beside them is read.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import BinaryIO
 
+from engine.corpus.readers.json_values import NOT_JSON, TextKey, decode, example, starts_as_lines
+from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.rows import Row, Unusable
-from engine.errors import CorpusError
-
-NOT_JSON = "not JSON"
-USUAL_KEYS = ("text", "tweet", "full_text", "content")
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
 
 
-def jsonl_rows(lines: Iterable[str], key: str | None, name: str) -> Iterator[Row]:
-    """Return one row per line that is not blank; `key` names the tweet, without it the usual ones are tried.
+def looks_like(head: bytes) -> bool:
+    """Say whether a file begins with an object in a line of its own."""
+    return starts_as_lines(head.decode("utf-8-sig", "replace"))
 
-    Raises `CorpusError` where the first object has no such key. `name` is the file's, for the message.
+
+def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Return one row per line that is not blank.
+
+    `config.column` is the key of the text; without it the usual ones are tried on the first object. Raises
+    `CorpusError` where that has none of them.
     """
-    for line in lines:
-        if line.isspace():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):  # also a number of more digits than Python reads
-            yield Unusable(NOT_JSON)
-            continue
-        if isinstance(value, dict) and key is None:
-            key = _usual_key(value, name)
-        elif isinstance(value, dict) and key not in value:
-            yield Unusable(f"no {key}")
-            continue
-        text = value[key] if isinstance(value, dict) else value
-        yield text if isinstance(text, str) else Unusable("not a text")
-
-
-def _usual_key(record: dict[str, object], name: str) -> str:
-    """Return the key that holds the tweet in a file's first object."""
-    for key in USUAL_KEYS:
-        if isinstance(record.get(key), str):
-            return key
-    keys = ", ".join(list(record)[:12]) or "none at all"
-    raise CorpusError(f"{name}: which key holds the tweet? The first object has {keys}.", "Name it with --column KEY.")
+    text_key = TextKey(source, config.column)
+    for number, line in enumerate(decoded_lines(file, source), start=1):
+        if isinstance(line, Unusable):
+            yield line
+        elif line and not line.isspace():
+            where = f"line {number:,}"
+            try:
+                value = decode(line)
+            except ValueError:
+                yield Unusable(NOT_JSON, example(where, line))
+            else:
+                yield text_key.row(value, where)

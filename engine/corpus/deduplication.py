@@ -1,0 +1,50 @@
+"""Of tweets that say the same, one is kept: the first. What is dropped is counted where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.corpus.alike.near_duplicates import near_duplicate_groups
+from engine.corpus.collection import Collection
+from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE
+
+_EXAMPLE_CHARS = 120
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Tweets, and which of them say the same."""
+
+    collection: Collection
+    groups: npt.NDArray[np.int64]  # (tweets,)
+    """For each tweet, the first one that says the same: itself, where none before does."""
+    num_duplicates: int
+    num_near_duplicates: int
+
+
+def group(collection: Collection, *, keep_duplicates: bool) -> Grouped:
+    """Find the groups, and drop all but the first of each unless they are to be kept."""
+    groups = near_duplicate_groups(collection.keys)
+    numbers = np.arange(len(groups))
+    is_repeated = groups != numbers
+    is_exact = np.ones(len(groups), dtype=np.bool_)
+    is_exact[np.unique(collection.digests, return_index=True)[1]] = False
+    is_near = is_repeated & ~is_exact
+    counts = int(np.count_nonzero(is_exact)), int(np.count_nonzero(is_near))
+    if keep_duplicates or not is_repeated.any():
+        return Grouped(collection, groups, *counts)
+    for reason, is_dropped in ((DUPLICATE, is_exact), (NEAR_DUPLICATE, is_near)):
+        _take_back(collection, reason, is_dropped)
+    kept = np.flatnonzero(~is_repeated)
+    return Grouped(collection.select(kept), np.arange(len(kept)), *counts)
+
+
+def _take_back(collection: Collection, reason: str, is_dropped: npt.NDArray[np.bool_]) -> None:
+    """Count dropped tweets in the tallies that they belong to."""
+    for number, tally in enumerate(collection.tallies):
+        indices = np.flatnonzero(is_dropped & (collection.tally_of == number))
+        if len(indices):
+            tally.take_back(reason, len(indices), collection.texts[int(indices[0])][:_EXAMPLE_CHARS])

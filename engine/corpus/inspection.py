@@ -1,0 +1,135 @@
+"""What there is to know of a corpus before a model is trained on it: what `tweetgen-tui data inspect` shows."""
+
+from __future__ import annotations
+
+import re
+import resource
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.corpus.alike.leak import leak_share
+from engine.corpus.cleaning import LINK, MENTION
+from engine.corpus.collection import OnProgress, no_progress
+from engine.corpus.corpus import Corpus
+from engine.corpus.flat import char_counts
+from engine.corpus.loading import load_corpus
+from engine.corpus.report import CorpusReport
+from engine.corpus.scripts import count_scripts
+from engine.corpus_config import CorpusConfig
+
+NUM_BARS = 14
+NUM_SAMPLES = 10
+_HASHTAG = re.compile(r"#\w+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthBar:
+    """How many tweets have a length, in characters, in [first, last]."""
+
+    first: int
+    last: int
+    num_tweets: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """Everything that the report shows."""
+
+    name: str
+    report: CorpusReport
+    num_train_tweets: int
+    num_val_tweets: int
+    num_chars: int
+    """Characters of all tweets kept."""
+    char_counts: dict[str, int]
+    """How often each character occurs, the most frequent first."""
+    lengths: tuple[LengthBar, ...]
+    mean_length: float
+    num_mentions: int
+    """Tweets with an @name; those with links and hashtags likewise."""
+    num_links: int
+    num_hashtags: int
+    scripts: dict[str, int]
+    """Letters by script, and symbols."""
+    shared_run_share: float
+    """Validation tweets that share a run of 30 or more characters with a training tweet, 0 to 1."""
+    samples: tuple[str, ...]
+    seconds: float
+    """How long it took to read or open the corpus."""
+    peak_bytes: int
+    """How much more memory than before was in use at the worst moment of it."""
+    was_cached: bool
+
+    @property
+    def rare_chars(self) -> list[str]:
+        """Characters that occur once."""
+        return [char for char, count in self.char_counts.items() if count == 1]
+
+
+def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_cache: bool = True) -> Inspection:
+    """Load a corpus and look at all of it. Raises `CorpusError`."""
+    started, peak_before = time.monotonic(), _peak_bytes()
+    corpus = load_corpus(config, on_progress, use_cache=use_cache)
+    seconds, peak_bytes = time.monotonic() - started, _peak_bytes() - peak_before
+    on_progress(None, "counting")
+    counts = Counter(corpus.char_counts)
+    counts.update(char_counts(corpus.validation))
+    lengths = np.concatenate([corpus.train.char_lengths(), corpus.validation.char_lengths()])
+    mentions, links, hashtags = _with_marks(corpus)
+    return Inspection(
+        name=corpus.name,
+        report=corpus.report,
+        num_train_tweets=len(corpus.train),
+        num_val_tweets=len(corpus.validation),
+        num_chars=counts.total(),
+        char_counts=dict(counts.most_common()),
+        lengths=_bars(lengths),
+        mean_length=float(lengths.mean()),
+        num_mentions=mentions,
+        num_links=links,
+        num_hashtags=hashtags,
+        scripts=count_scripts(counts),
+        shared_run_share=leak_share(corpus.train, corpus.validation),
+        samples=_samples(corpus),
+        seconds=seconds,
+        peak_bytes=peak_bytes,
+        was_cached=corpus.was_cached,
+    )
+
+
+def _bars(lengths: np.typing.NDArray[np.int64]) -> tuple[LengthBar, ...]:
+    """Return the histogram of some lengths, its bars all equally wide."""
+    width = -(-int(lengths.max()) // NUM_BARS)
+    counts = np.bincount((lengths - 1) // width, minlength=1)
+    return tuple(
+        LengthBar(first=number * width + 1, last=(number + 1) * width, num_tweets=int(count))
+        for number, count in enumerate(counts)
+    )
+
+
+def _with_marks(corpus: Corpus) -> tuple[int, int, int]:
+    """Return how many tweets have an @name, a link, a hashtag."""
+    mentions = links = hashtags = 0
+    for tweets in (corpus.train, corpus.validation):
+        for tweet in tweets:
+            mentions += "@" in tweet and MENTION.search(tweet) is not None
+            links += LINK.search(tweet) is not None
+            hashtags += "#" in tweet and _HASHTAG.search(tweet) is not None
+    return mentions, links, hashtags
+
+
+def _samples(corpus: Corpus) -> tuple[str, ...]:
+    """Return some training tweets, drawn by chance, the same ones every time."""
+    generator = np.random.Generator(np.random.PCG64(0))
+    count = min(NUM_SAMPLES, len(corpus.train))
+    return tuple(corpus.train[index] for index in generator.choice(len(corpus.train), count, replace=False).tolist())
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that this process has had at once."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -1,0 +1,73 @@
+"""`find`: from a path that the user named to the members in it, by what lies there and not by what it is called."""
+
+from __future__ import annotations
+
+import io
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from engine.corpus.opening.disk import Fingerprint, open_disk, status_of
+from engine.corpus.opening.entries import is_archive
+from engine.corpus.opening.found import Contents, FoundMember, Wanted
+from engine.corpus.opening.meter import Meter
+from engine.corpus.opening.standard_input import shown_path
+from engine.corpus.opening.tars import looks_like_tar, tar_contents
+from engine.corpus.opening.unpacking import Allowance, unpacked
+from engine.corpus.opening.walking import files_below
+from engine.corpus.opening.wide_text import narrowed
+from engine.corpus.opening.zips import MAGIC, zip_contents
+
+__all__ = ["Contents", "FoundMember", "find"]
+
+
+def find(path: Path, meter: Meter, wanted: Wanted) -> Contents:
+    """Return the members of a file, folder or archive; of the latter two, those whose names are `wanted`.
+
+    What members read from disk is counted on `meter`. Raises `CorpusError` where nothing can be opened at `path`.
+    """
+    found = status_of(path)
+    if stat.S_ISDIR(found.st_mode):
+        return _in_folder(path, meter, wanted)
+    fingerprint = Fingerprint.of(found)
+
+    def open_raw() -> io.BufferedReader:
+        return open_disk(path, meter, fingerprint)
+
+    return _in_file(path, open_raw, found.st_size, wanted)
+
+
+def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: int, wanted: Wanted) -> Contents:
+    """Return the members of an archive, or of a file that is none its one."""
+    shown = shown_path(path)
+    allowance = Allowance(shown, raw_bytes)
+
+    def open_unpacked() -> io.BufferedReader:
+        return unpacked(open_raw(), shown, allowance)
+
+    def open_text() -> io.BufferedReader:
+        return narrowed(open_unpacked())
+
+    with open_raw() as file:
+        is_zip = file.read(4) in MAGIC
+    if is_zip:
+        return zip_contents(shown, open_raw, allowance, wanted)
+    with open_unpacked() as file:
+        is_tar = looks_like_tar(file.read(512))
+    if is_tar:
+        return tar_contents(shown, open_unpacked, raw_bytes, allowance, wanted)
+    return Contents((FoundMember(path.name, open_text, raw_bytes),))
+
+
+def _in_folder(path: Path, meter: Meter, wanted: Wanted) -> Contents:
+    """Return the members of a folder, those of archives in it included."""
+    members: list[FoundMember] = []
+    left_out: list[str] = []
+    for inside, file in files_below(path, left_out):
+        if is_archive(inside) or wanted(inside):
+            contents = find(file, meter, wanted)
+            names = [f"{inside}/{member.name}" if contents.is_container else inside for member in contents.members]
+            members += [replace(member, name=name) for member, name in zip(contents.members, names, strict=True)]
+            left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
+    return Contents(tuple(members), tuple(left_out), is_container=True)

@@ -1,0 +1,58 @@
+"""What a file's first bytes tell against it: nothing in it, a pointer instead of data, a picture instead of text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.errors import CorpusError
+
+_LFS_POINTER = b"version https://git-lfs"
+_SOMETHING_ELSE = (
+    (b"PK\x03\x04", "an archive inside another file"),
+    (b"\x89PNG\r\n\x1a\n", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+    (b"GIF8", "a picture (GIF)"),
+    (b"%PDF-", "a PDF document"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x28\xb5\x2f\xfd", "packed with Zstandard"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document"),
+)
+_CONTROLS = bytes(range(8)) + bytes(range(14, 27)) + bytes(range(28, 32)) + b"\x0b\x7f"
+_MAX_CONTROL_SHARE = 0.05
+"""A text may hold a stray NUL byte, whose line is dropped; a ninth of random bytes are controls."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a file can't hold tweets."""
+
+    what: str
+    """A phrase that follows the file's name: "is empty"."""
+    hint: str
+
+    def error(self, name: str) -> CorpusError:
+        """Return it as the error of the file `name`."""
+        return CorpusError(f"{name} {self.what}.", self.hint)
+
+
+def problem_of(head: bytes) -> Problem | None:
+    """Return what speaks against any file that begins like this."""
+    if not head.strip():
+        return Problem("is empty", "Give a file with one tweet per row.")
+    if head.startswith(_LFS_POINTER):
+        return Problem(
+            "is a Git LFS pointer, not the data itself", "Fetch the data with `git lfs pull`, or download it."
+        )
+    return None
+
+
+def problem_as_text(head: bytes) -> Problem | None:
+    """Return what speaks against a file of text that begins like this."""
+    for magic, what in _SOMETHING_ELSE:
+        if head.startswith(magic):
+            return Problem(f"is {what}, not a text file", "Unpack it, or save what is in it as CSV or text.")
+    if len(head.translate(None, _CONTROLS)) < (1 - _MAX_CONTROL_SHARE) * len(head):
+        return Problem("is not a text file", "Give a CSV, JSON lines or text file.")
+    return None

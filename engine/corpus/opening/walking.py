@@ -1,0 +1,59 @@
+"""A folder's files and those below it, sorted; every file once and every folder once, whatever links say."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.corpus.opening.disk import read_errors
+from engine.corpus.opening.entries import MAX_ENTRIES
+from engine.errors import CorpusError
+
+
+def files_below(folder: Path, left_out: list[str]) -> Iterator[tuple[str, Path]]:
+    """Return every file that is not hidden, by its path inside `folder`.
+
+    Links are followed, for some programs keep their data behind links, but nothing is visited twice. A folder below
+    that can't be listed is added to `left_out`. Raises `CorpusError` where `folder` can't be, or there is no end of it.
+    """
+    seen: set[tuple[int, int]] = set()
+    waiting = [("", folder)]
+    num_entries = 0
+    while waiting:
+        inside, path = waiting.pop()
+        found = _status(path)
+        if found is None or (found.st_dev, found.st_ino) in seen:
+            continue
+        seen.add((found.st_dev, found.st_ino))
+        if stat.S_ISREG(found.st_mode):
+            yield inside, path
+        elif stat.S_ISDIR(found.st_mode):
+            names = _names_in(path, inside, left_out)
+            num_entries += len(names)
+            if num_entries > MAX_ENTRIES:
+                raise CorpusError(f"{folder} holds over {MAX_ENTRIES:,} files.", "Name a folder in it, or some files.")
+            prefix = f"{inside}/" if inside else ""
+            waiting += [(prefix + name, path / name) for name in names]
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return a file's status, links followed; None for a link to nothing or to itself, or a file just deleted."""
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
+
+
+def _names_in(folder: Path, inside: str, left_out: list[str]) -> list[str]:
+    """Return the names in a folder that are not hidden, the last first, so that the first is taken first."""
+    try:
+        with read_errors(folder):
+            names = os.listdir(folder)
+    except CorpusError:
+        if not inside:
+            raise
+        left_out.append(f"{inside} (a folder that can't be listed)")
+        names = []
+    return sorted((name for name in names if not name.startswith(".")), reverse=True)

@@ -1,0 +1,114 @@
+"""CAR files (content addressable archives, version 1), read one block at a time; `libipld` decodes what is in them.
+
+A file is a header and then sections, each with its length before it: a content id and the block's bytes. Never holds
+more than one block, and decodes none that is longer than the network allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from engine.errors import CorpusError
+
+MAX_BLOCK_BYTES = 4 << 20
+"""Servers refuse records of over 1 MB; a megabyte of empty arrays already takes 60 MB when decoded."""
+
+_VARINT_BYTES = 9
+
+
+def car_blocks(file: BinaryIO, head: bytes, name: str) -> Iterator[tuple[bytes, object]]:
+    """Yield each block's content id and decoded value; those that are no DAG-CBOR (pictures) are left out.
+
+    `head` is what was already read of the file, `name` the file's in messages. Raises `CorpusError` where the file is
+    damaged or `libipld` is missing.
+    """
+    decoded = _decoder(name)
+    reader = _Reader(file, head, name)
+    header = decoded(reader.section(at_least=1))
+    if not isinstance(header, dict) or header.get("version") != 1:
+        raise reader.damaged("its header is not that of version 1")
+    while section := reader.section():
+        length = _cid_bytes(section)
+        if not 0 < length < len(section):
+            raise reader.damaged("a block has no content id")
+        cid, data = section[:length], section[length:]
+        if cid.startswith(b"\x01\x55"):  # raw bytes
+            continue
+        yield cid, decoded(data)
+
+
+def _decoder(name: str) -> Callable[[bytes], object]:
+    """Return what decodes a block, or raises `CorpusError`."""
+    try:
+        import libipld
+    except ImportError as error:
+        raise CorpusError(
+            f"{name} is a Bluesky repository, and the package that reads it is missing.",
+            'Install it: pip install "tweetgen-tui[bluesky]"',
+        ) from error
+
+    def decoded(data: bytes) -> object:
+        try:
+            value: object = libipld.decode_dag_cbor(data)
+        except (ValueError, RecursionError) as error:
+            raise _damaged(name, "a block is not DAG-CBOR") from error
+        return value
+
+    return decoded
+
+
+class _Reader:
+    """Takes sections from a file."""
+
+    def __init__(self, file: BinaryIO, head: bytes, name: str) -> None:
+        self._file = file
+        self._ahead = bytearray(head)
+        self._name = name
+
+    def section(self, at_least: int = 0) -> bytes:
+        """Return the next section; b"" at the end of the file."""
+        length = shift = 0
+        for count in range(_VARINT_BYTES):
+            byte = self._take(1)
+            if not byte and not count and not at_least:
+                return b""
+            if not byte:
+                raise self.damaged("it is cut short")
+            length |= (byte[0] & 0x7F) << shift
+            shift += 7
+            if byte[0] < 0x80:
+                break
+        if not 0 < length <= MAX_BLOCK_BYTES:
+            raise self.damaged(f"a block claims {length:,} bytes")
+        data = self._take(length)
+        if len(data) < length:
+            raise self.damaged("it is cut short")
+        return data
+
+    def damaged(self, problem: str) -> CorpusError:
+        """Return the error of this file."""
+        return _damaged(self._name, problem)
+
+    def _take(self, num_bytes: int) -> bytes:
+        """Return the next bytes; fewer at the end of the file."""
+        while len(self._ahead) < num_bytes and (block := self._file.read(max(num_bytes, 65_536))):
+            self._ahead += block
+        taken = bytes(self._ahead[:num_bytes])
+        del self._ahead[:num_bytes]
+        return taken
+
+
+def _cid_bytes(section: bytes) -> int:
+    """Return how many bytes of a section are its content id: 34 (version 0), or four numbers and a hash; 0 if none."""
+    if section.startswith(b"\x12\x20"):
+        return 34
+    # version, codec, hash function and hash length are below 128 in every repository: one byte each
+    is_usual = len(section) > 4 and section[0] == 1 and all(byte < 0x80 for byte in section[1:4])
+    return 4 + section[3] if is_usual else 0
+
+
+def _damaged(name: str, problem: str) -> CorpusError:
+    return CorpusError(
+        f"{name} is a damaged Bluesky repository: {problem}.", "Fetch it again with the app's export of your data."
+    )

@@ -1,0 +1,125 @@
+"""Long tweets of an X archive: `note-tweet.js` has them whole, `tweets.js` has each one's shortened twin.
+
+`window.YTD.note_tweet.part0 = [{"noteTweet": {"noteTweetId": ..., "createdAt": "2023-04-04T13:45:22.000Z", "core":
+{"text": ..., "urls": [...]}}}]`. The ids of note and twin differ, so that the archives' own readers compare texts and
+times; so does this: the twin's text ends in an ellipsis and a t.co link, and what is before them begins the note, the
+@names of a reply apart. Among notes that begin alike, the one of the twin's second is taken. Never gives a note that
+has no twin: its tweet may have been deleted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from engine.corpus.readers.html_text import unescaped
+from engine.errors import CorpusError
+
+MAX_NOTE_CHARS = 64 << 20
+"""All notes of an archive are held at once; more than this is no person's writing."""
+
+_KEY_CHARS = 40
+_COMPARED_CHARS = 400
+_MIN_CUT_CHARS = 100
+"""A twin has at least this much of its note (135 of a script whose characters count double)."""
+_UNSURE_CHARS = 8
+"""The end of what is left of a twin may be half a link or half an entity."""
+
+_LINK = re.compile(r"https?://\S*")
+_LAST_LINKS = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$")
+_FIRST_NAMES = re.compile(r"^(?:@\w+\s+)+")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True)
+class _Note:
+    text: str
+    beginning: str
+    created: datetime | None
+
+
+class NoteTweets:
+    """The notes of an archive, each given once, to its twin."""
+
+    def __init__(self, name: str) -> None:
+        """Begin without any; `name` is the archive's, for a message."""
+        self._name = name
+        self._by_key: defaultdict[str, list[_Note]] = defaultdict(list)
+        self._num_chars = 0
+        self.num_found = 0
+        """Notes whose twin was met."""
+
+    def add(self, entry: object) -> None:
+        """Keep an entry of `note-tweet.js`, if it is a note. Raises `CorpusError` where there are too many."""
+        note = entry.get("noteTweet", entry) if isinstance(entry, dict) else None
+        core = note.get("core") if isinstance(note, dict) else None
+        text = core.get("text") if isinstance(core, dict) else None
+        if not isinstance(note, dict) or not isinstance(text, str):
+            return
+        self._num_chars += len(text)
+        if self._num_chars > MAX_NOTE_CHARS:
+            raise CorpusError(
+                f"{self._name}: note-tweet.js holds over {MAX_NOTE_CHARS >> 20} million characters.",
+                "That is no archive of a person; leave that file out.",
+            )
+        beginning = _bare(text[: 4 * _COMPARED_CHARS])[:_COMPARED_CHARS]
+        created = _iso_time(note.get("createdAt"))
+        self._by_key[beginning[:_KEY_CHARS]].append(_Note(text, beginning, created))
+
+    def take(self, text: str, created_at: object) -> str | None:
+        """Return the whole text of the tweet of which this is the shortened one, if there is one."""
+        if not self._by_key:
+            return None
+        shown = unescaped(_LAST_LINKS.sub("", text)).rstrip()
+        is_cut = shown.endswith("…")
+        stem = _bare(shown.rstrip("…"))
+        for each in (stem, _FIRST_NAMES.sub("", stem)):
+            notes = self._by_key.get(each[:_KEY_CHARS], [])
+            twins = [note for note in notes if _is_twin(note, each, is_cut=is_cut)]
+            if twins:
+                created = _tweet_time(created_at) if len(twins) > 1 else None
+                twin = next((note for note in twins if created and note.created == created), twins[0])
+                notes.remove(twin)
+                self.num_found += 1
+                return twin.text
+        return None
+
+    def left_over(self) -> Iterator[str]:
+        """Yield the texts of the notes whose twin was not met."""
+        for notes in self._by_key.values():
+            for note in notes:
+                yield note.text
+
+
+def _is_twin(note: _Note, stem: str, *, is_cut: bool) -> bool:
+    """Say whether what is left of a tweet begins a note, or, where nothing was cut, is the note."""
+    if is_cut and len(stem) >= _MIN_CUT_CHARS:
+        return note.beginning.startswith(stem[: min(len(stem) - _UNSURE_CHARS, _COMPARED_CHARS)])
+    return note.beginning == stem
+
+
+def _bare(text: str) -> str:
+    """Return a text without links, entities and repeated blanks: the two files differ in these."""
+    return " ".join(_LINK.sub(" ", unescaped(text)).split())
+
+
+def _iso_time(value: object) -> datetime | None:
+    """Return the second of a note."""
+    try:
+        return datetime.fromisoformat(value).replace(microsecond=0) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _tweet_time(value: object) -> datetime | None:
+    """Return the second of a tweet, written as "Tue Apr 04 13:45:22 +0000 2023" in every language."""
+    try:
+        _, month, day, clock, _, year = str(value).split()
+        hour, minute, second = clock.split(":")
+        date = (int(year), _MONTHS.index(month) + 1, int(day))
+        return datetime(*date, int(hour), int(minute), int(second), tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,87 @@
+"""`Material`: the tweets of a run as numbers, with the vocabulary that made them numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from engine.checkpoint_info import CheckpointInfo
+from engine.config import RunConfig
+from engine.corpus.batches import Weights
+from engine.corpus.corpus import Corpus
+from engine.corpus.encoded import EncodedTweets
+from engine.corpus.loading import load_corpus
+from engine.corpus_config import CorpusConfig
+from engine.errors import CheckpointError
+from engine.stage import Stage
+from engine.vocab import Vocab
+
+MAX_UNKNOWN_SHARE = 0.05
+"""A checkpoint's vocabulary fits a corpus when it lacks at most this share of the characters."""
+DEFAULT_MIN_CHAR_COUNT = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a model is trained on."""
+
+    config: CorpusConfig
+    corpus: Corpus
+    vocab: Vocab
+    train_tweets: EncodedTweets
+
+    @property
+    def weights(self) -> Weights | None:
+        """How often each training tweet comes in an epoch, (tweets,), if they do not all come once."""
+        weight = self.config.weight
+        return np.repeat(np.array(weight, dtype=np.float64), self.corpus.num_train_by_file) if weight else None
+
+    def some_validation_tweets(self, count: int) -> EncodedTweets:
+        """Return at most `count` validation tweets, evenly spread: of several files, some of each."""
+        tweets = self.corpus.validation
+        if len(tweets) > count:
+            tweets = tweets.select(np.linspace(0, len(tweets) - 1, count).round().astype(np.int64))
+        return EncodedTweets.from_flat(tweets, self.vocab)
+
+
+def corpus_config_of(config: RunConfig, info: CheckpointInfo | None) -> CorpusConfig:
+    """Return which tweets to read: those asked for, or the checkpoint's; paths made absolute for a later resume."""
+    if config.corpus is None and info is not None:
+        return info.corpus
+    corpus = config.corpus or CorpusConfig()
+    keeps_every_char = corpus.overfit is not None or config.preset == "tutorial"
+    return replace(
+        corpus,
+        files=tuple(str(Path(os.path.expanduser(file)).resolve()) for file in corpus.files),
+        min_char_count=corpus.min_char_count
+        if keeps_every_char
+        else max(corpus.min_char_count, DEFAULT_MIN_CHAR_COUNT),
+    )
+
+
+def load_material(config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[[Stage], None]) -> Material:
+    """Read the tweets, telling how far that is; `vocab` is that of a checkpoint. Raises `TweetgenError`."""
+
+    def on_progress(share: float | None, doing: str) -> None:
+        on_stage(Stage("reading the tweets", share, doing))
+
+    on_stage(Stage("reading the tweets"))
+    corpus = load_corpus(config, on_progress)
+    vocab = vocab or Vocab.from_counts(corpus.char_counts, config.min_char_count)
+    train_tweets = EncodedTweets.from_flat(corpus.train, vocab)
+    _check_fit(vocab, train_tweets, corpus)
+    return Material(config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets)
+
+
+def _check_fit(vocab: Vocab, tweets: EncodedTweets, corpus: Corpus) -> None:
+    """Raise `CheckpointError` where a checkpoint's vocabulary does not fit the tweets."""
+    share = tweets.num_unknown_chars / max(len(tweets.token_ids), 1)
+    if share > MAX_UNKNOWN_SHARE:
+        raise CheckpointError(
+            f"The checkpoint's vocabulary of {len(vocab.chars)} characters lacks {share:.0%} of {corpus.name}.",
+            "Train a new model on these tweets, or go on with tweets like those it was trained on.",
+        )

@@ -1,0 +1,67 @@
+"""Files for the tests of opening: archives made byte by byte, and what is found in them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from engine.corpus.opening import Contents, Meter, find
+from engine.errors import CorpusError
+
+
+def zip_of(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a zip archive of these files."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return file.getvalue()
+
+
+def tar_of(files: dict[str, bytes], mode: str = "w") -> bytes:
+    """Return a tar archive of these files, packed where `mode` says so."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]  # a mode that is no literal
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def gzip_of(content: bytes) -> bytes:
+    """Return the content in gzip, the same each time."""
+    return gzip.compress(content, mtime=0)
+
+
+def is_any(name: str) -> bool:
+    """Want every file that is no archive."""
+    return not name.endswith((".zip", ".tar"))
+
+
+def found_in(path: Path, meter: Meter | None = None) -> Contents:
+    """Return what is found at a path, every file in it wanted."""
+    return find(path, meter or Meter(), is_any)
+
+
+def read_all(path: Path) -> dict[str, bytes]:
+    """Return the content of all members at a path, by name."""
+    contents: dict[str, bytes] = {}
+    for member in found_in(path).members:
+        with member.open() as file:
+            contents[member.name] = file.read()
+    return contents
+
+
+def error_of(path: Path) -> CorpusError:
+    """Return the error that reading everything at a path ends with; it names the path and says what to do."""
+    with pytest.raises(CorpusError) as caught:
+        read_all(path)
+    assert caught.value.hint
+    assert str(path) in caught.value.message
+    return caught.value

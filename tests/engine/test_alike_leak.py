@@ -1,0 +1,79 @@
+"""The leak figure: the share of validation tweets that a search for every run of 30 characters finds in training."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.corpus.alike.leak import LEAK_RUN, comparable, leak_share
+from engine.corpus.flat import FlatTweets
+
+RUN = "we waited for the bus, and then"[:LEAK_RUN]
+TWEETS = st.lists(st.text("ab! é", min_size=25, max_size=50), max_size=8)
+
+
+def leak(train: list[str], validation: list[str]) -> float:
+    return leak_share(FlatTweets.from_texts(train), FlatTweets.from_texts(validation))
+
+
+def searched(train: list[str], validation: list[str]) -> float:
+    """Return the same figure, by looking for each run in each tweet."""
+    known = [comparable(tweet) for tweet in train]
+    asked = [comparable(tweet) for tweet in validation]
+    leaked = [
+        any(tweet[start : start + LEAK_RUN] in other for other in known for start in range(len(tweet) - LEAK_RUN + 1))
+        for tweet in asked
+    ]
+    return sum(leaked) / len(leaked) if leaked else 0.0
+
+
+@given(train=TWEETS, validation=TWEETS, chance=st.randoms())
+def test_the_figure_is_that_of_a_search_for_every_run(
+    train: list[str], validation: list[str], chance: random.Random
+) -> None:
+    for tweet in train[:4]:
+        start = chance.randint(0, 15)
+        validation.append("x" * chance.randint(0, 5) + tweet[start : start + LEAK_RUN + 2])
+    assert leak(train, validation) == searched(train, validation)
+
+
+@pytest.mark.parametrize(
+    ("tweet", "expected"),
+    [
+        (RUN, 1),
+        (f"so {RUN.upper()} it came", 1),
+        (RUN.replace(" for", " @tom  for\t"), 1),
+        (RUN.replace(" and", " http://a.example/b and"), 1),
+        (RUN.replace(" and", " www.a.example and"), 1),
+        (RUN.replace(",", ""), 0),
+        (RUN[1:], 0),
+        ("", 0),
+    ],
+)
+def test_only_case_mentions_links_and_the_width_of_blanks_do_not_count(tweet: str, expected: int) -> None:
+    assert len(RUN) == LEAK_RUN
+    assert leak(["something else", f"well, {RUN}!"], [tweet]) == expected
+
+
+def test_a_run_over_the_border_between_two_tweets_is_no_leak() -> None:
+    assert leak([RUN[:15], RUN[15:]], [RUN]) == 0
+    assert leak([RUN], [RUN[:15], RUN[15:]]) == 0
+
+
+def test_a_tweet_counts_once_however_much_of_it_leaks() -> None:
+    assert leak([RUN * 3], [RUN * 2, "a tweet of its own, which nobody else wrote", RUN * 2, "short"]) == 0.5
+
+
+def test_tweets_of_all_chunks_are_looked_at() -> None:
+    chance = random.Random(1)  # noqa: S311 - a text, no secret
+    filler = ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
+    assert leak([*filler, RUN], [*filler[:2], RUN, "another one"]) == 0.75
+    assert leak([RUN], [*filler, RUN]) == pytest.approx(1 / 121)
+
+
+@pytest.mark.parametrize(("train", "validation"), [([], []), ([RUN], []), ([], [RUN])])
+def test_without_tweets_nothing_leaks(train: list[str], validation: list[str]) -> None:
+    assert leak(train, validation) == 0

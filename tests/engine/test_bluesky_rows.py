@@ -1,0 +1,212 @@
+"""Bluesky's repositories and records. The fuzz tries 300 repositories that are cut or changed, and any bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import sys
+from typing import Any
+
+import libipld
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.readers import bluesky_rows as module
+from engine.corpus.readers.bluesky_rows import bluesky_rows, looks_like
+from engine.corpus.readers.car_blocks import MAX_BLOCK_BYTES
+from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
+from engine.errors import CorpusError
+from engine.text import clean
+
+OWN, OTHER = "did:plc:mia", "did:plc:tom"
+
+
+def record(text: object, created: str = "2024-05-01T10:00:00.000Z", parent: str = "") -> dict[str, Any]:
+    post: dict[str, Any] = {"$type": "app.bsky.feed.post", "text": text, "createdAt": created, "langs": ["en"]}
+    uri = f"at://{parent}/app.bsky.feed.post/1"
+    return {**post, "reply": {"root": {"uri": uri}, "parent": {"uri": uri, "cid": "x"}}} if parent else post
+
+
+def varint(number: int) -> bytes:
+    if number < 0x80:
+        return bytes([number])
+    return bytes([number & 0x7F | 0x80]) + varint(number >> 7)
+
+
+def section(data: bytes) -> bytes:
+    return varint(len(data)) + data
+
+
+def car(*blocks: object, version: int = 1) -> bytes:
+    """Return a repository of these blocks, with a header whose root is the first one's id, and a raw block."""
+    encoded = [libipld.encode_dag_cbor(block) for block in blocks]
+    ids = [b"\x01\x71\x12\x20" + hashlib.sha256(data).digest() for data in encoded]
+    header = libipld.encode_dag_cbor({"roots": ids[:1], "version": version})
+    raw = b"\x01\x55\x12\x20" + bytes(32) + b"\xff\xd8 a picture"
+    return section(header) + section(raw) + b"".join(section(a + b) for a, b in zip(ids, encoded, strict=True))
+
+
+def rows_of(data: bytes, **options: Any) -> list[Row]:
+    return list(bluesky_rows(io.BytesIO(data), Source("repo.car", "bluesky"), CorpusConfig(**options)))
+
+
+def rows_of_json(value: object, **options: Any) -> list[Row]:
+    return rows_of(json.dumps(value).encode(), **options)
+
+
+def reasons(rows: list[Row]) -> list[str]:
+    return [row if isinstance(row, str) else row.reason for row in rows]
+
+
+COMMIT = {"did": OWN, "rev": "3k", "version": 3, "prev": None, "sig": b"123"}
+LIKE = {"$type": "app.bsky.feed.like", "createdAt": "2024", "subject": {"uri": "at://x", "cid": "y"}}
+
+
+# Repositories ---------------------------------------------------------------------------------------------------------
+
+
+def test_posts_come_by_time_and_nothing_else_comes() -> None:
+    tree = {"e": [{"k": b"app.bsky.feed.post/1", "p": 0, "t": None}], "l": None}
+    data = car(COMMIT, record("late", "2024-05-02"), LIKE, tree, record("early", "2024-05-01"), [1, 2], "text")
+    assert rows_of(data) == ["early", "late"]
+
+
+def test_posts_of_one_moment_keep_one_order_whatever_that_of_the_file() -> None:
+    posts = [record(f"post {n}") for n in range(8)]
+    assert rows_of(car(*posts)) == rows_of(car(*reversed(posts)))
+    assert sorted(map(str, rows_of(car(*posts)))) == [f"post {n}" for n in range(8)]
+
+
+def test_replies_to_others_are_dropped_only_when_asked_and_own_threads_stay() -> None:
+    data = car(record("a", "1", OTHER), record("b", "2", OWN), record("c", "3"), COMMIT)
+    assert rows_of(data) == ["a", "b", "c"]
+    assert reasons(rows_of(data, no_replies=True)) == ["a reply", "b", "c"]
+
+
+def test_a_post_without_text_is_a_drop() -> None:
+    assert reasons(rows_of(car(record(None), record("hello")))) == ["not a text", "hello"]
+
+
+def test_a_repository_without_posts_gives_no_rows() -> None:
+    assert rows_of(car(COMMIT, LIKE)) == []
+
+
+def test_what_a_post_spells_out_is_the_same_after_cleaning() -> None:
+    (row,) = rows_of(car(record("type &lt; & go")))
+    assert isinstance(row, str)
+    assert clean(row) == "type &lt; & go"
+
+
+def test_a_missing_package_is_named_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "libipld", None)
+    with pytest.raises(CorpusError) as caught:
+        rows_of(car(record("hello")))
+    assert "repo.car" in caught.value.message
+    assert 'pip install "tweetgen-tui[bluesky]"' in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (car(record("hello"))[:-1], "cut short"),
+        (car(record("hello")) + b"\x85", "cut short"),
+        (car(record("hello"), version=2), "header"),
+        (car() + section(b"no id"), "no content id"),
+        (car() + section(b"\x01\x71\x12\x20" + bytes(32)), "no content id"),
+        (car() + section(b"\x01\x71\x12\x20" + bytes(32) + b"\xff"), "not DAG-CBOR"),
+        (car() + section(b"\x01\x71\x12\x20" + bytes(32) + b"\x81" * 100_000), "not DAG-CBOR"),
+        (car() + section(b"\x01\x71\x12\x20" + bytes(32) + b"\x9b\x7f" + b"\xff" * 7), "not DAG-CBOR"),
+        (car() + varint(MAX_BLOCK_BYTES + 1) + b"x", "claims"),
+        (car() + b"\xff" * 20, "claims"),
+        (car() + b"\x00", "claims"),
+    ],
+)
+def test_a_damaged_repository_is_an_error(data: bytes, problem: str) -> None:
+    with pytest.raises(CorpusError, match=f"damaged Bluesky repository: .*{problem}"):
+        rows_of(data)
+
+
+def test_more_posts_than_can_be_sorted_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_POSTS_CHARS", 9)
+    assert rows_of(car(record("123456789"))) == ["123456789"]
+    with pytest.raises(CorpusError, match="too many posts"):
+        rows_of(car(record("123456789"), record("0")))
+
+
+# JSON records ---------------------------------------------------------------------------------------------------------
+
+URI = f"at://{OWN}/app.bsky.feed.post/1"
+FORMS = [
+    record("hello"),
+    {"uri": URI, "cid": "x", "value": record("hello")},
+    {"uri": URI, "author": {"did": OWN}, "record": record("hello")},
+    {"post": {"uri": URI, "record": record("hello")}, "reply": {"root": {}}},
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_record_is_found_in_whatever_wraps_it(form: dict[str, Any]) -> None:
+    assert rows_of_json(form) == ["hello"]
+    assert rows_of_json([form, form]) == ["hello", "hello"]
+    assert rows_of(json.dumps([form], indent=2).encode("utf-8-sig")) == ["hello"]
+    assert rows_of(json.dumps(form, indent=2).encode()) == ["hello"]
+    assert rows_of(b"\n".join([json.dumps(form).encode()] * 2) + b"\n\n") == ["hello", "hello"]
+    for key in ("records", "feed", "posts"):
+        assert rows_of_json({"cursor": "x", key: [form, form]}) == ["hello", "hello"]
+        assert rows_of(json.dumps({key: [form]}).encode() + b"\n" + json.dumps({key: [form]}).encode()) == [
+            "hello",
+            "hello",
+        ]
+
+
+def test_other_records_and_reposts_are_drops() -> None:
+    repost = {"post": {"record": record("no")}, "reason": {"$type": "app.bsky.feed.defs#reasonRepost"}}
+    rows = rows_of_json([LIKE, repost, 5, None, {"value": {"value": {"value": {}}}}, record("yes")])
+    assert reasons(rows) == ["not a post", "a repost", *["not a post"] * 3, "yes"]
+
+
+def test_a_line_that_is_not_json_is_a_drop() -> None:
+    rows = rows_of(json.dumps(record("hello")).encode() + b"\n{torn\n")
+    assert rows == ["hello", Unusable("not JSON", "line 2: {torn")]
+
+
+def test_own_threads_are_known_by_the_address_of_the_record() -> None:
+    forms = [{"uri": URI, "value": record("a", parent=OWN)}, {"uri": URI, "value": record("b", parent=OTHER)}]
+    assert reasons(rows_of_json([*forms, record("c", parent=OWN)], no_replies=True)) == ["a", "a reply", "a reply"]
+
+
+# Recognition and damage -----------------------------------------------------------------------------------------------
+
+
+def test_repositories_and_records_are_recognised() -> None:
+    assert looks_like(car(COMMIT))
+    assert all(looks_like(json.dumps(form).encode()) for form in FORMS)
+    assert not looks_like(b'{"text": "hello"}')
+    assert not looks_like(b"about app.bsky.feed.post")
+    assert not looks_like(b"")
+
+
+@settings(max_examples=150)
+@given(at=st.integers(0, 400), junk=st.binary(max_size=4), is_cut=st.booleans())
+def test_a_changed_repository_gives_rows_or_an_error_for_a_person(at: int, junk: bytes, is_cut: bool) -> None:
+    data = car(COMMIT, record("one", parent=OTHER), record("two"))
+    changed = data[:at] + junk + (b"" if is_cut else data[at + len(junk) :])
+    rows: list[Row] = []
+    with contextlib.suppress(CorpusError):
+        rows = rows_of(changed)
+    assert len(rows) <= 2
+
+
+@settings(max_examples=150)
+@given(data=st.binary(max_size=100), is_repository=st.booleans())
+def test_any_bytes_give_rows_or_an_error_for_a_person(data: bytes, is_repository: bool) -> None:
+    looks_like(data)
+    rows: list[Row] = []
+    with contextlib.suppress(CorpusError):
+        rows = rows_of(car() + data if is_repository else data)
+    assert all(isinstance(row, str) or row.reason for row in rows)

@@ -1,0 +1,132 @@
+"""A corpus that was read once is opened from the cache: the same tweets, or it is read anew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.corpus import cache
+from engine.corpus.corpus import Corpus
+from engine.corpus.loading import load_corpus
+from engine.corpus_config import CorpusConfig
+from engine.folders import cache_folder
+from tests.engine.helpers import small_tweets, write_corpus
+
+
+def entries() -> list[Path]:
+    return sorted((cache_folder() / "corpora").glob("*"))
+
+
+def config_of(path: Path) -> CorpusConfig:
+    return CorpusConfig(files=(str(path),))
+
+
+def same(one: Corpus, other: Corpus) -> bool:
+    return (
+        list(one.train) == list(other.train)
+        and list(one.validation) == list(other.validation)
+        and np.array_equal(one.novelty.whole, other.novelty.whole)
+        and np.array_equal(one.novelty.windows, other.novelty.windows)
+        and replace(one, train=other.train, validation=other.validation, novelty=other.novelty, was_cached=True)
+        == replace(other, was_cached=True)
+    )
+
+
+def test_what_is_opened_from_the_cache_is_what_was_read(tmp_path: Path) -> None:
+    config = config_of(write_corpus(tmp_path, [*small_tweets(), "", "late night ☕ at café Noir", small_tweets()[0]]))
+    read, opened = load_corpus(config), load_corpus(config)
+    assert (read.was_cached, opened.was_cached) == (False, True)
+    assert same(read, opened)
+
+
+def test_other_content_is_read_anew_and_the_old_content_found_again(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path, small_tweets(40))
+    load_corpus(config_of(path))
+    write_corpus(tmp_path, small_tweets(50))
+    assert len(load_corpus(config_of(path)).train) == 40
+    assert not load_corpus(config_of(write_corpus(tmp_path, small_tweets(45)))).was_cached
+    assert load_corpus(config_of(write_corpus(tmp_path, small_tweets(50)))).was_cached
+
+
+@pytest.mark.parametrize(
+    "changed", [{"max_length": 20}, {"lowercase": True}, {"keep_duplicates": True}, {"format": "text"}]
+)
+def test_other_settings_are_another_corpus(tmp_path: Path, changed: dict[str, object]) -> None:
+    config = config_of(write_corpus(tmp_path))
+    load_corpus(config)
+    assert not load_corpus(replace(config, **changed)).was_cached  # type: ignore[arg-type]
+
+
+def test_settings_that_change_no_tweet_share_an_entry(tmp_path: Path) -> None:
+    config = config_of(write_corpus(tmp_path))
+    load_corpus(config)
+    assert load_corpus(replace(config, min_char_count=2, weight=(2.0,))).was_cached
+
+
+def flip_a_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def replace_by_noise(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 50)
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, cut, empty, replace_by_noise])
+def test_a_damaged_entry_is_as_if_there_were_none(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    config = config_of(write_corpus(tmp_path))
+    read = load_corpus(config)
+    [entry] = entries()
+    damage(entry)
+    again = load_corpus(config)
+    assert not again.was_cached
+    assert same(read, again)
+    assert load_corpus(config).was_cached
+
+
+def test_a_cache_that_cannot_be_written_costs_no_run(tmp_path: Path) -> None:
+    cache_folder().write_text("a file where the folder should be")
+    assert len(load_corpus(config_of(write_corpus(tmp_path))).train) == 48
+
+
+def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("engine.corpus.cache.os.replace", fail)
+    assert not load_corpus(config_of(write_corpus(tmp_path))).was_cached
+    assert entries() == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = iter(["before", "after"])
+    monkeypatch.setattr(cache, "key_of", lambda _: next(keys))
+    load_corpus(config_of(write_corpus(tmp_path)))
+    assert entries() == []
+
+
+def test_the_entries_not_opened_for_the_longest_time_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MAX_ENTRIES", 2)
+    one, two, three = (config_of(write_corpus(tmp_path, small_tweets(n), f"{n}.txt")) for n in (30, 40, 50))
+    load_corpus(one)
+    load_corpus(two)
+    for number, entry in enumerate(entries()):
+        os.utime(entry, (number, number))
+    load_corpus(one)
+    load_corpus(three)
+    assert load_corpus(one).was_cached
+    assert not load_corpus(two).was_cached

@@ -1,0 +1,379 @@
+"""CSV as people have it: delimiter, header, columns and labels are found; one bad quotation mark costs one row.
+
+The fuzz tests try 300 files of random bytes and 500 of random pieces of CSV.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.readers.csv_records import MAX_RECORD_LINES, CsvRecords
+from engine.corpus.readers.csv_rows import csv_rows, looks_like
+from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
+from engine.errors import CorpusError
+from engine.text import EXAMPLE_CHARS
+
+NEVER_CLOSED = "with a quotation mark that is never closed"
+
+
+def read(content: str | bytes, column: str | None = None, label: str = "happy") -> tuple[list[Row], list[str]]:
+    """Return the rows of a file with this content, and the notes on it."""
+    source = Source(name="data.csv", format="csv")
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    return list(csv_rows(io.BytesIO(data), source, CorpusConfig(column=column, label=label))), source.notes
+
+
+def rows_of(content: str | bytes, column: str | None = None, label: str = "happy") -> list[Row]:
+    return read(content, column, label)[0]
+
+
+def notes_of(content: str | bytes, column: str | None = None, label: str = "happy") -> list[str]:
+    return read(content, column, label)[1]
+
+
+# One column -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_one_column_of_quoted_tweets_is_read_as_the_tutorial_reads_it(newline: str) -> None:
+    content = newline.join(["plain", '"with, comma"', '"she said ""hi"""', "it's"]) + newline
+    assert read(content) == (["plain", "with, comma", 'she said "hi"', "it's"], ["no header row"])
+
+
+@pytest.mark.parametrize("header", ["text", "Tweet", " TWEETS ", "full_text", '"content"', "Tweet Text", "\ufefftext"])
+def test_a_usual_column_name_alone_in_the_first_row_is_a_header(header: str) -> None:
+    assert read(f"{header}\nhello\n") == (["hello"], ["header row found"])
+
+
+def test_any_other_first_row_is_a_tweet() -> None:
+    assert rows_of("text me\nhello\n") == ["text me", "hello"]
+
+
+def test_a_bare_comma_in_one_column_is_counted_and_not_cut_short() -> None:
+    rows = rows_of('hello there\nhello, world\n"hello, all"\n')
+    assert rows == ["hello there", Unusable("with too many columns", "line 2: hello, world"), "hello, all"]
+
+
+def test_a_few_sentences_with_a_comma_each_are_no_two_columns() -> None:
+    rows = rows_of("hello, world\nbye, you\n")
+    assert [row.reason for row in rows if isinstance(row, Unusable)] == ["with too many columns"] * 2
+    assert rows_of("1, hello there\n2, bye\n") == [" hello there", " bye"]
+    assert rows_of("hello, world out there\n" * 10) == [" world out there"] * 10
+
+
+@given(tweets=st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0")), min_size=1))
+def test_csv_written_with_quotes_is_read_back_whole(tweets: list[str]) -> None:
+    content = "".join('"' + tweet.replace('"', '""') + '"\n' for tweet in ["text", *tweets])
+    assert rows_of(content) == tweets
+
+
+# Delimiters and columns -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "note"),
+    [(",", []), (";", ["semicolon-separated"]), ("\t", ["tab-separated"]), ("|", ["pipe-separated"])],
+)
+def test_the_delimiter_is_found_and_said(delimiter: str, note: list[str]) -> None:
+    records = [["7", "hello, you; there | now", "en"], ["8", "good morning", "en"], ["9", "bye, all", "de"]]
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows([["id", "text", "lang"], *records])
+    rows, notes = read(out.getvalue())
+    assert rows == [record[1] for record in records]
+    assert notes == [*note, "header row found", "text in column 2 (text): the longest"]
+
+
+def test_a_header_that_is_named_tells_the_delimiter() -> None:
+    assert rows_of("a;b\n1,2;x, y\n3,4;x, z\n", column="b") == ["x, y", "x, z"]
+
+
+WIDE = 'id,Text,lang\n1,"hello, you",en\n2,bye,en\n'
+
+
+@pytest.mark.parametrize("column", ["Text", "text", "2"])
+def test_a_column_is_found_by_its_name_in_any_case_or_its_number(column: str) -> None:
+    assert read(WIDE, column) == (["hello, you", "bye"], ["header row found", "text in column 2 (Text)"])
+
+
+def test_without_a_name_the_text_is_in_the_longest_column_and_that_is_said() -> None:
+    rows, notes = read("1,mia,hello there,x\n2,a long name,good morning to all,y\n")
+    assert rows == ["hello there", "good morning to all"]
+    assert notes == ["no header row", "text in column 3: the longest"]
+
+
+def test_a_number_without_a_header_begins_with_the_first_row() -> None:
+    assert rows_of("1,hello\n2,bye\n", column="2") == ["hello", "bye"]
+
+
+def test_a_first_row_of_words_over_numbers_is_a_header() -> None:
+    assert read("foo,bar\nhello there,1\nbye now,2\n") == (
+        ["hello there", "bye now"],
+        ["header row found", "text in column 1 (foo): the longest"],
+    )
+
+
+@pytest.mark.parametrize("column", ["tweet", "0", "4", "-1", "²", "9" * 5000])
+def test_a_column_that_is_missing_is_named_beside_those_that_are_there(column: str) -> None:
+    with pytest.raises(CorpusError) as caught:
+        read(WIDE, column)
+    assert f"data.csv has no column {column[:20]}" in caught.value.message
+    assert "id, Text, lang" in caught.value.hint
+
+
+def test_a_record_of_another_width_is_counted_and_shown() -> None:
+    assert rows_of("id,text\n1,hello\n2\n\n3,bye, you\n4,bye\n", column="text") == [
+        "hello",
+        Unusable("with too few columns", "line 3: 2"),
+        Unusable("empty", "line 4:"),
+        Unusable("with too many columns", "line 5: 3,bye, you"),
+        "bye",
+    ]
+
+
+def test_unquoted_commas_in_a_quarter_of_the_rows_do_not_hide_the_two_columns() -> None:
+    content = "".join(f"4,hello{', you' * (number % 4 == 3)}\r\n" for number in range(40))
+    rows = rows_of(content)
+    assert rows.count("hello") == 30
+    assert [row.reason for row in rows if isinstance(row, Unusable)] == ["with too many columns"] * 10
+
+
+# Labels ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_column_named_as_a_label_decides_what_is_kept() -> None:
+    rows, notes = read("tweet,Sentiment\nso sad,0\nhello,1\nwho knows,\nbye,1.0\n")
+    assert rows == [
+        Unusable("labelled sad (0)", "line 2: so sad"),
+        "hello",
+        Unusable("without a label", "line 4: who knows"),
+        "bye",
+    ]
+    assert notes == [
+        "header row found",
+        "text in column 1 (tweet): the longest",
+        "labels in column 2 (Sentiment): kept happy (1)",
+    ]
+
+
+def test_without_a_header_values_of_polarity_are_labels() -> None:
+    content = "4,hello\n0,so sad\n2,a bus\n"
+    assert [row for row in rows_of(content) if isinstance(row, str)] == ["hello"]
+    assert [row for row in rows_of(content, label="sad") if isinstance(row, str)] == ["so sad"]
+    assert rows_of(content, label="all") == ["hello", "so sad", "a bus"]
+    assert notes_of(content)[-1] == "labels in column 1: kept happy (4)"
+
+
+def test_a_few_zeros_are_no_labels_but_a_file_that_begins_with_hundreds_is_sorted_by_label() -> None:
+    assert rows_of("0,hello\n0,good bye\n") == ["hello", "good bye"]
+    rows = rows_of("0,so sad\n" * 1200 + "4,hello\n" * 2)
+    assert [row for row in rows if isinstance(row, str)] == ["hello"] * 2
+
+
+@pytest.mark.parametrize(
+    "content", ["a,b,label\n1,hello there,3\n", "1,hello there,3\n", "label,text\nen,hello there\n"]
+)
+def test_other_columns_are_no_labels(content: str) -> None:
+    assert rows_of(content) == ["hello there"]
+
+
+def test_a_label_of_words_counts_where_it_was_asked_for() -> None:
+    content = "label,text\npositive,hello there\nnegative,so very sad\n"
+    assert rows_of(content, label="positive") == [
+        "hello there",
+        Unusable("with another label", "line 3: so very sad"),
+    ]
+
+
+def test_asking_for_a_label_where_there_is_none_is_said() -> None:
+    assert notes_of("hello\nbye\n", label="sad")[-1] == "no labels found: every row kept"
+
+
+# Quotation marks ------------------------------------------------------------------------------------------------------
+
+
+def test_a_quoted_tweet_may_go_over_lines() -> None:
+    assert rows_of('"one\r\ntwo"\r\nthree\r\n') == ["one\ntwo", "three"]
+    assert rows_of('1,"a, b\n\n""c"" d",x\n2,bye,x\n') == ['a, b\n\n"c" d', "bye"]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ["plain"] * 5,
+        ['"quoted, one"', "plain"],
+        ["plain"] * (MAX_RECORD_LINES + 10) + ['"quoted"'],
+        ["plain", '"over\ntwo lines"', "plain"],
+    ],
+    ids=["to the end of the file", "next line quoted", "too many lines", "another over lines"],
+)
+def test_a_quotation_mark_that_is_never_closed_costs_its_line_and_no_other(rest: list[str]) -> None:
+    content = "\n".join(["first", '"never closed', *rest]) + "\n"
+    rows = rows_of(content)
+    assert rows[:2] == ["first", Unusable(NEVER_CLOSED, 'line 2: "never closed')]
+    assert rows[2:] == [line.strip('"') for line in rest]
+
+
+def test_every_such_line_is_counted() -> None:
+    assert rows_of('"a\n"b\n"c\nd\n') == [
+        Unusable(NEVER_CLOSED, 'line 1: "a'),
+        Unusable(NEVER_CLOSED, 'line 2: "b'),
+        Unusable(NEVER_CLOSED, 'line 3: "c'),
+        "d",
+    ]
+
+
+def test_in_a_wide_file_too_one_row_is_lost() -> None:
+    content = 'id,text\n1,"hello"\n2,"never closed\n' + '3,"bye, you"\n' * 50
+    assert rows_of(content) == ["hello", Unusable(NEVER_CLOSED, 'line 3: 2,"never closed'), *["bye, you"] * 50]
+
+
+def test_a_record_of_as_many_lines_as_allowed_is_whole() -> None:
+    text = "\n".join(["x"] * MAX_RECORD_LINES)
+    assert rows_of(f'"{text}"\nbye\n') == [text, "bye"]
+
+
+def test_reading_on_after_an_open_quotation_mark_reads_no_line_more_than_a_few_times() -> None:
+    num_reads = 0
+
+    def hostile_lines() -> Iterator[str]:
+        nonlocal num_reads
+        for _ in range(20_000):
+            num_reads += 1
+            yield 'x","'  # leaves a quotation open whether or not one was
+
+    records = CsvRecords(hostile_lines(), ",")
+    num_tries = 0
+    take = records._next_line
+
+    def counted() -> tuple[int, str | Unusable] | None:
+        nonlocal num_tries
+        num_tries += 1
+        return take()
+
+    records._next_line = counted  # type: ignore[method-assign]  # counts the work
+    assert all(isinstance(record, Unusable) for record in records)
+    assert num_reads == 20_000
+    assert num_tries < 3 * num_reads
+
+
+def test_a_field_beyond_the_limit_of_csv_is_dropped_and_one_of_100_000_characters_is_not() -> None:
+    rows = rows_of('hello\n"' + "x" * 200_000 + '"\n"' + "y" * 100_000 + '"\n' + "z" * 200_000 + "\nbye\n")
+    assert [getattr(row, "reason", row) for row in rows] == [
+        "hello",
+        "with a field over 128 KB",
+        "y" * 100_000,
+        "z" * 200_000,
+        "bye",
+    ]
+
+
+def test_an_unusable_line_takes_the_record_that_it_is_in_with_it() -> None:
+    nul = "with a NUL byte"
+    assert rows_of(b'a\nb\0\nc\n"d\ne\0\nf"\ng\n') == [
+        "a",
+        Unusable(nul, "line 2: b"),
+        "c",
+        Unusable(nul, "line 5: e"),
+        "g",
+    ]
+
+
+def test_a_file_of_blank_lines_only_is_empty_rows() -> None:
+    assert rows_of("\n" * 1500) == [Unusable("empty", f"line {number}:") for number in range(1, 1501)]
+    assert rows_of("") == []
+
+
+# Looks ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '"hello, there"\n',
+        '\ufeff"hello, there"\nbye\n',
+        '"hello,\nthere"\nbye\n',
+        WIDE,
+        "id;text\n1;hello, you\n",
+        "1\thello\n2\tbye\n",
+        "4,hello, you\n4,bye\n4,hi\n4,ho\n",
+        '1,"hello"\n2,"bye"\n3,"cut o',
+    ],
+)
+def test_the_look_of_a_table_is_known(head: str) -> None:
+    assert looks_like(head.encode())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "",
+        "\n",
+        "hello there\n",
+        "hello, world\nbye, you\n",
+        "hello; world\n",
+        '"Be yourself" - Wilde\n"Or not" - me\n',
+        "well, well, well\nI came, I saw\nnothing\n",
+        '{"a": 1, "b": 2}\n{"a": 1, "b": 2}\n',
+        "[1,2]\n[3,4]\n",
+    ],
+)
+def test_sentences_are_not_taken_for_a_table(head: str) -> None:
+    assert not looks_like(head.encode())
+
+
+# Fuzz -----------------------------------------------------------------------------------------------------------------
+
+PIECES = st.sampled_from(
+    [
+        '"',
+        '""',
+        ",",
+        ";",
+        "\t",
+        "|",
+        "\n",
+        "\r\n",
+        "\r",
+        "a",
+        "hello",
+        "text",
+        "label",
+        "0",
+        "4",
+        " ",
+        "\0",
+        "é",
+        "\ufeff",
+    ]
+)
+
+
+@given(data=st.binary(max_size=300), column=st.sampled_from([None, "1", "2", "text"]))
+@settings(max_examples=300)
+def test_any_bytes_are_rows_or_one_error(data: bytes, column: str | None) -> None:
+    check_rows(data, column)
+
+
+@given(pieces=st.lists(PIECES, max_size=60), column=st.sampled_from([None, "1", "2", "text"]))
+@settings(max_examples=500)
+def test_any_pieces_of_csv_are_rows_or_one_error(pieces: list[str], column: str | None) -> None:
+    check_rows("".join(pieces).encode(), column)
+
+
+def check_rows(data: bytes, column: str | None) -> None:
+    """Read a file: no row more than it has lines, every drop with a bounded example, no error but ours."""
+    looks_like(data)
+    with contextlib.suppress(CorpusError):
+        rows = rows_of(data, column)
+        assert len(rows) <= len(data.splitlines())
+        assert all(len(row.example) <= EXAMPLE_CHARS for row in rows if isinstance(row, Unusable))
+        assert all(row.example.startswith("line ") for row in rows if isinstance(row, Unusable))

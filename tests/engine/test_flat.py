@@ -1,0 +1,74 @@
+"""Tweets as flat arrays: what goes in comes out, whatever its characters and however it is cut."""
+
+from __future__ import annotations
+
+from collections import Counter
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.corpus import flat
+from engine.corpus.encoded import EncodedTweets
+from engine.corpus.flat import FlatTweets, char_counts
+from engine.vocab import Vocab
+
+TEXTS = st.lists(st.text(max_size=12), max_size=30)
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks() -> object:
+    """Let a handful of tweets be several chunks."""
+    with mock.patch.object(flat, "CHUNK_TWEETS", 4):
+        yield
+
+
+@given(texts=TEXTS)
+def test_what_goes_in_comes_out(texts: list[str]) -> None:
+    tweets = FlatTweets.from_texts(texts)
+    assert list(tweets) == texts
+    assert [tweets[index] for index in range(len(tweets))] == texts
+    assert [text for chunk in tweets.chunks(3) for text in chunk] == texts
+
+
+@given(texts=TEXTS)
+def test_lengths_and_counts_are_those_of_characters_not_of_bytes(texts: list[str]) -> None:
+    tweets = FlatTweets.from_texts(texts)
+    assert tweets.char_lengths().tolist() == [len(text) for text in texts]
+    assert tweets.num_chars == sum(map(len, texts))
+    assert char_counts(tweets) == Counter("".join(texts))
+
+
+@given(texts=TEXTS.filter(bool), data=st.data())
+def test_a_selection_holds_what_was_selected_in_that_order(texts: list[str], data: st.DataObject) -> None:
+    indices = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=20))
+    chosen = FlatTweets.from_texts(texts).select(np.array(indices, dtype=np.int64))
+    assert list(chosen) == [texts[index] for index in indices]
+
+
+@given(texts=TEXTS)
+def test_counts_come_with_the_most_frequent_first(texts: list[str]) -> None:
+    counts = list(char_counts(FlatTweets.from_texts(texts)).values())
+    assert counts == sorted(counts, reverse=True)
+
+
+@given(texts=TEXTS)
+def test_encoding_the_arrays_is_encoding_each_text(texts: list[str]) -> None:
+    vocab = Vocab.from_tweets(texts[::2])
+    encoded = EncodedTweets.from_tweets(texts, vocab)
+    assert encoded.token_ids.tolist() == [token_id for text in texts for token_id in vocab.encode(text)]
+    assert encoded.lengths.tolist() == [len(text) for text in texts]
+
+
+def test_a_tweet_costs_its_bytes_and_one_offset() -> None:
+    tweets = FlatTweets.from_texts(["seventy five characters, more or less, as they are in a usual tweet"] * 1000)
+    assert tweets.utf8.nbytes + tweets.offsets.nbytes == 1000 * (67 + 8) + 8
+
+
+def test_an_index_beyond_the_end_is_an_error_and_a_negative_one_counts_from_it() -> None:
+    tweets = FlatTweets.from_texts(["a", "b"])
+    assert tweets[-1] == "b"
+    with pytest.raises(IndexError):
+        tweets[2]

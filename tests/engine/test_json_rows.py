@@ -1,0 +1,222 @@
+"""JSON in one piece is read item by item. The fuzz tests try 300 files: any bytes, and good ones cut or changed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.readers import json_stream, jsonl_rows
+from engine.corpus.readers.json_rows import json_rows, looks_like
+from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
+from engine.errors import CorpusError
+
+LONG_ITEM = b'{"text": "' + b"hello " * 20 + b'"}'
+OBJECTS = [{"text": "one", "id": 1}, {"text": "two ü", "id": 2}]
+
+
+class Endless(io.RawIOBase):
+    """An array of objects that is made while it is read."""
+
+    def __init__(self, num_items: int) -> None:
+        self.left = num_items
+        self.pending = bytearray(b"[")
+
+    def read(self, size: int = -1, /) -> bytes:
+        while len(self.pending) < size and self.left:
+            self.left -= 1
+            self.pending += LONG_ITEM + (b"," if self.left else b"]")
+        taken = bytes(self.pending[:size])
+        del self.pending[:size]
+        return taken
+
+
+def rows_of(content: object, column: str | None = None) -> tuple[list[Row], list[str]]:
+    source = Source("a.json", "json")
+    data = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
+    return list(json_rows(io.BytesIO(data), source, CorpusConfig(column=column))), source.notes
+
+
+def error_of(content: object, column: str | None = None) -> CorpusError:
+    with pytest.raises(CorpusError) as caught:
+        rows_of(content, column)
+    return caught.value
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_of_objects_gives_their_texts(indent: int | None) -> None:
+    rows, notes = rows_of(json.dumps(OBJECTS, indent=indent).encode("utf-8-sig"))
+    assert rows == ["one", "two ü"]
+    assert notes == ["tweets under the key text"]
+
+
+def test_an_array_of_strings_gives_them() -> None:
+    assert rows_of(["one", "two", 3])[0] == ["one", "two", Unusable("not a text", "item 3: 3.0")]
+
+
+@pytest.mark.parametrize("content", [[], [[]], [5]])
+def test_an_array_without_texts_gives_none(content: object) -> None:
+    assert not [row for row in rows_of(content)[0] if isinstance(row, str)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"tweets": OBJECTS},
+        {"meta": {"count": 2, "tags": ["a", "b"]}, "tweets": OBJECTS, "more": [{"text": "no"}]},
+        {"includes": {"users": [{"name": "mia"}]}, "data": {"tweets": OBJECTS}},
+        {"@context": ["text", {"text": {}}], "tweets": ["one", "two ü"]},
+    ],
+)
+def test_the_array_of_tweets_in_an_object_is_found_and_said(content: dict[str, Any]) -> None:
+    rows, notes = rows_of(content)
+    assert rows == ["one", "two ü"]
+    assert any(note.startswith("tweets in the array") and note.endswith("tweets") for note in notes)
+
+
+def test_a_dotted_column_is_looked_for_in_each_object() -> None:
+    content = [{"data": {"body": "yes"}, "text": "no"}, {"data": {}}, {"data": 5}]
+    rows, _ = rows_of(content, "data.body")
+    assert rows[0] == "yes"
+    assert [row.reason for row in rows[1:] if isinstance(row, Unusable)] == ["no data.body"] * 2
+
+
+@pytest.mark.parametrize("content", [{}, {"a": [1, 2]}, {"users": [{"name": "mia"}]}, 5, "hello", b"{}"])
+def test_json_without_an_array_of_tweets_is_an_error(content: object) -> None:
+    assert "holds no array of tweets" in error_of(content).message
+
+
+def test_objects_without_a_usual_key_ask_for_it() -> None:
+    assert "which key" in error_of([{"words": "hello"}]).message
+
+
+# Damage ---------------------------------------------------------------------------------------------------------------
+
+
+def test_what_stands_before_the_damage_is_given_and_the_place_said() -> None:
+    data = b'[\n{"text": "one"},\n{"text": "two"},\n{"text": oops}\n]'
+    rows = json_rows(io.BytesIO(data), Source("a.json", "json"), CorpusConfig())
+    assert [next(rows), next(rows)] == ["one", "two"]
+    with pytest.raises(CorpusError, match=r"a\.json is not valid JSON near line 4 \(character 46\)"):
+        next(rows)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[",
+        b'[{"text": "a"}',
+        b'[{"text": "a"},',
+        b'[{"te',
+        b'["a" "b"]',
+        b"[1,]",
+        b'{"a"',
+        b'["a"] more',
+        b"nonsense",
+    ],
+)
+def test_a_file_that_breaks_off_is_an_error(data: bytes) -> None:
+    assert "not valid JSON" in error_of(data).message
+
+
+def test_a_number_of_ten_thousand_digits_costs_nothing() -> None:
+    assert rows_of(b'[{"text": "a", "n": ' + b"9" * 10_000 + b'}, {"text": "b"}]')[0] == ["a", "b"]
+
+
+@pytest.mark.parametrize("bracket", [b"[", b'{"a":', b'[{"text":'])
+def test_deep_nesting_is_an_error(bracket: bytes) -> None:
+    assert "too deep" in error_of(b"[" + bracket * 100_000).message
+
+
+def test_a_byte_that_is_not_utf_8_is_read_as_windows_1252() -> None:
+    rows, notes = rows_of(b'["caf\xe9", "\xc3\xbc"]')
+    assert rows == ["café", "ü"]
+    assert notes == ["1 characters read as Windows-1252"]
+
+
+def test_characters_and_numbers_on_the_edge_of_a_block_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = ["ü€😀", "x" * 40]
+    data = json.dumps([*expected, 123456], ensure_ascii=False).encode()
+    for size in range(1, 40):
+        monkeypatch.setattr(json_stream, "_BLOCK_BYTES", size)
+        assert rows_of(data)[0] == [*expected, Unusable("not a text", "item 3: 123456.0")]
+
+
+# Memory ---------------------------------------------------------------------------------------------------------------
+
+
+def test_an_array_of_any_length_takes_the_memory_of_a_block() -> None:
+    tracemalloc.start()
+    rows = json_rows(Endless(40_000), Source("a", "json"), CorpusConfig())  # type: ignore[arg-type] # only read() is asked of a file
+    num_rows = sum(isinstance(row, str) for row in rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert num_rows == 40_000
+    assert peak < 3 << 20 < 40_000 * len(LONG_ITEM)
+
+
+def test_an_item_of_64_megabytes_is_refused_before_it_is_held() -> None:
+    file = io.BytesIO(b'["' + b"x" * (64 << 20) + b'"]')
+    tracemalloc.start()
+    with pytest.raises(CorpusError, match="holds one value of over 8 million characters"):
+        list(json_rows(file, Source("a", "json"), CorpusConfig()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80 << 20
+
+
+# Recognition ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b'[{"text": "a"}, {', True),
+        (b'\xef\xbb\xbf \n[\n  {\n "te', True),
+        (b'["a", "b', True),
+        (b"[]", True),
+        (b'{"tweets": [{"text": "a"}]}', True),
+        (b'{\n"tweets": [', True),
+        (b'{"text": "a"}\n{"text": "b"}\n', False),
+        (b"[music] hello\n", False),
+        (b'["hey" she said\n', False),
+        (b"{hello}\n", False),
+        (b"", False),
+    ],
+)
+def test_json_in_one_piece_is_recognised(head: bytes, expected: bool) -> None:
+    assert looks_like(head) is expected
+    assert not (expected and jsonl_rows.looks_like(head))
+
+
+@settings(max_examples=150)
+@given(
+    data=st.binary(max_size=60)
+    | st.lists(st.sampled_from(list('[]{}",:1\\ u'))).map(lambda parts: "".join(parts).encode())
+)
+def test_any_bytes_give_rows_or_an_error_for_a_person(data: bytes) -> None:
+    looks_like(data)
+    rows: list[Row] = []
+    with contextlib.suppress(CorpusError):
+        rows, _ = rows_of(data)
+    assert all(isinstance(row, str) or row.reason for row in rows)
+
+
+@settings(max_examples=150)
+@given(at=st.integers(0, 70), byte=st.none() | st.binary(min_size=1, max_size=1))
+def test_a_cut_or_changed_file_gives_no_more_rows_than_it_had(at: int, byte: bytes | None) -> None:
+    data = json.dumps({"meta": {"n": 2}, "tweets": OBJECTS}).encode()
+    data = data[:at] if byte is None else data[:at] + byte + data[at + 1 :]
+    rows: list[Row] = []
+    with contextlib.suppress(CorpusError):
+        rows, _ = rows_of(data)
+    assert len(rows) <= 2

@@ -1,0 +1,140 @@
+"""JSON lines: every line is a row or a counted drop. The fuzz test tries 200 files of any bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tracemalloc
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.readers.jsonl_rows import jsonl_rows, looks_like
+from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
+from engine.errors import CorpusError
+
+
+def rows_of(content: str | bytes, column: str | None = None) -> tuple[list[Row], list[str]]:
+    source = Source("a.jsonl", "jsonl")
+    data = content.encode() if isinstance(content, str) else content
+    return list(jsonl_rows(io.BytesIO(data), source, CorpusConfig(column=column))), source.notes
+
+
+def reason_of(line: str) -> str:
+    (row,) = rows_of(line, column="text")[0]
+    assert isinstance(row, Unusable)
+    assert row.example.startswith("line 1: ")
+    assert len(row.example) <= 120
+    return row.reason
+
+
+@pytest.mark.parametrize("key", ["text", "tweet", "full_text", "content", "body", "tweet.full_text", "data.text"])
+def test_a_usual_key_of_the_first_object_is_found_and_said(key: str) -> None:
+    value: object = "hello"
+    for part in reversed(key.split(".")):
+        value = {"id": 1, part: value}
+    rows, notes = rows_of(f"{json.dumps(value)}\n" * 2)
+    assert rows == ["hello", "hello"]
+    assert notes == [f"tweets under the key {key}"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("body", {"text": "no", "body": "yes"}),
+        ("data.body", {"text": "no", "data": {"body": "yes"}}),
+        ("data.1.body", {"data": [{"body": "no"}, {"body": "yes"}]}),
+        ("data.body", {"data.body": "yes", "data": {"body": "no"}}),
+        ("1", ["no", "yes"]),
+    ],
+)
+def test_a_column_is_a_key_or_a_dotted_path(column: str, value: object) -> None:
+    assert rows_of(json.dumps(value), column)[0] == ["yes"]
+
+
+def test_strings_are_tweets_and_blank_lines_are_nothing() -> None:
+    assert rows_of('"hello"\n\n  \r\n"bye"')[0] == ["hello", "bye"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("nonsense", "not JSON"),
+        ('{"text": "torn', "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"a":' * 100_000, "not JSON"),
+        ('{"id": 1}', "no text"),
+        ("[]", "no text"),
+        ('{"text": null}', "not a text"),
+        ('{"text": ["a"]}', "not a text"),
+        ('{"text": NaN}', "not a text"),
+        ("5", "not a text"),
+        ("1" * 5000, "not a text"),
+        ("null", "not a text"),
+        (json.dumps({"text": "x" * 1_100_000}), "with a line over 1 MB"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_a_line_without_a_tweet_is_a_drop_by_its_reason(line: str, reason: str) -> None:
+    assert reason_of(line) == reason
+    between = rows_of(f'{{"text": "one"}}\n{line}\n{{"text": "two"}}')[0]
+    assert [row if isinstance(row, str) else row.reason for row in between] == ["one", reason, "two"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1" * 5000, "1e999999", "-0.0"])
+def test_a_number_of_any_kind_does_not_cost_the_tweet_beside_it(number: str) -> None:
+    assert rows_of(f'{{"n": {number}, "text": "hello"}}')[0] == ["hello"]
+
+
+def test_a_first_object_without_a_usual_key_asks_for_it() -> None:
+    with pytest.raises(CorpusError, match=r"which key holds the tweet\? The first object has id, words"):
+        rows_of('{"id": 1, "words": "hello"}')
+
+
+def test_a_line_that_is_not_utf_8_is_read_as_windows_1252() -> None:
+    rows, notes = rows_of('{"text": "hé"}\n'.encode() + '{"text": "hé…"}\n'.encode("cp1252"))
+    assert rows == ["hé", "hé…"]
+    assert "1 line read as Windows-1252" in notes
+
+
+def test_a_line_of_64_megabytes_is_not_held() -> None:
+    file = io.BytesIO(b'{"text": "' + b"x" * (64 << 20) + b'"}\n{"text": "bye"}\n')
+    tracemalloc.start()
+    rows = list(jsonl_rows(file, Source("a", "jsonl"), CorpusConfig(column="text")))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows[1:] == ["bye"]
+    assert peak < 8 << 20
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b'{"text": "a"}\n{"text": "b"}\n', True),
+        (b'\xef\xbb\xbf{"text": "a"}\r\n{"te', True),
+        (b'{"text": "a"}', True),
+        (b'{"tweets": [{"text": "a"}]}', False),
+        (b'{\n"tweets": [', False),
+        (b'[{"text": "a"}]', False),
+        (b'"text","id"\n', False),
+        (b"{hello} there\n", False),
+        (b"", False),
+    ],
+)
+def test_lines_of_objects_are_recognised(head: bytes, expected: bool) -> None:
+    assert looks_like(head) is expected
+
+
+@settings(max_examples=200)
+@given(data=st.binary(max_size=200) | st.lists(st.sampled_from([b"{", b"}", b'"', b"text", b":", b"\n"])).map(b"".join))
+@example(data=b'"\\ud800"')
+def test_any_bytes_give_rows_or_an_error_for_a_person(data: bytes) -> None:
+    looks_like(data)
+    rows: list[Row] = []
+    with contextlib.suppress(CorpusError):
+        rows, _ = rows_of(data)
+    assert all(isinstance(row, str) or row.reason for row in rows)

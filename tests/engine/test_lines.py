@@ -1,0 +1,139 @@
+"""Lines are decoded each by itself, whatever ends them; what can't be used is one item in its place.
+
+The fuzz test tries 300 files of random bytes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.readers.lines import MAX_LINE_BYTES, Line, decoded_lines, head_lines, line_example
+from engine.corpus.rows import Unusable
+from engine.corpus.source import Source
+from engine.text import EXAMPLE_CHARS
+
+CHUNK = 65_536
+
+
+class EndlessFile(io.RawIOBase):
+    """A file of one byte over and over, which is never in memory."""
+
+    def __init__(self, byte: bytes, num_bytes: int, end: bytes) -> None:
+        self.byte, self.left, self.end = byte, num_bytes, end
+
+    def read(self, size: int = -1) -> bytes:
+        if not self.left:
+            end, self.end = self.end, b""
+            return end
+        now = min(size, self.left)
+        self.left -= now
+        return self.byte * now
+
+
+def source() -> Source:
+    return Source(name="data.txt", format="text")
+
+
+def lines_of(data: bytes) -> list[Line]:
+    """Return the lines of a file with this content."""
+    return list(decoded_lines(io.BytesIO(data), source()))
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("padding", [0, 1, CHUNK - 12, CHUNK - 11, CHUNK - 10, CHUNK - 5, CHUNK - 4, 3 * CHUNK])
+def test_any_end_of_line_is_left_out_wherever_it_falls(end: bytes, padding: int) -> None:
+    lines = ["x" * padding, "one", "", "two\u2028\x85\x0b\x0cthree", "four"]
+    content = end.join(line.encode() for line in lines)
+    assert lines_of(content) == lines
+    assert lines_of(content + end) == lines
+
+
+def test_ends_may_be_mixed() -> None:
+    assert lines_of(b"a\nb\rc\r\nd\n\re") == ["a", "b", "c", "d", "", "e"]
+
+
+def test_no_bytes_are_no_lines() -> None:
+    assert lines_of(b"") == []
+    assert lines_of(b"\n") == [""]
+
+
+def test_a_byte_order_mark_is_left_out_at_the_beginning_only() -> None:
+    assert lines_of(codecs.BOM_UTF8 + b"one\n" + codecs.BOM_UTF8 + b"two\n") == ["one", "\ufefftwo"]
+
+
+def test_a_line_that_is_not_utf_8_is_windows_1252_and_the_others_are_not() -> None:
+    told = source()
+    content = "naïve\n".encode() + "it’s 5 €\ncafé\n".encode("cp1252") + "naïve 😀".encode()
+    assert list(decoded_lines(io.BytesIO(content), told)) == ["naïve", "it’s 5 €", "café", "naïve 😀"]
+    assert told.notes == ["2 lines read as Windows-1252"]
+
+
+def test_one_line_that_is_not_utf_8_is_said_in_the_singular_and_none_not_at_all() -> None:
+    one, none = source(), source()
+    list(decoded_lines(io.BytesIO(b"caf\xe9"), one))
+    list(decoded_lines(io.BytesIO(b"cafe"), none))
+    assert one.notes == ["1 line read as Windows-1252"]
+    assert none.notes == []
+
+
+@pytest.mark.parametrize("byte", [0x81, 0x8D, 0x8F, 0x90, 0x9D])
+def test_what_windows_1252_leaves_undefined_is_a_lost_character(byte: int) -> None:
+    assert lines_of(b"a" + bytes([byte]) + b"b") == ["a\ufffdb"]
+
+
+def test_a_line_with_a_nul_byte_is_unusable_and_its_neighbours_are_not() -> None:
+    assert lines_of(b"one\ntw\0o\nthree") == ["one", Unusable("with a NUL byte", "line 2: two"), "three"]
+
+
+def test_a_line_as_long_as_the_bound_stays_and_one_longer_goes() -> None:
+    long = b"x" * MAX_LINE_BYTES
+    lines = lines_of(b"one\n" + long + b"\n" + long + b"x\r\n" + long + b"xx\rtwo")
+    assert lines[:2] == ["one", long.decode()]
+    assert [line.reason for line in lines[2:4] if isinstance(line, Unusable)] == ["with a line over 1 MB"] * 2
+    assert lines[4:] == ["two"]
+
+
+@pytest.mark.parametrize("byte", [b"x", b'"', b"\0", b"\xff"])
+def test_200_mb_in_one_line_are_one_counted_drop_and_take_little_memory(byte: bytes) -> None:
+    file = EndlessFile(byte, 200_000_000, b"\nnext\n")
+    tracemalloc.start()
+    try:
+        lines = list(decoded_lines(file, source()))  # type: ignore[arg-type]  # has the one method that is needed
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [getattr(line, "reason", line) for line in lines] == ["with a line over 1 MB", "next"]
+    assert peak_bytes < 10_000_000
+
+
+def test_an_example_names_the_line_and_is_bounded_and_harmless() -> None:
+    assert line_example(12, "a\x1b[2J\nb") == "line 12: a b"
+    assert len(line_example(12, "x" * 10_000)) == EXAMPLE_CHARS
+
+
+def test_the_head_of_a_file_is_its_whole_lines() -> None:
+    assert head_lines(b"one\ntwo\nthr") == ["one", "two"]
+    assert head_lines(b"one\r\ntwo\r\n") == ["one", "two"]
+    assert head_lines(b"one") == ["one"]
+    assert head_lines(b"o\0ne\ntwo\n") == ["two"]
+    assert head_lines(b"") == []
+
+
+@given(lines=st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\n\0"))))
+def test_lines_of_utf_8_come_back(lines: list[str]) -> None:
+    content = "".join(line + "\n" for line in lines).encode()
+    assert lines_of(content) == [line.removeprefix("\ufeff") if not at else line for at, line in enumerate(lines)]
+
+
+@given(data=st.binary(max_size=400) | st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\0", b"\xe9"])).map(b"".join))
+@settings(max_examples=300)
+def test_any_bytes_are_as_many_lines_as_they_have_ends(data: bytes) -> None:
+    lines = lines_of(data)
+    assert len(lines) == len(data.splitlines())
+    assert not any("\n" in line or "\r" in line or "\0" in line for line in lines if isinstance(line, str))

@@ -1,0 +1,204 @@
+"""Mastodon's outbox: posts as they are seen, and nothing else. The fuzz tests try 360 pieces of HTML and outboxes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.cleaning import Cleaner
+from engine.corpus.readers.html_text import as_escaped, html_to_text, unescaped
+from engine.corpus.readers.mastodon_rows import looks_like, mastodon_rows
+from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
+from engine.errors import CorpusError
+
+ACTOR = "https://m.example/users/mia"
+PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
+PIECES = ["<p>", "</p>", "<br>", "<span class='invisible'>", '<span class="ellipsis">', "</span>", "<a href='", "</a>"]
+PIECES += [
+    "<",
+    ">",
+    "'",
+    '"',
+    "<!--",
+    "-->",
+    "<![CDATA[",
+    "<script>",
+    "</script>",
+    "&amp;",
+    "&#",
+    "99999999999",
+    "a",
+    " ",
+]
+
+
+def post(content: object, **fields: object) -> dict[str, Any]:
+    note = {"type": "Note", "content": content, "summary": None, "sensitive": False, "inReplyTo": None, "to": [PUBLIC]}
+    return {"type": "Create", "actor": ACTOR, "object": {**note, **fields}}
+
+
+def outbox(*activities: object) -> bytes:
+    collection = {"@context": ["https://a.example", {"x": [1]}], "id": "outbox.json", "type": "OrderedCollection"}
+    return json.dumps({**collection, "totalItems": len(activities), "orderedItems": activities}).encode()
+
+
+def rows_of(*activities: object, **options: Any) -> list[Row]:
+    file = io.BytesIO(outbox(*activities))
+    return list(mastodon_rows(file, Source("outbox.json", "mastodon"), CorpusConfig(**options)))
+
+
+def reasons(rows: list[Row]) -> list[str]:
+    return [row if isinstance(row, str) else row.reason for row in rows]
+
+
+def test_posts_are_rows_and_boosts_are_counted() -> None:
+    boost = {"type": "Announce", "actor": ACTOR, "object": "https://other.example/1"}
+    rows = rows_of(post("<p>one</p>"), boost, post("<p>two</p>"))
+    assert rows == ["one", Unusable("a boost", "activity 2: https://other.example/1"), "two"]
+
+
+@pytest.mark.parametrize(
+    "activity",
+    [5, None, {}, {"type": "Like"}, {"type": "Create", "object": "https://a.example"}, post("x", type="Video")],
+)
+def test_any_other_activity_is_no_post(activity: object) -> None:
+    assert reasons(rows_of(activity)) == ["not a post"]
+
+
+@pytest.mark.parametrize("content", [None, 5, ["a"]])
+def test_a_post_without_text_is_a_drop(content: object) -> None:
+    assert reasons(rows_of(post(content))) == ["not a text"]
+
+
+def test_sensitive_posts_are_dropped_only_when_asked() -> None:
+    activities = [post("<p>one</p>", sensitive=True), post("<p>two</p>", summary="spiders"), post("<p>three</p>")]
+    assert rows_of(*activities) == ["one", "two", "three"]
+    assert reasons(rows_of(*activities, no_sensitive=True)) == ["marked as sensitive"] * 2 + ["three"]
+
+
+def test_replies_to_others_are_dropped_only_when_asked_and_own_threads_stay() -> None:
+    replies = [
+        post("a", inReplyTo="https://m.example/users/mia2/statuses/1"),
+        post("b", inReplyTo=f"{ACTOR}/statuses/1"),
+    ]
+    assert rows_of(*replies) == ["a", "b"]
+    assert reasons(rows_of(*replies, no_replies=True)) == ["a reply", "b"]
+
+
+@pytest.mark.parametrize("followers", [{"to": [f"{ACTOR}/followers"]}, {"to": [], "cc": [PUBLIC]}, {"to": "as:Public"}])
+def test_what_was_written_for_all_or_for_followers_is_read(followers: dict[str, object]) -> None:
+    assert rows_of(post("a", **followers)) == ["a"]
+
+
+def test_a_message_to_single_people_is_never_read() -> None:
+    assert reasons(rows_of(post("secret", to=["https://m.example/users/tom"], cc=[]))) == ["a direct message"]
+    assert "secret" not in str(rows_of(post("secret", to=["https://m.example/users/tom"])))
+
+
+def test_what_a_post_spells_out_is_the_same_after_cleaning() -> None:
+    for markup, text in [
+        ("1 &lt; 2 &amp; 3", "1 < 2 & 3"),
+        ("type &amp;lt;", "type &lt;"),
+        ("&amp;amp;amp;", "&amp;amp;"),
+    ]:
+        (row,) = rows_of(post(markup))
+        assert Cleaner(CorpusConfig())(row) == text
+
+
+@pytest.mark.parametrize(
+    "content", [b"{}", b"[]", b'{"orderedItems": 5}', b'{"type": "OrderedCollection", "first": "x"}']
+)
+def test_what_is_no_outbox_is_an_error(content: bytes) -> None:
+    with pytest.raises(CorpusError, match="no Mastodon outbox"):
+        list(mastodon_rows(io.BytesIO(content), Source("a", "mastodon"), CorpusConfig()))
+
+
+def test_an_outbox_that_is_cut_short_gives_its_posts_and_an_error() -> None:
+    rows = mastodon_rows(io.BytesIO(outbox(post("one"), post("two"))[:-20]), Source("a", "mastodon"), CorpusConfig())
+    assert next(rows) == "one"
+    with pytest.raises(CorpusError, match="not valid JSON"):
+        next(rows)
+
+
+def test_an_outbox_is_recognised() -> None:
+    assert looks_like(outbox())
+    assert looks_like(b"\xef\xbb\xbf" + outbox(post("a")))
+    assert not looks_like(b'{"tweets": [{"text": "a"}]}')
+    assert not looks_like(b'a tweet with "orderedItems": [')
+
+
+# HTML -----------------------------------------------------------------------------------------------------------------
+
+MENTION = (
+    '<span class="h-card" translate="no"><a href="https://m.example/@mia" class="u-url mention">'
+    "@<span>mia</span></a></span>"
+)
+LINK = (
+    '<a href="https://a.example/long/path?x=1" rel="nofollow"><span class="invisible">https://</span>'
+    '<span class="ellipsis">a.example/long</span><span class="invisible">/path?x=1</span></a>'
+)
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>one</p><p>two<br>three<br />four</p>", "one\ntwo\nthree\nfour"),
+        (f"<p>hi {MENTION}, you</p>", "hi @mia, you"),
+        (f"<p>see {LINK} now</p>", "see a.example/long… now"),
+        ("<p>:blobcat: <img class='emoji' alt=':wave:' src='x'></p>", ":blobcat: :wave:"),
+        ("a &amp;amp; b &lt;p&gt; &eacute;&#39;", "a &amp; b <p> é'"),
+        ("one<script>alert('x')</script><style>p {}</style> two", "one two"),
+        ("1 < 2 <3 a<b", "1 < 2 <3 a<b"),
+        ("<p>one\n  two </p>\n\n<p> three</p>", "one two\nthree"),
+        ("<a title='1 > 0'>ok</a><!-- no --><!DOCTYPE x>", "ok"),
+        ("<P>one<BR>two</P>", "one\ntwo"),
+        ("one</span></div></p>two", "one\ntwo"),
+        ("<p>see <a><span class=invisible>https://</a> on</p><p>next</p>", "see on\nnext"),
+        ("<span class='invisible'>a<span>b</span>c</span>d", "d"),
+        ("plain", "plain"),
+        ("", ""),
+        ("<a href='never closed", "<a href='never closed"),
+    ],
+)
+def test_html_becomes_what_its_reader_sees(markup: str, text: str) -> None:
+    assert html_to_text(markup) == text
+
+
+@pytest.mark.parametrize(
+    "piece", ["<a ", "<!--", "</", "<span>", "</span>", "<b></i>", "&#", "<a b='", "<script>", " \n"]
+)
+def test_a_megabyte_of_malformed_html_is_read_as_fast_as_any(piece: str) -> None:
+    html_to_text(piece * (1_000_000 // len(piece)))  # minutes, in an expression that looks at anything twice
+
+
+@settings(max_examples=200)
+@given(markup=st.lists(st.sampled_from(PIECES) | st.text(max_size=3)).map("".join))
+def test_any_html_gives_a_text_without_double_breaks(markup: str) -> None:
+    text = html_to_text(markup)
+    assert "\n\n" not in text
+    assert text == text.strip()
+
+
+@settings(max_examples=100)
+@given(text=st.lists(st.sampled_from(["&", "amp;", "lt;", "#39;", "#", "9" * 5000, "a", " "])).map("".join))
+def test_unescaping_gives_back_what_was_escaped(text: str) -> None:
+    assert unescaped(as_escaped(text)) == text
+
+
+@settings(max_examples=60)
+@given(at=st.integers(0, 500), junk=st.binary(max_size=3))
+def test_a_changed_outbox_gives_rows_or_an_error_for_a_person(at: int, junk: bytes) -> None:
+    data = outbox(post(f"<p>{MENTION}</p>"), post(LINK))
+    changed = data[:at] + junk + data[at + len(junk) :]
+    rows: list[Row] = []
+    with contextlib.suppress(CorpusError):
+        rows = list(mastodon_rows(io.BytesIO(changed), Source("a", "mastodon"), CorpusConfig()))
+    assert len(rows) <= 2

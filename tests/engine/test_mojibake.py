@@ -1,0 +1,125 @@
+"""Mojibake is repaired where the whole text round-trips and looks like nothing that a person writes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from engine.corpus.mojibake import repaired
+from tests.strategies import hostile_text
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþ"
+AFTER_A_WORD = ("", "", "", ",", ".", "!", "…", "’", "”", "™", "®", "»", "\xa0!", "–", " – ", "’s", "…”", "…»", "\xa0»")
+
+
+def wrongly_read(text: str, rounds: int = 1) -> str:
+    """Return UTF-8 as a program reads it that takes it for Windows-1252 and its five holes for Latin-1."""
+    for _ in range(rounds):
+        data = text.encode()
+        text = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in data)
+    return text
+
+
+def real_words() -> st.SearchStrategy[str]:
+    """Return words of Western Europe: small, capitalised or in capitals, with the punctuation that follows words."""
+    bare = st.text(LETTERS, min_size=2, max_size=9)
+    cased = st.builds(lambda word, case: str(case(word)), bare, st.sampled_from([str.lower, str.upper, str.capitalize]))
+    return st.builds(str.__add__, cased, st.sampled_from(AFTER_A_WORD))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don’t",
+        "“quoted”",
+        "wait…",
+        "café",
+        "CAFÉ",
+        "Ángel às vezes",
+        "voilà",
+        "£5 and 20° and ½",
+        "naïve façade",
+        "I ♥ you",
+        "♫ song",
+        "5 €",
+        "żółw być wiele",
+        "oraș și",
+        "Привет, мир",
+        "Καλημέρα",
+        "我去北京和天津玩儿",
+        "こんにちは",
+        "😀",
+        "👩\u200d🚀",
+        "\ufeffmark",
+        "a\x81b",
+    ],
+)
+def test_text_that_went_wrong_is_repaired(text: str) -> None:
+    wrong = wrongly_read(text)
+    if text != "a\x81b":
+        assert wrong != text
+    assert repaired(wrong) == text
+
+
+@pytest.mark.parametrize("text", ["don’t", "café", "♥ you"])
+def test_text_that_went_wrong_as_latin_1_is_repaired(text: str) -> None:
+    assert repaired(text.encode().decode("latin-1")) == text
+
+
+@pytest.mark.parametrize("text", ["don’t", "café", "😀"])
+def test_text_that_went_wrong_twice_or_three_times_is_repaired(text: str) -> None:
+    assert repaired(wrongly_read(text, 2)) == text
+    assert repaired(wrongly_read(text, 3)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CAFÉ…",
+        "OLÉ”",
+        "CAFÉ\xa0!",
+        "so groß…",
+        "AMANHÃ…",
+        "été…»",
+        "café\xa0»",
+        "É…",
+        "3×…",
+        "São Paulo",
+        "donâ€™t, she said… and left",  # what is not mojibake as a whole stays as it is
+        "Ã",
+        "â€",
+        "",
+    ],
+)
+def test_text_that_may_be_meant_stays(text: str) -> None:
+    assert repaired(text) == text
+
+
+@given(words=st.lists(real_words(), min_size=1, max_size=12))
+@example(words=["groß…", "CAFÉ…"])
+def test_no_text_of_western_europe_is_touched(words: list[str]) -> None:
+    text = " ".join(words)
+    assert repaired(text) == text
+
+
+@given(text=st.text(st.characters(min_codepoint=0x250, blacklist_categories=["Cs"])))
+def test_no_text_beyond_the_latin_letters_is_touched(text: str) -> None:
+    if not set(text) & set("ˆ˜–—‘’‚“”„†‡•…‰‹›€™"):
+        assert repaired(text) == text
+
+
+@given(words=st.lists(st.sampled_from(["it’s", "“so”", "the", "café", "…", "I", "😀", "naïve", "5€"]), min_size=1))
+def test_a_text_that_went_wrong_as_a_whole_comes_back(words: list[str]) -> None:
+    text = " ".join(words)
+    assert repaired(wrongly_read(text)) == text
+
+
+@given(text=hostile_text())
+def test_any_text_is_repaired_or_as_it_was(text: str) -> None:
+    after = repaired(text)
+    assert after == text or text in {wrongly_read(after, rounds) for rounds in (1, 2, 3)} | {latin_1_read(after)}
+
+
+def latin_1_read(text: str) -> str:
+    return text.encode().decode("latin-1")

@@ -1,0 +1,82 @@
+"""A folder: its files and those below it, each once, whatever links and permissions say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.corpus.opening import walking
+from tests.engine.opening_helpers import error_of, found_in, read_all, tar_of, zip_of
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> Path:
+    """Write files into a folder, which is returned."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def test_all_files_below_a_folder_are_found_sorted(tmp_path: Path) -> None:
+    files = {"z.txt": b"4", "a.txt": b"1", "b/b.txt": b"3", "b/a/c.txt": b"2"}
+    assert list(read_all(fill(tmp_path, files)).items()) == [(name, files[name]) for name in sorted(files)]
+
+
+def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
+    assert read_all(fill(tmp_path, {".a.txt": b"x", ".git/b.txt": b"x", "c.txt": b"1"})) == {"c.txt": b"1"}
+
+
+def test_archives_in_a_folder_are_opened(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.zip": zip_of({"in.txt": b"1"}), "b/c.tar": tar_of({"../out.txt": b"x", "in.txt": b"2"})})
+    assert read_all(tmp_path) == {"a.zip/in.txt": b"1", "b/c.tar/in.txt": b"2"}
+    assert found_in(tmp_path).left_out == ("b/c.tar/../out.txt (its path leaves the archive)",)
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    fill(tmp_path, {"a/b.txt": b"1"})
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "itself").symlink_to("itself")
+    (tmp_path / "a" / "nowhere").symlink_to("absent")
+    assert read_all(tmp_path) == {"a/b.txt": b"1"}
+
+
+def test_a_file_that_is_reached_twice_is_read_once(tmp_path: Path) -> None:
+    fill(tmp_path, {"a.txt": b"1"})
+    (tmp_path / "b.txt").symlink_to("a.txt")
+    os.link(tmp_path / "a.txt", tmp_path / "c.txt")
+    assert read_all(tmp_path) == {"a.txt": b"1"}
+
+
+def test_data_behind_links_are_read(tmp_path: Path) -> None:
+    fill(tmp_path, {"blobs/0": b"1"})
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "tweets.txt").symlink_to("../blobs/0")
+    assert read_all(tmp_path / "snapshot") == {"tweets.txt": b"1"}
+
+
+def test_a_pipe_in_a_folder_is_passed_over(tmp_path: Path) -> None:
+    os.mkfifo(fill(tmp_path, {"a.txt": b"1"}) / "pipe.txt")
+    assert read_all(tmp_path) == {"a.txt": b"1"}
+
+
+def test_a_folder_of_countless_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "MAX_ENTRIES", 3)
+    assert "over 3 files" in error_of(fill(tmp_path, {f"a/{number}.txt": b"x" for number in range(4)})).message
+
+
+def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, {"a/b.txt": b"1", "c.txt": b"2"})
+    list_folder = os.listdir
+
+    def refuse(path: Path) -> list[str]:
+        if path.name == "a":
+            raise PermissionError(13, "Permission denied")
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)  # permissions do not stop root, who may run the tests
+    assert "Permission denied" in error_of(tmp_path / "a").message
+    assert found_in(tmp_path).left_out == ("a (a folder that can't be listed)",)
+    assert read_all(tmp_path) == {"c.txt": b"2"}

@@ -1,0 +1,109 @@
+"""Standard input: kept under the name of its content, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.corpus.opening import standard_input
+from engine.corpus.opening.standard_input import keep, kept_files, shown_path
+from engine.errors import CorpusError, StorageError
+
+TEXT = b"hello there\n" * 1000
+
+
+class Failing(io.BytesIO):
+    """A stream that breaks after its first bytes."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(TEXT)
+        self.error = error
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell():
+            raise self.error
+        return super().read(10)
+
+
+def test_a_stream_is_kept_whole_under_the_name_of_its_content(tmp_path: Path) -> None:
+    path = keep(io.BytesIO(TEXT), tmp_path / "new" / "folder")
+    assert path.read_bytes() == TEXT
+    assert path.name == f"standard-input-{hashlib.sha256(TEXT).hexdigest()}"
+    assert shown_path(path) == "standard input"
+    assert shown_path(Path("some/file.txt")) == "some/file.txt"
+
+
+def test_the_same_content_is_kept_once(tmp_path: Path) -> None:
+    assert keep(io.BytesIO(TEXT), tmp_path) == keep(io.BytesIO(TEXT), tmp_path)
+    assert len(os.listdir(tmp_path)) == 1
+
+
+def test_an_empty_stream_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="Standard input is empty"):
+        keep(io.BytesIO(), tmp_path)
+    assert not os.listdir(tmp_path)
+
+
+def test_a_stream_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standard_input, "MAX_KEPT_BYTES", len(TEXT) - 1)
+    with pytest.raises(CorpusError, match="came from standard input"):
+        keep(io.BytesIO(TEXT), tmp_path)
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(OSError(5, "Input/output error"), CorpusError), (KeyboardInterrupt(), KeyboardInterrupt)]
+)
+def test_a_stream_that_breaks_leaves_nothing_behind(
+    tmp_path: Path, error: BaseException, told: type[BaseException]
+) -> None:
+    with pytest.raises(told):
+        keep(Failing(error), tmp_path)
+    assert not os.listdir(tmp_path)
+
+
+def test_a_folder_that_can_be_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="can't be written"):
+        keep(io.BytesIO(TEXT), tmp_path / "file")
+
+
+def test_a_keyboard_is_not_waited_for(tmp_path: Path) -> None:
+    mine, theirs = os.openpty()
+    try:
+        with os.fdopen(theirs, "rb") as terminal, pytest.raises(CorpusError, match="keyboard"):
+            keep(terminal, tmp_path)
+    finally:
+        os.close(mine)
+
+
+def test_a_dash_is_replaced_by_what_was_kept_and_read_once(tmp_path: Path) -> None:
+    files = kept_files(("-", "some/file.txt", "-"), io.BytesIO(TEXT), tmp_path)
+    assert files[1] == "some/file.txt"
+    assert files[0] == files[2]
+    assert Path(files[0]).read_bytes() == TEXT
+
+
+def test_a_pipe_is_kept_like_standard_input(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # as a shell holds the pipe of <(command) open
+    writer = threading.Thread(target=pipe.write_bytes, args=(TEXT,))
+    writer.start()
+    try:
+        writer.join(timeout=60)  # 12 KB fit into a pipe: the command is done before anybody reads
+        (path,) = kept_files((str(pipe),), io.BytesIO(), tmp_path / "kept")
+    finally:
+        os.close(reader)
+    assert Path(path).read_bytes() == TEXT
+
+
+def test_a_pipe_that_nobody_writes_to_is_empty(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CorpusError, match="is empty"):
+        kept_files((str(tmp_path / "pipe"),), io.BytesIO(), tmp_path / "kept")

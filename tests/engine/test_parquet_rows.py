@@ -1,0 +1,202 @@
+"""Parquet: the column of texts, found or named. The fuzz test tries 150 files that are cut or changed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet as pq
+
+from engine.corpus.readers import parquet_rows as module
+from engine.corpus.readers.parquet_rows import looks_like, parquet_rows
+from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
+from engine.errors import CorpusError
+
+WIDE = {"id": [1, 2], "user": ["mia", "tom"], "tweet": ["hello there", "good morning"], "score": [0.5, None]}
+
+
+class Stream(io.BytesIO):
+    """What comes out of an archive: it can't be sought in."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        raise io.UnsupportedOperation("seek")
+
+
+def parquet(columns: dict[str, Any], **options: Any) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, **options)
+    return file.getvalue()
+
+
+def rows_of(data: bytes | dict[str, Any], **options: Any) -> tuple[list[Row], list[str]]:
+    source = Source("a.parquet", "parquet")
+    file = io.BytesIO(data if isinstance(data, bytes) else parquet(data))
+    return list(parquet_rows(file, source, CorpusConfig(**options))), source.notes
+
+
+def reasons(rows: list[Row]) -> list[str]:
+    return [row if isinstance(row, str) else row.reason for row in rows]
+
+
+def test_the_column_of_the_longest_texts_is_found_and_said() -> None:
+    rows, notes = rows_of(WIDE)
+    assert rows == ["hello there", "good morning"]
+    assert notes == ["text in column 3 (tweet): the longest"]
+
+
+@pytest.mark.parametrize("column", ["user", "USER", "2"])
+def test_a_column_may_be_named_or_numbered(column: str) -> None:
+    rows, notes = rows_of(WIDE, column=column)
+    assert rows == ["mia", "tom"]
+    assert notes == ["text in column 2 (user)"]
+
+
+@pytest.mark.parametrize("column", ["absent", "0", "5", "²", "9" * 5000])
+def test_a_column_that_is_not_there_is_an_error_that_lists_those_that_are(column: str) -> None:
+    with pytest.raises(CorpusError, match="has no column") as caught:
+        rows_of(WIDE, column=column)
+    assert "id, user, tweet, score" in caught.value.hint
+
+
+def test_a_table_without_texts_is_an_error() -> None:
+    with pytest.raises(CorpusError, match="no column of texts"):
+        rows_of({"id": [1], "names": [["a", "b"]]})
+
+
+def test_an_empty_table_gives_no_rows() -> None:
+    assert rows_of({"text": pa.array([], pa.string())}) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.string(),
+        pa.large_string(),
+        pa.string_view(),
+        pa.binary(),
+        pa.large_binary(),
+        pa.dictionary(pa.int32(), pa.string()),
+    ],
+)
+def test_every_type_of_text_is_read_and_a_null_is_empty(kind: pa.DataType) -> None:
+    texts = pa.array(["one ü", None, "", "one ü"], pa.string()).cast(kind)
+    rows = rows_of({"text": texts})[0]
+    assert rows == ["one ü", Unusable("empty", "row 2: null"), "", "one ü"]
+
+
+def test_texts_that_are_not_utf_8_are_read_as_windows_1252() -> None:
+    assert rows_of({"text": pa.array([b"caf\xe9", "ü".encode()])})[0] == ["café", "ü"]
+
+
+@pytest.mark.parametrize("values", [[["a"], ["b"]], [1, 2], [{"a": "x"}, {"a": "y"}], [True, False]])
+def test_a_named_column_of_something_else_gives_drops(values: list[object]) -> None:
+    assert reasons(rows_of({"text": values}, column="text")[0]) == ["not a text"] * 2
+
+
+def test_a_named_column_of_nothing_but_nulls_is_empty() -> None:
+    assert reasons(rows_of({"text": pa.nulls(2), "b": ["x", "y"]}, column="text")[0]) == ["empty"] * 2
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("happy", ["labelled sad (0)", "good", "without a label"]),
+        ("sad", ["bad", "labelled happy (4)", "without a label"]),
+        ("all", ["bad", "good", "?"]),
+    ],
+)
+def test_labelled_tweets_are_chosen_by_their_label(label: str, expected: list[str]) -> None:
+    data = {"label": pa.array([0, 4, None], pa.int8()), "text": ["bad", "good", "?"]}
+    assert reasons(rows_of(data, label=label)[0]) == expected
+
+
+def test_a_column_called_label_that_holds_names_is_no_label() -> None:
+    assert rows_of({"label": ["spam", "ham"], "text": ["hello there", "good morning"]})[0] == [
+        "hello there",
+        "good morning",
+    ]
+
+
+def test_rows_of_many_batches_and_groups_come_in_order() -> None:
+    texts = [f"tweet number {n}" for n in range(5000)]
+    assert rows_of(parquet({"text": texts}, row_group_size=700))[0] == texts
+
+
+def test_a_file_out_of_an_archive_is_held_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = parquet(WIDE)
+    source, config = Source("a.zip: a.parquet", "parquet"), CorpusConfig()
+    assert list(parquet_rows(Stream(data), source, config)) == ["hello there", "good morning"]
+    monkeypatch.setattr(module, "MAX_HELD_BYTES", len(data) - 1)
+    with pytest.raises(CorpusError, match="too large to be read inside an archive"):
+        list(parquet_rows(Stream(data), source, config))
+
+
+def test_a_row_group_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = parquet({"text": ["x" * 1000 * n for n in range(50)]}, compression="zstd", use_dictionary=False)
+    monkeypatch.setattr(module, "MAX_GROUP_BYTES", 100_000)
+    assert len(data) < 100_000
+    with pytest.raises(CorpusError, match="in one row group"):
+        rows_of(data)
+
+
+def test_of_a_large_file_no_more_than_batches_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(
+        parquet({"text": [f"{n} " + "x" * 1000 for n in range(60_000)]}, row_group_size=2000, compression="zstd")
+    )
+    before, peak = pa.total_allocated_bytes(), 0
+    with path.open("rb") as file:
+        for _ in parquet_rows(file, Source("a", "parquet"), CorpusConfig()):
+            peak = max(peak, pa.total_allocated_bytes() - before)
+    assert 0 < peak < 15 << 20  # of 60 MB
+
+
+def test_a_missing_package_is_named_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(CorpusError) as caught:
+        rows_of(WIDE)
+    assert 'pip install "tweetgen-tui[parquet]"' in caught.value.hint
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1PAR1", b"PAR1" + b"\xff" * 100 + b"PAR1", parquet(WIDE)[:-20]])
+def test_a_damaged_file_is_an_error(data: bytes) -> None:
+    with pytest.raises(CorpusError, match="a damaged Parquet file"):
+        rows_of(data)
+
+
+def test_an_error_of_the_file_itself_stays_what_it_is() -> None:
+    class Vanishing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise CorpusError("it vanished.", "Try again.")
+
+    with pytest.raises(CorpusError, match="it vanished"):
+        list(parquet_rows(Vanishing(parquet(WIDE)), Source("a", "parquet"), CorpusConfig()))
+
+
+def test_parquet_is_recognised() -> None:
+    assert looks_like(parquet(WIDE))
+    assert not looks_like(b"PARIS in spring\n")
+
+
+@settings(max_examples=150)
+@given(at=st.integers(0, 3000), junk=st.binary(max_size=4), is_cut=st.booleans())
+def test_a_changed_file_gives_rows_or_an_error_for_a_person(at: int, junk: bytes, is_cut: bool) -> None:
+    data = parquet(WIDE)
+    at %= len(data)
+    changed = data[:at] + junk + (b"" if is_cut else data[at + len(junk) :])
+    rows: list[Row] = []
+    with contextlib.suppress(CorpusError):
+        rows, _ = rows_of(changed)
+    assert all(isinstance(row, str) or row.reason for row in rows)

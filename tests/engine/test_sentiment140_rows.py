@@ -1,0 +1,151 @@
+"""Sentiment140: six columns, with or without header, and of them the tweets of one feeling.
+
+The fuzz test tries 200 files of random fields.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.readers.sentiment140_rows import looks_like, sentiment140_rows
+from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
+from engine.errors import CorpusError
+
+DATE = "Mon Apr 06 22:19:45 PDT 2009"
+HEADER = "Label,Id,Date,Query,Name,Text\n"
+
+
+def table(*rows: tuple[str, str]) -> str:
+    """Return a file with these polarities and texts."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for number, (polarity, text) in enumerate(rows):
+        writer.writerow([polarity, 1467810369 + number, DATE, "NO_QUERY", "mia", text])
+    return out.getvalue()
+
+
+def read(content: str | bytes, label: str = "happy", column: str | None = None) -> tuple[list[Row], list[str]]:
+    """Return the rows of a file with this content, and the notes on it."""
+    source = Source(name="training.csv", format="sentiment140")
+    data = content.encode() if isinstance(content, str) else content
+    rows = list(sentiment140_rows(io.BytesIO(data), source, CorpusConfig(label=label, column=column)))
+    return rows, source.notes
+
+
+MIXED = table(("0", "so sad"), ("4", "hello, there"), ("2", "a bus"), ("", "who knows"), ("4", 'she said "hi"'))
+SAD = Unusable("labelled sad (0)", "line 1: so sad")
+HAPPY = [
+    Unusable("labelled happy (4)", "line 2: hello, there"),
+    Unusable("labelled happy (4)", 'line 5: she said "hi"'),
+]
+NEUTRAL = Unusable("labelled neutral (2)", "line 3: a bus")
+BLANK = Unusable("without a label", "line 4: who knows")
+
+
+@pytest.mark.parametrize(
+    ("label", "rows", "note"),
+    [
+        ("happy", [SAD, "hello, there", NEUTRAL, BLANK, 'she said "hi"'], "kept happy (4)"),
+        ("Happy", [SAD, "hello, there", NEUTRAL, BLANK, 'she said "hi"'], "kept Happy (4)"),
+        ("sad", ["so sad", HAPPY[0], NEUTRAL, BLANK, HAPPY[1]], "kept sad (0)"),
+        ("2", [SAD, HAPPY[0], "a bus", BLANK, HAPPY[1]], "kept 2"),
+        ("all", ["so sad", "hello, there", "a bus", "who knows", 'she said "hi"'], "kept all"),
+    ],
+)
+def test_tweets_are_kept_by_their_label_and_others_counted_under_theirs(label: str, rows: list[Row], note: str) -> None:
+    assert read(MIXED, label) == (rows, ["no header row", "text in column 6", f"labels in column 1: {note}"])
+
+
+def test_a_label_that_never_occurs_drops_every_row_under_its_own() -> None:
+    rows, _ = read(MIXED, "7")
+    assert [row.reason for row in rows if isinstance(row, Unusable)] == [
+        "labelled sad (0)",
+        "labelled happy (4)",
+        "labelled neutral (2)",
+        "without a label",
+        "labelled happy (4)",
+    ]
+
+
+def test_a_header_is_found_and_said() -> None:
+    rows, notes = read(HEADER + MIXED)
+    assert rows[1] == "hello, there"
+    assert len(rows) == 5
+    assert notes == ["header row found", "text in column 6 (Text)", "labels in column 1 (Label): kept happy (4)"]
+
+
+def test_in_a_column_of_0_and_1_the_happy_ones_are_1() -> None:
+    rows, notes = read(table(("0", "bad"), ("1", "good")))
+    assert rows == [Unusable("labelled sad (0)", "line 1: bad"), "good"]
+    assert notes[-1] == "labels in column 1: kept happy (1)"
+
+
+@pytest.mark.parametrize("happy", ["4", "1"])
+def test_a_file_sorted_by_polarity_gives_its_happy_tweets_though_they_come_late(happy: str) -> None:
+    rows, _ = read(table(*[("0", "bad")] * 1500, *[(happy, "good")] * 3))
+    assert [row for row in rows if isinstance(row, str)] == ["good"] * 3
+
+
+def test_every_line_is_decoded_by_itself() -> None:
+    content = table(("4", "café one")).encode() + table(("4", "café two")).encode("cp1252")
+    rows, notes = read(content)
+    assert rows == ["café one", "café two"]
+    assert "1 line read as Windows-1252" in notes
+
+
+def test_a_column_may_be_named_all_the_same() -> None:
+    assert read(HEADER + table(("4", "hello")), column="name")[0] == ["mia"]
+    assert read(table(("4", "hello")), column="5")[0] == ["mia"]
+
+
+def test_a_file_of_other_columns_is_refused() -> None:
+    with pytest.raises(CorpusError, match=r"training\.csv is not Sentiment140: it has 2 columns, not 6\.") as caught:
+        read("4,hello\n0,bye\n")
+    assert "--format csv" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        MIXED,
+        HEADER + MIXED,
+        table(("0", "x")),
+        HEADER + table(("", "x")),
+        '"4","3","Mon May 11 03:17:40 UTC 2009","kindle2","mia","hello, you"\n',
+        MIXED + '4,146781,"Mon Apr 06 22:1',
+        "\ufeff" + MIXED,
+    ],
+)
+def test_its_look_is_known(head: str) -> None:
+    assert looks_like(head.encode())
+
+
+@pytest.mark.parametrize(
+    "head", ["", "\n\n", "hello\n", HEADER, "4,hello\n", "a,b,c,d,e,f\n1,2,3,4,5,6\n", "4,1,2009-04-06,q,mia,hello\n"]
+)
+def test_other_looks_are_not_taken_for_it(head: str) -> None:
+    assert not looks_like(head.encode())
+
+
+FIELDS = st.sampled_from(["0", "4", "", '"', DATE, "hello", '"a, b"', "\n", "\r", "\0", "é", '"open'])
+
+
+@given(
+    records=st.lists(st.lists(FIELDS, min_size=5, max_size=7), max_size=12),
+    label=st.sampled_from(["happy", "all", "2"]),
+)
+@settings(max_examples=200)
+def test_any_fields_are_rows_or_one_error(records: list[list[str]], label: str) -> None:
+    data = "\n".join(",".join(record) for record in records).encode()
+    looks_like(data)
+    with contextlib.suppress(CorpusError):
+        rows, _ = read(data, label)
+        assert len(rows) <= len(data.splitlines())

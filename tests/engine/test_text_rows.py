@@ -1,0 +1,62 @@
+"""Plain text: a row per line, or per piece between blank lines. The fuzz test tries 200 files of random bytes."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.readers.text_rows import MAX_PIECE_CHARS, looks_like, text_rows
+from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Source
+from engine.corpus_config import CorpusConfig
+
+LINES = CorpusConfig()
+PIECES = CorpusConfig(blank_line_separated=True)
+
+
+def rows_of(content: str | bytes, config: CorpusConfig = LINES) -> list[Row]:
+    """Return the rows of a file with this content."""
+    data = content.encode() if isinstance(content, str) else content
+    return list(text_rows(io.BytesIO(data), Source(name="data.txt", format="text"), config))
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_every_line_is_a_row(newline: str) -> None:
+    lines = ["one, two", "  three ", "", 'quo"te', "five\u2028still five"]
+    assert rows_of(newline.join(lines)) == lines
+    assert rows_of(newline.join([*lines, ""])) == lines
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_pieces_end_at_blank_lines_and_keep_their_line_breaks(newline: str) -> None:
+    lines = ["", "an old pond", "  a frog jumps in", "the sound of water", "", " \t", "one line", "", ""]
+    pieces = ["an old pond\n  a frog jumps in\nthe sound of water", "one line"]
+    assert rows_of(newline.join(lines), PIECES) == pieces
+    assert rows_of(newline.join([*lines, "last"]), PIECES) == [*pieces, "last"]
+
+
+def test_a_piece_with_an_unusable_line_is_unusable_as_a_whole() -> None:
+    rows = rows_of(b"a\nb\0\nc\0\nd\n\ne\n", PIECES)
+    assert rows == [Unusable("with a NUL byte", "line 2: b"), "e"]
+
+
+def test_a_piece_over_the_bound_is_one_counted_drop() -> None:
+    line = "x" * 99_999 + "\n"
+    assert rows_of(line * (MAX_PIECE_CHARS // 100_000), PIECES) == [(line * 10).removesuffix("\n")]
+    over = rows_of(line * 25 + "\nnext\n", PIECES)
+    assert [getattr(row, "reason", row) for row in over] == ["with a piece over 1 MB", "next"]
+
+
+def test_any_text_may_be_lines() -> None:
+    assert looks_like(b"hello\n")
+    assert looks_like(b"")
+
+
+@given(data=st.binary(max_size=300))
+@settings(max_examples=200)
+def test_any_bytes_are_rows(data: bytes) -> None:
+    assert len(rows_of(data)) == len(data.splitlines())
+    assert all(row.strip("\n") == row for row in rows_of(data, PIECES) if isinstance(row, str))

@@ -1,0 +1,274 @@
+"""The archive of X: tweets, their long twins, and nothing else of it. The fuzz test tries 200 changed archives."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.readers.x_rows import is_part, looks_like, x_rows
+from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Member, Source
+from engine.corpus_config import CorpusConfig
+from engine.errors import CorpusError
+
+LINK = "https://t.co/aBc123XyZ0"
+LONG = "The first sentence of a long tweet is here & it goes on. " + "Another sentence follows it. " * 12 + "The end."
+TIME, ISO_TIME = "Tue Apr 04 13:45:22 +0000 2023", "2023-04-04T13:45:22.000Z"
+
+
+def tweet(text: str, created_at: str = TIME, **fields: object) -> dict[str, Any]:
+    return {"tweet": {"id_str": "1", "created_at": created_at, "full_text": text, "entities": {"urls": []}, **fields}}
+
+
+def note(text: str, created_at: str = ISO_TIME) -> dict[str, Any]:
+    core = {"text": text, "urls": [], "mentions": [], "hashtags": []}
+    return {"noteTweet": {"noteTweetId": "2", "createdAt": created_at, "core": core}}
+
+
+def cut(text: str, link: str = LINK) -> str:
+    return text[:270].replace("&", "&amp;") + f"… {link}"
+
+
+def assigned(variable: str, value: object) -> bytes:
+    return f"window.{variable} = {json.dumps(value, ensure_ascii=False, indent=2)}".encode()
+
+
+def member(name: str, data: bytes) -> Member:
+    def opened() -> BinaryIO:
+        return io.BytesIO(data)
+
+    return Member(name, opened)
+
+
+def rows_of(files: Mapping[str, bytes], **options: Any) -> tuple[list[Row], list[str]]:
+    source = Source("archive.zip", "x")
+    members = [member(name, data) for name, data in files.items()]
+    return list(x_rows(members, source, CorpusConfig(**options))), source.notes
+
+
+def rows_of_tweets(*tweets: object, **options: Any) -> list[Row]:
+    return rows_of({"data/tweets.js": assigned("YTD.tweets.part0", tweets)}, **options)[0]
+
+
+def reasons(rows: list[Row]) -> list[str]:
+    return [row if isinstance(row, str) else row.reason for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("data/tweets.js", "YTD.tweets.part0"), ("tweet.js", "YTD.tweet.part0"), ("mine.js", "YTD.tweet.part0")],
+)
+@pytest.mark.parametrize("is_wrapped", [True, False])
+def test_every_form_of_the_file_gives_its_tweets(name: str, variable: str, is_wrapped: bool) -> None:
+    entries = [tweet("hello &amp; good morning"), tweet("bye")]
+    data = assigned(variable, entries if is_wrapped else [entry["tweet"] for entry in entries])
+    assert rows_of({name: b"\xef\xbb\xbf" + data + b";\n"})[0] == ["hello &amp; good morning", "bye"]
+
+
+def test_parts_are_read_in_the_order_in_which_they_were_split() -> None:
+    parts = {f"data/tweets-part{n}.js": assigned(f"YTD.tweets.part{n}", [tweet(f"part {n}")]) for n in (10, 2, 1)}
+    parts["data/tweets.js"] = assigned("YTD.tweets.part0", [tweet("part 0")])
+    assert rows_of(parts)[0] == ["part 0", "part 1", "part 2", "part 10"]
+
+
+def test_retweets_are_dropped() -> None:
+    rows = rows_of_tweets(tweet("RT @mia: hello"), tweet("RT @mia: it goes on and…"), tweet("RT is no retweet"))
+    assert reasons(rows) == ["a retweet", "a retweet", "RT is no retweet"]
+    assert rows[0] == Unusable("a retweet", "tweet 1: RT @mia: hello")
+
+
+def test_links_of_x_are_left_out_unless_asked_for() -> None:
+    tweets = [tweet(f"see {LINK} now"), tweet(f"a picture {LINK} {LINK}"), tweet(LINK), tweet("http://a.example/b")]
+    assert reasons(rows_of_tweets(*tweets)) == ["see now", "a picture", "only a link", "http://a.example/b"]
+    assert rows_of_tweets(*tweets, keep_links=True)[:2] == [f"see {LINK} now", f"a picture {LINK} {LINK}"]
+
+
+def test_replies_to_others_are_kept_or_dropped_as_asked_and_own_threads_stay() -> None:
+    tweets = [
+        tweet("@mia yes", in_reply_to_user_id_str="7", in_reply_to_status_id_str="70"),
+        tweet("and so on", in_reply_to_user_id_str="5", in_reply_to_status_id_str="50"),
+        tweet("alone", in_reply_to_user_id_str=None),
+    ]
+    manifest = assigned("__THAR_CONFIG", {"userInfo": {"accountId": "5"}, "dataTypes": {}})
+    files = {"data/tweets.js": assigned("YTD.tweets.part0", tweets), "data/manifest.js": manifest}
+    assert rows_of(files)[0] == ["@mia yes", "and so on", "alone"]
+    assert reasons(rows_of(files, no_replies=True)[0]) == ["a reply", "and so on", "alone"]
+    assert reasons(rows_of_tweets(*tweets, no_replies=True)) == ["a reply", "a reply", "alone"]
+
+
+# Long notes -----------------------------------------------------------------------------------------------------------
+
+
+def merged(tweets: list[object], notes: list[object], **options: Any) -> list[Row]:
+    parts = {"YTD.tweets.part0": tweets, "YTD.note_tweet.part0": notes}
+    names = ("data/tweets.js", "data/note-tweet.js")
+    files = {name: assigned(variable, value) for name, (variable, value) in zip(names, parts.items(), strict=True)}
+    return rows_of(files, **options)[0]
+
+
+@pytest.mark.parametrize(
+    "shortened",
+    [
+        cut(LONG),
+        cut(LONG) + f" {LINK}",
+        "@mia @tom_9 " + cut(LONG),
+        LONG[:262].replace("&", "&amp;") + f"… {LINK}",
+        cut(LONG.replace("here", f"here {LINK}")),
+    ],
+)
+def test_a_long_note_takes_the_place_of_its_shortened_twin(shortened: str) -> None:
+    assert merged([tweet("before"), tweet(shortened), tweet("after")], [note(LONG)]) == ["before", LONG, "after"]
+
+
+def test_a_note_that_was_not_cut_comes_once() -> None:
+    assert merged([tweet("short &amp; bold")], [note("short & bold")]) == ["short & bold"]
+
+
+def test_of_notes_that_begin_alike_the_one_of_the_same_second_is_taken() -> None:
+    other = LONG + " Second edition."
+    notes: list[object] = [note(other, "2023-04-05T10:00:00.000Z"), note(LONG, "2023-04-04T13:45:22.731Z")]
+    tweets: list[object] = [tweet(cut(LONG)), tweet(cut(LONG), "Wed Apr 05 10:00:00 +0000 2023")]
+    assert merged(tweets, notes) == [LONG, other]
+
+
+def test_a_tweet_that_ends_in_an_ellipsis_by_itself_stays() -> None:
+    rows = merged([tweet(f"The first sentence… {LINK}")], [note(LONG)])
+    assert reasons(rows) == ["The first sentence…", "a long note without its tweet"]
+
+
+def test_a_note_of_a_deleted_tweet_or_a_dropped_reply_is_not_given() -> None:
+    assert reasons(merged([tweet("here")], [note(LONG)])) == ["here", "a long note without its tweet"]
+    reply = tweet("@mia " + cut(LONG), in_reply_to_user_id="7")
+    assert reasons(merged([reply], [note(LONG)], no_replies=True)) == ["a reply"]
+
+
+@pytest.mark.parametrize("entry", [5, None, {}, {"noteTweet": 5}, {"noteTweet": {"core": {"text": 5}}}])
+def test_what_is_no_note_is_passed_over(entry: object) -> None:
+    assert merged([tweet("here")], [entry]) == ["here"]
+
+
+def test_a_note_with_a_number_of_five_thousand_digits_is_a_text() -> None:
+    text = "&#" + "9" * 5000 + ";"
+    assert merged([tweet(text)], [note(text)]) == [text]
+
+
+# What is never read ---------------------------------------------------------------------------------------------------
+
+
+def test_other_files_of_the_archive_are_never_opened() -> None:
+    def refused() -> BinaryIO:
+        raise AssertionError("it was opened")
+
+    others = ["deleted-tweets.js", "direct-messages.js", "direct-messages-group.js", "like.js", "community-tweet.js"]
+    members = [Member(f"data/{name}", refused) for name in [*others, "deleted-tweet-headers.js", "../tweets.js.exe"]]
+    members.append(member("data/tweets.js", assigned("YTD.tweets.part0", [tweet("hello")])))
+    assert list(x_rows(members, Source("archive.zip", "x"), CorpusConfig())) == ["hello"]
+
+
+@pytest.mark.parametrize(
+    "variable", ["YTD.deleted_tweets.part0", "YTD.direct_messages.part0", "YTD.like.part0", "__THAR_CONFIG"]
+)
+def test_another_file_under_the_name_of_the_tweets_is_refused(variable: str) -> None:
+    with pytest.raises(CorpusError, match="not the tweets of an X archive"):
+        rows_of({"data/tweets.js": assigned(variable, [tweet("no")])})
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("data/tweets.js", True),
+        ("tweets.js", True),
+        ("twitter-2023-04-04/data/tweet.js", True),
+        ("data/tweets-part12.js", True),
+        ("data/note-tweet.js", True),
+        ("data/manifest.js", True),
+        ("data/deleted-tweets.js", False),
+        ("data/direct-messages.js", False),
+        ("data/community-tweet.js", False),
+        ("data/tweets_media/tweets.js", False),
+        ("assets/tweets.js", False),
+        ("data/._tweets.js", False),
+        ("data/tweets.json", False),
+        ("data/tweets-part.js", False),
+    ],
+)
+def test_the_parts_are_told_by_their_path(name: str, expected: bool) -> None:
+    assert is_part(name) is expected
+
+
+# Archives without tweets, and damage ----------------------------------------------------------------------------------
+
+
+def error_of(make: Callable[[], object]) -> CorpusError:
+    with pytest.raises(CorpusError) as caught:
+        make()
+    return caught.value
+
+
+def test_an_archive_of_someone_who_never_tweeted_says_so() -> None:
+    error = error_of(rows_of_tweets)
+    assert error.message == "archive.zip holds no tweets: its owner has never tweeted, or deleted them all."
+    assert error.hint
+
+
+def test_an_archive_of_retweets_only_gives_drops() -> None:
+    assert reasons(rows_of_tweets(tweet("RT @mia: hello"))) == ["a retweet"]
+
+
+@pytest.mark.parametrize("name", ["data/manifest.js", "data/note-tweet.js"])
+def test_an_archive_without_its_tweets_is_an_error(name: str) -> None:
+    variable = "__THAR_CONFIG" if "manifest" in name else "YTD.note_tweet.part0"
+    assert "holds no tweets.js" in error_of(lambda: rows_of({name: assigned(variable, [])})).message
+
+
+@pytest.mark.parametrize("entry", [5, None, "text", {}, {"tweet": None}, {"tweet": {"full_text": 5}}])
+def test_an_entry_that_is_no_tweet_is_a_drop(entry: object) -> None:
+    assert reasons(rows_of_tweets(entry, tweet("hello"))) == ["not a tweet", "hello"]
+
+
+def test_a_file_that_is_cut_short_gives_its_tweets_and_an_error_that_names_it() -> None:
+    data = assigned("YTD.tweets.part0", [tweet("one"), tweet("two")])
+    rows = x_rows([member("data/tweets.js", data[:-60])], Source("archive.zip", "x"), CorpusConfig())
+    assert next(rows) == "one"
+    with pytest.raises(CorpusError, match=r"archive\.zip: data/tweets\.js is not valid JSON near line"):
+        list(rows)
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"window.YTD.tweets.part0 = [", True),
+        (b"\xef\xbb\xbf\nwindow.YTD.tweet.part0=[]", True),
+        (b"window.YTD.deleted_tweets.part0 = [", True),
+        (b'window.__THAR_CONFIG = {"a"', True),
+        (b"window.onload = function() {}", False),
+        (b"I love window.YTD.tweets.part0 = [", False),
+        (b"", False),
+    ],
+)
+def test_files_of_an_archive_are_recognised(head: bytes, expected: bool) -> None:
+    assert looks_like(head) is expected
+
+
+@settings(max_examples=200)
+@given(at=st.integers(0, 400), junk=st.binary(max_size=3), is_cut=st.booleans(), is_note=st.booleans())
+def test_a_changed_archive_gives_rows_or_an_error_for_a_person(
+    at: int, junk: bytes, is_cut: bool, is_note: bool
+) -> None:
+    files = {
+        "data/tweets.js": assigned("YTD.tweets.part0", [tweet(cut(LONG)), tweet("two")]),
+        "data/note-tweet.js": assigned("YTD.note_tweet.part0", [note(LONG)]),
+    }
+    name = list(files)[is_note]
+    files[name] = files[name][:at] + junk + (b"" if is_cut else files[name][at + len(junk) :])
+    rows: list[Row] = []
+    with contextlib.suppress(CorpusError):
+        rows, _ = rows_of(files)
+    assert all(isinstance(row, str) or row.reason for row in rows)

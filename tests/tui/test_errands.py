@@ -1,0 +1,61 @@
+"""Errands run on threads of their own; their errors are told in two lines."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.errors import CorpusError, InternalError
+from tui.errands import as_told, on_own_thread
+
+
+async def test_the_result_comes_from_another_thread() -> None:
+    thread = await on_own_thread(threading.current_thread)
+    assert thread is not threading.current_thread()
+    assert thread.daemon
+
+
+@pytest.mark.parametrize("error", [CorpusError("It is empty."), RecursionError(), SystemExit(3)])
+async def test_what_an_errand_raises_is_raised_where_it_is_awaited(error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await on_own_thread(fail)
+    assert caught.value is error
+
+
+async def test_a_cancelled_errand_is_not_waited_for() -> None:
+    may_end, has_ended = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        may_end.wait(10)
+        has_ended.set()
+
+    task = asyncio.create_task(on_own_thread(hang))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    may_end.set()
+    assert has_ended.wait(10)
+
+
+def test_an_error_of_ours_is_told_with_the_log_that_holds_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
+    told = as_told(ZeroDivisionError("oh no"), "Looking at tweets")
+    assert isinstance(told, InternalError)
+    assert "oh no" in told.message
+    log = tmp_path / "tweetgen.log"
+    assert str(log) in told.hint
+    assert "ZeroDivisionError: oh no" in log.read_text()
+
+
+def test_an_error_of_the_users_is_told_as_it_is() -> None:
+    error = CorpusError("It is empty.", "Give another.")
+    assert as_told(error, "Looking at tweets") is error

@@ -1,0 +1,445 @@
+"""Other tweets: chosen or dropped in, looked at first, and then a new run, or the old one as if nothing had been."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine import commands as c
+from engine import events as e
+from engine.config import RunConfig
+from engine.corpus_config import CorpusConfig
+from engine.errors import CorpusError
+from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet
+from tests.tui.conftest import Stage, opened, screen_text, shows, until
+from tui.app import TweetgenApp
+from tui.screens.dialog import FailureDialog
+from tui.screens.help_screen import HelpScreen
+from tui.screens.main import MainScreen
+from tui.screens.open_dialog import OpenDialog
+from tui.widgets.file_list import MAX_SHOWN, FileList
+
+SIZES = [(120, 40), (80, 24), (40, 12)]
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+at_each_size = pytest.mark.parametrize("size", SIZES, ids=str)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of files to choose from, and a home elsewhere."""
+    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    folder = tmp_path / "in"
+    (folder / "archive").mkdir(parents=True)
+    (folder / "archive" / "tweets.js").touch()
+    for name in ("first.csv", "second.csv", "third tweets.txt"):
+        (folder / name).write_bytes(b"1234")
+    return folder
+
+
+def on_first(folder: Path) -> RunConfig:
+    """Return the config of a run on the first file."""
+    return RunConfig(corpus=CorpusConfig(files=(str(folder / "first.csv"),)), settings={"hidden_size": 16})
+
+
+def second_session() -> FakeSession:
+    return FakeSession((steps_finished(1, [3.5]), tweet("second to none", 1)), run_started(run="second-run"))
+
+
+async def started(app: TweetgenApp) -> None:
+    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+
+
+async def open_dialog(app: TweetgenApp, pilot: Pilot[None]) -> OpenDialog:
+    """Open the dialog with its key, once the run is on screen."""
+    await started(app)
+    await pilot.press("o")
+    await opened(app, OpenDialog)
+    await until(lambda: chosen(app) is not None, "the folder")
+    dialog = app.screen
+    assert isinstance(dialog, OpenDialog)
+    return dialog
+
+
+def chosen(app: TweetgenApp) -> str | None:
+    """Return the name of the entry that is highlighted."""
+    lists = list(app.screen.query(FileList))
+    entry = lists[0].chosen if lists else None
+    return None if entry is None else entry.path.name
+
+
+def line(app: TweetgenApp) -> str:
+    return app.screen.query_one(Input).value
+
+
+def words(app: TweetgenApp) -> str:
+    """Return the terminal's text without frames and line breaks."""
+    return " ".join(screen_text(app).replace("│", " ").split())
+
+
+async def says(app: TweetgenApp, text: str) -> None:
+    """Wait until the terminal says this, over as many lines as it takes."""
+    await until(lambda: text in words(app), text)
+
+
+@at_each_size
+async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(
+    stage: Stage, folder: Path, size: tuple[int, int]
+) -> None:
+    first = FakeSession(SCRIPT)
+    app = stage.app(first, further=[second_session()], config=on_first(folder))
+    async with app.run_test(size=size) as pilot:
+        await open_dialog(app, pilot)
+        await shows(app, "Open other tweets")
+        assert chosen(app) == "first.csv"
+        await pilot.press("down")
+        await until(lambda: chosen(app) == "second.csv")
+        await pilot.press("enter")
+        await says(app, "second.csv can be used. Enter saves the run 2026-11-25-101112 and starts a new one on it.")
+        assert first.received == []
+        await pilot.press("enter")
+        await shows(app, "second to none")
+        assert "hello there" not in screen_text(app)
+        assert isinstance(app.screen, MainScreen)
+        assert [type(command) for command in first.received] == [c.Stop]
+        assert isinstance(app.earlier_views[0].ended, e.RunFinished)
+        assert app.summary_view.started == run_started(run="second-run")
+        assert len(app.summary_view.train_losses) == 1
+        other = RunConfig(corpus=CorpusConfig(files=(str(folder / "second.csv"),)), settings={"hidden_size": 16})
+        assert stage.checked == [other]
+        assert app.bridge.config == other
+        await pilot.press("g")
+        await shows(app, "asked-for tweet number 1")
+        await pilot.press("q")
+        await until(lambda: not app.is_running)
+    assert app.return_code == 0
+    assert not any(bridge.is_alive for bridge in app.bridges)
+
+
+@at_each_size
+async def test_a_file_that_can_not_be_used_is_told_in_two_sentences_and_the_run_goes_on(
+    stage: Stage, folder: Path, size: tuple[int, int]
+) -> None:
+    stage.errors["second.csv"] = CorpusError("second.csv holds [/no] tweets at all.", "Give a file with tweets.")
+    session = FakeSession(SCRIPT)
+    app = stage.app(session, config=on_first(folder))
+    async with app.run_test(size=size) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("s", "enter")
+        await says(app, "second.csv holds [/no] tweets at all. Give a file with tweets.")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        session.play(tweet("still here", 4))
+        await shows(app, "still here")
+        assert session.received == []
+        assert len(app.bridges) == 1
+
+
+@at_each_size
+async def test_a_file_that_is_dropped_in_is_looked_at_at_once(
+    stage: Stage, folder: Path, size: tuple[int, int]
+) -> None:
+    stage.errors["second.csv"] = CorpusError("second.csv is a photo.", "Give a file with tweets.")
+    session = FakeSession(SCRIPT)
+    app = stage.app(session, further=[second_session()], config=on_first(folder))
+    async with app.run_test(size=size):
+        await started(app)
+        app.post_message(events.Paste(f"'{folder / 'second.csv'}'"))
+        await says(app, "second.csv is a photo. Give a file with tweets.")
+        app.post_message(events.Paste(str(folder / "third tweets.txt").replace(" ", "\\ ")))
+        await says(app, "third tweets.txt can be used.")
+        assert line(app) == str(folder / "third tweets.txt")
+        assert session.received == []
+
+
+async def test_a_dropped_path_with_nothing_at_it_is_told(stage: Stage, folder: Path) -> None:
+    missing = str(folder / "missing.csv")
+    stage.errors["missing.csv"] = CorpusError(f"{missing} can't be read: No such file.", "Check the path.")
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(200, 50)):
+        await started(app)
+        app.post_message(events.Paste(missing))
+        await says(app, "can't be read: No such file. Check the path.")
+
+
+async def test_pasted_text_that_is_no_path_is_ignored(stage: Stage, folder: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        app.post_message(events.Paste("good morning"))
+        await pilot.press("?")
+        await opened(app, HelpScreen)
+        assert [type(screen) for screen in app.screen_stack[1:]] == [MainScreen, HelpScreen]
+        assert stage.checked == []
+
+
+async def test_pasted_text_is_typed_where_it_is_no_path(stage: Stage, folder: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        app.post_message(events.Paste("third"))
+        await until(lambda: chosen(app) == "third tweets.txt")
+        assert line(app) == f"{folder}/third"
+
+
+class Gate:
+    """A check that takes until it is let go."""
+
+    def __init__(self) -> None:
+        self.may_end = threading.Event()
+        self.has_begun = threading.Event()
+
+    def __call__(self, config: RunConfig) -> None:
+        self.has_begun.set()
+        assert self.may_end.wait(10)
+        raise CorpusError("told too late")
+
+
+async def test_escape_stops_looking_and_what_comes_of_it_later_is_not_told(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    monkeypatch.setattr(stage, "check", gate)
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("enter")
+        await says(app, "looking at first.csv…")
+        await until(gate.has_begun.is_set)
+        await pilot.press("escape")
+        await until(lambda: "looking at first.csv" not in screen_text(app))
+        assert isinstance(app.screen, OpenDialog)
+        gate.may_end.set()
+        monkeypatch.undo()
+        await pilot.press("down")
+        await until(lambda: chosen(app) == "second.csv")
+        assert "told too late" not in screen_text(app)
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+
+
+async def test_the_program_ends_while_a_file_is_still_looked_at(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    monkeypatch.setattr(stage, "check", gate)
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("enter")
+        await until(gate.has_begun.is_set)
+        await pilot.press("ctrl+c")
+        await until(lambda: not app.is_running)
+    assert app.return_code == 130
+    gate.may_end.set()
+
+
+async def test_a_mistake_of_ours_in_looking_is_told_too(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_config: RunConfig) -> None:
+        raise ZeroDivisionError("oh no")
+
+    monkeypatch.setattr(stage, "check", fail)
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(200, 50)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("enter")
+        await says(app, "ZeroDivisionError: oh no")
+        assert app.summary_view.phase == "training"
+
+
+@pytest.mark.parametrize("takes_back", ["down", "x", "escape"])
+async def test_another_key_takes_the_choice_back(stage: Stage, folder: Path, takes_back: str) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session, config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("enter")
+        await says(app, "first.csv can be used.")
+        await shows(app, "enter start")
+        await pilot.press(takes_back)
+        await until(lambda: "can be used" not in screen_text(app))
+        await shows(app, "enter open")
+        assert session.received == []
+
+
+async def test_folders_are_walked_by_keys_and_by_typing(stage: Stage, folder: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        assert line(app) == f"{folder}/"
+        await pilot.press("a", "tab")
+        await until(lambda: chosen(app) == "tweets.js")
+        assert line(app) == f"{folder}/archive/"
+        await pilot.press("up", "up", "enter")
+        await until(lambda: chosen(app) == "first.csv")
+        assert line(app) == f"{folder}/"
+        await pilot.press("t", "tab")
+        await until(lambda: line(app) == f"{folder}/third tweets.txt")
+        await until(lambda: chosen(app) == "third tweets.txt")
+        await pilot.press("up")
+        await until(lambda: chosen(app) == "second.csv")
+        app.screen.query_one(Input).value = f"{folder}/nothing/"
+        await shows(app, "No such file or directory")
+        app.screen.query_one(Input).value += f"{folder}/f"
+        await until(lambda: chosen(app) == "first.csv")
+        assert line(app) == f"{folder}/f"
+        assert stage.checked == []
+
+
+async def test_a_folder_is_opened_as_a_whole(stage: Stage, folder: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("a", "enter")
+        await until(lambda: chosen(app) == "tweets.js")
+        await pilot.press("up", "enter")
+        await says(app, "archive can be used.")
+        assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / "archive"),)]
+
+
+async def test_a_path_that_is_typed_and_not_there_is_told(stage: Stage, folder: Path) -> None:
+    stage.errors["nothing.csv"] = CorpusError("nothing.csv can't be read.", "Check the path.")
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        app.screen.query_one(Input).value = f"{folder}/nothing.csv"
+        await until(lambda: chosen(app) is None)
+        await pilot.press("enter")
+        await says(app, "nothing.csv can't be read. Check the path.")
+
+
+async def test_a_click_chooses(stage: Stage, folder: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await shows(app, "second.csv")
+        await pilot.click(FileList, offset=(12, 4))
+        await says(app, "second.csv can be used.")
+
+
+async def test_hostile_names_are_shown_literally_and_can_be_opened(stage: Stage, folder: Path) -> None:
+    name = "a\x1b[31m[@click=app.bell]x[foo].csv"
+    (folder / name).touch()
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_dialog(app, pilot)
+        await shows(app, "a[@click=app.bell]x[foo].csv")
+        await pilot.press("up")
+        await until(lambda: chosen(app) == name)
+        await pilot.press("enter")
+        await says(app, "a[@click=app.bell]x[foo].csv can be used.")
+        assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / name),)]
+
+
+async def test_a_very_full_folder_says_how_many_more_there_are(stage: Stage, folder: Path) -> None:
+    for number in range(MAX_SHOWN + 20):
+        (folder / "archive" / f"{number:04}.csv").touch()
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        app.screen.query_one(Input).value = f"{folder}/archive/"
+        await until(lambda: chosen(app) == "0000.csv")
+        app.screen.query_one(FileList).scroll_end(animate=False)
+        await shows(app, "23 more: type to find one")
+        app.screen.query_one(Input).value = f"{folder}/archive/519"
+        await until(lambda: chosen(app) == "0519.csv")
+
+
+async def test_a_new_run_can_be_opened_where_one_has_failed_before_it_began(stage: Stage, folder: Path) -> None:
+    error = CorpusError("first.csv changed while it was read.", "Try again.")
+    app = stage.app(RaisingSession(error), further=[second_session()], config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, FailureDialog)
+        await shows(app, "first.csv changed", "o open other tweets")
+        await pilot.press("o")
+        await opened(app, OpenDialog)
+        await until(lambda: chosen(app) == "first.csv")
+        await pilot.press("down", "enter")
+        await says(app, "second.csv can be used. Enter starts a new run on it.")
+        await pilot.press("enter")
+        await shows(app, "second to none")
+        await pilot.press("q")
+        await until(lambda: not app.is_running)
+    assert app.return_code == 0
+
+
+class LateSession(FakeSession):
+    """Ends, after it was told to, only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__(SCRIPT)
+        self.may_end = threading.Event()
+
+    def answer(self, command: c.Command) -> e.Event:
+        assert self.may_end.wait(10)
+        return super().answer(command)
+
+
+async def choose_next(app: TweetgenApp, pilot: Pilot[None]) -> None:
+    await open_dialog(app, pilot)
+    await pilot.press("down", "enter")
+    await says(app, "can be used")
+    await pilot.press("enter")
+
+
+async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: Stage, folder: Path) -> None:
+    first = LateSession()
+    app = stage.app(first, further=[second_session()], config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await choose_next(app, pilot)
+        await shows(app, "saving…  then a new run on second.csv")
+        await pilot.press("?")
+        await opened(app, HelpScreen)
+        assert len(app.bridges) == 1
+        first.may_end.set()
+        await shows(app, "second to none")
+        assert isinstance(app.screen, MainScreen)
+
+
+async def test_q_while_the_old_run_is_saved_leaves_after_it(stage: Stage, folder: Path) -> None:
+    first = LateSession()
+    app = stage.app(first, config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await choose_next(app, pilot)
+        await shows(app, "saving…")
+        await pilot.press("q")
+        first.may_end.set()
+        await until(lambda: not app.is_running)
+    assert len(app.bridges) == 1
+    assert app.return_code == 0
+
+
+async def test_a_new_run_waits_for_an_old_one_that_does_not_end(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.main._MAX_SAVING_SECONDS", 0.0)
+    first = LateSession()
+    app = stage.app(first, further=[second_session()], config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await choose_next(app, pilot)
+        await shows(app, "waiting for the run before to end")
+        assert app.summary_view.started is None
+        first.may_end.set()
+        await shows(app, "second to none")
+
+
+async def test_runs_follow_each_other_as_often_as_one_likes(stage: Stage, folder: Path) -> None:
+    further = [FakeSession((tweet(f"this is run {number}", 1),), run_started(run=f"run-{number}")) for number in (2, 3)]
+    app = stage.app(FakeSession(SCRIPT), further=further, config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        for number in (2, 3):
+            await choose_next(app, pilot)
+            await shows(app, f"this is run {number}")
+    assert app.summary_view.started == run_started(run="run-3")
+    assert [view.started and view.started.run for view in app.earlier_views] == ["2026-11-25-101112", "run-2"]
+    assert [Path(config.corpus.files[0]).name for config in stage.checked if config.corpus] == [
+        "second.csv",
+        "third tweets.txt",
+    ]

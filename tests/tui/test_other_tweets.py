@@ -1,0 +1,240 @@
+"""What a new run keeps of the one before, what a terminal pastes for a dropped file, and how a folder is listed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.config import RunConfig, RuntimeConfig
+from engine.corpus_config import CorpusConfig
+from tui.folder_listing import as_typed, begun_at_root, best_of, list_folder, matching, split_typed
+from tui.other_tweets import dropped_path, on_other_tweets, start_of_choice
+
+
+def test_a_new_run_keeps_settings_and_cleaning_but_not_what_belongs_to_the_files_before() -> None:
+    corpus = CorpusConfig(
+        files=("a.csv", "b.csv"),
+        format="csv",
+        column="text",
+        label="sad",
+        weight=(1.0, 2.0),
+        lowercase=True,
+        max_length=280,
+        overfit=3,
+    )
+    config = RunConfig(
+        preset="tutorial",
+        settings={"hidden_size": 64},
+        corpus=corpus,
+        runtime=RuntimeConfig(threads=1),
+        run_name="mine",
+        checkpoint="happy",
+    )
+
+    other = on_other_tweets(config, Path("/data/outbox.json"))
+
+    assert other == RunConfig(
+        preset="tutorial",
+        settings={"hidden_size": 64},
+        corpus=CorpusConfig(files=("/data/outbox.json",), lowercase=True, max_length=280),
+        runtime=RuntimeConfig(threads=1),
+    )
+
+
+def test_a_new_run_after_a_resumed_one_is_no_resume() -> None:
+    other = on_other_tweets(RunConfig(resume="last"), Path("/data/a.csv"))
+    assert other == RunConfig(corpus=CorpusConfig(files=("/data/a.csv",)))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Be in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("files", [(), ("-",)])
+def test_the_choice_begins_where_the_program_was_started_if_the_tweets_are_no_file(
+    here: Path, files: tuple[str, ...]
+) -> None:
+    assert start_of_choice(RunConfig(corpus=CorpusConfig(files=files))) == here
+
+
+def test_the_choice_begins_at_the_tweets_of_the_run(here: Path) -> None:
+    assert start_of_choice(RunConfig(corpus=CorpusConfig(files=("-", "in/a.csv")))) == here / "in" / "a.csv"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "{path}",
+        "'{path}'",
+        '"{path}"',
+        "  {path}\n",
+        "file://{quoted}",
+        "'file://{quoted}'",
+        "{escaped}",
+    ],
+)
+def test_a_dropped_file_is_found_however_the_terminal_writes_it(here: Path, way: str) -> None:
+    path = here / "my tweets (1)é.csv"
+    path.touch()
+    quoted = str(path).replace(" ", "%20").replace("é", "%C3%A9")
+    escaped = "".join("\\" + char if char in " ()" else char for char in str(path))
+    assert dropped_path(way.format(path=path, quoted=quoted, escaped=escaped)) == path
+
+
+def test_an_apostrophe_in_a_name_is_part_of_it(here: Path) -> None:
+    path = here / "mum's tweets.csv"
+    path.touch()
+    assert dropped_path(str(path)) == path
+
+
+@pytest.mark.parametrize(
+    ("pasted", "path"),
+    [("/nowhere/x.csv", "/nowhere/x.csv"), ("'/nowhere/x y.csv'", "/nowhere/x y.csv"), ("~/x.csv", "/home/me/x.csv")],
+)
+def test_a_whole_path_counts_even_if_there_is_nothing_at_it(
+    monkeypatch: pytest.MonkeyPatch, pasted: str, path: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert dropped_path(pasted) == Path(path)
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "",
+        "  ",
+        "good morning",
+        "so",
+        "it's fine",
+        "/ is a slash",
+        "a\nb",
+        "\x00",
+        "/" + "x" * 5000,
+        "folder",
+        "https://x.y/z",
+    ],
+)
+def test_text_that_is_no_path_is_none(here: Path, pasted: str) -> None:
+    (here / "folder").mkdir()
+    assert dropped_path(pasted) is None
+
+
+def test_a_file_here_counts_by_its_name_alone(here: Path) -> None:
+    (here / "so.csv").touch()
+    assert dropped_path("so.csv") == Path("so.csv")
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    """Return a folder with something of each kind."""
+    for name in ("b.csv", "A.zip", "photo.png", ".hidden.csv"):
+        (tmp_path / name).write_bytes(b"1234")
+    for name in ("old", ".git"):
+        (tmp_path / name).mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    (tmp_path / "gone.csv").symlink_to("nowhere")
+    return tmp_path
+
+
+def test_a_folder_is_listed_with_what_can_be_tweets_first_and_without_what_can_not_be_read(listed: Path) -> None:
+    shown = [(entry.path.name, entry.kind) for entry in matching(list_folder(listed), "")]
+    assert shown == [
+        (listed.parent.name, "above"),
+        (listed.name, "here"),
+        ("old", "folder"),
+        ("A.zip", "tweets"),
+        ("b.csv", "tweets"),
+        ("photo.png", "other"),
+    ]
+
+
+def test_the_root_has_nothing_above_it() -> None:
+    assert list_folder(Path("/"))[0].kind == "here"
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("b", ["b.csv"]),
+        ("Z", ["A.zip"]),
+        ("o", ["old", "photo.png"]),
+        (".", [".git", ".hidden.csv", "A.zip"]),
+        ("x", []),
+    ],
+)
+def test_typing_leaves_what_holds_it_beginning_with_what_begins_with_it(
+    listed: Path, typed: str, names: list[str]
+) -> None:
+    assert [entry.path.name for entry in matching(list_folder(listed), typed)][: len(names) or None] == names
+
+
+def test_the_entry_of_that_very_name_is_offered_then_the_usual_one_then_the_first_in_the_folder(listed: Path) -> None:
+    entries = matching(list_folder(listed), "")
+    usual = listed / "photo.png"
+    assert best_of(entries, "b.csv", usual) == 4
+    assert best_of(entries, "", usual) == 5
+    assert best_of(entries[3:], "p", usual) == 0
+    assert best_of(entries, "", None) == 2
+    assert best_of(entries[:2], "", None) == 0
+    assert best_of([], "x", usual) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "name"),
+    [
+        ("/a/b/c", "/a/b", "c"),
+        ("/a/b/", "/a/b", ""),
+        ("/a", "/", "a"),
+        ("/", "/", ""),
+        ("~/a", "/home/me", "a"),
+        ("/a/../b/c", "/b", "c"),
+    ],
+)
+def test_a_typed_path_is_a_folder_and_what_was_typed_of_a_name(
+    monkeypatch: pytest.MonkeyPatch, text: str, folder: str, name: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert split_typed(text) == (Path(folder), name)
+
+
+def test_a_typed_path_that_is_not_whole_begins_here(here: Path) -> None:
+    assert split_typed("in/a") == (here / "in", "a")
+    assert split_typed("a") == (here, "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/a/b//c/d", "/c/d"),
+        ("/a//b//c", "/c"),
+        ("~/a/~/b", "~/b"),
+        ("/a/~/b//c", "/c"),
+        ("//", "/"),
+        ("/a/b~/c", "/a/b~/c"),
+        ("", ""),
+    ],
+)
+def test_a_path_that_is_typed_after_another_takes_its_place(text: str, path: str) -> None:
+    assert begun_at_root(text) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "is_folder", "text"),
+    [
+        ("/home/me", True, "~/"),
+        ("/home/me/a.csv", False, "~/a.csv"),
+        ("/home/mean", True, "/home/mean/"),
+        ("/", True, "/"),
+    ],
+)
+def test_a_path_is_shown_as_a_person_types_it(
+    monkeypatch: pytest.MonkeyPatch, path: str, is_folder: bool, text: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert as_typed(Path(path), is_folder=is_folder) == text

@@ -1,0 +1,152 @@
+"""What is shown before the first step: the stage, how far it is, and the report of what was read."""
+
+from __future__ import annotations
+
+import io
+import queue
+import re
+import threading
+from collections.abc import Callable
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from textual.app import App, ComposeResult
+
+import engine.stage
+from engine import commands as c
+from engine import events as e
+from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
+from tests.tui.conftest import Stage, screen_text, shows, until
+from tui.headless import BarDisplay, PlainDisplay
+from tui.state import RunView, apply
+from tui.widgets.panels import Panels
+from tui.widgets.stage_hint import report_lines
+
+SIZES = [(200, 60), (120, 40), (80, 24), (60, 20), (40, 12)]
+REPORT = (
+    "happy.csv (sentiment140): 10,001 of 20,000 rows kept",
+    "  column 6 (text): the longest; 12 lines read as Windows-1252",
+    "dropped: 9,000 labelled sad, 999 duplicate",
+)
+Moment = engine.stage.Stage
+
+
+class SlowSession(FakeSession):
+    """Begins when it may."""
+
+    def __init__(self, script: tuple[e.Event, ...]) -> None:
+        super().__init__(script)
+        self.may_start = threading.Event()
+
+    def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
+        assert self.may_start.wait(10)
+        super().run(emit, commands)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_reading_shows_its_share_as_a_bar_with_percent_at_every_size(stage: Stage, size: tuple[int, int]) -> None:
+    session = SlowSession((steps_finished(1, [4.0]), tweet("hello there", 1)))
+    app = stage.app(session)
+    async with app.run_test(size=size):
+        app.bridge.stage = Moment("reading the tweets", 0.25)
+        await shows(app, "reading the tweets", " 25 %")
+        app.bridge.stage = Moment("reading the tweets", 0.5)
+        await shows(app, " 50 %")
+        [line] = [line for line in screen_text(app).splitlines() if " 50 %" in line]
+        assert line.count("━") == line.strip("│ ").count("─") > 10
+        app.bridge.stage = Moment("building the model", report=REPORT)
+        await shows(app, "building the model", "happy.csv")
+        assert "%" not in screen_text(app)
+        session.may_start.set()
+        await shows(app, "hello there")
+
+
+async def test_the_report_stands_until_the_first_steps_and_long_enough_to_be_read() -> None:
+    class PanelsApp(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Panels()
+
+    def is_waiting() -> bool:
+        return app.query_one(Panels).has_class("-waiting")
+
+    app = PanelsApp()
+    built = Moment("building the model", report=REPORT)
+    async with app.run_test(size=(80, 24)):
+        panels = app.query_one(Panels)
+        started = apply(RunView(), run_started())
+        stepped = apply(started, steps_finished(1, [4.0]))
+        panels.tick(RunView(), built)
+        for _ in range(50):
+            panels.tick(started, built)
+            assert is_waiting()
+        panels.tick(stepped, built)
+        assert not is_waiting()
+
+    app = PanelsApp()
+    async with app.run_test(size=(80, 24)):
+        panels = app.query_one(Panels)
+        panels.tick(RunView(), built)
+        ticks = 0
+        while is_waiting():
+            ticks += 1
+            panels.tick(stepped, built)
+        assert 10 <= ticks <= 30
+
+
+async def test_a_run_that_ends_before_its_first_step_does_not_wait_for_it(stage: Stage) -> None:
+    failed = e.RunFailed(step=0, elapsed_seconds=0.0, title="No", detail="It went wrong.", hint="")
+    app = stage.app(FakeSession((failed,)))
+    async with app.run_test(size=(80, 24)):
+        await until(lambda: app.summary_view.phase == "failed")
+        await until(lambda: not any(panels.has_class("-waiting") for panels in app.query(Panels)))
+
+
+@pytest.mark.parametrize("width", [1, 7, 20, 34, 76])
+def test_a_report_is_wrapped_and_cut_with_an_ellipsis(width: int) -> None:
+    whole = report_lines(REPORT, width, 1000)
+    assert all(cell_len(line) <= max(width, 3) for line in whole)
+    assert re.sub(r"\s", "", "".join(whole)) == re.sub(r"\s", "", "".join(REPORT))
+    assert report_lines(REPORT, width, len(whole)) == whole
+    assert report_lines(REPORT, width, 3)[2] in ("…", whole[2])
+    assert len(report_lines(REPORT, width, 3)) == 3
+    assert report_lines(REPORT, width, 1) == []
+
+
+def test_a_report_is_harmless() -> None:
+    assert report_lines(("a\x1b[31mb\x07 [/foo]",), 40, 5) == ["ab [/foo]"]
+
+
+def test_plain_lines_tell_a_stage_once_and_its_share_every_few_seconds() -> None:
+    lines: list[str] = []
+    clock = FakeClock()
+    display = PlainDisplay(lines.append, clock)
+    display.stage(Moment("loading torch"))
+    for percent in range(100):
+        clock.advance(0.125)
+        display.stage(Moment("reading the tweets", percent / 100))
+    display.stage(Moment("building the model", report=REPORT))
+    display.stage(Moment("building the model", report=REPORT))
+    assert lines == [
+        "loading torch ...",
+        "reading the tweets ... 0%",
+        "reading the tweets ... 40%",
+        "reading the tweets ... 80%",
+        *REPORT,
+        "building the model ...",
+    ]
+
+
+def test_the_bar_shows_the_share_of_a_stage_and_gives_it_up_for_the_next() -> None:
+    out = io.StringIO()
+    display = BarDisplay(Console(file=out, force_terminal=True, width=100, _environ={}))
+    try:
+        display.stage(Moment("reading the tweets", 0.5))
+        [task] = display._progress.tasks
+        assert (task.percentage, task.description) == (50.0, "reading the tweets ... 50%")
+        display.stage(Moment("building the model", report=REPORT))
+        assert task.total is None
+        display.stage(Moment("building the model", report=REPORT))
+    finally:
+        display.close()
+    assert out.getvalue().count(REPORT[0]) == 1

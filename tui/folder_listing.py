@@ -1,0 +1,116 @@
+"""A folder as a person chooses from it: folders, files of a kind that holds tweets, other files. Knows no screen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["above", "here", "folder", "tweets", "other"]
+"""The folder above, this folder as a whole, a folder in it, a file that may hold tweets, any other file."""
+
+MAX_ENTRIES = 5000
+"""Of a larger folder, no more than these are looked at."""
+_SUFFIXES_OF_TWEETS = frozenset(
+    {".csv", ".tsv", ".txt", ".text", ".json", ".jsonl", ".ndjson", ".js", ".car", ".parquet"}
+    | {".zip", ".gz", ".tgz", ".bz2", ".xz", ".tar"}
+)
+_ORDER: dict[Kind, int] = {"above": 0, "here": 1, "folder": 2, "tweets": 3, "other": 4}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a folder."""
+
+    path: Path
+    kind: Kind
+    num_bytes: int = 0
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether choosing it shows another folder."""
+        return self.kind in ("above", "folder")
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it is something in the folder that is listed."""
+        return self.kind not in ("above", "here")
+
+
+def list_folder(folder: Path) -> list[Entry]:
+    """Return what is in a folder, in the order to show it. Raises `OSError`. Pipes and devices are left out."""
+    with os.scandir(folder) as found:
+        entries = [entry for each in islice(found, MAX_ENTRIES) if (entry := _entry(each)) is not None]
+    entries.sort(key=lambda entry: (_ORDER[entry.kind], entry.path.name.casefold()))
+    above = [] if folder.parent == folder else [Entry(folder.parent, "above")]
+    return [*above, Entry(folder, "here"), *entries]
+
+
+def _entry(found: os.DirEntry[str]) -> Entry | None:
+    """Return one line of a folder; None for what can't be read as a file."""
+    path = Path(found.path)
+    try:
+        if found.is_dir():
+            return Entry(path, "folder")
+        if not found.is_file():
+            return None
+        kind: Kind = "tweets" if path.suffix.casefold() in _SUFFIXES_OF_TWEETS else "other"
+        return Entry(path, kind, found.stat().st_size)
+    except OSError:  # gone meanwhile, or a loop of links
+        return None
+
+
+def matching(entries: Iterable[Entry], typed: str) -> list[Entry]:
+    """Return the entries whose name holds what was typed, those first that begin with it.
+
+    Hidden ones wait for a dot. Without anything typed, the folder above and this folder are among them.
+    """
+    wanted = typed.casefold()
+    if not typed:
+        return [entry for entry in entries if not (entry.is_inside and entry.path.name.startswith("."))]
+    fitting = [
+        entry
+        for entry in entries
+        if entry.is_inside
+        and wanted in entry.path.name.casefold()
+        and (typed.startswith(".") or not entry.path.name.startswith("."))
+    ]
+    return sorted(fitting, key=lambda entry: not entry.path.name.casefold().startswith(wanted))
+
+
+def best_of(entries: list[Entry], typed: str, usual: Path | None) -> int | None:
+    """Return the index of the entry to offer first: the one of that very name, or the first.
+
+    Without anything typed it is the usual one, or the first that is inside.
+    """
+    if not entries:
+        return None
+    wanted = [entry.path.name == typed if typed else entry.path == usual for entry in entries]
+    ranks = [(not (entry.is_inside and fits), not entry.is_inside) for entry, fits in zip(entries, wanted, strict=True)]
+    return ranks.index(min(ranks))
+
+
+def split_typed(text: str) -> tuple[Path, str]:
+    """Return the folder that a typed path is in, and what was typed of the name; relative to the working directory."""
+    head, _, rest = os.path.expanduser(text).rpartition("/")
+    is_root = head == "" and text.startswith("/")
+    return Path(os.path.abspath("/" if is_root else head or ".")), rest
+
+
+def begun_at_root(text: str) -> str:
+    """Return a typed path from where it begins anew: what stands before `//` or `/~/` was there already."""
+    for mark in ("//", "/~/"):
+        text = text[text.rfind(mark) + 1 :] if mark in text else text
+    return text
+
+
+def as_typed(path: Path, *, is_folder: bool) -> str:
+    """Return a path as a person would type it: the home is `~`, a folder ends with a slash."""
+    text = str(path)
+    home = os.path.expanduser("~")
+    if home != "/" and (text == home or text.startswith(home + "/")):
+        text = "~" + text.removeprefix(home)
+    return text + "/" if is_folder and not text.endswith("/") else text

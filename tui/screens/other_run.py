@@ -1,0 +1,39 @@
+"""From one run to another: what a main screen asks of the program around it, and the dialog that leads there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config import RunConfig
+from tui.other_tweets import on_other_tweets, start_of_choice
+from tui.screens.load_dialog import ListCheckpoints
+from tui.screens.open_dialog import OpenDialog
+from tui.state import RunView
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What a main screen asks of the program around it."""
+
+    list_checkpoints: ListCheckpoints
+    check: Callable[[RunConfig], None]
+    """Raises the `TweetgenError` that a run would end with, if it shows early. Called on a thread."""
+    start: Callable[[RunConfig], None]
+    """Puts the screen of a new run in place of this one, whose session has ended or is late."""
+
+
+def dialog_for_other_run(
+    check: Callable[[RunConfig], None], config: RunConfig, view_now: Callable[[], RunView], dropped: Path | None
+) -> OpenDialog:
+    """Return the dialog that asks for the tweets of a run after the one of `config`, at those dropped in if any."""
+
+    def outcome() -> str:
+        view = view_now()
+        if view.ended is not None or view.started is None:
+            return "Enter starts a new run on it."
+        return f"Enter saves the run {view.started.run} and starts a new one on it."
+
+    start = dropped or start_of_choice(config)
+    return OpenDialog(lambda path: check(on_other_tweets(config, path)), start, outcome, is_dropped=dropped is not None)

@@ -1,0 +1,63 @@
+"""The list of a folder to choose from: sizes on the left, what can't hold tweets dimmed. The keys are its dialog's."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from engine.text import harmless
+from tui.folder_listing import Entry
+from tui.formatting import format_size
+
+MAX_SHOWN = 500
+"""Of more entries than this, typing finds the others."""
+_SIZE_CELLS = 8
+
+
+class FileList(OptionList, can_focus=False):
+    """Show entries of a folder, one of them highlighted. A click on one selects it."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "file-list--folder",
+        "file-list--tweets",
+        "file-list--other",
+        "file-list--size",
+    }
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        super().__init__(markup=False)
+        self._entries: list[Entry] = []
+
+    def show(self, entries: list[Entry], highlighted: int | None) -> None:
+        """Show these entries."""
+        self._entries = entries[:MAX_SHOWN]
+        options = [Option(self._line(entry)) for entry in self._entries]
+        if len(entries) > MAX_SHOWN:
+            more = f"{'':>{_SIZE_CELLS}}  {len(entries) - MAX_SHOWN:,} more: type to find one"
+            options.append(Option(more, disabled=True))
+        self.set_options(options)
+        self.highlighted = None if highlighted is None else min(highlighted, MAX_SHOWN - 1)
+
+    @property
+    def chosen(self) -> Entry | None:
+        """The entry that is highlighted."""
+        index = self.highlighted
+        return self._entries[index] if index is not None and index < len(self._entries) else None
+
+    def _line(self, entry: Entry) -> Content:
+        """Return an entry as it is shown."""
+        match entry.kind:
+            case "above":
+                size, name, kind = "", "..  the folder above", "folder"
+            case "here":
+                size, name, kind = "", ".   all of this folder, as one", "folder"
+            case "folder":
+                size, name, kind = "", harmless(entry.path.name) + "/", "folder"
+            case kind:
+                size, name = format_size(entry.num_bytes), harmless(entry.path.name)
+        column = Content.styled(f"{size:>{_SIZE_CELLS}}  ", self.get_visual_style("file-list--size"))
+        return column + Content.styled(name, self.get_visual_style(f"file-list--{kind}"))
