@@ -20,6 +20,7 @@ EXAMPLE_CHARS = 120
 MAX_COMBINING_RUN = 4
 """More combining marks than this on one character are dropped: no script needs them, and they flood a screen."""
 
+_LONG_NUMBERS = re.compile(r"&#[0-9]{10,};?")
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")  # joiners: Persian, Indic scripts, emoji families
 _ANY_LINE_BREAK = re.compile(f"[\n\r\u2028\u2029{LINE_BREAK}]")
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
@@ -70,13 +71,21 @@ def _printable(text: str, *, keeps_line_breaks: bool) -> str:
     return with_single_blanks(_without_floods(kept), keeps_line_breaks=keeps_line_breaks)
 
 
+def unescaped(text: str) -> str:
+    """Return text with its HTML entities decoded, once."""
+    try:
+        return html.unescape(text)
+    except ValueError:  # a number of more digits than Python reads
+        return html.unescape(_LONG_NUMBERS.sub("\ufffd", text))
+
+
 def clean(raw: str) -> str:
     """Return `raw` as the model learns it: entities unescaped, NFC, one line, printable, no blanks at the ends.
 
     A line break, with all white space and further breaks around it, becomes one `LINE_BREAK`. Idempotent but for text
     that spells out an entity after unescaping (`&amp;lt;`): it is unescaped once per call.
     """
-    text = html.unescape(raw)
+    text = unescaped(raw)
     if text.isascii():
         return _printable(text, keeps_line_breaks=True)
     # before, too: NFC makes two marks of some, which must not happen after they were counted

@@ -110,6 +110,23 @@ def test_short_tweets_are_duplicates_only_as_they_are() -> None:
     assert groups_of(["good day", "good", "day good", "good day", "", ""]) == [0, 1, 2, 0, 4, 4]
 
 
+@pytest.mark.parametrize(("added", "changed"), [("", "changed"), ("extra", "changed"), ("extra words", "and changed")])
+@pytest.mark.parametrize(
+    ("rest", "is_enough"),
+    [
+        ("sunny sunday and cold tea", True),  # 5 words
+        ("sunnysunday andmore coldtea wonderful", False),  # 4 words
+        ("we all like pies so much", True),  # 24 characters
+        ("we all like pie so much", False),  # 23 characters
+    ],
+)
+def test_five_words_and_24_characters_must_be_left(rest: str, added: str, changed: str, is_enough: bool) -> None:
+    words = rest.split()
+    one = [*words[:2], *added.split(), *words[2:]]
+    other = [*words[:3], *changed.split(), *words[3:]]
+    assert groups_of([" ".join(one), " ".join(other)]) == [0, 0 if is_enough else 1]
+
+
 def test_groups_reach_as_far_as_near_duplicates_follow_one_another() -> None:
     chain = [
         f"{' '.join(f'new{place}' for place in range(step))} {' '.join(BASES[0].split()[step:])}" for step in range(12)

@@ -140,7 +140,7 @@ def test_deep_nesting_is_an_error(bracket: bytes) -> None:
 def test_a_byte_that_is_not_utf_8_is_read_as_windows_1252() -> None:
     rows, notes = rows_of(b'["caf\xe9", "\xc3\xbc"]')
     assert rows == ["café", "ü"]
-    assert notes == ["1 characters read as Windows-1252"]
+    assert notes == ["1 character read as Windows-1252"]
 
 
 def test_characters_and_numbers_on_the_edge_of_a_block_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,3 +201,7 @@ def test_the_ranges_that_are_read_fast_hold_no_combining_mark() -> None:
         for char in map(chr, range(sys.maxunicode + 1))
         if text_module._WITHOUT_MARKS.fullmatch(char) and unicodedata.category(char)[0] == "M"
     ]
+
+
+def test_an_entity_with_more_digits_than_python_reads_is_a_lost_character() -> None:
+    assert clean(f"a &#{'1' * 5000}; b &amp; c") == "a \ufffd b & c"

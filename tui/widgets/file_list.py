@@ -42,6 +42,10 @@ class FileList(OptionList, can_focus=False):
         self.set_options(options)
         self.highlighted = None if highlighted is None else min(highlighted, MAX_SHOWN - 1)
 
+    def on_resize(self) -> None:
+        """Keep the highlight in view when what is said below takes room."""
+        self.scroll_to_highlight()
+
     @property
     def chosen(self) -> Entry | None:
         """The entry that is highlighted."""

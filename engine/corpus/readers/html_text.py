@@ -7,8 +7,9 @@ for 100 kB of `<a `, and raises on some `<![`.
 
 from __future__ import annotations
 
-import html
 import re
+
+from engine.text import unescaped
 
 _TOKEN = re.compile(
     r"""<(?P<slash>/?)(?P<name>[a-zA-Z][a-zA-Z0-9]*+)(?P<rest>(?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>"""
@@ -21,7 +22,6 @@ _UNSEEN = frozenset({"script", "style", "head", "title", "template"})
 _BLANKS = re.compile(r"[ \t\r\f\v\n]+")
 _DOUBLE_BLANKS = re.compile(r" {2,}")
 _LINE_BREAKS = re.compile(r" ?\n\s*")
-_LONG_NUMBERS = re.compile(r"&#[0-9]{10,};?")
 
 
 def html_to_text(markup: str) -> str:
@@ -35,14 +35,6 @@ def html_to_text(markup: str) -> str:
         elif token["name"]:
             reader.start(token["name"].lower(), token["rest"])
     return reader.result()
-
-
-def unescaped(text: str) -> str:
-    """Return text with its entities decoded, once."""
-    try:
-        return html.unescape(text)
-    except ValueError:  # a number of more digits than Python reads
-        return html.unescape(_LONG_NUMBERS.sub("\ufffd", text))
 
 
 def as_escaped(text: str) -> str:

@@ -55,8 +55,8 @@ def json_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[
         )
     if not path:
         stream.expect_end()
-    if stream.num_windows_chars:
-        source.notes.append(f"{stream.num_windows_chars:,} characters read as Windows-1252")
+    if count := stream.num_windows_chars:
+        source.notes.append(f"{count:,} character{'s' * (count > 1)} read as Windows-1252")
 
 
 def _are_tweets(first: object, key: str, column: str | None) -> bool:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from engine.corpus.readers.html_text import unescaped
 from engine.errors import CorpusError
+from engine.text import unescaped
 
 MAX_NOTE_CHARS = 64 << 20
 """All notes of an archive are held at once; more than this is no person's writing."""

@@ -69,8 +69,8 @@ def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> I
             yield _row(entry, notes, own_id, config, f"tweet {num_tweets:,}")
     if not num_tweets:
         raise _without_tweets(source, has_file=bool(tweets))
-    if notes.num_found:
-        source.notes.append(f"{notes.num_found:,} long tweets taken from note-tweet.js")
+    if count := notes.num_found:
+        source.notes.append(f"{count:,} long tweet{'s' * (count > 1)} taken from note-tweet.js")
     for text in notes.left_over():
         yield Unusable("a long note without its tweet", example("note-tweet.js", text))
 
