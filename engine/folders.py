@@ -2,7 +2,12 @@
 
 $TWEETGEN_HOME, or the platform's user data folder for "tweetgen-tui"
 ├── runs/<run>/          config.json  events.jsonl  tweetgen.log  checkpoints/{latest,best,step-N}.safetensors
-└── checkpoints/         <name>.safetensors, what the user saved by name
+├── checkpoints/         <name>.safetensors, what the user saved by name
+├── data/                what `data fetch` got
+└── input/               what came through standard input, kept so that a run can go on
+
+$TWEETGEN_HOME/cache, or the platform's user cache folder
+└── corpora/             corpora that were read once; can be made again at any time
 """
 
 from __future__ import annotations

@@ -22,7 +22,10 @@ WITHOUT_TORCH = [
     "engine.presets",
     "engine.journal",
     "engine.metrics",
-    "engine.corpus",
+    "engine.corpus.loading",
+    "engine.corpus.inspection",
+    "engine.datasets",
+    "engine.download",
     "engine.checkpoint_info",
     "engine.checkpoint_list",
     "engine.preflight",
@@ -62,3 +65,7 @@ def test_the_command_line_loads_no_torch() -> None:
 
 def test_the_screen_loads_no_torch_before_it_is_open() -> None:
     assert "torch" not in packages_loaded_by("tui.app", "tui.screens.main", "tui.bridge")
+
+
+def test_the_command_line_reads_no_tweets_and_fetches_nothing_before_it_knows_what_is_wanted() -> None:
+    assert not packages_loaded_by("tui.cli") & {"pyarrow", "libipld", "httpx", "textual"}

@@ -9,7 +9,7 @@ import pytest
 from engine.config import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig, help_of
 from engine.corpus_config import CorpusConfig
 from tests.cli.program import Cli
-from tui.options import DRAWING, LENGTH, MACHINE, RUN, TWEETS, Source
+from tui.options import CLEANING, DRAWING, LENGTH, MACHINE, READING, RUN, TWEETS, Source
 
 COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
     (): RUN,
@@ -17,6 +17,9 @@ COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
     ("generate",): (DRAWING, LENGTH, MACHINE),
     ("evaluate",): (TWEETS, MACHINE),
     ("doctor",): (),
+    ("data",): (),
+    ("data", "inspect"): (Source("Tweets", CorpusConfig, (*READING, *CLEANING)),),
+    ("data", "fetch"): (),
     ("checkpoints",): (),
     ("checkpoints", "list"): (),
     ("checkpoints", "show"): (),
@@ -25,7 +28,7 @@ COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
     ("runs", "list"): (),
 }
 SHARED = (
-    "data format column max-length preset embedding-size hidden-size num-layers dropout batch-size learning-rate "
+    "data format column label max-length preset embedding-size hidden-size num-layers dropout batch-size learning-rate "
     "epochs max-steps max-seconds seed device precision threads run-name temperature"
 )
 
