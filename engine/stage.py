@@ -17,3 +17,7 @@ class Stage:
     """What just now is being worked on, in a few words that change often."""
     report: tuple[str, ...] = ()
     """What was read, in a few lines; empty before it was."""
+
+    def __str__(self) -> str:
+        """Return what is being done and worked on as one line."""
+        return f"{self.text}: {self.detail}" if self.detail else self.text

@@ -34,10 +34,6 @@ OpenSession = Callable[[RunConfig, OnStage], Session]
 """Makes a session; tells the function given what it is doing meanwhile."""
 
 
-class _AbandonedError(BaseException):
-    """Unwinds a session that is stopped before it has begun, whatever it is reading: no `except Exception` takes it."""
-
-
 def open_training_session(config: RunConfig, on_stage: OnStage) -> Session:
     """Import torch and return a `TrainingSession`. Called on the bridge's thread."""
     on_stage(Stage("loading torch"))
@@ -90,7 +86,7 @@ class EngineBridge:
         self._commands.put(command)
 
     def stop(self, reason: str) -> None:
-        """Ask the session to save and end; one that has not begun is given up at its next stage."""
+        """Ask the session to save and end, or not to begin."""
         self._stop_reason = reason
         self.send(Stop(reason=reason))
 
@@ -109,27 +105,28 @@ class EngineBridge:
         """Open and run the session; make sure that the stream ends with a terminal event. The thread's body."""
         try:
             self._wait_for_the_run_before()
-            self._open_session(self.config, self._set_stage).run(self._emit, self._commands)
-        except _AbandonedError:
-            reason = self._stop_reason or "stopped"
-            self._emit(RunFinished(step=0, elapsed_seconds=0.0, reason=reason, total_seconds=0.0, total_chars=0))
+            if self._stop_reason is None:
+                self._open_session(self.config, self._set_stage).run(self._emit, self._commands)
+            else:
+                self._give_up(self._stop_reason)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the screen must hear of it
             self._fail(as_told(error, "The session"))
         else:
             self._fail(InternalError("The session ended without saying why.", "The log may hold more."))
 
     def _wait_for_the_run_before(self) -> None:
-        """Wait for the end of the run before, if there was one."""
+        """Wait for the end of the run before, if there was one, as long as this one is wanted."""
         if self._before is not None:
             self.stage = Stage("waiting for the run before to end")
-            while not self._before.join(_LOOK_SECONDS):
-                self._set_stage(self.stage)
+            while self._stop_reason is None and not self._before.join(_LOOK_SECONDS):
+                pass
             self._before = None
 
+    def _give_up(self, reason: str) -> None:
+        """End a run that was stopped before its session was opened."""
+        self._emit(RunFinished(step=0, elapsed_seconds=0.0, reason=reason, total_seconds=0.0, total_chars=0))
+
     def _set_stage(self, stage: Stage) -> None:
-        """Take note of a stage; raise `_AbandonedError` where the session is not wanted any more."""
-        if self._stop_reason is not None:
-            raise _AbandonedError
         self.stage = stage
 
     def _emit(self, event: Event) -> None:

@@ -24,6 +24,7 @@ from engine.commands import Command, Stop
 from engine.config import RunConfig
 from engine.events import Event
 from engine.stage import Stage
+from engine.text import harmless
 from tui.formatting import format_bits, format_count, format_loss, format_rate, format_report, format_wait
 from tui.signals import let_go_of_terminal
 from tui.state import RunView, apply
@@ -153,7 +154,7 @@ def describe(event: Event) -> str | None:
 
 def stage_text(stage: Stage) -> str:
     """Return what is being done before the first step, in one line."""
-    return f"{stage.text} ..." if stage.share is None else f"{stage.text} ... {stage.share:.0%}"
+    return f"{harmless(str(stage))} ..." + ("" if stage.share is None else f" {stage.share:.0%}")
 
 
 def progress_text(view: RunView) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.corpus.alike.joining import OnProgress, no_progress
 from engine.corpus.alike.near_duplicates import near_duplicate_groups
 from engine.corpus.collection import Collection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE
@@ -25,9 +26,9 @@ class Grouped:
     num_near_duplicates: int
 
 
-def group(collection: Collection, *, keep_duplicates: bool) -> Grouped:
+def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep_duplicates: bool) -> Grouped:
     """Find the groups, and drop all but the first of each unless they are to be kept."""
-    groups = near_duplicate_groups(collection.keys)
+    groups = near_duplicate_groups(collection.keys, on_progress)
     numbers = np.arange(len(groups))
     is_repeated = groups != numbers
     is_exact = np.ones(len(groups), dtype=np.bool_)

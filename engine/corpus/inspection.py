@@ -22,7 +22,10 @@ from engine.corpus.scripts import count_scripts
 from engine.corpus_config import CorpusConfig
 
 NUM_BARS = 14
+"""At most, in the histogram of the lengths."""
 NUM_SAMPLES = 10
+_LOADED_SHARE = 0.8
+"""Of the time that it takes to read a large corpus and to look at it."""
 _HASHTAG = re.compile(r"#\w+")
 
 
@@ -72,10 +75,17 @@ class Inspection:
 
 def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_cache: bool = True) -> Inspection:
     """Load a corpus and look at all of it. Raises `CorpusError`."""
+
+    def while_loading(share: float | None, doing: str) -> None:
+        on_progress(None if share is None else _LOADED_SHARE * share, doing)
+
+    def while_counting(share: float) -> None:
+        on_progress(_LOADED_SHARE + (1 - _LOADED_SHARE) * share, "looking at the tweets")
+
     started, peak_before = time.monotonic(), _peak_bytes()
-    corpus = load_corpus(config, on_progress, use_cache=use_cache)
+    corpus = load_corpus(config, while_loading, use_cache=use_cache)
     seconds, peak_bytes = time.monotonic() - started, _peak_bytes() - peak_before
-    on_progress(None, "counting")
+    while_counting(0.0)
     counts = Counter(corpus.char_counts)
     counts.update(char_counts(corpus.validation))
     lengths = np.concatenate([corpus.train.char_lengths(), corpus.validation.char_lengths()])
@@ -93,7 +103,7 @@ def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_
         num_links=links,
         num_hashtags=hashtags,
         scripts=count_scripts(counts),
-        shared_run_share=leak_share(corpus.train, corpus.validation),
+        shared_run_share=leak_share(corpus.train, corpus.validation, while_counting),
         samples=_samples(corpus),
         seconds=seconds,
         peak_bytes=peak_bytes,
@@ -102,13 +112,19 @@ def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_
 
 
 def _bars(lengths: np.typing.NDArray[np.int64]) -> tuple[LengthBar, ...]:
-    """Return the histogram of some lengths, its bars all equally wide."""
-    width = -(-int(lengths.max()) // NUM_BARS)
+    """Return the histogram of some lengths, its bars all equally wide, of a width that people count in."""
+    width = _round_width(-(-int(lengths.max()) // NUM_BARS))
     counts = np.bincount((lengths - 1) // width, minlength=1)
     return tuple(
         LengthBar(first=number * width + 1, last=(number + 1) * width, num_tweets=int(count))
         for number, count in enumerate(counts)
     )
+
+
+def _round_width(width: int) -> int:
+    """Return the next of 1, 2, 5, 10, 20, 50 and so on."""
+    power = 10 ** (len(str(width)) - 1)
+    return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= width)
 
 
 def _with_marks(corpus: Corpus) -> tuple[int, int, int]:
@@ -123,10 +139,13 @@ def _with_marks(corpus: Corpus) -> tuple[int, int, int]:
 
 
 def _samples(corpus: Corpus) -> tuple[str, ...]:
-    """Return some training tweets, drawn by chance, the same ones every time."""
+    """Return some of the tweets, drawn by chance, the same ones every time."""
     generator = np.random.Generator(np.random.PCG64(0))
-    count = min(NUM_SAMPLES, len(corpus.train))
-    return tuple(corpus.train[index] for index in generator.choice(len(corpus.train), count, replace=False).tolist())
+    num_train, num_tweets = len(corpus.train), corpus.report.num_kept
+    drawn = generator.choice(num_tweets, min(NUM_SAMPLES, num_tweets), replace=False).tolist()
+    return tuple(
+        corpus.train[index] if index < num_train else corpus.validation[index - num_train] for index in drawn
+    )
 
 
 def _peak_bytes() -> int:

@@ -24,9 +24,8 @@ from engine.errors import CorpusError
 from engine.text import harmless
 
 MIN_TWEETS = 20
-_READING_SHARE = 0.75
-"""Of the time that a large corpus takes; the rest is grouping and splitting."""
-_GROUPED_SHARE = 0.9
+_READ, _GROUPED, _SPLIT = 0.7, 0.8, 0.95
+"""How much of the time that a large corpus takes has passed after each part; the last is to know copies by."""
 
 
 class TooFewTweetsError(CorpusError):
@@ -66,18 +65,19 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
     tweets, report = grouped.collection, _report_of(grouped)
     if len(tweets.texts) < MIN_TWEETS:
         raise _too_small(config, report)
-    on_progress(_GROUPED_SHARE, "choosing the tweets to hold out")
-    is_held_out = validation_mask(tweets.keys, grouped.groups, tweets.digests)
+    while_splitting = part_of(on_progress, _GROUPED, _SPLIT, "choosing the tweets to hold out")
+    is_held_out = validation_mask(tweets.keys, grouped.groups, tweets.digests, while_splitting)
     learnt, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
     file_of = np.array([tally.file_index for tally in tweets.tallies])[tweets.tally_of[learnt]]
     train = tweets.texts.select(learnt)
+    while_indexing = part_of(on_progress, _SPLIT, 1.0, "noting what a copy is known by")
     return Corpus(
         name=corpus_name(config),
         train=train,
         validation=tweets.texts.select(held_out),
         num_train_by_file=tuple(np.bincount(file_of, minlength=max(len(config.files), 1)).tolist()),
         char_counts=char_counts(train),
-        novelty=NoveltyIndex.from_keys(tweets.keys.select(learnt)),
+        novelty=NoveltyIndex.from_keys(tweets.keys.select(learnt), while_indexing),
         digest=digest_of(train),
         report=report,
     )
@@ -87,11 +87,11 @@ def _read_and_group(config: CorpusConfig, on_progress: OnProgress) -> Grouped:
     """Read every row, and find what says the same."""
 
     def while_reading(share: float | None, doing: str) -> None:
-        on_progress(None if share is None else _READING_SHARE * share, doing)
+        on_progress(None if share is None else _READ * share, doing)
 
     collection = collect(config, while_reading)
-    on_progress(_READING_SHARE, f"comparing {len(collection.texts):,} tweets")
-    return group(collection, keep_duplicates=config.keep_duplicates)
+    while_grouping = part_of(on_progress, _READ, _GROUPED, f"comparing {counted(len(collection.texts), 'tweet')}")
+    return group(collection, while_grouping, keep_duplicates=config.keep_duplicates)
 
 
 def _report_of(grouped: Grouped) -> CorpusReport:

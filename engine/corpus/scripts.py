@@ -1,4 +1,4 @@
-"""Which scripts a text is written in, by the names that Unicode gives its letters."""
+"""Which scripts a text is written in, by the names that Unicode gives its letters; and of which kind all else is."""
 
 from __future__ import annotations
 
@@ -6,19 +6,55 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 
-_NAMES = {"CJK": "Han", "HANGUL": "Hangul", "HALFWIDTH": "Katakana", "FULLWIDTH": "Latin", "FEMININE": "Latin"}
-_NAMES |= {"MASCULINE": "Latin", "MODIFIER": "modifier letters", "MATHEMATICAL": "mathematical letters"}
+from engine.text import LINE_BREAK
+
+LINE_BREAKS = "line breaks"
+SYMBOLS = "emoji and symbols"
+_HAN, _LATIN, _MATHEMATICAL, _MODIFIER = "Han", "Latin", "mathematical letters", "modifier letters"
+_NAMES = {
+    **dict.fromkeys(("CJK", "IDEOGRAPHIC", "MASU"), _HAN),
+    **dict.fromkeys(("FULLWIDTH", "FEMININE", "MASCULINE", "SUPERSCRIPT", "ROMAN", "TURNED", "KELVIN", "ANGSTROM"), _LATIN),
+    **dict.fromkeys(("HALFWIDTH", "KATAKANA-HIRAGANA"), "Katakana"),
+    **dict.fromkeys(("MODIFIER", "VERTICAL", "CARON"), _MODIFIER),
+    **dict.fromkeys(("MATHEMATICAL", "DOUBLE-STRUCK", "SCRIPT", "BLACK-LETTER", "INFORMATION"), _MATHEMATICAL),
+    **dict.fromkeys(("PLANCK", "EULER", "ALEF", "BET", "GIMEL", "DALET"), _MATHEMATICAL),
+    **dict.fromkeys(("MICRO", "OHM"), "Greek"),
+    "CANADIAN": "Canadian syllabics",
+    "UNNAMED": "other letters",
+}
+"""What the first word of a letter's name stands for, where that is no script."""
+_NUM_WORDS = {"NEW": 3, **dict.fromkeys(("KAYAH", "LINEAR", "MEETEI", "OL", "OLD", "SYLOTI", "TAI"), 2)}
+"""Of a script whose name has several."""
+_KINDS = {"Z": "blanks", "N": "digits", "P": "punctuation", "M": "marks", "C": "joiners", "S": "other signs"}
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 
 def script_of(char: str) -> str | None:
     """Return the script of a letter: "Latin", "Cyrillic", "Han"; "emoji and symbols" for a symbol; None for others."""
     category = unicodedata.category(char)
-    if category == "So":
-        return "emoji and symbols"
+    if (category == "So" and char != LINE_BREAK) or ord(char) in _SKIN_TONES:
+        return SYMBOLS
     if category[0] != "L":
         return None
-    first = unicodedata.name(char, "UNNAMED").split()[0]
-    return _NAMES.get(first, first.capitalize())
+    words = unicodedata.name(char, "UNNAMED").split()
+    if words[:2] == ["HALFWIDTH", "HANGUL"]:
+        return "Hangul"
+    return _NAMES.get(words[0]) or " ".join(words[: _NUM_WORDS.get(words[0], 1)]).title()
+
+
+def kind_of(char: str) -> str:
+    """Return the script of a character, or what else it is: "digits", "punctuation", "blanks"."""
+    if char == LINE_BREAK:
+        return LINE_BREAKS
+    return script_of(char) or _KINDS[unicodedata.category(char)[0]]
+
+
+def by_kind(char_counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Return the characters of each kind with their counts; the most used kind first, and each kind's in their order."""
+    kinds: dict[str, dict[str, int]] = {}
+    for char, count in char_counts.items():
+        kinds.setdefault(kind_of(char), {})[char] = count
+    return dict(sorted(kinds.items(), key=lambda item: -sum(item[1].values())))
 
 
 def count_scripts(char_counts: Mapping[str, int]) -> dict[str, int]:

@@ -107,7 +107,7 @@ def test_a_missing_package_is_named_with_how_to_install_it(monkeypatch: pytest.M
     with pytest.raises(CorpusError) as caught:
         rows_of(car(record("hello")))
     assert "repo.car" in caught.value.message
-    assert 'pip install "tweetgen-tui[bluesky]"' in caught.value.hint
+    assert "pip install libipld" in caught.value.hint
 
 
 @pytest.mark.parametrize(

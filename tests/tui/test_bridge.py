@@ -102,29 +102,6 @@ def test_stage_is_what_the_session_says() -> None:
     assert bridge.join(DEADLINE_SECONDS)
 
 
-def test_a_session_that_is_stopped_while_it_reads_is_given_up_at_its_next_stage() -> None:
-    is_reading, was_stopped = threading.Event(), threading.Event()
-
-    def read(config: RunConfig, on_stage: OnStage) -> Session:
-        is_reading.set()
-        assert was_stopped.wait(DEADLINE_SECONDS)
-        try:
-            on_stage(Stage("reading the tweets", 0.5))
-        except Exception:  # noqa: BLE001 - what a reader might do
-            pytest.fail("a reader's handler took it")
-        pytest.fail("read on")
-
-    bridge = EngineBridge(RunConfig(), read)
-    bridge.start()
-    assert is_reading.wait(DEADLINE_SECONDS)
-    bridge.stop("enough")
-    was_stopped.set()
-    assert bridge.join(DEADLINE_SECONDS)
-    [event] = bridge.drain()
-    assert isinstance(event, RunFinished)
-    assert event.reason == "enough"
-
-
 def test_sessions_of_successors_never_overlap() -> None:
     first, second = FakeSession(), FakeSession()
     sessions = iter((first, second))

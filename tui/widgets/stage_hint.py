@@ -52,15 +52,15 @@ class StageHint(Widget):
         """Show the stage, with the pulse's picture at this tick."""
         percent = None if stage.share is None else round(100 * min(max(stage.share, 0.0), 1.0))
         pulse = tick // _TICKS_PER_FRAME % len(_FRAMES) if percent is None else 0
-        shown = (self._stage.text, self._stage.report, self._percent, self._pulse)
+        shown = (str(self._stage), self._stage.report, self._percent, self._pulse)
         self._stage, self._percent, self._pulse = stage, percent, pulse
-        if shown != (stage.text, stage.report, percent, pulse):
+        if shown != (str(stage), stage.report, percent, pulse):
             self.refresh()
 
     def render(self) -> Content:
         """Return report, stage and bar, each line centred, the report as one block."""
         width, height = self.size
-        stage = self._styled("stage", shortened(harmless(self._stage.text), width))
+        stage = self._styled("stage", shortened(harmless(str(self._stage)), width))
         lines = [_indented(stage, width), _indented(self._bar(width), width)]
         report = report_lines(self._stage.report, min(width - 2, MAX_REPORT_CELLS), height - len(lines))
         if report:

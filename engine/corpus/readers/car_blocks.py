@@ -45,7 +45,7 @@ def _decoder(name: str) -> Callable[[bytes], object]:
     except ImportError as error:
         raise CorpusError(
             f"{name} is a Bluesky repository, and the package that reads it is missing.",
-            'Install it: pip install "tweetgen-tui[bluesky]"',
+            "Install it in the program's environment: pip install libipld",
         ) from error
 
     def decoded(data: bytes) -> object:

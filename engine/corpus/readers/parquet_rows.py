@@ -85,7 +85,7 @@ def _require_pyarrow(source: Source) -> None:
     except ImportError as error:
         raise CorpusError(
             f"{source.name} is Parquet, and the package that reads it is missing.",
-            'Install it: pip install "tweetgen-tui[parquet]"',
+            "Install it in the program's environment: pip install pyarrow",
         ) from error
 
 
