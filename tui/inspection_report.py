@@ -1,9 +1,15 @@
-"""An `Inspection` as a page to read: on a terminal in colour, elsewhere the same without."""
+"""An `Inspection` as a page to read: on a terminal in colour, elsewhere the same without, and without blanks at ends.
+
+Nothing is to the right of text that came in: wide, combining and right-to-left characters can't push it around.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Iterator
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -11,130 +17,230 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.corpus.inspection import Inspection
-from engine.corpus.report import CorpusReport, SourceReport
+from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport, counted
+from engine.corpus.scripts import by_kind
 from engine.text import harmless
 from tui.formatting import format_count, format_share, format_size
 
-_BAR_CELLS = 40
-_MAX_RARE_CHARS = 24
-_MAX_COMMON_CHARS = 40
-_MAX_SCRIPTS = 6
-_KEY = "bold cyan"
+_MAX_BAR_CELLS = 40
+_CELLS_BESIDE_BAR = 24
+_MAX_REASON_CELLS = 40
+_MAX_KINDS = 10
+_MAX_CHARS_OF_A_KIND = 50
+_TRACE = 0.001
+"""Of all letters and symbols: what is below is named without its share."""
+_MAX_TRACES = 4
+_NO_BREAK = "\u00a0"
+_KEY = "cyan"
+_TITLE = "bold"
+_GOOD = "bold green"
 _QUIET = "bright_black"
 
 
 def print_inspection(console: Console, inspection: Inspection) -> None:
     """Print the whole report."""
     print_sources(console, inspection.report)
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style=_KEY, no_wrap=True)
-    facts.add_column(overflow="fold")
-    for name, value in _facts(inspection):
-        facts.add_row(name, value)
-    console.print(facts)
-    console.print()
-    console.print(Rule("some of the tweets", align="left", style=_QUIET, characters="─"))
-    for tweet in inspection.samples:
-        console.print(Padding(Text(harmless(tweet)), (0, 0, 0, 2)))
+    _print(console, _section("tweets", _facts(inspection, console.width)))
+    _print(console, _section("length in characters", _lengths(inspection, console.width)))
+    _print(console, _section("characters", _alphabet(inspection)))
+    samples = inspection.samples
+    title = f"{counted(len(samples), 'tweet')} drawn by chance"
+    _print(console, _section(title, _listed(samples)), is_last=True)
 
 
 def print_sources(console: Console, report: CorpusReport) -> None:
     """Print what was read, and what was dropped with an example of each."""
     for source in report.sources:
-        console.print(_source(source))
-        console.print()
+        _print(console, _source(source))
+    if len(report.sources) > 1:
+        name = f"all {format_count(len(report.sources))} together"
+        _print(console, _section(name, _kept(report.num_kept, report.num_rows)))
+
+
+def _print(console: Console, part: RenderableType, *, is_last: bool = False) -> None:
+    """Print a part and a blank line after it; to anything but a terminal without the blanks that fill lines up."""
+    with console.capture() as capture:
+        console.print(part)
+    lines = capture.get().splitlines()
+    if not console.is_terminal:
+        lines = [line.rstrip(" ") for line in lines]
+    console.file.write("\n".join([*lines, "" if is_last else "\n"]))
+
+
+def _section(title: str | Text, *parts: RenderableType) -> RenderableType:
+    """Return parts under a rule with a title."""
+    heading = Text(title, _TITLE) if isinstance(title, str) else title
+    rule = Rule(heading, align="left", style=_QUIET, characters="─")
+    return Group(rule, *(Padding(part, (0, 0, 0, 2)) for part in parts))
+
+
+# What was read --------------------------------------------------------------------------------------------------------
 
 
 def _source(source: SourceReport) -> RenderableType:
-    """Return one source: its name, what was found out, what became of its rows."""
-    title = Text.assemble((source.name, "bold"), (f"  {source.format}", _KEY))
-    parts: list[RenderableType] = [Rule(title, align="left", style=_QUIET, characters="─")]
-    parts += [Padding(Text(note, style=_QUIET), (0, 0, 0, 2)) for note in source.notes]
-    share = format_share(source.num_kept, source.num_rows)
-    kept = f"{format_count(source.num_kept)} of {format_count(source.num_rows)} rows kept"
-    parts.append(Padding(Text.assemble((kept, "bold green"), f" ({share})"), (0, 0, 0, 2)))
+    """Return one source: its name and format, what was found out, what became of its rows."""
+    title = Text.assemble((source.name, _TITLE), ("  ", _QUIET), (source.format, _KEY))
+    parts: list[RenderableType] = [Text(note, style=_QUIET) for note in source.notes]
+    parts.append(_kept(source.num_kept, source.num_rows))
     if source.dropped:
-        parts.append(Padding(_dropped(source), (0, 0, 0, 2)))
-    return Group(*parts)
+        parts.append(_dropped(source))
+    return _section(title, *parts)
+
+
+def _kept(num_kept: int, num_rows: int) -> Text:
+    """Return how many rows became tweets."""
+    kept = f"{format_count(num_kept)} of {counted(num_rows, 'row')} kept"
+    return Text.assemble((kept, _GOOD), f" ({format_share(num_kept, num_rows)})" if num_rows else "")
 
 
 def _dropped(source: SourceReport) -> Table:
     """Return the reasons with their counts, each with the beginning of one row."""
     table = Table.grid(padding=(0, 2), expand=True)
-    counts, reasons = map(format_count, source.dropped.values()), source.dropped
+    counts = [format_count(count) for count in source.dropped.values()]
+    widest = min(max(map(cell_len, source.dropped)), _MAX_REASON_CELLS)
     table.add_column(justify="right", style="yellow", no_wrap=True, width=max(map(len, counts)))
-    table.add_column(no_wrap=True, width=max(map(len, reasons)))
+    table.add_column(no_wrap=True, overflow="ellipsis", width=widest)
     table.add_column(style=_QUIET, no_wrap=True, overflow="ellipsis", ratio=1)
-    for reason, count in source.dropped.items():
-        table.add_row(format_count(count), Text(reason), Text(harmless(source.examples.get(reason, ""))))
+    for count, reason in zip(counts, source.dropped, strict=True):
+        table.add_row(count, Text(harmless(reason)), Text(harmless(source.examples.get(reason, ""))))
     return table
 
 
-def _facts(inspection: Inspection) -> Iterable[tuple[str, RenderableType]]:
-    """Yield the figures by name."""
-    report, num_tweets = inspection.report, inspection.report.num_kept
-    yield "characters", _alphabet(inspection)
-    yield "scripts", _scripts(inspection)
-    yield "lengths", _lengths(inspection)
+# What is in it --------------------------------------------------------------------------------------------------------
+
+
+def _facts(inspection: Inspection, width: int) -> Table:
+    """Return the figures by name; a share and its percent sign stay on one line, which rich (14) can't promise."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style=_KEY, no_wrap=True)
+    table.add_column()
+    facts = list(_named_facts(inspection))
+    max_cells = max(width - max(len(name) for name, _ in facts) - 4, 10)
+    for name, value in facts:
+        lines = textwrap.wrap(value.replace(" %", f"{_NO_BREAK}%"), max_cells)
+        table.add_row(name, Text("\n".join(lines).replace(_NO_BREAK, " ")))
+    return table
+
+
+def _named_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    """Yield the figures and what they are called."""
+    num_tweets = inspection.report.num_kept
     marks = {"an @name": inspection.num_mentions, "a link": inspection.num_links, "a hashtag": inspection.num_hashtags}
-    shares = (f"{name} {format_share(count, num_tweets)}" for name, count in marks.items())
-    yield "tweets with", Text("   ".join(shares))
-    alike = (
-        f"{format_count(report.num_duplicates)} say what an earlier one says, "
-        f"{format_count(report.num_near_duplicates)} differ from one in a word or a name"
-    )
-    yield "alike", Text(alike)
-    shared = f"{inspection.shared_run_share:.2%}".replace("%", " %")
-    held_out = (
-        f"{format_count(inspection.num_val_tweets)} tweets; {shared} of them share a run of 30 or more characters "
-        f"with one of the {format_count(inspection.num_train_tweets)} training tweets"
-    )
-    yield "held out", Text(held_out)
+    yield "training", counted(inspection.num_train_tweets, "tweet")
+    yield "held out", _held_out(inspection)
+    yield "alike", _alike(inspection.report)
+    yield "with", "   ".join(f"{name} {format_share(count, num_tweets)}" for name, count in marks.items())
+    yield "written in", _scripts(inspection.scripts)
     verb = "opened from the cache" if inspection.was_cached else "read"
-    yield "cost", Text(f"{verb} in {inspection.seconds:.2f} s, {format_size(inspection.peak_bytes)} of memory")
+    yield "cost", f"{verb} in {inspection.seconds:.2f} s, {format_size(inspection.peak_bytes)} of memory"
 
 
-def _alphabet(inspection: Inspection) -> Text:
-    """Return the characters: how many, the most frequent, the rare ones."""
-    chars, rare = list(inspection.char_counts), inspection.rare_chars
-    text = Text(f"{format_count(inspection.num_chars)}, {format_count(len(chars))} different: ")
-    text.append("".join(char if char != " " else "␣" for char in chars[:_MAX_COMMON_CHARS]), "bold")
-    if len(chars) > _MAX_COMMON_CHARS:
-        text.append(" …")
-    if rare:
-        text.append(f"\n{format_count(len(rare))} occur only once: ")
-        text.append(" ".join(map(_shown, rare[:_MAX_RARE_CHARS])) + (" …" if len(rare) > _MAX_RARE_CHARS else ""))
-    return text
+def _scripts(scripts: dict[str, int]) -> str:
+    """Return the scripts with their shares; of those that hardly occur, the first few names."""
+    total = sum(scripts.values())
+    shares = [f"{name} {format_share(count, total)}" for name, count in scripts.items() if count >= _TRACE * total]
+    traces = list(scripts)[len(shares) :]
+    more = f" and {format_count(len(traces) - _MAX_TRACES)} more" if len(traces) > _MAX_TRACES else ""
+    if traces:
+        shares.append(f"traces of {', '.join(traces[:_MAX_TRACES])}{more}")
+    return ", ".join(shares) or "no letters"
 
 
-def _shown(char: str) -> str:
-    """Return a character as it can be shown, or its number where it shows nothing by itself."""
-    return char if harmless(f"x{char}x") == f"x{char}x" and char.isprintable() else f"U+{ord(char):04X}"
+def _held_out(inspection: Inspection) -> str:
+    """Return how many tweets are held out, and how many of those could be known from the others."""
+    num_held_out, share = inspection.num_val_tweets, inspection.shared_run_share
+    num_sharing = round(share * num_held_out)
+    if not num_held_out:
+        return "none: all tweets are alike"
+    who = f"{format_count(num_sharing) if num_sharing else 'none'} ({100 * share:.2f} %)"
+    verb = "share" if num_sharing > 1 else "shares"
+    return f"{counted(num_held_out, 'tweet')}; {who} {verb} a run of 30 or more characters with a training tweet"
 
 
-def _scripts(inspection: Inspection) -> Text:
-    """Return the scripts with their shares."""
-    total = sum(inspection.scripts.values())
-    shown = list(inspection.scripts.items())[:_MAX_SCRIPTS]
-    rest = len(inspection.scripts) - len(shown)
-    shares = [f"{name} {format_share(count, total)}" for name, count in shown]
-    return Text(", ".join(shares) + (f" and {rest} more" if rest else "") or "no letters")
+def _alike(report: CorpusReport) -> str:
+    """Return how many tweets say what an earlier one says, and what became of them."""
+    if not report.num_duplicates + report.num_near_duplicates:
+        return "no two say the same"
+    counts = ((report.num_duplicates, "duplicate"), (report.num_near_duplicates, "near-duplicate"))
+    phrases = " and ".join(counted(count, thing) for count, thing in counts if count)
+    is_dropped = DUPLICATE in report.dropped or NEAR_DUPLICATE in report.dropped
+    fate = "of each group the first is kept" if is_dropped else "all are kept, each group on one side of the split"
+    meaning = " (a word or a name apart)" if report.num_near_duplicates else ""
+    return f"{phrases}{meaning}; {fate}"
 
 
-def _lengths(inspection: Inspection) -> RenderableType:
+def _lengths(inspection: Inspection, width: int) -> RenderableType:
     """Return the histogram of the lengths."""
+    bars = inspection.lengths
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", style=_QUIET, no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
     table.add_column(style="green", no_wrap=True)
-    table.add_column(justify="right", style=_QUIET, no_wrap=True)
-    most = max(bar.num_tweets for bar in inspection.lengths)
-    for bar in inspection.lengths:
-        cells = bar.num_tweets * _BAR_CELLS / most
-        table.add_row(f"{bar.first}-{bar.last}", _bar(cells), format_count(bar.num_tweets))
-    return Group(Text(f"{inspection.mean_length:.0f} characters on average"), table)
+    most = max(bar.num_tweets for bar in bars)
+    max_cells = max(min(_MAX_BAR_CELLS, width - _CELLS_BESIDE_BAR), 1)
+    for bar in bars:
+        span = f"{format_count(bar.first)}–{format_count(bar.last)}" if bar.last > bar.first else str(bar.first)
+        table.add_row(span, format_count(bar.num_tweets), _bar(bar.num_tweets * max_cells / most))
+    mean = f"{inspection.mean_length:,.0f} on average, {format_count(inspection.num_chars)} in all"
+    return Group(Text(mean), table)
 
 
 def _bar(cells: float) -> str:
-    """Return a bar of so many cells, to an eighth of one."""
-    whole, eighths = divmod(round(8 * cells), 8)
+    """Return a bar of so many cells, to an eighth of one; a sliver for little, nothing for nothing."""
+    whole, eighths = divmod(max(round(8 * cells), cells > 0), 8)
     return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths]
+
+
+# The characters -------------------------------------------------------------------------------------------------------
+
+
+def _alphabet(inspection: Inspection) -> RenderableType:
+    """Return the characters: how many, the most frequent of each kind, the rare ones."""
+    kinds = by_kind(inspection.char_counts)
+    shown = dict(list(kinds.items())[:_MAX_KINDS])
+    table = Table.grid(padding=(0, 2), expand=True)
+    numbers = [format_count(len(chars)) for chars in shown.values()]
+    table.add_column(style=_KEY, no_wrap=True, width=max(map(len, shown)))
+    table.add_column(justify="right", no_wrap=True, width=max(map(len, numbers)))
+    table.add_column(justify="right", style=_QUIET, no_wrap=True, width=len("<0.1 %"))
+    table.add_column(style=_TITLE, no_wrap=True, overflow="ellipsis", ratio=1)
+    for (kind, chars), number in zip(shown.items(), numbers, strict=True):
+        share = format_share(sum(chars.values()), inspection.num_chars)
+        table.add_row(kind, number, share, Text(_spaced(chars, _MAX_CHARS_OF_A_KIND)))
+    parts: list[RenderableType] = [Text(f"{format_count(len(inspection.char_counts))} different ones"), table]
+    if len(kinds) > len(shown):
+        parts.append(Text(f"and {format_count(len(kinds) - len(shown))} more kinds", style=_QUIET))
+    return Group(*parts, *_rare(inspection.rare_chars))
+
+
+def _rare(chars: list[str]) -> Iterable[RenderableType]:
+    """Return the characters that occur once, if there are any."""
+    if chars:
+        verb = "occurs" if len(chars) == 1 else "occur"
+        known = f"{format_count(len(chars))} {verb} only once: {_spaced(chars, _MAX_CHARS_OF_A_KIND)}"
+        yield Text(known, no_wrap=True, overflow="ellipsis")  # a line that began with Hebrew would be turned around
+
+
+def _spaced(chars: Iterable[str], most: int) -> str:
+    """Return characters with blanks between, or they would join: jamo, flags, skin tones, Arabic letters."""
+    shown = [_shown(char) for char in chars]
+    return " ".join(shown[:most]) + (" …" if len(shown) > most else "")
+
+
+def _shown(char: str) -> str:
+    """Return a character as it can be shown: a mark on a circle, what shows nothing by itself as its number."""
+    if char == " ":
+        return "␣"
+    if unicodedata.category(char)[0] == "M" and harmless(f"x{char}") == f"x{char}":
+        return f"◌{char}"
+    return char if cell_len(char) and char.isprintable() else f"U+{ord(char):04X}"
+
+
+def _listed(tweets: Iterable[str]) -> Table:
+    """Return tweets, each with a mark where it begins."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style=_QUIET, no_wrap=True)
+    table.add_column(overflow="fold")
+    for tweet in tweets:
+        table.add_row("·", Text(harmless(tweet)))
+    return table

@@ -18,9 +18,10 @@ from engine.corpus.rows import Row, Unusable
 from engine.corpus.source import Source
 from engine.corpus.sources import open_sources
 from engine.corpus_config import CorpusConfig
-from engine.text import harmless
+from engine.text import EXAMPLE_CHARS, harmless
 
 ROWS_PER_REPORT = 5_000
+_MAX_REASON_CHARS = 80
 
 OnProgress = Callable[[float | None, str], None]
 """Told how much is done, 0 to 1, and what, in a few words."""
@@ -43,9 +44,10 @@ class Tally:
 
     def drop(self, row: Unusable) -> None:
         """Count a row that holds no tweet."""
-        self.dropped[row.reason] += 1
-        if row.example:
-            self.examples.setdefault(row.reason, row.example)
+        reason = harmless(row.reason, _MAX_REASON_CHARS)
+        self.dropped[reason] += 1
+        if row.example and reason not in self.examples:
+            self.examples[reason] = harmless(row.example, EXAMPLE_CHARS)
 
     def take_back(self, reason: str, count: int, example: str) -> None:
         """Count tweets that were kept and are now dropped."""

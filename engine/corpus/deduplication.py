@@ -11,8 +11,7 @@ from engine.corpus.alike.joining import OnProgress, no_progress
 from engine.corpus.alike.near_duplicates import near_duplicate_groups
 from engine.corpus.collection import Collection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE
-
-_EXAMPLE_CHARS = 120
+from engine.text import EXAMPLE_CHARS, harmless
 
 
 @dataclass(frozen=True)
@@ -48,4 +47,4 @@ def _take_back(collection: Collection, reason: str, is_dropped: npt.NDArray[np.b
     for number, tally in enumerate(collection.tallies):
         indices = np.flatnonzero(is_dropped & (collection.tally_of == number))
         if len(indices):
-            tally.take_back(reason, len(indices), collection.texts[int(indices[0])][:_EXAMPLE_CHARS])
+            tally.take_back(reason, len(indices), harmless(collection.texts[int(indices[0])], EXAMPLE_CHARS))

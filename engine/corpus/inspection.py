@@ -123,7 +123,7 @@ def _bars(lengths: np.typing.NDArray[np.int64]) -> tuple[LengthBar, ...]:
 
 def _round_width(width: int) -> int:
     """Return the next of 1, 2, 5, 10, 20, 50 and so on."""
-    power = 10 ** (len(str(width)) - 1)
+    power = int(10 ** (len(str(width)) - 1))
     return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= width)
 
 
@@ -143,9 +143,7 @@ def _samples(corpus: Corpus) -> tuple[str, ...]:
     generator = np.random.Generator(np.random.PCG64(0))
     num_train, num_tweets = len(corpus.train), corpus.report.num_kept
     drawn = generator.choice(num_tweets, min(NUM_SAMPLES, num_tweets), replace=False).tolist()
-    return tuple(
-        corpus.train[index] if index < num_train else corpus.validation[index - num_train] for index in drawn
-    )
+    return tuple(corpus.train[index] if index < num_train else corpus.validation[index - num_train] for index in drawn)
 
 
 def _peak_bytes() -> int:

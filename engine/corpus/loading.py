@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from engine.corpus.corpus import Corpus, digest_of
 from engine.corpus.deduplication import Grouped, group
 from engine.corpus.flat import FlatTweets, char_counts
 from engine.corpus.opening.standard_input import shown_path
-from engine.corpus.report import CorpusReport
+from engine.corpus.report import CorpusReport, counted
 from engine.corpus.rows import Unusable
 from engine.corpus.sources import EMBEDDED_NAME
 from engine.corpus.split import validation_mask
@@ -65,12 +66,12 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
     tweets, report = grouped.collection, _report_of(grouped)
     if len(tweets.texts) < MIN_TWEETS:
         raise _too_small(config, report)
-    while_splitting = part_of(on_progress, _GROUPED, _SPLIT, "choosing the tweets to hold out")
+    while_splitting = _part_of(on_progress, _GROUPED, _SPLIT, "choosing the tweets to hold out")
     is_held_out = validation_mask(tweets.keys, grouped.groups, tweets.digests, while_splitting)
     learnt, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
     file_of = np.array([tally.file_index for tally in tweets.tallies])[tweets.tally_of[learnt]]
     train = tweets.texts.select(learnt)
-    while_indexing = part_of(on_progress, _SPLIT, 1.0, "noting what a copy is known by")
+    while_indexing = _part_of(on_progress, _SPLIT, 1.0, "noting what a copy is known by")
     return Corpus(
         name=corpus_name(config),
         train=train,
@@ -90,8 +91,18 @@ def _read_and_group(config: CorpusConfig, on_progress: OnProgress) -> Grouped:
         on_progress(None if share is None else _READ * share, doing)
 
     collection = collect(config, while_reading)
-    while_grouping = part_of(on_progress, _READ, _GROUPED, f"comparing {counted(len(collection.texts), 'tweet')}")
+    while_grouping = _part_of(on_progress, _READ, _GROUPED, f"comparing {counted(len(collection.texts), 'tweet')}")
     return group(collection, while_grouping, keep_duplicates=config.keep_duplicates)
+
+
+def _part_of(on_progress: OnProgress, begin: float, end: float, doing: str) -> Callable[[float], None]:
+    """Return what takes the progress of one part, 0 to 1, and tells it as that of the whole; it is told at once."""
+
+    def within(share: float) -> None:
+        on_progress(begin + (end - begin) * share, doing)
+
+    within(0.0)
+    return within
 
 
 def _report_of(grouped: Grouped) -> CorpusReport:
@@ -138,7 +149,7 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
         "no ": f"Its objects lack the key that --column names ({main_reason.removeprefix('no ')}).",
         "with too many columns": "Put tweets with commas in quotation marks, or read whole lines: --format text.",
         "not JSON": "It is not made of JSON lines: leave --format out, or say --format text or csv.",
-        "labelled": f"--label {config.label} keeps only those; --label all keeps every one.",
+        "labelled": f"--label {config.label} keeps only tweets with that label; --label all keeps every one.",
         "over ": f"A larger --max-length keeps longer ones; it is {config.max_length} now.",
     }
     usual = f"It takes at least {MIN_TWEETS} different ones, of at most {config.max_length} characters (--max-length)."

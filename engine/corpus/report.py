@@ -76,15 +76,19 @@ class CorpusReport:
 def told(num_rows: int, num_kept: int, dropped: dict[str, int]) -> str:
     """Return what became of some rows as one line."""
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
-    rows = "1 row" if num_rows == 1 else f"{num_rows:,} rows"
-    tweets = "1 tweet" if num_kept == 1 else f"{num_kept:,} tweets"
+    rows, tweets = counted(num_rows, "row"), counted(num_kept, "tweet")
     return f"{rows} read, {tweets} kept; dropped: {reasons or 'none'}"
+
+
+def counted(count: int, thing: str) -> str:
+    """Return so many of a thing: "1 tweet", "2,000 tweets"."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
 
 
 def short_lines(report: CorpusReport) -> Iterable[str]:
     """Yield the report in a few lines for a small panel: every source, its notes, what was dropped."""
     for source in report.sources:
-        yield f"{source.name} ({source.format}): {source.num_kept:,} of {source.num_rows:,} rows kept"
+        yield f"{source.name} ({source.format}): {source.num_kept:,} of {counted(source.num_rows, 'row')} kept"
         if source.notes:
             yield "  " + "; ".join(source.notes)
     if report.dropped:

@@ -13,7 +13,9 @@ SYMBOLS = "emoji and symbols"
 _HAN, _LATIN, _MATHEMATICAL, _MODIFIER = "Han", "Latin", "mathematical letters", "modifier letters"
 _NAMES = {
     **dict.fromkeys(("CJK", "IDEOGRAPHIC", "MASU"), _HAN),
-    **dict.fromkeys(("FULLWIDTH", "FEMININE", "MASCULINE", "SUPERSCRIPT", "ROMAN", "TURNED", "KELVIN", "ANGSTROM"), _LATIN),
+    **dict.fromkeys(
+        ("FULLWIDTH", "FEMININE", "MASCULINE", "SUPERSCRIPT", "ROMAN", "TURNED", "KELVIN", "ANGSTROM"), _LATIN
+    ),
     **dict.fromkeys(("HALFWIDTH", "KATAKANA-HIRAGANA"), "Katakana"),
     **dict.fromkeys(("MODIFIER", "VERTICAL", "CARON"), _MODIFIER),
     **dict.fromkeys(("MATHEMATICAL", "DOUBLE-STRUCK", "SCRIPT", "BLACK-LETTER", "INFORMATION"), _MATHEMATICAL),
@@ -50,7 +52,7 @@ def kind_of(char: str) -> str:
 
 
 def by_kind(char_counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Return the characters of each kind with their counts; the most used kind first, and each kind's in their order."""
+    """Return the characters of each kind with their counts, the most used kind first."""
     kinds: dict[str, dict[str, int]] = {}
     for char, count in char_counts.items():
         kinds.setdefault(kind_of(char), {})[char] = count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.command import CommandPalette, DiscoveryHit
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
@@ -16,6 +17,7 @@ from tui.screens.ladder_dialog import LadderDialog
 from tui.screens.load_dialog import LoadDialog
 from tui.screens.main import MainScreen
 from tui.screens.open_dialog import OpenDialog
+from tui.screens.palette import KeyCommands
 from tui.screens.save_dialog import SaveDialog
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
@@ -147,11 +149,15 @@ async def test_palette_holds_every_action_with_its_sentence(stage: Stage, size: 
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=size) as pilot:
-        await started(app)
+        screen = await started(app)
+        hits = [hit async for hit in KeyCommands(screen).discover() if isinstance(hit, DiscoveryHit)]
+        actions = [key for key in MAIN_KEYS if key.action != "app.command_palette"]
+        told = [(str(hit.display), hit.help) for hit in hits]
+        assert told == [(f"{key.title} ({key.shown})", key.sentence) for key in actions]
         await pilot.press("ctrl+p")
-        await shows(app, "Write a tweet now")
-        await shows(app, "Write one more tweet, also while paused.")
+        await opened(app, CommandPalette)
         await pilot.press(*"tweet now")
+        await shows(app, "Write a tweet now", "Write one more tweet, also while paused.")
         await until(lambda: "Temperature ladder" not in screen_text(app), "the search")
         await pilot.press("enter")
         await until(lambda: session.received == [c.SampleNow()], "the palette's command")

@@ -19,7 +19,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.events import Paste
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -30,13 +29,14 @@ from engine.text import harmless
 from tui.bridge import EngineBridge
 from tui.keys import MAIN_KEYS, bindings_of
 from tui.other_tweets import dropped_path, on_other_tweets
-from tui.screens.dialog import FailureDialog, MessageDialog
+from tui.screens.dialog import FailureDialog
 from tui.screens.help_screen import HelpScreen
 from tui.screens.ladder_dialog import LadderDialog
 from tui.screens.load_dialog import LoadDialog
 from tui.screens.other_run import Runs, dialog_for_other_run
 from tui.screens.palette import KeyCommands
 from tui.screens.save_dialog import SaveDialog
+from tui.screens.teller import Teller
 from tui.screens.wishes import Wishes
 from tui.state import RunView, apply
 from tui.widgets.loss_plot import LossPlot
@@ -47,8 +47,6 @@ _LEAVING_TICK_SECONDS = 0.02
 _MAX_SAVING_SECONDS = 5.0
 _MAX_ABANDONING_SECONDS = 0.5
 """A run that has not started has nothing to save."""
-_QUIET_SECONDS = 3.0
-"""The same toast is not shown twice within this time."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class MainScreen(Screen[None]):
         self._ending: _Ending | None = None
         self._names_to_save: set[str] = set()
         self._ladder_dialog: LadderDialog | None = None
-        self._last_toast = ("", 0.0)
+        self._teller = Teller(self, clock)
 
     def compose(self) -> ComposeResult:
         """Lay out the panels, and the line that stands in for them in a very small terminal."""
@@ -126,18 +124,18 @@ class MainScreen(Screen[None]):
         """Do what an event needs beyond drawing."""
         match event:
             case e.CommandRefused(title=title, detail=detail, hint=hint):
-                self._tell_error(title, detail, hint)
+                self._teller.error(title, detail, hint)
             case e.CheckpointSaved(name=name) if name in self._names_to_save:
                 self._names_to_save.discard(name)
-                self._toast(f"Saved as {name}.")
+                self._teller.toast(f"Saved as {name}.")
             case e.CheckpointLoaded(name=name, step=step):
-                self._toast(f"Loaded {name}: goes on from step {step:,}.")
+                self._teller.toast(f"Loaded {name}: goes on from step {step:,}.")
             case e.LadderSampled() if self._ladder_dialog is not None:
                 self._ladder_dialog.show(event)
             case e.Warned(message=message):
-                self._toast(message, "warning")
+                self._teller.toast(message, "warning")
             case e.RunFinished(reason=reason) if self._ending is None:
-                self._toast(f"The run is over: {reason}. Read on as you like; q leaves, o opens other tweets.")
+                self._teller.toast(f"The run is over: {reason}. Read on as you like; q leaves, o opens other tweets.")
             case e.RunFailed(title=title, detail=detail, hint=hint) if self._ending is None:
                 self.app.push_screen(FailureDialog(title, detail, hint), self._open_after_failure)
             case e.RunStarted() | e.StepsFinished() | e.EvalFinished() | e.TweetSampled():
@@ -149,32 +147,9 @@ class MainScreen(Screen[None]):
             case _:
                 assert_never(event)
 
-    def _tell_error(self, title: str, detail: str, hint: str) -> None:
-        """Show an error in a dialog, or as a toast where a dialog already tells one."""
-        if isinstance(self.app.screen, MessageDialog):
-            self._toast(f"{title}. {detail}", "error")
-        else:
-            self.app.push_screen(MessageDialog(title, detail, hint))
-
-    def _toast(self, text: str, severity: SeverityLevel = "information") -> None:
-        """Show a line for a few seconds, unless it has just been shown."""
-        shown, at = self._last_toast
-        if text != shown or self._clock() - at > _QUIET_SECONDS:
-            self._last_toast = (text, self._clock())
-            self.notify(harmless(text), severity=severity, markup=False)
-
     def _can_command(self) -> bool:
         """Say whether the session takes commands now; tell the user if it does not."""
-        match self.run_view.phase:
-            case "starting":
-                self._toast("The run is still starting.")
-            case "finished":
-                self._toast("The run is over; q leaves, o opens other tweets.")
-            case "failed":
-                self._toast("The run has failed; q leaves, o opens other tweets.")
-            case _:
-                return self._ending is None
-        return False
+        return self._teller.may_command(self.run_view.phase) and self._ending is None
 
     def _send(self, command: Command) -> None:
         """Send a command, and show at once what it will change."""

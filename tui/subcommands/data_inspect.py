@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,6 +11,9 @@ from rich.console import Console
 from engine.corpus_config import CorpusConfig
 from tui.options import CLEANING, READING, Given, Source, takes, to_corpus_config
 from tui.tables import print_json
+
+if TYPE_CHECKING:  # numpy is imported late, so that `--help` comes at once
+    from engine.corpus.inspection import Inspection
 
 _WIDEST = 100
 
@@ -26,7 +29,7 @@ def inspect(
     """Show what is in files of tweets: what is kept and dropped and why, characters, duplicates, ten of the tweets."""
     config = to_corpus_config({**given, "files": files})
 
-    from engine.corpus.inspection import Inspection, inspect
+    from engine.corpus.inspection import inspect
     from engine.corpus.loading import TooFewTweetsError
     from tui.inspection_report import print_inspection, print_sources
     from tui.reading_bar import reading_bar
@@ -34,7 +37,7 @@ def inspect(
     console = Console(width=min(Console().width, _WIDEST), highlight=False)
     try:
         with reading_bar(Console(stderr=True)) as on_progress:
-            inspection: Inspection = inspect(config or CorpusConfig(), on_progress, use_cache=not fresh)
+            inspection = inspect(config or CorpusConfig(), on_progress, use_cache=not fresh)
     except TooFewTweetsError as error:
         if not as_json:
             print_sources(console, error.report)
@@ -46,7 +49,7 @@ def inspect(
         print_inspection(console, inspection)
 
 
-def _facts(inspection: Any) -> dict[str, Any]:  # noqa: ANN401 - an `Inspection`, whose module is imported late
+def _facts(inspection: Inspection) -> dict[str, Any]:
     """Return an inspection's JSON form."""
     report = inspection.report
     return {
