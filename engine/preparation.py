@@ -100,7 +100,7 @@ def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over
         batches=batches,
         start=info,
         resumed_from=resumed_from,
-        warnings=_warnings(config, info, corpus, has_same_tweets),
+        warnings=_warnings(config, info, has_same_tweets),
     )
 
 
@@ -169,16 +169,11 @@ def _check_budget(info: CheckpointInfo, training: TrainingConfig, batches: Batch
         )
 
 
-def _warnings(config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, has_same_tweets: bool) -> list[str]:  # noqa: FBT001 - one of four facts
+def _warnings(config: RunConfig, info: CheckpointInfo | None, has_same_tweets: bool) -> list[str]:  # noqa: FBT001 - one of three facts
     """Return what the user should know before the first step."""
-    warnings = []
-    if corpus.report.dropped:
-        warnings.append(f"{corpus.report}.")
     if config.resume is not None and info is not None and not has_same_tweets:
-        warnings.append(
-            "The tweets are not those that the run was trained on so far; it begins with their first batch."
-        )
-    return warnings
+        return ["The tweets are not those that the run was trained on so far; it begins with their first batch."]
+    return []
 
 
 def write_config(preparation: Preparation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import queue
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from engine.corpus_config import CorpusConfig
 from engine.events import Event
 from engine.folders import find_run
 from engine.journal import read_journal
+from engine.session import TrainingSession
+from engine.stage import Stage
 from tests.engine.helpers import (
     losses,
     names,
@@ -183,12 +186,16 @@ def test_the_folder_of_a_run_holds_what_the_design_says(corpus: Path, home: Path
     assert (config["model"]["hidden_size"], config["training"]["max_steps"]) == (10, 12)
 
 
-def test_rows_that_were_dropped_are_told_with_their_reasons(home: Path) -> None:
+def test_rows_that_were_dropped_are_told_with_their_reasons_before_the_first_step(home: Path) -> None:
     corpus = write_corpus(home, [*small_tweets(), small_tweets()[0].upper(), "http://example.org/only"])
+    stages: list[Stage] = []
 
-    [warning] = of_type(run_session(tiny_config(corpus, max_steps=1)), e.Warned)
+    TrainingSession(tiny_config(corpus, max_steps=1), stages.append).run(lambda _: None, queue.SimpleQueue())
 
-    assert warning.message == "62 rows read, 60 tweets kept; dropped: 1 only a link, 1 duplicate."
+    assert stages[-1].report == (
+        "small.txt (text): 60 of 62 rows kept",
+        "dropped: 1 only a link, 1 duplicate",
+    )
 
 
 def test_a_run_without_a_name_is_called_by_the_time_and_two_at_once_differ(corpus: Path) -> None:

@@ -1,0 +1,63 @@
+"""The report in words: counts that add up, one and many told apart, several sources put together."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.corpus.report import CorpusReport, SourceReport, counted, short_lines
+
+ONE = SourceReport(
+    name="a.csv",
+    format="csv",
+    notes=("header row found", "text in column 2"),
+    num_rows=10,
+    num_kept=7,
+    dropped={"empty": 2, "duplicate": 1},
+    examples={"duplicate": "again"},
+)
+OTHER = SourceReport(
+    name="b.txt", format="text", num_rows=1005, num_kept=1000, dropped={"duplicate": 5}, examples={"duplicate": "more"}
+)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(0, "0 tweets"), (1, "1 tweet"), (2, "2 tweets"), (1_600_000, "1,600,000 tweets")]
+)
+def test_one_thing_is_told_from_several(count: int, told: str) -> None:
+    assert counted(count, "tweet") == told
+
+
+def test_several_sources_are_added_up() -> None:
+    report = CorpusReport(sources=(ONE, OTHER))
+    assert (report.num_rows, report.num_kept) == (1015, 1007)
+    assert list(report.dropped.items()) == [("duplicate", 6), ("empty", 2)]
+
+
+def test_the_example_is_that_of_the_first_source_that_has_one() -> None:
+    assert CorpusReport(sources=(ONE, OTHER)).examples == {"duplicate": "again"}
+
+
+def test_each_format_is_named_once_in_the_order_of_the_sources() -> None:
+    assert CorpusReport(sources=(OTHER, ONE, OTHER)).formats == ("text", "csv")
+
+
+def test_it_is_one_line_for_all_and_one_for_each() -> None:
+    assert str(ONE) == "10 rows read, 7 tweets kept; dropped: 2 empty, 1 duplicate"
+    assert (
+        str(CorpusReport(sources=(ONE, OTHER))) == "1,015 rows read, 1,007 tweets kept; dropped: 6 duplicate, 2 empty"
+    )
+
+
+def test_one_row_that_nothing_was_dropped_of_reads_well() -> None:
+    source = SourceReport(name="c", format="text", num_rows=1, num_kept=1, dropped={}, examples={})
+    assert str(source) == "1 row read, 1 tweet kept; dropped: none"
+    assert list(short_lines(CorpusReport(sources=(source,)))) == ["c (text): 1 of 1 row kept"]
+
+
+def test_in_short_it_names_every_source_with_its_notes_and_what_was_dropped_in_all() -> None:
+    assert list(short_lines(CorpusReport(sources=(ONE, OTHER)))) == [
+        "a.csv (csv): 7 of 10 rows kept",
+        "  header row found; text in column 2",
+        "b.txt (text): 1,000 of 1,005 rows kept",
+        "dropped: 6 duplicate, 2 empty",
+    ]

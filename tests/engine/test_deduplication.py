@@ -1,0 +1,103 @@
+"""Of tweets that say the same the first is kept; exact and near ones are counted apart, where they came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.corpus.collection import Collection, collect, no_progress
+from engine.corpus.deduplication import Grouped, group
+from engine.corpus.loading import load_corpus
+from engine.corpus_config import CorpusConfig
+from tests.engine.helpers import small_tweets, write_corpus
+
+SENTENCE = "the small brown dog slept under our kitchen table"
+SAME = (SENTENCE, f"@mia {SENTENCE.upper()}!!", f"{SENTENCE} http://a.example/b")
+NEAR = (f"{SENTENCE} today", SENTENCE.replace("dog", "cat"), SENTENCE.replace("under our", "near an old"))
+OTHERS = ("good morning", "Good Morning!", "tea :)", "two boats", "tea ☕", "tea")
+
+
+def collected(folder: Path, *files: list[str]) -> Collection:
+    paths = [write_corpus(folder, tweets, f"{number}.txt") for number, tweets in enumerate(files)]
+    return collect(CorpusConfig(files=tuple(map(str, paths))), no_progress)
+
+
+def grouped(folder: Path, *files: list[str], keep_duplicates: bool = False) -> Grouped:
+    return group(collected(folder, *files), keep_duplicates=keep_duplicates)
+
+
+def test_the_first_of_each_group_is_kept_in_the_order_of_the_file(tmp_path: Path) -> None:
+    tweets = ["tea", *SAME, "two boats", *NEAR, "Tea!"]
+    assert list(grouped(tmp_path, tweets).collection.texts) == ["tea", SENTENCE, "two boats"]
+
+
+def test_what_is_dropped_is_a_duplicate_where_the_words_are_the_same_and_else_a_near_one(tmp_path: Path) -> None:
+    result = grouped(tmp_path, [*SAME, *NEAR])
+    assert (result.num_duplicates, result.num_near_duplicates) == (2, 3)
+    [tally] = result.collection.tallies
+    assert tally.dropped == {"duplicate": 2, "near-duplicate": 3}
+    assert tally.examples == {"duplicate": SAME[1], "near-duplicate": NEAR[0]}
+
+
+def test_the_copy_of_a_near_duplicate_is_a_duplicate(tmp_path: Path) -> None:
+    result = grouped(tmp_path, [SENTENCE, NEAR[0], NEAR[0]])
+    assert (result.num_duplicates, result.num_near_duplicates) == (1, 1)
+
+
+def test_each_file_answers_for_its_own_rows(tmp_path: Path) -> None:
+    result = grouped(tmp_path, [SENTENCE, "tea"], ["tea", NEAR[0], "two boats"])
+    first, second = (tally.report() for tally in result.collection.tallies)
+    assert (first.num_rows, first.num_kept, first.dropped) == (2, 2, {})
+    assert (second.num_rows, second.num_kept, second.dropped) == (3, 1, {"duplicate": 1, "near-duplicate": 1})
+    assert result.collection.tally_of.tolist() == [0, 0, 1]
+
+
+def test_duplicates_that_are_to_be_kept_are_counted_all_the_same(tmp_path: Path) -> None:
+    tweets = [*SAME, *NEAR, "tea"]
+    result = grouped(tmp_path, tweets, keep_duplicates=True)
+    assert list(result.collection.texts) == tweets
+    assert (result.num_duplicates, result.num_near_duplicates) == (2, 3)
+    assert result.groups.tolist() == [0] * 6 + [6]
+    assert not result.collection.tallies[0].dropped
+
+
+def test_progress_is_told_from_nothing_to_all(tmp_path: Path) -> None:
+    told: list[float] = []
+    group(collected(tmp_path, small_tweets(40)), told.append, keep_duplicates=False)
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0)
+
+
+@given(tweets=st.lists(st.sampled_from([*SAME, *NEAR, *OTHERS]), max_size=30), keep_duplicates=st.booleans())
+def test_nothing_is_lost_invented_or_reordered(
+    tmp_path_factory: pytest.TempPathFactory, tweets: list[str], *, keep_duplicates: bool
+) -> None:
+    result = grouped(tmp_path_factory.mktemp("c"), [*tweets, "the last one"], keep_duplicates=keep_duplicates)
+    kept = list(result.collection.texts)
+    rest = iter([*tweets, "the last one"])
+    assert all(tweet in rest for tweet in kept), "in the order of the file"
+    report = result.collection.tallies[0].report()
+    assert report.num_rows == len(tweets) + 1
+    assert report.num_kept == len(kept)
+    num_repeated = result.num_duplicates + result.num_near_duplicates
+    assert sum(report.dropped.values()) == (0 if keep_duplicates else num_repeated)
+    assert len(kept) == len(tweets) + 1 - (0 if keep_duplicates else num_repeated)
+
+
+def test_a_group_that_is_kept_whole_stays_on_one_side_of_the_split(tmp_path: Path) -> None:
+    topics = ("tea", "jam", "rain", "snow", "ships", "bread", "music", "chess", "trains", "maps")
+    groups = [
+        [f"{who} talked all day long about {topic} number {n:03}" for who in ("anna", "@x bob", "carl")]
+        for n, topic in enumerate(topics * 12)
+    ]
+    path = write_corpus(tmp_path, [tweet for tweets in groups for tweet in tweets])
+    corpus = load_corpus(CorpusConfig(files=(str(path),), keep_duplicates=True))
+    assert corpus.report.num_kept == sum(map(len, groups))
+    assert len(corpus.validation)
+    held_out, learnt = set(corpus.validation), set(corpus.train)
+    assert not held_out & learnt
+    for tweets in groups:
+        assert set(tweets) <= held_out or set(tweets) <= learnt

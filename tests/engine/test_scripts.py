@@ -1,0 +1,77 @@
+"""Which script a letter is of, and of which kind any other character is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.corpus.scripts import LINE_BREAKS, SYMBOLS, by_kind, count_scripts, kind_of, script_of
+from engine.text import LINE_BREAK
+
+
+@pytest.mark.parametrize(
+    ("chars", "script"),
+    [
+        ("aéøßÆﬁＡªºʼn", "Latin"),
+        ("жЁӜ", "Cyrillic"),
+        ("αΩµ", "Greek"),
+        ("寿司々〆", "Han"),
+        ("カーﾊﾝ", "Katakana"),
+        ("ひ", "Hiragana"),
+        ("한ㅋﾡ", "Hangul"),
+        ("سلام", "Arabic"),
+        ("שלום", "Hebrew"),
+        ("नम", "Devanagari"),
+        ("ไท", "Thai"),
+        ("𝓱𝕙ℝℓ", "mathematical letters"),
+        ("ᐁ", "Canadian syllabics"),
+        ("ᦀ", "New Tai Lue"),
+        ("𐌀", "Old Italic"),
+        ("☺❤🐱🏽🇫©", SYMBOLS),
+    ],
+)
+def test_a_letter_is_of_the_script_that_people_call_it_by(chars: str, script: str) -> None:
+    assert {char: script_of(char) for char in chars} == dict.fromkeys(chars, script)
+
+
+@pytest.mark.parametrize("char", [*"1 .,@#$+\u0301\u200d\ufe0f", LINE_BREAK])
+def test_what_all_scripts_share_is_of_none(char: str) -> None:
+    assert script_of(char) is None
+
+
+@pytest.mark.parametrize(
+    ("chars", "kind"),
+    [
+        (" \u3000", "blanks"),
+        ("12½³", "digits"),
+        (".,@#_¿", "punctuation"),
+        ("$+<~", "other signs"),
+        ("\u0301\ufe0f", "marks"),
+        ("\u200d", "joiners"),
+        (LINE_BREAK, LINE_BREAKS),
+        ("x", "Latin"),
+        ("🐱", SYMBOLS),
+    ],
+)
+def test_every_other_character_is_of_a_kind(chars: str, kind: str) -> None:
+    assert {kind_of(char) for char in chars} == {kind}
+
+
+@given(char=st.characters())
+def test_no_character_is_without_a_kind(char: str) -> None:
+    assert kind_of(char)
+
+
+@given(counts=st.dictionaries(st.characters(), st.integers(1, 1000), max_size=40))
+def test_the_kinds_hold_every_character_once_the_most_used_kind_first(counts: dict[str, int]) -> None:
+    kinds = by_kind(counts)
+    assert {char: count for chars in kinds.values() for char, count in chars.items()} == counts
+    assert sum(map(len, kinds.values())) == len(counts)
+    totals = [sum(chars.values()) for chars in kinds.values()]
+    assert totals == sorted(totals, reverse=True)
+
+
+def test_scripts_are_counted_in_characters_the_most_used_first() -> None:
+    counts = count_scripts({"ж": 3, "a": 2, "é": 4, " ": 90, "1": 5, "☺": 1})
+    assert list(counts.items()) == [("Latin", 6), ("Cyrillic", 3), (SYMBOLS, 1)]
