@@ -16,7 +16,7 @@ from engine.corpus.corpus import Corpus
 from engine.corpus.encoded import EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, CorpusError
 from engine.stage import Stage
 from engine.vocab import Vocab
 
@@ -37,8 +37,9 @@ class Material:
     @property
     def weights(self) -> Weights | None:
         """How often each training tweet comes in an epoch, (tweets,), if they do not all come once."""
-        weight = self.config.weight
-        return np.repeat(np.array(weight, dtype=np.float64), self.corpus.num_train_by_file) if weight else None
+        if not self.config.weight or self.config.overfit is not None:
+            return None
+        return np.repeat(np.array(self.config.weight, dtype=np.float64), self.corpus.num_train_by_file)
 
     def some_validation_tweets(self, count: int) -> EncodedTweets:
         """Return at most `count` validation tweets, evenly spread: of several files, some of each."""
@@ -71,10 +72,23 @@ def load_material(config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[
 
     on_stage(Stage("reading the tweets"))
     corpus = load_corpus(config, on_progress)
+    _check_weights(config, corpus)
     vocab = vocab or Vocab.from_counts(corpus.char_counts, config.min_char_count)
     train_tweets = EncodedTweets.from_flat(corpus.train, vocab)
     _check_fit(vocab, train_tweets, corpus)
     return Material(config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets)
+
+
+def _check_weights(config: CorpusConfig, corpus: Corpus) -> None:
+    """Raise `CorpusError` where an epoch could be without a tweet: those that come at least once are dropped ones."""
+    if not config.weight or config.overfit is not None:
+        return
+    weights = zip(config.weight, corpus.num_train_by_file, strict=True)
+    if not any(weight >= 1 and num_tweets for weight, num_tweets in weights):
+        raise CorpusError(
+            "--weight is under 1 for all files but those of which no training tweet is left.",
+            "Name the file with the largest weight first: of tweets that say the same, the first is kept.",
+        )
 
 
 def _check_fit(vocab: Vocab, tweets: EncodedTweets, corpus: Corpus) -> None:

@@ -68,6 +68,8 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
         raise _too_small(config, report)
     while_splitting = _part_of(on_progress, _GROUPED, _SPLIT, "choosing the tweets to hold out")
     is_held_out = validation_mask(tweets.keys, grouped.groups, tweets.digests, while_splitting)
+    if not is_held_out.any():
+        raise _all_alike(config, report)
     learnt, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
     file_of = np.array([tally.file_index for tally in tweets.tallies])[tweets.tally_of[learnt]]
     train = tweets.texts.select(learnt)
@@ -155,3 +157,9 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
     usual = f"It takes at least {MIN_TWEETS} different ones, of at most {config.max_length} characters (--max-length)."
     hint = next((hint for start, hint in hints.items() if main_reason.startswith(start)), usual)
     return TooFewTweetsError(f"{corpus_name(config)} holds too few usable tweets: {report}.", hint, report)
+
+
+def _all_alike(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
+    """Return the error of a corpus of which nothing can be held out, as all but a few tweets are of one group."""
+    message = f"{corpus_name(config)} holds too few different tweets to test a model on: {report}."
+    return TooFewTweetsError(message, "Without --keep-duplicates, one of each group of them is kept.", report)

@@ -16,7 +16,7 @@ from tests.engine.helpers import small_tweets, write_corpus
 
 SENTENCE = "the small brown dog slept under our kitchen table"
 SAME = (SENTENCE, f"@mia {SENTENCE.upper()}!!", f"{SENTENCE} http://a.example/b")
-NEAR = (f"{SENTENCE} today", SENTENCE.replace("dog", "cat"), SENTENCE.replace("under our", "near an old"))
+NEAR = (f"{SENTENCE} today", SENTENCE.replace("dog", "cat"), SENTENCE.replace("under our", "near an"))
 OTHERS = ("good morning", "Good Morning!", "tea :)", "two boats", "tea ☕", "tea")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import locale
 import os
 import platform
 import shutil
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +18,10 @@ from engine.errors import StorageError
 from engine.versions import versions_of
 from tui.tables import print_facts, print_json
 
-_PACKAGES = ("tweetgen-tui", "torch", "textual", "textual-plot", "rich", "typer", "numpy", "safetensors", "msgspec")
+_PACKAGES = (
+    *("tweetgen-tui", "torch", "textual", "textual-plot", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
+    *("pyarrow", "libipld"),
+)
 
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
@@ -68,7 +73,18 @@ def _folders() -> dict[str, Any]:
         "writable": problem or True,
         "free_gigabytes": round(free / 1e9, 1),
         "runs": len(folders.list_runs()),
+        "cache": str(folders.cache_folder()),
+        "cache_megabytes": round(_bytes_below(folders.cache_folder()) / 1e6, 1),
     }
+
+
+def _bytes_below(folder: Path) -> int:
+    """Return the size of all files in a folder; one that vanishes meanwhile counts for nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size
+    return total
 
 
 def _terminal() -> dict[str, Any]:

@@ -15,8 +15,8 @@ from engine.errors import CorpusError
 
 MAX_UNPACKED_BYTES = 64 << 30
 """What may come out of one named file, all its members together."""
-MAX_RATIO = 200
-"""How many times its size on disk a named file may unpack to: text reaches about 20."""
+MAX_RATIO = 50
+"""How many times its packed size data may unpack to, all in all and at every moment: text reaches about 20."""
 ALWAYS_ALLOWED_BYTES = 64 << 20
 """Below this the ratio does not matter: a small file that repeats itself is no bomb."""
 MAX_LAYERS = 3
@@ -35,15 +35,19 @@ class Allowance:
         self._reached: dict[str, int] = {}
         self._total = 0
 
-    def spend(self, stream: str, position: int) -> None:
-        """Note that `stream` was unpacked up to `position`; a second reading costs nothing. Raises `CorpusError`."""
+    def spend(self, stream: str, position: int, packed_position: int) -> None:
+        """Note that the first `packed_position` bytes of `stream` have unpacked to `position`. Raises `CorpusError`.
+
+        A second reading costs nothing. A bomb shows as soon as it goes off, however large the rest of the file is.
+        """
         more = position - self._reached.get(stream, 0)
         if more > 0:
             self._reached[stream] = position
             self._total += more
-        if self._total > self._limit:
+        limit = min(self._limit, max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * packed_position))
+        if self._total > self._limit or position > limit:
             raise CorpusError(
-                f"{self._name} unpacks to far more than its size lets expect (over {self._limit >> 20:,} MB).",
+                f"{self._name} unpacks to far more than its size lets expect (over {limit >> 20:,} MB).",
                 "It may be made to do harm. If you trust it, unpack it yourself and name the file in it.",
             )
 
@@ -128,7 +132,7 @@ class Unpacker(ByteStream):
         self._packed, self._packing, self._name = packed, packing, name
         self._allowance, self._stream = allowance, stream
         self._decoder = packing.decoder()
-        self._position = 0
+        self._position = self._packed_position = 0
 
     def next_bytes(self, max_bytes: int) -> bytes:
         """Unpack some bytes. Raises `CorpusError` where the data are damaged, cut off or a bomb."""
@@ -137,7 +141,7 @@ class Unpacker(ByteStream):
         except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError) as error:
             raise damaged(self._name, f"its {self._packing.name} data do not add up") from error
         self._position += len(data)
-        self._allowance.spend(self._stream, self._position)
+        self._allowance.spend(self._stream, self._position, self._packed_position)
         return data
 
     def _unpack(self, max_bytes: int) -> bytes:
@@ -148,7 +152,7 @@ class Unpacker(ByteStream):
                 rest = self._next_stream()
                 if not rest:
                     return b""
-            packed = rest or (self._packed.read(_INPUT_BYTES) if self._decoder.needs_input else b"")
+            packed = rest or (self._more() if self._decoder.needs_input else b"")
             is_at_end = not packed and self._decoder.needs_input
             data = self._decoder.decompress(packed, max_bytes)
             if data:
@@ -162,11 +166,17 @@ class Unpacker(ByteStream):
         if self._packing is DEFLATE:
             return b""
         rest = self._decoder.unused_data.lstrip(b"\0")
-        while not rest and (more := self._packed.read(_INPUT_BYTES)):
+        while not rest and (more := self._more()):
             rest = more.lstrip(b"\0")
         if rest:
             self._decoder = self._packing.decoder()
         return rest
+
+    def _more(self) -> bytes:
+        """Read some packed bytes, none at their end."""
+        data = self._packed.read(_INPUT_BYTES)
+        self._packed_position += len(data)
+        return data
 
     def close(self) -> None:
         """Close it and what it reads from."""

@@ -121,7 +121,8 @@ class _Entry(ByteStream):
         data = self._data.read(max_bytes) or b""
         self._position += len(data)
         self._checksum = zlib.crc32(data, self._checksum)
-        self._allowance.spend(self._name, self._position)
+        if self._info.compress_type == zipfile.ZIP_STORED:  # or else the `Unpacker` has counted it
+            self._allowance.spend(self._name, self._position, self._position)
         if self._position > self._info.file_size or (
             not data and (self._position, self._checksum) != (self._info.file_size, self._info.CRC)
         ):

@@ -1,0 +1,342 @@
+"""`tweetgen-tui data inspect`: the report on a terminal, in a pipe and as JSON, and what there is where it can't be made."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from engine.corpus.inspection import Inspection, LengthBar
+from engine.corpus.report import CorpusReport, SourceReport
+from tests.cli.program import Cli, assert_told_in_two_lines
+from tests.e2e.terminal import Terminal
+from tests.engine.opening_helpers import zip_of
+from tui.inspection_report import print_inspection, print_sources
+from tui.reading_bar import reading_bar
+
+FIELDS = {"format", "rows", "kept", "dropped", "num_chars", "alphabet_size", "duplicates", "near_duplicates"}
+REPORTED = (
+    "messy.csv  csv",
+    "header row found",
+    "62 of 65 rows kept (95 %)",
+    "1  over 140 characters  xxxx",
+    "1  empty",
+    "1  duplicate            Tom likes TEA!",
+    "training    50 tweets",
+    "held out    12 tweets; none (0.00 %) shares a run of 30 or more characters with a training tweet",
+    "alike       1 duplicate; of each group the first is kept",
+    "with        an @name 1.6 %   a link 1.6 %   a hashtag 1.6 %",
+    "written in  Latin",
+    "cost        read in 0.",
+    "17 on average, ",
+    " different ones",
+    "occur only once: ",
+    "10 tweets drawn by chance",
+)
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    """Sixty tweets in a table with a header, and rows that can't be used."""
+    names = ("Tom", "Ann", "Bo", "gran", "mum", "we", "they", "you", "Zoë", "a fox")
+    things = ("tea", "a long walk", "my dog", "the rain", "two boats", "jam")
+    rows = [f"{name} likes {thing}" for thing in things for name in names]
+    rows += ["@mia has a cat #cat", "see www.example.org/a", "Tom likes TEA!", "", "x" * 150]
+    path = tmp_path / "messy.csv"
+    path.write_text("id,text\n" + "".join(f'{n},"{row}"\n' for n, row in enumerate(rows)), encoding="utf-8")
+    return path
+
+
+def inspection(**changes: Any) -> Inspection:
+    """Return what a small corpus looks like."""
+    source = SourceReport(name="a.csv", format="csv", num_rows=40, num_kept=40, dropped={}, examples={})
+    facts: dict[str, Any] = {
+        "name": "a.csv",
+        "report": CorpusReport(sources=(source,)),
+        "num_train_tweets": 32,
+        "num_val_tweets": 8,
+        "num_chars": 400,
+        "char_counts": {"a": 200, " ": 100, "b": 99, "c": 1},
+        "lengths": (LengthBar(first=1, last=10, num_tweets=30), LengthBar(first=11, last=20, num_tweets=10)),
+        "mean_length": 10.0,
+        "num_mentions": 0,
+        "num_links": 0,
+        "num_hashtags": 0,
+        "scripts": {"Latin": 300},
+        "shared_run_share": 0.0,
+        "samples": ("tea", "jam"),
+        "seconds": 0.5,
+        "peak_bytes": 12_000_000,
+        "was_cached": False,
+    }
+    return Inspection(**(facts | changes))
+
+
+def drawn(found: Inspection, width: int = 100, *, is_terminal: bool = True) -> list[str]:
+    """Return the lines of a report, colours taken out."""
+    file = io.StringIO()
+    system = "truecolor" if is_terminal else None
+    print_inspection(
+        Console(file=file, width=width, force_terminal=is_terminal, color_system=system, highlight=False),  # type: ignore[arg-type] # a literal by its value
+        found,
+    )
+    return ESCAPES.sub("", file.getvalue()).splitlines()
+
+
+def line_with(lines: list[str], words: str) -> str:
+    [line] = [line for line in lines if words in line]
+    return line
+
+
+# As JSON --------------------------------------------------------------------------------------------------------------
+
+
+def test_json_has_the_fields_of_the_design_and_its_counts_add_up(cli: Cli, messy: Path) -> None:
+    ended = cli("data", "inspect", messy, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    found = ended.object
+    assert set(found) >= FIELDS
+    assert (found["format"], found["rows"]) == ("csv", 65)
+    assert found["dropped"] == {"duplicate": 1, "empty": 1, "over 140 characters": 1}
+    assert found["kept"] + sum(found["dropped"].values()) == found["rows"]
+    assert (found["duplicates"], found["near_duplicates"]) == (1, 0)
+    assert found["alphabet_size"] == len(found["alphabet"])
+    assert found["num_chars"] == sum(found["alphabet"].values())
+    assert (found["mentions"], found["links"], found["hashtags"]) == (1, 1, 1)
+    assert sum(bar["num_tweets"] for bar in found["lengths"]) == found["kept"]
+    assert len(found["samples"]) == 10
+    assert found["sources"][0]["notes"]
+
+
+def test_a_second_look_comes_from_the_cache_unless_a_fresh_one_is_asked_for(cli: Cli, messy: Path) -> None:
+    looks = [cli("data", "inspect", messy, "--json", *more).object for more in ((), (), ("--fresh",))]
+    assert [look["was_cached"] for look in looks] == [False, True, False]
+    assert len({look["kept"] for look in looks}) == 1
+
+
+# For people -----------------------------------------------------------------------------------------------------------
+
+
+def test_everything_that_one_wants_to_know_of_a_file_is_in_the_report(cli: Cli, messy: Path) -> None:
+    ended = cli("data", "inspect", messy)
+    assert (ended.code, ended.err) == (0, "")
+    text = ended.out
+    for words in REPORTED:
+        assert words in text, words
+    assert len(re.findall(r"^ {2}· ", text, re.MULTILINE)) == 10
+
+
+def test_in_a_pipe_there_are_no_colours_and_no_blanks_at_the_ends(cli: Cli, messy: Path) -> None:
+    out = cli("data", "inspect", messy).out
+    assert "\x1b" not in out
+    assert not [line for line in out.splitlines() if line != line.rstrip()]
+    assert max(map(cell_len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    found = inspection(
+        char_counts=dict.fromkeys("abc寿司🐱אבג\u0301مرحباไทย🇫🇷", 5) | dict.fromkeys(map(chr, range(0x400, 0x500)), 1),
+        samples=("寿司 " * 40, "שלום " * 30, "👩‍👩‍👧 " * 20, "a" * 140),
+        scripts=dict.fromkeys(("Latin", "Han", "Hebrew", "Arabic", "Thai", "Cyrillic"), 10),
+    )
+    assert max(map(cell_len, drawn(found, width))) <= width
+
+
+def test_characters_that_come_in_break_no_column_and_are_shown_one_by_one() -> None:
+    chars = (
+        dict.fromkeys("寿司カ", 9) | dict.fromkeys("אב", 5) | dict.fromkeys("\u0301\u0e34", 3) | {"🏽": 2, "\u200d": 2}
+    )
+    lines = drawn(inspection(char_counts=chars))
+    kinds = {line.split()[0]: line for line in lines[lines.index(line_with(lines, "different ones")) + 1 :][:5]}
+    assert kinds["Han"].rstrip().endswith("寿 司")
+    assert kinds["Hebrew"].rstrip().endswith("א ב")
+    assert kinds["marks"].rstrip().endswith("◌\u0301 ◌\u0e34")
+    columns = {line.index("%") for line in kinds.values()}
+    assert len(columns) == 1
+    assert any("U+1F3FD" in line for line in lines)
+    assert any("U+200D" in line for line in lines)
+
+
+def test_what_is_hostile_in_a_file_does_nothing_to_the_terminal() -> None:
+    hostile = "\x1b[2Jred [bold]x[/bold] [@click=app.bell]y\u202e\x07"
+    source = SourceReport(
+        name="a[red].csv", format="csv", num_rows=41, num_kept=40, dropped={hostile: 1}, examples={hostile: hostile}
+    )
+    lines = drawn(inspection(report=CorpusReport(sources=(source,)), samples=(hostile,)))
+    text = "\n".join(lines)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "a[red].csv" in text
+    assert text.count("red [bold]x[/bold] [@click=app.bell]y") == 3
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (inspection(), "1 occurs only once: c"),
+        (inspection(char_counts={"a": 1, "b": 1, "c": 398}), "2 occur only once: a b"),
+        (inspection(num_val_tweets=1, shared_run_share=1.0), "1 tweet; 1 (100.00 %) shares a run"),
+        (inspection(num_val_tweets=400, shared_run_share=0.005), "400 tweets; 2 (0.50 %) share a run"),
+        (inspection(), "8 tweets; none (0.00 %) shares a run"),
+        (inspection(), "alike       no two say the same"),
+        (inspection(scripts={}), "written in  no letters"),
+        (inspection(was_cached=True), "opened from the cache in 0.50 s, 12.0 MB of memory"),
+        (inspection(mean_length=12_345.6, num_chars=1_600_000_000), "12,346 on average, 1,600,000,000 in all"),
+    ],
+)
+def test_one_is_told_from_many_and_nothing_from_little(found: Inspection, words: str) -> None:
+    assert any(words in line for line in drawn(found))
+
+
+@pytest.mark.parametrize(
+    ("counts", "dropped", "words"),
+    [
+        ((1, 0), {"duplicate": 1}, "1 duplicate; of each group the first is kept"),
+        ((2, 1), {"duplicate": 2}, "2 duplicates and 1 near-duplicate (a word or a name apart); of each group the"),
+        ((0, 3), {"near-duplicate": 3}, "3 near-duplicates (a word or a name apart); of each group the first is kept"),
+        ((2, 0), {}, "2 duplicates; all are kept, each group on one side of the split"),
+    ],
+)
+def test_what_became_of_tweets_that_are_alike_is_said(
+    counts: tuple[int, int], dropped: dict[str, int], words: str
+) -> None:
+    source = SourceReport(name="a", format="csv", num_rows=40, num_kept=38, dropped=dropped, examples={})
+    report = CorpusReport(sources=(source,), num_duplicates=counts[0], num_near_duplicates=counts[1])
+    assert any(words in line for line in drawn(inspection(report=report)))
+
+
+def test_scripts_that_hardly_occur_are_named_together() -> None:
+    scripts = {"Latin": 999_000, "Cyrillic": 1000, "Han": 9, "Thai": 8, "Hebrew": 7, "Greek": 6, "Arabic": 5, "Lao": 4}
+    words = "Latin 99.9 %, Cyrillic 0.1 %, traces of Han, Thai, Hebrew, Greek and 2 more"
+    assert words in " ".join("\n".join(drawn(inspection(scripts=scripts), 120)).split())
+
+
+def test_twenty_reasons_have_their_counts_and_examples_in_columns() -> None:
+    dropped = {f"labelled {'very ' * (n // 4)}strange {n}": 10**n // 3 + 1 for n in reversed(range(20))}
+    examples = {reason: f"EXAMPLE of {reason} " + "寿" * 80 for reason in dropped}
+    total = sum(dropped.values())
+    source = SourceReport(name="a", format="csv", num_rows=total + 40, num_kept=40, dropped=dropped, examples=examples)
+    lines = [line for line in drawn(inspection(report=CorpusReport(sources=(source,)))) if "labelled" in line]
+    assert len(lines) == 20
+    assert len({line.index("labelled") for line in lines}) == 1
+    assert len({line.index("EXAMPLE") for line in lines}) == 1
+    assert all(line.rstrip().endswith("…") for line in lines)
+
+
+def test_a_bar_is_as_long_as_its_count_and_a_little_is_not_nothing() -> None:
+    bars = tuple(
+        LengthBar(first=10 * n + 1, last=10 * n + 10, num_tweets=count) for n, count in enumerate((4000, 1000, 1, 0))
+    )
+    shown = [line.split()[2:] for line in drawn(inspection(lengths=bars)) if re.match(r" +\d+–\d+ ", line)]
+    assert shown == [["█" * 40], ["█" * 10], ["▏"], []]
+
+
+def test_several_sources_are_reported_one_by_one_and_together(cli: Cli, tweets: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "more.zip"
+    archive.write_bytes(zip_of({"x/one.txt": b"tea for two\njam\n\n", "y/two.csv": b"text\nbread for all\n"}))
+    out = cli("data", "inspect", tweets, archive).out
+    for words in (
+        *("tweets.txt  text", "60 of 60 rows kept (100 %)", "more.zip: x/one.txt  text", "more.zip: y/two.csv  csv"),
+        *("1 of 1 row kept (100 %)", "all 3 together"),
+    ):
+        assert words in out, words
+    assert re.search(r"all 3 together.*\n {2}6\d of 6\d rows kept", out)
+
+
+def test_one_source_is_not_reported_twice() -> None:
+    assert "together" not in "\n".join(drawn(inspection()))
+
+
+def test_sources_can_be_printed_without_the_rest() -> None:
+    file = io.StringIO()
+    print_sources(Console(file=file, width=80), inspection().report)
+    assert file.getvalue().splitlines()[1:] == ["  40 of 40 rows kept (100 %)", ""]
+
+
+# What can't be trained on ---------------------------------------------------------------------------------------------
+
+
+def test_too_few_tweets_are_reported_all_the_same_before_the_two_lines(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "few.txt"
+    path.write_text("good morning\n\nhttp://a.example/b\n", encoding="utf-8")
+    ended = cli("data", "inspect", path)
+    assert ended.code == 1
+    for words in ("few.txt  text", "1 of 3 rows kept (33 %)", "only a link", "http://a.example/b"):
+        assert words in ended.out
+    what, hint = ended.error_lines
+    assert what.startswith("tweetgen-tui: few.txt holds too few usable tweets: 3 rows read, 1 tweet kept")
+    assert "at least 20" in hint
+
+
+def test_with_json_there_are_the_two_lines_only(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "few.txt"
+    path.write_text("good morning\n", encoding="utf-8")
+    assert_told_in_two_lines(cli("data", "inspect", path, "--json"), "too few")
+
+
+def test_a_file_that_is_not_there_is_named(cli: Cli) -> None:
+    assert_told_in_two_lines(cli("data", "inspect", "/nowhere/x.csv"), "/nowhere/x.csv", "No such file")
+
+
+def test_without_a_file_it_is_a_matter_of_usage(cli: Cli) -> None:
+    ended = cli("data", "inspect")
+    assert (ended.code, ended.out) == (2, "")
+
+
+# On a terminal --------------------------------------------------------------------------------------------------------
+
+
+def test_the_bar_moves_and_is_taken_away() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=80)
+    with reading_bar(console) as on_progress:
+        on_progress(0.25, "a.csv, \x1b[31m5,000 rows")
+        on_progress(None, "a.csv, 9,000 rows")
+    assert "25 %" in ESCAPES.sub("", file.getvalue())
+    assert "9,000 rows" in file.getvalue()
+    assert "\x1b[31m5,000" not in file.getvalue()
+    assert file.getvalue().endswith("\x1b[2K"), "the line is empty again"
+    assert file.getvalue().rindex("\x1b[?25h") > file.getvalue().rindex("\x1b[?25l")
+
+
+@pytest.mark.parametrize("environment", [{}, {"TERM": "dumb"}])
+def test_elsewhere_there_is_no_bar(environment: dict[str, str]) -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=bool(environment), width=80, _environ=environment)
+    with reading_bar(console) as on_progress:
+        on_progress(0.25, "a.csv")
+    assert file.getvalue().strip() == ""
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A file that takes many seconds to read."""
+    path = tmp_path / "many.jsonl"
+    line = json.dumps({"text": "a fine day, said the @fox to no one, and the day went on and on " + "é" * 60})
+    path.write_text(f"{line}\n" * 400_000, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def terminal(home: Path, many: Path) -> Iterator[Terminal]:
+    terminal = Terminal(home, "data", "inspect", many)
+    yield terminal
+    terminal.close()
+
+
+def test_ctrl_c_while_it_reads_ends_it_at_once_and_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
+    terminal.wait_for(r"\d %  many\.jsonl, \d")
+    terminal.press("ctrl+c")
+    code, _ = terminal.wait_for_exit()
+    assert code == 130
+    assert terminal.modes_left_set == []
+    assert terminal.text.strip() in {"", "^C"}

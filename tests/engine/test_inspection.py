@@ -1,0 +1,131 @@
+"""What `inspect` finds in a corpus: counts that agree with the tweets, and the same again from the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.corpus.inspection import NUM_BARS, NUM_SAMPLES, Inspection, inspect
+from engine.corpus.loading import MIN_TWEETS, load_corpus
+from engine.corpus_config import CorpusConfig
+from tests.engine.helpers import small_tweets, write_corpus
+
+MARKED = [
+    *(f"@mia_k number {number} is here" for number in range(6)),
+    *(f"have a look at no {number} http://a.example/{number}" for number in range(5)),
+    *(f"#happy to see no {number}" for number in range(4)),
+    "mail me: tom@b.example, not a #",
+    "WWW.example.org is a link, too, @ noon",
+]
+
+
+def inspected(folder: Path, tweets: list[str], *, keep_duplicates: bool = False) -> Inspection:
+    path = write_corpus(folder, tweets)
+    return inspect(CorpusConfig(files=(str(path),), keep_duplicates=keep_duplicates, max_length=1000))
+
+
+def lists_of_tweets() -> st.SearchStrategy[list[str]]:
+    """Return tweets that differ in a number, of many lengths and scripts."""
+    text = st.text("ab é寿🐱1#@ ", min_size=0, max_size=60)
+    return st.lists(text, min_size=MIN_TWEETS, max_size=60).map(
+        lambda texts: [f"{number} {text}".strip() for number, text in enumerate(texts)]
+    )
+
+
+@given(tweets=lists_of_tweets())
+def test_every_figure_is_that_of_the_tweets(tmp_path_factory: pytest.TempPathFactory, tweets: list[str]) -> None:
+    path = write_corpus(tmp_path_factory.mktemp("c"), tweets)
+    config = CorpusConfig(files=(str(path),), keep_duplicates=True)
+    corpus, found = load_corpus(config), inspect(config)
+    kept = [*corpus.train, *corpus.validation]
+    assert found.report.num_kept == len(kept) == found.num_train_tweets + found.num_val_tweets
+    assert found.num_chars == sum(map(len, kept))
+    assert found.char_counts == {char: "".join(kept).count(char) for char in set("".join(kept))}
+    assert list(found.char_counts.values()) == sorted(found.char_counts.values(), reverse=True)
+    assert found.rare_chars == [char for char, count in found.char_counts.items() if count == 1]
+    assert found.mean_length == pytest.approx(found.num_chars / len(kept))
+    for bar in found.lengths:
+        assert bar.num_tweets == sum(bar.first <= len(tweet) <= bar.last for tweet in kept)
+    assert set(found.samples) <= set(kept)
+
+
+@pytest.mark.parametrize(
+    ("longest", "width", "num_bars"),
+    [(3, 1, 3), (14, 1, 14), (15, 2, 8), (60, 5, 12), (140, 10, 14), (141, 20, 8), (280, 20, 14), (900, 100, 9)],
+)
+def test_the_bars_are_of_a_width_that_people_count_in_and_few(
+    tmp_path: Path, longest: int, width: int, num_bars: int
+) -> None:
+    lengths = [longest, 1, *range(1, min(longest, 5)), *[longest] * MIN_TWEETS]
+    tweets = [chr(0x4E00 + number) * length for number, length in enumerate(lengths)]
+    found = inspected(tmp_path, tweets)
+    assert [bar.last - bar.first + 1 for bar in found.lengths] == [width] * num_bars
+    assert num_bars <= NUM_BARS
+    assert [bar.first for bar in found.lengths] == list(range(1, num_bars * width + 1, width))
+    assert sum(bar.num_tweets for bar in found.lengths) == len(lengths)
+
+
+def test_tweets_with_names_links_and_hashtags_are_counted(tmp_path: Path) -> None:
+    found = inspected(tmp_path, [*MARKED, *small_tweets(MIN_TWEETS)])
+    num_named = sum("@mia_k" in tweet for tweet in small_tweets(MIN_TWEETS))
+    assert (found.num_links, found.num_hashtags) == (6, 4)
+    assert found.num_mentions == 6 + num_named + 1, "an address counts as a name, as it does for the model"
+
+
+def test_ten_tweets_are_drawn_the_same_ones_each_time(tmp_path: Path) -> None:
+    one, two = (inspected(tmp_path, small_tweets(60)) for _ in range(2))
+    assert one.samples == two.samples
+    assert len(set(one.samples)) == NUM_SAMPLES
+    assert list(one.samples) != sorted(one.samples, key=small_tweets(60).index), "not simply the first"
+
+
+def test_the_scripts_are_told(tmp_path: Path) -> None:
+    found = inspected(tmp_path, [*small_tweets(MIN_TWEETS), "привет мир", "寿司 🐱"])
+    assert list(found.scripts)[0] == "Latin"
+    assert found.scripts["Cyrillic"] == 9
+    assert found.scripts["Han"] == 2
+
+
+def test_the_share_of_validation_tweets_that_share_a_run_with_training_is_a_share(tmp_path: Path) -> None:
+    frame = "it is a truth universally acknowledged, that {} must be in want of a good breakfast before {}"
+    alike = [frame.format(f"{n} x{n * n}", f"day {n} z{n * 7}") for n in range(100)]
+    assert inspected(tmp_path, alike).shared_run_share == 1.0
+    assert inspected(tmp_path, small_tweets(60)).shared_run_share == 0.0
+
+
+def test_the_second_time_it_comes_from_the_cache_and_says_the_same(tmp_path: Path) -> None:
+    first, second = (inspected(tmp_path, [*small_tweets(60), "", "x" * 2000]) for _ in range(2))
+    assert (first.was_cached, second.was_cached) == (False, True)
+    assert (first.report, first.char_counts, first.lengths, first.samples) == (
+        *(second.report, second.char_counts, second.lengths, second.samples),
+    )
+
+
+def test_without_the_cache_the_files_are_read_anew(tmp_path: Path) -> None:
+    config = CorpusConfig(files=(str(write_corpus(tmp_path)),))
+    inspect(config)
+    assert not inspect(config, use_cache=False).was_cached
+
+
+def test_time_and_memory_are_told(tmp_path: Path) -> None:
+    found = inspected(tmp_path, small_tweets(60))
+    assert found.seconds > 0
+    assert found.peak_bytes >= 0
+
+
+def test_the_progress_only_grows_from_reading_to_looking(tmp_path: Path) -> None:
+    told: list[float] = []
+
+    def on_progress(share: float | None, doing: str) -> None:
+        assert share is not None
+        told.append(share)
+        words.append(doing)
+
+    words: list[str] = []
+    inspect(CorpusConfig(files=(str(write_corpus(tmp_path)),)), on_progress)
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0)
+    assert words[-1] == "looking at the tweets"
