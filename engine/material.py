@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from engine.checkpoint_info import CheckpointInfo
-from engine.config import RunConfig
-from engine.corpus.batches import Weights
+from engine.config import RunConfig, TrainingConfig
+from engine.corpus.batches import BatchStream, Weights
 from engine.corpus.corpus import Corpus
 from engine.corpus.encoded import EncodedTweets
 from engine.corpus.loading import load_corpus
+from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, CorpusError
 from engine.stage import Stage
@@ -40,6 +41,10 @@ class Material:
         if not self.config.weight or self.config.overfit is not None:
             return None
         return np.repeat(np.array(self.config.weight, dtype=np.float64), self.corpus.num_train_by_file)
+
+    def batches(self, training: TrainingConfig, position: Position) -> BatchStream:
+        """Return the training tweets in batches, from `position` on."""
+        return BatchStream(self.train_tweets, training.batch_size, training.seed, position, self.weights)
 
     def some_validation_tweets(self, count: int) -> EncodedTweets:
         """Return at most `count` validation tweets, evenly spread: of several files, some of each."""

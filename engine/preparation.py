@@ -13,22 +13,19 @@ from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import latest_of, resolve_checkpoint
 from engine.config import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
-from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.batches import BatchStream
 from engine.corpus.corpus import Corpus
 from engine.corpus.encoded import EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.report import short_lines
-from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, ConfigError
 from engine.folders import RunFolder, create_run_folder, find_run, write_atomically
 from engine.gru import TextGenerator
-from engine.material import corpus_config_of, load_material
+from engine.material import Material, corpus_config_of, load_material
 from engine.progress import budget_used_up
 from engine.runtime import Runtime
 from engine.stage import Stage
 from engine.trainer import Trainer
-from engine.vocab import Vocab
 
 OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
 
@@ -38,12 +35,8 @@ class Preparation:
     """All that a run begins with."""
 
     folder: RunFolder
-    corpus: Corpus
-    corpus_config: CorpusConfig
-    vocab: Vocab
-    train_tweets: EncodedTweets
+    material: Material
     val_tweets: EncodedTweets
-    novelty: NoveltyIndex
     runtime: Runtime
     model_config: ModelConfig
     training: TrainingConfig
@@ -81,17 +74,13 @@ def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over
         load_into(trainer, checkpoint, device_runtime)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
     position = info.position if info and has_same_tweets else Position()
-    batches = BatchStream(material.train_tweets, training.batch_size, training.seed, position, material.weights)
+    batches = material.batches(training, position)
     if info and not may_be_over:
         _check_budget(info, training, batches)
     return Preparation(
         folder=folder or create_run_folder(config.run_name),
-        corpus=corpus,
-        corpus_config=material.config,
-        vocab=vocab,
-        train_tweets=material.train_tweets,
+        material=material,
         val_tweets=material.some_validation_tweets(training.eval_tweets),
-        novelty=corpus.novelty,
         runtime=device_runtime,
         model_config=model_config,
         training=training,
@@ -179,7 +168,7 @@ def _warnings(config: RunConfig, info: CheckpointInfo | None, has_same_tweets: b
 def write_config(preparation: Preparation) -> None:
     """Write what the run was asked for and what that came to, for people and scripts."""
     settings = {
-        "corpus": preparation.corpus_config,
+        "corpus": preparation.material.config,
         "model": preparation.model_config,
         "training": preparation.training,
         "sampling": preparation.sampling,

@@ -12,7 +12,6 @@ from engine import events
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_list import resolve_checkpoint
 from engine.config import SamplingConfig, with_settings
-from engine.corpus.batches import BatchStream
 from engine.errors import CheckpointError, ConfigError, StorageError
 from engine.evaluation import evaluate
 from engine.gru import TextGenerator
@@ -56,10 +55,10 @@ class Run:
         self._narrator.tell(
             events.RunStarted,
             run=prepared.folder.name,
-            corpus=prepared.corpus.name,
+            corpus=prepared.material.corpus.name,
             num_train_tweets=self.batches.tweets_per_epoch,
-            num_val_tweets=len(prepared.corpus.validation),
-            vocab_size=len(prepared.vocab),
+            num_val_tweets=len(prepared.material.corpus.validation),
+            vocab_size=len(prepared.material.vocab),
             num_parameters=self.trainer.model.num_parameters,
             device=str(prepared.runtime.device),
             precision=prepared.runtime.precision,
@@ -85,7 +84,7 @@ class Run:
 
         Raises `DivergedError` on a model that has gone wrong.
         """
-        writer = TweetWriter(self.trainer.model, self._prepared.vocab, self.sampling, [seed])
+        writer = TweetWriter(self.trainer.model, self._prepared.material.vocab, self.sampling, [seed])
         while not writer.is_done:
             before_char()
             writer.set_draw(self.sampling)
@@ -100,7 +99,7 @@ class Run:
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
         sampling = SamplingConfig(prime=prime, max_length=self.sampling.max_length)
         seeds = [seed] * len(checked)
-        tweets = sample_tweets(self.trainer.model, self._prepared.vocab, sampling, seeds, checked)
+        tweets = sample_tweets(self.trainer.model, self._prepared.material.vocab, sampling, seeds, checked)
         rungs = tuple(events.LadderTweet(**self._facts(tweet)) for tweet in tweets)  # type: ignore[arg-type] # by name
         self._narrator.tell(events.LadderSampled, prime=prime, seed=seed, rungs=rungs)
 
@@ -111,7 +110,7 @@ class Run:
             "temperature": tweet.temperature,
             "reached_eos": tweet.reached_eos,
             "bits_per_char": tweet.bits_per_char,
-            "novelty": self._prepared.novelty.judge(tweet.text),
+            "novelty": self._prepared.material.corpus.novelty.judge(tweet.text),
         }
 
     def evaluate(self, should_stop: Callable[[], bool]) -> None:
@@ -164,7 +163,7 @@ class Run:
 
     def set_sampling(self, sampling: SamplingConfig) -> None:
         """Draw the next character this way. Raises `VocabError` where the prime holds an unknown character."""
-        self._prepared.vocab.encode_known(sampling.prime)
+        self._prepared.material.vocab.encode_known(sampling.prime)
         self.sampling = sampling
         self._narrator.tell(events.SamplingChanged, sampling=sampling)
 
@@ -181,7 +180,7 @@ class Run:
         """
         checkpoint = load_checkpoint(path := resolve_checkpoint(name))
         info, prepared = checkpoint.info, self._prepared
-        if checkpoint.vocab != prepared.vocab:
+        if checkpoint.vocab != prepared.material.vocab:
             raise CheckpointError(
                 f"{name} has another vocabulary: {len(info.vocab)} characters, not those of this run's tweets.",
                 f"Start it with its own: tweetgen-tui --checkpoint {name}",
@@ -197,7 +196,7 @@ class Run:
         prepared.model_config = info.model
         self.progress.go_to(info)
         self._narrator.start_rate_anew()
-        self.batches = BatchStream(prepared.train_tweets, self.training.batch_size, self.training.seed, info.position)
+        self.batches = prepared.material.batches(self.training, info.position)
         self._narrator.tell(events.CheckpointLoaded, name=name, path=str(path), bits_per_char=info.bits_per_char)
         if has_new_shape:
             self._narrator.tell(events.ModelChanged, model=info.model, num_parameters=model.num_parameters)

@@ -63,13 +63,13 @@ class Saver:
         prepared, progress = self._prepared, self._progress
         return CheckpointInfo(
             run=prepared.folder.name,
-            corpus_name=prepared.corpus.name,
-            corpus=prepared.corpus_config,
-            corpus_digest=prepared.corpus.digest,
+            corpus_name=prepared.material.corpus.name,
+            corpus=prepared.material.config,
+            corpus_digest=prepared.material.corpus.digest,
             model=prepared.model_config,
             training=training,
             sampling=sampling,
-            vocab=prepared.vocab.chars,
+            vocab=prepared.material.vocab.chars,
             device=prepared.runtime.device.type,
             precision=prepared.runtime.precision,
             num_threads=prepared.runtime.num_threads,

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from engine.config import TrainingConfig
 from engine.corpus.encoded import Batch
+from engine.fast.gru_step import GruStep
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.vocab import PAD
@@ -55,6 +56,7 @@ class Trainer:
         self.step_count = 0
         self.learning_rate = config.learning_rate
         self._runtime = runtime
+        self._fast = GruStep(model) if runtime.path == "fast" else None
         self._max_grad_norm = config.max_grad_norm or math.inf
         self._optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -68,21 +70,25 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self.model.train()
-        loss = self._loss(batch)
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        loss = self._by_autograd(batch) if self._fast is None else self._fast.loss_and_grads(batch)
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
         self._update(is_refused=~(loss.isfinite() & grad_norm.isfinite()))
         self.step_count += 1
-        self._losses.append(loss.detach())
-        self._grad_norms.append(grad_norm.detach())
+        self._losses.append(loss)
+        self._grad_norms.append(grad_norm)
 
-    def _loss(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy, () in nats, of all targets that are not padding."""
+    def _by_autograd(self, batch: Batch) -> Tensor:
+        """Return the mean cross-entropy, () in nats, of all targets that are not padding; set each parameter's `grad`.
+
+        The readable twin of `GruStep.loss_and_grads`.
+        """
         inputs, targets = self._to_device(batch.inputs), self._to_device(batch.targets)  # (B, T)
         with self._runtime.autocast():
             logits, _ = self.model(inputs)  # (B, T, V)
-        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PAD)
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PAD)
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        return loss.detach()
 
     def _to_device(self, array: Any) -> Tensor:  # noqa: ANN401 - torch's own stub takes anything
         """Return an array as a tensor on the device, without waiting for the copy where it can be avoided."""

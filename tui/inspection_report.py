@@ -20,11 +20,12 @@ from engine.corpus.inspection import Inspection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport, counted
 from engine.corpus.scripts import by_kind
 from engine.text import harmless
-from tui.formatting import format_count, format_share, format_size
+from tui.formatting import format_count, format_share, format_size, shortened
 
 _MAX_BAR_CELLS = 40
 _CELLS_BESIDE_BAR = 24
 _MAX_REASON_CELLS = 40
+_MAX_SOURCES = 24
 _MAX_KINDS = 10
 _MAX_CHARS_OF_A_KIND = 50
 _TRACE = 0.001
@@ -50,11 +51,13 @@ def print_inspection(console: Console, inspection: Inspection) -> None:
 
 def print_sources(console: Console, report: CorpusReport) -> None:
     """Print what was read, and what was dropped with an example of each."""
-    for source in report.sources:
-        _print(console, _source(source))
-    if len(report.sources) > 1:
-        name = f"all {format_count(len(report.sources))} together"
-        _print(console, _section(name, _kept(report.num_kept, report.num_rows)))
+    num_sources = len(report.sources)
+    for source in report.sources[:_MAX_SOURCES]:
+        _print(console, _source(source, console.width))
+    if num_sources > _MAX_SOURCES:
+        _print(console, Text(f"and {format_count(num_sources - _MAX_SOURCES)} more; --json shows each", style=_QUIET))
+    if num_sources > 1:
+        _print(console, _section(f"all {format_count(num_sources)} together", *_fate(report)))
 
 
 def _print(console: Console, part: RenderableType, *, is_last: bool = False) -> None:
@@ -77,23 +80,23 @@ def _section(title: str | Text, *parts: RenderableType) -> RenderableType:
 # What was read --------------------------------------------------------------------------------------------------------
 
 
-def _source(source: SourceReport) -> RenderableType:
+def _source(source: SourceReport, width: int) -> RenderableType:
     """Return one source: its name and format, what was found out, what became of its rows."""
-    title = Text.assemble((source.name, _TITLE), ("  ", _QUIET), (source.format, _KEY))
+    name = shortened(source.name, max(width - len(source.format) - 8, 8))
+    title = Text.assemble((name, _TITLE), ("  ", _QUIET), (source.format, _KEY))
     parts: list[RenderableType] = [Text(note, style=_QUIET) for note in source.notes]
-    parts.append(_kept(source.num_kept, source.num_rows))
-    if source.dropped:
-        parts.append(_dropped(source))
-    return _section(title, *parts)
+    return _section(title, *parts, *_fate(source))
 
 
-def _kept(num_kept: int, num_rows: int) -> Text:
-    """Return how many rows became tweets."""
-    kept = f"{format_count(num_kept)} of {counted(num_rows, 'row')} kept"
-    return Text.assemble((kept, _GOOD), f" ({format_share(num_kept, num_rows)})" if num_rows else "")
+def _fate(read: SourceReport | CorpusReport) -> Iterator[RenderableType]:
+    """Yield what became of the rows."""
+    kept = f"{format_count(read.num_kept)} of {counted(read.num_rows, 'row')} kept"
+    yield Text.assemble((kept, _GOOD), f" ({format_share(read.num_kept, read.num_rows)})" if read.num_rows else "")
+    if read.dropped:
+        yield _dropped(read)
 
 
-def _dropped(source: SourceReport) -> Table:
+def _dropped(source: SourceReport | CorpusReport) -> Table:
     """Return the reasons with their counts, each with the beginning of one row."""
     table = Table.grid(padding=(0, 2), expand=True)
     counts = [format_count(count) for count in source.dropped.values()]

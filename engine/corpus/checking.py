@@ -24,14 +24,16 @@ def check_corpus(config: CorpusConfig) -> None:
     if not config.files:
         return
     keys: set[str] = set()
+    num_rows = 0
     deadline = time.monotonic() + MAX_SECONDS
     for _, rows in tallied_rows(config, no_progress):
         cleaner = Cleaner(config)
-        for number, row in enumerate(rows, start=1):
+        for row in rows:
+            num_rows += 1
             tweet = cleaner(row)
             if isinstance(tweet, str):
                 keys.add(duplicate_key(tweet))
-            if len(keys) >= 10 * MIN_TWEETS or (number % _ROWS_PER_LOOK == 0 and time.monotonic() > deadline):
+            if len(keys) >= 10 * MIN_TWEETS or (num_rows % _ROWS_PER_LOOK == 0 and time.monotonic() > deadline):
                 return
     if len(keys) < MIN_TWEETS:
         load_corpus(config)  # all was read already: it is small, and this tells what is wrong with it

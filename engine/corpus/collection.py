@@ -81,14 +81,14 @@ class Collection:
     tally_of: npt.NDArray[np.uint32]  # (tweets,)
     """The number of the tally that each tweet belongs to."""
 
-    def select(self, indices: npt.NDArray[np.int64]) -> Collection:
-        """Return the tweets at `indices`, in that order."""
+    def compact(self, is_kept: npt.NDArray[np.bool_]) -> Collection:
+        """Return the tweets that are kept, in the memory of this one, which is used up."""
         return Collection(
-            self.texts.select(indices),
-            self.keys.select(indices),
-            self.digests[indices],
+            self.texts.compact(is_kept),
+            self.keys.compact(is_kept),
+            self.digests[is_kept],
             self.tallies,
-            self.tally_of[indices],
+            self.tally_of[is_kept],
         )
 
 

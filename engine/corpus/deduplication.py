@@ -26,7 +26,7 @@ class Grouped:
 
 
 def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep_duplicates: bool) -> Grouped:
-    """Find the groups, and drop all but the first of each unless they are to be kept."""
+    """Find the groups, and drop all but the first of each unless they are to be kept; `collection` is used up."""
     groups = near_duplicate_groups(collection.keys, on_progress)
     numbers = np.arange(len(groups))
     is_repeated = groups != numbers
@@ -38,13 +38,13 @@ def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep
         return Grouped(collection, groups, *counts)
     for reason, is_dropped in ((DUPLICATE, is_exact), (NEAR_DUPLICATE, is_near)):
         _take_back(collection, reason, is_dropped)
-    kept = np.flatnonzero(~is_repeated)
-    return Grouped(collection.select(kept), np.arange(len(kept)), *counts)
+    kept = collection.compact(~is_repeated)
+    return Grouped(kept, np.arange(len(kept.texts)), *counts)
 
 
 def _take_back(collection: Collection, reason: str, is_dropped: npt.NDArray[np.bool_]) -> None:
     """Count dropped tweets in the tallies that they belong to."""
-    for number, tally in enumerate(collection.tallies):
-        indices = np.flatnonzero(is_dropped & (collection.tally_of == number))
-        if len(indices):
-            tally.take_back(reason, len(indices), harmless(collection.texts[int(indices[0])], EXAMPLE_CHARS))
+    dropped = np.flatnonzero(is_dropped)
+    numbers, firsts, counts = np.unique(collection.tally_of[dropped], return_index=True, return_counts=True)
+    for number, first, count in zip(numbers.tolist(), dropped[firsts].tolist(), counts.tolist(), strict=True):
+        collection.tallies[number].take_back(reason, count, harmless(collection.texts[first], EXAMPLE_CHARS))

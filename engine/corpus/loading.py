@@ -70,17 +70,18 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
     is_held_out = validation_mask(tweets.keys, grouped.groups, tweets.digests, while_splitting)
     if not is_held_out.any():
         raise _all_alike(config, report)
-    learnt, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
-    file_of = np.array([tally.file_index for tally in tweets.tallies])[tweets.tally_of[learnt]]
-    train = tweets.texts.select(learnt)
+    validation = tweets.texts.select(np.flatnonzero(is_held_out))
+    learnt = tweets.compact(~is_held_out)
+    train = learnt.texts
+    file_of = np.array([tally.file_index for tally in tweets.tallies])[learnt.tally_of]
     while_indexing = _part_of(on_progress, _SPLIT, 1.0, "noting what a copy is known by")
     return Corpus(
         name=corpus_name(config),
         train=train,
-        validation=tweets.texts.select(held_out),
+        validation=validation,
         num_train_by_file=tuple(np.bincount(file_of, minlength=max(len(config.files), 1)).tolist()),
         char_counts=char_counts(train),
-        novelty=NoveltyIndex.from_keys(tweets.keys.select(learnt), while_indexing),
+        novelty=NoveltyIndex.from_keys(learnt.keys, while_indexing),
         digest=digest_of(train),
         report=report,
     )

@@ -1,11 +1,11 @@
-"""`tweetgen-tui data inspect`: the report on a terminal, in a pipe and as JSON, and what there is where it can't be made."""
+"""`tweetgen-tui data inspect`: the report on a terminal, in a pipe and as JSON, and of too few tweets."""
 
 from __future__ import annotations
 
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -215,8 +215,8 @@ def test_what_became_of_tweets_that_are_alike_is_said(
 
 
 def test_scripts_that_hardly_occur_are_named_together() -> None:
-    scripts = {"Latin": 999_000, "Cyrillic": 1000, "Han": 9, "Thai": 8, "Hebrew": 7, "Greek": 6, "Arabic": 5, "Lao": 4}
-    words = "Latin 99.9 %, Cyrillic 0.1 %, traces of Han, Thai, Hebrew, Greek and 2 more"
+    scripts = {"Latin": 998_000, "Cyrillic": 1500, "Han": 9, "Thai": 8, "Hebrew": 7, "Greek": 6, "Arabic": 5, "Lao": 4}
+    words = "Latin 99.8 %, Cyrillic 0.2 %, traces of Han, Thai, Hebrew, Greek and 2 more"
     assert words in " ".join("\n".join(drawn(inspection(scripts=scripts), 120)).split())
 
 
@@ -252,8 +252,29 @@ def test_several_sources_are_reported_one_by_one_and_together(cli: Cli, tweets: 
     assert re.search(r"all 3 together.*\n {2}6\d of 6\d rows kept", out)
 
 
+def test_of_very_many_sources_the_first_are_shown_and_all_are_added_up() -> None:
+    sources = tuple(
+        SourceReport(name=f"{n}.txt", format="text", num_rows=3, num_kept=2, dropped={"empty": 1}, examples={})
+        for n in range(1000)
+    )
+    lines = drawn(inspection(report=CorpusReport(sources=sources)))
+    assert sum(".txt  text" in line for line in lines) == 24
+    assert line_with(lines, "more; --json shows each").startswith("and 976 more")
+    at = lines.index(line_with(lines, "all 1,000 together"))
+    assert lines[at + 1].strip() == "2,000 of 3,000 rows kept (67 %)"
+    assert lines[at + 2].strip() == "1,000  empty"
+
+
 def test_one_source_is_not_reported_twice() -> None:
     assert "together" not in "\n".join(drawn(inspection()))
+
+
+@pytest.mark.parametrize("name", ["long " * 60, "寿司" * 60])
+def test_the_format_is_seen_however_long_the_name_is(name: str) -> None:
+    source = SourceReport(name=name, format="sentiment140", num_rows=40, num_kept=40, dropped={}, examples={})
+    title = drawn(inspection(report=CorpusReport(sources=(source,))), 60)[0]
+    assert re.search(r"…  sentiment140 ─", title)
+    assert cell_len(title) <= 60
 
 
 def test_sources_can_be_printed_without_the_rest() -> None:
@@ -322,21 +343,42 @@ def many(tmp_path: Path) -> Path:
     """A file that takes many seconds to read."""
     path = tmp_path / "many.jsonl"
     line = json.dumps({"text": "a fine day, said the @fox to no one, and the day went on and on " + "é" * 60})
-    path.write_text(f"{line}\n" * 400_000, encoding="utf-8")
+    path.write_text(f"{line}\n" * 200_000, encoding="utf-8")
     return path
 
 
 @pytest.fixture
-def terminal(home: Path, many: Path) -> Iterator[Terminal]:
-    terminal = Terminal(home, "data", "inspect", many)
-    yield terminal
-    terminal.close()
+def open_terminal(home: Path) -> Iterator[Callable[..., Terminal]]:
+    """Inspect a file in a terminal."""
+    terminals: list[Terminal] = []
+
+    def open_it(path: Path, **environment: Any) -> Terminal:
+        terminals.append(Terminal(home, "data", "inspect", path, rows=80, **environment))
+        return terminals[-1]
+
+    yield open_it
+    for terminal in terminals:
+        terminal.close()
 
 
-def test_ctrl_c_while_it_reads_ends_it_at_once_and_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:
+def test_ctrl_c_while_it_reads_ends_it_at_once_and_leaves_the_terminal_as_it_was(
+    open_terminal: Callable[..., Terminal], many: Path
+) -> None:
+    terminal = open_terminal(many)
     terminal.wait_for(r"\d %  many\.jsonl, \d")
     terminal.press("ctrl+c")
     code, _ = terminal.wait_for_exit()
     assert code == 130
     assert terminal.modes_left_set == []
     assert terminal.text.strip() in {"", "^C"}
+
+
+@pytest.mark.parametrize(("environment", "has_colours"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colours_unless_they_are_not_wanted(
+    open_terminal: Callable[..., Terminal], messy: Path, environment: dict[str, Any], *, has_colours: bool
+) -> None:
+    terminal = open_terminal(messy, **environment)
+    assert terminal.wait_for_exit()[0] == 0
+    assert "62 of 65 rows kept" in terminal.text
+    assert (re.search(rb"\x1b\[[0-9;]*3[26]m", bytes(terminal.raw)) is not None) == has_colours
+    assert terminal.modes_left_set == []

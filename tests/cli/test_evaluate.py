@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.baselines.ngrams import NAMES
 from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
 
 FIELDS = {"bits_per_char", "nats_per_char", "num_tweets", "num_chars", "num_unknown_chars"}
+SHARES = {"known_word_share", "distinct_3", "copy_share", "near_copy_share", "ended_share"}
+FEW = ("--quality", "--count", "20")
 
 
 def test_json_has_exactly_the_fields_of_the_design(cli: Cli, trained: Path, tweets: Path) -> None:
@@ -66,3 +69,90 @@ def test_a_file_without_a_usable_tweet_is_refused(cli: Cli, trained: Path, tmp_p
 @pytest.mark.parametrize("option", [("--column", "x"), ("--format", "csv"), ("--max-length", "5")])
 def test_how_to_read_without_what_to_read_is_refused(cli: Cli, trained: Path, option: tuple[str, str]) -> None:
     assert_told_in_two_lines(cli("evaluate", *option), option[0], "--data FILE")
+
+
+def test_baselines_are_added_to_the_same_figures(cli: Cli, trained: Path) -> None:
+    ended = cli("evaluate", "--baselines", "--json")
+    alone = cli("evaluate", "--json").object
+    assert ended.code == 0
+    assert ended.object == alone | {"baselines": ended.object["baselines"]}
+    assert list(ended.object["baselines"]) == list(NAMES)
+    assert min(ended.object["baselines"].values()) > 0
+
+
+def test_baselines_stand_in_a_table_with_the_model_and_one_is_marked_best(cli: Cli, trained: Path) -> None:
+    figures = cli("evaluate", "--baselines", "--json").object
+    bits = [*figures["baselines"].values(), figures["bits_per_char"]]
+    [heading, *rows] = cli("evaluate", "--baselines").lines[6:]
+    assert heading.split() == ["predictor", "bits", "per", "char"]
+    assert [row.removesuffix("best").split()[-1] for row in rows] == [f"{value:.4f}" for value in bits]
+    assert [row.endswith("best") for row in rows] == [value == min(bits) for value in bits]
+    assert rows[2].startswith("Witten-Bell 2-gram")
+    assert rows[-1].startswith("this model")
+
+
+def test_baselines_read_the_tweets_of_data_and_learn_from_the_training_tweets(
+    cli: Cli, trained: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "unknown.txt"
+    path.write_text("寿寿寿寿\n", encoding="utf-8")
+    baselines = cli("evaluate", "--baselines", "--data", path, "--json").object["baselines"]
+    assert all(bits > 4 / 5 * 20 for bits in baselines.values())
+
+
+def test_quality_has_figures_of_written_and_of_real_tweets(cli: Cli, trained: Path) -> None:
+    ended = cli("evaluate", *FEW, "--temperature", "0.5", "--seed", "3", "--json")
+    assert set(ended.object) == FIELDS | {"quality"}
+    quality = ended.object["quality"]
+    assert set(quality) == {"temperature", "seed", "written", "held_out", "train_mean_chars"}
+    assert (quality["temperature"], quality["seed"]) == (0.5, 3)
+    for part, num_tweets in (("written", 20), ("held_out", 12)):
+        assert set(quality[part]) == SHARES | {"num_tweets", "mean_chars"}
+        assert quality[part]["num_tweets"] == num_tweets
+        assert all(0 <= quality[part][share] <= 1 for share in SHARES)
+    assert quality["held_out"]["known_word_share"] == 1
+    assert 10 < quality["train_mean_chars"] < 30
+
+
+def test_quality_is_of_the_tweets_that_generate_writes(cli: Cli, trained: Path) -> None:
+    tweets = cli("generate", "-n", "20", "--seed", "4", "--json").objects
+    written = cli("evaluate", *FEW, "--seed", "4", "--json").object["quality"]["written"]
+    assert written["mean_chars"] == pytest.approx(sum(len(tweet["text"]) for tweet in tweets) / 20)
+    assert written["ended_share"] == pytest.approx(sum(tweet["reached_eos"] for tweet in tweets) / 20)
+
+
+def test_quality_is_the_same_for_the_same_seed_which_is_0_if_not_given(cli: Cli, trained: Path) -> None:
+    assert (
+        cli("evaluate", *FEW).out
+        == cli("evaluate", *FEW, "--seed", "0").out
+        != cli("evaluate", *FEW, "--seed", "99").out
+    )
+
+
+def test_quality_stands_in_a_table(cli: Cli, trained: Path) -> None:
+    [heading, number, *rows] = cli("evaluate", *FEW).lines[6:]
+    assert heading.split() == ["tweets", "written", "held", "out", "training"]
+    assert number.split() == ["number", "20", "12"]
+    assert [row.split("  ")[0] for row in rows] == [
+        "words that are known",
+        "distinct-3",
+        "copies",
+        "near-copies",
+        "ended by <EOS>",
+        "mean chars",
+    ]
+
+
+@pytest.mark.parametrize("option", [("--count", "5"), ("--temperature", "1"), ("--seed", "0")])
+def test_how_to_write_tweets_without_quality_is_refused(cli: Cli, trained: Path, option: tuple[str, str]) -> None:
+    assert_told_in_two_lines(cli("evaluate", *option), option[0], "--quality")
+
+
+@pytest.mark.parametrize("option", ["--baselines", "--quality"])
+def test_training_tweets_that_have_changed_are_not_compared_with(cli: Cli, tweets: Path, option: str) -> None:
+    budget = ("--hidden-size", "8", "--embedding-size", "4", "--threads", "1", "--max-steps", "2")
+    cli("train", "--data", tweets, *budget)
+    with tweets.open("a", encoding="utf-8") as file:
+        file.writelines(f"another tweet of number {number}\n" for number in range(40))
+    assert cli("evaluate").code == 0
+    assert_told_at_the_end(cli("evaluate", option), "no longer what the checkpoint was trained on", option)

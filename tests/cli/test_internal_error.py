@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import Launch
 from tests.cli.program import Cli
 from tui.subcommands import doctor
 
@@ -58,3 +59,11 @@ def test_an_unexpected_error_before_the_run_exits_with_3_and_is_in_the_log(
     assert ended.code == 3
     assert "Traceback" not in ended.err
     assert "ZeroDivisionError" in (home / "tweetgen.log").read_text(encoding="utf-8")
+
+
+def test_a_tweet_that_the_encoding_of_stdout_lacks_is_no_error(launch: Launch, tmp_path: Path) -> None:
+    path = tmp_path / "cafe.txt"
+    path.write_text("".join(f"un café numéro {number} ☕\n" for number in range(60)), encoding="utf-8")
+    ended = launch("data", "inspect", path, PYTHONIOENCODING="ascii").wait()
+    assert (ended.code, ended.err) == (0, "")
+    assert "un caf? num?ro" in ended.out

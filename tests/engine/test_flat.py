@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import compress
 from unittest import mock
 
 import numpy as np
@@ -21,7 +22,7 @@ TEXTS = st.lists(st.text(max_size=12), max_size=30)
 @pytest.fixture(autouse=True)
 def _small_chunks() -> object:
     """Let a handful of tweets be several chunks."""
-    with mock.patch.object(flat, "CHUNK_TWEETS", 4):
+    with mock.patch.object(flat, "CHUNK_TWEETS", 4), mock.patch.object(flat, "COPIED_TWEETS", 3):
         yield
 
 
@@ -46,6 +47,15 @@ def test_a_selection_holds_what_was_selected_in_that_order(texts: list[str], dat
     indices = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=20))
     chosen = FlatTweets.from_texts(texts).select(np.array(indices, dtype=np.int64))
     assert list(chosen) == [texts[index] for index in indices]
+
+
+@given(texts=TEXTS, data=st.data())
+def test_moved_together_are_those_that_are_kept_without_a_copy(texts: list[str], data: st.DataObject) -> None:
+    is_kept = data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts)))
+    tweets = FlatTweets.from_texts(texts)
+    kept = tweets.compact(np.array(is_kept, dtype=np.bool_))
+    assert list(kept) == list(compress(texts, is_kept))
+    assert np.shares_memory(kept.utf8, tweets.utf8) or not kept.utf8.size
 
 
 @given(texts=TEXTS)

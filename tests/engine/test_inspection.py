@@ -84,7 +84,7 @@ def test_ten_tweets_are_drawn_the_same_ones_each_time(tmp_path: Path) -> None:
 
 def test_the_scripts_are_told(tmp_path: Path) -> None:
     found = inspected(tmp_path, [*small_tweets(MIN_TWEETS), "привет мир", "寿司 🐱"])
-    assert list(found.scripts)[0] == "Latin"
+    assert next(iter(found.scripts)) == "Latin"
     assert found.scripts["Cyrillic"] == 9
     assert found.scripts["Han"] == 2
 

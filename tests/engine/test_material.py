@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.config import RunConfig
+from engine.config import PresetName, RunConfig
 from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, CorpusError
 from engine.material import Material, corpus_config_of, load_material
@@ -59,7 +59,7 @@ def test_paths_are_kept_whole_so_that_a_run_can_go_on_from_another_folder(
     ],
 )
 def test_a_character_that_occurs_once_is_left_out_but_where_every_one_counts(
-    preset: str, corpus: CorpusConfig, expected: int
+    preset: PresetName, corpus: CorpusConfig, expected: int
 ) -> None:
     config = replace(RunConfig(corpus=corpus), preset=preset)
     assert corpus_config_of(config, None).min_char_count == expected

@@ -112,7 +112,7 @@ def test_an_archive_of_countless_files_is_refused(
     tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (tars, zips):
-        monkeypatch.setattr(module, "MAX_ENTRIES", 2)
+        monkeypatch.setattr(module, "MAX_MEMBERS", 2)
     path = written(tmp_path, zip_of(FILES) if archive == "zip" else tar_of(FILES))
     assert "over 2 files" in error_of(path).message
 

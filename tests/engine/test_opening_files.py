@@ -107,7 +107,13 @@ def test_a_bomb_is_stopped_before_it_fills_the_memory(
 
 
 def test_a_bomb_of_real_size_is_stopped(tmp_path: Path) -> None:
-    assert "over 64 MB" in error_of(written(tmp_path, gzip_of(bytes(65 << 20)))).message
+    assert "over 16 MB" in error_of(written(tmp_path, gzip_of(bytes(17 << 20)))).message
+
+
+def test_a_bomb_is_stopped_however_much_that_is_none_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED_BYTES", 1 << 20)
+    content = gzip_of(bytes(8 << 20)) + gzip_of(os.urandom(1 << 20))  # 9 times its size, all in all
+    assert "far more" in error_of(written(tmp_path, content)).message
 
 
 def test_a_bomb_between_two_packings_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.opening import walking
+from engine.corpus.opening import contents, walking
 from tests.engine.opening_helpers import error_of, found_in, read_all, tar_of, zip_of
 
 
@@ -65,6 +65,19 @@ def test_a_pipe_in_a_folder_is_passed_over(tmp_path: Path) -> None:
 def test_a_folder_of_countless_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "MAX_ENTRIES", 3)
     assert "over 3 files" in error_of(fill(tmp_path, {f"a/{number}.txt": b"x" for number in range(4)})).message
+
+
+@pytest.mark.parametrize("archive", ["", "in.zip"])
+def test_a_folder_of_countless_tweet_files_is_refused_before_the_first_is_opened(
+    tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (walking, contents):
+        monkeypatch.setattr(module, "MAX_MEMBERS", 3)
+    files = {f"{number}.txt": b"x" for number in range(4)}
+    fill(tmp_path, {archive: zip_of(files)} if archive else {**files, "picture.png": b"x"})
+    if not archive:
+        monkeypatch.setattr(os, "open", None)
+    assert "over 3 files" in error_of(tmp_path).message
 
 
 def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

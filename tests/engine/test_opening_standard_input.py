@@ -107,3 +107,12 @@ def test_a_pipe_that_nobody_writes_to_is_empty(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CorpusError, match="is empty"):
         kept_files((str(tmp_path / "pipe"),), io.BytesIO(), tmp_path / "kept")
+
+
+def test_what_a_killed_program_left_is_removed_and_what_another_writes_now_is_not(tmp_path: Path) -> None:
+    stale, fresh = tmp_path / ".standard-input.a.tmp", tmp_path / ".standard-input.b.tmp"
+    for path in (stale, fresh):
+        path.write_bytes(b"half")
+    os.utime(stale, (1, 1))
+    kept = keep(io.BytesIO(b"a tweet\n"), tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([fresh, kept])

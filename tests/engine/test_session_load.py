@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine import commands as c
 from engine import events as e
+from engine.corpus_config import CorpusConfig
 from engine.folders import named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 from tests.engine.helpers import (
@@ -31,10 +33,14 @@ def corpus(home: Path) -> Path:
     return write_corpus(home)
 
 
-def test_a_loaded_checkpoint_takes_the_run_back_and_the_same_losses_follow(corpus: Path) -> None:
+@pytest.mark.parametrize("weight", [(), (2.5,)], ids=["once", "weighted"])
+def test_a_loaded_checkpoint_takes_the_run_back_and_the_same_losses_follow(
+    corpus: Path, weight: tuple[float, ...]
+) -> None:
     script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
+    config = tiny_config(corpus, dropout=0.3)
 
-    told = run_session(tiny_config(corpus, dropout=0.3), script)
+    told = run_session(replace(config, corpus=CorpusConfig(files=(str(corpus),), weight=weight)), script)
 
     loaded = only(told, e.CheckpointLoaded)
     assert (loaded.name, loaded.path, loaded.step) == ("four", str(named_checkpoint_path("four")), 4)

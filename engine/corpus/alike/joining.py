@@ -47,6 +47,7 @@ def join_alike(
     for share, hashes, _owners in _scan(tweets, fingerprints):
         repeats.note(np.sort(hashes))
         on_progress(share / 2)
+    repeats.seal()
     num_passes = max(1, -(-2 * repeats.num_repeated // buffer_hashes))
     bounds = [(number << 64) // num_passes for number in range(num_passes + 1)]
     for number in range(num_passes):
@@ -90,6 +91,10 @@ class _Repeats:
         self.num_repeated += len(repeated)
         self._seen.add(slots)
         self._repeated.add(repeated)
+
+    def seal(self) -> None:
+        """Give back the memory that only `note` needs."""
+        del self._seen
 
     def may_hold(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
         """Return which hashes may have occurred more than once, (hashes,)."""

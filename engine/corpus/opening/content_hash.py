@@ -9,7 +9,6 @@ import stat
 from pathlib import Path
 
 from engine.corpus.opening.disk import Fingerprint, open_disk, status_of
-from engine.corpus.opening.entries import is_archive
 from engine.corpus.opening.found import Wanted
 from engine.corpus.opening.meter import Meter
 from engine.corpus.opening.walking import files_below
@@ -24,11 +23,7 @@ def content_hash(path: Path, wanted: Wanted) -> str:
     """
     found = status_of(path)
     if stat.S_ISDIR(found.st_mode):
-        inside = [
-            (name, content_hash(file, wanted))
-            for name, file in files_below(path, [])
-            if is_archive(name) or wanted(name)
-        ]
+        inside = [(name, content_hash(file, wanted)) for name, file in files_below(path, wanted, [])]
         return hashlib.sha256(repr(inside).encode("utf-8", "surrogatepass")).hexdigest()
 
     def open_raw() -> io.BufferedReader:

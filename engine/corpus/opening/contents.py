@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.corpus.opening.disk import Fingerprint, open_disk, status_of
-from engine.corpus.opening.entries import is_archive
+from engine.corpus.opening.entries import MAX_MEMBERS, too_many
 from engine.corpus.opening.found import Contents, FoundMember, Wanted
 from engine.corpus.opening.meter import Meter
 from engine.corpus.opening.standard_input import shown_path
@@ -64,10 +64,11 @@ def _in_folder(path: Path, meter: Meter, wanted: Wanted) -> Contents:
     """Return the members of a folder, those of archives in it included."""
     members: list[FoundMember] = []
     left_out: list[str] = []
-    for inside, file in files_below(path, left_out):
-        if is_archive(inside) or wanted(inside):
-            contents = find(file, meter, wanted)
-            names = [f"{inside}/{member.name}" if contents.is_container else inside for member in contents.members]
-            members += [replace(member, name=name) for member, name in zip(contents.members, names, strict=True)]
-            left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
+    for inside, file in files_below(path, wanted, left_out):
+        contents = find(file, meter, wanted)
+        names = [f"{inside}/{member.name}" if contents.is_container else inside for member in contents.members]
+        members += [replace(member, name=name) for member, name in zip(contents.members, names, strict=True)]
+        left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
+        if len(members) > MAX_MEMBERS:
+            raise too_many(str(path), MAX_MEMBERS)
     return Contents(tuple(members), tuple(left_out), is_container=True)

@@ -9,9 +9,12 @@ from typing import BinaryIO
 from engine.corpus.opening.found import Wanted
 from engine.corpus.opening.streams import ByteStream
 from engine.corpus.opening.unpacking import damaged
+from engine.errors import CorpusError
 
 MAX_ENTRIES = 100_000
-"""More files than this in a folder or archive are surely not what was meant."""
+"""More files than this in a folder or archive are surely not what was meant, pictures and all."""
+MAX_MEMBERS = 10_000
+"""The same of files that would be read, each a source with a report of its own: half a millisecond and more."""
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _PACKED_SUFFIX = re.compile(r"\.(?:gz|bz2|xz)$", re.IGNORECASE)
@@ -40,6 +43,14 @@ def reason_against(name: str) -> str:
     if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
         return "its path leaves the archive"
     return "an archive inside an archive" if is_archive(name) else ""
+
+
+def too_many(name: str, limit: int) -> CorpusError:
+    """Return the error of a folder or archive that holds more files than may be."""
+    return CorpusError(
+        f"{name} holds over {limit:,} files.",
+        "Unpack it if it is an archive; name a folder in it, or join the files into one.",
+    )
 
 
 class Stretch(ByteStream):

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +21,7 @@ from engine.folders import storage_errors
 MAX_KEPT_BYTES = 16 << 30
 SHOWN = "standard input"
 _CHUNK_BYTES = 1 << 20
+_STALE_SECONDS = 24 * 3600.0
 _KEPT_NAME = re.compile(r"standard-input-[0-9a-f]{64}")
 
 
@@ -33,6 +35,7 @@ def keep(stream: BinaryIO, folder: Path) -> Path:
         raise CorpusError("Nothing is piped in: standard input is the keyboard.", "Pipe tweets in, or name a file.")
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
         descriptor, temporary = tempfile.mkstemp(prefix=".standard-input.", suffix=".tmp", dir=folder)
     try:
         digest = hashlib.sha256()
@@ -50,6 +53,14 @@ def keep(stream: BinaryIO, folder: Path) -> Path:
             os.unlink(temporary)
         raise
     return path
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a program left that was killed amid a stream; one that still writes has written a moment ago."""
+    for path in folder.glob(".standard-input.*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

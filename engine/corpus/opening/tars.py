@@ -12,12 +12,11 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engine.corpus.opening.entries import MAX_ENTRIES, Stretch, is_passed_over, reason_against
+from engine.corpus.opening.entries import MAX_ENTRIES, MAX_MEMBERS, Stretch, is_passed_over, reason_against, too_many
 from engine.corpus.opening.found import Contents, FoundMember, Wanted
 from engine.corpus.opening.streams import buffered
 from engine.corpus.opening.unpacking import Allowance, damaged, unpacked
 from engine.corpus.opening.wide_text import narrowed
-from engine.errors import CorpusError
 
 _MAX_HEADER_BYTES = 1 << 18
 """Of one member; real ones have 512 bytes to a few thousand, made-up ones could fill the memory."""
@@ -70,7 +69,7 @@ def _listed(
         for info in _entries(headers, shown):
             num_entries += 1
             if num_entries > MAX_ENTRIES:
-                raise CorpusError(f"{shown} holds over {MAX_ENTRIES:,} files.", "Unpack it and name a folder in it.")
+                raise too_many(shown, MAX_ENTRIES)
             name = _name_of(info)
             if info.isdir() or is_passed_over(name, wanted):
                 continue
@@ -78,6 +77,8 @@ def _listed(
                 left_out.append(f"{name} ({reason})")
             elif not info.isreg() or info.sparse is not None:
                 left_out.append(f"{name} (a link or device)")
+            elif len(entries) == MAX_MEMBERS:
+                raise too_many(shown, MAX_MEMBERS)
             else:
                 entries.append(_Entry(name, info.offset_data, info.offset_data + info.size))
         tar_bytes = headers.tell()

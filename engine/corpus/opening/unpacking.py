@@ -17,7 +17,7 @@ MAX_UNPACKED_BYTES = 64 << 30
 """What may come out of one named file, all its members together."""
 MAX_RATIO = 50
 """How many times its packed size data may unpack to, all in all and at every moment: text reaches about 20."""
-ALWAYS_ALLOWED_BYTES = 64 << 20
+ALWAYS_ALLOWED_BYTES = 16 << 20
 """Below this the ratio does not matter: a small file that repeats itself is no bomb."""
 MAX_LAYERS = 3
 _XZ_MEMORY_BYTES = 256 << 20

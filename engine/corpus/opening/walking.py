@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 from engine.corpus.opening.disk import read_errors
-from engine.corpus.opening.entries import MAX_ENTRIES
+from engine.corpus.opening.entries import MAX_ENTRIES, MAX_MEMBERS, is_archive, too_many
+from engine.corpus.opening.found import Wanted
 from engine.errors import CorpusError
 
 
-def files_below(folder: Path, left_out: list[str]) -> Iterator[tuple[str, Path]]:
-    """Return every file that is not hidden, by its path inside `folder`.
+def files_below(folder: Path, wanted: Wanted, left_out: list[str]) -> list[tuple[str, Path]]:
+    """Return every archive and every file that is `wanted` and not hidden, by its path inside `folder`.
 
     Links are followed, for some programs keep their data behind links, but nothing is visited twice. A folder below
     that can't be listed is added to `left_out`. Raises `CorpusError` where `folder` can't be, or there is no end of it.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [("", folder)]
+    files: list[tuple[str, Path]] = []
     num_entries = 0
     while waiting:
         inside, path = waiting.pop()
@@ -28,14 +29,18 @@ def files_below(folder: Path, left_out: list[str]) -> Iterator[tuple[str, Path]]
             continue
         seen.add((found.st_dev, found.st_ino))
         if stat.S_ISREG(found.st_mode):
-            yield inside, path
+            if is_archive(inside) or wanted(inside):
+                files.append((inside, path))
+            if len(files) > MAX_MEMBERS:
+                raise too_many(str(folder), MAX_MEMBERS)
         elif stat.S_ISDIR(found.st_mode):
             names = _names_in(path, inside, left_out)
             num_entries += len(names)
             if num_entries > MAX_ENTRIES:
-                raise CorpusError(f"{folder} holds over {MAX_ENTRIES:,} files.", "Name a folder in it, or some files.")
+                raise too_many(str(folder), MAX_ENTRIES)
             prefix = f"{inside}/" if inside else ""
             waiting += [(prefix + name, path / name) for name in names]
+    return files
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
-from engine.corpus.opening.entries import MAX_ENTRIES, Stretch, is_passed_over, reason_against
+from engine.corpus.opening.entries import MAX_MEMBERS, Stretch, is_passed_over, reason_against, too_many
 from engine.corpus.opening.found import Contents, FoundMember, Wanted
 from engine.corpus.opening.streams import ByteStream, buffered
 from engine.corpus.opening.unpacking import DEFLATE, Allowance, Unpacker, damaged, unpacked
@@ -49,8 +49,8 @@ def zip_contents(
             left_out.append(f"{name} ({reason})")
         elif _is_link(info):
             left_out.append(f"{name} (a link)")
-        elif len(members) == MAX_ENTRIES:
-            raise CorpusError(f"{shown} holds over {MAX_ENTRIES:,} files.", "Unpack it and name a folder in it.")
+        elif len(members) == MAX_MEMBERS:
+            raise too_many(shown, MAX_MEMBERS)
         else:
             members.append(_member(shown, open_raw, allowance, info, name))
     return Contents(tuple(members), tuple(left_out), is_container=True)

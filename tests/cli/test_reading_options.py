@@ -1,0 +1,294 @@
+"""Each option that says which tweets are read, and how, does through the command line what its help says."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from tests.cli.program import SMALL_MODEL, Cli, assert_told_in_two_lines, write_tweets
+from tests.engine.opening_helpers import gzip_of, zip_of
+
+NAMES = ("Tom", "Ann", "Bo", "gran", "mum", "we", "they", "you", "Zoë", "a fox")
+THINGS = ("tea", "a long walk", "my dog", "the rain", "two boats", "jam")
+TWEETS = [f"{name} likes {thing}" for thing in THINGS for name in NAMES]
+PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
+FEW_STEPS = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0", "--json")
+
+
+def write(path: Path, lines: Iterable[str]) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def facts(cli: Cli, *arguments: str | Path) -> dict[str, Any]:
+    """Return what `data inspect --json` says."""
+    ended = cli("data", "inspect", *arguments, "--json")
+    assert ended.code == 0, ended.err
+    return ended.object
+
+
+class _Stdin:
+    """Standard input as bytes."""
+
+    def __init__(self, buffer: BinaryIO) -> None:
+        self.buffer = buffer
+
+
+def pipe_in(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", _Stdin(io.BytesIO(content)))
+
+
+# Which text of a row --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    lines = ["name,said,answer", *(f"{n},{tweet},so does our neighbour {tweet}" for n, tweet in enumerate(TWEETS))]
+    return write(tmp_path / "table.csv", lines)
+
+
+@pytest.mark.parametrize("column", ["said", "2", "SAID"])
+def test_the_column_is_named_or_counted(cli: Cli, table: Path, column: str) -> None:
+    found = facts(cli, table, "--column", column)
+    assert found["kept"] == 60
+    assert set(found["samples"]) <= set(TWEETS)
+
+
+def test_without_a_column_the_longest_is_taken_and_said(cli: Cli, table: Path) -> None:
+    found = facts(cli, table, "--keep-duplicates")
+    assert all(tweet.startswith("so does") for tweet in found["samples"])
+    assert any("answer" in note for note in found["sources"][0]["notes"])
+
+
+def test_a_column_that_is_not_there_is_told_with_those_that_are(cli: Cli, table: Path) -> None:
+    assert_told_in_two_lines(cli("data", "inspect", table, "--column", "text"), "text", "said", "answer")
+
+
+def test_the_column_of_nested_objects_is_dotted(cli: Cli, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", (json.dumps({"post": {"body": tweet, "id": 1}}) for tweet in TWEETS))
+    assert facts(cli, path, "--column", "post.body")["kept"] == 60
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Thirty happy, twenty sad and ten neutral tweets in the six columns of Sentiment140."""
+    labels = ["4"] * 30 + ["0"] * 20 + ["2"] * 10
+    rows = (
+        f'"{label}","{n}","Mon May 11 03:17:40 UTC 2009","NO_QUERY","someone","{tweet}"'
+        for n, (label, tweet) in enumerate(zip(labels, TWEETS, strict=True))
+    )
+    return write(tmp_path / "labelled.csv", rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "kept", "dropped"),
+    [
+        ((), 30, {"labelled sad (0)": 20, "labelled neutral (2)": 10}),
+        (("--label", "happy"), 30, {"labelled sad (0)": 20, "labelled neutral (2)": 10}),
+        (("--label", "sad"), 20, {"labelled happy (4)": 30, "labelled neutral (2)": 10}),
+        (("--label", "all"), 60, {}),
+        (("--label", "0"), 20, {"labelled happy (4)": 30, "labelled neutral (2)": 10}),
+    ],
+)
+def test_the_label_says_which_tweets_are_kept(
+    cli: Cli, labelled: Path, options: tuple[str, ...], kept: int, dropped: dict[str, int]
+) -> None:
+    found = facts(cli, labelled, *options)
+    assert (found["format"], found["kept"], found["dropped"]) == ("sentiment140", kept, dropped)
+
+
+def test_too_few_with_the_label_are_told_with_the_way_out(cli: Cli, labelled: Path) -> None:
+    ended = cli("data", "inspect", labelled, "--label", "2", "--json")
+    assert_told_in_two_lines(ended, "10 tweets kept", "--label all")
+
+
+# What a piece is ------------------------------------------------------------------------------------------------------
+
+
+def test_pieces_may_end_at_a_blank_line(cli: Cli, tmp_path: Path) -> None:
+    path = write(tmp_path / "poems.txt", (line for tweet in TWEETS for line in (tweet, "and so do I", "")))
+    found = facts(cli, path, "--blank-line-separated", "--keep-duplicates")
+    assert (found["rows"], found["kept"]) == (60, 60)
+    assert set(found["samples"]) <= {f"{tweet}↵and so do I" for tweet in TWEETS}
+
+
+def posts() -> list[dict[str, Any]]:
+    """Return sixty posts, of which ten are answers and five others sensitive."""
+    notes = [
+        {"type": "Note", "content": f"<p>{tweet}</p>", "sensitive": 10 <= n < 15, "inReplyTo": "x" if n < 10 else None}
+        for n, tweet in enumerate(TWEETS)
+    ]
+    return [{"type": "Create", "object": note | {"to": [PUBLIC], "summary": None}} for note in notes]
+
+
+@pytest.mark.parametrize(
+    ("options", "dropped"),
+    [
+        ((), {}),
+        (("--no-replies",), {"a reply": 10}),
+        (("--no-sensitive",), {"marked as sensitive": 5}),
+        (("--no-replies", "--no-sensitive"), {"a reply": 10, "marked as sensitive": 5}),
+    ],
+)
+def test_replies_and_sensitive_posts_are_left_out_where_that_is_wanted(
+    cli: Cli, tmp_path: Path, options: tuple[str, ...], dropped: dict[str, int]
+) -> None:
+    path = tmp_path / "outbox.json"
+    path.write_text(json.dumps({"type": "OrderedCollection", "orderedItems": posts()}), encoding="utf-8")
+    found = facts(cli, path, *options)
+    assert (found["format"], found["dropped"]) == ("mastodon", dropped)
+    assert found["kept"] == 60 - sum(dropped.values())
+
+
+def test_links_of_an_x_archive_are_kept_where_that_is_wanted(cli: Cli, tmp_path: Path) -> None:
+    tweets = [{"tweet": {"full_text": f"{tweet} https://t.co/abc{n}"}} for n, tweet in enumerate(TWEETS)]
+    path = tmp_path / "tweets.js"
+    path.write_text(f"window.YTD.tweets.part0 = {json.dumps(tweets)}", encoding="utf-8")
+    assert (facts(cli, path)["kept"], facts(cli, path)["links"]) == (60, 0)
+    assert facts(cli, path, "--keep-links")["links"] == 60
+
+
+# What becomes of the text ---------------------------------------------------------------------------------------------
+
+SHOUTED = [f"@Mia_{n} LOVES the café, no {n}" for n in range(5)] + TWEETS
+
+
+@pytest.mark.parametrize(
+    ("option", "present", "absent"),
+    [
+        ("", "@LOVESé_", ""),
+        ("--lowercase", "@lovesé_", "LOVESMTABZ"),
+        ("--strip-mentions", "LOVESé", "@_"),
+        ("--mask-mentions", "@user LOVESé", "_M"),
+        ("--ascii", "@LOVESe", "éë"),
+    ],
+)
+def test_text_is_changed_as_the_option_says_and_else_left_alone(
+    cli: Cli, tmp_path: Path, option: str, present: str, absent: str
+) -> None:
+    path = write(tmp_path / "a.txt", SHOUTED)
+    found = facts(cli, path, "--keep-duplicates", *filter(None, [option]))
+    assert not set(absent) & set(found["alphabet"])
+    assert set(present) <= set(found["alphabet"])
+    assert found["kept"] == len(SHOUTED)
+
+
+def test_longer_ones_are_kept_where_the_longest_may_be_longer(cli: Cli, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", [*TWEETS, "x" * 141, "y" * 280, "z" * 281])
+    assert facts(cli, path)["dropped"] == {"over 140 characters": 3}
+    assert facts(cli, path, "--max-length", "280")["dropped"] == {"over 280 characters": 1}
+
+
+def test_duplicates_are_kept_where_that_is_wanted_and_counted_all_the_same(cli: Cli, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", [*TWEETS, "TOM likes tea!!", "@mia Tom likes tea"])
+    once, all_of_them = facts(cli, path), facts(cli, path, "--keep-duplicates")
+    assert (once["kept"], once["dropped"], once["duplicates"]) == (60, {"duplicate": 2}, 2)
+    assert (all_of_them["kept"], all_of_them["dropped"], all_of_them["duplicates"]) == (62, {}, 2)
+
+
+# Where tweets come from -----------------------------------------------------------------------------------------------
+
+TEXT = "".join(f"{tweet}\n" for tweet in TWEETS).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt.gz", gzip_of(TEXT)),
+        ("a.zip", zip_of({"x/a.txt": TEXT})),
+        ("a", TEXT),
+        ("misnamed.csv", gzip.compress(TEXT)),
+    ],
+)
+def test_a_file_is_read_packed_or_not_whatever_it_is_called(
+    cli: Cli, tmp_path: Path, name: str, content: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert facts(cli, path)["kept"] == 60
+
+
+def test_all_files_of_a_folder_are_read(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write(folder / "a.txt", TWEETS[:25])
+    write(folder / "b.csv", ["text", *TWEETS[25:]])
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    found = facts(cli, folder)
+    assert (found["kept"], found["format"]) == (60, "text, csv")
+    assert [source["num_kept"] for source in found["sources"]] == [25, 35]
+
+
+def test_several_files_are_read_in_their_order(cli: Cli, tmp_path: Path) -> None:
+    one, two = write(tmp_path / "one.txt", TWEETS[:40]), write(tmp_path / "two.txt", TWEETS)
+    found = facts(cli, one, two)
+    assert [source["num_kept"] for source in found["sources"]] == [40, 20]
+    assert found["dropped"] == {"duplicate": 40}
+    assert found["name"] == "one.txt + two.txt"
+
+
+def test_standard_input_is_read_and_called_that(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe_in(monkeypatch, TEXT)
+    found = facts(cli, "-")
+    assert (found["kept"], found["name"]) == (60, "standard input")
+    assert found["sources"][0]["name"] == "standard input"
+
+
+def test_an_empty_standard_input_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe_in(monkeypatch, b"")
+    assert_told_in_two_lines(cli("data", "inspect", "-"), "Standard input is empty", "Pipe in")
+
+
+def test_a_keyboard_as_standard_input_is_not_waited_for(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = os.openpty()
+    with os.fdopen(slave, "rb", buffering=0) as keyboard, os.fdopen(master, "wb", buffering=0):
+        monkeypatch.setattr(sys, "stdin", _Stdin(keyboard))
+        assert_told_in_two_lines(cli("train", "--data", "-", "--max-steps", "1"), "keyboard", "Pipe tweets in")
+
+
+# A run ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_on_standard_input_goes_on_without_it(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe_in(monkeypatch, TEXT)
+    first = cli("train", "--data", "-", "--max-steps", "2", "--run-name", "piped", *FEW_STEPS)
+    pipe_in(monkeypatch, b"")
+    more = cli("train", "--resume", "piped", "--max-steps", "4", "--json")
+    assert (first.code, more.code) == (0, 0), more.err
+    began, went_on = first.objects[0], more.objects[0]
+    assert began["corpus"] == went_on["corpus"] == "standard input"
+    assert began["num_train_tweets"] == went_on["num_train_tweets"] == 48
+    assert "not those" not in more.err
+    assert more.objects[-1]["step"] == 4
+
+
+def test_an_epoch_is_as_large_as_the_weights_make_it(cli: Cli, tmp_path: Path) -> None:
+    one, two = write(tmp_path / "one.txt", TWEETS), write_tweets(tmp_path / "two.txt")
+
+    def size_with(*weights: str) -> int:
+        given = [part for weight in weights for part in ("--weight", weight)]
+        ended = cli("train", "--data", one, "--data", two, "--max-steps", "1", *given, *FEW_STEPS)
+        size = ended.objects[0]["num_train_tweets"]
+        assert isinstance(size, int)
+        return size
+
+    plain, first_twice, second_twice = size_with(), size_with("2", "1"), size_with("1", "2")
+    assert plain == facts(cli, one, two)["num_train_tweets"] == 96
+    assert first_twice > plain
+    assert second_twice > plain
+    assert first_twice + second_twice == 3 * plain
+
+
+@pytest.mark.parametrize("weights", [("1",), ("1", "2", "3"), ("0", "1"), ("0.5", "0.5"), ("nan", "1")])
+def test_weights_that_do_not_fit_the_files_are_told(cli: Cli, tmp_path: Path, weights: tuple[str, ...]) -> None:
+    one, two = write(tmp_path / "one.txt", TWEETS), write_tweets(tmp_path / "two.txt")
+    given = [part for weight in weights for part in ("--weight", weight)]
+    assert_told_in_two_lines(cli("train", "--data", one, "--data", two, "--max-steps", "1", *given), "weight")

@@ -1,0 +1,110 @@
+"""What tweets are like, in figures: made by hand on a few of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+
+from engine.corpus.alike.novelty import NoveltyIndex
+from engine.corpus.cleaning import duplicate_key
+from engine.corpus.corpus import Corpus, digest_of
+from engine.corpus.flat import FlatTweets, char_counts
+from engine.corpus.report import CorpusReport
+from engine.generation import GeneratedTweet
+from engine.quality import Comparison, compare, spread_over, words_not_in, words_of
+from tests.strategies import tweet_lists
+
+TRAIN = ("mum made a cake", "we love the rain and the long walk home after it", "so late again :)")
+
+
+def corpus_of(tweets: Sequence[str]) -> Corpus:
+    train = FlatTweets.from_texts(tweets)
+    return Corpus(
+        name="made up",
+        train=train,
+        validation=train,
+        num_train_by_file=(len(train),),
+        char_counts=char_counts(train),
+        novelty=NoveltyIndex.from_keys(FlatTweets.from_texts(map(duplicate_key, tweets))),
+        digest=digest_of(train),
+        report=CorpusReport(sources=()),
+    )
+
+
+def written(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedTweet:
+    return GeneratedTweet(
+        text=text, temperature=0.8, seed=seed, reached_eos=reached_eos, bits_per_char=2.0, novelty=None
+    )
+
+
+def compared(texts: Sequence[str], held_out: Sequence[str] = ("a b",)) -> Comparison:
+    return compare([written(text) for text in texts], FlatTweets.from_texts(held_out), corpus_of(TRAIN))
+
+
+def test_known_words_are_those_of_the_training_tweets_without_case_names_and_punctuation() -> None:
+    assert compared(["@bob MUM, loved the cake!"]).written.known_word_share == pytest.approx(3 / 4)
+
+
+def test_a_part_of_a_word_is_no_word() -> None:
+    assert compared(["ca ke mad"]).written.known_word_share == 0
+
+
+def test_distinct_3_counts_within_tweets_and_over_all_of_them() -> None:
+    # abc bca cab abc | abc: three different ones of five; none crosses from one tweet to the next
+    assert compared(["abcabc", "abc", "ab", ""]).written.distinct_3 == pytest.approx(3 / 5)
+
+
+def test_copies_and_near_copies_are_told_apart() -> None:
+    new, copy, near = "a fox sang", "Mum made a cake!!", "we love the rain and the long walk home, then tea"
+    quality = compared([new, copy, near, new]).written
+    assert (quality.copy_share, quality.near_copy_share) == (0.25, 0.25)
+
+
+def test_lengths_are_means_over_tweets() -> None:
+    comparison = compared(["ab", "abcd"], held_out=["abc", "abcde"])
+    assert (comparison.written.mean_chars, comparison.held_out.mean_chars) == (3, 4)
+    assert comparison.train_mean_chars == pytest.approx(sum(map(len, TRAIN)) / len(TRAIN))
+
+
+def test_a_tweet_that_was_cut_has_not_ended_and_those_of_people_have() -> None:
+    tweets = [written("ab", reached_eos=False), *[written("ab")] * 3]
+    comparison = compare(tweets, FlatTweets.from_texts(["a"]), corpus_of(TRAIN))
+    assert (comparison.written.ended_share, comparison.held_out.ended_share) == (0.75, 1)
+
+
+def test_a_comparison_says_how_the_tweets_were_drawn() -> None:
+    tweets = [written("ab", seed=11), written("ab", seed=12)]
+    comparison = compare(tweets, FlatTweets.from_texts(["a"]), corpus_of(TRAIN))
+    assert (comparison.temperature, comparison.seed) == (0.8, 11)
+
+
+def test_as_many_real_tweets_are_compared_as_were_written() -> None:
+    held_out = [f"tweet {number}" for number in range(50)]
+    assert compared(["ab"] * 20, held_out).held_out.num_tweets == 20
+    assert compared(["ab"] * 80, held_out).held_out.num_tweets == 50
+
+
+def test_tweets_without_a_letter_have_figures() -> None:
+    quality = compared(["", ":)"]).written
+    assert (quality.known_word_share, quality.distinct_3, quality.copy_share) == (0, 0, 0)
+
+
+def test_real_tweets_are_taken_from_the_whole_of_the_data() -> None:
+    tweets = FlatTweets.from_texts(str(number) for number in range(100))
+    assert spread_over(tweets, 4) == ["0", "25", "50", "75"]
+    assert spread_over(tweets, 1000) == list(tweets)
+
+
+@given(train=tweet_lists(max_size=8), tweets=tweet_lists(max_size=8))
+def test_unknown_words_are_those_in_no_training_tweet(train: list[str], tweets: list[str]) -> None:
+    known = {word for tweet in train for word in words_of(tweet)}
+    assert words_not_in(train, tweets) == {word for tweet in tweets for word in words_of(tweet)} - known
+
+
+@given(tweets=tweet_lists(max_size=8))
+def test_the_training_tweets_themselves_are_copies_of_known_words(tweets: list[str]) -> None:
+    quality = compare([written(tweet) for tweet in tweets], FlatTweets.from_texts(tweets), corpus_of(tweets))
+    assert quality.written == quality.held_out
+    assert (quality.written.copy_share, quality.written.known_word_share) == (1, 1)
