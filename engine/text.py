@@ -19,14 +19,19 @@ EXAMPLE_CHARS = 120
 """Characters of the beginning of a dropped row that a report may show."""
 MAX_COMBINING_RUN = 4
 """More combining marks than this on one character are dropped: no script needs them, and they flood a screen."""
+_UNMARKED = (
+    "[ -\u02ff\u0370-\u0482\u2000-\u20cf\u2100-\u2cee\u3000-\u3029\u3030-\u3098\u309b-\ua66e\uac00-\ud7ff"
+    "\U0001f000-\U0001f9ff]"
+)
+WITHOUT_MARKS = re.compile(f"{_UNMARKED}*")
+"""Ranges that hold no combining mark; most text is made of nothing else."""
+_WITH_SINGLE_SELECTORS = re.compile(f"(?:{_UNMARKED}++\ufe0f?+)*+")
+"""The same with emoji in it: no flood of marks."""
 
 _LONG_NUMBERS = re.compile(r"&#[0-9]{10,};?")
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")  # joiners: Persian, Indic scripts, emoji families
 _ANY_LINE_BREAK = re.compile(f"[\n\r\u2028\u2029{LINE_BREAK}]")
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
-_WITHOUT_MARKS = re.compile(  # ranges that hold no combining mark; most text is made of nothing else
-    "[ -\u02ff\u0370-\u0482\u2000-\u20cf\u2100-\u2cee\u3030-\u3098\u309b-\ua66e\uac00-\ud7ff\U0001f000-\U0001f9ff]*"
-)
 
 
 def _is_dangerous(char: str) -> bool:
@@ -65,7 +70,7 @@ def _printable(text: str, *, keeps_line_breaks: bool) -> str:
     """Drop escape sequences and what is dangerous, and turn every run of white space into one blank or break."""
     text = _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text else text
     text = with_single_blanks(text, keeps_line_breaks=keeps_line_breaks)
-    if text.isprintable() and _WITHOUT_MARKS.fullmatch(text):
+    if text.isprintable() and _WITH_SINGLE_SELECTORS.fullmatch(text):
         return text
     kept = "".join(char for char in text if not _is_dangerous(char))
     return with_single_blanks(_without_floods(kept), keeps_line_breaks=keeps_line_breaks)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
@@ -99,11 +100,18 @@ def _parameter(source: Source, name: str) -> inspect.Parameter:
         help=help_of(source.config_type)[name],
         metavar=_METAVARS.get(name),
         rich_help_panel=source.heading,
-        show_default=False,
+        show_default=_shown_default(source.config_type, name),
     )
     given_type: Any = {"files": list[str], "weight": list[float]}.get(name, field_type)
     annotation: Any = Annotated[given_type | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _shown_default(config_type: type, name: str) -> str | bool:
+    """Return the default as the help shows it; False where there is none or a preset decides."""
+    default = None if config_type in (ModelConfig, TrainingConfig) else getattr(config_type, name, None)
+    is_told = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
+    return str(default) if is_told else False
 
 
 def fields_of(config_type: type, given: Given) -> Given:
@@ -111,10 +119,11 @@ def fields_of(config_type: type, given: Given) -> Given:
     return {name: value for name, value in given.items() if name in settings_of(config_type)}
 
 
-def to_corpus_config(given: Given) -> CorpusConfig | None:
+def to_corpus_config(given: Given, input_folder: Path | None = None) -> CorpusConfig | None:
     """Return which tweets were asked for; None where no option speaks of them. Raises `TweetgenError`.
 
-    What comes through standard input or a pipe is kept in the data folder, so that a run can go on another day.
+    What comes through standard input or a pipe is kept in `input_folder`, or else in the data folder, so that a run can
+    go on another day.
     """
     require_files(given, *READING)
     fields = fields_of(CorpusConfig, given)
@@ -124,7 +133,7 @@ def to_corpus_config(given: Given) -> CorpusConfig | None:
     if "files" in fields:
         from engine.corpus.opening.standard_input import kept_files
 
-        fields["files"] = kept_files(fields["files"], sys.stdin.buffer, home() / "input")
+        fields["files"] = kept_files(fields["files"], sys.stdin.buffer, input_folder or home() / "input")
     return CorpusConfig(**fields) if fields else None
 
 

@@ -8,7 +8,7 @@ import unicodedata
 from engine.corpus.mojibake import repaired
 from engine.corpus.rows import Row, Unusable
 from engine.corpus_config import CorpusConfig
-from engine.text import EXAMPLE_CHARS, LINE_BREAK, clean, harmless, with_single_blanks
+from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, harmless, with_single_blanks
 
 EMPTY = "empty"
 ONLY_A_LINK = "only a link"
@@ -21,6 +21,7 @@ _WHOLE_MENTION = re.compile(r"(?<!\w)@\w+(?:@\w(?:[\w.-]*\w)?)*")  # of Mastodon
 _REPLACEMENT_CHARACTER = "\ufffd"
 _FIRST_OF_A_LINK = frozenset("hHwW")
 _EMOJI_SELECTORS = "\ufe0e\ufe0f"
+_NO_LETTERS = re.compile(r"[\W_]+")
 _BLANK_FOR_NO_LETTER = {code: " " for code in range(128) if not chr(code).isalnum()}
 _PLAIN = str.maketrans(
     {
@@ -105,6 +106,10 @@ def _words(text: str) -> str:
     """Return the letters, digits and the marks on them (vowel signs, for example), a blank for each run between."""
     if text.isascii():
         return " ".join(text.translate(_BLANK_FOR_NO_LETTER).split())
+    for selector in _EMOJI_SELECTORS:
+        text = text.replace(selector, " ")
+    if WITHOUT_MARKS.fullmatch(text):
+        return " ".join(_NO_LETTERS.sub(" ", text).split())
     kept = [" "]
     for char in text:
         is_kept = char.isalnum() or (kept[-1] != " " and _is_mark(char))
@@ -113,4 +118,4 @@ def _words(text: str) -> str:
 
 
 def _is_mark(char: str) -> bool:
-    return unicodedata.category(char) in {"Mn", "Mc"} and char not in _EMOJI_SELECTORS
+    return unicodedata.category(char) in {"Mn", "Mc"}

@@ -382,3 +382,13 @@ def test_a_terminal_gets_colours_unless_they_are_not_wanted(
     assert "62 of 65 rows kept" in terminal.text
     assert (re.search(rb"\x1b\[[0-9;]*3[26]m", bytes(terminal.raw)) is not None) == has_colours
     assert terminal.modes_left_set == []
+
+
+def test_what_is_piped_in_to_be_looked_at_is_not_kept(
+    cli: Cli, home: Path, messy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with messy.open("rb") as file:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(file.raw)))
+        ended = cli("data", "inspect", "-", "--json")
+    assert (ended.code, ended.object["name"], ended.object["kept"]) == (0, "standard input", 62)
+    assert not (home / "input").exists()

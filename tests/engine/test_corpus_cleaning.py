@@ -261,6 +261,16 @@ def test_a_tweet_without_words_is_compared_as_it_is(one: str, other: str) -> Non
     assert duplicate_key(one) == duplicate_key(one.upper())
 
 
+@given(
+    words=st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=5), min_size=1, max_size=5),
+    between=st.sampled_from([" ", "! ", "_", "、", " 🎉 ", "❤\ufe0f", " \u0301", "\u200d"]),
+    mark=st.sampled_from(["", "\u0301", "\u093e"]),
+)
+def test_a_key_is_the_words_of_a_tweet_in_every_script(words: list[str], between: str, mark: str) -> None:
+    words = [word.casefold() + mark for word in words]
+    assert duplicate_key(between.join(words)) == " ".join(words)
+
+
 @given(tweet=tweets())
 def test_no_key_is_empty_and_a_key_is_its_own_key(tweet: str) -> None:
     key = duplicate_key(tweet)

@@ -70,8 +70,8 @@ def name_of(order: int) -> str:
 
 
 def baselines(train: Sequence[str], held_out: Sequence[str], vocab: Vocab) -> dict[str, float]:
-    encoded = (EncodedTweets.from_tweets(tweets, vocab) for tweets in (train, held_out))
-    return bits_of_baselines(*encoded, len(vocab))
+    learnt, read = EncodedTweets.from_tweets(train, vocab), EncodedTweets.from_tweets(held_out, vocab)
+    return bits_of_baselines(learnt, read, len(vocab))
 
 
 def assert_equals_naive(train: Sequence[str], held_out: Sequence[str], vocab: Vocab) -> None:

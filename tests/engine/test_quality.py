@@ -47,6 +47,10 @@ def test_known_words_are_those_of_the_training_tweets_without_case_names_and_pun
     assert compared(["@bob MUM, loved the cake!"]).written.known_word_share == pytest.approx(3 / 4)
 
 
+def test_words_of_real_tweets_may_be_unknown_too() -> None:
+    assert compared(["mum"], held_out=["mum made us toast"]).held_out.known_word_share == 0.5
+
+
 def test_a_part_of_a_word_is_no_word() -> None:
     assert compared(["ca ke mad"]).written.known_word_share == 0
 

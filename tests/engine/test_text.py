@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import re
 import sys
 import unicodedata
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
@@ -199,8 +201,15 @@ def test_the_ranges_that_are_read_fast_hold_no_combining_mark() -> None:
     assert not [
         char
         for char in map(chr, range(sys.maxunicode + 1))
-        if text_module._WITHOUT_MARKS.fullmatch(char) and unicodedata.category(char)[0] == "M"
+        if text_module.WITHOUT_MARKS.fullmatch(char) and unicodedata.category(char)[0] == "M"
     ]
+
+
+@given(raw=st.text("ab ❤\ufe0f\ufe0e\u0301\u200d\u202eé今、🎉\n", max_size=12))
+def test_what_is_read_fast_is_what_it_would_be_read_slowly(raw: str) -> None:
+    with mock.patch.object(text_module, "_WITH_SINGLE_SELECTORS", re.compile("(?!)")):
+        slowly = clean(raw)
+    assert clean(raw) == slowly
 
 
 def test_an_entity_with_more_digits_than_python_reads_is_a_lost_character() -> None:

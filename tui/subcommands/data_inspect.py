@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,8 +29,6 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what is in files of tweets: what is kept and dropped and why, characters, duplicates, ten of the tweets."""
-    config = to_corpus_config({**given, "files": files})
-
     from engine.corpus.inspection import inspect
     from engine.corpus.loading import TooFewTweetsError
     from tui.inspection_report import print_inspection, print_sources
@@ -36,8 +36,9 @@ def inspect(
 
     console = Console(width=min(Console().width, _WIDEST), highlight=False)
     try:
-        with reading_bar(Console(stderr=True)) as on_progress:
-            inspection = inspect(config or CorpusConfig(), on_progress, use_cache=not fresh)
+        with tempfile.TemporaryDirectory() as folder, reading_bar(Console(stderr=True)) as on_progress:
+            config = to_corpus_config({**given, "files": files}, Path(folder)) or CorpusConfig()
+            inspection = inspect(config, on_progress, use_cache=not fresh)
     except TooFewTweetsError as error:
         if not as_json:
             print_sources(console, error.report)

@@ -1,26 +1,36 @@
-"""`tweetgen-tui evaluate`: how well a checkpoint predicts tweets, in bits per character."""
+"""`tweetgen-tui evaluate`: how well a checkpoint predicts tweets, and what those are like that it writes."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from engine.checkpoint_list import resolve_checkpoint
-from engine.config import RuntimeConfig
+from engine.config import RuntimeConfig, SamplingConfig
 from engine.corpus_config import CorpusConfig
-from engine.errors import CorpusError
-from tui.formatting import format_count
-from tui.options import MACHINE, TWEETS, Given, fields_of, require_files, takes, to_corpus_config
-from tui.tables import print_facts, print_json
+from engine.errors import ConfigError, CorpusError
+from tui.evaluation_tables import print_evaluation, print_evaluation_json
+from tui.options import MACHINE, TWEETS, Given, Source, fields_of, require_files, takes, to_corpus_config
+from tui.reading_bar import reading_bar
 
-if TYPE_CHECKING:  # numpy would come with it, before --help is shown
+if TYPE_CHECKING:  # numpy or torch would come with it, before --help is shown
+    from engine.checkpoint_info import CheckpointInfo
+    from engine.corpus.corpus import Corpus
+    from engine.corpus.encoded import EncodedTweets
     from engine.corpus.flat import FlatTweets
+    from engine.generation import GeneratedTweet, Generator
+    from engine.quality import Comparison
+
+WRITING = Source("Quality", SamplingConfig, ("temperature",))
+_DEFAULT_COUNT = 1000
 
 
-@takes(TWEETS, MACHINE)
+@takes(TWEETS, MACHINE, WRITING)
 def evaluate(
     given: Given,
     *,
@@ -28,53 +38,118 @@ def evaluate(
         str | None,
         typer.Option(metavar="NAME-OR-PATH", help="What to evaluate; without it, the best of the latest run."),
     ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Compare with a uniform guess, a unigram and Witten-Bell 2- to 7-grams."),
+    ] = False,
+    quality: Annotated[
+        bool,
+        typer.Option("--quality", help="Write tweets, and print their figures beside those of tweets by people."),
+    ] = False,
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", min=1, rich_help_panel="Quality", help="Tweets to write; 1,000 without it."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, rich_help_panel="Quality", help="Seed of the first, the next has the next; 0 without it."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the bits per character of a checkpoint on tweets: those of --data, or else its own held-out ones.
 
     Every target counts, the end-of-tweet symbol included; a character that the model does not know costs 20 bits more.
+
+    With --baselines, also of predictors that only count what follows what in the checkpoint's training tweets.
+
+    With --quality, also what the tweets that it writes are like: words, variety, copies and length, beside real ones.
     """
     require_files(given, "max_length")
+    _require_quality({"count": count, "seed": seed, "temperature": given.get("temperature")}, is_given=quality)
+    sampling = SamplingConfig(temperature=given.get("temperature", SamplingConfig.temperature))
     corpus_config = to_corpus_config(given)
     path = resolve_checkpoint(checkpoint)
+    runtime_config = RuntimeConfig(**fields_of(RuntimeConfig, given))
 
     from engine.checkpoint import load_checkpoint
     from engine.corpus.encoded import EncodedTweets
     from engine.evaluation import evaluate as evaluate_tweets
+    from engine.generation import Generator
     from engine.runtime import Runtime
 
     loaded = load_checkpoint(path)
-    runtime = Runtime.resolve(RuntimeConfig(**fields_of(RuntimeConfig, given)))
+    runtime = Runtime.resolve(runtime_config)
     runtime.apply()
-    tweets = EncodedTweets.from_flat(_tweets(corpus_config, loaded.info.corpus), loaded.vocab)
-    result = evaluate_tweets(loaded.to_model(runtime.device), tweets, runtime)
-    losses = {"bits_per_char": result.bits_per_char, "nats_per_char": result.nats_per_char}
-    counts = {
-        "num_tweets": result.num_tweets,
-        "num_chars": result.num_chars,
-        "num_unknown_chars": result.num_unknown_chars,
-    }
-    if as_json:
-        print_json(losses | counts)
-        return
-    shown = {name: f"{value:.4f}" for name, value in losses.items()}
-    shown |= {name: format_count(count) for name, count in counts.items()}
-    print_facts((name.replace("_", " "), value) for name, value in shown.items())
+    files = corpus_config if corpus_config and corpus_config.files else None
+    compares = baselines or quality
+    own = None if files and not compares else _own_corpus(loaded.info, must_be_same=compares)
+    tweets = _tweets(files, own)
+    encoded = EncodedTweets.from_flat(tweets, loaded.vocab)
+    result = evaluate_tweets(loaded.to_model(runtime.device), encoded, runtime)
+    bits, comparison = None, None
+    if own and baselines:
+        train = EncodedTweets.from_flat(own.train, loaded.vocab)
+        bits = _bits_of_baselines(train, encoded, len(loaded.vocab))
+    if own and quality:
+        seeds = range(seed or 0, (seed or 0) + (count or _DEFAULT_COUNT))
+        comparison = _compared(Generator(path, runtime_config), sampling, seeds, tweets, own)
+    (print_evaluation_json if as_json else print_evaluation)(result, bits, comparison)
 
 
-def _tweets(wanted: CorpusConfig | None, own: CorpusConfig) -> FlatTweets:
-    """Return the tweets to read, having said on stderr which. Raises `CorpusError` where there is none."""
-    from engine.corpus.loading import load_corpus, read_tweets
-    from tui.reading_bar import reading_bar
+def _require_quality(given: Mapping[str, object], *, is_given: bool) -> None:
+    """Raise `ConfigError` where an option says how to write tweets that were not asked for."""
+    name = next((name for name, value in given.items() if value is not None), None)
+    if name is not None and not is_given:
+        raise ConfigError(f"--{name} says how tweets are written, and none are to be.", "Add --quality.")
 
-    if wanted is None or not wanted.files:
-        with reading_bar(Console(stderr=True)) as on_progress:
-            corpus = load_corpus(own, on_progress)
-        sys.stderr.write(f"the {len(corpus.validation):,} held-out tweets of {corpus.name}\n")
-        return corpus.validation
+
+def _own_corpus(info: CheckpointInfo, *, must_be_same: bool) -> Corpus:
+    """Return the corpus that the checkpoint was trained on. Raises `CorpusError`, where asked to also if it changed."""
+    from engine.corpus.loading import load_corpus
+
     with reading_bar(Console(stderr=True)) as on_progress:
-        tweets, report = read_tweets(wanted, on_progress)
+        corpus = load_corpus(info.corpus, on_progress)
+    if must_be_same and corpus.digest != info.corpus_digest:
+        raise CorpusError(
+            f"{corpus.name} is no longer what the checkpoint was trained on.",
+            "Leave --baselines and --quality out: they need the training tweets as they were.",
+        )
+    return corpus
+
+
+def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
+    """Return the tweets to read, of `files` or else held out, having said on stderr which. Raises `CorpusError`."""
+    from engine.corpus.loading import read_tweets
+
+    if files is None and own is not None:
+        sys.stderr.write(f"the {len(own.validation):,} held-out tweets of {own.name}\n")
+        return own.validation
+    with reading_bar(Console(stderr=True)) as on_progress:
+        tweets, report = read_tweets(files or CorpusConfig(), on_progress)
     sys.stderr.write(f"{report}\n")
     if not tweets:
         raise CorpusError("There is no usable tweet to evaluate on.", "Give a file with one tweet per row.")
     return tweets
+
+
+def _bits_of_baselines(train: EncodedTweets, held_out: EncodedTweets, vocab_size: int) -> dict[str, float]:
+    """Return what `held_out` costs each predictor that has counted in `train`."""
+    from engine.baselines.ngrams import bits_of_baselines
+
+    with reading_bar(Console(stderr=True)) as on_progress:
+        return bits_of_baselines(train, held_out, vocab_size, lambda share: on_progress(share, "counting n-grams"))
+
+
+def _compared(
+    generator: Generator, sampling: SamplingConfig, seeds: range, tweets: FlatTweets, own: Corpus
+) -> Comparison:
+    """Return the figures of tweets that are written now, the i-th from the i-th seed, beside those of `tweets`."""
+    from engine.quality import compare
+
+    sampling = replace(sampling, max_length=generator.info.sampling.max_length)
+    written: list[GeneratedTweet] = []
+    with reading_bar(Console(stderr=True)) as on_progress:
+        for tweet in generator.write(len(seeds), sampling, seeds[0]):
+            written.append(tweet)
+            on_progress(len(written) / len(seeds), "writing tweets")
+    return compare(written, tweets, own)
