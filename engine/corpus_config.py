@@ -23,7 +23,7 @@ class CorpusConfig:
     column: str | None = None
     """Column (name, or number from 1) or key (dotted where it is nested) that holds the tweet."""
     label: str = DEFAULT_LABEL
-    """Of tweets labelled with a polarity: happy, sad, all, or a value such as 2."""
+    """Of tweets labelled with a polarity: happy, sad, neutral, all, or a value such as 2."""
     weight: tuple[float, ...] = ()
     """How often the tweets of each --data come in an epoch, in their order; the largest at least 1. May be repeated."""
     blank_line_separated: bool = False
@@ -57,7 +57,7 @@ class CorpusConfig:
         require_between(self, "max_length", 1, 100_000)
         require_between(self, "min_char_count", 1)
         require_between(self, "overfit", 0)
-        require("label", repr(self.label), "it is happy, sad, all or a value", is_valid=bool(self.label.strip()))
+        require("label", repr(self.label), "it is happy, sad, neutral, all or a value", is_valid=bool(self.label.strip()))
         self._check_weight()
 
     def _check_weight(self) -> None:

@@ -7,14 +7,17 @@ import tempfile
 from engine.checkpoint_info import read_info
 from engine.checkpoint_list import latest_of, resolve_checkpoint
 from engine.config import RunConfig
-from engine.corpus.checking import check_corpus
+from engine.corpus.checking import Glance, check_corpus
 from engine.errors import ConfigError
 from engine.folders import checked_name, find_run, home, storage_errors
 from engine.journal import Journal
 
 
-def check(config: RunConfig) -> None:
-    """Raise the `TweetgenError` that the run would end with, if it shows this early."""
+def check(config: RunConfig) -> Glance | None:
+    """Raise the `TweetgenError` that the run would end with, if it shows this early.
+
+    Returns what a glance at the corpus tells; None where the run itself knows its corpus.
+    """
     check_storage()
     if config.run_name is not None and (home() / "runs" / checked_name(config.run_name, "run")).exists():
         raise ConfigError(
@@ -26,8 +29,7 @@ def check(config: RunConfig) -> None:
         Journal(run.journal_path).close()  # refused where another program has the run open
     elif config.checkpoint is not None:
         read_info(resolve_checkpoint(config.checkpoint))
-    if config.corpus is not None:
-        check_corpus(config.corpus)
+    return check_corpus(config.corpus) if config.corpus is not None else None
 
 
 def check_storage() -> None:

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from engine import preflight
 from engine.checkpoint_list import list_checkpoints
 from engine.config import RunConfig
+from engine.corpus.checking import Glance
 from tui.bridge import EngineBridge
 from tui.screens.load_dialog import ListCheckpoints
 from tui.screens.main import MainScreen
@@ -45,7 +46,7 @@ class TweetgenApp(App[None], inherit_bindings=False):
         bridge: EngineBridge | None = None,
         history: RunView | None = None,
         list_checkpoints: ListCheckpoints = list_checkpoints,
-        check: Callable[[RunConfig], None] = preflight.check,
+        check: Callable[[RunConfig], Glance | None] = preflight.check,
     ) -> None:
         """Prepare the screen of a run; `history` is the view that a resumed run's journal leads to."""
         super().__init__()

@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from engine.text import harmless
+
 Kind = Literal["above", "here", "folder", "tweets", "other"]
 """The folder above, this folder as a whole, a folder in it, a file that may hold tweets, any other file."""
 
@@ -63,6 +65,16 @@ def _entry(found: os.DirEntry[str]) -> Entry | None:
         return None
 
 
+def entry_at(folder: Path, name: str) -> Entry | None:
+    """Return what has exactly this name in a folder, whether it can be read or not; None where nothing has."""
+    if name in {".", ".."}:
+        return Entry(folder, "here") if name == "." else Entry(folder.parent, "above")
+    path = folder / name
+    if not os.path.lexists(path):
+        return None
+    return Entry(path, "folder" if os.path.isdir(path) else "other")
+
+
 def matching(entries: Iterable[Entry], typed: str) -> list[Entry]:
     """Return the entries whose name holds what was typed, those first that begin with it.
 
@@ -81,22 +93,34 @@ def matching(entries: Iterable[Entry], typed: str) -> list[Entry]:
     return sorted(fitting, key=lambda entry: not entry.path.name.casefold().startswith(wanted))
 
 
-def best_of(entries: list[Entry], typed: str, usual: Path | None) -> int | None:
-    """Return the index of the entry to offer first: the one of that very name, or the first.
+def best_of(entries: list[Entry], typed: str, usual: Path | None, *, only_exact: bool = False) -> int | None:
+    """Return the index of the entry to offer first: the one of that very name, or unless `only_exact` the first.
 
     Without anything typed it is the usual one, or the first that is inside.
     """
-    if not entries:
+    wanted = [entry.is_inside and (_is_called(entry, typed) if typed else entry.path == usual) for entry in entries]
+    if not entries or (typed and only_exact and not any(wanted)):
         return None
-    wanted = [entry.path.name == typed if typed else entry.path == usual for entry in entries]
-    ranks = [(not (entry.is_inside and fits), not entry.is_inside) for entry, fits in zip(entries, wanted, strict=True)]
+    ranks = [(not fits, not entry.is_inside) for entry, fits in zip(entries, wanted, strict=True)]
     return ranks.index(min(ranks))
+
+
+def _is_called(entry: Entry, typed: str) -> bool:
+    """Say whether an entry has this name, or it is what can be shown of its name."""
+    name = entry.path.name
+    return name == typed or (not name.isprintable() and harmless(name) == typed)
+
+
+def folder_part(text: str) -> str:
+    """Return the part of a typed path that leads to the folder, with its slash."""
+    return text[: text.rfind("/") + 1]
 
 
 def split_typed(text: str) -> tuple[Path, str]:
     """Return the folder that a typed path is in, and what was typed of the name; relative to the working directory."""
-    head, _, rest = os.path.expanduser(text).rpartition("/")
-    is_root = head == "" and text.startswith("/")
+    expanded = os.path.expanduser(text)
+    head, _, rest = expanded.rpartition("/")
+    is_root = head == "" and expanded.startswith("/")
     return Path(os.path.abspath("/" if is_root else head or ".")), rest
 
 

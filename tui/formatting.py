@@ -87,8 +87,12 @@ def shortened(text: str, max_cells: int) -> str:
 
 
 def format_size(num_bytes: int) -> str:
-    """Return the size of a file: "12.0 kB", "3.8 MB"."""
-    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"
+    """Return the size of a file: "31 B", "12.0 kB", "3.8 MB", "1.2 GB"."""
+    if num_bytes < 1000:
+        return f"{num_bytes} B"
+    if num_bytes < 1e5:
+        return f"{num_bytes / 1e3:.1f} kB"
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes < 9.995e8 else f"{num_bytes / 1e9:.1f} GB"
 
 
 def format_share(part: int, whole: int) -> str:

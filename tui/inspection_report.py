@@ -153,7 +153,7 @@ def _held_out(inspection: Inspection) -> str:
     """Return how many tweets are held out, and how many of those could be known from the others."""
     num_held_out, share = inspection.num_val_tweets, inspection.shared_run_share
     num_sharing = round(share * num_held_out)
-    who = f"{format_count(num_sharing) if num_sharing else 'none'} ({100 * share:.2f} %)"
+    who = f"{format_count(num_sharing)} of them ({100 * share:.2f} %)" if num_sharing else "none of them"
     verb = "share" if num_sharing > 1 else "shares"
     return f"{counted(num_held_out, 'tweet')}; {who} {verb} a run of 30 or more characters with a training tweet"
 

@@ -75,7 +75,8 @@ def recognise(head: bytes, name: str) -> FileFormat:
     """Return the format that a file's first bytes and, where they don't tell, its name speak for."""
     for file_format, looks_like in _LOOKS:
         if looks_like(head):
-            return file_format
+            is_document = file_format == "jsonl" and suffix_of(name) == ".json" and json_rows.is_one_document(head)
+            return "json" if is_document else file_format
     return _BY_SUFFIX.get(suffix_of(name), "csv" if csv_rows.looks_like(head) else "text")
 
 

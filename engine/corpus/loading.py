@@ -16,6 +16,7 @@ from engine.corpus.corpus import Corpus, digest_of
 from engine.corpus.deduplication import Grouped, group
 from engine.corpus.flat import FlatTweets, char_counts
 from engine.corpus.opening.standard_input import shown_path
+from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
 from engine.corpus.report import CorpusReport, counted
 from engine.corpus.rows import Unusable
 from engine.corpus.sources import EMBEDDED_NAME
@@ -25,6 +26,7 @@ from engine.errors import CorpusError
 from engine.text import harmless
 
 MIN_TWEETS = 20
+_MAX_LABELS = 8
 _READ, _GROUPED, _SPLIT = 0.7, 0.8, 0.95
 """How much of the time that a large corpus takes has passed after each part; the last is to know copies by."""
 
@@ -152,12 +154,20 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
         "no ": f"Its objects lack the key that --column names ({main_reason.removeprefix('no ')}).",
         "with too many columns": "Put tweets with commas in quotation marks, or read whole lines: --format text.",
         "not JSON": "It is not made of JSON lines: leave --format out, or say --format text or csv.",
-        "labelled": f"--label {config.label} keeps only tweets with that label; --label all keeps every one.",
+        LABELLED: _label_hint(config, report),
+        OTHER_LABEL: _label_hint(config, report),
         "over ": f"A larger --max-length keeps longer ones; it is {config.max_length} now.",
     }
     usual = f"It takes at least {MIN_TWEETS} different ones, of at most {config.max_length} characters (--max-length)."
     hint = next((hint for start, hint in hints.items() if main_reason.startswith(start)), usual)
     return TooFewTweetsError(f"{corpus_name(config)} holds too few usable tweets: {report}.", hint, report)
+
+
+def _label_hint(config: CorpusConfig, report: CorpusReport) -> str:
+    """Return which labels there are beside the one that was asked for."""
+    labels = [reason.removeprefix(LABELLED) for reason in report.dropped if reason.startswith(LABELLED)]
+    others = f"; the others are labelled {', '.join(labels[:_MAX_LABELS])}" if labels else ""
+    return f"--label {config.label} keeps only tweets with that label{others}. --label all keeps every one."
 
 
 def _all_alike(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 DUPLICATE = "duplicate"
 NEAR_DUPLICATE = "near-duplicate"
+_MAX_SOURCES = 6
+"""Of more sources than this, a short report adds up the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +88,19 @@ def counted(count: int, thing: str) -> str:
 
 
 def short_lines(report: CorpusReport) -> Iterable[str]:
-    """Yield the report in a few lines for a small panel: every source, its notes, what was dropped."""
-    for source in report.sources:
-        yield f"{source.name} ({source.format}): {source.num_kept:,} of {counted(source.num_rows, 'row')} kept"
+    """Yield the report in a few lines for a small panel: the first sources with their notes, what was dropped of all."""
+    for source in report.sources[:_MAX_SOURCES]:
+        yield f"{source.name} ({source.format}): {_kept([source])}"
         if source.notes:
             yield "  " + "; ".join(source.notes)
+    more = report.sources[_MAX_SOURCES:]
+    if more:
+        yield f"and {counted(len(more), 'more file')}: {_kept(more)}"
     if report.dropped:
         yield "dropped: " + ", ".join(f"{count:,} {reason}" for reason, count in report.dropped.items())
+
+
+def _kept(sources: Sequence[SourceReport]) -> str:
+    """Return how many of some sources' rows were kept."""
+    num_rows = sum(source.num_rows for source in sources)
+    return f"{sum(source.num_kept for source in sources):,} of {counted(num_rows, 'row')} kept"

@@ -290,4 +290,4 @@ def test_plain_progress_is_a_line_every_few_seconds_with_speed_and_time_to_go() 
 
 def test_plain_progress_that_starts_over_or_stands_still_shows_no_speed_it_has_not() -> None:
     lines = plain_lines((1.0, 50_000_000), (2.0, 0), (6.0, 0), (12.0, 6_000_000))
-    assert lines == ["0.0 of 80.0 MB, 0.0 kB/s", "6.0 of 80.0 MB, 1.0 MB/s, 1 min to go"]
+    assert lines == ["0.0 of 80.0 MB, 0 B/s", "6.0 of 80.0 MB, 1.0 MB/s, 1 min to go"]

@@ -133,9 +133,9 @@ def posts() -> list[dict[str, Any]]:
     ("options", "dropped"),
     [
         ((), {}),
-        (("--no-replies",), {"a reply": 10}),
+        (("--no-replies",), {"reply": 10}),
         (("--no-sensitive",), {"marked as sensitive": 5}),
-        (("--no-replies", "--no-sensitive"), {"a reply": 10, "marked as sensitive": 5}),
+        (("--no-replies", "--no-sensitive"), {"reply": 10, "marked as sensitive": 5}),
     ],
 )
 def test_replies_and_sensitive_posts_are_left_out_where_that_is_wanted(

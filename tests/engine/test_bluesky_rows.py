@@ -85,7 +85,7 @@ def test_posts_of_one_moment_keep_one_order_whatever_that_of_the_file() -> None:
 def test_replies_to_others_are_dropped_only_when_asked_and_own_threads_stay() -> None:
     data = car(record("a", "1", OTHER), record("b", "2", OWN), record("c", "3"), COMMIT)
     assert rows_of(data) == ["a", "b", "c"]
-    assert reasons(rows_of(data, no_replies=True)) == ["a reply", "b", "c"]
+    assert reasons(rows_of(data, no_replies=True)) == ["reply", "b", "c"]
 
 
 def test_a_post_without_text_is_a_drop() -> None:
@@ -167,7 +167,7 @@ def test_a_record_is_found_in_whatever_wraps_it(form: dict[str, Any]) -> None:
 def test_other_records_and_reposts_are_drops() -> None:
     repost = {"post": {"record": record("no")}, "reason": {"$type": "app.bsky.feed.defs#reasonRepost"}}
     rows = rows_of_json([LIKE, repost, 5, None, {"value": {"value": {"value": {}}}}, record("yes")])
-    assert reasons(rows) == ["not a post", "a repost", *["not a post"] * 3, "yes"]
+    assert reasons(rows) == ["not a post", "repost", *["not a post"] * 3, "yes"]
 
 
 def test_a_line_that_is_not_json_is_a_drop() -> None:
@@ -177,7 +177,7 @@ def test_a_line_that_is_not_json_is_a_drop() -> None:
 
 def test_own_threads_are_known_by_the_address_of_the_record() -> None:
     forms = [{"uri": URI, "value": record("a", parent=OWN)}, {"uri": URI, "value": record("b", parent=OTHER)}]
-    assert reasons(rows_of_json([*forms, record("c", parent=OWN)], no_replies=True)) == ["a", "a reply", "a reply"]
+    assert reasons(rows_of_json([*forms, record("c", parent=OWN)], no_replies=True)) == ["a", "reply", "reply"]
 
 
 # Recognition and damage -----------------------------------------------------------------------------------------------

@@ -55,11 +55,11 @@ def error_of(content: object, column: str | None = None) -> CorpusError:
 def test_an_array_of_objects_gives_their_texts(indent: int | None) -> None:
     rows, notes = rows_of(json.dumps(OBJECTS, indent=indent).encode("utf-8-sig"))
     assert rows == ["one", "two ü"]
-    assert notes == ["tweets under the key text"]
+    assert notes == ["texts under text"]
 
 
 def test_an_array_of_strings_gives_them() -> None:
-    assert rows_of(["one", "two", 3])[0] == ["one", "two", Unusable("not a text", "item 3: 3.0")]
+    assert rows_of(["one", "two", 3])[0] == ["one", "two", Unusable("not a text", "item 3: 3")]
 
 
 @pytest.mark.parametrize("content", [[], [[]], [5]])
@@ -68,18 +68,78 @@ def test_an_array_without_texts_gives_none(content: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "path"),
     [
-        {"tweets": OBJECTS},
-        {"meta": {"count": 2, "tags": ["a", "b"]}, "tweets": OBJECTS, "more": [{"text": "no"}]},
-        {"includes": {"users": [{"name": "mia"}]}, "data": {"tweets": OBJECTS}},
-        {"@context": ["text", {"text": {}}], "tweets": ["one", "two ü"]},
+        ({"tweets": OBJECTS}, "tweets.text"),
+        ({"meta": {"count": 2, "tags": ["a", "b"]}, "tweets": OBJECTS, "more": [{"text": "no"}]}, "tweets.text"),
+        ({"includes": {"users": [{"name": "mia"}]}, "data": {"tweets": OBJECTS}}, "data.tweets.text"),
+        ({"data": OBJECTS, "includes": {"tweets": [{"text": "no"}]}, "status": "ok"}, "data.text"),
+        ({"@context": ["text", {"text": {}}], "tweets": ["one", "two ü"]}, "tweets"),
+        ({"threads": [{"id": 1, "of": [{"text": "one"}]}, {"of": [{"text": "two ü"}]}]}, "threads.of.text"),
+        ({"a": {"b": {"c": [[{"post": each}] for each in OBJECTS]}}}, "a.b.c.post.text"),
     ],
 )
-def test_the_array_of_tweets_in_an_object_is_found_and_said(content: dict[str, Any]) -> None:
-    rows, notes = rows_of(content)
-    assert rows == ["one", "two ü"]
-    assert any(note.startswith("tweets in the array") and note.endswith("tweets") for note in notes)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_the_one_array_of_texts_in_a_document_is_found_and_said(
+    content: dict[str, Any], path: str, indent: int | None
+) -> None:
+    data = json.dumps(content, indent=indent).encode()
+    assert looks_like(data)
+    assert rows_of(data) == (["one", "two ü"], [f"texts under {path}"])
+    assert rows_of(data, path) == (["one", "two ü"], [])
+
+
+def test_of_a_document_too_long_to_look_into_the_first_array_of_texts_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_stream, "MAX_VALUE_CHARS", 2000)
+    monkeypatch.setattr(json_stream, "_BLOCK_BYTES", 500)
+    posts = [{"post": {"text": f"number {number}"}} for number in range(1000)]
+    content = {"owner": {"names": [{"first": "mia"}]}, "export": {"posts": posts}}
+    expected = [post["post"]["text"] for post in posts]
+    assert rows_of(content) == (expected, ["texts under export.posts.post.text"])
+    assert rows_of(content, "export.posts.post.text") == (expected, [])
+    assert rows_of(content, "post.text") == (expected, [])
+    assert "has no texts under post.words" in error_of({"a": [5] * 9000}, "post.words").message
+
+
+@pytest.mark.parametrize("column", ["posts.post.text", "post.text"])
+def test_a_column_leads_from_the_document_or_from_an_item(column: str) -> None:
+    content = {"tags": [{"id": 1}], "posts": [{"post": {"text": "one"}}, {"id": 2}, {"post": {"text": "two"}}]}
+    rows, _ = rows_of(content, column)
+    assert [row if isinstance(row, str) else row.reason for row in rows] == ["one", "no posts.post.text", "two"]
+
+
+def test_a_number_in_a_column_counts_in_an_array_of_the_document() -> None:
+    assert rows_of({"data": [{"text": "one"}, {"text": "two"}]}, "data.1.text")[0] == ["two"]
+
+
+@pytest.mark.parametrize("content", [{"text": "hi", "entities": {"tags": [{"text": "x"}]}}, {"post": {"text": "hi"}}])
+def test_a_document_may_be_one_post(content: dict[str, Any]) -> None:
+    assert rows_of(content)[0] == ["hi"]
+    with pytest.raises(CorpusError, match="something follows"):
+        rows_of(json.dumps(content, indent=2).encode() * 2)
+
+
+def test_several_arrays_of_texts_ask_which() -> None:
+    error = error_of({"mine": OBJECTS, "theirs": [{"body": "x"}]})
+    assert error.message == "a.json holds several arrays of texts."
+    assert error.hint == "Name one with --column: mine.text or theirs.body."
+    assert "a.mine.text or a.theirs.text" in error_of([{"a": {"mine": OBJECTS, "theirs": OBJECTS}}]).hint
+
+
+@pytest.mark.parametrize("column", [None, "shout", "export.shout"])
+def test_where_no_text_is_found_the_error_names_those_that_there_are(column: str | None) -> None:
+    error = error_of({"export": {"by": "mia", "posts": [{"post": {"shout": "hello there", "n": 1}}]}}, column)
+    assert "export.posts.post.shout, export.by" in error.hint
+    assert column is None or f"no texts under {column}" in error.message
+
+
+def test_a_dropped_value_is_shown_as_json() -> None:
+    rows, _ = rows_of([{"text": {"a": [1, 2.5, None, True, "é"]}}, {"text": "x"}, {"text": False}], "text")
+    assert rows[0] == Unusable("not a text", 'item 1: {"a": [1, 2.5, null, true, "é"]}')
+    assert rows[2] == Unusable("not a text", "item 3: false")
+    (deep,) = rows_of(b'[{"text": ' + b'{"a":' * 500 + b"1" + b"}" * 500 + b"}]", "text")[0]
+    assert isinstance(deep, Unusable)
+    assert deep.example.startswith('item 1: {"a": {"a": ')
 
 
 def test_a_dotted_column_is_looked_for_in_each_object() -> None:
@@ -95,7 +155,9 @@ def test_json_without_an_array_of_tweets_is_an_error(content: object) -> None:
 
 
 def test_objects_without_a_usual_key_ask_for_it() -> None:
-    assert "which key" in error_of([{"words": "hello"}]).message
+    error = error_of([{"id": "1", "post": {"words": ["hello"]}}])
+    assert "which key" in error.message
+    assert "post.words, id" in error.hint
 
 
 # Damage ---------------------------------------------------------------------------------------------------------------
@@ -148,7 +210,7 @@ def test_characters_and_numbers_on_the_edge_of_a_block_stay_whole(monkeypatch: p
     data = json.dumps([*expected, 123456], ensure_ascii=False).encode()
     for size in range(1, 40):
         monkeypatch.setattr(json_stream, "_BLOCK_BYTES", size)
-        assert rows_of(data)[0] == [*expected, Unusable("not a text", "item 3: 123456.0")]
+        assert rows_of(data)[0] == [*expected, Unusable("not a text", "item 3: 123456")]
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def test_a_usual_key_of_the_first_object_is_found_and_said(key: str) -> None:
         value = {"id": 1, part: value}
     rows, notes = rows_of(f"{json.dumps(value)}\n" * 2)
     assert rows == ["hello", "hello"]
-    assert notes == [f"tweets under the key {key}"]
+    assert notes == [f"texts under {key}"]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,25 @@ def test_a_column_is_a_key_or_a_dotted_path(column: str, value: object) -> None:
     assert rows_of(json.dumps(value), column)[0] == ["yes"]
 
 
+def test_a_column_takes_each_item_of_the_arrays_that_it_leads_through() -> None:
+    lines = [{"posts": [{"text": "one"}, {"id": 1}, {"text": ["two", "three"]}]}, {"posts": []}]
+    content = "\n".join(map(json.dumps, lines))
+    expected = ["one", Unusable("no posts.text", "line 1: it has id"), "two", "three"]
+    rows, notes = rows_of(content)
+    assert rows[:-1] == rows_of(content, "posts.text")[0][:-1] == expected
+    assert [row.reason for row in rows[-1:] if isinstance(row, Unusable)] == ["no posts.text"]
+    assert notes == ["texts under posts.text"]
+
+
+def test_a_path_through_hundreds_of_arrays_is_followed() -> None:
+    assert rows_of("[" * 900 + '{"text": "hello"}' + "]" * 900, "text")[0] == ["hello"]
+
+
+def test_a_row_without_the_key_shows_which_texts_it_has() -> None:
+    (row,) = rows_of('{"id": "7", "export": {"posts": [{"text": "hello"}]}}', "post")[0]
+    assert row == Unusable("no post", "line 1: it has export.posts.text, id")
+
+
 def test_strings_are_tweets_and_blank_lines_are_nothing() -> None:
     assert rows_of('"hello"\n\n  \r\n"bye"')[0] == ["hello", "bye"]
 
@@ -70,7 +89,8 @@ def test_strings_are_tweets_and_blank_lines_are_nothing() -> None:
         ('{"id": 1}', "no text"),
         ("[]", "no text"),
         ('{"text": null}', "not a text"),
-        ('{"text": ["a"]}', "not a text"),
+        ('{"text": []}', "no text"),
+        ('{"text": [5]}', "not a text"),
         ('{"text": NaN}', "not a text"),
         ("5", "not a text"),
         ("1" * 5000, "not a text"),

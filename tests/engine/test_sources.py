@@ -27,6 +27,7 @@ from tests.engine.opening_helpers import gzip_of, tar_of, zip_of
 TEXT = b"a nice day\nand a good night\n"
 CSV = b"id,text\n1,a nice day\n2,and a good night\n"
 JSONL = b'{"text": "a nice day"}\n{"text": "and a good night"}\n'
+NESTED = b'{"export": {"posts": [{"post": {"text": "a nice day"}}, {"post": {"text": "and a good night"}}]}}'
 ROWS: list[Row] = ["a nice day", "and a good night"]
 SENTIMENT140 = b"".join(
     b'"4","%d","Mon Apr 06 22:19:45 PDT 2009","NO_QUERY","somebody","a nice day, number %d"\n' % (number, number)
@@ -104,6 +105,11 @@ def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = 
         (JSONL, "a", "jsonl"),
         (JSONL, "a.txt", "jsonl"),
         (JSONL, "a.json", "jsonl"),
+        (JSONL.splitlines()[0], "a.json", "json"),
+        (JSONL.splitlines()[0] + b"\n", "a", "jsonl"),
+        (NESTED, "a.json", "json"),
+        (NESTED, "a.txt", "json"),
+        (NESTED + b"\n" + NESTED, "a.json", "jsonl"),
         (b'"hello"\n', "a.ndjson", "jsonl"),
         (codecs.BOM_UTF8 + JSONL, "a.txt", "jsonl"),
         (b'[{"text": "hello"}]', "a.txt", "json"),

@@ -80,14 +80,41 @@ def test_parts_are_read_in_the_order_in_which_they_were_split() -> None:
 
 def test_retweets_are_dropped() -> None:
     rows = rows_of_tweets(tweet("RT @mia: hello"), tweet("RT @mia: it goes on and…"), tweet("RT is no retweet"))
-    assert reasons(rows) == ["a retweet", "a retweet", "RT is no retweet"]
-    assert rows[0] == Unusable("a retweet", "tweet 1: RT @mia: hello")
+    assert reasons(rows) == ["retweet", "retweet", "RT is no retweet"]
+    assert rows[0] == Unusable("retweet", "tweet 1: RT @mia: hello")
 
 
 def test_links_of_x_are_left_out_unless_asked_for() -> None:
     tweets = [tweet(f"see {LINK} now"), tweet(f"a picture {LINK} {LINK}"), tweet(LINK), tweet("http://a.example/b")]
     assert reasons(rows_of_tweets(*tweets)) == ["see now", "a picture", "only a link", "http://a.example/b"]
     assert rows_of_tweets(*tweets, keep_links=True)[:2] == [f"see {LINK} now", f"a picture {LINK} {LINK}"]
+
+
+@pytest.mark.parametrize(("count", "tweets"), [(1, "1 tweet"), (2, "2 tweets")])
+def test_how_many_tweets_lost_a_link_is_said(count: int, tweets: str) -> None:
+    entries = [*[tweet(f"see {LINK} {LINK}")] * count, tweet("none"), tweet(f"RT @mia: {LINK}")]
+    files = {"data/tweets.js": assigned("YTD.tweets.part0", entries)}
+    assert rows_of(files)[1] == [f"links left out of {tweets}; --keep-links keeps them"]
+    assert rows_of(files, keep_links=True)[1] == []
+
+
+def test_own_threads_are_known_without_a_manifest_by_an_answer_to_a_tweet_of_the_archive() -> None:
+    answers = {"70": "7", "1": "5", "50": "5", "71": "7"}
+    parts = {
+        "data/tweets.js": [
+            tweet(f"to {status}", in_reply_to_user_id_str=user, in_reply_to_status_id_str=status, id_str=f"9{status}")
+            for status, user in answers.items()
+        ],
+        "data/tweets-part1.js": [tweet("alone", id_str="1")],
+    }
+    files = {name: assigned(f"YTD.tweets.part{n}", entries) for n, (name, entries) in enumerate(parts.items())}
+    assert reasons(rows_of(files, no_replies=True)[0]) == ["reply", "to 1", "to 50", "reply", "alone"]
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", "٣", "9" * 20, "9" * 5000, [], ""])
+def test_an_odd_number_of_a_tweet_tells_nothing_about_its_owner(value: object) -> None:
+    odd = tweet("a", id_str=value, in_reply_to_user_id_str=value, in_reply_to_status_id_str=value)
+    assert reasons(rows_of_tweets(odd, tweet("b"), no_replies=True)) == ["reply" if value else "a", "b"]
 
 
 def test_replies_to_others_are_kept_or_dropped_as_asked_and_own_threads_stay() -> None:
@@ -99,8 +126,8 @@ def test_replies_to_others_are_kept_or_dropped_as_asked_and_own_threads_stay() -
     manifest = assigned("__THAR_CONFIG", {"userInfo": {"accountId": "5"}, "dataTypes": {}})
     files = {"data/tweets.js": assigned("YTD.tweets.part0", tweets), "data/manifest.js": manifest}
     assert rows_of(files)[0] == ["@mia yes", "and so on", "alone"]
-    assert reasons(rows_of(files, no_replies=True)[0]) == ["a reply", "and so on", "alone"]
-    assert reasons(rows_of_tweets(*tweets, no_replies=True)) == ["a reply", "a reply", "alone"]
+    assert reasons(rows_of(files, no_replies=True)[0]) == ["reply", "and so on", "alone"]
+    assert reasons(rows_of_tweets(*tweets, no_replies=True)) == ["reply", "reply", "alone"]
 
 
 # Long notes -----------------------------------------------------------------------------------------------------------
@@ -140,13 +167,13 @@ def test_of_notes_that_begin_alike_the_one_of_the_same_second_is_taken() -> None
 
 def test_a_tweet_that_ends_in_an_ellipsis_by_itself_stays() -> None:
     rows = merged([tweet(f"The first sentence… {LINK}")], [note(LONG)])
-    assert reasons(rows) == ["The first sentence…", "a long note without its tweet"]
+    assert reasons(rows) == ["The first sentence…", "long note without its tweet"]
 
 
 def test_a_note_of_a_deleted_tweet_or_a_dropped_reply_is_not_given() -> None:
-    assert reasons(merged([tweet("here")], [note(LONG)])) == ["here", "a long note without its tweet"]
+    assert reasons(merged([tweet("here")], [note(LONG)])) == ["here", "long note without its tweet"]
     reply = tweet("@mia " + cut(LONG), in_reply_to_user_id="7")
-    assert reasons(merged([reply], [note(LONG)], no_replies=True)) == ["a reply"]
+    assert reasons(merged([reply], [note(LONG)], no_replies=True)) == ["reply"]
 
 
 @pytest.mark.parametrize("entry", [5, None, {}, {"noteTweet": 5}, {"noteTweet": {"core": {"text": 5}}}])
@@ -219,7 +246,7 @@ def test_an_archive_of_someone_who_never_tweeted_says_so() -> None:
 
 
 def test_an_archive_of_retweets_only_gives_drops() -> None:
-    assert reasons(rows_of_tweets(tweet("RT @mia: hello"))) == ["a retweet"]
+    assert reasons(rows_of_tweets(tweet("RT @mia: hello"))) == ["retweet"]
 
 
 @pytest.mark.parametrize("name", ["data/manifest.js", "data/note-tweet.js"])
@@ -235,10 +262,12 @@ def test_an_entry_that_is_no_tweet_is_a_drop(entry: object) -> None:
 
 def test_a_file_that_is_cut_short_gives_its_tweets_and_an_error_that_names_it() -> None:
     data = assigned("YTD.tweets.part0", [tweet("one"), tweet("two")])
-    rows = x_rows([member("data/tweets.js", data[:-60])], Source("archive.zip", "x"), CorpusConfig())
-    assert next(rows) == "one"
-    with pytest.raises(CorpusError, match=r"archive\.zip: data/tweets\.js is not valid JSON near line"):
-        list(rows)
+    for no_replies in (False, True):
+        config = CorpusConfig(no_replies=no_replies)
+        rows = x_rows([member("data/tweets.js", data[:-60])], Source("archive.zip", "x"), config)
+        assert next(rows) == "one"
+        with pytest.raises(CorpusError, match=r"archive\.zip: data/tweets\.js is not valid JSON near line"):
+            list(rows)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,21 @@ async def says(app: TweetgenApp, text: str) -> None:
     await until(lambda: text in words(app), text)
 
 
+def type_at_once(app: TweetgenApp, text: str, *keys: str) -> None:
+    """Press keys without waiting for what comes of them: an emptied line, a path in it, and some more."""
+    app.post_message(events.Key("ctrl+a", None))
+    app.post_message(events.Key("ctrl+k", None))
+    for char in text:
+        app.post_message(events.Key(char, char))
+    for key in keys:
+        app.post_message(events.Key(key, None))
+
+
+def looked_at(stage: Stage) -> list[str]:
+    """Return the names of what was looked at."""
+    return [Path(config.corpus.files[0]).name for config in stage.checked if config.corpus]
+
+
 @at_each_size
 async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(
     stage: Stage, folder: Path, size: tuple[int, int]
@@ -267,6 +282,172 @@ async def test_another_key_takes_the_choice_back(stage: Stage, folder: Path, tak
         await until(lambda: "can be used" not in screen_text(app))
         await shows(app, "enter open")
         assert session.received == []
+
+
+@pytest.mark.parametrize("moves", [(), ("down",), ("up", "up")], ids=str)
+async def test_enter_opens_what_is_typed_however_fast_it_came(
+    stage: Stage, folder: Path, moves: tuple[str, ...]
+) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press(*moves)
+        type_at_once(app, f"{folder}/archive/tweets.js", "enter")
+        await says(app, "tweets.js can be used.")
+        assert line(app) == f"{folder}/archive/tweets.js"
+        assert looked_at(stage) == ["tweets.js"]
+
+
+async def test_enter_opens_what_is_typed_before_it_was_pressed(stage: Stage, folder: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        type_at_once(app, f"{folder}/second.csv", "enter", "x")
+        await until(lambda: stage.checked)
+        assert looked_at(stage) == ["second.csv"]
+
+
+async def test_a_folder_that_is_typed_fast_is_shown_and_nothing_in_it_is_opened_unseen(
+    stage: Stage, folder: Path
+) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        for slash in ("", "/"):
+            type_at_once(app, f"{folder}/archive{slash}", "enter")
+            await until(lambda: chosen(app) == "tweets.js")
+            assert line(app) == f"{folder}/archive/"
+            await pilot.press("up", "up", "enter")
+            await until(lambda: chosen(app) == "first.csv")
+        assert stage.checked == []
+
+
+async def test_a_beginning_that_is_typed_fast_opens_nothing_unseen(stage: Stage, folder: Path) -> None:
+    stage.errors["tw"] = CorpusError("tw can't be read.", "Check the path.")
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        type_at_once(app, f"{folder}/archive/tw", "enter")
+        await says(app, "tw can't be read.")
+        await until(lambda: chosen(app) == "tweets.js")
+        await pilot.press("enter")
+        await says(app, "tweets.js can be used.")
+
+
+async def test_the_name_that_is_typed_wins_over_the_row_until_another_row_is_moved_to(
+    stage: Stage, folder: Path
+) -> None:
+    (folder / "first").touch()
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press(*"first", "enter")
+        await says(app, "first can be used.")
+        await pilot.press("escape")
+        type_at_once(app, f"{folder}/first", "down", "enter")
+        await says(app, "first.csv can be used.")
+        assert looked_at(stage) == ["first", "first.csv"]
+
+
+async def test_a_file_that_the_list_leaves_out_is_opened_by_its_name(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.folder_listing.MAX_ENTRIES", 0)
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        await pilot.press("o")
+        await opened(app, OpenDialog)
+        type_at_once(app, f"{folder}/first.csv", "enter")
+        await says(app, "first.csv can be used.")
+
+
+async def test_tab_completes_what_is_typed_however_fast_it_came(stage: Stage, folder: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        type_at_once(app, f"{folder}/archive/tw", "tab")
+        await until(lambda: line(app) == f"{folder}/archive/tweets.js")
+        type_at_once(app, f"{folder}/ar", "tab")
+        await until(lambda: line(app) == f"{folder}/archive/")
+        type_at_once(app, f"{folder}/nothing/", "tab")
+        await shows(app, "No such file or directory")
+        assert line(app) == f"{folder}/nothing/"
+        assert stage.checked == []
+
+
+async def test_a_path_that_is_not_there_is_told_as_often_as_enter_is_pressed(stage: Stage, folder: Path) -> None:
+    stage.errors["nothing.csv"] = CorpusError("nothing.csv can't be read.", "Check the path.")
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        for number in (1, 2):
+            type_at_once(app, f"{folder}/nothing.csv", "enter")
+            await until(lambda number=number: len(stage.checked) == number)  # type: ignore[misc]
+            await says(app, "nothing.csv can't be read.")
+            await pilot.press("enter")
+            await until(lambda number=number: len(stage.checked) == number + 1)  # type: ignore[misc]
+            stage.checked.pop()
+        assert looked_at(stage) == ["nothing.csv"] * 2
+
+
+async def test_editing_the_path_takes_the_promise_back_and_enter_looks_again(stage: Stage, folder: Path) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session, config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("enter")
+        await says(app, "first.csv can be used.")
+        for key in ("x", "backspace"):
+            await pilot.press(key)
+            await shows(app, "enter open")
+            assert "can be used" not in screen_text(app)
+        await pilot.press("enter")
+        await says(app, "first.csv can be used.")
+        type_at_once(app, f"{folder}/second.csv", "enter")
+        await says(app, "second.csv can be used.")
+        assert looked_at(stage) == ["first.csv", "first.csv", "second.csv"]
+        assert session.received == []
+
+
+async def test_editing_the_path_while_it_is_looked_at_stops_that(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    monkeypatch.setattr(stage, "check", gate)
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("enter")
+        await until(gate.has_begun.is_set)
+        await pilot.press("x")
+        await shows(app, "enter open")
+        gate.may_end.set()
+        await pilot.press("backspace")
+        await until(lambda: chosen(app) == "first.csv")
+        assert "told too late" not in screen_text(app)
+
+
+@pytest.mark.parametrize("keys", [("up", "enter"), (".", "enter")], ids=str)
+async def test_all_of_a_folder_is_one_key_from_entering_it(
+    stage: Stage, folder: Path, keys: tuple[str, ...]
+) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        await pilot.press("a", "enter")
+        await until(lambda: chosen(app) == "tweets.js")
+        await pilot.press(*keys)
+        await says(app, "archive can be used.")
+        assert looked_at(stage) == ["archive"]
+
+
+async def test_two_dots_and_enter_lead_to_the_folder_above(stage: Stage, folder: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_dialog(app, pilot)
+        type_at_once(app, f"{folder}/archive/..", "enter")
+        await until(lambda: chosen(app) == "first.csv" and line(app) == f"{folder}/")
 
 
 async def test_folders_are_walked_by_keys_and_by_typing(stage: Stage, folder: Path) -> None:

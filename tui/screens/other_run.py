@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config import RunConfig
+from engine.corpus.checking import Glance
 from tui.other_tweets import on_other_tweets, start_of_choice
 from tui.screens.load_dialog import ListCheckpoints
 from tui.screens.open_dialog import OpenDialog
@@ -18,14 +19,14 @@ class Runs:
     """What a main screen asks of the program around it."""
 
     list_checkpoints: ListCheckpoints
-    check: Callable[[RunConfig], None]
+    check: Callable[[RunConfig], Glance | None]
     """Raises the `TweetgenError` that a run would end with, if it shows early. Called on a thread."""
     start: Callable[[RunConfig], None]
     """Puts the screen of a new run in place of this one, whose session has ended or is late."""
 
 
 def dialog_for_other_run(
-    check: Callable[[RunConfig], None], config: RunConfig, view_now: Callable[[], RunView], dropped: Path | None
+    check: Callable[[RunConfig], Glance | None], config: RunConfig, view_now: Callable[[], RunView], dropped: Path | None
 ) -> OpenDialog:
     """Return the dialog that asks for the tweets of a run after the one of `config`, at those dropped in if any."""
 

@@ -28,7 +28,8 @@ def read_errors(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:  # ValueError: a path with NUL or half a character
         cause = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise CorpusError(f"{path} can't be read: {cause}.", "Check the path and its permissions.") from error
+        hint = "Check its permissions." if isinstance(error, PermissionError) else "Check the path."
+        raise CorpusError(f"{path} can't be read: {cause}.", hint) from error
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,27 @@ from dataclasses import dataclass
 from engine.errors import CorpusError
 
 _LFS_POINTER = b"version https://git-lfs"
+_UNPACK = "Unpack it, and name a file in it."
+_TYPE_OUT = "Tweets in a picture can't be read: give a CSV, JSON lines or text file."
+_SAVE_AS_TEXT = "Save its text as a plain text file, one tweet per line, and name that."
+_SAVE_AS_CSV = "Save the sheet with the tweets as CSV, and name that."
+_OTHER_FILE = "Give a CSV, JSON lines or text file."
 _SOMETHING_ELSE = (
-    (b"PK\x03\x04", "an archive inside another file"),
-    (b"\x89PNG\r\n\x1a\n", "a picture (PNG)"),
-    (b"\xff\xd8\xff", "a picture (JPEG)"),
-    (b"GIF8", "a picture (GIF)"),
-    (b"%PDF-", "a PDF document"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"\x28\xb5\x2f\xfd", "packed with Zstandard"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document"),
+    (b"PK\x03\x04", "an archive inside another file", _UNPACK),
+    (b"\x89PNG\r\n\x1a\n", "a picture (PNG)", _TYPE_OUT),
+    (b"\xff\xd8\xff", "a picture (JPEG)", _TYPE_OUT),
+    (b"GIF8", "a picture (GIF)", _TYPE_OUT),
+    (b"%PDF-", "a PDF document", _SAVE_AS_TEXT),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
+    (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "packed with Zstandard", _UNPACK),
+    (b"SQLite format 3\0", "an SQLite database", "Export the table with the tweets as CSV, and name that."),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", _SAVE_AS_CSV),
+    (b"\x7fELF", "a program", _OTHER_FILE),
+    (b"MZ\x90\0", "a program", _OTHER_FILE),
+    (b"\xcf\xfa\xed\xfe", "a program", _OTHER_FILE),
 )
+"""How a file begins, what it then is, and what to do."""
 _CONTROLS = bytes(range(8)) + bytes(range(14, 27)) + bytes(range(28, 32)) + b"\x0b\x7f"
 _MAX_CONTROL_SHARE = 0.05
 """A text may hold a stray NUL byte, whose line is dropped; a ninth of random bytes are controls."""
@@ -50,9 +59,9 @@ def problem_of(head: bytes) -> Problem | None:
 
 def problem_as_text(head: bytes) -> Problem | None:
     """Return what speaks against a file of text that begins like this."""
-    for magic, what in _SOMETHING_ELSE:
+    for magic, what, hint in _SOMETHING_ELSE:
         if head.startswith(magic):
-            return Problem(f"is {what}, not a text file", "Unpack it, or save what is in it as CSV or text.")
+            return Problem(f"is {what}, not a text file", hint)
     if len(head.translate(None, _CONTROLS)) < (1 - _MAX_CONTROL_SHARE) * len(head):
-        return Problem("is not a text file", "Give a CSV, JSON lines or text file.")
+        return Problem("is not a text file", _OTHER_FILE)
     return None

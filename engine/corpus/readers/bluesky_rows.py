@@ -18,7 +18,7 @@ from typing import BinaryIO
 from engine.corpus.readers.car_blocks import car_blocks
 from engine.corpus.readers.html_text import as_escaped
 from engine.corpus.readers.json_stream import JsonStream
-from engine.corpus.readers.json_values import NOT_JSON, decode, example, starts_as_lines
+from engine.corpus.readers.json_values import NOT_JSON, as_json, decode, example, starts_as_lines
 from engine.corpus.rows import Row, Unusable
 from engine.corpus.source import Source
 from engine.corpus_config import CorpusConfig
@@ -52,7 +52,7 @@ def bluesky_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
         if isinstance(post, Unusable):
             yield post
         elif config.no_replies and post.is_reply_to_others:
-            yield Unusable("a reply", example("a post", post.text))
+            yield Unusable("reply", example("a post", post.text))
         else:
             yield as_escaped(post.text)
 
@@ -76,7 +76,7 @@ def _post(record: dict[str, object], cid: bytes = b"", own_did: str = "") -> _Po
     """Return what a record of a post says."""
     text, created, reply = record.get("text"), record.get("createdAt"), record.get("reply")
     if not isinstance(text, str):
-        return Unusable("not a text", example("a post", str(text)[:200]))
+        return Unusable("not a text", example("a post", as_json(text)))
     parent = reply.get("parent") if isinstance(reply, dict) else None
     uri = parent.get("uri") if isinstance(parent, dict) else None
     answered = uri if isinstance(uri, str) else "unknown" if reply else ""
@@ -146,7 +146,7 @@ def _record(value: object, where: str) -> _Post | Unusable:
         if value.get("$type") == POST_TYPE:
             return _post(value, own_did=own_did)
         if "reason" in value and "post" in value:
-            return Unusable("a repost", example(where, "its reason says so"))
+            return Unusable("repost", example(where, "its reason says so"))
         own_did = _did(value.get("uri")) or own_did
         value = next((value[key] for key in _WRAPPERS if isinstance(value.get(key), dict)), None)
     return Unusable("not a post", example(where, "a record of another kind"))

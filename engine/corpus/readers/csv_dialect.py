@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from engine.corpus.readers.csv_records import CsvRecords
-from engine.corpus.readers.labels import POLARITIES, LabelRule, label_of
+from engine.corpus.readers.labels import FEELINGS, POLARITIES, LabelRule, label_of
 from engine.corpus.readers.lines import Line
 from engine.corpus.source import Source
 from engine.corpus_config import DEFAULT_LABEL, CorpusConfig
@@ -129,7 +129,7 @@ def _notes(layout: Layout, first: list[str], config: CorpusConfig, *, is_found: 
     if layout.num_columns > 1:
         yield f"text in {called(layout.text_column)}" + (": the longest" if is_found else "")
     if layout.label_rule:
-        yield f"labels in {called(layout.label_column)}: kept {harmless(str(layout.label_rule), 40)}"
+        yield f"labels in {called(layout.label_column)}: {layout.label_rule.note()}"
     elif config.label != DEFAULT_LABEL:
         yield "no labels found: every row kept"
 
@@ -179,7 +179,7 @@ def _find_labels(rows: list[list[str]], header: list[str], text_column: int, wan
     With a header its name tells, and that it holds nothing but polarities, or else what was asked for in so many
     words. Without one its values must, which were sad ones only at the beginning of a file that is sorted by label.
     """
-    is_value_wanted = wanted.casefold() not in {"happy", "sad", "all"}
+    is_value_wanted = wanted.casefold() not in FEELINGS
     for column in range(len(header or (rows[0] if rows else []))):
         labels = {label_of(fields[column]) for fields in rows}
         if column == text_column:

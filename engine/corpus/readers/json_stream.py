@@ -79,6 +79,19 @@ class JsonStream:
                     return value
             self._read_on_within_bounds()
 
+    def whole(self) -> object:
+        """Return the value that comes next without going on; None where the file is too long to hold, or is broken."""
+        self.peek()
+        while not self._is_at_end:
+            if len(self._text) - self._position > MAX_VALUE_CHARS:
+                return None
+            self._read_on()
+        try:
+            value: object = DECODER.raw_decode(self._text, self._position)[0]
+        except (ValueError, RecursionError):
+            return None
+        return value
+
     def line(self) -> str | None:
         """Return the line that comes next, without its end; None at the end of the file."""
         while (end := self._text.find("\n", self._position)) < 0 and not self._is_at_end:

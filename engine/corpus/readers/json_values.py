@@ -7,19 +7,19 @@ nesting deeper than the standard library's decoder does.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
+from engine.corpus.readers.json_paths import Missing, array_paths, find_text_key, is_post, shown_paths, values_at
 from engine.corpus.rows import Row, Unusable
 from engine.corpus.source import Source
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS, harmless
 
 NOT_JSON = "not JSON"
-USUAL_KEYS = ("full_text", "text", "tweet", "content", "body", "message", "status", "post")
-
-_WRAPPERS = ("tweet", "data", "record", "value", "post", "status")
 DECODER = json.JSONDecoder(parse_int=float)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def decode(text: str) -> object:
@@ -49,42 +49,24 @@ def starts_as_lines(text: str) -> bool:
 
 def _holds_an_array_of_objects(value: object) -> bool:
     """Say whether an object is a list of posts with something around it rather than one post."""
-    if not isinstance(value, dict) or find_text_key(value) is not None:
+    if not isinstance(value, dict) or is_post(value):
         return False
-    return any(isinstance(each, list) and each and isinstance(each[0], dict) for each in value.values())
+    is_near = any(isinstance(each, list) and each and isinstance(each[0], dict) for each in value.values())
+    return is_near or bool(array_paths(value))
 
 
-def lookup(value: object, path: str) -> object:
-    """Return what stands in `value` under a key or a dotted path (numbers count in arrays, from 0).
-
-    Raises `KeyError` where there is nothing.
-    """
-    if isinstance(value, dict) and path in value:
-        return value[path]
-    for part in path.split("."):
-        if isinstance(value, dict):
-            value = value[part]
-        elif (
-            isinstance(value, list) and part.isascii() and part.isdecimal() and len(part) < 9 and int(part) < len(value)
-        ):
-            value = value[int(part)]
-        else:
-            raise KeyError(path)
-    return value
-
-
-def find_text_key(record: dict[str, object]) -> str | None:
-    """Return the usual key, dotted where it stands in a usual wrapper, under which an object has its text."""
-    for key in USUAL_KEYS:
-        if isinstance(record.get(key), str):
-            return key
-    for wrapper in _WRAPPERS:
-        inner = record.get(wrapper)
-        if isinstance(inner, dict):
-            inner_key = next((key for key in USUAL_KEYS if isinstance(inner.get(key), str)), None)
-            if inner_key:
-                return f"{wrapper}.{inner_key}"
-    return None
+def as_json(value: object) -> str:
+    """Return the beginning of a value as JSON."""
+    text = ""
+    try:
+        for piece in _ENCODER.iterencode(value):
+            is_whole_number = piece.endswith(".0") and '"' not in piece  # the decoder makes all numbers floats
+            text += piece.removesuffix(".0") if is_whole_number else piece
+            if len(text) > 4 * EXAMPLE_CHARS:
+                break
+    except RecursionError:
+        return f"{text[:EXAMPLE_CHARS]}… nested too deeply"
+    return text
 
 
 @dataclass
@@ -93,28 +75,60 @@ class TextKey:
 
     source: Source
     key: str | None
+    """Dotted where it is nested; "" where the values themselves are the tweets."""
+    inside: str = ""
+    """The path of the array that the objects are in, with a dot after it."""
+    num_missing: int = 0
+    """Times that the key was not there."""
 
-    def row(self, value: object, where: str) -> Row:
-        """Return the row of an object, or of a string; `where` it stood. Raises `CorpusError` without a usual key."""
+    def rows(self, value: object, where: str) -> Iterator[Row]:
+        """Yield the rows of an object, or of a string; `where` it stood. Raises `CorpusError` without a usual key.
+
+        One row, unless the key leads through an array.
+        """
         if isinstance(value, dict) and self.key is None:
             self.key = self._usual(value)
-        if self.key is None or not isinstance(value, dict | list):
-            return value if isinstance(value, str) else Unusable("not a text", example(where, str(value)))
-        try:
-            text = lookup(value, self.key)
-        except KeyError:
-            keys = ", ".join(islice(value, 8)) if isinstance(value, dict) else "no keys"
-            return Unusable(f"no {self.key}", example(where, f"it has {keys or 'no keys'}"))
-        return text if isinstance(text, str) else Unusable("not a text", example(where, str(text)))
+        if isinstance(value, dict) and isinstance(text := value.get(self.key or ""), str) and self.key:
+            yield text  # the most usual case by far
+        elif not self.key or not isinstance(value, dict | list):
+            yield _text_or_not(value, where)
+        else:
+            values = values_at(value, self.key)
+            for each in chain([next(values, Missing(value))], values):
+                yield self._missing(each.beside, where) if isinstance(each, Missing) else _text_or_not(each, where)
+
+    def _missing(self, value: object, where: str) -> Unusable:
+        """Return why a value has no row: the key is not in it."""
+        self.num_missing += 1
+        keys = shown_paths(value) if self.num_missing == 1 else ""  # one example is shown, and a look costs time
+        keys = keys or (", ".join(islice(value, 8)) if isinstance(value, dict) else "")
+        return Unusable(f"no {self.inside}{self.key}", example(where, f"it has {keys or 'no keys'}"))
 
     def _usual(self, record: dict[str, object]) -> str:
         """Return the usual key that the first object has, and note it."""
-        key = find_text_key(record)
+        key = find_text_key(record) or only_array(record, self.source.name)
         if key is None:
-            keys = ", ".join(list(record)[:12]) or "none at all"
+            keys = ", ".join(islice(record, 12)) or "none at all"
             raise CorpusError(
                 f"{self.source.name}: which key holds the tweet? The first object has {keys}.",
-                "Name it with --column KEY, dotted where it is nested.",
+                f"Name it with --column, dotted where it is nested: {shown_paths(record) or 'KEY'}.",
             )
-        self.source.notes.append(f"tweets under the key {key}")
+        self.source.notes.append(f"texts under {self.inside}{key}")
         return key
+
+
+def only_array(value: object, name: str) -> str | None:
+    """Return the path of the texts in the one array of posts that there is; None without one.
+
+    Raises `CorpusError`, which says `name`, where there are several that it may be.
+    """
+    paths = array_paths(value)
+    if len(paths) > 1:
+        shown = " or ".join(harmless(path, 60) for path in paths[:5])
+        raise CorpusError(f"{name} holds several arrays of texts.", f"Name one with --column: {shown}.")
+    return paths[0] if paths else None
+
+
+def _text_or_not(value: object, where: str) -> Row:
+    """Return a value as a row."""
+    return value if isinstance(value, str) else Unusable("not a text", example(where, as_json(value)))

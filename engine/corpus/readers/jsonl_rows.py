@@ -22,7 +22,7 @@ def looks_like(head: bytes) -> bool:
 
 
 def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per line that is not blank.
+    """Return one row per line that is not blank, or more where the key leads through an array.
 
     `config.column` is the key of the text; without it the usual ones are tried on the first object. Raises
     `CorpusError` where that has none of them.
@@ -38,4 +38,4 @@ def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator
             except ValueError:
                 yield Unusable(NOT_JSON, example(where, line))
             else:
-                yield text_key.row(value, where)
+                yield from text_key.rows(value, where)

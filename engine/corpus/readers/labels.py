@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from engine.text import harmless
+
 POLARITIES = frozenset({"0", "1", "2", "4"})
+LABELLED = "labelled "
 WITHOUT_A_LABEL = "without a label"
 OTHER_LABEL = "with another label"
+FEELINGS = frozenset({"happy", "sad", "neutral", "all"})
+"""What may be asked for by its name; anything else is a label itself."""
+_MAX_NAMED, _MAX_NAME_CHARS = 20, 40
 
 
 def label_of(cell: str) -> str:
@@ -24,14 +30,14 @@ class LabelRule:
     kept: frozenset[str]
     """The labels that this means in a file; unused where all are kept."""
     reasons: dict[str, str]
-    """Why a row with this label is dropped, for each label that has a name."""
+    """Why a row with this label is dropped; learns the labels that it meets, up to a bound."""
 
     @classmethod
     def made_for(cls, wanted: str, seen: Collection[str]) -> LabelRule:
         """Return the rule for what a `CorpusConfig` calls `label`; `seen` are labels of the file, blanks left out."""
         wanted = label_of(wanted)
         happy = _happy_labels(frozenset(seen))
-        kept = {"happy": happy, "sad": frozenset("0")}.get(wanted.casefold(), frozenset({wanted}))
+        kept = {"happy": happy, "sad": frozenset("0"), "neutral": frozenset("2")}.get(wanted.casefold(), frozenset({wanted}))
         names = {
             "0": "sad (0)",
             "2": "neutral (2)",
@@ -39,19 +45,25 @@ class LabelRule:
             "4": "4",
             **{label: f"happy ({label})" for label in happy},
         }
-        return cls(wanted, kept, {"": WITHOUT_A_LABEL, **{label: f"labelled {name}" for label, name in names.items()}})
+        return cls(wanted, kept, {"": WITHOUT_A_LABEL, **{label: f"{LABELLED}{name}" for label, name in names.items()}})
 
     def reason_against(self, cell: str) -> str | None:
         """Return why a row with this label is dropped, or None where it is kept."""
         label = label_of(cell)
         if self.keeps_all or label in self.kept:
             return None
+        if label not in self.reasons and len(self.reasons) < _MAX_NAMED and len(label) <= _MAX_NAME_CHARS:
+            self.reasons[label] = f"{LABELLED}{label}"
         return self.reasons.get(label, OTHER_LABEL)
 
     @property
     def keeps_all(self) -> bool:
         """Whether no row is dropped for its label."""
         return self.wanted.casefold() == "all"
+
+    def note(self) -> str:
+        """Return what is kept, and how to keep all: "kept happy (4); --label all keeps all"."""
+        return f"kept {harmless(str(self), 40)}" + ("" if self.keeps_all else "; --label all keeps all")
 
     def __str__(self) -> str:
         """Return what is kept: "happy (4)"."""

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from engine.corpus.readers.html_text import as_escaped, html_to_text
 from engine.corpus.readers.json_stream import JsonStream
-from engine.corpus.readers.json_values import example
+from engine.corpus.readers.json_values import as_json, example
 from engine.corpus.rows import Row, Unusable
 from engine.corpus.source import Source
 from engine.corpus_config import CorpusConfig
@@ -51,16 +51,16 @@ def _row(activity: object, config: CorpusConfig) -> Row:
         return Unusable("not a post")
     note = activity.get("object")
     if activity.get("type") == "Announce":
-        return Unusable("a boost", note if isinstance(note, str) else "")
+        return Unusable("boost", note if isinstance(note, str) else "")
     if activity.get("type") != "Create" or not isinstance(note, dict) or note.get("type") != "Note":
         return Unusable("not a post", str(activity.get("type")))
     content = note.get("content")
     if not isinstance(content, str):
-        return Unusable("not a text", str(content))
+        return Unusable("not a text", as_json(content))
     if _is_message(note):
-        return Unusable("a direct message")
+        return Unusable("direct message", "its text is not shown")
     if config.no_replies and _is_reply_to_others(note, activity.get("actor")):
-        return Unusable("a reply", content)
+        return Unusable("reply", html_to_text(content))
     if config.no_sensitive and (note.get("sensitive") is True or note.get("summary")):
         return Unusable("marked as sensitive", str(note.get("summary") or ""))
     return as_escaped(html_to_text(content))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from engine.corpus.readers.csv_dialect import LABEL_NAMES
 from engine.corpus.readers.json_values import example
-from engine.corpus.readers.labels import POLARITIES, LabelRule, label_of
+from engine.corpus.readers.labels import FEELINGS, POLARITIES, LabelRule, label_of
 from engine.corpus.rows import Row, Unusable
 from engine.corpus.source import Source
 from engine.corpus_config import CorpusConfig
@@ -164,11 +164,11 @@ def _label_column(table: pq.ParquetFile, text_columns: list[str]) -> str:
 def _label_rule(first: pa.RecordBatch, name: str, source: Source, config: CorpusConfig) -> LabelRule | None:
     """Return which labels are kept; None where the column holds other things than polarities."""
     seen = {label_of(str(value)) for value in _values(first.column(name)) if value is not None} - {""}
-    is_value_wanted = config.label.casefold() not in {"happy", "sad", "all"}
+    is_value_wanted = config.label.casefold() not in FEELINGS
     if not (seen <= POLARITIES or is_value_wanted):
         return None
     rule = LabelRule.made_for(config.label, seen)
-    source.notes.append(f"labels in column {harmless(name, 30)}: kept {harmless(str(rule), 40)}")
+    source.notes.append(f"labels in column {harmless(name, 30)}: {rule.note()}")
     return rule
 
 

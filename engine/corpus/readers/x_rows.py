@@ -12,11 +12,14 @@ Never reads deleted tweets, messages, likes or any other file of the archive, an
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+
+import numpy as np
 
 from engine.corpus.readers.json_stream import JsonStream
-from engine.corpus.readers.json_values import example
+from engine.corpus.readers.json_values import as_json, example
 from engine.corpus.readers.x_notes import NoteTweets
 from engine.corpus.rows import Row, Unusable
 from engine.corpus.source import Member, Source
@@ -28,6 +31,8 @@ _NOTES_FILE = re.compile(r"note-tweets?(?:-part(\d{1,6}))?\.js")
 _MANIFEST_FILE = "manifest.js"
 _ASSIGNMENT = re.compile(r"window\.(?:YTD\.(\w+)\.part\d+|(__THAR_CONFIG))\s*=")
 _LINK = re.compile(r"\s*https?://t\.co/\w+")
+_TWEETS_VARIABLES = {"tweet", "tweets"}
+_ID_FIELDS = ("id", "in_reply_to_status_id", "in_reply_to_user_id")
 _REPLY_FIELDS = ("in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_user_id", "in_reply_to_screen_name")
 
 
@@ -43,16 +48,52 @@ def is_part(name: str) -> bool:
     return bool(is_known) and folder.rpartition("/")[2] in {"", "data"}
 
 
+def tweets_first(member: Member) -> bool:
+    """Say what sorts the members of an archive so that its tweets come first: that a file holds none."""
+    return _TWEETS_FILE.fullmatch(member.name.rpartition("/")[2]) is None
+
+
 def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
     """Return one row per tweet of all parts in their order, then what is left of the long notes, as unusable.
 
     Of several members, those are left alone that `is_part` does not know. Raises `CorpusError` where there is no
     tweet at all, or a file is not what its name says.
     """
-    parts = [member for member in members if len(members) == 1 or is_part(member.name)]
     notes = NoteTweets(source.name)
+    own_id, tweets = _taken_apart(members, source, notes)
+    if config.no_replies and not own_id:
+        own_id = _answered_id(tweets, source)
+    num_tweets = num_without_links = 0
+    for member in tweets:
+        for entry in _entries(member, source, _TWEETS_VARIABLES):
+            num_tweets += 1
+            where = f"tweet {num_tweets:,}"
+            row = _row(entry, notes, own_id, config, where)
+            if isinstance(row, str) and not config.keep_links and _LINK.search(row):
+                row = _without_links(row, where)
+                num_without_links += isinstance(row, str)
+            yield row
+    if not num_tweets:
+        raise _without_tweets(source, has_file=bool(tweets))
+    source.notes += _notes(num_without_links, notes.num_found)
+    for text in notes.left_over():
+        yield Unusable("long note without its tweet", example("note-tweet.js", text))
+
+
+def _notes(num_without_links: int, num_long: int) -> Iterator[str]:
+    """Yield what a person may want to know of how the tweets were made."""
+    if num_without_links:
+        plural = "s" * (num_without_links > 1)
+        yield f"links left out of {num_without_links:,} tweet{plural}; --keep-links keeps them"
+    if num_long:
+        yield f"{num_long:,} long tweet{'s' * (num_long > 1)} taken from note-tweet.js"
+
+
+def _taken_apart(members: Sequence[Member], source: Source, notes: NoteTweets) -> tuple[str, list[Member]]:
+    """Return the owner's id, or "", and the files of tweets in their order; keep the long tweets in `notes`."""
     own_id = ""
     tweets: list[Member] = []
+    parts = [member for member in members if len(members) == 1 or is_part(member.name)]
     for member in sorted(parts, key=_part_number):
         file_name = member.name.rpartition("/")[2]
         if file_name == _MANIFEST_FILE:
@@ -62,17 +103,7 @@ def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> I
                 notes.add(entry)
         else:
             tweets.append(member)
-    num_tweets = 0
-    for member in tweets:
-        for entry in _entries(member, source, {"tweet", "tweets"}):
-            num_tweets += 1
-            yield _row(entry, notes, own_id, config, f"tweet {num_tweets:,}")
-    if not num_tweets:
-        raise _without_tweets(source, has_file=bool(tweets))
-    if count := notes.num_found:
-        source.notes.append(f"{count:,} long tweet{'s' * (count > 1)} taken from note-tweet.js")
-    for text in notes.left_over():
-        yield Unusable("a long note without its tweet", example("note-tweet.js", text))
+    return own_id, tweets
 
 
 def _row(entry: object, notes: NoteTweets, own_id: str, config: CorpusConfig, where: str) -> Row:
@@ -80,22 +111,54 @@ def _row(entry: object, notes: NoteTweets, own_id: str, config: CorpusConfig, wh
     tweet = entry.get("tweet", entry) if isinstance(entry, dict) else None
     text = tweet.get("full_text", tweet.get("text")) if isinstance(tweet, dict) else None
     if not isinstance(tweet, dict) or not isinstance(text, str):
-        return Unusable("not a tweet", example(where, str(tweet)[:200]))
+        return Unusable("not a tweet", example(where, as_json(tweet)))
     if text.startswith("RT @"):
-        return Unusable("a retweet", example(where, text))
+        return Unusable("retweet", example(where, text))
     text = notes.take(text, tweet.get("created_at")) or text
     if config.no_replies and _is_reply_to_others(tweet, own_id):
-        return Unusable("a reply", example(where, text))
-    if config.keep_links:
-        return text
-    bare = _LINK.sub("", text).strip()
-    return bare if bare or not text.strip() else Unusable("only a link", example(where, text))
+        return Unusable("reply", example(where, text))
+    return text
+
+
+def _without_links(text: str, where: str) -> Row:
+    """Return the text of a tweet without its t.co links, if anything is left."""
+    return _LINK.sub("", text).strip() or Unusable("only a link", example(where, text))
 
 
 def _is_reply_to_others(tweet: dict[str, object], own_id: str) -> bool:
     """Say whether a tweet answers somebody else; going on with one's own thread does not, where the owner is known."""
     answered = tweet.get("in_reply_to_user_id_str") or tweet.get("in_reply_to_user_id")
     return any(tweet.get(field) for field in _REPLY_FIELDS) and not (own_id and answered == own_id)
+
+
+def _answered_id(tweets: Sequence[Member], source: Source) -> str:
+    """Return the account whose tweets these are, known by answers to tweets among them; "" where there are none.
+
+    Reads all of them once more, and holds numbers only. What is damaged is told of when it is read for its texts.
+    """
+    own, answered, accounts = array("Q"), array("Q"), array("Q")
+    with suppress(CorpusError):
+        for member in tweets:
+            for entry in _entries(member, source, _TWEETS_VARIABLES):
+                tweet = entry.get("tweet", entry) if isinstance(entry, dict) else None
+                if isinstance(tweet, dict):
+                    numbers = [_number(tweet, f"{field}_str", field) for field in _ID_FIELDS]
+                    own.append(numbers[0])
+                    if all(numbers):
+                        answered.append(numbers[1])
+                        accounts.append(numbers[2])
+    is_own = np.isin(np.array(answered, np.uint64), np.array(own, np.uint64))
+    candidates, counts = np.unique(np.array(accounts, np.uint64)[is_own], return_counts=True)
+    return str(candidates[counts.argmax()]) if len(candidates) else ""
+
+
+def _number(tweet: dict[str, object], *fields: str) -> int:
+    """Return the number of a tweet or account in the first of these fields that has one; 0 without one."""
+    for field in fields:
+        value = tweet.get(field)
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:
+            return int(value)
+    return 0
 
 
 def _entries(member: Member, source: Source, variables: set[str]) -> Iterator[object]:

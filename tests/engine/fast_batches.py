@@ -1,0 +1,59 @@
+"""Small random batches for the tests of the fast path, and Hypothesis strategies for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from engine.corpus.encoded import Batch
+from engine.gru import TextGenerator
+from engine.vocab import PAD
+
+
+def random_batch(lengths: list[int], vocab_size: int, seed: int = 0) -> Batch:
+    """Return tweets of these lengths, at least 1 each, in random tokens that are not padding."""
+    generator = np.random.default_rng(seed)
+    is_real = np.arange(max(lengths)) < np.array(lengths)[:, None]  # (B, T)
+    inputs, targets = (np.where(is_real, generator.integers(1, vocab_size, is_real.shape), PAD) for _ in range(2))
+    return Batch(inputs, targets, num_targets=sum(lengths))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What one example is made of."""
+
+    lengths: list[int]
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    seed: int
+
+    def batch(self) -> Batch:
+        """Return a batch of this shape."""
+        return random_batch(self.lengths, self.vocab_size, self.seed)
+
+    def model(self, dropout: float = 0.0) -> TextGenerator:
+        """Return a float64 model of this shape with weights large enough to bend the gates."""
+        torch.manual_seed(self.seed)
+        model = TextGenerator(self.vocab_size, self.embedding_size, self.hidden_size, self.num_layers, dropout).double()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.normal_(0.0, 0.7)
+        return model
+
+
+def shapes() -> st.SearchStrategy[Shape]:
+    """Draw shapes with one to five tweets of one to nine characters."""
+    return st.builds(
+        Shape,
+        lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+        vocab_size=st.integers(2, 30),
+        embedding_size=st.integers(1, 6),
+        hidden_size=st.integers(1, 7),
+        num_layers=st.integers(1, 3),
+        seed=st.integers(0, 2**31),
+    )

@@ -1,0 +1,213 @@
+"""The fast path gives what `TextGenerator.forward` and autograd give: loss, every gradient, and so whole runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.func import functional_call
+
+from engine.config import TrainingConfig
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded import Batch
+from engine.corpus.position import Position
+from engine.fast.gru_step import GruStep
+from engine.fast.packing import PackedBatch
+from engine.gru import TextGenerator
+from engine.runtime import Runtime
+from engine.trainer import Trainer
+from engine.vocab import PAD
+from tests.engine.fast_batches import Shape, random_batch, shapes
+from tests.engine.helpers import CPU, encoded
+
+SOME = Shape(lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=7, num_layers=2, seed=3)
+
+
+def grads_of(model: TextGenerator) -> dict[str, Tensor]:
+    """Take the gradients of all parameters away."""
+    grads = {}
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        grads[name] = parameter.grad.clone()
+        parameter.grad = None
+    return grads
+
+
+def by_autograd(
+    model: TextGenerator, batch: Batch, initial: Tensor | None = None, masks: list[Tensor] | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return loss and gradients of the reference; `masks` (B, T, H) replace its own dropout."""
+    states, hidden = model.embed(torch.from_numpy(batch.inputs)), initial
+    if masks is None:
+        states, _ = model.rnn(states, hidden)
+    for number, mask in enumerate(masks or []):
+        layer = torch.nn.GRU(states.shape[2], model.rnn.hidden_size, batch_first=True).double()
+        weights = {name: getattr(model.rnn, name[:-1] + str(number)) for name, _ in layer.named_parameters()}
+        start = None if initial is None else initial[number : number + 1]
+        states = functional_call(layer, weights, (states, start))[0] * mask
+    logits = model.proj(states)
+    loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
+    torch.autograd.backward(loss)
+    return loss.detach(), grads_of(model)
+
+
+def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float) -> None:
+    assert found.keys() == expected.keys()
+    for name, grad in expected.items():
+        assert torch.allclose(found[name], grad, rtol=tolerance, atol=tolerance), name
+
+
+@given(shapes(), st.booleans())
+@settings(deadline=None)
+def test_loss_and_all_gradients_agree_with_autograd(shape: Shape, has_initial: bool) -> None:
+    model, batch = shape.model(), shape.batch()
+    initial = initial_grad = None
+    if has_initial:
+        initial = torch.randn(
+            shape.num_layers, len(shape.lengths), shape.hidden_size, dtype=torch.float64, requires_grad=True
+        )
+        initial_grad = torch.full_like(initial, torch.nan)
+    expected_loss, expected = by_autograd(model, batch, initial)
+
+    loss = GruStep(model).loss_and_grads(batch, initial, initial_grad)
+
+    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-10)
+    assert_close(grads_of(model), expected, 1e-10)
+    if initial is not None:
+        assert initial.grad is not None
+        assert initial_grad is not None
+        assert torch.allclose(initial_grad, initial.grad, rtol=1e-10, atol=1e-10)
+
+
+def unpacked(mask: Tensor, batch: Batch) -> Tensor:
+    """Return a mask (N, H) as (B, T, H)."""
+    packed = PackedBatch.from_batch(batch)
+    padded = torch.zeros(*batch.inputs.shape, mask.shape[1], dtype=mask.dtype)
+    for step, rows in enumerate(mask.split_with_sizes(packed.row_counts)):
+        padded[packed.order[: len(rows)], step] = rows
+    return padded
+
+
+@given(shapes(), st.sampled_from([0.1, 0.5, 0.9]))
+@settings(deadline=None)
+def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(shape: Shape, dropout: float) -> None:
+    model, batch = shape.model(dropout), shape.batch()
+    step = GruStep(model)
+
+    loss = step.loss_and_grads(batch)
+
+    found = grads_of(model)
+    masks = [unpacked(place.mask, batch) for place in step.dropouts if place.mask is not None]
+    assert len(masks) == shape.num_layers
+    expected_loss, expected = by_autograd(model, batch, masks=masks)
+    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-10)
+    assert_close(found, expected, 1e-10)
+
+
+def test_dropout_drops_its_share_and_scales_up_the_rest_so_that_the_mean_stays() -> None:
+    shape = replace(SOME, lengths=[60] * 20, hidden_size=16, num_layers=1)
+    step = GruStep(shape.model(dropout=0.2))
+
+    step.loss_and_grads(shape.batch())
+
+    mask = step.dropouts[0].mask
+    assert mask is not None
+    assert set(mask.flatten().tolist()) == {0.0, 1.25}
+    assert mask.mean().item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_in_eval_mode_nothing_is_dropped() -> None:
+    model, batch = SOME.model(dropout=0.5).eval(), SOME.batch()
+
+    loss = GruStep(model).loss_and_grads(batch)
+
+    assert loss.item() == pytest.approx(by_autograd(model, batch)[0].item(), rel=1e-10)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_in_float32_loss_and_gradients_agree_within_its_rounding(num_layers: int) -> None:
+    torch.manual_seed(0)
+    model = TextGenerator(60, 32, 48, num_layers)
+    batch = random_batch(list(range(20, 52)), vocab_size=60)
+    expected_loss, expected = by_autograd(model, batch)
+
+    loss = GruStep(model).loss_and_grads(batch)
+
+    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-6)
+    assert_close(grads_of(model), expected, 1e-6)
+
+
+def test_memory_that_other_batches_have_used_changes_nothing() -> None:
+    model = SOME.model()
+    batches = [random_batch(lengths, SOME.vocab_size) for lengths in ([4, 2], [9, 9, 9, 8, 8, 1], [1], [4, 2])]
+    used = GruStep(model)
+
+    for batch in batches:
+        loss, grads = used.loss_and_grads(batch), grads_of(model)
+        fresh_loss, fresh = GruStep(model).loss_and_grads(batch), grads_of(model)
+
+        assert torch.equal(loss, fresh_loss)
+        assert all(torch.equal(grads[name], fresh[name]) for name in fresh)
+
+
+def test_a_loss_that_was_returned_outlives_the_next_call() -> None:
+    model, batch = SOME.model(), SOME.batch()
+    step = GruStep(model)
+    loss = step.loss_and_grads(batch)
+    before = loss.item()
+
+    step.loss_and_grads(random_batch([2], SOME.vocab_size, seed=8))
+
+    assert loss.item() == before
+
+
+def test_columns_of_nothing_but_padding_cost_nothing_and_change_no_bit() -> None:
+    model, batch = SOME.model(), SOME.batch()
+    inputs, targets = (np.pad(array, ((0, 0), (0, 7)), constant_values=PAD) for array in (batch.inputs, batch.targets))
+    wider = Batch(inputs, targets, batch.num_targets)
+
+    loss, grads = GruStep(model).loss_and_grads(batch), grads_of(model)
+    padded_loss, padded = GruStep(model).loss_and_grads(wider), grads_of(model)
+
+    assert PackedBatch.from_batch(wider).row_counts == PackedBatch.from_batch(batch).row_counts
+    assert torch.equal(loss, padded_loss)
+    assert all(torch.equal(grads[name], padded[name]) for name in grads)
+
+
+def trained(steps: int, runtime: Runtime, *, by_hand: bool = True, dropout: float = 0.0) -> list[float]:
+    """Return the losses of the first steps of a small run."""
+    tweets, vocab = encoded()
+    torch.manual_seed(1)
+    trainer = Trainer(TextGenerator(len(vocab), 12, 24, 2, dropout), TrainingConfig(), runtime)
+    if not by_hand:
+        trainer._fast = None
+    stream = BatchStream(tweets, 8, seed=3, position=Position())
+    for _ in range(steps):
+        trainer.step(next(stream), 0.004)
+    return trainer.take_report().train_losses
+
+
+def test_fifty_steps_of_training_track_those_of_the_reference() -> None:
+    by_hand, reference = trained(50, CPU), trained(50, CPU, by_hand=False)
+
+    assert by_hand == pytest.approx(reference, rel=1e-4)
+    assert by_hand != reference
+    assert by_hand[-1] < by_hand[0] - 1
+
+
+def test_the_same_seed_gives_the_same_losses_bit_for_bit() -> None:
+    assert trained(10, CPU, dropout=0.3) == trained(10, CPU, dropout=0.3)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "path"),
+    [("cpu", "float32", "fast"), ("cpu", "bfloat16", "reference"), ("cuda", "float32", "reference")],
+)
+def test_the_fast_path_is_the_processors_in_float32(device: str, precision: str, path: str) -> None:
+    assert Runtime(device=torch.device(device), precision=precision, num_threads=1).path == path
