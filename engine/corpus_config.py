@@ -57,7 +57,8 @@ class CorpusConfig:
         require_between(self, "max_length", 1, 100_000)
         require_between(self, "min_char_count", 1)
         require_between(self, "overfit", 0)
-        require("label", repr(self.label), "it is happy, sad, neutral, all or a value", is_valid=bool(self.label.strip()))
+        rule = "it is happy, sad, neutral, all or a value"
+        require("label", repr(self.label), rule, is_valid=bool(self.label.strip()))
         self._check_weight()
 
     def _check_weight(self) -> None:

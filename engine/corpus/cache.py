@@ -34,7 +34,7 @@ from engine.corpus_config import CorpusConfig
 from engine.folders import cache_folder
 
 LOG = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
 """Changes whenever the same files would become other tweets, or an entry looks otherwise."""
 MAX_ENTRIES = 16
 """The ones that were not opened for the longest time go first."""

@@ -151,7 +151,7 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
     """Return the error of a corpus with too few usable tweets; the hint answers the main reason."""
     main_reason = next(iter(report.dropped), "")
     hints = {
-        "no ": f"Its objects lack the key that --column names ({main_reason.removeprefix('no ')}).",
+        "no ": _key_hint(main_reason, report),
         "with too many columns": "Put tweets with commas in quotation marks, or read whole lines: --format text.",
         "not JSON": "It is not made of JSON lines: leave --format out, or say --format text or csv.",
         LABELLED: _label_hint(config, report),
@@ -161,6 +161,13 @@ def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
     usual = f"It takes at least {MIN_TWEETS} different ones, of at most {config.max_length} characters (--max-length)."
     hint = next((hint for start, hint in hints.items() if main_reason.startswith(start)), usual)
     return TooFewTweetsError(f"{corpus_name(config)} holds too few usable tweets: {report}.", hint, report)
+
+
+def _key_hint(reason: str, report: CorpusReport) -> str:
+    """Return which texts the objects have that lack the key which was asked for."""
+    texts = report.examples.get(reason, "").partition("it has ")[2]
+    others = f"; they have {texts}" if texts else ""
+    return f"Its objects lack the key that --column names ({reason.removeprefix('no ')}){others}."
 
 
 def _label_hint(config: CorpusConfig, report: CorpusReport) -> str:

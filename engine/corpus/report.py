@@ -88,7 +88,7 @@ def counted(count: int, thing: str) -> str:
 
 
 def short_lines(report: CorpusReport) -> Iterable[str]:
-    """Yield the report in a few lines for a small panel: the first sources with their notes, what was dropped of all."""
+    """Yield the report in a few lines for a small panel: the first sources, their notes, what was dropped in all."""
     for source in report.sources[:_MAX_SOURCES]:
         yield f"{source.name} ({source.format}): {_kept([source])}"
         if source.notes:

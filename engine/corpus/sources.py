@@ -16,9 +16,11 @@ from pathlib import Path
 
 from engine.corpus.formats import OUTBOX, READERS, SUFFIXES, is_outbox, is_wanted, look_at, recognise
 from engine.corpus.opening.contents import Contents, FoundMember, find
+from engine.corpus.opening.entries import ARCHIVE_SUFFIXES, PACKED_SUFFIXES
 from engine.corpus.opening.meter import Meter
 from engine.corpus.opening.problems import Problem
 from engine.corpus.opening.standard_input import shown_path
+from engine.corpus.opening.wide_text import encoding_of
 from engine.corpus.readers import x_rows
 from engine.corpus.rows import Row
 from engine.corpus.source import Source
@@ -108,6 +110,8 @@ def _rows(planned: _Planned, config: CorpusConfig, meter: Meter) -> Iterator[Row
         yield from x_rows.x_rows(planned.members, planned.source, config)
     else:
         with planned.members[0].open() as file:
+            if encoding := encoding_of(file):
+                planned.source.notes.append(f"read as {encoding}")
             yield from READERS[planned.source.format](file, planned.source, config)
 
 
@@ -144,6 +148,8 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, meter: Me
         sources.append(_Planned(file_index, source, group.members))
     if left_out:
         sources[0].source.notes.append(f"not read: {_listed(left_out)}")
+    if contents.num_others:
+        sources[0].source.notes.append(_told_others(contents.num_others, is_of_x=groups[0].format == "x"))
     return sources
 
 
@@ -154,7 +160,10 @@ def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group
     for member, file_format in looked_at:
         if not isinstance(file_format, Problem) and _is_of_archive(member.name, file_format):
             archives.setdefault((file_format, _archive_folder(member.name)), []).append(member)
-    groups = [_Group(file_format, tuple(members)) for (file_format, _), members in archives.items()]
+    groups = [
+        _Group(file_format, tuple(sorted(members, key=x_rows.tweets_first)))
+        for (file_format, _), members in archives.items()
+    ]
     left_out = list(contents.left_out)
     in_archives = {id(member) for group in groups for member in group.members}
     for member, file_format in looked_at:
@@ -194,7 +203,17 @@ def _nothing_readable(path: Path, left_out: list[str], file_format: FileFormat) 
     kind = "a folder" if path.is_dir() else "an archive"
     kinds = ", ".join(SUFFIXES.get(file_format, (".js",) if file_format == "x" else (OUTBOX,)))
     found = f"; found but not read: {_listed(left_out)}" if left_out else ""
-    return CorpusError(f"{shown_path(path)} is {kind} without a readable file{found}.", f"These are read: {kinds}.")
+    packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files packed as {', '.join(PACKED_SUFFIXES)}"
+    return CorpusError(
+        f"{shown_path(path)} is {kind} without a readable file{found}.",
+        f"These are read: {kinds}{packed}." if path.is_dir() else f"These are read: {kinds}.",
+    )
+
+
+def _told_others(count: int, *, is_of_x: bool) -> str:
+    """Return that there are files besides, which by their names hold no tweets."""
+    told = f"{count:,} other file{'' if count == 1 else 's'} not opened"
+    return f"{told} (messages, deleted tweets and media never are)" if is_of_x else told
 
 
 def _listed(phrases: list[str]) -> str:

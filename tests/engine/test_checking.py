@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.corpus import checking
-from engine.corpus.checking import check_corpus
+from engine.corpus.checking import Glance, check_corpus
 from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
@@ -49,4 +49,28 @@ def test_tweets_that_are_all_alike_are_found_out(tmp_path: Path) -> None:
 
 def test_the_embedded_tweets_need_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "tallied_rows", lambda *_: pytest.fail("they were read"))
-    check_corpus(CorpusConfig())
+    assert check_corpus(CorpusConfig()) == Glance()
+
+
+def test_a_glance_tells_how_the_first_rows_are_read_and_how_many_are_tweets(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    tweets = [f"this is number {number}" for number in range(1000)]
+    rows = [f"{0 if number % 2 else 4},{tweet}" for number, tweet in enumerate(tweets)]
+    path.write_text("\n".join(["target,text", *rows]), encoding="utf-8")
+    glance = check_corpus(CorpusConfig(files=(str(path),)))
+    (source,) = glance.sources
+    assert (source.name, source.format) == ("a.csv", "csv")
+    assert "text in column 2 (text): the longest" in source.notes
+    assert "labels in column 1 (target): kept happy (4)" in source.notes
+    assert (source.num_rows, source.num_kept, source.dropped) == (399, 200, {"labelled sad (0)": 199})
+    assert glance.first_tweet == tweets[0]
+    assert not glance.is_whole
+
+
+def test_a_glance_at_little_is_one_at_the_whole(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        lines = "\n".join([*small_tweets(30), "", "last"])
+        (tmp_path / f"{name}.txt").write_text(lines, encoding="utf-8")
+    glance = check_corpus(CorpusConfig(files=(str(tmp_path),)))
+    assert glance.is_whole
+    assert [(source.num_rows, source.num_kept) for source in glance.sources] == [(32, 31)] * 2

@@ -80,7 +80,18 @@ def test_a_key_that_no_object_has_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         load_corpus(config_of(path, column="body"))
     assert "--column" in caught.value.hint
-    assert "(body)" in caught.value.hint
+    assert "(body); they have text." in caught.value.hint
+
+
+@pytest.mark.parametrize(("label", "kinds"), [("7", "sad (0), happy (4)"), ("happy", "sad (0)")])
+def test_where_a_label_is_too_rare_the_others_are_named(tmp_path: Path, label: str, kinds: str) -> None:
+    rows = [f"{polarity},{tweet}" for polarity, tweet in zip("000004" * 10, small_tweets(), strict=True)]
+    with pytest.raises(CorpusError) as caught:
+        load_corpus(CorpusConfig(files=(str(write_corpus(tmp_path, ["label,text", *rows], "a.csv")),), label=label))
+    assert caught.value.hint == (
+        f"--label {label} keeps only tweets with that label; the others are labelled {kinds}. "
+        "--label all keeps every one."
+    )
 
 
 def test_a_path_that_names_no_users_home_is_a_missing_file_like_any_other(tmp_path: Path) -> None:

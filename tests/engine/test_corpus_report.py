@@ -61,3 +61,22 @@ def test_in_short_it_names_every_source_with_its_notes_and_what_was_dropped_in_a
         "b.txt (text): 1,000 of 1,005 rows kept",
         "dropped: 6 duplicate, 2 empty",
     ]
+
+
+@pytest.mark.parametrize(("num_sources", "more"), [(6, []), (7, ["and 1 more file: 1,000 of 1,005 rows kept"])])
+def test_in_short_it_names_six_sources_at_most(num_sources: int, more: list[str]) -> None:
+    lines = list(short_lines(CorpusReport(sources=(OTHER,) * num_sources)))
+    assert lines == [
+        *["b.txt (text): 1,000 of 1,005 rows kept"] * 6,
+        *more,
+        f"dropped: {5 * num_sources} duplicate",
+    ]
+
+
+def test_in_short_the_sources_without_a_line_of_their_own_are_added_up() -> None:
+    lines = list(short_lines(CorpusReport(sources=(ONE,) * 200)))
+    assert lines[-2:] == [
+        "and 194 more files: 1,358 of 1,940 rows kept",
+        "dropped: 400 empty, 200 duplicate",
+    ]
+    assert len(lines) == 2 * 6 + 2

@@ -160,7 +160,7 @@ def test_a_column_named_as_a_label_decides_what_is_kept() -> None:
     assert notes == [
         "header row found",
         "text in column 1 (tweet): the longest",
-        "labels in column 2 (Sentiment): kept happy (1)",
+        "labels in column 2 (Sentiment): kept happy (1); --label all keeps all",
     ]
 
 
@@ -169,7 +169,7 @@ def test_without_a_header_values_of_polarity_are_labels() -> None:
     assert [row for row in rows_of(content) if isinstance(row, str)] == ["hello"]
     assert [row for row in rows_of(content, label="sad") if isinstance(row, str)] == ["so sad"]
     assert rows_of(content, label="all") == ["hello", "so sad", "a bus"]
-    assert notes_of(content)[-1] == "labels in column 1: kept happy (4)"
+    assert notes_of(content)[-1] == "labels in column 1: kept happy (4); --label all keeps all"
 
 
 def test_a_few_zeros_are_no_labels_but_a_file_that_begins_with_hundreds_is_sorted_by_label() -> None:
@@ -189,8 +189,23 @@ def test_a_label_of_words_counts_where_it_was_asked_for() -> None:
     content = "label,text\npositive,hello there\nnegative,so very sad\n"
     assert rows_of(content, label="positive") == [
         "hello there",
-        Unusable("with another label", "line 3: so very sad"),
+        Unusable("labelled negative", "line 3: so very sad"),
     ]
+
+
+def test_neutral_is_a_polarity_or_a_word() -> None:
+    assert rows_of("label,text\n2,a long bus\n", label="neutral") == ["a long bus"]
+    content = "label,text\nneutral,a long bus\npositive,hello there\n"
+    assert rows_of(content, label="neutral") == ["a long bus", Unusable("labelled positive", "line 3: hello there")]
+
+
+def test_countless_labels_are_not_all_told_by_their_names() -> None:
+    content = "label,text\n" + "".join(f"word{number},hello there\n" for number in range(100))
+    reasons = {
+        row.reason for row in rows_of(content + "x" * 50 + ",hello\n", label="other") if isinstance(row, Unusable)
+    }
+    assert len(reasons) < 25
+    assert {"labelled word0", "with another label"} <= reasons
 
 
 def test_asking_for_a_label_where_there_is_none_is_said() -> None:

@@ -194,6 +194,24 @@ def test_a_binary_file_is_no_text(head: bytes) -> None:
     assert "not a text file" in problem.what
 
 
+@pytest.mark.parametrize(
+    ("head", "hint"),
+    [
+        (b"\xff\xd8\xff\xe0", "Tweets in a picture can't be read"),
+        (b"GIF89a", "Tweets in a picture can't be read"),
+        (b"\x7fELF\x02\x01", "Give a CSV, JSON lines or text file."),
+        (b"SQLite format 3\0", "Export the table with the tweets as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Save the sheet with the tweets as CSV"),
+        (b"%PDF-1.7", "Save its text as a plain text file"),
+        (b"Rar!\x1a\x07\x00", "Unpack it"),
+    ],
+)
+def test_the_advice_fits_the_kind_of_file(head: bytes, hint: str) -> None:
+    problem = problem_as_text(head)
+    assert problem is not None
+    assert problem.hint.startswith(hint)
+
+
 @pytest.mark.parametrize("head", [TEXT, "größe 🎉\n".encode(), b"caf\xe9\n", b"\x1b[31mred\x1b[0m\n", TEXT + b"\0\n"])
 def test_odd_text_is_still_text(head: bytes) -> None:
     assert problem_of(head) is None
@@ -204,7 +222,9 @@ def test_odd_text_is_still_text(head: bytes) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    assert "can't be read: No such file" in error_of(tmp_path / "absent.csv").message
+    error = error_of(tmp_path / "absent.csv")
+    assert "can't be read: No such file" in error.message
+    assert error.hint == "Check the path."
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "\ud800"])
@@ -216,7 +236,9 @@ def test_a_name_that_no_file_can_have_is_told(tmp_path: Path, name: str) -> None
 def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, TEXT)
     monkeypatch.setattr(os, "open", refuse)  # permissions do not stop root, who may run the tests
-    assert "Permission denied" in error_of(path).message
+    error = error_of(path)
+    assert "Permission denied" in error.message
+    assert error.hint == "Check its permissions."
 
 
 def refuse(*_: object) -> NoReturn:

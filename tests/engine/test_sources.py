@@ -9,6 +9,7 @@ import codecs
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,7 +144,12 @@ def test_every_format_of_text_is_read_in_every_unicode_and_packed(
 ) -> None:
     encoded = content.decode().encode(encoding)
     write(tmp_path, {"a": gzip_of(encoded) if is_packed else encoded})
-    assert read(tmp_path / "a") == {"a": ROWS}
+    (opened,) = sources_of(tmp_path / "a")
+    assert list(opened.rows) == ROWS
+    is_wide = not encoding.startswith("utf-8")
+    assert [note for note in opened.source.notes if note.startswith("read as")] == (
+        [f"read as {encoding.upper()}"] if is_wide else []
+    )
 
 
 def test_a_text_has_no_columns(tmp_path: Path) -> None:
@@ -167,7 +173,19 @@ def test_only_files_that_can_be_tweets_by_their_name_are_read_of_a_folder(tmp_pa
     write(tmp_path, {"a.txt": TEXT, "photo.jpg": b"\xff\xd8\xff", "notes.md": TEXT, "program.js": b"let a = 1"})
     (opened,) = sources_of(tmp_path)
     assert list(opened.rows) == ROWS
-    assert opened.source.notes == []
+    assert opened.source.notes == ["3 other files not opened"]
+
+
+@pytest.mark.parametrize("container", ["folder", "zip", "tar.gz", "zip in a folder"])
+def test_how_many_files_were_not_opened_is_said(tmp_path: Path, container: str) -> None:
+    files = {"a.txt": TEXT, "b/c.csv": CSV, "b/photo.jpg": b"x", ".hidden": b"x", "__MACOSX/a.jpg": b"x"}
+    if container in {"folder", "zip in a folder"}:
+        del files["__MACOSX/a.jpg"]
+        write(tmp_path / "f", files if container == "folder" else {"a.zip": zip_of(files)})
+    else:
+        write(tmp_path, {"f": zip_of(files) if container == "zip" else tar_of(files, "w:gz")})
+    opened = list(sources_of(tmp_path / "f"))
+    assert [each.source.notes for each in opened] == [["1 other file not opened"], []]
 
 
 def test_files_of_a_folder_that_turn_out_to_be_no_tweets_are_noted(tmp_path: Path) -> None:
@@ -197,6 +215,18 @@ def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Pa
     assert sorted(map(str, opened.rows)) == sorted(map(str, ROWS))
     assert opened.source.notes[0].startswith("not read: ")
     assert "README.txt" in opened.source.notes[0]
+    told = "4 other files not opened (messages, deleted tweets and media never are)"
+    assert opened.source.notes[1] == told
+    assert re.fullmatch(r"x: (?:twitter\S*/)?data/tweets\S*\.js \+ 1 more", opened.source.name)
+
+
+def test_an_archive_of_x_is_called_by_its_tweets(tmp_path: Path) -> None:
+    manifest = b'window.__THAR_CONFIG = {"userInfo": {"accountId": "5"}}'
+    notes = b"window.YTD.note_tweet.part0 = []"
+    files = {"data/manifest.js": manifest, "data/note-tweet.js": notes, "data/tweets.js": X_TWEETS}
+    (opened,) = sources_of(write(tmp_path / "x", files))
+    assert opened.source.name == "x: data/tweets.js + 2 more"
+    assert list(opened.rows) == ROWS[:1]
 
 
 def test_what_is_private_in_an_archive_of_x_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,6 +329,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "pointer.csv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
     "cut.csv.gz": (gzip_of(os.urandom(50_000))[:20_000], "cut off"),
     "cut.zip": (zip_of({"a.txt": TEXT})[:-10], "is damaged"),
+    "cat.jpg": (b"\xff\xd8\xff" + bytes(100), "a picture (JPEG), not a text file"),
     "empty.zip": (zip_of({}), "is an archive without a readable file"),
     "leaving.zip": (zip_of({"../a.txt": TEXT}), "found but not read: ../a.txt (its path leaves the archive)"),
     "nested.zip": (zip_of({"a.zip": zip_of({"a.txt": TEXT})}), "a.zip (an archive inside an archive)"),
@@ -321,6 +352,7 @@ def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path
     error = error_of(write(tmp_path, files))
     assert "is a folder without a readable file" in error.message
     assert ".csv" in error.hint
+    assert "archives (.zip, .tar, .tgz, .tbz2, .txz) and files packed as .gz, .bz2, .xz" in error.hint
 
 
 @pytest.mark.parametrize(("file_format", "hint"), [("x", ".js"), ("mastodon", "outbox.json"), ("parquet", ".parquet")])

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.corpus.opening.disk import Fingerprint, open_disk, status_of
 from engine.corpus.opening.found import Wanted
 from engine.corpus.opening.meter import Meter
-from engine.corpus.opening.walking import files_below
+from engine.corpus.opening.walking import PassedOver, files_below
 from engine.corpus.opening.zips import MAGIC, zip_entries
 from engine.errors import CorpusError
 
@@ -23,7 +23,7 @@ def content_hash(path: Path, wanted: Wanted) -> str:
     """
     found = status_of(path)
     if stat.S_ISDIR(found.st_mode):
-        inside = [(name, content_hash(file, wanted)) for name, file in files_below(path, wanted, [])]
+        inside = [(name, content_hash(file, wanted)) for name, file in files_below(path, wanted, PassedOver())]
         return hashlib.sha256(repr(inside).encode("utf-8", "surrogatepass")).hexdigest()
 
     def open_raw() -> io.BufferedReader:

@@ -15,7 +15,7 @@ from engine.corpus.opening.meter import Meter
 from engine.corpus.opening.standard_input import shown_path
 from engine.corpus.opening.tars import looks_like_tar, tar_contents
 from engine.corpus.opening.unpacking import Allowance, unpacked
-from engine.corpus.opening.walking import files_below
+from engine.corpus.opening.walking import PassedOver, files_below
 from engine.corpus.opening.wide_text import narrowed
 from engine.corpus.opening.zips import MAGIC, zip_contents
 
@@ -63,12 +63,13 @@ def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: i
 def _in_folder(path: Path, meter: Meter, wanted: Wanted) -> Contents:
     """Return the members of a folder, those of archives in it included."""
     members: list[FoundMember] = []
-    left_out: list[str] = []
-    for inside, file in files_below(path, wanted, left_out):
+    passed_over = PassedOver()
+    for inside, file in files_below(path, wanted, passed_over):
         contents = find(file, meter, wanted)
         names = [f"{inside}/{member.name}" if contents.is_container else inside for member in contents.members]
         members += [replace(member, name=name) for member, name in zip(contents.members, names, strict=True)]
-        left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
+        passed_over.left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
+        passed_over.num_others += contents.num_others
         if len(members) > MAX_MEMBERS:
             raise too_many(str(path), MAX_MEMBERS)
-    return Contents(tuple(members), tuple(left_out), is_container=True)
+    return Contents(tuple(members), tuple(passed_over.left_out), passed_over.num_others, is_container=True)

@@ -6,6 +6,7 @@ Nothing else is opened: a device may never end and a pipe can be read only once.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import stat
@@ -28,8 +29,14 @@ def read_errors(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:  # ValueError: a path with NUL or half a character
         cause = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        hint = "Check its permissions." if isinstance(error, PermissionError) else "Check the path."
-        raise CorpusError(f"{path} can't be read: {cause}.", hint) from error
+        raise CorpusError(f"{path} can't be read: {cause}.", _hint(error)) from error
+
+
+def _hint(error: OSError | ValueError) -> str:
+    """Return what to do where a file can't be read."""
+    if isinstance(error, PermissionError):
+        return "Check its permissions."
+    return "Check the disk, and try again." if getattr(error, "errno", None) == errno.EIO else "Check the path."
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ MAX_ENTRIES = 100_000
 """More files than this in a folder or archive are surely not what was meant, pictures and all."""
 MAX_MEMBERS = 10_000
 """The same of files that would be read, each a source with a report of its own: half a millisecond and more."""
-_ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz")
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
+_PACKED_TARS = tuple(f".tar{suffix}" for suffix in PACKED_SUFFIXES)
 _DRIVE = re.compile(r"[A-Za-z]:")
-_PACKED_SUFFIX = re.compile(r"\.(?:gz|bz2|xz)$", re.IGNORECASE)
+_PACKED_SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, PACKED_SUFFIXES))})$", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.[^./]+$")
 
 
@@ -29,13 +31,17 @@ def suffix_of(name: str) -> str:
 
 def is_archive(name: str) -> bool:
     """Say whether a file is called like an archive."""
-    return name.casefold().endswith(_ARCHIVE_SUFFIXES)
+    return name.casefold().endswith(ARCHIVE_SUFFIXES + _PACKED_TARS)
 
 
-def is_passed_over(name: str, wanted: Wanted) -> bool:
-    """Say whether nothing need be said of an entry: nobody wants it, it is hidden, or macOS added it to a zip."""
-    is_hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in name.split("/"))
-    return is_hidden or not (wanted(name) or is_archive(name))
+def is_hidden(name: str) -> bool:
+    """Say whether nothing need be said of an entry: it is hidden, or macOS added it to a zip."""
+    return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in name.split("/"))
+
+
+def is_looked_at(name: str, wanted: Wanted) -> bool:
+    """Say whether an entry is wanted, or would be if it could be opened."""
+    return wanted(name) or is_archive(name)
 
 
 def reason_against(name: str) -> str:

@@ -26,5 +26,7 @@ class Contents:
     members: tuple[FoundMember, ...]
     left_out: tuple[str, ...] = ()
     """What was found and not taken, each a phrase: "../x.csv (its path leaves the archive)"."""
+    num_others: int = 0
+    """Files that were not wanted, the hidden ones apart."""
     is_container: bool = False
     """Whether it is a folder or archive, whose members have names of their own."""

@@ -12,7 +12,15 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engine.corpus.opening.entries import MAX_ENTRIES, MAX_MEMBERS, Stretch, is_passed_over, reason_against, too_many
+from engine.corpus.opening.entries import (
+    MAX_ENTRIES,
+    MAX_MEMBERS,
+    Stretch,
+    is_hidden,
+    is_looked_at,
+    reason_against,
+    too_many,
+)
 from engine.corpus.opening.found import Contents, FoundMember, Wanted
 from engine.corpus.opening.streams import buffered
 from engine.corpus.opening.unpacking import Allowance, damaged, unpacked
@@ -33,6 +41,16 @@ class _Entry:
     last: int
 
 
+@dataclass(frozen=True)
+class _Listing:
+    """What is in a tar."""
+
+    entries: list[_Entry]
+    left_out: list[str]
+    num_others: int
+    tar_bytes: int
+
+
 def looks_like_tar(head: bytes) -> bool:
     """Say whether a file begins with the header of a tar: its checksum tells, also where it is older than "ustar"."""
     try:
@@ -47,23 +65,21 @@ def tar_contents(
 ) -> Contents:
     """Return the wanted members of a tar archive of `raw_bytes` on disk. Raises `CorpusError`."""
     passes = _Passes(open_tar)
-    entries, left_out, tar_bytes = _listed(shown, open_tar, wanted)
+    listing = _listed(shown, open_tar, wanted)
     members = []
     before = 0
-    for entry in entries:
-        share = (entry.last - before) / max(1, tar_bytes)
+    for entry in listing.entries:
+        share = (entry.last - before) / max(1, listing.tar_bytes)
         members.append(_member(shown, passes, allowance, entry, int(share * raw_bytes)))
         before = entry.last
-    return Contents(tuple(members), tuple(left_out), is_container=True)
+    return Contents(tuple(members), tuple(listing.left_out), listing.num_others, is_container=True)
 
 
-def _listed(
-    shown: str, open_tar: Callable[[], io.BufferedReader], wanted: Wanted
-) -> tuple[list[_Entry], list[str], int]:
-    """Return the wanted entries, phrases for those left out, and how long the archive is."""
+def _listed(shown: str, open_tar: Callable[[], io.BufferedReader], wanted: Wanted) -> _Listing:
+    """Return what is in a tar. Raises `CorpusError`."""
     entries: list[_Entry] = []
     left_out: list[str] = []
-    num_entries = 0
+    num_entries = num_others = 0
     with open_tar() as file:
         headers = _Headers(file, shown)
         for info in _entries(headers, shown):
@@ -71,9 +87,11 @@ def _listed(
             if num_entries > MAX_ENTRIES:
                 raise too_many(shown, MAX_ENTRIES)
             name = _name_of(info)
-            if info.isdir() or is_passed_over(name, wanted):
+            if info.isdir() or is_hidden(name):
                 continue
-            if reason := reason_against(name):
+            if not is_looked_at(name, wanted):
+                num_others += 1
+            elif reason := reason_against(name):
                 left_out.append(f"{name} ({reason})")
             elif not info.isreg() or info.sparse is not None:
                 left_out.append(f"{name} (a link or device)")
@@ -84,7 +102,7 @@ def _listed(
         tar_bytes = headers.tell()
         while not file.seekable() and file.read(_SKIP_BYTES):
             pass  # only at its end does packed data prove to be whole
-        return entries, left_out, tar_bytes
+        return _Listing(entries, left_out, num_others, tar_bytes)
 
 
 def _name_of(info: tarfile.TarInfo) -> str:

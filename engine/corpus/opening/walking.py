@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.corpus.opening.disk import read_errors
@@ -12,11 +13,22 @@ from engine.corpus.opening.found import Wanted
 from engine.errors import CorpusError
 
 
-def files_below(folder: Path, wanted: Wanted, left_out: list[str]) -> list[tuple[str, Path]]:
+@dataclass
+class PassedOver:
+    """What was met below a folder and not returned."""
+
+    left_out: list[str] = field(default_factory=list)
+    """Phrases: "a (a folder that can't be listed)"."""
+    num_others: int = 0
+    """Files that were not wanted."""
+
+
+def files_below(folder: Path, wanted: Wanted, passed_over: PassedOver) -> list[tuple[str, Path]]:
     """Return every archive and every file that is `wanted` and not hidden, by its path inside `folder`.
 
     Links are followed, for some programs keep their data behind links, but nothing is visited twice. A folder below
-    that can't be listed is added to `left_out`. Raises `CorpusError` where `folder` can't be, or there is no end of it.
+    that can't be listed, and whatever is not wanted, is added to `passed_over`. Raises `CorpusError` where `folder`
+    can't be listed, or there is no end of it.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [("", folder)]
@@ -31,10 +43,12 @@ def files_below(folder: Path, wanted: Wanted, left_out: list[str]) -> list[tuple
         if stat.S_ISREG(found.st_mode):
             if is_archive(inside) or wanted(inside):
                 files.append((inside, path))
+            else:
+                passed_over.num_others += 1
             if len(files) > MAX_MEMBERS:
                 raise too_many(str(folder), MAX_MEMBERS)
         elif stat.S_ISDIR(found.st_mode):
-            names = _names_in(path, inside, left_out)
+            names = _names_in(path, inside, passed_over.left_out)
             num_entries += len(names)
             if num_entries > MAX_ENTRIES:
                 raise too_many(str(folder), MAX_ENTRIES)

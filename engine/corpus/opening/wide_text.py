@@ -22,6 +22,7 @@ class _Transcoder(ByteStream):
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self._file = file
+        self.encoding = encoding.upper()
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         self._ready = b""
 
@@ -46,3 +47,9 @@ def narrowed(file: io.BufferedReader) -> io.BufferedReader:
         if head.startswith(mark):
             return buffered(_Transcoder(file, encoding))
     return file
+
+
+def encoding_of(file: BinaryIO) -> str:
+    """Return what a file that was opened as UTF-8 is written in: "UTF-16", "UTF-32", or "" where it is as it was."""
+    raw = getattr(file, "raw", None)
+    return raw.encoding if isinstance(raw, _Transcoder) else ""

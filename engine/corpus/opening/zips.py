@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
-from engine.corpus.opening.entries import MAX_MEMBERS, Stretch, is_passed_over, reason_against, too_many
+from engine.corpus.opening.entries import MAX_MEMBERS, Stretch, is_hidden, is_looked_at, reason_against, too_many
 from engine.corpus.opening.found import Contents, FoundMember, Wanted
 from engine.corpus.opening.streams import ByteStream, buffered
 from engine.corpus.opening.unpacking import DEFLATE, Allowance, Unpacker, damaged, unpacked
@@ -41,11 +41,14 @@ def zip_contents(
     """Return the wanted members of a zip archive. Raises `CorpusError`."""
     members: list[FoundMember] = []
     left_out: list[str] = []
+    num_others = 0
     for info in zip_entries(shown, open_raw):
         name = info.filename.replace("\\", "/").removeprefix("./")
-        if not name or name.endswith("/") or is_passed_over(name, wanted):
+        if not name or name.endswith("/") or is_hidden(name):
             continue
-        if reason := reason_against(name):
+        if not is_looked_at(name, wanted):
+            num_others += 1
+        elif reason := reason_against(name):
             left_out.append(f"{name} ({reason})")
         elif _is_link(info):
             left_out.append(f"{name} (a link)")
@@ -53,7 +56,7 @@ def zip_contents(
             raise too_many(shown, MAX_MEMBERS)
         else:
             members.append(_member(shown, open_raw, allowance, info, name))
-    return Contents(tuple(members), tuple(left_out), is_container=True)
+    return Contents(tuple(members), tuple(left_out), num_others, is_container=True)
 
 
 def zip_entries(shown: str, open_raw: Callable[[], io.BufferedReader]) -> list[zipfile.ZipInfo]:

@@ -118,7 +118,12 @@ def array_paths(value: object) -> list[str]:
 
 def _leads_on(key: str, inner: object, path: tuple[str, ...]) -> bool:
     """Say whether an array may be in what stands under a key, and a path could name it."""
-    return isinstance(inner, dict | list) and bool(key) and "." not in key and len(path) < _MAX_DEPTH
+    return isinstance(inner, dict | list) and _is_plain(key) and len(path) < _MAX_DEPTH
+
+
+def _is_plain(key: str) -> bool:
+    """Say whether a key may be a part of a path."""
+    return bool(key) and "." not in key and not is_index(key)
 
 
 def shown_paths(value: object) -> str:
@@ -130,7 +135,7 @@ def shown_paths(value: object) -> str:
             break
         path, each = waiting.popleft()
         if isinstance(each, dict) and len(path) <= _MAX_DEPTH:
-            waiting += [((*path, key), inner) for key, inner in each.items() if key and "." not in key]
+            waiting += [((*path, key), inner) for key, inner in each.items() if _is_plain(key)]
         elif isinstance(each, list):
             waiting += [(path, item) for item in each[:_LOOKED_AT_ITEMS]]
         elif isinstance(each, str) and path:

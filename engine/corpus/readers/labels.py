@@ -11,8 +11,8 @@ POLARITIES = frozenset({"0", "1", "2", "4"})
 LABELLED = "labelled "
 WITHOUT_A_LABEL = "without a label"
 OTHER_LABEL = "with another label"
-FEELINGS = frozenset({"happy", "sad", "neutral", "all"})
-"""What may be asked for by its name; anything else is a label itself."""
+FEELINGS = frozenset({"happy", "sad", "all"})
+"""Names that mean polarities wherever they are asked for; "neutral" may be a label in words, too."""
 _MAX_NAMED, _MAX_NAME_CHARS = 20, 40
 
 
@@ -37,7 +37,10 @@ class LabelRule:
         """Return the rule for what a `CorpusConfig` calls `label`; `seen` are labels of the file, blanks left out."""
         wanted = label_of(wanted)
         happy = _happy_labels(frozenset(seen))
-        kept = {"happy": happy, "sad": frozenset("0"), "neutral": frozenset("2")}.get(wanted.casefold(), frozenset({wanted}))
+        meant = {"happy": happy, "sad": frozenset("0")}
+        if POLARITIES.issuperset(seen):
+            meant["neutral"] = frozenset("2")
+        kept = meant.get(wanted.casefold(), frozenset({wanted}))
         names = {
             "0": "sad (0)",
             "2": "neutral (2)",
