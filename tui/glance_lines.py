@@ -8,7 +8,7 @@ from engine.corpus.checking import Glance
 from engine.corpus.report import SourceReport, counted
 
 _USUAL_NOTES = frozenset({"header row found", "no header row"})
-_LABELS = re.compile(r"labels in .*: (kept .*)")
+_LABELS = re.compile(r"labels in .*: (kept [^;]*)(?:;.*)?")
 _ALL_KEPT = "kept all"
 
 

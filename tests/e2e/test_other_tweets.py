@@ -54,6 +54,19 @@ def test_o_starts_a_new_run_on_another_file_and_the_first_can_be_resumed(
     assert "Go on with it:  tweetgen-tui --resume 20" in screen.text
 
 
+def test_a_path_that_is_typed_and_entered_at_once_is_the_one_that_is_opened(screen: Terminal, others: Path) -> None:
+    screen.press("o")
+    screen.wait_for(r"\.\. +the folder above")
+    screen.press(f"\x01\x0b{others}\r")
+    screen.wait_for("other tweets.txt can be used")
+    screen.wait_for("text · all 60 rows are tweets")
+    screen.press("escape")
+    screen.wait_until_gone("can be used")
+    screen.press("escape")
+    screen.wait_until_gone("Open other tweets")
+    _ends_well(screen)
+
+
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
 def test_a_wrong_file_that_is_dropped_in_is_told_and_the_run_goes_on_then_a_right_one_starts(
     open_terminal: Open, tweets: Path, others: Path, home: Path, columns: int, rows: int

@@ -75,3 +75,14 @@ def test_shortened_text_fits(text: str, max_cells: int) -> None:
 
 def test_a_wide_character_is_never_halved() -> None:
     assert f.shortened("日本語", 4) == "日…"
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "text"),
+    [
+        (0, "0 B"), (31, "31 B"), (999, "999 B"), (1000, "1.0 kB"), (62_213, "62.2 kB"), (100_000, "0.1 MB"),
+        (81_363_704, "81.4 MB"), (999_400_000, "999.4 MB"), (999_500_000, "1.0 GB"), (12_300_000_000, "12.3 GB"),
+    ],
+)  # fmt: skip
+def test_sizes(num_bytes: int, text: str) -> None:
+    assert f.format_size(num_bytes) == text

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.events import Paste
-from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
 from engine.corpus.checking import Glance
@@ -36,9 +33,9 @@ from tui.folder_listing import (
     split_typed,
 )
 from tui.glance_lines import fact_line, sample_line
-from tui.other_tweets import dropped_path
 from tui.screens.dialog import Dialog
 from tui.widgets.file_list import FileList
+from tui.widgets.path_input import PathInput
 
 Check = Callable[[Path], Glance | None]
 """Looks at tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""
@@ -50,36 +47,9 @@ _KEYS_LINES: dict[_State, str] = {
 }
 
 
-class PathInput(Input):
-    """A line for a path; one that is dropped into the terminal takes the place of what was typed."""
-
-    class Dropped(Message):
-        """A path was dropped."""
-
-        def __init__(self, path: Path) -> None:
-            """Tell which."""
-            super().__init__()
-            self.path = path
-
-    def on_paste(self, event: Paste) -> None:
-        """Take a whole path for itself; any other text is typed."""
-        path = dropped_path(event.text)
-        if path is not None and path.is_absolute():
-            event.stop()
-            event.prevent_default()
-            self.post_message(self.Dropped(path))
-
-
 class OpenDialog(Dialog[Path]):
     """Answer with the path of tweets that can be used, after enter was pressed once more."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move('cursor_up')", "up", show=False),
-        Binding("down", "move('cursor_down')", "down", show=False),
-        Binding("pageup", "move('page_up')", "page up", show=False),
-        Binding("pagedown", "move('page_down')", "page down", show=False),
-        Binding("tab", "complete", "complete", show=False),
-    ]
     KEYS_LINE = _KEYS_LINES["choosing"]
 
     def __init__(self, check: Check, start: Path, tell_outcome: Callable[[], str], *, is_dropped: bool = False) -> None:
@@ -202,7 +172,7 @@ class OpenDialog(Dialog[Path]):
     def action_move(self, action: str) -> None:
         """Move through the list."""
         self._follow()
-        if self._state != "looking":
+        if self._state != "looking" and self._listed == self._followed:
             self._turn("choosing")
             getattr(self._list, f"action_{action}")()
             self._is_moved = True

@@ -26,7 +26,10 @@ class Runs:
 
 
 def dialog_for_other_run(
-    check: Callable[[RunConfig], Glance | None], config: RunConfig, view_now: Callable[[], RunView], dropped: Path | None
+    check: Callable[[RunConfig], Glance | None],
+    config: RunConfig,
+    view_now: Callable[[], RunView],
+    dropped: Path | None,
 ) -> OpenDialog:
     """Return the dialog that asks for the tweets of a run after the one of `config`, at those dropped in if any."""
 
