@@ -56,7 +56,7 @@ class Trainer:
         self.step_count = 0
         self.learning_rate = config.learning_rate
         self._runtime = runtime
-        self._fast = GruStep(model) if runtime.path == "fast" else None
+        self._loss_and_grads = GruStep(model).loss_and_grads if runtime.path == "fast" else self._by_autograd
         self._max_grad_norm = config.max_grad_norm or math.inf
         self._optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -70,7 +70,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self.model.train()
-        loss = self._by_autograd(batch) if self._fast is None else self._fast.loss_and_grads(batch)
+        loss = self._loss_and_grads(batch)
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
         self._update(is_refused=~(loss.isfinite() & grad_norm.isfinite()))
         self.step_count += 1

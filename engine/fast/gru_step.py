@@ -1,0 +1,92 @@
+"""`GruStep`: the loss of a batch and every gradient of a `TextGenerator`, worked out by hand.
+
+Parameters and results are those of the readable reference, `TextGenerator.forward` with `F.cross_entropy` and
+autograd, which runs wherever this does not. What makes the difference, on a processor:
+
+* `packing`: no padding is ever computed, and all steps' rows of a kind lie in one matrix;
+* `projections`: the input of the first layer is a look-up, the loss and its gradient take the memory of the logits;
+* `gru_layer`: the derivation, and why three calls a step are enough to go back; `fused_layer` and `kernels` make them
+  two, where Numba is installed;
+* `buffers`: nothing large is allocated.
+
+Dropout acts after each layer, as `nn.GRU` and `nn.Dropout` together do it; the draws are for N rows in place of B * T,
+so that a seed gives other masks than in the reference.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.corpus.encoded import Batch
+from engine.fast.dropout import Dropout
+from engine.fast.gru_layer import GruLayer
+from engine.fast.packing import PackedBatch
+from engine.fast.projections import InputProjection, OutputLoss, TokenInput
+from engine.gru import TextGenerator
+
+
+class GruStep:
+    """A model's forward and backward pass in one. One thread at a time."""
+
+    def __init__(self, model: TextGenerator, layer_type: type[GruLayer] | None = None) -> None:
+        """Take the parameters of a model that stays on the processor, without copying them.
+
+        `layer_type` is the fastest there is, if not given.
+        """
+        dtype = model.proj.weight.dtype
+        self._model = model
+        layer_type = _fastest_layer_type() if layer_type is None else layer_type
+        self._layers = [layer_type(model.rnn, number) for number in range(model.rnn.num_layers)]
+        self._tokens = TokenInput(model.embed, self._layers[0])
+        self._between = [InputProjection(layer) for layer in self._layers[1:]]
+        self.dropouts = [Dropout(model.dropout.p, dtype) for _ in self._layers]
+        """One behind each layer."""
+        self._output = OutputLoss(model.proj)
+
+    @torch.no_grad()
+    def loss_and_grads(self, batch: Batch, initial: Tensor | None = None, initial_grad: Tensor | None = None) -> Tensor:
+        """Return the mean cross-entropy, () in nats, of all targets that are not padding; set each parameter's `grad`.
+
+        `initial` (L, B, H) holds the states before the first character, zeros without it; the gradient by it is
+        written to `initial_grad` (L, B, H). A `grad` lies in memory that the next call overwrites.
+        """
+        packed = PackedBatch.from_batch(batch)
+        outputs = self._forward(packed, initial)
+        loss, grads = self._output.loss_and_grads(outputs[-1], packed)
+        self._backward(packed, outputs, grads, initial_grad)
+        return loss
+
+    def _forward(self, packed: PackedBatch, initial: Tensor | None) -> list[Tensor]:
+        """Return what each layer passes on, (N, H) each."""
+        outputs: list[Tensor] = []
+        for number, (layer, dropout) in enumerate(zip(self._layers, self.dropouts, strict=True)):
+            gates = layer.gates(len(packed))
+            if number == 0:
+                self._tokens.write(packed, gates)
+            else:
+                self._between[number - 1].write(outputs[-1], gates)
+            states = layer.forward(packed, None if initial is None else initial[number, packed.order])
+            outputs.append(dropout.forward(states, is_training=self._model.training))
+        return outputs
+
+    def _backward(self, packed: PackedBatch, outputs: list[Tensor], grads: Tensor, initial_grad: Tensor | None) -> None:
+        """Go back from the gradient by the last output, last layer first."""
+        for number in reversed(range(len(self._layers))):
+            first = None if initial_grad is None else torch.zeros_like(initial_grad[number])
+            gate_grads = self._layers[number].backward(packed, self.dropouts[number].backward(grads), first)
+            if initial_grad is not None and first is not None:
+                initial_grad[number, packed.order] = first
+            if number == 0:
+                self._tokens.backward(packed, gate_grads)
+            else:
+                grads = self._between[number - 1].backward(outputs[number - 1], gate_grads)
+
+
+def _fastest_layer_type() -> type[GruLayer]:
+    """Return the layer with compiled kernels, or the plain one where Numba can't be imported."""
+    try:
+        from engine.fast.fused_layer import FusedGruLayer
+    except ImportError:
+        return GruLayer
+    return FusedGruLayer

@@ -1,0 +1,129 @@
+"""What a step does to single numbers, in one pass over its rows, compiled by Numba where it is installed.
+
+The equations are those of `gru_layer`; there, each is a call of its own, and a row of gates is fetched from memory up
+to eight times. Here a row (4H numbers) is fetched once. The hidden size is a constant of the compiled code: only then
+can the compiler see that the four parts of a row do not overlap, and make vector instructions of the loop.
+
+Does it pay for a dependency of 60 MB? Measured with embedding and hidden size 128 and batch 32, a training step without
+these kernels takes 1.2 times as long on one thread and 1.3 times on two; with 256 and 512, 1.1 times.
+
+Numba has no vector form of exp, so that for float32 is our own, good to about one unit in the last place; float64
+takes the library's, one number after the other, and is there to be tested with.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+Rows: TypeAlias = npt.NDArray[np.floating]  # (n, ...)
+
+_RELAXED = {"contract", "nsz", "arcp"}  # NaN stays NaN: a step that went wrong has to be seen
+
+
+def _bitcast(_: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    """Tell numba how to read 32 bits as the float32 that they are."""
+    return types.float32(bits), lambda _, builder, __, args: builder.bitcast(args[0], ir.FloatType())
+
+
+_float_of_bits: Any = intrinsic(_bitcast)
+
+
+def _exp(x: Any) -> Any:  # noqa: ANN401 - a float of the type at hand
+    """Return e^x; compiled code takes `_exp32` or `_exp64` in its place."""
+    return math.exp(x)
+
+
+def _exp64(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
+    return math.exp(x)
+
+
+_LIMIT, _HALF, _ONE = np.float32(87.0), np.float32(0.5), np.float32(1.0)
+_LOG2_E = np.float32(1.44269504)
+_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+_P0, _P1, _P2 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
+_P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
+_MANTISSA_BITS, _EXPONENT_BIAS = np.int32(23), np.int32(127)
+
+
+def _exp32(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
+    """Return e^x = 2^k e^r with |r| <= ln(2) / 2, e^r by the polynomial of Cephes' expf (Moshier 1992).
+
+    Beyond +-87, where float32 ends, it stays as it is there.
+    """
+    x = _LIMIT if x > _LIMIT else x  # noqa: FURB136 - unlike min and max, this lets NaN through
+    x = -_LIMIT if x < -_LIMIT else x  # noqa: FURB136 - the same
+    k = np.int32(x * _LOG2_E + (_HALF if x > 0 else -_HALF))
+    whole = np.float32(k)
+    r = x - whole * _LN2_HIGH - whole * _LN2_LOW
+    p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
+    return (p * r * r + r + _ONE) * _float_of_bits(np.int32((k + _EXPONENT_BIAS) << _MANTISSA_BITS))
+
+
+def _choose_exp(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
+    return _exp32 if x == types.float32 else _exp64
+
+
+overload(_exp, jit_options={"fastmath": _RELAXED})(_choose_exp)
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The two compiled passes, for one hidden size."""
+
+    run_step: Callable[[Rows, Rows, Rows], None]
+    """(gates, before, after): turn a step's sums `r z m n` (n, 4H) into gates, and write the states (n, H) that they
+    make of those before; of the latter, more rows than n may be given."""
+    go_back: Callable[[Rows, Rows, Rows, Rows], None]
+    """(gates, before, grad, before_grad): turn a step's gates `r z m n` (n, 4H) into gradients `a b m c`, and add
+    h_bar * z to `before_grad`, which may have more rows than n; the others (n, H)."""
+
+
+@functools.cache
+def kernels_for(hidden_size: int) -> Kernels:
+    """Compile, or take from Numba's cache on disk; compiling takes about half a second."""
+    size = hidden_size
+
+    def run_step(gates: Rows, before: Rows, after: Rows) -> None:
+        one = gates.dtype.type(1)
+        for row in range(gates.shape[0]):
+            g, h, new_h = gates[row], before[row], after[row]
+            for j in range(size):
+                r, z = one / (one + _exp(-g[j])), one / (one + _exp(-g[size + j]))
+                x = g[3 * size + j] + r * g[2 * size + j]
+                n = one - (one + one) / (one + _exp(x + x))
+                g[j], g[size + j], g[3 * size + j] = r, z, n
+                new_h[j] = n + z * (h[j] - n)
+
+    def go_back(gates: Rows, before: Rows, grad: Rows, before_grad: Rows) -> None:
+        one = gates.dtype.type(1)
+        for row in range(gates.shape[0]):
+            g, h, h_bar, into = gates[row], before[row], grad[row], before_grad[row]
+            for j in range(size):
+                r, z, m, n = g[j], g[size + j], g[2 * size + j], g[3 * size + j]
+                c_bar = h_bar[j] * (one - z) * (one - n * n)
+                m_bar = c_bar * r
+                g[j], g[2 * size + j], g[3 * size + j] = m_bar * m * (one - r), m_bar, c_bar
+                g[size + j] = h_bar[j] * (h[j] - n) * z * (one - z)
+                into[j] += h_bar[j] * z
+
+    return Kernels(_compiled(run_step), _compiled(go_back))
+
+
+def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that is compiled when it is first called, and kept on disk where there is a place for it."""
+    compiler = functools.partial(numba.njit, fastmath=_RELAXED, error_model="numpy", nogil=True)
+    try:
+        return compiler(cache=True)(function)
+    except RuntimeError:  # no folder to be written to
+        return compiler()(function)

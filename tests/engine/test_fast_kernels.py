@@ -1,0 +1,76 @@
+"""The compiled kernels compute in float32 as exactly as torch does, and need no place on disk."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from numba.core import caching
+
+from engine.fast import kernels
+
+SIZE = 16
+
+
+def some_rows(scale: float) -> tuple[kernels.Rows, kernels.Rows]:
+    """Return sums `r z m n` and states before, float32."""
+    generator = np.random.default_rng(5)
+    sums = generator.standard_normal((500, 4 * SIZE)) * scale
+    return sums.astype(np.float32), generator.uniform(-1, 1, (500, SIZE)).astype(np.float32)
+
+
+def exact_step(gates: kernels.Rows, before: kernels.Rows) -> list[torch.Tensor]:
+    """Return r, z, n and the states after in float64, from sums as float32 has them."""
+    r, z, m, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
+    r, z = r.sigmoid(), z.sigmoid()
+    n = (n + r * m).tanh()
+    return [r, z, n, n + z * (torch.from_numpy(before).double() - n)]
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.1, 1.0, 3.0])
+def test_gates_and_states_are_right_to_a_few_roundings_of_float32(scale: float) -> None:
+    gates, before = some_rows(scale)
+    expected = exact_step(gates, before)
+    after = np.empty_like(before)
+
+    kernels.kernels_for(SIZE).run_step(gates, before, after)
+
+    r, z, _, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
+    for found, exact in zip((r, z, n, torch.from_numpy(after).double()), expected, strict=True):
+        assert torch.allclose(found, exact, rtol=0, atol=4 * float(np.finfo(np.float32).eps))
+
+
+@pytest.mark.parametrize("value", [0.0, 20.0, 88.0, 1e4, 3e38, np.inf])
+def test_far_out_the_gates_are_shut_or_open_and_nothing_overflows(value: float) -> None:
+    gates = np.repeat(np.array([value, -value, 0.0, value], np.float32), SIZE)[None]
+    before = np.zeros((1, SIZE), np.float32)
+    expected = exact_step(gates, before)
+
+    kernels.kernels_for(SIZE).run_step(gates, before, before)
+
+    r, z, _, n = torch.from_numpy(gates).double().split_with_sizes([SIZE] * 4, dim=1)
+    for found, exact in zip((r, z, n), expected[:3], strict=True):
+        assert torch.allclose(found, exact, rtol=0, atol=2e-7)
+
+
+def test_only_the_rows_that_are_given_are_touched() -> None:
+    gates, before = some_rows(1.0)
+    after = np.full_like(before, 7.0)
+
+    kernels.kernels_for(SIZE).run_step(gates[:3], before, after[:3])
+
+    assert (after[3:] == 7.0).all()
+    assert (np.abs(after[:3]) < 1.0).all()
+
+
+def test_without_a_folder_to_keep_it_in_the_code_is_compiled_all_the_same() -> None:
+    gates, before = some_rows(1.0)
+    expected, found = np.empty_like(before), np.empty_like(before)
+    kernels.kernels_for(SIZE).run_step(gates.copy(), before, expected)
+
+    with mock.patch.object(caching.CacheImpl, "_locator_classes", []):
+        kernels.kernels_for.__wrapped__(SIZE).run_step(gates, before, found)
+
+    assert np.array_equal(found, expected)
