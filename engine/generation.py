@@ -63,7 +63,7 @@ class Generator:
         """Write `count` tweets, the i-th from `seed` + i. Raises `VocabError` on an unknown prime."""
         for first in range(0, count, BATCH_SIZE):
             seeds = range(seed + first, seed + min(first + BATCH_SIZE, count))
-            with torch.inference_mode(), self._runtime.autocast():
+            with torch.inference_mode():
                 tweets = sample_tweets(self._model, self._vocab, sampling, seeds)
             yield from map(self._judged, tweets)
 

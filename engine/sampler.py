@@ -1,7 +1,7 @@
 """From what a model expects to a tweet: one streamed character by character, or many in a batch.
 
-`TweetWriter` holds the tweets being written: `engine.char_reader` says what the model expects, `engine.next_char` what
-comes of it. The draw is by inverse transform sampling, each tweet from its own stream of uniform numbers, so that
+`TweetWriter` holds the tweets being written: `engine.char_reader` tells what the model expects, `engine.next_char` what
+may come of it. The draw is by inverse transform sampling, each tweet from its own stream of uniform numbers, so that
 
 * a tweet depends on its seed alone, not on the others in the batch, and
 * the same seed at two temperatures makes the same "choices" under two distributions, which is what a ladder shows.
@@ -9,6 +9,7 @@ comes of it. The draw is by inverse transform sampling, each tweet from its own 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from engine.char_reader import CharReader
 from engine.config import SamplingConfig
 from engine.errors import DivergedError
 from engine.gru import TextGenerator
-from engine.next_char import Floats, Ids, draw, next_char_probabilities, surprise
+from engine.next_char import Floats, Ids, draw, next_char_weights
 from engine.vocab import BOS, EOS, Vocab
 
 
@@ -52,17 +53,20 @@ class TweetWriter:
         temperatures: Sequence[float] | None = None,
     ) -> None:
         """Read the prime. `temperatures`, one a tweet, win over `sampling`'s. Raises `VocabError` on the prime."""
+        prime_ids = vocab.encode_known(sampling.prime)
         self.sampling = sampling
         self._vocab = vocab
         self._seeds = list(seeds)
         self._temperatures = None if temperatures is None else np.array(temperatures, dtype=np.float32)
         self._uniforms = np.stack([_uniforms(seed, sampling.max_length) for seed in seeds])  # (B, characters)
         self._ids = np.empty(self._uniforms.shape, dtype=np.int32)
-        self._bits = np.zeros(len(self._seeds))
-        self._rows = np.arange(len(self._seeds))  # those that are being written
+        self._nats = np.zeros(len(self._seeds))
+        self._length = len(prime_ids)
+        self._rows = np.arange(len(self._seeds))  # of the tweets that are being written
+        self._batch = self._rows
         self._finished: dict[int, SampledTweet] = {}
         self._reader = CharReader(model)
-        self._logits = self._read_prime(vocab.encode_known(sampling.prime))  # (B, V)
+        self._expected = self._read_prime(prime_ids)  # log-probabilities (B, V)
 
     @property
     def is_done(self) -> bool:
@@ -81,19 +85,19 @@ class TweetWriter:
 
     def advance(self) -> None:
         """Write one character of each tweet that has not ended. Raises `DivergedError` if the model is not finite."""
-        temperatures = self._row_temperatures()
-        with np.errstate(invalid="ignore"):
-            probabilities = next_char_probabilities(self._logits, self.sampling, temperatures)
-            chosen = draw(probabilities, self._uniforms[self._rows, self._length])  # (B,)
-            bits = surprise(self._logits, chosen)
-        if not np.isfinite(bits).all():
+        if not np.isfinite(self._expected[:, EOS]).all():  # one that is not, in logits, spoils its row's probabilities
             raise DivergedError("What the model expects is not finite, so it can't write.", "Load a checkpoint.")
-        still_writing = self._take(chosen, bits, temperatures)
-        if len(still_writing) < len(chosen):
-            self._rows, chosen = self._rows[still_writing], chosen[still_writing]
-            self._reader.select(still_writing)
+        temperatures = self._row_temperatures()
+        weights = next_char_weights(self._expected, self.sampling, temperatures)
+        chosen = draw(weights, self._uniforms[self._rows, self._length])  # (B,)
+        self._nats[self._rows] -= self._expected[self._batch, chosen]
+        self._ids[self._rows, self._length] = chosen
+        self._length += 1
+        has_ended = chosen == EOS
+        if has_ended.any() or self._length == self.sampling.max_length:
+            chosen = chosen[self._finish(has_ended, temperatures)]
         if len(chosen):
-            self._logits = self._reader.read(chosen)
+            self._expected = self._reader.read(chosen)
 
     def _row_temperatures(self) -> Floats:
         """Return the temperature of each row that is being written, (B, 1)."""
@@ -102,39 +106,32 @@ class TweetWriter:
         return np.full((len(self._rows), 1), self.sampling.temperature, dtype=np.float32)
 
     def _read_prime(self, prime_ids: list[int]) -> Floats:
-        """Read `<BOS>` and the prime, once for all tweets. Returns what the model expects then, logits (B, V)."""
-        logits = self._reader.read(np.array([BOS]))
-        bits = 0.0
+        """Read `<BOS>` and the prime, once for all tweets. Returns what the model expects after them, (B, V)."""
+        expected = self._reader.read(np.array([BOS]))
         for token_id in prime_ids:
-            read = np.array([token_id])
-            bits += float(surprise(logits, read)[0])
-            logits = self._reader.read(read)
+            self._nats -= expected[0, token_id]
+            expected = self._reader.read(np.array([token_id]))
         self._ids[:, : len(prime_ids)] = prime_ids
-        self._bits[:] = bits
-        self._length = len(prime_ids)
         self._reader.select(np.zeros_like(self._rows))
-        return logits.repeat(len(self._rows), axis=0)
+        return expected.repeat(len(self._rows), axis=0)
 
-    def _take(self, chosen: Ids, bits: Floats, temperatures: Floats) -> Ids:
-        """Add each row's character and finish the rows that end with it. Returns the batch indices of the others."""
-        self._bits[self._rows] += bits
-        self._ids[self._rows, self._length] = chosen
-        self._length += 1
-        has_ended = chosen == EOS
-        is_over = has_ended if self._length < self.sampling.max_length else np.ones_like(has_ended)
-        for index in np.flatnonzero(is_over):
-            self._finish(int(self._rows[index]), float(temperatures[index, 0]), reached_eos=bool(has_ended[index]))
-        return np.flatnonzero(~is_over)
-
-    def _finish(self, row: int, temperature: float, *, reached_eos: bool) -> None:
-        """Put the tweet of `row` with the finished ones."""
-        self._finished[row] = SampledTweet(
-            text=self._vocab.decode(self._ids[row, : self._length].tolist()),
-            temperature=round(temperature, 6),  # float32's tail is noise
-            seed=self._seeds[row],
-            reached_eos=reached_eos,
-            bits_per_char=float(self._bits[row]) / self._length,
-        )
+    def _finish(self, has_ended: npt.NDArray[np.bool_], temperatures: Floats) -> Ids:
+        """Let the rows that are over leave the batch: these, or all at full length. Returns the others' indices."""
+        is_over = has_ended | (self._length == self.sampling.max_length)
+        for index in np.flatnonzero(is_over).tolist():
+            row = self._rows[index]
+            self._finished[row] = SampledTweet(
+                text=self._vocab.decode(self._ids[row, : self._length].tolist()),
+                temperature=round(float(temperatures[index, 0]), 6),  # float32's tail is noise
+                seed=self._seeds[row],
+                reached_eos=bool(has_ended[index]),
+                bits_per_char=float(self._nats[row]) / self._length / math.log(2),
+            )
+        others = np.flatnonzero(~is_over)
+        self._rows, self._batch = self._rows[others], self._batch[: len(others)]
+        if len(others):
+            self._reader.select(others)
+        return others
 
 
 def _uniforms(seed: int, count: int) -> npt.NDArray[np.float64]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from torch import Tensor
 
 from engine.config import SamplingConfig
-from engine.sampler import NEVER_SAMPLED, draw, next_char_probabilities
+from engine.next_char import NEVER_SAMPLED, Floats, draw, next_char_weights
 from engine.vocab import BOS, EOS, PAD, UNK
 
 NEARLY_ONE = 1.0 - 2.0**-53
@@ -25,18 +24,26 @@ def logits() -> SearchStrategy[list[float]]:
     return st.lists(st.floats(-40, 40, width=32), min_size=5, max_size=24)
 
 
-def probabilities(values: list[float], temperature: float = 1.0, **settings: float) -> Tensor:
+def row(values: list[float]) -> Floats:
+    """Return logits (1, V) as a model gives them."""
+    return np.array([values], dtype=np.float32)
+
+
+def probabilities(values: list[float], temperature: float = 1.0, **settings: float) -> Floats:
     """Return the distribution (V,) of one row."""
     sampling = SamplingConfig(temperature=temperature, **settings)  # type: ignore[arg-type] # numbers by name
-    return next_char_probabilities(torch.tensor([values]), sampling, torch.tensor([[temperature]]))[0]
+    [weights] = next_char_weights(row(values), sampling, np.array([[temperature]], dtype=np.float32))
+    chances: Floats = weights / weights.sum()
+    return chances
 
 
-def plain(values: list[float], temperature: float = 1.0) -> Tensor:
+def plain(values: list[float], temperature: float = 1.0) -> npt.NDArray[np.float64]:
     """Return the softmax (V,) over everything that may be sampled, made another way."""
-    scaled = torch.tensor(values, dtype=torch.float64) / temperature
-    weights = (scaled - scaled.max()).exp()
+    scaled = np.array(values) / temperature
+    weights = np.exp(scaled - scaled.max())
     weights[list(NEVER_SAMPLED)] = 0.0
-    return weights / weights.sum()
+    chances: npt.NDArray[np.float64] = weights / weights.sum()
+    return chances
 
 
 @given(
@@ -52,7 +59,7 @@ def test_whatever_the_settings_the_probabilities_sum_to_one_and_special_symbols_
     result = probabilities(values, temperature, top_k=top_k, top_p=top_p, min_p=min_p)
 
     assert float(result.sum()) == pytest.approx(1.0, abs=1e-5)
-    assert bool((result >= 0).all())
+    assert (result >= 0).all()
     assert result[[PAD, BOS, UNK]].tolist() == [0.0, 0.0, 0.0]
 
 
@@ -60,17 +67,17 @@ def test_whatever_the_settings_the_probabilities_sum_to_one_and_special_symbols_
 def test_without_settings_it_is_the_softmax_at_that_temperature(values: list[float], temperature: float) -> None:
     result = probabilities(values, temperature)
 
-    assert torch.allclose(result.double(), plain(values, temperature), atol=1e-5)
+    assert np.allclose(result, plain(values, temperature), atol=1e-5)
 
 
 @given(values=logits())
 def test_temperature_zero_takes_the_likeliest(values: list[float]) -> None:
-    allowed = torch.tensor(values)
+    [allowed] = row(values)
     allowed[list(NEVER_SAMPLED)] = -math.inf
 
     result = probabilities(values, 0.0)
 
-    assert result.tolist() == torch.nn.functional.one_hot(allowed.argmax(), len(values)).tolist()
+    assert result.tolist() == np.eye(len(values))[allowed.argmax()].tolist()
 
 
 @given(values=logits(), top_k=st.integers(1, 30))
@@ -82,19 +89,19 @@ def test_top_k_keeps_the_k_likeliest_and_their_proportions(values: list[float], 
     is_tied = len(set(possible)) < len(possible)
     assert int(kept.sum()) >= min(top_k, len(possible))
     assert is_tied or int(kept.sum()) == min(top_k, len(possible))
-    assert bool((before[~kept] <= before[kept].min()).all())
-    assert torch.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
+    assert (before[~kept] <= before[kept].min()).all()
+    assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
 
 
 @given(values=logits(), top_p=st.floats(0.001, 0.999))
 def test_top_p_keeps_the_smallest_set_of_likeliest_that_holds_p(values: list[float], top_p: float) -> None:
-    before, after = probabilities(values).double(), probabilities(values, top_p=top_p)
+    before, after = probabilities(values).astype(np.float64), probabilities(values, top_p=top_p)
     kept = after > 0
 
-    assert bool((before[~kept] <= before[kept].min()).all())
+    assert (before[~kept] <= before[kept].min()).all()
     assert float(before[kept].sum()) >= top_p - 1e-5
     assert float(before[kept].sum() - before[kept].min()) < top_p + 1e-5
-    assert torch.allclose(after[kept].double(), before[kept] / before[kept].sum(), atol=1e-5)
+    assert np.allclose(after[kept], before[kept] / before[kept].sum(), atol=1e-5)
 
 
 @given(values=logits(), min_p=st.floats(0.001, 0.999))
@@ -102,8 +109,8 @@ def test_min_p_keeps_what_is_likely_enough_beside_the_likeliest(values: list[flo
     before, after = probabilities(values), probabilities(values, min_p=min_p)
     share = before / before.max()
 
-    assert bool((after[share > min_p + 1e-5] > 0).all())
-    assert bool((after[share < min_p - 1e-5] == 0).all())
+    assert (after[share > min_p + 1e-5] > 0).all()
+    assert (after[share < min_p - 1e-5] == 0).all()
 
 
 def test_a_higher_temperature_is_more_even() -> None:
@@ -121,44 +128,46 @@ def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
     values = [0.0, 0.0, -math.inf, 0.0, *map(math.log, chances)]
 
     # top-k leaves 4/7 and 3/7, of which the first alone holds half
-    assert probabilities(values, top_k=2, top_p=0.5).count_nonzero() == 1
-    assert probabilities(values, top_p=0.5).count_nonzero() == 2
+    assert np.count_nonzero(probabilities(values, top_k=2, top_p=0.5)) == 1
+    assert np.count_nonzero(probabilities(values, top_p=0.5)) == 2
     # min-p compares with the likeliest, whatever the others add up to
-    assert probabilities(values, top_p=0.75, min_p=0.7).count_nonzero() == 2
+    assert np.count_nonzero(probabilities(values, top_p=0.75, min_p=0.7)) == 2
 
 
 def test_each_row_has_its_own_temperature() -> None:
-    row = [0.0, 0.0, 1.0, 0.0, 3.0, 2.0]
+    values = [0.0, 0.0, 1.0, 0.0, 3.0, 2.0]
     temperatures = [0.0, 0.5, 2.0]
 
-    together = next_char_probabilities(
-        torch.tensor([row] * 3), SamplingConfig(top_k=2), torch.tensor(temperatures)[:, None]
+    together = next_char_weights(
+        row(values).repeat(3, axis=0), SamplingConfig(top_k=2), np.array(temperatures, dtype=np.float32)[:, None]
     )
 
-    for result, temperature in zip(together, temperatures, strict=True):
-        assert torch.allclose(result, probabilities(row, temperature, top_k=2))
+    for weights, temperature in zip(together, temperatures, strict=True):
+        assert np.allclose(weights / weights.sum(), probabilities(values, temperature, top_k=2))
 
 
-def test_the_logits_given_are_left_alone() -> None:
-    given_logits = torch.zeros(1, 6)
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_logits_given_are_left_alone(temperature: float) -> None:
+    given_logits = row([0.0] * 6)
 
-    next_char_probabilities(given_logits, SamplingConfig(), torch.ones(1, 1))
+    next_char_weights(given_logits, SamplingConfig(top_k=1), np.array([[temperature]], dtype=np.float32))
 
     assert given_logits.tolist() == [[0.0] * 6]
 
 
-def test_an_id_is_drawn_where_the_cumulated_probability_passes_the_uniform_number() -> None:
-    chances = torch.tensor([[0.0, 0.25, 0.0, 0.5, 0.25]]).repeat(7, 1)
-    uniforms = torch.tensor([0.0, 0.2499, 0.25, 0.5, 0.7499, 0.75, NEARLY_ONE], dtype=torch.float64)
+@pytest.mark.parametrize("factor", [1.0, 3.0])
+def test_an_id_is_drawn_where_the_cumulated_probability_passes_the_uniform_number(factor: float) -> None:
+    weights = factor * row([0.0, 0.25, 0.0, 0.5, 0.25]).repeat(7, axis=0)
+    uniforms = np.array([0.0, 0.2499, 0.25, 0.5, 0.7499, 0.75, NEARLY_ONE])
 
-    assert draw(chances, uniforms).tolist() == [1, 1, 3, 3, 3, 4, 4]
+    assert draw(weights, uniforms).tolist() == [1, 1, 3, 3, 3, 4, 4]
 
 
 @given(values=logits(), uniform=st.floats(0, NEARLY_ONE), top_p=st.floats(0.001, 1))
 def test_what_is_drawn_is_possible_and_no_special_symbol(values: list[float], uniform: float, top_p: float) -> None:
     chances = probabilities(values, top_p=top_p)
 
-    token_id = int(draw(chances[None], torch.tensor([uniform], dtype=torch.float64)))
+    token_id = int(draw(chances[None], np.array([uniform]))[0])
 
     assert token_id < len(values)
     assert float(chances[token_id]) > 0
@@ -167,13 +176,13 @@ def test_what_is_drawn_is_possible_and_no_special_symbol(values: list[float], un
 
 def test_over_many_draws_each_id_comes_as_often_as_its_probability_says() -> None:
     count = 20_000
-    chances = torch.tensor([0.05, 0.0, 0.5, 0.25, 0.2])
-    uniforms = torch.from_numpy(np.random.Generator(np.random.PCG64(8)).random(count))
+    chances = row([0.05, 0.0, 0.5, 0.25, 0.2])
+    uniforms = np.random.Generator(np.random.PCG64(8)).random(count)
 
-    counts = torch.bincount(draw(chances.repeat(count, 1), uniforms), minlength=5).double()
+    counts = np.bincount(draw(chances.repeat(count, axis=0), uniforms), minlength=5)
 
-    expected = chances.double() * count
+    expected = chances[0] * count
     possible = expected > 0
-    assert counts[~possible].tolist() == [0.0]
+    assert counts[~possible].tolist() == [0]
     chi_square = ((counts - expected)[possible] ** 2 / expected[possible]).sum()
     assert float(chi_square) < 16.3  # of three degrees of freedom, once in a thousand by chance

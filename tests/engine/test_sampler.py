@@ -15,7 +15,8 @@ from engine.corpus.encoded import EncodedTweets
 from engine.errors import DivergedError, VocabError
 from engine.evaluation import evaluate
 from engine.gru import TextGenerator
-from engine.sampler import NEVER_SAMPLED, SampledTweet, TweetWriter, sample_tweets
+from engine.next_char import NEVER_SAMPLED
+from engine.sampler import SampledTweet, TweetWriter, sample_tweets
 from engine.vocab import BOS, EOS, PAD, UNK, Vocab
 from tests.engine import tutorial
 from tests.engine.helpers import CPU, small_tweets
@@ -215,6 +216,29 @@ def test_writing_leaves_training_mode_and_global_generators_as_they_were(
 
     assert model.training == was_training
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_tweet_is_written_with_the_weights_of_the_moment_when_it_began() -> None:
+    torch.manual_seed(3)
+    model = TextGenerator(len(VOCAB), 8, 16)
+    expected = write(model, SamplingConfig(max_length=40))
+    writer = TweetWriter(model, VOCAB, SamplingConfig(max_length=40), [0])
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(0.1)
+    while not writer.is_done:
+        writer.advance()
+
+    assert writer.results() == [expected]
+    assert write(model, SamplingConfig(max_length=40)) != expected
+
+
+def test_a_context_of_lower_precision_changes_nothing(model: TextGenerator) -> None:
+    expected = sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(5))
+
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(5)) == expected
 
 
 def test_a_model_that_is_not_finite_writes_nothing_and_says_so() -> None:

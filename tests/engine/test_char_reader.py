@@ -1,0 +1,87 @@
+"""`CharReader` expects what `TextGenerator.forward` expects, one character at a time, one row or many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.char_reader import CharReader
+from engine.gru import TextGenerator
+from engine.next_char import Floats
+
+VOCAB_SIZE = 11
+
+
+def make_model(num_layers: int, embedding_size: int, hidden_size: int, seed: int) -> TextGenerator:
+    """Return a model with dropout, in training mode, whose weights are large enough that gates open and close."""
+    torch.manual_seed(seed)
+    model = TextGenerator(VOCAB_SIZE, embedding_size, hidden_size, num_layers, dropout=0.5)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+    return model
+
+
+def expected(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
+    """Return the module's own log-probabilities (B, V) after whole sequences (B, T)."""
+    was_training = model.training
+    with torch.no_grad():
+        logits, _ = model.eval()(torch.tensor(token_ids))
+    model.train(was_training)
+    result: Floats = logits[:, -1].log_softmax(dim=-1).numpy()
+    return result
+
+
+@given(
+    num_layers=st.integers(1, 3),
+    embedding_size=st.integers(1, 9),
+    hidden_size=st.integers(1, 9),
+    num_rows=st.integers(1, 4),
+    length=st.integers(1, 12),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_it_expects_what_the_module_expects_at_every_character(
+    num_layers: int, embedding_size: int, hidden_size: int, num_rows: int, length: int, seed: int
+) -> None:
+    model = make_model(num_layers, embedding_size, hidden_size, seed)
+    token_ids = torch.randint(VOCAB_SIZE, (num_rows, length)).numpy()
+    reader = CharReader(model)
+    reader.select(np.zeros(num_rows, dtype=np.int64))
+
+    for count in range(1, length + 1):
+        read = reader.read(token_ids[:, count - 1])
+        assert np.allclose(read, expected(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [[2, 0], [1], [1, 1, 1, 1], [0, 1, 2]])
+def test_rows_go_on_from_where_they_were_whichever_are_selected(rows: list[int]) -> None:
+    model = make_model(num_layers=2, embedding_size=5, hidden_size=7, seed=4)
+    reader = CharReader(model)
+    reader.select(np.zeros(3, dtype=np.int64))
+    reader.read(np.array([4, 5, 6]))
+
+    reader.select(np.array(rows))
+    read = reader.read(np.array([8] * len(rows)))
+
+    assert np.allclose(read, expected(model, [[4 + row, 8] for row in rows]), atol=1e-5)
+
+
+def test_gates_that_are_wide_open_or_shut_are_no_error() -> None:
+    model = make_model(num_layers=1, embedding_size=3, hidden_size=4, seed=5)
+    with torch.no_grad():
+        model.rnn.get_parameter("bias_ih_l0").mul_(1e4)
+
+    assert np.allclose(CharReader(model).read(np.array([6])), expected(model, [[6]]), atol=1e-5)
+
+
+def test_what_it_returned_stays_when_it_reads_on() -> None:
+    reader = CharReader(make_model(num_layers=1, embedding_size=3, hidden_size=4, seed=6))
+    first = reader.read(np.array([4]))
+    before = first.copy()
+
+    reader.read(np.array([5]))
+
+    assert first.tolist() == before.tolist()
