@@ -13,9 +13,7 @@ from typing import Literal
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList
 
 from engine.corpus.checking import Glance
 from engine.errors import TweetgenError
@@ -34,6 +32,7 @@ from tui.folder_listing import (
 )
 from tui.glance_lines import fact_line, sample_line
 from tui.screens.dialog import Dialog
+from tui.widgets.advice import Advice
 from tui.widgets.file_list import FileList
 from tui.widgets.path_input import PathInput
 
@@ -83,10 +82,7 @@ class OpenDialog(Dialog[Path]):
         """Show the line to type in, the folder, and what is to be said of the path."""
         yield PathInput(placeholder="a file or folder; ~ is your home", select_on_focus=False)
         yield FileList()
-        with Vertical(id="advice-area"):
-            yield Static(markup=False, id="advice")
-            yield Static(markup=False, id="hint")
-            yield Static(markup=False, id="sample")
+        yield Advice(id="advice-area")
 
     def on_mount(self) -> None:
         """Show the first folder."""
@@ -102,6 +98,10 @@ class OpenDialog(Dialog[Path]):
     @property
     def _list(self) -> FileList:
         return self.query_one(FileList)
+
+    @property
+    def _advice(self) -> Advice:
+        return self.query_one(Advice)
 
     def _browse(self, folder: Path) -> None:
         """Show another folder."""
@@ -150,7 +150,7 @@ class OpenDialog(Dialog[Path]):
         except OSError as error:
             entries = []
             if self._state == "choosing":
-                self._advise(f"{as_typed(folder, is_folder=True)}: {error.strerror or error}.")
+                self._advice.tell(f"{as_typed(folder, is_folder=True)}: {error.strerror or error}.")
         self._folder, self._folder_text, self._entries = folder, folder_text, entries
         self._show_entries()
 
@@ -254,7 +254,7 @@ class OpenDialog(Dialog[Path]):
     async def _look(self, path: Path) -> None:
         """Look at a path on a thread, and say what is wrong with it or what is in it and comes next."""
         self._turn("looking")
-        self._advise(f"looking at {path.name}…")
+        self._advice.tell(f"looking at {path.name}…")
         try:
             glance = await on_own_thread(partial(self._check, path))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run before goes on
@@ -263,28 +263,19 @@ class OpenDialog(Dialog[Path]):
             self._turn("ready")
             self._ready_path = path
             facts, sample = (fact_line(glance, path.name), sample_line(glance)) if glance else ("", "")
-            self._advise(f"{path.name} can be used. {self._tell_outcome()}", facts, sample)
+            self._advice.tell(f"{path.name} can be used. {self._tell_outcome()}", facts, sample, "ready")
 
     def _refuse(self, error: TweetgenError) -> None:
         """Say what is wrong with the path."""
         self._turn("choosing")
-        self._advise(error.message, error.hint, is_error=True)
+        self._advice.tell(error.message, error.hint, tone="error")
 
     def _turn(self, state: _State) -> None:
         """Go on in another state, with nothing said yet."""
         self._state = state
         self._ready_path = None
         self.query_one("#box").border_subtitle = _KEYS_LINES[state]
-        self._advise("")
-
-    def _advise(self, advice: str, hint: str = "", sample: str = "", *, is_error: bool = False) -> None:
-        """Show a sentence or two under the list."""
-        self.query_one("#advice-area").set_class(is_error, "-error")
-        self.query_one("#advice-area").set_class(self._state == "ready", "-ready")
-        for name, text in (("#advice", advice), ("#hint", hint), ("#sample", sample)):
-            line = self.query_one(name, Static)
-            line.update(Content(harmless(text)))
-            line.display = bool(text)
+        self._advice.tell("")
 
     def action_close(self) -> None:
         """Stop looking, take the choice back, or close without an answer."""
