@@ -8,7 +8,7 @@ import typer
 
 from engine.versions import installed_version
 from tui.options import RUN, Given, takes, to_run_config
-from tui.subcommands import checkpoints, data, doctor, evaluate, generate, runs, screen, train
+from tui.subcommands import bench, checkpoints, data, doctor, evaluate, generate, runs, screen, train
 
 app = typer.Typer(
     name="tweetgen-tui",
@@ -48,6 +48,7 @@ def open_screen(
 app.command("train")(train.train)
 app.command("generate")(generate.generate)
 app.command("evaluate")(evaluate.evaluate)
+app.command("bench")(bench.bench)
 app.add_typer(checkpoints.app, name="checkpoints")
 app.add_typer(runs.app, name="runs")
 app.add_typer(data.app, name="data")

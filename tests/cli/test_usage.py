@@ -16,6 +16,7 @@ COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
     ("train",): RUN,
     ("generate",): (DRAWING, LENGTH, MACHINE),
     ("evaluate",): (TWEETS, MACHINE),
+    ("bench",): (Source("Machine", RuntimeConfig, ("device",)),),
     ("doctor",): (),
     ("data",): (),
     ("data", "inspect"): (Source("Tweets", CorpusConfig, (*READING, *CLEANING)),),

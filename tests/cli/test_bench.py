@@ -1,0 +1,72 @@
+"""`tweetgen-tui bench`: what it prints, what it refuses, how it is left. No figure of it is looked at."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.bench import benchmark, sampling, training
+from engine.bench.training import Shape
+from engine.corpus_config import CorpusConfig
+from tests.cli.conftest import Launch
+from tests.cli.program import Cli, assert_told_in_two_lines
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch, tweets: Path) -> None:
+    """Make the shapes tiny and the corpus a small one."""
+    whole = benchmark.Benchmark
+
+    def small(*arguments: object) -> benchmark.Benchmark:
+        device, _, on_progress = arguments
+        config = CorpusConfig(files=(str(tweets),))
+        return whole(device, 0.1, on_progress, config, [Shape(4, 6, 5)])  # type: ignore[arg-type] # as they were given
+
+    monkeypatch.setattr(benchmark, "Benchmark", small)
+    monkeypatch.setattr(sampling, "MANY", 77)
+    monkeypatch.setattr(training, "available_cores", lambda: 1)
+
+
+def test_json_is_one_object_with_the_promised_keys(cli: Cli, home: Path) -> None:
+    ended = cli("bench", "--json", "--device", "cpu")
+    assert (ended.code, ended.err) == (0, "measuring on cpu for about 60 s\n")
+    report = ended.object
+    assert set(report) == {"train", "sample", "read", "machine"}
+    shape = {"embedding_size", "hidden_size"}
+    figures = {"path", "chars_per_second", "ratio_to_tutorial", "spread"}
+    assert all(set(row) == shape | figures | {"batch_size", "share_of_limit"} for row in report["train"])
+    assert all(set(row) == shape | figures | {"num_tweets"} for row in report["sample"])
+    assert all(set(row) == {"path", "tweets_per_second", "spread"} for row in report["read"])
+    assert {"processor", "cores", "device", "load_average", "torch", "seconds"} <= set(report["machine"])
+    assert {"peak_bytes_before", "peak_bytes_reading", "peak_bytes_training"} <= set(report["machine"])
+
+
+def test_people_get_a_table_of_each_part(cli: Cli, home: Path) -> None:
+    ended = cli("bench", "--device", "cpu")
+    assert ended.code == 0
+    for words in ("processor", "of tutorial", "of limit", "4, 6, 5 ", "packed nn.GRU", "ours, ", "77 ", "cached"):
+        assert words in ended.out
+
+
+def test_a_device_that_is_not_there_is_told_in_two_lines(cli: Cli, home: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has it")
+    assert_told_in_two_lines(cli("bench", "--device", "cuda"), "no cuda device", "--device")
+
+
+@pytest.mark.parametrize("arguments", [("--seconds", "0"), ("--seconds", "soon"), ("--device", "tpu"), ("--data", "x")])
+def test_what_it_does_not_take_is_a_usage_error(cli: Cli, arguments: tuple[str, ...]) -> None:
+    ended = cli("bench", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+
+
+def test_ctrl_c_leaves_at_once_without_a_word(launch: Launch, home: Path) -> None:
+    process = launch("bench", "--seconds", "600")
+    process.read_error_until("measuring")
+    process.send(signal.SIGINT)
+    ended = process.wait()
+    assert (ended.code, ended.out) == (130, "")
+    assert len(ended.error_lines) == 1

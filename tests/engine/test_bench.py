@@ -1,0 +1,288 @@
+"""The bench: that all do the same work, that its figures follow from the timings, and that it keeps to its time.
+
+No figure that a clock gave is looked at: clocks are set by hand, or tick by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.bench import sampling, training
+from engine.bench.benchmark import Benchmark, BenchReport
+from engine.bench.matrix_products import MatrixProducts
+from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
+from engine.bench.sampling import _long_enough, sample_figures
+from engine.bench.training import Field, Shape, train_figures
+from engine.bench.turns import Contender, alternate, fastest, median_ratio, spread
+from engine.bench.tutorial_loop import LEARNING_RATE, TutorialLoop, sample_sequence
+from engine.config import TrainingConfig
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded import Batch
+from engine.corpus.position import Position
+from engine.corpus_config import CorpusConfig
+from engine.errors import DeviceError
+from engine.runtime import Runtime, available_cores
+from engine.trainer import Trainer
+from engine.vocab import EOS, PAD
+from tests.engine.helpers import CPU, encoded, write_corpus
+from tests.fakes import FakeClock
+
+TINY = Shape(embedding_size=4, hidden_size=6, batch_size=5)
+
+
+class TickingClock(FakeClock):
+    """Goes on a little each time it is asked."""
+
+    def __call__(self) -> float:
+        self.advance(0.01)
+        return self.now
+
+
+def some_field() -> tuple[Field, int]:
+    """Return everyone who trains a tiny model, and the size of the vocabulary."""
+    tweets, vocab = encoded()
+    batches = BatchStream(tweets, TINY.batch_size, 0, Position())
+    return Field(TINY, len(vocab), CPU.device, batches), len(vocab)
+
+
+def batches_of_tweets(count: int) -> list[Batch]:
+    return list(islice(BatchStream(encoded()[0], TINY.batch_size, 0, Position()), count))
+
+
+def turn(name: str, clock: FakeClock, seconds: list[float], amount: int = 60) -> Contender:
+    """Return who takes that long in each of its turns."""
+
+    def take_turn(number: int) -> int:
+        clock.advance(seconds[number])
+        return amount
+
+    return Contender(name, take_turn)
+
+
+# --- the same work ---------------------------------------------------------------------------------------------------
+
+
+def test_the_tutorials_loop_and_ours_see_the_same_loss_from_the_same_weights_for_the_first_steps() -> None:
+    field, _ = some_field()
+    tutorial = TutorialLoop(field.tutorial_model())
+    trainer = Trainer(field.model, TrainingConfig(learning_rate=LEARNING_RATE), CPU)
+    batches = batches_of_tweets(8)
+    theirs = [tutorial.step(batch) for batch in batches]
+    for batch in batches:
+        trainer.step(batch, LEARNING_RATE)
+    assert trainer.take_report().train_losses == pytest.approx(theirs, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss_of", [time_major_loss, packed_loss])
+def test_the_peers_see_the_tutorials_losses(loss_of: Callable[..., torch.Tensor]) -> None:
+    field, _ = some_field()
+    tutorial, peer = TutorialLoop(field.tutorial_model()), PeerLoop(field.tutorial_model(), loss_of)
+    for batch in batches_of_tweets(8):
+        assert float(peer.step(batch)) == pytest.approx(tutorial.step(batch), rel=1e-4)
+
+
+def test_everyone_gets_the_same_batches_in_a_round_and_others_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, list[bytes]] = {}
+
+    def note(who: str) -> Callable[[object, Batch], float]:
+        def step(_: object, batch: Batch) -> float:
+            seen.setdefault(who, []).append(batch.inputs.tobytes())
+            return 0.0
+
+        return step
+
+    monkeypatch.setattr(TutorialLoop, "step", note("tutorial"))
+    monkeypatch.setattr(PeerLoop, "step", note("peer"))
+    monkeypatch.setattr(Trainer, "step", lambda self, batch, _: note("ours")(self, batch))
+    monkeypatch.setattr(MatrixProducts, "step", note("limit"))
+    field, _ = some_field()
+    field.steps_per_turn = 2
+    contenders = field.contenders()
+    amounts = [{contender.take_turn(number) for contender in contenders} for number in range(3)]
+    expected = batches_of_tweets(6)
+    assert amounts == [{a.num_targets + b.num_targets} for a, b in zip(expected[::2], expected[1::2], strict=True)]
+    in_order = [batch.inputs.tobytes() for batch in expected]
+    assert set(seen) == {"tutorial", "peer", "ours", "limit"}
+    assert all(list(dict.fromkeys(inputs)) == in_order for inputs in seen.values())
+
+
+def test_a_turn_counts_real_targets_and_no_padding() -> None:
+    field, _ = some_field()
+    [batch] = field.batches_of(0)
+    assert field.ours("float32", 1).take_turn(0) == int((batch.targets != PAD).sum()) < batch.targets.size
+
+
+def test_a_model_that_ours_has_trained_is_what_the_sampling_begins_from() -> None:
+    field, _ = some_field()
+    before = field.model.proj.weight.detach().clone()
+    field.ours("float32", available_cores()).take_turn(0)
+    assert not torch.equal(before, field.model.proj.weight)
+    assert torch.equal(before, field.tutorial_model().proj.weight)
+
+
+def test_the_limit_makes_room_for_a_larger_batch_and_leaves_what_it_reads() -> None:
+    products = MatrixProducts(9, 4, 6, torch.device("cpu"))
+    for batch in sorted(batches_of_tweets(4), key=lambda batch: batch.num_targets):
+        products.step(batch)
+        before = [given.clone() for given in products._given.values()]
+        products.step(batch)
+        assert all(torch.equal(old, new) for old, new in zip(before, products._given.values(), strict=True))
+        assert len(before[0]) >= batch.num_targets
+        written = products._written["gates"][: batch.num_targets]
+        assert torch.allclose(
+            written, products._given["states"][: batch.num_targets] @ products._recurrent.T, atol=1e-5
+        )
+
+
+def test_sample_sequence_stops_at_the_end_of_tweet_and_counts_it() -> None:
+    field, _ = some_field()
+    _, vocab = encoded()
+    model = field.tutorial_model()
+    text, num_drawn = sample_sequence(model, vocab, 12, 0.8)
+    assert num_drawn <= 12
+    with torch.no_grad():
+        model.proj.bias[EOS] += 50.0
+    assert text is not None
+    assert sample_sequence(model, vocab, 12, 0.8) == ("", 1)
+
+
+def test_single_tweets_follow_one_another_until_a_turn_is_long_enough() -> None:
+    lengths = iter([1, 60, 78, 1, 500])
+    assert _long_enough(lambda _: next(lengths)) == 140
+    assert next(lengths) == 500
+
+
+# --- figures from timings --------------------------------------------------------------------------------------------
+
+
+def test_rates_are_amounts_by_the_seconds_of_each_turn() -> None:
+    clock = FakeClock()
+    contenders = [turn("a", clock, [0.5, 1.0] * 9), turn("b", clock, [1.0, 0.5] * 9, amount=30)]
+    rates = alternate(contenders, 10.0, clock, lambda _: None)
+    assert rates == {"a": [120.0, 60.0] * 3, "b": [30.0, 60.0] * 3}
+
+
+def test_rounds_begin_with_another_contender_each_time_and_end_before_the_time_is_over() -> None:
+    clock, told = FakeClock(), list[str]()
+    contenders = [turn(name, clock, [1.0] * 99) for name in "abc"]
+    rates = alternate(contenders, 12.0, clock, told.append)
+    assert "".join(told) == "abcbcacababc"
+    assert clock.now == 12.0
+    assert rates == {name: [60.0] * 4 for name in "abc"}
+
+
+def test_there_is_always_one_round_however_little_time_there_is() -> None:
+    clock = FakeClock()
+    assert alternate([turn("a", clock, [3.0]), turn("b", clock, [6.0])], 0.0, clock, lambda _: None) == {
+        "a": [20.0],
+        "b": [10.0],
+    }
+
+
+def test_who_takes_more_than_a_tenth_of_the_time_for_a_turn_does_not_come_to_another() -> None:
+    clock = FakeClock()
+    contenders = [turn("quick", clock, [1.0] * 99), turn("slow", clock, [11.0])]
+    rates = alternate(contenders, 100.0, clock, lambda _: None)
+    assert (len(rates["quick"]), len(rates["slow"])) == (89, 1)
+
+
+def test_a_ratio_is_the_median_of_what_each_round_says_not_the_ratio_of_medians() -> None:
+    assert median_ratio([10.0, 400.0, 30.0], [10.0, 100.0, 15.0]) == 2.0
+    assert median_ratio([40.0], [10.0, 1.0, 1.0]) == 4.0
+
+
+def test_spread_is_that_of_the_middle_half_as_a_share_of_the_median() -> None:
+    assert spread([10.0, 20.0, 30.0, 40.0, 900.0]) == pytest.approx(20.0 / 30.0)
+    assert spread([7.0]) == 0.0
+
+
+def test_the_reference_is_what_suits_it_best_of_the_numbers_of_threads() -> None:
+    rates = {
+        "tutorial, 1 thread": [10.0, 12.0, 14.0],
+        "tutorial, 2 threads": [99.0, 1.0, 1.0],
+        "tutorials": [500.0] * 3,
+    }
+    assert fastest(rates, "tutorial") == [10.0, 12.0, 14.0]
+
+
+def test_figures_of_training_compare_each_with_the_best_tutorial_and_the_best_limit() -> None:
+    rates = {
+        "tutorial, 1 thread": [100.0, 100.0, 50.0],
+        "tutorial, 2 threads": [10.0, 10.0, 10.0],
+        "ours, 2 threads": [200.0, 210.0, 100.0],
+        "matrix products, 1 thread": [400.0, 420.0, 200.0],
+        "matrix products, 2 threads": [100.0, 100.0, 100.0],
+    }
+    ours = next(row for row in train_figures(TINY, rates) if row.path == "ours, 2 threads")
+    assert (ours.embedding_size, ours.hidden_size, ours.batch_size) == (4, 6, 5)
+    assert (ours.chars_per_second, ours.ratio_to_tutorial, ours.share_of_limit) == (200.0, 2.0, 0.5)
+    assert ours.spread == pytest.approx((205.0 - 150.0) / 200.0)
+
+
+def test_figures_of_writing_compare_each_with_the_best_tutorial() -> None:
+    rates = {"1 tutorial, 1 thread": [5.0], "1 tutorial, 2 threads": [10.0], "256 ours, 2 threads": [300.0]}
+    row = sample_figures(TINY, rates)[2]
+    assert (row.num_tweets, row.path, row.chars_per_second, row.ratio_to_tutorial) == (
+        256,
+        "ours, 2 threads",
+        300.0,
+        30,
+    )
+
+
+# --- the whole -------------------------------------------------------------------------------------------------------
+
+
+def tiny_report(corpus: Path, clock: TickingClock, seconds: float, told: list[tuple[float, str]]) -> BenchReport:
+    config = CorpusConfig(files=(str(corpus),))
+    benchmark = Benchmark(torch.device("cpu"), seconds, lambda *news: told.append(news), config, [TINY, TINY], clock)
+    return benchmark.run()
+
+
+@pytest.fixture
+def corpus(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sampling, "MANY", 9)
+    monkeypatch.setattr(training, "available_cores", lambda: 1)
+    return write_corpus(tmp_path)
+
+
+def test_it_ends_in_about_the_time_that_was_asked_for_and_tells_how_much_has_passed(corpus: Path) -> None:
+    clock, told = TickingClock(), list[tuple[float, str]]()
+    tiny_report(corpus, clock, 4.0, told)
+    assert 3.0 < clock.now < 5.0
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert 0.0 <= shares[0] < 0.1
+    assert 0.8 < shares[-1] <= 1.0
+
+
+def test_every_way_has_its_row_however_short_it_is(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "available_cores", lambda: 2)
+    before = torch.get_num_threads()
+    report = tiny_report(corpus, TickingClock(), 0.01, [])
+    paths = [row.path for row in report.train]
+    ways = ("tutorial", "time-major nn.GRU", "packed nn.GRU", "ours", "ours, bfloat16", "matrix products")
+    assert paths == [f"{way}, {threads}" for threads in ("1 thread", "2 threads") for way in ways] * 2
+    assert [(row.num_tweets, row.path) for row in report.sample][:3] == [
+        (1, "tutorial, 1 thread"),
+        (1, "ours, 1 thread"),
+        (9, "ours, 1 thread"),
+    ]
+    assert [row.path for row in report.read] == ["fresh", "cached"]
+    assert all(np.isfinite([row.chars_per_second, row.ratio_to_tutorial, row.spread]).all() for row in report.train)
+    assert report.machine["peak_bytes_before"] <= report.machine["peak_bytes_training"]  # type: ignore[operator] # numbers
+    assert torch.get_num_threads() == before
+
+
+def test_without_bfloat16_there_is_no_row_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> Runtime:
+        raise DeviceError("none", "")
+
+    monkeypatch.setattr(Runtime, "resolve", refuse)
+    assert not any("bfloat16" in contender.name for contender in some_field()[0].contenders())
