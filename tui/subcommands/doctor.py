@@ -20,7 +20,7 @@ from tui.tables import print_facts, print_json
 
 _PACKAGES = (
     *("tweetgen-tui", "torch", "textual", "textual-plot", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
-    *("pyarrow", "libipld"),
+    *("numba", "pyarrow", "libipld"),
 )
 
 
