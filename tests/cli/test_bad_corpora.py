@@ -21,7 +21,7 @@ BAD_FILES = {
     "same.txt": (b"the same again\n" * 500, ["too few usable tweets", "499 duplicate"]),
     "links.txt": (b"".join(b"http://example.org/%d\n" % number for number in range(60)), ["60 only a link"]),
     "quote.csv": (
-        b'text\n"' + b"never closed\n" * 20_000,
+        b'text\n"' + b"never closed\n" * 1_500,
         ["too few usable", "1 with a quotation mark that is never closed"],
     ),
     "cut.csv.gz": (gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode())[:60], ["cut off"]),
