@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +13,6 @@ from engine.text import harmless
 Kind = Literal["above", "here", "folder", "tweets", "other"]
 """The folder above, this folder as a whole, a folder in it, a file that may hold tweets, any other file."""
 
-MAX_ENTRIES = 5000
-"""Of a larger folder, no more than these are looked at."""
 _SUFFIXES_OF_TWEETS = frozenset(
     {".csv", ".tsv", ".txt", ".text", ".json", ".jsonl", ".ndjson", ".js", ".car", ".parquet"}
     | {".zip", ".gz", ".tgz", ".bz2", ".xz", ".tar"}
@@ -45,7 +42,7 @@ class Entry:
 def list_folder(folder: Path) -> list[Entry]:
     """Return what is in a folder, in the order to show it. Raises `OSError`. Pipes and devices are left out."""
     with os.scandir(folder) as found:
-        entries = [entry for each in islice(found, MAX_ENTRIES) if (entry := _entry(each)) is not None]
+        entries = [entry for each in found if (entry := _entry(each)) is not None]
     entries.sort(key=lambda entry: (_ORDER[entry.kind], entry.path.name.casefold()))
     above = [] if folder.parent == folder else [Entry(folder.parent, "above")]
     return [*above, Entry(folder, "here"), *entries]

@@ -362,7 +362,7 @@ async def test_the_name_that_is_typed_wins_over_the_row_until_another_row_is_mov
 async def test_a_file_that_the_list_leaves_out_is_opened_by_its_name(
     stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.folder_listing.MAX_ENTRIES", 0)
+    monkeypatch.setattr("tui.screens.open_dialog.list_folder", lambda _: [])
     app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
         await started(app)

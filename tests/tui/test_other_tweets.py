@@ -238,3 +238,10 @@ def test_a_path_is_shown_as_a_person_types_it(
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert as_typed(Path(path), is_folder=is_folder) == text
+
+
+def test_of_a_large_folder_every_file_can_be_found(tmp_path: Path) -> None:
+    for number in range(5_200):
+        (tmp_path / f"{number}.csv").touch()
+    found = matching(list_folder(tmp_path), "csv")
+    assert len(found) == 5_200
