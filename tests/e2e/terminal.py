@@ -37,6 +37,8 @@ _MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
 _AT_REST = {7: True, 25: True}
 """Private modes that are on in a terminal at rest: wrapping lines, and the cursor. All others are off."""
 _UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*[umcq]|\x1b\[\?[0-9;]*\$p|\x1b_[^\x1b]*\x1b\\|\x1bP[^\x1b]*\x1b\\")
+_SYNC = 2026
+"""The mode in which a terminal holds back what is written until it is switched off."""
 _ASKS_FOR_SYNC = b"\x1b[?2026$p"
 
 
@@ -108,9 +110,9 @@ class Terminal:
     def wait_until(
         self, condition: Callable[[], T | None], complaint: str, deadline_seconds: float = DEADLINE_SECONDS
     ) -> T:
-        """Return what the condition returns once that is true."""
+        """Return what the condition returns once that is true of a screen that is painted in full."""
         deadline = time.monotonic() + deadline_seconds
-        while not (value := condition()):
+        while self._is_painting or not (value := condition()):
             if not self._pump():
                 if value := condition():
                     break
@@ -118,6 +120,11 @@ class Terminal:
             if time.monotonic() > deadline:
                 pytest.fail(f"{complaint}; on the screen at the deadline:\n{self.text}")
         return value
+
+    @property
+    def _is_painting(self) -> bool:
+        """Whether the program is in the middle of a frame, which a terminal does not show yet."""
+        return self._modes.get(_SYNC, False)
 
     def wait_for_exit(self) -> tuple[int, float]:
         """Return the exit status (negative after a signal that killed it) and the seconds it took."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from tests.e2e.terminal import Terminal
 
@@ -18,14 +19,23 @@ def _tweets(screen: Terminal, temperature: str) -> int:
     return len(re.findall(A_TWEET.format(temperature), screen.text))
 
 
+def _steps_of_tweets(screen: Terminal) -> list[int]:
+    """Return the steps at which the tweets in the feed were written."""
+    return [int(step.replace(",", "")) for step in re.findall(r"│ +([\d,]+)  \d\.\d\d [●◐○] ", screen.text)]
+
+
 def test_space_pauses_and_resumes(shared: Terminal) -> None:
     shared.press("space")
-    shared.wait_for("‖ paused")
-    step = _step(shared)
-    shared.press("b")
-    shared.wait_for("bits/char ━")
-    assert _step(shared) == step
-    shared.press("b", "space")
+    shared.wait_for("‖ paused")  # at once; a step may be in flight
+    before = len(_steps_of_tweets(shared))
+    for wanted in (before + 1, before + 2):
+        shared.press("g")
+        shared.wait_until(partial(lambda number: len(_steps_of_tweets(shared)) == number, wanted), "no tweet")
+    [step, again] = _steps_of_tweets(shared)[-2:]
+    assert again == step
+    shared.wait_until(lambda: _step(shared) == step, f"the step is not the {step} of the tweets")
+    assert "‖ paused" in shared.text
+    shared.press("space")
     shared.wait_for("▶ training")
     shared.wait_until(lambda: _step(shared) > step, f"the step stayed at {step}")
 
