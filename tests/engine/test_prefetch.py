@@ -1,0 +1,215 @@
+"""Batches made ready ahead are the stream's, with its place; their thread ends when it is told to, and tells errors."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import commands as c
+from engine import events as e
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded import Batch
+from engine.corpus.position import Position
+from engine.prefetch import Prefetched
+from engine.trainer import Trainer
+from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.helpers import (
+    Script,
+    encoded,
+    losses,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+
+DEADLINE_SECONDS = 20.0
+
+
+def stream_at(position: Position, batch_size: int = 7, seed: int = 3) -> BatchStream:
+    return BatchStream(encoded()[0], batch_size, seed, position)
+
+
+def as_they_are(batch: Batch) -> Batch:
+    return batch
+
+
+def batch_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "batches"]
+
+
+def inputs_of(batch: Batch) -> list[list[int]]:
+    listed: list[list[int]] = batch.inputs.tolist()
+    return listed
+
+
+@settings(max_examples=30)
+@given(
+    taken=st.integers(0, 25),
+    ahead=st.integers(1, 6),
+    epoch=st.integers(0, 2),
+    batch=st.integers(0, 30),
+    size=st.integers(1, 9),
+)
+def test_batches_and_places_are_those_of_the_stream(taken: int, ahead: int, epoch: int, batch: int, size: int) -> None:
+    start = Position(epoch=epoch, batch=batch)
+    plain = stream_at(start, size)
+    prefetched = Prefetched(stream_at(start, size), as_they_are, ahead)
+    assert prefetched.tweets_per_epoch == plain.tweets_per_epoch
+    for _ in range(taken):
+        assert inputs_of(next(prefetched)) == inputs_of(next(plain))
+        assert (prefetched.position, prefetched.epochs) == (plain.position, plain.epochs)
+    assert (prefetched.position, prefetched.epochs) == (plain.position, plain.epochs)
+    prefetched.close()
+
+    again = Prefetched(stream_at(prefetched.position, size), as_they_are, ahead)
+    assert [inputs_of(each) for each in islice(again, 5)] == [inputs_of(each) for each in islice(plain, 5)]
+    again.close()
+    assert not batch_threads()
+
+
+def test_it_is_prepared_on_another_thread_and_only_so_far_ahead() -> None:
+    prepared: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def prepare(batch: Batch) -> Batch:
+        prepared.put(threading.get_ident())
+        return batch
+
+    prefetched = Prefetched(stream_at(Position()), prepare, ahead=3)
+    next(prefetched)
+    idents = [prepared.get(timeout=DEADLINE_SECONDS) for _ in range(4)]  # the one that was taken and three ahead
+    prefetched.close()
+    assert prepared.empty()
+    assert set(idents) == {prefetched._thread.ident}
+    assert threading.get_ident() not in idents
+
+
+def test_no_thread_starts_before_a_batch_is_asked_for() -> None:
+    prefetched = Prefetched(stream_at(Position()), as_they_are)
+    assert not batch_threads()
+    prefetched.close()
+    assert not batch_threads()
+
+
+def test_closing_ends_the_thread_whether_it_waits_for_room_or_works() -> None:
+    for ahead in (1, 4):
+        prefetched = Prefetched(stream_at(Position()), as_they_are, ahead)
+        next(prefetched)
+        prefetched.close()
+        assert not prefetched._thread.is_alive()
+        prefetched.close()
+        with pytest.raises(StopIteration):
+            next(prefetched)
+
+
+def failing_at(number: int, error: BaseException) -> Callable[[Batch], Batch]:
+    """Return what prepares batches until that one."""
+    count = iter(range(10**6))
+
+    def prepare(batch: Batch) -> Batch:
+        if next(count) == number:
+            raise error
+        return batch
+
+    return prepare
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), MemoryError()])
+def test_an_error_comes_up_where_its_batch_would_have_and_each_time_after(error: BaseException) -> None:
+    prefetched = Prefetched(stream_at(Position()), failing_at(3, error))
+    plain = stream_at(Position())
+    for _ in range(3):
+        assert inputs_of(next(prefetched)) == inputs_of(next(plain))
+    for _ in range(2):
+        with pytest.raises(type(error)) as caught:
+            next(prefetched)
+        assert caught.value is error
+    assert prefetched.position == plain.position
+    prefetched.close()
+    assert not batch_threads()
+
+
+# in a whole session --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def corpus(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a corpus for runs whose steps are taken as on a device."""
+    step_as_on_a_device(monkeypatch, FakeRecorder())
+    return write_corpus(home)
+
+
+@pytest.mark.parametrize("stop_step", [1, 5, 9])
+def test_a_run_on_a_device_that_was_stopped_goes_on_as_if_it_had_not_been(corpus: Path, stop_step: int) -> None:
+    whole = losses(run_session(tiny_config(corpus, max_steps=20, run_name="whole")))
+    first = losses(run_session(tiny_config(corpus, max_steps=20), stop_at(stop_step)))
+    then = losses(run_session(resume_config("tiny")))
+    assert first | then == whole
+    assert list(whole) == list(range(1, 21))
+    assert max(first) < min(then)
+    assert not batch_threads()
+
+
+def test_loading_a_checkpoint_takes_the_batches_back_too(corpus: Path) -> None:
+    script: Script = {4: [c.SaveCheckpoint(name="here")], 9: [c.LoadCheckpoint(name="here")]}
+    seen: list[tuple[int, float]] = []
+
+    def note(event: e.Event) -> tuple[c.Command, ...]:
+        if isinstance(event, e.StepsFinished):
+            seen.extend(enumerate(event.train_losses, start=event.first_step))
+        return ()
+
+    told = run_session(tiny_config(corpus, max_steps=16), script, note)
+
+    assert only(told, e.RunFinished).reason == "max_steps"
+    first_time, second_time = seen[4:9], seen[9:14]
+    assert [step for step, _ in first_time] == [step for step, _ in second_time] == [5, 6, 7, 8, 9]
+    assert [loss for _, loss in first_time] == [loss for _, loss in second_time]
+    assert not batch_threads()
+
+
+def test_an_error_in_the_thread_ends_the_run_and_is_told(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = failing_at(5, ValueError("no such batch"))
+    sound = Trainer._to_device_batch
+    monkeypatch.setattr(Trainer, "_to_device_batch", lambda self, batch: sound(self, fails(batch)))
+    told = run_session(tiny_config(corpus, max_steps=20))
+    assert only(told, e.RunFailed).detail == "ValueError: no such batch"
+    assert len(losses(told)) == 5
+    assert not batch_threads()
+
+
+def test_epochs_end_a_run_after_as_many_steps_as_without_a_thread(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"epochs": 1.5, "max_steps": 10**6}
+    ahead = run_session(tiny_config(corpus, run_name="ahead", **settings))
+    monkeypatch.setattr(Trainer, "prepare", None)
+    plain = run_session(tiny_config(corpus, run_name="plain", **settings))
+    assert losses(ahead) == losses(plain)
+    assert len(losses(ahead)) > 5
+    assert only(ahead, e.RunFinished).total_chars == only(plain, e.RunFinished).total_chars
+
+
+def test_a_processor_gets_its_batches_without_a_thread(home: Path) -> None:
+    threads: list[int] = []
+
+    def note(event: e.Event) -> tuple[c.Command, ...]:
+        threads.append(len(batch_threads()))
+        return ()
+
+    told = run_session(tiny_config(write_corpus(home)), None, note)
+    assert of_type(told, e.StepsFinished)
+    assert set(threads) == {0}
+    assert torch.get_num_threads() == 1

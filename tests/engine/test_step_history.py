@@ -1,0 +1,59 @@
+"""Numbers of steps come back in order and none is lost, however many there are between two readings."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.step_history import CAPACITY, StepHistory
+
+CPU = torch.device("cpu")
+
+
+def write(history: StepHistory, first: int, count: int) -> None:
+    for number in range(first, first + count):
+        history.write(torch.tensor(float(number)), torch.tensor(float(-number)))
+        history.count()
+
+
+def numbers(first: int, count: int) -> tuple[list[float], list[float]]:
+    return [float(n) for n in range(first, first + count)], [-float(n) for n in range(first, first + count)]
+
+
+@given(counts=st.lists(st.integers(0, 700), max_size=6))
+def test_each_step_is_told_once_and_in_order(counts: list[int]) -> None:
+    history, first = StepHistory(CPU), 0
+    for count in counts:
+        write(history, first, count)
+        assert len(history) == count
+        assert history.take() == numbers(first, count)
+        first += count
+    assert len(history) == 0
+
+
+@pytest.mark.parametrize("count", [CAPACITY - 1, CAPACITY, CAPACITY + 1, 3 * CAPACITY + 5])
+def test_more_steps_than_the_ring_holds_are_all_told(count: int) -> None:
+    history = StepHistory(CPU)
+    write(history, 7, count)
+    assert len(history) == count
+    assert history.take() == numbers(7, count)
+
+
+def test_what_was_cleared_is_not_told_and_what_follows_is() -> None:
+    history = StepHistory(CPU)
+    write(history, 0, CAPACITY + 3)
+    history.clear()
+    assert history.take() == ([], [])
+    write(history, 100, 4)
+    assert history.take() == numbers(100, 4)
+
+
+def test_steps_may_be_counted_before_the_device_gets_to_them() -> None:
+    history = StepHistory(CPU)
+    for _ in range(3):
+        history.count()
+    for number in range(3):
+        history.write(torch.tensor(float(number)), torch.tensor(float(-number)))
+    assert history.take() == numbers(0, 3)
