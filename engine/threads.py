@@ -1,0 +1,240 @@
+"""How many threads train a model on the processor, and in which precision: measured at the start, and again later.
+
+What is measured are rehearsals: the passes of real steps, on tweets of the run, that change neither weights nor
+gradients nor the optimizer nor any generator. So with a number of threads set by hand nothing that is computed depends
+on a clock; with the number left to this module, the same work is done, and only its rounding depends on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from engine import runtime
+from engine.calibration import (
+    Calibration,
+    Way,
+    best_kept,
+    best_way,
+    calibrate,
+    numbered_threads,
+    thread_counts,
+)
+from engine.checkpoint_info import CheckpointInfo
+from engine.config import RuntimeConfig
+from engine.corpus.encoded import Batch
+from engine.gru import TextGenerator
+from engine.pace import Pace
+from engine.runtime import Runtime
+from engine.trainer import Trainer
+from engine.vocab import PAD
+
+FIRST_COLUMNS = 4
+"""Characters of each tweet in the first round; few, for threads in each other's way take 100 times as long."""
+
+
+def ways_to_try(wanted: RuntimeConfig, on: Runtime, info: CheckpointInfo | None) -> list[Way]:
+    """Return the ways to compute that are left open by the wishes, the device and the checkpoint to go on from.
+
+    A checkpoint's precision stays; its number of threads is tried against one thread alone.
+    """
+    if on.device.type != "cpu":
+        return [Way(num_threads=on.num_threads, precision=on.precision)]
+    counts = [wanted.threads] if wanted.threads else thread_counts(runtime.available_cores())
+    if keeps_threads(wanted, on, info):
+        counts = sorted({1, on.num_threads})
+    precisions = [on.precision]
+    if wanted.precision == "auto" and info is None and runtime.has_fast_bfloat16():
+        precisions = ["float32", "bfloat16"]
+    return [Way(num_threads=count, precision=precision) for precision in precisions for count in counts]
+
+
+def keeps_threads(wanted: RuntimeConfig, on: Runtime, info: CheckpointInfo | None) -> bool:
+    """Whether the number of threads was not set by hand and is that of the checkpoint to go on from."""
+    if info is None or wanted.threads:
+        return False
+    return info.device == on.device.type == "cpu" and info.num_threads == on.num_threads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """What a run begins with."""
+
+    trainer: Trainer
+    runtime: Runtime
+    chars_per_second: float = 0.0
+    """As measured; 0 where there was nothing to choose."""
+    ratio: float = 1.0
+    """How many times as fast as with the number of threads of the checkpoint, where that was left."""
+
+
+def begin(
+    trainers: Mapping[str, Trainer],
+    ways: Sequence[Way],
+    on: Runtime,
+    batches: Callable[[], Sequence[Batch]],
+    on_turn: Callable[[], None],
+    *,
+    keeps_threads: bool,
+) -> Beginning:
+    """Choose between `ways`, and make torch use what was chosen. `on_turn` may raise, to end it.
+
+    Where it `keeps_threads`, those of `on` are left only for what is much faster. Another precision than that of `on`
+    is tried with the number of threads that was found best, and with the fewest.
+    """
+    if len(ways) == 1:
+        on.apply()
+        return Beginning(trainer=trainers[on.precision], runtime=on)
+    some_batches = batches()
+    kept = Way(num_threads=on.num_threads, precision=on.precision)
+    own = [way for way in ways if way.precision == on.precision]
+    calibration = measure(trainers, own, some_batches, on_turn)
+    way = best_kept(calibration, kept) if keeps_threads else best_way(calibration)
+    others = [
+        other for other in ways if other not in own and other.num_threads in {own[0].num_threads, way.num_threads}
+    ]
+    if others:
+        calibration = measure(trainers, [way, *others], some_batches, on_turn)
+        way = best_way(calibration)
+    chosen = replace(on, num_threads=way.num_threads, precision=way.precision)
+    chosen.apply()
+    return Beginning(
+        trainer=trainers[way.precision],
+        runtime=chosen,
+        chars_per_second=calibration.chars_per_second(way),
+        ratio=calibration.ratio(way, kept) if keeps_threads else 1.0,
+    )
+
+
+def measure(
+    trainers: Mapping[str, Trainer], ways: Sequence[Way], batches: Sequence[Batch], on_turn: Callable[[], None]
+) -> Calibration:
+    """Let `ways` rehearse with the trainer of their precision. `on_turn` may raise before any turn, to end it.
+
+    All trainers have one model. Leaves torch with some number of threads.
+    """
+
+    def take_turn(way: Way, number: int, size: int) -> int:
+        on_turn()
+        batch = first_columns(batches[number % len(batches)], FIRST_COLUMNS * size)
+        torch.set_num_threads(way.num_threads)
+        trainers[way.precision].rehearse(batch)
+        return batch.num_targets
+
+    [model] = {trainer.model for trainer in trainers.values()}
+    with unchanged(model):
+        for precision in sorted({way.precision for way in ways}):  # what is compiled once is not measured
+            take_turn(min(way for way in ways if way.precision == precision), 0, 1)
+        return calibrate(ways, take_turn, time.perf_counter)
+
+
+@contextlib.contextmanager
+def unchanged(model: TextGenerator) -> Iterator[None]:
+    """Put gradients and mode of a model back into what they were."""
+    was_training = model.training
+    kept = [(parameter, parameter.grad, _copy_of_grad(parameter)) for parameter in model.parameters()]
+    try:
+        yield
+    finally:
+        model.train(was_training)
+        for parameter, grad, values in kept:
+            parameter.grad = grad
+            if grad is not None and values is not None:
+                grad.copy_(values)  # a step writes into the same memory again
+
+
+def _copy_of_grad(parameter: torch.nn.Parameter) -> torch.Tensor | None:
+    return None if parameter.grad is None else parameter.grad.clone()
+
+
+def first_columns(batch: Batch, num_columns: int) -> Batch:
+    """Return a batch of the first characters of each tweet."""
+    inputs, targets = batch.inputs[:, :num_columns], batch.targets[:, :num_columns]
+    return Batch(inputs, targets, num_targets=int((targets != PAD).sum()))
+
+
+class _StoppedError(Exception):
+    """Somebody waits for something else than a measurement."""
+
+
+class ThreadMinder:
+    """Looks after the number of threads of one run, where that was not set by hand. Used by the session's thread."""
+
+    def __init__(self, batches: Callable[[], Sequence[Batch]], chars_per_second: float) -> None:
+        """Begin after the measurement of the start; `batches` gives some to rehearse with."""
+        self._batches = batches
+        self._pace = Pace(chars_per_second)
+
+    def note(self, seconds: float, num_chars: int) -> None:
+        """Take note of a step."""
+        self._pace.note(seconds, num_chars)
+
+    def note_other_model(self) -> None:
+        """Take note that all that was measured is of no use any more."""
+        self._pace.forget()
+
+    @classmethod
+    def of_run(
+        cls, wanted: RuntimeConfig, beginning: Beginning, batches: Callable[[], Sequence[Batch]]
+    ) -> ThreadMinder | None:
+        """Return what looks after a run's threads; None where they were set by hand, or there is nothing to choose."""
+        has_choice = beginning.runtime.device.type == "cpu" and runtime.available_cores() > 1
+        return cls(batches, beginning.chars_per_second) if has_choice and not wanted.threads else None
+
+    @property
+    def should_measure(self) -> bool:
+        """Whether it is time to measure again."""
+        return self._pace.should_measure
+
+    def choose_again(self, trainer: Trainer, on: Runtime, should_stop: Callable[[], bool]) -> tuple[Runtime, float]:
+        """Measure, and return the runtime to go on with and how many times as fast that is as the one in use, `on`.
+
+        Where `should_stop` says so, all stays as it is, and it is still to be done.
+        """
+        counts = {*thread_counts(runtime.available_cores()), on.num_threads}
+        ways = [Way(num_threads=count, precision=on.precision) for count in sorted(counts)]
+
+        def on_turn() -> None:
+            if should_stop():
+                raise _StoppedError
+
+        try:
+            calibration = measure({on.precision: trainer}, ways, self._batches(), on_turn)
+        except _StoppedError:
+            return on, 1.0
+        finally:
+            on.apply()
+        in_use = Way(num_threads=on.num_threads, precision=on.precision)
+        best = best_way(calibration, in_use)
+        self._pace.restart(calibration.chars_per_second(best), has_changed=best != in_use)
+        if best == in_use:
+            return on, 1.0
+        chosen = replace(on, num_threads=best.num_threads)
+        chosen.apply()
+        return chosen, calibration.ratio(best, in_use)
+
+
+def changes_since(info: CheckpointInfo, beginning: Beginning, *, is_asked_for: bool) -> str:
+    """Return what computes the steps otherwise than those before the checkpoint, in words; empty if nothing does.
+
+    `is_asked_for` says that the number of threads was set by hand.
+    """
+    on, path = beginning.runtime, beginning.trainer.path
+    changes = [
+        f"{now} in place of {before}"
+        for now, before in ((on.device.type, info.device), (on.precision, info.precision))
+        if now != before
+    ]
+    if info.step_path not in {"", path}:
+        changes.append(f"the {path} path in place of the {info.step_path} one")
+    if on.device.type == info.device == "cpu" and on.num_threads != info.num_threads:
+        changes.append(f"{numbered_threads(on.num_threads)} in place of {info.num_threads}")
+        if not is_asked_for and info.num_threads > runtime.available_cores():
+            changes[-1] += f" (the machine has {runtime.available_cores()} cores)"
+        elif not is_asked_for:
+            changes[-1] += f" ({beginning.ratio:.1f} times as fast just now)"
+    return ", ".join(changes)

@@ -1,0 +1,143 @@
+"""When the number of threads is measured again, on made-up speeds."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from engine.pace import (
+    LOW_SHARE,
+    MAX_LOOK_SECONDS,
+    MAX_LOW_WINDOWS,
+    MIN_DROP_SECONDS,
+    MIN_LOOK_SECONDS,
+    STEP_SHARE,
+    WINDOW_SECONDS,
+    Pace,
+)
+
+MEASURED = 100_000.0
+STEP_SECONDS = 0.05
+
+
+def train(pace: Pace, rate: float, seconds: float = 1e9) -> float:
+    """Take steps at that many characters a second until it is time to measure; return the seconds that took."""
+    for number in count():
+        if pace.should_measure or number * STEP_SECONDS >= seconds:
+            return number * STEP_SECONDS
+        pace.note(STEP_SECONDS, round(rate * STEP_SECONDS))
+    raise AssertionError
+
+
+def test_a_collapse_is_noticed_within_seconds() -> None:
+    pace = Pace(MEASURED)
+    train(pace, 80_000, seconds=8)
+
+    assert train(pace, 8_000) <= (MAX_LOW_WINDOWS + 1) * WINDOW_SECONDS
+    assert pace.has_dropped
+
+
+def test_a_collapse_right_after_the_measurement_is_noticed_too() -> None:
+    pace = Pace(MEASURED)
+    assert train(pace, 0.9 * LOW_SHARE * STEP_SHARE * MEASURED) <= (MAX_LOW_WINDOWS + 1) * WINDOW_SECONDS
+    assert pace.has_dropped
+
+
+@pytest.mark.parametrize("share", [0.72, 0.9, 1.0, 1.5])
+def test_a_step_that_does_more_than_a_pass_is_no_loss_of_speed(share: float) -> None:
+    pace = Pace(MEASURED)
+    assert train(pace, share * MEASURED) >= MIN_LOOK_SECONDS
+    assert not pace.has_dropped
+
+
+def test_what_is_due_is_the_best_that_the_steps_have_done() -> None:
+    pace = Pace(MEASURED)
+    train(pace, 90_000, seconds=5)
+    train(pace, 0.9 * LOW_SHARE * 90_000, seconds=8)
+    assert pace.has_dropped
+
+
+def test_a_short_dip_is_no_loss_of_speed() -> None:
+    pace = Pace(MEASURED)
+    for _ in range(2):
+        train(pace, 90_000, seconds=4)
+        train(pace, 5_000, seconds=WINDOW_SECONDS)
+        train(pace, 90_000, seconds=2 * WINDOW_SECONDS)
+    assert not pace.should_measure
+
+
+def test_one_step_however_long_is_no_loss_of_speed() -> None:
+    pace = Pace(MEASURED)
+    train(pace, 90_000, seconds=5)
+    pace.note(14.0, 2_400)  # the process was stopped meanwhile
+    assert not pace.has_dropped
+
+
+def test_looks_come_after_twice_as_long_each_time_that_nothing_has_changed_up_to_a_limit() -> None:
+    pace = Pace(MEASURED)
+    waits = []
+    for _ in range(7):
+        waits.append(train(pace, 90_000))
+        pace.restart(MEASURED, has_changed=False)
+
+    expected = [min(MAX_LOOK_SECONDS, MIN_LOOK_SECONDS * 2**number) for number in range(7)]
+    assert waits == pytest.approx(expected, abs=WINDOW_SECONDS + STEP_SECONDS)
+
+
+def test_after_a_change_the_next_look_is_soon() -> None:
+    pace = Pace(MEASURED)
+    for _ in range(4):
+        train(pace, 90_000)
+        pace.restart(MEASURED, has_changed=False)
+    train(pace, 90_000, seconds=100)
+    train(pace, 8_000)
+    pace.restart(MEASURED, has_changed=True)
+
+    assert train(pace, 90_000) == pytest.approx(MIN_LOOK_SECONDS, abs=WINDOW_SECONDS + STEP_SECONDS)
+
+
+def test_a_change_that_is_undone_at_once_makes_the_next_look_later_and_later() -> None:
+    pace = Pace(MEASURED)
+    waits = []
+    for _ in range(4):
+        waits.append(train(pace, 80_000))
+        pace.restart(MEASURED, has_changed=True)  # a second thread
+        train(pace, 8_000)
+        pace.restart(MEASURED, has_changed=True)  # and back
+    assert waits == pytest.approx(
+        [MIN_LOOK_SECONDS * 2**number for number in range(4)], abs=WINDOW_SECONDS + STEP_SECONDS
+    )
+
+
+def test_a_loss_of_speed_that_no_number_of_threads_mends_is_measured_less_and_less_often() -> None:
+    pace = Pace(MEASURED)
+    waits = []
+    for _ in range(4):
+        waits.append(train(pace, 8_000))
+        assert pace.has_dropped
+        pace.restart(MEASURED, has_changed=False)
+
+    assert waits[0] <= (MAX_LOW_WINDOWS + 1) * WINDOW_SECONDS
+    expected = [MIN_DROP_SECONDS, 2 * MIN_DROP_SECONDS, 4 * MIN_DROP_SECONDS]
+    assert waits[1:] == pytest.approx(expected, abs=WINDOW_SECONDS + STEP_SECONDS)
+
+
+def test_what_was_measured_last_is_what_is_due() -> None:
+    pace = Pace(MEASURED)
+    train(pace, 90_000, seconds=10)
+    pace.restart(10_000, has_changed=False)
+    train(pace, 8_000)
+    assert not pace.has_dropped
+
+
+def test_another_model_is_measured_at_once_and_by_its_own_speed() -> None:
+    pace = Pace(MEASURED)
+    train(pace, 90_000, seconds=5)
+
+    pace.forget()
+
+    assert pace.should_measure
+    pace.restart(5_000, has_changed=False)
+    train(pace, 5_000)
+    assert not pace.has_dropped
