@@ -1,4 +1,4 @@
-"""The learning rate: a warm-up, then constant, or a cosine down to a twentieth at the end of the budget."""
+"""The learning rate: a warm-up, then constant, a cosine to a twentieth, or a cooldown at the end of the budget."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import TrainingConfig
+from engine.config import Schedule, TrainingConfig
 from engine.progress import budget_used, budget_used_up
-from engine.trainer import learning_rate_at
+from engine.schedule import COOLDOWN_SHARE, learning_rate_at
 
 PEAK = 0.004
 
@@ -35,8 +35,19 @@ def test_the_cosine_begins_at_the_peak_passes_its_middle_halfway_and_ends_at_a_t
     assert learning_rate_at(config, 1000, 1.0) == pytest.approx(PEAK / 20)
 
 
-def test_a_cosine_without_a_budget_is_constant() -> None:
-    config = TrainingConfig(learning_rate=PEAK, schedule="cosine")
+def test_the_cooldown_is_constant_until_the_last_part_and_ends_at_nothing() -> None:
+    config = TrainingConfig(learning_rate=PEAK, schedule="cooldown", max_steps=1000)
+    begin = 1 - COOLDOWN_SHARE
+
+    assert [learning_rate_at(config, 0, progress) for progress in (0.0, 0.5, begin)] == [PEAK] * 3
+    assert learning_rate_at(config, 0, begin + COOLDOWN_SHARE / 4) == pytest.approx(PEAK / 2)
+    assert 0 < learning_rate_at(config, 999, 0.999) < PEAK / 500
+    assert learning_rate_at(config, 1000, 1.0) == 0
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "cooldown"])
+def test_without_a_budget_every_schedule_is_constant(schedule: Schedule) -> None:
+    config = TrainingConfig(learning_rate=PEAK, schedule=schedule)
 
     assert learning_rate_at(config, 10_000, budget_used(config, (10_000, 3.0, 60.0))) == PEAK
 

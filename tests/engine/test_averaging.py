@@ -1,0 +1,135 @@
+"""The average of the weights is what its formula says, is what a run is judged by, and is saved with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.averaging import WeightAverage
+from engine.checkpoint import load_checkpoint, weights_in
+from engine.config import ModelConfig, TrainingConfig
+from engine.corpus.batches import BatchStream
+from engine.corpus.position import Position
+from engine.errors import CheckpointError
+from engine.evaluation import evaluate
+from engine.gru import TextGenerator
+from engine.trainer import Trainer
+from tests.engine.checkpoints import MODEL, write_checkpoint
+from tests.engine.helpers import CPU, encoded
+
+AVERAGING = TrainingConfig(average_lag=0.1, max_steps=12)
+
+
+def trained(
+    training: TrainingConfig, num_steps: int, learning_rate: float = 0.01, model: ModelConfig = MODEL
+) -> Trainer:
+    """Return a small trainer after some steps."""
+    tweets, vocab = encoded()
+    batches = BatchStream(tweets, 8, seed=0, position=Position())
+    torch.manual_seed(0)
+    trainer = Trainer(TextGenerator.from_config(len(vocab), model), training, CPU)
+    for _ in range(num_steps):
+        trainer.step(next(batches), learning_rate)
+    return trainer
+
+
+def tensors_of(trainer: Trainer) -> dict[str, torch.Tensor]:
+    generators = {"generator.cpu": torch.get_rng_state()}
+    return {name: tensor.clone() for name, tensor in (trainer.state() | generators).items()}
+
+
+@pytest.mark.parametrize("lag", [0.02, 0.1, 0.4])
+def test_the_average_weighs_each_step_by_a_power_of_its_number(lag: float) -> None:
+    model = TextGenerator(5, 2, 3)
+    average = WeightAverage(model, lag)
+    steps = np.arange(1, 201)
+    for step in steps:
+        with torch.no_grad():
+            model.proj.bias.fill_(float(step))
+        average.update(int(step))
+
+    exponent = 1 / lag - 1  # of the cumulated weights, one more than gamma
+    weights = (steps / 200) ** exponent - ((steps - 1) / 200) ** exponent
+    assert float(average.model.proj.bias.detach()[0]) == pytest.approx(float(weights @ steps), rel=1e-4)
+    assert 200 - float(average.model.proj.bias.detach()[0]) == pytest.approx(200 * lag, abs=1.5)
+
+
+def test_after_the_first_step_nothing_is_left_of_the_weights_before_it() -> None:
+    trainer = trained(AVERAGING, 1)
+
+    for name, tensor in trainer.model.state_dict().items():
+        assert torch.equal(trainer.best_model.state_dict()[name], tensor), name
+
+
+def test_a_checkpoint_of_tied_embeddings_gives_them_back_tied(tmp_path: Path) -> None:
+    tied = ModelConfig(embedding_size=5, hidden_size=5, tied_embeddings=True)
+    trainer = trained(AVERAGING, 4, model=tied)
+
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors_of(trainer), training=AVERAGING, model=tied, step=4)
+
+    checkpoint = load_checkpoint(path)
+    model = checkpoint.to_model(CPU.device)
+    assert model.embed.weight is model.proj.weight
+    resumed = trained(AVERAGING, 0, model=tied)
+    resumed.load_state(checkpoint.tensors, 4)
+    for name, tensor in trainer.state().items():
+        assert torch.equal(resumed.state()[name], tensor), name
+    assert resumed.best_model.embed.weight is resumed.best_model.proj.weight
+
+
+def test_averaging_changes_nothing_in_the_training_itself() -> None:
+    with_average, without = trained(AVERAGING, 9), trained(TrainingConfig(), 9)
+
+    assert with_average.take_report() == without.take_report()
+    assert without.best_model is without.model
+    assert not torch.equal(with_average.best_model.proj.weight, with_average.model.proj.weight)
+
+
+def test_on_weights_that_wander_the_average_is_nearer_to_the_best_than_they_are() -> None:
+    tweets, _ = encoded()
+    trainer = trained(TrainingConfig(average_lag=0.2), 300, learning_rate=0.1)
+
+    assert evaluate(trainer.best_model, tweets, CPU).total_nats < evaluate(trainer.model, tweets, CPU).total_nats
+
+
+def test_the_model_of_a_checkpoint_is_its_average(tmp_path: Path) -> None:
+    trainer = trained(AVERAGING, 4)
+
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors_of(trainer), training=AVERAGING)
+
+    for name, tensor in load_checkpoint(path).to_model(CPU.device).state_dict().items():
+        assert torch.equal(tensor, trainer.best_model.state_dict()[name]), name
+
+
+def test_a_checkpoint_whose_average_is_missing_is_damaged(tmp_path: Path) -> None:
+    tensors = {name: t for name, t in tensors_of(trained(AVERAGING, 4)).items() if name != "average.proj.bias"}
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors, training=AVERAGING)
+
+    with pytest.raises(CheckpointError, match="its tensors are not those"):
+        load_checkpoint(path)
+
+
+def test_an_average_goes_on_from_a_state_bit_for_bit() -> None:
+    whole, part = trained(AVERAGING, 6), trained(AVERAGING, 4)
+    resumed = trained(AVERAGING, 0)
+    resumed.load_state(tensors_of(part), 4)
+    tweets, _ = encoded()
+    batches = BatchStream(tweets, 8, seed=0, position=Position(batch=4))
+    for _ in range(2):
+        resumed.step(next(batches), 0.01)
+
+    for name, tensor in whole.state().items():
+        assert torch.equal(resumed.state()[name], tensor), name
+
+
+def test_where_a_state_has_no_average_it_begins_with_the_weights() -> None:
+    before = trained(TrainingConfig(), 4)
+    trainer = trained(AVERAGING, 0)
+
+    trainer.load_state(tensors_of(before), 4)
+
+    for name, tensor in weights_in(tensors_of(before), "model.").items():
+        assert torch.equal(trainer.best_model.state_dict()[name], tensor), name

@@ -1,0 +1,147 @@
+"""A run that is asked to finish lowers its learning rate to nothing over a tenth of its steps, and ends there."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint_info import read_info
+from engine.config import Schedule, TrainingConfig
+from engine.events import Event
+from engine.folders import find_run
+from engine.schedule import MIN_FINISH_STEPS, Finish, finish_after, learning_rate_at
+from tests.engine.helpers import losses, of_type, only, resume_config, run_session, tiny_config, write_corpus
+from tests.engine.stream_rules import assert_keeps_the_rules
+from tests.engine.test_session_end import run_resting
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return write_corpus(tmp_path)
+
+
+def rates(told: list[Event]) -> dict[int, float]:
+    """Return the learning rate of each step, of a run that tells each step by itself."""
+    return {event.step: event.learning_rate for event in of_type(told, e.StepsFinished)}
+
+
+@given(step=st.integers(0, 10**7))
+def test_it_takes_a_tenth_of_the_steps_so_far_and_falls_from_all_of_the_rate_to_nothing(step: int) -> None:
+    finish = finish_after(step)
+    num_steps = finish.last_step - finish.first_step
+
+    assert finish.first_step == step
+    assert num_steps == max(MIN_FINISH_STEPS, math.ceil(step / 10))
+    assert finish.rate_share(step) == 1
+    shares = [finish.rate_share(step + taken) for taken in range(min(num_steps, 200))]
+    assert shares == sorted(shares, reverse=True)
+    assert finish.rate_share(finish.last_step - 1) > 0 == finish.rate_share(finish.last_step)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "cooldown"])
+def test_it_lowers_whatever_rate_there_is(schedule: Schedule) -> None:
+    config = TrainingConfig(schedule=schedule, max_steps=1000)
+    finish = Finish(first_step=400, last_step=440)
+
+    assert learning_rate_at(config, 410, 0.41, finish) == pytest.approx(learning_rate_at(config, 410, 0.41) / 2)
+
+
+def test_a_run_that_is_asked_ends_at_the_step_that_it_told(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=10**6, eval_every=500), {30: [c.Finish()]})
+
+    planned = only(told, e.FinishPlanned)
+    assert (planned.step, planned.last_step) == (30, 30 + MIN_FINISH_STEPS)
+    assert only(told, e.RunFinished).reason == "finished"
+    assert max(losses(told)) == planned.last_step
+    assert only(told, e.EvalFinished).step == planned.last_step
+    learned_with = rates(told)
+    assert learned_with[30] == learned_with[31] == 0.004
+    assert 0 < learned_with[planned.last_step] < 0.0002
+    assert_keeps_the_rules(told)
+
+
+def test_a_finish_is_taken_back(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=60), {30: [c.Finish()], 40: [c.CancelFinish()]})
+
+    assert only(told, e.FinishCancelled).step == 40
+    assert only(told, e.RunFinished).reason == "max_steps"
+    assert rates(told)[40] < rates(told)[41] == 0.004
+
+
+def test_a_second_finish_and_one_after_the_end_are_refused(corpus: Path) -> None:
+    twice = run_session(tiny_config(corpus, max_steps=10**6), {5: [c.Finish(), c.Finish()]})
+    late = run_resting(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish(), c.Stop()])
+
+    assert only(twice, e.CommandRefused).detail == "The run is finishing already: it ends at step 25."
+    assert only(late, e.CommandRefused).detail == "The run is over already."
+
+
+def test_nothing_happens_where_there_is_no_finish_to_take_back(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), {5: [c.CancelFinish()]})
+
+    assert not of_type(told, e.FinishCancelled)
+    assert not of_type(told, e.CommandRefused)
+
+
+def test_stopped_in_the_last_stretch_it_goes_on_there_bit_for_bit(tmp_path: Path, corpus: Path) -> None:
+    whole = run_session(tiny_config(corpus, run_name="whole", max_steps=10**6), {30: [c.Finish()]})
+
+    first = run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()], 37: [c.Stop()]})
+    rest = run_session(resume_config())
+
+    assert {**losses(first), **losses(rest)} == losses(whole)
+    assert {**rates(first), **rates(rest)} == rates(whole)
+    assert only(rest, e.FinishPlanned).last_step == 50
+    assert only(rest, e.RunFinished).reason == "finished"
+
+
+def test_a_finished_run_that_is_resumed_goes_on_at_its_learning_rate(corpus: Path) -> None:
+    run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()]})
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].has_finished
+
+    told = run_session(resume_config(), {55: [c.Stop()]})
+
+    assert only(told, e.Warned).message == "The run had finished; it goes on at its learning rate."
+    assert rates(told)[51] == 0.004
+    assert not of_type(told, e.FinishPlanned)
+
+
+def test_a_finished_run_on_the_screen_rests_and_goes_on_when_asked(corpus: Path) -> None:
+    told = run_session(
+        tiny_config(corpus, max_steps=10**6),
+        {5: [c.Finish()], 27: [c.Stop()]},
+        on_event=lambda event: [c.Resume()] if isinstance(event, e.Warned) else [],
+        rests_at_end=True,
+    )
+
+    assert only(told, e.Warned).message == "The run is over: finished. Its model still writes, saves and loads."
+    names = [type(event).__name__ for event in told]
+    assert names[names.index("Warned") + 1 :][:2] == ["FinishCancelled", "Resumed"]
+    assert_keeps_the_rules(told)
+
+
+def test_a_new_run_from_a_checkpoint_in_its_last_stretch_does_not_finish(corpus: Path) -> None:
+    run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()], 37: [c.SaveCheckpoint(name="late"), c.Stop()]})
+
+    told = run_session(replace(tiny_config(None, run_name="other", max_steps=70), checkpoint="late"))
+
+    assert only(told, e.RunFinished).reason == "max_steps"
+    assert not of_type(told, e.FinishPlanned)
+
+
+def test_a_checkpoint_loaded_in_the_last_stretch_takes_it_back(corpus: Path) -> None:
+    told = run_session(
+        tiny_config(corpus, max_steps=10**6),
+        {10: [c.SaveCheckpoint(name="early")], 30: [c.Finish()], 35: [c.LoadCheckpoint(name="early")]},
+        on_event=lambda event: [c.Stop()] if isinstance(event, e.FinishCancelled) else [],
+    )
+
+    names = [type(event).__name__ for event in told]
+    assert names.index("FinishCancelled") == names.index("CheckpointLoaded") + 1
