@@ -1,6 +1,7 @@
 """A checkpoint: one safetensors file with all that it takes to go on exactly where a run stood. No pickle, ever.
 
-Tensors: `model.*`, `optimizer.*`, `generator.*`. Metadata: `CheckpointInfo` as JSON, and a SHA-256 of the tensors.
+Tensors: `model.*`, `average.*` where an average of the weights is kept, `optimizer.*`, `generator.*`. Metadata:
+`CheckpointInfo` as JSON, and a SHA-256 of the tensors.
 Loading checks everything and turns every kind of damage into one `CheckpointError`.
 """
 
@@ -35,14 +36,21 @@ class Checkpoint:
         return Vocab(self.info.vocab)
 
     def to_model(self, device: torch.device) -> TextGenerator:
-        """Return the model in eval mode. Raises `CheckpointError` where the weights do not fit its shape."""
+        """Return the model, with the average of its weights if there is one, in eval mode.
+
+        Raises `CheckpointError` where the weights do not fit its shape.
+        """
         model = TextGenerator.from_config(len(self.vocab), self.info.model)
-        weights = {name.removeprefix("model."): t for name, t in self.tensors.items() if name.startswith("model.")}
         try:
-            model.load_state_dict(weights)
+            model.load_state_dict(weights_in(self.tensors, "average.") or weights_in(self.tensors, "model."))
         except RuntimeError as error:
             raise CheckpointError("The checkpoint's weights do not fit the model that it describes.") from error
         return model.to(device).eval()
+
+
+def weights_in(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return those of a checkpoint's tensors whose names begin with `prefix`, by the names in a `state_dict`."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
@@ -56,8 +64,18 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 
 def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]) -> None:
     """Write a checkpoint, whole or not at all. Raises `StorageError`."""
-    on_cpu = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    on_cpu = _apart({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()})
     write_atomically(path, save(on_cpu, metadata=to_metadata(info, _digest(on_cpu))))
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors, each in memory of its own, as safetensors wants them; tied ones were in the same."""
+    places: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        apart[name] = tensor.clone() if tensor.data_ptr() in places else tensor
+        places.add(tensor.data_ptr())
+    return apart
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -83,12 +101,15 @@ def _misfit(info: CheckpointInfo, tensors: dict[str, Tensor]) -> str:
     except VocabError as error:
         return error.message.removesuffix(".")
     with torch.device("meta"):
-        expected = {name: t.shape for name, t in TextGenerator.from_config(vocab_size, info.model).state_dict().items()}
+        model = TextGenerator.from_config(vocab_size, info.model)
+    expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
     wanted = {f"model.{name}": shape for name, shape in expected.items()}
+    if info.training.average_lag:
+        wanted |= {f"average.{name}": shape for name, shape in expected.items()}
     if info.step:
-        for name, shape in expected.items():
+        for name, parameter in model.named_parameters():  # of tied ones, the first
             wanted[f"optimizer.step.{name}"] = torch.Size()
-            wanted |= {f"optimizer.{moment}.{name}": shape for moment in ("exp_avg", "exp_avg_sq")}
+            wanted |= {f"optimizer.{moment}.{name}": parameter.shape for moment in ("exp_avg", "exp_avg_sq")}
     found = {name: t.shape for name, t in tensors.items() if not name.startswith("generator.")}
     if found != wanted or "generator.cpu" not in tensors:
         return "its tensors are not those of the model that it describes"

@@ -17,6 +17,7 @@ from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, TweetgenError
+from engine.schedule import Finish
 
 FORMAT_VERSION = 1
 _INFO_KEY = "tweetgen"
@@ -42,6 +43,8 @@ class CheckpointInfo:
     device: str
     precision: str
     num_threads: int
+    step_path: str = ""
+    """What computed the steps (`engine.trainer`); empty in a checkpoint of a version that did not say."""
     step: int
     position: Position
     """The batch that comes next."""
@@ -57,7 +60,14 @@ class CheckpointInfo:
     bits_per_char: float | None
     """Of the last evaluation."""
     best_bits_per_char: float | None
+    finish: Finish | None = None
+    """The last stretch of a run that was asked to finish."""
     versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether the run was asked to finish, and did."""
+        return self.finish is not None and self.step >= self.finish.last_step
 
 
 def damaged(path: Path, cause: str) -> CheckpointError:

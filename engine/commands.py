@@ -45,6 +45,16 @@ class SetLearningRate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Finish:
+    """Let the learning rate fall to nothing over the next tenth, then end; answered by `FinishPlanned`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelFinish:
+    """Go on as before `Finish`; answered by `FinishCancelled`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SampleNow:
     """Write a tweet now; answered by `TweetSampled`."""
 
@@ -74,7 +84,17 @@ class LoadCheckpoint:
 
 
 Command = (
-    Pause | Resume | Stop | SetSampling | SetLearningRate | SampleNow | SampleLadder | SaveCheckpoint | LoadCheckpoint
+    Pause
+    | Resume
+    | Stop
+    | SetSampling
+    | SetLearningRate
+    | Finish
+    | CancelFinish
+    | SampleNow
+    | SampleLadder
+    | SaveCheckpoint
+    | LoadCheckpoint
 )
 _TYPES: dict[str, type[Command]] = {command_type.__name__: command_type for command_type in get_args(Command)}
 

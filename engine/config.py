@@ -25,7 +25,7 @@ from engine.text import harmless
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Schedule = Literal["constant", "cosine"]
+Schedule = Literal["constant", "cosine", "cooldown"]
 PresetName = Literal["auto", "tutorial"]
 Setting = int | float | str
 
@@ -46,6 +46,8 @@ class ModelConfig:
     """Number of GRU layers on top of each other (L)."""
     dropout: float = 0.0
     """Share of activations dropped between GRU layers and before the projection, while training."""
+    tied_embeddings: bool = False
+    """Characters are written with the matrix that they are read with (Press and Wolf 2017, arXiv:1608.05859)."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -53,6 +55,9 @@ class ModelConfig:
         require_between(self, "hidden_size", 1, 8192)
         require_between(self, "num_layers", 1, 16)
         require_between(self, "dropout", 0.0, 0.95)
+        is_square = not self.tied_embeddings or self.embedding_size == self.hidden_size
+        rule = f"tied to the projection, it is the hidden_size, {self.hidden_size}"
+        require("embedding_size", self.embedding_size, rule, is_valid=is_square)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +73,16 @@ class TrainingConfig:
     learning_rate: float = 0.004
     """AdamW's learning rate at its highest."""
     schedule: Schedule = "constant"
-    """The learning rate after the warm-up: constant, or a cosine down to a twentieth at the end of the budget."""
+    """The learning rate after the warm-up: constant, a cosine down to a twentieth at the budget's end, or a cooldown:
+    constant, then down to nothing over the last third of the budget."""
     warmup_steps: int = 0
     """Steps over which the learning rate rises from nothing."""
     weight_decay: float = 0.0
     """AdamW's decoupled weight decay."""
     max_grad_norm: float = 0.0
     """Longest gradient that is used as it is; a longer one is shortened to it. 0 never shortens."""
+    average_lag: float = 0.0
+    """Mean age, as a share of the steps so far, of the weights whose average writes and is evaluated; 0: the last."""
     epochs: float | None = None
     """Passes over the training tweets after which the run ends."""
     max_steps: int | None = None
@@ -90,7 +98,7 @@ class TrainingConfig:
     autosave_seconds: float = 60.0
     """Seconds between two savings of the latest checkpoint."""
     seed: int = 0
-    """Where all randomness starts: same seed, same machine, same losses and tweets."""
+    """Where all randomness starts: same seed, machine, --threads and --precision, same losses and tweets."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -100,6 +108,7 @@ class TrainingConfig:
         require_between(self, "warmup_steps", 0)
         require_between(self, "weight_decay", 0.0, 10.0)
         require_between(self, "max_grad_norm", 0.0)
+        require_between(self, "average_lag", 0.0, 0.45)
         require_between(self, "epochs", 0.001)
         require_between(self, "max_steps", 1)
         require_between(self, "max_seconds", 0.1)
@@ -148,9 +157,9 @@ class RuntimeConfig:
     device: Device = "auto"
     """cpu, cuda, mps, or auto: the fastest of them that this machine has."""
     precision: Precision = "auto"
-    """float32, bfloat16, or auto."""
+    """float32, bfloat16, or auto: bfloat16 where the processor has it and training is measured to be faster with it."""
     threads: int = 0
-    """Processor threads for the computation; 0 leaves one core to the screen."""
+    """Processor threads; 0 measures which number trains fastest, and leaves one core free while doing all else."""
 
     def __post_init__(self) -> None:
         """Check every field."""

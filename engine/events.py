@@ -50,6 +50,8 @@ class RunStarted(_Event):
     device: str
     precision: str
     num_threads: int
+    step_path: str = ""
+    """What computes the steps (`engine.trainer`); empty in the journal of a version that did not say."""
     model: ModelConfig
     training: TrainingConfig
     sampling: SamplingConfig
@@ -149,6 +151,27 @@ class LearningRateChanged(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinishPlanned(_Event):
+    """The learning rate falls to nothing from now on, and the run ends at `last_step`."""
+
+    last_step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishCancelled(_Event):
+    """The run goes on at its learning rate, and without that end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadsChanged(_Event):
+    """Another number of processor threads computes the steps from now on: that was measured to be faster."""
+
+    num_threads: int
+    message: str
+    """What it was before, and how much faster it is now."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SamplingChanged(_Event):
     """The next character is drawn another way."""
 
@@ -212,6 +235,9 @@ Event = (
     | CheckpointLoaded
     | ModelChanged
     | LearningRateChanged
+    | FinishPlanned
+    | FinishCancelled
+    | ThreadsChanged
     | SamplingChanged
     | Paused
     | Resumed

@@ -64,7 +64,7 @@ class Generator:
         for first in range(0, count, BATCH_SIZE):
             seeds = range(seed + first, seed + min(first + BATCH_SIZE, count))
             with torch.inference_mode():
-                tweets = sample_tweets(self._model, self._vocab, sampling, seeds)
+                tweets = sample_tweets(self._model, self._vocab, sampling, seeds, may_compile=False)
             yield from map(self._judged, tweets)
 
     def _judged(self, tweet: SampledTweet) -> GeneratedTweet:

@@ -21,20 +21,34 @@ class TextGenerator(nn.Module):
     """Embedding, GRU, projection. With `dropout`, also before the projection; nothing is dropped in eval mode."""
 
     def __init__(
-        self, vocab_size: int, embedding_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0
+        self,
+        vocab_size: int,
+        embedding_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        *,
+        tied_embeddings: bool = False,
     ) -> None:
-        """Make a model with PyTorch's default initial weights, drawn from the global generator."""
+        """Make a model with PyTorch's default initial weights, drawn from the global generator.
+
+        With `tied_embeddings`, `embed` and `proj` are one matrix, (V, H), that begins on the scale of logits.
+        """
         super().__init__()
         self.embed = nn.Embedding(vocab_size, embedding_size)
         between_layers = dropout if num_layers > 1 else 0.0  # nn.GRU warns where there is no between
         self.rnn = nn.GRU(embedding_size, hidden_size, num_layers, batch_first=True, dropout=between_layers)
         self.dropout = nn.Dropout(dropout)
         self.proj = nn.Linear(hidden_size, vocab_size)
+        if tied_embeddings:
+            nn.init.normal_(self.embed.weight, std=hidden_size**-0.5)
+            self.proj.weight = self.embed.weight
 
     @classmethod
     def from_config(cls, vocab_size: int, config: ModelConfig) -> TextGenerator:
         """Return a new model of the shape that `config` asks for."""
-        return cls(vocab_size, config.embedding_size, config.hidden_size, config.num_layers, config.dropout)
+        shape = config.embedding_size, config.hidden_size, config.num_layers, config.dropout
+        return cls(vocab_size, *shape, tied_embeddings=config.tied_embeddings)
 
     @property
     def num_parameters(self) -> int:

@@ -7,12 +7,14 @@ stopped.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 from collections import deque
 from typing import assert_never
 
 from engine import commands, events
+from engine.collector import heap_frozen
 from engine.commands import Command
 from engine.errors import ConfigError, DivergedError, TweetgenError
 from engine.narrator import Narrator
@@ -24,6 +26,8 @@ from engine.runtime import derived_seed
 REPORT_SECONDS = 0.1
 """How often steps are told; a screen draws at about this pace."""
 PAUSED_POLL_SECONDS = 0.05
+FINISHED = "finished"
+"""Why a run ended that was asked to finish."""
 MAX_REFUSED_IN_A_ROW = 20
 _DUE_SAMPLE, _ASKED_SAMPLE = 1, 2  # purposes of derived seeds
 
@@ -50,15 +54,20 @@ class TrainingLoop:
 
     def run(self) -> None:
         """Train until a command or the budget ends it. Raises what can't be helped; the caller tells it."""
+        with heap_frozen(), contextlib.closing(self._run):
+            self._train()
+
+    def _train(self) -> None:
+        """Go around until there is a reason to stop."""
         self._run.begin()
         last_report = time.monotonic()
         while self._stop_reason is None:
             self._follow_commands()
             if self._run.is_paused or self._stop_reason is not None:
                 continue
-            used_up = self._budget_used_up()
-            if used_up is not None:
-                self._come_to_the_end_of(used_up)
+            reason = self._end_reached()
+            if reason is not None:
+                self._come_to_the_end(reason)
                 continue
             self._do_what_is_due()
             if self._waiting:
@@ -69,20 +78,22 @@ class TrainingLoop:
                 last_report = time.monotonic()
         self._end(self._stop_reason)
 
-    def _budget_used_up(self) -> str | None:
-        return budget_used_up(self._run.training, self._run.position)
+    def _end_reached(self) -> str | None:
+        """Return the name of the budget that is used up, or `FINISHED`; None where the run goes on."""
+        return FINISHED if self._run.is_finished else budget_used_up(self._run.training, self._run.position)
 
-    def _come_to_the_end_of(self, budget: str) -> None:
+    def _come_to_the_end(self, reason: str) -> None:
         """Evaluate once more; then end, or rest with the model at hand."""
         self._report()
         if self._run.training.eval_every:
             self._run.evaluate(self._must_interrupt)
         if not self._rests_at_end:
-            self._stop_reason = budget
+            self._stop_reason = reason
             return
         self._run.save("latest")
         self._run.pause()
-        message = f"The run is over: {budget.replace('_', ' ')} reached. Its model still writes, saves and loads."
+        how = reason if reason == FINISHED else f"{reason.replace('_', ' ')} reached"
+        message = f"The run is over: {how}. Its model still writes, saves and loads."
         self._narrator.tell(events.Warned, message=message)
 
     def _report(self) -> None:
@@ -108,6 +119,7 @@ class TrainingLoop:
     def _do_what_is_due(self) -> None:
         """Write, evaluate and save as the step and the clock say."""
         run, step = self._run, self._run.trainer.step_count
+        run.mind_threads(self._has_something_waiting)
         if _is_due(step, run.training.sample_every, run.progress.last_sample_step):
             self._write_due_tweet(step)
         if _is_due(step, run.training.eval_every, run.progress.last_eval_step):
@@ -134,6 +146,11 @@ class TrainingLoop:
         self._receive()
         while self._waiting and isinstance(self._waiting[0], commands.SampleNow | commands.SampleLadder):
             self._try_to_follow(self._waiting.popleft())
+        return bool(self._waiting)
+
+    def _has_something_waiting(self) -> bool:
+        """Take in what has come; say whether any of it is still to be followed."""
+        self._receive()
         return bool(self._waiting)
 
     def _receive(self) -> None:
@@ -171,14 +188,22 @@ class TrainingLoop:
             )
 
     def _resume(self) -> None:
-        """Go on, if there is anything left of the budget."""
-        budget = self._budget_used_up()
+        """Go on, if there is anything left of the budget; a run that has finished goes on at its learning rate."""
+        if self._run.is_finished:
+            self._run.cancel_finish()
+        budget = self._end_reached()
         if budget is not None:
             option = "--" + budget.replace("_", "-")
             raise ConfigError(f"The run is over: {option} is reached.", f"Resume it with a larger {option}.")
         self._run.resume()
 
-    def _follow(self, command: Command) -> None:
+    def _finish(self) -> None:
+        """Begin the last stretch, unless the run is over."""
+        if self._end_reached() is not None:
+            raise ConfigError("The run is over already.")
+        self._run.finish()
+
+    def _follow(self, command: Command) -> None:  # noqa: C901 - one case per kind of command
         """Do what a command asks for. Raises a `TweetgenError` before anything was changed."""
         match command:
             case commands.Pause():
@@ -191,6 +216,10 @@ class TrainingLoop:
                 self._run.set_sampling(sampling)
             case commands.SetLearningRate(learning_rate=learning_rate):
                 self._run.set_learning_rate(learning_rate)
+            case commands.Finish():
+                self._finish()
+            case commands.CancelFinish():
+                self._run.cancel_finish()
             case commands.SampleNow():
                 self._write_asked_tweet()
             case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):

@@ -11,9 +11,9 @@ import numpy as np
 
 from engine.checkpoint_info import CheckpointInfo
 from engine.config import RunConfig, TrainingConfig
-from engine.corpus.batches import BatchStream, Weights
+from engine.corpus.batches import POOL_BATCHES, BatchStream, Weights, epoch_order
 from engine.corpus.corpus import Corpus
-from engine.corpus.encoded import EncodedTweets
+from engine.corpus.encoded import Batch, EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
@@ -24,6 +24,7 @@ from engine.vocab import Vocab
 MAX_UNKNOWN_SHARE = 0.05
 """A checkpoint's vocabulary fits a corpus when it lacks at most this share of the characters."""
 DEFAULT_MIN_CHAR_COUNT = 2
+_SOME_TWEETS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,13 @@ class Material:
     def batches(self, training: TrainingConfig, position: Position) -> BatchStream:
         """Return the training tweets in batches, from `position` on."""
         return BatchStream(self.train_tweets, training.batch_size, training.seed, position, self.weights)
+
+    def some_batches(self, batch_size: int) -> list[Batch]:
+        """Return batches as they come in training, always the same few: at least one, of tweets from everywhere."""
+        spread = np.linspace(0, len(self.train_tweets) - 1, min(POOL_BATCHES * batch_size, len(self.train_tweets)))
+        tweets = spread.astype(np.int64)
+        order = epoch_order(self.train_tweets.lengths[tweets], batch_size, seed=0, epoch=0)
+        return [self.train_tweets.batch(tweets[own]) for own in order[: max(1, _SOME_TWEETS // batch_size)]]
 
     def some_validation_tweets(self, count: int) -> EncodedTweets:
         """Return at most `count` validation tweets, evenly spread: of several files, some of each."""

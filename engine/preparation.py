@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
-from engine import presets, runtime, wire
+from engine import presets, runtime, threads, wire
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import latest_of, resolve_checkpoint
@@ -25,6 +26,7 @@ from engine.material import Material, corpus_config_of, load_material
 from engine.progress import budget_used_up
 from engine.runtime import Runtime
 from engine.stage import Stage
+from engine.threads import Beginning, ThreadMinder, changes_since
 from engine.trainer import Trainer
 
 OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
@@ -42,6 +44,8 @@ class Preparation:
     training: TrainingConfig
     sampling: SamplingConfig
     trainer: Trainer
+    thread_minder: ThreadMinder | None
+    """None where the number of threads was set by hand, or there is nothing to choose."""
     batches: BatchStream
     start: CheckpointInfo | None
     """Where the run goes on from; None begins anew."""
@@ -60,7 +64,8 @@ def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over
     info = checkpoint.info if checkpoint else None
     material = load_material(corpus_config_of(config, info), checkpoint.vocab if checkpoint else None, on_stage)
     corpus, vocab = material.corpus, material.vocab
-    on_stage(Stage("building the model", report=tuple(short_lines(corpus.report))))
+    stage = Stage("building the model", report=tuple(short_lines(corpus.report)))
+    on_stage(stage)
     device_runtime = _resolve_runtime(config, info)
     model_config, training = _choose(config, info, corpus, device_runtime)
     usual_sampling = info.sampling if info else SamplingConfig(max_length=material.config.max_length)
@@ -69,28 +74,45 @@ def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over
     device_runtime.apply()
     runtime.seed_generators(training.seed)
     model = TextGenerator.from_config(len(vocab), model_config).to(device_runtime.device)
-    trainer = Trainer(model, training, device_runtime)
+    ways = threads.ways_to_try(config.runtime, device_runtime, info)
+    trainers = {
+        way.precision: Trainer(model, training, replace(device_runtime, precision=way.precision)) for way in ways
+    }
     if checkpoint:
-        load_into(trainer, checkpoint, device_runtime)
+        load_into(trainers[device_runtime.precision], checkpoint, device_runtime)
+    some_batches = partial(material.some_batches, training.batch_size)
+    on_turn = partial(on_stage, replace(stage, text="measuring which number of threads is fastest"))
+    keeps_threads = threads.keeps_threads(config.runtime, device_runtime, info)
+    beginning = threads.begin(trainers, ways, device_runtime, some_batches, on_turn, keeps_threads=keeps_threads)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
     position = info.position if info and has_same_tweets else Position()
     batches = material.batches(training, position)
+    has_finished = config.resume is not None and info is not None and info.has_finished
     if info and not may_be_over:
         _check_budget(info, training, batches)
     return Preparation(
         folder=folder or create_run_folder(config.run_name),
         material=material,
         val_tweets=material.some_validation_tweets(training.eval_tweets),
-        runtime=device_runtime,
+        runtime=beginning.runtime,
         model_config=model_config,
         training=training,
         sampling=sampling,
-        trainer=trainer,
+        trainer=beginning.trainer,
+        thread_minder=ThreadMinder.of_run(config.runtime, beginning, some_batches),
         batches=batches,
-        start=info,
+        start=_without_finish(info) if has_finished or config.resume is None else info,
         resumed_from=resumed_from,
-        warnings=_warnings(config, info, has_same_tweets),
+        warnings=[
+            *(["The run had finished; it goes on at its learning rate."] if has_finished else []),
+            *_warnings(config, info, beginning, has_same_tweets=has_same_tweets),
+        ],
     )
+
+
+def _without_finish(info: CheckpointInfo | None) -> CheckpointInfo | None:
+    """Return the start of a run that is not to finish where its checkpoint was."""
+    return None if info is None else replace(info, finish=None)
 
 
 def load_into(trainer: Trainer, checkpoint: Checkpoint, on: Runtime) -> None:
@@ -158,11 +180,25 @@ def _check_budget(info: CheckpointInfo, training: TrainingConfig, batches: Batch
         )
 
 
-def _warnings(config: RunConfig, info: CheckpointInfo | None, has_same_tweets: bool) -> list[str]:  # noqa: FBT001 - one of three facts
+def _warnings(
+    config: RunConfig,
+    info: CheckpointInfo | None,
+    beginning: Beginning,
+    *,
+    has_same_tweets: bool,
+) -> list[str]:
     """Return what the user should know before the first step."""
-    if config.resume is not None and info is not None and not has_same_tweets:
-        return ["The tweets are not those that the run was trained on so far; it begins with their first batch."]
-    return []
+    if config.resume is None or info is None:
+        return []
+    warnings = []
+    if not has_same_tweets:
+        warnings.append(
+            "The tweets are not those that the run was trained on so far; it begins with their first batch."
+        )
+    changes = changes_since(info, beginning, is_asked_for=bool(config.runtime.threads))
+    if changes:
+        warnings.append(f"Computed otherwise than before, so that the resume is exact to rounding only: {changes}.")
+    return warnings
 
 
 def write_config(preparation: Preparation) -> None:
@@ -175,6 +211,7 @@ def write_config(preparation: Preparation) -> None:
         "device": preparation.runtime.device.type,
         "precision": preparation.runtime.precision,
         "num_threads": preparation.runtime.num_threads,
+        "step_path": preparation.trainer.path,
         "resumed_from": preparation.resumed_from,
     }
     write_atomically(preparation.folder.config_path, wire.pretty(settings).encode())

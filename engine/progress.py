@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine.checkpoint_info import CheckpointInfo
 from engine.config import TrainingConfig
 from engine.evaluation import Evaluation
+from engine.schedule import Finish
 
 BUDGETS = ("max_steps", "epochs", "max_seconds")
 """What can end a run by itself; also the reasons that `RunFinished` gives for it."""
@@ -22,6 +23,8 @@ class Progress:
     val_loss: float | None = None
     bits_per_char: float | None = None
     best_bits_per_char: float | None = None
+    finish: Finish | None = None
+    """The last stretch, once it was asked for."""
 
     @classmethod
     def from_start(cls, start: CheckpointInfo | None) -> Progress:
@@ -30,6 +33,7 @@ class Progress:
         if start is not None:
             progress.go_to(start)
             progress.best_bits_per_char = start.best_bits_per_char
+            progress.finish = start.finish
         return progress
 
     def go_to(self, info: CheckpointInfo) -> None:

@@ -6,22 +6,29 @@ It knows neither when to do them (`engine.loop`) nor who asked. What it does, it
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 
 from engine import events
+from engine.accelerated.buckets import DeviceBatch
+from engine.calibration import numbered_threads
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_list import resolve_checkpoint
 from engine.config import SamplingConfig, with_settings
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded import Batch
 from engine.errors import CheckpointError, ConfigError, StorageError
 from engine.evaluation import evaluate
 from engine.gru import TextGenerator
 from engine.narrator import Narrator
+from engine.prefetch import Prefetched, Supply
 from engine.preparation import Preparation, load_into
 from engine.progress import Progress, budget_used
 from engine.sampler import SampledTweet, TweetWriter, sample_tweets
 from engine.saver import Saver
+from engine.schedule import finish_after, learning_rate_at
 from engine.text import harmless
-from engine.trainer import Trainer, learning_rate_at
+from engine.trainer import Trainer
 
 
 class Run:
@@ -30,14 +37,25 @@ class Run:
     def __init__(self, preparation: Preparation, narrator: Narrator) -> None:
         """Take everything over; nothing is done yet."""
         self.trainer = preparation.trainer
-        self.batches = preparation.batches
+        self.batches: Supply[Batch | DeviceBatch] = self._supplied(preparation.batches)
         self.training = preparation.training
         self.sampling = preparation.sampling
         self.progress = Progress.from_start(preparation.start)
         self.is_paused = False
         self._prepared = preparation
         self._narrator = narrator
+        self._minder = preparation.thread_minder
         self._saver = Saver(preparation, narrator, self.progress)
+
+    def _supplied(self, batches: BatchStream) -> Supply[Batch | DeviceBatch]:
+        """Return the batches, made ready ahead where the trainer's device is worth a thread."""
+        prepare = self.trainer.prepare
+        return batches if prepare is None else Prefetched(batches, prepare)
+
+    def close(self) -> None:
+        """End the thread that makes batches ready, if there is one."""
+        if isinstance(self.batches, Prefetched):
+            self.batches.close()
 
     @property
     def position(self) -> tuple[int, float, float]:
@@ -63,6 +81,7 @@ class Run:
             device=str(prepared.runtime.device),
             precision=prepared.runtime.precision,
             num_threads=prepared.runtime.num_threads,
+            step_path=self.trainer.path,
             model=prepared.model_config,
             training=self.training,
             sampling=self.sampling,
@@ -70,21 +89,47 @@ class Run:
         )
         for message in prepared.warnings:
             self._narrator.tell(events.Warned, message=message)
+        if self.progress.finish is not None:
+            self._narrator.tell(events.FinishPlanned, last_step=self.progress.finish.last_step)
         self.save("latest")
 
     def take_step(self) -> None:
         """Learn from the next batch; told together with other steps, by the narrator."""
+        began = time.monotonic()
         used = budget_used(self.training, self.position)
         batch = next(self.batches)
-        self.trainer.step(batch, learning_rate_at(self.training, self.trainer.step_count, used))
+        rate = learning_rate_at(self.training, self.trainer.step_count, used, self.progress.finish)
+        self.trainer.step(batch, rate)
         self._narrator.total_chars += batch.num_targets
+        if self._minder is not None:
+            self._minder.note(time.monotonic() - began, batch.num_targets)
+
+    def mind_threads(self, should_stop: Callable[[], bool]) -> None:
+        """Where the steps have become slow, or were not measured for long, measure which number of threads is fastest.
+
+        Where `should_stop` says so, it is still to be done afterwards.
+        """
+        if self._minder is None or not self._minder.should_measure:
+            return
+        before = self._prepared.runtime
+        self._narrator.tell_steps()
+        chosen, ratio = self._minder.choose_again(self.trainer, before, should_stop)
+        self._narrator.start_rate_anew()
+        if chosen == before:
+            return
+        self._prepared.runtime = chosen
+        message = (
+            f"{numbered_threads(chosen.num_threads)} in place of {before.num_threads}, {ratio:.1f} times as fast now; "
+            "a run can be repeated to the bit only with a fixed number, --threads."
+        )
+        self._narrator.tell(events.ThreadsChanged, num_threads=chosen.num_threads, message=message)
 
     def write_tweet(self, seed: int, before_char: Callable[[], None]) -> None:
         """Write one tweet. `before_char` may set the sampling anew, for the very next character.
 
         Raises `DivergedError` on a model that has gone wrong.
         """
-        writer = TweetWriter(self.trainer.model, self._prepared.material.vocab, self.sampling, [seed])
+        writer = TweetWriter(self.trainer.best_model, self._prepared.material.vocab, self.sampling, [seed])
         while not writer.is_done:
             before_char()
             writer.set_draw(self.sampling)
@@ -99,7 +144,7 @@ class Run:
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
         sampling = SamplingConfig(prime=prime, max_length=self.sampling.max_length)
         seeds = [seed] * len(checked)
-        tweets = sample_tweets(self.trainer.model, self._prepared.material.vocab, sampling, seeds, checked)
+        tweets = sample_tweets(self.trainer.best_model, self._prepared.material.vocab, sampling, seeds, checked)
         rungs = tuple(events.LadderTweet(**self._facts(tweet)) for tweet in tweets)  # type: ignore[arg-type] # by name
         self._narrator.tell(events.LadderSampled, prime=prime, seed=seed, rungs=rungs)
 
@@ -118,7 +163,7 @@ class Run:
         if self.progress.last_eval_step == self.trainer.step_count:
             return
         self._narrator.tell_steps()
-        evaluation = evaluate(self.trainer.model, self._prepared.val_tweets, self._prepared.runtime, should_stop)
+        evaluation = evaluate(self.trainer.best_model, self._prepared.val_tweets, self._prepared.runtime, should_stop)
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):
@@ -172,6 +217,25 @@ class Run:
         self.training = with_settings(self.training, {"learning_rate": learning_rate})
         self._narrator.tell(events.LearningRateChanged, learning_rate=learning_rate)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last stretch, which was asked for, is over."""
+        finish = self.progress.finish
+        return finish is not None and self.trainer.step_count >= finish.last_step
+
+    def finish(self) -> None:
+        """Begin the last stretch. Raises `ConfigError` where it has begun."""
+        if self.progress.finish is not None:
+            raise ConfigError(f"The run is finishing already: it ends at step {self.progress.finish.last_step:,}.")
+        self.progress.finish = finish = finish_after(self.trainer.step_count)
+        self._narrator.tell(events.FinishPlanned, last_step=finish.last_step)
+
+    def cancel_finish(self) -> None:
+        """Go on as if it had not been asked for."""
+        if self.progress.finish is not None:
+            self.progress.finish = None
+            self._narrator.tell(events.FinishCancelled)
+
     def load(self, name: str) -> None:
         """Go on from another checkpoint of the same vocabulary, whatever the shape of its model.
 
@@ -192,11 +256,16 @@ class Run:
         trainer = Trainer(model, self.training, prepared.runtime)
         load_into(trainer, checkpoint, prepared.runtime)
         has_new_shape = info.model != prepared.model_config
+        self.trainer.close()
         self.trainer = self._narrator.trainer = prepared.trainer = trainer
         prepared.model_config = info.model
         self.progress.go_to(info)
         self._narrator.start_rate_anew()
-        self.batches = prepared.material.batches(self.training, info.position)
+        self.close()
+        self.batches = self._supplied(prepared.material.batches(self.training, info.position))
         self._narrator.tell(events.CheckpointLoaded, name=name, path=str(path), bits_per_char=info.bits_per_char)
+        self.cancel_finish()
         if has_new_shape:
+            if self._minder is not None:
+                self._minder.note_other_model()
             self._narrator.tell(events.ModelChanged, model=info.model, num_parameters=model.num_parameters)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.accelerated.low_precision import cudnn_takes_bfloat16
 from engine.config import RuntimeConfig
 from engine.errors import DeviceError
 
@@ -32,13 +33,13 @@ class Runtime:
         device = torch.device(_resolve_device(config.device))
         if config.precision == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
             raise DeviceError("This GPU has no bfloat16.", "Leave --precision out, or set it to float32.")
-        precision = "float32" if config.precision == "auto" else config.precision
+        precision = _auto_precision(device) if config.precision == "auto" else config.precision
         return cls(device=device, precision=precision, num_threads=config.threads or auto_threads())
 
     @property
     def path(self) -> Literal["fast", "reference"]:
         """How a training step is computed: by `engine.fast`, or by the model's own `forward` and autograd."""
-        return "fast" if self.device.type == "cpu" and self.precision == "float32" else "reference"
+        return "fast" if self.device.type == "cpu" else "reference"
 
     def apply(self) -> None:
         """Make torch use this number of threads, in this process."""
@@ -56,12 +57,24 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def has_fast_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 matrices itself, as far as this version of torch tells."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return any("bf16" in name and is_there is True for name, is_there in capabilities.items())
+
+
 def auto_threads() -> int:
-    """Return all cores but the one that draws the screen, at most `MAX_AUTO_THREADS`.
+    """Return all cores but the one that draws the screen, at most `MAX_AUTO_THREADS`: where nothing is measured.
 
     A team of threads that waits for a core that another process has can be ten times slower than one thread alone.
+    While training, `engine.threads` measures it.
     """
     return max(1, min(MAX_AUTO_THREADS, available_cores() - 1))
+
+
+def _auto_precision(device: torch.device) -> str:
+    """Return the precision to train in before anything is measured; a GPU's float32 products are TF32 where it can."""
+    return "bfloat16" if device.type == "cuda" and cudnn_takes_bfloat16() else "float32"
 
 
 def _resolve_device(wanted: str) -> str:

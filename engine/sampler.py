@@ -51,8 +51,13 @@ class TweetWriter:
         sampling: SamplingConfig,
         seeds: Sequence[int],
         temperatures: Sequence[float] | None = None,
+        *,
+        may_compile: bool = True,
     ) -> None:
-        """Read the prime. `temperatures`, one a tweet, win over `sampling`'s. Raises `VocabError` on the prime."""
+        """Read the prime. `temperatures`, one a tweet, win over `sampling`'s. Raises `VocabError` on the prime.
+
+        `may_compile` as in `CharReader`: off where few tweets are all that the process does.
+        """
         prime_ids = vocab.encode_known(sampling.prime)
         self.sampling = sampling
         self._vocab = vocab
@@ -65,7 +70,7 @@ class TweetWriter:
         self._rows = np.arange(len(self._seeds))  # of the tweets that are being written
         self._batch = self._rows
         self._finished: dict[int, SampledTweet] = {}
-        self._reader = CharReader(model)
+        self._reader = CharReader(model, may_compile=may_compile)
         self._expected = self._read_prime(prime_ids)  # log-probabilities (B, V)
 
     @property
@@ -112,7 +117,8 @@ class TweetWriter:
             self._nats -= expected[0, token_id]
             expected = self._reader.read(np.array([token_id]))
         self._ids[:, : len(prime_ids)] = prime_ids
-        self._reader.select(np.zeros_like(self._rows))
+        if len(self._rows) > 1:
+            self._reader.select(np.zeros_like(self._rows))
         return expected.repeat(len(self._rows), axis=0)
 
     def _finish(self, has_ended: npt.NDArray[np.bool_], temperatures: Floats) -> Ids:
@@ -145,9 +151,11 @@ def sample_tweets(
     sampling: SamplingConfig,
     seeds: Sequence[int],
     temperatures: Sequence[float] | None = None,
+    *,
+    may_compile: bool = True,
 ) -> list[SampledTweet]:
-    """Write one tweet per seed, in one batch."""
-    writer = TweetWriter(model, vocab, sampling, seeds, temperatures)
+    """Write one tweet per seed, in one batch. Arguments as of `TweetWriter`."""
+    writer = TweetWriter(model, vocab, sampling, seeds, temperatures, may_compile=may_compile)
     while not writer.is_done:
         writer.advance()
     return writer.results()

@@ -73,6 +73,7 @@ class Saver:
             device=prepared.runtime.device.type,
             precision=prepared.runtime.precision,
             num_threads=prepared.runtime.num_threads,
+            step_path=prepared.trainer.path,
             step=prepared.trainer.step_count,
             position=position,
             elapsed_seconds=self._narrator.stopwatch.seconds,
@@ -83,5 +84,6 @@ class Saver:
             val_loss=progress.val_loss,
             bits_per_char=progress.bits_per_char,
             best_bits_per_char=progress.best_bits_per_char,
+            finish=progress.finish,
             versions=versions_of("tweetgen-tui", "torch", "safetensors"),
         )

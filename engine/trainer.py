@@ -1,41 +1,39 @@
 """`Trainer`: one optimizer step at a time. Knows nothing of when to sample, evaluate, save or stop.
 
 The loss of a step stays on the device until `take_report` reads many at once, so that a GPU never waits for the
-screen. That holds for the refusal of a non-finite step too: the fused optimizer is told by a number on the device
-(`found_inf`, the door that `torch.amp.GradScaler` uses) to leave weights and state as they are.
+screen. That holds for the refusal of a non-finite step too: `engine.accelerated.update` leaves it to the device. On a
+processor the step is put together here, from `engine.fast`; elsewhere it is one whole, `engine.accelerated`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch import Tensor
 
+from engine.accelerated.buckets import DeviceBatch, to_device_batch
+from engine.accelerated.device_step import DeviceStep, recorder_for
+from engine.accelerated.update import Optimizer, update_unless
+from engine.averaging import WeightAverage
+from engine.checkpoint import weights_in
 from engine.config import TrainingConfig
 from engine.corpus.encoded import Batch
+from engine.fast.adamw import FusedAdamW
 from engine.fast.gru_step import GruStep
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
+from engine.step_history import StepHistory
 from engine.vocab import PAD
 
-FINAL_LEARNING_RATE_SHARE = 0.05
-"""Where the cosine ends, as a share of the highest learning rate."""
 
-
-def learning_rate_at(config: TrainingConfig, step: int, progress: float | None) -> float:
-    """Return the learning rate of the step after `step`; `progress` is the share of the budget used, None without one.
-
-    Linear warm-up, then constant, or a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts).
-    """
-    warmup = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
-    if config.schedule == "constant" or progress is None:
-        return config.learning_rate * warmup
-    cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
-    return config.learning_rate * warmup * (FINAL_LEARNING_RATE_SHARE + (1 - FINAL_LEARNING_RATE_SHARE) * cosine)
+def _make_optimizer(model: TextGenerator, config: TrainingConfig, device: torch.device) -> Optimizer:
+    if device.type == "cpu":
+        return FusedAdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,39 +48,90 @@ class StepReport:
 class Trainer:
     """A model, its optimizer, and the count of steps. One thread at a time."""
 
-    def __init__(self, model: TextGenerator, config: TrainingConfig, runtime: Runtime) -> None:
-        """Take the model, which lies on the runtime's device already."""
+    def __init__(
+        self, model: TextGenerator, config: TrainingConfig, runtime: Runtime, *, may_record: bool = True
+    ) -> None:
+        """Take the model, which lies on the runtime's device already; `may_record` lets CUDA graphs be made."""
         self.model = model
         self.step_count = 0
         self.learning_rate = config.learning_rate
         self._runtime = runtime
-        self._loss_and_grads = GruStep(model).loss_and_grads if runtime.path == "fast" else self._by_autograd
+        gru_step = GruStep(model, runtime.precision) if runtime.path == "fast" else None
+        self._loss_and_grads = gru_step.loss_and_grads if gru_step else self._by_autograd
+        self.path: str = gru_step.path if gru_step else runtime.path
+        """What computes the steps: "fast", "plain" where Numba is missing, or "reference"; they agree to rounding."""
         self._max_grad_norm = config.max_grad_norm or math.inf
-        self._optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
-        self._losses: list[Tensor] = []
-        self._grad_norms: list[Tensor] = []
+        self._optimizer = _make_optimizer(model, config, runtime.device)
+        self._history = StepHistory(runtime.device)
+        self._batch_size = config.batch_size
+        self._device_step = self._make_device_step(may_record=may_record) if runtime.device.type != "cpu" else None
+        self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
 
-    def step(self, batch: Batch, learning_rate: float) -> None:
-        """Learn from one batch: forward, backward, clip, update. A non-finite loss or gradient changes nothing."""
+    def _make_device_step(self, *, may_record: bool) -> DeviceStep:
+        return DeviceStep(
+            self.model,
+            self._optimizer,
+            self._history,
+            precision=self._runtime.precision,
+            max_grad_norm=self._max_grad_norm,
+            recorder=recorder_for(self.model) if may_record else None,
+        )
+
+    @property
+    def prepare(self) -> Callable[[Batch], DeviceBatch] | None:
+        """What makes a batch ready for `step`, on any thread, where that is worth a thread; else None."""
+        return None if self._device_step is None else self._to_device_batch
+
+    def _to_device_batch(self, batch: Batch) -> DeviceBatch:
+        return to_device_batch(batch, self._batch_size)
+
+    @property
+    def best_model(self) -> TextGenerator:
+        """The model to evaluate and to write with: the average of the weights where one is kept, else the model."""
+        return self.model if self._average is None else self._average.model
+
+    def step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
+        """Learn from one batch: forward, backward, clip, update. A non-finite loss or gradient changes nothing.
+
+        A batch that was made ready by `prepare` is taken as it is.
+        """
         self.learning_rate = learning_rate
+        self.model.train()
+        if self._device_step is not None:
+            ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
+            self._device_step.take(ready, learning_rate)
+        elif isinstance(batch, DeviceBatch):
+            raise TypeError("a batch that was made ready for a device")
+        else:
+            self._step_here(batch, learning_rate)
+        self._history.count()
+        self.step_count += 1
+        if self._average is not None:
+            self._average.update(self.step_count)
+
+    def _step_here(self, batch: Batch, learning_rate: float) -> None:
+        """Take a step on the processor."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-        self.model.train()
         loss = self._loss_and_grads(batch)
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
-        self._update(is_refused=~(loss.isfinite() & grad_norm.isfinite()))
-        self.step_count += 1
-        self._losses.append(loss)
-        self._grad_norms.append(grad_norm)
+        update_unless(~(loss.isfinite() & grad_norm.isfinite()), self._optimizer, self._runtime.device)
+        self._history.write(loss, grad_norm)
+
+    def rehearse(self, batch: Batch) -> None:
+        """Do the work of a step on the processor but for the update, to see how long it takes.
+
+        Overwrites each parameter's `grad` and leaves the model in eval mode, in which no generator is used.
+        """
+        self.model.eval()
+        self._loss_and_grads(batch)
 
     def _by_autograd(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy, () in nats, of all targets that are not padding; set each parameter's `grad`.
 
         The readable twin of `GruStep.loss_and_grads`.
         """
-        inputs, targets = self._to_device(batch.inputs), self._to_device(batch.targets)  # (B, T)
+        inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)  # (B, T)
         with self._runtime.autocast():
             logits, _ = self.model(inputs)  # (B, T, V)
         loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PAD)
@@ -90,26 +139,15 @@ class Trainer:
         torch.autograd.backward(loss)
         return loss.detach()
 
-    def _to_device(self, array: Any) -> Tensor:  # noqa: ANN401 - torch's own stub takes anything
-        """Return an array as a tensor on the device, without waiting for the copy where it can be avoided."""
-        tensor = torch.from_numpy(array)
-        if self._runtime.device.type == "cuda":
-            tensor = tensor.pin_memory()
-        return tensor.to(self._runtime.device, non_blocking=True)
-
-    def _update(self, is_refused: Tensor) -> None:
-        """Take the optimizer's step unless `is_refused`, a () bool on the device."""
-        self._optimizer.grad_scale = None  # type: ignore[attr-defined] # read by the fused step beside found_inf
-        self._optimizer.found_inf = is_refused.float()  # type: ignore[attr-defined] # GradScaler sets it the same way
-        self._optimizer.step()
+    def close(self) -> None:
+        """Give back what a device keeps for steps to come."""
+        if self._device_step is not None:
+            self._device_step.forget_recordings()
 
     def take_report(self) -> StepReport:
         """Return the losses and gradient norms of all steps since the last report; waits for the device once."""
-        first_step = self.step_count - len(self._losses) + 1
-        if not self._losses:
-            return StepReport(first_step=first_step, train_losses=[], grad_norms=[])
-        losses, norms = torch.stack([torch.stack(self._losses), torch.stack(self._grad_norms)]).tolist()
-        self._losses, self._grad_norms = [], []
+        first_step = self.step_count - len(self._history) + 1
+        losses, norms = self._history.take()
         is_finite = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
         return StepReport(
             first_step=first_step,
@@ -118,17 +156,23 @@ class Trainer:
         )
 
     def state(self) -> dict[str, Tensor]:
-        """Return all weights (`model.`) and the optimizer's state (`optimizer.`) as tensors; not copies."""
+        """Return weights (`model.`), their average if kept (`average.`), optimizer (`optimizer.`); not copies."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if self._average is not None:
+            tensors |= {f"average.{name}": tensor for name, tensor in self._average.model.state_dict().items()}
         for name, parameter in self.model.named_parameters():
             for key, value in self._optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{key}.{name}"] = value
         return tensors
 
     def load_state(self, tensors: dict[str, Tensor], step_count: int) -> None:
-        """Go on from a `state` of `step_count` steps. Raises `KeyError` or `RuntimeError` if it does not fit."""
-        weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-        self.model.load_state_dict(weights)
+        """Go on from a `state` of `step_count` steps; an average that it lacks begins with its weights.
+
+        Raises `KeyError` or `RuntimeError` if it does not fit.
+        """
+        self.model.load_state_dict(weights_in(tensors, "model."))
+        if self._average is not None:
+            self._average.model.load_state_dict(weights_in(tensors, "average.") or self.model.state_dict())
         self._optimizer.state.clear()
         for name, parameter in self.model.named_parameters():
             if step_count and f"optimizer.step.{name}" in tensors:
@@ -137,4 +181,5 @@ class Trainer:
                     for key in ("step", "exp_avg", "exp_avg_sq")
                 }
         self.step_count = step_count
-        self._losses, self._grad_norms = [], []
+        self._history.clear()
+        self.close()

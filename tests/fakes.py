@@ -131,6 +131,10 @@ class FakeSession:
                 return e.SamplingChanged(sampling=sampling, **now)
             case c.SetLearningRate(learning_rate=learning_rate):
                 return e.LearningRateChanged(learning_rate=learning_rate, **now)
+            case c.Finish():
+                return e.FinishPlanned(last_step=self._step + 20, **now)
+            case c.CancelFinish():
+                return e.FinishCancelled(**now)
             case c.SampleNow():
                 self._num_tweets += 1
                 return tweet(f"asked-for tweet number {self._num_tweets}", self._step)

@@ -126,6 +126,8 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
         st.builds(c.Resume),
         st.builds(c.SetSampling, sampling=sampling_configs(primes)),
         st.builds(c.SetLearningRate, learning_rate=st.floats(1e-5, 0.1) | st.sampled_from([-1.0, 0.0, 99.0])),
+        st.builds(c.Finish),
+        st.builds(c.CancelFinish),
         st.builds(c.SampleNow),
         st.builds(
             c.SampleLadder,

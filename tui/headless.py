@@ -144,6 +144,12 @@ def describe(event: Event) -> str | None:
             return f"{step}: {event.text}"
         case events.CheckpointSaved(name=name) if name not in ("latest", "best"):
             return f"saved {name}"
+        case events.FinishPlanned(last_step=last_step):
+            return f"{step}: finishing at step {format_count(last_step)}"
+        case events.FinishCancelled():
+            return f"{step}: not finishing"
+        case events.ThreadsChanged(message=message):
+            return f"{step}: {message}"
         case events.Warned(message=message):
             return f"warning: {message}"
         case events.RunFinished(reason=reason):

@@ -37,6 +37,15 @@ RUN, TWEETS, SAVED, SCREEN = "The run", "Tweets", "Checkpoints", "The screen"
 MAIN_KEYS = (
     Key("space", "space", "pause", "pause", "Pause or resume", "Pause the training, or go on with it.", RUN),
     Key(
+        "f",
+        "f",
+        "finish",
+        "finish",
+        "Finish, or not yet",
+        "End well: the learning rate falls to nothing over the next tenth. f again takes it back.",
+        RUN,
+    ),
+    Key(
         "plus,equals_sign",
         "+",
         "temperature(1)",

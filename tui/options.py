@@ -51,7 +51,7 @@ RUN = (
     Source("Model", RunConfig, ("preset",)),
     Source("Model", ModelConfig, ("embedding_size", "hidden_size", "num_layers", "dropout")),
     Source("Training", TrainingConfig, ("batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay")),
-    Source("Training", TrainingConfig, ("max_grad_norm", "epochs", "max_steps", "max_seconds", "seed")),
+    Source("Training", TrainingConfig, ("max_grad_norm", "average_lag", "epochs", "max_steps", "max_seconds", "seed")),
     Source("Training", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
     DRAWING,
     MACHINE,

@@ -18,6 +18,8 @@ from engine.events import (
     CommandRefused,
     EvalFinished,
     Event,
+    FinishCancelled,
+    FinishPlanned,
     LadderSampled,
     LearningRateChanged,
     ModelChanged,
@@ -28,6 +30,7 @@ from engine.events import (
     RunStarted,
     SamplingChanged,
     StepsFinished,
+    ThreadsChanged,
     TweetSampled,
     Warned,
     from_json,
@@ -61,6 +64,9 @@ class RunView:
     started: RunStarted | None = None
     model: ModelConfig | None = None
     num_parameters: int = 0
+    num_threads: int = 0
+    finishes_at: int | None = None
+    """The step at which the run ends that was asked to finish."""
     step: int = 0
     elapsed_seconds: float = 0.0
     learning_rate: float = 0.0
@@ -81,6 +87,11 @@ class RunView:
     saved: CheckpointSaved | None = None
     warnings: tuple[Warned, ...] = ()
     ended: RunFinished | RunFailed | None = None
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether the run is in its last stretch."""
+        return self.finishes_at is not None and self.step < self.finishes_at
 
     @property
     def steps_per_epoch(self) -> int | None:
@@ -142,12 +153,12 @@ class RunView:
         return [] if limit is None else [limit]
 
     def _limits_in_steps(self) -> list[float]:
-        """Return the budgets in steps, of steps and of epochs."""
+        """Return the budgets in steps: of steps, of epochs, and the end of the last stretch."""
         if self.started is None or self.steps_per_epoch is None:
             return []
         training = self.started.training
         by_epochs = None if training.epochs is None else training.epochs * self.steps_per_epoch
-        return [limit for limit in (training.max_steps, by_epochs) if limit is not None]
+        return [limit for limit in (training.max_steps, by_epochs, self.finishes_at) if limit is not None]
 
 
 def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one case per kind of event
@@ -175,6 +186,12 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, model=model, num_parameters=num_parameters)
         case LearningRateChanged(learning_rate=learning_rate):
             return replace(view, learning_rate=learning_rate)
+        case FinishPlanned(last_step=last_step):
+            return replace(view, finishes_at=last_step)
+        case FinishCancelled():
+            return replace(view, finishes_at=None)
+        case ThreadsChanged(num_threads=num_threads):
+            return replace(view, num_threads=num_threads)
         case SamplingChanged(sampling=sampling):
             return replace(view, sampling=sampling)
         case Paused():
@@ -202,6 +219,8 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
         started=event,
         model=event.model,
         num_parameters=event.num_parameters,
+        num_threads=event.num_threads,
+        finishes_at=None,
         learning_rate=event.training.learning_rate,
         steps_per_second=0.0,
         paced_until_seconds=event.elapsed_seconds,

@@ -14,7 +14,7 @@ import torch
 from engine.bench.machine import MachineFacts, machine_facts, peak_bytes
 from engine.bench.reading import ReadFigures, measure_reading
 from engine.bench.sampling import SampleFigures, measure_sampling
-from engine.bench.training import SHAPES, Field, Shape, TrainFigures, measure_training
+from engine.bench.training import Field, Shape, TrainFigures, measure_training, shapes_for
 from engine.bench.turns import Clock
 from engine.config import TrainingConfig
 from engine.corpus.position import Position
@@ -48,15 +48,15 @@ class Benchmark:
         seconds: float,
         on_progress: OnProgress,
         corpus: CorpusConfig | None = None,
-        shapes: Sequence[Shape] = SHAPES,
+        shapes: Sequence[Shape] | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
-        """Measure for about that many seconds, on the embedded corpus if no other is given."""
+        """Measure for about that many seconds, on the embedded corpus and usual shapes if no others are given."""
         self._device = device
         self._seconds = seconds
         self._on_progress = on_progress
         self._corpus = corpus or CorpusConfig(min_char_count=DEFAULT_MIN_CHAR_COUNT)
-        self._shapes = shapes
+        self._shapes = shapes or shapes_for(device)
         self._clock = clock
         self._began = clock()
 

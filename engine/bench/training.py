@@ -23,12 +23,15 @@ from engine.runtime import Runtime, available_cores, seed_generators
 from engine.trainer import Trainer
 
 TUTORIAL, TIME_MAJOR, PACKED, OURS, LIMIT = "tutorial", "time-major nn.GRU", "packed nn.GRU", "ours", "matrix products"
+WITHOUT_GRAPHS = f"{OURS}, without graphs"
 TURN_SECONDS = 0.2
 """Long enough for caches and threads to settle, short enough for many."""
 MIN_ROUNDS = 5
 """Turns are made shorter for as many."""
 MAX_STEPS_PER_TURN = 20
 _PATIENCE = 3
+_WARM_UP_ROUNDS, _WARM_UP_SHARE = 8, 0.3
+"""On a GPU: until usual shapes are recorded as CUDA graphs, or so much of the time has passed."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class Shape:
 
 
 SHAPES = (Shape(128, 128, 32), Shape(128, 256, 64), Shape(128, 512, 128))
+GPU_SHAPES = (Shape(128, 128, 32), Shape(128, 512, 256), Shape(128, 1024, 512))
+
+
+def shapes_for(device: torch.device) -> tuple[Shape, ...]:
+    """Return what is measured on a device."""
+    return SHAPES if device.type == "cpu" else GPU_SHAPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +124,15 @@ class Field:
                 self._turns(TIME_MAJOR, PeerLoop(self.tutorial_model(), time_major_loss).step, threads),
                 self._turns(PACKED, PeerLoop(self.tutorial_model(), packed_loss).step, threads),
                 *(self.ours(precision, threads) for precision in precisions),
+                *([self.ours("float32", threads, may_record=False)] if self._device.type == "cuda" else []),
                 self._turns(LIMIT, self._products().step, threads),
             ]
         return everyone
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether it is not a processor that does the work."""
+        return self._device.type != "cpu"
 
     @property
     def threads(self) -> list[int]:
@@ -127,14 +142,16 @@ class Field:
     def _products(self) -> MatrixProducts:
         return MatrixProducts(self._vocab_size, self.shape.embedding_size, self.shape.hidden_size, self._device)
 
-    def ours(self, precision: str, num_threads: int) -> Contender:
+    def ours(self, precision: str, num_threads: int, *, may_record: bool = True) -> Contender:
         """Return the program's own `Trainer`; at all cores and in float32 it is `model` that learns."""
-        is_model = precision == "float32" and num_threads == available_cores()
+        is_model = precision == "float32" and num_threads == available_cores() and may_record
         model = self.model if is_model else TextGenerator.from_config(self._vocab_size, self._config)
         model.load_state_dict(self._first_weights)
         runtime = Runtime(device=self._device, precision=precision, num_threads=num_threads)
-        trainer = Trainer(model.to(self._device), TrainingConfig(learning_rate=LEARNING_RATE), runtime)
+        config = TrainingConfig(learning_rate=LEARNING_RATE, batch_size=self.shape.batch_size)
+        trainer = Trainer(model.to(self._device), config, runtime, may_record=may_record)
         name = OURS if precision == "float32" else f"{OURS}, {precision}"
+        name = name if may_record else WITHOUT_GRAPHS
         return self._turns(name, lambda batch: trainer.step(batch, LEARNING_RATE), num_threads, trainer.take_report)
 
     def _turns(
@@ -189,6 +206,8 @@ def measure_training(field: Field, seconds: float, on_turn: Callable[[str], None
     """Return the figures of everyone after about that many seconds."""
     began = clock()
     contenders = field.contenders()
+    if field.is_on_gpu:
+        _warm_up(field, contenders, began + _WARM_UP_SHARE * seconds, on_turn, clock)
     step_seconds = []
     for contender in contenders:
         on_turn(contender.name)
@@ -200,6 +219,20 @@ def measure_training(field: Field, seconds: float, on_turn: Callable[[str], None
     field.steps_per_turn = max(1, min(MAX_STEPS_PER_TURN, steps))
     field.max_turn_seconds = _PATIENCE * turn_seconds
     return train_figures(field.shape, alternate(contenders, seconds - (clock() - began), clock, on_turn))
+
+
+def _warm_up(
+    field: Field, contenders: list[Contender], deadline: float, on_turn: Callable[[str], None], clock: Clock
+) -> None:
+    """Let everyone take turns that do not count, until it is so late."""
+    field.steps_per_turn, steps = MAX_STEPS_PER_TURN, field.steps_per_turn
+    for number in range(-1 - _WARM_UP_ROUNDS, -1):
+        for contender in contenders:
+            if clock() > deadline:
+                break
+            on_turn(contender.name)
+            contender.take_turn(number)
+    field.steps_per_turn = steps
 
 
 def train_figures(shape: Shape, rates: Rates) -> list[TrainFigures]:

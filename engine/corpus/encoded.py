@@ -68,7 +68,8 @@ class EncodedTweets:
 
     def batch(self, indices: npt.NDArray[np.int64]) -> Batch:
         """Return the tweets at `indices` as one batch, padded to the longest of them."""
-        starts, lengths = self.offsets[indices], self.lengths[indices]
+        starts = self.offsets[indices]
+        lengths = self.offsets[indices + 1] - starts  # `lengths` of all tweets would cost more than the batch
         columns = np.arange(lengths.max())
         is_char = columns < lengths[:, None]  # (B, T)
         inputs = np.full((len(indices), len(columns) + 1), PAD, dtype=np.int64)

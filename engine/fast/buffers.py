@@ -14,6 +14,10 @@ class Buffers:
         self._dtype = dtype
         self._flat: dict[str, Tensor] = {}
 
+    def hold(self, name: str, tensor: Tensor) -> Tensor:
+        """Return `tensor` itself if it has this dtype, else its rounded copy in the buffer of this name."""
+        return tensor if tensor.dtype == self._dtype else self.take(name, *tensor.shape).copy_(tensor)
+
     def take(self, name: str, *shape: int) -> Tensor:
         """Return the buffer of this name in this shape, contiguous; earlier views of the same name share its memory."""
         size = 1
@@ -21,5 +25,6 @@ class Buffers:
             size *= extent
         flat = self._flat.get(name)
         if flat is None or flat.numel() < size:
-            flat = self._flat[name] = torch.empty(size, dtype=self._dtype)
+            # twice the size: what is never written to takes no memory, but each buffer outgrown leaves a hole
+            flat = self._flat[name] = torch.empty(2 * size, dtype=self._dtype)
         return flat[:size].view(shape)

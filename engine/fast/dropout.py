@@ -12,7 +12,7 @@ class Dropout:
     """Dropout at one place of the model; the mask is drawn from torch's global generator."""
 
     def __init__(self, probability: float, dtype: torch.dtype) -> None:
-        """Drop each number with this probability."""
+        """Drop each number with this probability. In bfloat16 the factor is rounded as well, by 0.2 % at most."""
         self._probability = probability
         self._buffers = Buffers(dtype)
         self.mask: Tensor | None = None

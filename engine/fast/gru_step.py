@@ -7,13 +7,18 @@ autograd, which runs wherever this does not. What makes the difference, on a pro
 * `projections`: the input of the first layer is a look-up, the loss and its gradient take the memory of the logits;
 * `gru_layer`: the derivation, and why three calls a step are enough to go back; `fused_layer` and `kernels` make them
   two, where Numba is installed;
-* `buffers`: nothing large is allocated.
+* `buffers`: nothing large is allocated;
+* bfloat16, where a processor multiplies it faster: what is kept of all rows, and every large product, is in bfloat16,
+  while weights, their gradients, the loss, and what is carried from step to step stay float32 (`gru_layer`). The table
+  that the first layer's input is looked up in is worked out in float32, and rounded then.
 
 Dropout acts after each layer, as `nn.GRU` and `nn.Dropout` together do it; the draws are for N rows in place of B * T,
 so that a seed gives other masks than in the reference.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -29,20 +34,28 @@ from engine.gru import TextGenerator
 class GruStep:
     """A model's forward and backward pass in one. One thread at a time."""
 
-    def __init__(self, model: TextGenerator, layer_type: type[GruLayer] | None = None) -> None:
+    def __init__(
+        self, model: TextGenerator, precision: str = "float32", layer_type: type[GruLayer] | None = None
+    ) -> None:
         """Take the parameters of a model that stays on the processor, without copying them.
 
-        `layer_type` is the fastest there is, if not given.
+        `precision` is "float32", which stands for that of the weights, or "bfloat16". `layer_type` is the fastest there
+        is, if not given.
         """
-        dtype = model.proj.weight.dtype
+        kept = torch.bfloat16 if precision == "bfloat16" else model.proj.weight.dtype
         self._model = model
         layer_type = _fastest_layer_type() if layer_type is None else layer_type
-        self._layers = [layer_type(model.rnn, number) for number in range(model.rnn.num_layers)]
-        self._tokens = TokenInput(model.embed, self._layers[0])
-        self._between = [InputProjection(layer) for layer in self._layers[1:]]
-        self.dropouts = [Dropout(model.dropout.p, dtype) for _ in self._layers]
+        self._layers = [layer_type(model.rnn, number, kept) for number in range(model.rnn.num_layers)]
+        self._tokens = TokenInput(model.embed, self._layers[0], kept, is_tied=model.embed.weight is model.proj.weight)
+        self._between = [InputProjection(layer, kept) for layer in self._layers[1:]]
+        self.dropouts = [Dropout(model.dropout.p, kept) for _ in self._layers]
         """One behind each layer."""
-        self._output = OutputLoss(model.proj)
+        self._output = OutputLoss(model.proj, kept)
+
+    @property
+    def path(self) -> Literal["fast", "plain"]:
+        """What computes it: compiled kernels too, or PyTorch alone; the two agree to rounding."""
+        return "plain" if type(self._layers[0]) is GruLayer else "fast"
 
     @torch.no_grad()
     def loss_and_grads(self, batch: Batch, initial: Tensor | None = None, initial_grad: Tensor | None = None) -> Tensor:
@@ -73,12 +86,11 @@ class GruStep:
     def _backward(self, packed: PackedBatch, outputs: list[Tensor], grads: Tensor, initial_grad: Tensor | None) -> None:
         """Go back from the gradient by the last output, last layer first."""
         for number in reversed(range(len(self._layers))):
-            first = None if initial_grad is None else torch.zeros_like(initial_grad[number])
-            gate_grads = self._layers[number].backward(packed, self.dropouts[number].backward(grads), first)
-            if initial_grad is not None and first is not None:
-                initial_grad[number, packed.order] = first
+            gate_grads = self._layers[number].backward(packed, self.dropouts[number].backward(grads))
+            if initial_grad is not None:
+                initial_grad[number, packed.order] = self._layers[number].initial_grad()
             if number == 0:
-                self._tokens.backward(packed, gate_grads)
+                self._tokens.backward(packed)
             else:
                 grads = self._between[number - 1].backward(outputs[number - 1], gate_grads)
 

@@ -22,21 +22,12 @@ from typing import Any, TypeAlias
 import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-Rows: TypeAlias = npt.NDArray[np.floating]  # (n, ...)
+from engine.fast.bfloat16 import RELAXED, float_of_bits, read, written
 
-_RELAXED = {"contract", "nsz", "arcp"}  # NaN stays NaN: a step that went wrong has to be seen
-
-
-def _bitcast(_: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own objects
-    """Tell numba how to read 32 bits as the float32 that they are."""
-    return types.float32(bits), lambda _, builder, __, args: builder.bitcast(args[0], ir.FloatType())
-
-
-_float_of_bits: Any = intrinsic(_bitcast)
+Rows: TypeAlias = npt.NDArray[np.floating] | npt.NDArray[np.uint16]  # (n, ...); uint16 holds bfloat16
 
 
 def _exp(x: Any) -> Any:  # noqa: ANN401 - a float of the type at hand
@@ -67,26 +58,26 @@ def _exp32(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wa
     whole = np.float32(k)
     r = x - whole * _LN2_HIGH - whole * _LN2_LOW
     p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
-    return (p * r * r + r + _ONE) * _float_of_bits(np.int32((k + _EXPONENT_BIAS) << _MANTISSA_BITS))
+    return (p * r * r + r + _ONE) * float_of_bits(np.int32((k + _EXPONENT_BIAS) << _MANTISSA_BITS))
 
 
 def _choose_exp(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
     return _exp32 if x == types.float32 else _exp64
 
 
-overload(_exp, jit_options={"fastmath": _RELAXED})(_choose_exp)
+overload(_exp, jit_options={"fastmath": RELAXED})(_choose_exp)
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """The two compiled passes, for one hidden size."""
+    """The compiled passes, for one hidden size. What is not said to be (n, 4H) is (n, H), and may have more rows."""
 
     run_step: Callable[[Rows, Rows, Rows], None]
-    """(gates, before, after): turn a step's sums `r z m n` (n, 4H) into gates, and write the states (n, H) that they
-    make of those before; of the latter, more rows than n may be given."""
-    go_back: Callable[[Rows, Rows, Rows, Rows], None]
-    """(gates, before, grad, before_grad): turn a step's gates `r z m n` (n, 4H) into gradients `a b m c`, and add
-    h_bar * z to `before_grad`, which may have more rows than n; the others (n, H)."""
+    """(gates, state, after): turn a step's sums `r z m n` (n, 4H) into gates, and replace the state that is carried by
+    what they make of it, which is written to `after` too."""
+    go_back: Callable[[Rows, Rows, Rows, Rows, Rows], None]
+    """(gates, before, above, state_grad, product): turn a step's gates `r z m n` (n, 4H) into gradients `a b m c`;
+    h_bar is the sum of the last three, and h_bar * z replaces `state_grad`."""
 
 
 @functools.cache
@@ -94,36 +85,54 @@ def kernels_for(hidden_size: int) -> Kernels:
     """Compile, or take from Numba's cache on disk; compiling takes about half a second."""
     size = hidden_size
 
-    def run_step(gates: Rows, before: Rows, after: Rows) -> None:
-        one = gates.dtype.type(1)
+    def run_step(gates: Rows, state: Rows, after: Rows) -> None:
+        one = state.dtype.type(1)
         for row in range(gates.shape[0]):
-            g, h, new_h = gates[row], before[row], after[row]
+            g, h, kept = gates[row], state[row], after[row]
             for j in range(size):
-                r, z = one / (one + _exp(-g[j])), one / (one + _exp(-g[size + j]))
-                x = g[3 * size + j] + r * g[2 * size + j]
+                r, z = one / (one + _exp(-read(g[j]))), one / (one + _exp(-read(g[size + j])))
+                g[j], g[size + j] = written(r, g[j]), written(z, g[j])
+            for j in range(size):  # one loop would need more registers than there are: measured to be a fifth slower
+                r, z = read(g[j]), read(g[size + j])
+                x = read(g[3 * size + j]) + r * read(g[2 * size + j])
                 n = one - (one + one) / (one + _exp(x + x))
-                g[j], g[size + j], g[3 * size + j] = r, z, n
-                new_h[j] = n + z * (h[j] - n)
+                g[3 * size + j] = written(n, g[j])
+                h[j] = n + z * (h[j] - n)
+                kept[j] = written(h[j], kept[j])
 
-    def go_back(gates: Rows, before: Rows, grad: Rows, before_grad: Rows) -> None:
-        one = gates.dtype.type(1)
+    def go_back(gates: Rows, before: Rows, above: Rows, state_grad: Rows, product: Rows) -> None:
+        one = state_grad.dtype.type(1)
         for row in range(gates.shape[0]):
-            g, h, h_bar, into = gates[row], before[row], grad[row], before_grad[row]
+            g, h, top, carried, more = gates[row], before[row], above[row], state_grad[row], product[row]
             for j in range(size):
-                r, z, m, n = g[j], g[size + j], g[2 * size + j], g[3 * size + j]
-                c_bar = h_bar[j] * (one - z) * (one - n * n)
+                r, z, m, n = read(g[j]), read(g[size + j]), read(g[2 * size + j]), read(g[3 * size + j])
+                h_bar = read(top[j]) + carried[j] + read(more[j])
+                carried[j] = h_bar * z
+                c_bar = h_bar * (one - z) * (one - n * n)
                 m_bar = c_bar * r
-                g[j], g[2 * size + j], g[3 * size + j] = m_bar * m * (one - r), m_bar, c_bar
-                g[size + j] = h_bar[j] * (h[j] - n) * z * (one - z)
-                into[j] += h_bar[j] * z
+                g[j], g[2 * size + j] = written(m_bar * m * (one - r), g[j]), written(m_bar, g[j])
+                g[3 * size + j] = written(c_bar, g[j])
+                g[size + j] = written(h_bar * (read(h[j]) - n) * z * (one - z), g[j])
 
-    return Kernels(_compiled(run_step), _compiled(go_back))
+    return Kernels(compiled(run_step), compiled(go_back))
 
 
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+def compiled(function: Callable[..., None], *, may_reorder_sums: bool = False) -> Callable[..., None]:
     """Return a function that is compiled when it is first called, and kept on disk where there is a place for it."""
-    compiler = functools.partial(numba.njit, fastmath=_RELAXED, error_model="numpy", nogil=True)
+    fastmath = RELAXED | {"reassoc"} if may_reorder_sums else RELAXED
+    compiler = functools.partial(numba.njit, fastmath=fastmath, error_model="numpy", nogil=True)
     try:
         return compiler(cache=True)(function)
     except RuntimeError:  # no folder to be written to
         return compiler()(function)
+
+
+def _add_rows(grads: Rows, rows: npt.NDArray[np.int64], table: Rows) -> None:
+    """Add each row of `grads` (n, C) to the row of `table` (M, C) that `rows` (n,) names."""
+    for row in range(grads.shape[0]):
+        added, total = grads[row], table[rows[row]]
+        for j in range(added.shape[0]):
+            total[j] += read(added[j])
+
+
+add_rows = compiled(_add_rows)

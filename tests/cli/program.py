@@ -20,7 +20,7 @@ import pytest
 from tui.__main__ import main
 
 PROGRAM = (sys.executable, "-m", "tui")
-SMALL_MODEL = ("--hidden-size", "16", "--embedding-size", "8", "--threads", "1")
+SMALL_MODEL = ("--hidden-size", "16", "--embedding-size", "8", "--threads", "1", "--precision", "float32")
 DEADLINE_SECONDS = 60.0
 TIMES_OUT_NEVER = 1_000_000
 """Steps that no test waits for."""

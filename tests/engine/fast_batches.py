@@ -31,6 +31,8 @@ class Shape:
     hidden_size: int
     num_layers: int
     seed: int
+    is_tied: bool = False
+    """Characters are read with the matrix that they are written with; `embedding_size` is not used then."""
 
     def batch(self) -> Batch:
         """Return a batch of this shape."""
@@ -39,7 +41,9 @@ class Shape:
     def model(self, dropout: float = 0.0) -> TextGenerator:
         """Return a float64 model of this shape with weights large enough to bend the gates."""
         torch.manual_seed(self.seed)
-        model = TextGenerator(self.vocab_size, self.embedding_size, self.hidden_size, self.num_layers, dropout).double()
+        width = self.hidden_size if self.is_tied else self.embedding_size
+        shape = self.vocab_size, width, self.hidden_size, self.num_layers
+        model = TextGenerator(*shape, dropout, tied_embeddings=self.is_tied).double()
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.normal_(0.0, 0.7)
@@ -56,4 +60,5 @@ def shapes() -> st.SearchStrategy[Shape]:
         hidden_size=st.sampled_from([1, 2, 5, 18]),  # few, for each is compiled for
         num_layers=st.integers(1, 3),
         seed=st.integers(0, 2**31),
+        is_tied=st.booleans(),
     )

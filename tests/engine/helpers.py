@@ -116,6 +116,8 @@ def run_session(
     clock: Callable[[], float] = time.monotonic,
     inbox: queue.SimpleQueue[Command] | None = None,
     report_seconds: float = 0.0,
+    *,
+    rests_at_end: bool = False,
 ) -> list[Event]:
     """Run a session to its end and return everything that it told.
 
@@ -140,7 +142,7 @@ def run_session(
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
     ):
-        TrainingSession(config, clock=clock).run(emit, inbox)
+        TrainingSession(config, clock=clock, rests_at_end=rests_at_end).run(emit, inbox)
     return told
 
 

@@ -74,6 +74,7 @@ def test_a_value_out_of_range_is_refused_by_name_and_value(kind: Kind, field: st
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [
+        (ModelConfig, {"embedding_size": 9, "hidden_size": 9, "tied_embeddings": True}),
         (ModelConfig, {"embedding_size": 1, "hidden_size": 8192, "num_layers": 16, "dropout": 0.95}),
         (TrainingConfig, {"batch_size": 1, "learning_rate": 10.0, "eval_every": 0, "sample_every": 0}),
         (TrainingConfig, {"seed": 2**63 - 1, "warmup_steps": 0, "max_steps": 1, "epochs": 0.001, "max_seconds": 0.1}),
@@ -150,3 +151,8 @@ def test_settings_change_only_the_fields_that_they_name_and_leave_the_others_to_
 def test_no_setting_belongs_to_two_configs() -> None:
     names = [name for kind in (ModelConfig, TrainingConfig, SamplingConfig) for name in settings_of(kind)]
     assert len(names) == len(set(names))
+
+
+def test_tied_embeddings_are_as_wide_as_the_hidden_state() -> None:
+    with pytest.raises(ConfigError, match=r"embedding_size.*it is the hidden_size, 128"):
+        ModelConfig(embedding_size=64, hidden_size=128, tied_embeddings=True)

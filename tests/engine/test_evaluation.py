@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from engine.corpus.encoded import EncodedTweets
-from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, evaluate
+from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
 from engine.gru import TextGenerator
 from engine.vocab import BOS, EOS, Vocab
 from tests.engine.helpers import CPU, small_tweets
@@ -122,12 +123,25 @@ def test_an_evaluation_that_is_told_to_stop_gives_nothing_and_restores_the_model
     assert next(answers, "asked between two batches") == "asked between two batches"
 
 
-def test_bfloat16_stays_near_float32() -> None:
+def test_a_processor_says_what_the_models_own_forward_says_whatever_the_precision() -> None:
+    vocab = Vocab.from_tweets(small_tweets())
+    model, tweets = random_model(vocab, dropout=0.5).train(), EncodedTweets.from_tweets(small_tweets(), vocab)
+    batch = tweets.batch(np.arange(len(tweets)))
+    expected = float(_by_forward(model, CPU)(batch))
+
+    for precision in ("float32", "bfloat16"):
+        found = evaluate(model, tweets, replace(CPU, precision=precision))
+        assert found is not None
+        assert found.total_nats == pytest.approx(expected, rel=1e-6)
+    assert model.training
+
+
+def test_elsewhere_bfloat16_stays_near_float32() -> None:
     vocab = Vocab.from_tweets(small_tweets())
     model, tweets = random_model(vocab), EncodedTweets.from_tweets(small_tweets(), vocab)
+    batch = tweets.batch(np.arange(len(tweets)))
 
-    exact, rough = evaluate(model, tweets, CPU), evaluate(model, tweets, replace(CPU, precision="bfloat16"))
+    exact, rough = (float(_by_forward(model, replace(CPU, precision=name))(batch)) for name in ("float32", "bfloat16"))
 
-    assert exact is not None
-    assert rough is not None
-    assert rough.bits_per_char == pytest.approx(exact.bits_per_char, abs=0.02)
+    assert rough != exact
+    assert rough == pytest.approx(exact, rel=5e-3)

@@ -15,7 +15,7 @@ from engine.wire import WireError
 from tests import strategies
 
 NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.5}
-MODEL = {"embedding_size": 128, "hidden_size": 128, "num_layers": 1, "dropout": 0.0}
+MODEL = {"embedding_size": 128, "hidden_size": 128, "num_layers": 1, "dropout": 0.0, "tied_embeddings": False}
 SAMPLING = {"temperature": 0.8, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "prime": "", "max_length": 140}
 TRAINING = {
     "preset": "tutorial",
@@ -26,6 +26,7 @@ TRAINING = {
     "warmup_steps": 0,
     "weight_decay": 0.0,
     "max_grad_norm": 0.0,
+    "average_lag": 0.0,
     "epochs": None,
     "max_steps": None,
     "max_seconds": None,
@@ -50,6 +51,7 @@ EVENTS: list[tuple[e.Event, dict[str, Any]]] = [
             device="cpu",
             precision="float32",
             num_threads=1,
+            step_path="fast",
             model=ModelConfig(),
             training=TrainingConfig(),
             sampling=SamplingConfig(),
@@ -66,6 +68,7 @@ EVENTS: list[tuple[e.Event, dict[str, Any]]] = [
             "device": "cpu",
             "precision": "float32",
             "num_threads": 1,
+            "step_path": "fast",
             "model": MODEL,
             "training": TRAINING,
             "sampling": SAMPLING,
@@ -118,6 +121,9 @@ EVENTS: list[tuple[e.Event, dict[str, Any]]] = [
     ),
     (e.ModelChanged(model=ModelConfig(), num_parameters=1000, **NOW), {"model": MODEL, "num_parameters": 1000}),
     (e.LearningRateChanged(learning_rate=0.001, **NOW), {"learning_rate": 0.001}),
+    (e.FinishPlanned(last_step=9, **NOW), {"last_step": 9}),
+    (e.FinishCancelled(**NOW), {}),
+    (e.ThreadsChanged(num_threads=2, message="m", **NOW), {"num_threads": 2, "message": "m"}),
     (e.SamplingChanged(sampling=SamplingConfig(), **NOW), {"sampling": SAMPLING}),
     (e.Paused(**NOW), {}),
     (e.Resumed(**NOW), {}),
@@ -139,6 +145,8 @@ COMMANDS: list[tuple[c.Command, dict[str, Any]]] = [
     (c.Stop(), {"reason": "stopped"}),
     (c.SetSampling(sampling=SamplingConfig()), {"sampling": SAMPLING}),
     (c.SetLearningRate(learning_rate=0.5), {"learning_rate": 0.5}),
+    (c.Finish(), {}),
+    (c.CancelFinish(), {}),
     (c.SampleNow(), {}),
     (c.SampleLadder(seed=1), {"seed": 1, "prime": "", "temperatures": [0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0]}),
     (c.SaveCheckpoint(name="n"), {"name": "n", "replace": False}),

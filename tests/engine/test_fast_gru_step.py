@@ -82,7 +82,7 @@ def test_loss_and_all_gradients_agree_with_autograd(
         initial_grad = torch.full_like(initial, torch.nan)
     expected_loss, expected = by_autograd(model, batch, initial)
 
-    loss = GruStep(model, layer_type).loss_and_grads(batch, initial, initial_grad)
+    loss = GruStep(model, layer_type=layer_type).loss_and_grads(batch, initial, initial_grad)
 
     assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-10)
     assert_close(grads_of(model), expected, 1e-10)
@@ -108,7 +108,7 @@ def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(
     layer_type: type[GruLayer], shape: Shape, dropout: float
 ) -> None:
     model, batch = shape.model(dropout), shape.batch()
-    step = GruStep(model, layer_type)
+    step = GruStep(model, layer_type=layer_type)
 
     loss = step.loss_and_grads(batch)
 
@@ -148,7 +148,7 @@ def test_in_float32_loss_and_gradients_agree_within_its_rounding(layer_type: typ
     batch = random_batch(list(range(20, 52)), vocab_size=60)
     expected_loss, expected = by_autograd(model, batch)
 
-    loss = GruStep(model, layer_type).loss_and_grads(batch)
+    loss = GruStep(model, layer_type=layer_type).loss_and_grads(batch)
 
     assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-6)
     assert_close(grads_of(model), expected, 1e-6)
@@ -161,7 +161,7 @@ def test_a_weight_that_is_not_a_number_is_seen_in_loss_and_gradient(layer_type: 
         with torch.no_grad():
             model.get_parameter("rnn.weight_hh_l0")[row, 3] = torch.nan
 
-        loss = GruStep(model, layer_type).loss_and_grads(SOME.batch())
+        loss = GruStep(model, layer_type=layer_type).loss_and_grads(SOME.batch())
 
         assert loss.isnan()
         assert grads_of(model)["embed.weight"].isnan().any()
@@ -175,7 +175,7 @@ def test_gates_that_are_wide_open_or_shut_stay_finite(layer_type: type[GruLayer]
     batch = SOME.batch()
     expected_loss, expected = by_autograd(model, batch)
 
-    loss = GruStep(model, layer_type).loss_and_grads(batch)
+    loss = GruStep(model, layer_type=layer_type).loss_and_grads(batch)
 
     assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-5)
     assert_close(grads_of(model), expected, 1e-5)
@@ -191,11 +191,11 @@ def test_the_layer_with_kernels_is_taken_where_numba_is_there_and_the_plain_one_
 def test_memory_that_other_batches_have_used_changes_nothing(layer_type: type[GruLayer]) -> None:
     model = SOME.model()
     batches = [random_batch(lengths, SOME.vocab_size) for lengths in ([4, 2], [9, 9, 9, 8, 8, 1], [1], [4, 2])]
-    used = GruStep(model, layer_type)
+    used = GruStep(model, layer_type=layer_type)
 
     for batch in batches:
         loss, grads = used.loss_and_grads(batch), grads_of(model)
-        fresh_loss, fresh = GruStep(model, layer_type).loss_and_grads(batch), grads_of(model)
+        fresh_loss, fresh = GruStep(model, layer_type=layer_type).loss_and_grads(batch), grads_of(model)
 
         assert torch.equal(loss, fresh_loss)
         assert all(torch.equal(grads[name], fresh[name]) for name in fresh)
@@ -233,7 +233,7 @@ def trained(steps: int, layer_type: type[GruLayer] | None, dropout: float = 0.0)
     if layer_type is None:
         trainer._loss_and_grads = trainer._by_autograd
     else:
-        trainer._loss_and_grads = GruStep(trainer.model, layer_type).loss_and_grads
+        trainer._loss_and_grads = GruStep(trainer.model, layer_type=layer_type).loss_and_grads
     stream = BatchStream(tweets, 8, seed=3, position=Position())
     for _ in range(steps):
         trainer.step(next(stream), 0.004)
@@ -254,10 +254,12 @@ def test_the_same_seed_gives_the_same_losses_bit_for_bit(layer_type: type[GruLay
     assert trained(10, layer_type, dropout=0.3) == trained(10, layer_type, dropout=0.3)
 
 
-def test_a_trainer_takes_the_fast_path_on_the_processor_in_float32_and_autograd_elsewhere() -> None:
-    model = TextGenerator(9, 4, 5)
-    fast, reference = (Trainer(model, TrainingConfig(), replace(CPU, precision=p)) for p in ("float32", "bfloat16"))
+@pytest.mark.parametrize(("precision", "kept"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
+def test_a_trainer_takes_the_fast_path_on_the_processor_in_either_precision(precision: str, kept: torch.dtype) -> None:
+    trainer = Trainer(TextGenerator(9, 4, 5), TrainingConfig(), replace(CPU, precision=precision))
 
-    assert isinstance(getattr(fast._loss_and_grads, "__self__", None), GruStep)
-    assert reference._loss_and_grads == reference._by_autograd
-    assert replace(CPU, device=torch.device("cuda")).path == "reference"
+    step = getattr(trainer._loss_and_grads, "__self__", None)
+
+    assert isinstance(step, GruStep)
+    assert step._layers[0].gates(1).dtype == kept
+    assert replace(CPU, device=torch.device("cuda"), precision=precision).path == "reference"

@@ -1,4 +1,4 @@
-"""The compiled kernels compute in float32 as exactly as torch does, and need no place on disk."""
+"""The compiled kernels compute in float32 as exactly as torch does, round as it does, and need no place on disk."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from numba.core import caching
 
 from engine.fast import kernels
@@ -65,10 +67,39 @@ def test_only_the_rows_that_are_given_are_touched() -> None:
     assert (np.abs(after[:3]) < 1.0).all()
 
 
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=9))
+@example([0x7F800001, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FC00000, 0x7F800000, 0xFF800000, 0x80000000, 0x00000001, 0x7F7FFFFF])
+@example([0x3F808000, 0x3F818000, 0x3F807FFF, 0x3F808001, 0xBF808000, 0xBF818000])  # halfway and beside it
+def test_any_float32_is_rounded_to_bfloat16_as_torch_rounds_it(patterns: list[int]) -> None:
+    """With z = 1 and n = 0 a step leaves a state as it is, and writes it rounded."""
+    state = np.repeat(np.array(patterns, np.uint32), SIZE).view(np.float32).reshape(-1, SIZE)
+    gates = np.zeros((len(state), 4 * SIZE), np.uint16)
+    gates[:, SIZE : 2 * SIZE] = 0x42C8  # 100 in bfloat16
+    expected = (torch.from_numpy(state) + 0.0).bfloat16()
+    after = torch.empty(state.shape, dtype=torch.bfloat16)
+
+    kernels.kernels_for(SIZE).run_step(gates, state.copy(), after.view(torch.uint16).numpy())
+
+    assert torch.equal(after.isnan(), expected.isnan())
+    assert torch.equal(after.nan_to_num(nan=0.0), expected.nan_to_num(nan=0.0))
+
+
+def test_rows_are_added_to_those_that_are_named_in_float32() -> None:
+    generator = np.random.default_rng(2)
+    grads = torch.from_numpy(generator.standard_normal((3000, 4 * SIZE)).astype(np.float32)).bfloat16()
+    rows = generator.integers(0, 3, 3000)
+    table = np.ones((4, 4 * SIZE), np.float32)
+
+    kernels.add_rows(grads.view(torch.uint16).numpy(), rows, table)
+
+    expected = torch.ones(4, 4 * SIZE).double().index_add_(0, torch.from_numpy(rows), grads.double())
+    assert torch.allclose(torch.from_numpy(table).double(), expected, rtol=0, atol=1e-3)
+
+
 def test_without_a_folder_to_keep_it_in_the_code_is_compiled_all_the_same() -> None:
     gates, before = some_rows(1.0)
     expected, found = np.empty_like(before), np.empty_like(before)
-    kernels.kernels_for(SIZE).run_step(gates.copy(), before, expected)
+    kernels.kernels_for(SIZE).run_step(gates.copy(), before.copy(), expected)
 
     with mock.patch.object(caching.CacheImpl, "_locator_classes", []):
         kernels.kernels_for.__wrapped__(SIZE).run_step(gates, before, found)

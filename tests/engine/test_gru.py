@@ -105,3 +105,11 @@ def test_a_model_from_a_config_has_its_shape_and_counts_its_parameters() -> None
     gru = 3 * H * (E + H + 2) + 3 * H * (H + H + 2)
     assert model.num_parameters == V * E + gru + H * V + V
     assert model.device == torch.device("cpu")
+
+
+def test_tied_embeddings_are_one_matrix_that_begins_on_the_scale_of_logits() -> None:
+    model = TextGenerator(200, 64, 64, tied_embeddings=True)
+
+    assert model.proj.weight is model.embed.weight
+    assert float(model.proj.weight.detach().std()) == pytest.approx(64**-0.5, rel=0.05)
+    assert model.num_parameters == TextGenerator(200, 64, 64).num_parameters - 200 * 64

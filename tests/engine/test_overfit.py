@@ -34,7 +34,7 @@ def overfit(corpus: Path, preset: PresetName, row: int = ROW) -> RunConfig:
         preset=preset,
         corpus=CorpusConfig(files=(str(corpus),), overfit=row),
         settings={"temperature": 0.0, "sample_every": 0},
-        runtime=RuntimeConfig(device="cpu", threads=1),
+        runtime=RuntimeConfig(device="cpu", precision="float32", threads=1),
         run_name="one",
     )
 

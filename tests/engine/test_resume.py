@@ -25,7 +25,7 @@ from engine import events as e
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
 from engine.commands import Command
-from engine.config import RunConfig, RuntimeConfig, SamplingConfig, Setting
+from engine.config import RunConfig, SamplingConfig, Setting
 from engine.corpus.position import Position
 from engine.events import Event
 from engine.folders import find_run
@@ -50,6 +50,7 @@ DEMANDING: dict[str, Setting] = {
     "dropout": 0.3,
     "weight_decay": 0.1,
     "max_grad_norm": 0.5,
+    "average_lag": 0.2,
     "schedule": "cosine",
     "warmup_steps": 3,
     "batch_size": 10,
@@ -289,16 +290,6 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint_as_if_nothing_ha
     journalled = list(read_journal(folder.journal_path))
     assert journalled[-len(told) :] == told
     assert [event.step for event in of_type(journalled, e.StepsFinished)] == [*range(1, 18), *range(15, LAST_STEP + 1)]
-
-
-def test_the_number_of_threads_stays_what_it_was(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.runtime.available_cores", lambda: 8)
-    config = tiny_config(write_corpus(home), max_steps=2)
-    run_session(replace(config, runtime=RuntimeConfig(device="cpu", threads=2)), stop_at(1))
-
-    told = run_session(replace(resume_config(), runtime=RuntimeConfig(device="cpu")))
-
-    assert only(told, e.RunStarted).num_threads == 2
 
 
 def test_where_the_tweets_have_changed_it_says_so_and_begins_with_their_first_batch(home: Path) -> None:

@@ -99,3 +99,7 @@ async def press(pilot: Pilot[None], session: FakeSession, key: str, num_commands
     wanted = len(session.received) + num_commands
     await pilot.press(key)
     await until(lambda: len(session.received) >= wanted, f"a command after {key}")
+
+
+def toasts(app: TweetgenApp) -> list[str]:
+    return [notification.message for notification in app._notifications]

@@ -13,7 +13,7 @@ from engine.checkpoint_list import CheckpointEntry
 from engine.config import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import StorageError
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, until
+from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
 from tui.screens.dialog import MessageDialog
 from tui.screens.ladder_dialog import LadderDialog
@@ -38,10 +38,6 @@ async def started(app: TweetgenApp) -> None:
 def advice(app: TweetgenApp) -> str:
     """Return the dialog's line of advice; empty until there is one."""
     return "".join(str(line.render()) for line in app.screen.query("#advice").results(Static))
-
-
-def toasts(app: TweetgenApp) -> list[str]:
-    return [notification.message for notification in app._notifications]
 
 
 async def test_saving_under_a_new_name(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from engine import commands as c
 from engine import events as e
 from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, until
+from tests.tui.conftest import Stage, opened, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
 from tui.screens.dialog import MessageDialog
 from tui.screens.wishes import Wishes
@@ -28,10 +28,6 @@ FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached"
 
 async def started(app: TweetgenApp) -> None:
     await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-
-
-def toasts(app: TweetgenApp) -> list[str]:
-    return [notification.message for notification in app._notifications]
 
 
 @pytest.mark.parametrize("size", [(200, 60), (120, 40), (100, 30), (120, 24), (80, 24), (60, 20), (40, 12)], ids=str)

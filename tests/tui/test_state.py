@@ -82,10 +82,11 @@ def test_settings_changed_while_running_show_at_once() -> None:
         e.SamplingChanged(step=1, elapsed_seconds=0.1, sampling=SamplingConfig(temperature=1.5)),
         e.LearningRateChanged(step=1, elapsed_seconds=0.1, learning_rate=0.001),
         e.ModelChanged(step=1, elapsed_seconds=0.1, model=ModelConfig(hidden_size=64), num_parameters=7),
+        e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=2, message="2 threads in place of 1"),
     )
     assert (view.sampling.temperature, view.learning_rate) == (1.5, 0.001)
     assert view.model is not None
-    assert (view.model.hidden_size, view.num_parameters) == (64, 7)
+    assert (view.model.hidden_size, view.num_parameters, view.num_threads) == (64, 7, 2)
 
 
 def test_the_latest_of_each_kind_is_kept() -> None:

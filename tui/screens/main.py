@@ -23,7 +23,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine import events as e
-from engine.commands import Command, LoadCheckpoint, SampleLadder, SampleNow, SaveCheckpoint
+from engine.commands import CancelFinish, Command, Finish, LoadCheckpoint, SampleLadder, SampleNow, SaveCheckpoint
 from engine.errors import exit_code_for
 from engine.text import harmless
 from tui.bridge import EngineBridge
@@ -120,7 +120,7 @@ class MainScreen(Screen[None]):
     def _shown_view(self) -> RunView:
         return self._wishes.over(self.run_view)
 
-    def _route(self, event: e.Event) -> None:  # noqa: C901 - one case per kind of event
+    def _route(self, event: e.Event) -> None:  # noqa: C901, PLR0912 - one case per kind of event
         """Do what an event needs beyond drawing."""
         match event:
             case e.CommandRefused(title=title, detail=detail, hint=hint):
@@ -142,6 +142,12 @@ class MainScreen(Screen[None]):
                 pass
             case e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged() | e.Paused() | e.Resumed():
                 pass
+            case e.FinishPlanned(last_step=last_step):
+                self._teller.toast(f"Finishing: the learning rate falls until step {last_step:,}. f again: not yet.")
+            case e.FinishCancelled():
+                self._teller.toast("Not finishing: the run goes on at its learning rate.")
+            case e.ThreadsChanged():  # the status panel tells
+                pass
             case e.CheckpointSaved() | e.LadderSampled() | e.RunFinished() | e.RunFailed():
                 pass
             case _:
@@ -161,6 +167,11 @@ class MainScreen(Screen[None]):
         if self._can_command():
             self._wishes, command = self._wishes.with_pause_toggled(self.run_view)
             self._send(command)
+
+    def action_finish(self) -> None:
+        """Finish the run, or take that back."""
+        if self._can_command():
+            self._send(CancelFinish() if self.run_view.is_finishing else Finish())
 
     def action_temperature(self, direction: int) -> None:
         """Raise (1) or lower (-1) the temperature by a step."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from engine.calibration import numbered_threads
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.checkpoint_list import CheckpointEntry, delete_checkpoint, find_listed, list_checkpoints, resolve_checkpoint
 from tui.formatting import format_bits, format_duration, format_size
@@ -53,6 +54,7 @@ def _description(info: CheckpointInfo) -> list[tuple[str, str]]:
     """Return what a checkpoint says of itself as names and values."""
     model, training = info.model, info.training
     bits = "not evaluated yet" if info.bits_per_char is None else format_bits(info.bits_per_char)
+    path = f", {info.step_path} path" if info.step_path else ""
     layers = f"hidden {model.hidden_size} x {model.num_layers}"
     return [
         ("run", info.run),
@@ -63,7 +65,7 @@ def _description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("vocabulary", f"{len(info.vocab)} characters"),
         ("model", f"embedding {model.embedding_size}, {layers}, dropout {model.dropout:g}"),
         ("training", f"{training.preset}: batch {training.batch_size}, learning rate {training.learning_rate:g}"),
-        ("computed on", f"{info.device}, {info.precision}, {info.num_threads} threads"),
+        ("computed on", f"{info.device}, {info.precision}, {numbered_threads(info.num_threads)}{path}"),
         ("written by", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
     ]
 

@@ -44,8 +44,9 @@ def _machine() -> dict[str, Any]:
     """Return what a run would be computed on."""
     import torch
 
+    from engine.calibration import thread_counts
     from engine.config import RuntimeConfig
-    from engine.runtime import Runtime, available_cores
+    from engine.runtime import Runtime, available_cores, has_fast_bfloat16
 
     chosen = Runtime.resolve(RuntimeConfig())
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
@@ -53,8 +54,8 @@ def _machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "cores": available_cores(),
         "device": str(chosen.device),
-        "threads": chosen.num_threads,
-        "precision": chosen.precision,
+        "threads_to_try": ", ".join(str(count) for count in thread_counts(available_cores())),
+        "bfloat16": has_fast_bfloat16(),
         "cuda": ", ".join(gpus) or "no",
         "mps": torch.backends.mps.is_available(),
     }

@@ -78,4 +78,9 @@ class Panels(Vertical):
     def _is_status_urgent(self, view: RunView) -> bool:
         """Say whether something changed that the user waits for."""
         shown = self._view_in_status
-        return shown is None or (shown.phase, shown.sampling, shown.saved) != (view.phase, view.sampling, view.saved)
+        return shown is None or _awaited(shown) != _awaited(view)
+
+
+def _awaited(view: RunView) -> tuple[object, ...]:
+    """Return what a user waits to see after a key."""
+    return view.phase, view.sampling, view.saved, view.finishes_at

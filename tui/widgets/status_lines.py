@@ -12,6 +12,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
+from engine.calibration import numbered_threads
 from engine.config import SamplingConfig
 from tui.formatting import (
     format_bits,
@@ -88,7 +89,12 @@ def compact_lines(view: RunView, width: int) -> list[Line]:
 
 def _phase_line(view: RunView) -> Line:
     """Return the state with its glyph."""
-    return (Piece(f"{PHASE_GLYPHS[view.phase]} {view.phase}", _PHASE_TONES[view.phase]),)
+    return (Piece(f"{PHASE_GLYPHS[view.phase]} {_phase_word(view)}", _PHASE_TONES[view.phase]),)
+
+
+def _phase_word(view: RunView) -> str:
+    """Return what the run is doing, in a word."""
+    return "finishing" if view.phase == "training" and view.is_finishing else view.phase
 
 
 def _rows(rows: Iterable[tuple[str, str, Tone]], width: int) -> list[Line]:
@@ -182,8 +188,7 @@ def _device(view: RunView) -> str:
     """Return what the run is computed on."""
     if view.started is None:
         return _UNKNOWN
-    threads = view.started.num_threads
-    return f"{view.started.device} {view.started.precision}, {threads} thread{'' if threads == 1 else 's'}"
+    return f"{view.started.device} {view.started.precision}, {numbered_threads(view.num_threads)}"
 
 
 def _saved(view: RunView) -> str:
@@ -197,7 +202,7 @@ Entry = tuple[str, str, Tone]
 
 def _progress_entries(view: RunView) -> Iterator[Entry]:
     """Yield the first line's entries, the most important first."""
-    yield "", f"{PHASE_GLYPHS[view.phase]} {view.phase}", _PHASE_TONES[view.phase]
+    yield "", f"{PHASE_GLYPHS[view.phase]} {_phase_word(view)}", _PHASE_TONES[view.phase]
     yield "step", format_count(view.step), "strong"
     if view.started is None:
         return
