@@ -73,8 +73,7 @@ class TrainingConfig:
     learning_rate: float = 0.004
     """AdamW's learning rate at its highest."""
     schedule: Schedule = "constant"
-    """The learning rate after the warm-up: constant, a cosine down to a twentieth at the budget's end, or a cooldown:
-    constant, then down to nothing over the last third of the budget."""
+    """After the warm-up: constant, a cosine to a twentieth, or a cooldown to nothing at the end of the budget."""
     warmup_steps: int = 0
     """Steps over which the learning rate rises from nothing."""
     weight_decay: float = 0.0

@@ -33,10 +33,9 @@ class FusedGruLayer(GruLayer):
         """Turn gates into gradients, last step first; `previous` (N, H) is h' row by row."""
         gate_rows, previous_rows, above_rows = (_by_step(rows, counts) for rows in (self._gates, previous, above))
         state_grad, product = rows_of(self._state_grad), rows_of(self._product)
-        grads = self._gates[:, : 3 * self.hidden_size].split_with_sizes(counts)
-        for number in reversed(range(len(counts))):
+        for number, (grads,) in reversed(list(enumerate(by_step(counts, self._gates[:, : 3 * self.hidden_size])))):
             self._kernels.go_back(gate_rows[number], previous_rows[number], above_rows[number], state_grad, product)
-            torch.mm(grads[number], weight, out=first_rows(self._product, grads[number]))
+            torch.mm(grads, weight, out=first_rows(self._product, grads))
 
     def add_grads_to(self, table: Tensor, rows: Tensor) -> None:
         """Add each of the N rows of `a b m c` to a row of `table` (M, 4H), of the weights' dtype; `rows` (N,) int64."""

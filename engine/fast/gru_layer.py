@@ -87,6 +87,7 @@ class GruLayer:
         self._states = self._kept.take("states", counts[0] + len(packed), size)
         first, states = self._states.split_with_sizes([counts[0], len(packed)])
         first.copy_(state)
+        packed.clear_tail(states)
         weight = self._kept.hold("weight", self.weight_hh)
         self._run_steps(counts, state, self._kept.take("weight_t", size, 3 * size).copy_(weight.t()))
         return states
@@ -111,6 +112,7 @@ class GruLayer:
         self._state_grad = self._carried.take("state_grad", counts[0], size).zero_()
         self._product = self._kept.take("product", counts[0], size).zero_()
         self._go_back(counts, previous, above, self._kept.hold("weight", self.weight_hh))
+        packed.clear_tail(self._gates)
         self.weight_hh.grad = self._carried.hold("weight_grad", self._product_with(previous))
         return self._gates
 
@@ -165,7 +167,8 @@ class GruLayer:
 
 def by_step(row_counts: list[int], *columns: Tensor) -> list[tuple[Tensor, ...]]:
     """Return each step's rows of tensors of N rows."""
-    return list(zip(*(column.split_with_sizes(row_counts) for column in columns), strict=True))
+    sizes = [*row_counts, len(columns[0]) - sum(row_counts)]
+    return list(zip(*(column.split_with_sizes(sizes) for column in columns), strict=True))[:-1]
 
 
 def first_rows(longer: Tensor, shorter: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class GruStep:
         is, if not given.
         """
         kept = torch.bfloat16 if precision == "bfloat16" else model.proj.weight.dtype
-        self._model = model
+        self._model, self._has_few_shapes = model, kept == torch.bfloat16
         layer_type = _fastest_layer_type() if layer_type is None else layer_type
         self._layers = [layer_type(model.rnn, number, kept) for number in range(model.rnn.num_layers)]
         self._tokens = TokenInput(model.embed, self._layers[0], kept, is_tied=model.embed.weight is model.proj.weight)
@@ -64,7 +64,7 @@ class GruStep:
         `initial` (L, B, H) holds the states before the first character, zeros without it; the gradient by it is
         written to `initial_grad` (L, B, H). A `grad` lies in memory that the next call overwrites.
         """
-        packed = PackedBatch.from_batch(batch)
+        packed = PackedBatch.from_batch(batch, has_few_shapes=self._has_few_shapes)
         outputs = self._forward(packed, initial)
         loss, grads = self._output.loss_and_grads(outputs[-1], packed)
         self._backward(packed, outputs, grads, initial_grad)

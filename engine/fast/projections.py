@@ -92,17 +92,18 @@ class OutputLoss:
 
     def loss_and_grads(self, states: Tensor, packed: PackedBatch) -> tuple[Tensor, Tensor]:
         """Return the loss, () in nats, and its gradient by the states, both for states (N, H)."""
-        share, targets, shape = 1 / len(packed), packed.targets.unsqueeze(1), (len(packed), self._proj.out_features)
+        share, targets, shape = 1 / packed.num_targets, packed.targets.unsqueeze(1), (len(packed), self._proj.out_features)
         weight, bias = (self._kept.hold(name, getattr(self._proj, name)) for name in ("weight", "bias"))
         products = self._kept.take("products", *shape)
         torch.addmm(bias, states, weight.t(), out=products)
         logits, log_probs = self._full.hold("logits", products), self._full.take("log_probs", *shape)
         torch.log_softmax(logits, dim=1, out=log_probs)
-        of_targets = log_probs.gather(1, targets)  # (N, 1)
+        of_targets = log_probs.gather(1, targets).index_fill_(0, packed.added, 0)  # (N, 1)
         logit_grads = torch.exp(log_probs, out=logits).scatter_(1, targets, of_targets.expm1())
+        logit_grads.index_fill_(0, packed.added, 0)
         self._proj.bias.grad = logit_grads.sum(dim=0).mul_(share)
         kept_grads = products.copy_(logit_grads)
         weight_grad, grads = (self._kept.take(name, *like.shape) for name, like in (("w", weight), ("s", states)))
         torch.addmm(weight_grad, kept_grads.t(), states, beta=0, alpha=share, out=weight_grad)
         self._proj.weight.grad = self._full.hold("w", weight_grad)
-        return -of_targets.mean(), torch.addmm(grads, kept_grads, weight, beta=0, alpha=share, out=grads)
+        return -of_targets.sum().mul_(share), torch.addmm(grads, kept_grads, weight, beta=0, alpha=share, out=grads)
