@@ -24,6 +24,9 @@ from engine.vocab import Vocab
 MAX_UNKNOWN_SHARE = 0.05
 """A checkpoint's vocabulary fits a corpus when it lacks at most this share of the characters."""
 DEFAULT_MIN_CHAR_COUNT = 2
+_RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
+"""A character that makes up less of the training tweets than that, and of which there are fewer, is not learned in
+time to be worth its place: as `<UNK>` it costs less (measured: RECIPES.md)."""
 _SOME_TWEETS = 512
 
 
@@ -86,10 +89,17 @@ def load_material(config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[
     on_stage(Stage("reading the tweets"))
     corpus = load_corpus(config, on_progress)
     _check_weights(config, corpus)
-    vocab = vocab or Vocab.from_counts(corpus.char_counts, config.min_char_count)
+    vocab = vocab or Vocab.from_counts(corpus.char_counts, min_char_count_for(config, corpus.num_train_chars))
     train_tweets = EncodedTweets.from_flat(corpus.train, vocab)
     _check_fit(vocab, train_tweets, corpus)
     return Material(config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets)
+
+
+def min_char_count_for(config: CorpusConfig, num_train_chars: int) -> int:
+    """Return how often a character has to occur to be learned; where every one is wanted, that is once."""
+    if config.min_char_count < DEFAULT_MIN_CHAR_COUNT:
+        return config.min_char_count
+    return max(config.min_char_count, min(round(num_train_chars * _RARE_SHARE), _MAX_MIN_CHAR_COUNT))
 
 
 def _check_weights(config: CorpusConfig, corpus: Corpus) -> None:

@@ -106,4 +106,4 @@ class OutputLoss:
         weight_grad, grads = (self._kept.take(name, *like.shape) for name, like in (("w", weight), ("s", states)))
         torch.addmm(weight_grad, kept_grads.t(), states, beta=0, alpha=share, out=weight_grad)
         self._proj.weight.grad = self._full.hold("w", weight_grad)
-        return -of_targets.sum().mul_(share), torch.addmm(grads, kept_grads, weight, beta=0, alpha=share, out=grads)
+        return -of_targets.sum() / packed.num_targets, torch.addmm(grads, kept_grads, weight, beta=0, alpha=share, out=grads)

@@ -11,7 +11,7 @@ import pytest
 from engine.config import PresetName, RunConfig
 from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, CorpusError
-from engine.material import Material, corpus_config_of, load_material
+from engine.material import Material, corpus_config_of, load_material, min_char_count_for
 from engine.stage import Stage
 from engine.vocab import Vocab
 from tests.engine.checkpoints import checkpoint_info
@@ -63,6 +63,16 @@ def test_a_character_that_occurs_once_is_left_out_but_where_every_one_counts(
 ) -> None:
     config = replace(RunConfig(corpus=corpus), preset=preset)
     assert corpus_config_of(config, None).min_char_count == expected
+
+
+@pytest.mark.parametrize(
+    ("min_count", "num_chars", "expected"),
+    [(2, 10_000, 2), (2, 2_000_000, 6), (2, 3_400_000, 10), (2, 10**9, 10), (20, 10**9, 20), (1, 10**9, 1)],
+)
+def test_the_larger_the_corpus_the_more_often_a_character_has_to_occur(
+    min_count: int, num_chars: int, expected: int
+) -> None:
+    assert min_char_count_for(CorpusConfig(min_char_count=min_count), num_chars) == expected
 
 
 # The vocabulary -------------------------------------------------------------------------------------------------------

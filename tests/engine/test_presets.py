@@ -49,24 +49,52 @@ def test_what_was_set_by_hand_wins(preset: PresetName) -> None:
 
 
 def test_auto_chooses_a_larger_model_for_a_larger_corpus_and_a_faster_device() -> None:
-    sizes = [
-        choose("auto", num_train_chars, device_type).model.hidden_size
-        for device_type in ("cpu", "cuda")
-        for num_train_chars in (SMALL, LARGE)
-    ]
-    assert sizes == sorted(sizes)
-    assert sizes[0] < sizes[1] < sizes[3]
+    by_corpus = [choose("auto", num_chars).model.hidden_size for num_chars in (SMALL, 500_000, LARGE)]
+    by_device = [choose("auto", LARGE, device_type).model.hidden_size for device_type in ("cpu", "cuda")]
+    assert by_corpus == sorted(set(by_corpus))
+    assert by_device == sorted(set(by_device))
+    assert choose("auto", SMALL, "cuda").model.hidden_size == by_corpus[0]
 
 
-def test_auto_drops_out_only_where_the_corpus_could_be_learned_by_heart() -> None:
-    assert choose("auto", SMALL).model.dropout > 0
-    assert choose("auto", LARGE).model.dropout == 0
+def test_auto_drops_out_the_more_often_the_corpus_is_passed_through() -> None:
+    dropouts = [choose("auto", LARGE, settings={"epochs": epochs}).model.dropout for epochs in (1, 5, 12, 40)]
+    assert dropouts[0] == 0
+    assert dropouts == sorted(set(dropouts))
+    assert choose("auto", SMALL).model.dropout > choose("auto", LARGE).model.dropout
+
+
+def test_auto_takes_a_larger_model_for_a_larger_budget_however_it_is_given() -> None:
+    for name, amounts in {
+        "max_seconds": (60, 180, 600),
+        "max_steps": (3000, 8000, 30_000),
+        "epochs": (1, 4, 10),
+    }.items():
+        sizes = [choose("auto", settings={name: amount}).model.hidden_size for amount in amounts]
+        assert sizes == sorted(set(sizes)), name
+
+
+def test_of_two_budgets_the_one_that_ends_first_decides() -> None:
+    short = choose("auto", settings={"max_seconds": 60})
+    assert choose("auto", settings={"max_seconds": 60, "epochs": 100}).model == short.model
+
+
+def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
+    tied = choose("auto", settings={"hidden_size": 96}).model
+    assert (tied.embedding_size, tied.tied_embeddings) == (96, True)
+    free = choose("auto", settings={"hidden_size": 96, "embedding_size": 32}).model
+    assert (free.embedding_size, free.tied_embeddings) == (32, False)
+    assert not choose("tutorial").model.tied_embeddings
+
+
+def test_auto_averages_the_weights_and_over_more_steps_where_the_rate_stays() -> None:
+    assert choose("auto").training.average_lag > choose("auto", settings={"epochs": 2}).training.average_lag > 0
+    assert choose("tutorial").training.average_lag == 0
 
 
 @pytest.mark.parametrize("budget", [{"max_steps": 100}, {"max_seconds": 10.0}, {"epochs": 2.0}])
 def test_auto_lowers_the_learning_rate_to_the_end_of_a_budget(budget: dict[str, Setting]) -> None:
-    assert choose("auto", settings=budget).training.schedule == "cosine"
-    assert "cosine" in choose("auto", settings=budget).training.preset_reason
+    assert choose("auto", settings=budget).training.schedule == "cooldown"
+    assert "cooldown" in choose("auto", settings=budget).training.preset_reason
 
 
 def test_auto_keeps_the_learning_rate_where_no_end_is_set() -> None:
@@ -95,5 +123,5 @@ def test_a_setting_out_of_range_is_refused(preset: PresetName) -> None:
 def test_a_preset_leaves_every_other_setting_at_its_default() -> None:
     defaults = TrainingConfig()
     for training in (choose("auto").training, choose("tutorial").training):
-        for name in ("eval_every", "eval_tweets", "autosave_seconds", "seed", "epochs", "max_steps", "max_seconds"):
+        for name in ("eval_tweets", "autosave_seconds", "seed", "epochs", "max_steps", "max_seconds"):
             assert getattr(training, name) == getattr(defaults, name)
