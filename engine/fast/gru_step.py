@@ -3,7 +3,7 @@
 Parameters and results are those of the readable reference, `TextGenerator.forward` with `F.cross_entropy` and
 autograd, which runs wherever this does not. What makes the difference, on a processor:
 
-* `packing`: no padding is ever computed, and all steps' rows of a kind lie in one matrix;
+* `packing`: all steps' rows of a kind lie in one matrix, without padding (in bfloat16, with a little);
 * `projections`: the input of the first layer is a look-up, the loss and its gradient take the memory of the logits;
 * `gru_layer`: the derivation, and why three calls a step are enough to go back; `fused_layer` and `kernels` make them
   two, where Numba is installed;

@@ -23,7 +23,6 @@ from torch import Tensor
 from engine.corpus.encoded import Batch
 from engine.vocab import PAD
 
-
 ROWS = 8
 """To a multiple of this, at most B, are the rows of a step filled up."""
 _LEAST_HEIGHT = 128
@@ -93,11 +92,9 @@ def _packed(
 def _previous_rows(row_counts: npt.NDArray[np.int64], batch_size: int, num_rows: int) -> npt.NDArray[np.int64]:
     """Return where each of the N rows has its previous state: as many rows up as the step before has.
 
-    The tail takes row 0, as good as any.
+    In the tail, each takes itself.
     """
     rows_before = np.concatenate(([batch_size], row_counts[:-1]))  # (T,)
     rows: npt.NDArray[np.int64] = np.arange(num_rows) + batch_size
-    in_steps = rows[: row_counts.sum()]
-    in_steps -= np.repeat(rows_before, row_counts)
-    rows[len(in_steps) :] = 0
+    rows[: row_counts.sum()] -= np.repeat(rows_before, row_counts)
     return rows

@@ -81,8 +81,9 @@ class TokenInput:
 class OutputLoss:
     """The projection to logits and the mean cross-entropy.
 
-    With p the softmax of a row of logits, the gradient by that row is (p - one_hot(target)) / N. The 1 / N is left to
-    the products that follow.
+    With p the softmax of a row of logits and S the number of targets, the gradient by that row is
+    (p - one_hot(target)) / S; by a row that was added to the batch, it is zero. The 1 / S is left to the products that
+    follow.
     """
 
     def __init__(self, proj: nn.Linear, kept: torch.dtype) -> None:
@@ -92,7 +93,8 @@ class OutputLoss:
 
     def loss_and_grads(self, states: Tensor, packed: PackedBatch) -> tuple[Tensor, Tensor]:
         """Return the loss, () in nats, and its gradient by the states, both for states (N, H)."""
-        share, targets, shape = 1 / packed.num_targets, packed.targets.unsqueeze(1), (len(packed), self._proj.out_features)
+        targets, shape = packed.targets.unsqueeze(1), (len(packed), self._proj.out_features)
+        num_targets, share = packed.num_targets, 1 / packed.num_targets
         weight, bias = (self._kept.hold(name, getattr(self._proj, name)) for name in ("weight", "bias"))
         products = self._kept.take("products", *shape)
         torch.addmm(bias, states, weight.t(), out=products)
@@ -106,4 +108,5 @@ class OutputLoss:
         weight_grad, grads = (self._kept.take(name, *like.shape) for name, like in (("w", weight), ("s", states)))
         torch.addmm(weight_grad, kept_grads.t(), states, beta=0, alpha=share, out=weight_grad)
         self._proj.weight.grad = self._full.hold("w", weight_grad)
-        return -of_targets.sum() / packed.num_targets, torch.addmm(grads, kept_grads, weight, beta=0, alpha=share, out=grads)
+        torch.addmm(grads, kept_grads, weight, beta=0, alpha=share, out=grads)
+        return -of_targets.sum() / num_targets, grads

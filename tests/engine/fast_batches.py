@@ -1,4 +1,4 @@
-"""Small random batches for the tests of the fast path, and Hypothesis strategies for them."""
+"""Small random batches for the tests of the fast path, Hypothesis strategies for them, and what a step finds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
 from engine.corpus.encoded import Batch
+from engine.fast.gru_step import GruStep
 from engine.gru import TextGenerator
 from engine.vocab import PAD
+
+Found = tuple[float, dict[str, Tensor]]
+"""The loss and all gradients by name."""
 
 
 def random_batch(lengths: list[int], vocab_size: int, seed: int = 0) -> Batch:
@@ -62,3 +67,22 @@ def shapes() -> st.SearchStrategy[Shape]:
         seed=st.integers(0, 2**31),
         is_tied=st.booleans(),
     )
+
+
+def found_by(step: GruStep, model: TextGenerator, batch: Batch, initial: Tensor | None = None) -> Found:
+    """Return the loss and all gradients, that by the initial states included."""
+    initial_grad = None if initial is None else torch.full_like(initial, torch.nan)
+    loss = step.loss_and_grads(batch, initial, initial_grad).item()
+    grads = {} if initial_grad is None else {"initial": initial_grad}
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.dtype == torch.float32
+        grads[name] = parameter.grad.clone()
+    return loss, grads
+
+
+def gradient_error(found: Found, expected: Found) -> float:
+    """Return the length of the difference of all gradients, as a share of their length."""
+    assert found[1].keys() == expected[1].keys()
+    difference = sum(float((found[1][name] - grad).square().sum()) for name, grad in expected[1].items())
+    return float(np.sqrt(difference / sum(float(grad.square().sum()) for grad in expected[1].values())))

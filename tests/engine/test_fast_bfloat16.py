@@ -13,42 +13,20 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from torch import Tensor
 
 from engine.config import TrainingConfig
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
 from engine.fast.fused_layer import FusedGruLayer
 from engine.fast.gru_layer import GruLayer
 from engine.fast.gru_step import GruStep
 from engine.gru import TextGenerator
 from engine.trainer import Trainer
-from tests.engine.fast_batches import Shape, random_batch, shapes
+from tests.engine.fast_batches import Shape, found_by, gradient_error, random_batch, shapes
 from tests.engine.helpers import CPU, encoded
 
 LAYER_TYPES = [GruLayer, FusedGruLayer]
 SOME = Shape(lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=7, num_layers=2, seed=3)
-Found = tuple[float, dict[str, Tensor]]
-
-
-def found_by(step: GruStep, model: TextGenerator, batch: Batch, initial: Tensor | None = None) -> Found:
-    """Return the loss and all gradients, that by the initial states included."""
-    initial_grad = None if initial is None else torch.full_like(initial, torch.nan)
-    loss = step.loss_and_grads(batch, initial, initial_grad).item()
-    grads = {} if initial_grad is None else {"initial": initial_grad}
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.dtype == torch.float32
-        grads[name] = parameter.grad.clone()
-    return loss, grads
-
-
-def gradient_error(found: Found, expected: Found) -> float:
-    """Return the length of the difference of all gradients, as a share of their length."""
-    assert found[1].keys() == expected[1].keys()
-    difference = sum(float((found[1][name] - grad).square().sum()) for name, grad in expected[1].items())
-    return float(np.sqrt(difference / sum(float(grad.square().sum()) for grad in expected[1].values())))
 
 
 def usual_model(num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
