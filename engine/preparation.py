@@ -157,7 +157,10 @@ def _choose(
         settings = config.settings
         if config.corpus is not None and config.corpus.overfit is not None:
             settings = {**OVERFIT_SETTINGS, **settings}
-        choice = presets.choose(config.preset, settings, corpus.num_train_chars, on.device.type)
+        has_bfloat16 = config.runtime.precision != "float32" and runtime.has_fast_bfloat16()
+        choice = presets.choose(
+            config.preset, settings, corpus.num_train_chars, on.device.type, has_bfloat16=has_bfloat16
+        )
         return choice.model, choice.training
     model = with_settings(info.model, config.settings)
     if model != info.model:

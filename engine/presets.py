@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from engine.config import ModelConfig, PresetName, Schedule, Setting, TrainingConfig, with_settings
 
-_CHARS_PER_SECOND = {"cpu": 80_000.0}
-"""About what two cores train at these sizes, to tell what comes of a budget in seconds."""
-_DEVICE_CHARS_PER_SECOND = 2_000_000.0
+_BFLOAT16_GAIN = 2.2
+"""How many times faster a processor trains that multiplies bfloat16."""
+_CHARS_PER_SECOND = 75_000.0
+"""What one thread trains in float32 at hidden size 256, to tell how long a budget in steps or epochs is."""
 _CHARS_PER_TWEET = 75
 
 
@@ -26,34 +27,51 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class _Recipe:
-    """What `auto` takes for budgets up to some number of characters to learn from."""
+    """What `auto` takes for budgets up to some time."""
 
-    up_to_chars: float
+    up_to_seconds: float
+    """In float32."""
     hidden_size: int
     learning_rate: float
+    chars_per_second: float
+    """About, to tell how often the corpus is passed through."""
     batch_size: int = 32
 
 
 _FOR_CPU = (
-    _Recipe(up_to_chars=10e6, hidden_size=256, learning_rate=0.004),
-    _Recipe(up_to_chars=25e6, hidden_size=384, learning_rate=0.0025),
-    _Recipe(up_to_chars=float("inf"), hidden_size=512, learning_rate=0.002),
+    _Recipe(up_to_seconds=100, hidden_size=256, learning_rate=0.004, chars_per_second=75_000),
+    _Recipe(up_to_seconds=350, hidden_size=384, learning_rate=0.0025, chars_per_second=40_000),
+    _Recipe(up_to_seconds=float("inf"), hidden_size=512, learning_rate=0.002, chars_per_second=25_000),
 )
-_FOR_DEVICES = (_Recipe(up_to_chars=float("inf"), hidden_size=1024, learning_rate=0.002, batch_size=128),)
-_WITHOUT_BUDGET_CHARS = 12e6
-"""Without a budget, what is good after minutes."""
-_HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256}
-"""Up to so many characters in the corpus, the largest hidden size that does not soon know it by heart."""
+_DEVICE_RECIPE = _Recipe(
+    up_to_seconds=float("inf"), hidden_size=1024, learning_rate=0.002, chars_per_second=1e6, batch_size=128
+)
+_WITHOUT_BUDGET_SECONDS = 180.0
+"""Without a budget, what is good after some minutes."""
+_EPOCHS_WITHOUT_BUDGET = 5.0
+"""Nobody knows how long such a run goes on."""
+_HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
+"""For a corpus of fewer characters than that, the largest hidden size."""
 _DROPOUTS = {30.0: 0.3, 10.0: 0.2, 4.0: 0.1}
 """From so many epochs on, the dropout."""
 
 
-def choose(preset: PresetName, settings: Mapping[str, Setting], num_train_chars: int, device_type: str) -> Choice:
+def choose(
+    preset: PresetName,
+    settings: Mapping[str, Setting],
+    num_train_chars: int,
+    device_type: str,
+    *,
+    has_bfloat16: bool = False,
+) -> Choice:
     """Return the preset's settings with those over it that were set by hand.
 
-    `num_train_chars` is the length of an epoch, `device_type` "cpu", "cuda" or "mps". Raises `ConfigError`.
+    `num_train_chars` is the length of an epoch, `device_type` "cpu", "cuda" or "mps"; a processor that `has_bfloat16`
+    multiplies it faster. Raises `ConfigError`.
     """
-    choice = _tutorial() if preset == "tutorial" else _auto(settings, num_train_chars, device_type)
+    choice = _tutorial()
+    if preset == "auto":
+        choice = _auto(settings, num_train_chars, device_type, _BFLOAT16_GAIN if has_bfloat16 else 1.0)
     return Choice(model=with_settings(choice.model, settings), training=with_settings(choice.training, settings))
 
 
@@ -63,32 +81,38 @@ def _tutorial() -> Choice:
     return Choice(model=ModelConfig(), training=training)
 
 
-def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: str) -> Choice:
+def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: str, gain: float) -> Choice:
     """Return a size that the device trains in the budget and the corpus does not let it learn by heart."""
-    budget = _chars_in_budget(settings, num_train_chars, device_type)
+    budget = _chars_in_budget(settings, num_train_chars, gain * _CHARS_PER_SECOND)
     has_budget = budget is not None
-    num_chars = _WITHOUT_BUDGET_CHARS if budget is None else budget
-    recipe = next(recipe for recipe in _recipes(device_type) if num_chars <= recipe.up_to_chars)
-    limits = [size for limit, size in _HIDDEN_SIZE_LIMITS.items() if num_train_chars < limit]
-    hidden_size = min([recipe.hidden_size, *limits])
+    seconds = _WITHOUT_BUDGET_SECONDS * gain if budget is None else budget / _CHARS_PER_SECOND
+    recipe = _DEVICE_RECIPE
+    if device_type == "cpu":
+        recipe = next(recipe for recipe in _FOR_CPU if seconds <= recipe.up_to_seconds)
+    hidden_size = min(
+        [recipe.hidden_size, *(size for limit, size in _HIDDEN_SIZE_LIMITS.items() if num_train_chars < limit)]
+    )
     schedule: Schedule = "cooldown" if has_budget else "constant"
+    end = "to the end of the budget" if has_budget else "rate: no end is set"
+    reason = (
+        f"hidden {settings.get('hidden_size', hidden_size)} for {num_train_chars:,} characters on {device_type}, "
+        f"{settings.get('schedule', schedule)} {end}"
+    )
     training = TrainingConfig(
         preset="auto",
-        preset_reason=_reason(settings, hidden_size, schedule, num_train_chars, device_type, has_budget=has_budget),
+        preset_reason=reason,
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate if has_budget else 0.75 * recipe.learning_rate,
         schedule=schedule,
         warmup_steps=100,
         max_grad_norm=1.0,
-        average_lag=0.05 if has_budget else 0.1,
+        average_lag=0.05,
         eval_every=500 if hidden_size <= 256 else 1000,
         sample_every=50,
     )
-    return Choice(model=_auto_model(settings, hidden_size, num_chars / num_train_chars), training=training)
-
-
-def _recipes(device_type: str) -> tuple[_Recipe, ...]:
-    return _FOR_CPU if device_type == "cpu" else _FOR_DEVICES
+    num_chars = _chars_in_budget(settings, num_train_chars, gain * recipe.chars_per_second)
+    epochs = _EPOCHS_WITHOUT_BUDGET if num_chars is None else num_chars / num_train_chars
+    return Choice(model=_auto_model(settings, hidden_size, epochs), training=training)
 
 
 def _auto_model(settings: Mapping[str, Setting], hidden_size: int, epochs: float) -> ModelConfig:
@@ -103,31 +127,13 @@ def _auto_model(settings: Mapping[str, Setting], hidden_size: int, epochs: float
     )
 
 
-def _chars_in_budget(settings: Mapping[str, Setting], num_train_chars: int, device_type: str) -> float | None:
-    """Return about how many characters the budget lets the model learn from; None without a budget."""
-    rate = _CHARS_PER_SECOND.get(device_type, _DEVICE_CHARS_PER_SECOND)
-    batch_size = float(settings.get("batch_size", _recipes(device_type)[0].batch_size))
+def _chars_in_budget(settings: Mapping[str, Setting], num_train_chars: int, chars_per_second: float) -> float | None:
+    """Return how many characters the budget lets the model learn from, at this speed; None without a budget."""
     chars_per_unit = {
-        "max_seconds": rate,
-        "max_steps": batch_size * _CHARS_PER_TWEET,
+        "max_seconds": chars_per_second,
+        "max_steps": float(settings.get("batch_size", _FOR_CPU[0].batch_size)) * _CHARS_PER_TWEET,
         "epochs": float(num_train_chars),
     }
-    amounts = [float(settings[name]) * chars for name, chars in chars_per_unit.items() if name in settings]
-    return min(amounts, default=None)
-
-
-def _reason(
-    settings: Mapping[str, Setting],
-    hidden_size: int,
-    schedule: Schedule,
-    num_train_chars: int,
-    device_type: str,
-    *,
-    has_budget: bool,
-) -> str:
-    """Return what was chosen and why, in one line."""
-    end = "to the end of the budget" if has_budget else "rate: no end is set"
-    return (
-        f"hidden {settings.get('hidden_size', hidden_size)} for {num_train_chars:,} characters on {device_type}, "
-        f"{settings.get('schedule', schedule)} {end}"
+    return min(
+        (float(settings[name]) * chars for name, chars in chars_per_unit.items() if name in settings), default=None
     )

@@ -26,8 +26,8 @@ from engine.vocab import PAD
 ROWS = 8
 """To a multiple of this, at most B, are the rows of a step filled up."""
 _LEAST_HEIGHT = 128
-_PER_OCTAVE = 8
-"""Heights between a power of two and the next: N grows by 1/8 at most, by 1/17 on average."""
+_PER_OCTAVE = 4
+"""Heights between a power of two and the next: N grows by 1/4 at most, by 1/9 on average."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class PackedBatch:
 
 
 def height_for(num_rows: int) -> int:
-    """Return the least height that is not below a number of rows; there are 8 from a power of two to the next."""
+    """Return the least height that is not below a number of rows; there are 4 from a power of two to the next."""
     step = max(_LEAST_HEIGHT, 1 << num_rows.bit_length()) // 2 // _PER_OCTAVE
     return max(_LEAST_HEIGHT, -(-num_rows // step) * step)
 

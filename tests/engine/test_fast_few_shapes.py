@@ -34,13 +34,13 @@ def model_of(shape: Shape) -> TextGenerator:
 
 
 @given(st.integers(1, 50_000))
-def test_a_height_is_an_eighth_above_the_number_of_rows_at_most(num_rows: int) -> None:
-    assert num_rows <= height_for(num_rows) <= max(128, num_rows * 9 / 8)
+def test_a_height_is_a_quarter_above_the_number_of_rows_at_most(num_rows: int) -> None:
+    assert num_rows <= height_for(num_rows) <= max(128, num_rows * 5 / 4)
     assert height_for(height_for(num_rows)) == height_for(num_rows)
 
 
-def test_there_are_eight_heights_from_a_size_to_twice_that_size() -> None:
-    assert len({height_for(num_rows) for num_rows in range(1, 16_385)}) == 1 + 8 * 7
+def test_there_are_four_heights_from_a_size_to_twice_that_size() -> None:
+    assert len({height_for(num_rows) for num_rows in range(1, 16_385)}) == 1 + 4 * 7
 
 
 @given(LENGTHS)
