@@ -40,19 +40,19 @@ class _Recipe:
 
 _FOR_CPU = (
     _Recipe(up_to_seconds=100, hidden_size=256, learning_rate=0.004, chars_per_second=75_000),
-    _Recipe(up_to_seconds=350, hidden_size=384, learning_rate=0.0025, chars_per_second=40_000),
-    _Recipe(up_to_seconds=float("inf"), hidden_size=512, learning_rate=0.002, chars_per_second=25_000),
+    _Recipe(up_to_seconds=250, hidden_size=384, learning_rate=0.004, chars_per_second=40_000),
+    _Recipe(up_to_seconds=float("inf"), hidden_size=512, learning_rate=0.003, chars_per_second=25_000),
 )
 _DEVICE_RECIPE = _Recipe(
     up_to_seconds=float("inf"), hidden_size=1024, learning_rate=0.002, chars_per_second=1e6, batch_size=128
 )
 _WITHOUT_BUDGET_SECONDS = 180.0
 """Without a budget, what is good after some minutes."""
-_EPOCHS_WITHOUT_BUDGET = 5.0
+_EPOCHS_WITHOUT_BUDGET = 6.0
 """Nobody knows how long such a run goes on."""
 _HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
 """For a corpus of fewer characters than that, the largest hidden size."""
-_DROPOUTS = {30.0: 0.3, 10.0: 0.2, 4.0: 0.1}
+_DROPOUTS = {40.0: 0.3, 15.0: 0.2, 6.0: 0.1}
 """From so many epochs on, the dropout."""
 
 
