@@ -211,7 +211,7 @@ class TrainingLoop:
             case commands.Resume():
                 self._resume()
             case commands.Stop(reason=reason):
-                self._stop_reason = reason
+                self._stop_reason = FINISHED if self._run.is_finished else reason
             case commands.SetSampling(sampling=sampling):
                 self._run.set_sampling(sampling)
             case commands.SetLearningRate(learning_rate=learning_rate):

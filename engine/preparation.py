@@ -81,7 +81,7 @@ def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over
     if checkpoint:
         load_into(trainers[device_runtime.precision], checkpoint, device_runtime)
     some_batches = partial(material.some_batches, training.batch_size)
-    on_turn = partial(on_stage, replace(stage, text="measuring which number of threads is fastest"))
+    on_turn = partial(on_stage, replace(stage, text="measuring what is fastest here"))
     keeps_threads = threads.keeps_threads(config.runtime, device_runtime, info)
     beginning = threads.begin(trainers, ways, device_runtime, some_batches, on_turn, keeps_threads=keeps_threads)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
@@ -162,13 +162,13 @@ def _choose(
             config.preset, settings, corpus.num_train_chars, on.device.type, has_bfloat16=has_bfloat16
         )
         return choice.model, choice.training
-    model = with_settings(info.model, config.settings)
-    if model != info.model:
-        changed = ", ".join(name for name in config.settings if name in settings_of(ModelConfig))
+    wishes = {name: value for name, value in config.settings.items() if name in settings_of(ModelConfig)}
+    if any(getattr(info.model, name) != value for name, value in wishes.items()):
         raise ConfigError(
-            f"The checkpoint's model has another shape; {changed} can't be changed.", "Leave it out, or train anew."
+            f"The checkpoint's model has another shape; {', '.join(wishes)} can't be changed.",
+            "Leave it out, or train anew.",
         )
-    return model, with_settings(info.training, config.settings)
+    return info.model, with_settings(info.training, config.settings)
 
 
 def _check_budget(info: CheckpointInfo, training: TrainingConfig, batches: BatchStream) -> None:

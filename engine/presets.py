@@ -41,7 +41,7 @@ class _Recipe:
 _FOR_CPU = (
     _Recipe(up_to_seconds=100, hidden_size=256, learning_rate=0.004, chars_per_second=75_000),
     _Recipe(up_to_seconds=250, hidden_size=384, learning_rate=0.004, chars_per_second=40_000),
-    _Recipe(up_to_seconds=float("inf"), hidden_size=512, learning_rate=0.003, chars_per_second=25_000),
+    _Recipe(up_to_seconds=float("inf"), hidden_size=512, learning_rate=0.0025, chars_per_second=25_000),
 )
 _DEVICE_RECIPE = _Recipe(
     up_to_seconds=float("inf"), hidden_size=1024, learning_rate=0.002, chars_per_second=1e6, batch_size=128
@@ -94,6 +94,8 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
     )
     schedule: Schedule = "cooldown" if has_budget else "constant"
     end = "to the end of the budget" if has_budget else "rate: no end is set"
+    if not has_budget and settings.get("schedule", schedule) != "constant":
+        end = "needs an end, and none is set: the rate stays"
     reason = (
         f"hidden {settings.get('hidden_size', hidden_size)} for {num_train_chars:,} characters on {device_type}, "
         f"{settings.get('schedule', schedule)} {end}"
@@ -102,7 +104,7 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
         preset="auto",
         preset_reason=reason,
         batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate if has_budget else 0.75 * recipe.learning_rate,
+        learning_rate=recipe.learning_rate,
         schedule=schedule,
         warmup_steps=100,
         max_grad_norm=1.0,

@@ -231,10 +231,9 @@ class Run:
         self._narrator.tell(events.FinishPlanned, last_step=finish.last_step)
 
     def cancel_finish(self) -> None:
-        """Go on as if it had not been asked for."""
-        if self.progress.finish is not None:
-            self.progress.finish = None
-            self._narrator.tell(events.FinishCancelled)
+        """Go on as if it had not been asked for; told also where it was not."""
+        self.progress.finish = None
+        self._narrator.tell(events.FinishCancelled)
 
     def load(self, name: str) -> None:
         """Go on from another checkpoint of the same vocabulary, whatever the shape of its model.
@@ -264,7 +263,8 @@ class Run:
         self.close()
         self.batches = self._supplied(prepared.material.batches(self.training, info.position))
         self._narrator.tell(events.CheckpointLoaded, name=name, path=str(path), bits_per_char=info.bits_per_char)
-        self.cancel_finish()
+        if self.progress.finish is not None:
+            self.cancel_finish()
         if has_new_shape:
             if self._minder is not None:
                 self._minder.note_other_model()

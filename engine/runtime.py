@@ -30,6 +30,12 @@ class Runtime:
     @classmethod
     def resolve(cls, config: RuntimeConfig) -> Runtime:
         """Return what `config` comes to on this machine. Raises `DeviceError` for what it lacks."""
+        if config.threads > available_cores():
+            raise DeviceError(
+                f"There are {available_cores()} processor cores for this program; {config.threads} threads would wait "
+                "for each other.",
+                "Leave --threads out, to have it measured, or take fewer.",
+            )
         device = torch.device(_resolve_device(config.device))
         if config.precision == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
             raise DeviceError("This GPU has no bfloat16.", "Leave --precision out, or set it to float32.")

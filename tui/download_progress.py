@@ -81,7 +81,9 @@ class BarDisplay:
     def __init__(self, console: Console, total: int) -> None:
         """Draw on `console`."""
         columns = (BarColumn(bar_width=20), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, refresh_per_second=4, transient=True)
+        self._progress = Progress(
+            *columns, console=console, refresh_per_second=4, transient=True, redirect_stdout=False
+        )
         self._total = total
         self._task: TaskID | None = None
         self._progress.start()

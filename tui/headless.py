@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from engine import events, preflight
+from engine.calibration import numbered_threads
 from engine.commands import Command, Stop
 from engine.config import RunConfig
 from engine.events import Event
@@ -131,12 +132,7 @@ def describe(event: Event) -> str | None:
     step = f"step {format_count(event.step)}"
     match event:
         case events.RunStarted():
-            training = event.training
-            return (
-                f"run {event.run}: {event.corpus}, {format_count(event.num_train_tweets)} tweets to learn from, "
-                f"{format_count(event.num_parameters)} parameters, {event.device}; "
-                f"{training.preset}: {training.preset_reason}"
-            )
+            return _beginning(event)
         case events.EvalFinished():
             best = ", the best so far" if event.is_best else ""
             return f"{step}: {format_bits(event.bits_per_char)} bits per character held out{best}"
@@ -156,6 +152,18 @@ def describe(event: Event) -> str | None:
             return f"ended: {reason.replace('_', ' ')}"
         case _:
             return None
+
+
+def _beginning(event: events.RunStarted) -> str:
+    """Return the line that tells what is trained, on what, and how."""
+    how = f"{event.training.preset}: {event.training.preset_reason}"
+    if event.resumed_from is not None:
+        how = f"goes on from {event.resumed_from}"
+    return (
+        f"run {event.run}: {event.corpus}, {format_count(event.num_train_tweets)} tweets to learn from, "
+        f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
+        f"{numbered_threads(event.num_threads)}; {how}"
+    )
 
 
 def stage_text(stage: Stage) -> str:
@@ -215,7 +223,10 @@ class BarDisplay:
     def __init__(self, console: Console) -> None:
         """Draw on `console`."""
         columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
-        self._progress = Progress(*columns, console=console, refresh_per_second=4, transient=True)
+        # what is printed is data, for stdout alone: it is not to be drawn above the bar, on stderr
+        self._progress = Progress(
+            *columns, console=console, refresh_per_second=4, transient=True, redirect_stdout=False
+        )
         self._task: TaskID = self._progress.add_task("", total=None)
         self._report: tuple[str, ...] = ()
         self._progress.start()

@@ -32,7 +32,7 @@ def reading_bar(console: Console) -> Iterator[OnProgress]:
     has_bar = console.is_terminal and not console.is_dumb_terminal
     with (
         _leaving_tidily() if has_bar else contextlib.nullcontext(),
-        Progress(*columns, console=console, transient=True, disable=not has_bar) as progress,
+        Progress(*columns, console=console, transient=True, redirect_stdout=False, disable=not has_bar) as progress,
     ):
         task = progress.add_task("opening", total=1.0)
 

@@ -235,7 +235,9 @@ def _stepped(view: RunView, event: StepsFinished) -> RunView:
     seconds = event.elapsed_seconds - view.paced_until_seconds
     if seconds > 0:
         latest = (event.step - event.first_step + 1) / seconds
-        weight = 1.0 - math.exp(-seconds / _PACE_SECONDS) if pace > 0 else 1.0
+        age = event.elapsed_seconds - (view.started.elapsed_seconds if view.started else 0.0)
+        # the first steps of a session are slow, and soon forgotten
+        weight = 1.0 - math.exp(-seconds / min(_PACE_SECONDS, max(age, seconds) / 3)) if pace > 0 else 1.0
         pace += weight * (latest - pace)
     return replace(
         view,

@@ -52,7 +52,8 @@ def _further(view: RunView) -> str:
     for budget, amount in used.items():
         limit = getattr(view.started.training, budget)
         if limit is not None and amount >= limit:
-            return f" --{budget.replace('_', '-')} {2 * limit}"
+            twice = int(2 * limit) if 2 * limit == int(2 * limit) else 2 * limit
+            return f" --{budget.replace('_', '-')} {twice}"
     return ""
 
 

@@ -42,7 +42,7 @@ _SYNC = 2026
 _ASKS_FOR_SYNC = b"\x1b[?2026$p"
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
     """Return what the program finds set: a terminal of today, and nothing from whoever runs the tests."""
     others = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES", "TMUX"}}
     return others | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TWEETGEN_HOME": str(home)}
@@ -52,7 +52,7 @@ class Terminal:
     """The program in a terminal of its own."""
 
     def __init__(
-        self, home: Path, *arguments: str | Path, columns: int = 120, rows: int = 40, **environment: str
+        self, home: Path, *arguments: str | Path, columns: int = 120, rows: int = 40, **variables: str
     ) -> None:
         self.home = home
         self._screen = pyte.Screen(columns, rows)
@@ -65,7 +65,7 @@ class Terminal:
             sys.executable,
             [*PROGRAM, *map(str, arguments)],
             dimensions=(rows, columns),
-            env=_environment(home) | environment,
+            env=environment(home) | variables,
             timeout=DEADLINE_SECONDS,
             echo=False,
         )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import signal
+import sys
 from pathlib import Path
+
+import pexpect
 
 from engine.checkpoint_info import read_info
 from tests.cli.program import SMALL_MODEL
 from tests.e2e.conftest import Open
+from tests.e2e.terminal import DEADLINE_SECONDS, environment
 
 
 def test_the_bar_shows_the_progress_and_ctrl_c_saves_and_takes_it_away(
@@ -38,3 +44,18 @@ def test_a_dropped_connection_saves_the_run(open_terminal: Open, home: Path, twe
     terminal.hang_up()
     assert terminal.wait_for_exit_without_terminal() == 129
     assert read_info(home / "runs" / "watched" / "checkpoints" / "latest.safetensors")[0].step > 0
+
+
+def test_events_go_into_a_file_while_the_bar_is_on_the_terminal(home: Path, tweets: Path, tmp_path: Path) -> None:
+    told = tmp_path / "events.jsonl"
+    options = ["--data", str(tweets), *SMALL_MODEL, "--max-steps", "30", "--json"]
+    command = f"exec {shlex.join([sys.executable, '-m', 'tui', 'train', *options])} > {shlex.quote(str(told))}"
+
+    terminal = pexpect.spawn("/bin/sh", ["-c", command], env=environment(home), timeout=DEADLINE_SECONDS)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+
+    events = [json.loads(line)["event"] for line in told.read_text(encoding="utf-8").splitlines()]
+    assert (events[0], events[-1]) == ("RunStarted", "RunFinished")
+    assert b'"event"' not in terminal.before
+    assert terminal.exitstatus == 0

@@ -23,7 +23,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine import events as e
-from engine.commands import CancelFinish, Command, Finish, LoadCheckpoint, SampleLadder, SampleNow, SaveCheckpoint
+from engine.commands import Command, LoadCheckpoint, SampleLadder, SampleNow, SaveCheckpoint
 from engine.errors import exit_code_for
 from engine.text import harmless
 from tui.bridge import EngineBridge
@@ -123,6 +123,8 @@ class MainScreen(Screen[None]):
     def _route(self, event: e.Event) -> None:  # noqa: C901, PLR0912 - one case per kind of event
         """Do what an event needs beyond drawing."""
         match event:
+            case e.CommandRefused(command="Finish", detail=detail):
+                self._teller.toast(detail)
             case e.CommandRefused(title=title, detail=detail, hint=hint):
                 self._teller.error(title, detail, hint)
             case e.CheckpointSaved(name=name) if name in self._names_to_save:
@@ -171,7 +173,8 @@ class MainScreen(Screen[None]):
     def action_finish(self) -> None:
         """Finish the run, or take that back."""
         if self._can_command():
-            self._send(CancelFinish() if self.run_view.is_finishing else Finish())
+            self._wishes, command = self._wishes.with_finish_toggled(self.run_view)
+            self._send(command)
 
     def action_temperature(self, direction: int) -> None:
         """Raise (1) or lower (-1) the temperature by a step."""

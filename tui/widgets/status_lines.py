@@ -94,7 +94,9 @@ def _phase_line(view: RunView) -> Line:
 
 def _phase_word(view: RunView) -> str:
     """Return what the run is doing, in a word."""
-    return "finishing" if view.phase == "training" and view.is_finishing else view.phase
+    if not view.is_finishing:
+        return view.phase
+    return "finishing" if view.phase == "training" else f"{view.phase}, finishing"
 
 
 def _rows(rows: Iterable[tuple[str, str, Tone]], width: int) -> list[Line]:
