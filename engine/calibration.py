@@ -18,8 +18,8 @@ MAX_THREADS = 8
 """A step of this size of model gains nothing from more."""
 TURN_SECONDS = 0.03
 """Turns are made longer, round by round, until they take about this long."""
-SECONDS_PER_WAY = 0.2
-MAX_SECONDS = 0.5
+SECONDS_PER_WAY = 0.12
+MAX_SECONDS = 0.3
 """Of all turns together, unless the first ones alone take longer."""
 PATIENCE_SECONDS = 0.05
 """Several threads that are so far behind the fastest, and by `_FAR_BEHIND` times, get no further turn."""

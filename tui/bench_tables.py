@@ -37,7 +37,7 @@ def _print_training(report: BenchReport) -> None:
         )
         for row in report.train
     )
-    headings = ("embedding, hidden, batch", "training", "chars/s", "of tutorial", "of limit", "spread")
+    headings = ("embedding, hidden, batch", "training", "chars/s", "of tutorial", "of float32 limit", "spread")
     print_table(headings, rows)
 
 

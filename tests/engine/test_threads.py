@@ -7,6 +7,7 @@ import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
+from engine.errors import DeviceError
 from engine.events import Event
 from engine.fast import gru_step
 from engine.fast.gru_layer import GruLayer
@@ -115,6 +117,14 @@ def assert_unchanged(trainer: Trainer, before: dict[str, Tensor | None]) -> None
         other = after[name]
         assert (tensor is None) == (other is None), name
         assert tensor is None or (other is not None and torch.equal(tensor, other)), name
+
+
+def test_more_threads_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.runtime.available_cores", lambda: 2)
+
+    with pytest.raises(DeviceError, match="There are 2 processor cores for this program; 3 threads"):
+        runtime.Runtime.resolve(RuntimeConfig(threads=3))
+    assert runtime.Runtime.resolve(RuntimeConfig(threads=2, device="cpu")).num_threads == 2
 
 
 @pytest.mark.parametrize("num_steps", [0, 2])
@@ -290,9 +300,10 @@ def test_a_trainer_knows_what_computes_its_steps(monkeypatch: pytest.MonkeyPatch
 
 
 def resumed(home: Path, before: int, wanted: RuntimeConfig) -> list[Event]:
-    """Return what a resumed run tells that ran with `before` threads."""
+    """Return what a resumed run tells that ran with `before` threads, on a machine that has them."""
     config = tiny_config(write_corpus(home), max_steps=3)
-    run_session(replace(config, runtime=replace(config.runtime, threads=before)), stop_at(1))
+    with mock.patch.object(runtime, "available_cores", lambda: before):
+        run_session(replace(config, runtime=replace(config.runtime, threads=before)), stop_at(1))
     return run_session(replace(resume_config(), runtime=wanted))
 
 

@@ -28,8 +28,8 @@ def bench(
 ) -> None:
     """Measure how fast this machine trains, writes tweets and reads a corpus, beside the tutorial's loop.
 
-    All take short turns at the same batches; the figures are medians over the rounds. The limit is what the bare matrix
-    products of the same batches take.
+    All take short turns at the same batches; the figures are medians over the rounds. The limit is what the bare
+    matrix products of the same batches take in float32.
     """
     config = RuntimeConfig(**fields_of(RuntimeConfig, given))
 
