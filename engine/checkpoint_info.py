@@ -19,7 +19,7 @@ from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, TweetgenError
 from engine.schedule import Finish
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _INFO_KEY = "tweetgen"
 _INFO_DIGEST_KEY = "tweetgen_info_sha256"
 _DIGEST_KEY = "tweetgen_sha256"

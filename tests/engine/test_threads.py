@@ -302,7 +302,7 @@ def test_a_trainer_knows_what_computes_its_steps(monkeypatch: pytest.MonkeyPatch
 def resumed(home: Path, before: int, wanted: RuntimeConfig) -> list[Event]:
     """Return what a resumed run tells that ran with `before` threads, on a machine that has them."""
     config = tiny_config(write_corpus(home), max_steps=3)
-    with mock.patch.object(runtime, "available_cores", lambda: before):
+    with mock.patch.object(runtime, "available_cores", return_value=before):
         run_session(replace(config, runtime=replace(config.runtime, threads=before)), stop_at(1))
     return run_session(replace(resume_config(), runtime=wanted))
 
