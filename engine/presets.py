@@ -48,6 +48,7 @@ _DEVICE_RECIPE = _Recipe(
 )
 _WITHOUT_BUDGET_SECONDS = 180.0
 """Without a budget, what is good after some minutes."""
+_WARMUP_STEPS = 100
 _EPOCHS_WITHOUT_BUDGET = 6.0
 """Nobody knows how long such a run goes on."""
 _HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
@@ -100,19 +101,19 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
         f"hidden {settings.get('hidden_size', hidden_size)} for {num_train_chars:,} characters on {device_type}, "
         f"{settings.get('schedule', schedule)} {end}"
     )
+    num_chars = _chars_in_budget(settings, num_train_chars, gain * recipe.chars_per_second)
     training = TrainingConfig(
         preset="auto",
         preset_reason=reason,
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
         schedule=schedule,
-        warmup_steps=100,
+        warmup_steps=_WARMUP_STEPS if num_chars is None else _warmup_steps(num_chars / _chars_per_step(settings)),
         max_grad_norm=1.0,
         average_lag=0.05,
         eval_every=500 if hidden_size <= 256 else 1000,
         sample_every=50,
     )
-    num_chars = _chars_in_budget(settings, num_train_chars, gain * recipe.chars_per_second)
     epochs = _EPOCHS_WITHOUT_BUDGET if num_chars is None else num_chars / num_train_chars
     return Choice(model=_auto_model(settings, hidden_size, epochs), training=training)
 
@@ -129,11 +130,20 @@ def _auto_model(settings: Mapping[str, Setting], hidden_size: int, epochs: float
     )
 
 
+def _chars_per_step(settings: Mapping[str, Setting]) -> float:
+    return float(settings.get("batch_size", _FOR_CPU[0].batch_size)) * _CHARS_PER_TWEET
+
+
+def _warmup_steps(num_steps: float) -> int:
+    """Return the length of the warm-up of a run of about so many steps: a tenth of a short one."""
+    return min(_WARMUP_STEPS, max(1, round(num_steps / 10)))
+
+
 def _chars_in_budget(settings: Mapping[str, Setting], num_train_chars: int, chars_per_second: float) -> float | None:
     """Return how many characters the budget lets the model learn from, at this speed; None without a budget."""
     chars_per_unit = {
         "max_seconds": chars_per_second,
-        "max_steps": float(settings.get("batch_size", _FOR_CPU[0].batch_size)) * _CHARS_PER_TWEET,
+        "max_steps": _chars_per_step(settings),
         "epochs": float(num_train_chars),
     }
     return min(

@@ -99,6 +99,15 @@ def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
     assert not choose("tutorial").model.tied_embeddings
 
 
+def test_the_warm_up_of_a_short_run_is_a_tenth_of_it() -> None:
+    steps = [
+        choose("auto", settings={"max_steps": num_steps}).training.warmup_steps for num_steps in (5, 40, 600, 9000)
+    ]
+    assert steps == [1, 4, 60, 100]
+    assert choose("auto").training.warmup_steps == 100
+    assert choose("auto", 20_000, settings={"epochs": 3}).training.warmup_steps == 2
+
+
 def test_auto_averages_the_weights() -> None:
     assert choose("auto").training.average_lag > 0
     assert choose("tutorial").training.average_lag == 0
