@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,19 @@ def test_a_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(CheckpointError, match=r"folder\.safetensors"):
         load_checkpoint(tmp_path / "folder.safetensors")
+
+
+def test_a_file_of_the_first_format_still_loads(folder: Path, whole: bytes) -> None:
+    info = json.loads(json.loads(whole[8 : header_size(whole)])["__metadata__"]["tweetgen"])
+    info["format_version"] = 1
+    for fields, later in ((info, ("finish", "step_path")), (info["training"], ("average_lag",))):
+        for name in later:
+            del fields[name]
+    del info["model"]["tied_embeddings"]
+    path = folder / "first.safetensors"
+    path.write_bytes(with_info_text(whole, json.dumps(info)))
+
+    assert load_checkpoint(path).info == replace(checkpoint_info(), format_version=1, step_path="")
 
 
 def test_a_file_of_a_newer_program_says_to_update(folder: Path, whole: bytes) -> None:
