@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -41,11 +40,6 @@ class Runtime:
             raise DeviceError("This GPU has no bfloat16.", "Leave --precision out, or set it to float32.")
         precision = _auto_precision(device) if config.precision == "auto" else config.precision
         return cls(device=device, precision=precision, num_threads=config.threads or auto_threads())
-
-    @property
-    def path(self) -> Literal["fast", "reference"]:
-        """How a training step is computed: by `engine.fast`, or by the model's own `forward` and autograd."""
-        return "fast" if self.device.type == "cpu" else "reference"
 
     def apply(self) -> None:
         """Make torch use this number of threads, in this process."""

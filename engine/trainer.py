@@ -56,10 +56,10 @@ class Trainer:
         self.step_count = 0
         self.learning_rate = config.learning_rate
         self._runtime = runtime
-        gru_step = GruStep(model, runtime.precision) if runtime.path == "fast" else None
+        gru_step = GruStep(model, runtime.precision) if runtime.device.type == "cpu" else None
         self._loss_and_grads = gru_step.loss_and_grads if gru_step else self._by_autograd
-        self.path: str = gru_step.path if gru_step else runtime.path
-        """What computes the steps: "fast", "plain" where Numba is missing, or "reference"; they agree to rounding."""
+        self.path: str = gru_step.path if gru_step else "device"
+        """What computes the steps: "fast", "plain" where Numba is missing, or "device"; they agree to rounding."""
         self._max_grad_norm = config.max_grad_norm or math.inf
         self._optimizer = _make_optimizer(model, config, runtime.device)
         self._history = StepHistory(runtime.device)

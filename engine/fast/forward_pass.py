@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.corpus.encoded import Batch
 from engine.fast.buffers import Buffers
+from engine.fast.gru_layer import take_step
 from engine.fast.packing import PackedBatch
 from engine.fast.reading import ReadingWeights
 from engine.gru import TextGenerator
@@ -62,18 +63,11 @@ class ForwardPass:
         return states
 
 
-def plain_step(gates: Tensor, state: Tensor, after: Tensor) -> None:
-    """Take a step in plain PyTorch."""
-    reset, update, from_state, new = gates.split_with_sizes([state.shape[1]] * 4, dim=1)
-    new.addcmul_(reset.sigmoid_(), from_state).tanh_()
-    after.copy_(torch.lerp(new, state, update.sigmoid_(), out=state))
-
-
 def _fastest_step(hidden_size: int) -> StepFunction:
     """Return the compiled step, or the plain one where Numba can't be imported."""
     try:
         from engine.fast.kernels import kernels_for
     except ImportError:
-        return plain_step
+        return take_step
     run_step = kernels_for(hidden_size).run_step
     return lambda gates, state, after: run_step(gates.numpy(), state.numpy(), after.numpy())

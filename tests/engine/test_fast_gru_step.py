@@ -262,4 +262,3 @@ def test_a_trainer_takes_the_fast_path_on_the_processor_in_either_precision(prec
 
     assert isinstance(step, GruStep)
     assert step._layers[0].gates(1).dtype == kept
-    assert replace(CPU, device=torch.device("cuda"), precision=precision).path == "reference"

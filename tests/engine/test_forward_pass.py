@@ -11,11 +11,12 @@ from hypothesis import given, settings
 
 from engine.evaluation import sum_of_losses
 from engine.fast import forward_pass
-from engine.fast.forward_pass import ForwardPass, plain_step
+from engine.fast.forward_pass import ForwardPass
+from engine.fast.gru_layer import take_step
 from engine.gru import TextGenerator
 from tests.engine.fast_batches import Shape, random_batch, shapes
 
-WAYS = [plain_step, None]
+WAYS = [take_step, None]
 
 
 def by_forward(shape: Shape, model: TextGenerator) -> float:
@@ -62,5 +63,5 @@ def test_without_numba_the_plain_step_is_taken() -> None:
     model = TextGenerator(20, 5, 5)
 
     with mock.patch.dict(sys.modules, {"engine.fast.kernels": None}):
-        assert ForwardPass(model)._run_step is plain_step
-    assert ForwardPass(model)._run_step is not plain_step
+        assert ForwardPass(model)._run_step is take_step
+    assert ForwardPass(model)._run_step is not take_step
