@@ -1,11 +1,12 @@
-"""`OneRow`: one tweet read on a processor, character by character, in three compiled calls each.
+"""`OneRow`: one tweet read on a processor, character by character, in a handful of compiled calls each.
 
 For so few numbers a call costs more than its work, and at H = 512 the work is to fetch the weights: 3 MB, more than
 the cache next to the processor holds. So
 
 * the weights are read in the order that the model has them in: a tweet is too short to pay for another;
 * one character goes through their rows from first to last, the next from last to first, and finds in the cache what
-  was read just before. A sum of products is the same either way.
+  was read just before. A sum of products is the same either way;
+* where torch has several threads, its own product shares large weights out among them, and with them the caches.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from engine.fast.kernels import Rows, compiled, kernels_for
@@ -20,6 +22,8 @@ from engine.fast.reading import ReadingWeights
 from engine.next_char import Floats, Ids
 
 _AT_ONCE = 4
+_SHARED_BYTES = 3 * 2**19
+"""Weights from this size on, of H = 362 and more, are read faster by two threads: 1.3 times at 384, 2.3 times at 512."""
 
 
 def _add_product(weight: Rows, vector: Rows, sums: Rows, is_backwards: bool) -> None:  # noqa: FBT001 - as above
@@ -74,6 +78,7 @@ class OneRow:
         self._columns, self._after = np.empty_like(self._table, shape=(1, 4 * size)), np.empty_like(self._state_rows[0])
         [columns], gates, new = self._columns, 2 * size, 3 * size
         self._row, self._products, self._gate_sums, self._new = columns, columns[:new], columns[:gates], columns[new:]
+        self._shared_products = torch.from_numpy(self._products)
         self._is_backwards = False
 
     def read(self, token_ids: Ids) -> Floats:
@@ -84,7 +89,10 @@ class OneRow:
                 self._row[:] = layer.bias
                 add_product(layer.gates_ih, self._after[0], self._gate_sums, self._is_backwards)
                 add_product(layer.new_ih, self._after[0], self._new, self._is_backwards)
-            add_product(layer.weight_hh, state[0], self._products, self._is_backwards)
+            if layer.shared_weight_hh is None:
+                add_product(layer.weight_hh, state[0], self._products, self._is_backwards)
+            else:
+                self._shared_products.addmv_(layer.shared_weight_hh, self.states[number][0])
             self._run_step(self._columns, state, self._after)
         self._is_backwards = not self._is_backwards
         log_probs = self._proj_bias[None].copy()  # (1, V)
@@ -101,3 +109,5 @@ class _Layer:
         gates = 2 * weight_hh.shape[1]
         self.gates_ih, self.new_ih = weight_ih[:gates].numpy(), weight_ih[gates:].numpy()
         self.weight_hh, self.bias = weight_hh.numpy(), bias.numpy()
+        is_shared = weight_hh.nbytes >= _SHARED_BYTES and torch.get_num_threads() > 1
+        self.shared_weight_hh = weight_hh if is_shared else None

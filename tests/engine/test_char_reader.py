@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine.char_reader import CharReader, _ManyRows
 from engine.fast.one_row import OneRow
+from engine.fast.reading import ReadingWeights
 from engine.gru import TextGenerator
 from engine.next_char import Floats
 
@@ -113,6 +114,21 @@ def test_reading_backwards_gives_the_same_to_the_bit() -> None:
     other.select(start)  # begins anew, forwards
 
     assert reader.read(np.array([5])).tolist() == other.read(np.array([5])).tolist()
+
+
+@pytest.mark.parametrize("hidden_size", [361, 363])
+def test_large_weights_are_read_alike_by_one_thread_and_by_two(hidden_size: int) -> None:
+    model = make_model(num_layers=2, embedding_size=5, hidden_size=hidden_size, seed=10)
+    readers = []
+    for num_threads in (1, 2):
+        torch.set_num_threads(num_threads)
+        readers.append(OneRow(ReadingWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)]))
+    is_shared = [[layer.shared_weight_hh is not None for layer in reader._layers] for reader in readers]
+    assert is_shared == [[False] * 2, [hidden_size == 363] * 2]
+
+    for token_id in (4, 5, 6):
+        one, two = (reader.read(np.array([token_id])) for reader in readers)
+        assert np.allclose(one, two, atol=1e-5)
 
 
 @pytest.mark.parametrize("spoiled", [float("nan"), float("inf")])
