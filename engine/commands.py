@@ -45,6 +45,21 @@ class SetLearningRate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetBatchSize:
+    """Read that many tweets in a step; answered by `BatchSizeChanged`."""
+
+    batch_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetIntervals:
+    """Evaluate and write a tweet every so many steps, 0 for never; answered by `IntervalsChanged`."""
+
+    eval_every: int
+    sample_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finish:
     """Let the learning rate fall to nothing over the next tenth, then end; answered by `FinishPlanned`."""
 
@@ -57,6 +72,25 @@ class CancelFinish:
 @dataclass(frozen=True, kw_only=True)
 class SampleNow:
     """Write a tweet now; answered by `TweetSampled`."""
+
+    prime: str | None = None
+    """What it begins with; None for what all tweets of the run begin with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompleteText:
+    """Say how a text would go on, with the weights of this moment; answered by `TextCompleted`."""
+
+    text: str
+    request: int = 0
+    """Any number, to tell the answer from others'."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadTweet:
+    """Say what the model thinks of each character of a text, and what is most like it; answered by `TweetRead`."""
+
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +111,11 @@ class SaveCheckpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SaveLatest:
+    """Save the run's own `latest` now; answered by `CheckpointSaved`, or by a `Warned` of the kind "disk"."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadCheckpoint:
     """Go on from a checkpoint, by name or path; answered by `CheckpointLoaded`."""
 
@@ -89,11 +128,16 @@ Command = (
     | Stop
     | SetSampling
     | SetLearningRate
+    | SetBatchSize
+    | SetIntervals
     | Finish
     | CancelFinish
     | SampleNow
+    | CompleteText
+    | ReadTweet
     | SampleLadder
     | SaveCheckpoint
+    | SaveLatest
     | LoadCheckpoint
 )
 _TYPES: dict[str, type[Command]] = {command_type.__name__: command_type for command_type in get_args(Command)}

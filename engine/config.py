@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 from engine.checks import require, require_between, require_choice
 from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError
-from engine.text import harmless
+from engine.text import harmless_char
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -145,7 +145,7 @@ class SamplingConfig:
         require_between(self, "max_length", 1, 100_000)
         rule = f"it is shorter than max_length, which is {self.max_length}"
         require("prime", f"{len(self.prime)} characters long", rule, is_valid=len(self.prime) < self.max_length)
-        is_harmless = all(harmless(f".{char}.") == f".{char}." for char in self.prime)
+        is_harmless = all(harmless_char(char) == char for char in self.prime)
         require("prime", repr(self.prime), "it holds no control or invisible characters", is_valid=is_harmless)
 
 

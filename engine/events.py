@@ -22,23 +22,16 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from engine import wire
+from engine.answers import TextCompleted, TweetRead
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+from engine.fact import Fact, Novelty
 
-Novelty = Literal["new", "near-copy", "copy"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Event:
-    """What all events share."""
-
-    step: int
-    """Optimizer steps taken so far."""
-    elapsed_seconds: float
-    """Seconds of training so far, pauses not counted; goes on where a resumed run left off."""
+WarningKind = Literal["", "not-finite", "disk"]
+"""What a warning is about, where somebody can do something about it at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunStarted(_Event):
+class RunStarted(Fact):
     """Everything is ready; the first step comes next."""
 
     run: str
@@ -60,7 +53,7 @@ class RunStarted(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepsFinished(_Event):
+class StepsFinished(Fact):
     """One or more steps without a gap; the last of them is `step`."""
 
     first_step: int
@@ -75,7 +68,7 @@ class StepsFinished(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalFinished(_Event):
+class EvalFinished(Fact):
     """The validation tweets were read."""
 
     val_loss: float
@@ -85,7 +78,7 @@ class EvalFinished(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TweetSampled(_Event):
+class TweetSampled(Fact):
     """The model wrote a tweet."""
 
     text: str
@@ -94,6 +87,12 @@ class TweetSampled(_Event):
     bits_per_char: float
     """The model's own, at temperature 1."""
     novelty: Novelty
+    copied_share: float = 0.0
+    """The share, 0 to 1, of its characters in long runs that stand in a training tweet."""
+    char_bits: tuple[float, ...] = ()
+    """How surprised the model was by each character, and by the end if it came to one; () where it was not kept."""
+    prime: str = ""
+    """What it was given to begin with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +107,7 @@ class LadderTweet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LadderSampled(_Event):
+class LadderSampled(Fact):
     """The model wrote one tweet per temperature from the same seed and prime, as `SampleLadder` asked."""
 
     prime: str
@@ -117,7 +116,7 @@ class LadderSampled(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointSaved(_Event):
+class CheckpointSaved(Fact):
     """A checkpoint is in place."""
 
     name: str
@@ -127,7 +126,7 @@ class CheckpointSaved(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointLoaded(_Event):
+class CheckpointLoaded(Fact):
     """The session goes on from a checkpoint; `step` is the checkpoint's."""
 
     name: str
@@ -136,7 +135,7 @@ class CheckpointLoaded(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelChanged(_Event):
+class ModelChanged(Fact):
     """The checkpoint just loaded holds a model of another shape."""
 
     model: ModelConfig
@@ -144,26 +143,62 @@ class ModelChanged(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningRateChanged(_Event):
+class LearningRateChanged(Fact):
     """The highest learning rate is another from now on."""
 
     learning_rate: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinishPlanned(_Event):
+class BatchSizeChanged(Fact):
+    """A step reads another number of tweets from now on."""
+
+    batch_size: int
+    epochs: float
+    """Epochs that have been passed through."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntervalsChanged(Fact):
+    """Evaluations and tweets of the feed come at other intervals from now on, in steps; 0 is never."""
+
+    eval_every: int
+    sample_every: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTimes(Fact):
+    """What the last seconds of training went into, in seconds; what is in no part went into telling and waiting."""
+
+    num_steps: int
+    seconds: float
+    """Since the last of these events, or the start; pauses not counted."""
+    data_seconds: float
+    """Getting batches ready."""
+    forward_seconds: float
+    """On a device, where nobody waits for a step to end: all of the step."""
+    backward_seconds: float
+    optimizer_seconds: float
+    sampling_seconds: float
+    """Writing tweets, and answering questions about the model."""
+    evaluation_seconds: float
+    saving_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishPlanned(Fact):
     """The learning rate falls to nothing from now on, and the run ends at `last_step`."""
 
     last_step: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinishCancelled(_Event):
+class FinishCancelled(Fact):
     """The run goes on at its learning rate, and without that end."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThreadsChanged(_Event):
+class ThreadsChanged(Fact):
     """Another number of processor threads computes the steps from now on: that was measured to be faster."""
 
     num_threads: int
@@ -172,31 +207,32 @@ class ThreadsChanged(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplingChanged(_Event):
+class SamplingChanged(Fact):
     """The next character is drawn another way."""
 
     sampling: SamplingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Paused(_Event):
+class Paused(Fact):
     """No step will be taken until `Resumed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resumed(_Event):
+class Resumed(Fact):
     """Steps are taken again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Warned(_Event):
+class Warned(Fact):
     """Something is not as it should be, and the run goes on."""
 
     message: str
+    kind: WarningKind = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandRefused(_Event):
+class CommandRefused(Fact):
     """A command could not be followed; nothing was changed by it."""
 
     command: str
@@ -206,7 +242,7 @@ class CommandRefused(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFinished(_Event):
+class RunFinished(Fact):
     """The run came to its end, or was told to stop. The last event."""
 
     reason: str
@@ -216,7 +252,7 @@ class RunFinished(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFailed(_Event):
+class RunFailed(Fact):
     """The run could not go on. The last event."""
 
     title: str
@@ -235,6 +271,11 @@ Event = (
     | CheckpointLoaded
     | ModelChanged
     | LearningRateChanged
+    | BatchSizeChanged
+    | IntervalsChanged
+    | StepTimes
+    | TextCompleted
+    | TweetRead
     | FinishPlanned
     | FinishCancelled
     | ThreadsChanged

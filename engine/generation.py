@@ -14,7 +14,7 @@ from engine.config import RuntimeConfig, SamplingConfig, Setting, with_settings
 from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.loading import load_corpus
 from engine.errors import CorpusError
-from engine.events import Novelty
+from engine.fact import Novelty
 from engine.runtime import Runtime
 from engine.sampler import SampledTweet, sample_tweets
 from engine.text import harmless

@@ -16,6 +16,7 @@ from typing import assert_never
 from engine import commands, events
 from engine.collector import heap_frozen
 from engine.commands import Command
+from engine.config import SamplingConfig
 from engine.errors import ConfigError, DivergedError, TweetgenError
 from engine.narrator import Narrator
 from engine.preparation import Preparation
@@ -29,7 +30,9 @@ PAUSED_POLL_SECONDS = 0.05
 FINISHED = "finished"
 """Why a run ended that was asked to finish."""
 MAX_REFUSED_IN_A_ROW = 20
-_DUE_SAMPLE, _ASKED_SAMPLE = 1, 2  # purposes of derived seeds
+_DUE_SAMPLE, _ASKED_SAMPLE, _ASKED_COMPLETION = 1, 2, 3  # purposes of derived seeds
+_QUESTIONS = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet
+"""What can be followed in the middle of an evaluation: it changes nothing."""
 
 
 class TrainingLoop:
@@ -124,27 +127,38 @@ class TrainingLoop:
             self._write_due_tweet(step)
         if _is_due(step, run.training.eval_every, run.progress.last_eval_step):
             run.evaluate(self._must_interrupt)
-        if run.seconds_since_saved >= run.training.autosave_seconds:
-            run.save("latest")
+        run.save_if_due()
 
     def _write_due_tweet(self, step: int) -> None:
         """Write the feed's next tweet; its seed depends on the step alone."""
         self._run.progress.last_sample_step = step
         try:
-            self._run.write_tweet(derived_seed(self._run.training.seed, _DUE_SAMPLE, step), self._receive)
+            seed = derived_seed(self._run.training.seed, _DUE_SAMPLE, step)
+            self._run.writer.write_tweet(self._sampling_now, seed)
         except DivergedError as error:
             self._narrator.tell(events.Warned, message=error.message)
 
-    def _write_asked_tweet(self) -> None:
+    def _sampling_now(self) -> SamplingConfig:
+        """Return how the next character is drawn, as the latest wish has it."""
+        self._receive()
+        return self._run.sampling
+
+    def _write_asked_tweet(self, prime: str | None) -> None:
         """Write a tweet that the user asked for: another one each time, and none of the feed's own."""
         self._num_asked_samples += 1
         where = (_ASKED_SAMPLE, self._run.trainer.step_count, self._num_asked_samples)
-        self._run.write_tweet(derived_seed(self._run.training.seed, *where), self._receive)
+        seed = derived_seed(self._run.training.seed, *where)
+        self._run.writer.write_tweet(self._sampling_now, seed, prime)
+
+    def _complete(self, text: str, request: int) -> None:
+        """Say how a text goes on: the same for the same text at the same step, so that it stands still while read."""
+        seed = derived_seed(self._run.training.seed, _ASKED_COMPLETION, self._run.trainer.step_count)
+        self._run.writer.complete_text(text, request, self._run.sampling, seed)
 
     def _must_interrupt(self) -> bool:
         """Follow what can be followed in the middle of an evaluation; say whether something else is waiting."""
         self._receive()
-        while self._waiting and isinstance(self._waiting[0], commands.SampleNow | commands.SampleLadder):
+        while self._waiting and isinstance(self._waiting[0], _QUESTIONS):
             self._try_to_follow(self._waiting.popleft())
         return bool(self._waiting)
 
@@ -168,6 +182,7 @@ class TrainingLoop:
     def _follow_commands(self) -> None:
         """Follow all that is waiting; while paused, wait for more."""
         if self._run.is_paused and not self._waiting:
+            self._run.save_if_changed()
             time.sleep(PAUSED_POLL_SECONDS)
         self._receive()
         while self._waiting and self._stop_reason is None:
@@ -203,7 +218,7 @@ class TrainingLoop:
             raise ConfigError("The run is over already.")
         self._run.finish()
 
-    def _follow(self, command: Command) -> None:  # noqa: C901 - one case per kind of command
+    def _follow(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case per kind of command
         """Do what a command asks for. Raises a `TweetgenError` before anything was changed."""
         match command:
             case commands.Pause():
@@ -216,16 +231,27 @@ class TrainingLoop:
                 self._run.set_sampling(sampling)
             case commands.SetLearningRate(learning_rate=learning_rate):
                 self._run.set_learning_rate(learning_rate)
+            case commands.SetBatchSize(batch_size=batch_size):
+                self._run.set_batch_size(batch_size)
+            case commands.SetIntervals(eval_every=eval_every, sample_every=sample_every):
+                self._run.set_intervals(eval_every, sample_every)
             case commands.Finish():
                 self._finish()
             case commands.CancelFinish():
                 self._run.cancel_finish()
-            case commands.SampleNow():
-                self._write_asked_tweet()
+            case commands.SampleNow(prime=prime):
+                self._write_asked_tweet(prime)
+            case commands.CompleteText(text=text, request=request):
+                self._complete(text, request)
+            case commands.ReadTweet(text=text):
+                self._run.writer.read_tweet(text)
             case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):
-                self._run.climb_ladder(prime, seed, temperatures)
+                sampling = SamplingConfig(prime=prime, max_length=self._run.sampling.max_length)
+                self._run.writer.climb_ladder(sampling, seed, temperatures)
             case commands.SaveCheckpoint(name=name, replace=replace):
                 self._run.save_named(name, replace=replace)
+            case commands.SaveLatest():
+                self._run.save("latest")
             case commands.LoadCheckpoint(name=name):
                 self._run.load(name)
             case _:

@@ -80,7 +80,7 @@ class Narrator:
         self.refused_in_a_row += len(steps)
         for step in steps:
             message = "The loss or its gradient was not finite; the step was refused and the weights are as they were."
-            self._tell_at(step, Warned, message=message)
+            self._tell_at(step, Warned, message=message, kind="not-finite")
 
     def _tell_at(self, step: int, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - as in `tell`
         """Make the event, write it down, hand it over."""
@@ -89,7 +89,7 @@ class Narrator:
         problem = self._write_down(event)
         self._hand_over(event)
         if problem:
-            self._hand_over(Warned(step=step, elapsed_seconds=self.stopwatch.seconds, message=problem))
+            self._hand_over(Warned(step=step, elapsed_seconds=self.stopwatch.seconds, message=problem, kind="disk"))
 
     def _write_down(self, event: Event) -> str:
         """Append to the journal; the first failure closes it for good. Returns what there is to say about that."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 from engine import events
 from engine.accelerated.buckets import DeviceBatch
@@ -17,6 +18,7 @@ from engine.checkpoint_list import resolve_checkpoint
 from engine.config import SamplingConfig, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
+from engine.corpus.position import Position
 from engine.errors import CheckpointError, ConfigError, StorageError
 from engine.evaluation import evaluate
 from engine.gru import TextGenerator
@@ -24,11 +26,13 @@ from engine.narrator import Narrator
 from engine.prefetch import Prefetched, Supply
 from engine.preparation import Preparation, load_into
 from engine.progress import Progress, budget_used
-from engine.sampler import SampledTweet, TweetWriter, sample_tweets
 from engine.saver import Saver
 from engine.schedule import finish_after, learning_rate_at
-from engine.text import harmless
 from engine.trainer import Trainer
+from engine.writer import Writer
+
+CHANGE_SECONDS = 2.0
+"""How long after a change of the settings they are saved; further changes wait for the first one's saving."""
 
 
 class Run:
@@ -46,6 +50,8 @@ class Run:
         self._narrator = narrator
         self._minder = preparation.thread_minder
         self._saver = Saver(preparation, narrator, self.progress)
+        self._changed_at: float | None = None
+        self.writer = Writer(preparation, narrator)
 
     def _supplied(self, batches: BatchStream) -> Supply[Batch | DeviceBatch]:
         """Return the batches, made ready ahead where the trainer's device is worth a thread."""
@@ -62,10 +68,22 @@ class Run:
         """Where the run stands in each kind of budget: steps, epochs, seconds."""
         return self.trainer.step_count, self.batches.epochs, self._narrator.stopwatch.seconds
 
-    @property
-    def seconds_since_saved(self) -> float:
-        """Seconds since `latest` was saved, or tried to."""
-        return self._saver.seconds_since_latest
+    def save_if_due(self) -> None:
+        """Save `latest` where the clock says so, and soon after a change of the settings."""
+        if self._saver.seconds_since_latest >= self.training.autosave_seconds:
+            self.save("latest")
+        else:
+            self.save_if_changed()
+
+    def save_if_changed(self) -> None:
+        """Save `latest` soon after a change of the settings: a kill must not undo what the user has seen happen."""
+        if self._changed_at is not None and time.monotonic() - self._changed_at >= CHANGE_SECONDS:
+            self.save("latest")
+
+    def _tell_change(self, event_type: Callable[..., events.Event], **fields: Any) -> None:  # noqa: ANN401 - as in `Narrator.tell`
+        """Tell that a setting is another one now."""
+        self._changed_at = time.monotonic()
+        self._narrator.tell(event_type, **fields)
 
     def begin(self) -> None:
         """Tell the facts of the run, and make sure that it could be resumed from here."""
@@ -124,40 +142,6 @@ class Run:
         )
         self._narrator.tell(events.ThreadsChanged, num_threads=chosen.num_threads, message=message)
 
-    def write_tweet(self, seed: int, before_char: Callable[[], None]) -> None:
-        """Write one tweet. `before_char` may set the sampling anew, for the very next character.
-
-        Raises `DivergedError` on a model that has gone wrong.
-        """
-        writer = TweetWriter(self.trainer.best_model, self._prepared.material.vocab, self.sampling, [seed])
-        while not writer.is_done:
-            before_char()
-            writer.set_draw(self.sampling)
-            writer.advance()
-        [tweet] = writer.results()
-        self._narrator.tell(events.TweetSampled, **self._facts(tweet))
-
-    def climb_ladder(self, prime: str, seed: int, temperatures: Sequence[float]) -> None:
-        """Write one tweet per temperature, all from one seed. Raises `ConfigError`, `VocabError`, `DivergedError`."""
-        if not temperatures or seed < 0:
-            raise ConfigError("A ladder takes at least one temperature, and a seed of at least 0.")
-        checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
-        sampling = SamplingConfig(prime=prime, max_length=self.sampling.max_length)
-        seeds = [seed] * len(checked)
-        tweets = sample_tweets(self.trainer.best_model, self._prepared.material.vocab, sampling, seeds, checked)
-        rungs = tuple(events.LadderTweet(**self._facts(tweet)) for tweet in tweets)  # type: ignore[arg-type] # by name
-        self._narrator.tell(events.LadderSampled, prime=prime, seed=seed, rungs=rungs)
-
-    def _facts(self, tweet: SampledTweet) -> dict[str, object]:
-        """Return what events say of a tweet."""
-        return {
-            "text": harmless(tweet.text),
-            "temperature": tweet.temperature,
-            "reached_eos": tweet.reached_eos,
-            "bits_per_char": tweet.bits_per_char,
-            "novelty": self._prepared.material.corpus.novelty.judge(tweet.text),
-        }
-
     def evaluate(self, should_stop: Callable[[], bool]) -> None:
         """Read the validation tweets, once a step; where `should_stop` says so, it is still to be done afterwards."""
         if self.progress.last_eval_step == self.trainer.step_count:
@@ -182,10 +166,12 @@ class Run:
 
     def save(self, name: str) -> None:
         """Save the run's own `latest`, `best` or `step-N`; where that fails, training goes on and the user is told."""
+        if name == "latest":
+            self._changed_at = None
         try:
             self._saver.save_own(name, self.training, self.sampling, self.batches.position)
         except StorageError as error:
-            self._narrator.tell(events.Warned, message=f"{error.message} {error.hint}")
+            self._narrator.tell(events.Warned, message=f"{error.message} {error.hint}", kind="disk")
 
     def save_named(self, name: str, *, replace: bool) -> None:
         """Save under the user's name. Raises `ConfigError` and `StorageError`."""
@@ -210,12 +196,35 @@ class Run:
         """Draw the next character this way. Raises `VocabError` where the prime holds an unknown character."""
         self._prepared.material.vocab.encode_known(sampling.prime)
         self.sampling = sampling
-        self._narrator.tell(events.SamplingChanged, sampling=sampling)
+        self._tell_change(events.SamplingChanged, sampling=sampling)
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Make this the highest learning rate. Raises `ConfigError`."""
         self.training = with_settings(self.training, {"learning_rate": learning_rate})
-        self._narrator.tell(events.LearningRateChanged, learning_rate=learning_rate)
+        self._tell_change(events.LearningRateChanged, learning_rate=learning_rate)
+
+    def set_intervals(self, eval_every: int, sample_every: int) -> None:
+        """Evaluate and write at these intervals, in steps. Raises `ConfigError`."""
+        self.training = with_settings(self.training, {"eval_every": eval_every, "sample_every": sample_every})
+        self._tell_change(events.IntervalsChanged, eval_every=eval_every, sample_every=sample_every)
+
+    def set_batch_size(self, batch_size: int) -> None:
+        """Read that many tweets in a step, and go on at the same share of the epoch. Raises `ConfigError`.
+
+        The order of an epoch depends on the batch size, so some tweets come twice in this one and others not at all.
+        """
+        training = with_settings(self.training, {"batch_size": batch_size})
+        epochs = self.batches.epochs
+        steps_per_epoch = math.ceil(self.batches.tweets_per_epoch / batch_size)
+        position = Position(epoch=int(epochs), batch=round(epochs % 1 * steps_per_epoch))
+        self.close()
+        self.training = training
+        self.trainer.set_batch_size(batch_size)
+        self.batches = self._supplied(self._prepared.material.batches(training, position))
+        if self._minder is not None:
+            self._minder.note_other_model()
+        self._narrator.start_rate_anew()
+        self._tell_change(events.BatchSizeChanged, batch_size=batch_size, epochs=epochs)
 
     @property
     def is_finished(self) -> bool:

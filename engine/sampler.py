@@ -35,6 +35,8 @@ class SampledTweet:
     reached_eos: bool
     bits_per_char: float
     """The model's own at temperature 1, over the prime, the text and the end-of-tweet symbol if it came to one."""
+    char_bits: tuple[float, ...] = ()
+    """How surprised the model was by each of them."""
 
 
 class TweetWriter:
@@ -65,13 +67,18 @@ class TweetWriter:
         self._temperatures = None if temperatures is None else np.array(temperatures, dtype=np.float32)
         self._uniforms = np.stack([_uniforms(seed, sampling.max_length) for seed in seeds])  # (B, characters)
         self._ids = np.empty(self._uniforms.shape, dtype=np.int32)
-        self._nats = np.zeros(len(self._seeds))
+        self._nats = np.zeros(self._uniforms.shape)  # of each character
         self._length = len(prime_ids)
         self._rows = np.arange(len(self._seeds))  # of the tweets that are being written
         self._batch = self._rows
         self._finished: dict[int, SampledTweet] = {}
         self._reader = CharReader(model, may_compile=may_compile)
         self._expected = self._read_prime(prime_ids)  # log-probabilities (B, V)
+
+    @property
+    def expected(self) -> Floats:
+        """The log-probabilities of the next character of each tweet that has not ended, (B, V)."""
+        return self._expected
 
     @property
     def is_done(self) -> bool:
@@ -95,7 +102,7 @@ class TweetWriter:
         temperatures = self._row_temperatures()
         weights = next_char_weights(self._expected, self.sampling, temperatures)
         chosen = draw(weights, self._uniforms[self._rows, self._length])  # (B,)
-        self._nats[self._rows] -= self._expected[self._batch, chosen]
+        self._nats[self._rows, self._length] = -self._expected[self._batch, chosen]
         self._ids[self._rows, self._length] = chosen
         self._length += 1
         has_ended = chosen == EOS
@@ -113,8 +120,8 @@ class TweetWriter:
     def _read_prime(self, prime_ids: list[int]) -> Floats:
         """Read `<BOS>` and the prime, once for all tweets. Returns what the model expects after them, (B, V)."""
         expected = self._reader.read(np.array([BOS]))
-        for token_id in prime_ids:
-            self._nats -= expected[0, token_id]
+        for place, token_id in enumerate(prime_ids):
+            self._nats[:, place] = -expected[0, token_id]
             expected = self._reader.read(np.array([token_id]))
         self._ids[:, : len(prime_ids)] = prime_ids
         if len(self._rows) > 1:
@@ -126,12 +133,14 @@ class TweetWriter:
         is_over = has_ended | (self._length == self.sampling.max_length)
         for index in np.flatnonzero(is_over).tolist():
             row = self._rows[index]
+            bits = self._nats[row, : self._length] / math.log(2)
             self._finished[row] = SampledTweet(
                 text=self._vocab.decode(self._ids[row, : self._length].tolist()),
                 temperature=round(float(temperatures[index, 0]), 6),  # float32's tail is noise
                 seed=self._seeds[row],
                 reached_eos=bool(has_ended[index]),
-                bits_per_char=float(self._nats[row]) / self._length / math.log(2),
+                bits_per_char=float(bits.mean()),
+                char_bits=tuple(bits.round(2).tolist()),
             )
         others = np.flatnonzero(~is_over)
         self._rows, self._batch = self._rows[others], self._batch[: len(others)]

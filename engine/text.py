@@ -103,3 +103,8 @@ def harmless(text: str, max_chars: int = 4000) -> str:
     # a cap before the work: a megabyte of marks must not cost a second on its way to a label
     shown = _printable(text[: 8 * max_chars], keeps_line_breaks=False)
     return shown if len(shown) <= max_chars else shown[: max_chars - 1] + ELLIPSIS
+
+
+def harmless_char(char: str) -> str:
+    """Return a single character if it is safe to show within a line, also a blank; else the replacement character."""
+    return char if harmless(f".{char}.") == f".{char}." else "\ufffd"

@@ -85,6 +85,10 @@ class Trainer:
     def _to_device_batch(self, batch: Batch) -> DeviceBatch:
         return to_device_batch(batch, self._batch_size)
 
+    def set_batch_size(self, batch_size: int) -> None:
+        """Make ready batches of up to that many tweets from now on."""
+        self._batch_size = batch_size
+
     @property
     def best_model(self) -> TextGenerator:
         """The model to evaluate and to write with: the average of the weights where one is kept, else the model."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine import commands as c
 from engine import events as e
+from engine.answers import CharChance, CharRead, TextCompleted, TweetRead
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 
 
@@ -85,6 +86,34 @@ def evaluated(step: int, bits_per_char: float, *, is_best: bool = True) -> e.Eva
     )
 
 
+def completed(text: str, request: int = 0, step: int = 100, elapsed_seconds: float = 5.0) -> TextCompleted:
+    """Return how a text goes on: with " and on", and most likely with a blank."""
+    return TextCompleted(
+        step=step,
+        elapsed_seconds=elapsed_seconds,
+        request=request,
+        completion=tuple(" and on"),
+        reached_eos=True,
+        next_chars=(CharChance(char=" ", probability=0.5), CharChance(char="", probability=0.25)),
+        unknown_chars="".join(sorted({char for char in text if not char.isascii()})),
+    )
+
+
+def read(text: str, step: int = 100, elapsed_seconds: float = 5.0) -> TweetRead:
+    """Return what a model thinks of a text: each character costs 2 bits, and an "e" was likelier."""
+    likeliest = (CharChance(char="e", probability=0.5), CharChance(char="", probability=0.25))
+    return TweetRead(
+        step=step,
+        elapsed_seconds=elapsed_seconds,
+        text=text,
+        chars=tuple(CharRead(char=char, bits=2.0, likeliest=likeliest) for char in [*text, ""]),
+        bits_per_char=2.0,
+        copied_share=0.25,
+        nearest="a tweet much like it",
+        nearest_share=0.4,
+    )
+
+
 class FakeSession:
     """Plays a script of events after `RunStarted`, then answers commands as a session would, until `Stop`.
 
@@ -118,7 +147,7 @@ class FakeSession:
             self._step = event.step
             self._emit(event)
 
-    def answer(self, command: c.Command) -> e.Event:  # noqa: C901 - one case per kind of command
+    def answer(self, command: c.Command) -> e.Event:  # noqa: C901, PLR0912 - one case per kind of command
         now: dict[str, Any] = {"step": self._step, "elapsed_seconds": self._step * 0.05}
         match command:
             case c.Pause():
@@ -131,13 +160,23 @@ class FakeSession:
                 return e.SamplingChanged(sampling=sampling, **now)
             case c.SetLearningRate(learning_rate=learning_rate):
                 return e.LearningRateChanged(learning_rate=learning_rate, **now)
+            case c.SetBatchSize(batch_size=batch_size):
+                return e.BatchSizeChanged(batch_size=batch_size, epochs=0.5, **now)
+            case c.SetIntervals(eval_every=eval_every, sample_every=sample_every):
+                return e.IntervalsChanged(eval_every=eval_every, sample_every=sample_every, **now)
+            case c.CompleteText(text=text, request=request):
+                return completed(text, request, **now)
+            case c.ReadTweet(text=text):
+                return read(text, **now)
+            case c.SaveLatest():
+                return e.CheckpointSaved(name="latest", path="/tmp/latest.safetensors", bits_per_char=2.4, **now)
             case c.Finish():
                 return e.FinishPlanned(last_step=self._step + 20, **now)
             case c.CancelFinish():
                 return e.FinishCancelled(**now)
-            case c.SampleNow():
+            case c.SampleNow(prime=prime):
                 self._num_tweets += 1
-                return tweet(f"asked-for tweet number {self._num_tweets}", self._step)
+                return tweet(f"{prime or ''}asked-for tweet number {self._num_tweets}", self._step, prime=prime or "")
             case c.SampleLadder(seed=seed, prime=prime, temperatures=temperatures):
                 return e.LadderSampled(prime=prime, seed=seed, rungs=_rungs(seed, temperatures), **now)
             case c.SaveCheckpoint(name=name, replace=is_replacing):

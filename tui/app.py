@@ -16,11 +16,11 @@ from engine.checkpoint_list import list_checkpoints
 from engine.config import RunConfig
 from engine.corpus.checking import Glance
 from tui.bridge import EngineBridge
+from tui.run_view import RunView
 from tui.screens.load_dialog import ListCheckpoints
 from tui.screens.main import MainScreen
 from tui.screens.other_run import Runs
 from tui.signals import HANGUP_CODE, handle_ending_signals
-from tui.state import RunView
 from tui.theme import TWEETGEN_THEME
 
 _INTERRUPTED = 130

@@ -27,8 +27,9 @@ from engine.events import Event
 from engine.stage import Stage
 from engine.text import harmless
 from tui.formatting import format_bits, format_count, format_loss, format_rate, format_report, format_wait
+from tui.run_view import RunView
 from tui.signals import let_go_of_terminal
-from tui.state import RunView, apply
+from tui.state import apply
 from tui.summary import exit_code_of, print_end
 
 PLAIN_SECONDS = 5.0

@@ -1,18 +1,21 @@
-"""`RunView`: all that the screen knows of a run, and `apply`, the pure reducer that folds events into it.
+"""`apply`: the pure reducer that folds events into a `RunView`.
 
-A view is a value: the screen keeps the latest and hands it to widgets, which draw it. The same events give the same
-view whether they come from a live session or from a run's journal (`replay`). Knows no framework and no thread.
+The screen keeps the latest view and hands it to widgets, which draw it. The same events give the same view whether they
+come from a live session or from a run's journal (`replay`). Knows no framework and no thread.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Literal, assert_never
+from dataclasses import replace
+from typing import assert_never
 
-from engine.config import ModelConfig, SamplingConfig
+from engine.answers import TextCompleted, TweetRead
+from engine.config import with_settings
+from engine.errors import ConfigError
 from engine.events import (
+    BatchSizeChanged,
     CheckpointLoaded,
     CheckpointSaved,
     CommandRefused,
@@ -20,6 +23,7 @@ from engine.events import (
     Event,
     FinishCancelled,
     FinishPlanned,
+    IntervalsChanged,
     LadderSampled,
     LearningRateChanged,
     ModelChanged,
@@ -30,15 +34,15 @@ from engine.events import (
     RunStarted,
     SamplingChanged,
     StepsFinished,
+    StepTimes,
     ThreadsChanged,
     TweetSampled,
     Warned,
     from_json,
 )
 from engine.wire import WireError
-from tui.series import Series
-
-Phase = Literal["starting", "training", "paused", "finished", "failed"]
+from tui.marks import with_mark
+from tui.run_view import RunView, ValPoint
 
 MAX_TWEETS = 10_000
 MAX_WARNINGS = 100
@@ -46,125 +50,11 @@ _PACE_SECONDS = 20.0
 """Training time over which the pace is averaged: short enough to follow a change, long enough for a steady ETA."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ValPoint:
-    """One evaluation."""
-
-    step: int
-    val_loss: float
-    bits_per_char: float
-    is_best: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunView:
-    """A run as it stands after some of its events. `RunView()` is the view before the first."""
-
-    phase: Phase = "starting"
-    started: RunStarted | None = None
-    model: ModelConfig | None = None
-    num_parameters: int = 0
-    num_threads: int = 0
-    finishes_at: int | None = None
-    """The step at which the run ends that was asked to finish."""
-    step: int = 0
-    elapsed_seconds: float = 0.0
-    learning_rate: float = 0.0
-    chars_per_second: float = 0.0
-    steps_per_second: float = 0.0
-    """Over about the last 20 seconds of training; 0 before the first step of this session."""
-    paced_until_seconds: float = 0.0
-    """The training time that `steps_per_second` has taken in, evaluations and samples included."""
-    train_losses: Series = field(default_factory=Series.empty)
-    """Nats per character."""
-    val_points: tuple[ValPoint, ...] = ()
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    tweets: tuple[TweetSampled, ...] = ()
-    """The latest of the run; all of them are in its journal."""
-    num_tweets: int = 0
-    """All tweets ever applied; never goes back, so that a feed can tell how many are new."""
-    ladder: LadderSampled | None = None
-    saved: CheckpointSaved | None = None
-    warnings: tuple[Warned, ...] = ()
-    ended: RunFinished | RunFailed | None = None
-
-    @property
-    def is_finishing(self) -> bool:
-        """Whether the run is in its last stretch."""
-        return self.finishes_at is not None and self.step < self.finishes_at
-
-    @property
-    def steps_per_epoch(self) -> int | None:
-        """Steps that read every training tweet once."""
-        if self.started is None:
-            return None
-        return max(math.ceil(self.started.num_train_tweets / self.started.training.batch_size), 1)
-
-    @property
-    def epoch(self) -> float:
-        """Passes over the training tweets so far."""
-        return self.step / self.steps_per_epoch if self.steps_per_epoch else 0.0
-
-    @property
-    def smoothed_loss(self) -> float | None:
-        """Train loss now, noise and spikes aside, in nats per character."""
-        return self.train_losses.typical
-
-    @property
-    def smoothed_bits(self) -> float | None:
-        """Train loss now, noise and spikes aside, in bits per character."""
-        return None if self.smoothed_loss is None else self.smoothed_loss / math.log(2)
-
-    @property
-    def last_val(self) -> ValPoint | None:
-        """The latest evaluation."""
-        return self.val_points[-1] if self.val_points else None
-
-    @property
-    def best(self) -> ValPoint | None:
-        """The best evaluation of this run."""
-        return next((point for point in reversed(self.val_points) if point.is_best), None)
-
-    @property
-    def eta_seconds(self) -> float | None:
-        """Training seconds until the first budget is used up; None without a budget, or before the pace is known."""
-        if self.phase in {"finished", "failed"}:
-            return None
-        waits = [max(limit - self.elapsed_seconds, 0.0) for limit in self._limits_in_seconds()]
-        if self.steps_per_second > 0:
-            waits += [max(limit - self.step, 0) / self.steps_per_second for limit in self._limits_in_steps()]
-        return min(waits, default=None)
-
-    @property
-    def progress(self) -> float | None:
-        """Share of the budget used, 0 to 1, of the one that is used up most; None without a budget."""
-        shares = [self.elapsed_seconds / limit for limit in self._limits_in_seconds()]
-        shares += [self.step / limit for limit in self._limits_in_steps()]
-        return min(max(shares), 1.0) if shares else None
-
-    @property
-    def has_budget(self) -> bool:
-        """Whether the run ends by itself."""
-        return bool(self._limits_in_seconds() or self._limits_in_steps())
-
-    def _limits_in_seconds(self) -> list[float]:
-        """Return the budget in training seconds, if there is one."""
-        limit = self.started.training.max_seconds if self.started else None
-        return [] if limit is None else [limit]
-
-    def _limits_in_steps(self) -> list[float]:
-        """Return the budgets in steps: of steps, of epochs, and the end of the last stretch."""
-        if self.started is None or self.steps_per_epoch is None:
-            return []
-        training = self.started.training
-        by_epochs = None if training.epochs is None else training.epochs * self.steps_per_epoch
-        return [limit for limit in (training.max_steps, by_epochs, self.finishes_at) if limit is not None]
-
-
 def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one case per kind of event
     """Return the view after `event`. Pure; takes any event in any order without raising."""
     if not isinstance(event, RunFailed):  # a failure can come from outside the session, which knows no step
-        view = replace(view, step=event.step, elapsed_seconds=event.elapsed_seconds)
+        marks = with_mark(view.marks, event, view.sampling)
+        view = replace(view, step=event.step, elapsed_seconds=event.elapsed_seconds, marks=marks)
     match event:
         case RunStarted():
             return _begun(view, event)
@@ -174,10 +64,15 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             point = ValPoint(step=step, val_loss=val_loss, bits_per_char=bits, is_best=is_best)
             return replace(view, val_points=(*view.val_points, point))
         case TweetSampled():
-            tweets = (*view.tweets[-(MAX_TWEETS - 1) :], event)
-            return replace(view, tweets=tweets, num_tweets=view.num_tweets + 1)
+            return replace(view, tweets=_thinned((*view.tweets, event)), num_tweets=view.num_tweets + 1)
         case LadderSampled():
             return replace(view, ladder=event)
+        case TextCompleted():
+            return replace(view, completed=event)
+        case TweetRead():
+            return replace(view, read=event)
+        case StepTimes():
+            return replace(view, times=event)
         case CheckpointSaved():
             return replace(view, saved=event)
         case CheckpointLoaded(step=step):
@@ -185,7 +80,12 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
         case ModelChanged(model=model, num_parameters=num_parameters):
             return replace(view, model=model, num_parameters=num_parameters)
         case LearningRateChanged(learning_rate=learning_rate):
-            return replace(view, learning_rate=learning_rate)
+            return _retrained(view, learning_rate=learning_rate)
+        case BatchSizeChanged(batch_size=batch_size, epochs=epochs):
+            view = replace(view, epochs_before=epochs, batch_size_since=event.step)
+            return _retrained(view, batch_size=batch_size)
+        case IntervalsChanged(eval_every=eval_every, sample_every=sample_every):
+            return _retrained(view, eval_every=eval_every, sample_every=sample_every)
         case FinishPlanned(last_step=last_step):
             return replace(view, finishes_at=last_step)
         case FinishCancelled():
@@ -210,6 +110,24 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             assert_never(event)
 
 
+def _retrained(view: RunView, **changes: float) -> RunView:
+    """Return the view with other settings of training."""
+    if view.training is None:
+        return view
+    try:
+        return replace(view, training=with_settings(view.training, changes))
+    except ConfigError:  # an event of a journal that somebody has edited
+        return view
+
+
+def _thinned(tweets: tuple[TweetSampled, ...]) -> tuple[TweetSampled, ...]:
+    """Return `tweets`, or where they have become too many, every other one of the older half of them."""
+    if len(tweets) <= MAX_TWEETS:
+        return tweets
+    half = len(tweets) // 2
+    return (*tweets[:half:2], *tweets[half:])
+
+
 def _begun(view: RunView, event: RunStarted) -> RunView:
     """Return the view at the start of a session, with the curve of the sessions before it where it resumes."""
     view = _gone_back(view, event.step) if event.resumed_from is not None else view
@@ -218,6 +136,7 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
         phase="training",
         started=event,
         model=event.model,
+        training=event.training,
         num_parameters=event.num_parameters,
         num_threads=event.num_threads,
         finishes_at=None,
@@ -242,6 +161,8 @@ def _stepped(view: RunView, event: StepsFinished) -> RunView:
     return replace(
         view,
         train_losses=view.train_losses.extended(event.first_step, event.train_losses),
+        learning_rates=view.learning_rates.extended(event.step, (event.learning_rate,)),
+        seconds=view.seconds.extended(event.step, (event.elapsed_seconds,)),
         learning_rate=event.learning_rate,
         chars_per_second=event.chars_per_second,
         steps_per_second=pace,
@@ -254,6 +175,9 @@ def _gone_back(view: RunView, step: int) -> RunView:
     return replace(
         view,
         train_losses=view.train_losses.truncated(step),
+        learning_rates=view.learning_rates.truncated(step),
+        seconds=view.seconds.truncated(step),
+        marks=tuple(mark for mark in view.marks if mark.step <= step),
         val_points=tuple(point for point in view.val_points if point.step <= step),
         tweets=tuple(tweet for tweet in view.tweets if tweet.step <= step),
     )

@@ -9,7 +9,7 @@ from engine.errors import exit_code_for
 from engine.events import RunFailed, RunFinished
 from engine.text import ELLIPSIS
 from tui.formatting import format_bits, format_count, format_duration
-from tui.state import RunView
+from tui.run_view import RunView
 
 NUM_TWEETS = 3
 _EXIT_CODES = {"interrupted": 130, "terminated": 143, "hung up": 129}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-from engine.events import Novelty
+from engine.fact import Novelty
 
 TWEETGEN_THEME = Theme(
     name="tweetgen",

@@ -23,7 +23,7 @@ from engine.next_char import Floats, Ids
 
 _AT_ONCE = 4
 _SHARED_BYTES = 3 * 2**19
-"""Weights from this size on, of H = 362 and more, are read faster by two threads: 1.3 times at 384, 2.3 times at 512."""
+"""Weights from this size on, of H = 362 and more, are read faster by two threads: 1.3 times at 384, 2.3 at 512."""
 
 
 def _add_product(weight: Rows, vector: Rows, sums: Rows, is_backwards: bool) -> None:  # noqa: FBT001 - as above

@@ -19,7 +19,7 @@ from engine.errors import TweetgenError
 from tests.fakes import FakeSession
 from tui.app import TweetgenApp
 from tui.bridge import EngineBridge, Session
-from tui.state import RunView
+from tui.run_view import RunView
 
 DEADLINE_SECONDS = 10.0
 SIZES = [(120, 40), (80, 24)]

@@ -14,7 +14,8 @@ from textual.app import App, ComposeResult
 from engine.events import TweetSampled
 from tests.fakes import tweet
 from tests.tui.conftest import until
-from tui.state import MAX_TWEETS, RunView, apply
+from tui.run_view import RunView
+from tui.state import MAX_TWEETS, apply
 from tui.widgets.tweet_feed import TweetFeed
 from tui.widgets.wrapping import WrappedTexts, wrap
 

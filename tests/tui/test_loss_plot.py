@@ -19,8 +19,9 @@ from textual.strip import Strip
 from textual_hires_canvas import Canvas
 
 from tests.fakes import evaluated, run_started, steps_finished
+from tui.run_view import RunView
 from tui.series import Series
-from tui.state import RunView, apply
+from tui.state import apply
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.plot_scales import Limits, loss_limits, nice_interval, nice_ticks, step_limits, tick_decimals, zigzag
 from tui.widgets.still_canvas import StillCanvas, changed_cells

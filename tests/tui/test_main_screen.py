@@ -15,9 +15,10 @@ from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
+from tui.run_view import RunView
 from tui.screens.dialog import MessageDialog
 from tui.screens.wishes import Wishes
-from tui.state import RunView, apply
+from tui.state import apply
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.status_panel import StatusPanel
 from tui.widgets.tweet_feed import TweetFeed

@@ -19,7 +19,8 @@ from engine import events as e
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, until
 from tui.headless import BarDisplay, PlainDisplay
-from tui.state import RunView, apply
+from tui.run_view import RunView
+from tui.state import apply
 from tui.widgets.panels import Panels
 from tui.widgets.stage_hint import report_lines
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from engine import events as e
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished, tweet
-from tui.state import MAX_TWEETS, MAX_WARNINGS, RunView, apply, replay
+from tui.run_view import RunView
+from tui.state import MAX_TWEETS, MAX_WARNINGS, apply, replay
 
 
 def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:

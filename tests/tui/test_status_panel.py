@@ -14,7 +14,8 @@ from textual.geometry import Region
 from engine import events as e
 from engine.config import SamplingConfig, TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished
-from tui.state import Phase, RunView, apply
+from tui.run_view import Phase, RunView
+from tui.state import apply
 from tui.widgets.status_lines import column_lines, compact_lines, plain
 from tui.widgets.status_panel import StatusPanel
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.fakes import run_started, steps_finished, tweet
-from tui.state import RunView, apply
+from tui.run_view import RunView
+from tui.state import apply
 from tui.summary import earlier_lines, summary_lines
 
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from engine.commands import CancelFinish, Finish, SetSampling
 from engine.config import SamplingConfig
 from engine.events import FinishCancelled, FinishPlanned, SamplingChanged
+from tui.run_view import RunView
 from tui.screens.wishes import Wishes
-from tui.state import RunView, apply
+from tui.state import apply
 
 TURNS = st.lists(st.sampled_from(["up", "down", "answer"]), max_size=40)
 

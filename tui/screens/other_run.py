@@ -9,9 +9,9 @@ from pathlib import Path
 from engine.config import RunConfig
 from engine.corpus.checking import Glance
 from tui.other_tweets import on_other_tweets, start_of_choice
+from tui.run_view import RunView
 from tui.screens.load_dialog import ListCheckpoints
 from tui.screens.open_dialog import OpenDialog
-from tui.state import RunView
 
 
 @dataclass(frozen=True)

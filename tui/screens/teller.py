@@ -8,8 +8,8 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from engine.text import harmless
+from tui.run_view import Phase
 from tui.screens.dialog import MessageDialog
-from tui.state import Phase
 
 QUIET_SECONDS = 3.0
 """The same toast is not shown twice within this time."""

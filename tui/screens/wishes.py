@@ -15,7 +15,7 @@ from engine.events import (
     Resumed,
     SamplingChanged,
 )
-from tui.state import RunView
+from tui.run_view import RunView
 
 TEMPERATURE_STEP = 0.05
 

@@ -26,8 +26,8 @@ from textual_plot.axis_formatter import NumericAxisFormatter
 from textual_plot.plot_widget import Legend
 
 from tui.formatting import format_bits, format_loss, format_steps_tick
+from tui.run_view import RunView
 from tui.series import Columns, Floats, columns_of
-from tui.state import RunView
 from tui.widgets.plot_scales import Limits, loss_limits, nice_ticks, step_limits, tick_decimals, zigzag
 from tui.widgets.still_canvas import StillCanvas
 

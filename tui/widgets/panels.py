@@ -9,7 +9,7 @@ from textual.containers import Container, Vertical
 
 from engine.stage import Stage
 from tui.keys import MAIN_KEYS
-from tui.state import RunView
+from tui.run_view import RunView
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.stage_hint import StageHint

@@ -26,7 +26,7 @@ from tui.formatting import (
     format_wait,
     shortened,
 )
-from tui.state import Phase, RunView
+from tui.run_view import Phase, RunView
 
 Tone = Literal["label", "value", "strong", "good", "bad", "quiet"]
 

@@ -13,7 +13,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.state import RunView
+from tui.run_view import RunView
 from tui.widgets.status_lines import Line, column_lines, compact_lines
 from tui.widgets.still_canvas import changed_cells
 

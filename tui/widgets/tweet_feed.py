@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from engine.events import TweetSampled
 from engine.text import ELLIPSIS, harmless
-from tui.state import RunView
+from tui.run_view import RunView
 from tui.theme import NOVELTY_GLYPHS
 from tui.widgets.wrapping import WrappedTexts
 

@@ -14,7 +14,7 @@ from engine.corpus.alike.joining import OnProgress, no_progress
 from engine.corpus.alike.sets import are_in, distinct
 from engine.corpus.cleaning import duplicate_key
 from engine.corpus.flat import FlatTweets
-from engine.events import Novelty
+from engine.fact import Novelty
 
 WINDOW = 24
 STRIDE = 8

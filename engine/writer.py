@@ -1,0 +1,101 @@
+"""`Writer`: has the model of a run write and answer, and tells what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from engine import answers, events
+from engine.config import SamplingConfig
+from engine.errors import ConfigError
+from engine.narrator import Narrator
+from engine.nearest import nearest_tweet
+from engine.preparation import Preparation
+from engine.questions import complete, read_chars
+from engine.sampler import SampledTweet, TweetWriter, sample_tweets
+from engine.text import harmless
+
+MAX_READ_CHARS = 2000
+
+
+class Writer:
+    """Writes with whichever trainer `preparation` holds at the time. Used by the session's thread only."""
+
+    def __init__(self, preparation: Preparation, narrator: Narrator) -> None:
+        """Write as told, and tell it to `narrator`."""
+        self._prepared = preparation
+        self._narrator = narrator
+
+    def write_tweet(self, sampling: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> None:
+        """Write one tweet. `sampling`, asked before each character, says how that one is drawn.
+
+        Raises `DivergedError` on a model that has gone wrong, `VocabError` where `prime` holds an unknown character,
+        `ConfigError` where it is too long.
+        """
+        first = sampling() if prime is None else replace(sampling(), prime=prime)
+        writer = TweetWriter(self._prepared.trainer.best_model, self._prepared.material.vocab, first, [seed])
+        while not writer.is_done:
+            writer.set_draw(sampling())
+            writer.advance()
+        [tweet] = writer.results()
+        has_all = len(harmless(tweet.text)) == len(tweet.text)
+        self._narrator.tell(
+            events.TweetSampled,
+            **self._facts(tweet),
+            copied_share=round(self._prepared.material.corpus.novelty.copied_share(tweet.text), 3),
+            char_bits=tweet.char_bits if has_all else (),
+            prime=first.prime,
+        )
+
+    def climb_ladder(self, sampling: SamplingConfig, seed: int, temperatures: Sequence[float]) -> None:
+        """Write one tweet per temperature, all from one seed. Raises `ConfigError`, `VocabError`, `DivergedError`."""
+        if not temperatures or seed < 0:
+            raise ConfigError("A ladder takes at least one temperature, and a seed of at least 0.")
+        checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
+        model, vocab = self._prepared.trainer.best_model, self._prepared.material.vocab
+        tweets = sample_tweets(model, vocab, sampling, [seed] * len(checked), checked)
+        rungs = tuple(events.LadderTweet(**self._facts(tweet)) for tweet in tweets)  # type: ignore[arg-type] # by name
+        self._narrator.tell(events.LadderSampled, prime=sampling.prime, seed=seed, rungs=rungs)
+
+    def complete_text(self, text: str, request: int, sampling: SamplingConfig, seed: int) -> None:
+        """Say how a text would go on, as an answer to `request`. Raises `DivergedError`, `ConfigError`."""
+        vocab = self._prepared.material.vocab
+        unknown_chars = "".join(sorted(set(text) - set(vocab.chars)))
+        completion = None
+        if not unknown_chars:
+            completion = complete(self._prepared.trainer.best_model, vocab, sampling, text, seed)
+        self._narrator.tell(
+            answers.TextCompleted,
+            request=request,
+            completion=tuple(completion.text) if completion else (),
+            reached_eos=completion.reached_eos if completion else False,
+            next_chars=completion.next_chars if completion else (),
+            unknown_chars=unknown_chars,
+        )
+
+    def read_tweet(self, text: str) -> None:
+        """Say what the model thinks of a text, and which training tweet is most like it. Raises `ConfigError`."""
+        if not text or len(text) > MAX_READ_CHARS:
+            raise ConfigError(f"The model reads texts of 1 to {MAX_READ_CHARS:,} characters, not of {len(text):,}.")
+        material = self._prepared.material
+        chars = read_chars(self._prepared.trainer.best_model, material.vocab, text)
+        nearest = nearest_tweet(material.corpus.train, text)
+        self._narrator.tell(
+            answers.TweetRead,
+            text=text,
+            chars=chars,
+            bits_per_char=sum(char.bits for char in chars) / len(chars),
+            copied_share=round(material.corpus.novelty.copied_share(text), 3),
+            nearest=nearest.text,
+            nearest_share=nearest.share,
+        )
+
+    def _facts(self, tweet: SampledTweet) -> dict[str, object]:
+        """Return what events say of a tweet."""
+        return {
+            "text": harmless(tweet.text),
+            "temperature": tweet.temperature,
+            "reached_eos": tweet.reached_eos,
+            "bits_per_char": tweet.bits_per_char,
+            "novelty": self._prepared.material.corpus.novelty.judge(tweet.text),
+        }

@@ -1,0 +1,65 @@
+"""Marks on a run's curve: where something was changed, paused or saved. Pure; knows no framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.config import SamplingConfig
+from engine.events import (
+    BatchSizeChanged,
+    CheckpointLoaded,
+    CheckpointSaved,
+    Event,
+    FinishPlanned,
+    LearningRateChanged,
+    Paused,
+    SamplingChanged,
+)
+
+MarkKind = Literal["temperature", "learning rate", "batch size", "paused", "saved", "loaded", "finishing"]
+
+MAX_MARKS = 2000
+_RUNS_OWN = {"latest", "best"}
+"""Checkpoints that come by themselves and say nothing about where they lie: one is the end, one the best point."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """One of them."""
+
+    step: int
+    kind: MarkKind
+    label: str
+    """What to say of it, in a few words."""
+
+
+def with_mark(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) -> tuple[Mark, ...]:
+    """Return the marks after `event`; `sampling` is that before it. Of one kind at one step, only the last counts."""
+    mark = _mark_of(event, sampling)
+    if mark is None:
+        return marks
+    if marks and (marks[-1].step, marks[-1].kind) == (mark.step, mark.kind):
+        marks = marks[:-1]
+    return (*marks[-(MAX_MARKS - 1) :], mark)
+
+
+def _mark_of(event: Event, before: SamplingConfig) -> Mark | None:
+    """Return the mark that an event leaves, if it leaves one."""
+    match event:
+        case SamplingChanged(step=step, sampling=sampling) if sampling.temperature != before.temperature:
+            return Mark(step=step, kind="temperature", label=f"temperature {sampling.temperature:.2f}")
+        case LearningRateChanged(step=step, learning_rate=rate):
+            return Mark(step=step, kind="learning rate", label=f"learning rate {rate:.3g}")
+        case BatchSizeChanged(step=step, batch_size=batch_size):
+            return Mark(step=step, kind="batch size", label=f"batch size {batch_size}")
+        case Paused(step=step):
+            return Mark(step=step, kind="paused", label="paused")
+        case CheckpointSaved(step=step, name=name) if name not in _RUNS_OWN:
+            return Mark(step=step, kind="saved", label=f"saved {name}")
+        case CheckpointLoaded(step=step, name=name):
+            return Mark(step=step, kind="loaded", label=f"loaded {name}")
+        case FinishPlanned(step=step):
+            return Mark(step=step, kind="finishing", label="finishing")
+        case _:
+            return None

@@ -1,0 +1,162 @@
+"""`RunView`: all that the screen knows of a run, as a value. `tui.state` folds events into it; widgets draw it.
+
+Knows no framework and no thread.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.answers import TextCompleted, TweetRead
+from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+from engine.events import (
+    CheckpointSaved,
+    LadderSampled,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    StepTimes,
+    TweetSampled,
+    Warned,
+)
+from tui.marks import Mark
+from tui.series import Series
+
+Phase = Literal["starting", "training", "paused", "finished", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValPoint:
+    """One evaluation."""
+
+    step: int
+    val_loss: float
+    bits_per_char: float
+    is_best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """A run as it stands after some of its events. `RunView()` is the view before the first."""
+
+    phase: Phase = "starting"
+    started: RunStarted | None = None
+    model: ModelConfig | None = None
+    training: TrainingConfig | None = None
+    """As it is now: what was changed while the run went on counts."""
+    num_parameters: int = 0
+    num_threads: int = 0
+    finishes_at: int | None = None
+    """The step at which the run ends that was asked to finish."""
+    step: int = 0
+    elapsed_seconds: float = 0.0
+    learning_rate: float = 0.0
+    chars_per_second: float = 0.0
+    steps_per_second: float = 0.0
+    """Over about the last 20 seconds of training; 0 before the first step of this session."""
+    paced_until_seconds: float = 0.0
+    """The training time that `steps_per_second` has taken in, evaluations and samples included."""
+    train_losses: Series = field(default_factory=Series.empty)
+    """Nats per character."""
+    learning_rates: Series = field(default_factory=Series.empty)
+    """At the last step of each report."""
+    seconds: Series = field(default_factory=Series.empty)
+    """Training seconds so far, at the last step of each report."""
+    marks: tuple[Mark, ...] = ()
+    times: StepTimes | None = None
+    """What the last seconds went into."""
+    epochs_before: float = 0.0
+    """Epochs passed through when the batch size was last changed, at `batch_size_since`."""
+    batch_size_since: int = 0
+    val_points: tuple[ValPoint, ...] = ()
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    tweets: tuple[TweetSampled, ...] = ()
+    """The latest of the run, and ever fewer of the older ones; all of them are in its journal."""
+    num_tweets: int = 0
+    """All tweets ever applied; never goes back, so that a feed can tell how many are new."""
+    ladder: LadderSampled | None = None
+    completed: TextCompleted | None = None
+    """The latest answer about how a text goes on."""
+    read: TweetRead | None = None
+    """The latest answer about what the model thinks of a text."""
+    saved: CheckpointSaved | None = None
+    warnings: tuple[Warned, ...] = ()
+    ended: RunFinished | RunFailed | None = None
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether the run is in its last stretch."""
+        return self.finishes_at is not None and self.step < self.finishes_at
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Steps that read every training tweet once."""
+        if self.started is None or self.training is None:
+            return None
+        return max(math.ceil(self.started.num_train_tweets / self.training.batch_size), 1)
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training tweets so far."""
+        if not self.steps_per_epoch:
+            return 0.0
+        return self.epochs_before + (self.step - self.batch_size_since) / self.steps_per_epoch
+
+    @property
+    def smoothed_loss(self) -> float | None:
+        """Train loss now, noise and spikes aside, in nats per character."""
+        return self.train_losses.typical
+
+    @property
+    def smoothed_bits(self) -> float | None:
+        """Train loss now, noise and spikes aside, in bits per character."""
+        return None if self.smoothed_loss is None else self.smoothed_loss / math.log(2)
+
+    @property
+    def last_val(self) -> ValPoint | None:
+        """The latest evaluation."""
+        return self.val_points[-1] if self.val_points else None
+
+    @property
+    def best(self) -> ValPoint | None:
+        """The best evaluation of this run."""
+        return next((point for point in reversed(self.val_points) if point.is_best), None)
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Training seconds until the first budget is used up; None without a budget, or before the pace is known."""
+        if self.phase in {"finished", "failed"}:
+            return None
+        waits = [max(limit - self.elapsed_seconds, 0.0) for limit in self._limits_in_seconds()]
+        if self.steps_per_second > 0:
+            waits += [max(limit - self.step, 0) / self.steps_per_second for limit in self._limits_in_steps()]
+        return min(waits, default=None)
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the budget used, 0 to 1, of the one that is used up most; None without a budget."""
+        shares = [self.elapsed_seconds / limit for limit in self._limits_in_seconds()]
+        shares += [self.step / limit for limit in self._limits_in_steps()]
+        return min(max(shares), 1.0) if shares else None
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether the run ends by itself."""
+        return bool(self._limits_in_seconds() or self._limits_in_steps())
+
+    def _limits_in_seconds(self) -> list[float]:
+        """Return the budget in training seconds, if there is one."""
+        limit = self.started.training.max_seconds if self.started else None
+        return [] if limit is None else [limit]
+
+    def _limits_in_steps(self) -> list[float]:
+        """Return the budgets in steps: of steps, of epochs, and the end of the last stretch."""
+        if self.started is None or self.steps_per_epoch is None:
+            return []
+        training = self.started.training
+        by_epochs = None
+        if training.epochs is not None:
+            by_epochs = self.batch_size_since + (training.epochs - self.epochs_before) * self.steps_per_epoch
+        return [limit for limit in (training.max_steps, by_epochs, self.finishes_at) if limit is not None]

@@ -1,0 +1,137 @@
+"""The screen of a run without its keys: the view, the tick that folds events into it, sending commands, leaving.
+
+What the keys do stands beside it, one concern a file: `steering`, `writing`, `saving`, `opening`. `main` puts them
+together.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from textual.screen import Screen
+
+from engine import events as e
+from engine.commands import Command
+from engine.errors import exit_code_for
+from engine.text import harmless
+from tui.bridge import EngineBridge
+from tui.run_view import RunView
+from tui.screens.other_run import Runs
+from tui.screens.teller import Teller
+from tui.screens.wishes import Wishes
+from tui.state import apply
+from tui.widgets.panels import Panels
+
+TICK_SECONDS = 0.1
+_LEAVING_TICK_SECONDS = 0.02
+_MAX_SAVING_SECONDS = 5.0
+_MAX_ABANDONING_SECONDS = 0.5
+"""A run that has not started has nothing to save."""
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """The session was told to end: what comes then, and when to wait no longer."""
+
+    then: Callable[[], None]
+    deadline: float
+
+
+def _nothing() -> None:
+    """Do nothing more."""
+
+
+class RunScreen(Screen[None]):
+    """Shows the run of a bridge; knows no key."""
+
+    def __init__(
+        self,
+        bridge: EngineBridge,
+        view: RunView,
+        runs: Runs,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin with `view`; the bridge is started once the screen is up."""
+        super().__init__()
+        self.run_view = view
+        self._bridge = bridge
+        self._runs = runs
+        self._clock = clock
+        self._wishes = Wishes()
+        self._ending: _Ending | None = None
+        self._teller = Teller(self, clock)
+
+    def on_mount(self) -> None:
+        """Start the session and the tick."""
+        self._bridge.start()
+        self.tick()
+        self.set_interval(TICK_SECONDS, self.tick)
+
+    def tick(self) -> None:
+        """Take in what happened since the last tick."""
+        has_ended = not self._bridge.is_alive  # asked before draining, so that no last event is missed
+        events = self._bridge.drain()
+        for event in events:
+            self.run_view = apply(self.run_view, event)
+            self._wishes = self._wishes.after(event)
+        self._panels.tick(self._shown_view, self._bridge.stage)
+        for event in events:
+            self._route(event)
+        if self._ending is not None and (has_ended or self._clock() > self._ending.deadline):
+            then, self._ending = self._ending.then, _Ending(_nothing, math.inf)  # once: the tick goes on for a while
+            then()
+
+    def _route(self, event: e.Event) -> None:
+        """Do what an event needs beyond drawing."""
+
+    @property
+    def _panels(self) -> Panels:
+        return self.query_one(Panels)
+
+    @property
+    def _shown_view(self) -> RunView:
+        return self._wishes.over(self.run_view)
+
+    def _can_command(self) -> bool:
+        """Say whether the session takes commands now; tell the user if it does not."""
+        return self._teller.may_command(self.run_view.phase) and self._ending is None
+
+    def _send(self, command: Command) -> None:
+        """Send a command, and show at once what it will change."""
+        self._bridge.send(command)
+        self._panels.show_status(self._shown_view)
+
+    def action_leave(self) -> None:
+        """Stop, save and leave."""
+        self.leave(0)
+
+    def leave(self, return_code: int) -> None:
+        """Leave once the session has saved and ended; a second call with a code other than 0 leaves at once."""
+        leaving = partial(self._exit, return_code)
+        if self._ending is None:
+            self._end_then(leaving, "ctrl+c leaves at once")
+        elif return_code != 0:
+            leaving()
+        else:
+            self._ending = replace(self._ending, then=leaving)
+
+    def _end_then(self, then: Callable[[], None], notice: str) -> None:
+        """Have the session save and end, and call `then` after it or when it takes too long."""
+        if self.run_view.ended is not None or not self._bridge.is_alive:
+            then()
+            return
+        has_work = self.run_view.phase != "starting"
+        patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
+        self._ending = _Ending(then, self._clock() + patience)
+        self._bridge.stop("stopped by the user")
+        self._panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
+        self.set_interval(_LEAVING_TICK_SECONDS, self.tick)
+
+    def _exit(self, return_code: int) -> None:
+        """End the app. The code of a failed run comes before the one asked for."""
+        ended = self.run_view.ended
+        self.app.exit(return_code=exit_code_for(ended.title) if isinstance(ended, e.RunFailed) else return_code)
