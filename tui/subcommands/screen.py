@@ -29,7 +29,7 @@ def open_screen(config: RunConfig) -> None:
 
     from tui.app import TweetgenApp
     from tui.bridge import EngineBridge
-        from tui.run_view import RunView
+    from tui.run_view import RunView
     from tui.state import replay
 
     history: RunView | None = None
