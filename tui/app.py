@@ -1,4 +1,4 @@
-"""The Textual app: theme, style sheet, global keys, signals, return code. What happens on it is the main screen's."""
+"""The Textual app: style sheet, global keys, signals, return code. What happens on it is the main screen's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -21,7 +21,8 @@ from tui.screens.load_dialog import ListCheckpoints
 from tui.screens.main import MainScreen
 from tui.screens.other_run import Runs
 from tui.signals import HANGUP_CODE, handle_ending_signals
-from tui.theme import TWEETGEN_THEME
+from tui.terminal_app import TerminalApp
+from tui.terminal_facts import GlyphSet
 
 _INTERRUPTED = 130
 _WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
@@ -29,7 +30,7 @@ _HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, 
 _SYSTEM_COMMANDS = {"Theme", "Maximize", "Minimize", "Screenshot"}
 
 
-class TweetgenApp(App[None], inherit_bindings=False):
+class TweetgenApp(TerminalApp, inherit_bindings=False):
     """Show a run, then those started after it. After `run`, `return_code` and `summary_view` say how it went."""
 
     TITLE = "tweetgen-tui"
@@ -47,9 +48,13 @@ class TweetgenApp(App[None], inherit_bindings=False):
         history: RunView | None = None,
         list_checkpoints: ListCheckpoints = list_checkpoints,
         check: Callable[[RunConfig], Glance | None] = preflight.check,
+        glyphs: GlyphSet = "braille",
+        theme_name: str = "",
+        *,
+        is_utf8: bool = True,
     ) -> None:
         """Prepare the screen of a run; `history` is the view that a resumed run's journal leads to."""
-        super().__init__()
+        super().__init__(glyphs, theme_name, is_utf8=is_utf8)
         self.bridges = [bridge or EngineBridge(config)]
         """One for each run, the latest last. Whoever runs the app makes sure that their threads have ended."""
         self.earlier_views: list[RunView] = []
@@ -59,8 +64,6 @@ class TweetgenApp(App[None], inherit_bindings=False):
         self._main_screen = MainScreen(self.bridge, view, self._runs)
         self._no_more_drawing = ExitStack()
         self._undo_signals: Callable[[], None] | None = None
-        # a slow link shows the steps of an animation as a crawl
-        self.animation_level = "none"
 
     @property
     def bridge(self) -> EngineBridge:
@@ -90,8 +93,7 @@ class TweetgenApp(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Choose the theme, show the run and listen to signals."""
-        self.register_theme(TWEETGEN_THEME)
-        self.theme = TWEETGEN_THEME.name
+        self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self._main_screen)
         self._undo_signals = handle_ending_signals(self._leave_after)

@@ -7,8 +7,10 @@ come from a live session or from a run's journal (`replay`). Knows no framework 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import chain, groupby, islice
 from typing import assert_never
 
 from engine.answers import TextCompleted, TweetRead
@@ -46,6 +48,9 @@ from tui.run_view import RunView, ValPoint
 
 MAX_TWEETS = 10_000
 MAX_WARNINGS = 100
+MANY_REPORTS = 20
+"""More reports of steps at once than a session tells between two ticks: a flood, or a journal."""
+_EVENTS_AT_ONCE = 1000
 _PACE_SECONDS = 20.0
 """Training time over which the pace is averaged: short enough to follow a change, long enough for a steady ETA."""
 
@@ -183,16 +188,44 @@ def _gone_back(view: RunView, step: int) -> RunView:
     )
 
 
+def fold(view: RunView, events: Iterable[Event]) -> RunView:
+    """Return the view after `events`, as `apply` would; many reports of steps in a row are taken as one."""
+    for kind, same in groupby(events, key=type):
+        group = list(same)
+        if kind is StepsFinished and len(group) > MANY_REPORTS:
+            group = list(_merged([event for event in group if isinstance(event, StepsFinished)]))
+        for event in group:
+            view = apply(view, event)
+    return view
+
+
+def _merged(reports: Sequence[StepsFinished]) -> Iterator[Event]:
+    """Yield reports of steps in which those without a gap between them are one."""
+    start = 0
+    for index in range(1, len(reports) + 1):
+        if index < len(reports) and reports[index].first_step == reports[index - 1].step + 1:
+            continue
+        losses = tuple(chain.from_iterable(report.train_losses for report in reports[start:index]))
+        norms = tuple(chain.from_iterable(report.grad_norms for report in reports[start:index]))
+        first_step = reports[start].first_step
+        yield replace(reports[index - 1], first_step=first_step, train_losses=losses, grad_norms=norms)
+        start = index
+
+
 def replay(lines: Iterable[str]) -> RunView:
     """Return the view that a journal's lines lead to, so that a resumed run opens with its curve.
 
     A line that a kill cut short is left out.
     """
     view = RunView()
-    for line in lines:
-        try:
-            event = from_json(line)
-        except WireError:
-            continue
-        view = apply(view, event)
+    events = _events_in(lines)
+    while some := list(islice(events, _EVENTS_AT_ONCE)):
+        view = fold(view, some)
     return view
+
+
+def _events_in(lines: Iterable[str]) -> Iterator[Event]:
+    """Yield the events of a journal's lines."""
+    for line in lines:
+        with suppress(WireError):
+            yield from_json(line)

@@ -23,7 +23,7 @@ from tui.run_view import RunView
 from tui.screens.other_run import Runs
 from tui.screens.teller import Teller
 from tui.screens.wishes import Wishes
-from tui.state import apply
+from tui.state import fold
 from tui.widgets.panels import Panels
 
 TICK_SECONDS = 0.1
@@ -75,8 +75,8 @@ class RunScreen(Screen[None]):
         """Take in what happened since the last tick."""
         has_ended = not self._bridge.is_alive  # asked before draining, so that no last event is missed
         events = self._bridge.drain()
+        self.run_view = fold(self.run_view, events)
         for event in events:
-            self.run_view = apply(self.run_view, event)
             self._wishes = self._wishes.after(event)
         self._panels.tick(self._shown_view, self._bridge.stage)
         for event in events:

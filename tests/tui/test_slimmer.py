@@ -1,0 +1,52 @@
+"""`slim`: the same picture in fewer bytes. The pictures are those of an independent terminal (pyte)."""
+
+from __future__ import annotations
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.slimmer import slim
+
+COLORS = ["38;2;1;2;3", "38;2;9;9;9", "48;2;1;2;3", "38;5;200", "48;5;17", "31", "42", "97", "104", "39", "49"]
+PIECES = st.one_of(
+    st.text("ab ●é", min_size=1, max_size=5),
+    st.sampled_from(["\x1b[0m", "\x1b[m", "\r\n"]),
+    st.lists(st.sampled_from([*COLORS, "1", "3", "4", "7", "0"]), min_size=1, max_size=4).map(
+        lambda codes: "\x1b[" + ";".join(codes) + "m"
+    ),
+    st.tuples(st.integers(1, 5), st.integers(1, 12)).map(lambda at: f"\x1b[{at[0]};{at[1]}H"),
+)
+
+
+def picture(text: str) -> list[list[pyte.screens.Char]]:
+    screen = pyte.Screen(12, 5)
+    pyte.Stream(screen).feed(text)
+    return [[screen.buffer[y][x] for x in range(12)] for y in range(5)]
+
+
+@given(st.lists(PIECES, max_size=20).map("".join))
+def test_it_looks_the_same_and_is_not_longer(text: str) -> None:
+    text += "\x1b[0m"
+
+    assert picture(slim(text)) == picture(text)
+    assert len(slim(text)) <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "slimmed"),
+    [
+        ("plain", "plain"),
+        ("\x1b[1;31ma\x1b[0m\x1b[1;31mb\x1b[0m", "\x1b[1;31mab\x1b[0m"),
+        ("\x1b[31;40ma\x1b[0m\x1b[32;40mb\x1b[0m", "\x1b[40;31ma\x1b[32mb\x1b[0m"),
+        ("\x1b[3;4H\r\n\x1b[2;2Hx", "\x1b[2;2Hx"),
+        ("\x1b[?25l\x1b[6n", "\x1b[?25l\x1b[6n"),
+    ],
+)
+def test_what_is_in_use_is_not_told_again(text: str, slimmed: str) -> None:
+    assert slim(text) == slimmed
+
+
+def test_it_ends_without_a_style() -> None:
+    assert slim("\x1b[1mbold").endswith("\x1b[0m")
