@@ -7,18 +7,14 @@ neither the session nor, while little waits, the keys.
 
 from __future__ import annotations
 
-import re
 from typing import IO, TYPE_CHECKING, cast
 
-from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.drivers.linux_driver import LinuxDriver
 
-from tui.slimmer import slim
+from tui.slimmer import Frames
 
 if TYPE_CHECKING:
     from textual.app import App
-
-_BARE_MOVE = re.compile(r"\x1b\[[0-9;]*H")
 
 
 class MeteredDriver(LinuxDriver):
@@ -31,8 +27,7 @@ class MeteredDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.num_bytes = 0
         """Handed over so far."""
-        self._frame: list[str] | None = None
-        self._last_frame = ""
+        self._frames = Frames()
         self._metered_file = _MeteredFile(cast("IO[str]", self._file))
         self._file = cast("IO[str]", self._metered_file)  # type: ignore[assignment] # what Textual's writer thread needs of a file
 
@@ -42,29 +37,11 @@ class MeteredDriver(LinuxDriver):
         return self.num_bytes - self._metered_file.num_bytes
 
     def write(self, data: str) -> None:
-        """Hand over what looks like `data`; a frame as one, or not at all where it leaves all as it is."""
-        if data == SYNC_START:
-            self._frame = []
-        elif data == SYNC_END and self._frame is not None:
-            frame, self._frame = "".join(self._frame), None
-            if frame != self._last_frame or not _BARE_MOVE.fullmatch(frame):
-                self._hand_over(SYNC_START + slim(frame) + SYNC_END)
-            self._last_frame = frame[frame.rfind("\x1b") :]
-        elif self._frame is not None:
-            self._frame.append(data)
-        else:
-            self._hand_over(slim(data))
-
-    def take_mouse(self, *, is_taken: bool) -> None:
-        """Have the terminal tell of the mouse, or leave it to the terminal, to select text with."""
-        self._mouse = True  # while it is False, the next line does nothing
-        (self._enable_mouse_support if is_taken else self._disable_mouse_support)()
-        self._mouse = is_taken  # holds also when the program comes back from a ctrl+z
-
-    def _hand_over(self, text: str) -> None:
-        """Give a text to the writer's thread."""
-        self.num_bytes += len(text.encode("utf-8", "replace"))
-        super().write(text)
+        """Hand over what looks like `data`, once a frame is whole."""
+        text = self._frames.take(data)
+        if text:
+            self.num_bytes += len(text.encode("utf-8", "replace"))
+            super().write(text)
 
 
 class _MeteredFile:

@@ -2,7 +2,7 @@
 
 Textual tells every piece of text its colours in full and takes them back after it, which is two thirds of all that goes
 out. Here a colour or attribute is told only where it differs from what is in use, and a cursor that is moved twice in a
-row is moved once.
+row is moved once. Frames in which nothing happens are left out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ _OVERTAKEN_MOVES = re.compile(r"(?:\x1b\[[0-9;]*H|\r\n)+(?=\x1b\[[0-9;]*H)")
 _NUM_COLOR_PARTS = {"2": 5, "5": 3}
 """How many numbers a colour takes, from its "38" or "48" on: by red, green and blue, or by its number."""
 _RESET = "\x1b[0m"
+
+FRAME_START, FRAME_END = "\x1b[?2026h", "\x1b[?2026l"
+"""Between these, a terminal that understands them shows nothing half drawn."""
+_BARE_MOVE = re.compile(r"\x1b\[[0-9;]*H")
 
 Style = tuple[tuple[str, str], ...]
 """What is in use: (what it is, the numbers that set it), in a fixed order."""
@@ -45,6 +49,30 @@ def slim(text: str) -> str:
     if used:
         pieces.append(_RESET)
     return "".join(pieces)
+
+
+class Frames:
+    """Puts together what comes in pieces, and leaves out a frame that only moves the cursor to where it is."""
+
+    def __init__(self) -> None:
+        """Begin outside a frame."""
+        self._pieces: list[str] | None = None
+        self._end = ""
+
+    def take(self, piece: str) -> str:
+        """Return what is to be sent after one more piece: nothing in the middle of a frame."""
+        if piece == FRAME_START:
+            self._pieces = []
+            return ""
+        if self._pieces is None:
+            return slim(piece)
+        if piece != FRAME_END:
+            self._pieces.append(piece)
+            return ""
+        frame, self._pieces = "".join(self._pieces), None
+        is_needless = _BARE_MOVE.fullmatch(frame) is not None and frame == self._end
+        self._end = frame[frame.rfind("\x1b") :]
+        return "" if is_needless else FRAME_START + slim(frame) + FRAME_END
 
 
 @lru_cache(maxsize=4096)

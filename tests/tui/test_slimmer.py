@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.slimmer import slim
+from tui.slimmer import FRAME_END, FRAME_START, Frames, slim
 
 COLORS = ["38;2;1;2;3", "38;2;9;9;9", "48;2;1;2;3", "38;5;200", "48;5;17", "31", "42", "97", "104", "39", "49"]
 PIECES = st.one_of(
@@ -50,3 +50,25 @@ def test_what_is_in_use_is_not_told_again(text: str, slimmed: str) -> None:
 
 def test_it_ends_without_a_style() -> None:
     assert slim("\x1b[1mbold").endswith("\x1b[0m")
+
+
+def test_a_frame_goes_out_as_one() -> None:
+    frames = Frames()
+    assert [frames.take(piece) for piece in (FRAME_START, "\x1b[31ma\x1b[0m", "\x1b[31mb\x1b[0m", FRAME_END)] == [
+        "",
+        "",
+        "",
+        f"{FRAME_START}\x1b[31mab\x1b[0m{FRAME_END}",
+    ]
+
+
+def test_a_frame_that_leaves_the_cursor_where_it_is_does_not_go_out() -> None:
+    frames = Frames()
+    bodies = ("a\x1b[1;1H", "\x1b[1;1H", "\x1b[2;1H", "b\x1b[2;1H")
+    sent = ["".join(map(frames.take, (FRAME_START, body, FRAME_END))) for body in bodies]
+
+    assert [bool(text) for text in sent] == [True, False, True, True]
+
+
+def test_what_stands_outside_a_frame_goes_out_at_once() -> None:
+    assert Frames().take("\x1b[?25l") == "\x1b[?25l"
