@@ -41,8 +41,10 @@ class TextCompleted(Fact):
     """Whether the completion ends the tweet."""
     next_chars: tuple[CharChance, ...]
     """The likeliest next characters."""
-    unknown_chars: str
+    unknown_chars: tuple[str, ...]
     """Those of the text that the vocabulary lacks; then there is no completion."""
+    bits_per_char: float | None = None
+    """How surprised the model was by the text itself, at temperature 1; None where there is nothing to say."""
 
 
 @dataclass(frozen=True, kw_only=True)

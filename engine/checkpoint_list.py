@@ -1,15 +1,19 @@
-"""Which checkpoints there are, and which one a name means. Knows no torch."""
+"""Which checkpoints there are, and which one a name means. Reads heads of files, changes nothing, knows no torch."""
 
 from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import SUFFIX, RunFolder, find_run, home, list_runs, named_checkpoint_path, storage_errors
+from engine.folders import SUFFIX, RunFolder, find_run, home, list_runs, named_checkpoint_path
+
+_PIN_SUFFIX = ".pinned"
+_File = tuple[str, Path, os.stat_result]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,13 @@ class CheckpointEntry:
     num_bytes: int
     info: CheckpointInfo | None
     problem: str = ""
+    is_pinned: bool = False
+    """Whether it is kept from being deleted or replaced until it is unpinned."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the user saved it under a name, rather than a run for itself."""
+        return "/" not in self.name
 
     @property
     def step(self) -> int | None:
@@ -36,47 +47,76 @@ class CheckpointEntry:
         return self.info.bits_per_char if self.info else None
 
 
+def iterate_checkpoints() -> Iterator[CheckpointEntry]:
+    """Yield what the user saved, then the runs' own, each the latest first. A damaged file is listed as such.
+
+    The order is known before the first file is opened, so a list can be shown while the rest is read.
+    """
+    named: list[_File] = []
+    of_runs: list[_File] = []
+    for name, path in _paths_by_name().items():
+        try:
+            stat = path.stat()
+        except OSError:  # it vanished meanwhile
+            continue
+        (of_runs if "/" in name else named).append((name, path, stat))
+    for part in (named, of_runs):
+        for name, path, stat in sorted(part, key=lambda file: file[2].st_mtime, reverse=True):
+            yield _entry(name, path, stat)
+
+
 def list_checkpoints() -> list[CheckpointEntry]:
-    """Return what the user saved, then the runs' own, each the latest first. A damaged file is listed as such."""
-    named = [(path.stem, path) for path in (home() / "checkpoints").glob("*" + SUFFIX)]
-    of_runs = [
-        (f"{run.name}/{path.stem}", path)
+    """Return all that `iterate_checkpoints` yields."""
+    return list(iterate_checkpoints())
+
+
+def _paths_by_name() -> dict[str, Path]:
+    """Return every checkpoint file by what it is called, without opening any."""
+    named = {path.stem: path for path in (home() / "checkpoints").glob("*" + SUFFIX)}
+    of_runs = {
+        f"{run.name}/{path.stem}": path
         for run in list_runs()
         for path in sorted(run.checkpoint_path("latest").parent.glob("*" + SUFFIX))
-    ]
-    entries = [[entry for name, path in part if (entry := _entry(name, path))] for part in (named, of_runs)]
-    return [entry for part in entries for entry in sorted(part, key=lambda entry: entry.saved_at, reverse=True)]
+    }
+    return named | of_runs
 
 
-def _entry(name: str, path: Path) -> CheckpointEntry | None:
-    """Return the entry of one file; None where it vanished meanwhile."""
+def _entry(name: str, path: Path, stat: os.stat_result) -> CheckpointEntry:
+    """Return the entry of one file."""
     info, problem = None, ""
     try:
         info, _ = read_info(path)
     except CheckpointError as error:
         problem = error.message
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
     return CheckpointEntry(
-        name=name, path=path, saved_at=stat.st_mtime, num_bytes=stat.st_size, info=info, problem=problem
+        name=name,
+        path=path,
+        saved_at=stat.st_mtime,
+        num_bytes=stat.st_size,
+        info=info,
+        problem=problem,
+        is_pinned=pin_path(path).exists(),
     )
 
 
+def pin_path(path: Path) -> Path:
+    """Return the empty file whose being there says that the checkpoint at `path` is pinned."""
+    return path.with_suffix(_PIN_SUFFIX)
+
+
 def resolve_checkpoint(name: str | None) -> Path:
-    """Return the file that `name` means: a path, a saved name, RUN/latest, RUN/best, or a run (its best).
+    """Return the file that `name` means: a saved name, RUN/latest, RUN/best, a path, or a run (its best).
 
     None is the best of the latest run. Raises `CheckpointError` where there is none.
     """
     if name is None:
         return _best_of_run("last")
+    by_name = _paths_by_name()
+    if name in by_name:  # before a path: what is chosen from the list is never a file that happens to lie here
+        return by_name[name]
     path = os.path.expanduser(name)
     if os.path.isfile(path):  # false for what can be no file's name, where `Path.is_file` raises
         return Path(path)
-    by_name = {entry.name: entry.path for entry in list_checkpoints()}
-    if name in by_name:
-        return by_name[name]
     runs = [run.name for run in list_runs()]
     if name in runs or name == "last":
         return _best_of_run(name)
@@ -106,21 +146,10 @@ def latest_of(run: RunFolder) -> Path:
 
 def find_listed(name: str) -> Path:
     """Return the file that is called `name` in the list, never a path. Raises `CheckpointError` where there is none."""
-    by_name = {entry.name: entry.path for entry in list_checkpoints()}
+    by_name = _paths_by_name()
     if name not in by_name:
         raise CheckpointError(f"There is no checkpoint called {name}.", "`tweetgen-tui checkpoints list` shows all.")
     return by_name[name]
-
-
-def delete_checkpoint(name: str) -> Path:
-    """Delete what is called `name` in the list; returns the file that it was.
-
-    Raises `CheckpointError` where there is none of that name, `StorageError` where it can't be deleted.
-    """
-    path = find_listed(name)
-    with storage_errors(path):
-        path.unlink()
-    return path
 
 
 def is_taken(name: str) -> bool:

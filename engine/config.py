@@ -31,6 +31,9 @@ Setting = int | float | str
 
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 5.0
+MIN_LEARNING_RATE = 1e-8
+MAX_LEARNING_RATE = 10.0
+MAX_BATCH_SIZE = 65536
 LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
 
 
@@ -101,8 +104,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        require_between(self, "batch_size", 1, 65536)
-        require_between(self, "learning_rate", 1e-8, 10.0)
+        require_between(self, "batch_size", 1, MAX_BATCH_SIZE)
+        require_between(self, "learning_rate", MIN_LEARNING_RATE, MAX_LEARNING_RATE)
         require_choice(self, "schedule", Schedule)
         require_between(self, "warmup_steps", 0)
         require_between(self, "weight_decay", 0.0, 10.0)

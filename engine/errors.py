@@ -7,7 +7,8 @@
     ├── CheckpointError      1   a checkpoint that is missing, damaged, foreign or does not fit
     ├── StorageError         1   a folder or file that can't be written
     ├── DownloadError        1   a file that can't be fetched, or is not the one that was wanted
-    ├── DeviceError          1   a device or precision that this machine lacks, or its memory is used up
+    ├── DeviceError          1   a device or precision that this machine lacks
+    │   └── DeviceMemoryError    1   a device whose memory is used up
     ├── DivergedError        1   training that can't go on: loss or gradient is not finite any more
     └── InternalError        3   a mistake of ours; the traceback is in the log
 
@@ -75,6 +76,12 @@ class DeviceError(TweetgenError):
     """A device or precision that this machine lacks was asked for."""
 
     title = "The device can't be used"
+
+
+class DeviceMemoryError(DeviceError):
+    """A device has no memory left for what a run needs."""
+
+    title = "The device's memory is used up"
 
 
 class DivergedError(TweetgenError):

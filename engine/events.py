@@ -50,6 +50,8 @@ class RunStarted(Fact):
     sampling: SamplingConfig
     resumed_from: str | None
     """The checkpoint that the weights came from, if any."""
+    epochs: float | None = None
+    """Epochs that have been passed through; None in the journal of a version that did not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,8 @@ class CheckpointLoaded(Fact):
     name: str
     path: str
     bits_per_char: float | None
+    epochs: float | None = None
+    """Epochs that had been passed through; None in the journal of a version that did not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,11 +176,11 @@ class StepTimes(Fact):
 
     num_steps: int
     seconds: float
-    """Since the last of these events, or the start; pauses not counted."""
+    """Since the last of these events, or the start; pauses, and measuring the number of threads, not counted."""
     data_seconds: float
     """Getting batches ready."""
     forward_seconds: float
-    """On a device, where nobody waits for a step to end: all of the step."""
+    """On a device, where nobody waits for a single step to end: all of the steps."""
     backward_seconds: float
     optimizer_seconds: float
     sampling_seconds: float

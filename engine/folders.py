@@ -1,8 +1,9 @@
 """Where things lie on disk: the data folder, runs, checkpoints; and the one way a file is written. Knows no torch.
 
 $TWEETGEN_HOME, or the platform's user data folder for "tweetgen-tui"
-├── runs/<run>/          config.json  events.jsonl  tweetgen.log  checkpoints/{latest,best,step-N}.safetensors
-├── checkpoints/         <name>.safetensors, what the user saved by name
+├── runs/<run>/          config.json  events.jsonl  pins.jsonl  tweetgen.log
+│                        checkpoints/{latest,best,step-N}.safetensors
+├── checkpoints/         <name>.safetensors, what the user saved by name; <name>.pinned beside it keeps it
 ├── data/                what `data fetch` got
 └── input/               what came through standard input, kept so that a run can go on
 
@@ -79,6 +80,11 @@ class RunFolder:
         return self.path / "events.jsonl"
 
     @property
+    def pins_path(self) -> Path:
+        """The tweets that the user keeps, one a line; only there once any was kept."""
+        return self.path / "pins.jsonl"
+
+    @property
     def log_path(self) -> Path:
         """Tracebacks, and whatever else helps to find a bug."""
         return self.path / "tweetgen.log"
@@ -117,6 +123,11 @@ def find_run(name: str) -> RunFolder:
         if not found:
             raise CheckpointError(f"There is no run called {name}.", "`tweetgen-tui runs list` shows those there are.")
     return found[0]
+
+
+def folder_of_run(name: str) -> RunFolder:
+    """Return the folder of the run called `name`; it need not exist. Raises `ConfigError` on an impossible name."""
+    return RunFolder(home() / "runs" / checked_name(name, "run"))
 
 
 def create_run_folder(name: str | None) -> RunFolder:

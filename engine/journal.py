@@ -56,6 +56,18 @@ def read_journal(path: Path) -> Iterator[Event]:
         return
 
 
+def is_in_use(path: Path) -> bool:
+    """Return whether a program, this one included, has the journal open for writing."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _lock(file: BinaryIO, path: Path) -> None:
     """Keep other programs out of the run. Raises `StorageError` where one is in it already."""
     try:

@@ -78,6 +78,7 @@ class TrainingLoop:
             self._run.take_step()
             if time.monotonic() - last_report >= REPORT_SECONDS:
                 self._report()
+                self._run.tell_times()
                 last_report = time.monotonic()
         self._end(self._stop_reason)
 
@@ -100,13 +101,18 @@ class TrainingLoop:
         self._narrator.tell(events.Warned, message=message)
 
     def _report(self) -> None:
-        """Tell the steps so far; raises `DivergedError` where too many in a row were refused."""
+        """Tell the steps so far; where too many in a row were refused, rest, or raise `DivergedError`."""
         self._narrator.tell_steps()
-        if self._narrator.refused_in_a_row >= MAX_REFUSED_IN_A_ROW:
-            raise DivergedError(
-                f"The loss or its gradient was not finite for {self._narrator.refused_in_a_row} steps in a row.",
-                "Go on from a checkpoint with a lower --learning-rate.",
-            )
+        num_refused = self._narrator.refused_in_a_row
+        if num_refused < MAX_REFUSED_IN_A_ROW:
+            return
+        message = f"The loss or its gradient was not finite for {num_refused} steps in a row."
+        if not self._rests_at_end:
+            raise DivergedError(message, "Go on from a checkpoint with a lower --learning-rate.")
+        self._narrator.refused_in_a_row = 0
+        self._run.pause()
+        advice = "Paused: load a checkpoint, and lower the learning rate."
+        self._narrator.tell(events.Warned, message=f"{message} {advice}", kind="not-finite")
 
     def _end(self, reason: str) -> None:
         """Save and tell the end."""
@@ -132,9 +138,11 @@ class TrainingLoop:
     def _write_due_tweet(self, step: int) -> None:
         """Write the feed's next tweet; its seed depends on the step alone."""
         self._run.progress.last_sample_step = step
+        self._narrator.tell_steps()  # what a device still has to do of them is no part of the writing
         try:
             seed = derived_seed(self._run.training.seed, _DUE_SAMPLE, step)
-            self._run.writer.write_tweet(self._sampling_now, seed)
+            with self._run.timer.during("sampling"):
+                self._run.writer.write_tweet(self._sampling_now, seed)
         except DivergedError as error:
             self._narrator.tell(events.Warned, message=error.message)
 
@@ -151,8 +159,8 @@ class TrainingLoop:
         self._run.writer.write_tweet(self._sampling_now, seed, prime)
 
     def _complete(self, text: str, request: int) -> None:
-        """Say how a text goes on: the same for the same text at the same step, so that it stands still while read."""
-        seed = derived_seed(self._run.training.seed, _ASKED_COMPLETION, self._run.trainer.step_count)
+        """Say how a text goes on: always by the same draws, so that only what the model learns changes it."""
+        seed = derived_seed(self._run.training.seed, _ASKED_COMPLETION)
         self._run.writer.complete_text(text, request, self._run.sampling, seed)
 
     def _must_interrupt(self) -> bool:
@@ -192,7 +200,8 @@ class TrainingLoop:
     def _try_to_follow(self, command: Command) -> None:
         """Follow a command, or tell why not."""
         try:
-            self._follow(command)
+            with self._run.timer.during("sampling" if isinstance(command, _QUESTIONS) else "other"):
+                self._follow(command)
         except TweetgenError as error:
             self._narrator.tell(
                 events.CommandRefused,

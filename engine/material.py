@@ -46,9 +46,22 @@ class Material:
             return None
         return np.repeat(np.array(self.config.weight, dtype=np.float64), self.corpus.num_train_by_file)
 
-    def batches(self, training: TrainingConfig, position: Position) -> BatchStream:
-        """Return the training tweets in batches, from `position` on."""
-        return BatchStream(self.train_tweets, training.batch_size, training.seed, position, self.weights)
+    def batches(self, training: TrainingConfig, position: Position, size_there: int | None = None) -> BatchStream:
+        """Return the training tweets in batches, from `position` on.
+
+        Where that is a place among batches of another size, `size_there`, they go on at its share of the epoch. The
+        order depends on the size, so some tweets come twice in that epoch and others not at all.
+        """
+        stream = BatchStream(
+            self.train_tweets, size_there or training.batch_size, training.seed, position, self.weights
+        )
+        if size_there in {None, training.batch_size}:
+            return stream
+        epochs = stream.epochs
+        start = Position(epoch=int(epochs))
+        stream = BatchStream(self.train_tweets, training.batch_size, training.seed, start, self.weights)
+        stream.go_to_share(epochs - int(epochs))
+        return stream
 
     def some_batches(self, batch_size: int) -> list[Batch]:
         """Return batches as they come in training, always the same few: at least one, of tweets from everywhere."""

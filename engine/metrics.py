@@ -13,24 +13,24 @@ class Stopwatch:
 
     def __init__(self, clock: Callable[[], float], offset: float = 0.0) -> None:
         """Start running. `clock` gives seconds and never goes back, as `time.monotonic`."""
-        self._clock = clock
+        self.clock = clock
         self._started = clock() - offset
         self._paused_at: float | None = None
 
     @property
     def seconds(self) -> float:
         """Seconds that it has run."""
-        return (self._clock() if self._paused_at is None else self._paused_at) - self._started
+        return (self.clock() if self._paused_at is None else self._paused_at) - self._started
 
     def pause(self) -> None:
         """Stand still."""
         if self._paused_at is None:
-            self._paused_at = self._clock()
+            self._paused_at = self.clock()
 
     def resume(self) -> None:
         """Run on."""
         if self._paused_at is not None:
-            self._started += self._clock() - self._paused_at
+            self._started += self.clock() - self._paused_at
             self._paused_at = None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
+from engine.answers import TextCompleted, TweetRead
 from engine.errors import StorageError
 from engine.events import Event, StepsFinished, Warned
 from engine.journal import Journal
@@ -92,9 +93,12 @@ class Narrator:
             self._hand_over(Warned(step=step, elapsed_seconds=self.stopwatch.seconds, message=problem, kind="disk"))
 
     def _write_down(self, event: Event) -> str:
-        """Append to the journal; the first failure closes it for good. Returns what there is to say about that."""
+        """Append to the journal; the first failure closes it for good. Returns what there is to say about that.
+
+        Answers about a text are left out: they come with every key that somebody types, and are no part of the run.
+        """
         try:
-            if self._journal is not None:
+            if self._journal is not None and not isinstance(event, TextCompleted | TweetRead):
                 self._journal.write(event)
         except StorageError as error:
             self._journal = None

@@ -86,7 +86,7 @@ def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over
     beginning = threads.begin(trainers, ways, device_runtime, some_batches, on_turn, keeps_threads=keeps_threads)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
     position = info.position if info and has_same_tweets else Position()
-    batches = material.batches(training, position)
+    batches = material.batches(training, position, info.training.batch_size if info else None)
     has_finished = config.resume is not None and info is not None and info.has_finished
     if info and not may_be_over:
         _check_budget(info, training, batches)

@@ -10,12 +10,13 @@ import numpy as np
 from engine.answers import CharChance, CharRead
 from engine.char_reader import CharReader
 from engine.config import SamplingConfig
+from engine.errors import DivergedError
 from engine.evaluation import UNKNOWN_CHAR_BITS
 from engine.gru import TextGenerator
 from engine.next_char import NEVER_SAMPLED, Floats
 from engine.sampler import TweetWriter
 from engine.text import harmless_char
-from engine.vocab import BOS, EOS, Vocab
+from engine.vocab import BOS, EOS, UNK, Vocab
 
 NUM_LIKELIEST = 8
 COMPLETION_CHARS = 40
@@ -26,14 +27,26 @@ COMPLETION_CHARS = 40
 class Completion:
     """How a text would go on."""
 
-    text: str
-    reached_eos: bool
-    next_chars: tuple[CharChance, ...]
+    text: str = ""
+    reached_eos: bool = False
+    next_chars: tuple[CharChance, ...] = ()
+    bits_per_char: float | None = None
+    """Of the text that it goes on from; None where there is none."""
+
+
+def unknown_chars(vocab: Vocab, text: str) -> tuple[str, ...]:
+    """Return the characters of `text` that it can't be gone on from, each once, in their order, made harmless.
+
+    They are those that the vocabulary lacks, and those that no tweet may begin with, whatever the vocabulary holds.
+    """
+    shown = {char: harmless_char(char) for char in text}
+    return tuple(dict.fromkeys(shown[char] for char in shown if char not in vocab.stoi or shown[char] != char))
 
 
 def complete(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, text: str, seed: int) -> Completion:
     """Return how the model goes on after `text`, drawn as `sampling` says but for its prime.
 
+    With the same seed, a text that goes along with its completion is completed by the rest of it.
     Raises `VocabError` where the text holds an unknown character, `DivergedError` on a model that has gone wrong.
     """
     asked = replace(sampling, prime=text, max_length=len(text) + COMPLETION_CHARS)
@@ -43,31 +56,35 @@ def complete(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, text:
         writer.advance()
     [tweet] = writer.results()
     written = "".join(map(harmless_char, tweet.text[len(text) :]))
-    return Completion(text=written, reached_eos=tweet.reached_eos, next_chars=next_chars)
+    bits = tweet.char_bits[: len(text)]
+    bits_per_char = round(sum(bits) / len(bits), 3) if bits else None
+    return Completion(text=written, reached_eos=tweet.reached_eos, next_chars=next_chars, bits_per_char=bits_per_char)
 
 
 def read_chars(model: TextGenerator, vocab: Vocab, text: str) -> tuple[CharRead, ...]:
-    """Return what the model thinks of each character of `text` and of its end."""
+    """Return what the model thinks of each character of `text` and of its end.
+
+    Raises `DivergedError` on a model that has gone wrong.
+    """
     reader = CharReader(model)
-    expected = reader.read(np.array([BOS]))[0]  # (V,)
+    token_ids = [*vocab.encode(text), EOS]
     read = []
-    for char, token_id in zip([*text, ""], [*vocab.encode(text), EOS], strict=True):
-        is_unknown = char not in vocab.stoi if char else False
-        bits = -float(expected[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if is_unknown else 0.0)
+    for char, before, token_id in zip([*text, ""], [BOS, *token_ids], token_ids, strict=False):
+        expected = reader.read(np.array([before]))[0]  # (V,)
+        if not np.isfinite(expected).all():
+            raise DivergedError("What the model expects is not finite, so it can't read.", "Load a checkpoint.")
+        bits = -float(expected[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if token_id == UNK else 0.0)
         read.append(CharRead(char=harmless_char(char), bits=round(bits, 3), likeliest=likeliest(vocab, expected)))
-        expected = reader.read(np.array([token_id]))[0]
     return tuple(read)
 
 
 def likeliest(vocab: Vocab, expected: Floats) -> tuple[CharChance, ...]:
     """Return the likeliest of what may come next, of log-probabilities (V,)."""
-    probabilities = np.exp(expected)
-    probabilities[list(NEVER_SAMPLED)] = 0.0
-    order = np.argsort(-probabilities)[:NUM_LIKELIEST].tolist()
+    order = np.argsort(-expected)[: NUM_LIKELIEST + len(NEVER_SAMPLED)].tolist()
     return tuple(
         CharChance(
             char="" if index == EOS else harmless_char(vocab.itos[index]),
-            probability=round(float(probabilities[index]), 4),
+            probability=round(math.exp(expected[index]), 4),
         )
-        for index in order
+        for index in [index for index in order if index not in NEVER_SAMPLED][:NUM_LIKELIEST]
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from engine import events
@@ -18,7 +19,6 @@ from engine.checkpoint_list import resolve_checkpoint
 from engine.config import SamplingConfig, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
-from engine.corpus.position import Position
 from engine.errors import CheckpointError, ConfigError, StorageError
 from engine.evaluation import evaluate
 from engine.gru import TextGenerator
@@ -28,11 +28,14 @@ from engine.preparation import Preparation, load_into
 from engine.progress import Progress, budget_used
 from engine.saver import Saver
 from engine.schedule import finish_after, learning_rate_at
+from engine.step_times import PartTimer
 from engine.trainer import Trainer
 from engine.writer import Writer
 
 CHANGE_SECONDS = 2.0
 """How long after a change of the settings they are saved; further changes wait for the first one's saving."""
+TIMES_SECONDS = 2.0
+"""Training time between two `StepTimes`."""
 
 
 class Run:
@@ -52,6 +55,9 @@ class Run:
         self._saver = Saver(preparation, narrator, self.progress)
         self._changed_at: float | None = None
         self.writer = Writer(preparation, narrator)
+        self.timer = PartTimer(narrator.stopwatch.clock)
+        """On "other" between two steps."""
+        self.trainer.time_with(self.timer)
 
     def _supplied(self, batches: BatchStream) -> Supply[Batch | DeviceBatch]:
         """Return the batches, made ready ahead where the trainer's device is worth a thread."""
@@ -104,6 +110,7 @@ class Run:
             training=self.training,
             sampling=self.sampling,
             resumed_from=prepared.resumed_from,
+            epochs=self.batches.epochs,
         )
         for message in prepared.warnings:
             self._narrator.tell(events.Warned, message=message)
@@ -115,12 +122,21 @@ class Run:
         """Learn from the next batch; told together with other steps, by the narrator."""
         began = time.monotonic()
         used = budget_used(self.training, self.position)
+        self.timer.turn_to("data")
         batch = next(self.batches)
+        self.timer.turn_to("forward")
         rate = learning_rate_at(self.training, self.trainer.step_count, used, self.progress.finish)
         self.trainer.step(batch, rate)
+        self.timer.turn_to("other")
+        self.timer.num_steps += 1
         self._narrator.total_chars += batch.num_targets
         if self._minder is not None:
             self._minder.note(time.monotonic() - began, batch.num_targets)
+
+    def tell_times(self) -> None:
+        """Tell what the time went into, every `TIMES_SECONDS` of it."""
+        if self.timer.seconds >= TIMES_SECONDS:
+            self._narrator.tell(events.StepTimes, **self.timer.take())
 
     def mind_threads(self, should_stop: Callable[[], bool]) -> None:
         """Where the steps have become slow, or were not measured for long, measure which number of threads is fastest.
@@ -131,7 +147,9 @@ class Run:
             return
         before = self._prepared.runtime
         self._narrator.tell_steps()
+        self.timer.stop()
         chosen, ratio = self._minder.choose_again(self.trainer, before, should_stop)
+        self.timer.go_on()
         self._narrator.start_rate_anew()
         if chosen == before:
             return
@@ -147,7 +165,9 @@ class Run:
         if self.progress.last_eval_step == self.trainer.step_count:
             return
         self._narrator.tell_steps()
-        evaluation = evaluate(self.trainer.best_model, self._prepared.val_tweets, self._prepared.runtime, should_stop)
+        prepared, model = self._prepared, self.trainer.best_model
+        with self.timer.during("evaluation"):
+            evaluation = evaluate(model, prepared.val_tweets, prepared.runtime, should_stop)
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):
@@ -169,13 +189,15 @@ class Run:
         if name == "latest":
             self._changed_at = None
         try:
-            self._saver.save_own(name, self.training, self.sampling, self.batches.position)
+            with self.timer.during("saving"):
+                self._saver.save_own(name, self.training, self.sampling, self.batches.position)
         except StorageError as error:
             self._narrator.tell(events.Warned, message=f"{error.message} {error.hint}", kind="disk")
 
     def save_named(self, name: str, *, replace: bool) -> None:
         """Save under the user's name. Raises `ConfigError` and `StorageError`."""
-        self._saver.save_named(name, self.training, self.sampling, self.batches.position, replace=replace)
+        with self.timer.during("saving"):
+            self._saver.save_named(name, self.training, self.sampling, self.batches.position, replace=replace)
 
     def pause(self) -> None:
         """Let the time stand still."""
@@ -183,6 +205,7 @@ class Run:
             self.is_paused = True
             self._narrator.tell_steps()
             self._narrator.stopwatch.pause()
+            self.timer.stop()
             self._narrator.tell(events.Paused)
 
     def resume(self) -> None:
@@ -190,6 +213,7 @@ class Run:
         if self.is_paused:
             self.is_paused = False
             self._narrator.stopwatch.resume()
+            self.timer.go_on()
             self._narrator.tell(events.Resumed)
 
     def set_sampling(self, sampling: SamplingConfig) -> None:
@@ -209,22 +233,18 @@ class Run:
         self._tell_change(events.IntervalsChanged, eval_every=eval_every, sample_every=sample_every)
 
     def set_batch_size(self, batch_size: int) -> None:
-        """Read that many tweets in a step, and go on at the same share of the epoch. Raises `ConfigError`.
-
-        The order of an epoch depends on the batch size, so some tweets come twice in this one and others not at all.
-        """
+        """Read that many tweets in a step, and go on at the same share of the epoch. Raises `ConfigError`."""
         training = with_settings(self.training, {"batch_size": batch_size})
-        epochs = self.batches.epochs
-        steps_per_epoch = math.ceil(self.batches.tweets_per_epoch / batch_size)
-        position = Position(epoch=int(epochs), batch=round(epochs % 1 * steps_per_epoch))
+        material, size_before = self._prepared.material, self.training.batch_size
+        self._narrator.tell_steps()
         self.close()
         self.training = training
         self.trainer.set_batch_size(batch_size)
-        self.batches = self._supplied(self._prepared.material.batches(training, position))
+        self.batches = self._supplied(material.batches(training, self.batches.position, size_before))
         if self._minder is not None:
-            self._minder.note_other_model()
+            self._minder.note_other_batches(partial(material.some_batches, batch_size))
         self._narrator.start_rate_anew()
-        self._tell_change(events.BatchSizeChanged, batch_size=batch_size, epochs=epochs)
+        self._tell_change(events.BatchSizeChanged, batch_size=batch_size, epochs=self.batches.epochs)
 
     @property
     def is_finished(self) -> bool:
@@ -263,15 +283,24 @@ class Run:
         model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(prepared.runtime.device)
         trainer = Trainer(model, self.training, prepared.runtime)
         load_into(trainer, checkpoint, prepared.runtime)
+        trainer.time_with(self.timer)
         has_new_shape = info.model != prepared.model_config
         self.trainer.close()
         self.trainer = self._narrator.trainer = prepared.trainer = trainer
         prepared.model_config = info.model
         self.progress.go_to(info)
         self._narrator.start_rate_anew()
+        self._narrator.refused_in_a_row = 0
         self.close()
-        self.batches = self._supplied(prepared.material.batches(self.training, info.position))
-        self._narrator.tell(events.CheckpointLoaded, name=name, path=str(path), bits_per_char=info.bits_per_char)
+        batches = prepared.material.batches(self.training, info.position, info.training.batch_size)
+        self.batches = self._supplied(batches)
+        self._narrator.tell(
+            events.CheckpointLoaded,
+            name=name,
+            path=str(path),
+            bits_per_char=info.bits_per_char,
+            epochs=self.batches.epochs,
+        )
         if self.progress.finish is not None:
             self.cancel_finish()
         if has_new_shape:

@@ -8,6 +8,7 @@ from pathlib import Path
 from engine import events, runtime
 from engine.checkpoint import save_checkpoint
 from engine.checkpoint_info import CheckpointInfo
+from engine.checkpoint_list import pin_path
 from engine.config import SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.errors import ConfigError
@@ -42,10 +43,15 @@ class Saver:
     def save_named(
         self, name: str, training: TrainingConfig, sampling: SamplingConfig, position: Position, *, replace: bool
     ) -> None:
-        """Save under the user's name. Raises `ConfigError` where it is impossible, or taken and not to `replace`."""
+        """Save under the user's name.
+
+        Raises `ConfigError` where it is impossible, or taken and not to `replace` or pinned.
+        """
         path = named_checkpoint_path(name)
         if path.exists() and not replace:
             raise ConfigError(f"There is already a checkpoint called {name}.", "Take another name, or replace it.")
+        if path.exists() and pin_path(path).exists():
+            raise ConfigError(f"The checkpoint {name} is pinned.", "Take another name, or unpin it first.")
         self._save(name, path, self._info(training, sampling, position))
 
     def _save(self, name: str, path: Path, info: CheckpointInfo) -> None:

@@ -21,7 +21,7 @@ import torch
 
 from engine.commands import Command, Stop
 from engine.config import RunConfig
-from engine.errors import DeviceError, InternalError, StorageError, TweetgenError
+from engine.errors import DeviceMemoryError, InternalError, StorageError, TweetgenError
 from engine.events import Event, RunFailed, RunFinished
 from engine.folders import home
 from engine.journal import Journal
@@ -83,7 +83,8 @@ class TrainingSession:
     ) -> None:
         """Take the wishes; nothing is read before `run`. `on_stage` is told what happens before `RunStarted`.
 
-        With `rests_at_end` a run whose budget is used up pauses instead of ending: its model still follows commands.
+        With `rests_at_end` a run whose budget is used up, or whose losses are not finite any more, pauses instead of
+        ending: somebody is there to tell it what to do.
         """
         self._config = config
         self._rests_at_end = rests_at_end
@@ -144,9 +145,18 @@ def as_tweetgen_error(error: Exception, log_path: Path) -> TweetgenError:
     """Return what there is to tell the user of any error at all, whose traceback was logged to `log_path`."""
     if isinstance(error, TweetgenError):
         return error
-    if isinstance(error, torch.OutOfMemoryError):
-        return DeviceError("The device's memory is used up.", "Try a smaller --batch-size or --hidden-size.")
+    if _is_out_of_device_memory(error):
+        detail = str(error).splitlines()[0] if str(error) else "No more of it could be had."
+        return DeviceMemoryError(detail, "Try a smaller --batch-size or --hidden-size.")
     return InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {log_path}; please report it.")
+
+
+def _is_out_of_device_memory(error: Exception) -> bool:
+    """Return whether a device had no memory left: CUDA's libraries and MPS say so by a `RuntimeError` of their own."""
+    words = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    )
 
 
 def _fail(error: TweetgenError, emit: Callable[[Event], None]) -> None:

@@ -187,6 +187,11 @@ class ThreadMinder:
         """Take note that all that was measured is of no use any more."""
         self._pace.forget()
 
+    def note_other_batches(self, batches: Callable[[], Sequence[Batch]]) -> None:
+        """Rehearse with other batches from now on; all that was measured is of no use any more."""
+        self._batches = batches
+        self._pace.forget()
+
     @classmethod
     def of_run(
         cls, wanted: RuntimeConfig, beginning: Beginning, batches: Callable[[], Sequence[Batch]]

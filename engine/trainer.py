@@ -27,6 +27,7 @@ from engine.fast.gru_step import GruStep
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.step_history import StepHistory
+from engine.step_times import PartTimer
 from engine.vocab import PAD
 
 
@@ -56,7 +57,8 @@ class Trainer:
         self.step_count = 0
         self.learning_rate = config.learning_rate
         self._runtime = runtime
-        gru_step = GruStep(model, runtime.precision) if runtime.device.type == "cpu" else None
+        self._timer = PartTimer()
+        self._gru_step = gru_step = GruStep(model, runtime.precision) if runtime.device.type == "cpu" else None
         self._loss_and_grads = gru_step.loss_and_grads if gru_step else self._by_autograd
         self.path: str = gru_step.path if gru_step else "device"
         """What computes the steps: "fast", "plain" where Numba is missing, or "device"; they agree to rounding."""
@@ -86,8 +88,15 @@ class Trainer:
         return to_device_batch(batch, self._batch_size)
 
     def set_batch_size(self, batch_size: int) -> None:
-        """Make ready batches of up to that many tweets from now on."""
+        """Make ready batches of up to that many tweets from now on; what was kept for the others is given back."""
         self._batch_size = batch_size
+        self.close()
+
+    def time_with(self, timer: PartTimer) -> None:
+        """Turn this timer to each part of a step from now on; it is on "forward" when a step begins."""
+        self._timer = timer
+        if self._gru_step is not None:
+            self._gru_step.timer = timer
 
     @property
     def best_model(self) -> TextGenerator:
@@ -118,6 +127,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         loss = self._loss_and_grads(batch)
+        self._timer.turn_to("optimizer")
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
         update_unless(~(loss.isfinite() & grad_norm.isfinite()), self._optimizer, self._runtime.device)
         self._history.write(loss, grad_norm)
@@ -151,7 +161,8 @@ class Trainer:
     def take_report(self) -> StepReport:
         """Return the losses and gradient norms of all steps since the last report; waits for the device once."""
         first_step = self.step_count - len(self._history) + 1
-        losses, norms = self._history.take()
+        with self._timer.during("forward"):  # where a device's steps are waited for
+            losses, norms = self._history.take()
         is_finite = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
         return StepReport(
             first_step=first_step,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from engine import answers, events
 from engine.config import SamplingConfig
+from engine.corpus.alike.novelty import novelty_of
 from engine.errors import ConfigError
 from engine.narrator import Narrator
 from engine.nearest import nearest_tweet
 from engine.preparation import Preparation
-from engine.questions import complete, read_chars
+from engine.questions import Completion, complete, read_chars, unknown_chars
 from engine.sampler import SampledTweet, TweetWriter, sample_tweets
 from engine.text import harmless
 
@@ -34,16 +36,18 @@ class Writer:
         """
         first = sampling() if prime is None else replace(sampling(), prime=prime)
         writer = TweetWriter(self._prepared.trainer.best_model, self._prepared.material.vocab, first, [seed])
+        writer.advance()
         while not writer.is_done:
             writer.set_draw(sampling())
             writer.advance()
         [tweet] = writer.results()
-        has_all = len(harmless(tweet.text)) == len(tweet.text)
+        share = self._copied_share(tweet.text)
+        is_shown_whole = harmless(tweet.text) == tweet.text
         self._narrator.tell(
             events.TweetSampled,
-            **self._facts(tweet),
-            copied_share=round(self._prepared.material.corpus.novelty.copied_share(tweet.text), 3),
-            char_bits=tweet.char_bits if has_all else (),
+            **_facts(tweet, share),
+            copied_share=round(share, 3),
+            char_bits=tweet.char_bits if is_shown_whole else (),
             prime=first.prime,
         )
 
@@ -54,29 +58,35 @@ class Writer:
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
         model, vocab = self._prepared.trainer.best_model, self._prepared.material.vocab
         tweets = sample_tweets(model, vocab, sampling, [seed] * len(checked), checked)
-        rungs = tuple(events.LadderTweet(**self._facts(tweet)) for tweet in tweets)  # type: ignore[arg-type] # by name
+        shares = [self._copied_share(tweet.text) for tweet in tweets]
+        rungs = tuple(events.LadderTweet(**facts) for facts in map(_facts, tweets, shares))
         self._narrator.tell(events.LadderSampled, prime=sampling.prime, seed=seed, rungs=rungs)
 
     def complete_text(self, text: str, request: int, sampling: SamplingConfig, seed: int) -> None:
         """Say how a text would go on, as an answer to `request`. Raises `DivergedError`, `ConfigError`."""
+        _check_length(text, 0)
         vocab = self._prepared.material.vocab
-        unknown_chars = "".join(sorted(set(text) - set(vocab.chars)))
-        completion = None
-        if not unknown_chars:
+        unknown = unknown_chars(vocab, text)
+        if unknown:
+            completion = Completion()
+        else:
             completion = complete(self._prepared.trainer.best_model, vocab, sampling, text, seed)
         self._narrator.tell(
             answers.TextCompleted,
             request=request,
-            completion=tuple(completion.text) if completion else (),
-            reached_eos=completion.reached_eos if completion else False,
-            next_chars=completion.next_chars if completion else (),
-            unknown_chars=unknown_chars,
+            completion=tuple(completion.text),
+            reached_eos=completion.reached_eos,
+            next_chars=completion.next_chars,
+            unknown_chars=unknown,
+            bits_per_char=completion.bits_per_char,
         )
 
     def read_tweet(self, text: str) -> None:
-        """Say what the model thinks of a text, and which training tweet is most like it. Raises `ConfigError`."""
-        if not text or len(text) > MAX_READ_CHARS:
-            raise ConfigError(f"The model reads texts of 1 to {MAX_READ_CHARS:,} characters, not of {len(text):,}.")
+        """Say what the model thinks of a text, and which training tweet is most like it.
+
+        Raises `ConfigError` where it is too long, `DivergedError` on a model that has gone wrong.
+        """
+        _check_length(text, 1)
         material = self._prepared.material
         chars = read_chars(self._prepared.trainer.best_model, material.vocab, text)
         nearest = nearest_tweet(material.corpus.train, text)
@@ -85,17 +95,29 @@ class Writer:
             text=text,
             chars=chars,
             bits_per_char=sum(char.bits for char in chars) / len(chars),
-            copied_share=round(material.corpus.novelty.copied_share(text), 3),
+            copied_share=round(self._copied_share(text), 3),
             nearest=nearest.text,
             nearest_share=nearest.share,
         )
 
-    def _facts(self, tweet: SampledTweet) -> dict[str, object]:
-        """Return what events say of a tweet."""
-        return {
-            "text": harmless(tweet.text),
-            "temperature": tweet.temperature,
-            "reached_eos": tweet.reached_eos,
-            "bits_per_char": tweet.bits_per_char,
-            "novelty": self._prepared.material.corpus.novelty.judge(tweet.text),
-        }
+    def _copied_share(self, text: str) -> float:
+        return self._prepared.material.corpus.novelty.copied_share(text)
+
+
+def _facts(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:
+    """Return what events say of a tweet."""
+    return {
+        "text": harmless(tweet.text),
+        "temperature": tweet.temperature,
+        "reached_eos": tweet.reached_eos,
+        "bits_per_char": tweet.bits_per_char,
+        "novelty": novelty_of(copied_share),
+    }
+
+
+def _check_length(text: str, at_least: int) -> None:
+    """Raise `ConfigError` where a text is not one that a question may be about."""
+    if not at_least <= len(text) <= MAX_READ_CHARS:
+        raise ConfigError(
+            f"The model is asked about texts of {at_least} to {MAX_READ_CHARS:,} characters, not of {len(text):,}."
+        )

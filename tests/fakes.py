@@ -95,7 +95,7 @@ def completed(text: str, request: int = 0, step: int = 100, elapsed_seconds: flo
         completion=tuple(" and on"),
         reached_eos=True,
         next_chars=(CharChance(char=" ", probability=0.5), CharChance(char="", probability=0.25)),
-        unknown_chars="".join(sorted({char for char in text if not char.isascii()})),
+        unknown_chars=tuple(sorted({char for char in text if not char.isascii()})),
     )
 
 

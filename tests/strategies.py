@@ -126,9 +126,14 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
         st.builds(c.Resume),
         st.builds(c.SetSampling, sampling=sampling_configs(primes)),
         st.builds(c.SetLearningRate, learning_rate=st.floats(1e-5, 0.1) | st.sampled_from([-1.0, 0.0, 99.0])),
+        st.builds(c.SetBatchSize, batch_size=st.sampled_from([0, 1, 3, 8])),
+        st.builds(c.SetIntervals, eval_every=st.integers(-1, 5), sample_every=st.integers(-1, 5)),
         st.builds(c.Finish),
         st.builds(c.CancelFinish),
-        st.builds(c.SampleNow),
+        st.builds(c.SampleNow, prime=st.none() | st.sampled_from(list(primes))),
+        st.builds(c.CompleteText, text=st.sampled_from(list(primes)), request=st.integers(0, 9)),
+        st.builds(c.ReadTweet, text=st.sampled_from(["", "the cat", "☃ \u202e", "x" * 3000])),
+        st.builds(c.SaveLatest),
         st.builds(
             c.SampleLadder,
             seed=st.integers(0, 1000),
@@ -153,6 +158,9 @@ def any_commands() -> SearchStrategy[c.Command]:
         st.builds(c.LoadCheckpoint, name=text),
         st.builds(c.SaveCheckpoint, name=text, replace=st.booleans()),
         st.builds(c.SampleLadder, seed=st.integers(0, 2**63 - 1), prime=text),
+        st.builds(c.SampleNow, prime=text),
+        st.builds(c.CompleteText, text=text, request=st.integers(0, 2**53)),
+        st.builds(c.ReadTweet, text=text),
     )
     return commands() | free
 

@@ -12,16 +12,19 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine import preflight
-from engine.checkpoint_list import list_checkpoints
+from engine.checkpoint_list import iterate_checkpoints
 from engine.config import RunConfig
 from engine.corpus.checking import Glance
+from tui.branching import OtherCurve
 from tui.bridge import EngineBridge
+from tui.choosing_app import ChoosingApp
+from tui.preference_keeper import PreferenceKeeper
+from tui.preferences import Changes
 from tui.run_view import RunView
-from tui.screens.load_dialog import ListCheckpoints
+from tui.screens.checkpoint_list_dialog import ListCheckpoints
 from tui.screens.main import MainScreen
 from tui.screens.other_run import Runs
 from tui.signals import HANGUP_CODE, handle_ending_signals
-from tui.terminal_app import TerminalApp
 from tui.terminal_facts import GlyphSet
 
 _INTERRUPTED = 130
@@ -30,7 +33,7 @@ _HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, 
 _SYSTEM_COMMANDS = {"Theme", "Maximize", "Minimize", "Screenshot"}
 
 
-class TweetgenApp(TerminalApp, inherit_bindings=False):
+class TweetgenApp(ChoosingApp):
     """Show a run, then those started after it. After `run`, `return_code` and `summary_view` say how it went."""
 
     TITLE = "tweetgen-tui"
@@ -46,20 +49,21 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         config: RunConfig,
         bridge: EngineBridge | None = None,
         history: RunView | None = None,
-        list_checkpoints: ListCheckpoints = list_checkpoints,
+        list_checkpoints: ListCheckpoints = iterate_checkpoints,
         check: Callable[[RunConfig], Glance | None] = preflight.check,
         glyphs: GlyphSet = "braille",
         theme_name: str = "",
         *,
         is_utf8: bool = True,
+        keeper: PreferenceKeeper | None = None,
     ) -> None:
         """Prepare the screen of a run; `history` is the view that a resumed run's journal leads to."""
-        super().__init__(glyphs, theme_name, is_utf8=is_utf8)
+        super().__init__(glyphs, theme_name, is_utf8=is_utf8, keeper=keeper)
         self.bridges = [bridge or EngineBridge(config)]
         """One for each run, the latest last. Whoever runs the app makes sure that their threads have ended."""
         self.earlier_views: list[RunView] = []
         """The runs before the latest, as the screen last knew them."""
-        self._runs = Runs(list_checkpoints, check, self.start_run)
+        self._runs = Runs(list_checkpoints, check, self.start_run, self.keeper, self.notices.tell)
         view = RunView() if history is None else replace(history, phase="starting", ended=None)
         self._main_screen = MainScreen(self.bridge, view, self._runs)
         self._no_more_drawing = ExitStack()
@@ -75,15 +79,23 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         """The latest run as the screen last knew it."""
         return self._main_screen.run_view
 
-    def start_run(self, config: RunConfig) -> None:
+    def start_run(self, config: RunConfig, beside: OtherCurve | None = None) -> None:
         """Put the screen of a new run in place of the one before, and of the dialogs over it."""
         before = self._main_screen
         while self.screen is not before:
             self.pop_screen()
-        self.earlier_views.append(before.run_view)
+        view = RunView()
+        if config.resume is None:
+            self.earlier_views.append(before.run_view)
+        else:  # the run before goes on
+            view = replace(before.run_view, phase="starting", ended=None)
         self.bridges.append(self.bridge.successor(config))
-        self._main_screen = MainScreen(self.bridge, RunView(), self._runs)
+        self._main_screen = MainScreen(self.bridge, view, self._runs, beside=beside)
         self.switch_screen(self._main_screen)
+
+    def follow_changes(self, changes: Changes) -> None:
+        """Hand changes of the preferences to the main screen."""
+        self._main_screen.follow_changes(changes)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer what Textual has to offer and the key table lacks."""

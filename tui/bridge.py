@@ -81,6 +81,11 @@ class EngineBridge:
             except queue.Empty:
                 return tuple(events)
 
+    @property
+    def num_untaken(self) -> int:
+        """How many events wait for `drain`. For any thread."""
+        return self._events.qsize()
+
     def send(self, command: Command) -> None:
         """Hand a command to the session, which looks at it between two steps."""
         self._commands.put(command)

@@ -9,6 +9,7 @@ import typer
 from engine.versions import installed_version
 from tui.options import RUN, Given, takes, to_run_config
 from tui.subcommands import bench, checkpoints, data, doctor, evaluate, generate, runs, screen, train
+from tui.terminal_facts import GlyphSet
 
 app = typer.Typer(
     name="tweetgen-tui",
@@ -16,6 +17,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+_SCREEN = {"rich_help_panel": "Screen"}
 
 
 def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the form of typer's callbacks
@@ -34,14 +37,19 @@ def open_screen(
     version: Annotated[  # noqa: ARG001 - its callback does the work
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
     ] = False,
+    glyphs: Annotated[
+        GlyphSet | None,
+        typer.Option(help="What plots and frames are drawn with; not given, what suits the terminal.", **_SCREEN),
+    ] = None,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="The same as --glyphs ascii.", **_SCREEN)] = False,
 ) -> None:
     """Watch and steer a character-level GRU while it learns to write tweets.
 
     Without a command, the screen opens and training starts: on the embedded happy tweets, or on your own (--data).
     """
     if context.invoked_subcommand is None:
-        screen.open_screen(to_run_config(given))
-    elif given:
+        screen.open_screen(to_run_config(given), "ascii" if ascii_only else glyphs)
+    elif given or glyphs or ascii_only:
         context.fail(f"Put the options behind the command: tweetgen-tui {context.invoked_subcommand} ...")
 
 

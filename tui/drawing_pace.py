@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-Panel = Literal["plot", "feed", "status"]
+Panel = Literal["plot", "feed", "status", "machine"]
 
-SECONDS: dict[Panel, float] = {"plot": 0.5, "feed": 1.0, "status": 0.5}
+SECONDS: dict[Panel, float] = {"plot": 0.5, "feed": 1.0, "status": 0.5, "machine": 1.0}
 """Between two drawings of a panel at the usual pace."""
 _REMOTE_FACTOR = 2.0
 MAX_WAITING_BYTES = 2_000

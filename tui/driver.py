@@ -43,6 +43,12 @@ class MeteredDriver(LinuxDriver):
             self.num_bytes += len(text.encode("utf-8", "replace"))
             super().write(text)
 
+    def take_mouse(self, *, is_taken: bool) -> None:
+        """Have the terminal tell of the mouse, or leave it to the terminal, to select text with."""
+        self._mouse = True  # while it is False, the next line does nothing
+        (self._enable_mouse_support if is_taken else self._disable_mouse_support)()
+        self._mouse = is_taken  # holds also when the program comes back from a ctrl+z
+
 
 class _MeteredFile:
     """A text file that counts the bytes that were written and flushed. Used by the writer's thread."""

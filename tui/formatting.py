@@ -12,6 +12,9 @@ from rich.cells import cell_len, set_cell_size
 from engine.text import ELLIPSIS, harmless
 
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_WAIT_UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
+_SECONDS_TOLD = 5
+"""Seconds to wait are told in these."""
 
 
 def format_count(count: int) -> str:
@@ -43,12 +46,24 @@ def format_duration(seconds: float) -> str:
 def format_wait(seconds: float) -> str:
     """Return a time to wait, no more exactly than anyone can know it: "40 s", "12 min", "2 h 05 min", "3 d 4 h"."""
     if seconds < 55:
-        return f"{max(5 * round(seconds / 5), 5)} s"
+        return f"{max(_SECONDS_TOLD * round(seconds / _SECONDS_TOLD), _SECONDS_TOLD)} s"
     minutes = max(round(seconds / 60), 1)
     if minutes < 60:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def format_eta(seconds: float, spread_seconds: float) -> str:
+    """Return a time to wait and how sure it is: "40 s ± 5", "12 min ± 1", "2 h 05 min ± 10 min", "12 min" if sure."""
+    wait = format_wait(seconds)
+    unit_seconds, unit = next((size, name) for size, name in _WAIT_UNITS if wait.endswith(name))
+    coarseness = _SECONDS_TOLD if unit == "s" else 1
+    spread = coarseness * round(spread_seconds / unit_seconds / coarseness)
+    if not spread:
+        return wait
+    has_two_units = wait.count(" ") > 1
+    return f"{wait} ± {spread} {unit}" if has_two_units else f"{wait} ± {spread}"
 
 
 def format_loss(nats: float) -> str:

@@ -26,7 +26,8 @@ from engine.config import RunConfig
 from engine.events import Event
 from engine.stage import Stage
 from engine.text import harmless
-from tui.formatting import format_bits, format_count, format_loss, format_rate, format_report, format_wait
+from tui.eta import eta_of
+from tui.formatting import format_bits, format_count, format_eta, format_loss, format_rate, format_report
 from tui.run_view import RunView
 from tui.signals import let_go_of_terminal
 from tui.state import apply
@@ -174,13 +175,15 @@ def stage_text(stage: Stage) -> str:
 
 def progress_text(view: RunView) -> str:
     """Return where the run stands, in one line."""
-    loss = view.smoothed_loss
+    loss, eta = view.smoothed_loss, eta_of(view)
     parts = [
         f"step {format_count(view.step)}",
         f"epoch {view.epoch:.2f}",
         "" if loss is None else f"loss {format_loss(loss)}",
         format_rate(view.chars_per_second) if view.chars_per_second else "",
-        "no end set, Ctrl-C saves and ends" if view.eta_seconds is None else f"ends in {format_wait(view.eta_seconds)}",
+        "no end set, Ctrl-C saves and ends"
+        if eta is None
+        else f"ends in {format_eta(eta.seconds, eta.spread_seconds)}",
     ]
     return "  ".join(part for part in parts if part)
 

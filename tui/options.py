@@ -57,7 +57,7 @@ RUN = (
     MACHINE,
     Source("Run", RunConfig, ("run_name", "checkpoint", "resume")),
 )
-_FLAGS = {"files": "--data"}
+_FLAGS = {"files": "--data", "ascii": "--to-ascii"}
 _METAVARS = {
     "files": "FILE",
     "column": "NAME-OR-NUMBER",

@@ -42,6 +42,8 @@ class RunView:
     """A run as it stands after some of its events. `RunView()` is the view before the first."""
 
     phase: Phase = "starting"
+    is_replay: bool = False
+    """The events come from the journal of a run; nobody trains, and nothing may be written for it."""
     started: RunStarted | None = None
     model: ModelConfig | None = None
     training: TrainingConfig | None = None
@@ -54,10 +56,10 @@ class RunView:
     elapsed_seconds: float = 0.0
     learning_rate: float = 0.0
     chars_per_second: float = 0.0
-    steps_per_second: float = 0.0
-    """Over about the last 20 seconds of training; 0 before the first step of this session."""
-    paced_until_seconds: float = 0.0
-    """The training time that `steps_per_second` has taken in, evaluations and samples included."""
+    paced_from_step: int = 0
+    """Where the pace of now began: a session, or work of another kind."""
+    paced_from_seconds: float = 0.0
+    """The training seconds of that step."""
     train_losses: Series = field(default_factory=Series.empty)
     """Nats per character."""
     learning_rates: Series = field(default_factory=Series.empty)
@@ -65,10 +67,10 @@ class RunView:
     seconds: Series = field(default_factory=Series.empty)
     """Training seconds so far, at the last step of each report."""
     marks: tuple[Mark, ...] = ()
-    times: StepTimes | None = None
-    """What the last seconds went into."""
+    times: tuple[StepTimes, ...] = ()
+    """What the last seconds of this session went into, the latest last; together about half a minute."""
     epochs_before: float = 0.0
-    """Epochs passed through when the batch size was last changed, at `batch_size_since`."""
+    """Epochs passed through at `batch_size_since`: where a session began, or the batch size was changed."""
     batch_size_since: int = 0
     val_points: tuple[ValPoint, ...] = ()
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
@@ -125,33 +127,25 @@ class RunView:
         return next((point for point in reversed(self.val_points) if point.is_best), None)
 
     @property
-    def eta_seconds(self) -> float | None:
-        """Training seconds until the first budget is used up; None without a budget, or before the pace is known."""
-        if self.phase in {"finished", "failed"}:
-            return None
-        waits = [max(limit - self.elapsed_seconds, 0.0) for limit in self._limits_in_seconds()]
-        if self.steps_per_second > 0:
-            waits += [max(limit - self.step, 0) / self.steps_per_second for limit in self._limits_in_steps()]
-        return min(waits, default=None)
-
-    @property
     def progress(self) -> float | None:
         """Share of the budget used, 0 to 1, of the one that is used up most; None without a budget."""
-        shares = [self.elapsed_seconds / limit for limit in self._limits_in_seconds()]
-        shares += [self.step / limit for limit in self._limits_in_steps()]
+        shares = [self.elapsed_seconds / limit for limit in self.limits_in_seconds]
+        shares += [self.step / limit for limit in self.limits_in_steps]
         return min(max(shares), 1.0) if shares else None
 
     @property
     def has_budget(self) -> bool:
         """Whether the run ends by itself."""
-        return bool(self._limits_in_seconds() or self._limits_in_steps())
+        return bool(self.limits_in_seconds or self.limits_in_steps)
 
-    def _limits_in_seconds(self) -> list[float]:
+    @property
+    def limits_in_seconds(self) -> list[float]:
         """Return the budget in training seconds, if there is one."""
         limit = self.started.training.max_seconds if self.started else None
         return [] if limit is None else [limit]
 
-    def _limits_in_steps(self) -> list[float]:
+    @property
+    def limits_in_steps(self) -> list[float]:
         """Return the budgets in steps: of steps, of epochs, and the end of the last stretch."""
         if self.started is None or self.steps_per_epoch is None:
             return []

@@ -2,7 +2,7 @@
 
 Two views of the same values: the whole run as (low, high, total, count) per bucket of `stride` steps, and the latest
 values in full. When the buckets become too many, neighbours merge and the stride doubles, so 5 million steps take about
-150 KB. A series is never changed: `extended` and `truncated` return new ones. Knows no framework.
+200 KB. A series is never changed: `extended` and `truncated` return new ones. Knows no framework.
 """
 
 from __future__ import annotations
@@ -14,82 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from tui.buckets import Buckets, Floats, Ints, single_buckets
+from tui.columns import Columns, in_columns
 
 MAX_BUCKETS = 2048
-WINDOW_LENGTH = 4096
+WINDOW_LENGTH = 8192
 _FINER_BELOW_STRIDES = 4
 """Columns narrower than this many buckets are filled from the window, where it reaches back far enough."""
 _TYPICAL_LENGTH = 100
 _TYPICAL_SHARE = 5
-_MEDIAN_LENGTH = 5
-_AVERAGE_WEIGHTS = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0])
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """What a plot needs: one entry per column, NaN (and a count of 0) where the column holds no value."""
-
-    step_mid: Floats
-    low: Floats
-    high: Floats
-    mean: Floats
-    count: Ints
-
-    def smoothed(self) -> Floats:
-        """Return a line through the means that a single spike can't bend, NaN where a column is empty.
-
-        A running median over 5 filled columns, then a triangular average over 9. Both look as far ahead as back, so the
-        line doesn't lag behind a fall, and a new value moves only its last few points.
-        """
-        line = np.full(len(self.mean), np.nan)
-        is_filled = self.count > 0
-        if is_filled.any():
-            line[is_filled] = _averaged(_running_median(self.mean[is_filled]))
-        return line
-
-
-@dataclass(frozen=True, eq=False)
-class _Buckets:
-    """Consecutive pieces of history; bucket number `n` holds the steps from `n * stride` up to the next one's."""
-
-    numbers: Ints
-    low: Floats
-    high: Floats
-    total: Floats
-    count: Ints
-
-    def __len__(self) -> int:
-        """Return the number of buckets, empty ones not counted: those are not kept."""
-        return len(self.numbers)
-
-    def upto(self, end: int) -> _Buckets:
-        """Return the first `end` buckets."""
-        return _Buckets(self.numbers[:end], self.low[:end], self.high[:end], self.total[:end], self.count[:end])
-
-    def followed_by(self, other: _Buckets) -> _Buckets:
-        """Return these and the others, not yet merged where they meet."""
-        return _Buckets(
-            np.concatenate([self.numbers, other.numbers]),
-            np.concatenate([self.low, other.low]),
-            np.concatenate([self.high, other.high]),
-            np.concatenate([self.total, other.total]),
-            np.concatenate([self.count, other.count]),
-        )
-
-    def merged_by(self, numbers: Ints) -> _Buckets:
-        """Return one bucket per run of equal `numbers`: one for each of these buckets, in rising order."""
-        if not len(self):
-            return self
-        starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-        return _Buckets(
-            numbers[starts],
-            np.minimum.reduceat(self.low, starts),
-            np.maximum.reduceat(self.high, starts),
-            np.add.reduceat(self.total, starts),
-            np.add.reduceat(self.count, starts),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +30,7 @@ class Series:
     """The history of one value. Make the first with `Series.empty()`; safe to hand to any thread."""
 
     stride: int
-    _buckets: _Buckets
+    _buckets: Buckets
     _window_steps: Ints
     _window_values: Floats
     first_step: int
@@ -109,7 +42,7 @@ class Series:
     def empty(cls) -> Series:
         """Return the series without a value."""
         ints, floats = np.empty(0, np.int64), np.empty(0, np.float64)
-        return cls(1, _Buckets(ints, floats, floats, floats, ints), ints, floats, 0, 0)
+        return cls(1, Buckets(ints, floats, floats, floats, ints), ints, floats, 0, 0)
 
     def __len__(self) -> int:
         """Return the number of values seen, all of the run's."""
@@ -145,8 +78,9 @@ class Series:
         added = np.asarray(values, np.float64)
         steps = np.arange(first_step, first_step + len(added), dtype=np.int64)
         stride = self.stride
-        buckets = self._buckets.followed_by(_single_buckets(steps // stride, added))
-        buckets = buckets.merged_by(buckets.numbers)
+        whole, open_end = self._buckets.upto(-1), self._buckets.since(-1)
+        grown = open_end.followed_by(single_buckets(steps // stride, added))
+        buckets = whole.followed_by(grown.merged_by(grown.numbers))
         while len(buckets) > MAX_BUCKETS:
             stride *= 2
             buckets = buckets.merged_by(buckets.numbers // 2)
@@ -175,7 +109,7 @@ class Series:
         cut_start = cut_number * self.stride
         if len(self._window_steps) and self._window_steps[0] <= max(cut_start, self.first_step):
             in_cut = int(np.searchsorted(steps, cut_start))
-            rest = _single_buckets(steps[in_cut:] // self.stride, values[in_cut:])
+            rest = single_buckets(steps[in_cut:] // self.stride, values[in_cut:])
             rest = rest.merged_by(rest.numbers)
         else:
             rest = self._cut_bucket(len(whole), last_step)
@@ -183,7 +117,7 @@ class Series:
         last_kept = int(steps[-1]) if len(steps) else min(last_step, (int(buckets.numbers[-1]) + 1) * self.stride - 1)
         return Series(self.stride, buckets, steps, values, self.first_step, last_kept)
 
-    def _cut_bucket(self, index: int, last_step: int) -> _Buckets:
+    def _cut_bucket(self, index: int, last_step: int) -> Buckets:
         """Return the bucket at `index` as if it ended with `last_step`; none where it begins later."""
         numbers = self._buckets.numbers[index : index + 1]
         if not len(numbers) or numbers[0] != last_step // self.stride:
@@ -192,7 +126,22 @@ class Series:
         count = np.minimum(self._buckets.count[index : index + 1], last_step - start + 1)
         mean = self._buckets.total[index : index + 1] / self._buckets.count[index : index + 1]
         low, high = self._buckets.low[index : index + 1], self._buckets.high[index : index + 1]
-        return _Buckets(numbers, low, high, mean * count, count)
+        return Buckets(numbers, low, high, mean * count, count)
+
+    def singles(self, first_step: int) -> tuple[Ints, Floats]:
+        """Return the steps and values from `first_step` on, as far back as single values are kept."""
+        begin = int(np.searchsorted(self._window_steps, first_step))
+        return self._window_steps[begin:], self._window_values[begin:]
+
+    def near(self, step: int) -> float | None:
+        """Return the value at `step` or the nearest to it; where single values are merged, the mean around it."""
+        if not len(self):
+            return None
+        if len(self._window_steps) and step >= self._window_steps[0]:
+            return float(self._window_values[_nearest(self._window_steps, step)])
+        starts = np.maximum(self._buckets.numbers * self.stride, self.first_step)
+        index = _nearest((starts + np.minimum(starts + self.stride - 1, self.last_step)) / 2, step)
+        return float(self._buckets.total[index] / self._buckets.count[index])
 
     def columns(self, first_step: int, last_step: int, num_columns: int) -> Columns:
         """Return the values from `first_step` to `last_step` (both included) in that many columns of equal width.
@@ -201,9 +150,9 @@ class Series:
         """
         column_width = max(last_step - first_step + 1, 1) / num_columns
         pieces, middles = self._pieces(column_width, first_step, last_step)
-        return _in_columns(pieces, np.clip(middles, first_step, last_step), first_step, last_step, num_columns)
+        return in_columns(pieces, np.clip(middles, first_step, last_step), first_step, last_step, num_columns)
 
-    def _pieces(self, column_width: float, first_step: int, last_step: int) -> tuple[_Buckets, Floats]:
+    def _pieces(self, column_width: float, first_step: int, last_step: int) -> tuple[Buckets, Floats]:
         """Return the history in that range, in pieces fine enough for such columns, and the step amid each piece."""
         buckets = self._buckets
         starts = buckets.numbers * self.stride
@@ -212,53 +161,20 @@ class Series:
             num_coarse = int(np.searchsorted(starts, self._window_steps[0]))
             from_step = starts[num_coarse] if num_coarse < len(starts) else self.last_step + 1
             begin = int(np.searchsorted(self._window_steps, from_step))
-            window = _single_buckets(self._window_steps[begin:], self._window_values[begin:])
+            window = single_buckets(self._window_steps[begin:], self._window_values[begin:])
             buckets, starts = buckets.upto(num_coarse), starts[:num_coarse]
         begins = np.concatenate([np.maximum(starts, self.first_step), window.numbers])
         ends = np.concatenate([np.minimum(starts + self.stride - 1, self.last_step), window.numbers])
         pieces = buckets.followed_by(window)
         inside = slice(*np.searchsorted(ends, [first_step]), *np.searchsorted(begins, [last_step], side="right"))
-        kept = _Buckets(
+        kept = Buckets(
             pieces.numbers[inside], pieces.low[inside], pieces.high[inside], pieces.total[inside], pieces.count[inside]
         )
         return kept, (begins[inside] + ends[inside]) / 2
 
 
-def columns_of(steps: Sequence[int], values: Sequence[float], first_step: int, last_step: int, count: int) -> Columns:
-    """Return a few values at rising steps in `count` columns; those outside the range count at its ends."""
-    positions = np.clip(np.asarray(steps, np.int64), first_step, last_step)
-    return _in_columns(
-        _single_buckets(positions, np.asarray(values, np.float64)), positions, first_step, last_step, count
-    )
-
-
-def _in_columns(pieces: _Buckets, middles: NDArray[Any], first_step: int, last_step: int, num_columns: int) -> Columns:
-    """Return pieces of history, each whole in the column that the step amid it falls into."""
-    num_steps = max(last_step - first_step + 1, 1)
-    step_mid = first_step - 0.5 + (np.arange(num_columns, dtype=np.float64) + 0.5) * (num_steps / num_columns)
-    filled = pieces.merged_by(((middles - first_step) * num_columns / num_steps).astype(np.int64))
-    low, high, mean = (np.full(num_columns, np.nan) for _ in range(3))
-    count = np.zeros(num_columns, np.int64)
-    low[filled.numbers], high[filled.numbers], count[filled.numbers] = filled.low, filled.high, filled.count
-    mean[filled.numbers] = filled.total / filled.count
-    return Columns(step_mid, low, high, mean, count)
-
-
-def _single_buckets(numbers: Ints, values: Floats) -> _Buckets:
-    """Return one bucket per value."""
-    return _Buckets(numbers, values, values, values, np.ones(len(values), np.int64))
-
-
-def _running_median(values: Floats) -> Floats:
-    """Return the median of each value and its two neighbours on either side; the ends lean on fewer."""
-    reach = _MEDIAN_LENGTH // 2
-    padded = np.pad(values, reach, constant_values=np.nan)
-    return np.asarray(np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN_LENGTH), axis=1))
-
-
-def _averaged(values: Floats) -> Floats:
-    """Return the triangular average around each value; the ends lean on fewer."""
-    weights = np.convolve(np.ones(len(values)), _AVERAGE_WEIGHTS, "full")
-    sums = np.convolve(values, _AVERAGE_WEIGHTS, "full")
-    reach = len(_AVERAGE_WEIGHTS) // 2
-    return np.asarray((sums / weights)[reach : reach + len(values)])
+def _nearest(positions: NDArray[Any], step: int) -> int:
+    """Return which of some rising positions, at least one, is the nearest to a step."""
+    after = min(int(np.searchsorted(positions, step)), len(positions) - 1)
+    is_before_nearer = after > 0 and step - positions[after - 1] < positions[after] - step
+    return after - 1 if is_before_nearer else after

@@ -6,7 +6,6 @@ come from a live session or from a run's journal (`replay`). Knows no framework 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -51,8 +50,7 @@ MAX_WARNINGS = 100
 MANY_REPORTS = 20
 """More reports of steps at once than a session tells between two ticks: a flood, or a journal."""
 _EVENTS_AT_ONCE = 1000
-_PACE_SECONDS = 20.0
-"""Training time over which the pace is averaged: short enough to follow a change, long enough for a steady ETA."""
+MAX_TIMES = 15
 
 
 def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one case per kind of event
@@ -77,26 +75,25 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
         case TweetRead():
             return replace(view, read=event)
         case StepTimes():
-            return replace(view, times=event)
+            return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
         case CheckpointSaved():
             return replace(view, saved=event)
-        case CheckpointLoaded(step=step):
-            return replace(_gone_back(view, step), paced_until_seconds=event.elapsed_seconds)
+        case CheckpointLoaded(step=step, epochs=epochs):
+            return _at_epochs(_paced_anew(_gone_back(view, step), event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):
             return replace(view, model=model, num_parameters=num_parameters)
         case LearningRateChanged(learning_rate=learning_rate):
-            return _retrained(view, learning_rate=learning_rate)
+            return _at_learning_rate(view, learning_rate)
         case BatchSizeChanged(batch_size=batch_size, epochs=epochs):
-            view = replace(view, epochs_before=epochs, batch_size_since=event.step)
-            return _retrained(view, batch_size=batch_size)
+            return _retrained(_at_epochs(_paced_anew(view, event), epochs), batch_size=batch_size)
         case IntervalsChanged(eval_every=eval_every, sample_every=sample_every):
-            return _retrained(view, eval_every=eval_every, sample_every=sample_every)
+            return _retrained(_paced_anew(view, event), eval_every=eval_every, sample_every=sample_every)
         case FinishPlanned(last_step=last_step):
             return replace(view, finishes_at=last_step)
         case FinishCancelled():
             return replace(view, finishes_at=None)
         case ThreadsChanged(num_threads=num_threads):
-            return replace(view, num_threads=num_threads)
+            return replace(_paced_anew(view, event), num_threads=num_threads)
         case SamplingChanged(sampling=sampling):
             return replace(view, sampling=sampling)
         case Paused():
@@ -113,6 +110,22 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, phase="failed", ended=event)
         case _:
             assert_never(event)
+
+
+def _paced_anew(view: RunView, event: Event) -> RunView:
+    """Return the view whose pace begins with `event`, and with it what the time goes into."""
+    return replace(view, paced_from_step=event.step, paced_from_seconds=event.elapsed_seconds, times=())
+
+
+def _at_epochs(view: RunView, epochs: float | None) -> RunView:
+    """Return the view that has passed through that many epochs; None where nobody has counted them."""
+    return view if epochs is None else replace(view, epochs_before=epochs, batch_size_since=view.step)
+
+
+def _at_learning_rate(view: RunView, highest: float) -> RunView:
+    """Return the view with another highest learning rate; warm-up and schedule leave the same share of it."""
+    before = view.training.learning_rate if view.training is not None else highest
+    return _retrained(replace(view, learning_rate=view.learning_rate * highest / before), learning_rate=highest)
 
 
 def _retrained(view: RunView, **changes: float) -> RunView:
@@ -137,7 +150,7 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
     """Return the view at the start of a session, with the curve of the sessions before it where it resumes."""
     view = _gone_back(view, event.step) if event.resumed_from is not None else view
     return replace(
-        view,
+        _at_epochs(view, event.epochs),
         phase="training",
         started=event,
         model=event.model,
@@ -146,8 +159,9 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
         num_threads=event.num_threads,
         finishes_at=None,
         learning_rate=event.training.learning_rate,
-        steps_per_second=0.0,
-        paced_until_seconds=event.elapsed_seconds,
+        paced_from_step=event.step,
+        paced_from_seconds=event.elapsed_seconds,
+        times=(),
         sampling=event.sampling,
         ended=None,
     )
@@ -155,14 +169,6 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
 
 def _stepped(view: RunView, event: StepsFinished) -> RunView:
     """Return the view after more steps."""
-    pace = view.steps_per_second
-    seconds = event.elapsed_seconds - view.paced_until_seconds
-    if seconds > 0:
-        latest = (event.step - event.first_step + 1) / seconds
-        age = event.elapsed_seconds - (view.started.elapsed_seconds if view.started else 0.0)
-        # the first steps of a session are slow, and soon forgotten
-        weight = 1.0 - math.exp(-seconds / min(_PACE_SECONDS, max(age, seconds) / 3)) if pace > 0 else 1.0
-        pace += weight * (latest - pace)
     return replace(
         view,
         train_losses=view.train_losses.extended(event.first_step, event.train_losses),
@@ -170,8 +176,6 @@ def _stepped(view: RunView, event: StepsFinished) -> RunView:
         seconds=view.seconds.extended(event.step, (event.elapsed_seconds,)),
         learning_rate=event.learning_rate,
         chars_per_second=event.chars_per_second,
-        steps_per_second=pace,
-        paced_until_seconds=event.elapsed_seconds,
     )
 
 

@@ -27,8 +27,8 @@ def exit_code_of(view: RunView) -> int:
 
 
 def summary_lines(view: RunView) -> list[str]:
-    """Return a run in a few lines: how far, how good, three tweets, how to go on. Empty if it never began."""
-    if view.started is None:
+    """Return a run in a few lines: how far, how good, three tweets, how to go on. Empty if none was trained."""
+    if view.started is None or view.is_replay:
         return []
     best = view.best
     lines = [
@@ -66,7 +66,7 @@ def error_lines(view: RunView) -> list[str]:
 
 def earlier_lines(views: Iterable[RunView]) -> list[str]:
     """Return how to go on with the runs before the one that the summary tells of."""
-    started = [view.started for view in views if view.started is not None]
+    started = [view.started for view in views if view.started is not None and not view.is_replay]
     return [f"Run before it:  tweetgen-tui --resume {_quoted(each.run)}  ({each.corpus})" for each in started]
 
 

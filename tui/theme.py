@@ -1,47 +1,143 @@
-"""The program's own colours, and the glyphs that say the same without colour.
+"""The program's own colours for every pair of eyes and every terminal, and the glyphs that say the same without colour.
 
-Widgets take colours from Textual's theme variables only, so that every theme in the palette fits them.
+Widgets take colours from Textual's theme variables only, so that every theme in the palette fits them. Nothing is said
+by colour alone: what is good, bad, new or copied has a word or a glyph too.
 """
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from engine.fact import Novelty
 
-TWEETGEN_THEME = Theme(
-    name="tweetgen",
-    primary="#7cb7d9",
-    secondary="#9a9fd8",
-    accent="#e6b673",
-    success="#8fc796",
-    warning="#e0b866",
-    error="#e27d83",
-    foreground="#cfd6df",
-    background="#11151b",
-    surface="#171c24",
-    panel="#1f2630",
-    dark=True,
-    variables={
-        "border": "#7cb7d9",
-        "border-blurred": "#36414f",
-        "block-cursor-background": "#7cb7d9",
-        "block-cursor-foreground": "#11151b",
-        "block-cursor-text-style": "none",
-        "footer-background": "#171c24",
-        "footer-key-foreground": "#e6b673",
-        "footer-description-foreground": "#93a0b0",
-        "input-selection-background": "#7cb7d9 30%",
-        "scrollbar": "#36414f",
-        "scrollbar-hover": "#4b596b",
-        "scrollbar-active": "#7cb7d9",
-        "scrollbar-background": "#11151b",
-        "scrollbar-background-hover": "#11151b",
-        "scrollbar-background-active": "#11151b",
-        "scrollbar-corner-color": "#11151b",
-    },
+
+def _theme(
+    name: str,
+    *,
+    ink: str,
+    muted: str,
+    paper: tuple[str, str, str],
+    line: str,
+    colours: tuple[str, ...],
+    selection: str = "",
+    dark: bool = True,
+) -> Theme:
+    """Return a theme: three shades of paper (screen, dialogs, bars), and the six colours of Textual's themes."""
+    primary, secondary, accent, success, warning, error = colours
+    background, surface, panel = paper
+    texts = {"primary": primary, "secondary": secondary, "accent": accent}
+    texts |= {"success": success, "warning": warning, "error": error}
+    return Theme(
+        name=name,
+        primary=primary,
+        secondary=secondary,
+        accent=accent,
+        success=success,
+        warning=warning,
+        error=error,
+        foreground=ink,
+        background=background,
+        surface=surface,
+        panel=panel,
+        dark=dark,
+        variables={
+            **{f"text-{meaning}": colour for meaning, colour in texts.items()},
+            "text": ink,
+            "text-muted": muted,
+            "text-disabled": muted,
+            "border": primary,
+            "border-blurred": line,
+            "block-cursor-background": primary,
+            "block-cursor-foreground": background,
+            "block-cursor-text-style": "none",
+            "footer-background": surface,
+            "footer-key-foreground": accent,
+            "footer-description-foreground": muted,
+            "input-selection-background": selection or f"{primary} 30%",
+            "scrollbar": line,
+            "scrollbar-hover": muted,
+            "scrollbar-active": primary,
+            **{f"scrollbar-{part}": background for part in _SCROLLBAR_PARTS},
+        },
+    )
+
+
+_SCROLLBAR_PARTS = ("background", "background-hover", "background-active", "corner-color")
+
+TWEETGEN_THEME = _theme(
+    "tweetgen",
+    ink="#cfd6df",
+    muted="#93a0b0",
+    paper=("#11151b", "#171c24", "#1f2630"),
+    line="#36414f",
+    colours=("#7cb7d9", "#9a9fd8", "#e6b673", "#8fc796", "#e0b866", "#e27d83"),
 )
 """Ink and sky: calm blues for what is, amber for what can be pressed."""
+
+LIGHT_THEME = _theme(
+    "tweetgen-light",
+    ink="#1d232b",
+    muted="#556070",
+    paper=("#fbfaf7", "#f2f0eb", "#e9e6df"),
+    line="#b9bec6",
+    colours=("#1f6690", "#4d54a3", "#8a4b00", "#256b35", "#7d5600", "#b0242c"),
+    dark=False,
+)
+
+HIGH_CONTRAST_THEME = _theme(
+    "tweetgen-high-contrast",
+    ink="#ffffff",
+    muted="#d5d5d5",
+    paper=("#000000", "#000000", "#141414"),
+    line="#a0a0a0",
+    colours=("#7fd4ff", "#c3b8ff", "#ffd24a", "#7dff9a", "#ffe36b", "#ff9c9c"),
+)
+
+HIGH_CONTRAST_LIGHT_THEME = _theme(
+    "tweetgen-high-contrast-light",
+    ink="#000000",
+    muted="#303030",
+    paper=("#ffffff", "#ffffff", "#f2f2f2"),
+    line="#606060",
+    colours=("#003f6b", "#2a2480", "#5c3000", "#00421a", "#4d3600", "#7a0010"),
+    dark=False,
+)
+
+COLOUR_BLIND_THEME = _theme(
+    "tweetgen-colour-blind",
+    ink="#e2e6ea",
+    muted="#a3adb8",
+    paper=("#11151b", "#171c24", "#1f2630"),
+    line="#465160",
+    colours=("#9db4cc", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#e8743b"),
+)
+"""After the palette of Okabe and Ito (2008): blue is good, yellow in between, vermilion bad; neither red nor green."""
+
+SIXTEEN_COLOURS_THEME = _theme(
+    "tweetgen-16-colours",
+    ink="#ffffff",
+    muted="#aaaaaa",
+    paper=("#000000", "#000000", "#000000"),
+    line="#aaaaaa",
+    colours=("#55ffff", "#ff55ff", "#ffff55", "#55ff55", "#ffff55", "#ff5555"),
+    selection="#0000aa",
+)
+"""Only colours of the 16 that every terminal has, so that none is rounded to its neighbour."""
+
+OWN_THEMES = (
+    *(TWEETGEN_THEME, LIGHT_THEME, HIGH_CONTRAST_THEME, HIGH_CONTRAST_LIGHT_THEME),
+    *(COLOUR_BLIND_THEME, SIXTEEN_COLOURS_THEME),
+)
+_READABLE_THEMES = ("catppuccin-macchiato", "catppuccin-mocha", "dracula", "rose-pine", "rose-pine-moon")
+"""Those of Textual's in which all that we write keeps a contrast of 4.5."""
+THEMES = (*OWN_THEMES, *(BUILTIN_THEMES[name] for name in _READABLE_THEMES))
+"""What the palette offers."""
+
+
+def theme_for(colour_system: str | None) -> str:
+    """Return the name of the theme to begin with in a terminal of that many colours, as rich calls them."""
+    return SIXTEEN_COLOURS_THEME.name if colour_system == "standard" else TWEETGEN_THEME.name
+
 
 NOVELTY_GLYPHS: dict[Novelty, str] = {"new": "●", "near-copy": "◐", "copy": "○"}
 """The fuller, the newer. All one cell wide."""

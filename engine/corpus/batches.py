@@ -70,6 +70,10 @@ class BatchStream:
         """Epochs that have been passed through, the current one in part."""
         return self.position.epoch + self.position.batch / len(self._batches)
 
+    def go_to_share(self, share: float) -> None:
+        """Stand at this share, 0 to 1, of the epoch; as near to it as batches go."""
+        self.position = Position(epoch=self.position.epoch, batch=round(share * len(self._batches)))
+
     def __iter__(self) -> Iterator[Batch]:
         """Return itself: there is only one place to be in."""
         return self

@@ -29,6 +29,7 @@ from engine.fast.gru_layer import GruLayer
 from engine.fast.packing import PackedBatch
 from engine.fast.projections import InputProjection, OutputLoss, TokenInput
 from engine.gru import TextGenerator
+from engine.step_times import PartTimer
 
 
 class GruStep:
@@ -51,6 +52,8 @@ class GruStep:
         self.dropouts = [Dropout(model.dropout.p, kept) for _ in self._layers]
         """One behind each layer."""
         self._output = OutputLoss(model.proj, kept)
+        self.timer = PartTimer()
+        """Turned from the forward to the backward pass."""
 
     @property
     def path(self) -> Literal["fast", "plain"]:
@@ -66,6 +69,7 @@ class GruStep:
         """
         packed = PackedBatch.from_batch(batch, has_few_shapes=self._has_few_shapes)
         outputs = self._forward(packed, initial)
+        self.timer.turn_to("backward")
         loss, grads = self._output.loss_and_grads(outputs[-1], packed)
         self._backward(packed, outputs, grads, initial_grad)
         return loss

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCREEN = {"textual", "rich", "textual_plot", "typer"}
+SCREEN = {"textual", "rich", "typer"}
 WITHOUT_TORCH = [
     "engine.errors",
     "engine.config",

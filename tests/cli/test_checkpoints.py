@@ -1,14 +1,16 @@
-"""`tweetgen-tui checkpoints`: list, show, delete."""
+"""`tweetgen-tui checkpoints`: list, show, delete, rename, pin, export, import."""
 
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Cli, assert_told_in_two_lines
+from tests.cli.program import DEADLINE_SECONDS, PROGRAM, Cli, assert_told_in_two_lines
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_the_list_as_json_has_an_object_a_line(cli: Cli, saved: Path) -> None:
     entries = cli("checkpoints", "list", "--json").objects
     assert {entry["name"] for entry in entries} == {"mine", "first/latest", "first/best"}
     for entry in entries:
-        assert set(entry) == {"name", "path", "step", "bits_per_char", "saved_at", "num_bytes", "problem"}
+        assert set(entry) == {"name", "path", "step", "bits_per_char", "saved_at", "num_bytes", "pinned", "problem"}
         assert Path(entry["path"]).stat().st_size == entry["num_bytes"]
         assert entry["problem"] == ""
 
@@ -123,3 +125,152 @@ def test_a_name_with_control_characters_is_printed_harmlessly(cli: Cli, saved: P
     ended = cli("checkpoints", "list")
     assert "\x1b" not in ended.out
     assert len(ended.lines) == 4
+
+
+def _names(cli: Cli) -> dict[str, bool]:
+    return {entry["name"]: entry["pinned"] for entry in cli("checkpoints", "list", "--json").objects}
+
+
+def test_rename_renames(cli: Cli, saved: Path) -> None:
+    ended = cli("checkpoints", "rename", "mine", "my best")
+    assert (ended.code, ended.out) == (0, "")
+    assert "my best.safetensors" in ended.err
+    assert set(_names(cli)) == {"my best", "first/latest", "first/best"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("gone", "other", "no checkpoint called gone"),
+        ("first/best", "other", "its run's own"),
+        ("mine", "first/best", "can't be called"),
+        ("mine", "../up", "can't be called"),
+        ("mine", "", "can't be called"),
+        ("mine", "second", "already a checkpoint called second"),
+    ],
+)
+def test_what_can_not_be_renamed_is_told(cli: Cli, saved: Path, old: str, new: str, words: str) -> None:
+    shutil.copy(_own(saved, "best"), saved / "checkpoints" / "second.safetensors")
+    before = sorted(saved.rglob("*"))
+    assert_told_in_two_lines(cli("checkpoints", "rename", old, new), words)
+    assert sorted(saved.rglob("*")) == before
+
+
+def test_a_pinned_checkpoint_is_marked_and_not_deleted(cli: Cli, saved: Path) -> None:
+    assert cli("checkpoints", "pin", "mine").code == 0
+    assert _names(cli)["mine"] is True
+    assert cli("checkpoints", "list").lines[1].endswith("pinned")
+    assert_told_in_two_lines(cli("checkpoints", "delete", "mine", "--yes"), "mine is pinned", "unpin")
+    assert cli("checkpoints", "unpin", "mine").code == 0
+    assert cli("checkpoints", "delete", "mine", "--yes").code == 0
+    assert set(_names(cli)) == {"first/latest", "first/best"}
+
+
+@pytest.mark.parametrize("command", ["pin", "unpin"])
+def test_what_is_not_in_the_list_can_not_be_pinned(cli: Cli, saved: Path, command: str) -> None:
+    assert_told_in_two_lines(cli("checkpoints", command, "../first"), "no checkpoint called ../first")
+
+
+def test_an_export_can_be_used_from_where_it_is_and_imported_under_a_name(
+    cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("elsewhere") / "copy.safetensors"
+    ended = cli("checkpoints", "export", "first", file)
+    assert (ended.code, ended.out) == (0, "")
+    assert file.read_bytes() == _own(saved, "best").read_bytes()
+    assert cli("generate", "--checkpoint", file, "-n", "1").code == 0
+
+    assert cli("checkpoints", "import", file).code == 0
+    assert cli("checkpoints", "import", file, "--name", "again").code == 0
+    assert {"copy", "again"} < set(_names(cli))
+
+
+def test_an_export_over_a_file_needs_force(cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = tmp_path_factory.mktemp("elsewhere") / "notes.txt"
+    file.write_text("mine")
+    assert_told_in_two_lines(cli("checkpoints", "export", "mine", file), "is there already", "--force")
+    assert file.read_text() == "mine"
+    assert cli("checkpoints", "export", "mine", file, "--force").code == 0
+    assert file.stat().st_size > 1000
+
+
+def test_an_import_over_a_name_needs_force(cli: Cli, saved: Path) -> None:
+    source = _own(saved, "latest")
+    assert_told_in_two_lines(cli("checkpoints", "import", source, "--name", "mine"), "already", "--force")
+    assert cli("checkpoints", "import", source, "--name", "mine", "--force").code == 0
+    cli("checkpoints", "pin", "mine")
+    assert_told_in_two_lines(cli("checkpoints", "import", source, "--name", "mine", "--force"), "mine is pinned")
+
+
+@pytest.mark.parametrize("command", ["export", "import"])
+def test_a_damaged_file_is_neither_exported_nor_imported(
+    cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory, command: str
+) -> None:
+    _damage(saved / "checkpoints" / "mine.safetensors")
+    before = sorted(saved.rglob("*"))
+    source = saved / "checkpoints" / "mine.safetensors"
+    target = tmp_path_factory.mktemp("elsewhere") / "copy"
+    arguments = ("mine", target) if command == "export" else (source, "--name", "other")
+    assert_told_in_two_lines(cli("checkpoints", command, *arguments), str(source), "damaged")
+    assert not target.exists()
+    assert sorted(saved.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "/etc/x", "", "."])
+def test_an_import_takes_no_path_for_a_name(cli: Cli, saved: Path, name: str) -> None:
+    before = sorted(saved.parent.rglob("*"))
+    assert_told_in_two_lines(cli("checkpoints", "import", _own(saved, "best"), "--name", name), "can't be called")
+    assert sorted(saved.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("file", ["gone.safetensors", "."])
+def test_a_file_that_is_none_is_not_imported(cli: Cli, saved: Path, file: str) -> None:
+    assert_told_in_two_lines(cli("checkpoints", "import", saved / file, "--name", "other"))
+
+
+def test_an_export_writes_nothing_but_the_file_to_standard_output(saved: Path) -> None:
+    export = subprocess.run(
+        [*PROGRAM, "checkpoints", "export", "mine", "-"],
+        env={**os.environ, "TWEETGEN_HOME": str(saved)},
+        capture_output=True,
+        check=True,
+        timeout=DEADLINE_SECONDS,
+    )
+    assert export.stdout == (saved / "checkpoints" / "mine.safetensors").read_bytes()
+    assert export.stderr == b""
+
+
+class _Bytes:
+    """Standard input or output that holds bytes."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self.buffer = io.BytesIO(content)
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_an_import_reads_standard_input(cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = _own(saved, "best").read_bytes()
+    monkeypatch.setattr("sys.stdin", _Bytes(content))
+    assert cli("checkpoints", "import", "-", "--name", "piped").code == 0
+    assert (saved / "checkpoints" / "piped.safetensors").read_bytes() == content
+
+
+def test_standard_input_needs_a_name_and_is_checked_like_a_file(
+    cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Bytes(b"good morning"))
+    assert_told_in_two_lines(cli("checkpoints", "import", "-"), "no name", "--name")
+    ended = cli("checkpoints", "import", "-", "--name", "piped")
+    assert_told_in_two_lines(ended, "tweetgen-tui: standard input is damaged")
+    assert not (saved / "checkpoints" / "piped.safetensors").exists()
+
+
+def test_a_terminal_is_not_filled_with_a_checkpoint(cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _Bytes()
+    monkeypatch.setattr("sys.stdout", terminal)
+    ended = cli("checkpoints", "export", "mine", "-")
+    assert ended.code == 1
+    assert "no text for a terminal" in ended.err
+    assert terminal.buffer.getvalue() == b""

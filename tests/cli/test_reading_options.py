@@ -168,7 +168,7 @@ SHOUTED = [f"@Mia_{n} LOVES the café, no {n}" for n in range(5)] + TWEETS
         ("--lowercase", "@lovesé_", "LOVESMTABZ"),
         ("--strip-mentions", "LOVESé", "@_"),
         ("--mask-mentions", "@user LOVESé", "_M"),
-        ("--ascii", "@LOVESe", "éë"),
+        ("--to-ascii", "@LOVESe", "éë"),
     ],
 )
 def test_text_is_changed_as_the_option_says_and_else_left_alone(

@@ -53,7 +53,7 @@ def test_doctor_as_json_is_one_object_with_the_same(cli: Cli, trained: Path) -> 
     assert set(report) == {"versions", "machine", "folders", "terminal"}
     assert {"python", "tweetgen-tui", "torch", "textual"} <= set(report["versions"])
     assert report["folders"]["data"] == str(trained)
-    assert report["folders"]["writable"] is True
+    assert (report["folders"]["writable"], report["folders"]["problem"]) == (True, "")
     assert report["folders"]["runs"] == 1
 
 
@@ -64,9 +64,65 @@ def test_doctor_says_that_the_data_folder_cannot_be_written(
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "file"))
     ended = cli("doctor", "--json")
     assert ended.code == 0
-    assert "can't be written" in ended.object["folders"]["writable"]
+    folders = ended.object["folders"]
+    assert folders["writable"] is False
+    assert "can't be written" in folders["problem"]
 
 
-def test_doctor_knows_no_color(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert "NO_COLOR" in cli("doctor", "--json").object["terminal"]["colours"]
+TYPES: dict[str, dict[str, type]] = {
+    "machine": {"system": str, "cores": int, "device": str, "threads_to_try": list, "bfloat16": bool, "cuda": list}
+    | {"nvml": bool, "nvml_problem": str, "mps": bool},
+    "folders": {"data": str, "writable": bool, "problem": str, "free_gigabytes": float, "runs": int, "cache": str}
+    | {"cache_megabytes": float},
+    "terminal": {"term": str, "columns": int, "rows": int, "is_terminal": bool, "colours": str, "encoding": str}
+    | {"utf8": bool, "glyphs": str, "glyphs_chosen": bool, "multiplexer": str, "ssh": bool},
+}
+
+
+def test_every_fact_of_doctor_has_one_type(cli: Cli) -> None:
+    report = cli("doctor", "--json").object
+    for heading, types in TYPES.items():
+        assert {name: type(value) for name, value in report[heading].items()} == types
+
+
+@pytest.mark.parametrize(
+    ("variables", "facts"),
+    [
+        ({"NO_COLOR": "1"}, {"colours": "none"}),
+        ({"TERM": "xterm", "COLORTERM": ""}, {"colours": "16"}),
+        ({"COLORTERM": "truecolor", "TERM": "xterm-256color"}, {"colours": "truecolor"}),
+        ({"LC_ALL": "C"}, {"utf8": False, "glyphs": "ascii"}),
+        ({"LC_ALL": "en_US.UTF-8", "TERM": "xterm"}, {"utf8": True, "glyphs": "braille"}),
+        ({"TMUX": "x", "SSH_CONNECTION": "x"}, {"multiplexer": "tmux", "ssh": True}),
+    ],
+)
+def test_doctor_tells_what_the_terminal_can_do(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], facts: dict[str, object]
+) -> None:
+    for name in (
+        "NO_COLOR",
+        "TMUX",
+        "STY",
+        "ZELLIJ",
+        "SSH_CONNECTION",
+        "SSH_TTY",
+        "SSH_CLIENT",
+        "TEXTUAL_COLOR_SYSTEM",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    terminal = cli("doctor", "--json").object["terminal"]
+    assert {name: terminal[name] for name in facts} == facts
+
+
+def test_doctor_heeds_the_glyphs_that_were_chosen(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text('[screen]\nglyphs = "block"\n', encoding="utf-8")
+    terminal = cli("doctor", "--json").object["terminal"]
+    assert (terminal["glyphs"], terminal["glyphs_chosen"], terminal["utf8"]) == ("block", True, False)
+
+
+def test_doctor_asks_nothing_where_nobody_sits(cli: Cli) -> None:
+    assert "Press" not in cli("doctor").out

@@ -7,6 +7,7 @@ inbox before step 8 can be taken: no thread, no waiting, the same in every run.
 from __future__ import annotations
 
 import gc
+import math
 import queue
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +18,7 @@ from unittest import mock
 
 import torch
 
-from engine import commands, events, loop
+from engine import commands, events, loop, run
 from engine.commands import Command
 from engine.config import RunConfig, RuntimeConfig, Setting
 from engine.corpus.encoded import EncodedTweets
@@ -117,12 +118,14 @@ def run_session(
     inbox: queue.SimpleQueue[Command] | None = None,
     report_seconds: float = 0.0,
     *,
+    times_seconds: float = math.inf,
     rests_at_end: bool = False,
 ) -> list[Event]:
     """Run a session to its end and return everything that it told.
 
     `script` holds the commands to send once a step has been told (0: at the start); `on_event` returns those to send
-    on any event. Every step is told at once (unless `report_seconds` says otherwise), so that both can be exact.
+    on any event. Every step is told at once (unless `report_seconds` says otherwise), so that both can be exact; what
+    the time went into only with `times_seconds`, so that a slow machine tells no more than a fast one.
     """
     inbox = inbox or queue.SimpleQueue()
     pending = {step: list(wishes) for step, wishes in (script or {}).items()}
@@ -140,6 +143,7 @@ def run_session(
 
     with (
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
+        mock.patch.object(run, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
     ):
         TrainingSession(config, clock=clock, rests_at_end=rests_at_end).run(emit, inbox)

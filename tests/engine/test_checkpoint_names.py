@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.checkpoint import load_checkpoint
-from engine.checkpoint_list import delete_checkpoint, is_taken, list_checkpoints, resolve_checkpoint
+from engine.checkpoint_files import delete_checkpoint
+from engine.checkpoint_list import is_taken, iterate_checkpoints, list_checkpoints, resolve_checkpoint
 from engine.errors import CheckpointError, ConfigError
 from engine.folders import create_run_folder, find_run, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
@@ -36,6 +37,31 @@ def test_the_list_holds_what_the_user_saved_and_then_what_the_runs_did(home: Pat
     os.utime(run / "checkpoints" / "latest.safetensors", (4000, 4000))
 
     assert [entry.name for entry in list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
+
+
+def test_the_list_can_be_read_as_far_as_it_is_wanted(home: Path) -> None:
+    """The order is known before a file is opened: what comes later may be gone by then."""
+    old, new = save_named("old"), save_named("new")
+    os.utime(old, (1000, 1000))
+    os.utime(new, (2000, 2000))
+    entries = iterate_checkpoints()
+    first = next(entries)
+    old.unlink()
+    rest = list(entries)
+
+    assert (first.name, first.step, first.is_named, first.is_pinned) == ("new", 2, True, False)
+    assert [(entry.name, entry.info) for entry in rest] == [("old", None)]
+    assert "can't be read" in rest[0].problem
+
+
+def test_a_name_in_the_list_comes_before_a_file_that_is_called_so_here(
+    home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_named("mine")
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    Path("mine").write_bytes(b"not this one")
+
+    assert resolve_checkpoint("mine") == path
 
 
 def test_before_anything_was_saved_the_list_is_empty(home: Path) -> None:

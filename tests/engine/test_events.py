@@ -10,6 +10,7 @@ from hypothesis import given
 
 from engine import commands as c
 from engine import events as e
+from engine.answers import CharChance, CharRead, TextCompleted, TweetRead
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from engine.wire import WireError
 from tests import strategies
@@ -35,6 +36,17 @@ TRAINING = {
     "sample_every": 100,
     "autosave_seconds": 60.0,
     "seed": 0,
+}
+STEP_TIMES: dict[str, Any] = {
+    "num_steps": 5,
+    "seconds": 2.5,
+    "data_seconds": 0.25,
+    "forward_seconds": 0.5,
+    "backward_seconds": 0.5,
+    "optimizer_seconds": 0.25,
+    "sampling_seconds": 0.125,
+    "evaluation_seconds": 0.0,
+    "saving_seconds": 0.0,
 }
 LADDER_TWEET = {"temperature": 0.2, "text": "hi", "reached_eos": True, "bits_per_char": 2.0, "novelty": "near-copy"}
 
@@ -73,6 +85,7 @@ EVENTS: list[tuple[e.Event, dict[str, Any]]] = [
             "training": TRAINING,
             "sampling": SAMPLING,
             "resumed_from": None,
+            "epochs": None,
         },
     ),
     (
@@ -98,7 +111,16 @@ EVENTS: list[tuple[e.Event, dict[str, Any]]] = [
     ),
     (
         e.TweetSampled(text="hi", temperature=0.8, reached_eos=False, bits_per_char=2.5, novelty="new", **NOW),
-        {"text": "hi", "temperature": 0.8, "reached_eos": False, "bits_per_char": 2.5, "novelty": "new"},
+        {
+            "text": "hi",
+            "temperature": 0.8,
+            "reached_eos": False,
+            "bits_per_char": 2.5,
+            "novelty": "new",
+            "copied_share": 0.0,
+            "char_bits": [],
+            "prime": "",
+        },
     ),
     (
         e.LadderSampled(
@@ -117,17 +139,57 @@ EVENTS: list[tuple[e.Event, dict[str, Any]]] = [
     ),
     (
         e.CheckpointLoaded(name="best", path="/x/best.safetensors", bits_per_char=2.5, **NOW),
-        {"name": "best", "path": "/x/best.safetensors", "bits_per_char": 2.5},
+        {"name": "best", "path": "/x/best.safetensors", "bits_per_char": 2.5, "epochs": None},
     ),
     (e.ModelChanged(model=ModelConfig(), num_parameters=1000, **NOW), {"model": MODEL, "num_parameters": 1000}),
     (e.LearningRateChanged(learning_rate=0.001, **NOW), {"learning_rate": 0.001}),
+    (e.BatchSizeChanged(batch_size=8, epochs=1.5, **NOW), {"batch_size": 8, "epochs": 1.5}),
+    (e.IntervalsChanged(eval_every=9, sample_every=0, **NOW), {"eval_every": 9, "sample_every": 0}),
+    (
+        TextCompleted(
+            request=3,
+            completion=("a", " "),
+            reached_eos=True,
+            next_chars=(CharChance(char="", probability=0.5),),
+            unknown_chars=("☃",),
+            **NOW,
+        ),
+        {
+            "request": 3,
+            "completion": ["a", " "],
+            "reached_eos": True,
+            "next_chars": [{"char": "", "probability": 0.5}],
+            "unknown_chars": ["☃"],
+            "bits_per_char": None,
+        },
+    ),
+    (
+        TweetRead(
+            text="a",
+            chars=(CharRead(char="a", bits=1.5, likeliest=(CharChance(char=" ", probability=0.25),)),),
+            bits_per_char=1.5,
+            copied_share=0.25,
+            nearest="b",
+            nearest_share=0.5,
+            **NOW,
+        ),
+        {
+            "text": "a",
+            "chars": [{"char": "a", "bits": 1.5, "likeliest": [{"char": " ", "probability": 0.25}]}],
+            "bits_per_char": 1.5,
+            "copied_share": 0.25,
+            "nearest": "b",
+            "nearest_share": 0.5,
+        },
+    ),
+    (e.StepTimes(**STEP_TIMES, **NOW), STEP_TIMES),
     (e.FinishPlanned(last_step=9, **NOW), {"last_step": 9}),
     (e.FinishCancelled(**NOW), {}),
     (e.ThreadsChanged(num_threads=2, message="m", **NOW), {"num_threads": 2, "message": "m"}),
     (e.SamplingChanged(sampling=SamplingConfig(), **NOW), {"sampling": SAMPLING}),
     (e.Paused(**NOW), {}),
     (e.Resumed(**NOW), {}),
-    (e.Warned(message="m", **NOW), {"message": "m"}),
+    (e.Warned(message="m", **NOW), {"message": "m", "kind": ""}),
     (
         e.CommandRefused(command="LoadCheckpoint", title="t", detail="d", hint="h", **NOW),
         {"command": "LoadCheckpoint", "title": "t", "detail": "d", "hint": "h"},
@@ -145,9 +207,14 @@ COMMANDS: list[tuple[c.Command, dict[str, Any]]] = [
     (c.Stop(), {"reason": "stopped"}),
     (c.SetSampling(sampling=SamplingConfig()), {"sampling": SAMPLING}),
     (c.SetLearningRate(learning_rate=0.5), {"learning_rate": 0.5}),
+    (c.SetBatchSize(batch_size=8), {"batch_size": 8}),
+    (c.SetIntervals(eval_every=9, sample_every=0), {"eval_every": 9, "sample_every": 0}),
     (c.Finish(), {}),
     (c.CancelFinish(), {}),
-    (c.SampleNow(), {}),
+    (c.SampleNow(), {"prime": None}),
+    (c.CompleteText(text="a"), {"text": "a", "request": 0}),
+    (c.ReadTweet(text="a"), {"text": "a"}),
+    (c.SaveLatest(), {}),
     (c.SampleLadder(seed=1), {"seed": 1, "prime": "", "temperatures": [0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0]}),
     (c.SaveCheckpoint(name="n"), {"name": "n", "replace": False}),
     (c.LoadCheckpoint(name="n"), {"name": "n"}),

@@ -32,6 +32,7 @@ from engine.folders import find_run
 from engine.journal import read_journal
 from tests.engine.helpers import (
     Script,
+    losses,
     of_type,
     only,
     resume_config,
@@ -124,17 +125,22 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Facts:
         return facts(run_session(demanding(folder)))
 
 
-def run_in_parts(folder: Path, stops: Iterable[int], **changes: Setting) -> list[Event]:
-    """Run to the end, stopped after each of these steps and resumed; return what all parts told."""
-    config, told = demanding(folder, **changes), []
+def run_in_parts(folder: Path, stops: Iterable[int], script: Script | None = None, **changes: Setting) -> list[Event]:
+    """Run to the end, stopped after each of these steps and resumed; return what all parts told.
+
+    `script` is what is asked for in between; at a step where it stops, before it does.
+    """
+    config, told, left = demanding(folder, **changes), list[Event](), dict(script or {})
     for stop in stops:
         torch.manual_seed(9999)  # whatever happened meanwhile
-        part = run_session(config, stop_at(stop))
+        own: dict[int, list[Command]] = {step: list(left.pop(step)) for step in sorted(left) if step <= stop}
+        own[stop] = [*own.get(stop, []), c.Stop()]
+        part = run_session(config, own)
         assert_keeps_the_rules(part)
         assert part[-1].step == stop
         told += part
         config = resume_config("last")
-    return told + run_session(config)
+    return told + run_session(config, left)
 
 
 def test_the_run_that_never_stopped_has_all_that_could_go_wrong(uninterrupted: Facts) -> None:
@@ -205,6 +211,50 @@ def test_a_resumed_run_goes_on_as_it_was_steered(home: Path) -> None:
     first = run_session(demanding(home), {**steered, 9: [c.Stop()]})
 
     assert_same(facts(first + run_session(resume_config())), whole)
+
+
+STEERED: Script = {
+    3: [c.SetBatchSize(batch_size=7)],
+    7: [c.SetLearningRate(learning_rate=0.02), c.SetSampling(sampling=SamplingConfig(temperature=1.5, max_length=20))],
+    8: [c.SetIntervals(eval_every=5, sample_every=2)],
+    11: [c.SetBatchSize(batch_size=20), c.SetIntervals(eval_every=4, sample_every=3)],
+    17: [c.SetLearningRate(learning_rate=0.01), c.SetBatchSize(batch_size=10)],
+}
+
+
+@pytest.fixture(scope="module")
+def steered(tmp_path_factory: pytest.TempPathFactory) -> Facts:
+    """Return the facts of the run that was steered and never stopped."""
+    torch.set_num_threads(1)
+    with home_at(tmp_path_factory.mktemp("steered")) as folder:
+        told = run_session(demanding(folder), STEERED)
+    with home_at(folder):
+        assert_keeps_the_rules(told)
+        return facts(told)
+
+
+def test_the_steered_run_differs_in_all_that_was_changed(uninterrupted: Facts, steered: Facts) -> None:
+    same = [step for step in range(1, LAST_STEP + 1) if steered.losses[step] == uninterrupted.losses[step]]
+    assert same == [1, 2, 3]
+    assert steered.learning_rates[9] > 2 * uninterrupted.learning_rates[9]
+    assert [tweet[0] for tweet in steered.tweets] == [0, 4, 8, 10, 12, 15, 18, 21, 24]
+    assert [tweet[3] for tweet in steered.tweets] == [0.8] * 2 + [1.5] * 7
+    assert [evaluation[0] for evaluation in steered.evaluations] == [6, 10, 12, 16, 20, 24, LAST_STEP]
+
+
+@pytest.mark.parametrize("stops", [[2], [3], [4], [8], [11], [25], [3, 11, 17]], ids=str)
+def test_a_steered_run_that_was_stopped_equals_one_that_never_stopped(
+    home: Path, steered: Facts, stops: list[int]
+) -> None:
+    assert_same(facts(run_in_parts(home, stops, STEERED)), steered)
+
+
+def test_a_checkpoint_of_a_steered_run_holds_all_that_was_changed(home: Path, steered: Facts) -> None:
+    run_in_parts(home, [10], {**STEERED, 10: [c.SaveCheckpoint(name="ten")]})
+
+    back = run_session(replace(resume_config(), checkpoint="ten", resume=None, run_name="again"), STEERED)
+
+    assert losses(back) == {step: loss for step, loss in steered.losses.items() if step > 10}
 
 
 def test_what_was_best_before_the_stop_stays_the_best_after_it(home: Path) -> None:

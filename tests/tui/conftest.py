@@ -13,13 +13,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from engine.checkpoint_list import CheckpointEntry
 from engine.config import RunConfig
 from engine.errors import TweetgenError
 from tests.fakes import FakeSession
 from tui.app import TweetgenApp
 from tui.bridge import EngineBridge, Session
 from tui.run_view import RunView
+from tui.screens.checkpoint_list_dialog import ListCheckpoints
 
 DEADLINE_SECONDS = 10.0
 SIZES = [(120, 40), (80, 24)]
@@ -64,7 +64,7 @@ class Stage:
         self,
         session: Session,
         history: RunView | None = None,
-        entries: Callable[[], list[CheckpointEntry]] = list,
+        entries: ListCheckpoints = list,
         further: Iterable[Session] = (),
         config: RunConfig | None = None,
     ) -> TweetgenApp:

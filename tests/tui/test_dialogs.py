@@ -1,23 +1,20 @@
-"""The dialogs: save, load, ladder, messages."""
+"""The dialogs: save, ladder, messages."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from textual.widgets import DataTable, Input, Static
+from textual.widgets import Input, Static
 
 from engine import commands as c
 from engine import events as e
-from engine.checkpoint_list import CheckpointEntry
 from engine.config import LADDER_TEMPERATURES, SamplingConfig
-from engine.errors import StorageError
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
 from tui.screens.dialog import MessageDialog
 from tui.screens.ladder_dialog import LadderDialog
-from tui.screens.load_dialog import LoadDialog
 from tui.screens.main import MainScreen
 from tui.screens.save_dialog import SaveDialog
 
@@ -84,56 +81,30 @@ async def test_an_impossible_name_is_not_taken(stage: Stage, name: str) -> None:
         assert isinstance(app.screen, SaveDialog)
 
 
-def entry(name: str, problem: str = "") -> CheckpointEntry:
-    return CheckpointEntry(
-        name=name,
-        path=Path(f"/tmp/{name}.safetensors"),
-        saved_at=1.79e9,
-        num_bytes=1_800_000,
-        info=None,
-        problem=problem,
-    )
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_a_checkpoint_is_listed_and_loaded(stage: Stage, size: tuple[int, int]) -> None:
+async def test_a_pinned_name_is_not_taken(stage: Stage, home: Path) -> None:
+    (home / "checkpoints").mkdir()
+    (home / "checkpoints" / "happy.safetensors").write_bytes(b"")
+    (home / "checkpoints" / "happy.pinned").touch()
     session = FakeSession(SCRIPT)
-    app = stage.app(session, entries=lambda: [entry("happy"), entry("[/sad]")])
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await started(app)
-        await pilot.press("l")
-        await shows(app, "[/sad]")
-        await shows(app, "1.8 MB")
-        await pilot.press("down")
-        await press(pilot, session, "enter")
-        assert session.received == [c.LoadCheckpoint(name="[/sad]")]
-        await shows(app, "Loaded [/sad]")
-
-
-async def test_a_damaged_checkpoint_is_listed_with_the_reason_and_not_loaded(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session, entries=lambda: [entry("broken", problem="broken is cut short: [b]12[/b] bytes.")])
+    app = stage.app(session)
     async with app.run_test() as pilot:
         await started(app)
-        await pilot.press("l")
-        await until(lambda: advice(app) == "broken is cut short: [b]12[/b] bytes.")
-        await shows(app, "damaged")
-        await pilot.press("enter")
-        await until(lambda: advice(app).startswith("It can't be loaded"))
-        assert isinstance(app.screen, LoadDialog)
+        await pilot.press("s", *"happy", "enter", "enter")
+        await until(lambda: "happy is pinned" in advice(app))
+        assert isinstance(app.screen, SaveDialog)
         assert session.received == []
 
 
-async def test_a_list_that_cannot_be_read_is_told(stage: Stage) -> None:
-    def fail() -> list[CheckpointEntry]:
-        raise StorageError("The folder can't be read.")
-
-    app = stage.app(FakeSession(SCRIPT), entries=fail)
+async def test_the_name_offered_is_free(stage: Stage, home: Path) -> None:
+    (home / "checkpoints").mkdir()
+    for name in ("step-3", "step-3-2"):
+        (home / "checkpoints" / f"{name}.safetensors").write_bytes(b"")
+    app = stage.app(FakeSession(SCRIPT))
     async with app.run_test() as pilot:
         await started(app)
-        await pilot.press("l")
-        await until(lambda: advice(app) == "The folder can't be read.")
-        assert app.screen.query_one(DataTable).row_count == 0
+        await pilot.press("s")
+        await opened(app, SaveDialog)
+        assert app.screen.query_one(Input).value == "step-3-3"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

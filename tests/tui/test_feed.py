@@ -66,18 +66,20 @@ def test_no_wrapped_line_is_wider_than_its_column(text: str, width: int) -> None
         assert cell_len(text[start:end]) <= width or end - start == 1
 
 
-@given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.integers(0, 12))
-def test_lines_are_found_as_if_all_were_in_one_list(texts: list[str], width: int, num_dropped: int) -> None:
+@given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.data())
+def test_lines_are_found_as_if_all_were_in_one_list(texts: list[str], width: int, data: st.DataObject) -> None:
     wrapped = WrappedTexts(width)
     wrapped.extend(texts[:5])
     wrapped.extend(texts[5:])
-    wrapped.drop(min(num_dropped, len(texts)))
-    expected = [
-        (index, line)
-        for index, text in enumerate(texts[min(num_dropped, len(texts)) :])
-        for line in range(len(wrap(text, width)))
-    ]
-    assert [wrapped.locate(line) for line in range(wrapped.num_lines)] == expected
+    entries = data.draw(st.lists(st.integers(0, len(texts) - 1) | TEXTS if texts else TEXTS, max_size=12))
+    wrapped = wrapped.rearranged(entries)
+    wrapped.extend(["one more"])
+    now = [*(texts[entry] if isinstance(entry, int) else entry for entry in entries), "one more"]
+    lines = [(index, line) for index, text in enumerate(now) for line in range(len(wrap(text, width)))]
+    assert wrapped.texts == now
+    assert [wrapped.locate(line) for line in range(wrapped.num_lines)] == lines
+    assert [wrapped.span(*at) for at in lines] == [span for text in now for span in wrap(text, width)]
+    assert [number for index in range(len(now)) for number in wrapped.lines_of(index)] == [*range(len(lines))]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -122,19 +124,38 @@ async def test_scrolling_back_to_the_end_by_lines_follows_again() -> None:
         await until(lambda: app.feed.is_following)
 
 
-async def test_reader_keeps_the_place_when_the_oldest_tweets_go() -> None:
+async def test_reader_keeps_the_place_when_old_tweets_are_thinned() -> None:
     app = FeedApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        view = view_of(numbered(1, 10))
         many = tuple(numbered(1, MAX_TWEETS))
-        view = replace(view, tweets=many, num_tweets=MAX_TWEETS)
+        view = RunView(tweets=many, num_tweets=MAX_TWEETS)
         app.feed.show(view)
-        await pilot.press("pageup")
-        await until(lambda: not app.feed.is_following)
+        app.feed.show_step(2000)
+        await until(lambda: any(line.endswith("tweet number 2000") for line in shown_lines(app.feed)))
         before = shown_lines(app.feed)
-        app.feed.show(view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 50), view))
+        view = view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 50), view)
+        assert len(view.tweets) < MAX_TWEETS
+        app.feed.show(view)
         await pilot.pause()
         assert shown_lines(app.feed) == before
+        await pilot.press("up")
+        await until(lambda: app.feed.selected == many[1998])
+
+
+async def test_thinning_leaves_what_is_followed_where_it_is() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        view = RunView(tweets=tuple(numbered(1, MAX_TWEETS)), num_tweets=MAX_TWEETS)
+        app.feed.show(view)
+        await pilot.pause()
+        before = shown_lines(app.feed)
+        view = view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 1), view)
+        app.feed.show(view)
+        await pilot.pause()
+        after = shown_lines(app.feed)
+        assert after[:-1] == before[1:]
+        assert after[-1].endswith(f"tweet number {MAX_TWEETS + 1}")
+        assert app.feed.virtual_size.height == len(view.tweets)
 
 
 async def test_tweets_taken_back_by_a_checkpoint_leave_the_feed() -> None:
@@ -158,7 +179,7 @@ async def test_hostile_tweets_appear_literally(text: str) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         app.feed.show(view_of([tweet(text)]))
         await pilot.pause()
-        assert shown_lines(app.feed)[0].endswith(f"● {text}")
+        assert shown_lines(app.feed)[0].endswith(f"● 2.40  {text}")
         assert not any("@click" in segment.style.meta for segment in app.feed.render_line(0) if segment.style)
 
 
@@ -167,7 +188,7 @@ async def test_escape_sequences_never_reach_the_terminal() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         app.feed.show(view_of([tweet("a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\u202ee\ud800")]))
         await pilot.pause()
-        assert shown_lines(app.feed)[0].endswith("● abc2Jde")
+        assert shown_lines(app.feed)[0].endswith("● 2.40  abc2Jde")
 
 
 async def test_wide_characters_stay_inside_the_feed() -> None:
@@ -217,6 +238,34 @@ async def test_a_long_tweet_hangs_under_its_own_text() -> None:
         await pilot.pause()
         first, second = shown_lines(app.feed)[:2]
         assert first.index("one") == len(second) - len(second.lstrip())
+
+
+async def test_columns_stay_straight_when_steps_outgrow_theirs() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(60, 20)) as pilot:
+        long = "one two three four five six " * 6
+        view = view_of([tweet(f"{long}0", 9)])
+        app.feed.show(view)
+        await pilot.pause()
+        painted: list[int] = []
+        render_line = app.feed.render_line
+
+        def watch(y: int) -> object:
+            painted.append(y)
+            return render_line(y)
+
+        app.feed.render_line = watch  # type: ignore[method-assign, assignment]
+        app.feed.show(view_of([tweet(f"{long}1", 12_345_678)], view))
+        await pilot.pause()
+        assert 0 in painted
+        lines = [line for line in shown_lines(app.feed) if line]
+        starts = [
+            min(line.index(word) for word in ("one", "two", "three", "four", "five", "six") if word in line)
+            for line in lines
+        ]
+        assert len(set(starts)) == 1
+        assert " ".join(line[starts[0] :] for line in lines) == f"{long}0 {long}1"
+        assert {app.feed.render_line(y).cell_length for y in range(len(lines))} == {app.feed.size.width}
 
 
 async def test_a_cut_tweet_ends_with_an_ellipsis() -> None:

@@ -17,7 +17,6 @@ from tests.tui.conftest import Stage, opened, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
 from tui.run_view import RunView
 from tui.screens.dialog import MessageDialog
-from tui.screens.wishes import Wishes
 from tui.state import apply
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.status_panel import StatusPanel
@@ -186,23 +185,3 @@ async def test_loading_an_earlier_checkpoint_takes_the_later_tweets_back(stage: 
         )
         await until(lambda: "from the future" not in screen_text(app))
         await shows(app, "hello there")
-
-
-def test_a_wish_for_sampling_holds_until_it_is_answered() -> None:
-    view = apply(RunView(), run_started())
-    wishes, command = Wishes().with_other_temperature(view, 1)
-    assert wishes.over(view).sampling.temperature == 0.85
-    assert wishes.after(e.Paused(step=0, elapsed_seconds=0.0)) == wishes
-    answer = e.SamplingChanged(step=0, elapsed_seconds=0.0, sampling=command.sampling)
-    assert wishes.after(answer) == Wishes()
-
-
-def test_a_refused_wish_is_given_up() -> None:
-    view = apply(RunView(), run_started())
-    wishes, _ = Wishes().with_other_temperature(view, 1)
-    wishes, _pause = wishes.with_pause_toggled(view)
-    for command in ("SetSampling", "Pause"):
-        wishes = wishes.after(
-            e.CommandRefused(step=0, elapsed_seconds=0.0, command=command, title="no", detail="no", hint="")
-        )
-    assert wishes == Wishes()

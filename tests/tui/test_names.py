@@ -17,6 +17,9 @@ import tui.widgets
 
 MODULES = [
     "tui.app",
+    "tui.choosing_app",
+    "tui.terminal_app",
+    "tui.choosing_app",
     *(
         module.name
         for package in (tui.screens, tui.widgets)
@@ -62,7 +65,7 @@ def test_class_overwrites_no_private_name_of_textual(our_class: type) -> None:
     theirs = {
         name
         for base in our_class.__mro__
-        if base.__module__.startswith(("textual.", "textual_plot."))
+        if base.__module__.startswith("textual.")
         for name in private_names(base)
     }
     assert len(theirs) > 100

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui import series as series_module
-from tui.series import MAX_BUCKETS, WINDOW_LENGTH, Columns, Series, columns_of
+from tui.columns import Columns, columns_of
+from tui.series import MAX_BUCKETS, WINDOW_LENGTH, Series
 
 VALUES = st.floats(min_value=-100, max_value=100, allow_nan=False, width=32)
 CHUNKS = st.lists(st.tuples(st.integers(0, 5), st.lists(VALUES, min_size=0, max_size=40)), min_size=1, max_size=12)
@@ -174,6 +175,19 @@ def test_columns_of_an_empty_series_are_empty() -> None:
     columns = Series.empty().columns(0, 100, 5)
     assert columns.count.sum() == 0
     assert np.isnan(columns.smoothed()).all()
+
+
+def test_the_value_near_a_step_is_that_of_the_step_or_the_nearest_report() -> None:
+    series = Series.empty().extended(10, [0.5]).extended(20, [0.25]).extended(30, [0.125])
+    assert [series.near(step) for step in (1, 10, 14, 16, 30, 99)] == [0.5, 0.5, 0.5, 0.25, 0.125, 0.125]
+    assert Series.empty().near(5) is None
+
+
+def test_the_value_near_a_step_long_past_is_the_mean_around_it() -> None:
+    series = Series.empty().extended(1, [float(step) for step in range(1, 100_001)])
+    assert series.near(99_000) == 99_000
+    for step in (1, 5000, 50_001):
+        assert series.near(step) == pytest.approx(step, abs=series.stride)
 
 
 def test_one_spike_does_not_bend_the_smoothed_line() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from engine import events as e
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished, tweet
+from tui.eta import eta_of
 from tui.run_view import RunView
-from tui.state import MAX_TWEETS, MAX_WARNINGS, apply, replay
+from tui.state import MAX_TIMES, MAX_TWEETS, MAX_WARNINGS, apply, replay
 
 
 def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
@@ -29,7 +31,7 @@ def loaded(step: int) -> e.CheckpointLoaded:
 def test_the_first_view_knows_nothing_and_can_be_asked_everything() -> None:
     view = RunView()
     assert view.phase == "starting"
-    assert (view.epoch, view.progress, view.eta_seconds, view.has_budget) == (0.0, None, None, False)
+    assert (view.epoch, view.progress, view.has_budget) == (0.0, None, False)
     assert (view.best, view.last_val, view.smoothed_loss, view.smoothed_bits) == (None, None, None, None)
 
 
@@ -90,6 +92,66 @@ def test_settings_changed_while_running_show_at_once() -> None:
     assert (view.model.hidden_size, view.num_parameters, view.num_threads) == (64, 7, 2)
 
 
+def test_another_highest_learning_rate_leaves_the_share_of_it_as_it_is() -> None:
+    view = view_after(run_started(), steps_finished(1, [2.0], learning_rate=0.001))
+    view = apply(view, e.LearningRateChanged(step=1, elapsed_seconds=0.1, learning_rate=0.008))
+    assert view.training is not None
+    assert view.learning_rate == pytest.approx(0.002)
+    assert view.training.learning_rate == 0.008
+
+
+def test_other_intervals_are_those_of_the_training() -> None:
+    view = view_after(run_started(), e.IntervalsChanged(step=1, elapsed_seconds=0.1, eval_every=7, sample_every=0))
+    assert view.training is not None
+    assert (view.training.eval_every, view.training.sample_every) == (7, 0)
+    assert view.started is not None
+    assert view.started.training == TrainingConfig()
+
+
+def test_the_epoch_goes_on_from_what_was_counted_at_each_change_of_the_batch_size() -> None:
+    started = run_started(num_train_tweets=320, training=TrainingConfig(epochs=15))  # 10 steps an epoch
+    view = view_after(started, steps_finished(1, [2.0] * 25))
+    assert view.epoch == pytest.approx(2.5)
+    view = apply(view, e.BatchSizeChanged(step=25, elapsed_seconds=1.0, batch_size=64, epochs=2.6))
+    assert view.epoch == pytest.approx(2.6)
+    assert view.steps_per_epoch == 5
+    view = apply(view, steps_finished(26, [2.0] * 5))
+    assert view.epoch == pytest.approx(3.6)
+    assert view.limits_in_steps == [pytest.approx(25 + (15 - 2.6) * 5)]
+
+
+def test_a_resumed_run_and_a_loaded_checkpoint_say_how_many_epochs_have_passed() -> None:
+    changed = e.BatchSizeChanged(step=25, elapsed_seconds=1.0, batch_size=64, epochs=2.5)
+    view = view_after(run_started(num_train_tweets=320), steps_finished(1, [2.0] * 25), changed)
+    lost = view_after(
+        run_started(step=20, num_train_tweets=320, resumed_from="latest", epochs=2.0),
+        steps_finished(21, [2.0] * 10),
+        begin=view,
+    )
+    assert lost.epoch == pytest.approx(3.0)
+    back = view_after(replace(loaded(10), epochs=1.0), steps_finished(11, [2.0] * 5), begin=view)
+    assert back.epoch == pytest.approx(2.0)
+    elsewhere = view_after(run_started(step=500, num_train_tweets=320, resumed_from="calm", epochs=0.0))
+    assert elsewhere.epoch == 0.0
+
+
+def test_a_replayed_journal_of_a_steered_run_gives_the_view_of_the_live_one() -> None:
+    events: list[e.Event] = [
+        run_started(num_train_tweets=320, epochs=0.0),
+        steps_finished(1, [2.0] * 10),
+        e.LearningRateChanged(step=10, elapsed_seconds=1.0, learning_rate=0.002),
+        e.BatchSizeChanged(step=10, elapsed_seconds=1.0, batch_size=16, epochs=1.0),
+        e.SamplingChanged(step=10, elapsed_seconds=1.0, sampling=SamplingConfig(temperature=1.5)),
+        e.IntervalsChanged(step=10, elapsed_seconds=1.0, eval_every=5, sample_every=0),
+        steps_finished(11, [1.9] * 10, learning_rate=0.002),
+    ]
+    live, again = view_after(*events), replay(map(e.to_json, events))
+    for name in ("training", "sampling", "learning_rate", "marks", "epoch", "limits_in_steps", "step"):
+        assert getattr(again, name) == getattr(live, name), name
+    assert again.training == replace(TrainingConfig(), learning_rate=0.002, batch_size=16, eval_every=5, sample_every=0)
+    assert [mark.label for mark in again.marks] == ["learning rate 0.002", "batch size 16", "temperature 1.50"]
+
+
 def test_the_latest_of_each_kind_is_kept() -> None:
     saved = e.CheckpointSaved(step=9, elapsed_seconds=1.0, name="latest", path="/latest", bits_per_char=2.0)
     ladder = e.LadderSampled(step=9, elapsed_seconds=1.0, prime="", seed=3, rungs=())
@@ -107,8 +169,11 @@ def test_a_refused_command_changes_nothing_but_the_clock() -> None:
 
 def test_tweets_and_warnings_are_bounded_and_the_count_is_not() -> None:
     view = view_after(*(tweet(f"tweet {number}", number) for number in range(MAX_TWEETS + 5)))
-    assert (len(view.tweets), view.num_tweets) == (MAX_TWEETS, MAX_TWEETS + 5)
-    assert (view.tweets[0].text, view.tweets[-1].text) == ("tweet 5", f"tweet {MAX_TWEETS + 4}")
+    assert MAX_TWEETS / 2 < len(view.tweets) <= MAX_TWEETS
+    assert view.num_tweets == MAX_TWEETS + 5
+    assert [view.tweets[number].text for number in (0, 1, -2, -1)] == [
+        f"tweet {number}" for number in (0, 2, MAX_TWEETS + 3, MAX_TWEETS + 4)
+    ]
     warned = (e.Warned(step=1, elapsed_seconds=0.0, message=str(number)) for number in range(MAX_WARNINGS + 5))
     assert [warning.message for warning in view_after(*warned).warnings][:1] == ["5"]
 
@@ -130,42 +195,35 @@ def test_a_new_run_from_a_checkpoint_has_no_curve_to_take_back() -> None:
     assert (view.train_losses.first_step, len(view.train_losses)) == (501, 1)
 
 
-def test_the_eta_is_the_shortest_of_all_budgets() -> None:
-    by_steps = view_after(run_started(training=TrainingConfig(max_steps=1000)), *a_steady_run(10))
-    assert by_steps.eta_seconds == pytest.approx(900 / 20)
-    assert by_steps.progress == pytest.approx(0.1)
-    by_time = view_after(run_started(training=TrainingConfig(max_steps=1000, max_seconds=25.0)), *a_steady_run(10))
-    assert by_time.eta_seconds == pytest.approx(20.0)
-    assert by_time.progress == pytest.approx(0.2)
-    by_epochs = view_after(run_started(num_train_tweets=320, training=TrainingConfig(epochs=15)), *a_steady_run(10))
-    assert by_epochs.eta_seconds == pytest.approx(50 / 20)
+def test_progress_is_the_share_of_the_budget_that_is_used_up_most() -> None:
+    steps = steps_finished(1, [2.0] * 100, elapsed_seconds=5.0)
+    assert view_after(run_started(training=TrainingConfig(max_steps=1000)), steps).progress == pytest.approx(0.1)
+    both = TrainingConfig(max_steps=1000, max_seconds=25.0)
+    assert view_after(run_started(training=both), steps).progress == pytest.approx(0.2)
+    finished = e.RunFinished(step=100, elapsed_seconds=5.0, reason="done", total_seconds=1.0, total_chars=1)
+    assert view_after(run_started(training=TrainingConfig(max_steps=100)), steps, finished).progress == 1.0
 
 
-def a_steady_run(num_batches: int, first_step: int = 1, begin: float = 0.0) -> list[e.Event]:
-    """Return steps in tens, 20 a second, with a tweet between that must not count as a faster pace."""
-    events: list[e.Event] = []
-    for batch in range(num_batches):
-        step, seconds = first_step + 10 * batch, begin + 0.5 * batch
-        events += [
-            tweet("x", step, elapsed_seconds=seconds + 0.4),
-            steps_finished(step, [2.0] * 10, elapsed_seconds=seconds + 0.5),
-        ]
-    return events
+STEP_TIMES = e.StepTimes(
+    step=1,
+    elapsed_seconds=2.0,
+    num_steps=1,
+    seconds=2.0,
+    data_seconds=0.0,
+    forward_seconds=1.0,
+    backward_seconds=1.0,
+    optimizer_seconds=0.0,
+    sampling_seconds=0.0,
+    evaluation_seconds=0.0,
+    saving_seconds=0.0,
+)
 
 
-def test_the_eta_is_right_at_once_after_a_resume() -> None:
-    started = run_started(
-        step=600, elapsed_seconds=300.0, resumed_from="latest", training=TrainingConfig(max_steps=1000)
-    )
-    view = view_after(started, *a_steady_run(1, first_step=601, begin=300.0))
-    assert view.eta_seconds == pytest.approx(390 / 20)
-
-
-def test_there_is_no_eta_without_a_budget_nor_after_the_end() -> None:
-    assert view_after(run_started(), *a_steady_run(2)).eta_seconds is None
-    finished = e.RunFinished(step=20, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1)
-    view = view_after(run_started(training=TrainingConfig(max_steps=20)), *a_steady_run(2), finished)
-    assert (view.eta_seconds, view.progress) == (None, 1.0)
+def test_the_latest_step_times_of_a_session_are_kept() -> None:
+    many = [replace(STEP_TIMES, num_steps=number) for number in range(MAX_TIMES + 5)]
+    view = view_after(run_started(), *many)
+    assert view.times == tuple(many[5:])
+    assert apply(view, run_started(resumed_from="latest")).times == ()
 
 
 def test_a_replayed_journal_gives_the_view_of_the_live_run_without_what_a_kill_lost() -> None:
@@ -211,6 +269,7 @@ def test_any_events_in_any_order_lead_to_a_view_that_can_be_drawn(events: list[e
     assert len(view.tweets) <= view.num_tweets
     steps = [point.step for point in view.val_points]
     assert view.progress is None or 0 <= view.progress <= 1
-    assert view.eta_seconds is None or view.eta_seconds >= 0
+    eta = eta_of(view)
+    assert eta is None or eta.seconds >= 0
     assert all(step >= 0 for step in steps)
     assert math.isfinite(view.epoch)

@@ -46,7 +46,7 @@ def test_the_column_says_everything() -> None:
         "step        600",
         "epoch       1.01",
         "time        1:02:03",
-        "left        no limit",
+        "ends        no limit",
         "loss        1.702 nats/char",
         "bits/char   2.46 train",
         "            2.51 validation",
@@ -77,9 +77,9 @@ def test_80_columns_hold_the_figures_in_three_lines() -> None:
 def test_a_budget_brings_a_wait_and_a_bar() -> None:
     view = running(TrainingConfig(max_steps=1200))
     lines = plain(column_lines(view, 34, 40)).splitlines()
-    assert "left        1 h 02 min" in lines
+    assert "ends        in 1 h 02 min ± 4 min" in lines
     assert any(line.startswith("━" * 14 + "─") and line.endswith(" 50 %") for line in lines)
-    assert "left 1 h 02 min" in plain(compact_lines(view, 100))
+    assert "ends in 1 h 02 min ± 4 min" in plain(compact_lines(view, 100))
 
 
 def test_sampling_settings_show_when_they_are_not_the_default() -> None:
@@ -113,8 +113,8 @@ def test_the_state_has_a_glyph_as_well_as_a_colour(phase: Phase, shown: str) -> 
 def test_a_run_that_ended_waits_for_nothing() -> None:
     finished = e.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
     view = apply(running(TrainingConfig(max_steps=1200)), finished)
-    assert "left" not in plain(column_lines(view, 34, 40))
-    assert "left" not in plain(compact_lines(view, 120))
+    assert "ends" not in plain(column_lines(view, 34, 40))
+    assert "ends" not in plain(compact_lines(view, 120))
 
 
 @given(st.integers(0, 130))

@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.commands import CancelFinish, Finish, SetSampling
-from engine.config import SamplingConfig
-from engine.events import FinishCancelled, FinishPlanned, SamplingChanged
+from engine import events as e
+from engine.commands import (
+    CancelFinish,
+    Finish,
+    Pause,
+    Resume,
+    SampleNow,
+    SetBatchSize,
+    SetIntervals,
+    SetLearningRate,
+    SetSampling,
+)
+from engine.config import SamplingConfig, TrainingConfig
+from engine.events import FinishCancelled, FinishPlanned
+from tests.fakes import run_started, steps_finished
 from tui.run_view import RunView
 from tui.screens.wishes import Wishes
+from tui.setting_commands import SettingCommand, expected_answer
 from tui.state import apply
 
-TURNS = st.lists(st.sampled_from(["up", "down", "answer"]), max_size=40)
+KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
+TURNS = st.lists(st.sampled_from([*KEYS, "answer"]), max_size=40)
+
+
+def running(**training: float) -> RunView:
+    started = run_started(training=TrainingConfig(**training), sampling=SamplingConfig(temperature=2.5))  # type: ignore[arg-type] # by name
+    return apply(apply(RunView(), started), steps_finished(1, [2.0] * 10, learning_rate=started.training.learning_rate))
 
 
 @given(TURNS)
-def test_the_temperature_shown_is_the_sum_of_the_keys_pressed(turns: list[str]) -> None:
-    view, wishes, presses = RunView(sampling=SamplingConfig(temperature=2.5)), Wishes(), 0
-    on_the_way: list[SetSampling] = []
+def test_what_is_shown_is_the_sum_of_the_keys_pressed(turns: list[str]) -> None:
+    view, wishes = running(), Wishes()
+    presses = {"temperature": 0, "learning rate": 0}
+    on_the_way: list[SettingCommand] = []
     for turn in turns:
         if turn == "answer" and on_the_way:
-            answer = SamplingChanged(step=1, elapsed_seconds=0.0, sampling=on_the_way.pop(0).sampling)
+            answer = expected_answer(on_the_way.pop(0), view)
             view, wishes = apply(view, answer), wishes.after(answer)
         elif turn != "answer":
-            direction = 1 if turn == "up" else -1
-            wishes, command = wishes.with_other_temperature(view, direction)
+            is_temperature = turn in "+-"
+            choose = wishes.other_temperature if is_temperature else wishes.other_learning_rate
+            command: SettingCommand = choose(view, KEYS[turn])
+            wishes = wishes.after_sending(command)
             on_the_way.append(command)
-            presses += direction
-        assert wishes.over(view).sampling.temperature == round(2.5 + 0.05 * presses, 2)
+            presses["temperature" if is_temperature else "learning rate"] += KEYS[turn]
+        shown = wishes.over(view)
+        assert shown.sampling.temperature == round(2.5 + 0.05 * presses["temperature"], 2)
+        assert shown.training is not None
+        expected_rate = 0.004 * 10 ** (presses["learning rate"] / 10)
+        assert shown.training.learning_rate == pytest.approx(expected_rate, rel=1e-4)
+        assert shown.learning_rate == pytest.approx(expected_rate, rel=1e-4)
 
 
 @given(st.lists(st.sampled_from(["f", "answer"]), max_size=20))
@@ -38,8 +66,8 @@ def test_each_f_asks_for_the_other_however_fast_they_come(turns: list[str]) -> N
     num_answered = 0
     for turn in turns:
         if turn == "f":
-            wishes, command = wishes.with_finish_toggled(view)
-            asked.append(command)
+            asked.append(wishes.finish_toggled(view))
+            wishes = wishes.after_sending(asked[-1])
         elif num_answered < len(asked):
             now = {"step": 5, "elapsed_seconds": 0.0}
             is_finish = isinstance(asked[num_answered], Finish)
@@ -47,3 +75,56 @@ def test_each_f_asks_for_the_other_however_fast_they_come(turns: list[str]) -> N
             view, wishes = apply(view, answer), wishes.after(answer)
             num_answered += 1
     assert [isinstance(command, Finish) for command in asked] == [number % 2 == 0 for number in range(len(asked))]
+
+
+def test_space_again_before_the_answer_asks_for_the_other() -> None:
+    view, wishes = running(), Wishes()
+    assert wishes.pause_toggled(view) == Pause()
+    wishes = wishes.after_sending(Pause())
+    assert wishes.pause_toggled(view) == Resume()
+    assert wishes.after(e.Paused(step=10, elapsed_seconds=0.0)) == Wishes()
+
+
+def test_a_wish_holds_until_it_is_answered_and_a_refused_one_is_given_up() -> None:
+    view = running()
+    size = SetBatchSize(batch_size=64)
+    wishes = Wishes().after_sending(SampleNow()).after_sending(size).after_sending(Pause())
+    shown = wishes.over(view)
+    assert shown.training is not None
+    assert shown.training.batch_size == 64
+    assert shown.epoch == pytest.approx(view.epoch)
+    for command in ("SetBatchSize", "Pause"):
+        wishes = wishes.after(
+            e.CommandRefused(step=0, elapsed_seconds=0.0, command=command, title="no", detail="no", hint="")
+        )
+    assert wishes == Wishes()
+    assert wishes.over(view) is view
+
+
+def test_an_answer_of_one_kind_leaves_the_wishes_of_others() -> None:
+    view, wishes = running(), Wishes()
+    commands = (SetIntervals(eval_every=7, sample_every=9), SetLearningRate(learning_rate=0.1))
+    for command in commands:
+        wishes = wishes.after_sending(command)
+    answer = expected_answer(commands[1], view)
+    wishes = wishes.after(answer)
+    shown = wishes.over(apply(view, answer)).training
+    assert shown is not None
+    assert (shown.eval_every, shown.sample_every, shown.learning_rate) == (7, 9, 0.1)
+    assert wishes.settings == commands[:1]
+
+
+@pytest.mark.parametrize(("start", "direction", "limit"), [(9.5, 1, 10.0), (1.1e-8, -1, 1e-8)])
+def test_the_learning_rate_stops_at_its_limits(start: float, direction: int, limit: float) -> None:
+    view = running(learning_rate=start)
+    assert Wishes().other_learning_rate(view, direction) == SetLearningRate(learning_rate=limit)
+    assert isinstance(Wishes().other_temperature(view, 1), SetSampling)
+
+
+def test_ten_keys_make_ten_times_the_learning_rate() -> None:
+    view, wishes = running(learning_rate=0.004), Wishes()
+    for _ in range(10):
+        wishes = wishes.after_sending(wishes.other_learning_rate(view, 1))
+    shown = wishes.over(view).training
+    assert shown is not None
+    assert shown.learning_rate == pytest.approx(0.04, rel=1e-4)

@@ -43,7 +43,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         self.dismiss(None)
 
 
-class MessageDialog(Dialog[Literal["open"]]):
+class MessageDialog(Dialog[Literal["open", "remedy"]]):
     """Tell of an error: what it is, its detail, and what to do about it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "close", "close", show=False)]
@@ -64,10 +64,28 @@ class MessageDialog(Dialog[Literal["open"]]):
 
 
 class FailureDialog(MessageDialog):
-    """Tell that a run has failed; the key that opens other tweets works here too."""
+    """Tell that a run has failed; the keys that open other tweets, or put it right, work here too."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "open", "open", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "open", "open", show=False),
+        Binding("a", "answer", "answer", show=False),
+    ]
     KEYS_LINE = "o open other tweets · enter or esc close"
+
+    def __init__(self, title: str, detail: str, hint: str, remedy: str = "") -> None:
+        """Tell this; `remedy` is what can be done at once, if anything."""
+        super().__init__(title, detail, hint)
+        self._remedy = remedy
+
+    def on_mount(self) -> None:
+        """Name the key of the remedy first."""
+        if self._remedy:
+            self.query_one("#box").border_subtitle = f"a {self._remedy} · {self.KEYS_LINE}"
+
+    def action_answer(self) -> None:
+        """Answer that the remedy is wanted, where there is one."""
+        if self._remedy:
+            self.dismiss("remedy")
 
     def action_open(self) -> None:
         """Answer that other tweets are wanted."""

@@ -10,11 +10,41 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from tui.keys import FEED_KEYS, MAIN_KEYS, RUN, SAVED, SCREEN, TWEETS
+from tui.key_map import KeyMap, mapped
+from tui.keys import (
+    BROWSER_KEYS,
+    FEED_KEYS,
+    LISTED,
+    LOOKING,
+    MAIN_KEYS,
+    PALETTE_KEYS,
+    PLOT,
+    PLOT_KEYS,
+    PROMPT_KEYS,
+    RUN,
+    SAVED,
+    SCREEN,
+    TWEET_KEYS,
+    TWEETS,
+    TYPING,
+)
+from tui.marks import MarkKind
 from tui.screens.dialog import Dialog
 from tui.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
+from tui.widgets.feed_columns import PIN_GLYPH, SELECTED_GLYPH
+from tui.widgets.plot_glyphs import MARK_LETTERS
 
-_GROUPS = (RUN, TWEETS, SAVED, SCREEN)
+_GROUPS = (RUN, TWEETS, SAVED, LISTED, PLOT, SCREEN, TYPING, LOOKING)
+_KEYS = (*MAIN_KEYS, *PALETTE_KEYS, *FEED_KEYS, *PLOT_KEYS, *PROMPT_KEYS, *TWEET_KEYS, *BROWSER_KEYS)
+_MARKED: dict[MarkKind, str] = {
+    "loaded": "a checkpoint was loaded",
+    "learning rate": "the learning rate was changed",
+    "batch size": "the batch size was changed",
+    "finishing": "the run began to finish",
+    "saved": "a checkpoint was saved",
+    "temperature": "the temperature was changed",
+    "paused": "the run was paused",
+}
 _READING = (
     ("step", "Each tweet begins with the step (one update of the weights) after which it was written,"),
     ("0.80", "then the temperature that its last character was drawn at,"),
@@ -22,7 +52,12 @@ _READING = (
         (f"{glyph} {novelty}", f"then how new it is: {NOVELTY_SENTENCES[novelty]}.")
         for novelty, glyph in NOVELTY_GLYPHS.items()
     ),
+    ("62%", "of a near copy, the share of its characters in long runs that stand in one training tweet,"),
+    ("2.40", "then its own bits per character: how badly it surprised the model that wrote it."),
+    (SELECTED_GLYPH, "The tweet that is selected, or those written at the plot's cursor."),
+    (PIN_GLYPH, "A tweet that is pinned."),
     ("…", "A tweet that ends so was cut at the greatest length."),
+    *((letter, f"On the axis of the plot: {_MARKED[kind]}.") for kind, letter in MARK_LETTERS.items()),
     ("loss", "What the model has still to learn, in nats per character: how badly it is surprised by the next one."),
     ("bits", "The same in bits: 1 bit is a coin toss per character. Validation reads tweets kept out of training."),
 )
@@ -34,16 +69,17 @@ class HelpScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark", "close", "close", show=False)]
     KEYS_LINE = "↑ ↓ scroll · esc close"
 
-    def __init__(self) -> None:
-        """Make the help."""
+    def __init__(self, key_map: KeyMap | None = None) -> None:
+        """Make the help, with the keys as `key_map` has them."""
         super().__init__("Help")
+        self._key_map = key_map or {}
 
     def compose_body(self) -> ComposeResult:
         """Lay out the groups of keys, then how to read the feed."""
         with VerticalScroll():
             for group in _GROUPS:
                 yield Static(group, markup=False, classes="heading")
-                for key in (*MAIN_KEYS, *FEED_KEYS):
+                for key in mapped(_KEYS, self._key_map):
                     if key.group == group:
                         yield from _row(key.shown, key.sentence)
             yield Static("Reading the screen", markup=False, classes="heading")

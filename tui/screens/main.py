@@ -5,34 +5,34 @@ Keys become commands; what they change comes back as events.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, assert_never
+from typing import ClassVar, Literal, assert_never
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.command import Provider
 from textual.widgets import Static
 
 from engine import events as e
 from engine.answers import TextCompleted, TweetRead
+from tui import replay
 from tui.keys import MAIN_KEYS, bindings_of
+from tui.screens.choosing import Choosing
 from tui.screens.dialog import FailureDialog
-from tui.screens.help_screen import HelpScreen
+from tui.screens.keeping import Keeping
+from tui.screens.looking import Looking
 from tui.screens.opening import Opening
-from tui.screens.palette import KeyCommands
 from tui.screens.saving import Saving
 from tui.screens.steering import Steering
 from tui.screens.writing import Writing
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.panels import Panels
+from tui.widgets.tweet_feed import TweetFeed
 
 
-class MainScreen(Steering, Writing, Saving, Opening):
+class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping):
     """Show the run of a bridge, and steer it."""
 
     AUTO_FOCUS = "TweetFeed"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS)
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
 
     def compose(self) -> ComposeResult:
         """Lay out the panels, and the line that stands in for them in a very small terminal."""
@@ -42,7 +42,11 @@ class MainScreen(Steering, Writing, Saving, Opening):
     def _route(self, event: e.Event) -> None:  # noqa: C901, PLR0912 - one case per kind of event
         """Do what an event needs beyond drawing."""
         match event:
-            case e.CommandRefused(command="Finish", detail=detail):
+            case e.CommandRefused(command="CompleteText", detail=detail):
+                self.prompt.show_refusal(detail)
+            case e.CommandRefused(command="ReadTweet", detail=detail) if self._tweet_dialog is not None:
+                self._tweet_dialog.show_refusal(detail)
+            case e.CommandRefused(command="Finish", detail=detail) | e.CommandRefused(title=replay.TITLE, detail=detail):
                 self._teller.toast(detail)
             case e.CommandRefused(title=title, detail=detail, hint=hint):
                 self._teller.error(title, detail, hint)
@@ -58,8 +62,11 @@ class MainScreen(Steering, Writing, Saving, Opening):
             case e.RunFinished(reason=reason) if self._ending is None:
                 self._teller.toast(f"The run is over: {reason}. Read on as you like; q leaves, o opens other tweets.")
             case e.RunFailed(title=title, detail=detail, hint=hint) if self._ending is None:
-                self.app.push_screen(FailureDialog(title, detail, hint), self._open_after_failure)
-            case e.RunStarted() | e.StepsFinished() | e.EvalFinished() | e.TweetSampled():
+                remedy = self.remedy.answer if self.remedy else ""
+                self.app.push_screen(FailureDialog(title, detail, hint, remedy), self._go_on_after_failure)
+            case e.RunStarted(run=run):
+                self.open_pins(run)
+            case e.StepsFinished() | e.EvalFinished() | e.TweetSampled():
                 pass
             case e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged() | e.Paused() | e.Resumed():
                 pass
@@ -67,7 +74,11 @@ class MainScreen(Steering, Writing, Saving, Opening):
                 self._teller.toast(f"Finishing: the learning rate falls until step {last_step:,}. f again: not yet.")
             case e.FinishCancelled():
                 self._teller.toast("Not finishing: the run goes on at its learning rate.")
-            case e.BatchSizeChanged() | e.IntervalsChanged() | e.StepTimes() | TextCompleted() | TweetRead():
+            case TextCompleted():
+                self.prompt.show(event)
+            case TweetRead() if self._tweet_dialog is not None:
+                self._tweet_dialog.show(event)
+            case e.BatchSizeChanged() | e.IntervalsChanged() | e.StepTimes() | TweetRead():
                 pass
             case e.ThreadsChanged():  # the status panel tells
                 pass
@@ -76,10 +87,33 @@ class MainScreen(Steering, Writing, Saving, Opening):
             case _:
                 assert_never(event)
 
+    def _go_on_after_failure(self, answer: Literal["open", "remedy"] | None) -> None:
+        """Do what was chosen over a run that has failed."""
+        if answer == "remedy":
+            self.action_answer_alert()
+        elif answer == "open":
+            self.action_open()
+
     def action_unit(self) -> None:
         """Switch the plot between nats and bits."""
         self.query_one(LossPlot).toggle_unit()
 
-    def action_help(self) -> None:
-        """Show the help."""
-        self.app.push_screen(HelpScreen())
+    def action_machine(self) -> None:
+        """Show what the machine does, or no more."""
+        self._panels.toggle_machine(self._shown_view)
+
+    def action_log(self) -> None:
+        """Make the plot's axis of losses logarithmic, or linear again."""
+        self.query_one(LossPlot).toggle_log()
+
+    def action_panes(self) -> None:
+        """Plot the next of: both, the whole run, its recent part."""
+        self.query_one(LossPlot).switch_panes()
+
+    def on_loss_plot_cursor_moved(self, message: LossPlot.CursorMoved) -> None:
+        """Lead the feed to what was written at the cursor."""
+        self.query_one(TweetFeed).show_step(message.step)
+
+    def action_panel(self, step: int) -> None:
+        """Go to the next panel, or the one before."""
+        self._panels.go_on(step)

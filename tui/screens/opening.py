@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from textual.events import Paste
 
@@ -25,10 +24,6 @@ class Opening(RunScreen):
         path = dropped_path(event.text)
         if path is not None:
             self._open(path.absolute())
-
-    def _open_after_failure(self, answer: Literal["open"] | None) -> None:
-        if answer == "open":
-            self._open()
 
     def _open(self, dropped: Path | None = None) -> None:
         """Open the dialog for other tweets, at those dropped or beside those of this run."""

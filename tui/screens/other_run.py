@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from engine.config import RunConfig
 from engine.corpus.checking import Glance
+from tui.branching import OtherCurve
 from tui.other_tweets import on_other_tweets, start_of_choice
+from tui.preference_keeper import PreferenceKeeper
 from tui.run_view import RunView
-from tui.screens.load_dialog import ListCheckpoints
+from tui.screens.checkpoint_list_dialog import ListCheckpoints
 from tui.screens.open_dialog import OpenDialog
+
+
+def _nobody(_: str) -> None:
+    """Tell nobody."""
+
+
+class StartRun(Protocol):
+    """Puts the screen of a new run in place of the one before, whose session has ended or is late."""
+
+    def __call__(self, config: RunConfig, beside: OtherCurve | None = None) -> None:
+        """Start it; the plot shows the curve `beside` for comparison."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +35,11 @@ class Runs:
     list_checkpoints: ListCheckpoints
     check: Callable[[RunConfig], Glance | None]
     """Raises the `TweetgenError` that a run would end with, if it shows early. Called on a thread."""
-    start: Callable[[RunConfig], None]
-    """Puts the screen of a new run in place of this one, whose session has ended or is late."""
+    start: StartRun
+    keeper: PreferenceKeeper = field(default_factory=PreferenceKeeper)
+    """What the user has chosen for all runs."""
+    notify: Callable[[str], None] = _nobody
+    """Tells a user who looks elsewhere that a run has ended."""
 
 
 def dialog_for_other_run(

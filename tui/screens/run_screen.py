@@ -18,12 +18,16 @@ from engine import events as e
 from engine.commands import Command
 from engine.errors import exit_code_for
 from engine.text import harmless
+from tui.alerts import Watch
+from tui.branching import OtherCurve
 from tui.bridge import EngineBridge
+from tui.key_map import KeyMap
 from tui.run_view import RunView
 from tui.screens.other_run import Runs
 from tui.screens.teller import Teller
 from tui.screens.wishes import Wishes
 from tui.state import fold
+from tui.undo import Undo
 from tui.widgets.panels import Panels
 
 TICK_SECONDS = 0.1
@@ -54,14 +58,18 @@ class RunScreen(Screen[None]):
         view: RunView,
         runs: Runs,
         clock: Callable[[], float] = time.monotonic,
+        beside: OtherCurve | None = None,
     ) -> None:
-        """Begin with `view`; the bridge is started once the screen is up."""
+        """Begin with `view`; the bridge is started once the screen is up. `beside` is a curve to compare with."""
         super().__init__()
         self.run_view = view
         self._bridge = bridge
         self._runs = runs
         self._clock = clock
+        self._beside = beside
         self._wishes = Wishes()
+        self._undo = Undo()
+        self._watch = Watch()
         self._ending: _Ending | None = None
         self._teller = Teller(self, clock)
 
@@ -78,7 +86,11 @@ class RunScreen(Screen[None]):
         self.run_view = fold(self.run_view, events)
         for event in events:
             self._wishes = self._wishes.after(event)
+            self._undo = self._undo.after(event)
+            self._watch = self._watch.after(event)
+        self._watch = self._watch.over(self.run_view)
         self._panels.tick(self._shown_view, self._bridge.stage)
+        self._show_alert()
         for event in events:
             self._route(event)
         if self._ending is not None and (has_ended or self._clock() > self._ending.deadline):
@@ -87,6 +99,11 @@ class RunScreen(Screen[None]):
 
     def _route(self, event: e.Event) -> None:
         """Do what an event needs beyond drawing."""
+
+    @property
+    def key_map(self) -> KeyMap:
+        """The keys that the user has put in place of those of the key table."""
+        return self._runs.keeper.preferences.keys
 
     @property
     def _panels(self) -> Panels:
@@ -100,8 +117,14 @@ class RunScreen(Screen[None]):
         """Say whether the session takes commands now; tell the user if it does not."""
         return self._teller.may_command(self.run_view.phase) and self._ending is None
 
-    def _send(self, command: Command) -> None:
+    def _show_alert(self) -> None:
+        """Show the alert that is most urgent now, or none."""
+        self._panels.show_alert(self._watch.alert(self.run_view, self._bridge.config))
+
+    def _send(self, command: Command, *, is_undo: bool = False) -> None:
         """Send a command, and show at once what it will change."""
+        self._undo = self._undo.after_sending(command, self._shown_view, is_undo=is_undo)
+        self._wishes = self._wishes.after_sending(command)
         self._bridge.send(command)
         self._panels.show_status(self._shown_view)
 
@@ -124,7 +147,7 @@ class RunScreen(Screen[None]):
         if self.run_view.ended is not None or not self._bridge.is_alive:
             then()
             return
-        has_work = self.run_view.phase != "starting"
+        has_work = self.run_view.phase != "starting" and not self.run_view.is_replay
         patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
         self._ending = _Ending(then, self._clock() + patience)
         self._bridge.stop("stopped by the user")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
+from engine.checkpoint_list import pin_path
 from engine.commands import SaveCheckpoint
 from engine.errors import ConfigError
 from engine.folders import checked_name, named_checkpoint_path
@@ -17,6 +19,17 @@ from tui.screens.dialog import Dialog
 def is_saved(name: str) -> bool:
     """Say whether there is a checkpoint of that name."""
     return named_checkpoint_path(name).exists()
+
+
+def is_kept(name: str) -> bool:
+    """Say whether the checkpoint of that name is pinned, so that it can't be replaced."""
+    return pin_path(named_checkpoint_path(name)).exists()
+
+
+def free_name(name: str) -> str:
+    """Return `name`, or with the first number after it that makes a name that is not taken: name-2, name-3."""
+    numbered = (f"{name}-{number}" for number in itertools.count(2))
+    return next(candidate for candidate in itertools.chain([name], numbered) if not is_saved(candidate))
 
 
 class SaveDialog(Dialog[SaveCheckpoint]):
@@ -51,6 +64,9 @@ class SaveDialog(Dialog[SaveCheckpoint]):
             checked_name(name, "checkpoint")
         except ConfigError as error:
             self._advise(error.hint)
+            return
+        if self._is_taken(name) and is_kept(name):
+            self._advise(f"The checkpoint {name} is pinned. Take another name, or unpin it first.")
             return
         is_replacing = name == self._name_to_replace
         if self._is_taken(name) and not is_replacing:

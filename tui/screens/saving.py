@@ -1,35 +1,57 @@
-"""The keys that save and load checkpoints."""
+"""The keys that save, list and load checkpoints, and begin a new run from one."""
 
 from __future__ import annotations
 
-from engine.commands import LoadCheckpoint, SaveCheckpoint
-from tui.screens.load_dialog import LoadDialog
+from functools import partial
+
+from engine.checkpoint_list import CheckpointEntry
+from engine.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
+from tui.branching import Branch, curve_of
+from tui.screens.checkpoint_browser import CheckpointBrowser
 from tui.screens.run_screen import RunScreen
-from tui.screens.save_dialog import SaveDialog
+from tui.screens.save_dialog import SaveDialog, free_name
+from tui.widgets.loss_plot import LossPlot
 
 
 class Saving(RunScreen):
     """Checkpoints."""
 
     def on_mount(self) -> None:
-        """Begin without a name that is being saved."""
+        """Begin without a name that is being saved, and with the curve of the run that this one branched off."""
         self._names_to_save: set[str] = set()
+        if self._beside is not None:
+            self.query_one(LossPlot).show_overlay(self._beside.run, self._beside.train_losses)
 
     def action_save(self) -> None:
         """Ask for a name and save under it."""
         if self._can_command():
-            self.app.push_screen(SaveDialog(f"step-{self.run_view.step}"), self._save)
+            self.app.push_screen(SaveDialog(free_name(f"step-{self.run_view.step}")), self._save)
 
     def _save(self, command: SaveCheckpoint | None) -> None:
         if command is not None and self._can_command():
             self._names_to_save.add(command.name)
             self._send(command)
 
-    def action_load(self) -> None:
-        """List the checkpoints and load the one chosen."""
+    def action_save_latest(self) -> None:
+        """Save the run now, without a name to think of."""
         if self._can_command():
-            self.app.push_screen(LoadDialog(self._runs.list_checkpoints), self._load)
+            self._names_to_save.add("latest")
+            self._send(SaveLatest())
 
-    def _load(self, command: LoadCheckpoint | None) -> None:
-        if command is not None and self._can_command():
-            self._send(command)
+    def action_load(self) -> None:
+        """List the checkpoints, whatever the run is doing; what is chosen there is loaded, or a new run begins."""
+        if self._ending is None:
+            browser = CheckpointBrowser(self._runs.list_checkpoints, lambda: self.run_view, self._check_branch)
+            self.app.push_screen(browser, self._follow_browser)
+
+    def _check_branch(self, entry: CheckpointEntry) -> object:
+        return self._runs.check(Branch(entry).config_after(self._bridge.config))
+
+    def _follow_browser(self, answer: LoadCheckpoint | Branch | None) -> None:
+        """Load what was chosen, or end this run and start another from it."""
+        if isinstance(answer, Branch) and self._ending is None:
+            config = answer.config_after(self._bridge.config)
+            start = partial(self._runs.start, config, curve_of(self.run_view))
+            self._end_then(start, f"then a new run from {answer.entry.name}")
+        elif isinstance(answer, LoadCheckpoint) and self._can_command():
+            self._send(answer)

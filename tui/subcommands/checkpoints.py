@@ -1,21 +1,31 @@
-"""`tweetgen-tui checkpoints`: list, show, delete."""
+"""`tweetgen-tui checkpoints`: list, show, delete, rename, pin, export, import."""
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from engine.calibration import numbered_threads
-from engine.checkpoint_info import CheckpointInfo, read_info
-from engine.checkpoint_list import CheckpointEntry, delete_checkpoint, find_listed, list_checkpoints, resolve_checkpoint
-from tui.formatting import format_bits, format_duration, format_size
+from engine import checkpoint_files
+from engine.checkpoint_info import read_info
+from engine.checkpoint_list import CheckpointEntry, find_listed, list_checkpoints, resolve_checkpoint
+from engine.errors import CheckpointError, ConfigError
+from engine.folders import SUFFIX, storage_errors
+from engine.text import harmless
+from tui.checkpoint_facts import description
+from tui.formatting import format_bits, format_size
 from tui.tables import print_facts, print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="List, show and delete what was saved.", rich_markup_mode="rich")
+app = typer.Typer(no_args_is_help=True, help="List, show, copy and delete what was saved.", rich_markup_mode="rich")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Listed = Annotated[str, typer.Argument(metavar="NAME", help="As in the list.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
+_STANDARD_STREAM = "-"
 
 
 @app.command("list")
@@ -47,32 +57,12 @@ def show(
     if as_json:
         print_json({"name": name, "path": str(path), "sha256": digest, **msgspec.to_builtins(info)})
         return
-    print_facts([("path", str(path)), *_description(info), ("sha256", digest)])
-
-
-def _description(info: CheckpointInfo) -> list[tuple[str, str]]:
-    """Return what a checkpoint says of itself as names and values."""
-    model, training = info.model, info.training
-    bits = "not evaluated yet" if info.bits_per_char is None else format_bits(info.bits_per_char)
-    path = f", {info.step_path} path" if info.step_path else ""
-    layers = f"hidden {model.hidden_size} x {model.num_layers}"
-    return [
-        ("run", info.run),
-        ("step", f"{info.step:,} (epoch {info.position.epoch}, batch {info.position.batch:,} of it next)"),
-        ("trained for", f"{format_duration(info.elapsed_seconds)}, {info.total_chars:,} characters"),
-        ("bits per character", bits),
-        ("corpus", info.corpus_name),
-        ("vocabulary", f"{len(info.vocab)} characters"),
-        ("model", f"embedding {model.embedding_size}, {layers}, dropout {model.dropout:g}"),
-        ("training", f"{training.preset}: batch {training.batch_size}, learning rate {training.learning_rate:g}"),
-        ("computed on", f"{info.device}, {info.precision}, {numbered_threads(info.num_threads)}{path}"),
-        ("written by", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
-    ]
+    print_facts([("path", str(path)), *description(info), ("sha256", digest)])
 
 
 @app.command()
 def delete(
-    name: Annotated[str, typer.Argument(help="As in the list.")],
+    name: Listed,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
@@ -80,8 +70,86 @@ def delete(
     find_listed(name)
     if not yes:
         typer.confirm(f"Delete the checkpoint {name}?", abort=True, err=True)
-    path = delete_checkpoint(name)
-    typer.echo(f"deleted {path}", err=True)
+    path = checkpoint_files.delete_checkpoint(name)
+    _narrate(f"deleted {path}")
+
+
+@app.command()
+def rename(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="As in the list; only what was saved by name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="A name that is not taken.")],
+) -> None:
+    """Give a checkpoint another name."""
+    path = checkpoint_files.rename_checkpoint(old, new)
+    _narrate(f"renamed to {path}")
+
+
+@app.command()
+def pin(name: Listed) -> None:
+    """Keep a checkpoint first in the list, and from being deleted or replaced."""
+    checkpoint_files.set_pinned(name, is_pinned=True)
+    _narrate(f"pinned {name}")
+
+
+@app.command()
+def unpin(name: Listed) -> None:
+    """Let a pinned checkpoint be deleted and replaced again."""
+    checkpoint_files.set_pinned(name, is_pinned=False)
+    _narrate(f"unpinned {name}")
+
+
+@app.command("export")
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="As in the list, or a file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to: a file or folder, or - for standard output.")],
+    *,
+    force: Force = False,
+) -> None:
+    """Check that a checkpoint is whole, and copy it out."""
+    if file == _STANDARD_STREAM:
+        if sys.stdout.isatty():
+            raise ConfigError("A checkpoint is no text for a terminal.", "Name a file, or send it on: ... - > FILE")
+        sys.stdout.buffer.write(checkpoint_files.export_bytes(name))
+        sys.stdout.buffer.flush()
+        return
+    path = checkpoint_files.export_checkpoint(name, Path(file).expanduser(), replace=force)
+    _narrate(f"exported to {path}, {format_size(path.stat().st_size)}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A checkpoint file, or - for standard input.")],
+    *,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it; otherwise as the file.")] = None,
+    force: Force = False,
+) -> None:
+    """Check that a checkpoint file is whole, and copy it in under a name."""
+    if file == _STANDARD_STREAM:
+        path = _import_standard_input(name, replace=force)
+    else:
+        source = Path(file).expanduser()
+        name = name if name is not None else source.name.removesuffix(SUFFIX)
+        path = checkpoint_files.import_checkpoint(source, name, replace=force)
+    _narrate(f"imported as {path.stem}")
+
+
+def _narrate(sentence: str) -> None:
+    """Say on stderr what was done."""
+    typer.echo(harmless(sentence), err=True)
+
+
+def _import_standard_input(name: str | None, *, replace: bool) -> Path:
+    """Import what comes through standard input; returns the file written."""
+    if name is None:
+        raise ConfigError("What comes through standard input has no name.", "Give it one: --name N")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "standard input"
+        with storage_errors(source):
+            source.write_bytes(sys.stdin.buffer.read())
+        try:
+            return checkpoint_files.import_checkpoint(source, name, replace=replace)
+        except CheckpointError as error:
+            raise CheckpointError(error.message.replace(str(source), source.name), error.hint) from error
 
 
 def _facts(entry: CheckpointEntry) -> dict[str, Any]:
@@ -93,6 +161,7 @@ def _facts(entry: CheckpointEntry) -> dict[str, Any]:
         "bits_per_char": entry.bits_per_char,
         "saved_at": entry.saved_at,
         "num_bytes": entry.num_bytes,
+        "pinned": entry.is_pinned,
         "problem": entry.problem,
     }
 
@@ -105,5 +174,5 @@ def _row(entry: CheckpointEntry) -> tuple[str, ...]:
         "-" if entry.bits_per_char is None else format_bits(entry.bits_per_char),
         datetime.fromtimestamp(entry.saved_at).strftime("%Y-%m-%d %H:%M"),
         format_size(entry.num_bytes),
-        "damaged" if entry.problem else "",
+        "damaged" if entry.problem else "pinned" if entry.is_pinned else "",
     )

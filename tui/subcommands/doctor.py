@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import locale
 import os
 import platform
 import shutil
@@ -15,17 +14,21 @@ import typer
 
 from engine import folders, preflight
 from engine.errors import StorageError
+from engine.text import harmless
 from engine.versions import versions_of
+from tui.preferences import AUTO, preferences_path, read_preferences
+from tui.subcommands.doctor_glyphs import ask_about_glyphs
 from tui.tables import print_facts, print_json
+from tui.terminal_facts import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
 
 _PACKAGES = (
-    *("tweetgen-tui", "torch", "textual", "textual-plot", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
+    *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
     *("numba", "pyarrow", "libipld"),
 )
 
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
-    """Show versions, devices, threads, folders and what the terminal can do."""
+    """Show versions, devices, threads, folders and what the terminal can do; on a terminal, try what its font has."""
     report = {
         "versions": versions_of(*_PACKAGES),
         "machine": _machine(),
@@ -38,6 +41,8 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
     for number, (heading, facts) in enumerate(report.items()):
         sys.stdout.write(("\n" if number else "") + heading + "\n")
         print_facts((f"  {name.replace('_', ' ')}", _shown(value)) for name, value in facts.items())
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        ask_about_glyphs()
 
 
 def _machine() -> dict[str, Any]:
@@ -49,16 +54,33 @@ def _machine() -> dict[str, Any]:
     from engine.runtime import Runtime, available_cores, has_fast_bfloat16
 
     chosen = Runtime.resolve(RuntimeConfig())
+    nvml_problem = _nvml_problem()
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return {
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "cores": available_cores(),
         "device": str(chosen.device),
-        "threads_to_try": ", ".join(str(count) for count in thread_counts(available_cores())),
+        "threads_to_try": thread_counts(available_cores()),
         "bfloat16": has_fast_bfloat16(),
-        "cuda": ", ".join(gpus) or "no",
+        "cuda": gpus,
+        "nvml": not nvml_problem,
+        "nvml_problem": nvml_problem,
         "mps": torch.backends.mps.is_available(),
     }
+
+
+def _nvml_problem() -> str:
+    """Return why use and heat of NVIDIA GPUs can't be told; empty where they can."""
+    try:
+        import pynvml
+    except ImportError:
+        return "nvidia-ml-py is not installed"
+    try:
+        pynvml.nvmlInit()
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError as error:
+        return harmless(str(error))
+    return ""
 
 
 def _folders() -> dict[str, Any]:
@@ -71,7 +93,8 @@ def _folders() -> dict[str, Any]:
     free = shutil.disk_usage(folders.home()).free if folders.home().exists() else 0
     return {
         "data": str(folders.home()),
-        "writable": problem or True,
+        "writable": not problem,
+        "problem": problem,
         "free_gigabytes": round(free / 1e9, 1),
         "runs": len(folders.list_runs()),
         "cache": str(folders.cache_folder()),
@@ -89,18 +112,27 @@ def _bytes_below(folder: Path) -> int:
 
 
 def _terminal() -> dict[str, Any]:
-    """Return what is known of the terminal."""
+    """Return what is known of the terminal, and how the screen would draw on it."""
     size = shutil.get_terminal_size()
+    chosen = read_preferences(preferences_path())[0].glyphs
+    encoding = sys.stderr.encoding
     return {
         "term": os.environ.get("TERM", ""),
-        "size": f"{size.columns}x{size.lines}",
+        "columns": size.columns,
+        "rows": size.lines,
         "is_terminal": sys.stderr.isatty(),
-        "colours": "none (NO_COLOR)" if os.environ.get("NO_COLOR") else os.environ.get("COLORTERM") or "as TERM says",
-        "encoding": locale.getpreferredencoding(do_setlocale=False),
-        "inside_tmux": "TMUX" in os.environ,
+        "colours": colour_system(os.environ),
+        "encoding": encoding,
+        "utf8": is_utf8(os.environ, encoding),
+        "glyphs": glyphs_for(os.environ, encoding) if chosen == AUTO else chosen,
+        "glyphs_chosen": chosen != AUTO,
+        "multiplexer": multiplexer(os.environ),
+        "ssh": is_over_ssh(os.environ),
     }
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - a JSON value
     """Return a value as a person reads it."""
-    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)) or "-"

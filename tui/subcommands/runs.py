@@ -1,4 +1,4 @@
-"""`tweetgen-tui runs list`: the runs in the data folder."""
+"""`tweetgen-tui runs`: the runs in the data folder, listed, or played again."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from engine.checkpoint_info import read_info
 from engine.errors import CheckpointError
 from engine.folders import RunFolder, list_runs
 from tui.formatting import format_bits, format_duration
+from tui.subcommands.runs_replay import replay
 from tui.tables import print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="List the runs.", rich_markup_mode="rich")
-
-
-@app.callback()
-def _group() -> None:
-    """List the runs."""
+app = typer.Typer(no_args_is_help=True, help="List the runs, or play one again.", rich_markup_mode="rich")
+app.command("replay")(replay)
 
 
 @app.command("list")

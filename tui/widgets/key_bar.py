@@ -1,13 +1,17 @@
 """The key bar: what can be pressed now, on one line, whole at any width; or a notice in its place.
 
-In place of Textual's `Footer`, which cuts what does not fit: this one drops words before it drops keys.
+In place of Textual's `Footer`, which cuts what does not fit: as the line gets shorter, the less needed keys leave it,
+each with its word. The help and the palette hold them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.reactive import reactive
@@ -15,8 +19,10 @@ from textual.widget import Widget
 
 from tui.keys import Key
 
-_LABELLED_FIRST = {"pause", "help", "leave"}
-"""The keys that keep their label the longest as the bar gets narrower."""
+_NEEDED_MOST = ("pause", "help", "leave", "ladder", "sample", "open", "save", "prompt", "load", "app.command_palette")
+"""Actions whose keys stay the longest as the bar gets narrower."""
+Group = tuple[Key, ...]
+"""Neighbours with one label."""
 
 
 class KeyBar(Widget):
@@ -39,46 +45,58 @@ class KeyBar(Widget):
     pause_label: reactive[str] = reactive("pause")
     """What the pause key would do now."""
 
-    def __init__(self, keys: Sequence[Key]) -> None:
-        """Show these keys."""
+    def __init__(self, keys: Sequence[Key], target: Widget | None = None) -> None:
+        """Show these keys, whose actions are those of `target`, or of the screen."""
         super().__init__()
+        self._acting = target
         self._shown_keys = tuple(keys)
         self._targets: list[tuple[range, Key]] = []
+
+    def show_keys(self, keys: Sequence[Key]) -> None:
+        """Show these keys from now on."""
+        self._shown_keys = tuple(keys)
+        self.refresh()
 
     def render(self) -> Content:
         """Return the line."""
         if self.notice:
             return Content.styled(f" {self.notice}", self.get_visual_style("key-bar--notice"))
-        labels = {key: self.pause_label if key.action == "pause" else key.label for key in self._shown_keys}
-        # a key without a label of its own stands right before the one whose label it shares
-        num_gaps = sum(bool(key.label) for key in self._shown_keys) - 1
-        num_spare = self.size.width - num_gaps - sum(len(key.shown) for key in self._shown_keys)
-        labelled = set()
-        for key in sorted(self._shown_keys, key=lambda key: key.action not in _LABELLED_FIRST):
-            num_cells = len(labels[key]) + 1
-            if key.label and num_cells <= num_spare:
-                labelled.add(key)
-                num_spare -= num_cells
-        is_loose = len(labelled) == num_gaps + 1 and num_spare >= num_gaps + 1
-        return self._line({key: labels[key] if key in labelled else "" for key in self._shown_keys}, is_loose=is_loose)
+        groups = [tuple(group) for label, group in groupby(self._shown_keys, attrgetter("label")) if label]
+        labels = {group: self.pause_label if group[0].action == "pause" else group[0].label for group in groups}
+        num_spare = self.size.width + 1  # the last one needs no gap after it
+        shown: set[Group] = set()
+        for group in sorted(groups, key=_need):
+            num_cells = sum(cell_len(key.shown) for key in group) + 1 + cell_len(labels[group]) + 1
+            if num_cells > num_spare:
+                break
+            shown.add(group)
+            num_spare -= num_cells
+        is_loose = len(shown) == len(groups) and num_spare >= len(groups)
+        return self._line({group: labels[group] for group in groups if group in shown}, is_loose=is_loose)
 
-    def _line(self, labels: Mapping[Key, str], *, is_loose: bool) -> Content:
+    def _line(self, labels: Mapping[Group, str], *, is_loose: bool) -> Content:
         """Return the keys with these labels, further apart where there is room."""
         line = Content(" " if is_loose else "")
         self._targets = []
-        for key in self._shown_keys:
-            start = line.cell_length
-            piece = Content.styled(key.shown, self.get_visual_style("key-bar--key"))
-            if labels[key]:
-                piece += Content.styled(f" {labels[key]}", self.get_visual_style("key-bar--label"))
-            gap = ("  " if is_loose else " ") if key.label else ""
-            line += piece
-            self._targets.append((range(start, line.cell_length), key))
-            line += gap
+        for number, (group, label) in enumerate(labels.items()):
+            line += ("  " if is_loose else " ") if number else ""
+            for key in group:
+                start = line.cell_length
+                line += Content.styled(key.shown, self.get_visual_style("key-bar--key"))
+                if key is group[-1]:
+                    line += Content.styled(f" {label}", self.get_visual_style("key-bar--label"))
+                self._targets.append((range(start, line.cell_length), key))
         return line
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key under the pointer does."""
         for cells, key in self._targets:
             if event.x in cells:
-                await self.screen.run_action(key.action)
+                await (self._acting or self.screen).run_action(key.action)
+
+
+def _need(group: Group) -> int:
+    """Return how far down the list of needs a group stands."""
+    return min(
+        (_NEEDED_MOST.index(key.action) for key in group if key.action in _NEEDED_MOST), default=len(_NEEDED_MOST)
+    )

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
+from textual.widget import Widget
 
 from engine.stage import Stage
+from tui.alerts import Alert
+from tui.drawing_pace import DrawingPace
+from tui.driver import MeteredDriver
+from tui.formatting import format_temperature
 from tui.keys import MAIN_KEYS
 from tui.run_view import RunView
+from tui.terminal_app import TerminalApp
+from tui.terminal_facts import GlyphSet
+from tui.widgets.alert_bar import AlertBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
+from tui.widgets.machine_panel import MachinePanel
+from tui.widgets.panel_line import PanelLine
+from tui.widgets.prompt_line import PromptLine
 from tui.widgets.stage_hint import StageHint
 from tui.widgets.status_panel import StatusPanel
 from tui.widgets.tweet_feed import TweetFeed
 
-_TICKS_PER_STATUS = 5
+_PANELS: tuple[tuple[str, type[Widget]], ...] = (("tweets", TweetFeed), ("plot", LossPlot), ("status", StatusPanel))
+"""In the order in which a very small terminal shows them, one at a time."""
 _TICKS_PER_REPORT = 20
 """How long the report of what was read stands at least: the first steps may follow it at once."""
 
@@ -30,20 +45,76 @@ class Panels(Vertical):
         self._num_ticks = 0
         self._view_in_status: RunView | None = None
         self._last_tick_of_report = 0
+        self._tweets_awaited_since: int | None = None
+        self._pace = DrawingPace(time.monotonic, time.thread_time, is_remote=bool(os.environ.get("SSH_CONNECTION")))
 
     def compose(self) -> ComposeResult:
         """Lay out plot and status over the feed, and the key bar below."""
+        yield PanelLine([name for name, _ in _PANELS])
         with Container(id="top"):
             yield StatusPanel()
             with Container(id="plot-area"):
                 yield StageHint()
                 yield LossPlot()
-        yield TweetFeed()
+        with Container(id="bottom"):
+            yield MachinePanel()
+            yield TweetFeed()
+        yield AlertBar()
         yield KeyBar(MAIN_KEYS)
+        yield PromptLine()
+
+    def on_mount(self) -> None:
+        """Begin with the first panel where there is room for one only, and have the plot draw as all else does."""
+        self._show_panel(0)
+        if isinstance(self.app, TerminalApp):
+            self.watch(self.app, "glyphs", self._draw_with)
+
+    def _draw_with(self, glyphs: GlyphSet) -> None:
+        """Draw the plot with these glyphs."""
+        self.query_one(LossPlot).glyphs = glyphs
+
+    def go_on(self, step: int) -> None:
+        """Go to the next panel (1) or back (-1): give it the keys, and the place where there is room for one only."""
+        if self.screen.has_class("-tiny"):
+            self._show_panel((self.query_one(PanelLine).present + step) % len(_PANELS))
+        elif step > 0:
+            self.screen.focus_next()
+        else:
+            self.screen.focus_previous()
+
+    def _show_panel(self, number: int) -> None:
+        """Show this panel where there is room for one only."""
+        self.query_one(PanelLine).present = number
+        for other, (name, _) in enumerate(_PANELS):
+            self.set_class(other == number, f"-on-{name}")
+        self.call_after_refresh(self._focus_shown)
+
+    def _focus_shown(self) -> None:
+        """Give the keys to the panel that is shown, or to the feed where all are and none has them."""
+        if self.query_one(PromptLine).is_open:
+            return
+        focused = self.screen.focused
+        shown = self.query_one(_PANELS[self.query_one(PanelLine).present][1])
+        if self.screen.has_class("-tiny"):
+            self.screen.set_focus(shown if shown.focusable else None)
+        elif focused is None or not focused.focusable:
+            self.screen.set_focus(self.query_one(TweetFeed))
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Remember which panel has the keys, for when there will be room for one only."""
+        numbers = [number for number, (_, kind) in enumerate(_PANELS) if isinstance(event.widget, kind)]
+        if numbers and not self.screen.has_class("-tiny"):
+            self._show_panel(numbers[0])
+
+    def on_resize(self) -> None:
+        """Keep the keys on a panel that can be seen."""
+        self.call_after_refresh(self._focus_shown)
 
     def tick(self, view: RunView, stage: Stage) -> None:
         """Draw what is due of `view`; `stage` is what the session is doing before its start. Ten times a second."""
         self._num_ticks += 1
+        driver = self.app._driver
+        self._pace.note_tick(driver.num_waiting if isinstance(driver, MeteredDriver) else 0)
         is_waiting = self._is_waiting(view)
         self.set_class(is_waiting, "-waiting")
         if is_waiting:
@@ -51,18 +122,48 @@ class Panels(Vertical):
                 self._last_tick_of_report = self._num_ticks + _TICKS_PER_REPORT
             now = stage if view.phase == "starting" else replace(stage, text="training begins", share=None)
             self.query_one(StageHint).show(now, self._num_ticks)
-        else:
+        elif self._pace.is_due("plot", is_awaited=view.phase != "training"):
             self.query_one(LossPlot).show(view)
-        if self._num_ticks % _TICKS_PER_STATUS == 0 or self._is_status_urgent(view):
+        if self._pace.is_due("status", is_awaited=self._is_status_urgent(view)):
             self.show_status(view)
-        self.query_one(TweetFeed).show(view)
+        if self.has_class("-machine") and self._pace.is_due("machine"):
+            self.query_one(MachinePanel).measure(view)
+        if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
+            self.query_one(TweetFeed).show(view)
+        self.query_one(PanelLine).temperature = format_temperature(view.sampling.temperature)
         self.query_one(KeyBar).pause_label = "resume" if view.phase == "paused" else "pause"
+
+    def toggle_machine(self, view: RunView) -> None:
+        """Open the panel of what the machine does, or close it."""
+        self.toggle_class("-machine")
+        if self.has_class("-machine"):
+            self.query_one(MachinePanel).begin(view)
+
+    def await_tweet(self, view: RunView) -> None:
+        """Draw the next tweet after those of `view` as soon as it is there: somebody has asked for it."""
+        self._tweets_awaited_since = view.num_tweets
+
+    def _is_tweet_awaited(self, view: RunView) -> bool:
+        """Say whether tweets are to be shown before their turn."""
+        if self._tweets_awaited_since is not None and view.num_tweets > self._tweets_awaited_since:
+            self._tweets_awaited_since = None
+            return True
+        return view.phase != "training" or not view.tweets
 
     def show_status(self, view: RunView) -> None:
         """Draw the status if the view has changed."""
         if view is not self._view_in_status:
             self._view_in_status = view
             self.query_one(StatusPanel).show(view)
+
+    @property
+    def alert(self) -> Alert | None:
+        """What is shown to go wrong."""
+        return self.query_one(AlertBar).shown
+
+    def show_alert(self, alert: Alert | None) -> None:
+        """Show what goes wrong, above the keys; nothing for None."""
+        self.query_one(AlertBar).show(alert)
 
     def show_notice(self, notice: str) -> None:
         """Put a notice in place of the keys."""
@@ -83,4 +184,4 @@ class Panels(Vertical):
 
 def _awaited(view: RunView) -> tuple[object, ...]:
     """Return what a user waits to see after a key."""
-    return view.phase, view.sampling, view.saved, view.finishes_at
+    return view.phase, view.sampling, view.training, view.saved, view.finishes_at

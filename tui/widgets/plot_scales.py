@@ -1,4 +1,4 @@
-"""Where a plot's axes begin, end and have their ticks, and where its band runs. Pure functions of numbers.
+"""Where a plot's axes begin, end and have their ticks, and how high a loss stands on them. Pure functions of numbers.
 
 Limits keep still: they move seldom and by a lot, so that between two moves a redraw changes only the newest columns.
 That makes a live curve calm to look at and cheap to send through a slow connection.
@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from tui.series import Columns, Floats
+from tui.buckets import Floats
+from tui.formatting import format_steps_tick
 
+Unit = Literal["nats", "bits"]
+
+NATS_PER_UNIT: dict[Unit, float] = {"nats": 1.0, "bits": math.log(2)}
+_LOWEST_LOG_LOSS = 1e-6
+"""A loss of 0 has no place on a log scale."""
+_LOG_TICK_FACTORS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+"""What a tick may be times a power of ten, the sparsest first."""
+_ENOUGH_LOG_TICKS = 4
 _MIN_SPAN = 100
 _SPAN_GROWTH = 1.25
 _ROOM = 1.4
 """Limits are kept until the values would do with a range this many times smaller."""
-_MIN_COLUMNS_TO_CUT = 60
+_MIN_COLUMNS_TO_CUT = 30
 _BODY_QUANTILE = 0.97
+_LITTLE_MORE = 0.25
 _WORTH_CUTTING = 1.5
 """Peaks leave through the top only where the rest then gets this many times the height."""
 
@@ -58,6 +69,55 @@ def tick_decimals(ticks: list[float]) -> int:
     return 4
 
 
+@dataclass(frozen=True)
+class LossScale:
+    """How high a loss in nats stands on the y axis."""
+
+    unit: Unit = "nats"
+    is_log: bool = False
+
+    def heights(self, nats: Floats) -> Floats:
+        """Return the places of losses on the axis."""
+        losses = nats / NATS_PER_UNIT[self.unit]
+        return np.log10(np.maximum(losses, _LOWEST_LOG_LOSS)) if self.is_log else losses
+
+    def limits(self, low: Floats, high: Floats, others: Floats, before: Limits | None) -> Limits:
+        """Return the axis for the filled columns of a curve, and for `others`, all in nats; see `loss_limits`."""
+        lowest = -math.inf if self.is_log else 0.0
+        return loss_limits(self.heights(low), self.heights(high), self.heights(others), before, lowest)
+
+    def ticks(self, limits: Limits, max_ticks: int) -> list[tuple[float, str]]:
+        """Return the places of round losses on the axis, and what to write there."""
+        losses = _log_ticks(limits, max_ticks) if self.is_log else nice_ticks(limits, max_ticks)
+        decimals = tick_decimals(losses)
+        return [(math.log10(loss) if self.is_log else loss, f"{loss:.{decimals}f}") for loss in losses]
+
+
+def _log_ticks(limits: Limits, max_ticks: int) -> list[float]:
+    """Return round losses between two powers of ten: of the sparsest kind that gives enough of them."""
+    low, high = 10.0**limits.low, 10.0**limits.high
+    powers = range(math.floor(limits.low), math.ceil(limits.high) + 1)
+    for factors in _LOG_TICK_FACTORS:
+        ticks = [factor * 10.0**power for power in powers for factor in factors]
+        ticks = [round(tick, 12) for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+        if len(ticks) >= min(_ENOUGH_LOG_TICKS, max_ticks):
+            break
+    else:
+        ticks = [tick for tick in nice_ticks(Limits(low, high), max_ticks) if tick > 0]
+    apart = limits.span / (max_ticks + 1)
+    kept: list[float] = []
+    for tick in ticks:
+        if not kept or math.log10(tick) - math.log10(kept[-1]) >= apart:
+            kept.append(tick)
+    return kept
+
+
+def step_labels(ticks: list[float]) -> list[str]:
+    """Return what to write at steps: "1k", or in full where that would not be exact."""
+    is_short = all(float(f"{tick:.4g}") == tick for tick in ticks)
+    return [format_steps_tick(tick) if is_short else f"{tick:,.0f}" for tick in ticks]
+
+
 def step_limits(first_step: int, last_step: int) -> Limits:
     """Return the x axis of a run: from just before its first step to a limit that the curve soon grows to.
 
@@ -71,34 +131,28 @@ def step_limits(first_step: int, last_step: int) -> Limits:
     return Limits(low, low + math.ceil(span / digit) * digit)
 
 
-def loss_limits(columns_low: Floats, columns_high: Floats, others: Floats, before: Limits | None) -> Limits:
+def loss_limits(
+    columns_low: Floats, columns_high: Floats, others: Floats, before: Limits | None, lowest: float = 0.0
+) -> Limits:
     """Return the y axis for the filled columns of a curve, and for `others`, which must be in it.
 
     The lowest value is always in it, and so is the highest, except where a few columns (the first fall from an
-    untrained model's loss, a spike) would squash all the rest: then the axis ends above the other 97 % of the columns,
-    and the plot marks what leaves through the top.
+    untrained model's loss, a spike) would squash all the rest: then the axis ends above the other 97 % of the columns
+    and those that reach little higher, and the plot marks what leaves through the top. It never begins under `lowest`.
     """
     low, high = float(columns_low.min()), float(columns_high.max())
     if len(columns_high) >= _MIN_COLUMNS_TO_CUT:
         body = float(np.quantile(columns_high, _BODY_QUANTILE))
         if high - low > _WORTH_CUTTING * (body - low):
-            high = body
+            high = float(columns_high[columns_high <= body + _LITTLE_MORE * (body - low)].max())
     low, high = float(min([low, *others])), float(max([high, *others]))
-    return _kept_still(low, max(high, low + 0.01), before)
+    return _kept_still(low, max(high, low + 0.01), before, lowest)
 
 
-def _kept_still(low: float, high: float, before: Limits | None) -> Limits:
+def _kept_still(low: float, high: float, before: Limits | None, lowest: float) -> Limits:
     """Return `before` while it holds both values without much room to spare, else round limits around them."""
     interval = nice_interval(high - low, 14)
-    rounded = Limits(max(math.floor(low / interval), 0) * interval, math.ceil(high / interval) * interval)
+    rounded = Limits(max(math.floor(low / interval) * interval, lowest), math.ceil(high / interval) * interval)
     if before is not None and before.low <= low and high <= before.high and before.span <= _ROOM * rounded.span:
         return before
     return rounded
-
-
-def zigzag(columns: Columns) -> tuple[Floats, Floats]:
-    """Return a line that goes up one filled column and down the next, so that it covers every low and high between."""
-    filled = np.flatnonzero(columns.count)
-    values = np.stack([columns.low[filled], columns.high[filled]], axis=1)
-    values[1::2] = values[1::2, ::-1]
-    return np.repeat(columns.step_mid[filled], 2), values.reshape(-1)

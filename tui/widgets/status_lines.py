@@ -14,16 +14,17 @@ from rich.cells import cell_len
 
 from engine.calibration import numbered_threads
 from engine.config import SamplingConfig
+from tui.eta import eta_of
 from tui.formatting import (
     format_bits,
     format_count,
     format_duration,
+    format_eta,
     format_learning_rate,
     format_loss,
     format_rate,
     format_short,
     format_temperature,
-    format_wait,
     shortened,
 )
 from tui.run_view import Phase, RunView
@@ -94,6 +95,8 @@ def _phase_line(view: RunView) -> Line:
 
 def _phase_word(view: RunView) -> str:
     """Return what the run is doing, in a word."""
+    if view.is_replay:
+        return "replay" if view.phase == "training" else f"replay, {view.phase}"
     if not view.is_finishing:
         return view.phase
     return "finishing" if view.phase == "training" else f"{view.phase}, finishing"
@@ -119,13 +122,14 @@ def _bar(view: RunView, width: int) -> list[Line]:
     ]
 
 
-def _eta(view: RunView) -> str:
-    """Return how long the run goes on, in words."""
+def _end(view: RunView) -> str:
+    """Return when the run ends, in words that follow "ends"."""
     if not view.has_budget:
         return "no limit"
     if view.progress is not None and view.progress >= 1:
-        return "nothing: it is over"
-    return _UNKNOWN if view.eta_seconds is None else format_wait(view.eta_seconds)
+        return "now: it is over"
+    eta = eta_of(view)
+    return f"in {_UNKNOWN}" if eta is None else f"in {format_eta(eta.seconds, eta.spread_seconds)}"
 
 
 def _progress_rows(view: RunView) -> Iterator[tuple[str, str, Tone]]:
@@ -135,7 +139,7 @@ def _progress_rows(view: RunView) -> Iterator[tuple[str, str, Tone]]:
         yield "epoch", f"{view.epoch:.2f}", "value"
         yield "time", format_duration(view.elapsed_seconds), "value"
         if view.ended is None:
-            yield "left", _eta(view), "value"
+            yield "ends", _end(view), "value"
 
 
 def _quality_rows(view: RunView) -> Iterator[tuple[str, str, Tone]]:
@@ -153,7 +157,8 @@ def _steering_rows(view: RunView) -> Iterator[tuple[str, str, Tone]]:
     """Yield what the keys change, and how fast it goes."""
     if view.started is not None:
         yield "speed", format_rate(view.chars_per_second) if view.chars_per_second else _UNKNOWN, "value"
-        yield "learn rate", format_learning_rate(view.learning_rate), "value"
+        yield "learn rate", _learning_rate(view, " of "), "value"
+        yield from (("batch size", size, "value") for size in _changed_batch_size(view))
     for label, value in sampling_settings(view.sampling):
         yield label, value, "strong" if label == "temperature" else "value"
 
@@ -164,7 +169,7 @@ def _facts_rows(view: RunView) -> Iterator[tuple[str, str, Tone]]:
     if started is None:
         return
     yield "saved", _saved(view), "value"
-    yield "device", _device(view), "value"
+    yield "device", device_of(view), "value"
     if view.model is not None:
         yield "hidden", f"{view.model.hidden_size} x {view.model.num_layers}", "value"
     yield "parameters", format_count(view.num_parameters), "value"
@@ -186,11 +191,25 @@ def sampling_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:
         yield "prime", sampling.prime
 
 
-def _device(view: RunView) -> str:
+def device_of(view: RunView) -> str:
     """Return what the run is computed on."""
     if view.started is None:
         return _UNKNOWN
     return f"{view.started.device} {view.started.precision}, {numbered_threads(view.num_threads)}"
+
+
+def _learning_rate(view: RunView, of: str) -> str:
+    """Return the learning rate now, and of which highest one, where warm-up, schedule or finish leave less of it."""
+    now = format_learning_rate(view.learning_rate)
+    highest = format_learning_rate(view.training.learning_rate) if view.training is not None else now
+    return now if now == highest else f"{now}{of}{highest}"
+
+
+def _changed_batch_size(view: RunView) -> Iterator[str]:
+    """Yield the batch size where it is not the one that the session began with."""
+    now, before = view.training, view.started.training if view.started is not None else None
+    if now is not None and before is not None and now.batch_size != before.batch_size:
+        yield f"{format_count(now.batch_size)}, was {format_count(before.batch_size)}"
 
 
 def _saved(view: RunView) -> str:
@@ -211,7 +230,7 @@ def _progress_entries(view: RunView) -> Iterator[Entry]:
     yield "epoch", f"{view.epoch:.2f}", "value"
     yield "time", format_duration(view.elapsed_seconds), "value"
     if view.ended is None:
-        yield ("", "no limit", "label") if not view.has_budget else ("left", _eta(view), "value")
+        yield ("", "no limit", "label") if not view.has_budget else ("ends", _end(view), "value")
     if view.chars_per_second:
         yield "", format_rate(view.chars_per_second), "value"
 
@@ -228,7 +247,8 @@ def _quality_entries(view: RunView) -> Iterator[Entry]:
     for label, value in sampling_settings(view.sampling):
         yield ("temp", value, "strong") if label == "temperature" else (label, shortened(value, 20), "value")
     if view.started is not None:
-        yield "lr", format_learning_rate(view.learning_rate), "value"
+        yield "lr", _learning_rate(view, "/"), "value"
+        yield from (("batch", size, "value") for size in _changed_batch_size(view))
 
 
 def _facts_entries(view: RunView) -> Iterator[Entry]:
@@ -239,7 +259,7 @@ def _facts_entries(view: RunView) -> Iterator[Entry]:
     yield "", shortened(started.corpus, 24), "value"
     yield "", f"{format_short(started.num_train_tweets)} tweets", "label"
     yield "", f"{format_short(view.num_parameters)} parameters", "label"
-    yield "", _device(view), "label"
+    yield "", device_of(view), "label"
     if view.saved is not None:
         yield "saved", _saved(view), "label"
     yield "run", started.run, "label"

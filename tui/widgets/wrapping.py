@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 
 from rich.cells import cell_len, split_graphemes
 
@@ -65,16 +66,15 @@ class WrappedTexts:
         self._width = max(1, width)
         self._spans: list[tuple[Span, ...]] = []
         self._line_ends: list[int] = []
-        self._dropped_lines = 0
 
     @property
     def num_lines(self) -> int:
         """How many lines all texts take."""
-        return self._line_ends[-1] - self._dropped_lines if self._line_ends else 0
+        return self._line_ends[-1] if self._line_ends else 0
 
     def extend(self, texts: Iterable[str]) -> None:
         """Add texts at the end."""
-        end = self._line_ends[-1] if self._line_ends else self._dropped_lines
+        end = self.num_lines
         for text in texts:
             spans = wrap(text, self._width)
             end += len(spans)
@@ -82,13 +82,18 @@ class WrappedTexts:
             self._spans.append(spans)
             self._line_ends.append(end)
 
-    def drop(self, count: int) -> int:
-        """Remove texts from the beginning; return how many lines they took."""
-        if count == 0:
-            return 0
-        before, self._dropped_lines = self._dropped_lines, self._line_ends[count - 1]
-        del self.texts[:count], self._spans[:count], self._line_ends[:count]
-        return self._dropped_lines - before
+    def rearranged(self, entries: Iterable[int | str]) -> WrappedTexts:
+        """Return the texts of these numbers, which need no wrapping any more, and new ones, in this order."""
+        other = WrappedTexts(self._width)
+        for entry in entries:
+            if isinstance(entry, int):
+                other.texts.append(self.texts[entry])
+                other._spans.append(self._spans[entry])
+            else:
+                other.texts.append(entry)
+                other._spans.append(wrap(entry, self._width))
+        other._line_ends = list(accumulate(map(len, other._spans)))
+        return other
 
     def rewrapped(self, width: int) -> WrappedTexts:
         """Return the same texts wrapped to another width."""
@@ -100,15 +105,17 @@ class WrappedTexts:
         """Return the text's index and the number of the line in it. Raises `IndexError` beyond the last line."""
         if not 0 <= line < self.num_lines:
             raise IndexError(line)
-        number = line + self._dropped_lines
-        index = bisect_right(self._line_ends, number)
-        return index, number - self.first_line(index) - self._dropped_lines
+        index = bisect_right(self._line_ends, line)
+        return index, line - self.first_line(index)
+
+    def lines_of(self, index: int) -> range:
+        """Return the numbers of the lines of a text."""
+        return range(self.first_line(index), self._line_ends[index])
 
     def first_line(self, index: int) -> int:
         """Return the number of the first line of a text."""
-        return (self._line_ends[index] - len(self._spans[index])) - self._dropped_lines
+        return self._line_ends[index] - len(self._spans[index])
 
-    def line_text(self, index: int, line: int) -> str:
-        """Return a line of a text."""
-        start, end = self._spans[index][line]
-        return self.texts[index][start:end]
+    def span(self, index: int, line: int) -> Span:
+        """Return where in its text a line begins and ends."""
+        return self._spans[index][line]

@@ -57,11 +57,15 @@ class NoveltyIndex:
         return float(is_copied.mean())
 
     def judge(self, tweet: str) -> Novelty:
-        """Return "copy" for a tweet of the corpus, "near-copy" for one that is half copied, else "new"."""
-        share = self.copied_share(tweet)
-        if share >= 1.0:
-            return "copy"
-        return "near-copy" if share >= NEAR_COPY_SHARE else "new"
+        """Return how new a tweet is."""
+        return novelty_of(self.copied_share(tweet))
+
+
+def novelty_of(copied_share: float) -> Novelty:
+    """Return "copy" for a tweet of the corpus, which is copied whole, "near-copy" for a half copied one, else "new"."""
+    if copied_share >= 1.0:
+        return "copy"
+    return "near-copy" if copied_share >= NEAR_COPY_SHARE else "new"
 
 
 def _window_hashes(chars: Chars, starts: Indices) -> Hashes:

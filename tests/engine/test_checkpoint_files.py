@@ -1,0 +1,264 @@
+"""What the user does to checkpoint files: delete, rename, pin, export, import."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoint_files import (
+    delete_checkpoint,
+    export_bytes,
+    export_checkpoint,
+    import_checkpoint,
+    rename_checkpoint,
+    set_pinned,
+)
+from engine.checkpoint_list import list_checkpoints
+from engine.errors import CheckpointError, ConfigError, StorageError, TweetgenError
+from engine.folders import RunFolder, create_run_folder, named_checkpoint_path
+from engine.journal import Journal, is_in_use
+from tests.engine.checkpoints import write_checkpoint
+
+
+@pytest.fixture
+def mine(home: Path) -> Path:
+    """Save a checkpoint as `mine`; returns its file."""
+    return write_checkpoint(named_checkpoint_path("mine"))
+
+
+@pytest.fixture
+def run(home: Path) -> RunFolder:
+    """Make a run `one` with both of its checkpoints."""
+    folder = create_run_folder("one")
+    folder.config_path.write_text("{}")
+    for name in ("latest", "best"):
+        write_checkpoint(folder.checkpoint_path(name))
+    return folder
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder outside the data folder."""
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+def names() -> dict[str, bool]:
+    """Return the names in the list, and whether each is pinned."""
+    return {entry.name: entry.is_pinned for entry in list_checkpoints()}
+
+
+def test_renaming_keeps_content_and_pin(mine: Path) -> None:
+    content = mine.read_bytes()
+    set_pinned("mine", is_pinned=True)
+
+    path = rename_checkpoint("mine", "my best")
+
+    assert path.read_bytes() == content
+    assert names() == {"my best": True}
+    assert sorted(file.name for file in mine.parent.iterdir()) == ["my best.pinned", "my best.safetensors"]
+
+
+def test_renaming_to_a_taken_name_is_refused(mine: Path) -> None:
+    other = write_checkpoint(named_checkpoint_path("other"), step=7)
+    before = other.read_bytes()
+
+    with pytest.raises(CheckpointError, match="already a checkpoint called other"):
+        rename_checkpoint("mine", "other")
+    assert (mine.exists(), other.read_bytes()) == (True, before)
+
+
+def test_renaming_to_itself_changes_nothing(mine: Path) -> None:
+    assert rename_checkpoint("mine", "mine") == mine
+    assert names() == {"mine": False}
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", " ", ".hidden", "a\nb", "x" * 101])
+def test_renaming_to_an_impossible_name_is_refused(mine: Path, name: str) -> None:
+    with pytest.raises(ConfigError):
+        rename_checkpoint("mine", name)
+    assert mine.exists()
+
+
+@pytest.mark.parametrize("name", ["gone", "../mine", "mine.safetensors", ""])
+def test_only_what_is_in_the_list_can_be_renamed_or_pinned(mine: Path, name: str) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint called"):
+        rename_checkpoint(name, "other")
+    with pytest.raises(CheckpointError, match="no checkpoint called"):
+        set_pinned(name, is_pinned=True)
+
+
+def test_a_runs_own_checkpoint_keeps_its_name(run: RunFolder) -> None:
+    with pytest.raises(CheckpointError, match="its run's own"):
+        rename_checkpoint("one/best", "mine")
+    assert run.checkpoint_path("best").exists()
+
+
+def test_what_is_pinned_is_not_deleted_until_it_is_unpinned(mine: Path) -> None:
+    set_pinned("mine", is_pinned=True)
+    set_pinned("mine", is_pinned=True)
+    with pytest.raises(CheckpointError, match="mine is pinned"):
+        delete_checkpoint("mine")
+    assert mine.exists()
+
+    set_pinned("mine", is_pinned=False)
+    set_pinned("mine", is_pinned=False)
+    delete_checkpoint("mine")
+    assert list(mine.parent.iterdir()) == []
+
+
+def test_a_pin_is_no_checkpoint_even_where_one_is_called_like_it(mine: Path) -> None:
+    write_checkpoint(named_checkpoint_path("mine.pinned"))
+
+    assert names() == {"mine": False, "mine.pinned": False}
+    set_pinned("mine.pinned", is_pinned=True)
+    assert names() == {"mine": False, "mine.pinned": True}
+
+
+@pytest.mark.parametrize("name", ["one/latest", "one/best"])
+def test_a_run_that_goes_on_keeps_its_own_checkpoints(run: RunFolder, name: str) -> None:
+    journal = Journal(run.journal_path)
+    assert is_in_use(run.journal_path)
+    with pytest.raises(CheckpointError, match="the run goes on"):
+        delete_checkpoint(name)
+    with pytest.raises(CheckpointError, match="the run goes on"):
+        set_pinned(name, is_pinned=True)
+    assert name in names()
+
+    journal.close()
+    assert not is_in_use(run.journal_path)
+    set_pinned(name, is_pinned=True)
+    set_pinned(name, is_pinned=False)
+    delete_checkpoint(name)
+    assert name not in names()
+
+
+def test_what_else_a_run_kept_can_be_deleted_while_it_goes_on(run: RunFolder) -> None:
+    write_checkpoint(run.checkpoint_path("step-5"))
+    journal = Journal(run.journal_path)
+
+    delete_checkpoint("one/step-5")
+
+    assert set(names()) == {"one/latest", "one/best"}
+    journal.close()
+
+
+def test_looking_whether_a_run_goes_on_keeps_nobody_out_of_it(run: RunFolder) -> None:
+    assert not is_in_use(run.journal_path)
+    assert not run.journal_path.exists()
+    Journal(run.journal_path).close()
+
+
+def test_what_was_exported_and_imported_is_the_same_to_the_byte(mine: Path, elsewhere: Path) -> None:
+    exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
+    imported = import_checkpoint(exported, "back", replace=False)
+
+    assert exported.read_bytes() == imported.read_bytes() == mine.read_bytes() == export_bytes("mine")
+    assert names() == {"back": False, "mine": False}
+
+
+def test_an_exported_file_can_be_read_by_whom_other_new_files_can(mine: Path, elsewhere: Path) -> None:
+    (elsewhere / "usual").touch()
+
+    exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
+
+    assert stat.S_IMODE(exported.stat().st_mode) == stat.S_IMODE((elsewhere / "usual").stat().st_mode)
+
+
+def test_into_a_folder_a_checkpoint_is_exported_under_its_name(mine: Path, run: RunFolder, elsewhere: Path) -> None:
+    assert export_checkpoint("mine", elsewhere, replace=False) == elsewhere / "mine.safetensors"
+    assert export_checkpoint("one/best", elsewhere, replace=False) == elsewhere / "one-best.safetensors"
+    assert export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"
+
+
+def test_an_export_replaces_nothing_unless_it_is_asked_to(mine: Path, elsewhere: Path) -> None:
+    target = elsewhere / "copy"
+    target.write_text("old")
+    with pytest.raises(StorageError, match="is there already"):
+        export_checkpoint("mine", target, replace=False)
+    assert target.read_text() == "old"
+
+    export_checkpoint("mine", target, replace=True)
+    assert target.read_bytes() == mine.read_bytes()
+
+
+def test_an_export_makes_no_folder(mine: Path, elsewhere: Path) -> None:
+    with pytest.raises(StorageError, match="no folder"):
+        export_checkpoint("mine", elsewhere / "typo" / "copy", replace=False)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_export_where_nothing_can_be_written_is_a_storage_error(mine: Path, elsewhere: Path) -> None:
+    elsewhere.chmod(0o500)
+    with pytest.raises(StorageError, match="can't be written") as raised:
+        export_checkpoint("mine", elsewhere / "copy", replace=False)
+    elsewhere.chmod(0o700)
+    assert "another place" in raised.value.hint
+
+
+def flip(path: Path, at: int) -> None:
+    """Flip a bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    """Leave half a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+DAMAGES = {
+    "flipped bit of a weight": lambda path: flip(path, -100),
+    "flipped bit of the head": lambda path: flip(path, 200),
+    "cut short": cut,
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("good morning"),
+    "pickle": lambda path: path.write_bytes(b"\x80\x04\x95\x0b\x00\x00\x00"),
+    "gone": lambda path: path.unlink(),
+    "folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_broken_file_is_neither_imported_nor_exported(
+    home: Path, mine: Path, elsewhere: Path, damage: object
+) -> None:
+    source = write_checkpoint(elsewhere / "other.safetensors")
+    assert callable(damage)
+    damage(source)
+    before = sorted(home.rglob("*"))
+
+    with pytest.raises(CheckpointError) as raised:
+        import_checkpoint(source, "other", replace=False)
+    assert str(source) in raised.value.message
+    assert sorted(home.rglob("*")) == before
+
+    with pytest.raises(CheckpointError):
+        export_checkpoint(str(source), elsewhere / "copy", replace=False)
+    assert not (elsewhere / "copy").exists()
+
+
+@pytest.mark.parametrize("name", ["../up", "/tmp/x", "a/b", "", "..", ".hidden", "a\0b", "\ud800", "漢" * 100])
+def test_an_import_never_leaves_the_folder(home: Path, mine: Path, name: str) -> None:
+    before = sorted(home.parent.rglob("*"))
+    with pytest.raises(TweetgenError):
+        import_checkpoint(mine, name, replace=True)
+    assert sorted(home.parent.rglob("*")) == before
+
+
+def test_an_import_takes_no_name_that_is_taken_unless_it_is_to_replace_it(mine: Path, elsewhere: Path) -> None:
+    source = write_checkpoint(elsewhere / "other.safetensors", step=7)
+    with pytest.raises(CheckpointError, match="already a checkpoint called mine"):
+        import_checkpoint(source, "mine", replace=False)
+    assert [entry.step for entry in list_checkpoints()] == [2]
+
+    import_checkpoint(source, "mine", replace=True)
+    assert [entry.step for entry in list_checkpoints()] == [7]
+
+    set_pinned("mine", is_pinned=True)
+    with pytest.raises(CheckpointError, match="mine is pinned"):
+        import_checkpoint(source, "mine", replace=True)

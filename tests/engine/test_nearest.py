@@ -1,0 +1,92 @@
+"""The training tweet that is most like a text: the same one that comparing with every tweet finds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.corpus.flat import FlatTweets
+from engine.nearest import Nearest, nearest_tweet
+from tests.engine.helpers import small_tweets
+from tests.strategies import hostile_text, tweet_lists
+
+TWEETS = small_tweets(60)
+
+
+@pytest.fixture(params=["compiled", "without Numba"])
+def how(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Count runs in either way."""
+    hidden = {"engine.fast.shared_runs": None} if request.param == "without Numba" else {}
+    with mock.patch.dict(sys.modules, hidden):
+        yield request.param
+
+
+def nearest(tweets: list[str], text: str) -> Nearest:
+    return nearest_tweet(FlatTweets.from_texts(tweets), text)
+
+
+def runs(text: str) -> set[str]:
+    return {text[at : at + 3] for at in range(len(text) - 2)}
+
+
+def best_share(tweets: list[str], text: str) -> float:
+    """Return the largest share that any tweet has, found by comparing with all."""
+    wanted = runs(text)
+    return max((len(wanted & runs(tweet)) / max(1, len(wanted | runs(tweet))) for tweet in tweets), default=0.0)
+
+
+@pytest.mark.usefixtures("how")
+def test_a_tweet_of_the_corpus_is_nearest_to_itself() -> None:
+    for tweet in TWEETS:
+        assert nearest(TWEETS, tweet) == Nearest(text=tweet, share=1.0)
+
+
+@pytest.mark.usefixtures("how")
+def test_a_changed_tweet_is_nearest_to_what_it_was() -> None:
+    tweets = ["hahahahahahahahahahaha", "the rain in spring", *TWEETS]
+
+    found = nearest(tweets, "oh the rain in the spring, ha")
+
+    assert found.text == "the rain in spring"
+    assert found.share == pytest.approx(best_share(tweets, "oh the rain in the spring, ha"), abs=5e-4)
+
+
+@pytest.mark.usefixtures("how")
+def test_what_has_nothing_in_common_with_any_tweet_is_near_none() -> None:
+    assert nearest(TWEETS, "1234567890") == Nearest()
+    assert nearest(TWEETS, "") == Nearest()
+    assert nearest(TWEETS, "ab") == Nearest()
+    assert nearest([], "anything at all") == Nearest()
+    assert nearest(["", "a"], "anything at all") == Nearest()
+
+
+@pytest.mark.usefixtures("how")
+def test_a_text_in_any_script_finds_its_like() -> None:
+    tweets = ["今日はとても良い天気", "今日は雨が降っています", "日本語 😀😀 ok", *TWEETS]
+
+    assert nearest(tweets, "昨日は雨が降っていました").text == "今日は雨が降っています"
+    assert nearest(tweets, "語 😀😀").text == "日本語 😀😀 ok"
+
+
+@pytest.mark.usefixtures("how")
+def test_one_in_thousands_is_found() -> None:
+    tweets = [f"{number} bottles of {number * 7919} on {number * 104729}" for number in range(3000)]
+
+    assert nearest(tweets, tweets[2718] + " walls").text == tweets[2718]
+
+
+@given(tweets=tweet_lists(), text=st.text(max_size=60) | hostile_text())
+def test_it_is_as_near_as_the_nearest_of_all(tweets: list[str], text: str) -> None:
+    found = nearest(tweets, text)
+
+    assert found.share == pytest.approx(best_share(tweets, text), abs=5e-4)
+    assert bool(found.text) == (found.share > 0)
+
+
+def test_a_hostile_tweet_of_the_corpus_comes_out_harmless() -> None:
+    assert nearest(["\x1b[31mred alert\x1b[0m"], "red alert").text == "red alert"

@@ -1,0 +1,167 @@
+"""What a model is asked about a text: it answers as it writes and as it is evaluated, and never with mischief."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.config import SamplingConfig
+from engine.corpus.encoded import EncodedTweets
+from engine.errors import DivergedError, VocabError
+from engine.evaluation import UNKNOWN_CHAR_BITS, evaluate
+from engine.gru import TextGenerator
+from engine.questions import COMPLETION_CHARS, NUM_LIKELIEST, complete, read_chars, unknown_chars
+from engine.sampler import sample_tweets
+from engine.vocab import EOS, UNK, Vocab
+from tests.engine.helpers import CPU, small_tweets
+
+VOCAB = Vocab.from_tweets(small_tweets())
+HOSTILE = ("\x1b", "\u202e", "\n", "\u2028", "a")
+
+
+def random_model(vocab: Vocab = VOCAB, end_bias: float = 0.0) -> TextGenerator:
+    """Return a model whose random weights are large enough that it has preferences."""
+    torch.manual_seed(5)
+    model = TextGenerator(len(vocab), 8, 16, num_layers=2, dropout=0.3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+        model.proj.bias[EOS] += end_bias
+    return model
+
+
+MODEL = random_model(end_bias=-2.0)
+
+
+@given(
+    text=st.text(sorted(VOCAB.chars), max_size=30),
+    sampling=st.builds(SamplingConfig, temperature=st.sampled_from([0.0, 0.5, 0.8, 2.0]), top_k=st.integers(0, 5)),
+    seed=st.integers(0, 1000),
+)
+def test_a_completion_is_the_samplers_own_tweet_with_that_prime(text: str, sampling: SamplingConfig, seed: int) -> None:
+    asked = replace(sampling, prime=text, max_length=len(text) + COMPLETION_CHARS)
+
+    completion = complete(MODEL, VOCAB, sampling, text, seed)
+
+    [tweet] = sample_tweets(MODEL, VOCAB, asked, [seed])
+    assert (text + completion.text, completion.reached_eos) == (tweet.text, tweet.reached_eos)
+
+
+@given(seed=st.integers(0, 1000), num_taken=st.integers(0, COMPLETION_CHARS))
+def test_a_text_that_goes_along_with_its_completion_is_completed_by_the_rest_of_it(seed: int, num_taken: int) -> None:
+    whole = complete(MODEL, VOCAB, SamplingConfig(), "the ", seed).text
+
+    rest = complete(MODEL, VOCAB, SamplingConfig(), "the " + whole[:num_taken], seed).text
+
+    assert rest.startswith(whole[num_taken:])
+
+
+def test_the_likeliest_next_characters_are_those_of_the_modules_own_forward() -> None:
+    with torch.no_grad():
+        logits, _ = MODEL.eval()(torch.tensor([[1, *VOCAB.encode("the c")]]))
+    probabilities = logits[0, -1].softmax(dim=-1)
+    order = [index for index in probabilities.argsort(descending=True).tolist() if index == EOS or index >= 4]
+
+    chances = complete(MODEL, VOCAB, SamplingConfig(), "the c", 0).next_chars
+
+    assert [chance.char for chance in chances] == ["" if i == EOS else VOCAB.itos[i] for i in order[:NUM_LIKELIEST]]
+    assert [chance.probability for chance in chances] == pytest.approx(
+        probabilities[order[:NUM_LIKELIEST]].tolist(), abs=1e-4
+    )
+
+
+def test_the_surprise_at_the_text_itself_comes_with_its_completion() -> None:
+    text = "the cat"
+
+    completion = complete(MODEL, VOCAB, SamplingConfig(temperature=3.0), text, 0)
+
+    bits = [char.bits for char in read_chars(MODEL, VOCAB, text)[:-1]]
+    assert completion.bits_per_char == pytest.approx(sum(bits) / len(text), abs=0.01)
+    assert complete(MODEL, VOCAB, SamplingConfig(), "", 0).bits_per_char is None
+
+
+@pytest.mark.parametrize("text", ["the cat hugs tea", "", "@mia_k ☃ loves 雪 jam", "☃"])
+def test_what_is_read_costs_what_an_evaluation_says(text: str) -> None:
+    chars = read_chars(MODEL, VOCAB, text)
+
+    nats = evaluate(MODEL, EncodedTweets.from_tweets([text], VOCAB), CPU).total_nats
+    assert [char.char for char in chars] == [*text, ""]
+    assert sum(char.bits for char in chars) == pytest.approx(nats / math.log(2), rel=1e-4, abs=1e-2)
+
+
+def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
+    model = random_model()
+    with torch.no_grad():
+        model.proj.weight.zero_()
+        model.proj.bias.zero_()
+        model.proj.bias[UNK] = 1.0
+    total = len(VOCAB) - 1 + math.e
+
+    known, unknown, _end = read_chars(model, VOCAB, "t☃")
+
+    assert known.bits == pytest.approx(math.log2(total), abs=1e-3)
+    assert unknown.bits == pytest.approx(math.log2(total / math.e) + UNKNOWN_CHAR_BITS, abs=1e-3)
+
+
+def test_the_character_that_is_likeliest_is_first_and_no_special_symbol_but_the_end_is_named() -> None:
+    for char in read_chars(MODEL, VOCAB, "the cat hugs tea"):
+        chances = [chance.probability for chance in char.likeliest]
+        assert chances == sorted(chances, reverse=True)
+        assert len(chances) == NUM_LIKELIEST
+        assert {chance.char for chance in char.likeliest} <= {"", *VOCAB.chars}
+
+
+def test_hostile_characters_of_a_vocabulary_never_come_out() -> None:
+    vocab = Vocab(HOSTILE)
+    model = random_model(vocab, end_bias=-90.0)
+
+    completion = complete(model, vocab, SamplingConfig(temperature=5.0), "a", 0)
+    read = read_chars(model, vocab, "a\x1b\u202e")
+
+    assert len(completion.text) == COMPLETION_CHARS
+    assert set(completion.text) <= {"a", "\ufffd"}
+    assert {chance.char for chance in completion.next_chars} <= {"", "a", "\ufffd"}
+    assert [char.char for char in read] == ["a", "\ufffd", "\ufffd", ""]
+    assert {chance.char for char in read for chance in char.likeliest} <= {"", "a", "\ufffd"}
+
+
+def test_unknown_characters_are_named_once_in_their_order_and_harmless() -> None:
+    assert unknown_chars(VOCAB, "the cat") == ()
+    assert unknown_chars(VOCAB, "q☃ the ☃ 雪q") == ("q", "☃", "雪")
+    assert unknown_chars(Vocab("ab"), "a b") == (" ",)
+    assert unknown_chars(Vocab(HOSTILE), "a\x1ba\u202e") == ("\ufffd",)
+
+
+def test_a_text_with_an_unknown_character_is_not_completed() -> None:
+    with pytest.raises(VocabError):
+        complete(MODEL, VOCAB, SamplingConfig(), "☃", 0)
+
+
+def test_a_model_that_has_gone_wrong_says_so() -> None:
+    model = random_model()
+    with torch.no_grad():
+        model.proj.bias[EOS] = math.nan
+
+    with pytest.raises(DivergedError):
+        complete(model, VOCAB, SamplingConfig(), "the ", 0)
+    with pytest.raises(DivergedError):
+        read_chars(model, VOCAB, "the cat")
+
+
+def test_asking_changes_nothing_in_the_model() -> None:
+    model = random_model()
+    model.train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    generator = torch.get_rng_state()
+
+    complete(model, VOCAB, SamplingConfig(), "the ", 0)
+    read_chars(model, VOCAB, "the cat")
+
+    assert model.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), generator)

@@ -1,0 +1,282 @@
+"""Batch size, learning rate and intervals changed in the middle of a run: what follows, what is told, what is saved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from engine import commands as c
+from engine import events as e
+from engine import run as run_module
+from engine import saver as saver_module
+from engine.checkpoint_info import CheckpointInfo, read_info
+from engine.commands import Command
+from engine.config import TrainingConfig
+from engine.corpus.batches import BatchStream
+from engine.corpus.position import Position
+from engine.events import Event
+from engine.folders import find_run
+from engine.session import as_tweetgen_error
+from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.helpers import (
+    losses,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.stream_rules import assert_keeps_the_rules
+from tests.fakes import FakeClock
+
+NUM_TRAIN = 48  # of the 60 small tweets
+
+
+class TickingClock(FakeClock):
+    """Goes on by a little each time that it is asked."""
+
+    def __call__(self) -> float:
+        self.advance(0.02)
+        return self.now
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    return write_corpus(home)
+
+
+def latest() -> CheckpointInfo:
+    return read_info(find_run("tiny").checkpoint_path("latest"))[0]
+
+
+@pytest.mark.parametrize(("before", "after"), [(8, 4), (8, 16), (8, 5), (5, 8), (8, 1), (8, 48), (8, 60_000)])
+def test_another_batch_size_keeps_the_share_of_the_epoch_as_near_as_batches_go(
+    corpus: Path, before: int, after: int
+) -> None:
+    told = run_session(
+        tiny_config(corpus, batch_size=before, max_steps=13), {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
+    )
+
+    epochs_there = 1 + (9 - math.ceil(NUM_TRAIN / before)) / math.ceil(NUM_TRAIN / before) if before == 8 else 0.9
+    steps_per_epoch = math.ceil(NUM_TRAIN / after)
+    changed = only(told, e.BatchSizeChanged)
+    assert changed.batch_size == after
+    assert abs(changed.epochs - epochs_there) <= 0.5 / steps_per_epoch + 1e-9
+    assert latest().training.batch_size == after
+    assert latest().position.epoch + latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
+
+
+def test_at_the_end_of_an_epoch_another_batch_size_begins_the_next(corpus: Path) -> None:
+    run_session(tiny_config(corpus, batch_size=8), {6: [c.SetBatchSize(batch_size=20), c.Stop()]})
+
+    assert latest().position == Position(epoch=1, batch=0)
+
+
+def test_steps_after_the_change_read_batches_of_the_new_size(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    taken = BatchStream.__next__
+
+    def noted(self: BatchStream) -> object:
+        batch = taken(self)
+        sizes.append(len(batch.inputs))
+        return batch
+
+    monkeypatch.setattr(BatchStream, "__next__", noted)
+    run_session(tiny_config(corpus, batch_size=8, max_steps=7), {3: [c.SetBatchSize(batch_size=16)]})
+
+    assert sizes == [8, 8, 8, 16, 16, 16, 16]
+
+
+def test_the_same_batch_size_again_changes_nothing(corpus: Path) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain"))
+    told = run_session(tiny_config(corpus), {4: [c.SetBatchSize(batch_size=8)], 9: [c.SetBatchSize(batch_size=8)]})
+
+    assert losses(told) == losses(plain)
+    assert len(of_type(told, e.BatchSizeChanged)) == 2
+
+
+def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch_too(corpus: Path) -> None:
+    run_session(tiny_config(corpus, batch_size=4), stop_at(9))
+
+    told = run_session(resume_config(batch_size=16, max_steps=12), stop_at(9))
+
+    assert only(told, e.RunStarted).epochs == pytest.approx(2 / 3)
+    assert latest().position == Position(epoch=0, batch=2)
+
+
+def test_a_checkpoint_of_another_batch_size_is_gone_on_from_at_its_share_of_the_epoch(corpus: Path) -> None:
+    script: dict[int, list[Command]] = {
+        3: [c.SaveCheckpoint(name="three")],
+        5: [c.SetBatchSize(batch_size=16), c.LoadCheckpoint(name="three"), c.Stop()],
+    }
+    told = run_session(tiny_config(corpus, batch_size=8), script)
+
+    assert only(told, e.CheckpointLoaded).epochs == pytest.approx(2 / 3)  # half an epoch, in batches of a third
+    assert latest().training.batch_size == 16
+
+
+def test_a_budget_in_epochs_counts_on_after_the_change(corpus: Path) -> None:
+    config = tiny_config(corpus, batch_size=8, epochs=2.0, max_steps=10**6)
+
+    told = run_session(config, {9: [c.SetBatchSize(batch_size=24)]})
+
+    assert isinstance(told[-1], e.RunFinished)
+    assert (told[-1].reason, told[-1].step) == ("epochs", 10)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        c.SetBatchSize(batch_size=0),
+        c.SetBatchSize(batch_size=10**9),
+        c.SetIntervals(eval_every=-1, sample_every=1),
+        c.SetIntervals(eval_every=1, sample_every=-1),
+        c.SetLearningRate(learning_rate=0.0),
+        c.SetLearningRate(learning_rate=11.0),
+    ],
+    ids=repr,
+)
+def test_what_is_out_of_range_is_refused_and_changes_nothing(corpus: Path, command: Command) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain"))
+    told = run_session(tiny_config(corpus), {4: [command]})
+
+    assert only(told, e.CommandRefused).command == type(command).__name__
+    assert losses(told) == losses(plain)
+    assert latest().training == replace(only(told, e.RunStarted).training)
+
+
+def test_intervals_hold_from_the_next_step_on_and_0_is_never(corpus: Path) -> None:
+    script: dict[int, list[Command]] = {
+        5: [c.SetIntervals(eval_every=3, sample_every=0)],
+        10: [c.SetIntervals(eval_every=0, sample_every=5)],
+    }
+    told = run_session(tiny_config(corpus, sample_every=2, eval_every=4, max_steps=16), script)
+
+    assert [event.step for event in of_type(told, e.EvalFinished)] == [4, 6, 9]
+    assert [event.step for event in of_type(told, e.TweetSampled)] == [0, 2, 4, 10, 15]
+    assert (latest().training.eval_every, latest().training.sample_every) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        c.SetBatchSize(batch_size=4),
+        c.SetIntervals(eval_every=5, sample_every=5),
+        c.SetLearningRate(learning_rate=0.1),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("is_paused", [False, True], ids=["training", "paused"])
+def test_a_change_is_saved_two_seconds_later_and_not_before(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, command: Command, is_paused: bool
+) -> None:
+    clock = TickingClock()
+    for module in (run_module, saver_module):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock))
+    changed_at: list[float] = []
+    saved_at: list[float] = []
+
+    def note(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.BatchSizeChanged | e.IntervalsChanged | e.LearningRateChanged):
+            changed_at.append(clock.now)
+        if isinstance(event, e.CheckpointSaved) and event.step and event.name == "latest":
+            saved_at.append(clock.now)
+            return [c.Stop()]
+        return []
+
+    first: list[Command] = [c.Pause(), command] if is_paused else [command]
+    run_session(tiny_config(corpus, max_steps=200), {2: first}, note)
+
+    assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
+
+
+@pytest.mark.parametrize("has_recorder", [True, False], ids=["recorded", "as it is"])
+def test_on_a_device_batches_are_made_ready_in_the_new_size(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, has_recorder: bool
+) -> None:
+    recorder = FakeRecorder() if has_recorder else None
+    step_as_on_a_device(monkeypatch, recorder)
+    script: dict[int, list[Command]] = {9: [c.SetBatchSize(batch_size=16)], 20: [c.SetBatchSize(batch_size=3)]}
+
+    told = run_session(tiny_config(corpus, max_steps=40), script)
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFinished)
+    monkeypatch.undo()
+
+    torch.set_num_threads(1)
+    monkeypatch.setenv("TWEETGEN_HOME", str(corpus.parent))
+    here = run_session(tiny_config(corpus, max_steps=40, run_name="here"), script)
+    np.testing.assert_allclose(list(losses(told).values()), list(losses(here).values()), rtol=2e-4)
+    if recorder is not None:
+        assert "discard" in recorder.log
+
+
+def test_a_stopped_run_on_a_device_goes_on_exactly_after_the_change(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_as_on_a_device(monkeypatch, None)
+    whole = run_session(tiny_config(corpus, run_name="whole"), {5: [c.SetBatchSize(batch_size=11)]})
+    first = run_session(tiny_config(corpus), {5: [c.SetBatchSize(batch_size=11)], 7: [c.Stop()]})
+
+    assert losses([*first, *run_session(resume_config("tiny"))]) == losses(whole)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore"),
+        RuntimeError("MPS backend out of memory (allocated 9 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+    ],
+    ids=repr,
+)
+def test_a_device_whose_memory_is_used_up_has_a_title_of_its_own(error: Exception) -> None:
+    told = as_tweetgen_error(error, Path("log"))
+
+    assert told.title == "The device's memory is used up"
+    assert told.message == str(error).splitlines()[0]
+    assert "batch-size" in told.hint
+
+
+def test_a_run_whose_losses_are_not_finite_rests_where_somebody_is_there_to_help(corpus: Path) -> None:
+    """The steps are refused, so the weights stay, and a lower rate or another checkpoint helps."""
+    config = tiny_config(corpus, max_steps=60, learning_rate=10.0, weight_decay=10.0)
+    answered = False
+
+    def help_once(event: Event) -> Iterable[Command]:
+        nonlocal answered
+        if isinstance(event, e.Paused) and not answered:
+            answered = True
+            return [c.LoadCheckpoint(name="calm"), c.SetLearningRate(learning_rate=0.0001), c.Resume()]
+        return [c.Stop()] if isinstance(event, e.Paused) else []
+
+    told = run_session(config, {1: [c.SaveCheckpoint(name="calm")]}, help_once, rests_at_end=True)
+
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFinished)
+    assert told[-1].step == 60
+    [paused, *_] = of_type(told, e.Paused)
+    rest = told[told.index(paused) + 1]
+    assert isinstance(rest, e.Warned)
+    assert (rest.kind, "20 steps in a row" in rest.message) == ("not-finite", True)
+
+
+def test_the_highest_learning_rate_is_changed_and_schedule_and_warmup_still_multiply_it(corpus: Path) -> None:
+    training = TrainingConfig(learning_rate=0.01)
+    told = run_session(
+        tiny_config(corpus, learning_rate=0.01, warmup_steps=10, max_steps=8),
+        {4: [c.SetLearningRate(learning_rate=0.02)]},
+    )
+
+    rates = {event.step: event.learning_rate for event in of_type(told, e.StepsFinished)}
+    assert rates[4] == pytest.approx(training.learning_rate * 0.4)
+    assert rates[5] == pytest.approx(0.02 * 0.5)

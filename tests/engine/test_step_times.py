@@ -1,0 +1,179 @@
+"""What a run's time goes into: each second in exactly one part, and no pause in any."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import commands as c
+from engine import events as e
+from engine.commands import Command
+from engine.config import TrainingConfig
+from engine.corpus.batches import BatchStream
+from engine.corpus.position import Position
+from engine.gru import TextGenerator
+from engine.step_times import _PARTS, PartTimer
+from engine.trainer import Trainer
+from tests.engine.helpers import CPU, encoded, losses, of_type, only, run_session, tiny_config, write_corpus
+from tests.fakes import FakeClock
+
+SMALLEST_CLOCK_STEP = 1e-6
+
+
+class CountingClock(FakeClock):
+    """Goes on by a second each time that it is asked."""
+
+    def __call__(self) -> float:
+        self.advance(1.0)
+        return self.now
+
+
+def parts_of(event: e.StepTimes) -> dict[str, float]:
+    return {part: getattr(event, f"{part}_seconds") for part in _PARTS if part != "other"}
+
+
+def test_each_second_counts_for_the_part_that_the_timer_was_turned_to() -> None:
+    clock = FakeClock()
+    timer = PartTimer(clock)
+    clock.advance(0.5)
+    timer.turn_to("data")
+    clock.advance(1.0)
+    timer.turn_to("forward")
+    clock.advance(2.0)
+    timer.turn_to("backward")
+    clock.advance(4.0)
+    timer.turn_to("other")
+    clock.advance(8.0)
+    timer.num_steps += 1
+    times = timer.take()
+    assert times == {
+        "num_steps": 1,
+        "seconds": 15.5,
+        "data_seconds": 1.0,
+        "forward_seconds": 2.0,
+        "backward_seconds": 4.0,
+        "optimizer_seconds": 0.0,
+        "sampling_seconds": 0.0,
+        "evaluation_seconds": 0.0,
+        "saving_seconds": 0.0,
+    }
+    assert set(timer.take().values()) == {0.0}
+
+
+def test_what_is_done_in_the_middle_of_something_else_counts_for_itself() -> None:
+    clock = FakeClock()
+    timer = PartTimer(clock)
+    with timer.during("evaluation"):
+        clock.advance(1.0)
+        with timer.during("sampling"):
+            clock.advance(2.0)
+        clock.advance(4.0)
+        with contextlib.suppress(ZeroDivisionError), timer.during("saving"):
+            clock.advance(8.0)
+            raise ZeroDivisionError
+    clock.advance(16.0)
+    times = timer.take()
+    assert (times["evaluation_seconds"], times["sampling_seconds"], times["saving_seconds"]) == (5.0, 2.0, 8.0)
+    assert times["seconds"] == 31.0
+
+
+def test_nothing_counts_while_it_is_stopped() -> None:
+    clock = FakeClock()
+    timer = PartTimer(clock)
+    clock.advance(1.0)
+    timer.stop()
+    clock.advance(10.0)
+    with timer.during("sampling"):
+        clock.advance(10.0)
+    timer.go_on()
+    clock.advance(2.0)
+    assert timer.seconds == 3.0
+    assert timer.take()["sampling_seconds"] == 0.0
+
+
+@given(st.lists(st.tuples(st.sampled_from(_PARTS), st.floats(0, 100)), max_size=20))
+def test_no_second_is_lost_or_counted_twice(turns: list[tuple[str, float]]) -> None:
+    clock = FakeClock()
+    timer = PartTimer(clock)
+    for part, seconds in turns:
+        timer.turn_to(part)  # type: ignore[arg-type] # one of the parts
+        clock.advance(seconds)
+    times = timer.take()
+    assert times["seconds"] == pytest.approx(clock.now, abs=SMALLEST_CLOCK_STEP)
+    told = sum(seconds for name, seconds in times.items() if name.endswith("_seconds"))
+    other = sum(seconds for part, seconds in turns if part == "other")
+    assert told + other == pytest.approx(clock.now, abs=10 * SMALLEST_CLOCK_STEP)
+
+
+def test_a_step_on_the_processor_turns_from_forward_to_backward_to_the_optimizer() -> None:
+    tweets, vocab = encoded()
+    trainer = Trainer(TextGenerator(len(vocab), 4, 5), TrainingConfig(), CPU)
+    timer = PartTimer(CountingClock())
+    trainer.time_with(timer)
+    timer.turn_to("forward")
+    trainer.step(next(BatchStream(tweets, 8, seed=3, position=Position())), 0.01)
+    times = timer.take()
+    spent = {name for name, seconds in times.items() if name.endswith("_seconds") and seconds}
+    assert spent == {"forward_seconds", "backward_seconds", "optimizer_seconds"}
+
+
+def test_a_run_tells_every_part_and_they_add_up(home: Path) -> None:
+    config = tiny_config(write_corpus(home), max_steps=6, sample_every=3, eval_every=3)
+    told = run_session(config, {4: [c.SaveCheckpoint(name="mine")]}, times_seconds=0.0)
+    times = of_type(told, e.StepTimes)
+    assert [event.step for event in times] == [1, 2, 3, 4, 5, 6]
+    assert [event.num_steps for event in times] == [1] * 6
+    for event in times:
+        assert sum(parts_of(event).values()) <= event.seconds + 10 * SMALLEST_CLOCK_STEP
+        assert min(event.forward_seconds, event.backward_seconds, event.optimizer_seconds, event.data_seconds) > 0
+    assert [bool(event.sampling_seconds) for event in times] == [True, False, False, True, False, False]
+    assert [bool(event.evaluation_seconds) for event in times] == [False, False, False, True, False, False]
+    assert [bool(event.saving_seconds) for event in times] == [True, False, False, True, True, False]
+    assert sum(event.seconds for event in times) <= told[-1].elapsed_seconds + 10 * SMALLEST_CLOCK_STEP
+
+
+def test_a_pause_is_in_no_part_whatever_is_done_in_it(home: Path) -> None:
+    clock = FakeClock()
+    script: dict[int, list[Command]] = {3: [c.Pause(), c.SampleNow(), c.SaveCheckpoint(name="x")]}
+
+    def wait_in_the_pause(event: e.Event) -> Iterable[Command]:
+        if isinstance(event, e.Paused | e.TweetSampled):
+            clock.advance(1000.0)
+        elif isinstance(event, e.CheckpointSaved) and event.name == "x":
+            return [c.Resume()]
+        elif isinstance(event, e.StepsFinished):
+            clock.advance(1.0)
+        return []
+
+    told = run_session(tiny_config(write_corpus(home)), script, wait_in_the_pause, clock, times_seconds=0.0)
+    assert only(told, e.Resumed).elapsed_seconds == 3.0
+    times = of_type(told, e.StepTimes)
+    assert sum(event.seconds for event in times) == 12.0
+    assert all(value == 0.0 for event in times for value in parts_of(event).values())
+
+
+def test_times_are_told_every_so_many_seconds_of_training(home: Path) -> None:
+    clock = FakeClock()
+
+    def take_a_second_a_step(event: e.Event) -> Iterable[Command]:
+        clock.advance(1.0 if isinstance(event, e.StepsFinished) else 0.0)
+        return []
+
+    told = run_session(tiny_config(write_corpus(home)), None, take_a_second_a_step, clock, times_seconds=5.0)
+    assert [(event.step, event.num_steps, event.seconds) for event in of_type(told, e.StepTimes)] == [
+        (5, 5, 5.0),
+        (10, 5, 5.0),
+    ]
+
+
+def test_telling_the_times_changes_nothing_of_a_run(home: Path) -> None:
+    corpus = write_corpus(home)
+    quiet = run_session(tiny_config(corpus, run_name="quiet", sample_every=4, eval_every=5))
+    told = run_session(tiny_config(corpus, run_name="told", sample_every=4, eval_every=5), times_seconds=0.0)
+    assert losses(told) == losses(quiet)
+    assert [t.text for t in of_type(told, e.TweetSampled)] == [t.text for t in of_type(quiet, e.TweetSampled)]

@@ -1,0 +1,84 @@
+"""What the README shows of the program, made from the program: `python -m tests.readme` writes it.
+
+The table of keys comes from the key table, and a test fails where it is another one. The pictures are the real app on
+the embedded corpus, after some hundred steps of real training, at 120x40 and 80x24.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+from textual.pilot import Pilot
+
+from engine.config import RunConfig
+from tui.app import TweetgenApp
+from tui.keys import FEED_KEYS, GROUPS, MAIN_KEYS, PLOT_KEYS, Key
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PICTURES = ROOT / "assets" / "pictures"
+SIZES = ((120, 40), (80, 24))
+NUM_STEPS = 900
+DEADLINE_SECONDS = 300.0
+TABLE_BEGINS, TABLE_ENDS = "<!-- the key table -->\n", "<!-- the key table ends -->\n"
+
+
+def key_table() -> str:
+    """Return the table of keys, in Markdown."""
+    return "\n".join(["| key | does |", "|---|---|", *_rows()]) + "\n"
+
+
+def _rows() -> Iterator[str]:
+    for heading, keys in [*((group, MAIN_KEYS) for group in GROUPS), ("In the tweets", FEED_KEYS), ("In the plot", PLOT_KEYS)]:
+        shown = [key for key in keys if keys is not MAIN_KEYS or key.group == heading]
+        yield f"| | **{heading}** |"
+        yield from map(_row, shown)
+
+
+def _row(key: Key) -> str:
+    names = " ".join(f"`{name}`" for name in key.shown.replace("^", "ctrl+").split())
+    return f"| {names} | {key.sentence.replace('|', chr(92) + '|')} |"
+
+
+def write_table() -> None:
+    """Put the table of keys into the README."""
+    before, _, rest = README.read_text(encoding="utf-8").partition(TABLE_BEGINS)
+    _, _, after = rest.partition(TABLE_ENDS)
+    README.write_text(before + TABLE_BEGINS + key_table() + TABLE_ENDS + after, encoding="utf-8")
+
+
+async def _take_picture(columns: int, rows: int) -> None:
+    """Train for a while and write what the terminal then shows."""
+    app = TweetgenApp(RunConfig(settings={"max_steps": 100 * NUM_STEPS, "seed": 7}, run_name="happy"))
+    async with app.run_test(size=(columns, rows)) as pilot:
+        await _train(app, pilot)
+        PICTURES.mkdir(exist_ok=True)
+        picture = app.export_screenshot(title="tweetgen-tui")
+        (PICTURES / f"screen-{columns}x{rows}.svg").write_text(picture, encoding="utf-8")
+        app.bridge.stop("picture taken")
+
+
+async def _train(app: TweetgenApp, pilot: Pilot[None]) -> None:
+    """Wait until enough steps are taken."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while app.summary_view.step < NUM_STEPS:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"only {app.summary_view.step} steps")
+        await pilot.pause(0.2)
+
+
+def main() -> None:
+    """Write all of it."""
+    write_table()
+    for columns, rows in SIZES:
+        with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TWEETGEN_HOME=home):
+            asyncio.run(_take_picture(columns, rows))
+
+
+if __name__ == "__main__":
+    main()

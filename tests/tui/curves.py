@@ -1,0 +1,33 @@
+"""Curves for tests of the plot."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.fakes import evaluated, run_started, steps_finished
+from tui.run_view import RunView
+from tui.state import apply
+
+
+def falling_losses(num_steps: int, spike_at: int | None = None) -> list[float]:
+    steps = np.arange(num_steps)
+    noise = np.random.default_rng(0).standard_normal(num_steps)
+    losses = (1.7 + 2.9 * np.exp(-steps / 100)) * (1 + 0.04 * noise)
+    if spike_at is not None:
+        losses[spike_at - 1] = 9.87
+    return list(losses.tolist())
+
+
+def view_of(losses: list[float], *val_bits: float) -> RunView:
+    view = apply(RunView(), run_started())
+    for index in range(0, len(losses), 50):
+        view = apply(view, steps_finished(index + 1, losses[index : index + 50]))
+    best = float("inf")
+    for index, bits in enumerate(val_bits, 1):
+        view = apply(view, evaluated(index * len(losses) // len(val_bits), bits, is_best=bits < best))
+        best = min(best, bits)
+    return view
+
+
+def is_braille(char: str) -> bool:
+    return 0x2801 <= ord(char) <= 0x28FF

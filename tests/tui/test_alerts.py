@@ -1,0 +1,318 @@
+"""Alerts: up as long as they are true, told once, and not for what is only a spike or noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine import events as e
+from engine.commands import Finish, LoadCheckpoint, Resume, SaveLatest, SetLearningRate
+from engine.config import RunConfig, RuntimeConfig, TrainingConfig
+from tests.fakes import evaluated, run_started, steps_finished
+from tui.alerts import Alert, Watch, commands_for, config_with_half_the_batch, name_to_reload
+from tui.run_view import RunView
+from tui.state import apply
+
+CONFIG = RunConfig(settings={"hidden_size": 7}, runtime=RuntimeConfig(device="cpu"), run_name="mine")
+OUT_OF_MEMORY = e.RunFailed(
+    step=9, elapsed_seconds=1.0, title="The device's memory is used up", detail="2 GiB", hint="less"
+)
+
+
+class Scene:
+    """A run as its screen follows it, a report or an event at a time."""
+
+    def __init__(self, *begin: e.Event) -> None:
+        self.view = RunView()
+        self.watch = Watch()
+        self.see(run_started(), *begin)
+
+    def see(self, *events: e.Event) -> None:
+        for event in events:
+            self.view = apply(self.view, event)
+            self.watch = self.watch.after(event)
+            self.watch = self.watch.over(self.view)
+
+    def train(self, losses: Iterable[float], each: int = 10) -> list[bool]:
+        """Report losses ten at a time; return whether an alert was up after each report."""
+        left = list(losses)
+        was_up = []
+        while left:
+            self.see(steps_finished(self.view.step + 1, left[:each]))
+            left = left[each:]
+            was_up.append(self.alert is not None)
+        return was_up
+
+    @property
+    def alert(self) -> Alert | None:
+        return self.watch.alert(self.view, CONFIG)
+
+    @property
+    def kind(self) -> str:
+        return self.alert.kind if self.alert else ""
+
+    def refuse(self, count: int) -> None:
+        for _ in range(count):
+            step = self.view.step + 1
+            self.see(e.Warned(step=step, elapsed_seconds=1.0, message="not finite", kind="not-finite"))
+
+
+def noisy(level: float, count: int, seed: int = 0) -> list[float]:
+    return list(np.random.default_rng(seed).normal(level, 0.15, count).clip(0.01))
+
+
+def loaded(step: int) -> e.CheckpointLoaded:
+    return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="best", path="/best", bits_per_char=None)
+
+
+def saved(name: str = "latest", step: int = 0) -> e.CheckpointSaved:
+    return e.CheckpointSaved(step=step, elapsed_seconds=1.0, name=name, path="/x", bits_per_char=None)
+
+
+# Diverging ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_stays_well_above_its_best_is_told_soon_and_until_it_is_over() -> None:
+    scene = Scene()
+    assert not any(scene.train(noisy(1.7, 800)))
+    was_up = scene.train(noisy(3.2, 400))
+    assert 20 <= was_up.index(True) <= 32, "200 steps on end, and what the smoothing takes"
+    assert all(was_up[was_up.index(True) :])
+    assert scene.alert == Alert(
+        kind="diverging", text="Diverging: loss 3.2, was 1.7", answer="reload latest, halve the rate"
+    )
+    assert not any(scene.train(noisy(1.7, 400))[12:])
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        pytest.param([1e6, *noisy(1.7, 600)], id="one spike"),
+        pytest.param([*noisy(9.0, 80), *noisy(1.7, 600)], id="a burst of 80 steps"),
+        pytest.param(noisy(1.9, 1000), id="a rise as after a higher rate"),
+        pytest.param([1.7 + 0.25 * (number % 2) for number in range(1000)], id="swinging"),
+    ],
+)
+def test_spikes_bursts_and_noise_are_no_divergence(losses: Sequence[float]) -> None:
+    scene = Scene()
+    scene.train(noisy(1.7, 800, seed=1))
+    assert not any(scene.train(losses))
+
+
+def test_the_first_fall_and_its_bumps_are_no_divergence() -> None:
+    scene = Scene()
+    assert not any(scene.train([*np.linspace(5, 6, 100), *np.linspace(5, 2, 300), *noisy(2.6, 150), *noisy(2.0, 300)]))
+
+
+def test_a_run_that_goes_wrong_at_once_is_measured_by_blind_guessing() -> None:
+    scene = Scene()
+    was_up = scene.train([4.8, *noisy(90.0, 399)])
+    assert was_up.index(True) <= 22
+    assert scene.alert is not None
+    assert scene.alert.text == "Diverging: loss 90.0, was 4.8"
+
+
+def test_at_a_very_low_loss_a_fifth_of_it_is_nothing() -> None:
+    scene = Scene()
+    scene.train([0.01] * 800)
+    assert not any(scene.train([0.2] * 600))
+
+
+def test_after_a_load_the_best_is_that_of_the_checkpoint() -> None:
+    scene = Scene()
+    scene.train([*[4.0] * 600, *[1.5] * 600])
+    scene.train([3.9] * 400)
+    assert scene.kind == "diverging"
+    scene.see(loaded(600))
+    assert scene.alert is None
+    assert not any(scene.train([3.9] * 600))
+
+
+def test_a_dismissed_alert_comes_again_only_after_it_was_over() -> None:
+    scene = Scene()
+    scene.train([1.5] * 600)
+    scene.train([4.0] * 400)
+    assert scene.alert is not None
+    scene.watch = scene.watch.with_dismissed(scene.alert)
+    assert not any(scene.train([4.0] * 1000))
+    scene.train([1.5] * 300)
+    assert any(scene.train([4.0] * 400))
+
+
+def test_the_answer_reloads_the_best_and_halves_the_highest_rate() -> None:
+    scene = Scene()
+    scene.train([1.5] * 600)
+    scene.see(evaluated(600, 2.2))
+    scene.train([4.0] * 400)
+    scene.view = apply(scene.view, e.LearningRateChanged(step=1000, elapsed_seconds=1.0, learning_rate=0.01))
+    assert scene.alert is not None
+    assert list(commands_for(scene.alert, scene.view)) == [
+        LoadCheckpoint(name="2026-11-25-101112/best"),
+        SetLearningRate(learning_rate=0.005),
+    ]
+
+
+# Not finite -----------------------------------------------------------------------------------------------------------
+
+
+def test_one_or_two_refused_steps_are_no_alert_and_three_within_a_hundred_are() -> None:
+    scene = Scene(steps_finished(1, [2.0] * 50))
+    scene.refuse(1)
+    scene.train([2.0] * 150)
+    scene.refuse(2)
+    assert scene.kind == ""
+    scene.train([2.0] * 50)
+    scene.refuse(1)
+    assert scene.kind == "not-finite"
+    assert any(scene.train([2.0] * 80))
+    scene.train([2.0] * 30)
+    assert scene.alert is None
+
+
+def test_a_run_that_has_paused_for_it_is_gone_on_with() -> None:
+    scene = Scene(steps_finished(1, [2.0] * 50))
+    scene.refuse(20)
+    scene.see(e.Paused(step=70, elapsed_seconds=1.0))
+    assert scene.alert is not None
+    assert list(commands_for(scene.alert, scene.view)) == [
+        LoadCheckpoint(name="2026-11-25-101112/latest"),
+        SetLearningRate(learning_rate=0.002),
+        Resume(),
+    ]
+    scene.watch = scene.watch.with_answered(scene.alert)
+    assert scene.kind == ""
+    scene.see(loaded(50))
+    assert (scene.watch.up, scene.watch.answered, scene.watch.refused_steps) == (frozenset(), frozenset(), ())
+
+
+def test_an_answer_that_is_refused_brings_the_alert_back() -> None:
+    scene = Scene(steps_finished(1, [2.0] * 50))
+    scene.refuse(5)
+    assert scene.alert is not None
+    scene.watch = scene.watch.with_answered(scene.alert)
+    scene.see(
+        e.CommandRefused(step=55, elapsed_seconds=1.0, command="LoadCheckpoint", title="No", detail="gone", hint="")
+    )
+    assert scene.kind == "not-finite"
+
+
+# Disk -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_told_until_something_could_be_saved() -> None:
+    scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk"))
+    assert scene.alert == Alert(kind="disk", text="No space left on device.", answer="try saving again")
+    assert list(commands_for(scene.alert, scene.view)) == [SaveLatest()]
+    scene.watch = scene.watch.with_answered(scene.alert)
+    assert scene.kind == ""
+    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Still none.", kind="disk"))
+    assert scene.alert.text == "Still none."
+    scene.watch = scene.watch.with_dismissed(scene.alert)
+    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Still none.", kind="disk"))
+    assert scene.kind == ""
+    scene.see(saved())
+    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Full again.", kind="disk"))
+    assert scene.kind == "disk"
+
+
+def test_a_warning_of_no_kind_is_no_alert() -> None:
+    assert Scene(e.Warned(step=0, elapsed_seconds=0.0, message="Computed otherwise than before.")).alert is None
+
+
+def test_loading_a_checkpoint_makes_no_room_on_the_disk() -> None:
+    scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="Full.", kind="disk"), loaded(0))
+    assert scene.alert is not None
+    assert scene.alert.text == "Full."
+
+
+# Validation -----------------------------------------------------------------------------------------------------------
+
+
+def evaluations(bits: Sequence[float]) -> list[e.Event]:
+    best = np.minimum.accumulate(bits)
+    return [
+        evaluated(100 * (number + 1), value, is_best=bool(value == best[number] and value not in bits[:number]))
+        for number, value in enumerate(bits)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bits", "is_up"),
+    [
+        pytest.param([2.6, 2.40, 2.45, 2.46, 2.47, 2.48], True, id="rising"),
+        pytest.param([2.40, 2.45, 2.46, 2.47], False, id="only three above"),
+        pytest.param([2.40, 2.41, 2.415, 2.42, 2.42, 2.423], False, id="noise"),
+        pytest.param([2.40, 2.45, 2.46, 2.41, 2.46, 2.47], False, id="once near the best"),
+        pytest.param([2.40, 2.60, 2.55, 2.52, 2.47], False, id="coming back after a bump"),
+        pytest.param([2.40, 2.45, 2.46, 2.47, 2.48, 2.39], False, id="a new best"),
+    ],
+)
+def test_validation_rises_where_several_in_a_row_are_well_above_the_best(bits: list[float], is_up: bool) -> None:
+    scene = Scene(*evaluations(bits))
+    assert (scene.kind == "validation") == is_up
+
+
+def test_the_answer_to_a_rising_validation_reloads_the_best_and_finishes() -> None:
+    scene = Scene(*evaluations([2.40, 2.45, 2.46, 2.47, 2.48]))
+    assert scene.alert == Alert(
+        kind="validation", text="Validation rises: 2.48, best 2.40", answer="reload best and finish"
+    )
+    assert list(commands_for(scene.alert, scene.view)) == [LoadCheckpoint(name="2026-11-25-101112/best"), Finish()]
+    scene.see(e.FinishPlanned(step=500, elapsed_seconds=1.0, last_step=600))
+    assert scene.alert is None, "a run that is finishing is being put right"
+
+
+# Memory ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_failed_for_want_of_memory_can_go_on_with_half_the_batch() -> None:
+    scene = Scene(OUT_OF_MEMORY)
+    assert scene.alert == Alert(kind="memory", text="The device's memory is used up", answer="go on with batch size 16")
+    config = config_with_half_the_batch(scene.view, CONFIG)
+    assert config == RunConfig(
+        resume="2026-11-25-101112", settings={"batch_size": 16}, runtime=RuntimeConfig(device="cpu")
+    )
+    assert list(commands_for(scene.alert, scene.view)) == []
+
+
+def test_what_cannot_be_halved_or_gone_on_from_is_not_offered() -> None:
+    scene = Scene(OUT_OF_MEMORY)
+    scene.view = replace(scene.view, training=TrainingConfig(batch_size=1))
+    assert scene.alert is None
+    scene.view = replace(scene.view, started=None)
+    assert scene.alert is None
+
+
+def test_another_failure_ends_all_alerts() -> None:
+    scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="Full.", kind="disk"))
+    scene.see(replace(OUT_OF_MEMORY, title="The program has a bug"))
+    assert scene.alert is None
+
+
+# All ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_most_urgent_comes_first() -> None:
+    scene = Scene(*evaluations([2.40, 2.45, 2.46, 2.47, 2.48]))
+    scene.see(e.Warned(step=500, elapsed_seconds=0.0, message="Full.", kind="disk"))
+    assert scene.kind == "disk"
+    scene.refuse(3)
+    assert scene.kind == "not-finite"
+    assert scene.alert is not None
+    scene.watch = scene.watch.with_dismissed(scene.alert)
+    assert scene.kind == "disk"
+
+
+def test_a_replay_has_no_alerts_of_its_losses() -> None:
+    scene = Scene()
+    scene.view = replace(scene.view, is_replay=True)
+    scene.train([1.5] * 600)
+    assert not any(scene.train([4.0] * 400))
+
+
+def test_without_an_evaluation_the_latest_is_reloaded() -> None:
+    assert name_to_reload(Scene().view) == "2026-11-25-101112/latest"
+    assert name_to_reload(Scene(evaluated(5, 2.5)).view) == "2026-11-25-101112/best"

@@ -1,0 +1,193 @@
+"""The list of checkpoints without a screen: order, filter, ages, what is said of one and of two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.checkpoint_list import CheckpointEntry
+from engine.config import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
+from engine.corpus.position import Position
+from engine.corpus_config import CorpusConfig
+from engine.gru import TextGenerator
+from engine.vocab import Vocab
+from tests.engine.checkpoints import checkpoint_info
+from tests.fakes import run_started, steps_finished
+from tui.branching import Branch, curve_of
+from tui.checkpoint_facts import comparison, description, detail_lines, num_weights
+from tui.checkpoint_rows import Order, arranged, cells_of, format_age
+from tui.run_view import RunView
+from tui.state import apply
+
+
+def entry(name: str, saved_at: float = 0.0, *, is_pinned: bool = False, **changes: Any) -> CheckpointEntry:
+    return CheckpointEntry(
+        name=name,
+        path=Path(f"/tmp/{name}"),
+        saved_at=saved_at,
+        num_bytes=1_800_000,
+        info=checkpoint_info(**changes),
+        is_pinned=is_pinned,
+    )
+
+
+ENTRIES = [
+    entry("step-10", 50, step=10, bits_per_char=2.0),
+    entry("step-9", 60, step=9, bits_per_char=None),
+    entry("run/best", 99, step=30, bits_per_char=1.5, corpus_name="happy.csv"),
+    entry("kept", 1, step=1, bits_per_char=4.0, is_pinned=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        ("age", ["kept", "step-9", "step-10", "run/best"]),
+        ("name", ["kept", "run/best", "step-9", "step-10"]),
+        ("step", ["kept", "run/best", "step-10", "step-9"]),
+        ("bits", ["kept", "run/best", "step-10", "step-9"]),
+    ],
+)
+def test_pinned_ones_come_first_then_the_order_chosen(order: Order, names: list[str]) -> None:
+    assert [each.name for each in arranged(ENTRIES, order)] == names
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("STEP", ["step-9", "step-10"]),
+        ("happy", ["run/best"]),
+        ("step 9", ["step-9"]),
+        ("a run 9", ["step-9"]),
+        ("zzz", []),
+    ],
+)
+def test_every_word_typed_is_in_name_run_or_corpus(typed: str, names: list[str]) -> None:
+    assert [each.name for each in arranged(ENTRIES, "age", typed)] == names
+
+
+def test_a_damaged_file_is_found_by_its_name() -> None:
+    damaged = replace(ENTRIES[0], info=None)
+    assert arranged([damaged], "age", "10") == [damaged]
+    assert arranged([damaged], "age", "happy") == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [
+        (-5.0, "now"),
+        (1.5, "now"),
+        (20.0, "20 s"),
+        (119.0, "119 s"),
+        (180.0, "3 min"),
+        (2 * 3600.0, "2 h"),
+        (40 * 86_400.0, "40 d"),
+        (3 * 366 * 86_400.0, "3 y"),
+    ],
+)
+def test_ages_are_short(seconds: float, age: str) -> None:
+    assert format_age(seconds) == age
+
+
+def test_a_row_of_a_damaged_file_says_so() -> None:
+    damaged = replace(entry("bad\x1b[31m"), info=None, problem="cut short")
+    assert cells_of(damaged, now=200.0) == ("bad", "damaged", "–", "1.8 MB", "3 min")
+
+
+MODELS = [
+    ModelConfig(embedding_size=4, hidden_size=5),
+    ModelConfig(embedding_size=4, hidden_size=5, num_layers=3, dropout=0.1),
+    ModelConfig(embedding_size=6, hidden_size=6, tied_embeddings=True),
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=["one layer", "three layers", "tied"])
+def test_weights_are_counted_as_the_model_counts_them(model: ModelConfig) -> None:
+    info = checkpoint_info(model=model)
+    expected = TextGenerator.from_config(len(Vocab(info.vocab)), model).num_parameters
+    assert num_weights(info) == expected
+
+
+def test_a_detail_tells_run_corpus_model_settings_and_losses() -> None:
+    told = "\n".join(detail_lines(entry("mine", is_pinned=True)))
+    for words in ("run a run, step 2, on small.txt", "hidden 5 x 1", "batch 32", "train 3.250 nats", "1.8 MB, pinned"):
+        assert words in told
+    assert len(detail_lines(replace(entry("bad"), info=None))) == 1
+
+
+def test_two_that_are_the_same_differ_in_nothing() -> None:
+    pairs = comparison(checkpoint_info(), checkpoint_info())
+    assert {pair.name for pair in pairs} >= {"step", "bits per character", "model", "corpus", "learning rate"}
+    assert not any(pair.differs for pair in pairs)
+
+
+def test_what_differs_between_two_is_told_whatever_it_is() -> None:
+    other = checkpoint_info(
+        step=90,
+        vocab=("a", "ß"),
+        training=TrainingConfig(max_steps=12, weight_decay=0.1, batch_size=64),
+        sampling=SamplingConfig(temperature=1.1),
+    )
+    differing = {pair.name: (pair.left, pair.right) for pair in comparison(checkpoint_info(), other) if pair.differs}
+    assert differing["step"] == ("2", "90")
+    assert differing["batch size"] == ("32", "64")
+    assert differing["weight decay"] == ("0.0", "0.1")
+    assert differing["temperature"] == ("0.7", "1.1")
+    assert "ß" in differing["its own characters"][1]
+    assert "corpus" not in differing
+
+
+def test_a_description_names_what_it_was_written_by() -> None:
+    assert dict(description(checkpoint_info()))["written by"] == "torch 2"
+
+
+def test_a_branch_is_asked_for_what_the_checkpoint_was_and_computed_as_the_run_before() -> None:
+    corpus = CorpusConfig(files=("/data/a.csv",), lowercase=True)
+    before = RunConfig(
+        settings={"hidden_size": 64}, run_name="mine", resume=None, checkpoint="x", runtime=RuntimeConfig(threads=1)
+    )
+
+    config = Branch(entry("happy", corpus=corpus, training=TrainingConfig(preset="auto"))).config_after(before)
+    tutorial = Branch(entry("happy", training=TrainingConfig(preset="tutorial"))).config_after(before)
+
+    assert config == RunConfig(corpus=corpus, checkpoint="happy", runtime=RuntimeConfig(threads=1))
+    assert tutorial.preset == "tutorial"
+
+
+@pytest.mark.parametrize(
+    ("budget", "doubled"),
+    [
+        ({"max_steps": 101}, {}),
+        ({"max_steps": 100}, {"max_steps": 200}),
+        ({"epochs": 4.0}, {}),
+        ({"epochs": 3.0}, {"epochs": 6.0}),
+        ({"epochs": 3.5, "max_seconds": 9.0}, {"epochs": 7.0}),
+        ({"max_seconds": 5.0}, {"max_seconds": 10.0}),
+        ({}, {}),
+    ],
+)
+def test_a_branch_of_a_run_that_used_up_its_budget_gets_as_much_again(
+    budget: dict[str, Any], doubled: dict[str, Any]
+) -> None:
+    used = entry(
+        "spent",
+        step=100,
+        elapsed_seconds=5.0,
+        position=Position(epoch=3, batch=0),
+        training=TrainingConfig(preset="auto", **budget),
+    )
+    assert Branch(used).config_after(RunConfig()).settings == doubled
+
+
+def test_the_curve_to_compare_with_is_that_of_a_run_which_has_one() -> None:
+    started = apply(RunView(), run_started(run="first"))
+    stepped = apply(started, steps_finished(1, [4.0, 3.0]))
+
+    assert curve_of(RunView()) is None
+    assert curve_of(started) is None
+    curve = curve_of(stepped)
+    assert curve is not None
+    assert (curve.run, curve.train_losses) == ("first", stepped.train_losses)

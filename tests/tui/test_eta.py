@@ -1,0 +1,174 @@
+"""When a run ends and how sure that is: the shortest budget, at the pace of the whole run."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import events as e
+from engine.config import TrainingConfig
+from tests.fakes import evaluated, run_started, steps_finished, tweet
+from tui.eta import Eta, eta_of
+from tui.formatting import format_eta
+from tui.headless import progress_text
+from tui.run_view import RunView
+from tui.state import apply
+
+
+def view_after(*events: e.Event) -> RunView:
+    view = RunView()
+    for event in events:
+        view = apply(view, event)
+    return view
+
+
+def started(**training: Any) -> e.RunStarted:
+    return run_started(training=TrainingConfig(**training))
+
+
+def a_steady_run(num_batches: int, first_step: int = 1, begin: float = 0.0, tenth: float = 0.5) -> list[e.Event]:
+    """Return steps in tens, each ten taking `tenth` seconds, with a tweet between that must not count as a pace."""
+    events: list[e.Event] = []
+    for batch in range(num_batches):
+        step, seconds = first_step + 10 * batch, begin + tenth * batch
+        events += [
+            tweet("x", step, elapsed_seconds=seconds + 0.8 * tenth),
+            steps_finished(step, [2.0] * 10, elapsed_seconds=seconds + tenth),
+        ]
+    return events
+
+
+def eta_after(*events: e.Event) -> Eta:
+    eta = eta_of(view_after(*events))
+    assert eta is not None
+    return eta
+
+
+def test_the_eta_is_the_shortest_of_all_budgets() -> None:
+    assert eta_after(started(max_steps=1000), *a_steady_run(10)).seconds == pytest.approx(900 / 20)
+    by_time = eta_after(started(max_steps=1000, max_seconds=25.0), *a_steady_run(10))
+    assert by_time.seconds == pytest.approx(20.0)
+    by_epochs = eta_after(run_started(num_train_tweets=320, training=TrainingConfig(epochs=15)), *a_steady_run(10))
+    assert by_epochs.seconds == pytest.approx(50 / 20)
+
+
+def test_a_budget_of_seconds_is_sure_and_known_before_the_first_step() -> None:
+    assert eta_after(started(max_seconds=25.0)) == Eta(25.0, 0.0)
+    assert eta_after(started(max_seconds=25.0, max_steps=1000), *a_steady_run(10)).spread_seconds == 0.0
+
+
+def test_there_is_no_eta_without_a_budget_nor_before_the_pace_is_known_nor_after_the_end() -> None:
+    assert eta_of(view_after(run_started(), *a_steady_run(2))) is None
+    assert eta_of(view_after(started(max_steps=20))) is None
+    finished = e.RunFinished(step=20, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1)
+    assert eta_of(view_after(started(max_steps=20), *a_steady_run(2), finished)) is None
+
+
+def test_the_eta_is_right_at_once_after_a_resume_whatever_the_pace_before_it() -> None:
+    before = a_steady_run(60, tenth=5.0)
+    resumed = run_started(
+        step=600, elapsed_seconds=300.0, resumed_from="latest", training=TrainingConfig(max_steps=1000)
+    )
+    eta = eta_after(started(max_steps=1000), *before, resumed, *a_steady_run(1, first_step=601, begin=300.0))
+    assert eta.seconds == pytest.approx(390 / 20)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        e.BatchSizeChanged(step=100, elapsed_seconds=50.0, batch_size=8, epochs=0.1),
+        e.IntervalsChanged(step=100, elapsed_seconds=50.0, eval_every=7, sample_every=7),
+        e.ThreadsChanged(step=100, elapsed_seconds=50.0, num_threads=2, message=""),
+        e.CheckpointLoaded(step=100, elapsed_seconds=50.0, name="x", path="/x", bits_per_char=None),
+    ],
+    ids=lambda change: type(change).__name__,
+)
+def test_the_pace_begins_anew_where_the_work_becomes_another(change: e.Event) -> None:
+    slow, fast = a_steady_run(10, tenth=5.0), a_steady_run(1, first_step=101, begin=50.0)
+    assert eta_after(started(max_steps=1000), *slow, change, *fast).seconds == pytest.approx(890 / 20)
+    assert eta_after(started(max_steps=1000), *slow, *fast).seconds > 890 / 10
+
+
+def test_finishing_is_a_budget() -> None:
+    planned = e.FinishPlanned(step=100, elapsed_seconds=5.0, last_step=110)
+    assert eta_after(run_started(), *a_steady_run(10), planned).seconds == pytest.approx(0.5)
+
+
+def with_evaluations(num_steps: int, interval: int = 100, cost: float = 3.0) -> list[e.Event]:
+    """Return steps of 0.05 s, with an evaluation that takes `cost` seconds behind each interval."""
+    events: list[e.Event] = []
+    seconds = 0.0
+    for step in range(1, num_steps + 1, 5):
+        seconds += 0.25
+        events.append(steps_finished(step, [2.0] * 5, elapsed_seconds=seconds))
+        if (step + 4) % interval == 0:
+            seconds += cost
+            events.append(evaluated(step + 4, 2.5))
+    return events
+
+
+@pytest.mark.parametrize("num_steps", [600, 635, 670, 695])
+def test_evaluations_count_wherever_in_their_interval_the_run_stands(num_steps: int) -> None:
+    eta = eta_after(started(max_steps=num_steps + 1000, eval_every=100), *with_evaluations(num_steps))
+    assert eta.seconds == pytest.approx(10 * (5 + 3), rel=0.06)
+    assert eta.seconds + eta.spread_seconds > 80
+
+
+def uneven(num_batches: int, spread: float) -> list[e.Event]:
+    """Return steps in tens, each ten of them taking half a second more or less."""
+    random.seed(4)
+    seconds, events = 0.0, list[e.Event]()
+    for batch in range(num_batches):
+        seconds += 0.5 + spread * random.uniform(-0.5, 0.5)  # noqa: S311 - no secret
+        events.append(steps_finished(1 + 10 * batch, [2.0] * 10, elapsed_seconds=seconds))
+    return events
+
+
+def test_an_uneven_pace_makes_the_end_less_sure_and_time_makes_it_surer() -> None:
+    even = eta_after(started(max_steps=100_000), *uneven(100, 0.0))
+    rough = eta_after(started(max_steps=100_000), *uneven(100, 1.0))
+    assert rough.spread_seconds / rough.seconds > even.spread_seconds / even.seconds > 0.05
+    early = eta_after(started(max_steps=100_000), *uneven(5, 0.0))
+    assert early.spread_seconds / early.seconds > 0.25
+
+
+def test_a_change_of_pace_is_followed_within_minutes() -> None:
+    slow, fast = a_steady_run(300, tenth=1.0), a_steady_run(300, first_step=3001, begin=300.0)
+    assert eta_after(started(max_steps=100_000), *slow, *fast).seconds == pytest.approx(94_000 / 20, rel=0.01)
+
+
+@given(st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1e4)), max_size=20), st.integers(1, 500))
+def test_whatever_a_journal_says_the_eta_is_a_number(reports: list[tuple[int, float]], eval_every: int) -> None:
+    events = [steps_finished(step, [2.0], elapsed_seconds=seconds) for step, seconds in reports]
+    eta = eta_of(view_after(started(max_steps=1000, eval_every=eval_every), *events))
+    assert eta is None or (eta.seconds >= 0 and eta.spread_seconds >= 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spread_seconds", "text"),
+    [
+        (40, 0, "40 s"),
+        (40, 2, "40 s"),
+        (40, 6, "40 s ± 5"),
+        (720, 20, "12 min"),
+        (720, 70, "12 min ± 1"),
+        (7500, 610, "2 h 05 min ± 10 min"),
+        (273_600, 8000, "3 d 4 h ± 2 h"),
+    ],
+)
+def test_a_wait_is_told_with_its_spread_where_that_is_more_than_the_rounding(
+    seconds: float, spread_seconds: float, text: str
+) -> None:
+    assert format_eta(seconds, spread_seconds) == text
+
+
+def test_a_run_without_a_screen_tells_the_same() -> None:
+    view = view_after(started(max_steps=20_000), *a_steady_run(100))
+    eta = eta_of(view)
+    assert eta is not None
+    assert progress_text(view).endswith(f"ends in {format_eta(eta.seconds, eta.spread_seconds)}")
+    assert "±" in progress_text(view)

@@ -1,0 +1,182 @@
+"""The keys of the feed on the main screen: pins saved with the run, exports, colours, opening."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, Static
+
+from engine.errors import StorageError
+from engine.events import Event, TweetSampled, from_json
+from engine.folders import folder_of_run
+from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.tui.conftest import SIZES, Stage, opened, screen_text, shows, toasts, until
+from tui.app import TweetgenApp
+from tui.pins import PinsFile
+from tui.screens.dialog import MessageDialog
+from tui.screens.export_dialog import ExportDialog
+from tui.screens.main import MainScreen
+from tui.widgets.feed_columns import PIN_GLYPH
+from tui.widgets.tweet_feed import TweetFeed
+
+RUN = run_started().run
+TWEETS = tuple(tweet(f"tweet number {number}", 10 * number, char_bits=(1.0,) * 15) for number in range(1, 6))
+SCRIPT: tuple[Event, ...] = (steps_finished(1, [4.5, 4.2, 4.0]), *TWEETS)
+
+
+async def started(app: TweetgenApp, num_tweets: int = len(TWEETS)) -> MainScreen:
+    """Wait until the script is on screen and the pins were read."""
+    await until(lambda: app.summary_view.num_tweets == num_tweets, "the script's end")
+    await shows(app, TWEETS[-1].text)
+    screen = app.screen
+    assert isinstance(screen, MainScreen)
+    await until(lambda: not screen.workers._workers, "the reading of pins")
+    return screen
+
+
+def pins_of(run: str) -> list[str]:
+    """Return the texts of the pins on disk."""
+    path = folder_of_run(run).pins_path
+    events = map(from_json, path.read_bytes().splitlines()) if path.exists() else ()
+    return [event.text for event in events if isinstance(event, TweetSampled)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_k_pins_the_newest_or_the_selected_tweet_and_unpins_it(stage: Stage, size: tuple[int, int]) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=size) as pilot:
+        await started(app)
+        await pilot.press("k")
+        await until(lambda: pins_of(RUN) == ["tweet number 5"], "the newest in the file")
+        await pilot.press("up", "up", "up", "k")
+        await until(lambda: pins_of(RUN) == ["tweet number 3", "tweet number 5"], "the selected in the file")
+        await until(lambda: screen_text(app).count(PIN_GLYPH) == 2)
+        await pilot.press("k")
+        await until(lambda: pins_of(RUN) == ["tweet number 5"], "one pin fewer")
+        await until(lambda: screen_text(app).count(PIN_GLYPH) == 1)
+
+
+async def test_shift_k_shows_pins_only(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        await pilot.press("k", "K")
+        await shows(app, "pins only")
+        assert "tweet number 4" not in screen_text(app)
+        await pilot.press("K")
+        await shows(app, "tweet number 4")
+
+
+async def test_pins_of_a_resumed_run_are_there_again_with_those_made_meanwhile(stage: Stage) -> None:
+    gone = tweet("long thinned", 5)
+    PinsFile(folder_of_run(RUN).pins_path).save((gone, TWEETS[1]), 1)
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await started(app)
+        await shows(app, "long thinned")
+        assert screen.pins == (gone, TWEETS[1])
+        assert screen_text(app).count(PIN_GLYPH) == 2
+        await pilot.press("k")
+        await until(lambda: pins_of(RUN) == ["long thinned", "tweet number 2", "tweet number 5"])
+
+
+async def test_pins_that_cannot_be_saved_are_told_and_stay_on_screen(stage: Stage) -> None:
+    folder_of_run(RUN).path.parent.mkdir(parents=True)
+    folder_of_run(RUN).path.write_text("no folder")
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await started(app)
+        await pilot.press("k")
+        await opened(app, MessageDialog)
+        await shows(app, StorageError.title)
+        assert screen.pins == (TWEETS[-1],)
+
+
+async def test_a_run_of_an_impossible_name_has_no_file_of_pins(stage: Stage, tmp_path: Path) -> None:
+    app = stage.app(FakeSession(SCRIPT, run_started(run="../../elsewhere")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, MessageDialog)
+        await pilot.press("escape")
+        await shows(app, "tweet number 5")
+        await pilot.press("k")
+        await until(lambda: PIN_GLYPH in screen_text(app))
+    assert not list(tmp_path.rglob("pins.jsonl"))
+    assert not (tmp_path.parent / "elsewhere").exists()
+
+
+async def test_c_colours_and_takes_the_colours_back(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await started(app)
+        await pilot.press("c")
+        await shows(app, "surprising")
+        assert screen.query_one(TweetFeed).is_coloured
+        await pilot.press("c")
+        await until(lambda: "surprising" not in screen_text(app))
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 20), (40, 12)], ids=str)
+async def test_e_exports_the_feed_or_the_pins(
+    stage: Stage, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=size) as pilot:
+        screen = await started(app)
+        await pilot.press("k", "e")
+        await opened(app, ExportDialog)
+        await shows(app, "tweets of the feed: 5", "pins: 1", "Export tweets")
+        await pilot.press("enter")
+        await until(lambda: app.screen is screen, "the end of the dialog")
+        path = tmp_path / f"{RUN}-tweets.txt"
+        assert path.read_text().splitlines() == [event.text for event in TWEETS]
+        assert toasts(app)[-1] == f"Wrote 5 tweets to {path}"
+        await pilot.press("e")
+        await opened(app, ExportDialog)
+        app.screen.query_one(Input).value = str(tmp_path / "kept.jsonl")
+        await pilot.press("tab", "enter")
+        await until(lambda: app.screen is screen, "the end of the dialog")
+        assert from_json((tmp_path / "kept.jsonl").read_bytes()) == TWEETS[-1]
+
+
+async def test_export_asks_before_it_replaces_and_says_what_is_wrong(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("precious")
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await started(app)
+        await pilot.press("e")
+        await opened(app, ExportDialog)
+        advice = app.screen.query_one("#advice", Static)
+
+        async def told(name: str, words: str) -> None:
+            app.screen.query_one(Input).value = name
+            await pilot.press("enter")
+            await until(lambda: words in " ".join(str(advice.render()).split()), words)
+
+        await told("", "A name that ends with .txt, .jsonl, .csv is needed.")
+        await told("tweets.docx", "A name that ends with")
+        await told("~nobody-called-so/t.txt", "There is no folder")
+        await told(str(tmp_path / "none" / "t.txt"), "There is no folder")
+        await told(str(path), "mine.csv is there already. Enter again replaces it.")
+        assert path.read_text() == "precious"
+        await pilot.press("tab", "enter")
+        await until(lambda: "There are no pins yet." in str(advice.render()))
+        await pilot.press("tab")
+        await told(str(path), "Enter again replaces it.")
+        assert path.read_text() == "precious"
+        await pilot.press("enter")
+        await until(lambda: app.screen is screen, "the end of the dialog")
+        assert len(path.read_text().splitlines()) == len(TWEETS) + 1
+
+
+async def test_export_begins_with_the_pins_where_they_are_shown(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        await pilot.press("k", "K", "e")
+        await opened(app, ExportDialog)
+        await shows(app, "● pins: 1", "○ tweets of the feed: 5")
+        await pilot.click("#what")
+        await shows(app, "○ pins: 1")

@@ -1,0 +1,325 @@
+"""The machine panel: what it says as text, what it reads, and that it opens, measures and closes at every size."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from engine import events as e
+from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
+from tests.tui.conftest import Stage, screen_text, shows, until
+from tui.app import TweetgenApp
+from tui.machine import GpuReading, MachineReader, MachineReading
+from tui.run_view import RunView
+from tui.state import apply
+from tui.widgets.loss_plot import LossPlot
+from tui.widgets.machine_lines import ScreenCost, machine_lines
+from tui.widgets.machine_panel import MachinePanel
+from tui.widgets.status_lines import plain
+
+TIMES = e.StepTimes(
+    step=100,
+    elapsed_seconds=2.0,
+    num_steps=100,
+    seconds=2.0,
+    data_seconds=0.02,
+    forward_seconds=0.6,
+    backward_seconds=1.0,
+    optimizer_seconds=0.1,
+    sampling_seconds=0.04,
+    evaluation_seconds=0.2,
+    saving_seconds=0.0,
+)
+COST = ScreenCost(core_share=0.025, bytes_per_second=1234.0)
+READING = MachineReading(
+    process_cores=0.93,
+    machine_cores=1.4,
+    num_cores=2,
+    process_bytes=812_000_000,
+    used_bytes=5_100_000_000,
+    total_bytes=16_000_000_000,
+    num_threads=15,
+    gpus=(),
+)
+
+
+def gpu(number: int = 0, **changes: Any) -> GpuReading:
+    reading = GpuReading(
+        number=number,
+        name="NVIDIA H100",
+        use=0.93,
+        used_bytes=12_100_000_000,
+        total_bytes=80_000_000_000,
+        power_watts=419.6,
+        temperature_celsius=61,
+    )
+    return replace(reading, **changes)
+
+
+def training(device: str = "cpu", times: e.StepTimes = TIMES) -> RunView:
+    return apply(apply(RunView(), run_started(device=device)), times)
+
+
+def text_of(view: RunView, reading: MachineReading | None = READING, width: int = 38, height: int = 18) -> list[str]:
+    return plain(machine_lines(view, reading, COST, width, height)).splitlines()
+
+
+def test_a_column_says_what_a_step_goes_into_and_how_busy_the_machine_is() -> None:
+    assert text_of(training()) == [
+        "a step       20.0 ms  50 a second",
+        "data         0.20 ms    1 %",
+        "forward      6.00 ms   30 % ━━━",
+        "backward     10.0 ms   50 % ━━━━━",
+        "optimizer    1.00 ms    5 %",
+        "sampling     0.40 ms    2 %",
+        "evaluation   2.00 ms   10 % ━",
+        "saving       0.00 ms    0 %",
+        "the rest     0.40 ms    2 %",
+        "screen       0.50 ms    2 %",
+        "",
+        "cores busy 0.9, all 1.4 of 2",
+        "memory     812 MB, all 5.1 of 16 GB",
+        "terminal   1.2 kB/s",
+        "device     cpu float32, 1 thread",
+        "threads    15 in this process",
+    ]
+
+
+def test_80_columns_hold_both_beside_each_other() -> None:
+    lines = text_of(training(), width=78, height=10)
+    assert len(lines) == 10
+    assert lines[0].startswith("a step       20.0 ms")
+    assert lines[0].endswith("cores busy 0.9, all 1.4 of 2")
+    assert lines[2] == "forward      6.00 ms   30 % ━━━         terminal   1.2 kB/s"
+    assert lines[-1].startswith("screen")
+
+
+def test_the_parts_are_those_of_the_last_half_minute() -> None:
+    quiet = replace(TIMES, evaluation_seconds=0.0, seconds=1.8)
+    lines = text_of(apply(training(), quiet))
+    assert "a step       19.0 ms  53 a second" in lines
+    assert "evaluation   1.00 ms    5 % ━" in lines
+
+
+def test_a_step_on_a_device_is_one_whole() -> None:
+    lines = text_of(training("cuda:0", replace(TIMES, backward_seconds=0.0, optimizer_seconds=0.0)))
+    assert "steps        6.00 ms   30 % ━━━" in lines
+    assert not [line for line in lines if line.startswith(("forward", "backward", "optimizer"))]
+
+
+def test_before_the_first_figures_it_says_so() -> None:
+    assert plain(machine_lines(training(), None, None, 38, 18)).splitlines()[0].split() == [
+        *("a", "step", "20.0", "ms", "50", "a", "second")
+    ]
+    view = apply(RunView(), run_started())
+    assert plain(machine_lines(view, None, None, 38, 18)).splitlines() == [
+        "a step     measuring…",
+        "",
+        "terminal   –",
+        "device     cpu float32, 1 thread",
+    ]
+    first = replace(READING, process_cores=None, machine_cores=None, process_bytes=None, num_threads=None)
+    lines = text_of(training(), first)
+    assert "cores busy –, all – of 2" in lines
+    assert "memory     –, all 5.1 of 16 GB" in lines
+
+
+def test_a_gpu_tells_use_memory_power_and_temperature_as_far_as_it_knows() -> None:
+    with_gpu = replace(READING, gpus=(gpu(), gpu(1, power_watts=None, use=None, temperature_celsius=None)))
+    lines = text_of(training("cuda:0"), with_gpu, width=46)
+    assert "GPU 0   93 %  12/80 GB  420 W  61 °C" in lines
+    assert "GPU 1  12/80 GB  NVIDIA H100" in lines
+
+
+@pytest.mark.parametrize(("height", "shown"), [(18, 8), (17, 6), (16, 5), (15, 4), (12, 1), (11, 0)])
+def test_gpus_that_do_not_fit_are_counted(height: int, shown: int) -> None:
+    lines = text_of(training("cuda:0"), replace(READING, gpus=tuple(map(gpu, range(8)))), height=height)
+    assert len(lines) <= height
+    assert len([line for line in lines if line.startswith("GPU ")]) == shown
+    told = [line for line in lines if line.startswith("GPUs")]
+    more = f"{8 - shown} more" if shown else "8"
+    assert told == ([] if shown == 8 else [f"GPUs       {more}, in a larger window"])
+
+
+@given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.booleans())
+def test_every_line_fits_its_width(width: int, height: int, num_gpus: int, is_on_device: bool) -> None:
+    reading = replace(READING, gpus=tuple(map(gpu, range(num_gpus))))
+    view = training("cuda:0" if is_on_device else "cpu")
+    for line in machine_lines(view, reading, COST, width, height):
+        assert cell_len(plain([line])) <= max(width, 27)
+
+
+def test_this_machine_can_be_read() -> None:
+    clock = FakeClock()
+    reader = MachineReader(no_such_module, clock)
+    first = reader.read()
+    assert (first.process_cores, first.machine_cores, first.gpus) == (None, None, ())
+    assert first.process_bytes is not None
+    assert first.total_bytes is not None
+    assert first.used_bytes is not None
+    assert 1_000_000 < first.process_bytes < first.total_bytes
+    assert 0 < first.used_bytes < first.total_bytes
+    assert first.num_threads is not None
+    assert first.num_threads >= 1
+    clock.advance(1.0)
+    second = reader.read()
+    assert second.machine_cores is not None
+    assert 0 <= second.machine_cores <= second.num_cores
+    clock.advance(60.0)
+    assert reader.read().process_cores is None
+
+
+def no_such_module(name: str) -> ModuleType:
+    raise ModuleNotFoundError(name)
+
+
+class FakeNvmlError(Exception):
+    """As pynvml.NVMLError."""
+
+
+class FakeNvml(ModuleType):
+    """A driver with three GPUs: one that tells everything, one that tells little, one that is lost."""
+
+    NVMLError = FakeNvmlError
+    NVML_TEMPERATURE_GPU = 0
+
+    def __init__(self, *, has_driver: bool = True) -> None:
+        super().__init__("pynvml")
+        self.has_driver = has_driver
+
+    def nvmlInit(self) -> None:  # noqa: N802 - pynvml's name
+        if not self.has_driver:
+            raise FakeNvmlError("Driver Not Loaded")
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802 - pynvml's name
+        return 3
+
+    def nvmlDeviceGetHandleByIndex(self, number: int) -> int:  # noqa: N802 - pynvml's name
+        if number == 2:
+            raise FakeNvmlError("GPU is lost")
+        return number
+
+    def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802 - pynvml's name
+        return "NVIDIA H100"
+
+    def nvmlDeviceGetUtilizationRates(self, handle: int) -> Any:  # noqa: N802 - pynvml's name
+        return self.only_of_the_first(handle, SimpleNamespace(gpu=93, memory=40))
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802 - pynvml's name
+        return SimpleNamespace(total=80_000_000_000, free=67_900_000_000, used=12_100_000_000)
+
+    def nvmlDeviceGetPowerUsage(self, handle: int) -> int:  # noqa: N802 - pynvml's name
+        return int(self.only_of_the_first(handle, 419_600))
+
+    def nvmlDeviceGetTemperature(self, handle: int, kind: int) -> int:  # noqa: N802 - pynvml's name
+        return int(self.only_of_the_first(handle, 61))
+
+    def only_of_the_first(self, handle: int, figure: Any) -> Any:
+        if handle != 0:
+            raise FakeNvmlError("Not Supported")
+        return figure
+
+
+def test_each_gpu_is_read_as_far_as_it_tells() -> None:
+    reading = MachineReader(lambda _: FakeNvml()).read()
+    assert reading.gpus == (gpu(), gpu(1, use=None, power_watts=None, temperature_celsius=None))
+
+
+def test_without_the_library_or_a_driver_there_are_no_gpus_and_no_harm() -> None:
+    assert MachineReader(no_such_module).read().gpus == ()
+    assert MachineReader(lambda _: FakeNvml(has_driver=False)).read().gpus == ()
+
+
+class FakeReader:
+    """Gives the same reading; tells how often and on which thread it was asked."""
+
+    def __init__(self, wait: Callable[[], object] = lambda: None) -> None:
+        self.threads: list[threading.Thread] = []
+        self._wait = wait
+
+    def read(self) -> MachineReading:
+        self.threads.append(threading.current_thread())
+        self._wait()
+        return READING
+
+
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet("hello there", 100))
+
+
+async def opened(app: TweetgenApp, reader: FakeReader) -> MachinePanel:
+    await shows(app, "hello there")
+    panel = app.screen.query_one(MachinePanel)
+    panel._open_reader = lambda: reader
+    return panel
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20), (40, 12)], ids=str)
+async def test_h_opens_and_closes_the_panel(stage: Stage, size: tuple[int, int]) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=size) as pilot:
+        panel = await opened(app, FakeReader())
+        before = screen_text(app)
+        assert not panel.region.area
+        await pilot.press("h")
+        await shows(app, "20.0 ms", "backward", "cores busy", "812 MB")
+        assert app.screen.region.contains_region(panel.region)
+        assert bool(app.screen.query_one(LossPlot).region.area) == (size == (120, 40))
+        await pilot.press("h")
+        await until(lambda: "812 MB" not in screen_text(app), "the panel's end")
+        await shows(app, "hello there")
+        assert len(screen_text(app)) == len(before)
+
+
+async def test_it_reads_on_another_thread_and_only_while_it_is_open(stage: Stage) -> None:
+    app, reader = stage.app(FakeSession(SCRIPT)), FakeReader()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, reader)
+        assert reader.threads == []
+        await pilot.press("h")
+        await until(lambda: len(reader.threads) >= 2, "a second reading")
+        assert threading.current_thread() not in reader.threads
+        await pilot.press("h")
+        count = len(reader.threads)
+        app.screen.query_one(MachinePanel)._clock = FakeClock()
+        for _ in range(30):
+            app.screen.tick()  # type: ignore[attr-defined] # the main screen
+        assert len(reader.threads) == count
+
+
+async def test_a_driver_that_hangs_holds_up_nothing(stage: Stage) -> None:
+    may_go_on = threading.Event()
+    app, reader = stage.app(FakeSession(SCRIPT)), FakeReader(lambda: may_go_on.wait(10))
+    async with app.run_test(size=(80, 24)) as pilot:
+        panel = await opened(app, reader)
+        await pilot.press("h")
+        await shows(app, "20.0 ms")
+        for _ in range(3):
+            panel.measure(app.summary_view)
+        await until(lambda: reader.threads, "the reading")
+        assert len(reader.threads) == 1
+        await pilot.press("ctrl+c")
+        await until(lambda: not app.is_running, "the end")
+        may_go_on.set()
+
+
+async def test_the_screens_own_cost_is_that_between_two_looks(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    clock, core = FakeClock(10.0), FakeClock(1.0)
+    async with app.run_test(size=(80, 24)):
+        panel = await opened(app, FakeReader())
+        panel._clock, panel._core_seconds = clock, core
+        panel.begin(app.summary_view)
+        clock.advance(2.0)
+        core.advance(0.05)
+        panel.measure(app.summary_view)
+        assert panel._cost is not None
+        assert panel._cost.core_share == pytest.approx(0.025)
+        assert panel._cost.bytes_per_second is None

@@ -1,0 +1,120 @@
+"""The plot's axes: where they begin, end and have their ticks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.widgets.plot_scales import (
+    Limits,
+    LossScale,
+    loss_limits,
+    nice_interval,
+    nice_ticks,
+    step_labels,
+    step_limits,
+    tick_decimals,
+)
+
+
+@given(st.integers(1, 10_000_000), st.integers(0, 5_000_000))
+def test_the_step_axis_holds_the_whole_run_and_moves_seldom(first_step: int, num_steps: int) -> None:
+    last_step = first_step + num_steps
+    limits = step_limits(first_step, last_step)
+    assert limits.low < first_step
+    assert limits.high >= last_step
+    assert num_steps < 100 or (last_step - limits.low) / limits.span > 0.7
+    nearly = step_limits(first_step, int(limits.high) - 1 if limits.span > 100 else last_step)
+    assert nearly.low == limits.low
+
+
+def test_the_step_axis_moves_less_than_60_times_in_five_million_steps() -> None:
+    limits = {step_limits(1, round(1.02**k)).high for k in range(780)}
+    assert len(limits) < 60
+
+
+LOSSES = st.lists(st.floats(0.01, 100), min_size=1, max_size=200)
+
+
+@given(LOSSES, st.lists(st.floats(0.01, 100), max_size=3))
+def test_the_loss_axis_holds_all_but_a_few_columns_and_every_evaluation(
+    highs: list[float], others: list[float]
+) -> None:
+    high = np.array(highs)
+    limits = loss_limits(high * 0.9, high, np.array(others), None)
+    assert limits.low <= min([*(high * 0.9), *others])
+    assert limits.high >= max([0.0, *others])
+    assert (high > limits.high).sum() <= 0.03 * len(high) + 1
+    if len(high) < 30:
+        assert limits.high >= high.max()
+
+
+def test_a_spike_leaves_through_the_top_instead_of_squashing_the_rest() -> None:
+    high = np.full(200, 2.0)
+    high[100] = 40.0
+    assert loss_limits(high - 0.5, high, np.array([]), None).high < 2.5
+
+
+def test_the_loss_axis_keeps_still_until_it_must_move_or_has_much_room() -> None:
+    before = Limits(1.0, 5.0)
+    still = loss_limits(np.array([1.3]), np.array([4.4]), np.array([]), before)
+    assert still is before
+    assert loss_limits(np.array([0.9]), np.array([4.4]), np.array([]), before).low < 0.9
+    assert loss_limits(np.array([1.3]), np.array([2.0]), np.array([]), before).high < 3
+
+
+@given(st.floats(0.001, 1e7), st.integers(1, 12))
+def test_intervals_are_round_and_as_many_as_asked(span: float, count: int) -> None:
+    interval = nice_interval(span, count)
+    assert span / interval <= count * (1 + 1e-6)
+    mantissa = interval / 10 ** math.floor(math.log10(interval) + 1e-9)
+    assert min(abs(mantissa - nice) for nice in (1, 2, 2.5, 5, 10)) < 1e-6
+
+
+def test_ticks_are_inside_and_tell_each_other_apart() -> None:
+    assert nice_ticks(Limits(0, 5600), 6, min_interval=1) == [0, 1000, 2000, 3000, 4000, 5000]
+    assert nice_ticks(Limits(0, 3), 10, min_interval=1) == [0, 1, 2, 3]
+    ticks = nice_ticks(Limits(1.3, 2.9), 7)
+    assert ticks == [1.5, 1.75, 2.0, 2.25, 2.5, 2.75]
+    assert (tick_decimals(ticks), tick_decimals([1.0, 2.0]), tick_decimals([0.00001])) == (2, 0, 4)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.01, 10, ["0.01", "0.10", "1.00", "10.00"]),
+        (1.2, 8.0, ["1.5", "2.0", "3.0", "5.0", "7.0"]),
+        (1.62, 1.91, ["1.65", "1.70", "1.75", "1.80", "1.85", "1.90"]),
+    ],
+)
+def test_a_log_axis_has_round_losses_for_ticks(low: float, high: float, labels: list[str]) -> None:
+    limits = Limits(math.log10(low), math.log10(high))
+    ticks = LossScale("nats", is_log=True).ticks(limits, 7)
+    assert [label for _, label in ticks] == labels
+    assert [place for place, _ in ticks] == pytest.approx([math.log10(float(label)) for label in labels])
+
+
+@given(st.floats(0.001, 50), st.floats(1.02, 1000), st.integers(4, 20))
+def test_ticks_of_a_log_axis_lie_in_it_and_apart(low: float, factor: float, max_ticks: int) -> None:
+    limits = Limits(math.log10(low), math.log10(low * factor))
+    places = [place for place, _ in LossScale("nats", is_log=True).ticks(limits, max_ticks)]
+    assert places
+    assert limits.low - 1e-6 <= places[0]
+    assert places[-1] <= limits.high + 1e-6
+    gaps = np.diff(places)
+    assert (gaps >= limits.span / (max_ticks + 1) - 1e-9).all()
+
+
+def test_a_loss_of_nothing_has_a_place_on_a_log_axis() -> None:
+    limits = LossScale("bits", is_log=True).limits(np.array([0.0]), np.array([1.0]), np.array([]), None)
+    assert math.isfinite(limits.low)
+    assert limits.low < limits.high
+
+
+def test_steps_are_written_short_only_where_that_is_exact() -> None:
+    assert step_labels([0, 500, 1000]) == ["0", "500", "1k"]
+    assert step_labels([1_234_560, 1_234_570]) == ["1,234,560", "1,234,570"]

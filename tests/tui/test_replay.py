@@ -1,0 +1,273 @@
+"""A replay tells a run's journal at its pace times a factor, can be paused and stopped, and changes nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import queue
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine.config import RunConfig, SamplingConfig
+from engine.errors import CheckpointError
+from engine.folders import RunFolder
+from tests.fakes import FakeClock, completed, evaluated, read, run_started, steps_finished, tweet
+from tui.bridge import EngineBridge
+from tui.replay import TITLE, OpenReplay, ReplaySession, require_journal
+from tui.run_view import RunView
+from tui.state import apply
+from tui.summary import summary_lines
+
+MAX = float("inf")
+FINISHED = e.RunFinished(step=4, elapsed_seconds=40.0, reason="max steps reached", total_seconds=40.0, total_chars=9)
+RUN = (
+    run_started(),
+    steps_finished(1, [4.0], elapsed_seconds=10.0),
+    tweet("hello", 1, elapsed_seconds=10.0),
+    steps_finished(2, [3.0, 2.0], elapsed_seconds=20.0),
+    evaluated(3, 2.5),
+    steps_finished(4, [1.0], elapsed_seconds=40.0),
+)
+
+
+def journal_of(folder: Path, events: Iterable[e.Event]) -> Path:
+    path = folder / "events.jsonl"
+    path.write_text("".join(e.to_json(event) + "\n" for event in events), encoding="utf-8")
+    return path
+
+
+class Commands(queue.SimpleQueue[c.Command]):
+    """A user who does what is planned when the clock comes to it; the time that is waited passes at once."""
+
+    def __init__(self, clock: FakeClock, plan: Iterable[tuple[float, c.Command]] = ()) -> None:
+        super().__init__()
+        self._clock = clock
+        self._plan = list(plan)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> c.Command:
+        assert timeout is not None
+        if self._plan and self._plan[0][0] <= self._clock.now:
+            return self._plan.pop(0)[1]
+        self._clock.advance(timeout)
+        raise queue.Empty
+
+
+def played(
+    path: Path, speed: float, *plan: tuple[float, c.Command], clock: FakeClock | None = None
+) -> list[tuple[float, e.Event]]:
+    """Return what a replay tells, each with the time at which it does."""
+    clock = clock or FakeClock()
+    told: list[tuple[float, e.Event]] = []
+    ReplaySession(path, speed, clock=clock).run(lambda event: told.append((clock.now, event)), Commands(clock, plan))
+    return told
+
+
+def events_of(told: Iterable[tuple[float, e.Event]]) -> list[e.Event]:
+    return [event for _, event in told]
+
+
+@pytest.mark.parametrize("speed", [1.0, 10.0, 0.5])
+def test_events_come_at_their_own_pace_times_the_speed(tmp_path: Path, speed: float) -> None:
+    told = played(journal_of(tmp_path, RUN), speed)
+    for at, event in told[:4]:
+        assert at == pytest.approx(event.elapsed_seconds / speed, abs=0.051)
+    assert told[-2][0] == pytest.approx(told[-1][0])
+    assert events_of(told)[:-1] == list(RUN)
+
+
+def test_at_the_greatest_speed_nothing_waits_and_the_same_is_told(tmp_path: Path) -> None:
+    told = played(journal_of(tmp_path, RUN), MAX)
+    assert events_of(told)[:-1] == list(RUN)
+    assert told[-1][0] < 1.0
+
+
+def test_the_last_event_says_that_the_replay_is_over(tmp_path: Path) -> None:
+    last = events_of(played(journal_of(tmp_path, (*RUN, FINISHED)), MAX))[-1]
+    assert isinstance(last, e.RunFinished)
+    assert last.reason == "the replay has come to its end"
+    assert (last.step, last.total_seconds) == (4, 40.0)
+
+
+def test_a_run_that_was_resumed_plays_through_the_ends_between_its_sessions(tmp_path: Path) -> None:
+    failed = e.RunFailed(step=4, elapsed_seconds=40.0, title="Training diverged", detail="x", hint="y")
+    resumed = run_started(step=3, elapsed_seconds=20.0, resumed_from="latest")
+    further = steps_finished(4, [0.5], elapsed_seconds=30.0)
+    told = played(journal_of(tmp_path, (*RUN, failed, resumed, further, FINISHED)), 10.0)
+    assert events_of(told)[:-1] == [*RUN, resumed, further]
+    # the clock that was set back costs no time, and none is saved up
+    assert told[-2][0] - told[-3][0] == pytest.approx(1.0, abs=0.051)
+
+
+def test_answers_and_refusals_of_then_are_not_told_again(tmp_path: Path) -> None:
+    refused = e.CommandRefused(step=1, elapsed_seconds=10.0, command="Finish", title="x", detail="y", hint="z")
+    events = (RUN[0], refused, completed("a", elapsed_seconds=10.0), read("a", elapsed_seconds=10.0), RUN[1])
+    assert events_of(played(journal_of(tmp_path, events), MAX))[:-1] == [RUN[0], RUN[1]]
+
+
+def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:
+    path = journal_of(tmp_path, RUN)
+    with path.open("a") as file:
+        file.write('{"event": "StepsFini')
+    assert events_of(played(path, MAX))[:-1] == list(RUN)
+
+
+def test_while_paused_nothing_is_told_and_no_time_is_played(tmp_path: Path) -> None:
+    told = played(journal_of(tmp_path, RUN), 10.0, (0.5, c.Pause()), (100.5, c.Resume()))
+    paused = next(number for number, (_, event) in enumerate(told) if isinstance(event, e.Paused))
+    assert isinstance(told[paused + 1][1], e.Resumed)
+    at, event = told[paused + 2]
+    assert event == RUN[1]
+    assert at == pytest.approx(101.0, abs=0.11)
+
+
+@pytest.mark.parametrize("speed", [10.0, MAX])
+def test_stop_ends_it_at_once_with_its_reason(tmp_path: Path, speed: float) -> None:
+    many: list[e.Event] = [run_started(), *(tweet("x", 1, elapsed_seconds=10.0 * n) for n in range(1, 5000))]
+    told = played(journal_of(tmp_path, many), speed, (0.1, c.Stop(reason="enough")))
+    last = told[-1][1]
+    assert isinstance(last, e.RunFinished)
+    assert last.reason == "enough"
+    assert len(told) < 1500
+
+
+def test_a_paused_replay_can_be_stopped(tmp_path: Path) -> None:
+    told = played(journal_of(tmp_path, RUN), 10.0, (0.1, c.Pause()), (0.2, c.Stop(reason="enough")))
+    assert [type(event) for event in events_of(told)] == [e.RunStarted, e.Paused, e.RunFinished]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        c.SetSampling(sampling=SamplingConfig()),
+        c.SetLearningRate(learning_rate=0.1),
+        c.SetBatchSize(batch_size=8),
+        c.SetIntervals(eval_every=1, sample_every=1),
+        c.Finish(),
+        c.CancelFinish(),
+        c.SampleNow(),
+        c.CompleteText(text="a"),
+        c.ReadTweet(text="a"),
+        c.SampleLadder(seed=1),
+        c.SaveCheckpoint(name="a"),
+        c.SaveLatest(),
+        c.LoadCheckpoint(name="a"),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_every_command_that_steers_is_refused_in_the_same_words(tmp_path: Path, command: c.Command) -> None:
+    told = events_of(played(journal_of(tmp_path, RUN), 10.0, (0.1, command)))
+    (refused,) = [event for event in told if isinstance(event, e.CommandRefused)]
+    assert (refused.command, refused.title) == (type(command).__name__, TITLE)
+    assert "replay" in refused.detail
+    assert f"--resume {tmp_path.name}" in refused.hint
+
+
+def test_steps_that_are_due_together_come_as_one_event_without_a_loss_less(tmp_path: Path) -> None:
+    many: list[e.Event] = [run_started(), *(steps_finished(step, [float(step)]) for step in range(1, 2501))]
+    told = events_of(played(journal_of(tmp_path, many), MAX))
+    steps = [event for event in told if isinstance(event, e.StepsFinished)]
+    assert [loss for event in steps for loss in event.train_losses] == list(range(1, 2501))
+    assert [event.first_step for event in steps][1:] == [event.step + 1 for event in steps][:-1]
+    assert len(steps) <= 6
+    assert max(len(event.train_losses) for event in steps) <= 1000
+
+
+def test_a_flood_waits_for_the_screen_to_take_it_in(tmp_path: Path) -> None:
+    path = journal_of(tmp_path, [run_started(), *(tweet(f"number {number}", 1) for number in range(2000))])
+    clock = FakeClock()
+    waiting: list[e.Event] = []
+    taken: list[e.Event] = []
+
+    class Screen(Commands):
+        def get(self, block: bool = True, timeout: float | None = None) -> c.Command:
+            taken.extend(waiting)
+            waiting.clear()
+            return super().get(block, timeout)
+
+    most = 0
+
+    def emit(event: e.Event) -> None:
+        nonlocal most
+        waiting.append(event)
+        most = max(most, len(waiting))
+
+    ReplaySession(path, MAX, lambda: len(waiting), clock).run(emit, Screen(clock))
+    assert len(taken) + len(waiting) == 2002
+    assert 1 < most <= 151
+
+
+def test_a_journal_is_read_as_it_is_played(tmp_path: Path) -> None:
+    path = journal_of(tmp_path, RUN[:2])
+    with path.open("a") as file:
+        clock = FakeClock()
+        told: list[e.Event] = []
+
+        def emit(event: e.Event) -> None:
+            told.append(event)
+            if event == RUN[0]:  # the run still trains
+                file.write(e.to_json(RUN[3]) + "\n")
+                file.flush()
+
+        ReplaySession(path, 10.0, clock=clock).run(emit, Commands(clock))
+    assert told[:-1] == [RUN[0], RUN[1], RUN[3]]
+
+
+def test_a_run_that_another_program_has_open_can_be_played_and_stays_as_it_was(tmp_path: Path) -> None:
+    path = journal_of(tmp_path, RUN)
+    before = path.read_bytes()
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert events_of(played(path, MAX))[:-1] == list(RUN)
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["events.jsonl"]
+
+
+def test_a_run_without_a_journal_cannot_be_played(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="has no journal to play"):
+        require_journal(RunFolder(tmp_path / "none"))
+    journal_of(tmp_path, [])
+    with pytest.raises(CheckpointError, match="has no journal to play"):
+        require_journal(RunFolder(tmp_path))
+    journal_of(tmp_path, RUN)
+    require_journal(RunFolder(tmp_path))
+
+
+def test_the_bridge_plays_the_run_and_trains_for_any_other_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = []
+    monkeypatch.setattr("tui.replay.open_training_session", lambda config, _: trained.append(config))
+    journal_of(tmp_path, RUN)
+    config = RunConfig()
+    opening = OpenReplay(config, RunFolder(tmp_path), MAX)
+    bridge = EngineBridge(config, opening)
+    bridge.start()
+    assert bridge.join(10.0)
+    assert bridge.drain()[:-1] == RUN
+    other = RunConfig()
+    opening(other, lambda _: None)
+    assert trained == [other]
+    assert trained[0] is other
+
+
+def test_nothing_is_said_of_resuming_after_a_replay() -> None:
+    view = apply(RunView(is_replay=True), run_started())
+    assert summary_lines(view) == []
+    assert summary_lines(replace(view, is_replay=False)) != []
+
+
+def test_stop_is_followed_without_a_clock_that_is_set_by_hand(tmp_path: Path) -> None:
+    commands: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
+    told: list[e.Event] = []
+    path = journal_of(tmp_path, RUN)
+    thread = threading.Thread(target=ReplaySession(path, 0.001).run, args=(told.append, commands))
+    thread.start()
+    commands.put(c.Stop(reason="enough"))
+    thread.join(10.0)
+    assert not thread.is_alive()
+    assert isinstance(told[-1], e.RunFinished)

@@ -1,0 +1,195 @@
+"""The screen at every size: whole, nothing cut, nothing twice; and the one panel at a time of a very small terminal."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from rich.cells import cell_len
+from textual.geometry import Region
+
+from tests.fakes import FakeSession, evaluated, steps_finished, tweet
+from tests.tui.conftest import Stage, screen_text, shows, toasts, until
+from tui.app import TweetgenApp
+from tui.keys import MAIN_KEYS
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.loss_plot import LossPlot
+from tui.widgets.panel_line import PanelLine
+from tui.widgets.status_panel import StatusPanel
+from tui.widgets.tweet_feed import TweetFeed
+
+WIDE, NORMAL, NARROW, TINY, TOO_SMALL = (120, 35), (80, 24), (60, 20), (40, 12), (30, 8)
+SCRIPT = (
+    steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
+    evaluated(40, 3.2, is_best=True),
+    *(tweet(f"number {number} is said", 10 * number) for number in range(1, 9)),
+)
+ODD = "日本 👩‍👩‍👧 e\u0301 שלום 👍🏽 ok"
+"""Wide, joined, combining, right to left."""
+
+
+def panels_on(app: TweetgenApp) -> dict[str, Region]:
+    """Return where each panel lies that can be seen."""
+    kinds = (TweetFeed, LossPlot, StatusPanel, KeyBar, PanelLine)
+    found = {kind.__name__: app.screen.query_one(kind) for kind in kinds}
+    return {name: panel.region for name, panel in found.items() if panel.region.area and panel.is_on_screen}
+
+
+async def resized(app: TweetgenApp, size: tuple[int, int]) -> None:
+    """Wait until the app is laid out for this size."""
+    await until(lambda: app.size == size and app.screen.size == size, f"{size}")
+    await until(lambda: app.screen.query_one(KeyBar).region.bottom in (0, size[1]), "the layout")
+
+
+@pytest.mark.parametrize("size", [WIDE, NORMAL, NARROW, (100, 30), (60, 40), (200, 60), (60, 18)])
+async def test_panels_share_the_whole_screen_without_overlap(stage: Stage, size: tuple[int, int]) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=size):
+        await shows(app, "number 8 is said", "▶ training")
+        panels = panels_on(app)
+        assert set(panels) == {"TweetFeed", "LossPlot", "StatusPanel", "KeyBar"}
+        for one, other in itertools.combinations(panels.values(), 2):
+            assert one.intersection(other).area == 0
+        assert panels["KeyBar"] == Region(0, size[1] - 1, size[0], 1)
+        assert all(region.right <= size[0] and region.bottom <= size[1] for region in panels.values())
+        assert all(cell_len(line) == size[0] for line in screen_text(app).splitlines())
+        assert panels["TweetFeed"].height >= 5
+        assert panels["LossPlot"].height >= 6
+
+
+async def test_tab_goes_through_the_panels_of_a_tiny_terminal_one_at_a_time(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=TINY) as pilot:
+        await shows(app, "number 8 is said", "[tweets] plot status", "tab 1/3", "▶ training")
+        assert "TweetFeed" in panels_on(app)
+        assert "LossPlot" not in panels_on(app)
+        await pilot.press("tab")
+        await shows(app, "tweets [plot] status", "tab 2/3", "▶ training")
+        await until(lambda: "LossPlot" in panels_on(app), "the plot")
+        assert "TweetFeed" not in panels_on(app)
+        assert panels_on(app)["LossPlot"].height == TINY[1] - 3
+        await pilot.press("tab")
+        await shows(app, "tweets plot [status]", "tab 3/3", "bits/char")
+        await until(lambda: panels_on(app)["StatusPanel"].height == TINY[1] - 2, "the status")
+        await pilot.press("tab")
+        await shows(app, "tab 1/3", "number 8 is said")
+        await pilot.press("shift+tab")
+        await shows(app, "tab 3/3")
+        assert "number 8" not in screen_text(app)
+
+
+async def test_the_temperature_is_told_in_a_tiny_terminal_too(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=TINY) as pilot:
+        await shows(app, "temp 0.80")
+        await pilot.press("+")
+        await shows(app, "temp 0.85")
+
+
+async def test_a_click_on_the_line_of_panels_goes_on(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=TINY) as pilot:
+        await shows(app, "tab 1/3")
+        await pilot.click(PanelLine)
+        await shows(app, "tab 2/3")
+
+
+async def test_keys_reach_the_panel_that_is_shown_and_the_feed_again_when_there_is_room(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=TINY) as pilot:
+        await shows(app, "number 8 is said")
+        assert isinstance(app.focused, TweetFeed)
+        await pilot.press("tab", "tab")
+        await shows(app, "tab 3/3")
+        await until(lambda: app.focused is None, "no focus: the status takes no keys")
+        await pilot.resize_terminal(*NORMAL)
+        await resized(app, NORMAL)
+        await until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
+        assert "PanelLine" not in panels_on(app)
+
+
+async def test_tab_moves_the_keys_between_panels_where_all_are_shown(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=NORMAL) as pilot:
+        await shows(app, "number 8 is said")
+        await pilot.press("tab")
+        await until(lambda: isinstance(app.focused, LossPlot), "the focus of the plot")
+        await pilot.resize_terminal(*TINY)
+        await resized(app, TINY)
+        await shows(app, "tweets [plot] status")
+        await until(lambda: isinstance(app.focused, LossPlot), "the plot keeps the keys")
+        await pilot.press("shift+tab")
+        await shows(app, "[tweets] plot status")
+        await until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
+
+
+async def test_a_storm_of_sizes_ends_whole(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=WIDE) as pilot:
+        await shows(app, "number 8 is said")
+        for width, height in [(200, 60), (1, 1), (40, 12), (39, 11), (300, 5), (5, 100), (80, 24), (41, 13), (99, 29)]:
+            await pilot.resize_terminal(width, height)
+            assert app.is_running
+        await pilot.press("tab")
+        await pilot.resize_terminal(*WIDE)
+        await resized(app, WIDE)
+        await shows(app, "number 8 is said", "▶ training", "◆ best")
+        assert set(panels_on(app)) == {"TweetFeed", "LossPlot", "StatusPanel", "KeyBar"}
+        assert screen_text(app).count("number 8 is said") == 1
+
+
+async def test_below_the_least_size_one_line_says_so_and_keys_go_on(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=TOO_SMALL) as pilot:
+        await shows(app, "needs 40")
+        assert panels_on(app) == {}
+        await pilot.press("space")
+        await until(lambda: app.summary_view.phase == "paused")
+        await pilot.resize_terminal(*TINY)
+        await shows(app, "‖ paused")
+
+
+@pytest.mark.parametrize("width", [*range(40, 61), 70, 80, 87, 88, 100, 120, 200])
+async def test_the_key_bar_cuts_no_key_at_any_width(stage: Stage, width: int) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(width, 24)):
+        await shows(app, "▶ training")
+        bar = app.screen.query_one(KeyBar)
+        line = bar.render()
+        assert line.cell_length <= width
+        for needed in ("space pause", "? help", "q quit", "+-t temp"):
+            assert needed in line.plain
+        if width >= 80:
+            for word in ("tweet", "open", "save", "load", "menu"):
+                assert f" {word}" in line.plain
+        if width >= 100:
+            assert all(key.label in line.plain for key in MAIN_KEYS)
+
+
+async def test_mouse_off_and_on_is_told(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=NORMAL) as pilot:
+        await shows(app, "▶ training")
+        await pilot.press("m")
+        await until(lambda: not app.has_mouse)
+        await pilot.press("m")
+        await until(lambda: app.has_mouse)
+        assert [text.split(":")[0] for text in toasts(app)] == [
+            "The mouse is the terminal's",
+            "The mouse works on this screen again.",
+        ]
+
+
+@pytest.mark.parametrize("size", [WIDE, NORMAL, TINY])
+async def test_odd_text_moves_no_frame(stage: Stage, size: tuple[int, int]) -> None:
+    session = FakeSession((*SCRIPT, tweet(f"{ODD} {ODD}", 90), tweet("ok", 95)))
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        await shows(app, "ok")
+        await pilot.press("s")
+        await until(lambda: app.screen.query("#box"), "the dialog")
+        await pilot.press(*ODD)
+        await pilot.pause()
+        for line in screen_text(app).splitlines():
+            assert cell_len(line) == size[0], line

@@ -1,0 +1,323 @@
+"""Learning rate, undo, batch size, intervals and alerts on the screen."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine import commands as c
+from engine import events as e
+from engine.config import TrainingConfig
+from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
+from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasts, until
+from tui.app import TweetgenApp
+from tui.keys import PALETTE_KEYS
+from tui.screens.dialog import FailureDialog, MessageDialog
+from tui.screens.main import MainScreen
+from tui.screens.number_dialog import NumberDialog, number_in
+from tui.widgets.alert_bar import AlertBar
+
+at_each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+RUN = "2026-11-25-101112"
+FULL_DISK = e.Warned(step=3, elapsed_seconds=1.0, message="No space left on device.", kind="disk")
+
+
+async def started(app: TweetgenApp) -> MainScreen:
+    await until(lambda: app.summary_view.num_tweets >= 1, "the script's end")
+    await shows(app, "hello there")
+    assert isinstance(app.screen, MainScreen)
+    return app.screen
+
+
+def status_of(app: TweetgenApp) -> str:
+    return " ".join(screen_text(app).split())
+
+
+# The learning rate ----------------------------------------------------------------------------------------------------
+
+
+@at_each_size
+async def test_brackets_turn_the_learning_rate_and_show_at_once(stage: Stage, size: tuple[int, int]) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        await started(app)
+        await press(pilot, session, "]")
+        await press(pilot, session, "]")
+        await press(pilot, session, "[")
+        rates = [command.learning_rate for command in session.received if isinstance(command, c.SetLearningRate)]
+        assert rates == [0.0050357, 0.00633957, 0.0050357]
+        await shows(app, "0.00504")
+        assert not toasts(app)
+
+
+async def test_the_rate_now_and_the_highest_are_both_told_where_they_differ(stage: Stage) -> None:
+    steps = steps_finished(1, [4.5, 4.2, 4.0], learning_rate=0.001)
+    app = stage.app(FakeSession((steps, tweet("hello there", 3))))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await started(app)
+        await shows(app, "0.001 of 0.004")
+        await pilot.press("]")
+        await shows(app, "0.00126 of 0.00504")
+        await pilot.resize_terminal(80, 24)
+        await shows(app, "lr 0.00126/0.00504")
+
+
+# Undo -----------------------------------------------------------------------------------------------------------------
+
+
+@at_each_size
+async def test_u_takes_back_one_change_after_the_other(stage: Stage, size: tuple[int, int]) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        await started(app)
+        await pilot.press("+", "+", "]")
+        await press(pilot, session, "u", num_commands=0)
+        await pilot.press("u", "u")
+        await until(lambda: len(session.received) == 6, "three keys and three undone")
+        assert isinstance(session.received[3], c.SetLearningRate)
+        assert session.received[3].learning_rate == 0.004
+        temperatures = [
+            command.sampling.temperature for command in session.received if isinstance(command, c.SetSampling)
+        ]
+        assert temperatures == [0.85, 0.9, 0.85, 0.8]
+        assert toasts(app) == [
+            "Undone: learning rate back to 0.004.",
+            "Undone: temperature back to 0.85.",
+            "Undone: temperature back to 0.80.",
+        ]
+        await pilot.press("u")
+        assert toasts(app)[-1] == "There is nothing to undo: no setting was changed."
+        await until(lambda: app.summary_view.sampling.temperature == 0.8)
+        assert len(session.received) == 6
+
+
+# Numbers --------------------------------------------------------------------------------------------------------------
+
+
+async def ask(app: TweetgenApp, pilot: Pilot[None], title: str) -> Input:
+    """Open the dialog of that title from the palette."""
+    await pilot.press("ctrl+p")
+    await pilot.press(*title)
+    await until(lambda: title in screen_text(app).splitlines()[-1] or title in screen_text(app), title)
+    await pilot.press("enter")
+    await opened(app, NumberDialog)
+    return app.screen.query_one(Input)
+
+
+async def answer(app: TweetgenApp, pilot: Pilot[None], line: Input, text: str) -> None:
+    line.value = text
+    await pilot.press("enter")
+
+
+@at_each_size
+async def test_the_palette_asks_for_the_batch_size_and_refuses_nonsense(stage: Stage, size: tuple[int, int]) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        screen = await started(app)
+        screen.action_batch_size()
+        await opened(app, NumberDialog)
+        line = app.screen.query_one(Input)
+        assert line.value == "32"
+        await shows(app, "32 now; a whole number from 1 to 65,536.")
+        for nonsense in ("abc", "0", "-3", "65537", "1e3", "", "9" * 24):
+            await answer(app, pilot, line, nonsense)
+            await shows(app, f"{nonsense or 'Nothing'} is not a whole number from 1")
+        assert isinstance(app.screen, NumberDialog)
+        await answer(app, pilot, line, " 1,024 ")
+        await until(lambda: session.received == [c.SetBatchSize(batch_size=1024)], "the command")
+        await until(lambda: app.screen is screen, "the way back")
+        await shows(app, "1,024, was 32")
+        await pilot.press("u")
+        await until(lambda: session.received[-1] == c.SetBatchSize(batch_size=32), "undone")
+        await until(lambda: "was 32" not in screen_text(app), "the status as before")
+
+
+async def test_the_intervals_are_set_one_at_a_time_and_the_other_stays(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await started(app)
+        await answer(app, pilot, await ask(app, pilot, "Evaluation interval"), "50")
+        await until(lambda: len(session.received) == 1)
+        await answer(app, pilot, await ask(app, pilot, "Tweet interval"), "0")
+        await until(lambda: len(session.received) == 2)
+        assert session.received == [
+            c.SetIntervals(eval_every=50, sample_every=100),
+            c.SetIntervals(eval_every=50, sample_every=0),
+        ]
+        assert toasts(app) == ["Evaluations come every 50 steps from now on.", "Tweets come never from now on."]
+        screen.action_interval("sample_every")
+        await opened(app, NumberDialog)
+        assert app.screen.query_one(Input).value == "0"
+        await pilot.press("enter")
+        await until(lambda: app.screen is screen)
+        screen.action_interval("eval_every")
+        await opened(app, NumberDialog)
+        await pilot.press("escape")
+        await until(lambda: app.screen is screen)
+        assert len(session.received) == 2, "the same number, and none, change nothing"
+
+
+async def test_the_run_can_be_saved_now(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)):
+        screen = await started(app)
+        screen.action_save_latest()
+        await until(lambda: session.received == [c.SaveLatest()])
+        await until(lambda: toasts(app) == ["Saved as latest."])
+
+
+def test_what_has_no_key_is_done_by_an_action_of_the_screen() -> None:
+    for key in PALETTE_KEYS:
+        assert hasattr(MainScreen, f"action_{key.action.partition('(')[0]}"), key.action
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("7", 7), (" 1,000 ", 1000), ("1 000", 1000), ("1_000", 1000), ("-5", -5), ("", None), ("1.5", None), ("k", None)],
+)
+def test_numbers_are_read_as_people_write_them(text: str, number: int | None) -> None:
+    assert number_in(text) == number
+
+
+# Alerts ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20), (40, 12)], ids=str)
+async def test_a_full_disk_is_told_in_a_line_and_a_tries_again(stage: Stage, size: tuple[int, int]) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        screen = await started(app)
+        assert not screen.query_one(AlertBar).display
+        session.play(FULL_DISK)
+        await shows(app, "a try saving again", "esc no")
+        lines = screen_text(app).splitlines()
+        assert "a try saving again" in lines[-2]
+        assert "No space l" in lines[-2]
+        assert lines[-1].split()[0] == "space"
+        await press(pilot, session, "a")
+        assert session.received == [c.SaveLatest()]
+        await until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
+
+
+async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await started(app)
+        await pilot.press("escape", "a")
+        assert toasts(app) == ["There is no alert to answer."]
+        session.play(FULL_DISK)
+        await shows(app, "a try saving again")
+        await pilot.press("escape")
+        assert not screen.query_one(AlertBar).display
+        session.play(FULL_DISK)
+        await until(lambda: len(app.summary_view.warnings) == 2)
+        assert not screen.query_one(AlertBar).display
+        assert not session.received
+
+
+async def test_a_click_answers_an_alert_or_puts_it_aside(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await started(app)
+        session.play(FULL_DISK)
+        await shows(app, "a try saving again")
+        line = screen_text(app).splitlines()[-2]
+        await pilot.click(AlertBar, offset=(line.index("try saving"), 0))
+        await until(lambda: session.received == [c.SaveLatest()], "the command")
+        await until(lambda: not screen.query_one(AlertBar).display)
+        session.play(FULL_DISK)
+        await shows(app, "esc no")
+        await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("esc no"), 0))
+        await until(lambda: not screen.query_one(AlertBar).display)
+        assert session.received == [c.SaveLatest()]
+
+
+@at_each_size
+async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(
+    stage: Stage, size: tuple[int, int]
+) -> None:
+    session = FakeSession((steps_finished(1, [1.7] * 600), evaluated(600, 2.4), tweet("hello there", 600)))
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        screen = await started(app)
+        for first_step in (601, 751, 901, 1051):
+            session.play(steps_finished(first_step, [4.2] * 150))
+            await until(lambda: app.summary_view.step == first_step + 149)  # noqa: B023 - awaited at once
+        await shows(app, "Diverging: loss 4.2, was 1.7", "a reload best, halve the rate", "esc no")
+        await press(pilot, session, "a", num_commands=2)
+        assert session.received == [c.LoadCheckpoint(name=f"{RUN}/best"), c.SetLearningRate(learning_rate=0.002)]
+        session.play(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))
+        await until(lambda: not screen.query_one(AlertBar).display)
+        await press(pilot, session, "u")
+        assert session.received[-1] == c.SetLearningRate(learning_rate=0.004)
+
+
+async def test_an_answer_that_is_refused_is_told_and_the_alert_comes_back(stage: Stage) -> None:
+    class Refusing(FakeSession):
+        def answer(self, command: c.Command) -> e.Event:
+            if isinstance(command, c.SaveLatest):
+                return self._refuse("SaveLatest", "It is gone.")
+            return super().answer(command)
+
+    session = Refusing((*SCRIPT, FULL_DISK))
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await started(app)
+        await shows(app, "a try saving again")
+        await press(pilot, session, "a")
+        await opened(app, MessageDialog)
+        await shows(app, "It is gone.")
+        await pilot.press("escape")
+        await until(lambda: screen.query_one(AlertBar).display, "the alert again")
+
+
+OUT_OF_MEMORY = e.RunFailed(
+    step=3,
+    elapsed_seconds=1.0,
+    title="The device's memory is used up",
+    detail="Tried to allocate 2 GiB.",
+    hint="Try a smaller --batch-size or --hidden-size.",
+)
+
+
+@pytest.mark.parametrize("is_closed_first", [False, True], ids=["in the dialog", "after it"])
+async def test_a_run_out_of_memory_goes_on_with_half_the_batch(stage: Stage, is_closed_first: bool) -> None:
+    resumed = run_started(
+        step=2, resumed_from=f"{RUN}/latest", training=TrainingConfig(batch_size=16), elapsed_seconds=1.0
+    )
+    after = FakeSession([steps_finished(3, [3.9]), tweet("and on it goes", 3)], resumed)
+    app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, FailureDialog)
+        await shows(app, "Tried to allocate 2 GiB.", "a go on with batch size 16")
+        if is_closed_first:
+            await pilot.press("escape")
+            await until(lambda: isinstance(app.screen, MainScreen))
+            await shows(app, "a go on with batch size 16")
+        await pilot.press("a")
+        await shows(app, "and on it goes")
+        assert app.bridge.config.resume == RUN
+        assert app.bridge.config.settings == {"batch_size": 16}
+        view = app.summary_view
+        assert (view.phase, view.train_losses.first_step, view.train_losses.last_step) == ("training", 1, 3)
+        assert app.earlier_views == [], "it is the same run"
+
+
+async def test_another_failure_offers_no_smaller_batch(stage: Stage) -> None:
+    failed = e.RunFailed(step=3, elapsed_seconds=1.0, title="The program has a bug", detail="Oh", hint="")
+    app = stage.app(FakeSession((*SCRIPT, failed)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, FailureDialog)
+        assert "batch size" not in screen_text(app)
+        await pilot.press("a")
+        assert isinstance(app.screen, FailureDialog)

@@ -1,0 +1,218 @@
+"""Every theme can be read: by contrast, with colour-blind eyes, in 16 colours, and without colour."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+from rich.color import ColorSystem
+from rich.style import Style
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+from textual.color import Color
+from textual.command import CommandPalette
+from textual.theme import Theme
+
+from tests.fakes import FakeSession, evaluated, steps_finished, tweet
+from tests.tui.conftest import Stage, opened, screen_text, shows, until
+from tui.app import TweetgenApp
+from tui.theme import (
+    COLOUR_BLIND_THEME,
+    HIGH_CONTRAST_LIGHT_THEME,
+    HIGH_CONTRAST_THEME,
+    NOVELTY_GLYPHS,
+    OWN_THEMES,
+    SIXTEEN_COLOURS_THEME,
+    THEMES,
+    theme_for,
+)
+
+HIGH = {HIGH_CONTRAST_THEME.name, HIGH_CONTRAST_LIGHT_THEME.name}
+SCRIPT = (
+    steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
+    evaluated(40, 3.2, is_best=True),
+    tweet("fresh words", 60),
+    tweet("stale words", 70, novelty="copy"),
+    tweet("old words", 80, novelty="near-copy", reached_eos=False),
+)
+
+
+def linear(color: Color) -> tuple[float, float, float]:
+    """Return red, green and blue as light."""
+    red, green, blue = (
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in color.normalized
+    )
+    return red, green, blue
+
+
+def contrast(color: Color, other: Color) -> float:
+    """Return the contrast ratio of WCAG 2.2."""
+    low, high = sorted(
+        sum(share * light for share, light in zip((0.2126, 0.7152, 0.0722), linear(each), strict=True))
+        for each in (color, other)
+    )
+    return (high + 0.05) / (low + 0.05)
+
+
+def pairs(app: TweetgenApp, selector: str = "Panels") -> set[tuple[str, Style]]:
+    """Return the words in a widget with the style that they go out in."""
+    region = app.screen.query_one(selector).region
+    strips = app.screen._compositor.render_strips()[region.y : region.bottom]
+    return {
+        (text, style)
+        for strip in strips
+        for text, style, _ in strip.crop(region.x, region.right)
+        if style is not None and any(char.isalnum() for char in text)
+    }
+
+
+def colours_of(style: Style) -> tuple[Color, Color]:
+    """Return the two colours of a style as they are seen."""
+    assert style.color is not None
+    assert style.bgcolor is not None
+    ink, paper = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
+    return (paper, ink) if style.reverse else (ink, paper)
+
+
+INKS = ("foreground", "text-muted", "text-disabled", "text-primary", "text-secondary", "text-accent")
+TELLING_INKS = ("text-success", "text-warning", "text-error", "success", "warning", "error")
+
+
+@pytest.mark.parametrize("theme", OWN_THEMES, ids=lambda theme: theme.name)
+def test_every_ink_stands_out_from_every_paper(theme: Theme) -> None:
+    least = 7.0 if theme.name in HIGH else 4.5
+    variables = {**theme.to_color_system().generate(), **theme.variables}
+    inks = {name: Color.parse(variables[name]) for name in (*INKS, *TELLING_INKS)}
+    for paper in ("background", "surface", "panel"):
+        ratios = {name: contrast(ink, Color.parse(variables[paper])) for name, ink in inks.items()}
+        assert {name: ratio for name, ratio in ratios.items() if ratio < least} == {}, paper
+
+
+Shown = dict[tuple[str, str], set[tuple[str, Style]]]
+"""Words with their styles, by the name of the theme and the key that opens a dialog, or none."""
+
+
+async def shown_styles(stage: Stage, themes: Sequence[Theme], keys: str) -> Shown:
+    """Return what a screen shows in each theme, alone and with the dialog of each key."""
+    app = stage.app(FakeSession(SCRIPT))
+    found: Shown = {}
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(app, "old words…")
+        main = app.screen
+        for key in ("", *keys):
+            if key:
+                await pilot.press(key)
+                await until(lambda: app.screen is not main and screen_text(app).strip())
+            for theme in themes:
+                app.theme = theme.name
+                paper = Color.parse(theme.background or "black")
+                await until(lambda paper=paper: main.styles.background == paper, theme.name)  # type: ignore[misc]
+                await pilot.pause()
+                # what a dialog covers is dimmed on purpose
+                found[theme.name, key] = pairs(app, "#box" if key else "Panels")
+            if key:
+                app.pop_screen()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("themes", "keys"), [(OWN_THEMES, "s"), (THEMES[len(OWN_THEMES) :], "")], ids=["own", "Textual"]
+)
+async def test_every_word_stands_out_from_its_ground(stage: Stage, themes: tuple[Theme, ...], keys: str) -> None:
+    for (theme, key), words in (await shown_styles(stage, themes, keys)).items():
+        least = 7.0 if theme in HIGH else 4.5
+        assert len(words) > (2 if key else 20)
+        ratios = {text: round(contrast(*colours_of(style)), 1) for text, style in words}
+        assert {text: ratio for text, ratio in ratios.items() if ratio < least} == {}, (theme, key)
+
+
+# Colours through the eyes of those who lack one kind of cone, after Machado, Oliveira and Fernandes (2009), in full.
+LACKING = {
+    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
+    "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
+}
+
+
+def seen_with(matrix: tuple[tuple[float, ...], ...], colour: str) -> tuple[float, float, float]:
+    """Return a colour as such eyes see it, in CIE L*a*b*."""
+    light = linear(Color.parse(colour))
+    red, green, blue = (min(max(sum(map(float.__mul__, row, light)), 0.0), 1.0) for row in matrix)
+    x = (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505
+    y = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    z = (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089
+    fx, fy, fz = (value ** (1 / 3) if value > 0.008856 else 7.787 * value + 16 / 116 for value in (x, y, z))
+    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
+
+
+@pytest.mark.parametrize("lacking", LACKING)
+def test_good_and_bad_look_different_to_colour_blind_eyes(lacking: str) -> None:
+    theme = COLOUR_BLIND_THEME
+    assert theme.success
+    assert theme.warning
+    assert theme.error
+    seen = [seen_with(LACKING[lacking], colour) for colour in (theme.success, theme.warning, theme.error)]
+    for one, other in itertools.combinations(seen, 2):
+        distance = sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
+        assert distance > 25  # 2.3 is a difference that can just be seen
+
+
+async def test_what_colours_say_is_also_said_by_a_mark_or_a_word(stage: Stage) -> None:
+    assert len(set(NOVELTY_GLYPHS.values())) == len(NOVELTY_GLYPHS)
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(120, 40)):
+        await shows(app, "old words…")
+        lines = screen_text(app).splitlines()
+        for novelty, words in (("new", "fresh words"), ("copy", "stale words"), ("near-copy", "old words")):
+            assert any(NOVELTY_GLYPHS[novelty] in line and words in line for line in lines)  # type: ignore[index]
+        text = "\n".join(lines)
+        assert "▶ training" in text
+        assert "◆ best" in text
+        assert "● validation" in text
+
+
+async def test_no_color_leaves_greys_of_the_same_contrast(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    styles = await shown_styles(stage, OWN_THEMES[:1], "s")
+    for text, style in set().union(*styles.values()):
+        for colour in colours_of(style):
+            assert colour.r == colour.g == colour.b, text
+        assert contrast(*colours_of(style)) >= 4.5, text
+
+
+async def test_in_16_colours_every_word_still_stands_out(stage: Stage) -> None:
+    styles = await shown_styles(stage, [SIXTEEN_COLOURS_THEME], "so")
+    for text, style in set().union(*styles.values()):
+        ink, paper = (colour.rich_color.downgrade(ColorSystem.STANDARD) for colour in colours_of(style))
+        seen = [Color(*colour.get_truecolor(DEFAULT_TERMINAL_THEME)) for colour in (ink, paper)]
+        assert contrast(*seen) >= 4.5, (text, ink.number, paper.number)
+
+
+def test_a_terminal_of_16_colours_gets_the_theme_made_for_it() -> None:
+    assert theme_for("standard") == SIXTEEN_COLOURS_THEME.name
+    assert theme_for("256") == theme_for("truecolor") == theme_for(None) == OWN_THEMES[0].name
+
+
+@pytest.mark.parametrize(
+    ("term", "colorterm", "name"), [("xterm", "", 5), ("xterm-256color", "", 0), ("xterm", "truecolor", 0)]
+)
+async def test_it_is_chosen_by_itself(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, term: str, colorterm: str, name: int
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLORTERM", colorterm)
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test():
+        assert app.theme == OWN_THEMES[name].name
+
+
+async def test_the_palette_offers_ours_and_the_readable_ones_only(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test() as pilot:
+        assert set(app.available_themes) == {theme.name for theme in THEMES}
+        app.search_themes()
+        await opened(app, CommandPalette)
+        await pilot.press(*"colour-b")
+        await until(lambda: "dracula" not in screen_text(app), "the search")
+        await pilot.press("enter")
+        await until(lambda: app.theme == "tweetgen-colour-blind")

@@ -1,0 +1,191 @@
+"""Undo: each change is taken back, the last one first, whatever has been answered by then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import events as e
+from engine.commands import Pause, SampleNow, SetBatchSize, SetIntervals, SetLearningRate, SetSampling
+from engine.config import SamplingConfig, TrainingConfig
+from tests.fakes import run_started
+from tui.run_view import RunView
+from tui.screens.wishes import Wishes
+from tui.setting_commands import SettingCommand, expected_answer
+from tui.state import apply
+from tui.undo import MAX_CHANGES, Undo
+
+
+class Screen:
+    """What the main screen does with wishes and undo, over a session that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.view = apply(RunView(), run_started())
+        self.wishes = Wishes()
+        self.undo = Undo()
+        self.on_the_way: list[SettingCommand] = []
+
+    @property
+    def shown(self) -> RunView:
+        return self.wishes.over(self.view)
+
+    def send(self, command: SettingCommand, *, is_undo: bool = False) -> None:
+        self.undo = self.undo.after_sending(command, self.shown, is_undo=is_undo)
+        self.wishes = self.wishes.after_sending(command)
+        self.on_the_way.append(command)
+
+    def take_back(self) -> str:
+        self.undo, change = self.undo.taken()
+        if change is None:
+            return ""
+        self.send(change.back, is_undo=True)
+        return change.told
+
+    def answer(self, *, is_refused: bool = False) -> None:
+        if self.on_the_way:
+            command = self.on_the_way.pop(0)
+            kind = type(command).__name__
+            refusal = e.CommandRefused(step=0, elapsed_seconds=0.0, command=kind, title="", detail="", hint="")
+            event = refusal if is_refused else expected_answer(command, self.view)
+            self.view = apply(self.view, event)
+            self.wishes, self.undo = self.wishes.after(event), self.undo.after(event)
+
+    @property
+    def settings(self) -> tuple[SamplingConfig, TrainingConfig | None]:
+        return self.shown.sampling, self.shown.training
+
+
+COMMANDS = st.one_of(
+    st.builds(SetBatchSize, batch_size=st.integers(1, 4)),
+    st.builds(SetLearningRate, learning_rate=st.sampled_from([0.001, 0.002, 0.004])),
+    st.builds(SetIntervals, eval_every=st.integers(0, 2), sample_every=st.integers(0, 2)),
+    st.builds(
+        SetSampling,
+        sampling=st.builds(
+            SamplingConfig, temperature=st.sampled_from([0.5, 0.8, 1.0]), prime=st.sampled_from(["", "the "])
+        ),
+    ),
+)
+
+
+@given(st.lists(COMMANDS | st.sampled_from(["answer", "undo"]), max_size=30))
+def test_undo_leads_back_through_all_that_was_set_whatever_was_answered_by_then(
+    turns: list[SettingCommand | str],
+) -> None:
+    screen = Screen()
+    before = [screen.settings]
+    for turn in turns:
+        if turn == "answer":
+            screen.answer()
+        elif turn == "undo":
+            assert bool(screen.take_back()) == (len(before) > 1)
+            before = before[:-1] or before
+        else:
+            assert not isinstance(turn, str)
+            screen.send(turn)
+            if screen.settings != before[-1]:
+                before.append(screen.settings)
+        assert screen.settings == before[-1]
+        assert len(screen.undo.changes) == len(before) - 1
+    while screen.on_the_way:
+        screen.answer()
+    assert screen.settings == before[-1]
+    assert screen.undo.on_the_way == ()
+
+
+def test_each_of_a_burst_of_keys_is_a_change_of_its_own() -> None:
+    screen = Screen()
+    for _ in range(3):
+        screen.send(screen.wishes.other_temperature(screen.view, 1))
+    for _ in range(3):
+        screen.answer()
+    told = [screen.take_back() for _ in range(4)]
+    assert told == ["temperature back to 0.90", "temperature back to 0.85", "temperature back to 0.80", ""]
+    for _ in range(3):
+        screen.answer()
+    assert screen.view.sampling.temperature == 0.8
+    assert screen.take_back() == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (SetLearningRate(learning_rate=0.1), "learning rate back to 0.004"),
+        (SetBatchSize(batch_size=64), "batch size back to 32"),
+        (SetIntervals(eval_every=9, sample_every=100), "evaluations back to every 500 steps"),
+        (SetIntervals(eval_every=500, sample_every=0), "tweets back to every 100 steps"),
+        (
+            SetIntervals(eval_every=0, sample_every=7),
+            "evaluations back to every 500 steps, tweets back to every 100 steps",
+        ),
+        (SetSampling(sampling=SamplingConfig(prime="the ")), "no prime again"),
+        (
+            SetSampling(sampling=SamplingConfig(temperature=1.0, top_k=5)),
+            "temperature back to 0.80, top-k back to 0",
+        ),
+    ],
+    ids=repr,
+)
+def test_it_says_what_was_undone(command: SettingCommand, told: str) -> None:
+    screen = Screen()
+    screen.send(command)
+    screen.answer()
+    assert screen.take_back() == told
+
+
+def test_a_prime_is_put_back_and_what_was_never_is_told_as_such() -> None:
+    screen = Screen()
+    screen.send(SetSampling(sampling=SamplingConfig(prime="my gran ")))
+    screen.send(SetSampling(sampling=SamplingConfig(prime="")))
+    screen.send(SetIntervals(eval_every=0, sample_every=100))
+    screen.send(SetIntervals(eval_every=5, sample_every=100))
+    assert [screen.take_back() for _ in range(4)] == [
+        "evaluations back to never",
+        "evaluations back to every 500 steps",
+        'prime back to "my gran "',
+        "no prime again",
+    ]
+
+
+def test_what_changes_nothing_and_what_is_no_setting_is_not_to_be_undone() -> None:
+    screen = Screen()
+    screen.send(SetSampling(sampling=screen.view.sampling))
+    screen.undo = screen.undo.after_sending(SampleNow(), screen.shown).after_sending(Pause(), screen.shown)
+    assert screen.take_back() == ""
+
+
+def test_a_refused_change_is_forgotten_and_those_around_it_are_not() -> None:
+    screen = Screen()
+    screen.send(SetBatchSize(batch_size=16))
+    screen.send(SetLearningRate(learning_rate=0.1))
+    screen.send(SetBatchSize(batch_size=8))
+    screen.send(SetBatchSize(batch_size=4))
+    screen.answer()
+    screen.answer()
+    screen.answer(is_refused=True)
+    screen.answer()
+    told = [screen.take_back() for _ in range(4)]
+    assert told == ["batch size back to 16", "learning rate back to 0.004", "batch size back to 32", ""]
+
+
+def test_a_refused_change_that_was_taken_back_already_is_no_matter() -> None:
+    screen = Screen()
+    screen.send(SetBatchSize(batch_size=8))
+    assert screen.take_back() == "batch size back to 32"
+    screen.answer(is_refused=True)
+    screen.answer()
+    assert screen.undo == Undo()
+
+
+def test_changes_are_bounded() -> None:
+    undo, view = Undo(), apply(RunView(), run_started())
+    for number in range(MAX_CHANGES + 5):
+        command = SetBatchSize(batch_size=number + 100)
+        undo = undo.after_sending(command, view)
+        undo = undo.after(expected_answer(command, view))
+    assert (len(undo.changes), undo.on_the_way) == (MAX_CHANGES, ())
+    assert undo.changes[-1].command == SetBatchSize(batch_size=MAX_CHANGES + 104)
+    assert replace(undo.changes[0]).told == "batch size back to 32"

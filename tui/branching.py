@@ -1,0 +1,64 @@
+"""A new run from a checkpoint of another: what it is asked for, and the curve that it is compared with. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from engine.checkpoint_info import CheckpointInfo
+from engine.checkpoint_list import CheckpointEntry
+from engine.config import RunConfig, Setting
+from tui.run_view import RunView
+from tui.series import Series
+
+
+@dataclass(frozen=True)
+class OtherCurve:
+    """The curve of another run."""
+
+    run: str
+    train_losses: Series
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The wish for a new run from a checkpoint."""
+
+    entry: CheckpointEntry
+
+    def config_after(self, config: RunConfig) -> RunConfig:
+        """Return the config of the new run, in place of the one of `config`.
+
+        Model, training and tweets are those of the checkpoint, as they were when it was saved; what the run is computed
+        on stays, and a budget that is used up is doubled, or the new run would be over at once.
+        """
+        info = self.entry.info
+        if info is None:
+            return RunConfig(runtime=config.runtime, checkpoint=self.entry.name)
+        return RunConfig(
+            preset="tutorial" if info.training.preset == "tutorial" else "auto",
+            settings=doubled_budgets(info),
+            corpus=info.corpus,
+            runtime=config.runtime,
+            checkpoint=self.entry.name,
+        )
+
+
+def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
+    """Return twice each budget of a checkpoint's run that is used up, by the name of the setting."""
+    training = info.training
+    doubled: dict[str, Setting] = {}
+    if training.max_steps is not None and info.step >= training.max_steps:
+        doubled["max_steps"] = 2 * training.max_steps
+    if training.epochs is not None and info.position.epoch >= math.floor(training.epochs):
+        doubled["epochs"] = 2 * training.epochs
+    if training.max_seconds is not None and info.elapsed_seconds >= training.max_seconds:
+        doubled["max_seconds"] = 2 * training.max_seconds
+    return doubled
+
+
+def curve_of(view: RunView) -> OtherCurve | None:
+    """Return the curve of a run as the screen knows it; None where there is none yet."""
+    if view.started is None or not len(view.train_losses):
+        return None
+    return OtherCurve(view.started.run, view.train_losses)

@@ -1,0 +1,65 @@
+"""`Buckets`: pieces of a history by step, each as its lowest, highest, total and count. Pure arrays, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Buckets:
+    """Consecutive pieces of history; bucket number `n` holds the steps from `n * stride` up to the next one's."""
+
+    numbers: Ints
+    low: Floats
+    high: Floats
+    total: Floats
+    count: Ints
+
+    def __len__(self) -> int:
+        """Return the number of buckets, empty ones not counted: those are not kept."""
+        return len(self.numbers)
+
+    def upto(self, end: int) -> Buckets:
+        """Return the first `end` buckets."""
+        return Buckets(self.numbers[:end], self.low[:end], self.high[:end], self.total[:end], self.count[:end])
+
+    def since(self, begin: int) -> Buckets:
+        """Return the buckets from `begin` on."""
+        begin_on = slice(begin, None)
+        return Buckets(
+            self.numbers[begin_on], self.low[begin_on], self.high[begin_on], self.total[begin_on], self.count[begin_on]
+        )
+
+    def followed_by(self, other: Buckets) -> Buckets:
+        """Return these and the others, not yet merged where they meet."""
+        return Buckets(
+            np.concatenate([self.numbers, other.numbers]),
+            np.concatenate([self.low, other.low]),
+            np.concatenate([self.high, other.high]),
+            np.concatenate([self.total, other.total]),
+            np.concatenate([self.count, other.count]),
+        )
+
+    def merged_by(self, numbers: Ints) -> Buckets:
+        """Return one bucket per run of equal `numbers`: one for each of these buckets, in rising order."""
+        if not len(self):
+            return self
+        starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+        return Buckets(
+            numbers[starts],
+            np.minimum.reduceat(self.low, starts),
+            np.maximum.reduceat(self.high, starts),
+            np.add.reduceat(self.total, starts),
+            np.add.reduceat(self.count, starts),
+        )
+
+
+def single_buckets(numbers: Ints, values: Floats) -> Buckets:
+    """Return one bucket per value."""
+    return Buckets(numbers, values, values, values, np.ones(len(values), np.int64))

@@ -1,0 +1,102 @@
+"""What the program asks of its terminal, whatever is shown: themes, glyphs, the mouse. `TweetgenApp` is built on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+from textual.color import Color
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import LineFilter, Monochrome
+from textual.reactive import reactive
+
+from tui.driver import MeteredDriver
+from tui.glyphs import GlyphFilter
+from tui.lean_updates import send_only_changed_cells
+from tui.terminal_facts import GlyphSet
+from tui.theme import THEMES, theme_for
+
+_MOUSE_OFF = "The mouse is the terminal's: drag to select. m gives it back to this screen."
+_MOUSE_ON = "The mouse works on this screen again."
+
+
+class _Greys(Monochrome):
+    """Textual's filter for `NO_COLOR`, which (8.2) fails on text that has no style at all."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Turn colours into greys."""
+        styled = [segment if segment.style else Segment(segment.text, _NO_STYLE) for segment in segments]
+        return super().apply(styled, background)
+
+
+_NO_STYLE = Style.null()
+_GREYS = _Greys()
+"""One for all lines: a line remembers by its filter what it looked like."""
+
+
+class TerminalApp(App[None], inherit_bindings=False):
+    """An app that draws with the glyphs and colours that its terminal has."""
+
+    glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
+    """What is drawn with."""
+
+    def __init__(self, glyphs: GlyphSet = "braille", theme_name: str = "", *, is_utf8: bool = True) -> None:
+        """Draw with `glyphs` in a theme of that name, or in the one that suits the terminal."""
+        send_only_changed_cells()
+        super().__init__()
+        self.set_reactive(TerminalApp.glyphs, glyphs)
+        self.has_mouse = True
+        """Whether the terminal tells of the mouse, in place of selecting text with it."""
+        self._is_utf8 = is_utf8
+        self._wished_theme = theme_name
+        self._glyph_filter = self._filter_for(glyphs)
+        # a slow link shows the steps of an animation as a crawl
+        self.animation_level = "none"
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver for this platform: where it is Textual's for Linux and macOS, ours, which is metered."""
+        driver_class = super().get_driver_class()
+        return MeteredDriver if driver_class is LinuxDriver else driver_class
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Add ours, which draws with lesser glyphs, to Textual's."""
+        filters = [_GREYS if isinstance(each, Monochrome) else each for each in super().get_line_filters()]
+        return [*filters, *([self._glyph_filter] if self._glyph_filter.enabled else [])]
+
+    def _filter_for(self, glyphs: GlyphSet) -> GlyphFilter:
+        """Return what draws with these glyphs. Whoever wants more than ASCII has a terminal that takes it."""
+        return GlyphFilter(glyphs, is_utf8=self._is_utf8 or glyphs != "ascii")
+
+    def watch_glyphs(self, glyphs: GlyphSet) -> None:
+        """Draw all anew with other glyphs."""
+        self._glyph_filter = self._filter_for(glyphs)
+        self.refresh_css(animate=False)
+
+    def write_to_terminal(self, sequence: str) -> None:
+        """Write to the terminal, where there is one, past what is drawn, but with the same glyphs."""
+        if isinstance(self._driver, MeteredDriver):
+            self._driver.write(self._glyph_filter.drawn(sequence))
+
+    def choose_theme(self) -> None:
+        """Offer our themes and the best of Textual's, and begin with the one wished for or fit for the terminal."""
+        offered = {theme.name: theme for theme in THEMES}
+        for theme in offered.values():
+            self.register_theme(theme)
+        wished = self._wished_theme
+        self.theme = wished if wished in offered else theme_for(self.console.color_system)
+        for name in self.available_themes.keys() - offered.keys():
+            self.unregister_theme(name)
+
+    def use_mouse(self, *, is_used: bool) -> None:
+        """Have the terminal tell of the mouse, or leave it to the terminal, to select text with."""
+        self.has_mouse = is_used
+        if isinstance(self._driver, MeteredDriver):
+            self._driver.take_mouse(is_taken=is_used)
+
+    def action_mouse(self) -> None:
+        """Leave the mouse to the terminal, or take it back."""
+        self.use_mouse(is_used=not self.has_mouse)
+        self.notify(_MOUSE_ON if self.has_mouse else _MOUSE_OFF, markup=False)

@@ -1,0 +1,89 @@
+"""Files that tweets are exported to: plain lines, events, or a table, by the name's suffix. Knows no framework.
+
+Whatever a tweet holds, it takes one line. Meant for a thread of its own: disks can be slow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from engine import events
+from engine.errors import StorageError
+from engine.events import TweetSampled
+from engine.text import harmless
+
+COLUMNS = ("step", "temperature", "novelty", "bits_per_char", "text")
+
+
+def as_lines(tweets: Iterable[TweetSampled]) -> str:
+    """Return the texts, one a line."""
+    return "".join(f"{_one_line(tweet)}\n" for tweet in tweets)
+
+
+def as_events(tweets: Iterable[TweetSampled]) -> str:
+    """Return the events, one a line, as they stand in a journal."""
+    return "".join(f"{events.to_json(tweet)}\n" for tweet in tweets)
+
+
+def as_table(tweets: Iterable[TweetSampled]) -> str:
+    """Return comma-separated values, under a line of names."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for tweet in tweets:
+        facts = (tweet.step, f"{tweet.temperature:g}", tweet.novelty, f"{tweet.bits_per_char:.4f}")
+        writer.writerow((*facts, _one_line(tweet)))
+    return table.getvalue()
+
+
+FORMATS: dict[str, Callable[[Iterable[TweetSampled]], str]] = {
+    ".txt": as_lines,
+    ".jsonl": as_events,
+    ".csv": as_table,
+}
+"""By suffix."""
+
+
+def export(tweets: Iterable[TweetSampled], path: Path, *, may_replace: bool) -> None:
+    """Write tweets to a file in the format of its suffix.
+
+    Raises `FileExistsError` where there is one already that may not be replaced, `StorageError` where nothing can be
+    written.
+    """
+    content = FORMATS[path.suffix.lower()](tweets).encode()
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would keep its writer waiting
+        raise StorageError(f"{path} is no file.", "Choose another name.")
+    is_begun = False
+    try:
+        with path.open("wb" if may_replace else "xb") as file:
+            is_begun = True
+            file.write(content)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if is_begun and not may_replace:
+            _remove(path)
+        raise StorageError(f"{path} can't be written: {error.strerror or error}.", _hint(path)) from error
+
+
+def _hint(path: Path) -> str:
+    """Return what to do where nothing can be written at `path`."""
+    if os.path.isdir(path.parent):
+        return "Choose another folder, or free some space."
+    return f"There is no folder {path.parent}."
+
+
+def _remove(path: Path) -> None:
+    """Leave no half of a file behind, where that can be helped."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _one_line(tweet: TweetSampled) -> str:
+    """Return the whole text as one printable line."""
+    return harmless(tweet.text, max_chars=max(1, len(tweet.text)))

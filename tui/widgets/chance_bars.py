@@ -1,0 +1,154 @@
+"""What may come next as bars: a line of them, or a list with the character that came marked in it.
+
+`shown_char`, `shown_percent` and `bar` are pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+from engine.answers import CharChance
+
+LABEL_CELLS = 3
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_FULL = "█"
+_CELLS_BESIDE_BAR = LABEL_CELLS + 8
+"""In a list: the mark and its blank, the label and its blank, and the percent."""
+_CELLS_BESIDE_BAR_IN_LINE = 9
+"""The label, mostly one cell, and its blank, the percent, and the gap to the next."""
+_MIN_BAR, _MAX_BAR = 2, 10
+_CAME_GLYPH = "▸"
+
+
+def shown_char(char: str) -> str:
+    """Return a character as a label: a sign for a blank, a word for the end, a number for what has no width."""
+    if char in {"", " "}:
+        return "␣" if char else "end"
+    return char if cell_len(char) else f"U+{ord(char):04X}"
+
+
+def shown_percent(probability: float) -> str:
+    """Return a probability in five cells."""
+    percent = 100 * probability
+    if 0 < percent < 0.1:
+        return "<0.1%"
+    return f"{percent:4.0f}%" if percent >= 10 else f"{percent:4.1f}%"
+
+
+def bar(share: float, width: int) -> str:
+    """Return a bar that fills a share, 0 to 1, of `width` cells, to an eighth of a cell; padded to them."""
+    num_eighths = round(min(max(share, 0.0), 1.0) * 8 * width)
+    full, rest = divmod(num_eighths, 8)
+    return (_FULL * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+class Bars(Widget):
+    """What a line and a list share: colours, and a character with its bar and its percent."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "bars--char",
+        "bars--bar",
+        "bars--percent",
+        "bars--came",
+        "bars--problem",
+    }
+    DEFAULT_CSS = """
+    Bars {
+        .bars--char { color: $foreground; text-style: bold; }
+        .bars--bar { color: $primary; }
+        .bars--percent { color: $text-muted; }
+        .bars--came { color: $text-accent; text-style: bold; }
+        .bars--problem { color: $text-warning; }
+    }
+    """
+
+    def _piece(self, text: str, kind: str) -> Content:
+        return Content.styled(text, self.get_visual_style(f"bars--{kind}"))
+
+    def _entry(self, label: str, chance: CharChance, bar_cells: int, label_kind: str = "char") -> Content:
+        """Return a character with its bar and its percent."""
+        return (
+            self._piece(label, label_kind)
+            + self._piece(bar(chance.probability, bar_cells), "bar")
+            + self._piece(shown_percent(chance.probability), "percent")
+        )
+
+
+class ChanceLine(Bars):
+    """As many of the likeliest as fit on a line, and facts at its end; or a problem in their place."""
+
+    DEFAULT_CSS = "ChanceLine { height: 1; }"
+
+    def __init__(self) -> None:
+        """Begin with nothing to show."""
+        super().__init__()
+        self._shown: tuple[tuple[CharChance, ...], str, str] = ((), "", "")
+
+    def show(self, chances: tuple[CharChance, ...], facts: str, problem: str = "") -> None:
+        """Show chances, the likeliest first, and facts; or a problem."""
+        if (chances, facts, problem) != self._shown:
+            self._shown = (chances, facts, problem)
+            self.refresh()
+
+    def render(self) -> Content:
+        """Return the line."""
+        chances, facts, problem = self._shown
+        width = self.size.width
+        if problem:
+            return self._piece(f" {problem}", "problem")
+        num_cells = width - cell_len(facts) - 2
+        count = min(len(chances), max(num_cells // (_CELLS_BESIDE_BAR_IN_LINE + _MIN_BAR), 1))
+        line = Content(" ")
+        if count:
+            bar_cells = min(max(num_cells // count - _CELLS_BESIDE_BAR_IN_LINE, _MIN_BAR), _MAX_BAR)
+            for chance in chances[:count]:
+                entry = self._entry(f"{shown_char(chance.char)} ", chance, bar_cells) + "  "
+                line += entry if line.cell_length + entry.cell_length <= num_cells + 2 else ""
+        num_blanks = width - line.cell_length - cell_len(facts) - 1
+        return line + self._piece(" " * num_blanks + facts, "percent") if num_blanks >= 0 else line
+
+
+class ChanceBars(Bars):
+    """A row for each of the likeliest; where something else came, it has the last row."""
+
+    DEFAULT_CSS = "ChanceBars { height: auto; }"
+
+    def __init__(self, num_rows: int) -> None:
+        """Begin with that many empty rows."""
+        super().__init__()
+        self._num_rows = num_rows
+        self._chances: tuple[CharChance, ...] = ()
+        self._came: CharChance | None = None
+
+    def show(self, chances: Sequence[CharChance], came: CharChance | None) -> None:
+        """Show what was likeliest, and mark what came."""
+        rows = tuple(chances[: self._num_rows])
+        if came is not None and came.char not in {chance.char for chance in rows}:
+            rows = (*rows[: self._num_rows - 1], came)
+        if (rows, came) != (self._chances, self._came):
+            self._chances, self._came = rows, came
+            self.refresh()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+        """Return the rows, also while they are empty: what is below must not jump."""
+        return self._num_rows
+
+    def render(self) -> Content:
+        """Return the rows."""
+        bar_cells = max(self.size.width - _CELLS_BESIDE_BAR, _MIN_BAR)
+        came = None if self._came is None else self._came.char
+        lines = []
+        for chance in self._chances:
+            has_come = chance.char == came
+            mark = self._piece(f"{_CAME_GLYPH} " if has_come else "  ", "came")
+            label = shown_char(chance.char)
+            label += " " * (LABEL_CELLS + 1 - cell_len(label))
+            lines.append(mark + self._entry(label, chance, bar_cells, "came" if has_come else "char"))
+        return Content("\n").join(lines)

@@ -1,0 +1,51 @@
+"""What is to be said of the checkpoint under the cursor: why it can't be loaded, a tweet of its model, its settings."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import ScrollableContainer
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.events import TweetSampled
+from engine.text import ELLIPSIS, harmless
+
+
+class CheckpointDetail(ScrollableContainer):
+    """A few sentences; the most pressing first, so that it is in view on the smallest terminal."""
+
+    DEFAULT_CSS = """
+    CheckpointDetail {
+        height: 9;
+        overflow: hidden auto;
+        border-top: solid $border-blurred;
+        background: $surface;
+        scrollbar-size-vertical: 1;
+        #problem { color: $text-error; }
+        #sample { color: $foreground; }
+        #facts { color: $text-muted; }
+        Static { height: auto; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        """Make room for each part."""
+        for name in ("problem", "sample", "facts"):
+            yield Static(markup=False, id=name)
+
+    def tell(self, problem: str, facts: list[str]) -> None:
+        """Show what is known at once; the sample follows."""
+        self._put("problem", harmless(problem))
+        self._put("facts", "\n".join(harmless(line) for line in facts))
+        self.scroll_home(animate=False)
+
+    def tell_sample(self, tweet: TweetSampled | None) -> None:
+        """Show a tweet of the model, if there is one."""
+        end = ELLIPSIS if tweet is not None and not tweet.reached_eos else ""
+        self._put("sample", "" if tweet is None else f"“{harmless(tweet.text)}{end}” (step {tweet.step:,})")
+
+    def _put(self, name: str, text: str) -> None:
+        """Show a part; one that is empty takes no line."""
+        line = self.query_one(f"#{name}", Static)
+        line.update(Content(text))
+        line.display = bool(text)

@@ -1,0 +1,52 @@
+"""`PanelLine`: stands over the one panel that a very small terminal has room for: which it is, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+
+class PanelLine(Widget):
+    """Show the names of all panels, the present one marked. A click goes on to the next."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"panel-line--present", "panel-line--other"}
+    DEFAULT_CSS = """
+    PanelLine {
+        display: none;
+        height: 1;
+        background: $panel;
+        .panel-line--present { color: $text-primary; text-style: bold; }
+        .panel-line--other { color: $text-muted; }
+    }
+    """
+
+    present: reactive[int] = reactive(0)
+    """Number of the panel that is shown."""
+    temperature: reactive[str] = reactive("")
+    """Stands here for the panels that have no room for it."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Tell of panels with these names, in the order in which the key goes through them."""
+        super().__init__()
+        self._panel_names = tuple(names)
+
+    def render(self) -> Content:
+        """Return the line: ` [tweets] plot status  temp 0.80 tab 1/3`."""
+        present, other = (self.get_visual_style(f"panel-line--{name}") for name in ("present", "other"))
+        line = Content(" ")
+        for number, name in enumerate(self._panel_names):
+            is_present = number == self.present
+            line += Content.styled(f"[{name}] " if is_present else f"{name} ", present if is_present else other)
+        end = f"temp {self.temperature}  tab {self.present + 1}/{len(self._panel_names)}"
+        return line + Content.styled(end.rjust(self.size.width - line.cell_length), other)
+
+    async def on_click(self, event: events.Click) -> None:
+        """Go on to the next panel."""
+        event.stop()
+        await self.screen.run_action("panel(1)")

@@ -1,0 +1,125 @@
+"""What a plot is drawn with: Braille dots, half blocks, or plain ASCII, and the letters of the marks. Pure tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui.marks import MarkKind
+from tui.terminal_facts import GlyphSet
+
+StyleName = Literal[
+    "text",
+    "axis",
+    "tick",
+    "band",
+    "line",
+    "overlay",
+    "validation",
+    "best",
+    "peak",
+    "mark",
+    "window",
+    "cursor",
+    "readout",
+]
+"""The component classes of the plot; the first is that of blanks."""
+
+MARK_LETTERS: dict[MarkKind, str] = {
+    "loaded": "L",
+    "learning rate": "R",
+    "batch size": "B",
+    "finishing": "F",
+    "saved": "S",
+    "temperature": "T",
+    "paused": "P",
+}
+"""The most important first: it stands for all where several fall into one column."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlotGlyphs:
+    """The characters of one way to draw; `weights` numbers the dots of a cell, rows x columns."""
+
+    weights: NDArray[np.uint8]
+    band: NDArray[np.uint32]
+    """Code point for each sum of weights."""
+    line: NDArray[np.uint32]
+    validation: str
+    best: str
+    peak: str
+    cursor: str
+    corners: str
+    """Upper left, upper right, lower left, lower right."""
+    horizontal: str
+    vertical: str
+    step_tick: str
+    loss_tick: str
+    window: str
+    """The part of the x axis that the other pane shows."""
+    line_sample: str
+    band_sample: str
+
+
+def _points(chars: str) -> NDArray[np.uint32]:
+    return np.array([ord(char) for char in chars], np.uint32)
+
+
+_BRAILLE = _points(" " + "".join(chr(0x2800 + pattern) for pattern in range(1, 256)))
+
+PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
+    "braille": PlotGlyphs(
+        weights=np.array([[1, 8], [2, 16], [4, 32], [64, 128]], np.uint8),
+        band=_BRAILLE,
+        line=_BRAILLE,
+        validation="●",
+        best="◆",
+        peak="▲",
+        cursor="│",
+        corners="╭╮╰╯",
+        horizontal="─",
+        vertical="│",
+        step_tick="┴",
+        loss_tick="┤",
+        window="━",
+        line_sample="⠒⠒",
+        band_sample="⣿",
+    ),
+    "block": PlotGlyphs(
+        weights=np.array([[1], [2]], np.uint8),
+        band=_points(" ▀▄█"),
+        line=_points(" ▀▄█"),
+        validation="•",
+        best="◊",
+        peak="▲",
+        cursor="│",
+        corners="┌┐└┘",
+        horizontal="─",
+        vertical="│",
+        step_tick="┴",
+        loss_tick="┤",
+        window="═",
+        line_sample="▀▀",
+        band_sample="█",
+    ),
+    "ascii": PlotGlyphs(
+        weights=np.array([[1], [2]], np.uint8),
+        band=_points(" '.:"),
+        line=_points(" ==="),
+        validation="o",
+        best="*",
+        peak="^",
+        cursor="|",
+        corners="++++",
+        horizontal="-",
+        vertical="|",
+        step_tick="+",
+        loss_tick="+",
+        window="=",
+        line_sample="==",
+        band_sample=":",
+    ),
+}
