@@ -32,6 +32,7 @@ class _Recipe:
     up_to_seconds: float
     """In float32."""
     hidden_size: int
+    num_layers: int
     learning_rate: float
     chars_per_second: float
     """About, to tell how often the corpus is passed through."""
@@ -39,15 +40,21 @@ class _Recipe:
 
 
 _FOR_CPU = (
-    _Recipe(up_to_seconds=100, hidden_size=256, learning_rate=0.004, chars_per_second=75_000),
-    _Recipe(up_to_seconds=250, hidden_size=384, learning_rate=0.004, chars_per_second=40_000),
-    _Recipe(up_to_seconds=float("inf"), hidden_size=512, learning_rate=0.0025, chars_per_second=25_000),
+    _Recipe(up_to_seconds=100, hidden_size=256, num_layers=1, learning_rate=0.004, chars_per_second=75_000),
+    _Recipe(up_to_seconds=250, hidden_size=256, num_layers=2, learning_rate=0.004, chars_per_second=35_000),
+    _Recipe(up_to_seconds=3000, hidden_size=384, num_layers=2, learning_rate=0.002, chars_per_second=16_000),
+    _Recipe(up_to_seconds=float("inf"), hidden_size=512, num_layers=2, learning_rate=0.0015, chars_per_second=9_500),
 )
 _DEVICE_RECIPE = _Recipe(
-    up_to_seconds=float("inf"), hidden_size=1024, learning_rate=0.002, chars_per_second=1e6, batch_size=128
+    up_to_seconds=float("inf"),
+    hidden_size=1024,
+    num_layers=1,
+    learning_rate=0.002,
+    chars_per_second=1e6,
+    batch_size=128,
 )
-_WITHOUT_BUDGET_SECONDS = 180.0
-"""Without a budget, what is good after some minutes."""
+_WITHOUT_BUDGET_SECONDS = 110.0
+"""Without a budget, what is good after a minute or two, and goes on to be."""
 _WARMUP_STEPS = 100
 _EPOCHS_WITHOUT_BUDGET = 6.0
 """Nobody knows how long such a run goes on."""
@@ -97,9 +104,10 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
     end = "to the end of the budget" if has_budget else "rate: no end is set"
     if not has_budget and settings.get("schedule", schedule) != "constant":
         end = "needs an end, and none is set: the rate stays"
+    num_layers = int(settings.get("num_layers", recipe.num_layers if hidden_size == recipe.hidden_size else 1))
+    size = f"{settings.get('hidden_size', hidden_size)}" + (f" in {num_layers} layers" if num_layers > 1 else "")
     reason = (
-        f"hidden {settings.get('hidden_size', hidden_size)} for {num_train_chars:,} characters on {device_type}, "
-        f"{settings.get('schedule', schedule)} {end}"
+        f"hidden {size} for {num_train_chars:,} characters on {device_type}, {settings.get('schedule', schedule)} {end}"
     )
     num_chars = _chars_in_budget(settings, num_train_chars, gain * recipe.chars_per_second)
     training = TrainingConfig(
@@ -115,16 +123,17 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
         sample_every=50,
     )
     epochs = _EPOCHS_WITHOUT_BUDGET if num_chars is None else num_chars / num_train_chars
-    return Choice(model=_auto_model(settings, hidden_size, epochs), training=training)
+    return Choice(model=_auto_model(settings, hidden_size, num_layers, epochs), training=training)
 
 
-def _auto_model(settings: Mapping[str, Setting], hidden_size: int, epochs: float) -> ModelConfig:
+def _auto_model(settings: Mapping[str, Setting], hidden_size: int, num_layers: int, epochs: float) -> ModelConfig:
     """Return a model with tied embeddings, unless their size was set to something else."""
     hidden_size = int(settings.get("hidden_size", hidden_size))
     embedding_size = int(settings.get("embedding_size", hidden_size))
     return ModelConfig(
         embedding_size=embedding_size,
         hidden_size=hidden_size,
+        num_layers=num_layers,
         dropout=next((dropout for at_least, dropout in _DROPOUTS.items() if epochs >= at_least), 0.0),
         tied_embeddings=embedding_size == hidden_size,
     )

@@ -17,7 +17,19 @@ from textual.pilot import Pilot
 
 from engine.config import RunConfig
 from tui.app import TweetgenApp
-from tui.keys import FEED_KEYS, GROUPS, MAIN_KEYS, PLOT_KEYS, Key
+from tui.keys import (
+    BROWSER_KEYS,
+    FEED_KEYS,
+    GROUPS,
+    LISTED,
+    LOOKING,
+    MAIN_KEYS,
+    PLOT_KEYS,
+    PROMPT_KEYS,
+    TWEET_KEYS,
+    TYPING,
+    Key,
+)
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -25,6 +37,14 @@ PICTURES = ROOT / "assets" / "pictures"
 SIZES = ((120, 40), (80, 24))
 NUM_STEPS = 900
 DEADLINE_SECONDS = 300.0
+PLACES = {
+    "In the tweets": FEED_KEYS,
+    "In the plot": PLOT_KEYS,
+    TYPING: PROMPT_KEYS,
+    LOOKING: TWEET_KEYS,
+    LISTED: BROWSER_KEYS,
+}
+"""Keys that work in one place only."""
 TABLE_BEGINS, TABLE_ENDS = "<!-- the key table -->\n", "<!-- the key table ends -->\n"
 
 
@@ -34,10 +54,10 @@ def key_table() -> str:
 
 
 def _rows() -> Iterator[str]:
-    for heading, keys in [*((group, MAIN_KEYS) for group in GROUPS), ("In the tweets", FEED_KEYS), ("In the plot", PLOT_KEYS)]:
-        shown = [key for key in keys if keys is not MAIN_KEYS or key.group == heading]
+    by_group = [(group, [key for key in MAIN_KEYS if key.group == group]) for group in GROUPS]
+    for heading, keys in (*by_group, *PLACES.items()):
         yield f"| | **{heading}** |"
-        yield from map(_row, shown)
+        yield from map(_row, keys)
 
 
 def _row(key: Key) -> str:

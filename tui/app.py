@@ -52,13 +52,12 @@ class TweetgenApp(ChoosingApp):
         list_checkpoints: ListCheckpoints = iterate_checkpoints,
         check: Callable[[RunConfig], Glance | None] = preflight.check,
         glyphs: GlyphSet = "braille",
-        theme_name: str = "",
         *,
         is_utf8: bool = True,
         keeper: PreferenceKeeper | None = None,
     ) -> None:
         """Prepare the screen of a run; `history` is the view that a resumed run's journal leads to."""
-        super().__init__(glyphs, theme_name, is_utf8=is_utf8, keeper=keeper)
+        super().__init__(glyphs, is_utf8=is_utf8, keeper=keeper)
         self.bridges = [bridge or EngineBridge(config)]
         """One for each run, the latest last. Whoever runs the app makes sure that their threads have ended."""
         self.earlier_views: list[RunView] = []

@@ -39,16 +39,15 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
     def __init__(
         self,
         glyphs: GlyphSet = "braille",
-        theme_name: str = "",
         *,
         is_utf8: bool = True,
         keeper: PreferenceKeeper | None = None,
     ) -> None:
-        """Follow what `keeper` keeps. `glyphs` are what suits the terminal; a theme that is given comes first."""
+        """Follow what `keeper` keeps. `glyphs` are what suits the terminal."""
         self.keeper = keeper or PreferenceKeeper()
         preferred = self.keeper.preferences
         chosen = glyphs if preferred.glyphs == AUTO else preferred.glyphs
-        super().__init__(chosen, theme_name or preferred.theme.replace(AUTO, ""), is_utf8=is_utf8)
+        super().__init__(chosen, "" if preferred.theme == AUTO else preferred.theme, is_utf8=is_utf8)
         self.notices = Notices(self.write_to_terminal, lambda: self.keeper.preferences)
         self._glyphs_by_itself = glyphs
         self._theme_of_start = ""

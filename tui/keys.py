@@ -43,6 +43,8 @@ RUN, TWEETS, SAVED, SCREEN = "The run", "Tweets", "Checkpoints", "The screen"
 PLOT = "The loss plot"
 TYPING, LOOKING = "While you type a beginning", "In a tweet that is open"
 LISTED = "In the list of checkpoints"
+GROUPS = (RUN, TWEETS, SAVED, SCREEN)
+"""Of the keys that work everywhere."""
 
 MAIN_KEYS = (
     Key("space", "space", "pause", "pause", "Pause or resume", "Pause the training, or go on with it.", RUN),
@@ -179,7 +181,7 @@ MAIN_KEYS = (
         "undo",
         "",
         "Undo",
-        "Take back the last change of a setting: temperature, prime, learning rate, batch size, intervals. u again goes on.",
+        "Take back the last change of a setting: temperature, prime, learning rate, batch size, interval. u again goes on.",
         RUN,
     ),
     Key("a", "a", "answer_alert", "", "Answer the alert", "Do what the alert above the keys offers.", RUN),

@@ -75,6 +75,11 @@ class TerminalApp(App[None], inherit_bindings=False):
         self._glyph_filter = self._filter_for(glyphs)
         self.refresh_css(animate=False)
 
+    @property
+    def num_waiting_bytes(self) -> int:
+        """Bytes that the terminal has not taken yet; 0 where nobody counts them."""
+        return self._driver.num_waiting if isinstance(self._driver, MeteredDriver) else 0
+
     def write_to_terminal(self, sequence: str) -> None:
         """Write to the terminal, where there is one, past what is drawn, but with the same glyphs."""
         if isinstance(self._driver, MeteredDriver):

@@ -47,12 +47,16 @@ def test_every_command_has_help(cli: Cli, command: tuple[str, ...], flag: str) -
     assert " ".join(("Usage: tweetgen-tui", *command)) in ended.out
 
 
+OTHER_NAMES = {"files": "data", "ascii": "to-ascii"}
+"""Options that are not called as their fields are."""
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_tells_every_option_with_the_sentence_of_its_config(cli: Cli, command: tuple[str, ...]) -> None:
     text = cli(*command, "--help").out
     for source in COMMANDS[command]:
         for name in source.fields:
-            assert "--" + ("data" if name == "files" else name.replace("_", "-")) in text
+            assert "--" + OTHER_NAMES.get(name, name.replace("_", "-")) in text
             first_words = " ".join(help_of(source.config_type)[name].split()[:3])
             assert first_words in _words(text)
 

@@ -96,6 +96,20 @@ async def test_nothing_is_followed_while_a_tweet_is_selected_and_end_lets_go() -
         assert shown_lines(app.feed)[-1].endswith("tweet number 65")
 
 
+async def test_new_tweets_that_are_in_view_are_not_told_to_wait_below() -> None:
+    app = FeedApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        view = view_of(numbered(1, 3))
+        app.feed.show(view)
+        await pilot.press("up")
+        await until(lambda: app.feed.selected is not None)
+        view = view_of(numbered(4, app.feed.num_rows), view)
+        app.feed.show(view)
+        assert app.feed.border_subtitle == "end follows"
+        app.feed.show(view_of(numbered(90, 91), view))
+        assert app.feed.border_subtitle == "2 new below · end"
+
+
 async def test_scrolling_to_the_end_by_mouse_does_not_let_go_of_a_selected_tweet() -> None:
     app = FeedApp()
     async with app.run_test(size=(80, 24)):
@@ -107,7 +121,6 @@ async def test_scrolling_to_the_end_by_mouse_does_not_let_go_of_a_selected_tweet
         app.feed.show(view_of(numbered(61, 61), view))
         assert not app.feed.is_following
         assert app.feed.selected is view.tweets[28]
-        assert app.feed.border_subtitle == "1 new below · end"
 
 
 async def test_down_from_the_newest_follows_again() -> None:

@@ -63,10 +63,7 @@ def private_names(a_class: type) -> set[str]:
 @pytest.mark.parametrize("our_class", our_classes(), ids=lambda our_class: our_class.__name__)
 def test_class_overwrites_no_private_name_of_textual(our_class: type) -> None:
     theirs = {
-        name
-        for base in our_class.__mro__
-        if base.__module__.startswith("textual.")
-        for name in private_names(base)
+        name for base in our_class.__mro__ if base.__module__.startswith("textual.") for name in private_names(base)
     }
     assert len(theirs) > 100
     assert private_names(our_class) & theirs == set()

@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 from textual.geometry import Region
 
+from engine.events import Event
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
@@ -19,7 +20,7 @@ from tui.widgets.status_panel import StatusPanel
 from tui.widgets.tweet_feed import TweetFeed
 
 WIDE, NORMAL, NARROW, TINY, TOO_SMALL = (120, 35), (80, 24), (60, 20), (40, 12), (30, 8)
-SCRIPT = (
+SCRIPT: tuple[Event, ...] = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
     evaluated(40, 3.2, is_best=True),
     *(tweet(f"number {number} is said", 10 * number) for number in range(1, 9)),
@@ -84,6 +85,20 @@ async def test_the_temperature_is_told_in_a_tiny_terminal_too(stage: Stage) -> N
         await shows(app, "temp 0.80")
         await pilot.press("+")
         await shows(app, "temp 0.85")
+
+
+async def test_what_the_machine_does_takes_the_place_and_gives_it_back_with_the_keys(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=TINY) as pilot:
+        await shows(app, "number 8 is said")
+        await pilot.press("h")
+        await until(lambda: "number 8 is said" not in screen_text(app), "the other panel")
+        await pilot.press("h")
+        await shows(app, "number 8 is said")
+        await until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
+        await pilot.press("h", "tab")
+        await shows(app, "tweets [plot] status")
+        await until(lambda: "LossPlot" in panels_on(app), "the plot")
 
 
 async def test_a_click_on_the_line_of_panels_goes_on(stage: Stage) -> None:

@@ -46,8 +46,8 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
                 self.prompt.show_refusal(detail)
             case e.CommandRefused(command="ReadTweet", detail=detail) if self._tweet_dialog is not None:
                 self._tweet_dialog.show_refusal(detail)
-            case e.CommandRefused(command="Finish", detail=detail) | e.CommandRefused(title=replay.TITLE, detail=detail):
-                self._teller.toast(detail)
+            case e.CommandRefused(command=command, title=title) if command == "Finish" or title == replay.TITLE:
+                self._teller.toast(event.detail)
             case e.CommandRefused(title=title, detail=detail, hint=hint):
                 self._teller.error(title, detail, hint)
             case e.CheckpointSaved(name=name) if name in self._names_to_save:

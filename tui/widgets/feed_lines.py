@@ -82,6 +82,11 @@ class FeedLines(ScrollView):
         last = min(top + self.num_rows, lines.num_lines) - 1
         return self._tweets.shown[lines.locate(top)[0] : lines.locate(max(top, last))[0] + 1]
 
+    def num_below(self) -> int:
+        """Return how many tweets begin below the last line in view."""
+        lines, bottom = self._tweets.lines, self.scroll_offset.y + self.num_rows
+        return len(self._tweets.shown) - lines.locate(bottom - 1)[0] - 1 if 0 < bottom < lines.num_lines else 0
+
     def _scroll(self, y: int) -> None:
         """Have line `y` first in view, or as near to it as there are lines."""
         self.scroll_to(y=y, animate=False, force=True)

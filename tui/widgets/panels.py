@@ -14,7 +14,6 @@ from textual.widget import Widget
 from engine.stage import Stage
 from tui.alerts import Alert
 from tui.drawing_pace import DrawingPace
-from tui.driver import MeteredDriver
 from tui.formatting import format_temperature
 from tui.keys import MAIN_KEYS
 from tui.run_view import RunView
@@ -76,6 +75,7 @@ class Panels(Vertical):
     def go_on(self, step: int) -> None:
         """Go to the next panel (1) or back (-1): give it the keys, and the place where there is room for one only."""
         if self.screen.has_class("-tiny"):
+            self.remove_class("-machine")
             self._show_panel((self.query_one(PanelLine).present + step) % len(_PANELS))
         elif step > 0:
             self.screen.focus_next()
@@ -113,8 +113,7 @@ class Panels(Vertical):
     def tick(self, view: RunView, stage: Stage) -> None:
         """Draw what is due of `view`; `stage` is what the session is doing before its start. Ten times a second."""
         self._num_ticks += 1
-        driver = self.app._driver
-        self._pace.note_tick(driver.num_waiting if isinstance(driver, MeteredDriver) else 0)
+        self._pace.note_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalApp) else 0)
         is_waiting = self._is_waiting(view)
         self.set_class(is_waiting, "-waiting")
         if is_waiting:
@@ -138,6 +137,7 @@ class Panels(Vertical):
         self.toggle_class("-machine")
         if self.has_class("-machine"):
             self.query_one(MachinePanel).begin(view)
+        self.call_after_refresh(self._focus_shown)
 
     def await_tweet(self, view: RunView) -> None:
         """Draw the next tweet after those of `view` as soon as it is there: somebody has asked for it."""

@@ -150,7 +150,8 @@ class TweetFeed(FeedSelection):
         title = self._columns.heading[2:] if self._tweets.shown else ""
         notes = ["pins only · K all"] if self.is_pins_only else []
         if not self._is_following and not self.is_pins_only:
-            notes.append(f"{self.num_unseen:,} new below · end" if self.num_unseen else "end follows")
+            num_new = min(self.num_unseen, self.num_below())
+            notes.append(f"{num_new:,} new below · end" if num_new else "end follows")
         titles = (title or _TITLE, " · ".join(notes), self.is_coloured)
         if titles != self._titles:
             self._titles = titles
