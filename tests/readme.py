@@ -61,7 +61,7 @@ def _rows() -> Iterator[str]:
 
 
 def _row(key: Key) -> str:
-    names = " ".join(f"`{name}`" for name in key.shown.replace("^", "ctrl+").split())
+    names = " ".join(name if name == "or" else f"`{name}`" for name in key.shown.replace("^", "ctrl+").split())
     return f"| {names} | {key.sentence.replace('|', chr(92) + '|')} |"
 
 

@@ -181,11 +181,11 @@ MAIN_KEYS = (
         "undo",
         "",
         "Undo",
-        "Take back the last change of a setting: temperature, prime, learning rate, batch size, interval. u again goes on.",
+        "Take back the last change of a temperature, prime, learning rate, batch size or interval; u again goes on.",
         RUN,
     ),
     Key("a", "a", "answer_alert", "", "Answer the alert", "Do what the alert above the keys offers.", RUN),
-    Key("escape", "esc", "dismiss_alert", "", "Dismiss the alert", "Put the alert aside until it was over.", RUN),
+    Key("escape", "esc", "dismiss_alert", "", "Dismiss the alert", "Put the alert aside until it is true again.", RUN),
     Key(
         "o",
         "o",

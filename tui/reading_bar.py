@@ -9,12 +9,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from engine.corpus.collection import OnProgress
 from engine.text import harmless
+
+if TYPE_CHECKING:  # numpy would come with it, before --help is shown
+    from engine.corpus.collection import OnProgress
 
 _BAR_CELLS = 30
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)

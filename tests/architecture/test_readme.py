@@ -9,8 +9,8 @@ from pathlib import Path
 import typer.main
 from typer.testing import CliRunner
 
+from tests.readme import key_table
 from tui.cli import app
-from tui.keys import MAIN_KEYS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,6 +44,11 @@ def test_every_command_that_the_readme_names_is_one_of_the_program() -> None:
         assert CliRunner().invoke(app, [*shlex.split(words), "--help"]).exit_code == 0, words
 
 
-def test_every_key_of_the_key_table_is_in_the_readme() -> None:
-    keys_told = set(re.findall(r"`([^`]+)`", README.partition("## Keys")[2].partition("## ")[0]))
-    assert {key.shown.replace("^", "ctrl+") for key in MAIN_KEYS} <= keys_told
+def test_the_key_table_is_that_of_the_program() -> None:
+    assert key_table() in README, "write it anew: python -m tests.readme"
+
+
+def test_the_pictures_that_the_readme_shows_are_there() -> None:
+    shown = re.findall(r"\((assets/[^)]+\.svg)\)", README)
+    assert shown
+    assert all((ROOT / path).is_file() for path in shown)

@@ -73,9 +73,9 @@ def shared(long_screen: Terminal) -> Terminal:
     if "‖ paused" in long_screen.text:
         long_screen.press("space")
     long_screen.wait_for("▶ training")
-    if "bits/char ━" in long_screen.text:
+    if "bits/char ─" in long_screen.text:
         long_screen.press("b")
-        long_screen.wait_for("nats/char ━")
+        long_screen.wait_for("nats/char ─")
     return long_screen
 
 

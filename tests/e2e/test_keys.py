@@ -63,11 +63,11 @@ def test_g_writes_a_tweet_also_while_paused(shared: Terminal) -> None:
 
 
 def test_b_switches_the_plot_between_nats_and_bits(shared: Terminal) -> None:
-    shared.wait_for("nats/char ━")
+    shared.wait_for("nats/char ─")
     shared.press("b")
-    shared.wait_for("bits/char ━")
+    shared.wait_for("bits/char ─")
     shared.press("b")
-    shared.wait_for("nats/char ━")
+    shared.wait_for("nats/char ─")
 
 
 def test_s_saves_under_a_name_and_l_goes_back_to_it(shared: Terminal) -> None:
@@ -135,6 +135,6 @@ def test_the_palette_finds_a_command_by_its_name(shared: Terminal) -> None:
     shared.press("nats")
     shared.wait_for("Nats or bits")
     shared.press("enter")
-    shared.wait_for("bits/char ━")
+    shared.wait_for("bits/char ─")
     shared.press("b")
-    shared.wait_for("nats/char ━")
+    shared.wait_for("nats/char ─")

@@ -16,8 +16,6 @@ from engine import folders, preflight
 from engine.errors import StorageError
 from engine.text import harmless
 from engine.versions import versions_of
-from tui.preferences import AUTO, preferences_path, read_preferences
-from tui.subcommands.doctor_glyphs import ask_about_glyphs
 from tui.tables import print_facts, print_json
 from tui.terminal_facts import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
 
@@ -42,6 +40,8 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
         sys.stdout.write(("\n" if number else "") + heading + "\n")
         print_facts((f"  {name.replace('_', ' ')}", _shown(value)) for name, value in facts.items())
     if sys.stdin.isatty() and sys.stdout.isatty():
+        from tui.subcommands.doctor_glyphs import ask_about_glyphs
+
         ask_about_glyphs()
 
 
@@ -113,6 +113,8 @@ def _bytes_below(folder: Path) -> int:
 
 def _terminal() -> dict[str, Any]:
     """Return what is known of the terminal, and how the screen would draw on it."""
+    from tui.preferences import AUTO, preferences_path, read_preferences
+
     size = shutil.get_terminal_size()
     chosen = read_preferences(preferences_path())[0].glyphs
     encoding = sys.stderr.encoding
