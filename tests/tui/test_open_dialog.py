@@ -608,7 +608,7 @@ async def test_q_while_the_old_run_is_saved_leaves_after_it(stage: Stage, folder
 async def test_a_new_run_waits_for_an_old_one_that_does_not_end(
     stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.screens.main._MAX_SAVING_SECONDS", 0.0)
+    monkeypatch.setattr("tui.screens.run_screen._MAX_SAVING_SECONDS", 0.0)
     first = LateSession()
     app = stage.app(first, further=[second_session()], config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
