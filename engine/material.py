@@ -46,6 +46,10 @@ class Material:
             return None
         return np.repeat(np.array(self.config.weight, dtype=np.float64), self.corpus.num_train_by_file)
 
+    def place_of(self, info: CheckpointInfo) -> Position:
+        """Return the place in these tweets that a checkpoint goes on from: the first, where it was of others."""
+        return info.position if info.corpus_digest == self.corpus.digest else Position()
+
     def batches(self, training: TrainingConfig, position: Position, size_there: int | None = None) -> BatchStream:
         """Return the training tweets in batches, from `position` on.
 

@@ -85,7 +85,7 @@ def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over
     keeps_threads = threads.keeps_threads(config.runtime, device_runtime, info)
     beginning = threads.begin(trainers, ways, device_runtime, some_batches, on_turn, keeps_threads=keeps_threads)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
-    position = info.position if info and has_same_tweets else Position()
+    position = material.place_of(info) if info else Position()
     batches = material.batches(training, position, info.training.batch_size if info else None)
     has_finished = config.resume is not None and info is not None and info.has_finished
     if info and not may_be_over:

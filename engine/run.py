@@ -88,7 +88,8 @@ class Run:
 
     def _tell_change(self, event_type: Callable[..., events.Event], **fields: Any) -> None:  # noqa: ANN401 - as in `Narrator.tell`
         """Tell that a setting is another one now."""
-        self._changed_at = time.monotonic()
+        if self._changed_at is None:
+            self._changed_at = time.monotonic()
         self._narrator.tell(event_type, **fields)
 
     def begin(self) -> None:
@@ -292,7 +293,7 @@ class Run:
         self._narrator.start_rate_anew()
         self._narrator.refused_in_a_row = 0
         self.close()
-        batches = prepared.material.batches(self.training, info.position, info.training.batch_size)
+        batches = prepared.material.batches(self.training, prepared.material.place_of(info), info.training.batch_size)
         self.batches = self._supplied(batches)
         self._narrator.tell(
             events.CheckpointLoaded,

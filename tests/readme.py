@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from textual.pilot import Pilot
-
 from engine.config import RunConfig
 from tui.app import TweetgenApp
 from tui.keys import (
@@ -35,8 +33,8 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PICTURES = ROOT / "assets" / "pictures"
 SIZES = ((120, 40), (80, 24))
-NUM_STEPS = 900
-DEADLINE_SECONDS = 300.0
+NUM_STEPS = 700
+DEADLINE_SECONDS = 600.0
 PLACES = {
     "In the tweets": FEED_KEYS,
     "In the plot": PLOT_KEYS,
@@ -75,21 +73,21 @@ def write_table() -> None:
 async def _take_picture(columns: int, rows: int) -> None:
     """Train for a while and write what the terminal then shows."""
     app = TweetgenApp(RunConfig(settings={"max_steps": 100 * NUM_STEPS, "seed": 7}, run_name="happy"))
-    async with app.run_test(size=(columns, rows)) as pilot:
-        await _train(app, pilot)
+    async with app.run_test(size=(columns, rows)):
+        await _train(app)
         PICTURES.mkdir(exist_ok=True)
         picture = app.export_screenshot(title="tweetgen-tui")
         (PICTURES / f"screen-{columns}x{rows}.svg").write_text(picture, encoding="utf-8")
         app.bridge.stop("picture taken")
 
 
-async def _train(app: TweetgenApp, pilot: Pilot[None]) -> None:
+async def _train(app: TweetgenApp) -> None:
     """Wait until enough steps are taken."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while app.summary_view.step < NUM_STEPS:
         if time.monotonic() > deadline:
             raise TimeoutError(f"only {app.summary_view.step} steps")
-        await pilot.pause(0.2)
+        await asyncio.sleep(0.2)
 
 
 def main() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import CheckpointEntry
 from engine.config import RunConfig, Setting
 from tui.run_view import RunView
 from tui.series import Series
+
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,21 @@ class Branch:
 
 
 def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
-    """Return twice each budget of a checkpoint's run that is used up, by the name of the setting."""
+    """Return twice each budget of a checkpoint's run that is used up, or twice what was used where that is more."""
     training = info.training
     doubled: dict[str, Setting] = {}
     if training.max_steps is not None and info.step >= training.max_steps:
-        doubled["max_steps"] = 2 * training.max_steps
+        doubled["max_steps"] = _twice(training.max_steps, info.step)
     if training.epochs is not None and info.position.epoch >= math.floor(training.epochs):
-        doubled["epochs"] = 2 * training.epochs
+        doubled["epochs"] = _twice(training.epochs, info.position.epoch)
     if training.max_seconds is not None and info.elapsed_seconds >= training.max_seconds:
-        doubled["max_seconds"] = 2 * training.max_seconds
+        doubled["max_seconds"] = _twice(training.max_seconds, info.elapsed_seconds)
     return doubled
+
+
+def _twice(limit: _Number, used: _Number) -> _Number:
+    """Return twice `limit`; twice `used` where that is not beyond it, as of a checkpoint that came from another run."""
+    return 2 * limit if used < 2 * limit else 2 * used
 
 
 def curve_of(view: RunView) -> OtherCurve | None:

@@ -101,6 +101,11 @@ class EngineBridge:
             self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
+    def is_over(self, timeout_seconds: float) -> bool:
+        """Wait as `join` does; say whether also the sessions that this one was to wait for have ended. For any thread."""
+        before = self._before
+        return self.join(timeout_seconds) and (before is None or before.is_over(timeout_seconds))
+
     @property
     def is_alive(self) -> bool:
         """Whether the thread runs."""
@@ -123,8 +128,9 @@ class EngineBridge:
         """Wait for the end of the run before, if there was one, as long as this one is wanted."""
         if self._before is not None:
             self.stage = Stage("waiting for the run before to end")
-            while self._stop_reason is None and not self._before.join(_LOOK_SECONDS):
-                pass
+            while not self._before.is_over(_LOOK_SECONDS):
+                if self._stop_reason is not None:
+                    return
             self._before = None
 
     def _give_up(self, reason: str) -> None:

@@ -54,11 +54,17 @@ class BatchStream:
         self._batch_size = batch_size
         self._seed = seed
         self._weights = weights
-        self.position = position
+        self._position = position
         self._batches = self._order(position.epoch)
 
     def _order(self, epoch: int) -> list[npt.NDArray[np.int64]]:
         return epoch_order(self._tweets.lengths, self._batch_size, self._seed, epoch, self._weights)
+
+    @property
+    def position(self) -> Position:
+        """The place of the batch that comes next."""
+        has_more = self._position.batch < len(self._batches)
+        return self._position if has_more else Position(epoch=self._position.epoch + 1)
 
     @property
     def tweets_per_epoch(self) -> int:
@@ -72,7 +78,7 @@ class BatchStream:
 
     def go_to_share(self, share: float) -> None:
         """Stand at this share, 0 to 1, of the epoch; as near to it as batches go."""
-        self.position = Position(epoch=self.position.epoch, batch=round(share * len(self._batches)))
+        self._position = Position(epoch=self._position.epoch, batch=round(share * len(self._batches)))
 
     def __iter__(self) -> Iterator[Batch]:
         """Return itself: there is only one place to be in."""
@@ -80,9 +86,9 @@ class BatchStream:
 
     def __next__(self) -> Batch:
         """Return the batch at `position` and go on to the next."""
-        if self.position.batch >= len(self._batches):
-            self.position = Position(epoch=self.position.epoch + 1)
-            self._batches = self._order(self.position.epoch)
-        batch = self._tweets.batch(self._batches[self.position.batch])
-        self.position = Position(epoch=self.position.epoch, batch=self.position.batch + 1)
+        here = self.position
+        if here.epoch != self._position.epoch:
+            self._batches = self._order(here.epoch)
+        batch = self._tweets.batch(self._batches[here.batch])
+        self._position = Position(epoch=here.epoch, batch=here.batch + 1)
         return batch

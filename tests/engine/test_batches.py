@@ -123,9 +123,18 @@ def test_the_passes_are_counted_in_epochs_and_parts_of_them() -> None:
     assert seen == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
 
 
+def test_after_the_last_batch_of_an_epoch_the_first_of_the_next_comes_next() -> None:
+    numbers, _ = encoded(LETTERS[:10])
+    stream = BatchStream(numbers, 4, 0, Position())
+    for _ in range(3):
+        next(stream)
+    assert stream.position == Position(epoch=1, batch=0)
+
+
 def test_a_position_beyond_the_last_batch_begins_the_next_epoch() -> None:
     numbers, _ = encoded(LETTERS)
     stream = BatchStream(numbers, 4, 0, Position(epoch=2, batch=999))
+    assert (stream.position, stream.epochs) == (Position(epoch=3), 3.0)
     assert as_lists([next(stream)]) == as_lists(epoch(numbers, 4, 0, 3))[:1]
     assert stream.position == Position(epoch=3, batch=1)
 

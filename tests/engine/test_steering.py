@@ -31,6 +31,7 @@ from tests.engine.helpers import (
     only,
     resume_config,
     run_session,
+    small_tweets,
     stop_at,
     tiny_config,
     write_corpus,
@@ -124,6 +125,19 @@ def test_a_checkpoint_of_another_batch_size_is_gone_on_from_at_its_share_of_the_
     assert latest().training.batch_size == 16
 
 
+def test_a_checkpoint_of_other_tweets_is_gone_on_from_at_the_first_batch(corpus: Path) -> None:
+    run_session(tiny_config(corpus, batch_size=4, max_steps=11), {11: [c.SaveCheckpoint(name="of-48-tweets")]})
+    other = write_corpus(corpus.parent, small_tweets()[:24], "other.txt")
+    begun_there = replace(
+        tiny_config(other, run_name="other"), settings={"max_steps": 14}, checkpoint="of-48-tweets"
+    )
+
+    told = run_session(begun_there, {13: [c.LoadCheckpoint(name="of-48-tweets")]})
+
+    assert only(told, e.RunStarted).epochs == 0
+    assert only(told, e.CheckpointLoaded).epochs == 0
+
+
 def test_a_budget_in_epochs_counts_on_after_the_change(corpus: Path) -> None:
     config = tiny_config(corpus, batch_size=8, epochs=2.0, max_steps=10**6)
 
@@ -197,6 +211,17 @@ def test_a_change_is_saved_two_seconds_later_and_not_before(
     run_session(tiny_config(corpus, max_steps=200), {2: first}, note)
 
     assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
+
+
+def test_changes_on_end_do_not_put_off_their_saving(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = TickingClock()
+    for module in (run_module, saver_module):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock))
+    script: dict[int, list[Command]] = {step: [c.SetLearningRate(learning_rate=0.001)] for step in range(2, 100)}
+
+    told = run_session(tiny_config(corpus, max_steps=100), script)
+
+    assert len({event.step for event in of_type(told, e.CheckpointSaved)} - {0, 100}) >= 2
 
 
 @pytest.mark.parametrize("has_recorder", [True, False], ids=["recorded", "as it is"])

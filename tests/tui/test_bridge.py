@@ -133,6 +133,25 @@ def test_a_successor_that_waits_can_be_stopped() -> None:
     assert bridge.join(DEADLINE_SECONDS)
 
 
+def test_a_run_after_one_that_was_given_up_waits_for_the_one_before_both() -> None:
+    sessions = iter((FakeSession(), FakeSession()))
+    first = EngineBridge(RunConfig(), lambda _config, _on_stage: next(sessions))
+    first.start()
+    given_up = first.successor(RunConfig())
+    given_up.start()
+    given_up.stop("enough")
+    assert given_up.join(DEADLINE_SECONDS)
+    third = given_up.successor(RunConfig())
+    third.start()
+    assert not third.join(0.5)
+    assert third.drain() == ()
+    first.stop("enough")
+    assert first.join(DEADLINE_SECONDS)
+    third.send(Stop(reason="done"))
+    assert third.join(DEADLINE_SECONDS)
+    assert isinstance(third.drain()[0], RunStarted)
+
+
 def test_the_screen_imports_no_torch() -> None:
     code = "import sys, tui.app; print(any(name == 'torch' or name == 'engine.session' for name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -162,6 +162,7 @@ def test_a_branch_is_asked_for_what_the_checkpoint_was_and_computed_as_the_run_b
     [
         ({"max_steps": 101}, {}),
         ({"max_steps": 100}, {"max_steps": 200}),
+        ({"max_steps": 40}, {"max_steps": 200}),
         ({"epochs": 4.0}, {}),
         ({"epochs": 3.0}, {"epochs": 6.0}),
         ({"epochs": 3.5, "max_seconds": 9.0}, {"epochs": 7.0}),
