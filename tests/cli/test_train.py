@@ -15,10 +15,14 @@ COMMON = {"event", "step", "elapsed_seconds"}
 FIELDS = {
     "RunStarted": COMMON
     | {"run", "corpus", "num_train_tweets", "num_val_tweets", "vocab_size", "num_parameters", "device", "precision"}
-    | {"num_threads", "step_path", "model", "training", "sampling", "resumed_from"},
+    | {"num_threads", "step_path", "model", "training", "sampling", "resumed_from", "epochs"},
     "StepsFinished": COMMON | {"first_step", "train_losses", "grad_norms", "learning_rate", "chars_per_second"},
     "EvalFinished": COMMON | {"val_loss", "bits_per_char", "is_best"},
-    "TweetSampled": COMMON | {"text", "temperature", "reached_eos", "bits_per_char", "novelty"},
+    "StepTimes": COMMON
+    | {"num_steps", "seconds", "data_seconds", "forward_seconds", "backward_seconds", "optimizer_seconds"}
+    | {"sampling_seconds", "evaluation_seconds", "saving_seconds"},
+    "TweetSampled": COMMON
+    | {"text", "temperature", "reached_eos", "bits_per_char", "novelty", "copied_share", "char_bits", "prime"},
     "CheckpointSaved": COMMON | {"name", "path", "bits_per_char"},
     "RunFinished": COMMON | {"reason", "total_seconds", "total_chars"},
     "RunFailed": COMMON | {"title", "detail", "hint"},
@@ -42,7 +46,7 @@ def test_json_is_one_event_a_line_that_keeps_the_rules_of_the_stream(streamed: F
 
 
 def test_json_has_exactly_the_fields_of_the_design(streamed: Finished) -> None:
-    kinds = {event["event"] for event in streamed.objects}
+    kinds = {event["event"] for event in streamed.objects} - {"StepTimes"}  # every two seconds of training
     assert kinds == {"RunStarted", "StepsFinished", "EvalFinished", "TweetSampled", "CheckpointSaved", "RunFinished"}
     for event in streamed.objects:
         assert set(event) == FIELDS[event["event"]]

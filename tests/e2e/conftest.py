@@ -66,10 +66,11 @@ def long_screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
 def shared(long_screen: Terminal) -> Terminal:
     """The shared screen, training and without a dialog, whatever the test before left behind."""
     long_screen.resize(120, 40)
-    long_screen.wait_for("▶ training|‖ paused")
+    long_screen.wait_for("▶ training|‖ paused|esc close")
     if "esc close" in long_screen.text:
         long_screen.press("escape")
         long_screen.wait_until_gone("esc close")
+    long_screen.wait_for("▶ training|‖ paused")
     if "‖ paused" in long_screen.text:
         long_screen.press("space")
     long_screen.wait_for("▶ training")
