@@ -43,7 +43,7 @@ def _is_whole(screen: Terminal, columns: int, rows: int) -> bool:
     """Say whether status, plot, feed and keys are there and fill the terminal to its edges."""
     lines = screen.text.splitlines()
     is_low = rows < 18  # then there is neither plot nor frame
-    feed_top = [line for line in lines if line.startswith("╭─ tweets")]
+    feed_top = [line for line in lines if line.startswith("╭─ ") and "tweet" in line]
     return (
         len(lines) == rows
         and lines[-1].strip().startswith("space")
