@@ -16,7 +16,8 @@ from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import CheckpointEntry
 from engine.errors import TweetgenError
 from engine.events import RunStarted, TweetSampled
-from engine.folders import RunFolder, checked_name, home
+from engine.folders import RunFolder, folder_of_run
+from engine.journal import tweet_in
 from engine.vocab import Vocab
 
 _CLOSE_BYTES = 64 * 1024
@@ -52,7 +53,7 @@ def _journal_of(entry: CheckpointEntry, info: CheckpointInfo) -> Path:
     """Return where the journal of a checkpoint's run is, if it is here. Raises `ConfigError`."""
     if not entry.is_named:
         return RunFolder(entry.path.parent.parent).journal_path
-    return RunFolder(home() / "runs" / checked_name(info.run, "run")).journal_path
+    return folder_of_run(info.run).journal_path
 
 
 def _is_of_same_run(first_line: bytes, info: CheckpointInfo) -> bool:
@@ -72,7 +73,7 @@ def _last_tweet(file: BinaryIO, info: CheckpointInfo) -> TweetSampled | None:
         start = max(0, end - num_bytes)
         file.seek(start)
         for line in reversed(file.read(end - start).splitlines()):
-            if b'"TweetSampled"' in line[:40] and (tweet := _tweet_in(line)) and _is_before(tweet, info):
+            if b'"TweetSampled"' in line[:40] and (tweet := tweet_in(line)) and _is_before(tweet, info):
                 return tweet
         if start == 0 or num_bytes >= _MAX_BYTES:
             return None
@@ -95,15 +96,6 @@ def _place_of(file: BinaryIO, elapsed_seconds: float) -> int:
     file.readline()
     file.readline()
     return file.tell()
-
-
-def _tweet_in(line: bytes) -> TweetSampled | None:
-    """Return the tweet of a line; None where the line is torn."""
-    try:
-        event = events.from_json(line)
-    except wire.WireError:
-        return None
-    return event if isinstance(event, TweetSampled) else None
 
 
 def _is_before(tweet: TweetSampled, info: CheckpointInfo) -> bool:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from engine import events, wire
 from engine.errors import StorageError, TweetgenError
-from engine.events import Event
+from engine.events import Event, TweetSampled
 from engine.folders import storage_errors
 
 
@@ -54,6 +54,15 @@ def read_journal(path: Path) -> Iterator[Event]:
                     continue
     except FileNotFoundError:
         return
+
+
+def tweet_in(line: bytes) -> TweetSampled | None:
+    """Return the tweet that a line holds; None where it holds something else, or is torn."""
+    try:
+        event = events.from_json(line)
+    except wire.WireError:
+        return None
+    return event if isinstance(event, TweetSampled) else None
 
 
 def is_in_use(path: Path) -> bool:

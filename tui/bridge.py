@@ -102,7 +102,7 @@ class EngineBridge:
         return not self._thread.is_alive()
 
     def is_over(self, timeout_seconds: float) -> bool:
-        """Wait as `join` does; say whether also the sessions that this one was to wait for have ended. For any thread."""
+        """Wait as `join` does; say whether all that this one was to wait for have ended too. For any thread."""
         before = self._before
         return self.join(timeout_seconds) and (before is None or before.is_over(timeout_seconds))
 

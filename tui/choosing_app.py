@@ -101,8 +101,8 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
         return self._glyphs_by_itself if chosen == AUTO else chosen
 
     def _keep_theme(self, theme: Theme) -> None:
-        """Keep a theme that was chosen in the palette."""
-        if theme.name != self._theme_of_start:
+        """Keep a theme that was chosen in the palette; what is told of one that is another by now is late."""
+        if theme.name == self.theme != self._theme_of_start:
             self.keeper.change({"theme": theme.name})
 
     @work

@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from engine import events, wire
+from engine import events
 from engine.errors import StorageError
 from engine.events import TweetSampled
-from engine.folders import storage_errors, write_atomically
+from engine.folders import write_atomically
+from engine.journal import tweet_in
 
 Pins = tuple[TweetSampled, ...]
 """In the order of their steps."""
@@ -43,30 +44,30 @@ class PinsFile:
         self._path = path
         self._lock = threading.Lock()
         self._last_saved = 0
+        self._is_read = False
 
     def read(self) -> Pins:
         """Return the pins; what is none is left out, and a missing file holds none. Raises `StorageError`."""
         try:
-            with storage_errors(self._path):
-                lines = self._path.read_bytes().splitlines()
-        except StorageError:
-            if self._path.exists():
-                raise
-            return ()
-        return merged((), tuple(pin for pin in map(_pin_in, lines) if pin is not None))
+            lines = self._path.read_bytes().splitlines()
+        except (FileNotFoundError, NotADirectoryError):
+            lines = []
+        except OSError as error:
+            cause = error.strerror or str(error)
+            raise StorageError(
+                f"{self._path} can't be read: {cause}.", "Pins are kept once it can, or is gone."
+            ) from error
+        self._is_read = True
+        return merged((), tuple(pin for pin in map(tweet_in, lines) if pin is not None))
 
     def save(self, pins: Pins, number: int) -> None:
-        """Save these in place of those before, unless ones with a higher number were. Raises `StorageError`."""
+        """Save these in place of those before, unless ones with a higher number were. Raises `StorageError`.
+
+        Those in a file that was not read yet stay: nobody can have meant to remove them.
+        """
         with self._lock:
             if number > self._last_saved:
+                if not self._is_read:
+                    pins = merged(self.read(), pins)
                 write_atomically(self._path, "".join(f"{events.to_json(pin)}\n" for pin in pins).encode())
                 self._last_saved = number
-
-
-def _pin_in(line: bytes) -> TweetSampled | None:
-    """Return the tweet that a line holds, if it holds one."""
-    try:
-        event = events.from_json(line)
-    except wire.WireError:
-        return None
-    return event if isinstance(event, TweetSampled) else None

@@ -222,7 +222,7 @@ def save_changes(path: Path, changes: Changes) -> None:
     """Put changes into the file and leave all else in it as it is. Raises `ConfigError` and `StorageError`."""
     import tomlkit
 
-    path = path.resolve()  # where it is a link, the file behind it
+    path = Path(os.path.realpath(path))  # where it is a link, the file behind it; `resolve` raises on a loop
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 
 _SEQUENCE = re.compile(r"\x1b\[([0-9;]*)m")
-_OVERTAKEN_MOVES = re.compile(r"(?:\x1b\[[0-9;]*H|\r\n)+(?=\x1b\[[0-9;]*H)")
+_OVERTAKEN_MOVES = re.compile(r"(?:\x1b\[[0-9;]*H|\n)+(?=\x1b\[[0-9;]*H)")
 _NUM_COLOR_PARTS = {"2": 5, "5": 3}
 """How many numbers a colour takes, from its "38" or "48" on: by red, green and blue, or by its number."""
 _RESET = "\x1b[0m"
@@ -25,7 +25,7 @@ Style = tuple[tuple[str, str], ...]
 
 
 def slim(text: str) -> str:
-    """Return what looks the same as `text`, which begins without a style; it also ends without one."""
+    """Return what looks the same as `text`, which scrolls nothing and begins without a style; it also ends without."""
     text = _OVERTAKEN_MOVES.sub("", text)
     if "\x1b[" not in text:
         return text

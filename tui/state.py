@@ -193,14 +193,28 @@ def _gone_back(view: RunView, step: int) -> RunView:
 
 
 def fold(view: RunView, events: Iterable[Event]) -> RunView:
-    """Return the view after `events`, as `apply` would; many reports of steps in a row are taken as one."""
-    for kind, same in groupby(events, key=type):
+    """Return the view after `events`, as `apply` would; many reports of steps in a row are taken as one.
+
+    What else is told while steps go on, such as tweets, does not come between them.
+    """
+    for is_of_steps, same in groupby(events, key=_is_told_with_steps):
         group = list(same)
-        if kind is StepsFinished and len(group) > MANY_REPORTS:
-            group = list(_merged([event for event in group if isinstance(event, StepsFinished)]))
+        reports = [event for event in group if isinstance(event, StepsFinished)]
+        if is_of_steps and len(reports) > MANY_REPORTS:
+            others = [event for event in group if not isinstance(event, StepsFinished)]
+            last_is_report = isinstance(group[-1], StepsFinished)
+            group = [*others, *_merged(reports)] if last_is_report else [*_merged(reports), *others]
         for event in group:
             view = apply(view, event)
     return view
+
+
+def _is_told_with_steps(event: Event) -> bool:
+    """Say whether an event is a report of steps, or one that changes nothing that a report of steps changes.
+
+    Of such events, only which comes last matters, for the step and the time of the view.
+    """
+    return isinstance(event, StepsFinished | TweetSampled | EvalFinished | StepTimes)
 
 
 def _merged(reports: Sequence[StepsFinished]) -> Iterator[Event]:

@@ -128,9 +128,7 @@ def test_a_checkpoint_of_another_batch_size_is_gone_on_from_at_its_share_of_the_
 def test_a_checkpoint_of_other_tweets_is_gone_on_from_at_the_first_batch(corpus: Path) -> None:
     run_session(tiny_config(corpus, batch_size=4, max_steps=11), {11: [c.SaveCheckpoint(name="of-48-tweets")]})
     other = write_corpus(corpus.parent, small_tweets()[:24], "other.txt")
-    begun_there = replace(
-        tiny_config(other, run_name="other"), settings={"max_steps": 14}, checkpoint="of-48-tweets"
-    )
+    begun_there = replace(tiny_config(other, run_name="other"), settings={"max_steps": 14}, checkpoint="of-48-tweets")
 
     told = run_session(begun_there, {13: [c.LoadCheckpoint(name="of-48-tweets")]})
 

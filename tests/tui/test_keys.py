@@ -7,7 +7,6 @@ from itertools import chain
 import pytest
 from textual.command import CommandPalette, DiscoveryHit
 from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from engine import commands as c
 from tests.fakes import FakeSession, steps_finished, tweet
@@ -21,6 +20,7 @@ from tui.screens.main import MainScreen
 from tui.screens.open_dialog import OpenDialog
 from tui.screens.palette import KeyCommands
 from tui.screens.save_dialog import SaveDialog
+from tui.widgets.help_text import HelpText
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
 
@@ -194,11 +194,12 @@ async def test_help_tells_every_key(stage: Stage, size: tuple[int, int]) -> None
     async with app.run_test(size=size) as pilot:
         await pilot.press("?")
         await opened(app, HelpScreen)
-        told = [str(line.render()) for line in app.screen.query(Static)]
+        groups = app.screen.query_one(HelpText).groups
         for key in (*MAIN_KEYS, *PALETTE_KEYS, *FEED_KEYS, *PLOT_KEYS):
-            assert told[told.index(key.sentence) - 1] == key.shown
+            assert (key.shown, key.sentence) in groups[key.group]
         for mark in ("● new", "◐ near-copy", "○ copy"):
-            assert mark in told
+            assert mark in dict(groups["Reading the screen"])
+        await shows(app, "The run", "space        Pause the training, or go on with it.")
         await pilot.press("end")
         await until(lambda: app.screen.query_one(VerticalScroll).is_vertical_scroll_end, "the end of the help")
 
@@ -221,3 +222,15 @@ async def test_f_finishes_and_takes_it_back(stage: Stage, size: tuple[int, int])
         await press(pilot, session, "f")
         assert session.received == [c.Finish(), c.CancelFinish()]
         await shows(app, "▶ training")
+
+
+async def test_a_click_on_a_notice_presses_no_key(stage: Stage, size: tuple[int, int]) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+        app.screen.query_one(KeyBar).notice = "saving…"
+        await shows(app, "saving…")
+        await pilot.click(KeyBar, offset=(2, 0))
+        await press(pilot, session, "f")
+        assert session.received == [c.Finish()]

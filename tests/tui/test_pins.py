@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,27 @@ def test_what_is_no_tweet_is_left_out(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "pins.jsonl").mkdir()
-    with pytest.raises(StorageError, match=r"pins\.jsonl"):
+    with pytest.raises(StorageError, match=r"pins\.jsonl can't be read"):
         PinsFile(tmp_path / "pins.jsonl").read()
+
+
+def test_pins_that_could_not_be_read_are_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pins.jsonl"
+    PinsFile(path).save(TWEETS[:3], 1)
+    file = PinsFile(path)
+
+    def fail(_: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", fail)
+        with pytest.raises(StorageError, match="Input/output error"):
+            file.read()
+        with pytest.raises(StorageError, match="Input/output error"):
+            file.save(TWEETS[4:5], 1)
+    file.save(TWEETS[4:], 2)
+
+    assert PinsFile(path).read() == (*TWEETS[:3], *TWEETS[4:])
 
 
 def test_an_older_set_of_pins_never_replaces_a_newer_one(tmp_path: Path) -> None:

@@ -292,3 +292,11 @@ def test_a_keeper_without_a_file_keeps_nothing(tmp_path: Path) -> None:
     keeper.change({"bell": False})
     keeper.save({"bell": False})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_itself_is_told_and_left(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.symlink_to(path)
+    with pytest.raises(ConfigError, match="can't be read"):
+        save_changes(path, {"mouse": False})
+    assert path.is_symlink()

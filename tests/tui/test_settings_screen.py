@@ -123,6 +123,19 @@ async def test_the_arrows_go_through_the_themes_and_the_screen_shows_each(make_a
         await until(lambda: kept(path) == {"theme": "tweetgen"}, "the file")
 
 
+async def test_of_themes_that_change_quickly_the_last_one_stays(make_app: Made, path: Path) -> None:
+    app = make_app(FakeSession(SCRIPT))
+    async with app.run_test(size=(120, 40)):
+        await started(app)
+        chosen: list[str] = []
+        app.theme_changed_signal.subscribe(app, lambda theme: chosen.append(theme.name))
+        app.keeper.change({"theme": "tweetgen-light"})
+        app.keeper.change({"theme": "tweetgen"})
+        await until(lambda: len(chosen) == 2, "both changes")
+        await until(lambda: kept(path) == {"theme": "tweetgen"}, "the file")
+        assert (app.theme, app.keeper.preferences.theme) == ("tweetgen", "tweetgen")
+
+
 async def test_a_theme_chosen_in_the_palette_is_kept(make_app: Made, path: Path) -> None:
     app = make_app(FakeSession(SCRIPT))
     async with app.run_test(size=(80, 24)):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from engine import commands as c
@@ -19,7 +20,7 @@ from tui import clipboard
 from tui.app import TweetgenApp
 from tui.screens.main import MainScreen
 from tui.screens.tweet_dialog import TweetDialog
-from tui.widgets.chance_bars import ChanceBars
+from tui.widgets.chance_bars import ChanceBars, shown_char
 from tui.widgets.tweet_feed import TweetFeed
 from tui.widgets.tweet_text import TweetText
 
@@ -271,3 +272,59 @@ def test_screen_is_handed_pieces_that_it_does_not_drop() -> None:
 @pytest.mark.parametrize("name", ["no", "zellij"])
 def test_without_tmux_and_screen_nothing_is_wrapped(name: str) -> None:
     assert clipboard.through_multiplexer(clipboard.osc52("x"), name) == ""
+
+
+async def test_what_could_move_the_cursor_of_a_terminal_is_not_shown(stage: Stage) -> None:
+    text = "ab\x1b]0;title\x07cd\nef\u202e \ue000[/foo]"
+    hostile = replace(OF_FEED, text=text, char_bits=(), prime="ab\x1b")
+    app = stage.app(FakeSession((*SCRIPT[:1], hostile)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+        await shows(app, "abcd")
+        await pilot.press("enter")
+        await shows(app, "Tweet of step 3", "2.00 bits at step 3")
+        for place in range(len(text) + 1):
+            app.screen.query_one(TweetText).place = place
+            await shows(app, f"{place + 1} of {len(text)}" if place < len(text) else "the end")
+            assert not set(screen_text(app)) & {"\x1b", "\x07", "\u202e", "\ue000"}
+        await shows(app, "ab\ufffd]0;title\ufffdcd\ufffdef\ufffd \ufffd[/foo]")
+
+
+@pytest.mark.parametrize(
+    ("char", "shown"), [("\x1b", "U+001B"), ("\ue000", "U+E000"), ("\ud800", "U+D800"), ("é", "é")]
+)
+def test_a_character_that_is_not_safe_is_a_number(char: str, shown: str) -> None:
+    assert shown_char(char) == shown
+
+
+async def test_enter_pressed_twice_at_once_opens_one_dialog(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+        await shows(app, OF_FEED.text)
+        for _ in range(2):
+            app.post_message(Key("enter", None))
+        await shows(app, "Tweet of step 3", "2.00 bits at step 3")
+        await pilot.press("escape")
+        await until(lambda: isinstance(app.screen, MainScreen), "the main screen")
+        assert session.received == [c.ReadTweet(text=OF_FEED.text)]
+
+
+async def test_a_run_that_ends_without_an_answer_is_told(stage: Stage) -> None:
+    session = SilentSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await dialog_of_newest(app, pilot)
+        await shows(app, "asking the model…")
+        session.play(e.RunFinished(step=3, elapsed_seconds=1.0, reason="enough", total_seconds=1.0, total_chars=9))
+        await shows(app, "No model is running that could be asked.")
+
+
+class SilentSession(FakeSession):
+    """Answers no question about a tweet."""
+
+    def answer(self, command: c.Command) -> e.Event:
+        if isinstance(command, c.ReadTweet):
+            return e.Resumed(step=3, elapsed_seconds=0.1)
+        return super().answer(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Generic, Literal, TypeVar
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -26,6 +27,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         """Make a dialog with this title."""
         super().__init__()
         self._heading = harmless(title)
+        self._late_answers: list[Answer | None] = []
 
     def compose(self) -> ComposeResult:
         """Lay out the box around the body."""
@@ -41,6 +43,21 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     def action_close(self) -> None:
         """Close without an answer."""
         self.dismiss(None)
+
+    def dismiss(self, result: Answer | None = None) -> AwaitComplete:
+        """Close with an answer, once; under another dialog, as soon as that is closed.
+
+        Textual's own (8.2) closes whatever is on top: a key pressed twice would close the screen below too.
+        """
+        if self.app.screen is self:  # `is_current` counts those behind it too
+            return super().dismiss(result)
+        self._late_answers.append(result)
+        return AwaitComplete()
+
+    def on_screen_resume(self) -> None:
+        """Close now, where that was wished for under another dialog."""
+        if self._late_answers:
+            self.dismiss(self._late_answers[0])
 
 
 class MessageDialog(Dialog[Literal["open", "remedy"]]):

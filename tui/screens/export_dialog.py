@@ -16,9 +16,9 @@ from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.widgets import Input, Static
 
-from engine.errors import StorageError
 from engine.events import TweetSampled
 from engine.text import harmless
+from tui.errands import as_told
 from tui.screens.dialog import Dialog
 from tui.tweet_files import FORMATS, export
 
@@ -103,8 +103,9 @@ class ExportDialog(Dialog[Exported]):
         except FileExistsError:
             self._path_to_replace = path
             self._advise(f"{path.name} is there already. Enter again replaces it.", is_error=True)
-        except StorageError as error:
-            self._advise(f"{error.message} {error.hint}", is_error=True)
+        except Exception as error:  # noqa: BLE001 - whatever a name or a tweet holds, the run behind goes on
+            told = as_told(error, "Exporting tweets")
+            self._advise(f"{told.message} {told.hint}", is_error=True)
         else:
             self.dismiss(Exported(path=path, num_tweets=len(tweets)))
         self._is_writing = False

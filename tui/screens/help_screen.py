@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Static
+from textual.containers import VerticalScroll
 
 from tui.key_map import KeyMap, mapped
 from tui.keys import (
@@ -32,6 +30,7 @@ from tui.marks import MarkKind
 from tui.screens.dialog import Dialog
 from tui.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.widgets.feed_columns import PIN_GLYPH, SELECTED_GLYPH
+from tui.widgets.help_text import Entries, HelpText
 from tui.widgets.plot_glyphs import MARK_LETTERS
 
 _GROUPS = (RUN, TWEETS, SAVED, LISTED, PLOT, SCREEN, TYPING, LOOKING)
@@ -76,20 +75,9 @@ class HelpScreen(Dialog[None]):
 
     def compose_body(self) -> ComposeResult:
         """Lay out the groups of keys, then how to read the feed."""
+        keys = mapped(_KEYS, self._key_map)
+        groups: dict[str, Entries] = {
+            group: [(key.shown, key.sentence) for key in keys if key.group == group] for group in _GROUPS
+        }
         with VerticalScroll():
-            for group in _GROUPS:
-                yield Static(group, markup=False, classes="heading")
-                for key in mapped(_KEYS, self._key_map):
-                    if key.group == group:
-                        yield from _row(key.shown, key.sentence)
-            yield Static("Reading the screen", markup=False, classes="heading")
-            for term, sentence in _READING:
-                yield from _row(term, sentence)
-
-
-def _row(term: str, sentence: str) -> Iterator[Horizontal]:
-    yield Horizontal(
-        Static(term, markup=False, classes="term"),
-        Static(sentence, markup=False, classes="sentence"),
-        classes="row",
-    )
+            yield HelpText(groups | {"Reading the screen": _READING})

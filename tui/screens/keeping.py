@@ -8,6 +8,7 @@ from functools import partial
 from engine.errors import ConfigError, StorageError
 from engine.events import TweetSampled
 from engine.folders import folder_of_run
+from tui.errands import as_told
 from tui.pins import Pins, PinsFile, merged, toggled
 from tui.screens.export_dialog import ExportDialog, Exported
 from tui.screens.run_screen import RunScreen
@@ -100,5 +101,6 @@ class Keeping(RunScreen):
         """Save on a thread."""
         try:
             await asyncio.to_thread(saving)
-        except StorageError as error:
-            self._teller.error(error.title, error.message, error.hint)
+        except Exception as error:  # noqa: BLE001 - whatever a tweet holds or a disk does, the run goes on
+            told = as_told(error, "Saving the pins")
+            self._teller.error(told.title, told.message, told.hint)

@@ -18,12 +18,12 @@ from tui.theme import NOVELTY_GLYPHS
 
 
 class LadderDialog(Dialog[None]):
-    """Show a ladder, and roll another by `roll`, which sends the command; stays open until it is closed."""
+    """Show a ladder, and roll another by `roll`, which says whether one is on its way; stays open until closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "roll", "roll again", show=False)]
     KEYS_LINE = "t roll again · esc close"
 
-    def __init__(self, roll: Callable[[], None]) -> None:
+    def __init__(self, roll: Callable[[], bool]) -> None:
         """Wait for the answer to the roll that was just sent."""
         super().__init__("The same tweet, from cold to hot")
         self._roll = roll
@@ -40,8 +40,8 @@ class LadderDialog(Dialog[None]):
 
     def action_roll(self) -> None:
         """Ask for another ladder."""
-        self._advice.update("writing…")
-        self._roll()
+        if self._roll():
+            self._advice.update("writing…")
 
     def show(self, ladder: LadderSampled) -> None:
         """Show a ladder."""

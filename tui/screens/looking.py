@@ -13,14 +13,25 @@ from tui.screens.keeping import Keeping
 from tui.screens.tweet_dialog import TweetActions, TweetDialog
 from tui.widgets.tweet_feed import TweetFeed
 
+_NO_MODEL = "No model is running that could be asked."
+
 
 class Looking(Keeping):
     """A tweet in a dialog, and the prime of all that follow."""
 
     _tweet_dialog: TweetDialog | None = None
 
+    def tick(self) -> None:
+        """Take in what happened; a tweet that is open waits for no answer of a run that has ended."""
+        was_over = self.run_view.ended is not None
+        super().tick()
+        if self._tweet_dialog is not None and self.run_view.ended is not None and not was_over:
+            self._tweet_dialog.show_refusal(_NO_MODEL)
+
     def on_tweet_feed_opened(self, message: TweetFeed.Opened) -> None:
         """Open the tweet, and ask the model about it where there is one."""
+        if self._tweet_dialog is not None:  # a key pressed twice at once
+            return
         tweet = message.tweet
         actions = TweetActions(
             pin=partial(self._turn_pin, tweet), go_on=self._go_on_from, use_as_prime=self._begin_tweets_with
@@ -40,7 +51,7 @@ class Looking(Keeping):
         if self.run_view.is_replay:
             return "This is a replay: there is no model to ask."
         if self.run_view.phase not in {"training", "paused"} or self._ending is not None:
-            return "No model is running that could be asked."
+            return _NO_MODEL
         return "" if tweet.text else "It holds no character."
 
     def _is_pinned(self, tweet: TweetSampled) -> bool:

@@ -23,7 +23,7 @@ from tui.keys import TWEET_KEYS, bindings_of
 from tui.screens.dialog import Dialog
 from tui.theme import NOVELTY_GLYPHS
 from tui.widgets.chance_bars import ChanceBars, shown_char
-from tui.widgets.tweet_text import TweetText
+from tui.widgets.tweet_text import TweetText, harmless_chars
 
 _NUM_BARS = 8
 _ASKING = "asking the model…"
@@ -94,9 +94,10 @@ class TweetDialog(Dialog[None]):
             self._draw()
 
     def show_refusal(self, reason: str) -> None:
-        """Show why there is no answer."""
-        self._note = reason
-        self._draw()
+        """Show why there is no answer, where none has come."""
+        if self._read is None:
+            self._note = reason
+            self._draw()
 
     def on_tweet_text_moved(self) -> None:
         """Show the character under the cursor."""
@@ -164,7 +165,7 @@ class TweetDialog(Dialog[None]):
 
     def _going_on(self) -> str:
         """Return what the keys would go on from."""
-        before = self._before_cursor
+        before = harmless_chars(self._before_cursor)
         if not before:
             return "c and u take what is before the cursor: → moves it"
         is_long = len(before) > _MAX_PREFIX_CHARS

@@ -68,10 +68,12 @@ class Writing(RunScreen):
             self.app.push_screen(self._ladder_dialog, self._forget_ladder)
             self._roll_ladder()
 
-    def _roll_ladder(self) -> None:
-        """Ask for a ladder from a seed of its own."""
-        if self._can_command():
+    def _roll_ladder(self) -> bool:
+        """Ask for a ladder from a seed of its own; say whether one is on its way."""
+        can_command = self._can_command()
+        if can_command:
             self._send(SampleLadder(seed=secrets.randbelow(1_000_000), prime=self._shown_view.sampling.prime))
+        return can_command
 
     def _forget_ladder(self, _answer: None) -> None:
         self._ladder_dialog = None

@@ -14,6 +14,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from engine.answers import CharChance
+from engine.text import harmless_char
 
 LABEL_CELLS = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -27,10 +28,10 @@ _CAME_GLYPH = "▸"
 
 
 def shown_char(char: str) -> str:
-    """Return a character as a label: a sign for a blank, a word for the end, a number for what has no width."""
+    """Return a character as a label: a sign for a blank, a word for the end, a number for what can't be shown."""
     if char in {"", " "}:
         return "␣" if char else "end"
-    return char if cell_len(char) else f"U+{ord(char):04X}"
+    return char if cell_len(char) and harmless_char(char) == char else f"U+{ord(char):04X}"
 
 
 def shown_percent(probability: float) -> str:

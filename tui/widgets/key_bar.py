@@ -60,6 +60,7 @@ class KeyBar(Widget):
     def render(self) -> Content:
         """Return the line."""
         if self.notice:
+            self._targets = []
             return Content.styled(f" {self.notice}", self.get_visual_style("key-bar--notice"))
         groups = [tuple(group) for label, group in groupby(self._shown_keys, attrgetter("label")) if label]
         labels = {group: self.pause_label if group[0].action == "pause" else group[0].label for group in groups}

@@ -18,7 +18,6 @@ from tui.formatting import format_temperature
 from tui.keys import MAIN_KEYS
 from tui.run_view import RunView
 from tui.terminal_app import TerminalApp
-from tui.terminal_facts import GlyphSet
 from tui.widgets.alert_bar import AlertBar
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
@@ -63,14 +62,8 @@ class Panels(Vertical):
         yield PromptLine()
 
     def on_mount(self) -> None:
-        """Begin with the first panel where there is room for one only, and have the plot draw as all else does."""
+        """Begin with the first panel where there is room for one only."""
         self._show_panel(0)
-        if isinstance(self.app, TerminalApp):
-            self.watch(self.app, "glyphs", self._draw_with)
-
-    def _draw_with(self, glyphs: GlyphSet) -> None:
-        """Draw the plot with these glyphs."""
-        self.query_one(LossPlot).glyphs = glyphs
 
     def go_on(self, step: int) -> None:
         """Go to the next panel (1) or back (-1): give it the keys, and the place where there is room for one only."""

@@ -19,11 +19,16 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from engine.text import ELLIPSIS
+from engine.text import ELLIPSIS, harmless_char
 from tui.widgets.feed_surprise import NUM_STEPS, STEP_BITS
 from tui.widgets.wrapping import Span, wrap
 
 _END_GLYPH = "■"
+
+
+def harmless_chars(text: str) -> str:
+    """Return `text` with a sign in place of each character that is not safe to show: one for one, so places stay."""
+    return "".join(map(harmless_char, text))
 
 
 class TweetText(Widget, can_focus=True):
@@ -67,7 +72,7 @@ class TweetText(Widget, can_focus=True):
         """Show `text`, which the model ended itself, or not; its first characters were given to it."""
         super().__init__()
         self._text = text
-        self._shown = text + (_END_GLYPH if has_ended else ELLIPSIS)
+        self._shown = harmless_chars(text) + (_END_GLYPH if has_ended else ELLIPSIS)
         self._num_given = num_given
         self._bits: tuple[float, ...] = ()
 

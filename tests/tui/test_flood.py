@@ -1,0 +1,168 @@
+"""A flood of 10,000 events a second: the screen keeps up with it, answers keys meanwhile, and grows no further.
+
+No figure is asserted that a busy machine could miss: what is waited for has the usual deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections.abc import Callable, Iterator
+from functools import reduce
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from textual import events
+
+from engine import commands as c
+from engine import events as e
+from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
+from tests.tui.conftest import Stage, screen_text, until
+from tui.app import TweetgenApp
+from tui.run_view import RunView
+from tui.series import MAX_BUCKETS, WINDOW_LENGTH
+from tui.state import MAX_TIMES, MAX_TWEETS, apply, fold
+from tui.widgets.loss_plot import LossPlot
+from tui.widgets.tweet_feed import TweetFeed
+
+_LOGGER = logging.getLogger(__name__)
+EVENTS_PER_SECOND = 12_000
+NUM_EVENTS = 3 * EVENTS_PER_SECOND
+FIRST_STEP = MAX_TWEETS
+PAST = tuple(tweet(f"an earlier tweet, number {step}", step) for step in range(1, FIRST_STEP))
+"""So many that those of the flood are too many to keep."""
+
+
+def flood() -> Iterator[e.Event]:
+    """Yield the events: mostly single steps, every 20th a tweet, now and then an evaluation or the times of steps."""
+    step = FIRST_STEP
+    for number in range(1, NUM_EVENTS + 1):
+        if number % 20 == 0:
+            yield tweet(f"tweet {number} of a flood, long enough for more than a line where it is narrow", step)
+        elif number % 1000 == 1:
+            yield evaluated(step, 4.0, is_best=number == 1)
+        elif number % 1000 == 2:
+            yield step_times(step)
+        else:
+            step += 1
+            yield steps_finished(step, [3.0 + step % 7 / 10])
+
+
+def step_times(step: int) -> e.StepTimes:
+    """Return what a thousand steps went into."""
+    return e.StepTimes(
+        step=step,
+        elapsed_seconds=step * 0.05,
+        num_steps=1000,
+        seconds=1.0,
+        data_seconds=0.1,
+        forward_seconds=0.3,
+        backward_seconds=0.4,
+        optimizer_seconds=0.1,
+        sampling_seconds=0.0,
+        evaluation_seconds=0.0,
+        saving_seconds=0.0,
+    )
+
+
+class FloodSession(FakeSession):
+    """Emits all events at their pace, answers commands in between, and rests until `Stop`."""
+
+    def __init__(self) -> None:
+        super().__init__(started=run_started(step=FIRST_STEP))
+        self.flood = list(flood())
+        self.num_told = 0
+        self.seconds = 0.0
+
+    def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
+        self._emit = emit
+        self.play(run_started(step=FIRST_STEP))
+        started = time.monotonic()
+        is_wanted = True
+        while is_wanted:
+            due = min(round((time.monotonic() - started) * EVENTS_PER_SECOND), NUM_EVENTS)
+            for event in self.flood[self.num_told : due]:
+                self.play(event)
+            if self.num_told < due == NUM_EVENTS:
+                self.seconds = time.monotonic() - started
+            self.num_told = due
+            is_wanted = self._answers(commands)
+
+    def _answers(self, commands: queue.SimpleQueue[c.Command]) -> bool:
+        """Answer a command, if one comes in a moment; say whether to go on."""
+        try:
+            command = commands.get(timeout=0.005)
+        except queue.Empty:
+            return True
+        self.received.append(command)
+        self.play(self.answer(command))
+        return not isinstance(command, c.Stop)
+
+
+async def seconds_until_answered(app: TweetgenApp, key: str, is_answered: Callable[[], bool]) -> float:
+    """Press a key and wait for what it does. `Pilot.press` would wait until the flood is over."""
+    started = time.monotonic()
+    app.post_message(events.Key(key, key))
+    await until(is_answered, f"the answer to {key}")
+    return time.monotonic() - started
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a data folder of its own."""
+    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
+
+
+async def test_a_flood_is_taken_in_as_it_comes_and_kept_within_bounds(stage: Stage) -> None:
+    session = FloodSession()
+    last_step = session.flood[-1].step
+    app = stage.app(session, history=RunView(tweets=PAST, num_tweets=len(PAST)))
+    async with app.run_test(size=(120, 40)):
+        await until(lambda: session.num_told > NUM_EVENTS // 4, "the middle of the flood")
+        plot, feed = app.screen.query_one(LossPlot), app.screen.query_one(TweetFeed)
+        unit = plot.unit
+        waits = [await seconds_until_answered(app, "b", lambda: plot.unit != unit)]
+        waits.append(await seconds_until_answered(app, "c", lambda: feed.is_coloured))
+        waits.append(await seconds_until_answered(app, "minus", lambda: app.summary_view.sampling.temperature < 0.8))
+        await until(lambda: session.num_told == NUM_EVENTS, "the end of the flood")
+        backlog = app.bridge.num_untaken
+        await until(lambda: app.summary_view.step == last_step and not app.bridge.num_untaken, "the last event")
+        _LOGGER.info("%.0f events a second, %d not taken in at their end", NUM_EVENTS / session.seconds, backlog)
+        _LOGGER.info("seconds to the answer of a key: %s", ", ".join(f"{wait:.3f}" for wait in waits))
+        view = app.summary_view
+        assert view.num_tweets == len(PAST) + NUM_EVENTS // 20
+        assert len(view.tweets) <= MAX_TWEETS
+        assert view.tweets[-1] == session.flood[-1]
+        assert len(view.train_losses) == last_step - FIRST_STEP
+        assert (last_step - FIRST_STEP) // view.train_losses.stride <= MAX_BUCKETS
+        assert len(view.train_losses.singles(0)[0]) <= WINDOW_LENGTH
+        assert len(view.times) <= MAX_TIMES
+        assert len(view.val_points) == NUM_EVENTS // 1000
+        await until(lambda: f"tweet {NUM_EVENTS} of a flood" in screen_text(app), "the last tweet on the screen")
+        await until(lambda: f"{last_step:,}" in screen_text(app), "the last step on the screen")
+
+
+@pytest.mark.parametrize("num_events", [979, 980, 982])
+def test_a_flood_folded_at_once_is_the_view_after_one_event_at_a_time(num_events: int) -> None:
+    told = list(islice(flood(), num_events))
+    view = apply(RunView(), run_started(step=FIRST_STEP))
+    at_once, one_by_one = fold(view, told), reduce(apply, told, view)
+    for name in ("step", "elapsed_seconds", "tweets", "num_tweets", "val_points", "times", "learning_rate", "phase"):
+        assert getattr(at_once, name) == getattr(one_by_one, name), name
+    for found, expected in zip(at_once.train_losses.singles(0), one_by_one.train_losses.singles(0), strict=True):
+        assert found.tolist() == expected.tolist()
+
+
+def test_a_flood_is_folded_in_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list(islice(flood(), EVENTS_PER_SECOND // 10))
+    applied: list[e.Event] = []
+
+    def counted(view: RunView, event: e.Event) -> RunView:
+        applied.append(event)
+        return apply(view, event)
+
+    monkeypatch.setattr("tui.state.apply", counted)
+    fold(RunView(), told)
+    assert len(applied) < len(told) // 10
