@@ -7,8 +7,9 @@ aside (dismissed, or answered), it does not come again until it was over. The ru
   stay as they are. Over once 100 steps went well, or a checkpoint was loaded.
 * **diverging**: the smoothed train loss (the middle four fifths of the latest 100 steps, so that a spike doesn't count)
   has been above its best by 0.3 nats and a fifth for 200 steps on end. A burst of bad batches passes in that time, and
-  noise is far smaller. In the first 500 steps the best is that of blind guessing, ln V, so that a run which goes wrong
-  at once is told too. Over below half of that, or once a checkpoint was loaded.
+  noise is far smaller. Where it is ten times its best, 20 steps will do: it does not come back from there by itself. In
+  the first 500 steps the best is that of blind guessing, ln V, so that a run which goes wrong at once is told too. Over
+  below half of that, or once a checkpoint was loaded.
 * **disk**: a checkpoint or the journal could not be written. Over with the next checkpoint in place.
 * **validation**: the latest 4 evaluations are all above the best by 1 % or more, and the last is no better than the
   first of them. All read the same tweets, so they differ by what was learned alone; from one to the next that is well
@@ -44,6 +45,7 @@ _URGENCY: tuple[AlertKind, ...] = ("memory", "not-finite", "diverging", "disk", 
 NUM_REFUSED, REFUSED_WITHIN_STEPS = 3, 100
 MIN_RISE_NATS, MIN_RISE_SHARE = 0.3, 0.2
 RISEN_STEPS = 200
+FAR_TIMES, FAR_STEPS = 10.0, 20
 MIN_STEPS = 500
 """Steps seen before the smoothed loss is one of 100 steps."""
 NUM_EVALUATIONS, MIN_VAL_RISE_SHARE = 4, 0.01
@@ -181,7 +183,8 @@ def _with_loss(watch: Watch, view: RunView) -> Watch:
         watch = replace(watch, best_loss=best, risen_since=None)
         return watch.told("diverging", is_true=False) if loss <= best + rise / 2 else watch
     since = view.step if watch.risen_since is None else watch.risen_since
-    is_true = "diverging" in watch.up or view.step - since >= RISEN_STEPS
+    needed = FAR_STEPS if loss > FAR_TIMES * best else RISEN_STEPS
+    is_true = "diverging" in watch.up or view.step - since >= needed
     return replace(watch, best_loss=best, risen_since=since).told("diverging", is_true=is_true)
 
 

@@ -43,7 +43,7 @@ RUN, TWEETS, SAVED, SCREEN = "The run", "Tweets", "Checkpoints", "The screen"
 PLOT = "The loss plot"
 TYPING, LOOKING = "While you type a beginning", "In a tweet that is open"
 LISTED = "In the list of checkpoints"
-GROUPS = (RUN, TWEETS, SAVED, SCREEN)
+GROUPS = (RUN, TWEETS, SAVED, SCREEN, PLOT)
 """Of the keys that work everywhere."""
 
 MAIN_KEYS = (

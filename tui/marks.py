@@ -11,6 +11,7 @@ from engine.events import (
     CheckpointLoaded,
     CheckpointSaved,
     Event,
+    FinishCancelled,
     FinishPlanned,
     LearningRateChanged,
     Paused,
@@ -36,6 +37,8 @@ class Mark:
 
 def with_mark(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) -> tuple[Mark, ...]:
     """Return the marks after `event`; `sampling` is that before it. Of one kind at one step, only the last counts."""
+    if isinstance(event, FinishCancelled):
+        return tuple(mark for mark in marks if mark.kind != "finishing")
     mark = _mark_of(event, sampling)
     if mark is None:
         return marks

@@ -73,6 +73,8 @@ class RunView:
     """Epochs passed through at `batch_size_since`: where a session began, or the batch size was changed."""
     batch_size_since: int = 0
     val_points: tuple[ValPoint, ...] = ()
+    best_taken_back: ValPoint | None = None
+    """The best evaluation where it came after the checkpoint that was loaded since."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     tweets: tuple[TweetSampled, ...] = ()
     """The latest of the run, and ever fewer of the older ones; all of them are in its journal."""
@@ -123,8 +125,8 @@ class RunView:
 
     @property
     def best(self) -> ValPoint | None:
-        """The best evaluation of this run."""
-        return next((point for point in reversed(self.val_points) if point.is_best), None)
+        """The best evaluation of this run, also where a loaded checkpoint has taken it back."""
+        return next((point for point in reversed(self.val_points) if point.is_best), self.best_taken_back)
 
     @property
     def progress(self) -> float | None:

@@ -188,6 +188,7 @@ def _gone_back(view: RunView, step: int) -> RunView:
         seconds=view.seconds.truncated(step),
         marks=tuple(mark for mark in view.marks if mark.step <= step),
         val_points=tuple(point for point in view.val_points if point.step <= step),
+        best_taken_back=view.best if view.best is not None and view.best.step > step else view.best_taken_back,
         tweets=tuple(tweet for tweet in view.tweets if tweet.step <= step),
     )
 

@@ -110,7 +110,7 @@ def test_the_first_fall_and_its_bumps_are_no_divergence() -> None:
 def test_a_run_that_goes_wrong_at_once_is_measured_by_blind_guessing() -> None:
     scene = Scene()
     was_up = scene.train([4.8, *noisy(90.0, 399)])
-    assert was_up.index(True) <= 22
+    assert was_up.index(True) <= 4, "ten times as bad as blind guessing is no burst"
     assert scene.alert is not None
     assert scene.alert.text == "Diverging: loss 90.0, was 4.8"
 

@@ -218,7 +218,7 @@ def test_another_run_lies_under_our_own_and_is_named() -> None:
     view = view_of(falling_losses(3000))
     other = Series.empty().extended(1, [2.2] * 2000)
     cells, picture = cells_of(view, look=Look(overlay=("the [b]other\x1b run", other)))
-    assert "⠒⠒ the [b]otherrun ─" in cells.text()[0]
+    assert "⠤⠤ the [b]otherrun ─" in cells.text()[0]
     columns = [column for row, column in places(cells, "overlay") if row > 0]
     assert max(columns) == picture.panes["whole"].left + (picture.panes["whole"].column_of(2000) or 0)
     alone, _ = cells_of(view)

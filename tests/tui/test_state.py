@@ -273,3 +273,18 @@ def test_any_events_in_any_order_lead_to_a_view_that_can_be_drawn(events: list[e
     assert eta is None or eta.seconds >= 0
     assert all(step >= 0 for step in steps)
     assert math.isfinite(view.epoch)
+
+
+def test_the_best_evaluation_stays_the_best_when_a_checkpoint_from_before_it_is_loaded() -> None:
+    loaded = e.CheckpointLoaded(step=50, elapsed_seconds=3.0, name="early", path="/early", bits_per_char=None)
+    view = view_after(run_started(), steps_finished(1, [2.0] * 100), evaluated(100, 2.4), loaded)
+    assert view.best is not None
+    assert view.best.bits_per_char == 2.4
+    assert apply(view, evaluated(60, 2.2)).best == apply(view, evaluated(60, 2.2)).val_points[-1]
+
+
+def test_a_finish_that_was_taken_back_leaves_no_mark() -> None:
+    planned = e.FinishPlanned(step=10, elapsed_seconds=1.0, last_step=30)
+    cancelled = e.FinishCancelled(step=12, elapsed_seconds=1.1)
+    assert [mark.kind for mark in view_after(run_started(), planned).marks] == ["finishing"]
+    assert view_after(run_started(), planned, cancelled).marks == ()

@@ -90,7 +90,7 @@ async def test_u_takes_back_one_change_after_the_other(stage: Stage, size: tuple
             "Undone: temperature back to 0.80.",
         ]
         await pilot.press("u")
-        assert toasts(app)[-1] == "There is nothing to undo: no setting was changed."
+        assert toasts(app)[-1] == "There is nothing left to undo."
         await until(lambda: app.summary_view.sampling.temperature == 0.8)
         assert len(session.received) == 6
 

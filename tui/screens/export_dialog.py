@@ -45,7 +45,6 @@ class ExportDialog(Dialog[Exported]):
     ExportDialog #what { height: auto; margin: 0 1; }
     ExportDialog .-error { color: $text-error; }
     ExportDialog.-tiny #box { padding: 0 1; }
-    ExportDialog.-tiny Input { border: none; height: 1; padding: 0 1; }
     """
 
     def __init__(self, suggestion: str, choices: Mapping[str, Sequence[TweetSampled]], note: str = "") -> None:

@@ -44,7 +44,7 @@ class Steering(RunScreen):
             return
         self._undo, change = self._undo.taken()
         if change is None:
-            self._teller.toast("There is nothing to undo: no setting was changed.")
+            self._teller.toast("There is nothing left to undo.")
         else:
             self._send(change.back, is_undo=True)
             self._teller.toast(f"Undone: {change.told}.")

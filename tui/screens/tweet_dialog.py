@@ -156,7 +156,7 @@ class TweetDialog(Dialog[None]):
             what = "the end" if self.tweet.reached_eos else "cut here; it would go on"
         facts = [what]
         if self._bits_then[place : place + 1]:
-            facts.append(f"{self._bits_then[place]:.2f} bits when written")
+            facts.append(f"{abs(self._bits_then[place]):.2f} bits when written")
         if self._read is not None and (place < len(text) or self.tweet.reached_eos):
             facts.append(f"{self._read.chars[place].bits:.2f} bits at step {self._read.step:,}")
         if place < len(self.tweet.prime):

@@ -194,8 +194,9 @@ class CheckpointTable(ScrollView, can_focus=True):
 
 
 def _shortened_name(name: str, max_cells: int) -> str:
-    """Return a name in at most so many cells; of a run's own, the end tells more than the beginning."""
+    """Return a name in at most so many cells; of a run and of its own, the end tells more than the beginning."""
     run, slash, own = name.rpartition("/")
     if not slash or cell_len(name) <= max_cells:
         return shortened(name, max_cells)
-    return shortened(run, max_cells - cell_len(own) - 1) + slash + own
+    num_cells = max_cells - cell_len(own) - 1
+    return shortened(run[::-1], num_cells)[::-1] + slash + own

@@ -61,6 +61,7 @@ class PlotGlyphs:
     window: str
     """The part of the x axis that the other pane shows."""
     line_sample: str
+    overlay_sample: str
     band_sample: str
 
 
@@ -86,6 +87,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         loss_tick="┤",
         window="━",
         line_sample="⠒⠒",
+        overlay_sample="⠤⠤",
         band_sample="⣿",
     ),
     "block": PlotGlyphs(
@@ -103,6 +105,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         loss_tick="┤",
         window="═",
         line_sample="▀▀",
+        overlay_sample="▄▄",
         band_sample="█",
     ),
     "ascii": PlotGlyphs(
@@ -120,6 +123,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         loss_tick="+",
         window="=",
         line_sample="==",
+        overlay_sample="--",
         band_sample=":",
     ),
 }

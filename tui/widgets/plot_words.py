@@ -69,7 +69,7 @@ def legend(
         yield Entry(title, label_style="window")
     yield Entry("train", glyphs.line_sample, "line")
     if overlay is not None:
-        yield Entry(shortened(harmless(overlay[0]), _MAX_NAME_CELLS), glyphs.line_sample, "overlay")
+        yield Entry(shortened(harmless(overlay[0]), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
     if pane.peak is not None:
         yield Entry(f"up to {pane.peak / NATS_PER_UNIT[unit]:.2f}", glyphs.peak, "peak")
     if view.last_val is not None:
@@ -102,7 +102,7 @@ def readout(view: RunView, pane: Pane, step: int, overlay: tuple[str, Series] | 
     if overlay is not None and overlay[1].first_step <= step <= overlay[1].last_step:
         loss = overlay[1].near(step)
         name = shortened(harmless(overlay[0]), _MAX_NAME_CELLS)
-        yield Entry(f"{name} {format_in(unit, loss or 0.0)}", glyphs.line_sample, "overlay", "readout")
+        yield Entry(f"{name} {format_in(unit, loss or 0.0)}", glyphs.overlay_sample, "overlay", "readout")
 
 
 def format_in(unit: Unit, nats: float) -> str:
