@@ -33,7 +33,8 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PICTURES = ROOT / "assets" / "pictures"
 SIZES = ((120, 40), (80, 24))
-NUM_STEPS = 700
+TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+NUM_STEPS = 1200
 DEADLINE_SECONDS = 600.0
 PLACES = {
     "In the tweets": FEED_KEYS,
@@ -72,13 +73,14 @@ def write_table() -> None:
 
 async def _take_picture(columns: int, rows: int) -> None:
     """Train for a while and write what the terminal then shows."""
-    app = TweetgenApp(RunConfig(settings={"max_steps": 100 * NUM_STEPS, "seed": 7}, run_name="happy"))
+    app = TweetgenApp(RunConfig(run_name="happy"))
     async with app.run_test(size=(columns, rows)):
         await _train(app)
         PICTURES.mkdir(exist_ok=True)
         picture = app.export_screenshot(title="tweetgen-tui")
         (PICTURES / f"screen-{columns}x{rows}.svg").write_text(picture, encoding="utf-8")
         app.bridge.stop("picture taken")
+        app.bridge.join(DEADLINE_SECONDS)
 
 
 async def _train(app: TweetgenApp) -> None:
@@ -94,7 +96,7 @@ def main() -> None:
     """Write all of it."""
     write_table()
     for columns, rows in SIZES:
-        with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TWEETGEN_HOME=home):
+        with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
             asyncio.run(_take_picture(columns, rows))
 
 
