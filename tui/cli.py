@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from engine.versions import installed_version
+from tui.lazy_commands import LazyGroup
 from tui.options import RUN, Given, takes, to_run_config
-from tui.subcommands import bench, checkpoints, data, doctor, evaluate, generate, runs, screen, train
+from tui.subcommands import screen
 from tui.terminal_facts import GlyphSet
 
 app = typer.Typer(
     name="tweetgen-tui",
+    cls=LazyGroup,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -51,13 +53,3 @@ def open_screen(
         screen.open_screen(to_run_config(given), "ascii" if ascii_only else glyphs)
     elif given or glyphs or ascii_only:
         context.fail(f"Put the options behind the command: tweetgen-tui {context.invoked_subcommand} ...")
-
-
-app.command("train")(train.train)
-app.command("generate")(generate.generate)
-app.command("evaluate")(evaluate.evaluate)
-app.command("bench")(bench.bench)
-app.add_typer(checkpoints.app, name="checkpoints")
-app.add_typer(runs.app, name="runs")
-app.add_typer(data.app, name="data")
-app.command("doctor")(doctor.doctor)

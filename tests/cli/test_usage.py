@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import sys
 
 import pytest
 
 from engine.config import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig, help_of
 from engine.corpus_config import CorpusConfig
 from tests.cli.program import Cli
-from tui.options import CLEANING, DRAWING, LENGTH, MACHINE, READING, RUN, TWEETS, Source
+from tui.__main__ import main
+from tui.options import CLEANING, DRAWING, LENGTH, MACHINE, READING, RUN, TWEETS, Source, to_run_config
 
 COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
     (): RUN,
@@ -121,3 +124,12 @@ def test_a_group_without_a_command_shows_its_help(cli: Cli, group: str) -> None:
 
 def test_a_misspelt_command_gets_a_suggestion(cli: Cli) -> None:
     assert "Did you mean 'train'" in _words(cli("trian").err)
+
+
+def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[RunConfig] = []
+    monkeypatch.setattr("tui.subcommands.screen.open_screen", opened.append)
+    monkeypatch.setattr(sys, "argv", ["tweetgen-tui"])
+    monkeypatch.setattr(gc, "disable", lambda: None)
+    main()
+    assert opened == [to_run_config({})]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -71,6 +72,8 @@ def show(config: RunConfig, bridge: EngineBridge, history: RunView | None, keepe
         glyphs=glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
     )
+    gc.freeze()
+    gc.enable()
     app.run()
     exit_code = app.return_code or 0
     if exit_code == _BROKEN_SCREEN and app.bridge.is_alive:

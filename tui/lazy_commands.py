@@ -1,0 +1,65 @@
+"""The commands below `tweetgen-tui`, each imported when it is asked for: the screen, which asks for none, opens sooner.
+
+A command's module in `tui.subcommands` is called like it, and holds a function of that name, or a typer `app`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import Any
+
+import typer.main
+from typer.core import TyperGroup
+
+NAMES = ("train", "generate", "evaluate", "bench", "checkpoints", "runs", "data", "doctor")
+
+
+class LazyGroup(TyperGroup):
+    """A group of the commands of `NAMES`."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - whatever typer hands over
+        """Know their names."""
+        super().__init__(**attributes)
+        self.commands = _Commands()
+
+
+class _Commands(MutableMapping[str, Any]):
+    """The commands by name, in the order of `NAMES`."""
+
+    def __init__(self) -> None:
+        """Begin without any that was asked for."""
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - typer's class of commands has no public name
+        """Import and return a command."""
+        if name not in NAMES:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = _made(name)
+        return self._made[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:  # noqa: ANN401 - as above
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+def _made(name: str) -> Any:  # noqa: ANN401 - as above
+    """Return a command as typer makes it below a parent."""
+    module = import_module(f"tui.subcommands.{name}")
+    parent = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    parent.callback()(lambda: None)  # so that it stays a parent, of however few
+    if hasattr(module, "app"):
+        parent.add_typer(module.app, name=name)
+    else:
+        parent.command(name)(getattr(module, name))
+    group: Any = typer.main.get_command(parent)
+    return group.commands[name]
