@@ -69,7 +69,8 @@ def shared(long_screen: Terminal) -> Terminal:
     long_screen.wait_for("▶ training|‖ paused|esc close")
     if "esc close" in long_screen.text:
         long_screen.press("escape")
-        long_screen.wait_until_gone("esc close")
+        # a list that is told something new is without its line of keys for a frame
+        long_screen.wait_until_gone("esc close|Checkpoints ·")
     long_screen.wait_for("▶ training|‖ paused")
     if "‖ paused" in long_screen.text:
         long_screen.press("space")

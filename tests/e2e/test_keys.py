@@ -107,6 +107,8 @@ def test_a_damaged_checkpoint_is_marked_in_the_list_and_not_loaded(shared: Termi
     shared.press("enter")
     shared.wait_for("It can't be loaded")
     path.unlink()
+    shared.press("escape")
+    shared.wait_until_gone("Checkpoints ·")
 
 
 def test_t_writes_a_tweet_at_each_of_seven_temperatures(shared: Terminal) -> None:
