@@ -103,3 +103,13 @@ async def press(pilot: Pilot[None], session: FakeSession, key: str, num_commands
 
 def toasts(app: TweetgenApp) -> list[str]:
     return [notification.message for notification in app._notifications]
+
+
+async def toasted(app: TweetgenApp, *messages: str) -> None:
+    """Wait until the latest toasts begin with these words: a message becomes a toast a turn of the loop later."""
+
+    def are_latest() -> bool:
+        latest = toasts(app)[-len(messages) :]
+        return len(latest) == len(messages) and all(map(str.startswith, latest, messages))
+
+    await until(are_latest, f"{messages}")

@@ -23,7 +23,7 @@ from engine.errors import CorpusError, StorageError
 from engine.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, until
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
 from tui.keys import BROWSER_KEYS, LISTED
 from tui.screens.checkpoint_browser import CheckpointBrowser
@@ -322,7 +322,7 @@ async def test_r_renames_a_named_one(stage: Stage, saved: Path, size: tuple[int,
         await until(lambda: "happy" in names(table), "the new name")
         assert current(table) == "happy"
         assert files(saved) == {"old.safetensors", "happy.safetensors"}
-        assert toasts(app) == ["It is called happy now."]
+        await toasted(app, "It is called happy now.")
 
 
 async def test_a_runs_own_checkpoint_is_not_renamed(stage: Stage, saved: Path) -> None:
@@ -348,7 +348,7 @@ async def test_deleting_asks_and_says_what_it_frees(stage: Stage, saved: Path, s
         await pilot.press(key, "y")
         await until(lambda: "old" not in names(table), "the end of it")
         assert files(saved) == {"new.safetensors"}
-        assert toasts(app)[0].startswith("old is deleted, ")
+        await toasted(app, "old is deleted, ")
 
 
 async def test_what_the_run_writes_itself_is_not_deleted_but_what_it_kept_is(stage: Stage, saved: Path) -> None:

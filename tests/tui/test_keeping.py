@@ -11,7 +11,7 @@ from engine.errors import StorageError
 from engine.events import Event, TweetSampled, from_json
 from engine.folders import folder_of_run
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, opened, screen_text, shows, toasts, until
+from tests.tui.conftest import SIZES, Stage, opened, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
 from tui.pins import PinsFile
 from tui.screens.dialog import MessageDialog
@@ -131,7 +131,7 @@ async def test_e_exports_the_feed_or_the_pins(
         await until(lambda: app.screen is screen, "the end of the dialog")
         path = tmp_path / f"{RUN}-tweets.txt"
         assert path.read_text().splitlines() == [event.text for event in TWEETS]
-        assert toasts(app)[-1] == f"Wrote 5 tweets to {path}"
+        await toasted(app, f"Wrote 5 tweets to {path}")
         await pilot.press("e")
         await opened(app, ExportDialog)
         app.screen.query_one(Input).value = str(tmp_path / "kept.jsonl")

@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 
 from engine import commands as c
 from tests.fakes import FakeSession, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasts, until
+from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
 from tui.keys import FEED_KEYS, MAIN_KEYS, PALETTE_KEYS, PANEL_ACTIONS, PLOT_KEYS
 from tui.screens.checkpoint_browser import CheckpointBrowser
@@ -218,7 +218,7 @@ async def test_f_finishes_and_takes_it_back(stage: Stage, size: tuple[int, int])
         await press(pilot, session, "f")
         assert session.received == [c.Finish()]
         await shows(app, "▶ finishing")
-        assert toasts(app) == ["Finishing: the learning rate falls until step 23. f again: not yet."]
+        await toasted(app, "Finishing: the learning rate falls until step 23. f again: not yet.")
         await press(pilot, session, "f")
         assert session.received == [c.Finish(), c.CancelFinish()]
         await shows(app, "▶ training")

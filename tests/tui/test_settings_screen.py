@@ -17,7 +17,7 @@ from engine import commands as c
 from engine import events as e
 from engine.config import RunConfig, TrainingConfig
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasts, until
+from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp
 from tui.bridge import EngineBridge
 from tui.keys import PANEL_ACTIONS
@@ -178,8 +178,8 @@ async def test_many_wrong_entries_do_not_cover_the_screen(make_app: Made) -> Non
     app = make_app(FakeSession(SCRIPT), "\n".join(f"a{number} = 1" for number in range(50)))
     async with app.run_test(size=(80, 24)):
         await started(app)
+        await toasted(app, "47 more in the same file.")
         assert len(toasts(app)) == 4
-        assert toasts(app)[-1] == "47 more in the same file."
 
 
 async def test_a_change_that_cannot_be_kept_acts_all_the_same_and_is_told(make_app: Made, path: Path) -> None:

@@ -10,7 +10,7 @@ from textual.geometry import Region
 
 from engine.events import Event
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, shows, toasts, until
+from tests.tui.conftest import Stage, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
 from tui.keys import MAIN_KEYS
 from tui.widgets.key_bar import KeyBar
@@ -190,10 +190,7 @@ async def test_mouse_off_and_on_is_told(stage: Stage) -> None:
         await until(lambda: not app.has_mouse)
         await pilot.press("m")
         await until(lambda: app.has_mouse)
-        assert [text.split(":")[0] for text in toasts(app)] == [
-            "The mouse is the terminal's",
-            "The mouse works on this screen again.",
-        ]
+        await toasted(app, "The mouse is the terminal's: ", "The mouse works on this screen again.")
 
 
 @pytest.mark.parametrize("size", [WIDE, NORMAL, TINY])

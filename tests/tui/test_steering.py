@@ -10,7 +10,7 @@ from engine import commands as c
 from engine import events as e
 from engine.config import TrainingConfig
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasts, until
+from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp
 from tui.keys import PALETTE_KEYS
 from tui.screens.dialog import FailureDialog, MessageDialog
@@ -84,13 +84,14 @@ async def test_u_takes_back_one_change_after_the_other(stage: Stage, size: tuple
             command.sampling.temperature for command in session.received if isinstance(command, c.SetSampling)
         ]
         assert temperatures == [0.85, 0.9, 0.85, 0.8]
-        assert toasts(app) == [
+        await toasted(
+            app,
             "Undone: learning rate back to 0.004.",
             "Undone: temperature back to 0.85.",
             "Undone: temperature back to 0.80.",
-        ]
+        )
         await pilot.press("u")
-        assert toasts(app)[-1] == "There is nothing left to undo."
+        await toasted(app, "There is nothing left to undo.")
         await until(lambda: app.summary_view.sampling.temperature == 0.8)
         assert len(session.received) == 6
 
@@ -150,7 +151,7 @@ async def test_the_intervals_are_set_one_at_a_time_and_the_other_stays(stage: St
             c.SetIntervals(eval_every=50, sample_every=100),
             c.SetIntervals(eval_every=50, sample_every=0),
         ]
-        assert toasts(app) == ["Evaluations come every 50 steps from now on.", "Tweets come never from now on."]
+        await toasted(app, "Evaluations come every 50 steps from now on.", "Tweets come never from now on.")
         screen.action_interval("sample_every")
         await opened(app, NumberDialog)
         assert app.screen.query_one(Input).value == "0"
@@ -213,7 +214,7 @@ async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await started(app)
         await pilot.press("escape", "a")
-        assert toasts(app) == ["There is no alert to answer."]
+        await toasted(app, "There is no alert to answer.")
         session.play(FULL_DISK)
         await shows(app, "a try saving again")
         await pilot.press("escape")

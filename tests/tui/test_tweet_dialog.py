@@ -15,7 +15,7 @@ from engine import events as e
 from engine.answers import CharChance
 from engine.config import SamplingConfig
 from tests.fakes import FakeSession, read, run_started, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, press, screen_text, shows, toasts, until
+from tests.tui.conftest import SIZES, Stage, press, screen_text, shows, toasted, toasts, until
 from tui import clipboard
 from tui.app import TweetgenApp
 from tui.screens.main import MainScreen
@@ -123,7 +123,7 @@ async def test_y_copies_the_tweet_by_osc_52(stage: Stage) -> None:
         await dialog_of_newest(app, pilot)
         await pilot.press("y")
         await until(lambda: app.clipboard == OF_FEED.text, "the copy")
-        assert any("OSC 52" in text for text in toasts(app))
+        await until(lambda: any("OSC 52" in text for text in toasts(app)), "a word about it")
 
 
 async def test_k_pins_the_tweet_and_takes_that_back(stage: Stage) -> None:
@@ -164,7 +164,7 @@ async def test_u_lets_all_tweets_begin_so_and_shift_p_ends_it(stage: Stage) -> N
         await press(pilot, session, "u")
         assert session.received[-1] == c.SetSampling(sampling=SamplingConfig(prime="hello"))
         await until(lambda: app.summary_view.sampling.prime == "hello")
-        assert "Tweets begin with “hello” from now on; P ends that." in toasts(app)
+        await toasted(app, "Tweets begin with “hello” from now on; P ends that.")
         await pilot.press("escape")
         await until(lambda: isinstance(app.screen, MainScreen))
         await press(pilot, session, "P")
