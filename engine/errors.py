@@ -7,6 +7,7 @@
     ├── CheckpointError      1   a checkpoint that is missing, damaged, foreign or does not fit
     ├── StorageError         1   a folder or file that can't be written
     ├── DownloadError        1   a file that can't be fetched, or is not the one that was wanted
+    ├── RemoteError          1   a run in another process that can't be reached
     ├── DeviceError          1   a device or precision that this machine lacks
     │   └── DeviceMemoryError    1   a device whose memory is used up
     ├── DivergedError        1   training that can't go on: loss or gradient is not finite any more
@@ -70,6 +71,12 @@ class DownloadError(TweetgenError):
     """A file can't be fetched, or what came is not the one that was wanted."""
 
     title = "The download failed"
+
+
+class RemoteError(TweetgenError):
+    """A run that another process trains can't be reached, or no longer."""
+
+    title = "The run can't be reached"
 
 
 class DeviceError(TweetgenError):

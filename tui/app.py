@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import SystemCommand
@@ -16,7 +15,7 @@ from engine.checkpoint_list import iterate_checkpoints
 from engine.config import RunConfig
 from engine.corpus.checking import Glance
 from tui.branching import OtherCurve
-from tui.bridge import EngineBridge
+from tui.bridge import Bridge, EngineBridge
 from tui.choosing_app import ChoosingApp
 from tui.preference_keeper import PreferenceKeeper
 from tui.preferences import Changes
@@ -40,6 +39,7 @@ class TweetgenApp(ChoosingApp):
     CSS_PATH = "tweetgen.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "quit", show=False, priority=True, system=True),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, priority=True, system=True),
     ]
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
@@ -47,7 +47,7 @@ class TweetgenApp(ChoosingApp):
     def __init__(
         self,
         config: RunConfig,
-        bridge: EngineBridge | None = None,
+        bridge: Bridge | None = None,
         history: RunView | None = None,
         list_checkpoints: ListCheckpoints = iterate_checkpoints,
         check: Callable[[RunConfig], Glance | None] = preflight.check,
@@ -56,20 +56,23 @@ class TweetgenApp(ChoosingApp):
         is_utf8: bool = True,
         keeper: PreferenceKeeper | None = None,
     ) -> None:
-        """Prepare the screen of a run; `history` is the view that a resumed run's journal leads to."""
+        """Prepare the screen of a run; `history` is the view that it begins with."""
         super().__init__(glyphs, is_utf8=is_utf8, keeper=keeper)
-        self.bridges = [bridge or EngineBridge(config)]
+        self.bridges: list[Bridge] = [bridge or EngineBridge(config)]
         """One for each run, the latest last. Whoever runs the app makes sure that their threads have ended."""
         self.earlier_views: list[RunView] = []
         """The runs before the latest, as the screen last knew them."""
-        self._runs = Runs(list_checkpoints, check, self.start_run, self.keeper, self.notices.tell)
-        view = RunView() if history is None else replace(history, phase="starting", ended=None)
-        self._main_screen = MainScreen(self.bridge, view, self._runs)
+        self.is_detached = False
+        """Whether the screen has gone and the run goes on."""
+        self.stops_on_hangup = False
+        """Whether the run ends where its terminal hangs up, in place of going on without a screen."""
+        self._runs = Runs(list_checkpoints, check, self.start_run, self.keeper, self.notices.tell, self.detach)
+        self._main_screen = MainScreen(self.bridge, history or RunView(), self._runs)
         self._no_more_drawing = ExitStack()
         self._undo_signals: Callable[[], None] | None = None
 
     @property
-    def bridge(self) -> EngineBridge:
+    def bridge(self) -> Bridge:
         """The bridge of the latest run."""
         return self.bridges[-1]
 
@@ -87,7 +90,7 @@ class TweetgenApp(ChoosingApp):
         if config.resume is None:
             self.earlier_views.append(before.run_view)
         else:  # the run before goes on
-            view = replace(before.run_view, phase="starting", ended=None)
+            view = before.run_view.to_be_resumed()
         self.bridges.append(self.bridge.successor(config))
         self._main_screen = MainScreen(self.bridge, view, self._runs, beside=beside)
         self.switch_screen(self._main_screen)
@@ -114,11 +117,23 @@ class TweetgenApp(ChoosingApp):
         if self._undo_signals is not None:
             self._undo_signals()
 
+    def detach(self, return_code: int = 0) -> None:
+        """Take the screen away and let the run go on."""
+        self.is_detached = True
+        self.exit(return_code=return_code)
+
     def _leave_after(self, return_code: int) -> None:
-        """Leave after a signal; draw nothing more where the terminal has hung up."""
-        if return_code == HANGUP_CODE:
+        """Leave after a signal; draw nothing more where the terminal has hung up.
+
+        A signal to a process that only shows a run says nothing of the run.
+        """
+        has_hung_up = return_code == HANGUP_CODE
+        if has_hung_up:
             self._no_more_drawing.enter_context(self.batch_update())
-        self._main_screen.leave(return_code)
+        if self.bridge.is_elsewhere or (has_hung_up and not self.stops_on_hangup):
+            self.detach(return_code)
+        else:
+            self._main_screen.leave(return_code)
 
     def action_interrupt(self) -> None:
         """Leave as after SIGINT."""

@@ -17,6 +17,7 @@ from engine.errors import InternalError, TweetgenError
 from engine.events import Event, RunFailed, RunFinished
 from engine.stage import Stage
 from tui.errands import as_told
+from tui.run_view import RunView
 
 _LOOK_SECONDS = 0.2
 """How often a run that waits for another looks whether it is still wanted."""
@@ -42,16 +43,105 @@ def open_training_session(config: RunConfig, on_stage: OnStage) -> Session:
     return TrainingSession(config, on_stage, rests_at_end=True)
 
 
+class Listener(Protocol):
+    """Hears the events of a session besides its screen."""
+
+    def take(self, event: Event) -> None:
+        """Take note of an event. Never waits and never raises; called on the session's thread."""
+
+    @property
+    def num_watchers(self) -> int:
+        """How many others could steer the run now."""
+
+    def close(self) -> None:
+        """Let the others hear the end."""
+
+
+class Nobody:
+    """Where nobody else can watch."""
+
+    num_watchers = 0
+
+    def take(self, event: Event) -> None:
+        """Take no note."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Bridge(Protocol):
+    """A screen's way to a run, wherever that is trained. For the screen's thread; nothing blocks but `join`."""
+
+    @property
+    def stage(self) -> Stage:
+        """What the run is doing before `RunStarted`."""
+
+    @property
+    def config(self) -> RunConfig:
+        """What the run was asked for."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another process trains: then a screen can go without a word, and the run goes on."""
+
+    @property
+    def host_pid(self) -> int | None:
+        """That process; None where it is this one."""
+
+    @property
+    def num_untaken(self) -> int:
+        """How many events wait for `drain`. For any thread."""
+
+    def start(self) -> None:
+        """Let the run begin, or what is told of it."""
+
+    def successor(self, config: RunConfig) -> Bridge:
+        """Return a bridge for another run, which begins once this one has ended."""
+
+    def fresh_view(self) -> RunView | None:
+        """Return the run as it stands where events were missed, once; what `drain` returns then comes after it."""
+
+    def drain(self) -> tuple[Event, ...]:
+        """Return the events since the last call, in order."""
+
+    def send(self, command: Command) -> None:
+        """Hand a command to the session, which looks at it between two steps."""
+
+    def stop(self, reason: str) -> None:
+        """Ask the session to save and end, or not to begin."""
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait for the end at most so long; say whether it has come."""
+
+    def is_over(self, timeout_seconds: float) -> bool:
+        """Wait as `join` does; say whether all that this one was to wait for have ended too. For any thread."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is more to come."""
+
+
+Share = Callable[["EngineBridge"], Listener]
+"""Lets others watch the run of a bridge."""
+
+
 class EngineBridge:
     """Run one session on a thread of its own. All methods are for the screen's thread, and none of them blocks."""
+
+    is_elsewhere = False
+    host_pid = None
 
     def __init__(
         self,
         config: RunConfig,
         open_session: OpenSession = open_training_session,
-        before: EngineBridge | None = None,
+        before: Bridge | None = None,
+        share: Share | None = None,
     ) -> None:
-        """Prepare; nothing runs before `start`, and no session before the thread of the bridge `before` has ended."""
+        """Prepare; nothing runs before `start`, and no session before the run of the bridge `before` has ended.
+
+        What `share` returns hears all events on the session's thread, so that others can watch the run; None: nobody.
+        """
         self.stage = Stage("starting")
         """What the thread is doing before `RunStarted`."""
         self.config = config
@@ -61,6 +151,8 @@ class EngineBridge:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._last_event: Event | None = None
+        self._share = share
+        self.listener: Listener = Nobody() if share is None else share(self)
         # a daemon: a session that hangs must not keep the program from ending
         self._thread = threading.Thread(target=self._run_session, name="session", daemon=True)
 
@@ -70,7 +162,10 @@ class EngineBridge:
 
     def successor(self, config: RunConfig) -> EngineBridge:
         """Return a bridge for another run. Their sessions never overlap: torch has one global state."""
-        return EngineBridge(config, self._open_session, before=self)
+        return EngineBridge(config, self._open_session, before=self, share=self._share)
+
+    def fresh_view(self) -> None:
+        """Return None: no event is ever missed."""
 
     def drain(self) -> tuple[Event, ...]:
         """Return the events since the last call, in order."""
@@ -80,6 +175,11 @@ class EngineBridge:
                 events.append(self._events.get_nowait())
             except queue.Empty:
                 return tuple(events)
+
+    @property
+    def num_waiting(self) -> int:
+        """How many commands the session has yet to look at. For any thread."""
+        return self._commands.qsize()
 
     @property
     def num_untaken(self) -> int:
@@ -143,6 +243,7 @@ class EngineBridge:
     def _emit(self, event: Event) -> None:
         self._last_event = event
         self._events.put(event)
+        self.listener.take(event)
 
     def _fail(self, error: TweetgenError) -> None:
         """Put one `RunFailed` on the queue, unless the stream has already ended."""

@@ -8,7 +8,7 @@ import typer
 
 from engine.versions import installed_version
 from tui.lazy_commands import LazyGroup
-from tui.options import RUN, Given, takes, to_run_config
+from tui.options import RUN, Given, OnHangup, takes, to_run_config
 from tui.subcommands import screen
 from tui.terminal_facts import GlyphSet
 
@@ -43,6 +43,7 @@ def open_screen(
         GlyphSet | None,
         typer.Option(help="What plots and frames are drawn with; not given, what suits the terminal.", **_SCREEN),
     ] = None,
+    on_hangup: OnHangup = "go-on",
     ascii_only: Annotated[bool, typer.Option("--ascii", help="The same as --glyphs ascii.", **_SCREEN)] = False,
 ) -> None:
     """Watch and steer a character-level GRU while it learns to write tweets.
@@ -50,6 +51,6 @@ def open_screen(
     Without a command, the screen opens and training starts: on the embedded happy tweets, or on your own (--data).
     """
     if context.invoked_subcommand is None:
-        screen.open_screen(to_run_config(given), "ascii" if ascii_only else glyphs)
-    elif given or glyphs or ascii_only:
+        screen.open_screen(to_run_config(given), "ascii" if ascii_only else glyphs, stops_on_hangup=on_hangup == "stop")
+    elif given or glyphs or ascii_only or on_hangup != "go-on":
         context.fail(f"Put the options behind the command: tweetgen-tui {context.invoked_subcommand} ...")

@@ -18,14 +18,14 @@ AGAIN_SECONDS = 1.0
 class Completions:
     """The questions about one line that is being typed, and the latest answer."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Begin without a question."""
+    def __init__(self, clock: Callable[[], float], first_request: int = 1) -> None:
+        """Begin without a question; the first will have that number, the next ones those after it."""
         self.is_waiting = False
         self.problem = ""
         """Why the latest question was refused."""
         self._clock = clock
-        self._request = 0
-        self._asked: tuple[str, SamplingConfig, int] = ("", SamplingConfig(), -1)
+        self._request = first_request - 1
+        self._asked: tuple[str | None, SamplingConfig, int] = (None, SamplingConfig(), -1)
         self._asked_at = 0.0
         self._text = ""
         self._answer: TextCompleted | None = None
@@ -34,7 +34,7 @@ class Completions:
         """Return what to ask now, of a model at this step; None where nothing is due."""
         if self.is_waiting:
             return None
-        is_other = (text, sampling) != self._asked[:2] or self._request == 0
+        is_other = (text, sampling) != self._asked[:2]
         is_old = step != self._asked[2] and self._clock() - self._asked_at >= AGAIN_SECONDS
         if not is_other and not is_old:
             return None
@@ -48,7 +48,7 @@ class Completions:
         if self.is_waiting and answer.request == self._request:
             self.is_waiting = False
             self.problem = ""
-            self._text, self._answer = self._asked[0], answer
+            self._text, self._answer = self._asked[0] or "", answer
 
     def refuse(self, reason: str) -> None:
         """Take in that the latest question was refused."""

@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -28,15 +29,15 @@ from engine.stage import Stage
 from engine.text import harmless
 from tui.eta import eta_of
 from tui.formatting import format_bits, format_count, format_eta, format_loss, format_rate, format_report
+from tui.remote.host import Host
 from tui.run_view import RunView
-from tui.signals import let_go_of_terminal
+from tui.signals import REASONS, let_go_of_terminal
 from tui.state import apply
 from tui.summary import exit_code_of, print_end
 
 PLAIN_SECONDS = 5.0
 """Time between two lines of progress where there is no terminal."""
 _SHOW_CURSOR = b"\x1b[?25h"
-_REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 
 
 class Display(Protocol):
@@ -52,23 +53,43 @@ class Display(Protocol):
         """Show nothing more."""
 
 
-def run_headless(config: RunConfig, *, as_json: bool) -> int:
-    """Train until the end and return the exit code. Raises `TweetgenError` for what shows before it starts."""
+def run_headless(
+    config: RunConfig,
+    *,
+    as_json: bool,
+    stops_on_hangup: bool = False,
+    on_start: Callable[[RunView], None] | None = None,
+) -> int:
+    """Train until the end and return the exit code. Raises `TweetgenError` for what shows before it starts.
+
+    Others may attach. Where the terminal hangs up, the run goes on, unless it `stops_on_hangup`. With `on_start` it is
+    shown only until it has started: this is called then, and nothing is written any more.
+    """
     preflight.check(config)
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
-    _stop_on_signals(inbox)
     display = _display()
+    has_hung_up = _listen_to_signals(inbox, stops_on_hangup=stops_on_hangup)
+    host = Host(config, inbox.put, inbox.qsize)
     view = RunView()
+    is_shown = True
 
     def emit(event: Event) -> None:
-        nonlocal view
+        nonlocal view, is_shown
         view = apply(view, event)
+        host.take(event)
+        has_started = on_start is not None and isinstance(event, events.RunStarted)
+        if is_shown and (has_started or has_hung_up.is_set()):
+            is_shown = False
+            display.close()
+            if on_start is not None and has_started:
+                on_start(view)
         if as_json:
             with _ending_with_reader(sys.stdout, inbox):
                 sys.stdout.write(events.to_json(event) + "\n")
                 sys.stdout.flush()
-        with _ending_with_reader(sys.stderr, inbox):
-            display.show(event, view)
+        if is_shown:
+            with _ending_with_reader(sys.stderr, inbox):
+                display.show(event, view)
 
     def on_stage(stage: Stage) -> None:
         with _ending_with_reader(sys.stderr, inbox):
@@ -81,23 +102,34 @@ def run_headless(config: RunConfig, *, as_json: bool) -> int:
         TrainingSession(config, on_stage).run(emit, inbox)
     finally:
         display.close()
+        host.close()
     print_end(view)
     return exit_code_of(view)
 
 
-def _stop_on_signals(inbox: queue.SimpleQueue[Command]) -> None:
-    """Turn the first signal into a stop that saves; the same once more leaves at once. What is ignored stays so."""
+def _listen_to_signals(inbox: queue.SimpleQueue[Command], *, stops_on_hangup: bool) -> threading.Event:
+    """Turn the first signal into a stop that saves; the same once more leaves at once. What is ignored stays so.
+
+    A terminal that hangs up is let go, and the run goes on, unless it `stops_on_hangup`. Returns what is set then.
+    """
+    has_hung_up = threading.Event()
 
     def stop(number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
         if name == "SIGHUP":
+            signal.signal(number, signal.SIG_IGN)  # shell and kernel tell of it one after the other
             let_go_of_terminal()
-        inbox.put(Stop(reason=_REASONS[name]))
-        signal.signal(number, _leave_at_once)
+            has_hung_up.set()
+            if not stops_on_hangup:
+                return
+        else:
+            signal.signal(number, _leave_at_once)
+        inbox.put(Stop(reason=REASONS[name]))
 
-    for name in _REASONS:  # SIGHUP is unknown to Windows, and ignored under nohup
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
+    for name in REASONS:  # SIGHUP is ignored under nohup
+        if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), stop)
+    return has_hung_up
 
 
 def _leave_at_once(number: int, _: FrameType | None) -> None:

@@ -254,6 +254,15 @@ MAIN_KEYS = (
         SCREEN,
     ),
     Key(
+        "d",
+        "d",
+        "detach",
+        "detach",
+        "Detach",
+        "Give the shell back and let the run go on without a screen; tweetgen-tui attach shows it again.",
+        RUN,
+    ),
+    Key(
         "q",
         "q",
         "leave",

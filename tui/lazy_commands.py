@@ -5,6 +5,7 @@ A command's module in `tui.subcommands` is called like it, and holds a function 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from typing import Any
@@ -12,7 +13,10 @@ from typing import Any
 import typer.main
 from typer.core import TyperGroup
 
-NAMES = ("train", "generate", "evaluate", "bench", "checkpoints", "runs", "data", "doctor")
+from engine.errors import TweetgenError
+from engine.text import harmless_lines
+
+NAMES = ("train", "attach", "generate", "evaluate", "bench", "checkpoints", "runs", "data", "doctor")
 
 
 class LazyGroup(TyperGroup):
@@ -22,6 +26,28 @@ class LazyGroup(TyperGroup):
         """Know their names."""
         super().__init__(**attributes)
         self.commands = _Commands()
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
+        """Read the arguments."""
+        with _told_harmlessly():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
+        """Do what they ask for."""
+        with _told_harmlessly():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _told_harmlessly() -> Iterator[None]:
+    """Make what is said of wrong arguments harmless: typer (0.26) says them as they were given, or some of them."""
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)  # the class of typer's errors has no public name
+        if isinstance(message, str) and not isinstance(error, TweetgenError):
+            error.message = harmless_lines(message)  # type: ignore[attr-defined] # it has one
+        raise
 
 
 class _Commands(MutableMapping[str, Any]):

@@ -10,7 +10,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import typer
 
@@ -28,6 +28,15 @@ from engine.errors import ConfigError
 from engine.folders import home
 
 Given = dict[str, Any]
+OnHangup = Annotated[
+    Literal["go-on", "stop"],
+    typer.Option(
+        "--on-hangup",
+        help="What a dropped connection does: the run goes on without a screen, or is saved and stops.",
+        rich_help_panel="Run",
+    ),
+]
+"""An option of the commands that train."""
 
 
 class Source(NamedTuple):
@@ -52,7 +61,9 @@ RUN = (
     Source("Model", ModelConfig, ("embedding_size", "hidden_size", "num_layers", "dropout")),
     Source("Training", TrainingConfig, ("batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay")),
     Source("Training", TrainingConfig, ("max_grad_norm", "average_lag", "epochs", "max_steps", "max_seconds", "seed")),
-    Source("Training", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
+    Source(
+        "Training", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds", "save_every", "keep_checkpoints")
+    ),
     DRAWING,
     MACHINE,
     Source("Run", RunConfig, ("run_name", "checkpoint", "resume")),

@@ -6,7 +6,7 @@ Knows no framework and no thread.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.answers import TextCompleted, TweetRead
@@ -88,6 +88,10 @@ class RunView:
     saved: CheckpointSaved | None = None
     warnings: tuple[Warned, ...] = ()
     ended: RunFinished | RunFailed | None = None
+
+    def to_be_resumed(self) -> RunView:
+        """Return the view that a run begins with which goes on from where this one ended."""
+        return replace(self, phase="starting", ended=None)
 
     @property
     def is_finishing(self) -> bool:

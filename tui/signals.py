@@ -17,7 +17,8 @@ from collections.abc import Callable
 from types import FrameType
 
 HANGUP_CODE = 129
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # SIGHUP is unknown to Windows
+REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
+"""Why a run ended, by the signal that ended it."""
 
 
 def handle_ending_signals(on_signal: Callable[[int], None]) -> Callable[[], None]:
@@ -27,32 +28,35 @@ def handle_ending_signals(on_signal: Callable[[int], None]) -> Callable[[], None
     """
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
+    has_hung_up = False
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()  # a handler runs outside the app's own, in which timers must be made
 
     def receive(number: int, _frame: FrameType | None) -> None:
+        nonlocal has_hung_up
         if 128 + number == HANGUP_CODE:
+            has_hung_up = True
             let_go_of_terminal()
+            signal.signal(number, signal.SIG_IGN)  # shell and kernel tell of it one after the other
         loop.call_soon_threadsafe(on_signal, 128 + number, context=context)
 
-    before = {number: signal.signal(number, receive) for number in _existing_signals()}
+    before = {number: signal.signal(number, receive) for number in map(signal.Signals.__getitem__, REASONS)}
 
     def undo() -> None:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if not (has_hung_up and 128 + number == HANGUP_CODE):
+                signal.signal(number, handler)
 
     return undo
 
 
-def _existing_signals() -> list[signal.Signals]:
-    """Return those of the signals that this system has."""
-    return [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+def let_go_of_terminal(*, and_pipes: bool = False) -> None:
+    """Point standard input, output and error at the null device where they are a terminal: writing to it would fail.
 
-
-def let_go_of_terminal() -> None:
-    """Point standard input, output and error at the null device where they are a terminal: writing to it would fail."""
+    With `and_pipes` wherever they lead: whoever reads them would wait for the end of a run that goes on by itself.
+    """
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
-        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+        if and_pipes or stat.S_ISCHR(os.fstat(descriptor).st_mode):
             os.dup2(null, descriptor)
     os.close(null)

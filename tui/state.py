@@ -124,7 +124,9 @@ def _at_epochs(view: RunView, epochs: float | None) -> RunView:
 
 def _at_learning_rate(view: RunView, highest: float) -> RunView:
     """Return the view with another highest learning rate; warm-up and schedule leave the same share of it."""
-    before = view.training.learning_rate if view.training is not None else highest
+    before = view.training.learning_rate if view.training is not None else 0.0
+    if not before:  # a journal that somebody has edited changes the rate before it tells of any
+        return view
     return _retrained(replace(view, learning_rate=view.learning_rate * highest / before), learning_rate=highest)
 
 
@@ -231,7 +233,7 @@ def _merged(reports: Sequence[StepsFinished]) -> Iterator[Event]:
         start = index
 
 
-def replay(lines: Iterable[str]) -> RunView:
+def replay(lines: Iterable[str | bytes]) -> RunView:
     """Return the view that a journal's lines lead to, so that a resumed run opens with its curve.
 
     A line that a kill cut short is left out.
@@ -243,7 +245,7 @@ def replay(lines: Iterable[str]) -> RunView:
     return view
 
 
-def _events_in(lines: Iterable[str]) -> Iterator[Event]:
+def _events_in(lines: Iterable[str | bytes]) -> Iterator[Event]:
     """Yield the events of a journal's lines."""
     for line in lines:
         with suppress(WireError):

@@ -40,7 +40,7 @@ def summary_lines(view: RunView) -> list[str]:
         )
     ]
     lines += [f"  {tweet.text}{'' if tweet.reached_eos else ELLIPSIS}" for tweet in view.tweets[-NUM_TWEETS:]]
-    lines.append(f"Go on with it:  tweetgen-tui --resume {_quoted(view.started.run)}{_further(view)}")
+    lines.append(f"Go on with it:  tweetgen-tui --resume {quoted(view.started.run)}{_further(view)}")
     return lines
 
 
@@ -67,7 +67,19 @@ def error_lines(view: RunView) -> list[str]:
 def earlier_lines(views: Iterable[RunView]) -> list[str]:
     """Return how to go on with the runs before the one that the summary tells of."""
     started = [view.started for view in views if view.started is not None and not view.is_replay]
-    return [f"Run before it:  tweetgen-tui --resume {_quoted(each.run)}  ({each.corpus})" for each in started]
+    return [f"Run before it:  tweetgen-tui --resume {quoted(each.run)}  ({each.corpus})" for each in started]
+
+
+def ending_lines(view: RunView) -> list[str]:
+    """Return how a run ended that somebody asks for later, and the lines that were its summary."""
+    match view.ended:
+        case RunFinished(reason=reason):
+            how = f"The run has ended: {reason.replace('_', ' ')}."
+        case RunFailed(title=title, detail=detail):
+            how = f"The run has failed. {title}: {detail}"
+        case _:
+            how = "The run was cut off: it was killed, or the machine went down."
+    return [how, *summary_lines(view)]
 
 
 def print_end(view: RunView, earlier: Iterable[RunView] = ()) -> None:
@@ -76,6 +88,6 @@ def print_end(view: RunView, earlier: Iterable[RunView] = ()) -> None:
     sys.stderr.write("".join(line + "\n" for line in lines))
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     """Return a run's name as a shell takes it."""
     return f'"{name}"' if " " in name else name

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 
+from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Event, Paste
 from textual.filter import LineFilter, Monochrome
 from textual.reactive import reactive
+from textual.widgets import Input
 
 from tui.driver import MeteredDriver
+from tui.formatting import pasted_line
 from tui.glyphs import GlyphFilter
 from tui.lean_updates import send_only_changed_cells
 from tui.terminal_facts import GlyphSet
 from tui.theme import THEMES, theme_for
+from tui.widgets.path_input import PathInput
 
 _MOUSE_OFF = "The mouse is the terminal's: drag to select. m gives it back to this screen."
 _MOUSE_ON = "The mouse works on this screen again."
@@ -47,6 +53,8 @@ class TerminalApp(App[None], inherit_bindings=False):
         """Draw with `glyphs` in a theme of that name, or in the one that suits the terminal."""
         send_only_changed_cells()
         super().__init__()
+        # Textual (8.2) prints a page of traceback over the shell; whoever runs the app tells of `failure` instead
+        self.error_console = Console(file=StringIO())
         self.set_reactive(TerminalApp.glyphs, glyphs)
         self.has_mouse = True
         """Whether the terminal tells of the mouse, in place of selecting text with it."""
@@ -76,6 +84,11 @@ class TerminalApp(App[None], inherit_bindings=False):
         self.refresh_css(animate=False)
 
     @property
+    def failure(self) -> Exception | None:
+        """What ended the app, where that was a mistake of ours or of Textual's."""
+        return self._exception
+
+    @property
     def num_waiting_bytes(self) -> int:
         """Bytes that the terminal has not taken yet; 0 where nobody counts them."""
         return self._driver.num_waiting if isinstance(self._driver, MeteredDriver) else 0
@@ -84,6 +97,15 @@ class TerminalApp(App[None], inherit_bindings=False):
         """Write to the terminal, where there is one, past what is drawn, but with the same glyphs."""
         if isinstance(self._driver, MeteredDriver):
             self._driver.write(self._glyph_filter.drawn(sequence))
+
+    async def on_event(self, event: Event) -> None:
+        """Take an event in. Of what is pasted into a line, only what is harmless there: Textual's (8.2) shows it all.
+
+        A line for a path looks first whether it is one.
+        """
+        if isinstance(event, Paste) and isinstance(self.focused, Input) and not isinstance(self.focused, PathInput):
+            event.text = pasted_line(event.text)
+        await super().on_event(event)
 
     def choose_theme(self) -> None:
         """Offer our themes and the best of Textual's, and begin with the one wished for or fit for the terminal."""

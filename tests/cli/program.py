@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 import pytest
 
 from tui.__main__ import main
@@ -153,6 +154,23 @@ class Process:
         self._drain.join(DEADLINE_SECONDS)
         for stream in (self._process.stdout, self._process.stderr):
             self._stream(stream).close()
+
+
+def processes_in(home: Path) -> list[psutil.Process]:
+    """Return the processes whose data folder this is, all but this one."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ().get("TWEETGEN_HOME") == str(home):
+                found.append(process)
+    return found
+
+
+def end_what_runs_in(home: Path) -> None:
+    """Kill the processes whose data folder this is, all but this one: a run goes on without its terminal."""
+    for process in processes_in(home):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
 def write_tweets(path: Path) -> Path:

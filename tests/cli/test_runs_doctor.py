@@ -13,6 +13,7 @@ def test_the_list_of_runs_tells_step_time_best_and_corpus(cli: Cli, trained: Pat
     [heading, row] = cli("runs", "list").lines
     assert heading.startswith("RUN ")
     assert row.split()[:2] == ["first", "40"]
+    assert row.split()[-3:] == ["finished", "max", "steps"]
     assert "tweets.txt" in row
 
 

@@ -24,7 +24,7 @@ ENDLESS = ("--max-steps", str(TIMES_OUT_NEVER), "--run-name", "endless")
 def test_a_signal_saves_and_ends_the_run_with_its_code(
     launch: Launch, cli: Cli, home: Path, tweets: Path, number: signal.Signals, code: int, reason: str
 ) -> None:
-    process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
+    process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS, "--on-hangup", "stop")
     process.read_events("StepsFinished", 2)
     process.send(number)
     ended = process.wait()
@@ -67,6 +67,17 @@ def test_ctrl_c_ends_a_command_without_a_word(launch: Launch, trained: Path) -> 
     process.send(signal.SIGINT)
     ended = process.wait()
     assert (ended.code, ended.err) == (130, "")
+
+
+def test_a_run_goes_on_after_a_hangup_and_still_ends_in_order(launch: Launch, tweets: Path) -> None:
+    process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
+    process.read_events("StepsFinished")
+    process.send(signal.SIGHUP)
+    process.send(signal.SIGHUP)
+    assert len(process.read_events("StepsFinished", 3)) == 3
+    process.send(signal.SIGTERM)
+    ended = process.wait()
+    assert (ended.code, ended.objects[-1]["reason"]) == (143, "terminated")
 
 
 def test_a_signal_that_was_ignored_stays_ignored(launch: Launch, tweets: Path) -> None:

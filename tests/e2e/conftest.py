@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import SMALL_MODEL, ending_signals, make_trained_home, write_tweets
+from tests.cli.conftest import cli, launch  # noqa: F401 - fixtures
+from tests.cli.program import SMALL_MODEL, end_what_runs_in, ending_signals, make_trained_home, write_tweets
 from tests.e2e.terminal import Terminal
 
 QUIET = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0")
@@ -43,6 +44,7 @@ def open_terminal(home: Path) -> Iterator[Open]:
     yield open_it
     for terminal in terminals:
         terminal.close()
+    end_what_runs_in(home)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from engine import events as e
 from engine.checkpoint_info import read_info
 from tests.cli.program import SMALL_MODEL
-from tests.e2e.conftest import Open
+from tests.e2e.conftest import QUIET, Open
 from tests.e2e.terminal import Terminal
 from tests.engine.stream_rules import assert_keeps_the_rules
 
@@ -64,7 +64,11 @@ def test_sigterm_saves_and_leaves_a_clean_terminal(screen: Terminal, home: Path)
     _assert_saved(home)
 
 
-def test_a_dropped_connection_saves_the_run(screen: Terminal, home: Path) -> None:
+def test_a_dropped_connection_saves_and_ends_the_run_where_that_is_wished(
+    open_terminal: Open, tweets: Path, home: Path
+) -> None:
+    screen = open_terminal("--data", tweets, *QUIET, "--run-name", "watched", "--on-hangup", "stop")
+    screen.wait_for("▶ training")
     screen.hang_up()
     assert screen.wait_for_exit_without_terminal() == 129
     _assert_saved(home)

@@ -32,7 +32,7 @@ def test_a_hint_may_be_left_out() -> None:
 
 def test_every_kind_has_a_title_of_its_own() -> None:
     titles = [kind.title for kind in KINDS]
-    assert len(KINDS) == 11
+    assert len(KINDS) == 12
     assert len(set(titles)) == len(titles)
 
 

@@ -165,7 +165,8 @@ async def test_the_model_goes_on_with_what_is_typed(stage: Stage, size: tuple[in
         await until(lambda: line(app) == "the cat and")
         await pilot.press("right")
         await until(lambda: line(app) == "the cat and ")
-        assert session.received[0] == c.CompleteText(text="", request=1)
+        assert isinstance(session.received[0], c.CompleteText)
+        assert session.received[0].text == ""
         assert {type(command) for command in session.received} == {c.CompleteText}
 
 
@@ -289,10 +290,25 @@ async def test_a_slow_model_is_asked_once_until_it_answers(stage: Stage) -> None
         await until(lambda: session.asked)
         await pilot.press(*"abc")
         await until(lambda: line(app) == "abc")
-        assert session.asked == [c.CompleteText(text="", request=1)]
-        session.play(completed("", request=1, step=9))
+        [first] = session.asked
+        assert first.text == ""
+        session.play(completed("", request=first.request, step=9))
         await until(lambda: len(session.asked) == 2)
-        assert session.asked[1] == c.CompleteText(text="abc", request=2)
+        assert session.asked[1] == c.CompleteText(text="abc", request=first.request + 1)
+
+
+async def test_an_answer_to_somebody_else_at_the_same_run_is_not_shown(stage: Stage) -> None:
+    session = SlowSession()
+    app = stage.app(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot.press)
+        await until(lambda: session.asked)
+        [question] = session.asked
+        session.play(completed("", request=question.request + 7, step=9))
+        await until(lambda: app.summary_view.completed)
+        assert "and on" not in screen_text(app)
+        session.play(completed("", request=question.request, step=10))
+        await shows(app, "and on")
 
 
 async def test_a_refusal_is_told_in_the_line_and_opens_no_dialog(stage: Stage) -> None:

@@ -21,15 +21,16 @@ from tui.bridge import EngineBridge
 
 bridge = EngineBridge(RunConfig(), lambda config, on_stage: FakeSession([tweet("hello there")]))
 app = TweetgenApp(RunConfig(), bridge)
+app.stops_on_hangup = "stop" in sys.argv
 app.run()
 pathlib.Path(sys.argv[1]).write_text(f"{app.return_code} {app.summary_view.phase} {bridge.is_alive}")
 """
 
 
-@pytest.fixture
-def child(tmp_path: Path) -> Iterator[pexpect.spawn]:
+@pytest.fixture(params=[""])
+def child(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[pexpect.spawn]:
     """Run the screen in a pseudo-terminal until its first tweet."""
-    arguments = ["-c", PROGRAM, str(tmp_path / "outcome")]
+    arguments = ["-c", PROGRAM, str(tmp_path / "outcome"), request.param]
     child = pexpect.spawn(sys.executable, arguments, dimensions=(24, 80), timeout=DEADLINE_SECONDS, encoding="utf-8")
     child.expect("hello there")
     yield child
@@ -56,6 +57,12 @@ def test_a_signal_saves_and_leaves_with_its_code(
     assert "\x1b[?1049l" in child.before
 
 
+@pytest.mark.parametrize("child", ["stop"], indirect=True)
 def test_a_terminal_that_hangs_up_is_let_go_and_the_session_saves(child: pexpect.spawn, tmp_path: Path) -> None:
     child.ptyproc.fileobj.close()
     assert outcome(tmp_path) == "129 finished False"
+
+
+def test_a_terminal_that_hangs_up_is_let_go_and_the_session_goes_on(child: pexpect.spawn, tmp_path: Path) -> None:
+    child.ptyproc.fileobj.close()
+    assert outcome(tmp_path) == "129 training True"

@@ -15,6 +15,7 @@ from engine import events as e
 from engine.answers import TextCompleted, TweetRead
 from tui import replay
 from tui.keys import MAIN_KEYS, bindings_of
+from tui.remote.client import WATCHING
 from tui.screens.choosing import Choosing
 from tui.screens.dialog import FailureDialog
 from tui.screens.keeping import Keeping
@@ -26,6 +27,9 @@ from tui.screens.writing import Writing
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.panels import Panels
 from tui.widgets.tweet_feed import TweetFeed
+
+_TOLD_BRIEFLY = {replay.TITLE, WATCHING}
+"""Titles of refusals that come with every key: a dialog each would be in the way."""
 
 
 class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping):
@@ -46,7 +50,7 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
                 self.prompt.show_refusal(detail)
             case e.CommandRefused(command="ReadTweet", detail=detail) if self._tweet_dialog is not None:
                 self._tweet_dialog.show_refusal(detail)
-            case e.CommandRefused(command=command, title=title) if command == "Finish" or title == replay.TITLE:
+            case e.CommandRefused(command=command, title=title) if command == "Finish" or title in _TOLD_BRIEFLY:
                 self._teller.toast(event.detail)
             case e.CommandRefused(title=title, detail=detail, hint=hint):
                 self._teller.error(title, detail, hint)

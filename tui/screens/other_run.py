@@ -21,6 +21,10 @@ def _nobody(_: str) -> None:
     """Tell nobody."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class StartRun(Protocol):
     """Puts the screen of a new run in place of the one before, whose session has ended or is late."""
 
@@ -40,6 +44,8 @@ class Runs:
     """What the user has chosen for all runs."""
     notify: Callable[[str], None] = _nobody
     """Tells a user who looks elsewhere that a run has ended."""
+    detach: Callable[[], None] = _nothing
+    """Takes the screen away and lets the run go on."""
 
 
 def dialog_for_other_run(

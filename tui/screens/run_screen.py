@@ -20,7 +20,7 @@ from engine.errors import exit_code_for
 from engine.text import harmless
 from tui.alerts import Watch
 from tui.branching import OtherCurve
-from tui.bridge import EngineBridge
+from tui.bridge import Bridge
 from tui.key_map import KeyMap
 from tui.run_view import RunView
 from tui.screens.other_run import Runs
@@ -54,7 +54,7 @@ class RunScreen(Screen[None]):
 
     def __init__(
         self,
-        bridge: EngineBridge,
+        bridge: Bridge,
         view: RunView,
         runs: Runs,
         clock: Callable[[], float] = time.monotonic,
@@ -82,8 +82,9 @@ class RunScreen(Screen[None]):
     def tick(self) -> None:
         """Take in what happened since the last tick."""
         has_ended = not self._bridge.is_alive  # asked before draining, so that no last event is missed
+        fresh_view = self._bridge.fresh_view()  # before draining: what is drained comes after it
         events = self._bridge.drain()
-        self.run_view = fold(self.run_view, events)
+        self.run_view = fold(fresh_view or self.run_view, events)
         for event in events:
             self._wishes = self._wishes.after(event)
             self._undo = self._undo.after(event)
@@ -131,6 +132,13 @@ class RunScreen(Screen[None]):
     def action_leave(self) -> None:
         """Stop, save and leave."""
         self.leave(0)
+
+    def action_detach(self) -> None:
+        """Give the shell back; the run goes on without a screen."""
+        if self.run_view.is_replay or self.run_view.ended is not None:
+            self._teller.toast("There is no run that could go on without a screen; q leaves.")
+        elif self._ending is None:
+            self._runs.detach()
 
     def leave(self, return_code: int) -> None:
         """Leave once the session has saved and ended; a second call with a code other than 0 leaves at once."""

@@ -69,7 +69,7 @@ def delete(
     """Delete a checkpoint for good."""
     find_listed(name)
     if not yes:
-        typer.confirm(f"Delete the checkpoint {name}?", abort=True, err=True)
+        typer.confirm(harmless(f"Delete the checkpoint {name}?"), abort=True, err=True)
     path = checkpoint_files.delete_checkpoint(name)
     _narrate(f"deleted {path}")
 

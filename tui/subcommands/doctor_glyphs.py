@@ -10,7 +10,8 @@ import sys
 
 import typer
 
-from tui.preferences import AUTO, preferences_path, save_changes
+from tui.preference_writing import save_changes
+from tui.preferences import AUTO, preferences_path
 from tui.terminal_facts import GlyphSet, glyphs_for
 
 SAMPLES: dict[str, tuple[GlyphSet, str, str]] = {

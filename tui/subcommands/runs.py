@@ -9,8 +9,11 @@ import typer
 
 from engine.checkpoint_info import read_info
 from engine.errors import CheckpointError
+from engine.events import RunFailed, RunFinished
 from engine.folders import RunFolder, list_runs
+from engine.journal import is_in_use, last_event
 from tui.formatting import format_bits, format_duration
+from tui.remote.live_runs import ask
 from tui.subcommands.runs_replay import replay
 from tui.tables import print_json, print_table
 
@@ -30,18 +33,17 @@ def list_all(
     elif not facts:
         typer.echo("There is no run yet. Start one with tweetgen-tui, or tweetgen-tui train.", err=True)
     else:
-        print_table(("RUN", "STEP", "TRAINED", "BEST BITS/CHAR", "CORPUS", "LAST SAVED", ""), map(_row, facts))
+        print_table(("RUN", "STEP", "TRAINED", "BEST BITS/CHAR", "CORPUS", "LAST SAVED", "STATE", ""), map(_row, facts))
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:
     """Return what a run's latest checkpoint says; only name and time where it has none that can be read."""
-    facts: dict[str, Any] = {"run": run.name, "path": str(run.path), "last_changed": run.last_changed}
+    facts: dict[str, Any] = {"run": run.name, "path": str(run.path), "last_changed": run.last_changed, **_state(run)}
     try:
         info, _ = read_info(run.checkpoint_path("latest"))
     except CheckpointError as error:
         return {
             **facts,
-            "step": None,
             "elapsed_seconds": None,
             "best_bits_per_char": None,
             "corpus": None,
@@ -49,12 +51,31 @@ def _facts(run: RunFolder) -> dict[str, Any]:
         }
     return {
         **facts,
-        "step": info.step,
+        "step": facts["step"] or info.step,
         "elapsed_seconds": info.elapsed_seconds,
         "best_bits_per_char": info.best_bits_per_char,
         "corpus": info.corpus_name,
         "problem": "",
     }
+
+
+def _state(run: RunFolder) -> dict[str, Any]:
+    """Return what a run is doing: as it says itself while it is on, or else how it ended.
+
+    The step is that of a run that is on; None for another.
+    """
+    if is_in_use(run.journal_path):
+        greeting = ask(run)
+        if greeting is None:
+            return {"state": "on", "reason": "", "step": None, "pid": None}
+        return {"state": greeting.phase, "reason": "", "step": greeting.step, "pid": greeting.pid}
+    match last_event(run.journal_path):
+        case RunFinished(reason=reason):
+            return {"state": "finished", "reason": reason, "step": None, "pid": None}
+        case RunFailed(title=title):
+            return {"state": "failed", "reason": title, "step": None, "pid": None}
+        case _:
+            return {"state": "cut off", "reason": "", "step": None, "pid": None}
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:
@@ -66,5 +87,6 @@ def _row(facts: dict[str, Any]) -> tuple[str, ...]:
         "-" if facts["best_bits_per_char"] is None else format_bits(facts["best_bits_per_char"]),
         facts["corpus"] or "-",
         datetime.fromtimestamp(facts["last_changed"]).strftime("%Y-%m-%d %H:%M"),
-        "can't be resumed" if facts["problem"] else "",
+        "can't be resumed" if facts["problem"] else facts["state"],
+        facts["reason"].replace("_", " "),
     )

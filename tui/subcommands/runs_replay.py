@@ -8,7 +8,8 @@ import typer
 
 from engine.config import RunConfig
 from engine.folders import find_run
-from tui.subcommands.screen import require_terminal, show
+from tui.guardian import guarded
+from tui.subcommands.screen import require_terminal, sharing, show
 
 _MAX = "max"
 
@@ -36,9 +37,10 @@ def replay(
 ) -> None:
     """Play a run again in the screen, as it trained; space pauses, q leaves. Nothing of the run is changed."""
     require_terminal("Without one: tweetgen-tui runs list, and the run's events.jsonl.")
+    guard = guarded()
     folder = find_run(run)
 
-    from tui.bridge import EngineBridge
+    from tui.bridge import EngineBridge, Nobody
     from tui.preference_keeper import PreferenceKeeper
     from tui.preferences import preferences_path
     from tui.replay import OpenReplay, require_journal
@@ -47,6 +49,7 @@ def replay(
     require_journal(folder)
     config = RunConfig()
     opening = OpenReplay(config, folder, speed)
-    bridge = EngineBridge(config, opening)
+    share = sharing(guard, config)
+    bridge = EngineBridge(config, opening, share=lambda each: Nobody() if each.config is config else share(each))
     opening.num_untaken = lambda: bridge.num_untaken
-    show(config, bridge, RunView(is_replay=True), PreferenceKeeper(preferences_path()))
+    show(config, bridge, RunView(is_replay=True), PreferenceKeeper(preferences_path()), guard)

@@ -12,27 +12,29 @@ from typing import TYPE_CHECKING, NoReturn
 
 from engine import preflight
 from engine.config import RunConfig
-from engine.errors import ConfigError, InternalError
+from engine.errors import ConfigError
 from engine.folders import find_run
-from tui.summary import print_end
+from tui.guardian import Guard, guarded
+from tui.signals import HANGUP_CODE, let_go_of_terminal
 from tui.terminal_facts import GlyphSet, glyphs_for, is_utf8
 
 if TYPE_CHECKING:
-    from tui.bridge import EngineBridge
+    from tui.app import TweetgenApp
+    from tui.bridge import Bridge, EngineBridge, Share
     from tui.preference_keeper import PreferenceKeeper
     from tui.run_view import RunView
 
-_BROKEN_SCREEN = 1
-"""What Textual returns after an exception of its own or of ours; the session is then still running."""
 _SAVING_SECONDS = 5.0
 
 
-def open_screen(config: RunConfig, glyphs: GlyphSet | None = None) -> None:
+def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_hangup: bool = False) -> None:
     """Open the screen, and print a summary when it has closed. Raises `TweetgenError` before anything is shown.
 
-    `glyphs` come before those that the user's preferences and the terminal's locale lead to.
+    `glyphs` come before those that the user's preferences and the terminal's locale lead to. Where the terminal hangs
+    up, the run goes on without a screen, unless it `stops_on_hangup`.
     """
     require_terminal("Without one: tweetgen-tui train, which takes the same options.")
+    guard = guarded()
 
     from tui.bridge import EngineBridge
     from tui.preference_keeper import PreferenceKeeper
@@ -49,8 +51,21 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None) -> None:
     if config.resume is not None:
         journal = find_run(config.resume).journal_path
         with contextlib.suppress(OSError), journal.open(encoding="utf-8", errors="replace") as lines:
-            history = view_after(lines)  # without a journal the run goes on all the same, its curve from here on
-    show(config, EngineBridge(config), history, keeper)
+            # without a journal the run goes on all the same, its curve from here on
+            history = view_after(lines).to_be_resumed()
+    bridge = EngineBridge(config, share=sharing(guard, config, history))
+    show(config, bridge, history, keeper, guard, stops_on_hangup=stops_on_hangup)
+
+
+def sharing(guard: Guard, config: RunConfig, history: RunView | None = None) -> Share:
+    """Return what lets others attach to the run of a bridge; `history` is the view that the run of `config` resumes."""
+    from tui.remote.host import Host
+
+    def share(bridge: EngineBridge) -> Host:
+        before = history if bridge.config is config else None
+        return Host(bridge.config, bridge.send, lambda: bridge.num_waiting, before, guard.note_run)
+
+    return share
 
 
 def require_terminal(hint: str) -> None:
@@ -59,8 +74,16 @@ def require_terminal(hint: str) -> None:
         raise ConfigError("The screen needs a terminal.", hint)
 
 
-def show(config: RunConfig, bridge: EngineBridge, history: RunView | None, keeper: PreferenceKeeper) -> NoReturn:
-    """Show the run of a bridge until the user leaves, tell of it, and end the process."""
+def show(
+    config: RunConfig,
+    bridge: Bridge,
+    history: RunView | None,
+    keeper: PreferenceKeeper,
+    guard: Guard,
+    *,
+    stops_on_hangup: bool = False,
+) -> NoReturn:
+    """Show the run of a bridge until the user leaves, tell of it, and end the process once its run has ended."""
     from tui.app import TweetgenApp
 
     encoding = sys.stderr.encoding  # where Textual draws
@@ -72,18 +95,44 @@ def show(config: RunConfig, bridge: EngineBridge, history: RunView | None, keepe
         glyphs=glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
     )
+    app.stops_on_hangup = stops_on_hangup
     gc.freeze()
     gc.enable()
     app.run()
+    _leave(_after(app, guard))
+
+
+def _after(app: TweetgenApp, guard: Guard) -> int:
+    """Tell the shell what there is to tell; return the exit code, once the run has ended where it is this process's."""
+    from tui.background import go_on, how_to_attach
+    from tui.bridge import EngineBridge
+    from tui.errands import as_told
+    from tui.summary import print_end
+
+    view, bridge = app.summary_view, app.bridge
     exit_code = app.return_code or 0
-    if exit_code == _BROKEN_SCREEN and app.bridge.is_alive:
-        app.bridge.stop("stopped")
-        app.bridge.join(_SAVING_SECONDS)
-        exit_code = InternalError.exit_code
-    for earlier in app.bridges[:-1]:  # told to end when the next began
-        earlier.join(_SAVING_SECONDS)
-    print_end(app.summary_view, app.earlier_views)
-    _leave(exit_code)
+    if app.failure is not None:
+        error = as_told(app.failure, "The screen")
+        exit_code = error.exit_code
+        sys.stderr.write(f"tweetgen-tui: The screen has failed: {error.message} {error.hint}\n")
+    is_given_up = bridge.is_elsewhere or (bridge.is_alive and (app.is_detached or app.failure is not None))
+    own = [each for each in app.bridges if isinstance(each, EngineBridge)]
+    if view.ended is not None or not is_given_up:
+        for each in own:  # the earlier ones were told to end when the next began
+            each.join(_SAVING_SECONDS)
+            each.listener.close()
+        print_end(view, app.earlier_views)
+        return exit_code
+    sys.stderr.write(how_to_attach(view) + "\n")
+    sys.stderr.flush()
+    if not isinstance(bridge, EngineBridge):
+        return exit_code
+    let_go_of_terminal(and_pipes=True)
+    if exit_code == HANGUP_CODE:
+        guard.leave_session()
+    else:
+        guard.release(exit_code)
+    return go_on(own, view)
 
 
 def _leave(exit_code: int) -> NoReturn:

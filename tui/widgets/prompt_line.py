@@ -5,6 +5,7 @@ It asks by `Asked` messages and is told the answers; it knows no session. What t
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from textual.widgets import Input, Static
 from engine.answers import TextCompleted
 from engine.commands import CompleteText
 from engine.config import SamplingConfig
-from engine.text import harmless
+from engine.text import defused, harmless
 from tui.completions import Completions, first_word
 from tui.keys import PROMPT_KEYS, bindings_of
 from tui.run_view import RunView
@@ -115,7 +116,7 @@ class PromptLine(Vertical):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin closed and empty."""
         super().__init__()
-        self._completions = Completions(clock)
+        self._completions = Completions(clock, secrets.randbits(31))  # others may ask the same session
         self._sampling = SamplingConfig()
         self._step = 0
         self._was_too_long = False
@@ -210,7 +211,7 @@ class PromptLine(Vertical):
     def _draw(self) -> None:
         """Show ghost, chances and facts as they are now."""
         text = self._input.value
-        self._input.show_ghost(self._completions.ghost(text))
+        self._input.show_ghost(defused(self._completions.ghost(text)))
         about = self._completions.about(text)
         bits = about.bits_per_char if about is not None else None
         facts = f"temp {self._sampling.temperature:.2f}" + (f" · {bits:.2f} bits" if bits is not None else "")

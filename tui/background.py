@@ -1,0 +1,72 @@
+"""A run that goes on without a screen: its session in its thread, this one waiting for the end of it.
+
+The process has let go of its terminal; others may attach through the run's host. Knows nothing of Textual.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from engine.text import harmless
+from tui.bridge import EngineBridge
+from tui.notices import is_over
+from tui.run_view import RunView
+from tui.signals import REASONS
+from tui.state import fold
+from tui.summary import exit_code_of, quoted
+
+_LOOK_SECONDS = 0.2
+_LEFT_BEHIND = ("SIGTSTP", "SIGCONT", "SIGWINCH")
+"""What a screen listens to, and would answer by drawing."""
+
+
+def how_to_attach(view: RunView) -> str:
+    """Return the line that a shell shows in place of a screen."""
+    if view.started is None:
+        return "The run goes on in the background; once it has begun:  tweetgen-tui attach"
+    name = view.started.run
+    return f"The run {harmless(name)} goes on in the background:  tweetgen-tui attach {quoted(name)}"
+
+
+def go_on(bridges: Sequence[EngineBridge], view: RunView) -> int:
+    """Wait until the session of the last of these has ended, and return the exit code; `view` is the run as it stands.
+
+    A run whose budget is used up ends where nobody is there to tell it what to do. SIGTERM and SIGINT save and end it.
+    """
+    bridge = bridges[-1]
+    _listen_to_signals(bridge)
+    is_told_to_end = False
+    while not bridge.join(_LOOK_SECONDS):
+        view = fold(view, bridge.drain())
+        if is_over(view) and not bridge.listener.num_watchers and not is_told_to_end:
+            is_told_to_end = True
+            bridge.stop("finished")
+    view = fold(view, bridge.drain())
+    for each in bridges:
+        each.is_over(_LOOK_SECONDS)
+        each.listener.close()
+    return exit_code_of(view)
+
+
+def _listen_to_signals(bridge: EngineBridge) -> None:
+    """Have those that ask for an end save and end; those that come from a terminal have nothing to say any more."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        bridge.stop(REASONS[signal.Signals(number).name])
+        signal.signal(number, _leave_at_once)
+
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for name in _LEFT_BEHIND:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def _leave_at_once(number: int, _: FrameType | None) -> None:
+    """Leave without saving."""
+    sys.stdout.flush()
+    os._exit(128 + number)

@@ -1,0 +1,188 @@
+"""The guardian: a small process between the shell and the program, so that the program can let go of the shell.
+
+A shell waits for the process that it has started. So that one stays behind, from before anything heavy is loaded, and
+the program is its child, in a process group of its own as a shell would give it: the terminal's own signals (ctrl+c,
+ctrl+z, a size) go to the child alone, and whatever is sent to the guardian is handed on, each once. What it is for:
+
+* `Guard.release`: the shell gets its prompt back and the child lives on, with no terminal.
+* When the child stops (ctrl+z), the guardian stops too, or the shell would wait; `fg` wakes both.
+* When the child is killed or crashes, the terminal is put back as it was, which the child can't do any more.
+* When the guardian is killed, the child is too: to the user they are one program.
+
+Called before any thread is started, and before torch is loaded: neither outlives a fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import termios
+import threading
+from types import FrameType
+from typing import Any
+
+from engine.text import harmless
+
+_STDIN, _STDERR = 0, 2
+_HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_RELEASE, _RUN = b"release ", b"run "
+_RESET = (
+    "\x1b[?1049l\x1b[?25h\x1b[?7h"  # the main screen, a cursor, wrapped lines
+    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l"  # no mouse, no focus
+    "\x1b[?2004l\x1b[?2026l\x1b[?2048l\x1b[<u\x1b[0m\r"  # no bracketed paste, frames, sizes, kitty's keys, colours
+)
+"""Takes back all that the program may have asked of a terminal."""
+
+
+class Guard:
+    """The child's door to its guardian. For any thread."""
+
+    def __init__(self, door: int, parent: int) -> None:
+        """Write through the descriptor `door`; end with the process `parent`, whose end closes `parent`'s pipe."""
+        self._door: int | None = door
+        self._is_released = False
+        threading.Thread(target=self._end_with, args=(parent,), name="guardian", daemon=True).start()
+
+    def note_run(self, name: str) -> None:
+        """Say which run is on, for what the guardian has to tell if the child crashes."""
+        self._tell(_RUN + harmless(name).encode() + b"\n")
+
+    def release(self, exit_code: int) -> None:
+        """Give the shell its prompt back, with this code; the caller has let go of the terminal. Once."""
+        self._is_released = True
+        self.leave_session()
+        self._tell(_RELEASE + str(exit_code).encode() + b"\n")
+
+    def leave_session(self) -> None:
+        """Become the leader of a session of its own, which no terminal's end reaches."""
+        with contextlib.suppress(OSError):  # done already, or the guardian is no more
+            os.setpgid(0, os.getpgid(os.getppid()))  # the leader of a group can't lead a session
+            os.setsid()
+
+    def _tell(self, line: bytes) -> None:
+        if self._door is not None:
+            try:
+                os.write(self._door, line)
+            except OSError:  # it has been released
+                self._door = None
+
+    def _end_with(self, parent: int) -> None:
+        """Wait for the end of the guardian, which nobody else writes to; end with it unless released."""
+        with contextlib.suppress(OSError):
+            os.read(parent, 1)
+        if not self._is_released:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def guarded() -> Guard:
+    """Go on in a child, guarded by this process, which never returns from here but ends as the child does."""
+    door_out, door_in = os.pipe()
+    life_out, life_in = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        # what the parent keeps open, others would wait for in vain
+        os.closerange(3, min(door_out, life_in))
+        os.close(door_in)
+        os.close(life_out)
+        with open(door_out, "rb", buffering=0) as door:
+            os._exit(_Guardian(child, door.fileno()).watch())
+    os.close(door_out)
+    os.close(life_in)
+    os.setpgid(0, 0)
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    _give_terminal(os.getpgid(os.getppid()), os.getpgid(0))
+    signal.signal(signal.SIGTTOU, before)
+    return Guard(door_in, life_out)
+
+
+def _give_terminal(owner: int, group: int) -> None:
+    """Make `group` the one that the terminal listens to, where it was `owner`. SIGTTOU must be ignored meanwhile."""
+    with contextlib.suppress(OSError):  # no terminal, or one that has gone
+        if os.tcgetpgrp(_STDIN) == owner:
+            os.tcsetpgrp(_STDIN, group)
+
+
+class _Guardian:
+    """The parent's side."""
+
+    def __init__(self, child: int, door: int) -> None:
+        """Watch over the process `child`, which speaks through `door`."""
+        self._child = child
+        self._door = door
+        self._run = ""
+        self._unread = b""
+        self._attributes: list[Any] | None = None
+        with contextlib.suppress(termios.error):
+            self._attributes = termios.tcgetattr(_STDIN)
+
+    def watch(self) -> int:
+        """Wait until the child ends or is released; return what to exit with."""
+        with contextlib.suppress(OSError):
+            os.setpgid(self._child, self._child)  # whichever of the two comes first
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # or to give the terminal away would stop this process
+        _give_terminal(os.getpgrp(), self._child)
+        for name in _HANDED_ON:
+            number = getattr(signal, name)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._hand_on)
+        reader = threading.Thread(target=self._listen, name="door", daemon=True)
+        reader.start()
+        while True:
+            _, status = os.waitpid(self._child, os.WUNTRACED)
+            if not os.WIFSTOPPED(status):
+                reader.join()  # the last word, and the end of what it is read from
+                return self._after(status)
+            self._stop_too()
+
+    def _hand_on(self, number: int, _frame: FrameType | None) -> None:
+        """Hand a signal on. A stopped child hears it once it goes on, as this process does."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._child, number)
+
+    def _listen(self) -> None:
+        """Take in what the child says; end at once when it asks for that. Ends when the child has."""
+        while data := os.read(self._door, 4096):
+            *lines, self._unread = (self._unread + data).split(b"\n")
+            for line in lines:
+                if line.startswith(_RUN):
+                    self._run = line.removeprefix(_RUN).decode()
+                elif line.startswith(_RELEASE):
+                    self._take_terminal_back()
+                    os._exit(int(line.removeprefix(_RELEASE)))
+
+    def _stop_too(self) -> None:
+        """Stop as the child has, so that the shell takes over; once woken, wake the child."""
+        self._take_terminal_back()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        _give_terminal(os.getpgrp(), self._child)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._child, signal.SIGCONT)
+
+    def _take_terminal_back(self) -> None:
+        """Let the terminal listen to the group that the shell has started."""
+        _give_terminal(self._child, os.getpgrp())
+
+    def _after(self, status: int) -> int:
+        """Return the child's exit code; tell the user where it was killed, and put the terminal back."""
+        self._take_terminal_back()
+        if not os.WIFSIGNALED(status):
+            return os.WEXITSTATUS(status)
+        number = os.WTERMSIG(status)
+        with contextlib.suppress(OSError, termios.error):
+            if self._attributes is not None and os.isatty(_STDERR):
+                termios.tcsetattr(_STDIN, termios.TCSADRAIN, self._attributes)
+                os.write(_STDERR, _RESET.encode())
+            os.write(_STDERR, self._word_on(number).encode())
+        return 128 + number
+
+    def _word_on(self, number: int) -> str:
+        """Return the two lines about a child that was killed."""
+        what = f"tweetgen-tui: The program was ended by {signal.Signals(number).name}.\n"
+        if not self._run:
+            return what + "Nothing had been learned yet.\n"
+        name = f'"{self._run}"' if " " in self._run else self._run
+        return what + f"What the run had saved is whole:  tweetgen-tui --resume {name}\n"

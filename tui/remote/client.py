@@ -1,0 +1,273 @@
+"""`RemoteBridge`: the bridge of a screen to a run that another process trains. The screen can't tell it from the other.
+
+Two threads: one reads what the host says, one writes what the screen wants, so that no call here ever waits. Where the
+connection breaks while the run is still on (a watcher that was stopped for long is let go), it is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+from engine import commands, events
+from engine.commands import Command
+from engine.config import RunConfig
+from engine.errors import RemoteError, TweetgenError
+from engine.events import CommandRefused, Event, RunFailed, RunFinished
+from engine.folders import RunFolder
+from engine.stage import Stage
+from engine.wire import WireError
+from tui.bridge import EngineBridge, Share
+from tui.remote.live_runs import connected
+from tui.remote.protocol import (
+    MAX_HOST_LINE_BYTES,
+    START_OF_EVENT,
+    CaughtUp,
+    Hello,
+    Refusal,
+    TweetsTold,
+    ViewTold,
+    message_in,
+    to_line,
+)
+from tui.remote.view_form import view_of
+from tui.run_view import RunView
+
+WATCHING = "You are only watching"
+"""The title of what refuses a command to one who is."""
+_RECONNECT_SECONDS = 5.0
+_ARRIVAL_SECONDS = 20.0
+_CHUNK_BYTES = 256 * 1024
+
+
+class RemoteBridge:
+    """A screen's way to a run elsewhere. All methods are for the screen's thread; none but `meet` and `join` waits."""
+
+    is_elsewhere = True
+
+    def __init__(self, folder: RunFolder, share: Share | None = None, *, is_read_only: bool = False) -> None:
+        """Prepare to attach to the run of `folder`; `share` is for runs that begin after it, in this process."""
+        self.stage = Stage("attaching")
+        self.config = RunConfig()
+        """What the run was asked for; known once `meet` has returned."""
+        self.is_read_only = is_read_only
+        self.host_pid: int | None = None
+        """The process that trains."""
+        self._folder = folder
+        self._share = share
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._fresh_view: RunView | None = None
+        self._arrived = threading.Event()
+        self._lock = threading.Lock()
+        self._connection: socket.socket | None = None
+        self._is_leaving = False
+        self._last_event: Event | None = None
+        self._problem: TweetgenError | None = None
+        self._thread = threading.Thread(target=self._stay, name="attached", daemon=True)
+
+    def meet(self) -> RunView:
+        """Connect, and return the run as it stands. Waits for it. Raises `RemoteError`."""
+        self._thread.start()
+        if not self._arrived.wait(_ARRIVAL_SECONDS):
+            raise RemoteError(f"The run {self._folder.name} does not say where it stands.")
+        view = self.fresh_view()
+        if view is None:
+            raise self._problem or RemoteError(f"The run {self._folder.name} has just ended.")
+        return view
+
+    def start(self) -> None:
+        """Do nothing: `meet` has."""
+
+    def successor(self, config: RunConfig) -> EngineBridge:
+        """Return a bridge for another run, which this process trains."""
+        return EngineBridge(config, before=self, share=self._share)
+
+    def fresh_view(self) -> RunView | None:
+        """Return the run as it stands where events were missed, once; what `drain` returns then comes after it."""
+        with self._lock:
+            view, self._fresh_view = self._fresh_view, None
+            return view
+
+    def drain(self) -> tuple[Event, ...]:
+        """Return the events since the last call, in order."""
+        happened = []
+        with self._lock, contextlib.suppress(queue.Empty):
+            while True:
+                happened.append(self._events.get_nowait())
+        return tuple(happened)
+
+    @property
+    def num_untaken(self) -> int:
+        """How many events wait for `drain`."""
+        return self._events.qsize()
+
+    def send(self, command: Command) -> None:
+        """Hand a command to the run; one who only watches is told that it is refused."""
+        if self.is_read_only:
+            self._refuse(command)
+        else:
+            self._outbox.put(commands.to_json(command).encode() + b"\n")
+
+    def stop(self, reason: str) -> None:
+        """Ask the run to save and end; one who only watches leaves it alone."""
+        if self.is_read_only:
+            self.leave()
+        else:
+            self.send(commands.Stop(reason=reason))
+
+    def leave(self) -> None:
+        """Let the run go on without this screen."""
+        self._is_leaving = True
+        self._hang_up()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait for the end of the connection at most so long; say whether it has come."""
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def is_over(self, timeout_seconds: float) -> bool:
+        """Wait as `join` does."""
+        return self.join(timeout_seconds)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a connection, or will be one."""
+        return self._thread.is_alive()
+
+    def _refuse(self, command: Command) -> None:
+        last = self._last_event
+        self._events.put(
+            CommandRefused(
+                step=last.step if last else 0,
+                elapsed_seconds=last.elapsed_seconds if last else 0.0,
+                command=type(command).__name__,
+                title=WATCHING,
+                detail="You are only watching: this terminal was attached with --read-only.",
+                hint=f"tweetgen-tui attach {self._folder.name} steers it.",
+            )
+        )
+
+    def _stay(self) -> None:
+        """Be connected until the run ends or the screen leaves. The thread's body."""
+        try:
+            seconds = 0.0
+            while not self._has_ended and not self._is_leaving:
+                with connected(self._folder, seconds or 2.0) as (connection, greeting, rest):
+                    self.host_pid = greeting.pid
+                    self._connection = connection
+                    self._listen(connection, rest)
+                seconds = _RECONNECT_SECONDS
+        except TweetgenError as error:
+            self._problem = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the screen must hear of it
+            self._problem = RemoteError(f"{type(error).__name__}: {error}")
+        if not self._has_ended and not self._is_leaving:
+            self._fail()
+        self._arrived.set()
+
+    @property
+    def _has_ended(self) -> bool:
+        return isinstance(self._last_event, RunFinished | RunFailed)
+
+    def _listen(self, connection: socket.socket, rest: bytes) -> None:
+        """Say hello, then take in what is said until the connection ends."""
+        outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._outbox = outbox  # what was meant for a connection that broke is not sent late
+        writer = threading.Thread(target=_write, args=(connection, outbox), name="wishes", daemon=True)
+        try:
+            connection.sendall(to_line(Hello(is_read_only=self.is_read_only)))
+            writer.start()
+            self._take_in(_lines(connection, rest))
+        except (OSError, WireError) as error:
+            self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
+        finally:
+            outbox.put(None)  # the writer's end
+            if writer.ident is not None:
+                writer.join()
+
+    def _take_in(self, lines: Iterator[bytes]) -> None:
+        """Take in lines: a whole view, then events. Raises `WireError`."""
+        told: ViewTold | None = None
+        view = RunView()
+        for line in lines:
+            if line.startswith(START_OF_EVENT):
+                self._happen(events.from_json(line))
+                continue
+            match message_in(line):
+                case ViewTold() as told:
+                    view = view_of(told.view)
+                case TweetsTold(tweets=tweets):
+                    view = replace(view, tweets=(*view.tweets, *tweets))
+                case CaughtUp() if told is not None:
+                    self.config = told.config
+                    self._begin_anew(view)
+                case Refusal(reason=reason, hint=hint):
+                    raise RemoteError(f"The run {self._folder.name} can't be attached to: {reason}", hint)
+                case _:
+                    raise WireError("that should not come here")
+
+    def _happen(self, event: Event) -> None:
+        self._last_event = event
+        self._events.put(event)
+
+    def _begin_anew(self, view: RunView) -> None:
+        """Take a view in place of the events before it."""
+        with self._lock:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._events.get_nowait()
+            self._fresh_view = view
+        self._last_event = view.ended
+        self._arrived.set()
+
+    def _hang_up(self) -> None:
+        """End the connection, whatever its threads wait for."""
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+    def _fail(self) -> None:
+        """Tell the screen that the run has gone without a word."""
+        problem = self._problem or RemoteError(f"The run {self._folder.name} has ended without a word.")
+        last = self._last_event
+        self._happen(
+            RunFailed(
+                step=last.step if last else 0,
+                elapsed_seconds=last.elapsed_seconds if last else 0.0,
+                title=problem.title,
+                detail=problem.message,
+                hint=problem.hint or f"Go on from what it has saved: tweetgen-tui --resume {self._folder.name}",
+            )
+        )
+
+
+def _write(connection: socket.socket, outbox: queue.SimpleQueue[bytes | None]) -> None:
+    """Send what the screen wants, until the end. The body of the second thread."""
+    while (line := outbox.get()) is not None:
+        try:
+            connection.sendall(line)
+        except OSError:  # the reader tells
+            return
+
+
+def _lines(connection: socket.socket, rest: bytes) -> Iterator[bytes]:
+    """Yield whole lines until the connection ends. Raises `WireError` for one that no host would send."""
+    pieces = [rest]
+    num_bytes = len(rest)
+    while True:
+        if b"\n" in pieces[-1]:
+            *lines, last = b"".join(pieces).split(b"\n")
+            yield from lines
+            pieces, num_bytes = [last], len(last)
+        if num_bytes > MAX_HOST_LINE_BYTES:
+            raise WireError("a line without an end")
+        data = connection.recv(_CHUNK_BYTES)
+        if not data:
+            return
+        pieces.append(data)
+        num_bytes += len(data)

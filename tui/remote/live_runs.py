@@ -1,0 +1,81 @@
+"""Which runs are on, and what they say of themselves: asked at their sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+
+from engine.errors import RemoteError
+from engine.folders import RunFolder
+from engine.journal import is_in_use
+from engine.wire import WireError
+from tui.remote.peers import is_own
+from tui.remote.places import socket_path
+from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, PROTOCOL, Greeting, Refusal, message_in
+
+_SECONDS = 2.0
+"""A host that is alive answers far sooner, however busy its cores are."""
+_RETRY_SECONDS = 0.1
+
+
+@contextlib.contextmanager
+def connected(folder: RunFolder, seconds: float = _SECONDS) -> Iterator[tuple[socket.socket, Greeting, bytes]]:
+    """Connect to a run: the socket, what the host has said, and what it has sent since. Raises `RemoteError`.
+
+    For so many seconds a run is waited for that is on and can't be reached yet: its socket may have been taken away.
+    """
+    deadline = time.monotonic() + seconds
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(seconds)
+        while True:
+            try:
+                connection.connect(str(socket_path(folder)))
+                break
+            except (OSError, ValueError) as error:
+                if not is_in_use(folder.journal_path):
+                    raise RemoteError(
+                        f"The run {folder.name} is not on.", f"Go on with it: tweetgen-tui --resume {folder.name}"
+                    ) from None
+                if time.monotonic() > deadline:
+                    raise RemoteError(
+                        f"The run {folder.name} is on, and can't be reached: {error}.", "Its log may say more."
+                    ) from None
+                time.sleep(_RETRY_SECONDS)
+        if not is_own(connection):
+            raise RemoteError(f"The socket of the run {folder.name} is another user's.")
+        greeting, rest = _greeting(connection, folder)
+        connection.settimeout(None)
+        yield connection, greeting, rest
+
+
+def _greeting(connection: socket.socket, folder: RunFolder) -> tuple[Greeting, bytes]:
+    """Return the host's first line, and what came after it. Raises `RemoteError`."""
+    received = b""
+    problem = "it says nothing"
+    try:
+        while b"\n" not in received and len(received) <= MAX_WATCHER_LINE_BYTES:
+            data = connection.recv(MAX_WATCHER_LINE_BYTES)
+            if not data:
+                break
+            received += data
+        line, _, rest = received.partition(b"\n")
+        message = message_in(line)
+        if isinstance(message, Greeting) and message.protocol == PROTOCOL:
+            return message, rest
+        problem = message.reason if isinstance(message, Refusal) else "it is of another version of tweetgen-tui"
+    except (OSError, WireError) as error:
+        problem = str(error) or problem
+    raise RemoteError(f"The run {folder.name} can't be attached to: {problem}.")
+
+
+def ask(folder: RunFolder) -> Greeting | None:
+    """Return what a run says of itself, None where it is not on or says nothing."""
+    if not is_in_use(folder.journal_path):
+        return None
+    try:
+        with connected(folder) as (_, greeting, _):
+            return greeting
+    except RemoteError:
+        return None

@@ -1,0 +1,70 @@
+"""`tweetgen-tui attach`: the screen of a run that goes on in another process."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engine.config import RunConfig
+from engine.errors import RemoteError
+from engine.folders import RunFolder, find_run, list_runs
+from engine.journal import is_in_use
+from tui.guardian import guarded
+from tui.subcommands.screen import require_terminal, sharing, show
+
+
+def attach(
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="The run's name; without it, the latest that is on.")
+    ] = None,
+    *,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Watch, and change nothing.")] = False,
+) -> None:
+    """Show a run that goes on without a screen, or in another terminal, and steer it: every key works.
+
+    d leaves it going on; q ends it. Of a run that has ended meanwhile, say how.
+    """
+    folder = _find(run)
+    if not is_in_use(folder.journal_path):
+        _tell_end(folder)
+        return
+    require_terminal("Without one: tweetgen-tui runs list.")
+    guard = guarded()
+
+    from tui.preference_keeper import PreferenceKeeper
+    from tui.preferences import preferences_path
+    from tui.remote.client import RemoteBridge
+
+    bridge = RemoteBridge(folder, sharing(guard, RunConfig()), is_read_only=read_only)
+    try:
+        view = bridge.meet()
+    except RemoteError:
+        if is_in_use(folder.journal_path):
+            raise
+        _tell_end(folder)  # it has ended in this very moment
+        sys.exit()
+    guard.note_run(folder.name)
+    show(bridge.config, bridge, view, PreferenceKeeper(preferences_path()), guard)
+
+
+def _find(name: str | None) -> RunFolder:
+    """Return the run to attach to. Raises `CheckpointError` where there is no such run, `RemoteError` if none is on."""
+    if name is not None:
+        return find_run(name)
+    for run in list_runs():
+        if is_in_use(run.journal_path):
+            return run
+    raise RemoteError("No run is on.", "tweetgen-tui runs list shows all runs; --resume RUN goes on with one.")
+
+
+def _tell_end(folder: RunFolder) -> None:
+    """Say on stderr how a run ended, and how to go on with it."""
+    from tui.state import replay
+    from tui.summary import ending_lines
+
+    with folder.journal_path.open(encoding="utf-8", errors="replace") as lines:
+        view = replay(lines)
+    for line in ending_lines(view):
+        typer.echo(line, err=True)
