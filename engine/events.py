@@ -24,10 +24,14 @@ from typing import Literal, get_args
 from engine import wire
 from engine.answers import TextCompleted, TweetRead
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
-from engine.fact import Fact, Novelty
+from engine.fact import Fact, Novelty, StepNumber
+from engine.text import MAX_CHARS, defused
 
-WarningKind = Literal["", "not-finite", "disk"]
-"""What a warning is about, where somebody can do something about it at once."""
+FORMAT_VERSION = 1
+"""Of the vocabulary below: one higher whenever a reader of the version before could misunderstand it."""
+WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works"]
+"""What a warning is about, where somebody can do something about it at once: a checkpoint or the journal can't be
+written; "disk-works" says that both can be again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +56,15 @@ class RunStarted(Fact):
     """The checkpoint that the weights came from, if any."""
     epochs: float | None = None
     """Epochs that have been passed through; None in the journal of a version that did not say."""
+    format_version: int = FORMAT_VERSION
+    """Of the events that follow."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepsFinished(Fact):
     """One or more steps without a gap; the last of them is `step`."""
 
-    first_step: int
+    first_step: StepNumber
     train_losses: tuple[float, ...]
     """One per step, nats per character."""
     grad_norms: tuple[float, ...]
@@ -193,7 +199,7 @@ class StepTimes(Fact):
 class FinishPlanned(Fact):
     """The learning rate falls to nothing from now on, and the run ends at `last_step`."""
 
-    last_step: int
+    last_step: StepNumber
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,11 +300,28 @@ Event = (
 _TYPES: dict[str, type[Event]] = {event_type.__name__: event_type for event_type in get_args(Event)}
 
 
+def is_known(name: str) -> bool:
+    """Say whether an event of this version is called so."""
+    return name in _TYPES
+
+
 def to_json(event: Event) -> str:
     """Return the event as one line: `{"event": NAME, "step": N, "elapsed_seconds": S, ...}`."""
     return wire.encode(event, tag="event")
 
 
 def from_json(line: str | bytes) -> Event:
-    """Return the event that `line` is the JSON form of. Raises `engine.wire.WireError`."""
-    return wire.decode_tagged(line, "event", _TYPES)
+    """Return the event that `line` is the JSON form of, its strings made harmless. Raises `engine.wire.WireError`.
+
+    A journal may have been edited, and a socket may be anybody's: this is the one door through which they come in.
+    """
+    return wire.decode_tagged(line, "event", _TYPES, None if _is_plain(line) else defused)
+
+
+def _is_plain(line: str | bytes) -> bool:
+    """Say whether all of a line is harmless for sure: ASCII without an escape, or a DEL, which JSON takes as it is."""
+    if len(line) > MAX_CHARS or not line.isascii():
+        return False
+    if isinstance(line, bytes):
+        return b"\\" not in line and b"\x7f" not in line
+    return "\\" not in line and "\x7f" not in line

@@ -29,7 +29,23 @@ def check(config: RunConfig) -> Glance | None:
         Journal(run.journal_path).close()  # refused where another program has the run open
     elif config.checkpoint is not None:
         read_info(resolve_checkpoint(config.checkpoint))
-    return check_corpus(config.corpus) if config.corpus is not None else None
+    if config.corpus is None:
+        return None
+    for file in config.corpus.files:
+        _check_name(file)
+    return check_corpus(config.corpus)
+
+
+def _check_name(file: str) -> None:
+    """Raise `ConfigError` where a file is called by bytes that are no text: no checkpoint could say where it is."""
+    try:
+        file.encode()
+    except UnicodeEncodeError:
+        shown = file.encode("utf-8", "replace").decode()
+        raise ConfigError(
+            f"{shown} is a name that is no UTF-8, so the run could not find it again.",
+            "Rename the file, or send it on: --data - < FILE",
+        ) from None
 
 
 def check_storage() -> None:

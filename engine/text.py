@@ -2,8 +2,9 @@
 
 `clean` turns a raw tweet into the text that a model learns: entities unescaped, NFC, line breaks as one visible symbol,
 no invisible mischief. `harmless` makes any string safe to show on a terminal or write to a log: what is left can't move
-a cursor, change a colour, reorder a line or flood the screen. Joiners and variation selectors stay in both, or emoji
-would break.
+a cursor, change a colour, reorder a line or flood the screen. `defused` does the same with a string that comes in from
+outside already cleaned, so that harmless text is not changed by a single blank. Joiners and variation selectors stay in
+all three, or emoji would break.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from itertools import chain, groupby
 
 ELLIPSIS = "…"
 LINE_BREAK = "↵"
@@ -19,6 +21,13 @@ EXAMPLE_CHARS = 120
 """Characters of the beginning of a dropped row that a report may show."""
 MAX_COMBINING_RUN = 4
 """More combining marks than this on one character are dropped: no script needs them, and they flood a screen."""
+MAX_CHARS = 4000
+"""Characters of the longest text that is shown or told of anywhere."""
+LOST = "\ufffd"
+"""Stands for a character that is not safe to show."""
+_MAX_CHARS_NORMALIZED = 1000
+_MAX_MARKS_NORMALIZED = 30
+"""As many as Unicode's stream-safe form has in a row (UAX #15, 13)."""
 _UNMARKED = (
     "[ -\u02ff\u0370-\u0482\u2000-\u20cf\u2100-\u2cee\u3000-\u3029\u3030-\u3098\u309b-\ua66e\uac00-\ud7ff"
     "\U0001f000-\U0001f9ff]"
@@ -43,6 +52,10 @@ def _is_dangerous(char: str) -> bool:
     return category[0] == "C" and char not in _KEPT_FORMAT_CHARACTERS
 
 
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char)[0] == "M"
+
+
 def _without_floods(text: str) -> str:
     """Drop combining marks beyond `MAX_COMBINING_RUN` in a row, and joiners that follow a joiner or a blank."""
     kept: list[str] = []
@@ -52,10 +65,22 @@ def _without_floods(text: str) -> str:
         if is_joiner and (not kept or kept[-1] in _KEPT_FORMAT_CHARACTERS or kept[-1] in {" ", LINE_BREAK}):
             continue
         if not is_joiner:  # a joiner is no character for marks to sit on: it begins no new run
-            run = run + 1 if unicodedata.category(char)[0] == "M" else 0
+            run = run + 1 if _is_mark(char) else 0
         if is_joiner or run <= MAX_COMBINING_RUN:
             kept.append(char)
     return "".join(kept)
+
+
+def _without_long_runs(text: str) -> str:
+    """Drop all but the first of very many combining marks in a row.
+
+    They are ordered in a time that grows with the square of their number, while nothing else runs: a megabyte of them
+    took ten minutes (Python 3.11).
+    """
+    if len(text) <= _MAX_CHARS_NORMALIZED or _WITH_SINGLE_SELECTORS.fullmatch(text):
+        return text
+    runs = (list(run) for _, run in groupby(text, key=_is_mark))
+    return "".join(chain.from_iterable(run[:_MAX_MARKS_NORMALIZED] if _is_mark(run[0]) else run for run in runs))
 
 
 def with_single_blanks(text: str, *, keeps_line_breaks: bool = True) -> str:
@@ -94,17 +119,48 @@ def clean(raw: str) -> str:
     if text.isascii():
         return _printable(text, keeps_line_breaks=True)
     # before, too: NFC makes two marks of some, which must not happen after they were counted
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", _without_long_runs(text))
     return unicodedata.normalize("NFC", _printable(text, keeps_line_breaks=True))
 
 
-def harmless(text: str, max_chars: int = 4000) -> str:
+def harmless(text: str, max_chars: int = MAX_CHARS) -> str:
     """Return `text` as one printable line of at most `max_chars` characters, cut with an ellipsis."""
     # a cap before the work: a megabyte of marks must not cost a second on its way to a label
     shown = _printable(text[: 8 * max_chars], keeps_line_breaks=False)
     return shown if len(shown) <= max_chars else shown[: max_chars - 1] + ELLIPSIS
 
 
+def harmless_lines(text: str) -> str:
+    """Return `text` with each of its lines made harmless, their indents kept."""
+    return "\n".join(line[: len(line) - len(line.lstrip(" "))] + harmless(line) for line in text.split("\n"))
+
+
 def harmless_char(char: str) -> str:
     """Return a single character if it is safe to show within a line, also a blank; else the replacement character."""
-    return char if harmless(f".{char}.") == f".{char}." else "\ufffd"
+    return char if harmless(f".{char}.") == f".{char}." else LOST
+
+
+def defused(text: str) -> str:
+    """Return `text`, blanks and all, if it is safe to show as it is.
+
+    Else white space becomes blanks, each other character that is not safe a replacement character, a flood of marks a
+    few, and what is longer than `MAX_CHARS` is cut with an ellipsis.
+    """
+    if len(text) == 1:
+        return harmless_char(text)
+    if len(text) > MAX_CHARS:
+        text = text[: MAX_CHARS - 1] + ELLIPSIS
+    if text.isprintable() and _WITH_SINGLE_SELECTORS.fullmatch(text):
+        return text
+    return _without_floods("".join(map(_defused_char, text)))
+
+
+def is_harmless(text: str) -> bool:
+    """Say whether text is safe to show as it is, blanks and all."""
+    return defused(text) == text
+
+
+def _defused_char(char: str) -> str:
+    if char.isspace():
+        return " "
+    return LOST if _is_dangerous(char) else char

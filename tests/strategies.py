@@ -19,7 +19,7 @@ from engine.config import (
     SamplingConfig,
     TrainingConfig,
 )
-from engine.text import clean
+from engine.text import clean, defused
 
 HOSTILE_PIECES = (
     "\x1b[31m",  # a colour
@@ -171,14 +171,15 @@ def events() -> SearchStrategy[e.Event]:
 
 
 def events_of(event_type: type[e.Event]) -> SearchStrategy[Any]:
-    """Return events of one kind, with finite numbers and any text."""
+    """Return events of one kind, with finite numbers and any harmless text."""
     return _instances(event_type)
 
 
 def _instances(kind: type) -> SearchStrategy[Any]:
     """Return instances of a dataclass with every field made up."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{name: _values(hint) for name, hint in hints.items()})
+    values = {name: _BY_NAME.get(name, _values(hint)) for name, hint in hints.items()}
+    return st.builds(kind, **values)
 
 
 def _values(hint: Any) -> SearchStrategy[Any]:
@@ -194,16 +195,17 @@ def _values(hint: Any) -> SearchStrategy[Any]:
     return _instances(hint)
 
 
+_BY_NAME: dict[str, SearchStrategy[Any]] = {"elapsed_seconds": st.floats(0, 1e18)}
 _BY_TYPE: dict[Any, SearchStrategy[Any]] = {
     bool: st.booleans(),
     int: st.integers(0, 2**53),
-    float: st.floats(allow_nan=False, allow_infinity=False),
-    str: st.text(max_size=30),
+    float: st.floats(-1e38, 1e38),
+    str: st.text(max_size=30).map(defused),
     type(None): st.none(),
     ModelConfig: st.builds(ModelConfig, hidden_size=st.integers(1, 8192), dropout=st.floats(0, 0.95)),
     TrainingConfig: st.builds(
         TrainingConfig,
-        preset_reason=st.text(max_size=30),
+        preset_reason=st.text(max_size=30).map(defused),
         schedule=st.sampled_from(["constant", "cosine"]),
         max_steps=st.none() | st.integers(1, 2**53),
         max_seconds=st.none() | st.floats(0.1, 1e9),

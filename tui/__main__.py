@@ -62,14 +62,16 @@ def _tell(error: TweetgenError) -> None:
 def _write_traceback() -> str:
     """Append the current exception to the log of the data folder; returns where that is."""
     from engine.folders import home
+    from engine.text import harmless_lines
 
     path = home() / "tweetgen.log"
+    lines = harmless_lines(traceback.format_exc())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
+            file.write(lines)
     except OSError:
-        traceback.print_exc()
+        sys.stderr.write(lines)
         return "the lines above"
     return str(path)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from textual.app import App
 
+from engine.text import harmless
 from tui.terminal_facts import multiplexer
 
 _ESCAPE, _BELL = "\x1b", "\x07"
@@ -20,7 +21,8 @@ _SCREEN_CHUNK = 240
 
 
 def copy(app: App[None], text: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Put `text` on the clipboard."""
+    """Put `text` on the clipboard, harmless: nobody sees what it does where it is pasted."""
+    text = harmless(text, max_chars=max(1, len(text)))
     app.copy_to_clipboard(text)
     driver = app._driver  # noqa: SLF001 - there is no public way to it
     passed_through = through_multiplexer(osc52(text), multiplexer(environ))

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 
 from rich.cells import cell_len, set_cell_size
 
-from engine.text import ELLIPSIS, harmless
+from engine.text import ELLIPSIS, defused, harmless
 
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _WAIT_UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
+_MAX_PASTED_CHARS = 4096
+"""As long as a path can be; more belongs into no line."""
 _SECONDS_TOLD = 5
 """Seconds to wait are told in these."""
 
@@ -118,6 +120,11 @@ def format_share(part: int, whole: int) -> str:
     if 0 < percent < 9.95 or 99.5 <= percent < 100:
         return f"{min(percent, 99.9):.1f} %"
     return f"{percent:.0f} %"
+
+
+def pasted_line(text: str) -> str:
+    """Return what a line to type in takes of a paste: its first line, harmless, its blanks kept."""
+    return defused((text[:_MAX_PASTED_CHARS].splitlines() or [""])[0])
 
 
 def format_report(lines: Iterable[str]) -> list[str]:

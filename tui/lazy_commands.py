@@ -40,7 +40,7 @@ class LazyGroup(TyperGroup):
 
 @contextlib.contextmanager
 def _told_harmlessly() -> Iterator[None]:
-    """Make what is said of wrong arguments harmless: typer (0.26) says them as they were given, or some of them."""
+    """Make what is said of wrong arguments harmless: typer (0.29) says them as they were given, or some of them."""
     try:
         yield
     except Exception as error:

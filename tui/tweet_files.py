@@ -1,6 +1,8 @@
 """Files that tweets are exported to: plain lines, events, or a table, by the name's suffix. Knows no framework.
 
-Whatever a tweet holds, it takes one line. Meant for a thread of its own: disks can be slow.
+Whatever a tweet holds, it takes one line, and no table program computes with it: where a cell would be taken for a
+formula, an apostrophe stands first, as such programs themselves mark text; the other formats have the tweet as it is.
+Meant for a thread of its own: disks can be slow.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from engine import events
 from engine.errors import StorageError
 from engine.events import TweetSampled
-from engine.text import harmless
+from engine.text import defused, harmless
 
+_FORMULA_SIGNS = ("=", "+", "-", "@")
 COLUMNS = ("step", "temperature", "novelty", "bits_per_char", "text")
 
 
@@ -27,7 +31,7 @@ def as_lines(tweets: Iterable[TweetSampled]) -> str:
 
 def as_events(tweets: Iterable[TweetSampled]) -> str:
     """Return the events, one a line, as they stand in a journal."""
-    return "".join(f"{events.to_json(tweet)}\n" for tweet in tweets)
+    return "".join(f"{events.to_json(replace(tweet, text=defused(tweet.text)))}\n" for tweet in tweets)
 
 
 def as_table(tweets: Iterable[TweetSampled]) -> str:
@@ -37,7 +41,8 @@ def as_table(tweets: Iterable[TweetSampled]) -> str:
     writer.writerow(COLUMNS)
     for tweet in tweets:
         facts = (tweet.step, f"{tweet.temperature:g}", tweet.novelty, f"{tweet.bits_per_char:.4f}")
-        writer.writerow((*facts, _one_line(tweet)))
+        text = _one_line(tweet)
+        writer.writerow((*facts, f"'{text}" if text.startswith(_FORMULA_SIGNS) else text))
     return table.getvalue()
 
 

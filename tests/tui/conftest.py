@@ -101,6 +101,12 @@ async def press(pilot: Pilot[None], session: FakeSession, key: str, num_commands
     await until(lambda: len(session.received) >= wanted, f"a command after {key}")
 
 
+def trained_by(app: TweetgenApp) -> EngineBridge:
+    """Return the bridge of an app to a session in this process."""
+    assert isinstance(app.bridge, EngineBridge)
+    return app.bridge
+
+
 def toasts(app: TweetgenApp) -> list[str]:
     return [notification.message for notification in app._notifications]
 

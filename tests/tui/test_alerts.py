@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from engine import events as e
-from engine.commands import Finish, LoadCheckpoint, Resume, SaveLatest, SetLearningRate
-from engine.config import RunConfig, RuntimeConfig, TrainingConfig
+from engine.commands import Finish, LoadCheckpoint, SaveLatest, SetLearningRate
+from engine.config import RunConfig, RuntimeConfig
 from tests.fakes import evaluated, run_started, steps_finished
-from tui.alerts import Alert, Watch, commands_for, config_with_half_the_batch, name_to_reload
+from tui.alerts import Alert, Watch, commands_for, config_to_go_on, name_to_reload
 from tui.run_view import RunView
 from tui.state import apply
 
@@ -172,15 +172,24 @@ def test_one_or_two_refused_steps_are_no_alert_and_three_within_a_hundred_are() 
     assert scene.alert is None
 
 
-def test_a_run_that_has_paused_for_it_is_gone_on_with() -> None:
+def test_a_run_that_has_gone_back_by_itself_needs_no_answer() -> None:
+    """Three in a row: the run loads its latest checkpoint, halves the rate, and says so by a warning of this kind."""
+    scene = Scene(steps_finished(1, [2.0] * 50))
+    scene.refuse(3)
+    assert scene.kind == "not-finite"
+    scene.see(loaded(50))
+    scene.see(e.LearningRateChanged(step=50, elapsed_seconds=1.0, learning_rate=0.002))
+    scene.see(e.Warned(step=50, elapsed_seconds=1.0, message="The run went back to latest.", kind="not-finite"))
+    assert scene.kind == ""
+
+
+def test_an_answer_ends_the_alert_once_the_checkpoint_is_loaded() -> None:
     scene = Scene(steps_finished(1, [2.0] * 50))
     scene.refuse(20)
-    scene.see(e.Paused(step=70, elapsed_seconds=1.0))
     assert scene.alert is not None
     assert list(commands_for(scene.alert, scene.view)) == [
         LoadCheckpoint(name="2026-11-25-101112/latest"),
         SetLearningRate(learning_rate=0.002),
-        Resume(),
     ]
     scene.watch = scene.watch.with_answered(scene.alert)
     assert scene.kind == ""
@@ -216,6 +225,21 @@ def test_a_full_disk_is_told_until_something_could_be_saved() -> None:
     scene.see(saved())
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Full again.", kind="disk"))
     assert scene.kind == "disk"
+
+
+def test_a_journal_that_can_not_be_written_is_told_until_it_can_whatever_else_is_saved() -> None:
+    scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="journal"))
+    assert scene.kind == "disk"
+    scene.see(saved())
+    assert scene.kind == "disk"
+    scene.see(loaded(0))
+    scene.see(saved())
+    assert scene.kind == "disk"
+    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Saving works again.", kind="disk-works"))
+    assert scene.alert is None
+    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Full again.", kind="disk"))
+    scene.see(saved())
+    assert scene.alert is None
 
 
 def test_a_warning_of_no_kind_is_no_alert() -> None:
@@ -268,20 +292,16 @@ def test_the_answer_to_a_rising_validation_reloads_the_best_and_finishes() -> No
 # Memory ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_failed_for_want_of_memory_can_go_on_with_half_the_batch() -> None:
+def test_a_run_that_failed_for_want_of_memory_can_be_tried_again() -> None:
     scene = Scene(OUT_OF_MEMORY)
-    assert scene.alert == Alert(kind="memory", text="The device's memory is used up", answer="go on with batch size 16")
-    config = config_with_half_the_batch(scene.view, CONFIG)
-    assert config == RunConfig(
-        resume="2026-11-25-101112", settings={"batch_size": 16}, runtime=RuntimeConfig(device="cpu")
-    )
+    assert scene.alert == Alert(kind="memory", text="The device's memory is used up", answer="try again from latest")
+    config = config_to_go_on(scene.view, CONFIG)
+    assert config == RunConfig(resume="2026-11-25-101112", runtime=RuntimeConfig(device="cpu"))
     assert list(commands_for(scene.alert, scene.view)) == []
 
 
-def test_what_cannot_be_halved_or_gone_on_from_is_not_offered() -> None:
+def test_what_cannot_be_gone_on_from_is_not_offered() -> None:
     scene = Scene(OUT_OF_MEMORY)
-    scene.view = replace(scene.view, training=TrainingConfig(batch_size=1))
-    assert scene.alert is None
     scene.view = replace(scene.view, started=None)
     assert scene.alert is None
 

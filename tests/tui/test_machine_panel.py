@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -257,7 +259,7 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet("hello there", 100))
 async def opened(app: TweetgenApp, reader: FakeReader) -> MachinePanel:
     await shows(app, "hello there")
     panel = app.screen.query_one(MachinePanel)
-    panel._open_reader = lambda: reader
+    panel._open_reader = lambda _: reader
     return panel
 
 
@@ -323,3 +325,13 @@ async def test_the_screens_own_cost_is_that_between_two_looks(stage: Stage) -> N
         assert panel._cost is not None
         assert panel._cost.core_share == pytest.approx(0.025)
         assert panel._cost.bytes_per_second is None
+
+
+def test_the_machine_is_read_for_the_process_that_trains() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        ours, theirs = MachineReader().read(), MachineReader.of_process(other.pid).read()
+        assert theirs.process_bytes is not None
+        assert ours.process_bytes is not None
+        assert theirs.process_bytes < ours.process_bytes / 2
+        assert theirs.num_threads == 1
+        other.communicate(b"\n")

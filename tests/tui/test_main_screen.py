@@ -13,7 +13,7 @@ from engine import commands as c
 from engine import events as e
 from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, toasts, until
+from tests.tui.conftest import Stage, opened, screen_text, shows, toasts, trained_by, until
 from tui.app import TweetgenApp
 from tui.run_view import RunView
 from tui.screens.dialog import MessageDialog
@@ -65,7 +65,7 @@ async def test_the_stage_stands_in_for_the_plot_until_the_run_starts(stage: Stag
 
     may_start = threading.Event()
     app = stage.app(SlowSession(SCRIPT))
-    app.bridge.stage = engine.stage.Stage("reading the tweets")
+    trained_by(app).stage = engine.stage.Stage("reading the tweets")
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(app, "reading the tweets")
         await pilot.press("g")

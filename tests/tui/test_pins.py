@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,35 @@ def test_what_is_no_tweet_is_left_out(tmp_path: Path) -> None:
     assert file.read() == TWEETS[:2]
 
 
+def test_what_is_no_tweet_of_this_version_stays_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "pins.jsonl"
+    foreign = b'{torn\n\xff\xfe\0\n{"event":"TweetSampled","text":{"by":"a newer version"}}\n'
+    PinsFile(path).save(TWEETS[:2], 1)
+    path.write_bytes(foreign + path.read_bytes())
+    file = PinsFile(path)
+    file.save(TWEETS[2:3], 1)
+    file.save(merged(file.read(), TWEETS[3:]), 2)
+    assert path.read_bytes().endswith(b"\n" + foreign)
+    assert PinsFile(path).read() == TWEETS
+    assert len(path.read_bytes().splitlines()) == len(TWEETS) + 3
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
+def test_what_would_never_end_is_told_and_left_as_it_is(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "pins.jsonl"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.touch()
+        os.truncate(path, 10**11)
+    for use in (PinsFile(path).read, lambda: PinsFile(path).save(TWEETS[:1], 1)):
+        with pytest.raises(StorageError, match=r"pins\.jsonl can't be read: (Not a regular file|File too large)"):
+            use()
+    assert kind != "huge" or path.stat().st_size == 10**11
+
+
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "pins.jsonl").mkdir()
     with pytest.raises(StorageError, match=r"pins\.jsonl can't be read"):
@@ -59,11 +89,11 @@ def test_pins_that_could_not_be_read_are_not_written_over(tmp_path: Path, monkey
     PinsFile(path).save(TWEETS[:3], 1)
     file = PinsFile(path)
 
-    def fail(_: Path) -> bytes:
+    def fail(_: Path, __: int) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Path, "read_bytes", fail)
+        broken.setattr("tui.pins.read_regular", fail)
         with pytest.raises(StorageError, match="Input/output error"):
             file.read()
         with pytest.raises(StorageError, match="Input/output error"):

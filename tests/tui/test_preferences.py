@@ -13,7 +13,8 @@ from engine.errors import ConfigError, StorageError
 from tui.key_map import RESERVED, key_named, mapped, objection, settable_keys, without_clashes
 from tui.keys import BROWSER_KEYS, FEED_KEYS, MAIN_KEYS, PLOT_KEYS, PROMPT_KEYS, TWEET_KEYS
 from tui.preference_keeper import PreferenceKeeper
-from tui.preferences import ENTRIES, Preferences, preferences_path, read_preferences, save_changes
+from tui.preference_writing import save_changes
+from tui.preferences import ENTRIES, Preferences, preferences_path, read_preferences
 
 FULL = """
 # my own words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import queue
 import threading
 from collections.abc import Iterable
@@ -271,3 +272,51 @@ def test_stop_is_followed_without_a_clock_that_is_set_by_hand(tmp_path: Path) ->
     thread.join(10.0)
     assert not thread.is_alive()
     assert isinstance(told[-1], e.RunFinished)
+
+
+def test_a_journal_of_a_newer_version_is_told_once_and_counted_at_the_end(tmp_path: Path) -> None:
+    newer = b'{"event":"BrainTransplanted","step":1,"elapsed_seconds":0.1}\n'
+    path = journal_of(tmp_path, [replace(run_started(), format_version=e.FORMAT_VERSION + 1), RUN[1]])
+    path.write_bytes(path.read_bytes() + newer * 2)
+    told = events_of(played(path, MAX))
+    start, first, steps, second, end = told
+    assert (type(start), type(steps), type(end)) == (e.RunStarted, e.StepsFinished, e.RunFinished)
+    assert isinstance(first, e.Warned)
+    assert first.message.startswith("The journal was written by a newer tweetgen-tui. Update")
+    assert isinstance(second, e.Warned)
+    assert "Events left out: 2." in second.message
+
+
+def test_lines_that_somebody_has_damaged_are_counted_at_the_end(tmp_path: Path) -> None:
+    path = journal_of(tmp_path, RUN)
+    path.write_bytes(path.read_bytes() + b'{"event":"Paused","step":1e999}\nnonsense\n\0\0\n')
+    *told, warned, end = events_of(played(path, MAX))
+    assert isinstance(end, e.RunFinished)
+    assert isinstance(warned, e.Warned)
+    assert warned.message == "3 lines of the journal can't be read; they are left out."
+    assert not any(isinstance(event, e.Warned) for event in told)
+
+
+def test_what_a_kill_tore_is_left_out_silently(tmp_path: Path) -> None:
+    path = journal_of(tmp_path, RUN)
+    path.write_bytes(path.read_bytes() + b'{"event":"Pau')
+    assert not any(isinstance(event, e.Warned) for event in events_of(played(path, MAX)))
+
+
+def test_nothing_but_newer_or_damaged_lines_is_told_before_a_screen_opens(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_bytes(b'{"event":"BrainTransplanted","step":1}\n')
+    with pytest.raises(CheckpointError, match=r"Nothing in .* is an event that this version knows") as raised:
+        require_journal(RunFolder(tmp_path))
+    assert raised.value.hint == "Update this program, if a newer one wrote it."
+    (tmp_path / "events.jsonl").write_bytes(b"nonsense\n" * 3)
+    with pytest.raises(CheckpointError, match="Nothing in"):
+        require_journal(RunFolder(tmp_path))
+
+
+def test_a_journal_that_is_no_file_any_more_fails_the_replay_and_no_more(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "events.jsonl")
+    with pytest.raises(CheckpointError, match="Not a regular file"):
+        require_journal(RunFolder(tmp_path))
+    [failed] = events_of(played(tmp_path / "events.jsonl", MAX))
+    assert isinstance(failed, e.RunFailed)
+    assert "Not a regular file" in failed.detail

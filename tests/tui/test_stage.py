@@ -17,7 +17,7 @@ import engine.stage
 from engine import commands as c
 from engine import events as e
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, shows, until
+from tests.tui.conftest import Stage, screen_text, shows, trained_by, until
 from tui.headless import BarDisplay, PlainDisplay
 from tui.run_view import RunView
 from tui.state import apply
@@ -50,13 +50,13 @@ async def test_reading_shows_its_share_as_a_bar_with_percent_at_every_size(stage
     session = SlowSession((steps_finished(1, [4.0]), tweet("hello there", 1)))
     app = stage.app(session)
     async with app.run_test(size=size):
-        app.bridge.stage = Moment("reading the tweets", 0.25)
+        trained_by(app).stage = Moment("reading the tweets", 0.25)
         await shows(app, "reading the tweets", " 25 %")
-        app.bridge.stage = Moment("reading the tweets", 0.5)
+        trained_by(app).stage = Moment("reading the tweets", 0.5)
         await shows(app, " 50 %")
         [line] = [line for line in screen_text(app).splitlines() if " 50 %" in line]
         assert line.count("━") == line.strip("│ ").count("─") > 10
-        app.bridge.stage = Moment("building the model", report=REPORT)
+        trained_by(app).stage = Moment("building the model", report=REPORT)
         await shows(app, "building the model", "happy.csv")
         assert "%" not in screen_text(app)
         session.may_start.set()

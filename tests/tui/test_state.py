@@ -288,3 +288,9 @@ def test_a_finish_that_was_taken_back_leaves_no_mark() -> None:
     cancelled = e.FinishCancelled(step=12, elapsed_seconds=1.1)
     assert [mark.kind for mark in view_after(run_started(), planned).marks] == ["finishing"]
     assert view_after(run_started(), planned, cancelled).marks == ()
+
+
+@pytest.mark.parametrize("learning_rate", [0.0, -1.0, 0.004, 1e38])
+def test_a_learning_rate_that_changes_before_a_run_has_begun_changes_nothing(learning_rate: float) -> None:
+    event = e.LearningRateChanged(step=1, elapsed_seconds=1.0, learning_rate=learning_rate)
+    assert apply(RunView(), event).learning_rate == 0.0

@@ -8,7 +8,6 @@ from textual.widgets import Input
 
 from engine import commands as c
 from engine import events as e
-from engine.config import TrainingConfig
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp
@@ -292,33 +291,33 @@ OUT_OF_MEMORY = e.RunFailed(
 
 
 @pytest.mark.parametrize("is_closed_first", [False, True], ids=["in the dialog", "after it"])
-async def test_a_run_out_of_memory_goes_on_with_half_the_batch(stage: Stage, is_closed_first: bool) -> None:
-    resumed = run_started(
-        step=2, resumed_from=f"{RUN}/latest", training=TrainingConfig(batch_size=16), elapsed_seconds=1.0
-    )
+async def test_a_run_out_of_memory_is_tried_again_from_its_latest_checkpoint(
+    stage: Stage, is_closed_first: bool
+) -> None:
+    resumed = run_started(step=2, resumed_from=f"{RUN}/latest", elapsed_seconds=1.0)
     after = FakeSession([steps_finished(3, [3.9]), tweet("and on it goes", 3)], resumed)
     app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after])
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, FailureDialog)
-        await shows(app, "Tried to allocate 2 GiB.", "a go on with batch size 16")
+        await shows(app, "Tried to allocate 2 GiB.", "a try again from latest")
         if is_closed_first:
             await pilot.press("escape")
             await until(lambda: isinstance(app.screen, MainScreen))
-            await shows(app, "a go on with batch size 16")
+            await shows(app, "a try again from latest")
         await pilot.press("a")
         await shows(app, "and on it goes")
         assert app.bridge.config.resume == RUN
-        assert app.bridge.config.settings == {"batch_size": 16}
+        assert app.bridge.config.settings == {}
         view = app.summary_view
         assert (view.phase, view.train_losses.first_step, view.train_losses.last_step) == ("training", 1, 3)
         assert app.earlier_views == [], "it is the same run"
 
 
-async def test_another_failure_offers_no_smaller_batch(stage: Stage) -> None:
+async def test_another_failure_offers_no_other_try(stage: Stage) -> None:
     failed = e.RunFailed(step=3, elapsed_seconds=1.0, title="The program has a bug", detail="Oh", hint="")
     app = stage.app(FakeSession((*SCRIPT, failed)))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, FailureDialog)
-        assert "batch size" not in screen_text(app)
+        assert "try again" not in screen_text(app)
         await pilot.press("a")
         assert isinstance(app.screen, FailureDialog)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine.errors import StorageError
 from engine.events import from_json
+from engine.text import defused
 from tests.fakes import tweet
 from tui.tweet_files import FORMATS, as_events, as_lines, as_table, export
 
@@ -25,7 +27,7 @@ def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
     assert len(as_lines(tweets).splitlines()) == len(texts)
     assert len(as_events(tweets).split("\n")) == len(texts) + 1
     assert len(as_table(tweets).splitlines()) == len(texts) + 1
-    assert [from_json(line) for line in as_events(tweets).split("\n")[:-1]] == tweets
+    assert [from_json(line) for line in as_events(tweets).split("\n")[:-1]] == [tweet(defused(text)) for text in texts]
 
 
 def test_a_table_names_its_columns_and_quotes_what_must_be() -> None:
@@ -100,3 +102,11 @@ def test_a_full_disk_leaves_no_half_of_a_file(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(StorageError, match="No space left"):
         export(TWEETS, path, may_replace=False)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)", "=cmd|' /C calc'!A0", "a=1", "'=1", "1-1"])
+def test_a_table_has_no_cell_that_a_table_program_would_compute_and_the_other_formats_have_the_text(text: str) -> None:
+    [_, row] = csv.reader(io.StringIO(as_table([tweet(text)])))
+    assert row[-1] == ("'" + text if text[0] in "=+-@" else text)
+    assert as_lines([tweet(text)]) == text + "\n"
+    assert from_json(as_events([tweet(text)])) == tweet(text)

@@ -54,7 +54,7 @@ class RenameDialog(Dialog[str]):
     def __init__(self, name: str, is_taken: Callable[[str], bool]) -> None:
         """Begin with the name as it is."""
         super().__init__(f"Rename {name}")
-        self._before = name
+        self._before = harmless(name)
         self._is_taken = is_taken
 
     def compose_body(self) -> ComposeResult:

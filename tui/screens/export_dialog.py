@@ -22,6 +22,7 @@ from tui.errands import as_told
 from tui.screens.dialog import Dialog
 from tui.tweet_files import FORMATS, export
 
+_MAX_NAME_CHARS = 1000
 _ADVICE = "The suffix is the format: .txt one tweet a line, .csv a table, .jsonl the events."
 
 
@@ -50,7 +51,7 @@ class ExportDialog(Dialog[Exported]):
     def __init__(self, suggestion: str, choices: Mapping[str, Sequence[TweetSampled]], note: str = "") -> None:
         """Begin with a name to accept or overtype, and the first of the `choices`, by what they are called."""
         super().__init__("Export tweets")
-        self._suggestion = suggestion
+        self._suggestion = harmless(suggestion, _MAX_NAME_CHARS)
         self._choices = choices
         self._note = note
         self._chosen = next(iter(choices))
@@ -59,7 +60,7 @@ class ExportDialog(Dialog[Exported]):
 
     def compose_body(self) -> ComposeResult:
         """Show the line to type in, what is exported, and what is wrong with what was typed."""
-        yield Input(self._suggestion, placeholder="a file name", max_length=1000, select_on_focus=True)
+        yield Input(self._suggestion, placeholder="a file name", max_length=_MAX_NAME_CHARS, select_on_focus=True)
         yield Static(self._what(), markup=False, id="what")
         yield Static(self._advice(), markup=False, id="advice")
 

@@ -61,6 +61,8 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
                 self._teller.toast(f"Loaded {name}: goes on from step {step:,}.")
             case e.LadderSampled() if self._ladder_dialog is not None:
                 self._ladder_dialog.show(event)
+            case e.Warned(kind="disk-works", message=message):
+                self._teller.toast(message)
             case e.Warned(message=message):
                 self._teller.toast(message, "warning")
             case e.RunFinished(reason=reason) if self._ending is None:
@@ -104,7 +106,7 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
 
     def action_machine(self) -> None:
         """Show what the machine does, or no more."""
-        self._panels.toggle_machine(self._shown_view)
+        self._panels.toggle_machine(self._shown_view, self._bridge.host_pid)
 
     def action_log(self) -> None:
         """Make the plot's axis of losses logarithmic, or linear again."""

@@ -13,6 +13,7 @@ from engine.checkpoint_list import pin_path
 from engine.commands import SaveCheckpoint
 from engine.errors import ConfigError
 from engine.folders import checked_name, named_checkpoint_path
+from engine.text import harmless
 from tui.screens.dialog import Dialog
 
 
@@ -40,7 +41,7 @@ class SaveDialog(Dialog[SaveCheckpoint]):
     def __init__(self, suggestion: str, is_taken: Callable[[str], bool] = is_saved) -> None:
         """Begin with a name to accept or overtype."""
         super().__init__("Save a checkpoint")
-        self._suggestion = suggestion
+        self._suggestion = harmless(suggestion)
         self._is_taken = is_taken
         self._name_to_replace: str | None = None
 

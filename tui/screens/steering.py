@@ -6,8 +6,8 @@ from functools import partial
 from typing import Literal
 
 from engine.commands import SetBatchSize, SetIntervals
-from engine.config import MAX_BATCH_SIZE, RunConfig, TrainingConfig
-from tui.alerts import Alert, commands_for, config_with_half_the_batch
+from engine.config import MAX_BATCH_SIZE, TrainingConfig
+from tui.alerts import Alert, commands_for, config_to_go_on
 from tui.screens.number_dialog import NumberDialog, NumberQuestion
 from tui.screens.run_screen import RunScreen
 from tui.setting_commands import format_interval
@@ -97,7 +97,7 @@ class Steering(RunScreen):
         if alert is None:
             self._teller.toast("There is no alert to answer.")
         elif alert.kind == "memory":
-            self._go_on_with_less(self._config_with_less)
+            self._try_again()
         elif self._can_command():
             self._watch = self._watch.with_answered(alert)
             for command in commands_for(alert, self.run_view):
@@ -111,16 +111,11 @@ class Steering(RunScreen):
             self._watch = self._watch.with_dismissed(alert)
             self._show_alert()
 
-    @property
-    def _config_with_less(self) -> RunConfig | None:
-        """How the run could go on that has failed for want of memory; None where it has not, or could not."""
-        is_offered = "memory" in self._watch.up
-        return config_with_half_the_batch(self.run_view, self._bridge.config) if is_offered else None
-
-    def _go_on_with_less(self, config: RunConfig | None) -> None:
-        """Go on with the run in a new session that needs less memory."""
+    def _try_again(self) -> None:
+        """Go on, in a new session, with the run that has failed for want of memory."""
+        config = config_to_go_on(self.run_view, self._bridge.config)
         if config is not None and self._ending is None:
-            self._end_then(partial(self._runs.start, config), "then on with less memory")
+            self._end_then(partial(self._runs.start, config), "then another try")
 
     @property
     def remedy(self) -> Alert | None:

@@ -28,7 +28,11 @@ _CAME_GLYPH = "▸"
 
 
 def shown_char(char: str) -> str:
-    """Return a character as a label: a sign for a blank, a word for the end, a number for what can't be shown."""
+    """Return a character as a label: a sign for a blank, a word for the end, a number for what can't be shown.
+
+    Of more than one, which no model has in its vocabulary, the first.
+    """
+    char = char[:1]
     if char in {"", " "}:
         return "␣" if char else "end"
     return char if cell_len(char) and harmless_char(char) == char else f"U+{ord(char):04X}"

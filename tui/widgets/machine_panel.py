@@ -47,7 +47,7 @@ class MachinePanel(LinePanel):
 
     def __init__(
         self,
-        open_reader: Callable[[], Reader] = MachineReader,
+        open_reader: Callable[[int | None], Reader] = MachineReader.of_process,
         clock: Callable[[], float] = time.monotonic,
         core_seconds: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -57,6 +57,7 @@ class MachinePanel(LinePanel):
         self._shown_view = RunView()
         self._open_reader = open_reader
         self._reader: Reader | None = None
+        self._pid: int | None = None
         self._reading: MachineReading | None = None
         self._errand: Worker[None] | None = None
         self._clock = clock
@@ -64,8 +65,10 @@ class MachinePanel(LinePanel):
         self._mark: _Mark | None = None
         self._cost: ScreenCost | None = None
 
-    def begin(self, view: RunView) -> None:
-        """Show `view`, and measure from now on."""
+    def begin(self, view: RunView, pid: int | None = None) -> None:
+        """Show `view`, and measure from now on: the process `pid`, which trains, or for None this one."""
+        if pid != self._pid:
+            self._pid, self._reader = pid, None
         self._mark = self._cost = None
         self.measure(view)
         self.show_lines()
@@ -88,7 +91,7 @@ class MachinePanel(LinePanel):
     def _read(self) -> MachineReading:
         """Return how the machine is. On an errand's thread, one at a time: opening the reader takes its time too."""
         if self._reader is None:
-            self._reader = self._open_reader()
+            self._reader = self._open_reader(self._pid)
         return self._reader.read()
 
     def _mark_now(self) -> _Mark:

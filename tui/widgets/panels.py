@@ -125,11 +125,11 @@ class Panels(Vertical):
         self.query_one(PanelLine).temperature = format_temperature(view.sampling.temperature)
         self.query_one(KeyBar).pause_label = "resume" if view.phase == "paused" else "pause"
 
-    def toggle_machine(self, view: RunView) -> None:
-        """Open the panel of what the machine does, or close it."""
+    def toggle_machine(self, view: RunView, pid: int | None = None) -> None:
+        """Open the panel of what the machine does, or close it; `pid` is the process that trains, None for this one."""
         self.toggle_class("-machine")
         if self.has_class("-machine"):
-            self.query_one(MachinePanel).begin(view)
+            self.query_one(MachinePanel).begin(view, pid)
         self.call_after_refresh(self._focus_shown)
 
     def await_tweet(self, view: RunView) -> None:

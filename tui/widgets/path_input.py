@@ -10,6 +10,7 @@ from textual.events import Key, Paste
 from textual.message import Message
 from textual.widgets import Input
 
+from tui.formatting import pasted_line
 from tui.other_tweets import dropped_path
 
 
@@ -51,3 +52,5 @@ class PathInput(Input):
             event.stop()
             event.prevent_default()
             self.post_message(self.Dropped(path))
+        else:
+            event.text = pasted_line(event.text)

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 
 from engine.calibration import numbered_threads
 from engine.config import SamplingConfig
+from engine.text import harmless
 from tui.eta import eta_of
 from tui.formatting import (
     format_bits,
@@ -105,7 +106,7 @@ def _phase_word(view: RunView) -> str:
 def _rows(rows: Iterable[tuple[str, str, Tone]], width: int) -> list[Line]:
     """Return rows of label, value and the value's tone as lines of at most `width` cells."""
     return [
-        (Piece(label.ljust(_LABEL_WIDTH), "label"), Piece(shortened(value, width - _LABEL_WIDTH), tone))
+        (Piece(label.ljust(_LABEL_WIDTH), "label"), Piece(shortened(harmless(value), width - _LABEL_WIDTH), tone))
         for label, value, tone in rows
     ]
 
@@ -268,7 +269,8 @@ def _facts_entries(view: RunView) -> Iterator[Entry]:
 def _fitted(entries: Iterable[Entry], width: int) -> Line:
     """Return the entries that fit into `width` cells, each whole, as one line; what doesn't fit ends the line."""
     pieces: list[Piece] = []
-    for label, value, tone in entries:
+    for label, raw, tone in entries:
+        value = harmless(raw)
         prefix = (_GAP if pieces else "") + (f"{label} " if label else "")
         width -= cell_len(prefix) + cell_len(value)
         if width < 0:

@@ -19,7 +19,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from engine.text import ELLIPSIS, harmless_char
+from engine.text import ELLIPSIS, LOST, harmless_char, is_harmless
 from tui.widgets.feed_surprise import NUM_STEPS, STEP_BITS
 from tui.widgets.wrapping import Span, wrap
 
@@ -28,7 +28,10 @@ _END_GLYPH = "■"
 
 def harmless_chars(text: str) -> str:
     """Return `text` with a sign in place of each character that is not safe to show: one for one, so places stay."""
-    return "".join(map(harmless_char, text))
+    if is_harmless(text):
+        return text
+    safe = "".join(map(harmless_char, text))
+    return safe if is_harmless(safe) else "".join(char if char.isascii() else LOST for char in safe)  # a flood
 
 
 class TweetText(Widget, can_focus=True):

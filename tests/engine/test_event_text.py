@@ -1,0 +1,141 @@
+"""Events that come from outside: whatever a journal or a socket says in them, each string is harmless once it is in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from engine import events as e
+from engine.config import SamplingConfig
+from engine.errors import ConfigError
+from engine.journal import read_journal
+from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
+from engine.wire import WireError
+from tests import hostile
+from tests.fakes import completed, read, run_started, tweet
+from tests.strategies import hostile_text
+from tui.state import replay
+
+TEXTS = [text.encode("utf-8", "ignore").decode() for text in [hostile.ALL_AT_ONCE, *hostile.TEXTS.values()]]
+TOLD = (
+    run_started(
+        run="R", corpus="R", device="R", resumed_from="R", sampling=SamplingConfig(prime="R", max_length=10_000)
+    ),
+    tweet("R", prime="R"),
+    e.LadderSampled(
+        step=1,
+        elapsed_seconds=1.0,
+        prime="R",
+        seed=1,
+        rungs=(e.LadderTweet(temperature=1.0, text="R", reached_eos=True, bits_per_char=1.0, novelty="new"),),
+    ),
+    completed("R"),
+    read("R"),
+    e.Warned(step=1, elapsed_seconds=1.0, message="R"),
+    e.CheckpointSaved(step=1, elapsed_seconds=1.0, name="R", path="R", bits_per_char=None),
+    e.CommandRefused(step=1, elapsed_seconds=1.0, command="R", title="R", detail="R", hint="R"),
+    e.RunFailed(step=1, elapsed_seconds=1.0, title="R", detail="R", hint="R"),
+)
+"""Events with an R wherever any text may stand."""
+
+
+def strings_in(value: Any) -> list[str]:
+    """Return all strings in an event, whatever they lie in."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, tuple):
+        return [text for each in value for text in strings_in(each)]
+    return (
+        [text for each in fields(value) for text in strings_in(getattr(value, each.name))]
+        if is_dataclass(value)
+        else []
+    )
+
+
+def with_text(event: e.Event, text: str) -> str:
+    """Return the JSON form of an event with another text wherever there is an R."""
+    return e.to_json(event).replace('"R"', json.dumps(text))
+
+
+@pytest.mark.parametrize("event", TOLD, ids=lambda event: type(event).__name__)
+def test_all_text_of_an_event_is_harmless_once_it_is_in(event: e.Event) -> None:
+    for text in TEXTS:
+        line = with_text(event, text)
+        found = e.from_json(line)
+        assert e.from_json(line.encode()) == found
+        for string in strings_in(found):
+            assert is_harmless(string) or len(string) == 1
+            assert hostile.obeyed(string) == []
+            assert hostile.most_marks_on_one(string) <= MAX_COMBINING_RUN
+            assert len(string) <= MAX_CHARS
+        assert e.from_json(e.to_json(found)) == found
+
+
+def test_a_text_in_plain_ascii_with_a_del_in_it_is_made_harmless() -> None:
+    assert e.from_json(with_text(TOLD[-1], "a").replace('"a"', '"a\x7fb"')) == e.RunFailed(
+        step=1, elapsed_seconds=1.0, title="a\ufffdb", detail="a\ufffdb", hint="a\ufffdb"
+    )
+
+
+def test_what_nests_too_deeply_is_no_event() -> None:
+    for depth in (200, 600, 900, 100_000):
+        nested = "[" * depth + '"é"' + "]" * depth
+        with pytest.raises(WireError):
+            e.from_json(with_text(TOLD[0], "x").replace('"x"', nested))
+
+
+def test_a_journal_that_was_edited_is_read_harmlessly(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    lines = [with_text(event, text) for text in TEXTS for event in TOLD]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    told = list(read_journal(path))
+    assert len(told) == len(lines)
+    assert [string for event in told for string in strings_in(event) if hostile.obeyed(string)] == []
+    view = replay(path.read_text("utf-8").splitlines())
+    assert view.num_tweets == len(TEXTS)
+    assert [
+        string for each in (*view.tweets, view.started) for string in strings_in(each) if hostile.obeyed(string)
+    ] == []
+
+
+@given(text=hostile_text())
+def test_harmless_text_is_not_changed_by_a_single_blank(text: str) -> None:
+    for shown in (harmless(text), clean(text)[:MAX_CHARS], f" {harmless(text)}  "):
+        assert defused(shown) == shown or shown.startswith("\u200d")
+    assert is_harmless(defused(text)) or len(text) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (" a  b ", " a  b "),
+        ("a\tb\nc", "a b c"),
+        ("a\x1b[31mb", "a\ufffd[31mb"),
+        ("\x9b31m\u202e", "\ufffd31m\ufffd"),
+        ("\ud800", "\ufffd"),
+        ("\u200d", "\u200d"),
+        ("x" * (MAX_CHARS + 1), "x" * (MAX_CHARS - 1) + "…"),
+    ],
+)
+def test_each_character_that_is_not_safe_is_a_sign_in_its_place(raw: str, text: str) -> None:
+    assert defused(raw) == text
+
+
+@pytest.mark.parametrize("name", hostile.MEGABYTE)
+def test_a_megabyte_on_one_line_is_cleaned_in_a_moment(name: str) -> None:
+    """Putting the marks of one of them into order would take minutes, in which nothing else of the program runs."""
+    text = hostile.MEGABYTE[name]
+    for made in (clean(text), harmless(text), defused(text)):
+        assert hostile.obeyed(made) == []
+        assert hostile.most_marks_on_one(made) <= MAX_COMBINING_RUN
+
+
+@pytest.mark.parametrize("prime", ["a" + "\u0301" * 9, "\x1b", "\u202ea", "a\ud800", "x" * (MAX_CHARS + 1)])
+def test_no_tweet_can_be_asked_for_that_begins_hostile(prime: str) -> None:
+    with pytest.raises(ConfigError):
+        SamplingConfig(prime=prime, max_length=100_000)

@@ -1,0 +1,155 @@
+"""Both ends of a run's socket for tests: a host that is fed events by hand, and a watcher that speaks by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine import commands as c
+from engine import events as e
+from engine.config import RunConfig
+from engine.folders import RunFolder, folder_of_run
+from engine.journal import Journal
+from tests.fakes import run_started
+from tui.remote.host import Host
+from tui.remote.places import socket_path
+from tui.remote.protocol import Hello, to_line
+from tui.run_view import RunView
+
+DEADLINE_SECONDS = 20.0
+RUN = "watched"
+FINISHED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
+HELLO = to_line(Hello())
+
+
+def until(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Wait for a condition; fail after the deadline."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"never came: {what}"
+        time.sleep(0.005)
+
+
+@dataclass
+class Hosted:
+    """A host with a run of its own, which trains nothing."""
+
+    host: Host
+    folder: RunFolder
+    sent: list[c.Command] = field(default_factory=list)
+    """What watchers asked for."""
+
+    @property
+    def path(self) -> Path:
+        return socket_path(self.folder)
+
+    def play(self, *events: e.Event) -> None:
+        for event in events:
+            self.host.take(event)
+
+    def is_reachable(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            try:
+                connection.connect(str(self.path))
+            except OSError:
+                return False
+            return True
+
+
+@contextmanager
+def hosted(
+    *script: e.Event,
+    history: RunView | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    num_waiting: Callable[[], int] = lambda: 0,
+    run: str = RUN,
+) -> Iterator[Hosted]:
+    """Host a run after these events; its folder is as that of a run which is on."""
+    folder = folder_of_run(run)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    journal = Journal(folder.journal_path)
+    sent: list[c.Command] = []
+    host = Host(RunConfig(run_name=run), sent.append, num_waiting, history, clock=clock)
+    made = Hosted(host, folder, sent)
+    try:
+        made.play(*(script or (run_started(run=run),)))
+        until(made.is_reachable, "the socket")
+        yield made
+    finally:
+        journal.close()
+        host.close()
+
+
+class Speaker:
+    """A watcher that says what it is told to say."""
+
+    def __init__(self, path: Path, *lines: bytes) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(DEADLINE_SECONDS)
+        self.socket.connect(str(path))
+        self._file = self.socket.makefile("rb")
+        for line in lines:
+            self.say(line)
+
+    def say(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def say_as_far_as_it_goes(self, data: bytes, times: int) -> int:
+        """Say something again and again until the other end has closed; return how many bytes were taken."""
+        taken = 0
+        try:
+            for _ in range(times):
+                taken += self.socket.send(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        return taken
+
+    def hear(self) -> dict[str, Any]:
+        """Return the next line."""
+        line = self._file.readline()
+        assert line.endswith(b"\n"), "nothing more was said"
+        heard: dict[str, Any] = json.loads(line)
+        return heard
+
+    def hear_until(self, message: str) -> list[dict[str, Any]]:
+        """Return what is said up to a message of that kind or an event of it, which is the last."""
+        heard = [self.hear()]
+        while message not in (heard[-1].get("message"), heard[-1].get("event")):
+            heard.append(self.hear())
+        return heard
+
+    def hear_to_the_end(self) -> list[dict[str, Any]]:
+        """Return all that is said until the other end closes."""
+        return [json.loads(line) for line in self.take_to_the_end().split(b"\n")[:-1]]
+
+    def take_to_the_end(self) -> bytes:
+        """Return all that is said until the other end closes, as it is."""
+        data = bytearray()
+        try:
+            while piece := self._file.read1(1 << 20):
+                data += piece
+        except ConnectionResetError:  # it had not read all that was said to it
+            pass
+        return bytes(data)
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+    def __enter__(self) -> Speaker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def num_descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(os.listdir("/dev/fd"))

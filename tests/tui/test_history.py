@@ -1,0 +1,55 @@
+"""A run that goes on opens with the curve of its journal, and a word about what is missing from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.events import Event, to_json
+from tests.fakes import run_started, steps_finished, tweet
+from tui.history import read_history
+from tui.run_view import RunView
+from tui.state import fold
+
+EVENTS: tuple[Event, ...] = (run_started(), *(steps_finished(step, [3.0]) for step in range(1, 40)), tweet("hello", 39))
+WHOLE = "".join(to_json(event) + "\n" for event in EVENTS).encode()
+
+
+def test_it_is_the_view_after_all_events(tmp_path: Path) -> None:
+    (tmp_path / "j").write_bytes(WHOLE)
+    view, word = read_history(tmp_path / "j")
+    assert (view.step, len(view.train_losses), view.tweets, word) == (39, 39, (EVENTS[-1],), "")
+    assert view.started == fold(RunView(), EVENTS).started
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (b'{"event":"Pau', ""),
+        (b"\0" * 5000, ""),
+        (b"\0" * 5000 + b"\nedited\nby hand\n", "3 lines of the journal can't be read"),
+        (b'{"event":"BrainTransplanted","step":1}\n', "written by a newer tweetgen-tui. Events left out: 1."),
+    ],
+    ids=["torn", "zeros of a power loss", "edited", "newer"],
+)
+def test_what_is_missing_is_told_unless_a_kill_tore_it(tmp_path: Path, damage: bytes, told: str) -> None:
+    (tmp_path / "j").write_bytes(WHOLE + damage)
+    view, word = read_history(tmp_path / "j")
+    assert (view.step, len(view.train_losses)) == (39, 39)
+    assert told in word
+    assert bool(word) == bool(told)
+
+
+def test_steps_that_go_back_and_overlap_harm_nothing(tmp_path: Path) -> None:
+    lines = WHOLE.splitlines(keepends=True)
+    (tmp_path / "j").write_bytes(b"".join([lines[9], *reversed(lines), *lines[5:20], lines[3], lines[39]]))
+    view, word = read_history(tmp_path / "j")
+    assert word == ""
+    assert view.step == 39
+
+
+def test_without_a_journal_there_is_no_history(tmp_path: Path) -> None:
+    assert read_history(tmp_path / "none")[0].started is None
+    with pytest.raises(OSError, match="Is a directory"):
+        read_history(tmp_path)

@@ -1,0 +1,89 @@
+"""The folder of the sockets is the user's alone, and a socket's name comes from the run folder's real path."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.errors import StorageError
+from engine.folders import RunFolder
+from tui.remote.places import private_folder, runtime_folder, socket_path
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose path is short enough for sockets."""
+    base = Path(os.environ["XDG_RUNTIME_DIR"]) / "p"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(base))
+    base.mkdir(exist_ok=True)
+    yield base
+    for each in sorted(base.rglob("*"), reverse=True):
+        each.unlink() if each.is_symlink() or each.is_file() else each.rmdir()
+    base.rmdir()
+
+
+def test_the_folder_is_made_for_the_user_alone_and_those_above_it_too(short: Path) -> None:
+    before = os.umask(0)
+    try:
+        private_folder(short / "above" / "own")
+    finally:
+        os.umask(before)
+    assert (mode_of(short / "above"), mode_of(short / "above/own")) == (0o700, 0o700)
+    private_folder(short / "above" / "own")
+
+
+@pytest.mark.parametrize("mode", [0o701, 0o710, 0o770, 0o755, 0o777])
+def test_a_folder_that_others_can_use_is_refused(short: Path, mode: int) -> None:
+    (short / "own").mkdir()
+    (short / "own").chmod(mode)
+    with pytest.raises(StorageError, match="only you can use") as raised:
+        private_folder(short / "own")
+    assert "XDG_RUNTIME_DIR" in raised.value.hint
+
+
+def test_a_link_to_a_folder_is_refused(short: Path) -> None:
+    (short / "elsewhere").mkdir(mode=0o700)
+    (short / "own").symlink_to(short / "elsewhere")
+    with pytest.raises(StorageError, match="only you can use"):
+        private_folder(short / "own")
+
+
+def test_a_folder_of_somebody_else_is_refused(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (short / "own").mkdir(mode=0o700)
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    with pytest.raises(StorageError, match="only you can use"):
+        private_folder(short / "own")
+
+
+def test_a_file_in_its_place_is_told(short: Path) -> None:
+    (short / "own").touch()
+    with pytest.raises(StorageError, match="own"):
+        private_folder(short / "own")
+
+
+def test_too_long_a_path_is_told_before_a_socket_fails_on_it(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="too long a path") as raised:
+        private_folder(tmp_path / ("x" * 100))
+    assert "XDG_RUNTIME_DIR" in raised.value.hint
+    assert not (tmp_path / ("x" * 100)).exists()
+
+
+def test_runs_of_any_path_have_sockets_of_short_different_names(short: Path, tmp_path: Path) -> None:
+    names = [socket_path(RunFolder(tmp_path / name)) for name in ("a", "b", "x" * 200, "a\nb \u202e")]
+    assert len(set(names)) == 4
+    assert all(len(os.fsencode(name.name)) == 29 and name.parent == runtime_folder() for name in names)
+
+
+def test_a_run_has_one_socket_by_whichever_path_it_is_reached(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    assert socket_path(RunFolder(tmp_path / "link")) == socket_path(RunFolder(tmp_path / "run"))

@@ -1,0 +1,136 @@
+"""A view sent to another process is the same view there; what is none is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import events as e
+from engine.config import RunConfig
+from engine.wire import WireError
+from tests import strategies
+from tests.fakes import evaluated, run_started, steps_finished, tweet
+from tui.remote.protocol import CaughtUp, TweetsTold, ViewTold, lines_of, message_in
+from tui.remote.view_form import form_of, view_of
+from tui.run_view import RunView
+from tui.series import Series
+from tui.state import apply, fold
+
+BY_VALUE = [field.name for field in fields(RunView) if not field.type.startswith("Series")]  # type: ignore[union-attr] # annotations are texts here
+
+
+def as_values(view: RunView) -> dict[str, Any]:
+    """Return all of a view in what can be compared."""
+    series = {name: getattr(view, name).form for name in ("train_losses", "learning_rates", "seconds")}
+    return {name: getattr(view, name) for name in BY_VALUE} | series
+
+
+def sent(view: RunView) -> RunView:
+    """Return a view as it arrives at a watcher."""
+    *told, last = [message_in(line) for line in lines_of(view, RunConfig())]
+    assert isinstance(told[0], ViewTold)
+    assert isinstance(last, CaughtUp)
+    tweets = tuple(tweet for some in told[1:] if isinstance(some, TweetsTold) for tweet in some.tweets)
+    return apply_tweets(view_of(told[0].view), tweets)
+
+
+def apply_tweets(view: RunView, tweets: tuple[e.TweetSampled, ...]) -> RunView:
+    assert view.tweets == ()
+    return RunView(**{field.name: getattr(view, field.name) for field in fields(RunView)} | {"tweets": tweets})
+
+
+@given(st.lists(strategies.events(), max_size=12))
+def test_any_view_arrives_as_it_was_sent(events: list[e.Event]) -> None:
+    view = RunView()
+    for event in (run_started(), *events):
+        view = apply(view, event)
+    assert as_values(sent(view)) == as_values(view)
+
+
+def long_view(num_steps: int, num_tweets: int = 0) -> RunView:
+    """Return the view of a run of so many steps, told by the hundred thousand."""
+    reports = (steps_finished(step, [3.0 + step % 7 / 7] * 1000) for step in range(1, num_steps, 1000))
+    tweets = (tweet(f"tweet number {number} of many", number) for number in range(num_tweets))
+    return fold(fold(RunView(), [run_started()]), [*reports, *tweets, evaluated(num_steps, 2.5)])
+
+
+def test_a_long_run_arrives_whole() -> None:
+    view = long_view(100_000, num_tweets=450)
+    assert as_values(sent(view)) == as_values(view)
+    assert len(sent(view).train_losses) == 100_000
+
+
+def test_what_is_sent_does_not_grow_with_the_number_of_steps() -> None:
+    sizes = [len(b"".join(lines_of(long_view(num_steps), RunConfig()))) for num_steps in (500_000, 5_000_000)]
+    assert sizes[1] < 1.1 * sizes[0] < 1_000_000
+
+
+def test_no_line_is_long_however_many_tweets_there_are() -> None:
+    view = fold(RunView(), [run_started(), *(tweet("x" * 140, char_bits=(1.25,) * 140) for _ in range(10_000))])
+    assert max(map(len, lines_of(view, RunConfig()))) < 1_000_000
+
+
+@given(st.integers(1, 50), st.lists(st.lists(st.floats(-1e30, 1e30), max_size=200), max_size=20))
+def test_a_series_has_a_form_that_it_can_be_made_from(first_step: int, some: list[list[float]]) -> None:
+    series = Series.empty()
+    for values in some:
+        series = series.extended(first_step, values)
+        first_step += len(values)
+    again = Series.from_form(series.form)
+    assert again.form == series.form
+    assert again.extended(first_step, [1.0]).form == series.extended(first_step, [1.0]).form
+    assert again.truncated(first_step // 2).form == series.truncated(first_step // 2).form
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """Return the form of a view with another value at a path."""
+    form: dict[str, Any] = json.loads(json.dumps(form_of(long_view(3000))))
+    *names, last = path.split(".")
+    inner = form
+    for name in names:
+        inner = inner[name]
+    inner[last] = value
+    return form
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("step", "many"),
+        ("step", None),
+        ("phase", "dreaming"),
+        ("marks", [{"step": 1}]),
+        ("train_losses", None),
+        ("train_losses.stride", 0),
+        ("train_losses.stride", -4),
+        ("train_losses.stride", 2**70),
+        ("train_losses.low", [1.0]),
+        ("train_losses.count", [0] * 2048),
+        ("train_losses.numbers", [2**80]),
+        ("train_losses.window_steps", []),
+        ("train_losses.window_values", [None]),
+        ("ended", {"event": "RunFinished"}),
+        ("ended", '{"event": "Paused", "step": 1, "elapsed_seconds": 1.0}'),
+        ("ended", "yes"),
+        ("ended", 7),
+        ("training", {"batch_size": 0}),
+        ("sampling", {"temperature": -1.0}),
+        ("started", []),
+    ],
+)
+def test_what_is_the_form_of_no_view_is_refused(path: str, value: Any) -> None:
+    with pytest.raises(WireError):
+        view_of(changed(path, value))
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(RunView) if field.name != "tweets"])
+def test_a_view_that_lacks_something_is_refused(name: str) -> None:
+    form = form_of(RunView())
+    del form[name]
+    with pytest.raises(WireError):
+        view_of(form)
