@@ -8,19 +8,26 @@ Loading checks everything and turns every kind of damage into one `CheckpointErr
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from engine.checkpoint_info import CheckpointInfo, damaged, read_info, to_metadata
+from engine import runtime
+from engine.checkpoint_head import Place, read_head
+from engine.checkpoint_info import CheckpointInfo, damaged, info_in, opened, to_metadata
 from engine.errors import CheckpointError, VocabError
 from engine.folders import write_atomically
 from engine.gru import TextGenerator
-from engine.vocab import Vocab
+from engine.vocab import SPECIALS, Vocab
+
+_DTYPES = {"F32": torch.float32, "U8": torch.uint8}
+_PART_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,13 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 
 def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]) -> None:
     """Write a checkpoint, whole or not at all. Raises `StorageError`."""
+    write_atomically(path, to_content(info, tensors))
+
+
+def to_content(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
+    """Return the content of a checkpoint's file."""
     on_cpu = _apart({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()})
-    write_atomically(path, save(on_cpu, metadata=to_metadata(info, _digest(on_cpu))))
+    return save(on_cpu, metadata=to_metadata(info, _digest(on_cpu)))
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -79,38 +91,82 @@ def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read and check a checkpoint. Raises `CheckpointError`, which says what is wrong with which file."""
-    info, digest = read_info(path)
+    """Read and check a checkpoint. Raises `CheckpointError`, which says what is wrong with which file.
+
+    Its tensors take memory only once it is sure that they are those that were written.
+    """
+    with opened(path) as file:
+        head = read_head(file)
+        info, digest = info_in(path, head)
+        places = head.places()
+        if problem := _misfit(info, places):
+            raise damaged(path, problem)
+        if _digest_in(file, head.data_start, places) != digest:
+            raise damaged(path, "its numbers are not those that were written")
+        file.seek(0)
+        content = file.read(head.data_start + head.num_data_bytes)
     try:
-        tensors = load(path.read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be read: {error.strerror or error}.") from error
+        tensors = load(content)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise damaged(path, str(error)) from error
-    if _digest(tensors) != digest:
-        raise damaged(path, "its numbers are not those that were written")
-    if problem := _misfit(info, tensors):
+    if problem := _nonsense(tensors):
         raise damaged(path, problem)
     return Checkpoint(info, tensors)
 
 
-def _misfit(info: CheckpointInfo, tensors: dict[str, Tensor]) -> str:
+def _digest_in(file: BinaryIO, data_start: int, places: dict[str, Place]) -> str:
+    """Return the `_digest` of the tensors in a file, a part at a time. Raises `OSError` where it can't be read."""
+    digest = hashlib.sha256()
+    for name, place in sorted(places.items()):
+        digest.update(f"{name} {_DTYPES[place.dtype]} {place.shape}\n".encode())
+        file.seek(data_start + place.data_offsets[0])
+        num_left = place.num_bytes
+        while num_left and (part := file.read(min(num_left, _PART_BYTES))):
+            digest.update(part)
+            num_left -= len(part)
+    return digest.hexdigest()
+
+
+def _misfit(info: CheckpointInfo, places: dict[str, Place]) -> str:
     """Return why tensors and info do not belong together, or nothing. Draws no random number."""
-    try:
-        vocab_size = len(Vocab(info.vocab))
-    except VocabError as error:
-        return error.message.removesuffix(".")
+    vocab_size = len(SPECIALS) + len(info.vocab)
     with torch.device("meta"):
         model = TextGenerator.from_config(vocab_size, info.model)
-    expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     wanted = {f"model.{name}": shape for name, shape in expected.items()}
     if info.training.average_lag:
         wanted |= {f"average.{name}": shape for name, shape in expected.items()}
     if info.step:
         for name, parameter in model.named_parameters():  # of tied ones, the first
-            wanted[f"optimizer.step.{name}"] = torch.Size()
-            wanted |= {f"optimizer.{moment}.{name}": parameter.shape for moment in ("exp_avg", "exp_avg_sq")}
-    found = {name: t.shape for name, t in tensors.items() if not name.startswith("generator.")}
-    if found != wanted or "generator.cpu" not in tensors:
+            wanted[f"optimizer.step.{name}"] = ()
+            shape = tuple(parameter.shape)
+            wanted |= {f"optimizer.{moment}.{name}": shape for moment in ("exp_avg", "exp_avg_sq")}
+    generators = {name: place for name, place in places.items() if name.startswith("generator.")}
+    found = {name: (place.dtype, place.shape) for name, place in places.items() if name not in generators}
+    if found != {name: ("F32", shape) for name, shape in wanted.items()}:
         return "its tensors are not those of the model that it describes"
+    if "generator.cpu" not in generators or any(
+        place.dtype != "U8" or len(place.shape) != 1 for place in generators.values()
+    ):
+        return "the states of its generators are none"
+    try:  # last: it takes the memory of a vocabulary, which now is one of a model that is there
+        Vocab(info.vocab)
+    except VocabError as error:
+        return error.message.removesuffix(".")
+    return ""
+
+
+def _nonsense(tensors: dict[str, Tensor]) -> str:
+    """Return why no training can have led to these tensors, or nothing."""
+    for name, tensor in tensors.items():
+        if tensor.dtype.is_floating_point and tensor.numel():
+            low, high = (float(bound) for bound in torch.aminmax(tensor))  # NaN where there is any
+            is_square = name.startswith("optimizer.exp_avg_sq.")
+            # a square may be beyond the largest number: its weight rests then, and no harm is done
+            if not low > -math.inf or (high == math.inf and not is_square):
+                return f"{name} has numbers that are not finite"
+            if low < 0 and (is_square or name.startswith("optimizer.step.")):
+                return f"{name} is negative"
+    if not runtime.is_generator_state(tensors["generator.cpu"]):
+        return "the state of its generator is none"
     return ""

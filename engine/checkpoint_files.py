@@ -10,6 +10,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from engine.checkpoint_info import opened
 from engine.checkpoint_list import find_listed, pin_path, resolve_checkpoint
 from engine.errors import CheckpointError, StorageError
 from engine.folders import RunFolder, home, named_checkpoint_path, storage_errors, write_atomically
@@ -122,10 +123,8 @@ def _checked_content(path: Path) -> bytes:
     from engine.checkpoint import load_checkpoint  # brings torch, which the screen's list does without
 
     load_checkpoint(path)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be read: {error.strerror or error}.") from error
+    with opened(path) as file:
+        return file.read()
 
 
 def _let_others_read(path: Path) -> None:

@@ -6,17 +6,24 @@ tensors stand beside it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, BinaryIO
 
-from safetensors import SafetensorError, safe_open
+import msgspec
 
 from engine import wire
-from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+from engine.checkpoint_head import Head, HeadError, read_head
+from engine.checks import require, require_between, require_choice
+from engine.config import ModelConfig, Precision, SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
-from engine.errors import CheckpointError, TweetgenError
+from engine.errors import CheckpointError
+from engine.regular_files import open_regular
 from engine.schedule import Finish
 
 FORMAT_VERSION = 2
@@ -38,7 +45,7 @@ class CheckpointInfo:
     model: ModelConfig
     training: TrainingConfig
     sampling: SamplingConfig
-    vocab: tuple[str, ...]
+    vocab: Annotated[tuple[str, ...], msgspec.Meta(max_length=sys.maxunicode)]
     """The characters in the order of their token ids, without the special symbols."""
     device: str
     precision: str
@@ -53,6 +60,8 @@ class CheckpointInfo:
     last_sample_step: int
     """Step of the feed's last tweet; -1 before the first."""
     last_eval_step: int
+    last_save_step: int = 0
+    """Step of the last `step-N` that was due; 0 also in a checkpoint of a version that did not say."""
     train_loss: float | None
     """Of the last step that had one."""
     val_loss: float | None
@@ -63,6 +72,24 @@ class CheckpointInfo:
     finish: Finish | None = None
     """The last stretch of a run that was asked to finish."""
     versions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check every number: that the SHA-256 is right says nothing about who wrote it. Raises `ConfigError`."""
+        for name in ("step", "total_chars", "last_eval_step"):
+            require_between(self, name, 0)
+        require_between(self, "last_sample_step", -1)
+        require_between(self, "elapsed_seconds", 0.0)
+        require_between(self, "num_threads", 1)
+        require_choice(self, "precision", Precision)
+        for name in ("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"):
+            require_between(self, name, 0.0)
+        require_between(self.position, "epoch", 0)
+        require_between(self.position, "batch", 0)
+        if self.finish is not None:
+            require_between(self.finish, "first_step", 0)
+            require_between(self.finish, "last_step", 1)
+            is_after = self.finish.last_step > self.finish.first_step
+            require("finish", self.finish.last_step, "it ends after it began", is_valid=is_after)
 
     @property
     def has_finished(self) -> bool:
@@ -86,37 +113,55 @@ def _digest_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a checkpoint's file; what goes wrong inside becomes a `CheckpointError` that names it."""
+    try:
+        with open_regular(path) as file:
+            yield file
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror or error}.", "Check the name or path.") from error
+    except HeadError as error:
+        raise damaged(path, str(error)) from error
+
+
 def read_info(path: Path) -> tuple[CheckpointInfo, str]:
     """Return what a checkpoint file says of itself, and the SHA-256 that its tensors should have.
 
     Raises `CheckpointError` for a file that is missing, damaged or not ours.
     """
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            metadata = file.metadata() or {}
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be read: {error.strerror or error}.", "Check the name or path.") from error
-    except SafetensorError as error:
-        raise damaged(path, str(error)) from error
-    if not {_INFO_KEY, _INFO_DIGEST_KEY, _DIGEST_KEY} <= metadata.keys():
+    with opened(path) as file:
+        head = read_head(file)
+        info, digest = info_in(path, head)
+        head.places()
+    return info, digest
+
+
+def info_in(path: Path, head: Head) -> tuple[CheckpointInfo, str]:
+    """Return what a head says of its checkpoint, and the SHA-256 of its tensors. Raises `CheckpointError`."""
+    metadata = head.metadata
+    if not all((metadata.tweetgen_info_sha256, metadata.tweetgen_sha256)):
         raise CheckpointError(
             f"{path} was not written by tweetgen-tui.", "Its weights come without a vocabulary, so they can't be used."
         )
-    if _digest_of(metadata[_INFO_KEY]) != metadata[_INFO_DIGEST_KEY]:
+    if _digest_of(metadata.tweetgen) != metadata.tweetgen_info_sha256:
         raise damaged(path, "what it says of itself is not what was written")
-    return _decode(path, metadata[_INFO_KEY]), metadata[_DIGEST_KEY]
+    return _decode(path, metadata.tweetgen), metadata.tweetgen_sha256
+
+
+@dataclass(frozen=True)
+class _Version:
+    """What is read first."""
+
+    format_version: object = None
 
 
 def _decode(path: Path, text: str) -> CheckpointInfo:
     """Return the info that a file's metadata holds."""
     try:
-        version = wire.decode(text, dict[str, object]).get("format_version")
+        version = wire.decode(text, _Version).format_version
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise CheckpointError(f"{path} was written by a newer tweetgen-tui.", "Update this program to read it.")
         return wire.decode(text, CheckpointInfo)
     except wire.WireError as error:
         raise damaged(path, str(error)) from error
-    except CheckpointError:
-        raise
-    except TweetgenError as error:
-        raise damaged(path, error.message) from error

@@ -18,11 +18,14 @@ from engine.errors import TweetgenError
 from engine.events import RunStarted, TweetSampled
 from engine.folders import RunFolder, folder_of_run
 from engine.journal import tweet_in
+from engine.regular_files import open_regular
 from engine.vocab import Vocab
 
 _CLOSE_BYTES = 64 * 1024
 _MAX_BYTES = 16 * 1024 * 1024
 """How far before a checkpoint its tweet may lie; steps that no tweet follows so long tell nothing of the model."""
+_MAX_LINE_BYTES = 1024 * 1024
+"""What is longer is no line that tells of a moment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +44,8 @@ def sample_of(entry: CheckpointEntry) -> TweetSampled | None:
         return None
     try:
         journal = _journal_of(entry, entry.info)
-        with journal.open("rb") as file:
-            if _is_of_same_run(file.readline(), entry.info):
+        with open_regular(journal) as file:
+            if _is_of_same_run(file.readline(_MAX_LINE_BYTES), entry.info):
                 return _last_tweet(file, entry.info)
     except (OSError, TweetgenError, wire.WireError):
         return None
@@ -86,15 +89,15 @@ def _place_of(file: BinaryIO, elapsed_seconds: float) -> int:
     while high - low > _CLOSE_BYTES:
         middle = (low + high) // 2
         file.seek(middle)
-        file.readline()
+        file.readline(_MAX_LINE_BYTES)
         try:
-            is_before = wire.decode(file.readline(), _Moment).elapsed_seconds <= elapsed_seconds
+            is_before = wire.decode(file.readline(_MAX_LINE_BYTES), _Moment).elapsed_seconds <= elapsed_seconds
         except wire.WireError:  # a torn line, or the last one
             is_before = False
         low, high = (middle, high) if is_before else (low, middle)
     file.seek(high)
-    file.readline()
-    file.readline()
+    file.readline(_MAX_LINE_BYTES)
+    file.readline(_MAX_LINE_BYTES)
     return file.tell()
 
 

@@ -13,9 +13,11 @@ from engine.errors import StorageError
 from engine.events import TweetSampled
 from engine.folders import write_atomically
 from engine.journal import tweet_in
+from engine.regular_files import read_regular
 
 Pins = tuple[TweetSampled, ...]
 """In the order of their steps."""
+_MAX_BYTES = 16 * 1024 * 1024
 TweetKey = tuple[int, float, str]
 
 
@@ -45,11 +47,16 @@ class PinsFile:
         self._lock = threading.Lock()
         self._last_saved = 0
         self._is_read = False
+        self._foreign: list[bytes] = []
+        """Lines that are no pins, or those of a newer version."""
 
     def read(self) -> Pins:
-        """Return the pins; what is none is left out, and a missing file holds none. Raises `StorageError`."""
+        """Return the pins; what is none is left out, but stays in the file; a missing one holds none.
+
+        Raises `StorageError`.
+        """
         try:
-            lines = self._path.read_bytes().splitlines()
+            lines = read_regular(self._path, _MAX_BYTES).split(b"\n")
         except (FileNotFoundError, NotADirectoryError):
             lines = []
         except OSError as error:
@@ -58,7 +65,9 @@ class PinsFile:
                 f"{self._path} can't be read: {cause}.", "Pins are kept once it can, or is gone."
             ) from error
         self._is_read = True
-        return merged((), tuple(pin for pin in map(tweet_in, lines) if pin is not None))
+        found = [(line, tweet_in(line)) for line in lines]
+        self._foreign = [line for line, pin in found if pin is None and line.strip()]
+        return merged((), tuple(pin for _, pin in found if pin is not None))
 
     def save(self, pins: Pins, number: int) -> None:
         """Save these in place of those before, unless ones with a higher number were. Raises `StorageError`.
@@ -69,5 +78,6 @@ class PinsFile:
             if number > self._last_saved:
                 if not self._is_read:
                     pins = merged(self.read(), pins)
-                write_atomically(self._path, "".join(f"{events.to_json(pin)}\n" for pin in pins).encode())
+                lines = [*(events.to_json(pin).encode() for pin in pins), *self._foreign]
+                write_atomically(self._path, b"".join(line + b"\n" for line in lines))
                 self._last_saved = number

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from tui.preferences import Changes, Preferences, changed, read_preferences, save_changes
+from tui.preference_writing import save_changes
+from tui.preferences import Changes, Preferences, changed, read_preferences
 
 
 def _tell_nobody(_: Changes) -> None:

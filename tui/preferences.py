@@ -1,4 +1,4 @@
-"""`config.toml`: what a user has chosen once for all runs. Read here, and written so that the rest of the file stays.
+"""`config.toml`: what a user has chosen once for all runs. Read here; `tui.preference_writing` changes it.
 
 An entry that can't be used counts as its default and is told; none is ever thrown away. Knows no screen.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -16,7 +16,8 @@ import platformdirs
 
 from engine.config import Setting, TrainingConfig, with_settings
 from engine.errors import ConfigError
-from engine.folders import APP_NAME, home, write_atomically
+from engine.folders import APP_NAME, home
+from engine.regular_files import read_regular
 from engine.text import harmless
 from tui.key_map import KeyMap, key_named, settable_keys, without_clashes
 from tui.theme import THEMES
@@ -51,6 +52,10 @@ class Preferences:
     """Steps between two tweets in the feed, 0 for none, in new runs on the screen; empty: as the preset has it."""
     autosave_seconds: float | None = None
     """Seconds between two savings of the latest checkpoint, in new runs on the screen; empty: as the preset has it."""
+    save_every: int | None = None
+    """Steps between two checkpoints that stay, 0 for none, in new runs on the screen; empty: as the preset has it."""
+    keep_checkpoints: int | None = None
+    """Checkpoints step-N of a run that are kept, 0 for all, in new runs on the screen; empty: as the preset has it."""
     keys: KeyMap = field(default_factory=dict)
     """Other keys for actions of the key table, by name."""
 
@@ -84,10 +89,14 @@ ENTRIES = (
     Entry("eval_every", "intervals", "Steps between evaluations", "number"),
     Entry("sample_every", "intervals", "Steps between tweets", "number"),
     Entry("autosave_seconds", "intervals", "Seconds between savings", "number"),
+    Entry("save_every", "intervals", "Steps between kept checkpoints", "number"),
+    Entry("keep_checkpoints", "intervals", "Kept checkpoints of a run", "number"),
 )
 INTERVALS = tuple(entry.name for entry in ENTRIES if entry.table == "intervals")
 _KEYS = "keys"
-_TABLE_OF = {entry.name: entry.table for entry in ENTRIES}
+_MAX_BYTES = 64 * 1024
+_MAX_LINE_CHARS = 1000
+TABLE_OF = {entry.name: entry.table for entry in ENTRIES}
 _TABLES = {entry.table for entry in ENTRIES if entry.table} | {_KEYS}
 
 
@@ -101,7 +110,7 @@ def preferences_path() -> Path:
 def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
     """Return what the file says, and a sentence for each entry that can't be used. Raises nothing."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(text_of(path))
     except FileNotFoundError:
         return Preferences(), ()
     except OSError as error:
@@ -117,6 +126,18 @@ def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
     chosen = _chosen(document, complain)
     keys = _chosen_keys(_table(document, _KEYS, complain), complain)
     return Preferences(**chosen, keys=keys), tuple(problems)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file of settings. Raises `OSError`, and `ValueError` for a text that can be none of ours.
+
+    A key of many parts takes memory by the square of their number to read, a gigabyte for one line of 64 KB.
+    """
+    text = read_regular(path, _MAX_BYTES).decode()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > _MAX_LINE_CHARS:
+            raise ValueError(f"line {number} is longer than {_MAX_LINE_CHARS:,} characters")
+    return text
 
 
 def _chosen(document: dict[str, Any], complain: Complain) -> dict[str, Any]:
@@ -198,8 +219,18 @@ def _full_name(entry: Entry) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return a value as the file has it, or nearly."""
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+    """Return a value as the file has it, or nearly; of one that holds others, what it is."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value}"'
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case _:
+            return str(value)
 
 
 def changed(preferences: Preferences, changes: Changes) -> Preferences:
@@ -216,46 +247,3 @@ def changed(preferences: Preferences, changes: Changes) -> Preferences:
         else:
             keys[key_name] = str(value)
     return replace(preferences, **fields, keys=keys)
-
-
-def save_changes(path: Path, changes: Changes) -> None:
-    """Put changes into the file and leave all else in it as it is. Raises `ConfigError` and `StorageError`."""
-    import tomlkit
-
-    path = Path(os.path.realpath(path))  # where it is a link, the file behind it; `resolve` raises on a loop
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise _not_saved(f"{path} can't be read: {error}.") from error
-    try:
-        tomllib.loads(text)  # tells of a mistake in plainer words than tomlkit
-        document = tomlkit.parse(text)
-    except (ValueError, RecursionError) as error:
-        raise _not_saved(f"{path} is no TOML: {error}.") from error
-    for name, value in changes.items():
-        table_name, _, key = name.rpartition(".")
-        table = _table_to_change(document, table_name or _TABLE_OF[name], path)
-        if value is None:
-            table.pop(key, None)
-        else:
-            table[key] = value.split(",") if table_name and isinstance(value, str) and "," in value else value
-    write_atomically(path, tomlkit.dumps(document).encode())
-
-
-def _not_saved(message: str) -> ConfigError:
-    return ConfigError(message, "The change holds until you leave; correct the file to keep such.")
-
-
-def _table_to_change(document: Any, name: str, path: Path) -> Any:  # noqa: ANN401 - as tomlkit types it
-    """Return a table of a document, made where it is missing. Raises `ConfigError` where something else is there."""
-    import tomlkit
-
-    if not name:
-        return document
-    if name not in document:
-        document[name] = tomlkit.table()
-    if not isinstance(document[name], MutableMapping):
-        raise _not_saved(f"{name} in {path} is no table.")
-    return document[name]

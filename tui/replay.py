@@ -17,9 +17,10 @@ from engine.answers import TextCompleted, TweetRead
 from engine.commands import Command, Pause, Resume, Stop
 from engine.config import RunConfig
 from engine.errors import CheckpointError
-from engine.events import CommandRefused, Event, Paused, Resumed, RunFailed, RunFinished, StepsFinished
+from engine.events import CommandRefused, Event, Paused, Resumed, RunFailed, RunFinished, StepsFinished, Warned
 from engine.folders import RunFolder
 from engine.journal import read_journal
+from engine.journal_lines import Unread
 from engine.stage import Stage
 from tui.bridge import OnStage, Session, open_training_session
 
@@ -52,10 +53,16 @@ class OpenReplay:
 
 def require_journal(folder: RunFolder) -> None:
     """Raise `CheckpointError` where there is nothing to play."""
+    unread = Unread()
     try:
-        first = next(iter(read_journal(folder.journal_path)), None)
+        first = next(iter(read_journal(folder.journal_path, unread)), None)
     except OSError as error:
         raise CheckpointError(f"{folder.journal_path} can't be read: {error.strerror}.") from error
+    if first is None and (unread.num_torn or unread.num_newer):
+        raise CheckpointError(
+            f"Nothing in {folder.journal_path} is an event that this version knows.",
+            "Update this program, if a newer one wrote it." if unread.num_newer else "",
+        )
     if first is None:
         raise CheckpointError(
             f"The run {folder.name} has no journal to play.",
@@ -86,17 +93,25 @@ class ReplaySession:
         self._last: Event | None = None
         self._held: StepsFinished | None = None
         self._is_paused = False
+        self._unread = Unread()
+        self._warned = ""
 
     def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command], /) -> None:
         """Play to the end, or until `Stop`; nothing of the journal lies in memory but the line that is next."""
-        reason = self._play(emit, commands) or "the replay has come to its end"
+        try:
+            reason = self._play(emit, commands) or "the replay has come to its end"
+        except OSError as error:
+            detail = f"{self._path} can't be read: {error.strerror or error}."
+            emit(RunFailed(**self._now, title=CheckpointError.title, detail=detail, hint=""))
+            return
+        self._warn(emit)
         emit(RunFinished(**self._now, reason=reason, total_seconds=self._now["elapsed_seconds"], total_chars=0))
 
     def _play(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str:
         """Emit the events, each at its time; return why the user stopped it, or an empty string."""
         played_seconds, due_seconds, num_in_slice = 0.0, 0.0, 0
         last_look = self._clock()
-        for event in _what_was_played(self._path):
+        for event in _what_was_played(self._path, self._unread):
             # a resumed run's clock may go back
             due_seconds += max(0.0, event.elapsed_seconds - self._last.elapsed_seconds) if self._last else 0.0
             if not _follow_each_other(self._held, event):
@@ -118,8 +133,16 @@ class ReplaySession:
                 self._held = _merged(self._held, event)
             else:
                 emit(event)
+            if self._unread.is_newer and not self._warned:
+                self._warn(emit)
         self._emit_held(emit)
         return ""
+
+    def _warn(self, emit: Callable[[Event], None]) -> None:
+        """Tell what the journal holds and this program can't read, once."""
+        if self._unread.word != self._warned:
+            self._warned = self._unread.word
+            emit(Warned(**self._now, message=self._warned))
 
     def _is_too_fast(self) -> bool:
         """Say whether the screen has yet to take in what was told."""
@@ -162,9 +185,9 @@ class ReplaySession:
         return {"step": last.step if last else 0, "elapsed_seconds": last.elapsed_seconds if last else 0.0}
 
 
-def _what_was_played(path: Path) -> Iterator[Event]:
+def _what_was_played(path: Path, unread: Unread) -> Iterator[Event]:
     """Yield what happened in a run, without the ends of its sessions and what only somebody at its screen asked for."""
-    for event in read_journal(path):
+    for event in read_journal(path, unread):
         if not isinstance(event, RunFinished | RunFailed | CommandRefused | TextCompleted | TweetRead):
             yield event
 

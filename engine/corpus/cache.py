@@ -32,6 +32,7 @@ from engine.corpus.opening.content_hash import content_hash
 from engine.corpus.report import CorpusReport
 from engine.corpus_config import CorpusConfig
 from engine.folders import cache_folder
+from engine.regular_files import open_regular
 
 LOG = logging.getLogger(__name__)
 VERSION = 2
@@ -67,11 +68,13 @@ def load(key: str, name: str) -> Corpus | None:
     """Return the corpus kept under `key`, called `name`; None where there is none that is whole."""
     path = _path(key)
     try:
+        open_regular(path).close()  # what is no file would be waited for
         with safe_open(path, framework="numpy") as entry:
             facts = wire.decode(entry.metadata()["facts"], _Facts)
             arrays = {array_name: entry.get_tensor(array_name) for array_name in entry.keys()}  # noqa: SIM118 - no mapping
         if _checksum(arrays) != facts.checksum:
             raise ValueError("the checksum differs")
+        _require_sense(arrays, facts)
         corpus = Corpus(
             name=name,
             train=FlatTweets(arrays["train.utf8"], arrays["train.offsets"]),
@@ -91,6 +94,28 @@ def load(key: str, name: str) -> Corpus | None:
     with contextlib.suppress(OSError):
         os.utime(path)  # when it was last opened decides how long it is kept
     return corpus
+
+
+def _require_sense(arrays: dict[str, npt.NDArray[Any]], facts: _Facts) -> None:
+    """Raise `ValueError` where arrays can't be those of tweets: a checksum says nothing about who made it."""
+    for part in ("train", "validation"):
+        utf8, offsets = arrays[f"{part}.utf8"], arrays[f"{part}.offsets"]
+        if not (_is_row_of(np.uint8, utf8) and _is_row_of(np.int64, offsets)):
+            raise ValueError(f"{part} has arrays of another kind")
+        if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(utf8) or (offsets[1:] < offsets[:-1]).any():
+            raise ValueError(f"{part} has tweets that lie elsewhere")
+    for name in ("novelty.whole", "novelty.windows"):
+        if not _is_row_of(np.uint64, arrays[name]) or (arrays[name][1:] < arrays[name][:-1]).any():
+            raise ValueError(f"{name} is in no order")
+    if sum(facts.num_train_by_file) != len(arrays["train.offsets"]) - 1 or min(facts.num_train_by_file, default=0) < 0:
+        raise ValueError("the files have other numbers of tweets")
+    if any(len(char) != 1 or count < 1 for char, count in facts.char_counts.items()):
+        raise ValueError("there are counts of what is no character")
+
+
+def _is_row_of(kind: type[np.integer[Any]], array: npt.NDArray[Any]) -> bool:
+    """Say whether an array has one dimension and numbers of this kind."""
+    return array.dtype == np.dtype(kind) and array.ndim == 1
 
 
 def store(key: str, corpus: Corpus) -> None:

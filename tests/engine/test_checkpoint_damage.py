@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 from dataclasses import replace
@@ -20,6 +19,7 @@ from engine.checkpoint_list import list_checkpoints
 from engine.config import ModelConfig
 from engine.errors import CheckpointError
 from tests.engine.checkpoints import checkpoint_info, checkpoint_tensors, write_checkpoint
+from tests.engine.damaging import header_size, with_info, with_info_text, with_metadata
 
 
 @pytest.fixture(scope="module")
@@ -33,41 +33,12 @@ def whole(folder: Path) -> bytes:
     return write_checkpoint(folder / "whole.safetensors").read_bytes()
 
 
-def header_size(content: bytes) -> int:
-    """Return the length of a safetensors file's head: eight bytes of length, and the JSON text."""
-    return 8 + int(struct.unpack("<Q", content[:8])[0])
-
-
 def assert_refused(path: Path, content: bytes) -> None:
     """Write this content; loading it must be refused, and the file be named."""
     path.write_bytes(content)
     with pytest.raises(CheckpointError) as raised:
         load_checkpoint(path)
     assert path.name in raised.value.message
-
-
-def with_metadata(content: bytes, **changes: str | None) -> bytes:
-    """Return a checkpoint with some of the texts in its metadata replaced; None leaves one out."""
-    size = header_size(content)
-    header = json.loads(content[8:size])
-    header["__metadata__"] = {
-        key: value for key, value in {**header["__metadata__"], **changes}.items() if value is not None
-    }
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + content[size:]
-
-
-def with_info_text(content: bytes, text: str) -> bytes:
-    """Return a checkpoint with this text as its info, and the SHA-256 that belongs to it."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return with_metadata(content, tweetgen=text, tweetgen_info_sha256=digest)
-
-
-def with_info(content: bytes, **changes: Any) -> bytes:
-    """Return a checkpoint whose info was changed after it was written."""
-    header = json.loads(content[8 : header_size(content)])
-    info = json.loads(header["__metadata__"]["tweetgen"])
-    return with_metadata(content, tweetgen=json.dumps({**info, **changes}))
 
 
 def test_the_file_without_damage_loads(folder: Path, whole: bytes) -> None:

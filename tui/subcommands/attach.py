@@ -61,10 +61,9 @@ def _find(name: str | None) -> RunFolder:
 
 def _tell_end(folder: RunFolder) -> None:
     """Say on stderr how a run ended, and how to go on with it."""
-    from tui.state import replay
+    from tui.history import read_history
     from tui.summary import ending_lines
 
-    with folder.journal_path.open(encoding="utf-8", errors="replace") as lines:
-        view = replay(lines)
+    view, _ = read_history(folder.journal_path)
     for line in ending_lines(view):
         typer.echo(line, err=True)

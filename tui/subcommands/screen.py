@@ -10,9 +10,11 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
+import typer
+
 from engine import preflight
 from engine.config import RunConfig
-from engine.errors import ConfigError
+from engine.errors import ConfigError, InternalError
 from engine.folders import find_run
 from tui.guardian import Guard, guarded
 from tui.signals import HANGUP_CODE, let_go_of_terminal
@@ -37,9 +39,9 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     guard = guarded()
 
     from tui.bridge import EngineBridge
+    from tui.history import read_history
     from tui.preference_keeper import PreferenceKeeper
     from tui.preferences import preferences_path
-    from tui.state import replay as view_after
 
     keeper = PreferenceKeeper(preferences_path())
     if glyphs is not None:
@@ -49,10 +51,11 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     preflight.check(config)
     history: RunView | None = None
     if config.resume is not None:
-        journal = find_run(config.resume).journal_path
-        with contextlib.suppress(OSError), journal.open(encoding="utf-8", errors="replace") as lines:
-            # without a journal the run goes on all the same, its curve from here on
-            history = view_after(lines).to_be_resumed()
+        with contextlib.suppress(OSError):  # without a journal the run goes on all the same, its curve from here on
+            history, word = read_history(find_run(config.resume).journal_path)
+            history = history.to_be_resumed()
+            if word:
+                typer.echo(word, err=True)
     bridge = EngineBridge(config, share=sharing(guard, config, history))
     show(config, bridge, history, keeper, guard, stops_on_hangup=stops_on_hangup)
 
@@ -107,24 +110,28 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
     from tui.background import go_on, how_to_attach
     from tui.bridge import EngineBridge
     from tui.errands import as_told
-    from tui.summary import print_end
+    from tui.patient_file import say
+    from tui.summary import end_lines
 
     view, bridge = app.summary_view, app.bridge
     exit_code = app.return_code or 0
-    if app.failure is not None:
-        error = as_told(app.failure, "The screen")
-        exit_code = error.exit_code
-        sys.stderr.write(f"tweetgen-tui: The screen has failed: {error.message} {error.hint}\n")
-    is_given_up = bridge.is_elsewhere or (bridge.is_alive and (app.is_detached or app.failure is not None))
+    has_failed = app.failure is not None or app.return_code is None
+    if has_failed:
+        error = as_told(
+            app.failure or InternalError("It was closed, and nobody asked for that.", "Its log may say more."),
+            "The screen",
+        )
+        exit_code = InternalError.exit_code
+        say([f"tweetgen-tui: The screen has failed: {error.message}", error.hint])
+    is_given_up = bridge.is_elsewhere or (bridge.is_alive and (app.is_detached or has_failed))
     own = [each for each in app.bridges if isinstance(each, EngineBridge)]
     if view.ended is not None or not is_given_up:
         for each in own:  # the earlier ones were told to end when the next began
             each.join(_SAVING_SECONDS)
             each.listener.close()
-        print_end(view, app.earlier_views)
+        say(end_lines(view, app.earlier_views))
         return exit_code
-    sys.stderr.write(how_to_attach(view) + "\n")
-    sys.stderr.flush()
+    say([how_to_attach(view)])
     if not isinstance(bridge, EngineBridge):
         return exit_code
     let_go_of_terminal(and_pipes=True)

@@ -1,0 +1,87 @@
+"""The lines of a journal, as somebody may have left them: what is no event is left out, and counted. Knows no torch.
+
+A kill or a power loss tears at most one line of each session, which nobody misses. Whatever else can't be read is
+worth a word: the journal was edited, or a newer version of this program wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from engine import events, wire
+from engine.errors import TweetgenError
+from engine.events import Event, RunStarted
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""Longer lines are no events; they are passed over a part at a time."""
+
+
+@dataclass
+class Unread:
+    """What was left out of a journal so far."""
+
+    num_sessions: int = 0
+    num_torn: int = 0
+    """Lines that are no events of any version."""
+    num_newer: int = 0
+    """Events of kinds that this version does not know."""
+    is_newer: bool = False
+    """Whether the journal says of itself that a newer version wrote it."""
+
+    @property
+    def word(self) -> str:
+        """What the user should know of it; empty where nothing is missing but what kills tore."""
+        if self.is_newer or self.num_newer:
+            missing = f" Events left out: {self.num_newer:,}." if self.num_newer else ""
+            return f"The journal was written by a newer tweetgen-tui.{missing} Update this program to see all of it."
+        if self.num_torn > max(self.num_sessions, 1):
+            return f"{self.num_torn:,} lines of the journal can't be read; they are left out."
+        return ""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What is read of a line that is no event."""
+
+    event: str
+    format_version: int = 0
+
+
+def read_events(file: BinaryIO, unread: Unread) -> Iterator[Event]:
+    """Yield the events of an open journal in order, counting in `unread` what is none. Raises `OSError`."""
+    for line in _lines(file):
+        try:
+            event = events.from_json(line)
+        except (wire.WireError, TweetgenError):
+            _count(line, unread)
+            continue
+        if isinstance(event, RunStarted):
+            unread.num_sessions += 1
+            unread.is_newer |= event.format_version > events.FORMAT_VERSION
+        yield event
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file; of one that is too long, its beginning."""
+    while line := file.readline(MAX_LINE_BYTES):
+        yield line
+        while len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE_BYTES)
+
+
+def _count(line: bytes, unread: Unread) -> None:
+    """Count a line that is no event of this version."""
+    if not line.strip():
+        return
+    try:
+        kind = wire.decode(line, _Kind)
+    except wire.WireError:
+        unread.num_torn += 1
+        return
+    if events.is_known(kind.event) and kind.format_version <= events.FORMAT_VERSION:
+        unread.num_torn += 1
+    else:
+        unread.num_newer += 1
+        unread.is_newer |= kind.format_version > events.FORMAT_VERSION

@@ -1,0 +1,89 @@
+"""One file in the data folder that is none, or made to do harm: every command goes on with the others, at once."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Cli
+from tests.engine.damaging import with_head
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def hundred_gigabytes(path: Path) -> None:
+    path.write_bytes(struct.pack("<Q", 10**11 - 8))
+    os.truncate(path, 10**11)
+
+
+def brackets(path: Path) -> None:
+    path.write_bytes(with_head(b"[" * 5_000_000))
+
+
+HARM = (pipe, device, folder, hundred_gigabytes, brackets)
+
+
+@pytest.mark.parametrize("make", HARM)
+def test_one_checkpoint_that_is_none_keeps_nobody_from_the_others(
+    cli: Cli, trained: Path, make: Callable[[Path], None]
+) -> None:
+    checkpoints = trained / "checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    make(checkpoints / "odd.safetensors")
+    began = time.process_time()
+
+    listed = cli("checkpoints", "list", "--json")
+    shown = cli("checkpoints", "show", "odd")
+    exported = cli("checkpoints", "export", "odd", str(trained / "out.safetensors"))
+    imported = cli("checkpoints", "import", str(checkpoints / "odd.safetensors"), "--name", "mine")
+    written = cli("generate", "-n", "1", "--checkpoint", "odd")
+    begun = cli("train", "--checkpoint", "odd", "--max-steps", "1")
+
+    problems = {entry["name"]: entry["problem"] for entry in listed.objects}
+    assert "odd.safetensors" in problems.pop("odd")
+    assert problems
+    assert not any(problems.values())
+    assert listed.code == 0
+    for refused in (shown, exported, imported, written, begun):
+        assert refused.code == 1
+        assert len(refused.error_lines) == 2
+        assert "odd.safetensors" in refused.error_lines[0]
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("make", HARM)
+def test_one_run_whose_files_are_none_keeps_nobody_from_the_others(
+    cli: Cli, trained: Path, make: Callable[[Path], None]
+) -> None:
+    run = trained / "runs" / "odd"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "config.json").write_text("not even JSON")
+    make(run / "events.jsonl")
+    make(run / "checkpoints" / "latest.safetensors")
+    began = time.process_time()
+
+    listed = cli("runs", "list", "--json")
+    resumed = cli("train", "--resume", "odd")
+
+    assert listed.code == 0
+    problems = {fact["run"]: fact["problem"] for fact in listed.objects}
+    assert "latest.safetensors" in problems.pop("odd")
+    assert not any(problems.values())
+    assert resumed.code == 1
+    assert len(resumed.error_lines) == 2
+    assert time.process_time() - began < 10

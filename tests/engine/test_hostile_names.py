@@ -1,0 +1,145 @@
+"""No name leads out of the data folder, whatever it is a name of, and whoever gave it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoint_files import (
+    delete_checkpoint,
+    export_checkpoint,
+    import_checkpoint,
+    rename_checkpoint,
+    set_pinned,
+)
+from engine.checkpoint_list import find_listed, is_taken, list_checkpoints, resolve_checkpoint
+from engine.checkpoint_sample import sample_of
+from engine.config import RunConfig
+from engine.datasets import find_dataset
+from engine.errors import TweetgenError
+from engine.events import Event, to_json
+from engine.folders import create_run_folder, find_run, folder_of_run, named_checkpoint_path
+from engine.preflight import check
+from engine.vocab import SPECIALS
+from tests.engine.checkpoints import checkpoint_info, write_checkpoint
+from tests.fakes import run_started, tweet
+
+OUTSIDE = ("victim", "latest")
+NAMES = (
+    "../victim",
+    "../../victim",
+    "a/../../victim",
+    "../runs/a run/latest",
+    "a run/../../../victim",
+    "/tmp/victim",
+    "~/victim",
+    "./victim",
+    ".",
+    "..",
+    "",
+    " ",
+    "...",
+    "-rf",
+    ".pinned",
+    "a\0b",
+    "a\nb",
+    "victim\\..\\victim",
+    "C:victim",
+    "\x1b[2J",
+    "\u202evictim",
+    "\ud800",
+    "x" * 5000,
+    "é" * 101,
+)
+Use = Callable[[str], object]
+USES: dict[str, Use] = {
+    "save": named_checkpoint_path,
+    "import": lambda name: import_checkpoint(find_listed("mine"), name, replace=True),
+    "rename to": lambda name: rename_checkpoint("mine", name),
+    "rename from": lambda name: rename_checkpoint(name, "other"),
+    "delete": delete_checkpoint,
+    "pin": lambda name: set_pinned(name, is_pinned=True),
+    "unpin": lambda name: set_pinned(name, is_pinned=False),
+    "begin a run": create_run_folder,
+    "look for a run": find_run,
+    "the folder of a run": folder_of_run,
+    "wish for a run": lambda name: check(RunConfig(run_name=name)),
+    "a preset": lambda name: RunConfig(preset=name),  # type: ignore[arg-type] # what a caller may give
+    "a setting": lambda name: RunConfig(settings={name: 1}),
+    "a dataset": find_dataset,
+}
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Return all files and folders, with the files' content."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture
+def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a data folder with a checkpoint and a run in it, and files of somebody else around it; returns those'."""
+    data = tmp_path / "around" / "data"
+    (data / "checkpoints").mkdir(parents=True)
+    monkeypatch.setenv("TWEETGEN_HOME", str(data))
+    monkeypatch.setenv("HOME", str(tmp_path / "around"))
+    monkeypatch.chdir(tmp_path / "around")
+    write_checkpoint(named_checkpoint_path("mine"))
+    run = create_run_folder("a run")
+    run.config_path.write_text("{}")
+    write_checkpoint(run.checkpoint_path("latest"))
+    for place in (tmp_path / "around", data, data / "runs"):
+        for name in OUTSIDE:
+            write_checkpoint(place / f"{name}.safetensors")
+    return tmp_path / "around"
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_name_that_is_none_is_refused_and_nothing_happens(around: Path, use: str) -> None:
+    before = tree(around)
+    for name in NAMES:
+        with pytest.raises(TweetgenError):
+            USES[use](name)
+    assert tree(around) == before
+
+
+def test_no_such_name_is_taken(around: Path) -> None:
+    assert [name for name in NAMES if is_taken(name)] == []
+
+
+def test_a_path_is_read_but_is_no_name(around: Path) -> None:
+    """Reading follows a path that the user wrote; only a name in the list can be changed."""
+    path = around / "victim.safetensors"
+    assert resolve_checkpoint(str(path)) == path
+    with pytest.raises(TweetgenError):
+        delete_checkpoint(str(path))
+    assert path.exists()
+
+
+def test_an_export_writes_to_no_name_but_its_target(around: Path) -> None:
+    before = tree(around)
+    (around / "out").mkdir()
+    for name in NAMES:
+        with contextlib.suppress(TweetgenError):
+            export_checkpoint(name, around / "out", replace=True)
+    after = tree(around)
+    assert {name: content for name, content in after.items() if not name.startswith("out")} == before
+
+
+@pytest.mark.parametrize("run", [*(name for name in NAMES if name != "\ud800"), "../../elsewhere", "a run"])
+def test_the_run_that_a_checkpoint_names_is_looked_for_in_the_data_folder_only(around: Path, run: str) -> None:
+    (around / "elsewhere").mkdir()
+    started = run_started(corpus="small.txt", vocab_size=len(SPECIALS) + len(checkpoint_info().vocab))
+    lines: list[Event] = [started, tweet("stolen", 1, elapsed_seconds=0.5)]
+    journal = "".join(to_json(event) + "\n" for event in lines)
+    for place in (around, around / "elsewhere", around / "data", around / "data" / "runs" / "a run"):
+        (place / "events.jsonl").write_text(journal)
+    write_checkpoint(named_checkpoint_path("mine"), run=run)
+    [entry] = [entry for entry in list_checkpoints() if entry.name == "mine"]
+    assert entry.problem == ""
+    assert (sample_of(entry) is not None) == (run == "a run")

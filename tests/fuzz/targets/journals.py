@@ -1,0 +1,79 @@
+"""Journals and pins, as a resumed run, a replay and the browser read them; and what the screen makes of the events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engine import events
+from engine.errors import StorageError
+from engine.journal import read_journal
+from engine.journal_lines import Unread
+from tests.fakes import completed, evaluated, read, run_started, steps_finished, tweet
+from tests.fuzz.target import Target, require_plain
+from tui.eta import eta_of
+from tui.pins import PinsFile
+from tui.plot_view import PlotView
+from tui.run_view import RunView
+from tui.state import apply, fold
+from tui.summary import summary_lines
+from tui.widgets.plot_picture import Look, Picture
+from tui.widgets.status_lines import column_lines, compact_lines, plain
+
+_MAX_EVENTS = 200
+
+
+def _lines(*those: events.Event) -> bytes:
+    return "".join(events.to_json(event) + "\n" for event in those).encode()
+
+
+def seeds() -> tuple[bytes, ...]:
+    """Return journals of several kinds."""
+    steps = [steps_finished(first, [4.0 - first / 50, 3.9]) for first in range(1, 60, 2)]
+    at: dict[str, Any] = {"step": 60, "elapsed_seconds": 5.0}
+    loaded = events.CheckpointLoaded(step=20, elapsed_seconds=6.0, name="a", path="/a", bits_per_char=2.0)
+    finished = events.RunFinished(**at, reason="stopped", total_seconds=9.0, total_chars=900)
+    newer = b'{"event":"BrainTransplanted","step":3,"elapsed_seconds":1.0}\n'
+    return (
+        _lines(run_started(), *steps, evaluated(60, 2.5), tweet("hello", 60), finished),
+        _lines(run_started(), *steps[:5], loaded, *steps[5:8], tweet("a b c"), completed("so"), read("so")),
+        _lines(run_started(), steps[0], run_started(resumed_from="x/latest"), events.Paused(**at)) + newer,
+        _lines(tweet("pinned", 3), tweet("also pinned", 9)),
+        _lines(run_started(), events.BatchSizeChanged(**at, batch_size=8, epochs=1.5), *steps[20:24]),
+        _lines(
+            run_started(), events.FinishPlanned(**at, last_step=90), events.LearningRateChanged(**at, learning_rate=1)
+        ),
+    )
+
+
+def make(folder: Path) -> Target:
+    """Return the target."""
+    return Target(name="journals", seeds=seeds(), check=lambda data: _check(folder / "events.jsonl", data))
+
+
+def _check(path: Path, data: bytes) -> str:
+    """Read a journal, and draw the run that it tells of."""
+    path.write_bytes(data)
+    unread = Unread()
+    told = [event for _, event in zip(range(_MAX_EVENTS), read_journal(path, unread), strict=False)]
+    view = RunView()
+    for event in told:
+        view = apply(view, event)
+    for drawn in (view, fold(RunView(), told)):
+        require_plain(_drawn(drawn).replace("\n", ""))
+    require_plain(unread.word)
+    try:
+        pins = PinsFile(path).read()
+    except StorageError as error:
+        require_plain(error.message, error.hint)
+        pins = ()
+    return f"{' '.join(sorted({type(event).__name__ for event in told}))} {unread.word} {bool(pins)}"
+
+
+def _drawn(view: RunView) -> str:
+    """Return what panels show of a run."""
+    picture = Picture()
+    picture.draw(view, PlotView(), Look(), 60, 12)
+    rows = picture.with_words(PlotView(), is_focused=False).text()
+    lines = plain([*column_lines(view, 40, 30), *compact_lines(view, 80)])
+    return "\n".join([*rows, lines, *summary_lines(view), str(eta_of(view))])

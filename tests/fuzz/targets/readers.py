@@ -1,0 +1,83 @@
+"""Files of tweets in every format, plain and packed, with every setting that picks a reader.
+
+The first byte of an input picks format and ending; the rest is the file.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+from engine.corpus import cache
+from engine.corpus.loading import load_corpus
+from engine.corpus_config import CorpusConfig, FileFormat
+from engine.errors import CorpusError
+from tests.engine.opening_helpers import gzip_of, tar_of, zip_of
+from tests.fuzz.target import Target, require_plain
+
+_FORMATS = get_args(FileFormat)
+_ENDINGS = ("txt", "csv", "tsv", "json", "jsonl", "js", "zip", "tar", "gz", "parquet", "car", "html", "bin")
+_TWEETS = [f"tweet number {number} of a made-up morning" for number in range(30)]
+
+
+def seeds() -> tuple[bytes, ...]:
+    """Return a small file of every kind that text can be written in."""
+    rows = [{"id": number, "text": tweet} for number, tweet in enumerate(_TWEETS)]
+    plain = "\n".join(_TWEETS).encode()
+    csv = "id,text\n" + "".join(f'{number},"{tweet}"\n' for number, tweet in enumerate(_TWEETS))
+    sentiment = "".join(f'"4","{n}","Mon Apr 06","NO_QUERY","somebody","{tweet}"\n' for n, tweet in enumerate(_TWEETS))
+    archive = "window.YTD.tweets.part0 = " + json.dumps(
+        [{"tweet": {"id": str(row["id"]), "full_text": row["text"], "entities": {"urls": []}}} for row in rows]
+    )
+    outbox = {
+        "orderedItems": [{"type": "Create", "object": {"type": "Note", "content": f"<p>{t}</p>"}} for t in _TWEETS]
+    }
+    files = {
+        ("text", "txt"): plain,
+        ("csv", "csv"): csv.encode(),
+        ("sentiment140", "csv"): sentiment.encode(),
+        ("x", "js"): archive.encode(),
+        ("mastodon", "json"): json.dumps(outbox).encode(),
+        ("jsonl", "jsonl"): "".join(json.dumps(row) + "\n" for row in rows).encode(),
+        ("json", "json"): json.dumps({"data": rows}).encode(),
+        ("auto", "zip"): zip_of({"a.txt": plain, "data/tweets.js": archive.encode()}),
+        ("auto", "tar"): tar_of({"a.csv": csv.encode()}),
+        ("auto", "gz"): gzip_of(plain),
+        ("bluesky", "jsonl"): "".join(
+            json.dumps({"$type": "app.bsky.feed.post", "text": tweet, "createdAt": "2026-01-01T00:00:00Z"}) + "\n"
+            for tweet in _TWEETS
+        ).encode(),
+    }
+    return tuple(_first_byte(*kind) + content for kind, content in files.items())
+
+
+def _first_byte(file_format: str, ending: str) -> bytes:
+    return bytes([_FORMATS.index(file_format) * len(_ENDINGS) + _ENDINGS.index(ending)])
+
+
+def make(folder: Path) -> Target:
+    """Return the target."""
+    own = folder / "readers"
+    own.mkdir()
+    tokens = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08", b"PAR1", b"BZh91AY&SY", b"\xfd7zXZ\0", b"&lt;", b"<br>")
+    return Target(name="readers", seeds=seeds(), tokens=tokens, check=lambda data: _check(own, data), max_seconds=4.0)
+
+
+def _check(folder: Path, data: bytes) -> str:
+    """Read a file, and open what was read again from the cache."""
+    number = data[0] if data else 0
+    path = folder / f"fuzz.{_ENDINGS[number % len(_ENDINGS)]}"
+    path.write_bytes(data[1:])
+    config = CorpusConfig(files=(str(path),), format=_FORMATS[number // len(_ENDINGS) % len(_FORMATS)])
+    try:
+        corpus = load_corpus(config)
+    except CorpusError as error:
+        require_plain(error.message, error.hint)
+        return error.message
+    finally:
+        path.unlink()
+        for entry in cache._folder().glob("*.safetensors"):
+            entry.unlink()
+    require_plain(*corpus.train, *corpus.validation)
+    return f"{config.format} {path.suffix} {'n' * len(corpus.train).bit_length()}"

@@ -1,0 +1,26 @@
+"""What a run's journal leads to: the curve, tweets and settings that a run opens with which goes on. No framework."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from engine.journal import read_journal
+from engine.journal_lines import Unread
+from tui.run_view import RunView
+from tui.state import fold
+
+_EVENTS_AT_ONCE = 1000
+
+
+def read_history(path: Path) -> tuple[RunView, str]:
+    """Return the view that a journal leads to, and what the user should know of what is left out of it.
+
+    A missing file leads nowhere. Raises `OSError` where it can't be read.
+    """
+    unread = Unread()
+    view = RunView()
+    events = read_journal(path, unread)
+    while some := list(islice(events, _EVENTS_AT_ONCE)):
+        view = fold(view, some)
+    return view, unread.word
