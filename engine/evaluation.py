@@ -64,7 +64,11 @@ def evaluate(model: TextGenerator, tweets: EncodedTweets, runtime: Runtime) -> E
 
 @overload
 def evaluate(
-    model: TextGenerator, tweets: EncodedTweets, runtime: Runtime, should_stop: Callable[[], bool]
+    model: TextGenerator,
+    tweets: EncodedTweets,
+    runtime: Runtime,
+    should_stop: Callable[[], bool],
+    batch_size: int = EVAL_BATCH_SIZE,
 ) -> Evaluation | None: ...
 
 
@@ -73,15 +77,16 @@ def evaluate(
     tweets: EncodedTweets,
     runtime: Runtime,
     should_stop: Callable[[], bool] = lambda: False,
+    batch_size: int = EVAL_BATCH_SIZE,
 ) -> Evaluation | None:
-    """Read all `tweets` with dropout off; None where `should_stop` said so between two batches."""
+    """Read all `tweets` with dropout off; None where `should_stop` said so between two batches of `batch_size`."""
     sum_of = ForwardPass(model).sum_of_losses if runtime.device.type == "cpu" else _by_forward(model, runtime)
     total_nats = 0.0
     by_length = np.argsort(tweets.lengths, kind="stable")
-    for first in range(0, len(tweets), EVAL_BATCH_SIZE):
+    for first in range(0, len(tweets), batch_size):
         if should_stop():
             return None
-        total_nats += float(sum_of(tweets.batch(by_length[first : first + EVAL_BATCH_SIZE])))
+        total_nats += float(sum_of(tweets.batch(by_length[first : first + batch_size])))
     return Evaluation(
         total_nats=total_nats + tweets.num_unknown_chars * UNKNOWN_CHAR_BITS * math.log(2),
         num_tweets=len(tweets),

@@ -8,28 +8,33 @@ stopped.
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import assert_never
 
 from engine import commands, events
 from engine.collector import heap_frozen
 from engine.commands import Command
 from engine.config import SamplingConfig
-from engine.errors import ConfigError, DivergedError, TweetgenError
+from engine.errors import ConfigError, DeviceMemoryError, DivergedError, TweetgenError
+from engine.loader import Loader
 from engine.narrator import Narrator
 from engine.preparation import Preparation
-from engine.progress import budget_used_up
+from engine.progress import budget_used_up, is_due
+from engine.recovery import Recovery
 from engine.run import Run
 from engine.runtime import derived_seed
+from engine.step_times import Part
 
+LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
 """How often steps are told; a screen draws at about this pace."""
 PAUSED_POLL_SECONDS = 0.05
 FINISHED = "finished"
 """Why a run ended that was asked to finish."""
-MAX_REFUSED_IN_A_ROW = 20
 _DUE_SAMPLE, _ASKED_SAMPLE, _ASKED_COMPLETION = 1, 2, 3  # purposes of derived seeds
 _QUESTIONS = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet
 """What can be followed in the middle of an evaluation: it changes nothing."""
@@ -49,6 +54,8 @@ class TrainingLoop:
         """Take everything over; nothing happens before `run`."""
         self._rests_at_end = rests_at_end
         self._run = Run(preparation, narrator)
+        self._loader = Loader(self._run, preparation, narrator)
+        self._recovery = Recovery(self._run, self._loader, narrator)
         self._narrator = narrator
         self._inbox = inbox
         self._waiting: deque[Command] = deque()
@@ -56,9 +63,19 @@ class TrainingLoop:
         self._num_asked_samples = 0
 
     def run(self) -> None:
-        """Train until a command or the budget ends it. Raises what can't be helped; the caller tells it."""
+        """Train until a command or the budget ends it. Raises what can't be helped; the caller tells it.
+
+        Whatever is raised, what was learned up to the last good step is saved before.
+        """
         with heap_frozen(), contextlib.closing(self._run):
-            self._train()
+            try:
+                self._train()
+            except DivergedError:
+                raise  # the run is at the state that it has gone back to, which is saved, at a rate that did not help
+            except BaseException:
+                with _logged("the run could not be saved after that"):
+                    self._run.save_after_failure()
+                raise
 
     def _train(self) -> None:
         """Go around until there is a reason to stop."""
@@ -70,14 +87,18 @@ class TrainingLoop:
                 continue
             reason = self._end_reached()
             if reason is not None:
-                self._come_to_the_end(reason)
+                self._narrator.tell_steps()
+                if not self._has_gone_back():
+                    self._come_to_the_end(reason)
                 continue
             self._do_what_is_due()
             if self._waiting:
                 continue
             self._run.take_step()
+            if self._has_gone_back():
+                continue
             if time.monotonic() - last_report >= REPORT_SECONDS:
-                self._report()
+                self._narrator.tell_steps()
                 self._run.tell_times()
                 last_report = time.monotonic()
         self._end(self._stop_reason)
@@ -88,9 +109,9 @@ class TrainingLoop:
 
     def _come_to_the_end(self, reason: str) -> None:
         """Evaluate once more; then end, or rest with the model at hand."""
-        self._report()
         if self._run.training.eval_every:
             self._run.evaluate(self._must_interrupt)
+        self._run.save_step_if_due()
         if not self._rests_at_end:
             self._stop_reason = reason
             return
@@ -100,24 +121,16 @@ class TrainingLoop:
         message = f"The run is over: {how}. Its model still writes, saves and loads."
         self._narrator.tell(events.Warned, message=message)
 
-    def _report(self) -> None:
-        """Tell the steps so far; where too many in a row were refused, rest, or raise `DivergedError`."""
-        self._narrator.tell_steps()
-        num_refused = self._narrator.refused_in_a_row
-        if num_refused < MAX_REFUSED_IN_A_ROW:
-            return
-        message = f"The loss or its gradient was not finite for {num_refused} steps in a row."
-        if not self._rests_at_end:
-            raise DivergedError(message, "Go on from a checkpoint with a lower --learning-rate.")
-        self._narrator.refused_in_a_row = 0
-        self._run.pause()
-        advice = "Paused: load a checkpoint, and lower the learning rate."
-        self._narrator.tell(events.Warned, message=f"{message} {advice}", kind="not-finite")
+    def _has_gone_back(self) -> bool:
+        """Go back where too many steps in a row were refused; say whether it was so. Raises `DivergedError`."""
+        if not self._recovery.is_due:
+            return False
+        self._recovery.go_back()
+        return True
 
     def _end(self, reason: str) -> None:
         """Save and tell the end."""
-        self._report()
-        self._run.save("latest")
+        self._run.save("latest", is_asked=True)
         self._narrator.tell(
             events.RunFinished,
             reason=reason,
@@ -129,9 +142,9 @@ class TrainingLoop:
         """Write, evaluate and save as the step and the clock say."""
         run, step = self._run, self._run.trainer.step_count
         run.mind_threads(self._has_something_waiting)
-        if _is_due(step, run.training.sample_every, run.progress.last_sample_step):
+        if is_due(step, run.training.sample_every, run.progress.last_sample_step):
             self._write_due_tweet(step)
-        if _is_due(step, run.training.eval_every, run.progress.last_eval_step):
+        if is_due(step, run.training.eval_every, run.progress.last_eval_step):
             run.evaluate(self._must_interrupt)
         run.save_if_due()
 
@@ -141,9 +154,9 @@ class TrainingLoop:
         self._narrator.tell_steps()  # what a device still has to do of them is no part of the writing
         try:
             seed = derived_seed(self._run.training.seed, _DUE_SAMPLE, step)
-            with self._run.timer.during("sampling"):
+            with self._run.timer.during("sampling"), self._run.thrift.refusing("writing a tweet"):
                 self._run.writer.write_tweet(self._sampling_now, seed)
-        except DivergedError as error:
+        except (DivergedError, DeviceMemoryError) as error:
             self._narrator.tell(events.Warned, message=error.message)
 
     def _sampling_now(self) -> SamplingConfig:
@@ -200,7 +213,8 @@ class TrainingLoop:
     def _try_to_follow(self, command: Command) -> None:
         """Follow a command, or tell why not."""
         try:
-            with self._run.timer.during("sampling" if isinstance(command, _QUESTIONS) else "other"):
+            part: Part = "sampling" if isinstance(command, _QUESTIONS) else "other"
+            with self._run.timer.during(part), self._run.thrift.refusing("what was asked for"):
                 self._follow(command)
         except TweetgenError as error:
             self._narrator.tell(
@@ -260,13 +274,18 @@ class TrainingLoop:
             case commands.SaveCheckpoint(name=name, replace=replace):
                 self._run.save_named(name, replace=replace)
             case commands.SaveLatest():
-                self._run.save("latest")
+                self._run.save("latest", is_asked=True)
             case commands.LoadCheckpoint(name=name):
-                self._run.load(name)
+                self._loader.load(name)
+                self._recovery.begin_anew()
             case _:
                 assert_never(command)
 
 
-def _is_due(step: int, interval: int, last_step: int) -> bool:
-    """Return whether what happens every `interval` steps (0: never), last at `last_step`, is due at `step`."""
-    return interval > 0 and step % interval == 0 and step != last_step
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Let no error out of the block; the log tells it."""
+    try:
+        yield
+    except Exception:
+        LOG.exception(what)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,8 @@ from engine.errors import DeviceError
 
 MAX_AUTO_THREADS = 4
 """A step of this size of model gains nothing from more."""
+_NUM_WORDS = 624
+"""Of the state of a Mersenne Twister."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +115,33 @@ def restore_generator_states(states: dict[str, Tensor], device: torch.device) ->
         torch.cuda.set_rng_state(states["cuda"], device)
     elif device.type == "mps" and "mps" in states:
         torch.mps.set_rng_state(states["mps"])
+
+
+def is_generator_state(state: Tensor) -> bool:
+    """Return whether torch's generator on the processor can be put into a state, (5056,), and draw from it.
+
+    Torch itself does not see that a state's place in its 624 numbers and how many are left of them do not agree; it
+    would read beyond them.
+    """
+    if state.dtype != torch.uint8 or state.shape != torch.get_rng_state().shape:
+        return False
+    try:
+        torch.Generator().set_state(state)
+    except (RuntimeError, TypeError):
+        return False
+    left, _, place = struct.unpack_from("<iiQ", state.numpy().tobytes(), 8)
+    return int(left) + int(place) <= _NUM_WORDS + 1
+
+
+@contextlib.contextmanager
+def generators_put_back(device: torch.device) -> Iterator[None]:
+    """Put torch's global generators back to where they are where something is raised in the block."""
+    states = generator_states(device)
+    try:
+        yield
+    except BaseException:
+        restore_generator_states(states, device)
+        raise
 
 
 def derived_seed(seed: int, *where: int) -> int:

@@ -4,8 +4,9 @@ The screen, the headless command, a test and a remote client all use it the same
 
     TrainingSession(config).run(emit, commands)
 
-`run` blocks until the run has ended, on whichever thread it is called, and raises nothing: a failure becomes the one
-terminal event `RunFailed`.
+`run` blocks until the run has ended, on whichever thread it is called. A failure, whatever it is, becomes the one
+terminal event `RunFailed`; only what asks Python itself to end, `KeyboardInterrupt` and `SystemExit`, is raised after
+that.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
+from engine.backlog import Backlog
 from engine.commands import Command, Stop
 from engine.config import RunConfig
 from engine.errors import DeviceMemoryError, InternalError, StorageError, TweetgenError
@@ -27,9 +27,10 @@ from engine.folders import home
 from engine.journal import Journal
 from engine.log import log_to
 from engine.loop import TrainingLoop
-from engine.metrics import Stopwatch
+from engine.memory import is_out_of_memory
+from engine.metrics import SteadyClock, Stopwatch
 from engine.narrator import Narrator
-from engine.preparation import Preparation, prepare, write_config
+from engine.preparation import Preparation, prepare
 from engine.stage import Stage
 
 LOG = logging.getLogger(__name__)
@@ -45,6 +46,20 @@ class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class _Stream:
+    """The listener, and whether it was told the last event; nothing follows that."""
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self.is_over = False
+
+    def __call__(self, event: Event) -> None:
+        """Hand an event on."""
+        if not self.is_over:
+            self.is_over = isinstance(event, RunFinished | RunFailed)
+            self._emit(event)
 
 
 class _EarlyCommands:
@@ -83,8 +98,8 @@ class TrainingSession:
     ) -> None:
         """Take the wishes; nothing is read before `run`. `on_stage` is told what happens before `RunStarted`.
 
-        With `rests_at_end` a run whose budget is used up, or whose losses are not finite any more, pauses instead of
-        ending: somebody is there to tell it what to do.
+        With `rests_at_end` a run whose budget is used up pauses instead of ending: somebody is there to tell it what
+        to do.
         """
         self._config = config
         self._rests_at_end = rests_at_end
@@ -94,6 +109,7 @@ class TrainingSession:
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""
         early = _EarlyCommands(inbox)
+        stream = _Stream(emit)
 
         def on_stage(stage: Stage) -> None:
             self._on_stage(stage)
@@ -102,61 +118,79 @@ class TrainingSession:
         try:
             preparation = prepare(self._config, on_stage, may_be_over=self._rests_at_end)
             early.put_back()
-            with log_to(preparation.folder.log_path):
-                journal = Journal(preparation.folder.journal_path)
-                write_config(preparation)
-                self._train(preparation, journal, emit, inbox)
+            log_path, journal_path = preparation.folder.log_path, preparation.folder.journal_path
+            with log_to(log_path), contextlib.closing(Journal(journal_path)) as journal:
+                self._train(preparation, journal, stream, inbox)
         except _StoppedEarly as stopped:
             _hand_over(
-                RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0), emit
+                RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0),
+                stream,
             )
         except TweetgenError as error:
-            _fail(error, emit)
-        except Exception as error:  # the end of the line: whatever it is becomes an event
-            path = home() / "tweetgen.log"  # there is no run's folder yet
-            with contextlib.suppress(StorageError), log_to(path):
-                LOG.exception("before the run could start")
-            _fail(as_tweetgen_error(error, path), emit)
+            _fail(error, stream)
+        except BaseException as error:  # the end of the line: whatever it is becomes an event
+            if not stream.is_over:
+                path = home() / "tweetgen.log"  # there is no run's folder yet
+                with contextlib.suppress(StorageError), log_to(path):
+                    LOG.exception("before the run could start")
+                _fail(as_tweetgen_error(error, path), stream)
+            if not isinstance(error, Exception):
+                raise
 
     def _train(
         self,
         preparation: Preparation,
         journal: Journal,
-        emit: Callable[[Event], None],
+        stream: _Stream,
         inbox: queue.SimpleQueue[Command],
     ) -> None:
         """Run the loop; the last event is told by it, or here."""
         start = preparation.start
-        stopwatch = Stopwatch(self._clock, offset=start.elapsed_seconds if start else 0.0)
+        stopwatch = Stopwatch(SteadyClock(self._clock), offset=start.elapsed_seconds if start else 0.0)
         total_chars = start.total_chars if start else 0
-        narrator = Narrator(emit, journal, preparation.trainer, stopwatch, total_chars)
+        backlog = Backlog(journal, preparation.folder, time.monotonic)
+        narrator = Narrator(stream, backlog, preparation.trainer, stopwatch, total_chars)
         try:
             TrainingLoop(preparation, narrator, inbox, rests_at_end=self._rests_at_end).run()
-        except Exception as error:  # whatever it is, the stream ends with it
+        except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", narrator.trainer.step_count)
-            failure = as_tweetgen_error(error, preparation.folder.log_path)
-            narrator.tell(RunFailed, title=failure.title, detail=failure.message, hint=failure.hint)
+            if not stream.is_over:
+                log_path = preparation.folder.log_path
+                _tell_failure(_with_log(as_tweetgen_error(error, log_path), log_path), narrator, stream)
+            if not isinstance(error, Exception):
+                raise
         finally:
-            with contextlib.suppress(StorageError):  # every line is flushed; what could not be written was told
-                journal.close()
+            backlog.close()  # what could not be written was told
 
 
-def as_tweetgen_error(error: Exception, log_path: Path) -> TweetgenError:
+def _tell_failure(failure: TweetgenError, narrator: Narrator, stream: _Stream) -> None:
+    """Tell that the run failed, though telling itself may be what does not work."""
+    fields = {"title": failure.title, "detail": failure.message, "hint": failure.hint}
+    try:
+        narrator.tell(RunFailed, **fields)
+    except Exception:
+        LOG.exception("the failure could not be told as it should be")
+        step, seconds = narrator.trainer.step_count, narrator.stopwatch.seconds
+        _hand_over(RunFailed(step=step, elapsed_seconds=seconds, **fields), stream)
+
+
+def _with_log(error: TweetgenError, log_path: Path) -> TweetgenError:
+    """Return an error of the same kind whose hint names the log."""
+    if str(log_path) in error.hint:
+        return error
+    return type(error)(error.message, f"{error.hint} The traceback is in {log_path}.".strip())
+
+
+def as_tweetgen_error(error: BaseException, log_path: Path) -> TweetgenError:
     """Return what there is to tell the user of any error at all, whose traceback was logged to `log_path`."""
     if isinstance(error, TweetgenError):
         return error
-    if _is_out_of_device_memory(error):
+    if is_out_of_memory(error):
         detail = str(error).splitlines()[0] if str(error) else "No more of it could be had."
-        return DeviceMemoryError(detail, "Try a smaller --batch-size or --hidden-size.")
+        return DeviceMemoryError(
+            detail, "End other programs that use it, or try a smaller --batch-size or --hidden-size."
+        )
     return InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {log_path}; please report it.")
-
-
-def _is_out_of_device_memory(error: Exception) -> bool:
-    """Return whether a device had no memory left: CUDA's libraries and MPS say so by a `RuntimeError` of their own."""
-    words = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
-    )
 
 
 def _fail(error: TweetgenError, emit: Callable[[Event], None]) -> None:

@@ -3,21 +3,27 @@
 The loss of a step stays on the device until `take_report` reads many at once, so that a GPU never waits for the
 screen. That holds for the refusal of a non-finite step too: `engine.accelerated.update` leaves it to the device. On a
 processor the step is put together here, from `engine.fast`; elsewhere it is one whole, `engine.accelerated`.
+
+**A step that fails.** Until the update begins, whatever is raised leaves all as it was before the step, the generators
+included: it can be taken again, in smaller parts (`engine.parts`), or by a resumed run. After that it can't be known
+what is new and what is old, and `is_whole` says so.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch import Tensor
 
+from engine import memory
 from engine.accelerated.buckets import DeviceBatch, to_device_batch
 from engine.accelerated.device_step import DeviceStep, recorder_for
-from engine.accelerated.update import Optimizer, update_unless
+from engine.accelerated.update import Optimizer, Update
 from engine.averaging import WeightAverage
 from engine.checkpoint import weights_in
 from engine.config import TrainingConfig
@@ -25,7 +31,8 @@ from engine.corpus.encoded import Batch
 from engine.fast.adamw import FusedAdamW
 from engine.fast.gru_step import GruStep
 from engine.gru import TextGenerator
-from engine.runtime import Runtime
+from engine.parts import loss_and_grads_of, parts_of
+from engine.runtime import Runtime, generators_put_back
 from engine.step_history import StepHistory
 from engine.step_times import PartTimer
 from engine.vocab import PAD
@@ -57,22 +64,34 @@ class Trainer:
         self.step_count = 0
         self.learning_rate = config.learning_rate
         self._runtime = runtime
+        self.part_size: int | None = None
+        """Tweets that are computed at once at most; None is a whole batch."""
+        self.refused_in_a_row = 0
+        """Steps that were refused since the last that was not; of a device's, as of the last report."""
         self._timer = PartTimer()
-        self._gru_step = gru_step = GruStep(model, runtime.precision) if runtime.device.type == "cpu" else None
-        self._loss_and_grads = gru_step.loss_and_grads if gru_step else self._by_autograd
-        self.path: str = gru_step.path if gru_step else "device"
+        self._use_gru_step()
+        self.path: str = self._gru_step.path if self._gru_step else "device"
         """What computes the steps: "fast", "plain" where Numba is missing, or "device"; they agree to rounding."""
         self._max_grad_norm = config.max_grad_norm or math.inf
         self._optimizer = _make_optimizer(model, config, runtime.device)
+        self._update = Update(self._optimizer, runtime.device)
         self._history = StepHistory(runtime.device)
         self._batch_size = config.batch_size
         self._device_step = self._make_device_step(may_record=may_record) if runtime.device.type != "cpu" else None
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
 
+    def _use_gru_step(self) -> None:
+        """Compute by `engine.fast` where that can be, in memory that is new."""
+        is_here = self._runtime.device.type == "cpu"
+        self._gru_step = gru_step = GruStep(self.model, self._runtime.precision) if is_here else None
+        self._loss_and_grads = self._by_autograd if gru_step is None else gru_step.loss_and_grads
+        if gru_step is not None:
+            gru_step.timer = self._timer
+
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
         return DeviceStep(
             self.model,
-            self._optimizer,
+            self._update,
             self._history,
             precision=self._runtime.precision,
             max_grad_norm=self._max_grad_norm,
@@ -103,6 +122,17 @@ class Trainer:
         """The model to evaluate and to write with: the average of the weights where one is kept, else the model."""
         return self.model if self._average is None else self._average.model
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the state is that after `step_count` steps; false where an update broke off."""
+        return not self._update.has_begun
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all numbers of the state are; waits for the device."""
+        tensors = self.state().values()
+        return all(bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all()) for tensor in tensors)
+
     def step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
         """Learn from one batch: forward, backward, clip, update. A non-finite loss or gradient changes nothing.
 
@@ -110,27 +140,67 @@ class Trainer:
         """
         self.learning_rate = learning_rate
         self.model.train()
+        with self._undone_on_failure():
+            if self._device_step is not None:
+                ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
+                self._device_step.take(ready, learning_rate)
+            elif isinstance(batch, DeviceBatch):
+                raise TypeError("a batch that was made ready for a device")
+            else:
+                self._step_here(batch, learning_rate)
+            if self._average is not None:
+                self._average.update(self.step_count + 1)
+            self._history.count()
+            self.step_count += 1
+        self._update.has_begun = False
+
+    @contextmanager
+    def _undone_on_failure(self) -> Iterator[None]:
+        """Put the generators back where a step fails; without dropout it draws nothing."""
+        self._update.has_begun = False
+        if not self.model.dropout.p:
+            yield
+            return
+        with generators_put_back(self._runtime.device):
+            yield
+
+    def compute_at_most(self, part_size: int) -> None:
+        """Compute a batch in parts of at most that many tweets from now on; give back what was kept for more."""
+        self.part_size = part_size
+        self.make_room()
+
+    def make_room(self) -> None:
+        """Give back all memory that a step can do without."""
+        for parameter in self.model.parameters():
+            parameter.grad = None
         if self._device_step is not None:
-            ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
-            self._device_step.take(ready, learning_rate)
-        elif isinstance(batch, DeviceBatch):
-            raise TypeError("a batch that was made ready for a device")
-        else:
-            self._step_here(batch, learning_rate)
-        self._history.count()
-        self.step_count += 1
-        if self._average is not None:
-            self._average.update(self.step_count)
+            self._device_step.set_part_size(self.part_size)
+        elif self._gru_step is not None:
+            self._use_gru_step()
+        memory.release(self._runtime.device)
 
     def _step_here(self, batch: Batch, learning_rate: float) -> None:
         """Take a step on the processor."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-        loss = self._loss_and_grads(batch)
+        loss = self._set_grads(batch)
         self._timer.turn_to("optimizer")
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
-        update_unless(~(loss.isfinite() & grad_norm.isfinite()), self._optimizer, self._runtime.device)
+        is_refused = ~(loss.isfinite() & grad_norm.isfinite())
+        self._update.take_unless(is_refused)
         self._history.write(loss, grad_norm)
+        self.refused_in_a_row = self.refused_in_a_row + 1 if is_refused.item() else 0
+
+    def _set_grads(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch and set its gradients, in parts where it has more tweets than one may have."""
+        if self.part_size is None or len(batch.targets) <= self.part_size:
+            return self._loss_and_grads(batch)
+
+        def of_part(part: Batch) -> Tensor:
+            self._timer.turn_to("forward")
+            return self._loss_and_grads(part)
+
+        return loss_and_grads_of(parts_of(batch, self.part_size), of_part, list(self.model.parameters()))
 
     def rehearse(self, batch: Batch) -> None:
         """Do the work of a step on the processor but for the update, to see how long it takes.
@@ -138,7 +208,7 @@ class Trainer:
         Overwrites each parameter's `grad` and leaves the model in eval mode, in which no generator is used.
         """
         self.model.eval()
-        self._loss_and_grads(batch)
+        self._set_grads(batch)
 
     def _by_autograd(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy, () in nats, of all targets that are not padding; set each parameter's `grad`.
@@ -164,6 +234,9 @@ class Trainer:
         with self._timer.during("forward"):  # where a device's steps are waited for
             losses, norms = self._history.take()
         is_finite = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
+        if self._device_step is not None:
+            for finite in is_finite:
+                self.refused_in_a_row = 0 if finite else self.refused_in_a_row + 1
         return StepReport(
             first_step=first_step,
             train_losses=[loss if finite else math.nan for loss, finite in zip(losses, is_finite, strict=True)],
@@ -196,5 +269,7 @@ class Trainer:
                     for key in ("step", "exp_avg", "exp_avg_sq")
                 }
         self.step_count = step_count
+        self.refused_in_a_row = 0
+        self._update.has_begun = False
         self._history.clear()
         self.close()

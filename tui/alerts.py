@@ -3,19 +3,22 @@
 A `Watch` follows a run: `after` each event, and `over` the view once a tick. An alert is up as long as it is true; put
 aside (dismissed, or answered), it does not come again until it was over. The rules:
 
-* **not finite**: 3 of the latest 100 steps were refused. One alone is a hiccup that has cost nothing, for the weights
-  stay as they are. Over once 100 steps went well, or a checkpoint was loaded.
+* **not finite**: 3 of the latest 100 steps were refused, though not in a row: then the run itself goes back to its
+  latest checkpoint (`engine.recovery`). One alone is a hiccup that has cost nothing, for the weights stay as they are.
+  Over once 100 steps went well, or a checkpoint was loaded.
 * **diverging**: the smoothed train loss (the middle four fifths of the latest 100 steps, so that a spike doesn't count)
   has been above its best by 0.3 nats and a fifth for 200 steps on end. A burst of bad batches passes in that time, and
   noise is far smaller. Where it is ten times its best, 20 steps will do: it does not come back from there by itself. In
   the first 500 steps the best is that of blind guessing, ln V, so that a run which goes wrong at once is told too. Over
   below half of that, or once a checkpoint was loaded.
-* **disk**: a checkpoint or the journal could not be written. Over with the next checkpoint in place.
+* **disk**: a checkpoint or the journal could not be written. Over once the run says that both can be again; where it
+  was a checkpoint alone, also with the next one in place.
 * **validation**: the latest 4 evaluations are all above the best by 1 % or more, and the last is no better than the
   first of them. All read the same tweets, so they differ by what was learned alone; from one to the next that is well
   under 1 %. The answer goes back to the best weights and finishes there: a falling learning rate usually gains a little
   on them, and nothing is lost, since `best` stays what it is and the weights of now are saved first.
-* **memory**: the run failed because its device has no memory left.
+* **memory**: the run failed because its device has no memory left, not even to compute a single tweet. Another program
+  may have taken it; once that has ended, the run can go on as it was.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.commands import Command, Finish, LoadCheckpoint, Resume, SaveLatest, SetLearningRate
+from engine.commands import Command, Finish, LoadCheckpoint, SaveLatest, SetLearningRate
 from engine.config import MIN_LEARNING_RATE, RunConfig
 from engine.errors import DeviceMemoryError
 from engine.events import (
@@ -36,7 +39,7 @@ from engine.events import (
     RunFailed,
     Warned,
 )
-from tui.formatting import format_bits, format_count
+from tui.formatting import format_bits
 from tui.run_view import RunView
 
 AlertKind = Literal["memory", "not-finite", "diverging", "disk", "validation"]
@@ -75,6 +78,8 @@ class Watch:
     refused_steps: tuple[int, ...] = ()
     """Of the latest steps."""
     disk_message: str = ""
+    is_journal_failing: bool = False
+    """Whether it is the journal, too, that can't be written."""
     best_loss: float | None = None
     """The lowest smoothed loss since the start or the checkpoint loaded last; at first that of blind guessing."""
     risen_since: int | None = None
@@ -91,13 +96,22 @@ class Watch:
                 return watch.told(
                     "not-finite", is_true="not-finite" in self.up or len(watch.refused_steps) >= NUM_REFUSED
                 )
-            case Warned(kind="disk", message=message):
-                watch = replace(self, disk_message=message, answered=self.answered - {"disk"})
-                return watch.told("disk", is_true=True)
-            case CheckpointSaved():
+            case Warned(kind="disk" | "journal" as kind, message=message):
+                is_journal_failing = self.is_journal_failing or kind == "journal"
+                watch = replace(self, disk_message=message, is_journal_failing=is_journal_failing)
+                return replace(watch, answered=self.answered - {"disk"}).told("disk", is_true=True)
+            case Warned(kind="disk-works"):
+                return replace(self, is_journal_failing=False).told("disk", is_true=False)
+            case CheckpointSaved() if not self.is_journal_failing:
                 return self.told("disk", is_true=False)
             case CheckpointLoaded():
-                return Watch(up=self.up & {"disk"}, put_aside=self.put_aside & {"disk"}, disk_message=self.disk_message)
+                of_disk: frozenset[AlertKind] = frozenset({"disk"})
+                return Watch(
+                    up=self.up & of_disk,
+                    put_aside=self.put_aside & of_disk,
+                    disk_message=self.disk_message,
+                    is_journal_failing=self.is_journal_failing,
+                )
             case CommandRefused():
                 return replace(self, answered=frozenset())
             case RunFailed(title=title):
@@ -147,12 +161,9 @@ class Watch:
         source = name_to_reload(view).rpartition("/")[2]
         match kind:
             case "memory":
-                smaller = config_with_half_the_batch(view, config)
-                text = "The device's memory is used up"
-                if smaller is None:
+                if config_to_go_on(view, config) is None:
                     return None
-                answer = f"go on with batch size {format_count(int(smaller.settings['batch_size']))}"
-                return Alert(kind=kind, text=text, answer=answer)
+                return Alert(kind=kind, text="The device's memory is used up", answer="try again from latest")
             case "not-finite":
                 answer = f"reload {source}, halve the rate"
                 return Alert(kind=kind, text="The loss is not finite", answer=answer)
@@ -216,16 +227,8 @@ def commands_for(alert: Alert, view: RunView) -> Iterator[Command]:
             yield LoadCheckpoint(name=name_to_reload(view))
             if view.training is not None:
                 yield SetLearningRate(learning_rate=max(view.training.learning_rate / 2, MIN_LEARNING_RATE))
-            if alert.kind == "not-finite" and view.phase == "paused":  # the run has paused by itself
-                yield Resume()
 
 
-def config_with_half_the_batch(view: RunView, config: RunConfig) -> RunConfig | None:
-    """Return the config that goes on from the latest checkpoint of a run with half its batch size.
-
-    None where there is nothing to go on from, or nothing to halve.
-    """
-    if view.started is None or view.training is None or view.training.batch_size < 2:
-        return None
-    settings = {"batch_size": view.training.batch_size // 2}
-    return RunConfig(resume=view.started.run, settings=settings, runtime=config.runtime)
+def config_to_go_on(view: RunView, config: RunConfig) -> RunConfig | None:
+    """Return the config that goes on from the latest checkpoint of a run; None where there is nothing to go on from."""
+    return None if view.started is None else RunConfig(resume=view.started.run, runtime=config.runtime)

@@ -27,7 +27,7 @@ from torch import Tensor
 from engine.accelerated.buckets import DeviceBatch
 from engine.accelerated.graphs import BucketedSteps, CudaRecorder, Recorder
 from engine.accelerated.low_precision import bfloat16_copy, refresh
-from engine.accelerated.update import Optimizer, update_unless
+from engine.accelerated.update import Optimizer, Update
 from engine.gru import TextGenerator
 from engine.step_history import StepHistory
 from engine.vocab import PAD
@@ -39,7 +39,7 @@ class DeviceStep:
     def __init__(
         self,
         model: TextGenerator,
-        optimizer: Optimizer,
+        update: Update,
         history: StepHistory,
         *,
         precision: str,
@@ -49,7 +49,8 @@ class DeviceStep:
         """Take a model that stays on its device, and its fused optimizer, whose learning rate becomes a tensor."""
         self._model = model
         self._low = bfloat16_copy(model) if precision == "bfloat16" else None
-        self._optimizer = optimizer
+        self._update = update
+        self._optimizer = optimizer = update.optimizer
         self._history = history
         self._max_grad_norm = max_grad_norm
         self._device = model.device
@@ -57,6 +58,7 @@ class DeviceStep:
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate
         self._steps = BucketedSteps(self._device, recorder)
+        self._part_size: int | None = None
 
     def take(self, batch: DeviceBatch, learning_rate: float) -> None:
         """Learn from a batch. A non-finite loss or gradient changes nothing. Returns before the device is done."""
@@ -68,14 +70,22 @@ class DeviceStep:
         """Give the memory of all CUDA graphs back; the next steps are recorded anew."""
         self._steps.forget()
 
+    def set_part_size(self, part_size: int | None) -> None:
+        """Compute that many tweets at once at most from now on, and give back what was kept for more."""
+        self._part_size = part_size
+        self._optimizer.zero_grad(set_to_none=True)
+        self.forget_recordings()
+
     def _step(self, tokens: Tensor) -> None:
         """Do all of it, for `tokens` (T + 1, B) int32 on the device."""
+        self._update.has_begun = False  # a recording that failed, before this, has changed nothing
+        self._optimizer.zero_grad(set_to_none=True)  # and may have left gradients that were never computed
         with _tensor_float_32(self._device):
             loss = self._set_grads(tokens)
         parameters = list(self._model.parameters())
         grad_norm = torch.nn.utils.clip_grad_norm_(parameters, self._max_grad_norm)
         with _capturable(self._optimizer, self._device):
-            update_unless(~(loss.isfinite() & grad_norm.isfinite()), self._optimizer, self._device)
+            self._update.take_unless(~(loss.isfinite() & grad_norm.isfinite()))
         self._history.write(loss, grad_norm)
         self._optimizer.zero_grad(set_to_none=True)  # it would keep a graph's memory from the next graph
 
@@ -85,15 +95,28 @@ class DeviceStep:
         if self._low is not None:
             refresh(self._low, self._model)
             network = self._low
-        loss = mean_loss(network, tokens)
+        if self._part_size is None or tokens.shape[1] <= self._part_size:
+            return self._add_grads(mean_loss(network, tokens), network)
+        num_targets = (tokens[1:] != PAD).sum()
+        firsts = range(0, tokens.shape[1], self._part_size)
+        parts = [tokens[:, first : first + self._part_size] for first in firsts]
+        losses = [self._add_grads(mean_loss(network, part, num_targets), network) for part in parts]
+        return torch.stack(losses).sum()
+
+    def _add_grads(self, loss: Tensor, network: TextGenerator) -> Tensor:
+        """Add the gradient of a loss to each weight's `grad`; return the loss."""
         grads = torch.autograd.grad(loss, list(network.parameters()))
         for parameter, grad in zip(self._model.parameters(), grads, strict=True):
-            parameter.grad = grad.to(parameter.dtype)
+            wide = grad.to(parameter.dtype)
+            parameter.grad = wide if parameter.grad is None else parameter.grad.add_(wide)
         return loss.detach()
 
 
-def mean_loss(network: TextGenerator, tokens: Tensor) -> Tensor:
-    """Return the mean cross-entropy, () in nats, of all that follows in `tokens` (T + 1, B) and is not padding."""
+def mean_loss(network: TextGenerator, tokens: Tensor, num_targets: Tensor | None = None) -> Tensor:
+    """Return the mean cross-entropy, () in nats, of all that follows in `tokens` (T + 1, B) and is not padding.
+
+    Of a part of a batch, it is that part's share of the mean over the batch's `num_targets`.
+    """
     rnn, inputs, targets = network.rnn, tokens[:-1], tokens[1:].long()  # (T, B)
     weights: list[Tensor] = [weight for layer in rnn.all_weights for weight in layer]
     embedded = network.embed(inputs)  # (T, B, E)
@@ -104,7 +127,9 @@ def mean_loss(network: TextGenerator, tokens: Tensor) -> Tensor:
     )  # (T, B, H)
     logits = network.proj(network.dropout(output))  # (T, B, V)
     wide = logits if logits.dtype == torch.float64 else logits.float()
-    return F.cross_entropy(wide.flatten(0, 1), targets.flatten(), ignore_index=PAD)
+    if num_targets is None:
+        return F.cross_entropy(wide.flatten(0, 1), targets.flatten(), ignore_index=PAD)
+    return F.cross_entropy(wide.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="sum") / num_targets
 
 
 def recorder_for(model: TextGenerator) -> Recorder | None:

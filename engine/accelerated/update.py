@@ -23,25 +23,37 @@ IGNORE_FOUND_INF = frozenset({"mps"})
 """Devices whose fused AdamW updates all the same."""
 
 
-def update_unless(is_refused: Tensor, optimizer: Optimizer, device: torch.device) -> None:
-    """Take the fused optimizer's step unless `is_refused`, a () bool on the device; waits for nothing."""
-    if device.type in IGNORE_FOUND_INF:
-        _update_and_restore(is_refused, optimizer)
-        return
-    optimizer.grad_scale = None  # type: ignore[union-attr] # read by the fused step beside found_inf
-    optimizer.found_inf = is_refused.float()  # type: ignore[union-attr] # GradScaler sets it the same way
-    optimizer.step()
-    optimizer.found_inf = None  # type: ignore[union-attr] # it would keep a graph's memory from the next graph
+class Update:
+    """The update of one optimizer's weights, and whether it is under way."""
 
+    def __init__(self, optimizer: Optimizer, device: torch.device) -> None:
+        """Update by a fused optimizer, on the device of its weights."""
+        self.optimizer = optimizer
+        self.has_begun = False
+        """True from the first change on; who takes the step says when all of it is done. If something is raised
+        meanwhile, the weights may be new in part."""
+        self._device = device
 
-@torch.no_grad()
-def _update_and_restore(is_refused: Tensor, optimizer: Optimizer) -> None:
-    """Take the step, then put back what was there before if it is refused."""
-    before = [tensor.clone() for tensor in _changed_by(optimizer)]
-    optimizer.step()
-    for tensor, old in zip_longest(_changed_by(optimizer), before):
-        kept = torch.zeros_like(tensor) if old is None else old  # the first step makes the state, all zeros
-        tensor.copy_(torch.where(is_refused, kept, tensor))
+    def take_unless(self, is_refused: Tensor) -> None:
+        """Take the optimizer's step unless `is_refused`, a () bool on the device; waits for nothing."""
+        if self._device.type in IGNORE_FOUND_INF:
+            self._take_and_restore(is_refused)
+            return
+        self.optimizer.grad_scale = None  # type: ignore[union-attr] # read by the fused step beside found_inf
+        self.optimizer.found_inf = is_refused.float()  # type: ignore[union-attr] # GradScaler sets it the same way
+        self.has_begun = True
+        self.optimizer.step()
+        self.optimizer.found_inf = None  # type: ignore[union-attr] # it would keep a graph's memory from the next graph
+
+    @torch.no_grad()
+    def _take_and_restore(self, is_refused: Tensor) -> None:
+        """Take the step, then put back what was there before if it is refused."""
+        before = [tensor.clone() for tensor in _changed_by(self.optimizer)]
+        self.has_begun = True
+        self.optimizer.step()
+        for tensor, old in zip_longest(_changed_by(self.optimizer), before):
+            kept = torch.zeros_like(tensor) if old is None else old  # the first step makes the state, all zeros
+            tensor.copy_(torch.where(is_refused, kept, tensor))
 
 
 def _changed_by(optimizer: Optimizer) -> list[Tensor]:

@@ -1,0 +1,83 @@
+"""`Loader`: has a run go on from another checkpoint, one that the user names or one of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine import events
+from engine.checkpoint import Checkpoint, load_checkpoint
+from engine.checkpoint_list import resolve_checkpoint
+from engine.errors import CheckpointError
+from engine.gru import TextGenerator
+from engine.narrator import Narrator
+from engine.preparation import Preparation, load_into
+from engine.run import Run
+from engine.runtime import generators_put_back
+from engine.trainer import Trainer
+
+
+class Loader:
+    """Loads into one run. Used by the session's thread only."""
+
+    def __init__(self, run: Run, preparation: Preparation, narrator: Narrator) -> None:
+        """Load into `run`, which is made of `preparation`, and tell it to `narrator`."""
+        self._run = run
+        self._prepared = preparation
+        self._narrator = narrator
+
+    def load(self, name: str) -> None:
+        """Go on from another checkpoint of the same vocabulary, whatever the shape of its model.
+
+        What was learned so far is kept as the run's own checkpoint `step-N`, and `latest` is what was loaded.
+        Raises `CheckpointError` before anything was changed.
+        """
+        run = self._run
+        checkpoint = load_checkpoint(path := resolve_checkpoint(name))
+        if checkpoint.vocab != self._prepared.material.vocab:
+            raise CheckpointError(
+                f"{name} has another vocabulary: {len(checkpoint.vocab)} characters, not those of this run's tweets.",
+                f"Start it with its own: tweetgen-tui --checkpoint {name}",
+            )
+        self._narrator.tell_steps()
+        if run.trainer.step_count > 0:
+            run.save(f"step-{run.trainer.step_count}")
+        self._go_on_from(checkpoint, name, path)
+        if run.progress.finish is not None:
+            run.cancel_finish()
+        run.save("latest")
+
+    def go_back_to(self, name: str) -> None:
+        """Go on from the run's own `latest` or `best`; a finish that was asked for stays where it was.
+
+        Raises `CheckpointError` before anything was changed.
+        """
+        folder = self._prepared.folder
+        path = folder.checkpoint_path(name)
+        self._go_on_from(load_checkpoint(path), f"{folder.name}/{name}", path)
+
+    def _go_on_from(self, checkpoint: Checkpoint, name: str, path: Path) -> None:
+        """Take over model, optimizer, generators and place in the data; tell it."""
+        run, info, prepared = self._run, checkpoint.info, self._prepared
+        place = prepared.material.place_of(info)
+        batches = prepared.material.batches(run.training, place, info.training.batch_size)
+        with generators_put_back(prepared.runtime.device):
+            model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(prepared.runtime.device)
+            trainer = Trainer(model, run.training, prepared.runtime)
+            load_into(trainer, checkpoint, prepared.runtime)
+        has_new_shape = info.model != prepared.model_config
+        if not has_new_shape and run.trainer.part_size is not None:
+            trainer.compute_at_most(run.trainer.part_size)
+        prepared.model_config = info.model
+        run.progress.go_to(info)
+        run.go_on_with(trainer, batches)
+        self._narrator.tell(
+            events.CheckpointLoaded,
+            name=name,
+            path=str(path),
+            bits_per_char=info.bits_per_char,
+            epochs=run.batches.epochs,
+        )
+        if has_new_shape:
+            if prepared.thread_minder is not None:
+                prepared.thread_minder.note_other_model()
+            self._narrator.tell(events.ModelChanged, model=info.model, num_parameters=model.num_parameters)

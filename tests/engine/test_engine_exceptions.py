@@ -1,0 +1,305 @@
+"""Whatever is raised in the engine ends the run by one event, its last good weights are saved, a resume just works."""
+
+from __future__ import annotations
+
+import queue
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint import load_checkpoint
+from engine.checkpoint_info import read_info
+from engine.commands import Command
+from engine.config import RunConfig, Setting
+from engine.errors import exit_code_for
+from engine.events import Event
+from engine.folders import find_run
+from engine.journal import read_journal
+from engine.session import TrainingSession
+from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.helpers import (
+    losses,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.stream_rules import assert_keeps_the_rules
+
+SETTINGS: dict[str, Setting] = {"dropout": 0.3, "num_layers": 2, "average_lag": 0.2, "sample_every": 4, "eval_every": 5}
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    return write_corpus(home)
+
+
+def demanding(corpus: Path, run_name: str = "tiny") -> RunConfig:
+    """Return a run that draws, averages, writes and evaluates."""
+    return tiny_config(corpus, run_name=run_name, **SETTINGS)
+
+
+@dataclass
+class Mistake:
+    """A function that raises on one of its calls, counted from 1; before its work is done, or after that."""
+
+    target: str
+    call: int
+    is_after: bool = False
+    raises: BaseException | None = None
+
+    def put_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        owner, _, name = self.target.rpartition(".")
+        sound = getattr(pytest.importorskip(owner) if owner.islower() else _class(owner), name)
+        count = iter(range(1, 10**9))
+
+        def mistaken(*args: Any, **fields: Any) -> Any:
+            is_now = next(count) == self.call
+            if is_now and not self.is_after:
+                raise self.error
+            result = sound(*args, **fields)
+            if is_now:
+                raise self.error
+            return result
+
+        monkeypatch.setattr(self.target, mistaken)
+
+    @property
+    def error(self) -> BaseException:
+        return self.raises or ZeroDivisionError("what was never thought of")
+
+
+def _class(path: str) -> type:
+    module, _, name = path.rpartition(".")
+    found: type = getattr(pytest.importorskip(module), name)
+    return found
+
+
+def latest_step() -> int:
+    return read_info(find_run("tiny").checkpoint_path("latest"))[0].step
+
+
+def assert_failed_well(told: list[Event]) -> e.RunFailed:
+    """Check that the stream ends as it should, and says where the traceback is, and that it is there."""
+    assert_keeps_the_rules(told)
+    failed = told[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert exit_code_for(failed.title) == 3
+    assert "what was never thought of" in failed.detail
+    assert str(find_run("tiny").log_path) in failed.hint
+    log = find_run("tiny").log_path.read_text()
+    assert "Traceback" in log
+    assert "raise self.error" in log
+    assert list(read_journal(find_run("tiny").journal_path))[-1] == failed
+    return failed
+
+
+FORWARD = "engine.fast.gru_step.GruStep._forward"
+UNTOUCHED = {
+    "forward": Mistake(FORWARD, 8),
+    "forward, dropout drawn": Mistake(FORWARD, 8, is_after=True),
+    "backward": Mistake("engine.fast.gru_step.GruStep._backward", 8, is_after=True),
+    "clipping": Mistake("torch.nn.utils.clip_grad_norm_", 8, is_after=True),
+    "next batch": Mistake("engine.corpus.encoded.EncodedTweets.batch", 8),
+    "learning rate": Mistake("engine.run.learning_rate_at", 8),
+    "evaluation": Mistake("engine.thrift.evaluate", 1),
+    "evaluation, done": Mistake("engine.thrift.evaluate", 1, is_after=True),
+    "sampling": Mistake("engine.sampler.TweetWriter.advance", 30),
+    "saving": Mistake("engine.saver.to_content", 2),
+    "telling": Mistake("engine.narrator.Narrator.tell_steps", 20),
+    "telling, done": Mistake("engine.narrator.Narrator.tell_steps", 20, is_after=True),
+    "journal": Mistake("engine.journal.Journal.append", 9),
+    "what is due": Mistake("engine.loop.is_due", 13),
+}
+
+
+@pytest.mark.parametrize("mistake", UNTOUCHED.values(), ids=UNTOUCHED.keys())
+def test_an_exception_that_changed_nothing_costs_no_step_and_the_resume_is_exact(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, mistake: Mistake
+) -> None:
+    plain = run_session(demanding(corpus, "plain"))
+    with monkeypatch.context() as patch:
+        mistake.put_in(patch)
+        told = run_session(demanding(corpus))
+
+    failed = assert_failed_well(told)
+    assert 1 <= failed.step < 12
+    assert latest_step() == failed.step
+    again = run_session(resume_config("tiny"))
+    assert isinstance(again[-1], e.RunFinished)
+    assert losses([*told, *again]) == losses(plain)
+    final = [load_checkpoint(find_run(run).checkpoint_path("latest")).tensors for run in ("tiny", "plain")]
+    assert all(torch.equal(final[0][name], final[1][name]) for name in final[1])
+
+
+@pytest.mark.parametrize("has_recorder", [True, False], ids=["graphs", "eager"])
+@pytest.mark.parametrize(
+    "mistake",
+    [Mistake("engine.accelerated.device_step.mean_loss", 8), Mistake("engine.trainer.to_device_batch", 8)],
+    ids=["forward", "thread of batches"],
+)
+def test_so_it_is_on_a_device(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, mistake: Mistake, has_recorder: bool
+) -> None:
+    step_as_on_a_device(monkeypatch, FakeRecorder() if has_recorder else None)
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    with monkeypatch.context() as patch:
+        mistake.put_in(patch)
+        told = run_session(tiny_config(corpus, dropout=0.3))
+
+    assert assert_failed_well(told).step == latest_step()
+    assert losses([*told, *run_session(resume_config("tiny"))]) == losses(plain)
+
+
+BROKEN_OFF = {
+    "update": Mistake("engine.fast.adamw.FusedAdamW.step", 8),
+    "update, done": Mistake("engine.fast.adamw.FusedAdamW.step", 8, is_after=True),
+    "history": Mistake("engine.step_history.StepHistory.write", 8),
+    "average": Mistake("engine.averaging.WeightAverage.update", 8),
+}
+
+
+@pytest.mark.parametrize("mistake", BROKEN_OFF.values(), ids=BROKEN_OFF.keys())
+def test_an_update_that_broke_off_is_never_saved_and_the_run_is_resumed_from_before(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, mistake: Mistake
+) -> None:
+    plain = run_session(demanding(corpus, "plain"))
+    with monkeypatch.context() as patch:
+        mistake.put_in(patch)
+        told = run_session(demanding(corpus), {3: [c.SaveLatest()]})
+
+    assert_failed_well(told)
+    warned = only(told, e.Warned)
+    assert "step 8 broke off" in warned.message
+    assert str(find_run("tiny").log_path) in warned.message
+    assert latest_step() == 3
+    again = run_session(resume_config("tiny"))
+    assert {**losses(told), **losses(again)} == losses(plain)
+
+
+def test_weights_that_are_not_finite_are_not_saved_after_an_exception(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        Mistake(FORWARD, 8).put_in(patch)
+        patch.setattr("engine.trainer.Trainer.is_finite", property(lambda self: self.step_count < 7))
+        told = run_session(tiny_config(corpus), {3: [c.SaveLatest()]})
+
+    assert_failed_well(told)
+    assert "latest was not saved" in only(told, e.Warned).message
+    assert latest_step() == 3
+
+
+def test_an_exception_that_is_raised_again_and_again_still_ends_in_one_event(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def from_step_5_on(event: Event) -> list[Command]:
+        if event.step == 5:
+            patch.setattr("engine.narrator.Narrator.tell", mistaken)
+            patch.setattr("engine.saver.Saver.save_own", mistaken)
+        return []
+
+    def mistaken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("what was never thought of")
+
+    with monkeypatch.context() as patch:
+        told = run_session(tiny_config(corpus, sample_every=6), on_event=from_step_5_on)
+
+    assert names(told).count("RunFailed") == 1
+    assert isinstance(told[-1], e.RunFailed)
+    assert "what was never thought of" in told[-1].detail
+    log = find_run("tiny").log_path.read_text()
+    assert "could not be saved after that" in log
+    assert "could not be told as it should be" in log
+    assert run_session(resume_config("tiny"))[-1].step == 12
+
+
+def test_what_is_raised_after_the_end_is_told_to_nobody(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Mistake("engine.run.Run.close", 1).put_in(monkeypatch)
+
+    told = run_session(tiny_config(corpus))
+
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFinished)
+    assert "what was never thought of" in find_run("tiny").log_path.read_text()
+
+
+def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a checkpoint could be loaded in part, the run is still what it was."""
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    for target in ("engine.material.Material.batches", "engine.loader.load_into", "engine.loader.resolve_checkpoint"):
+        with monkeypatch.context() as patch:
+            name = target.rpartition(".")[2].replace("_", "-")
+
+            def load(event: Event, target: str = target) -> list[Command]:
+                if isinstance(event, e.StepsFinished) and event.step == 6:
+                    Mistake(target, 1).put_in(patch)
+                    return [c.LoadCheckpoint(name="plain/latest")]
+                return []
+
+            told = run_session(tiny_config(corpus, dropout=0.3, run_name=name), on_event=load)
+        assert isinstance(told[-1], e.RunFailed)
+        assert losses([*told, *run_session(resume_config(name))]) == losses(plain), target
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(2)], ids=repr)
+@pytest.mark.parametrize("target", [FORWARD, "engine.thrift.evaluate"], ids=["step", "evaluation"])
+def test_what_asks_python_to_end_is_raised_after_the_one_last_event_and_a_save(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str
+) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3, eval_every=5))
+    told: list[Event] = []
+    with monkeypatch.context() as patch:
+        Mistake(target, 7 if target == FORWARD else 1, raises=error).put_in(patch)
+        with pytest.raises(type(error)):
+            TrainingSession(tiny_config(corpus, dropout=0.3, eval_every=5)).run(told.append, queue.SimpleQueue())
+
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFailed)
+    assert type(error).__name__ in told[-1].detail
+    assert latest_step() == told[-1].step == (6 if target == FORWARD else 5)
+    assert losses([*told, *run_session(resume_config("tiny"))]) == losses(plain)
+
+
+def test_what_asks_python_to_end_before_the_start_is_raised_after_one_event(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Mistake("engine.session.prepare", 1, raises=KeyboardInterrupt()).put_in(monkeypatch)
+    told: list[Event] = []
+
+    with pytest.raises(KeyboardInterrupt):
+        TrainingSession(tiny_config(corpus)).run(told.append, queue.SimpleQueue())
+
+    assert names(told) == ["RunFailed"]
+
+
+def test_a_refused_disk_at_the_last_save_does_not_hide_the_exception(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        Mistake(FORWARD, 8).put_in(patch)
+
+        def full(event: Event) -> list[Command]:
+            if event.step == 7:
+                patch.setattr("engine.folders.os.fsync", _full)
+            return []
+
+        told = run_session(tiny_config(corpus), on_event=full)
+
+    assert_failed_well(told)
+    assert [event.kind for event in of_type(told, e.Warned)] == ["disk"]
+    assert latest_step() == 0
+
+
+def _full(_: int) -> None:
+    raise OSError(28, "No space left on device")

@@ -1,0 +1,471 @@
+"""Where memory is used up a run makes room, computes less at once, and learns what it would have learned anyway."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine import commands as c
+from engine import events as e
+from engine.accelerated import device_step
+from engine.accelerated.buckets import DeviceBatch, to_device_batch
+from engine.checkpoint_info import read_info
+from engine.config import TrainingConfig
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded import Batch
+from engine.corpus.position import Position
+from engine.errors import DeviceMemoryError
+from engine.fast.adamw import FusedAdamW
+from engine.fast.forward_pass import ForwardPass
+from engine.fast.gru_step import GruStep
+from engine.fast.packing import PackedBatch
+from engine.folders import find_run
+from engine.gru import TextGenerator
+from engine.parts import loss_and_grads_of, parts_of
+from engine.session import as_tweetgen_error
+from engine.trainer import Trainer
+from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.helpers import (
+    CPU,
+    Script,
+    encoded,
+    losses,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.stream_rules import assert_keeps_the_rules
+
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+RATE = 2.0**-7
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    return write_corpus(home)
+
+
+def some_batch(batch_size: int = 8) -> Batch:
+    return next(BatchStream(encoded()[0], batch_size, seed=3, position=Position()))
+
+
+def new_model(dropout: float = 0.0) -> TextGenerator:
+    torch.manual_seed(0)
+    return TextGenerator(len(encoded()[1]), 6, 10, 2, dropout)
+
+
+def holding(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Exception = NO_MEMORY) -> list[int]:
+    """Let the processor's memory do for a forward and backward pass of that many tweets; return the sizes computed."""
+    sound, sizes = GruStep._backward, list[int]()
+
+    def tight(self: GruStep, packed: PackedBatch, *rest: Any) -> None:
+        if len(packed.order) > num_tweets:
+            raise error  # dropout has drawn by then
+        sizes.append(len(packed.order))
+        sound(self, packed, *rest)
+
+    monkeypatch.setattr(GruStep, "_backward", tight)
+    return sizes
+
+
+def holding_on_a_device(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> None:
+    """Do as `holding` does for the accelerated step."""
+    sound = device_step.mean_loss
+
+    def tight(network: TextGenerator, tokens: Tensor, *rest: Any) -> Tensor:
+        if tokens.shape[1] > num_tweets:
+            raise NO_MEMORY
+        return sound(network, tokens, *rest)
+
+    monkeypatch.setattr(device_step, "mean_loss", tight)
+
+
+# Parts ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part_size", [1, 2, 3, 5, 7, 8, 100])
+def test_loss_and_gradients_of_the_parts_are_those_of_the_whole(part_size: int) -> None:
+    batch, model = some_batch(), new_model().double()
+    parameters = list(model.parameters())
+    step = GruStep(model)
+    whole = step.loss_and_grads(batch).clone()
+    grads = [parameter.grad.clone() for parameter in parameters if parameter.grad is not None]
+
+    parts = parts_of(batch, part_size)
+    loss = loss_and_grads_of(parts, step.loss_and_grads, parameters)
+
+    assert [len(part.targets) for part in parts[:-1]] == [part_size] * (len(parts) - 1)
+    assert sum(part.num_targets for part in parts) == batch.num_targets
+    assert loss.item() == pytest.approx(whole.item(), rel=1e-12)
+    assert len(grads) == len(parameters)
+    for parameter, grad in zip(parameters, grads, strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(parameter.grad, grad, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("way", ["here", "eager", "graphs"])
+@pytest.mark.parametrize("batch_size", [8, 5])
+def test_steps_in_parts_are_clipped_and_taken_once_like_those_of_whole_batches(
+    monkeypatch: pytest.MonkeyPatch, way: str, batch_size: int
+) -> None:
+    """With 5 tweets in a batch made for 8, the last part on a device is padding and nothing else."""
+    recorder = FakeRecorder()
+    if way != "here":
+        step_as_on_a_device(monkeypatch, recorder if way == "graphs" else None)
+    config = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.3)
+    whole, in_parts = (Trainer(new_model().double(), config, CPU) for _ in range(2))
+    in_parts.compute_at_most(3 if batch_size == 8 else 2)
+    stream = BatchStream(encoded()[0], batch_size, seed=3, position=Position())
+    for batch in [next(stream) for _ in range(20)]:
+        whole.step(batch, RATE)
+        in_parts.step(batch, RATE)
+
+    report, expected = in_parts.take_report(), whole.take_report()
+
+    assert report.train_losses == pytest.approx(expected.train_losses, rel=1e-6)  # told in float32
+    assert report.grad_norms == pytest.approx(expected.grad_norms, rel=1e-6)
+    assert max(expected.grad_norms) > 0.3
+    for name, tensor in in_parts.state().items():
+        torch.testing.assert_close(tensor, whole.state()[name], rtol=1e-9, atol=1e-12)
+    assert "replay" in recorder.log or way != "graphs"
+
+
+def test_a_part_that_is_not_finite_refuses_the_whole_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound, calls = GruStep.loss_and_grads, iter([1.0, math.nan, 1.0, 1.0])
+    monkeypatch.setattr(GruStep, "loss_and_grads", lambda self, batch: sound(self, batch) * next(calls))
+    trainer = Trainer(new_model(), TrainingConfig(), CPU)
+    trainer.compute_at_most(2)
+    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+
+    trainer.step(some_batch(), RATE)
+
+    assert math.isnan(trainer.take_report().train_losses[0])
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.model.state_dict().items())
+
+
+# Steps ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NO_MEMORY,
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+    ],
+    ids=repr,
+)
+def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_learned_from_as_a_whole(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.0, num_layers=2))
+    sizes = holding(monkeypatch, 3, error)
+
+    told = run_session(tiny_config(corpus, dropout=0.0, num_layers=2))
+
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFinished)
+    assert list(losses(told).values()) == pytest.approx(list(losses(plain).values()), rel=1e-5)
+    assert sizes == [2, 2, 2, 2] * 12
+    warnings = of_type(told, e.Warned)
+    assert [event.step for event in warnings] == [0, 0]
+    assert "2 parts of up to 4 tweets" in warnings[0].message
+    assert "4 parts of up to 2 tweets" in warnings[1].message
+    assert "out of memory" in find_run("tiny").log_path.read_text() or error is not NO_MEMORY
+
+
+def test_another_error_is_not_taken_for_used_up_memory(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    holding(monkeypatch, 3, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+    told = run_session(tiny_config(corpus))
+
+    assert only(told, e.RunFailed).title == "The program has a bug"
+
+
+def test_the_step_that_failed_is_taken_again_from_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch, config = some_batch(), TrainingConfig()
+    trainers = []
+    for does_fail in (False, True):
+        trainer = Trainer(new_model(dropout=0.4), config, CPU)
+        for _ in range(3):
+            trainer.step(batch, RATE)
+        with monkeypatch.context() as patch:
+            if does_fail:
+                holding(patch, 5)
+                with pytest.raises(torch.OutOfMemoryError):
+                    trainer.step(batch, RATE)
+            trainer.compute_at_most(4)
+            trainer.step(batch, RATE)
+        trainer.step(batch, RATE)
+        trainers.append(trainer)
+    undisturbed, disturbed = trainers
+
+    assert disturbed.take_report() == undisturbed.take_report()
+    for name, tensor in disturbed.state().items():
+        assert torch.equal(tensor, undisturbed.state()[name]), name
+
+
+def test_where_not_one_tweet_fits_the_run_fails_with_a_hint_and_its_weights_are_saved(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def from_step_5_on(event: e.Event) -> list[c.Command]:
+        if event.step == 5:
+            holding(monkeypatch, 0)
+        return []
+
+    told = run_session(tiny_config(corpus), on_event=from_step_5_on)
+
+    assert_keeps_the_rules(told)
+    failed = told[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert failed.title == DeviceMemoryError.title
+    assert "single tweet" in failed.detail
+    assert "--hidden-size" in failed.hint
+    assert str(find_run("tiny").log_path) in failed.hint
+    assert [event.message.count("parts") for event in of_type(told, e.Warned)] == [1, 1, 1]
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].step == 5
+
+
+def test_a_run_in_parts_is_resumed_with_whole_batches_and_halves_them_again_where_it_must(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain"))
+    with monkeypatch.context() as patch:
+        holding(patch, 4)
+        first = run_session(tiny_config(corpus), stop_at(5))
+    with monkeypatch.context() as patch:
+        sizes = holding(patch, 100)
+        second = run_session(resume_config("tiny"), stop_at(8))
+        assert sizes == [8, 8, 8]
+    holding(monkeypatch, 2)
+    third = run_session(resume_config("tiny"))
+
+    assert list(losses([*first, *second, *third]).values()) == pytest.approx(list(losses(plain).values()), rel=1e-5)
+    assert isinstance(third[-1], e.RunFinished)
+
+
+def test_parts_stay_as_large_as_they_may_be_when_the_batch_size_is_changed(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = holding(monkeypatch, 4)
+    script = {2: [c.SetBatchSize(batch_size=16)], 4: [c.SetBatchSize(batch_size=3)]}
+
+    told = run_session(tiny_config(corpus, max_steps=6), script)
+
+    assert len(of_type(told, e.Warned)) == 1
+    assert sizes[:12] == [4] * 12
+    assert sizes[12:] == [3] * 2
+
+
+def test_parts_outlive_a_checkpoint_that_is_loaded(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    holding(monkeypatch, 4)
+
+    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: [c.LoadCheckpoint(name="three")]})
+
+    assert len(of_type(told, e.Warned)) == 1
+
+
+@pytest.mark.parametrize("has_recorder", [True, False], ids=["graphs", "eager"])
+def test_on_a_device_recordings_make_room_and_the_losses_stay(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, has_recorder: bool
+) -> None:
+    recorder = FakeRecorder() if has_recorder else None
+    step_as_on_a_device(monkeypatch, recorder)
+    plain = run_session(tiny_config(corpus, run_name="plain", max_steps=40))
+    log_length = len(recorder.log) if recorder else 0
+
+    def from_step_20_on(event: e.Event) -> list[c.Command]:
+        if event.step == 20 and isinstance(event, e.StepsFinished):
+            holding_on_a_device(monkeypatch, 3)
+        return []
+
+    told = run_session(tiny_config(corpus, max_steps=40), on_event=from_step_20_on)
+
+    assert_keeps_the_rules(told)
+    assert list(losses(told).values()) == pytest.approx(list(losses(plain).values()), rel=1e-4)
+    assert [event.message.count("parts") for event in of_type(told, e.Warned)] == [1, 1]
+    if recorder is not None:
+        log = recorder.log[log_length:]
+        last_discard = len(log) - log[::-1].index("discard")
+        assert log.index("discard") > log.index("replay")
+        assert "record" in log[last_discard - 8 :]
+
+
+def test_memory_that_runs_out_in_the_update_ends_the_run_for_what_is_new_by_then_is_not_known(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound, count = FusedAdamW.step, iter(range(100))
+
+    def tight(self: FusedAdamW) -> None:
+        sound(self)
+        if next(count) == 6:
+            raise NO_MEMORY
+
+    monkeypatch.setattr(FusedAdamW, "step", tight)
+
+    told = run_session(tiny_config(corpus))
+
+    assert_keeps_the_rules(told)
+    assert only(told, e.RunFailed).title == DeviceMemoryError.title
+    assert "step 7 broke off" in only(told, e.Warned).message
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].step == 0
+
+
+# Everything else ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("num_tweets", [63, 5, 1])
+def test_an_evaluation_that_does_not_fit_reads_fewer_tweets_at_once(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, num_tweets: int
+) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain", eval_every=5))
+    sound = ForwardPass.sum_of_losses
+
+    def tight(self: ForwardPass, batch: Batch) -> Tensor:
+        if len(batch.targets) > num_tweets:
+            raise NO_MEMORY
+        return sound(self, batch)
+
+    monkeypatch.setattr(ForwardPass, "sum_of_losses", tight)
+
+    told = run_session(tiny_config(corpus, eval_every=5))
+
+    assert_keeps_the_rules(told)
+    assert [event.val_loss for event in of_type(told, e.EvalFinished)] == pytest.approx(
+        [event.val_loss for event in of_type(plain, e.EvalFinished)], rel=1e-5
+    )
+    assert losses(told) == losses(plain)
+    assert len(of_type(told, e.Warned)) == (0 if num_tweets > 12 else 4 if num_tweets == 5 else 6)
+
+
+def test_where_not_one_tweet_can_be_read_the_run_fails_and_can_be_resumed(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain", eval_every=5, dropout=0.2))
+    with monkeypatch.context() as patch:
+        patch.setattr(ForwardPass, "sum_of_losses", raising(NO_MEMORY))
+        told = run_session(tiny_config(corpus, eval_every=5, dropout=0.2))
+
+    assert only(told, e.RunFailed).title == DeviceMemoryError.title
+    assert losses([*told, *run_session(resume_config("tiny"))]) == losses(plain)
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    """Return what raises whatever it is called with."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_tweet_that_there_is_no_memory_for_is_left_out_and_an_answer_refused(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.writer.TweetWriter", raising(NO_MEMORY))
+    monkeypatch.setattr("engine.writer.complete", raising(MemoryError()))
+    script: Script = {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}
+
+    told = run_session(tiny_config(corpus, sample_every=5), script)
+
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFinished)
+    assert [event.step for event in of_type(told, e.Warned)] == [0, 5, 10]
+    refused = of_type(told, e.CommandRefused)
+    assert [event.command for event in refused] == ["SampleNow", "CompleteText"]
+    assert {event.title for event in refused} == {DeviceMemoryError.title}
+
+
+def test_a_checkpoint_whose_model_does_not_fit_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+
+    def before_the_load(event: e.Event) -> list[c.Command]:
+        if isinstance(event, e.StepsFinished) and event.step == 6:
+            monkeypatch.setattr("engine.loader.Trainer", raising(NO_MEMORY))
+            return [c.LoadCheckpoint(name="plain/latest")]
+        return []
+
+    told = run_session(tiny_config(corpus, dropout=0.3), on_event=before_the_load)
+
+    assert only(told, e.CommandRefused).title == DeviceMemoryError.title
+    assert losses(told) == losses(plain)
+
+
+def test_a_checkpoint_that_there_is_no_memory_to_put_together_is_a_warning(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.saver.to_content", raising(MemoryError()))
+
+    told = run_session(tiny_config(corpus))
+
+    assert isinstance(told[-1], e.RunFinished)
+    assert "saving" in of_type(told, e.Warned)[0].message
+    assert "CheckpointSaved" not in names(told)
+
+
+def test_a_batch_that_could_not_be_made_ready_is_made_ready_again(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_as_on_a_device(monkeypatch, None)
+    plain = run_session(tiny_config(corpus, run_name="plain"))
+    count = iter(range(1000))
+
+    def tight(batch: Batch, batch_size: int) -> DeviceBatch:
+        if next(count) == 5:
+            raise MemoryError
+        return to_device_batch(batch, batch_size)
+
+    monkeypatch.setattr("engine.trainer.to_device_batch", tight)
+
+    told = run_session(tiny_config(corpus))
+
+    assert isinstance(told[-1], e.RunFinished)
+    assert losses(told) == losses(plain)
+
+
+def test_where_no_batch_can_be_made_ready_any_more_the_run_fails_and_can_be_resumed(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_as_on_a_device(monkeypatch, None)
+    plain = run_session(tiny_config(corpus, run_name="plain"))
+
+    def from_step_5_on(event: e.Event) -> list[c.Command]:
+        if event.step == 5:
+            patch.setattr("engine.trainer.to_device_batch", raising(MemoryError()))
+        return []
+
+    with monkeypatch.context() as patch:
+        told = run_session(tiny_config(corpus), on_event=from_step_5_on)
+
+    assert only(told, e.RunFailed).title == DeviceMemoryError.title
+    assert losses([*told, *run_session(resume_config("tiny"))]) == losses(plain)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NO_MEMORY,
+        RuntimeError("MPS backend out of memory (allocated 9 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+        MemoryError("Unable to allocate 9 GiB"),
+    ],
+    ids=repr,
+)
+def test_memory_that_is_used_up_has_a_title_of_its_own(error: Exception) -> None:
+    told = as_tweetgen_error(error, Path("log"))
+
+    assert told.title == "The device's memory is used up"
+    assert told.message == str(error).splitlines()[0]
+    assert "batch-size" in told.hint
