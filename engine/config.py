@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 from engine.checks import require, require_between, require_choice
 from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError
-from engine.text import harmless_char
+from engine.text import MAX_CHARS, is_harmless
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -97,6 +97,10 @@ class TrainingConfig:
     """Validation tweets that an evaluation during training reads, always the same ones."""
     sample_every: int = 100
     """Steps between two tweets in the feed; 0 writes none."""
+    save_every: int = 0
+    """Steps between two checkpoints step-N of the run, which stay; 0 saves none."""
+    keep_checkpoints: int = 10
+    """Checkpoints step-N of a run that are kept; older ones go, unless they are pinned. 0 keeps all."""
     autosave_seconds: float = 60.0
     """Seconds between two savings of the latest checkpoint."""
     seed: int = 0
@@ -117,6 +121,8 @@ class TrainingConfig:
         require_between(self, "eval_every", 0)
         require_between(self, "eval_tweets", 1)
         require_between(self, "sample_every", 0)
+        require_between(self, "save_every", 0)
+        require_between(self, "keep_checkpoints", 0)
         require_between(self, "autosave_seconds", 1.0)
         require_between(self, "seed", 0, 2**63 - 1)
 
@@ -146,10 +152,11 @@ class SamplingConfig:
         require_between(self, "top_p", 0.001, 1.0)
         require_between(self, "min_p", 0.0, 0.999)
         require_between(self, "max_length", 1, 100_000)
-        rule = f"it is shorter than max_length, which is {self.max_length}"
-        require("prime", f"{len(self.prime)} characters long", rule, is_valid=len(self.prime) < self.max_length)
-        is_harmless = all(harmless_char(char) == char for char in self.prime)
-        require("prime", repr(self.prime), "it holds no control or invisible characters", is_valid=is_harmless)
+        longest = min(self.max_length - 1, MAX_CHARS)
+        rule = f"it is shorter than max_length, which is {self.max_length}, and has at most {MAX_CHARS:,} characters"
+        require("prime", f"{len(self.prime)} characters long", rule, is_valid=len(self.prime) <= longest)
+        rule = "it holds no control or invisible characters, and no flood of accents"
+        require("prime", repr(self.prime), rule, is_valid=is_harmless(self.prime))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ $TWEETGEN_HOME/cache, or the platform's user cache folder
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import tempfile
@@ -171,25 +172,36 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, makes_folders: bool = True) -> None:
     """Write a file so that at any moment it is whole: the old one or the new one.
 
-    Sibling temporary file, flush, fsync, rename, fsync of the folder. Raises `StorageError` and leaves nothing behind.
+    Sibling temporary file, fsync, rename, fsync of the folder. Raises `StorageError` and leaves nothing behind.
     """
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if makes_folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with contextlib.suppress(OSError):  # `engine.leftovers` knows by it that somebody still writes the file
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                write_all(descriptor, content)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)  # before the rename: some network file systems tell only now what went wrong
             os.replace(temporary, path)
         except BaseException:  # also an interrupt leaves no temporary file behind
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
         _sync_folder(path.parent)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of `content`; the system may take it in parts. Raises `OSError`."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _sync_folder(folder: Path) -> None:

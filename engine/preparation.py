@@ -20,7 +20,7 @@ from engine.corpus.encoded import EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.report import short_lines
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import RunFolder, create_run_folder, find_run, write_atomically
+from engine.folders import RunFolder, create_run_folder, find_run
 from engine.gru import TextGenerator
 from engine.material import Material, corpus_config_of, load_material
 from engine.progress import budget_used_up
@@ -204,8 +204,8 @@ def _warnings(
     return warnings
 
 
-def write_config(preparation: Preparation) -> None:
-    """Write what the run was asked for and what that came to, for people and scripts."""
+def to_config_content(preparation: Preparation) -> bytes:
+    """Return the file of what the run was asked for and what that came to, for people and scripts."""
     settings = {
         "corpus": preparation.material.config,
         "model": preparation.model_config,
@@ -217,4 +217,4 @@ def write_config(preparation: Preparation) -> None:
         "step_path": preparation.trainer.path,
         "resumed_from": preparation.resumed_from,
     }
-    write_atomically(preparation.folder.config_path, wire.pretty(settings).encode())
+    return wire.pretty(settings).encode()

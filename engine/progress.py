@@ -20,6 +20,8 @@ class Progress:
     last_sample_step: int = -1
     last_eval_step: int = 0
     """The untrained model is not evaluated: its loss is ln V."""
+    last_save_step: int = 0
+    """Of the last `step-N` that the interval asked for."""
     val_loss: float | None = None
     bits_per_char: float | None = None
     best_bits_per_char: float | None = None
@@ -40,6 +42,7 @@ class Progress:
         """Stand where a checkpoint stood; what was best in this run stays the best."""
         self.last_sample_step = info.last_sample_step
         self.last_eval_step = info.last_eval_step
+        self.last_save_step = info.last_save_step
         self.val_loss = info.val_loss
         self.bits_per_char = info.bits_per_char
 
@@ -51,6 +54,11 @@ class Progress:
         if is_best:
             self.best_bits_per_char = self.bits_per_char
         return is_best
+
+
+def is_due(step: int, interval: int, last_step: int) -> bool:
+    """Return whether what happens every `interval` steps (0: never), last at `last_step`, is due at `step`."""
+    return interval > 0 and step % interval == 0 and step != last_step
 
 
 def _shares(training: TrainingConfig, position: tuple[int, float, float]) -> dict[str, float]:

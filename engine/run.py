@@ -14,21 +14,19 @@ from typing import Any
 from engine import events
 from engine.accelerated.buckets import DeviceBatch
 from engine.calibration import numbered_threads
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_list import resolve_checkpoint
 from engine.config import SamplingConfig, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
-from engine.errors import CheckpointError, ConfigError, StorageError
-from engine.evaluation import evaluate
-from engine.gru import TextGenerator
+from engine.corpus.position import Position
+from engine.errors import ConfigError, DeviceMemoryError, DivergedError
 from engine.narrator import Narrator
 from engine.prefetch import Prefetched, Supply
-from engine.preparation import Preparation, load_into
-from engine.progress import Progress, budget_used
+from engine.preparation import Preparation
+from engine.progress import Progress, budget_used, is_due
 from engine.saver import Saver
 from engine.schedule import finish_after, learning_rate_at
 from engine.step_times import PartTimer
+from engine.thrift import Thrift
 from engine.trainer import Trainer
 from engine.writer import Writer
 
@@ -54,6 +52,9 @@ class Run:
         self._minder = preparation.thread_minder
         self._saver = Saver(preparation, narrator, self.progress)
         self._changed_at: float | None = None
+        self._in_flight: Position | None = None
+        """The place of the batch that a step is being taken with."""
+        self.thrift = Thrift(narrator)
         self.writer = Writer(preparation, narrator)
         self.timer = PartTimer(narrator.stopwatch.clock)
         """On "other" between two steps."""
@@ -74,15 +75,35 @@ class Run:
         """Where the run stands in each kind of budget: steps, epochs, seconds."""
         return self.trainer.step_count, self.batches.epochs, self._narrator.stopwatch.seconds
 
+    @property
+    def _place(self) -> Position:
+        """The place in the data that a checkpoint is to go on from."""
+        return self.batches.position if self._in_flight is None else self._in_flight
+
     def save_if_due(self) -> None:
         """Save `latest` where the clock says so, and soon after a change of the settings."""
-        if self._saver.seconds_since_latest >= self.training.autosave_seconds:
+        if self.trainer.refused_in_a_row:
+            return  # whether anything finite comes of these weights is not known
+        self.save_step_if_due()
+        if self._saver.is_latest_due(self.training.autosave_seconds):
             self.save("latest")
         else:
             self.save_if_changed()
 
+    def save_step_if_due(self) -> None:
+        """Save `step-N` where the step says so."""
+        step = self.trainer.step_count
+        if is_due(step, self.training.save_every, self.progress.last_save_step):
+            self.progress.last_save_step = step
+            self.save(f"step-{step}")
+
     def save_if_changed(self) -> None:
-        """Save `latest` soon after a change of the settings: a kill must not undo what the user has seen happen."""
+        """Save `latest` soon after a change of the settings: a kill must not undo what the user has seen happen.
+
+        Also where it is time for another try after a failure.
+        """
+        if self._saver.is_retry_due:
+            self.save("latest")
         if self._changed_at is not None and time.monotonic() - self._changed_at >= CHANGE_SECONDS:
             self.save("latest")
 
@@ -117,22 +138,35 @@ class Run:
             self._narrator.tell(events.Warned, message=message)
         if self.progress.finish is not None:
             self._narrator.tell(events.FinishPlanned, last_step=self.progress.finish.last_step)
+        self._saver.begin()
         self.save("latest")
 
     def take_step(self) -> None:
         """Learn from the next batch; told together with other steps, by the narrator."""
         began = time.monotonic()
         used = budget_used(self.training, self.position)
+        self._in_flight = self.batches.position
         self.timer.turn_to("data")
-        batch = next(self.batches)
+        batch = self._next_batch()
         self.timer.turn_to("forward")
         rate = learning_rate_at(self.training, self.trainer.step_count, used, self.progress.finish)
-        self.trainer.step(batch, rate)
+        self.thrift.take_step(batch, rate)
+        self._in_flight = None
         self.timer.turn_to("other")
         self.timer.num_steps += 1
         self._narrator.total_chars += batch.num_targets
         if self._minder is not None:
             self._minder.note(time.monotonic() - began, batch.num_targets)
+
+    def _next_batch(self) -> Batch | DeviceBatch:
+        """Return the next batch; where there is no memory for it, what was made ready ahead of it is given back."""
+        batch = self.thrift.next_of(self.batches)
+        if batch is not None:
+            return batch
+        place = self.batches.position
+        self.close()
+        self.batches = self._supplied(self._prepared.material.batches(self.training, place))
+        return next(self.batches)
 
     def tell_times(self) -> None:
         """Tell what the time went into, every `TIMES_SECONDS` of it."""
@@ -168,7 +202,7 @@ class Run:
         self._narrator.tell_steps()
         prepared, model = self._prepared, self.trainer.best_model
         with self.timer.during("evaluation"):
-            evaluation = evaluate(model, prepared.val_tweets, prepared.runtime, should_stop)
+            evaluation = self.thrift.evaluate(model, prepared.val_tweets, prepared.runtime, should_stop)
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):
@@ -185,20 +219,45 @@ class Run:
         if is_best:
             self.save("best")
 
-    def save(self, name: str) -> None:
-        """Save the run's own `latest`, `best` or `step-N`; where that fails, training goes on and the user is told."""
+    def save(self, name: str, *, is_asked: bool = False) -> None:
+        """Save the run's own `latest`, `best` or `step-N`; where that fails, training goes on and the user is told.
+
+        What is asked for is tried and told at once, else it waits for its turn where the disk took nothing just now.
+        """
         if name == "latest":
             self._changed_at = None
+        if not self.trainer.is_finite:
+            message = f"The weights are not finite any more; {name} was not saved, and what was saved before is kept."
+            self._narrator.tell(events.Warned, message=message, kind="not-finite")
+            return
         try:
-            with self.timer.during("saving"):
-                self._saver.save_own(name, self.training, self.sampling, self.batches.position)
-        except StorageError as error:
+            with self.timer.during("saving"), self.thrift.refusing("saving"):
+                self._saver.save_own(name, self.training, self.sampling, self._place, is_asked=is_asked)
+        except DeviceMemoryError as error:
             self._narrator.tell(events.Warned, message=f"{error.message} {error.hint}", kind="disk")
 
     def save_named(self, name: str, *, replace: bool) -> None:
-        """Save under the user's name. Raises `ConfigError` and `StorageError`."""
+        """Save under the user's name. Raises `ConfigError`, `StorageError`, and `DivergedError` on a broken model."""
+        if not self.trainer.is_finite:
+            raise DivergedError(
+                "The weights are not finite any more, so there is nothing to save.", "Load a checkpoint."
+            )
         with self.timer.during("saving"):
-            self._saver.save_named(name, self.training, self.sampling, self.batches.position, replace=replace)
+            self._saver.save_named(name, self.training, self.sampling, self._place, replace=replace)
+
+    def save_after_failure(self) -> None:
+        """Save `latest` once something was raised, so that a resumed run takes up the batch that a step failed with.
+
+        Where an update broke off the weights may be new in part, and `latest` stays what it is.
+        """
+        if self.trainer.is_whole:
+            self.save("latest", is_asked=True)
+            return
+        message = (
+            f"The update of step {self.trainer.step_count + 1:,} broke off, so its weights were not saved; latest is "
+            f"what it was. The traceback is in {self._prepared.folder.log_path}."
+        )
+        self._narrator.tell(events.Warned, message=message)
 
     def pause(self) -> None:
         """Let the time stand still."""
@@ -238,10 +297,11 @@ class Run:
         training = with_settings(self.training, {"batch_size": batch_size})
         material, size_before = self._prepared.material, self.training.batch_size
         self._narrator.tell_steps()
+        batches = material.batches(training, self.batches.position, size_before)
         self.close()
         self.training = training
         self.trainer.set_batch_size(batch_size)
-        self.batches = self._supplied(material.batches(training, self.batches.position, size_before))
+        self.batches = self._supplied(batches)
         if self._minder is not None:
             self._minder.note_other_batches(partial(material.some_batches, batch_size))
         self._narrator.start_rate_anew()
@@ -265,46 +325,11 @@ class Run:
         self.progress.finish = None
         self._narrator.tell(events.FinishCancelled)
 
-    def load(self, name: str) -> None:
-        """Go on from another checkpoint of the same vocabulary, whatever the shape of its model.
-
-        What was learned so far is kept as the run's own checkpoint `step-N`.
-        Raises `CheckpointError` before anything was changed.
-        """
-        checkpoint = load_checkpoint(path := resolve_checkpoint(name))
-        info, prepared = checkpoint.info, self._prepared
-        if checkpoint.vocab != prepared.material.vocab:
-            raise CheckpointError(
-                f"{name} has another vocabulary: {len(info.vocab)} characters, not those of this run's tweets.",
-                f"Start it with its own: tweetgen-tui --checkpoint {name}",
-            )
-        self._narrator.tell_steps()
-        if self.trainer.step_count > 0:
-            self.save(f"step-{self.trainer.step_count}")
-        model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(prepared.runtime.device)
-        trainer = Trainer(model, self.training, prepared.runtime)
-        load_into(trainer, checkpoint, prepared.runtime)
+    def go_on_with(self, trainer: Trainer, batches: BatchStream) -> None:
+        """Take the next steps with another trainer, and with these batches."""
         trainer.time_with(self.timer)
-        has_new_shape = info.model != prepared.model_config
         self.trainer.close()
-        self.trainer = self._narrator.trainer = prepared.trainer = trainer
-        prepared.model_config = info.model
-        self.progress.go_to(info)
+        self.trainer = self._narrator.trainer = self._prepared.trainer = trainer
         self._narrator.start_rate_anew()
-        self._narrator.refused_in_a_row = 0
         self.close()
-        batches = prepared.material.batches(self.training, prepared.material.place_of(info), info.training.batch_size)
         self.batches = self._supplied(batches)
-        self._narrator.tell(
-            events.CheckpointLoaded,
-            name=name,
-            path=str(path),
-            bits_per_char=info.bits_per_char,
-            epochs=self.batches.epochs,
-        )
-        if self.progress.finish is not None:
-            self.cancel_finish()
-        if has_new_shape:
-            if self._minder is not None:
-                self._minder.note_other_model()
-            self._narrator.tell(events.ModelChanged, model=info.model, num_parameters=model.num_parameters)

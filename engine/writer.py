@@ -18,6 +18,8 @@ from engine.sampler import SampledTweet, TweetWriter, sample_tweets
 from engine.text import harmless
 
 MAX_READ_CHARS = 2000
+MAX_RUNGS = 64
+"""Temperatures of a ladder; a command may come from anywhere, and nothing else is done meanwhile."""
 
 
 class Writer:
@@ -53,8 +55,8 @@ class Writer:
 
     def climb_ladder(self, sampling: SamplingConfig, seed: int, temperatures: Sequence[float]) -> None:
         """Write one tweet per temperature, all from one seed. Raises `ConfigError`, `VocabError`, `DivergedError`."""
-        if not temperatures or seed < 0:
-            raise ConfigError("A ladder takes at least one temperature, and a seed of at least 0.")
+        if not 1 <= len(temperatures) <= MAX_RUNGS or seed < 0:
+            raise ConfigError(f"A ladder takes 1 to {MAX_RUNGS} temperatures, and a seed of at least 0.")
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
         model, vocab = self._prepared.trainer.best_model, self._prepared.material.vocab
         tweets = sample_tweets(model, vocab, sampling, [seed] * len(checked), checked)

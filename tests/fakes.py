@@ -1,8 +1,12 @@
-"""Stand-ins: a scripted session, a clock that is set by hand, and events with everything filled in."""
+"""Stand-ins: a scripted session, a clock set by hand, a disk that fails, and events with everything filled in."""
 
 from __future__ import annotations
 
+import errno
+import functools
+import os
 import queue
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -226,3 +230,47 @@ def _rungs(seed: int, temperatures: Iterable[float]) -> tuple[e.LadderTweet, ...
         )
         for temperature in temperatures
     )
+
+
+class BrokenDisk:
+    """Stands in for the modules `os` and `tempfile` where files are written.
+
+    Every call that changes a disk is counted. From the `breaks_at`-th on (None: never) each fails with `code`,
+    `for_calls` times (None: until it is mended by setting `breaks_at` to None). Of what is written then, half gets onto
+    the disk first; one that is full still lets a file be cut.
+    """
+
+    CALLS = ("open", "write", "fsync", "replace", "ftruncate")
+
+    def __init__(self, breaks_at: int | None = None, code: int = errno.ENOSPC, for_calls: int | None = None) -> None:
+        self.breaks_at = breaks_at
+        self.code = code
+        self.for_calls = for_calls
+        self.calls: list[str] = []
+        """By name; "failed" in place of those that did."""
+        self._halved = False
+
+    def __getattr__(self, name: str) -> Any:
+        return functools.partial(self._do, name, getattr(os, name)) if name in self.CALLS else getattr(os, name)
+
+    def mkstemp(self, **where: Any) -> tuple[int, str]:
+        made: tuple[int, str] = self._do("mkstemp", tempfile.mkstemp, **where)
+        return made
+
+    def _do(self, name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        is_full = self.code in {errno.ENOSPC, errno.EDQUOT}
+        if self.is_broken_at(len(self.calls)) and not (name == "ftruncate" and is_full):
+            if name == "write" and not self._halved and len(args[1]) > 1:
+                self._halved = True
+                return call(args[0], args[1][: len(args[1]) // 2])
+            self._halved = False
+            self.calls.append("failed")
+            raise OSError(self.code, os.strerror(self.code))
+        self.calls.append(name)
+        return call(*args, **kwargs)
+
+    def is_broken_at(self, number: int) -> bool:
+        """Return whether the call of that number fails."""
+        if self.breaks_at is None:
+            return False
+        return number >= self.breaks_at and (self.for_calls is None or number < self.breaks_at + self.for_calls)

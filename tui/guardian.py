@@ -24,11 +24,13 @@ from types import FrameType
 from typing import Any
 
 from engine.text import harmless
+from tui.crash_log import log_crashes_of
 
 _STDIN, _STDERR = 0, 2
 _HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _RELEASE, _RUN = b"release ", b"run "
 _RESET = (
+    "\x18"  # no half of a sequence
     "\x1b[?1049l\x1b[?25h\x1b[?7h"  # the main screen, a cursor, wrapped lines
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l"  # no mouse, no focus
     "\x1b[?2004l\x1b[?2026l\x1b[?2048l\x1b[<u\x1b[0m\r"  # no bracketed paste, frames, sizes, kitty's keys, colours
@@ -46,7 +48,8 @@ class Guard:
         threading.Thread(target=self._end_with, args=(parent,), name="guardian", daemon=True).start()
 
     def note_run(self, name: str) -> None:
-        """Say which run is on, for what the guardian has to tell if the child crashes."""
+        """Say which run is on, for what there is to tell, and to log, if the child crashes."""
+        log_crashes_of(name)
         self._tell(_RUN + harmless(name).encode() + b"\n")
 
     def release(self, exit_code: int) -> None:

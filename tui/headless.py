@@ -27,13 +27,14 @@ from engine.config import RunConfig
 from engine.events import Event
 from engine.stage import Stage
 from engine.text import harmless
+from tui.crash_log import log_crashes_of
 from tui.eta import eta_of
 from tui.formatting import format_bits, format_count, format_eta, format_loss, format_rate, format_report
 from tui.remote.host import Host
 from tui.run_view import RunView
 from tui.signals import REASONS, let_go_of_terminal
 from tui.state import apply
-from tui.summary import exit_code_of, print_end
+from tui.summary import end_lines, exit_code_of
 
 PLAIN_SECONDS = 5.0
 """Time between two lines of progress where there is no terminal."""
@@ -69,7 +70,7 @@ def run_headless(
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     display = _display()
     has_hung_up = _listen_to_signals(inbox, stops_on_hangup=stops_on_hangup)
-    host = Host(config, inbox.put, inbox.qsize)
+    host = Host(config, inbox.put, inbox.qsize, on_run=log_crashes_of)
     view = RunView()
     is_shown = True
 
@@ -103,7 +104,8 @@ def run_headless(
     finally:
         display.close()
         host.close()
-    print_end(view)
+    for line in end_lines(view):
+        _write_line(line)
     return exit_code_of(view)
 
 

@@ -57,16 +57,24 @@ class MachineReader:
     """Reads the machine. One thread at a time, whichever; making one takes its time too."""
 
     def __init__(
-        self, import_module: ImportModule = importlib.import_module, clock: Callable[[], float] = time.monotonic
+        self,
+        import_module: ImportModule = importlib.import_module,
+        clock: Callable[[], float] = time.monotonic,
+        pid: int | None = None,
     ) -> None:
-        """Open NVIDIA's library, where it and a driver are installed."""
+        """Look at the process `pid`, None for this one; open NVIDIA's library, where it and a driver are installed."""
         import psutil  # not at the start of the program, which has better things to do
 
         self._psutil = psutil
-        self._process = psutil.Process()
+        self._process = psutil.Process(pid)
         self._clock = clock
         self._read_at = -math.inf
         self._nvml = _opened_nvml(import_module)
+
+    @classmethod
+    def of_process(cls, pid: int | None) -> MachineReader:
+        """Return what reads the machine and a process on it; None is this one."""
+        return cls(pid=pid)
 
     def read(self) -> MachineReading:
         """Return how it is now."""

@@ -19,6 +19,7 @@ from tui.columns import Columns, in_columns
 
 MAX_BUCKETS = 2048
 WINDOW_LENGTH = 8192
+_MAX_STRIDE = 2**40
 _FINER_BELOW_STRIDES = 4
 """Columns narrower than this many buckets are filled from the window, where it reaches back far enough."""
 _TYPICAL_LENGTH = 100
@@ -65,7 +66,11 @@ class Series:
         """Return the series of that form. Raises `ValueError` where its lists do not belong together."""
         columns = (form.low, form.high, form.total, form.count)
         has_even_columns = all(len(column) == len(form.numbers) for column in columns)
-        if form.stride < 1 or not has_even_columns or len(form.window_steps) != len(form.window_values):
+        if (
+            not 1 <= form.stride <= _MAX_STRIDE
+            or not has_even_columns
+            or len(form.window_steps) != len(form.window_values)
+        ):
             raise ValueError("no series")
         numbers, count = (np.asarray(each, np.int64) for each in (form.numbers, form.count))
         low, high, total = (np.asarray(each, np.float64) for each in (form.low, form.high, form.total))

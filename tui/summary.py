@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from engine.errors import exit_code_for
 from engine.events import RunFailed, RunFinished
@@ -40,8 +40,15 @@ def summary_lines(view: RunView) -> list[str]:
         )
     ]
     lines += [f"  {tweet.text}{'' if tweet.reached_eos else ELLIPSIS}" for tweet in view.tweets[-NUM_TWEETS:]]
-    lines.append(f"Go on with it:  tweetgen-tui --resume {quoted(view.started.run)}{_further(view)}")
+    lines.append(f"Go on with it:  tweetgen-tui --resume {quoted(_run_name(view))}{_further(view)}")
     return lines
+
+
+def _run_name(view: RunView) -> str:
+    """Return what the run is resumed by: the name of the folder that it was saved in last."""
+    started = view.started.run if view.started is not None else "last"
+    is_own = view.saved is not None and view.saved.name in {"latest", "best"}
+    return (Path(view.saved.path).parent.parent.name if view.saved is not None and is_own else "") or started
 
 
 def _further(view: RunView) -> str:
@@ -82,10 +89,9 @@ def ending_lines(view: RunView) -> list[str]:
     return [how, *summary_lines(view)]
 
 
-def print_end(view: RunView, earlier: Iterable[RunView] = ()) -> None:
-    """Print summary, earlier runs, and error, if any, on stderr."""
-    lines = [*summary_lines(view), *earlier_lines(earlier), *error_lines(view)]
-    sys.stderr.write("".join(line + "\n" for line in lines))
+def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
+    """Return summary, earlier runs, and error, if any."""
+    return [*summary_lines(view), *earlier_lines(earlier), *error_lines(view)]
 
 
 def quoted(name: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,8 +38,8 @@ def open_terminal(home: Path) -> Iterator[Open]:
     """Run the program with any arguments."""
     terminals: list[Terminal] = []
 
-    def open_it(*arguments: str | Path, columns: int = 120, rows: int = 40, **environment: str) -> Terminal:
-        terminals.append(Terminal(home, *arguments, columns=columns, rows=rows, **environment))
+    def open_it(*arguments: str | Path, **options: Any) -> Terminal:
+        terminals.append(Terminal(home, *arguments, **options))
         return terminals[-1]
 
     yield open_it

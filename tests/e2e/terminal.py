@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +34,8 @@ KEYS = {
     "ctrl+p": "\x10",
 }
 _MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
+_BEGUN = re.compile(rb"(?:\x1b(?:\[[<=>?0-9;]{0,30})?)?\Z")
+"""The beginning of a sequence, at the end of what was read."""
 _AT_REST = {7: True, 25: True}
 """Private modes that are on in a terminal at rest: wrapping lines, and the cursor. All others are off."""
 _UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*[umcq]|\x1b\[\?[0-9;]*\$p|\x1b_[^\x1b]*\x1b\\|\x1bP[^\x1b]*\x1b\\")
@@ -52,18 +54,24 @@ class Terminal:
     """The program in a terminal of its own."""
 
     def __init__(
-        self, home: Path, *arguments: str | Path, columns: int = 120, rows: int = 40, **variables: str
+        self,
+        home: Path,
+        *arguments: str | Path,
+        columns: int = 120,
+        rows: int = 40,
+        program: Sequence[str] = (sys.executable, *PROGRAM),
+        **variables: str,
     ) -> None:
         self.home = home
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._modes: dict[int, bool] = {}
-        self._tail = b""
+        self._held = b""
         self.raw = bytearray()
         """All that the program wrote."""
         self._child = pexpect.spawn(
-            sys.executable,
-            [*PROGRAM, *map(str, arguments)],
+            program[0],
+            [*program[1:], *map(str, arguments)],
             dimensions=(rows, columns),
             env=environment(home) | variables,
             timeout=DEADLINE_SECONDS,
@@ -140,15 +148,23 @@ class Terminal:
 
     def wait_for_exit_without_terminal(self) -> int:
         """Return the exit status after `hang_up`."""
+        return self._wait_unread("never ended after its terminal had gone")
+
+    def _wait_unread(self, complaint: str) -> int:
+        """Return the exit status without a look at the terminal."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while True:
             pid, status = os.waitpid(self._child.pid, os.WNOHANG)
             if pid:
-                self._child.terminated = True
+                self._child.terminated = self._child.ptyproc.terminated = True
                 return os.waitstatus_to_exitcode(status)
             if time.monotonic() > deadline:
-                pytest.fail("never ended after its terminal had gone")
+                pytest.fail(complaint)
             time.sleep(0.01)  # the pause between two looks, not a wait for something to have happened
+
+    def wait_for_exit_unread(self) -> int:
+        """Return the exit status of a program whose terminal takes nothing any more, and then end that."""
+        return self._wait_unread("never ended while its terminal took nothing")
 
     @property
     def modes_left_set(self) -> list[int]:
@@ -176,12 +192,14 @@ class Terminal:
         except pexpect.EOF:
             return False
         self.raw += data
+        data = self._held + data
+        self._held = _BEGUN.search(data)[0]  # type: ignore[index] # it matches, if only nothing
+        data = data[: len(data) - len(self._held)]
         if _ASKS_FOR_SYNC in data:  # yes, as terminals of today answer
             self._child.send("\x1b[?2026;2$y")
-        for numbers, state in _MODE.findall(self._tail + data):
+        for numbers, state in _MODE.findall(data):
             for number in numbers.split(b";"):
                 self._modes[int(number)] = state == b"h"
-        self._tail = data[-16:]
         # pyte (0.8) has no alternate screen: leaving it clears ours, so that what the shell shows is read alone
         self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data.replace(b"\x1b[?1049l", b"\x1b[2J\x1b[H")))
         return True

@@ -123,6 +123,14 @@ def test_a_trainer_goes_on_from_its_state() -> None:
     assert losses_of(resumed, some[20:]) == pytest.approx(expected, rel=2e-3)
 
 
+def test_recorded_steps_in_parts_give_the_losses_of_whole_batches() -> None:
+    some = batches(STEPS)
+    whole, in_parts = new_trainer(on_cuda()), new_trainer(on_cuda())
+    in_parts.compute_at_most(5)
+    assert losses_of(in_parts, some) == pytest.approx(losses_of(whole, some), rel=2e-3)
+    assert steps_of(in_parts).num_recorded >= 1
+
+
 def test_precision_auto_is_bfloat16_where_cudnns_gru_takes_it() -> None:
     runtime = Runtime.resolve(RuntimeConfig(device="cuda"))
     assert runtime.precision == ("bfloat16" if cudnn_takes_bfloat16() else "float32")

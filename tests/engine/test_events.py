@@ -34,6 +34,8 @@ TRAINING = {
     "eval_every": 500,
     "eval_tweets": 2000,
     "sample_every": 100,
+    "save_every": 0,
+    "keep_checkpoints": 10,
     "autosave_seconds": 60.0,
     "seed": 0,
 }
@@ -86,6 +88,7 @@ EVENTS: list[tuple[e.Event, dict[str, Any]]] = [
             "sampling": SAMPLING,
             "resumed_from": None,
             "epochs": None,
+            "format_version": 1,
         },
     ),
     (

@@ -124,6 +124,5 @@ def test_a_full_disk_is_a_storage_error_that_names_the_file(tmp_path: Path) -> N
     journal = Journal(path)
     with pytest.raises(StorageError, match=r"events\.jsonl can't be written: No space left"):
         journal.write(paused(1))
-    with pytest.raises(StorageError, match="No space left"):
-        journal.close()
-    journal.close()  # a second time there is nothing left to lose
+    journal.close()
+    journal.close()  # a second time there is nothing to do

@@ -175,6 +175,7 @@ BAD_LADDERS = [
     pytest.param(c.SampleLadder(seed=1, prime="the " * 10), id="long prime"),
     pytest.param(c.SampleLadder(seed=1, temperatures=(99.0,)), id="hot"),
     pytest.param(c.SampleLadder(seed=1, temperatures=()), id="no rung"),
+    pytest.param(c.SampleLadder(seed=1, temperatures=(0.5,) * 100_000), id="a hundred thousand rungs"),
     pytest.param(c.SampleLadder(seed=-1), id="negative seed"),
 ]
 

@@ -28,7 +28,7 @@ def save_poisoned(corpus: Path) -> None:
     run_session(tiny_config(corpus, run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
     sound = load_checkpoint(named_checkpoint_path("sound"))
     poisoned = {name: tensor.clone() for name, tensor in sound.tensors.items()}
-    poisoned["model.proj.weight"].fill_(float("nan"))
+    poisoned["model.proj.weight"].fill_(3e38)  # as large as can be: what is computed with it is not finite
     save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
 
 

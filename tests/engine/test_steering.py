@@ -23,7 +23,6 @@ from engine.corpus.batches import BatchStream
 from engine.corpus.position import Position
 from engine.events import Event
 from engine.folders import find_run
-from engine.session import as_tweetgen_error
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
     losses,
@@ -251,46 +250,6 @@ def test_a_stopped_run_on_a_device_goes_on_exactly_after_the_change(
     first = run_session(tiny_config(corpus), {5: [c.SetBatchSize(batch_size=11)], 7: [c.Stop()]})
 
     assert losses([*first, *run_session(resume_config("tiny"))]) == losses(whole)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore"),
-        RuntimeError("MPS backend out of memory (allocated 9 GB)"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
-    ],
-    ids=repr,
-)
-def test_a_device_whose_memory_is_used_up_has_a_title_of_its_own(error: Exception) -> None:
-    told = as_tweetgen_error(error, Path("log"))
-
-    assert told.title == "The device's memory is used up"
-    assert told.message == str(error).splitlines()[0]
-    assert "batch-size" in told.hint
-
-
-def test_a_run_whose_losses_are_not_finite_rests_where_somebody_is_there_to_help(corpus: Path) -> None:
-    """The steps are refused, so the weights stay, and a lower rate or another checkpoint helps."""
-    config = tiny_config(corpus, max_steps=60, learning_rate=10.0, weight_decay=10.0)
-    answered = False
-
-    def help_once(event: Event) -> Iterable[Command]:
-        nonlocal answered
-        if isinstance(event, e.Paused) and not answered:
-            answered = True
-            return [c.LoadCheckpoint(name="calm"), c.SetLearningRate(learning_rate=0.0001), c.Resume()]
-        return [c.Stop()] if isinstance(event, e.Paused) else []
-
-    told = run_session(config, {1: [c.SaveCheckpoint(name="calm")]}, help_once, rests_at_end=True)
-
-    assert_keeps_the_rules(told)
-    assert isinstance(told[-1], e.RunFinished)
-    assert told[-1].step == 60
-    [paused, *_] = of_type(told, e.Paused)
-    rest = told[told.index(paused) + 1]
-    assert isinstance(rest, e.Warned)
-    assert (rest.kind, "20 steps in a row" in rest.message) == ("not-finite", True)
 
 
 def test_the_highest_learning_rate_is_changed_and_schedule_and_warmup_still_multiply_it(corpus: Path) -> None:

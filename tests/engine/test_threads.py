@@ -444,7 +444,8 @@ def test_a_model_of_another_shape_is_measured_at_once(home: Path, monkeypatch: p
 
     assert_keeps_the_rules(told)
     names = [type(event) for event in told]
-    assert names.index(e.ThreadsChanged) == names.index(e.ModelChanged) + 1
+    first = names.index(e.ModelChanged)
+    assert names[first : first + 3] == [e.ModelChanged, e.CheckpointSaved, e.ThreadsChanged]
 
 
 def test_a_run_can_be_stopped_while_its_threads_are_measured(home: Path) -> None:

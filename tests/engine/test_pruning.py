@@ -1,0 +1,118 @@
+"""Checkpoints `step-N` are saved and deleted by the rule that the user sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine.checkpoint_info import read_info
+from engine.checkpoint_list import pin_path
+from engine.commands import Command
+from engine.config import TrainingConfig
+from engine.events import Event
+from engine.folders import RunFolder, find_run
+from engine.pruning import prune_steps
+from engine.wire import decode, encode
+from tests.engine.helpers import of_type, resume_config, run_session, tiny_config, write_corpus
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    return write_corpus(home)
+
+
+def folder_with(path: Path, *steps: int, pinned: tuple[int, ...] = ()) -> RunFolder:
+    """Return a run's folder with these checkpoints, and files that are none."""
+    run = RunFolder(path / "run")
+    for name in ("latest", "best", "step-old", *(f"step-{step}" for step in steps)):
+        run.checkpoint_path(name).parent.mkdir(parents=True, exist_ok=True)
+        run.checkpoint_path(name).write_bytes(b"x")
+    for step in pinned:
+        pin_path(run.checkpoint_path(f"step-{step}")).touch()
+    return run
+
+
+def steps_in(run: RunFolder) -> list[int]:
+    """Return the steps of the checkpoints `step-N` that are there."""
+    paths = run.checkpoint_path("latest").parent.glob("step-*.safetensors")
+    return sorted(int(path.stem[5:]) for path in paths if path.stem != "step-old")
+
+
+def test_the_oldest_go_and_all_other_files_stay(tmp_path: Path) -> None:
+    run = folder_with(tmp_path, 1, 2, 3, 10, 20)
+    prune_steps(run, 2, 20)
+    assert steps_in(run) == [10, 20]
+    assert {path.stem for path in run.checkpoint_path("latest").parent.iterdir()} >= {"latest", "best", "step-old"}
+
+
+def test_none_of_few_goes_and_none_goes_by_a_rule_of_nothing(tmp_path: Path) -> None:
+    run = folder_with(tmp_path, 1, 2, 3)
+    assert prune_steps(run, 3, 3) == prune_steps(run, 0, 3) == []
+    assert steps_in(run) == [1, 2, 3]
+
+
+def test_a_pinned_one_neither_goes_nor_counts(tmp_path: Path) -> None:
+    run = folder_with(tmp_path, 1, 2, 3, 4, pinned=(1, 4))
+    prune_steps(run, 1, 4)
+    assert steps_in(run) == [1, 3, 4]
+
+
+def test_a_stretch_that_was_left_by_loading_goes_first(tmp_path: Path) -> None:
+    run = folder_with(tmp_path, 100, 200, 800, 900)
+    prune_steps(run, 2, 200)
+    assert steps_in(run) == [100, 200]
+
+
+def test_one_that_can_not_be_deleted_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = folder_with(tmp_path, 1, 2, 3)
+
+    def unlink(path: Path) -> None:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert prune_steps(run, 1, 3) == []
+
+
+def test_a_run_saves_every_so_often_and_keeps_as_many_as_asked_for(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, save_every=2, keep_checkpoints=3))
+
+    saved = [event.name for event in of_type(told, e.CheckpointSaved) if event.name.startswith("step-")]
+    assert saved == [f"step-{step}" for step in range(2, 13, 2)]
+    assert steps_in(find_run("tiny")) == [8, 10, 12]
+    assert read_info(find_run("tiny").checkpoint_path("step-10"))[0].step == 10
+
+
+def test_without_an_interval_none_is_saved(corpus: Path) -> None:
+    run_session(tiny_config(corpus))
+    assert steps_in(find_run("tiny")) == []
+
+
+def test_a_resumed_run_goes_on_by_the_same_rule_and_saves_none_twice(corpus: Path) -> None:
+    def stop_at_step_six(event: Event) -> Iterable[Command]:
+        return [c.Stop()] if isinstance(event, e.CheckpointSaved) and event.name == "step-6" else ()
+
+    run_session(tiny_config(corpus, save_every=3, keep_checkpoints=2), on_event=stop_at_step_six)
+
+    told = run_session(resume_config("tiny"))
+
+    assert [event.name for event in of_type(told, e.CheckpointSaved) if event.name != "latest"] == ["step-9", "step-12"]
+    assert steps_in(find_run("tiny")) == [9, 12]
+
+
+def test_what_a_load_keeps_counts_too(corpus: Path) -> None:
+    script: dict[int, list[Command]] = {
+        2: [c.SaveCheckpoint(name="two")],
+        **{step: [c.LoadCheckpoint(name="two")] for step in (4, 5, 6)},
+    }
+    run_session(tiny_config(corpus, keep_checkpoints=2), script)
+    assert len(steps_in(find_run("tiny"))) == 2
+
+
+def test_a_config_of_a_version_without_the_rule_has_the_default() -> None:
+    text = encode(TrainingConfig()).replace('"save_every":0,"keep_checkpoints":10,', "")
+    assert "keep_checkpoints" not in text
+    assert decode(text, TrainingConfig) == TrainingConfig()
