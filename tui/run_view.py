@@ -73,6 +73,7 @@ class RunView:
     """Epochs passed through at `batch_size_since`: where a session began, or the batch size was changed."""
     batch_size_since: int = 0
     val_points: tuple[ValPoint, ...] = ()
+    """The latest evaluations, ever fewer of the older ones, and the best."""
     best_taken_back: ValPoint | None = None
     """The best evaluation where it came after the checkpoint that was loaded since."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)

@@ -47,6 +47,7 @@ from tui.run_view import RunView, ValPoint
 
 MAX_TWEETS = 10_000
 MAX_WARNINGS = 100
+MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
 MANY_REPORTS = 20
 """More reports of steps at once than a session tells between two ticks: a flood, or a journal."""
 _EVENTS_AT_ONCE = 1000
@@ -65,7 +66,7 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return _stepped(view, event)
         case EvalFinished(step=step, val_loss=val_loss, bits_per_char=bits, is_best=is_best):
             point = ValPoint(step=step, val_loss=val_loss, bits_per_char=bits, is_best=is_best)
-            return replace(view, val_points=(*view.val_points, point))
+            return replace(view, val_points=_fewer((*view.val_points, point)))
         case TweetSampled():
             return replace(view, tweets=_thinned((*view.tweets, event)), num_tweets=view.num_tweets + 1)
         case LadderSampled():
@@ -146,6 +147,18 @@ def _thinned(tweets: tuple[TweetSampled, ...]) -> tuple[TweetSampled, ...]:
         return tweets
     half = len(tweets) // 2
     return (*tweets[:half:2], *tweets[half:])
+
+
+def _fewer(points: tuple[ValPoint, ...]) -> tuple[ValPoint, ...]:
+    """Return `points`, or where they have become too many, about half: evenly over the steps, the latest, the best."""
+    if len(points) <= MAX_VAL_POINTS:
+        return points
+    best = next((point for point in reversed(points) if point.is_best), None)
+    width = (points[-1].step - points[0].step) // (MAX_VAL_POINTS // 2) + 1
+    older, latest = points[:-LATEST_VAL_POINTS], points[-LATEST_VAL_POINTS:]
+    even = {point.step // width: point for point in reversed(older)}
+    kept = (point for point in older if point is even[point.step // width] or point is best)
+    return (*kept, *latest)
 
 
 def _begun(view: RunView, event: RunStarted) -> RunView:

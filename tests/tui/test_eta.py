@@ -14,7 +14,7 @@ from engine.config import TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.eta import Eta, eta_of
 from tui.formatting import format_eta
-from tui.headless import progress_text
+from tui.narration import progress_text
 from tui.run_view import RunView
 from tui.state import apply
 

@@ -20,7 +20,7 @@ from engine.folders import RunFolder, folder_of_run
 from engine.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet
 from tests.tui.remote_ends import FINISHED, RUN, Hosted, Speaker, hosted, num_descriptors, until
-from tui.remote import client, places
+from tui.remote import client, live_runs, places
 from tui.remote.client import WATCHING, RemoteBridge
 from tui.remote.live_runs import ask
 from tui.remote.protocol import MAX_HOST_LINE_BYTES, CaughtUp, Greeting, Refusal, ViewTold, to_line
@@ -68,6 +68,7 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     listener.listen()
+    listener.settimeout(10.0)
 
     def play() -> None:
         for lines in connections:
@@ -160,7 +161,7 @@ def test_one_that_stopped_reading_for_long_ends_up_with_the_same_view_as_everybo
         gate.clear()
         for number in range(1, 21):
             made.play(*(tweet(f"{number} " + "x" * 800, number) for _ in range(400)))
-            until(lambda: made.host._events.empty())
+            until(made.host._events.empty)
         until(lambda: any(watcher._is_behind for watcher in made.host._watchers))
         gate.set()
 
@@ -296,7 +297,7 @@ def test_leaving_ends_its_threads_and_its_connection_and_not_the_run() -> None:
 
 def test_leaving_before_the_connection_is_there_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     reached, go_on = threading.Event(), threading.Event()
-    connected = client.connected
+    connected = live_runs.connected
 
     @contextlib.contextmanager
     def slow(folder: RunFolder, seconds: float) -> Iterator[tuple[socket.socket, Greeting, bytes]]:

@@ -18,7 +18,7 @@ from engine import commands as c
 from engine import events as e
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, trained_by, until
-from tui.headless import BarDisplay, PlainDisplay
+from tui.narration import BarDisplay, PlainDisplay
 from tui.run_view import RunView
 from tui.state import apply
 from tui.widgets.panels import Panels

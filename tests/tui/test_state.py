@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.eta import eta_of
 from tui.run_view import RunView
-from tui.state import MAX_TIMES, MAX_TWEETS, MAX_WARNINGS, apply, replay
+from tui.state import MAX_TIMES, MAX_TWEETS, MAX_VAL_POINTS, MAX_WARNINGS, apply, fold, replay
 
 
 def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
@@ -294,3 +295,17 @@ def test_a_finish_that_was_taken_back_leaves_no_mark() -> None:
 def test_a_learning_rate_that_changes_before_a_run_has_begun_changes_nothing(learning_rate: float) -> None:
     event = e.LearningRateChanged(step=1, elapsed_seconds=1.0, learning_rate=learning_rate)
     assert apply(RunView(), event).learning_rate == 0.0
+
+
+@pytest.mark.parametrize("best_step", [1, 2, MAX_VAL_POINTS, 3 * MAX_VAL_POINTS])
+def test_evaluations_are_bounded_and_the_best_and_the_latest_are_kept(best_step: int) -> None:
+    steps = range(1, 3 * MAX_VAL_POINTS + 1)
+    view = fold(RunView(), [run_started(), *(evaluated(step, 2.0, is_best=step == best_step) for step in steps)])
+    kept = [point.step for point in view.val_points]
+    assert len(kept) <= MAX_VAL_POINTS
+    assert kept == sorted(set(kept))
+    assert kept[-100:] == list(steps)[-100:]
+    assert min(kept) < 3
+    assert max(after - before for before, after in pairwise(kept)) <= 12
+    assert view.best is not None
+    assert view.best.step == best_step

@@ -22,9 +22,9 @@ from engine.folders import RunFolder
 from engine.stage import Stage
 from engine.wire import WireError
 from tui.bridge import EngineBridge, Share
+from tui.remote.lines import read_lines, write_lines
 from tui.remote.live_runs import connected
 from tui.remote.protocol import (
-    MAX_HOST_LINE_BYTES,
     START_OF_EVENT,
     CaughtUp,
     Hello,
@@ -36,12 +36,15 @@ from tui.remote.protocol import (
 )
 from tui.remote.view_form import view_of
 from tui.run_view import RunView
+from tui.state import replay
 
 WATCHING = "You are only watching"
 """The title of what refuses a command to one who is."""
+_CONNECT_SECONDS = 2.0
 _RECONNECT_SECONDS = 5.0
+_PAUSE_SECONDS = 0.2
+"""Between the end of a connection and the next."""
 _ARRIVAL_SECONDS = 20.0
-_CHUNK_BYTES = 256 * 1024
 
 
 class RemoteBridge:
@@ -65,7 +68,7 @@ class RemoteBridge:
         self._arrived = threading.Event()
         self._lock = threading.Lock()
         self._connection: socket.socket | None = None
-        self._is_leaving = False
+        self._leaving = threading.Event()
         self._last_event: Event | None = None
         self._problem: TweetgenError | None = None
         self._thread = threading.Thread(target=self._stay, name="attached", daemon=True)
@@ -74,6 +77,7 @@ class RemoteBridge:
         """Connect, and return the run as it stands. Waits for it. Raises `RemoteError`."""
         self._thread.start()
         if not self._arrived.wait(_ARRIVAL_SECONDS):
+            self.leave()
             raise RemoteError(f"The run {self._folder.name} does not say where it stands.")
         view = self.fresh_view()
         if view is None:
@@ -122,8 +126,9 @@ class RemoteBridge:
 
     def leave(self) -> None:
         """Let the run go on without this screen."""
-        self._is_leaving = True
-        self._hang_up()
+        with self._lock:
+            self._leaving.set()
+            self._hang_up()
 
     def join(self, timeout_seconds: float) -> bool:
         """Wait for the end of the connection at most so long; say whether it has come."""
@@ -155,20 +160,28 @@ class RemoteBridge:
     def _stay(self) -> None:
         """Be connected until the run ends or the screen leaves. The thread's body."""
         try:
-            seconds = 0.0
-            while not self._has_ended and not self._is_leaving:
-                with connected(self._folder, seconds or 2.0) as (connection, greeting, rest):
+            seconds = _CONNECT_SECONDS
+            while self._is_to_stay():
+                with connected(self._folder, seconds) as (connection, greeting, rest):
                     self.host_pid = greeting.pid
-                    self._connection = connection
-                    self._listen(connection, rest)
+                    with self._lock:
+                        self._connection = connection
+                    if not self._leaving.is_set():  # if it leaves from here on, it ends this connection
+                        self._listen(connection, rest)
+                if self._is_to_stay():
+                    self._leaving.wait(_PAUSE_SECONDS)  # the process may be about to end
                 seconds = _RECONNECT_SECONDS
         except TweetgenError as error:
             self._problem = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the screen must hear of it
             self._problem = RemoteError(f"{type(error).__name__}: {error}")
-        if not self._has_ended and not self._is_leaving:
+        if self._is_to_stay() and not self._has_read_end():
             self._fail()
         self._arrived.set()
+
+    def _is_to_stay(self) -> bool:
+        """Say whether there is a run to be connected to, and a screen that wants to be."""
+        return not self._has_ended and not self._leaving.is_set()
 
     @property
     def _has_ended(self) -> bool:
@@ -177,18 +190,18 @@ class RemoteBridge:
     def _listen(self, connection: socket.socket, rest: bytes) -> None:
         """Say hello, then take in what is said until the connection ends."""
         outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        outbox.put(to_line(Hello(is_read_only=self.is_read_only)))
         self._outbox = outbox  # what was meant for a connection that broke is not sent late
-        writer = threading.Thread(target=_write, args=(connection, outbox), name="wishes", daemon=True)
+        writer = threading.Thread(target=write_lines, args=(connection, outbox), name="wishes", daemon=True)
+        writer.start()
         try:
-            connection.sendall(to_line(Hello(is_read_only=self.is_read_only)))
-            writer.start()
-            self._take_in(_lines(connection, rest))
+            self._take_in(read_lines(connection, rest))
         except (OSError, WireError) as error:
             self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
         finally:
-            outbox.put(None)  # the writer's end
-            if writer.ident is not None:
-                writer.join()
+            self._hang_up()  # or the writer might wait for ever for somebody to read
+            outbox.put(None)
+            writer.join()
 
     def _take_in(self, lines: Iterator[bytes]) -> None:
         """Take in lines: a whole view, then events. Raises `WireError`."""
@@ -225,6 +238,17 @@ class RemoteBridge:
         self._last_event = view.ended
         self._arrived.set()
 
+    def _has_read_end(self) -> bool:
+        """Take the end of the run from its journal, where it has ended while there was no connection; say whether."""
+        try:
+            with self._folder.journal_path.open("rb") as lines:
+                view = replay(lines)
+        except OSError:
+            return False
+        if view.ended is not None and self._arrived.is_set():
+            self._begin_anew(view)
+        return self._has_ended
+
     def _hang_up(self) -> None:
         """End the connection, whatever its threads wait for."""
         if self._connection is not None:
@@ -244,30 +268,3 @@ class RemoteBridge:
                 hint=problem.hint or f"Go on from what it has saved: tweetgen-tui --resume {self._folder.name}",
             )
         )
-
-
-def _write(connection: socket.socket, outbox: queue.SimpleQueue[bytes | None]) -> None:
-    """Send what the screen wants, until the end. The body of the second thread."""
-    while (line := outbox.get()) is not None:
-        try:
-            connection.sendall(line)
-        except OSError:  # the reader tells
-            return
-
-
-def _lines(connection: socket.socket, rest: bytes) -> Iterator[bytes]:
-    """Yield whole lines until the connection ends. Raises `WireError` for one that no host would send."""
-    pieces = [rest]
-    num_bytes = len(rest)
-    while True:
-        if b"\n" in pieces[-1]:
-            *lines, last = b"".join(pieces).split(b"\n")
-            yield from lines
-            pieces, num_bytes = [last], len(last)
-        if num_bytes > MAX_HOST_LINE_BYTES:
-            raise WireError("a line without an end")
-        data = connection.recv(_CHUNK_BYTES)
-        if not data:
-            return
-        pieces.append(data)
-        num_bytes += len(data)

@@ -1,8 +1,7 @@
 """`Host`: lets other terminals of the same user watch and steer the run of this process.
 
-A thread of its own with an event loop of its own: ten times a second it folds what has happened into a view, tells the
-watchers, and looks whether the socket is still in its place. The session only ever puts events on a queue; however slow
-a watcher is, training does not wait for it.
+A thread of its own with an event loop of its own: ten times a second it folds what has happened into a view, and tells
+the watchers. The session only ever puts events on a queue; however slow a watcher is, training does not wait for it.
 """
 
 from __future__ import annotations
@@ -15,35 +14,34 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 from engine import events
 from engine.commands import Command
 from engine.config import RunConfig
 from engine.errors import StorageError
 from engine.events import Event, RunFailed, RunFinished, RunStarted
-from engine.folders import folder_of_run
+from engine.folders import RunFolder, folder_of_run
 from engine.log import log_to
 from engine.versions import installed_version
+from tui.remote.doorway import Doorway
+from tui.remote.history import size_of, view_before
 from tui.remote.peers import is_own
-from tui.remote.places import private_folder, socket_path
+from tui.remote.places import socket_path
 from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, Greeting, Refusal, lines_of, to_line
 from tui.remote.watcher import Watcher
 from tui.run_view import RunView
-from tui.state import fold, replay
+from tui.state import fold
 
 TICK_SECONDS = 0.1
-LOOK_SECONDS = 1.0
-"""How often the socket is looked for: a runtime folder is taken away when its user has no session left."""
 MAX_CONNECTIONS = 64
 """At once; further ones are refused."""
-_LAST_WORD_SECONDS = 1.0
+LAST_WORD_SECONDS = 1.0
 """How long an ended run waits for its watchers to take in the end."""
-_BACKLOG = 128
 LOG = logging.getLogger(__name__)
+logging.getLogger("asyncio").addHandler(logging.NullHandler())  # or its warnings would go to stderr
 
 
 def _nothing(_: str) -> None:
@@ -51,7 +49,7 @@ def _nothing(_: str) -> None:
 
 
 class Host:
-    """The run of this process, as others see it. `take`, `num_watchers` and `close` are for any thread."""
+    """The run of this process, as others see it. `take`, `num_watchers`, `problem` and `close` are for any thread."""
 
     def __init__(
         self,
@@ -76,101 +74,80 @@ class Host:
         self._watchers: list[Watcher] = []
         self._connections: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
-        self._path: Path | None = None
+        self._doorway: Doorway | None = None
         self._read_back: Callable[[], RunView] | None = None
         self._is_closing = threading.Event()
-        self.problem = ""
-        """Why nobody can attach; empty where they can, or the run has not started."""
+        self._has_failed = ""
+        self._is_over = False
 
     def take(self, event: Event) -> None:
         """Take note of an event; with the first `RunStarted`, begin to listen. Never waits and never raises."""
+        if self._is_over:
+            return
         self._events.put(event)
         if self._thread is None and isinstance(event, RunStarted):
-            folder = folder_of_run(event.run)
-            self._path = socket_path(folder)
-            if event.resumed_from is not None and not len(self._view.train_losses):
-                self._read_back = partial(view_before, folder.journal_path, size_of(folder.journal_path))
-            self._on_run(event.run)
-            self._thread = threading.Thread(target=self._run, name="host", daemon=True)
-            self._thread.start()
+            try:
+                self._begin(event)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+                self._give_up(error)
+
+    def _begin(self, event: RunStarted) -> None:
+        """Start the thread of a run that has started."""
+        folder = folder_of_run(event.run)
+        if event.resumed_from is not None and not len(self._view.train_losses):
+            self._read_back = partial(view_before, folder.journal_path, size_of(folder.journal_path))
+        self._on_run(event.run)
+        self._doorway = Doorway(partial(socket_path, folder), self._meet, self._clock)
+        self._thread = threading.Thread(target=self._run, args=(folder,), name="host", daemon=True)
+        self._thread.start()
+
+    def _give_up(self, error: BaseException) -> None:
+        """Host no more: what comes is not kept."""
+        self._is_over = True
+        self._has_failed = f"{type(error).__name__}: {error}"
 
     @property
     def num_watchers(self) -> int:
         """How many watch and may steer."""
         return sum(not watcher.is_read_only for watcher in self._watchers)
 
+    @property
+    def problem(self) -> str:
+        """Why nobody can attach; empty where they can, or the run has not started."""
+        return self._has_failed or (self._doorway.problem if self._doorway is not None else "")
+
     def close(self) -> None:
         """Tell the watchers what is left to tell, and take the socket away. Waits about a second at most."""
         self._is_closing.set()
         if self._thread is not None:
-            self._thread.join(2 * _LAST_WORD_SECONDS)
+            self._thread.join(2 * LAST_WORD_SECONDS)
 
-    def _run(self) -> None:
+    def _run(self, folder: RunFolder) -> None:
         """Serve until the run has ended. The thread's body."""
         try:
             if self._read_back is not None:
                 self._view = self._read_back()
-            asyncio.run(self._serve())
-        except Exception as error:  # whatever it is, the run goes on
-            self.problem = f"{type(error).__name__}: {error}"
-            with contextlib.suppress(StorageError), log_to(folder_of_run(self._view.started.run).log_path, "tui"):  # type: ignore[union-attr] # it runs from `RunStarted` on
-                LOG.exception("the host ended")
+            asyncio.run(self._serve(folder))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+            self._give_up(error)
+            _log(folder, "the host ended", error)
         finally:
-            if self._path is not None:
-                with contextlib.suppress(OSError):
-                    self._path.unlink()
+            self._is_over = True
 
-    async def _serve(self) -> None:
-        """Listen, tell, and keep the socket in its place, until the run's last event is told."""
-        listener: asyncio.Server | None = None
-        looked_at = -LOOK_SECONDS
-        inode = 0
-        while True:
-            if self._clock() - looked_at >= LOOK_SECONDS:
-                looked_at = self._clock()
-                if not self._is_in_place(inode):
-                    if listener is not None:
-                        listener.close()
-                    listener, inode = await self._listen()
-            is_closing = self._is_closing.is_set()  # asked before, so that no last event is missed
-            has_ended = self._tell()
-            if has_ended or is_closing:
-                break
-            await asyncio.sleep(TICK_SECONDS)
-        if listener is not None:
-            listener.close()
-        await self._say_goodbye()
-
-    def _is_in_place(self, inode: int) -> bool:
-        """Say whether the socket that is listened on is the one that others find."""
+    async def _serve(self, folder: RunFolder) -> None:
+        """Tell, and keep the socket in its place, until the run's last event is told."""
+        assert self._doorway is not None  # noqa: S101 - set before the thread was started
+        asyncio.get_running_loop().set_exception_handler(partial(_log_context, folder))
         try:
-            return self._path is not None and self._path.lstat().st_ino == inode
-        except OSError:
-            return False
-
-    async def _listen(self) -> tuple[asyncio.Server | None, int]:
-        """Listen where the run is looked for; where that can't be, say why in `problem`. The run's lock is held."""
-        assert self._path is not None  # noqa: S101 - set before the thread was started
-        try:
-            private_folder(self._path.parent)
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()  # of a process that was killed
-            own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            try:
-                own.setblocking(False)  # noqa: FBT003 - the standard library has it so
-                own.bind(str(self._path))
-                os.chmod(self._path, 0o600)  # nobody can connect before it listens
-                server = await asyncio.start_unix_server(
-                    self._meet, sock=own, limit=MAX_WATCHER_LINE_BYTES, backlog=_BACKLOG
-                )
-            except BaseException:
-                own.close()
-                raise
-            self.problem = ""
-            return server, self._path.lstat().st_ino
-        except (OSError, StorageError) as error:
-            self.problem = error.message if isinstance(error, StorageError) else f"{self._path}: {error.strerror}."
-            return None, 0
+            while True:
+                await self._doorway.look()
+                is_closing = self._is_closing.is_set()  # asked before, so that no last event is missed
+                if self._tell() or is_closing:
+                    break
+                await asyncio.sleep(TICK_SECONDS)
+            await self._say_goodbye()
+        finally:
+            await self._doorway.close()
 
     def _tell(self) -> bool:
         """Fold what has happened since the last time into the view, and tell the watchers; say whether it was the end.
@@ -190,26 +167,30 @@ class Host:
             watcher.catch_up(lambda: lines_of(self._view, self._config))
         return bool(happened) and isinstance(happened[-1], RunFinished | RunFailed)
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _meet(self, connection: socket.socket) -> None:
+        """Serve a connection, or say why not. Never raises."""
+        if not is_own(connection):
+            _turn_away(connection, "This run is another user's.")
+        elif len(self._connections) >= MAX_CONNECTIONS:
+            _turn_away(connection, "Too many are connected to this run.")
+        else:
+            task = asyncio.create_task(self._serve_one(connection))
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
+
+    async def _serve_one(self, connection: socket.socket) -> None:
         """Serve one connection, from its greeting to its end."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio calls this in a task
-        self._connections.add(task)
-        watcher = Watcher(reader, writer, self._clock)
-        try:
-            if not is_own(writer.get_extra_info("socket")):
-                watcher.refuse(Refusal(reason="This run is another user's."))
-            elif len(self._connections) > MAX_CONNECTIONS:
-                watcher.refuse(Refusal(reason="Too many are connected to this run."))
-            else:
+        with connection:
+            reader, writer = await asyncio.open_unix_connection(sock=connection, limit=MAX_WATCHER_LINE_BYTES)
+            watcher = Watcher(reader, writer, self._clock)
+            try:
                 await self._attend(watcher)
-        except (OSError, asyncio.IncompleteReadError):  # it has gone
-            pass
-        finally:
-            self._connections.discard(task)
-            if watcher in self._watchers:
-                self._watchers.remove(watcher)
-            await watcher.end()
+            except OSError:  # it has gone
+                pass
+            finally:
+                if watcher in self._watchers:
+                    self._watchers.remove(watcher)
+                await watcher.end()
 
     async def _attend(self, watcher: Watcher) -> None:
         """Greet, tell all that has been, then follow commands until it goes."""
@@ -234,35 +215,27 @@ class Host:
 
     async def _say_goodbye(self) -> None:
         """Give the watchers a moment to take in the last word; then close all connections."""
-        deadline = self._clock() + _LAST_WORD_SECONDS
-        while any(watcher.num_waiting_bytes for watcher in self._watchers) and self._clock() < deadline:
+        deadline = time.monotonic() + LAST_WORD_SECONDS
+        while not all(watcher.has_taken_all for watcher in self._watchers) and time.monotonic() < deadline:
             await asyncio.sleep(TICK_SECONDS / 10)
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
 
-def size_of(journal: Path) -> int:
-    """Return how many bytes a journal has now."""
-    try:
-        return journal.stat().st_size
-    except OSError:
-        return 0
+def _turn_away(connection: socket.socket, reason: str) -> None:
+    """Say why a connection is not wanted, where that can be said at once, and close it."""
+    with connection, contextlib.suppress(OSError):
+        connection.setblocking(False)  # noqa: FBT003 - the standard library has it so
+        connection.send(to_line(Refusal(reason=reason)))
 
 
-def view_before(journal: Path, num_bytes: int) -> RunView:
-    """Return the view that the first so many bytes of a journal lead to; none where it can't be read."""
-    try:
-        with journal.open("rb") as file:
-            return replay(_lines_within(file, num_bytes))
-    except OSError:
-        return RunView()
+def _log(folder: RunFolder, what: str, error: BaseException | None) -> None:
+    """Write to the log of a run what went wrong in its host."""
+    with contextlib.suppress(StorageError), log_to(folder.log_path, "tui"):
+        LOG.error(what, exc_info=error)
 
 
-def _lines_within(file: BinaryIO, num_bytes: int) -> Iterator[bytes]:
-    """Yield the lines that end within the first so many bytes."""
-    for line in file:
-        num_bytes -= len(line)
-        if num_bytes < 0:
-            return
-        yield line
+def _log_context(folder: RunFolder, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what went wrong in a task: a mistake of ours, which ends one connection and no more."""
+    _log(folder, context["message"], context.get("exception"))

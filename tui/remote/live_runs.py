@@ -13,7 +13,7 @@ from engine.journal import is_in_use
 from engine.wire import WireError
 from tui.remote.peers import is_own
 from tui.remote.places import socket_path
-from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, PROTOCOL, Greeting, Refusal, message_in
+from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, PROTOCOL, Greeting, Refusal, message_in, protocol_in
 
 _SECONDS = 2.0
 """A host that is alive answers far sooner, however busy its cores are."""
@@ -27,47 +27,63 @@ def connected(folder: RunFolder, seconds: float = _SECONDS) -> Iterator[tuple[so
     For so many seconds a run is waited for that is on and can't be reached yet: its socket may have been taken away.
     """
     deadline = time.monotonic() + seconds
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(seconds)
-        while True:
-            try:
-                connection.connect(str(socket_path(folder)))
-                break
-            except (OSError, ValueError) as error:
-                if not is_in_use(folder.journal_path):
-                    raise RemoteError(
-                        f"The run {folder.name} is not on.", f"Go on with it: tweetgen-tui --resume {folder.name}"
-                    ) from None
-                if time.monotonic() > deadline:
-                    raise RemoteError(
-                        f"The run {folder.name} is on, and can't be reached: {error}.", "Its log may say more."
-                    ) from None
-                time.sleep(_RETRY_SECONDS)
+    with _reached(folder, deadline) as connection:
         if not is_own(connection):
             raise RemoteError(f"The socket of the run {folder.name} is another user's.")
-        greeting, rest = _greeting(connection, folder)
+        greeting, rest = _greeting(connection, folder, time.monotonic() + _SECONDS)
         connection.settimeout(None)
         yield connection, greeting, rest
 
 
-def _greeting(connection: socket.socket, folder: RunFolder) -> tuple[Greeting, bytes]:
+def _reached(folder: RunFolder, deadline: float) -> socket.socket:
+    """Return a socket that is connected to the run's. Raises `RemoteError`."""
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(_SECONDS)
+            connection.connect(str(socket_path(folder)))
+        except OSError as error:
+            connection.close()
+            if not is_in_use(folder.journal_path):
+                hint = f"Go on with it: tweetgen-tui --resume {folder.name}"
+                raise RemoteError(f"The run {folder.name} is not on.", hint) from None
+            if time.monotonic() > deadline:
+                detail = f"The run {folder.name} is on, and can't be reached: {error}."
+                raise RemoteError(detail, "Its log may say more.") from None
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return connection
+
+
+def _greeting(connection: socket.socket, folder: RunFolder, deadline: float) -> tuple[Greeting, bytes]:
     """Return the host's first line, and what came after it. Raises `RemoteError`."""
     received = b""
     problem = "it says nothing"
     try:
         while b"\n" not in received and len(received) <= MAX_WATCHER_LINE_BYTES:
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
             data = connection.recv(MAX_WATCHER_LINE_BYTES)
             if not data:
                 break
             received += data
-        line, _, rest = received.partition(b"\n")
-        message = message_in(line)
-        if isinstance(message, Greeting) and message.protocol == PROTOCOL:
-            return message, rest
-        problem = message.reason if isinstance(message, Refusal) else "it is of another version of tweetgen-tui"
-    except (OSError, WireError) as error:
-        problem = str(error) or problem
+        line, is_whole, rest = received.partition(b"\n")
+        if is_whole:
+            return _own_greeting(line), rest
+    except OSError as error:
+        problem = error.strerror or problem
+    except WireError as error:
+        problem = str(error)
     raise RemoteError(f"The run {folder.name} can't be attached to: {problem}.")
+
+
+def _own_greeting(line: bytes) -> Greeting:
+    """Return the greeting in a line. Raises `WireError` with what to tell where there is none of our protocol."""
+    if protocol_in(line) not in (PROTOCOL, None):
+        raise WireError("it is of another version of tweetgen-tui")
+    message = message_in(line)
+    if isinstance(message, Greeting):
+        return message
+    raise WireError(message.reason.rstrip(".") if isinstance(message, Refusal) else "it does not greet")
 
 
 def ask(folder: RunFolder) -> Greeting | None:

@@ -38,7 +38,9 @@ def private_folder(path: Path) -> None:
     if len(os.fsencode(path)) > _MAX_PATH_BYTES - len("/.sock") - 24:
         raise StorageError(f"{path} is too long a path for a socket.", "Set XDG_RUNTIME_DIR to a shorter folder.")
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in reversed((path, *path.parents)):  # `parents=True` makes those above for everybody
+            if not each.exists():
+                each.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
     except OSError as error:
         raise StorageError(f"{path} can't be made: {error.strerror or error}.") from error

@@ -19,6 +19,7 @@ from typing import Any, get_args
 from engine import wire
 from engine.config import RunConfig
 from engine.events import TweetSampled
+from engine.text import defused
 from tui.remote.view_form import form_of
 from tui.run_view import Phase, RunView
 
@@ -28,7 +29,7 @@ MAX_WATCHER_LINE_BYTES = 64 * 1024
 """A command is far shorter."""
 MAX_HOST_LINE_BYTES = 64 * 1024 * 1024
 """Above the largest view there is: what is longer comes from no host of ours."""
-_TWEETS_A_LINE = 200
+_TWEETS_A_LINE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +97,13 @@ def to_line(message: Message) -> bytes:
 
 
 def message_in(line: bytes) -> Message:
-    """Return the message that a line holds. Raises `WireError`."""
-    return wire.decode_tagged(line, _TAG, _TYPES)
+    """Return the message that a line holds, its strings made harmless. Raises `WireError`."""
+    return wire.decode_tagged(line, _TAG, _TYPES, defused)
+
+
+def protocol_in(line: bytes) -> object:
+    """Return which protocol the sender of a first line speaks, whatever else may be in it; None where it names none."""
+    return wire.decode(line, dict[str, Any]).get("protocol")
 
 
 def lines_of(view: RunView, config: RunConfig) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from engine import events
+from engine import events, wire
 from engine.errors import TweetgenError
 from engine.events import RunFailed, RunFinished
 from engine.wire import WireError
@@ -25,7 +25,11 @@ def form_of(view: RunView) -> dict[str, Any]:
     """Return a view, its tweets left out, as dictionaries, lists, numbers and texts."""
     plain = {name: msgspec.to_builtins(getattr(view, name)) for name in _PLAIN}
     series = {name: msgspec.to_builtins(getattr(view, name).form) for name in _SERIES}
-    return {**plain, **series, "ended": None if view.ended is None else events.to_json(view.ended)}
+    return {
+        **plain,
+        **series,
+        "ended": None if view.ended is None else wire.decode(events.to_json(view.ended), dict[str, Any]),
+    }
 
 
 def view_of(form: dict[str, Any]) -> RunView:
@@ -33,7 +37,7 @@ def view_of(form: dict[str, Any]) -> RunView:
     try:
         plain: dict[str, Any] = {name: msgspec.convert(form[name], hint) for name, hint in _PLAIN.items()}
         series: dict[str, Any] = {name: Series.from_form(msgspec.convert(form[name], SeriesForm)) for name in _SERIES}
-        ended = None if form["ended"] is None else events.from_json(form["ended"])
+        ended = None if form["ended"] is None else events.from_json(wire.encode(form["ended"]))
     except (
         KeyError,
         TypeError,

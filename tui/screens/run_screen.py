@@ -7,6 +7,7 @@ together.
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,12 +27,14 @@ from tui.run_view import RunView
 from tui.screens.other_run import Runs
 from tui.screens.teller import Teller
 from tui.screens.wishes import Wishes
+from tui.signals import REASONS
 from tui.state import fold
 from tui.undo import Undo
 from tui.widgets.panels import Panels
 
 TICK_SECONDS = 0.1
 _LEAVING_TICK_SECONDS = 0.02
+_BY_USER = "stopped by the user"
 _MAX_SAVING_SECONDS = 5.0
 _MAX_ABANDONING_SECONDS = 0.5
 """A run that has not started has nothing to save."""
@@ -144,13 +147,14 @@ class RunScreen(Screen[None]):
         """Leave once the session has saved and ended; a second call with a code other than 0 leaves at once."""
         leaving = partial(self._exit, return_code)
         if self._ending is None:
-            self._end_then(leaving, "ctrl+c leaves at once")
+            reason = next((why for name, why in REASONS.items() if 128 + signal.Signals[name] == return_code), _BY_USER)
+            self._end_then(leaving, "ctrl+c leaves at once", reason)
         elif return_code != 0:
             leaving()
         else:
             self._ending = replace(self._ending, then=leaving)
 
-    def _end_then(self, then: Callable[[], None], notice: str) -> None:
+    def _end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER) -> None:
         """Have the session save and end, and call `then` after it or when it takes too long."""
         if self.run_view.ended is not None or not self._bridge.is_alive:
             then()
@@ -158,7 +162,7 @@ class RunScreen(Screen[None]):
         has_work = self.run_view.phase != "starting" and not self.run_view.is_replay
         patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
         self._ending = _Ending(then, self._clock() + patience)
-        self._bridge.stop("stopped by the user")
+        self._bridge.stop(reason)
         self._panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
         self.set_interval(_LEAVING_TICK_SECONDS, self.tick)
 

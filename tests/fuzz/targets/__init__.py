@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz.target import Target
-from tests.fuzz.targets import cache, checkpoints, journals, messages, readers, settings, text
+from tests.fuzz.targets import cache, checkpoints, journals, messages, readers, settings, socket, text
 
 TARGETS: dict[str, Callable[[Path], Target]] = {
     "cache": cache.make,
@@ -15,6 +15,7 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "messages": messages.make,
     "readers": readers.make,
     "settings": settings.make,
+    "socket": socket.make,
     "text": text.make,
 }
 """Each makes its target; the folder is its own to write in."""

@@ -1,0 +1,123 @@
+"""What anybody writes to the socket of a run: a real host takes it, and stays what it is."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+from engine import commands
+from engine.config import RunConfig
+from engine.folders import folder_of_run
+from engine.journal import Journal
+from tests.fakes import run_started, steps_finished, tweet
+from tests.fuzz.target import Target, require_plain
+from tests.fuzz.targets import messages
+from tui.remote.host import MAX_CONNECTIONS, Host
+from tui.remote.places import socket_path
+from tui.remote.protocol import Hello, to_line
+
+_SECONDS = 10.0
+_HELLO = to_line(Hello())
+_MESSAGES = {"Greeting", "ViewTold", "TweetsTold", "CaughtUp", "Refusal"}
+_RUN = "fuzzed"
+
+
+class _Tried:
+    """A host that is never given up: each input meets the one that has met all before."""
+
+    def __init__(self) -> None:
+        """Host a small run."""
+        folder = folder_of_run(_RUN)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        self._journal = Journal(folder.journal_path)
+        self._path = socket_path(folder)
+        self._sent: list[commands.Command] = []
+        self._host = Host(RunConfig(), self._sent.append, lambda: 0)
+        for event in (run_started(run=_RUN), steps_finished(1, [3.0, 2.5]), tweet("hello", 2)):
+            self._host.take(event)
+        atexit.register(self._host.close)
+
+    def _said_after(self, data: bytes) -> bytes:
+        """Return what the host says to one that says `data` and then no more."""
+        heard = bytearray()
+        with self._connection() as connection:
+            writer = threading.Thread(target=_write, args=(connection, data))
+            writer.start()
+            try:
+                while piece := connection.recv(1 << 16):
+                    heard += piece
+            except ConnectionResetError:  # it had not read all of it
+                pass
+            writer.join()
+        return bytes(heard)
+
+    def _require_a_view(self) -> None:
+        """Attach as a screen does."""
+        with self._connection() as connection, connection.makefile("rb") as lines:
+            connection.sendall(_HELLO)
+            while b'"CaughtUp"' not in (line := lines.readline()):
+                assert line, "the host gives no view any more"
+
+    def _connection(self) -> socket.socket:
+        end = time.monotonic() + _SECONDS
+        while True:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.settimeout(_SECONDS)
+            try:
+                connection.connect(str(self._path))
+            except OSError:
+                connection.close()
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
+            else:
+                return connection
+
+    def check(self, data: bytes) -> str:
+        """Say it at once, and after a good hello; then see whether the host is as well as before."""
+        told = []
+        for said in (data, _HELLO + data):
+            self._sent.clear()
+            lines = [json.loads(line) for line in self._said_after(said).split(b"\n")[:-1]]
+            kinds = [line["message"] for line in lines]
+            assert _MESSAGES.issuperset(kinds), kinds
+            assert kinds[0] == "Greeting"
+            reasons = [line["reason"] for line in lines if line["message"] == "Refusal"]
+            require_plain(*reasons)
+            told.append(f"{kinds[-1]} {reasons} {sorted({type(each).__name__ for each in self._sent})}")
+        self._require_a_view()
+        assert self._host.problem == ""
+        assert len(os.listdir("/dev/fd")) < MAX_CONNECTIONS + 100
+        return " | ".join(told)
+
+
+def _write(connection: socket.socket, data: bytes) -> None:
+    """Say all of it, or as much as is listened to."""
+    try:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def make(_: Path) -> Target:
+    """Return the target."""
+    tried: list[_Tried] = []
+
+    def check(data: bytes) -> str:
+        if not tried:  # a thread is started where it is needed, not where targets are listed
+            tried.append(_Tried())
+        return tried[0].check(data)
+
+    wishes = tuple(line + b"\n" for line in messages.examples() if b'"command"' in line)
+    hellos = (_HELLO, to_line(Hello(is_read_only=True)), to_line(Hello(protocol=2)), _HELLO + _HELLO)
+    refused = (b'{"message":"Hello","protocol":1,"x":' + b"[" * 600 + b"]" * 600 + b"}\n", b"x" * 65_537)
+    tokens = (b'{"command":', b'{"message":', b'"protocol":1', b"\n", _HELLO, b'"temperatures":[')
+    return Target(
+        name="socket", seeds=(*hellos, *refused, *wishes[:60], b"".join(wishes[:20])), check=check, tokens=tokens
+    )
