@@ -33,11 +33,17 @@ LOG = logging.getLogger(__name__)
 REPORT_SECONDS = 0.1
 """How often steps are told; a screen draws at about this pace."""
 PAUSED_POLL_SECONDS = 0.05
+STOP_WAITS_SECONDS = 0.3
+"""How long a run that is to stop goes on with the tweet that it is writing."""
 FINISHED = "finished"
 """Why a run ended that was asked to finish."""
 _DUE_SAMPLE, _ASKED_SAMPLE, _ASKED_COMPLETION = 1, 2, 3  # purposes of derived seeds
 _QUESTIONS = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet
 """What can be followed in the middle of an evaluation: it changes nothing."""
+
+
+class _TweetTooLong(Exception):  # noqa: N818 - no error: somebody does not want to wait for it
+    """The run is to stop, and the tweet that is being written is not nearly done."""
 
 
 class TrainingLoop:
@@ -61,6 +67,7 @@ class TrainingLoop:
         self._waiting: deque[Command] = deque()
         self._stop_reason: str | None = None
         self._num_asked_samples = 0
+        self._stop_seen_at: float | None = None
 
     def run(self) -> None:
         """Train until a command or the budget ends it. Raises what can't be helped; the caller tells it.
@@ -150,7 +157,7 @@ class TrainingLoop:
 
     def _write_due_tweet(self, step: int) -> None:
         """Write the feed's next tweet; its seed depends on the step alone."""
-        self._run.progress.last_sample_step = step
+        last_sample_step, self._run.progress.last_sample_step = self._run.progress.last_sample_step, step
         self._narrator.tell_steps()  # what a device still has to do of them is no part of the writing
         try:
             seed = derived_seed(self._run.training.seed, _DUE_SAMPLE, step)
@@ -158,10 +165,19 @@ class TrainingLoop:
                 self._run.writer.write_tweet(self._sampling_now, seed)
         except (DivergedError, DeviceMemoryError) as error:
             self._narrator.tell(events.Warned, message=error.message)
+        except _TweetTooLong:
+            self._run.progress.last_sample_step = last_sample_step  # a run that goes on from here writes it
 
     def _sampling_now(self) -> SamplingConfig:
-        """Return how the next character is drawn, as the latest wish has it."""
+        """Return how the next character is drawn, as the latest wish has it.
+
+        Raises `_TweetTooLong` where the run is to stop and the tweet, of up to 100,000 characters, keeps it from that.
+        """
         self._receive()
+        if any(isinstance(command, commands.Stop) for command in self._waiting):
+            self._stop_seen_at = self._stop_seen_at or time.monotonic()
+            if time.monotonic() - self._stop_seen_at > STOP_WAITS_SECONDS:
+                raise _TweetTooLong
         return self._run.sampling
 
     def _write_asked_tweet(self, prime: str | None) -> None:
@@ -169,7 +185,8 @@ class TrainingLoop:
         self._num_asked_samples += 1
         where = (_ASKED_SAMPLE, self._run.trainer.step_count, self._num_asked_samples)
         seed = derived_seed(self._run.training.seed, *where)
-        self._run.writer.write_tweet(self._sampling_now, seed, prime)
+        with contextlib.suppress(_TweetTooLong):
+            self._run.writer.write_tweet(self._sampling_now, seed, prime)
 
     def _complete(self, text: str, request: int) -> None:
         """Say how a text goes on: always by the same draws, so that only what the model learns changes it."""

@@ -257,3 +257,27 @@ def test_an_impossible_name_is_refused_and_nothing_is_written(corpus: Path, home
     assert only(told, e.CommandRefused).command == "SaveCheckpoint"
     assert not list((home / "checkpoints").glob("**/*"))
     assert told[-1].step == 12
+
+
+def test_a_tweet_without_an_end_does_not_keep_a_run_from_stopping(corpus: Path) -> None:
+    endless = SamplingConfig(max_length=100_000, top_k=1)
+
+    told = run_session(
+        tiny_config(corpus, max_length=20), {3: [c.SetSampling(sampling=endless), c.SampleNow(), c.Stop()]}
+    )
+
+    assert "TweetSampled" not in names(told)
+    assert only(told, e.RunFinished).reason == "stopped"
+
+
+def test_a_tweet_of_the_feed_that_a_stop_broke_off_is_written_after_the_resume(corpus: Path) -> None:
+    endless = SamplingConfig(max_length=100_000, top_k=1)
+
+    def stop_meanwhile(event: Event) -> Iterable[Command]:
+        return [c.Stop()] if isinstance(event, e.StepsFinished) and event.step == 4 else ()
+
+    config = tiny_config(corpus, sample_every=4)
+    told = run_session(config, {3: [c.SetSampling(sampling=endless)]}, stop_meanwhile)
+    info, _ = read_info(find_run("tiny").checkpoint_path("latest"))
+    assert (info.step, info.last_sample_step) == (4, 0)
+    assert [event.step for event in of_type(told, e.TweetSampled)] == [0]
