@@ -32,6 +32,14 @@ SUFFIX = ".safetensors"
 _NAME = re.compile(r"[\w][\w .+-]{0,99}")
 _MAX_NAME_BYTES = 200
 """A file's name may have 255, of which the suffix and a temporary file's additions take some."""
+WRITTEN_BY_THE_RUN = ("latest", "best")
+"""What a run calls the checkpoints of its own that it writes again and again."""
+_LAST = "--resume last is the latest run"
+_MEANINGS = {
+    "run": {"last": _LAST},
+    "checkpoint": {"last": _LAST, **dict.fromkeys(WRITTEN_BY_THE_RUN, "Each run calls one of its own so")},
+}
+"""Names that mean something already."""
 
 
 def home() -> Path:
@@ -50,12 +58,14 @@ def cache_folder() -> Path:
 
 
 def checked_name(name: str, kind: str) -> str:
-    """Return `name` if a file can be called so; raises `ConfigError`. `kind` says what of: "run", "checkpoint"."""
+    """Return `name` if what a user makes can be called so; raises `ConfigError`. `kind` is "run" or "checkpoint"."""
     if not _NAME.fullmatch(name) or name != name.strip() or len(name.encode()) > _MAX_NAME_BYTES:
         raise ConfigError(
             f"A {kind} can't be called {name!r}.",
             "Use letters, digits, blanks, '.', '_', '+' and '-', up to 100, beginning with a letter or digit.",
         )
+    if name in _MEANINGS.get(kind, {}):
+        raise ConfigError(f"A {kind} can't be called {name}.", f"{_MEANINGS[kind][name]}; take another name.")
     return name
 
 
@@ -139,8 +149,6 @@ def create_run_folder(name: str | None) -> RunFolder:
     runs = home() / "runs"
     if name is not None:
         candidates = [checked_name(name, "run")]
-        if name == "last":
-            raise ConfigError("A run can't be called last.", "--resume last is the latest run; take another name.")
     else:
         stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
         candidates = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]

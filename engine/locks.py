@@ -15,11 +15,12 @@ import socket
 import time
 from pathlib import Path
 
-from engine.regular_files import open_regular
+from engine.regular_files import open_regular, read_regular
 
 _HAS_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 _TRIES, _SECONDS_BETWEEN = 5, 0.02
 """Somebody who only looks whether a lock is held, holds it himself for some microseconds."""
+_MAX_OWNER_BYTES = 1000
 
 
 def take(descriptor: int, path: Path) -> None:
@@ -56,7 +57,7 @@ def let_go(path: Path) -> None:
     """Remove the owner's file, where this process has one; the system's lock goes with the descriptor."""
     owner = owner_path(path)
     with contextlib.suppress(OSError):
-        if owner.read_text() == _signature():
+        if _signature_in(owner) == _signature():
             owner.unlink()
 
 
@@ -68,6 +69,11 @@ def owner_path(path: Path) -> Path:
 def _signature() -> str:
     """Return which process this is, on which machine."""
     return f"{socket.gethostname()} {os.getpid()}\n"
+
+
+def _signature_in(owner: Path) -> str:
+    """Return what an owner's file says. Raises `OSError`."""
+    return read_regular(owner, _MAX_OWNER_BYTES).decode(errors="replace")
 
 
 def _sign(path: Path) -> None:
@@ -85,7 +91,7 @@ def _sign(path: Path) -> None:
 def _is_signed_by_a_living(owner: Path) -> bool:
     """Return whether an owner's file is that of a process that lives, or may live on another machine."""
     try:
-        host, _, process_id = owner.read_text().strip().rpartition(" ")
+        host, _, process_id = _signature_in(owner).strip().rpartition(" ")
     except OSError:
         return False
     if host != socket.gethostname() or not process_id.isdecimal():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class _LogFile(logging.FileHandler):
         with contextlib.suppress(OSError):
             stream = path.open("a", encoding="utf-8")
             old = self.setStream(stream)
-            self.baseFilename = str(path)
+            self.baseFilename = os.path.abspath(path)
             if old is not None:
                 old.close()
 
@@ -57,5 +58,5 @@ def log_to(path: Path, package: str = "engine") -> Iterator[None]:
 def move_log(old: Path, new: Path, package: str = "engine") -> None:
     """Let what is logged to `old` go to `new` from now on: the run's folder is another one."""
     for handler in logging.getLogger(package).handlers:
-        if isinstance(handler, _LogFile) and handler.baseFilename == str(old.absolute()):
+        if isinstance(handler, _LogFile) and handler.baseFilename == os.path.abspath(old):
             handler.move_to(new)

@@ -21,13 +21,22 @@ def prune_steps(folder: RunFolder, num_kept: int, step: int) -> list[Path]:
     """
     if not num_kept:
         return []
-    numbered = {
+    try:
+        numbered = _unpinned(folder)
+    except OSError as error:
+        LOG.warning("the checkpoints of %s can't be counted: %s", folder.path, error)
+        return []
+    old_first = sorted(numbered, key=lambda number: (number <= step, number))
+    return [numbered[number] for number in old_first[:-num_kept] if _is_deleted(numbered[number])]
+
+
+def _unpinned(folder: RunFolder) -> dict[int, Path]:
+    """Return the checkpoints `step-N` that are not pinned, by N. Raises `OSError`."""
+    return {
         int(path.stem.removeprefix(_PREFIX)): path
         for path in folder.checkpoint_path("latest").parent.glob(f"{_PREFIX}*{SUFFIX}")
         if path.stem.removeprefix(_PREFIX).isdecimal() and not pin_path(path).exists()
     }
-    old_first = sorted(numbered, key=lambda number: (number <= step, number))
-    return [numbered[number] for number in old_first[:-num_kept] if _is_deleted(numbered[number])]
 
 
 def _is_deleted(path: Path) -> bool:

@@ -68,11 +68,9 @@ class Saver:
 
     def is_latest_due(self, autosave_seconds: float) -> bool:
         """Return whether it is time to save `latest`: by the clock, or as another try after a failure."""
-        if self._narrator.backlog.news:
-            return True
         if self._backoff.is_failing:
             return self._backoff.is_over
-        return time.monotonic() - self._saved_latest_at >= autosave_seconds
+        return bool(self._narrator.backlog.news) or time.monotonic() - self._saved_latest_at >= autosave_seconds
 
     @property
     def is_retry_due(self) -> bool:
@@ -133,9 +131,11 @@ class Saver:
         Raises `ConfigError` where it is impossible, or taken and not to `replace` or pinned; `StorageError`.
         """
         path = named_checkpoint_path(name)
-        if path.exists() and not replace:
+        with storage_errors(path):  # a folder that nobody may look into
+            is_taken, is_pinned = path.exists(), pin_path(path).exists()
+        if is_taken and not replace:
             raise ConfigError(f"There is already a checkpoint called {name}.", "Take another name, or replace it.")
-        if path.exists() and pin_path(path).exists():
+        if is_taken and is_pinned:
             raise ConfigError(f"The checkpoint {name} is pinned.", "Take another name, or unpin it first.")
         info = self._info(training, sampling, position)
         save_checkpoint(path, info, self._tensors())

@@ -129,9 +129,16 @@ class Trainer:
 
     @property
     def is_finite(self) -> bool:
-        """Whether all numbers of the state are; waits for the device."""
-        tensors = self.state().values()
-        return all(bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all()) for tensor in tensors)
+        """Whether all numbers of the state are those of a checkpoint that can be loaded; waits for the device.
+
+        A square may be beyond the largest number: its weight rests then.
+        """
+        for name, tensor in self.state().items():
+            if not tensor.sum().isfinite() and not tensor.isfinite().all():
+                is_square = name.startswith("optimizer.exp_avg_sq.")
+                if not is_square or not (tensor >= 0).all():
+                    return False
+        return True
 
     def step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
         """Learn from one batch: forward, backward, clip, update. A non-finite loss or gradient changes nothing.

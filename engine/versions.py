@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
+@cache
 def installed_version(package: str) -> str:
-    """Return the version of an installed package, or "not installed" (as when run from a folder that is not)."""
+    """Return the version of an installed package, or "not installed" (as when run from a folder that is not).
+
+    Looked up once: a checkpoint is saved with it, also where nothing can be read any more, or there is a newer one.
+    """
     try:
         return version(package)
     except PackageNotFoundError:

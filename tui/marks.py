@@ -17,12 +17,11 @@ from engine.events import (
     Paused,
     SamplingChanged,
 )
+from engine.folders import WRITTEN_BY_THE_RUN
 
 MarkKind = Literal["temperature", "learning rate", "batch size", "paused", "saved", "loaded", "finishing"]
 
 MAX_MARKS = 2000
-_RUNS_OWN = {"latest", "best"}
-"""Checkpoints that come by themselves and say nothing about where they lie: one is the end, one the best point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ def _mark_of(event: Event, before: SamplingConfig) -> Mark | None:
             return Mark(step=step, kind="batch size", label=f"batch size {batch_size}")
         case Paused(step=step):
             return Mark(step=step, kind="paused", label="paused")
-        case CheckpointSaved(step=step, name=name) if name not in _RUNS_OWN:
+        case CheckpointSaved(step=step, name=name) if name not in WRITTEN_BY_THE_RUN:
             return Mark(step=step, kind="saved", label=f"saved {name}")
         case CheckpointLoaded(step=step, name=name):
             return Mark(step=step, kind="loaded", label=f"loaded {name}")

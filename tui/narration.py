@@ -61,7 +61,7 @@ def describe(event: Event) -> str | None:
             return f"{step}: {format_bits(event.bits_per_char)} bits per character held out{best}"
         case events.TweetSampled():
             return f"{step}: {event.text}"
-        case events.CheckpointSaved(name=name) if name not in ("latest", "best"):
+        case events.CheckpointSaved(name=name) if name not in WRITTEN_BY_THE_RUN:
             return f"saved {name}"
         case events.FinishPlanned(last_step=last_step):
             return f"{step}: finishing at step {format_count(last_step)}"

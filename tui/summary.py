@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from engine.errors import exit_code_for
 from engine.events import RunFailed, RunFinished
@@ -40,15 +39,8 @@ def summary_lines(view: RunView) -> list[str]:
         )
     ]
     lines += [f"  {tweet.text}{'' if tweet.reached_eos else ELLIPSIS}" for tweet in view.tweets[-NUM_TWEETS:]]
-    lines.append(f"Go on with it:  tweetgen-tui --resume {quoted(_run_name(view))}{_further(view)}")
+    lines.append(f"Go on with it:  tweetgen-tui --resume {quoted(view.started.run)}{_further(view)}")
     return lines
-
-
-def _run_name(view: RunView) -> str:
-    """Return what the run is resumed by: the name of the folder that it was saved in last."""
-    started = view.started.run if view.started is not None else "last"
-    is_own = view.saved is not None and view.saved.name in {"latest", "best"}
-    return (Path(view.saved.path).parent.parent.name if view.saved is not None and is_own else "") or started
 
 
 def _further(view: RunView) -> str:

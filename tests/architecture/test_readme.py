@@ -33,7 +33,8 @@ def test_the_first_two_commands_are_one_line_each_and_complete_on_a_fresh_machin
 
 
 def test_every_option_that_the_readme_names_is_one_of_the_program() -> None:
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
+    of_the_program = re.sub(r"python -m tests\.[^`\n]*", "", README)
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", of_the_program))
     assert named - OTHER_OPTIONS <= options_of(typer.main.get_command(app))
 
 

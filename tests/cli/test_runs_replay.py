@@ -17,12 +17,13 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Return what would be shown, on a terminal that is there."""
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr("tui.subcommands.runs_replay.require_terminal", lambda _hint: None)
+    monkeypatch.setattr("tui.subcommands.runs_replay.guarded", lambda: None)
     monkeypatch.setattr("tui.subcommands.runs_replay.show", lambda *arguments: calls.append(arguments))
     return calls
 
 
 def opening_of(shown: list[tuple[Any, ...]]) -> OpenReplay:
-    [(config, bridge, history, _keeper)] = shown
+    [(config, bridge, history, _keeper, _guard)] = shown
     opening = bridge._open_session
     assert isinstance(opening, OpenReplay)
     assert opening.config is config

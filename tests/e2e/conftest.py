@@ -60,14 +60,16 @@ def screen(open_terminal: Open, tweets: Path) -> Terminal:
 def long_screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """A screen that tests share: torch takes longer to load than all that they do."""
     folder = tmp_path_factory.mktemp("shared")
-    terminal = Terminal(folder / "home", "--data", write_tweets(folder / "tweets.txt"), *QUIET)
+    # a crashed worker of the tests must not leave it behind
+    ending = ("--on-hangup", "stop")
+    terminal = Terminal(folder / "home", "--data", write_tweets(folder / "tweets.txt"), *QUIET, *ending)
     yield terminal
     terminal.close()
 
 
 @pytest.fixture
-def shared(long_screen: Terminal) -> Terminal:
-    """The shared screen, training and without a dialog, whatever the test before left behind."""
+def shared(long_screen: Terminal) -> Iterator[Terminal]:
+    """The shared screen, training and without a dialog, whatever the test before left behind; paused in between."""
     long_screen.resize(120, 40)
     long_screen.wait_for("▶ training|‖ paused|esc close")
     if "esc close" in long_screen.text:
@@ -81,7 +83,10 @@ def shared(long_screen: Terminal) -> Terminal:
     if "bits/char ─" in long_screen.text:
         long_screen.press("b")
         long_screen.wait_for("nats/char ─")
-    return long_screen
+    yield long_screen
+    if "▶ training" in long_screen.text and "esc close" not in long_screen.text:
+        long_screen.press("space")  # or it would take a core from all tests that follow
+        long_screen.wait_for("‖ paused|esc ")  # whatever is open takes the key
 
 
 @pytest.fixture(scope="session")

@@ -38,8 +38,11 @@ def test_an_impatient_ctrl_c_gives_the_cursor_back_too(open_terminal: Open, twee
     assert terminal.modes_left_set == []
 
 
-def test_a_dropped_connection_saves_the_run(open_terminal: Open, home: Path, tweets: Path) -> None:
-    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL, "--run-name", "watched")
+def test_a_dropped_connection_saves_and_ends_the_run_where_that_is_wished(
+    open_terminal: Open, home: Path, tweets: Path
+) -> None:
+    ending = ("--on-hangup", "stop")
+    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL, "--run-name", "watched", *ending)
     terminal.wait_for(r"step [1-9]")
     terminal.hang_up()
     assert terminal.wait_for_exit_without_terminal() == 129

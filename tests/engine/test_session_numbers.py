@@ -32,7 +32,7 @@ def save_poisoned(corpus: Path) -> None:
     save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
 
 
-def test_losses_that_are_not_finite_are_told_as_warnings_and_end_the_run_after_twenty(corpus: Path) -> None:
+def test_losses_that_are_not_finite_are_told_as_warnings_and_end_a_run_that_knows_no_way_back(corpus: Path) -> None:
     save_poisoned(corpus)
 
     told = run_session(tiny_config(corpus, max_steps=500), {5: [c.LoadCheckpoint(name="poison")]})
@@ -41,23 +41,22 @@ def test_losses_that_are_not_finite_are_told_as_warnings_and_end_the_run_after_t
     assert isinstance(failed, e.RunFailed)
     assert failed.title == "Training diverged"
     assert exit_code_for(failed.title) == 1
-    assert "20 steps in a row" in failed.detail
-    assert [event.step for event in of_type(told, e.Warned)] == list(range(3, 23))
+    assert [event.name for event in of_type(told, e.CheckpointLoaded)] == ["poison", *["tiny/latest"] * 10]
+    assert [event.step for event in of_type(told, e.Warned)] == [*[3, 4, 5, 2] * 10, 3, 4, 5]
     assert list(losses(told)) == [1, 2, 3, 4, 5]
     assert_keeps_the_rules(told)
 
 
-def test_a_model_gone_wrong_tells_neither_tweets_nor_evaluations_with_numbers_that_are_none(corpus: Path) -> None:
+def test_a_model_gone_wrong_tells_no_numbers_that_are_none_and_comes_back_to_its_best(corpus: Path) -> None:
     save_poisoned(corpus)
     wishes: list[Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
 
-    told = run_session(tiny_config(corpus, max_steps=500, sample_every=3, eval_every=3), {5: wishes})
+    told = run_session(tiny_config(corpus, max_steps=30, sample_every=3, eval_every=3), {5: wishes})
 
-    failed = told[-1]
-    assert isinstance(failed, e.RunFailed)
-    assert failed.title == "Training diverged"
+    assert isinstance(told[-1], e.RunFinished)
+    assert "tiny/best" in [event.name for event in of_type(told, e.CheckpointLoaded)]
     assert {event.command for event in of_type(told, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
-    assert [event.step for event in of_type(told, e.EvalFinished)] == [3]
+    assert max(event.step for event in of_type(told, e.EvalFinished)) == 30
     assert_keeps_the_rules(told)
 
 
@@ -66,20 +65,20 @@ def test_a_run_goes_on_from_a_sound_checkpoint_after_refused_steps(corpus: Path)
     script = {5: [c.LoadCheckpoint(name="poison")]}
 
     def back_to_the_sound_one(event: Event) -> Iterable[Command]:
-        return [c.LoadCheckpoint(name="sound")] if isinstance(event, e.Warned) and event.step == 8 else []
+        return [c.LoadCheckpoint(name="sound")] if isinstance(event, e.Warned) and event.step == 5 else []
 
     told = run_session(tiny_config(corpus), script, back_to_the_sound_one)
 
     assert isinstance(told[-1], e.RunFinished)
-    assert len(of_type(told, e.Warned)) == 6
+    assert [event.step for event in of_type(told, e.Warned)] == [3, 4, 5, 2]
     assert max(losses(told)) == 12
     assert_keeps_the_rules(told)
 
 
-def test_settings_that_blow_the_weights_up_end_in_a_diverged_run(corpus: Path) -> None:
+def test_settings_that_blow_the_weights_up_are_tamed(corpus: Path) -> None:
     told = run_session(tiny_config(corpus, max_steps=500, learning_rate=10.0, weight_decay=10.0, sample_every=10))
 
-    failed = told[-1]
-    assert isinstance(failed, e.RunFailed)
-    assert failed.title == "Training diverged"
+    assert isinstance(told[-1], e.RunFinished)
+    rates = [event.learning_rate for event in of_type(told, e.LearningRateChanged)]
+    assert rates == [10.0 / 2**number for number in range(1, len(rates) + 1)] != []
     assert_keeps_the_rules(told)

@@ -180,18 +180,3 @@ async def test_export_begins_with_the_pins_where_they_are_shown(stage: Stage) ->
         await shows(app, "● pins: 1", "○ tweets of the feed: 5")
         await pilot.click("#what")
         await shows(app, "○ pins: 1")
-
-
-async def test_a_tweet_that_no_file_can_hold_is_told_and_the_run_goes_on(stage: Stage) -> None:
-    app = stage.app(FakeSession((steps_finished(1, [4.5]), tweet("half a pair \ud800", 3))))
-    async with app.run_test() as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-        await shows(app, "half a pair")
-        await pilot.press("k")
-        await opened(app, MessageDialog)
-        await pilot.press("escape", "e")
-        await opened(app, ExportDialog)
-        app.screen.query_one(Input).value = "tweets.jsonl"
-        await pilot.press("enter")
-        await shows(app, "UnicodeEncodeError")
-        assert isinstance(app.screen, ExportDialog)
