@@ -24,6 +24,8 @@ from engine.journal import Journal, line_of
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 """Half an hour and more of a fast run."""
 _LAST_TRIES = 3
+_MAX_NAME_CHARS = 96
+"""Of a name that a number is put after: a run's may have 100."""
 _PIECE_BYTES = 256 * 1024
 """Written at once: on a disk that is nearly full, some of them fit."""
 
@@ -61,6 +63,8 @@ class Backlog:
         self._backoff = Backoff(clock)
         self._waiting: deque[tuple[Event, bytes]] = deque()
         self._num_bytes = 0
+        self._beginning = b""
+        """What a new journal is to begin with, until it is written."""
         self._started: RunStarted | None = None
         self._last: Event | None = None
         """That was to be written."""
@@ -94,24 +98,39 @@ class Backlog:
 
     def find_place(self) -> None:
         """See that the run's folder is there and its own; make it anew where it is not. Raises `StorageError`."""
-        where = self._journal.where()
-        if where != "here":
+        with storage_errors(self.folder.path):
+            where = self._journal.where()
+            if where == "here":
+                return
             name, is_there = self.folder.name, self.folder.config_path.exists()
-            folder = self.folder if where == "gone" else _next_free(self.folder)
-            self._begin_anew(folder)
             if where == "taken":
-                news = f"The folder of the run {name} is another run's now; this one goes on as {folder.name}"
-                self.news = f"{news}: --resume {folder.name}."
-            elif is_there:
+                self._move()
+                news = f"The folder of the run {name} is another run's now; this one goes on as {self.folder.name}"
+                self.news = f"{news}: --resume {self.folder.name}."
+                return
+            self.folder.checkpoint_path("latest").parent.mkdir(parents=True, exist_ok=True)
+            self._begin_anew(self.folder)
+            if is_there:
                 self.news = f"The journal of the run {name} was deleted or replaced; it goes on in a new one."
             else:
                 self.news = f"The folder of the run {name} was deleted; it was made anew, and what it held is gone."
-            self.folder = folder
+
+    def _move(self) -> None:
+        """Go on in the next free folder; where that can't be, leave none behind. Raises `OSError`, `StorageError`."""
+        folder = _next_free(self.folder)
+        checkpoints = folder.checkpoint_path("latest").parent
+        checkpoints.mkdir(parents=True)
+        try:
+            self._begin_anew(folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                checkpoints.rmdir()
+                folder.path.rmdir()
+            raise
+        self.folder = folder
 
     def _begin_anew(self, folder: RunFolder) -> None:
         """Go on in a new journal, which begins as a resumed run's does. Raises `StorageError`."""
-        with storage_errors(folder.path):
-            folder.checkpoint_path("latest").parent.mkdir(parents=True, exist_ok=True)
         self._journal.open_anew(folder.journal_path)
         if self._started is not None and self._last is not None:
             now = replace(
@@ -121,7 +140,7 @@ class Backlog:
                 elapsed_seconds=self._last.elapsed_seconds,
                 epochs=None,
             )
-            self._journal.write(now)
+            self._beginning = line_of(now)
 
     def close(self) -> None:
         """Try a last time or two, then close the journal and let go of the run."""
@@ -152,7 +171,8 @@ class Backlog:
         if self.gap is not None:
             word = Warned(step=self.gap.last_step, elapsed_seconds=self.gap.elapsed_seconds, message=str(self.gap))
             content = line_of(word) + content
-        self._journal.append(content)
+        self._journal.append(self._beginning + content)
+        self._beginning = b""
         if self.gap is not None:
             self.gap, self.written_gap = None, self.gap
         self._num_bytes -= sum(map(len, lines))
@@ -162,5 +182,5 @@ class Backlog:
 
 def _next_free(folder: RunFolder) -> RunFolder:
     """Return the folder NAME-2, NAME-3, ... that is not there yet."""
-    names = (f"{folder.name}-{number}" for number in itertools.count(2))
+    names = (f"{folder.name[:_MAX_NAME_CHARS]}-{number}" for number in itertools.count(2))
     return next(RunFolder(path) for path in map(folder.path.with_name, names) if not path.exists())

@@ -13,10 +13,15 @@ from pathlib import Path
 from engine.checkpoint_info import opened
 from engine.checkpoint_list import find_listed, pin_path, resolve_checkpoint
 from engine.errors import CheckpointError, StorageError
-from engine.folders import RunFolder, home, named_checkpoint_path, storage_errors, write_atomically
+from engine.folders import (
+    WRITTEN_BY_THE_RUN,
+    RunFolder,
+    home,
+    named_checkpoint_path,
+    storage_errors,
+    write_atomically,
+)
 from engine.journal import is_in_use
-
-WRITTEN_BY_THE_RUN = ("latest", "best")
 
 
 def delete_checkpoint(name: str) -> Path:

@@ -108,7 +108,15 @@ class RunFolder:
     def last_changed(self) -> float:
         """When anything was last saved in it, seconds since 1970."""
         paths = (self.checkpoint_path("latest"), self.checkpoint_path("best"), self.journal_path, self.config_path)
-        return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+        return max(map(_changed_at, paths))
+
+
+def _changed_at(path: Path) -> float:
+    """Return when a file was changed, seconds since 1970; 0 for one that is not there, or no more."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def named_checkpoint_path(name: str) -> Path:

@@ -16,6 +16,7 @@ from engine.errors import InternalError, TweetgenError
 
 def main() -> None:
     """Run `tweetgen-tui` with the arguments of the process; exits with the codes of `engine.errors`, 2 for usage."""
+    _open_what_is_closed()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
         signal.signal(signal.SIGINT, _leave)
     for stream in (sys.stdout, sys.stderr):
@@ -30,6 +31,17 @@ def main() -> None:
         path = _write_traceback()
         _tell(InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {path}; please report it."))
         sys.exit(InternalError.exit_code)
+
+
+def _open_what_is_closed() -> None:
+    """Open the null device where standard input, output or error is closed: a file or socket would take its number."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+            setattr(sys, name, open(descriptor, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))  # noqa: SIM115 - it stays open
 
 
 def _run() -> None:

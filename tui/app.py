@@ -23,10 +23,9 @@ from tui.run_view import RunView
 from tui.screens.checkpoint_list_dialog import ListCheckpoints
 from tui.screens.main import MainScreen
 from tui.screens.other_run import Runs
-from tui.signals import HANGUP_CODE, handle_ending_signals
+from tui.signals import HANGUP_CODE, INTERRUPTED_CODE, handle_ending_signals, reason_of
 from tui.terminal_facts import GlyphSet
 
-_INTERRUPTED = 130
 _WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
 _HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]
 _SYSTEM_COMMANDS = {"Theme", "Maximize", "Minimize", "Screenshot"}
@@ -81,6 +80,11 @@ class TweetgenApp(ChoosingApp):
         """The latest run as the screen last knew it."""
         return self._main_screen.run_view
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the user did not want to wait for the run to save."""
+        return self._main_screen.is_abandoned
+
     def start_run(self, config: RunConfig, beside: OtherCurve | None = None) -> None:
         """Put the screen of a new run in place of the one before, and of the dialogs over it."""
         before = self._main_screen
@@ -130,11 +134,14 @@ class TweetgenApp(ChoosingApp):
         has_hung_up = return_code == HANGUP_CODE
         if has_hung_up:
             self._no_more_drawing.enter_context(self.batch_update())
-        if self.bridge.is_elsewhere or (has_hung_up and not self.stops_on_hangup):
+        can_go_on = self.bridge.is_elsewhere or not (self.stops_on_hangup or self.summary_view.is_replay)
+        if self.bridge.is_elsewhere or (has_hung_up and can_go_on):
             self.detach(return_code)
+        elif self.is_detached and not has_hung_up:  # the screen is about to be gone: it is the run that is to end
+            self.bridge.stop(reason_of(return_code) or "")
         else:
             self._main_screen.leave(return_code)
 
     def action_interrupt(self) -> None:
         """Leave as after SIGINT."""
-        self._main_screen.leave(_INTERRUPTED)
+        self._main_screen.leave(INTERRUPTED_CODE)

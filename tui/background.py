@@ -20,8 +20,6 @@ from tui.state import fold
 from tui.summary import exit_code_of, quoted
 
 _LOOK_SECONDS = 0.2
-_LEFT_BEHIND = ("SIGTSTP", "SIGCONT", "SIGWINCH")
-"""What a screen listens to, and would answer by drawing."""
 
 
 def how_to_attach(view: RunView) -> str:
@@ -53,7 +51,7 @@ def go_on(bridges: Sequence[EngineBridge], view: RunView) -> int:
 
 
 def _listen_to_signals(bridge: EngineBridge) -> None:
-    """Have those that ask for an end save and end; those that come from a terminal have nothing to say any more."""
+    """Have those that ask for an end save and end; no terminal has anything to say any more."""
 
     def stop(number: int, _: FrameType | None) -> None:
         bridge.stop(REASONS[signal.Signals(number).name])
@@ -62,8 +60,6 @@ def _listen_to_signals(bridge: EngineBridge) -> None:
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), stop)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    for name in _LEFT_BEHIND:
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def _leave_at_once(number: int, _: FrameType | None) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import faulthandler
 from typing import TextIO
 
+from engine.errors import ConfigError
 from engine.folders import folder_of_run
 
 _FILES: list[TextIO] = []
@@ -19,7 +20,7 @@ def log_crashes_of(run: str) -> None:
     """
     if faulthandler.is_enabled() and not _FILES:
         return
-    with contextlib.suppress(OSError):  # without a log there is nothing to write to
+    with contextlib.suppress(OSError, ConfigError):  # without a log there is nothing to write to
         file = folder_of_run(run).log_path.open("a", encoding="utf-8")
         faulthandler.enable(file)
         while _FILES:

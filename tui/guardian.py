@@ -5,7 +5,8 @@ the program is its child, in a process group of its own as a shell would give it
 ctrl+z, a size) go to the child alone, and whatever is sent to the guardian is handed on, each once. What it is for:
 
 * `Guard.release`: the shell gets its prompt back and the child lives on, with no terminal.
-* When the child stops (ctrl+z), the guardian stops too, or the shell would wait; `fg` wakes both.
+* When the child stops (ctrl+z), the guardian stops too, or the shell would wait; `fg` wakes both. Where no shell could
+  wake them (`ssh -t`, a container), neither stays stopped.
 * When the child is killed or crashes, the terminal is put back as it was, which the child can't do any more.
 * When the guardian is killed, the child is too: to the user they are one program.
 
@@ -27,8 +28,8 @@ from engine.text import harmless
 from tui.crash_log import log_crashes_of
 
 _STDIN, _STDERR = 0, 2
-_HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
-_RELEASE, _RUN = b"release ", b"run "
+_HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP")
+_RELEASE, _RUN, _WATCHED = b"release ", b"run ", b"watched "
 _RESET = (
     "\x18"  # no half of a sequence
     "\x1b[?1049l\x1b[?25h\x1b[?7h"  # the main screen, a cursor, wrapped lines
@@ -47,10 +48,13 @@ class Guard:
         self._is_released = False
         threading.Thread(target=self._end_with, args=(parent,), name="guardian", daemon=True).start()
 
-    def note_run(self, name: str) -> None:
-        """Say which run is on, for what there is to tell, and to log, if the child crashes."""
+    def note_run(self, name: str, *, is_elsewhere: bool = False) -> None:
+        """Say which run is on, for what there is to tell, and to log, if the child crashes.
+
+        One that `is_elsewhere` does not end with the child.
+        """
         log_crashes_of(name)
-        self._tell(_RUN + harmless(name).encode() + b"\n")
+        self._tell((_WATCHED if is_elsewhere else _RUN) + harmless(name).encode() + b"\n")
 
     def release(self, exit_code: int) -> None:
         """Give the shell its prompt back, with this code; the caller has let go of the terminal. Once."""
@@ -85,6 +89,7 @@ def guarded() -> Guard:
     life_out, life_in = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody hears how a child has ended
     child = os.fork()
     if child:
         # what the parent keeps open, others would wait for in vain
@@ -117,6 +122,7 @@ class _Guardian:
         self._child = child
         self._door = door
         self._run = ""
+        self._is_elsewhere = False
         self._unread = b""
         self._attributes: list[Any] | None = None
         with contextlib.suppress(termios.error):
@@ -151,16 +157,25 @@ class _Guardian:
         while data := os.read(self._door, 4096):
             *lines, self._unread = (self._unread + data).split(b"\n")
             for line in lines:
-                if line.startswith(_RUN):
-                    self._run = line.removeprefix(_RUN).decode()
+                if line.startswith((_RUN, _WATCHED)):
+                    self._is_elsewhere = line.startswith(_WATCHED)
+                    self._run = line.removeprefix(_WATCHED if self._is_elsewhere else _RUN).decode()
                 elif line.startswith(_RELEASE):
                     self._take_terminal_back()
                     os._exit(int(line.removeprefix(_RELEASE)))
 
     def _stop_too(self) -> None:
-        """Stop as the child has, so that the shell takes over; once woken, wake the child."""
+        """Stop as the child has, so that the shell takes over; once woken, wake the child.
+
+        With the whole group, as the terminal's own ctrl+z does: a script that waits here must stop as well. The kernel
+        does not stop a group that no shell could wake.
+        """
         self._take_terminal_back()
-        os.kill(os.getpid(), signal.SIGSTOP)
+        before = signal.getsignal(signal.SIGTSTP)
+        if before is not signal.SIG_IGN:
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, before)
         _give_terminal(os.getpgrp(), self._child)
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._child, signal.SIGCONT)
@@ -188,4 +203,6 @@ class _Guardian:
         if not self._run:
             return what + "Nothing had been learned yet.\n"
         name = f'"{self._run}"' if " " in self._run else self._run
+        if self._is_elsewhere:
+            return what + f"The run goes on where it is trained:  tweetgen-tui attach {name}\n"
         return what + f"What the run had saved is whole:  tweetgen-tui --resume {name}\n"

@@ -62,16 +62,20 @@ def run_headless(
             if on_start is not None and has_started:
                 on_start(view)
         if as_json:
-            with _ending_with_reader(sys.stdout, inbox):
+            with _written_if_can_be(sys.stdout, end_without_reader):
                 sys.stdout.write(events.to_json(event) + "\n")
                 sys.stdout.flush()
         if is_shown:
-            with _ending_with_reader(sys.stderr, inbox):
+            with _written_if_can_be(sys.stderr, end_without_reader):
                 display.show(event, view)
 
     def on_stage(stage: Stage) -> None:
-        with _ending_with_reader(sys.stderr, inbox):
+        with _written_if_can_be(sys.stderr, end_without_reader):
             display.stage(stage)
+
+    def end_without_reader() -> None:
+        if not has_hung_up.is_set():  # else it went with the terminal, and the run goes on
+            inbox.put(Stop())
 
     try:
         on_stage(Stage("loading torch"))
@@ -82,7 +86,8 @@ def run_headless(
         display.close()
         host.close()
     for line in end_lines(view):
-        write_line(line)
+        with _written_if_can_be(sys.stderr, end_without_reader):
+            write_line(line)
     return exit_code_of(view)
 
 
@@ -119,10 +124,15 @@ def _leave_at_once(number: int, _: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def _ending_with_reader(stream: TextIO, inbox: queue.SimpleQueue[Command]) -> Iterator[None]:
-    """End the run, as any program in a pipe ends, once the reader of what is written inside has left."""
+def _written_if_can_be(stream: TextIO, end_without_reader: Callable[[], None]) -> Iterator[None]:
+    """Write inside; no stream that takes nothing fails the run, be it a full disk or a terminal that has gone.
+
+    Once the reader of a pipe has left, the run ends, as any program in a pipe does.
+    """
     try:
         yield
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        inbox.put(Stop())
+        end_without_reader()
+    except OSError:
+        pass  # the journal has it

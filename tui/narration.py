@@ -15,6 +15,7 @@ from rich.text import Text
 from engine import events
 from engine.calibration import numbered_threads
 from engine.events import Event
+from engine.folders import WRITTEN_BY_THE_RUN
 from engine.stage import Stage
 from engine.text import harmless
 from tui.eta import eta_of

@@ -16,9 +16,16 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-HANGUP_CODE = 129
+HANGUP_CODE, INTERRUPTED_CODE = 129, 130
 REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 """Why a run ended, by the signal that ended it."""
+
+_ANSWERED_BY_DRAWING = ("SIGTSTP", "SIGCONT", "SIGWINCH")
+
+
+def reason_of(return_code: int) -> str | None:
+    """Return why a run ends that is left with this code; None where no signal asked for that."""
+    return next((why for name, why in REASONS.items() if 128 + signal.Signals[name] == return_code), None)
 
 
 def handle_ending_signals(on_signal: Callable[[int], None]) -> Callable[[], None]:
@@ -43,11 +50,18 @@ def handle_ending_signals(on_signal: Callable[[int], None]) -> Callable[[], None
     before = {number: signal.signal(number, receive) for number in map(signal.Signals.__getitem__, REASONS)}
 
     def undo() -> None:
+        answer_no_more_by_drawing()
         for number, handler in before.items():
             if not (has_hung_up and 128 + number == HANGUP_CODE):
                 signal.signal(number, handler)
 
     return undo
+
+
+def answer_no_more_by_drawing() -> None:
+    """Take back what Textual (8.2) does at signals of a terminal: it raises once its loop has ended."""
+    for name in _ANSWERED_BY_DRAWING:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def let_go_of_terminal(*, and_pipes: bool = False) -> None:

@@ -178,3 +178,10 @@ def test_a_run_is_open_in_one_program_at_a_time(screen: Terminal, cli: Cli) -> N
 def test_nothing_to_attach_to_is_told(cli: Cli) -> None:
     assert cli("attach").error_lines[0] == "tweetgen-tui: No run is on."
     assert "no run called nosuch" in cli("attach", "nosuch").error_lines[0]
+
+
+def test_a_key_that_comes_right_after_d_does_not_end_the_run(screen: Terminal, home: Path) -> None:
+    screen.press("d", "q")
+    assert screen.wait_for_exit()[0] == 0
+    assert "goes on in the background" in screen.text
+    wait_for_steps(home, 20)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from engine.checkpoint import load_checkpoint
+from engine.events import RunFinished
 from engine.journal import read_journal
 from tests.cli.conftest import Launch
 from tests.cli.program import processes_in
 from tests.e2e.conftest import QUIET, Open
-from tests.e2e.terminal import DEADLINE_SECONDS, Terminal
+from tests.e2e.terminal import DEADLINE_SECONDS, Terminal, environment
 from tests.e2e.test_detaching import last_step, trainer_of, wait_for_end, wait_for_steps
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
@@ -29,6 +32,31 @@ def tick(self):
     if self.run_view.step > 5:
         raise RuntimeError("a mistake of ours")
 RunScreen.tick = tick
+from tui.__main__ import main
+main()
+"""
+
+SIGNAL_WHILE_IT_LEAVES = """
+import os, signal, sys
+import tui.background
+whole = tui.background.how_to_attach
+def how_to_attach(view):
+    for name in os.environ["SIGNALS"].split():
+        os.kill(os.getpid(), getattr(signal, name))
+    return whole(view)
+tui.background.how_to_attach = how_to_attach
+from tui.__main__ import main
+main()
+"""
+STUCK_SESSION = """
+import time
+from tests.fakes import run_started
+from tui.bridge import EngineBridge
+class Stuck:
+    def run(self, emit, commands):
+        emit(run_started())
+        time.sleep(60)
+EngineBridge.__init__.__defaults__ = (lambda config, on_stage: Stuck(), *EngineBridge.__init__.__defaults__[1:])
 from tui.__main__ import main
 main()
 """
@@ -155,3 +183,68 @@ def test_a_signal_to_an_attached_screen_leaves_the_run_alone(
     wait_for_steps(home, 20)
     screen.press("q")
     assert screen.wait_for_exit()[0] == 0
+
+
+@pytest.mark.parametrize("signals", ["SIGHUP SIGCONT", "SIGTERM"])
+def test_a_signal_while_a_detached_screen_goes_loses_nothing(
+    open_terminal: Open, home: Path, tweets: Path, signals: str
+) -> None:
+    program = (sys.executable, "-c", SIGNAL_WHILE_IT_LEAVES)
+    screen = open_terminal("--data", tweets, *QUIET, "--run-name", "watched", program=program, SIGNALS=signals)
+    screen.wait_for("▶ training")
+    screen.press("d")
+    assert screen.wait_for_exit()[0] == 0
+    if signals == "SIGTERM":
+        ended = wait_for_end(home)
+        assert isinstance(ended, RunFinished)
+        assert ended.reason == "terminated"
+    else:
+        wait_for_steps(home, 20)
+
+
+def test_a_second_ctrl_c_leaves_at_once_though_the_session_hangs(open_terminal: Open, home: Path) -> None:
+    screen = open_terminal(program=(sys.executable, "-c", STUCK_SESSION))
+    screen.wait_for("▶ training")
+    screen.press("ctrl+c")
+    screen.wait_for("ctrl\\+c leaves at once")
+    screen.press("ctrl+c")
+    status, seconds = screen.wait_for_exit()
+    assert (status, seconds < 3.0) == (130, True)
+    assert screen.modes_left_set == []
+
+
+def test_ctrl_z_where_no_shell_could_wake_it_paints_anew_and_goes_on(screen: Terminal, home: Path) -> None:
+    num_painted = len(screen.raw)
+    screen.press("\x1a")
+    screen.wait_until(lambda: screen.raw.count(b"\x1b[?1049h", num_painted), "never painted anew")
+    screen.wait_for("▶ training")
+    wait_for_steps(home, 20)
+    screen.press("q")
+    assert screen.wait_for_exit()[0] == 0
+
+
+def test_a_replay_whose_terminal_hangs_up_ends(open_terminal: Open, trained: Path) -> None:
+    replayed = open_terminal("runs", "replay", "first", "--speed", "0.01")
+    replayed.wait_for("replay")
+    replayed.hang_up()
+    assert replayed.wait_for_exit_without_terminal() == 129
+
+
+@pytest.mark.parametrize("closed", ["2>/dev/full", "<&- >&- 2>&-"])
+def test_a_run_trains_whatever_its_standard_streams_are(home: Path, tweets: Path, closed: str) -> None:
+    arguments = shlex.join(["train", "--data", str(tweets), *QUIET, "--run-name", "watched", "--max-steps", "5"])
+    command = f"{sys.executable} -m tui {arguments} {closed}"
+    ended = subprocess.run(["bash", "-c", command], env=environment(home), timeout=DEADLINE_SECONDS, check=False)
+    assert ended.returncode == 0
+    assert isinstance(wait_for_end(home), RunFinished)
+
+
+def test_a_reader_that_goes_with_the_terminal_does_not_end_the_run(launch: Launch, home: Path, tweets: Path) -> None:
+    process = launch("train", "--json", "--data", tweets, *QUIET, "--run-name", "watched")
+    process.read_events("StepsFinished")
+    process.send(signal.SIGHUP)
+    process.read_events("StepsFinished", 2)
+    process.stop_reading()
+    wait_for_steps(home, 20)
+    process.send(signal.SIGTERM)
+    assert process.wait().code == 143

@@ -30,6 +30,9 @@ def test_the_data_folder_is_the_one_of_the_environment(home: Path) -> None:
     assert folders.home() == home
 
 
+NAMES_WITH_A_MEANING = ("last", "latest", "best")
+
+
 @pytest.mark.parametrize("value", [None, ""])
 def test_without_it_the_data_folder_is_the_platforms(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
     monkeypatch.delenv("TWEETGEN_HOME")
@@ -180,3 +183,16 @@ def test_before_the_first_run_last_says_how_to_start_one() -> None:
     with pytest.raises(CheckpointError, match="no run yet") as caught:
         find_run("last")
     assert "tweetgen-tui train" in caught.value.hint
+
+
+def test_a_run_that_is_deleted_while_the_runs_are_listed_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    a_run("real", 100.0)
+    monkeypatch.setattr(Path, "exists", lambda _: True)  # as each file was a moment ago
+    assert [run.name for run in list_runs()] == ["real"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("run", "last"), *(("checkpoint", name) for name in NAMES_WITH_A_MEANING)])
+def test_what_has_a_meaning_already_can_not_be_a_new_name(kind: str, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"A {kind} can't be called {name}"):
+        checked_name(name, kind)
+    assert checked_name(name + "-2", kind) == name + "-2"

@@ -162,3 +162,19 @@ def test_another_error_of_the_lock_is_a_storage_error(path: Path, monkeypatch: p
     monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.raises(StorageError, match="Input/output error"):
         Journal(path)
+
+
+@pytest.mark.usefixtures("no_locks")
+@pytest.mark.parametrize("content", [b"\xff\xfe 1", b"elsewhere " + b"9" * 5000, b"\x00" * 10_000])
+def test_nothing_that_an_owners_file_says_is_more_than_a_word(path: Path, content: bytes) -> None:
+    path.touch()
+    locks.owner_path(path).write_bytes(content)
+    is_in_use(path)
+    locks.let_go(path)
+    assert locks.owner_path(path).exists()
+
+
+def test_a_pipe_in_place_of_an_owners_file_holds_nobody_up(path: Path) -> None:
+    os.mkfifo(locks.owner_path(path))
+    Journal(path).close()
+    assert locks.owner_path(path).exists()

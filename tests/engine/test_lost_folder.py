@@ -5,18 +5,21 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from engine import commands as c
 from engine import events as e
+from engine import journal
 from engine.checkpoint import load_checkpoint
 from engine.commands import Command
 from engine.events import Event
-from engine.folders import RunFolder, find_run, folder_of_run
+from engine.folders import RunFolder, find_run, folder_of_run, list_runs
 from engine.journal import Journal, is_in_use, read_journal
 from tests.engine.helpers import OnEvent, losses, of_type, resume_config, run_session, tiny_config, write_corpus
 from tests.engine.stream_rules import assert_keeps_the_rules
+from tests.fakes import BrokenDisk, FakeClock
 
 
 @pytest.fixture
@@ -160,3 +163,60 @@ def test_the_log_goes_with_the_folder(corpus: Path, monkeypatch: pytest.MonkeyPa
 
     run_session(tiny_config(corpus), on_event=on_event)
     assert "a listener's own mistake" in find_run("tiny").log_path.read_text()
+
+
+@pytest.mark.parametrize("num_calls", range(4))  # two opened, the first line written
+def test_a_run_that_has_to_move_while_the_disk_fails_writes_nothing_into_the_others_folder(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, num_calls: int
+) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr("engine.saver.time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr("engine.session.time", SimpleNamespace(monotonic=clock))
+    disk = BrokenDisk()
+    monkeypatch.setattr(journal, "os", disk)
+    holders: list[Journal] = []
+
+    def on_event(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.StepsFinished):
+            clock.advance(61.0)
+            disk.breaks_at = None if event.step > 6 else disk.breaks_at
+        if isinstance(event, e.StepsFinished) and event.step == 3:
+            run = folder_of_run("tiny")
+            shutil.rmtree(run.path)
+            run.path.mkdir()
+            run.config_path.write_text("{}")
+            holders.append(Journal(run.journal_path))
+            disk.breaks_at = len(disk.calls) + num_calls
+        return ()
+
+    told = run_session(tiny_config(corpus), on_event=on_event)
+
+    holders.pop().close()
+    other = find_run("tiny")
+    assert {path.name for path in other.path.iterdir()} == {"config.json", "events.jsonl"}
+    assert sorted(path.name for path in (corpus.parent / "runs").iterdir()) == ["tiny", "tiny-2"]
+    run = find_run("tiny-2")
+    assert load_checkpoint(run.checkpoint_path("latest")).info.step == 12
+    journalled = list(read_journal(run.journal_path))
+    assert isinstance(journalled[0], e.RunStarted)
+    assert journalled[0].run == "tiny-2"
+    assert any("goes on as tiny-2" in warning.message for warning in of_type(told, e.Warned))
+
+
+def test_the_longest_name_still_is_one_once_a_number_was_put_after_it(corpus: Path) -> None:
+    name = "n" * 100
+    holders: list[Journal] = []
+
+    def on_event(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.StepsFinished) and event.step == 3:
+            run = folder_of_run(name)
+            shutil.rmtree(run.path)
+            run.path.mkdir()
+            holders.append(Journal(run.journal_path))
+        return ()
+
+    run_session(tiny_config(corpus, run_name=name), on_event=on_event)
+    holders.pop().close()
+    [moved] = list_runs()
+    assert folder_of_run(moved.name) == moved
+    assert moved.name.endswith("n-2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -116,3 +118,19 @@ def test_a_config_of_a_version_without_the_rule_has_the_default() -> None:
     text = encode(TrainingConfig()).replace('"save_every":0,"keep_checkpoints":10,', "")
     assert "keep_checkpoints" not in text
     assert decode(text, TrainingConfig) == TrainingConfig()
+
+
+def test_a_folder_that_can_not_be_read_stops_no_training(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(path: Path, pattern: str) -> Iterable[Path]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def on_event(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.RunStarted):
+            monkeypatch.setattr(Path, "glob", unreadable)
+        return ()
+
+    told = run_session(tiny_config(corpus, save_every=2, keep_checkpoints=1), on_event=on_event)
+
+    monkeypatch.undo()
+    assert isinstance(told[-1], e.RunFinished)
+    assert not of_type(told, e.Warned)

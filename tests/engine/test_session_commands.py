@@ -281,3 +281,26 @@ def test_a_tweet_of_the_feed_that_a_stop_broke_off_is_written_after_the_resume(c
     info, _ = read_info(find_run("tiny").checkpoint_path("latest"))
     assert (info.step, info.last_sample_step) == (4, 0)
     assert [event.step for event in of_type(told, e.TweetSampled)] == [0]
+
+
+def test_a_folder_of_checkpoints_that_nobody_may_look_into_is_told_and_the_run_goes_on(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exists = Path.exists
+
+    def closed(path: Path) -> bool:
+        if path.name == "mine.safetensors":
+            raise PermissionError(13, "Permission denied")
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", closed)
+    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="mine")]})
+
+    assert "Permission denied" in only(told, e.CommandRefused).detail
+    assert isinstance(told[-1], e.RunFinished)
+
+
+@pytest.mark.parametrize("name", ["latest", "best", "last"])
+def test_a_name_that_has_a_meaning_already_is_refused(corpus: Path, name: str) -> None:
+    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name=name)]})
+    assert only(told, e.CommandRefused).detail == f"A checkpoint can't be called {name}."

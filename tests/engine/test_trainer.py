@@ -196,3 +196,15 @@ def test_a_trainer_goes_on_from_its_state_bit_for_bit() -> None:
     assert train_losses(resumed, batches[4:]) == expected
     for name, tensor in uninterrupted.state().items():
         assert torch.equal(resumed.state()[name], tensor), name
+
+
+@pytest.mark.parametrize(("value", "is_sound"), [(math.inf, True), (math.nan, False), (-math.inf, False)])
+def test_a_square_beyond_the_largest_number_keeps_nobody_from_saving(value: float, is_sound: bool) -> None:
+    [batch], vocab_size = some_batches(1)
+    trainer = new_trainer(vocab_size)
+    trainer.step(batch, 0.004)
+    trainer.state()["optimizer.exp_avg_sq.proj.bias"][0] = value
+    assert trainer.is_finite is is_sound
+    trainer.state()["optimizer.exp_avg_sq.proj.bias"][0] = 0.0
+    trainer.state()["optimizer.exp_avg.proj.bias"][0] = value
+    assert not trainer.is_finite

@@ -57,7 +57,7 @@ def test_the_exit_code_is_the_childs_and_the_terminal_listens_to_it(tmp_path: Pa
     assert (int(parent), has_terminal) == (shell.pid, "True")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTSTP])
 def test_a_signal_is_handed_on_once(tmp_path: Path, number: signal.Signals) -> None:
     shell = start(
         tmp_path,
@@ -147,6 +147,51 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert 'tweetgen-tui --resume "some run"' in shell.before
     shell.close()
     assert shell.exitstatus == 128 + signal.SIGKILL
+
+
+def test_a_killed_child_that_only_watched_a_run_leaves_the_way_back_to_it(tmp_path: Path) -> None:
+    shell = start(tmp_path, 'guard.note_run("watched", is_elsewhere=True); os.kill(os.getpid(), signal.SIGKILL)')
+    shell.expect(pexpect.EOF)
+    assert "tweetgen-tui attach watched" in shell.before
+    shell.close()
+
+
+def test_the_exit_code_is_known_where_the_caller_ignores_the_ends_of_children(tmp_path: Path) -> None:
+    ignoring = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    shell = pexpect.spawn(
+        sys.executable, ["-c", ignoring + PROGRAM + "sys.exit(7)"], cwd=tmp_path, timeout=DEADLINE_SECONDS
+    )
+    shell.expect(pexpect.EOF)
+    shell.close()
+    assert shell.exitstatus == 7
+
+
+def test_a_child_that_stops_goes_on_where_no_shell_could_wake_it(tmp_path: Path) -> None:
+    shell = start(tmp_path, 'os.kill(os.getpid(), signal.SIGSTOP); print("goes on", flush=True)')
+    shell.expect("goes on")
+    shell.expect(pexpect.EOF)
+    shell.close()
+
+
+def test_a_script_that_waits_for_it_stops_with_it_and_fg_wakes_all(tmp_path: Path) -> None:
+    then = 'os.kill(os.getpid(), signal.SIGSTOP); print("goes " + "on", flush=True)'
+    (tmp_path / "program.py").write_text(PROGRAM + then)
+    shell = pexpect.spawn(
+        "bash",
+        ["--norc", "--noprofile", "-i"],
+        cwd=tmp_path,
+        timeout=DEADLINE_SECONDS,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        encoding="utf-8",
+        echo=False,
+    )
+    shell.sendline(f"sh -c '{sys.executable} program.py; echo after $((1 + 1))'")
+    shell.expect("ready")
+    shell.expect("Stopped")
+    shell.sendline("fg")
+    shell.expect("goes on")
+    shell.expect("after 2")
+    shell.close(force=True)
 
 
 def test_what_the_parent_had_open_is_not_kept_open_by_it(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from engine import commands as c
 from engine import events as e
 from engine.config import RunConfig
+from engine.folders import folder_of_run
 from engine.journal import Journal
 from engine.versions import installed_version
 from tests.fakes import FakeClock, run_started, steps_finished, tweet
@@ -393,7 +394,8 @@ def test_as_many_connections_as_there_are_descriptors_take_few_of_the_hosts() ->
             connections.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             connections[-1].settimeout(10)
             until(lambda: connections[-1].connect_ex(str(made.path)) == 0)  # the queue may be full
-            assert num_descriptors() - before - len(connections) <= host.MAX_CONNECTIONS
+            # and the one that is being turned away
+            assert num_descriptors() - before - len(connections) <= host.MAX_CONNECTIONS + 1
         last = connections[-1].makefile("rb")
         assert b"Too many are connected" in last.read()
         last.close()
@@ -560,3 +562,22 @@ def test_who_comes_to_a_resumed_run_hears_of_the_time_before_and_nothing_twice()
     assert (view.step, len(view.train_losses), view.num_tweets) == (41, 41, 1)
     assert (view.phase, view.ended) == ("training", None)
     assert [line["tweets"][0]["text"] for line in heard if line.get("message") == "TweetsTold"] == ["before"]
+
+
+def test_a_run_whose_folder_is_another_one_now_is_found_by_its_new_name() -> None:
+    names: list[str] = []
+    with hosted() as made, Speaker(made.path, HELLO) as speaker:
+        speaker.hear_until("CaughtUp")
+        made.host._on_run = names.append
+        old, made.folder = made.path, folder_of_run("watched-2")
+        made.folder.path.mkdir()
+        path = str(made.folder.checkpoint_path("latest"))
+        made.play(e.CheckpointSaved(step=1, elapsed_seconds=1.0, name="latest", path=path, bits_per_char=None))
+        until(made.is_reachable, "the socket")
+        with Speaker(made.path) as other:
+            assert other.hear()["run"] == "watched-2"
+        assert not old.exists()
+        assert names == ["watched-2"]
+        made.play(PAUSED)
+        assert speaker.hear_until("Paused")
+    assert not made.path.exists()

@@ -41,3 +41,11 @@ def test_a_run_that_had_to_move_is_resumed_by_the_folder_that_it_was_saved_in_la
     assert summary_lines(view)[-1] == "Go on with it:  tweetgen-tui --resume first-2"
     named = replace(moved, name="mine", path="/x/checkpoints/mine.safetensors")
     assert summary_lines(apply(view_of("first", "a.csv"), named))[-1] == "Go on with it:  tweetgen-tui --resume first"
+
+
+def test_only_where_a_run_saves_for_itself_says_where_it_is_kept() -> None:
+    view = view_of("first", "a.csv")
+    for name, path in (("mine", "/x/runs/other/checkpoints/mine.safetensors"), ("latest", "/latest")):
+        saved = CheckpointSaved(step=2, elapsed_seconds=1.0, name=name, path=path, bits_per_char=None)
+        after = apply(view, saved)
+        assert after.started == view.started

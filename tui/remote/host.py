@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from engine import events
@@ -74,6 +75,7 @@ class Host:
         self._watchers: list[Watcher] = []
         self._connections: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
+        self._folder = RunFolder(Path())
         self._doorway: Doorway | None = None
         self._read_back: Callable[[], RunView] | None = None
         self._is_closing = threading.Event()
@@ -93,12 +95,12 @@ class Host:
 
     def _begin(self, event: RunStarted) -> None:
         """Start the thread of a run that has started."""
-        folder = folder_of_run(event.run)
+        self._folder = folder = folder_of_run(event.run)
         if event.resumed_from is not None and not len(self._view.train_losses):
             self._read_back = partial(view_before, folder.journal_path, size_of(folder.journal_path))
         self._on_run(event.run)
-        self._doorway = Doorway(partial(socket_path, folder), self._meet, self._clock)
-        self._thread = threading.Thread(target=self._run, args=(folder,), name="host", daemon=True)
+        self._doorway = Doorway(lambda: socket_path(self._folder), self._meet, self._clock)
+        self._thread = threading.Thread(target=self._run, name="host", daemon=True)
         self._thread.start()
 
     def _give_up(self, error: BaseException) -> None:
@@ -122,22 +124,22 @@ class Host:
         if self._thread is not None:
             self._thread.join(2 * LAST_WORD_SECONDS)
 
-    def _run(self, folder: RunFolder) -> None:
+    def _run(self) -> None:
         """Serve until the run has ended. The thread's body."""
         try:
             if self._read_back is not None:
                 self._view = self._read_back()
-            asyncio.run(self._serve(folder))
+            asyncio.run(self._serve())
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
             self._give_up(error)
-            _log(folder, "the host ended", error)
+            _log(self._folder, "the host ended", error)
         finally:
             self._is_over = True
 
-    async def _serve(self, folder: RunFolder) -> None:
+    async def _serve(self) -> None:
         """Tell, and keep the socket in its place, until the run's last event is told."""
         assert self._doorway is not None  # noqa: S101 - set before the thread was started
-        asyncio.get_running_loop().set_exception_handler(partial(_log_context, folder))
+        asyncio.get_running_loop().set_exception_handler(self._log_context)
         try:
             while True:
                 await self._doorway.look()
@@ -159,6 +161,7 @@ class Host:
             while True:
                 happened.append(self._events.get_nowait())
         self._view = fold(self._view, happened)
+        self._follow()
         if self._watchers and happened:
             lines = b"".join(events.to_json(event).encode() + b"\n" for event in happened)
             for watcher in self._watchers:
@@ -166,6 +169,17 @@ class Host:
         for watcher in self._watchers:
             watcher.catch_up(lambda: lines_of(self._view, self._config))
         return bool(happened) and isinstance(happened[-1], RunFinished | RunFailed)
+
+    def _follow(self) -> None:
+        """Be found by the name of the folder that the run is kept in: that may have become another."""
+        started = self._view.started
+        if started is not None and started.run != self._folder.name:
+            self._folder = RunFolder(self._folder.path.with_name(started.run))
+            self._on_run(started.run)
+
+    def _log_context(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what went wrong in a task: a mistake of ours, which ends one connection and no more."""
+        _log(self._folder, context["message"], context.get("exception"))
 
     def _meet(self, connection: socket.socket) -> None:
         """Serve a connection, or say why not. Never raises."""
@@ -234,8 +248,3 @@ def _log(folder: RunFolder, what: str, error: BaseException | None) -> None:
     """Write to the log of a run what went wrong in its host."""
     with contextlib.suppress(StorageError), log_to(folder.log_path, "tui"):
         LOG.error(what, exc_info=error)
-
-
-def _log_context(folder: RunFolder, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what went wrong in a task: a mistake of ours, which ends one connection and no more."""
-    _log(folder, context["message"], context.get("exception"))

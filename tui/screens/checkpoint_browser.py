@@ -18,6 +18,7 @@ from textual.binding import BindingType
 from engine import checkpoint_files
 from engine.checkpoint_list import CheckpointEntry, is_taken
 from engine.commands import LoadCheckpoint
+from engine.folders import WRITTEN_BY_THE_RUN
 from engine.text import harmless
 from tui.branching import Branch, doubled_budgets
 from tui.errands import as_told, on_own_thread
@@ -137,7 +138,7 @@ class CheckpointBrowser(CheckpointList):
         entry = self._table.current
         if entry is None:
             return
-        is_its_own = entry.name in {f"{self._run_name}/{name}" for name in checkpoint_files.WRITTEN_BY_THE_RUN}
+        is_its_own = entry.name in {f"{self._run_name}/{name}" for name in WRITTEN_BY_THE_RUN}
         if entry.is_pinned:
             self._notice(f"{entry.name} is pinned: k unpins it, then it can be deleted.")
         elif is_its_own and self._view_now().ended is None:

@@ -54,9 +54,11 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
                 self._teller.toast(event.detail)
             case e.CommandRefused(title=title, detail=detail, hint=hint):
                 self._teller.error(title, detail, hint)
-            case e.CheckpointSaved(name=name) if name in self._names_to_save:
-                self._names_to_save.discard(name)
-                self._teller.toast(f"Saved as {name}.")
+            case e.CheckpointSaved(name=name):
+                self.follow_pins()
+                if name in self._names_to_save:
+                    self._names_to_save.discard(name)
+                    self._teller.toast(f"Saved as {name}.")
             case e.CheckpointLoaded(name=name, step=step):
                 self._teller.toast(f"Loaded {name}: goes on from step {step:,}.")
             case e.LadderSampled() if self._ladder_dialog is not None:
@@ -88,7 +90,7 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
                 pass
             case e.ThreadsChanged():  # the status panel tells
                 pass
-            case e.CheckpointSaved() | e.LadderSampled() | e.RunFinished() | e.RunFailed():
+            case e.LadderSampled() | e.RunFinished() | e.RunFailed():
                 pass
             case _:
                 assert_never(event)

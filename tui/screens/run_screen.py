@@ -7,7 +7,6 @@ together.
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from tui.run_view import RunView
 from tui.screens.other_run import Runs
 from tui.screens.teller import Teller
 from tui.screens.wishes import Wishes
-from tui.signals import REASONS
+from tui.signals import INTERRUPTED_CODE, reason_of
 from tui.state import fold
 from tui.undo import Undo
 from tui.widgets.panels import Panels
@@ -74,6 +73,8 @@ class RunScreen(Screen[None]):
         self._undo = Undo()
         self._watch = Watch()
         self._ending: _Ending | None = None
+        self.is_abandoned = False
+        """Whether the user did not want to wait for the session to save."""
         self._teller = Teller(self, clock)
 
     def on_mount(self) -> None:
@@ -141,15 +142,16 @@ class RunScreen(Screen[None]):
         if self.run_view.is_replay or self.run_view.ended is not None:
             self._teller.toast("There is no run that could go on without a screen; q leaves.")
         elif self._ending is None:
+            self._ending = _Ending(_nothing, math.inf)  # a key that is on its way already must not end the run
             self._runs.detach()
 
     def leave(self, return_code: int) -> None:
         """Leave once the session has saved and ended; a second call with a code other than 0 leaves at once."""
         leaving = partial(self._exit, return_code)
         if self._ending is None:
-            reason = next((why for name, why in REASONS.items() if 128 + signal.Signals[name] == return_code), _BY_USER)
-            self._end_then(leaving, "ctrl+c leaves at once", reason)
+            self._end_then(leaving, "ctrl+c leaves at once", reason_of(return_code) or _BY_USER)
         elif return_code != 0:
+            self.is_abandoned = return_code == INTERRUPTED_CODE
             leaving()
         else:
             self._ending = replace(self._ending, then=leaving)

@@ -45,7 +45,7 @@ def attach(
             raise
         _tell_end(folder)  # it has ended in this very moment
         sys.exit()
-    guard.note_run(folder.name)
+    guard.note_run(folder.name, is_elsewhere=True)
     show(bridge.config, bridge, view, PreferenceKeeper(preferences_path()), guard)
 
 

@@ -6,8 +6,10 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
 from dataclasses import replace
+from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -17,7 +19,7 @@ from engine.config import RunConfig
 from engine.errors import ConfigError, InternalError
 from engine.folders import find_run
 from tui.guardian import Guard, guarded
-from tui.signals import HANGUP_CODE, let_go_of_terminal
+from tui.signals import HANGUP_CODE, answer_no_more_by_drawing, let_go_of_terminal, reason_of
 from tui.terminal_facts import GlyphSet, glyphs_for, is_utf8
 
 if TYPE_CHECKING:
@@ -99,10 +101,27 @@ def show(
         is_utf8=is_utf8(os.environ, encoding),
     )
     app.stops_on_hangup = stops_on_hangup
+    _outlive_the_screen(app)
     gc.freeze()
     gc.enable()
     app.run()
+    answer_no_more_by_drawing()  # an app that has failed may not have done so
     _leave(_after(app, guard))
+
+
+def _outlive_the_screen(app: TweetgenApp) -> None:
+    """Have no signal that comes once the screen is closing kill the run; the app listens itself while it is up."""
+    from tui.bridge import EngineBridge
+
+    def receive(number: int, _: FrameType | None) -> None:
+        is_up_yet = app.return_code is not None or app.failure is not None
+        if not is_up_yet or (number == signal.SIGTERM and not isinstance(app.bridge, EngineBridge)):
+            os._exit(128 + number)  # nothing has been learned yet, or not here
+        if number == signal.SIGTERM:
+            app.bridge.stop(reason_of(128 + number) or "")
+
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, receive)
 
 
 def _after(app: TweetgenApp, guard: Guard) -> int:
@@ -123,11 +142,12 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
         )
         exit_code = InternalError.exit_code
         say([f"tweetgen-tui: The screen has failed: {error.message}", error.hint])
-    is_given_up = bridge.is_elsewhere or (bridge.is_alive and (app.is_detached or has_failed))
+    may_go_on = bridge.is_alive and not view.is_replay
+    is_given_up = bridge.is_elsewhere or (may_go_on and (app.is_detached or has_failed))
     own = [each for each in app.bridges if isinstance(each, EngineBridge)]
     if view.ended is not None or not is_given_up:
         for each in own:  # the earlier ones were told to end when the next began
-            each.join(_SAVING_SECONDS)
+            each.join(0.0 if app.is_abandoned else _SAVING_SECONDS)
             each.listener.close()
         say(end_lines(view, app.earlier_views))
         return exit_code
