@@ -28,7 +28,6 @@ MAX_GROWTH = 1.05
 SAMPLE_SECONDS = 2.0
 VISIT_SECONDS = 4.0
 SETTLING_SECONDS = 30.0
-_MEBIBYTE = 1024 * 1024
 _OPTIONS = ("--run-name", RUN, "--autosave-seconds", "10", "--threads", "1", "--hidden-size", "64")
 _STEERING = (("+", "-"), ("b", "b"), ("g",), ("space", "space"), ("t", "escape"))
 
@@ -39,7 +38,7 @@ class Sample:
 
     minutes: float
     mebibytes: float
-    """Memory that is its alone."""
+    """Memory that is from no file."""
     num_descriptors: int
     num_threads: int
     files: frozenset[str]
@@ -76,7 +75,7 @@ class Soak:
         folders = (self.home, self.base / "run", self.base / "tmp")
         return Sample(
             (time.monotonic() - self.began) / 60,
-            trainer.memory_full_info().uss / _MEBIBYTE,
+            anonymous_mebibytes(trainer.pid),
             trainer.num_fds(),
             trainer.num_threads(),
             frozenset(path.name for folder in folders for path in folder.rglob("*") if not path.is_dir()),
@@ -113,6 +112,13 @@ class Soak:
             terminal.close()
             if status:
                 raise AssertionError(f"a watcher ended with {status}:\n{terminal.text}")
+
+
+def anonymous_mebibytes(pid: int) -> float:
+    """Return the memory of a process that comes from no file. That of libraries depends on who else has them loaded."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    [line] = [line for line in status.splitlines() if line.startswith("RssAnon:")]
+    return int(line.split()[1]) / 1024
 
 
 def look(terminal: Terminal, seconds: float) -> None:
