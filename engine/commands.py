@@ -28,6 +28,8 @@ class Stop:
     """Save `latest` and end the run; answered by `RunFinished` with this reason."""
 
     reason: str = "stopped"
+    unless_unsaved: bool = False
+    """Whether to refuse, and go on, where `latest` can't be saved: somebody is there to be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)

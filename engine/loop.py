@@ -265,7 +265,9 @@ class TrainingLoop:
                 self._run.pause()
             case commands.Resume():
                 self._resume()
-            case commands.Stop(reason=reason):
+            case commands.Stop(reason=reason, unless_unsaved=unless_unsaved):
+                if unless_unsaved:
+                    self._run.require_saved()
                 self._stop_reason = FINISHED if self._run.is_finished else reason
             case commands.SetSampling(sampling=sampling):
                 self._run.set_sampling(sampling)

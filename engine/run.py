@@ -18,7 +18,7 @@ from engine.config import SamplingConfig, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
-from engine.errors import ConfigError, DeviceMemoryError, DivergedError
+from engine.errors import ConfigError, DeviceMemoryError, DivergedError, StorageError
 from engine.narrator import Narrator
 from engine.prefetch import Prefetched, Supply
 from engine.preparation import Preparation
@@ -235,6 +235,18 @@ class Run:
                 self._saver.save_own(name, self.training, self.sampling, self._place, is_asked=is_asked)
         except DeviceMemoryError as error:
             self._narrator.tell(events.Warned, message=f"{error.message} {error.hint}", kind="disk")
+
+    def require_saved(self) -> None:
+        """Save `latest`. Raises `StorageError` where that fails, with what would be lost if the run ended now."""
+        self.save("latest", is_asked=True)
+        saved, step = self._saver.latest_step, self.trainer.step_count
+        if saved != step:
+            so_far = "Nothing is saved" if saved is None else f"Only what was learned up to step {saved:,} is saved"
+            lost = step - (saved or 0)
+            raise StorageError(
+                f"{so_far}: to leave now loses {lost:,} {'step' if lost == 1 else 'steps'}.",
+                "Free some space, or leave all the same.",
+            )
 
     def save_named(self, name: str, *, replace: bool) -> None:
         """Save under the user's name. Raises `ConfigError`, `StorageError`, and `DivergedError` on a broken model."""

@@ -53,6 +53,7 @@ class Saver:
         self._prepared = preparation
         self._narrator = narrator
         self._progress = progress
+        self._latest_step: int | None = None
         self._saved_latest_at = time.monotonic()
         self._backoff = Backoff(time.monotonic)
         self._owed: dict[str, _Owed] = {}
@@ -71,6 +72,11 @@ class Saver:
         if self._backoff.is_failing:
             return self._backoff.is_over
         return bool(self._narrator.backlog.news) or time.monotonic() - self._saved_latest_at >= autosave_seconds
+
+    @property
+    def latest_step(self) -> int | None:
+        """The step of the `latest` that is on the disk; None before the first."""
+        return self._latest_step
 
     @property
     def is_retry_due(self) -> bool:
@@ -181,6 +187,8 @@ class Saver:
         with storage_errors(path):
             path.parent.mkdir(exist_ok=True)
         write_atomically(path, owed.content, makes_folders=False)
+        if owed.path_name == "latest":
+            self._latest_step = self._prepared.trainer.step_count
         self._tell_saved(owed.path_name, path, owed.bits_per_char)
 
     def _tell_saved(self, name: str, path: Path, bits_per_char: float | None) -> None:

@@ -127,6 +127,8 @@ class FakeSession:
     def __init__(self, script: Iterable[e.Event] = (), started: e.RunStarted | None = None) -> None:
         self.received: list[c.Command] = []
         self.taken_names: set[str] = set()
+        self.loses_at_stop = ""
+        """What would be lost if it stopped; empty where it can save."""
         self._script = tuple(script)
         self._started = started or run_started()
         self._step = 0
@@ -143,8 +145,9 @@ class FakeSession:
         while is_running:
             command = commands.get()
             self.received.append(command)
-            self.play(self.answer(command))
-            is_running = not isinstance(command, c.Stop)
+            answer = self.answer(command)
+            self.play(answer)
+            is_running = not isinstance(answer, e.RunFinished)
 
     def play(self, event: e.Event) -> None:
         with self._lock:
@@ -158,6 +161,8 @@ class FakeSession:
                 return e.Paused(**now)
             case c.Resume():
                 return e.Resumed(**now)
+            case c.Stop(unless_unsaved=True) if self.loses_at_stop:
+                return self._refuse("Stop", self.loses_at_stop)
             case c.Stop(reason=reason):
                 return e.RunFinished(reason=reason, total_seconds=1.0, total_chars=1000, **now)
             case c.SetSampling(sampling=sampling):

@@ -30,6 +30,12 @@ def how_to_attach(view: RunView) -> str:
     return f"The run {harmless(name)} goes on in the background:  tweetgen-tui attach {quoted(name)}"
 
 
+def how_it_ends(view: RunView) -> str:
+    """Return the line about a run that was told to end and is not there yet."""
+    name = view.started.run if view.started is not None else ""
+    return f"The run {harmless(name)} is busy still: it is saved and ends in the background."
+
+
 def go_on(bridges: Sequence[EngineBridge], view: RunView) -> int:
     """Wait until the session of the last of these has ended, and return the exit code; `view` is the run as it stands.
 

@@ -107,8 +107,8 @@ class Bridge(Protocol):
     def send(self, command: Command) -> None:
         """Hand a command to the session, which looks at it between two steps."""
 
-    def stop(self, reason: str) -> None:
-        """Ask the session to save and end, or not to begin."""
+    def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
+        """Ask the session to save and end, or not to begin; to refuse, with `unless_unsaved`, where it can't save."""
 
     def join(self, timeout_seconds: float) -> bool:
         """Wait for the end at most so long; say whether it has come."""
@@ -190,10 +190,10 @@ class EngineBridge:
         """Hand a command to the session, which looks at it between two steps."""
         self._commands.put(command)
 
-    def stop(self, reason: str) -> None:
-        """Ask the session to save and end, or not to begin."""
+    def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
+        """Ask the session to save and end, or not to begin; to refuse, with `unless_unsaved`, where it can't save."""
         self._stop_reason = reason
-        self.send(Stop(reason=reason))
+        self.send(Stop(reason=reason, unless_unsaved=unless_unsaved))
 
     def join(self, timeout_seconds: float) -> bool:
         """Wait for the thread at most so long; say whether it has ended."""

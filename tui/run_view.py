@@ -87,12 +87,22 @@ class RunView:
     read: TweetRead | None = None
     """The latest answer about what the model thinks of a text."""
     saved: CheckpointSaved | None = None
+    saved_step: int | None = None
+    """Of the run's own `latest`, from which it would be resumed; None where none was told."""
     warnings: tuple[Warned, ...] = ()
     ended: RunFinished | RunFailed | None = None
 
     def to_be_resumed(self) -> RunView:
         """Return the view that a run begins with which goes on from where this one ended."""
         return replace(self, phase="starting", ended=None)
+
+    @property
+    def num_unsaved_steps(self) -> int:
+        """Steps that a resume would have to take again, as far as is known."""
+        is_disk_failing = any(warned.kind == "disk" for warned in self.warnings)
+        if self.saved_step is None:
+            return self.step if is_disk_failing else 0
+        return max(self.step - self.saved_step, 0)
 
     @property
     def is_finishing(self) -> bool:

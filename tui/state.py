@@ -79,8 +79,9 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, read=event)
         case StepTimes():
             return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
-        case CheckpointSaved():
-            return replace(view, saved=event, started=_where_it_is_kept(view.started, event))
+        case CheckpointSaved(step=step, name=name):
+            kept = replace(view, saved=event, started=_where_it_is_kept(view.started, event))
+            return replace(kept, saved_step=step) if name == "latest" else kept
         case CheckpointLoaded(step=step, epochs=epochs):
             return _at_epochs(_paced_anew(_gone_back(view, step), event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):

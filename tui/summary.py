@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.errors import exit_code_for
+from engine.errors import TweetgenError, exit_code_for
 from engine.events import RunFailed, RunFinished
 from engine.text import ELLIPSIS
 from tui.formatting import format_bits, format_count, format_duration
 from tui.run_view import RunView
 
 NUM_TWEETS = 3
+UNSAVED_CODE = TweetgenError.exit_code
+"""Of a run that ended without its last steps being saved."""
 _EXIT_CODES = {"interrupted": 130, "terminated": 143, "hung up": 129}
 
 
@@ -20,7 +22,7 @@ def exit_code_of(view: RunView) -> int:
         case RunFailed(title=title):
             return exit_code_for(title)
         case RunFinished(reason=reason):
-            return _EXIT_CODES.get(reason, 0)
+            return _EXIT_CODES.get(reason, UNSAVED_CODE if view.num_unsaved_steps else 0)
         case None:
             return 0
 
@@ -39,8 +41,19 @@ def summary_lines(view: RunView) -> list[str]:
         )
     ]
     lines += [f"  {tweet.text}{'' if tweet.reached_eos else ELLIPSIS}" for tweet in view.tweets[-NUM_TWEETS:]]
+    if view.num_unsaved_steps:
+        lines.append(_unsaved(view))
+    if view.saved_step is None and view.num_unsaved_steps:
+        return lines
     lines.append(f"Go on with it:  tweetgen-tui --resume {quoted(view.started.run)}{_further(view)}")
     return lines
+
+
+def _unsaved(view: RunView) -> str:
+    """Return the line about steps that are not in the run's `latest`."""
+    if view.saved_step is None:
+        return "Nothing of it is saved: the disk took nothing."
+    return f"Saved up to step {view.saved_step:,}: the {view.num_unsaved_steps:,} steps after it will be learned again."
 
 
 def _further(view: RunView) -> str:

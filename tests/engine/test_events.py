@@ -207,7 +207,7 @@ EVENTS: list[tuple[e.Event, dict[str, Any]]] = [
 COMMANDS: list[tuple[c.Command, dict[str, Any]]] = [
     (c.Pause(), {}),
     (c.Resume(), {}),
-    (c.Stop(), {"reason": "stopped"}),
+    (c.Stop(), {"reason": "stopped", "unless_unsaved": False}),
     (c.SetSampling(sampling=SamplingConfig()), {"sampling": SAMPLING}),
     (c.SetLearningRate(learning_rate=0.5), {"learning_rate": 0.5}),
     (c.SetBatchSize(batch_size=8), {"batch_size": 8}),

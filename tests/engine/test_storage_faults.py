@@ -323,3 +323,30 @@ def test_the_stand_in_leaves_all_else_to_the_system(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=name if disk.breaks_at else "No space left"):
         disk.mkstemp(dir=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stop_that_would_lose_steps_is_refused_to_one_who_can_be_asked_and_followed_when_asked_again(
+    corpus: Path, disk: BrokenDisk
+) -> None:
+    def ask_twice(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.StepsFinished) and event.step == 3:
+            disk.breaks_at, disk.for_calls = len(disk.calls), None
+            return [c.Stop(unless_unsaved=True)]
+        if isinstance(event, e.CommandRefused):
+            return [c.Stop(reason="all the same")]
+        return ()
+
+    told = run_session(tiny_config(corpus), on_event=ask_twice)
+
+    refused = only(told, e.CommandRefused)
+    assert (refused.command, refused.detail) == (
+        "Stop",
+        "Only what was learned up to step 0 is saved: to leave now loses 3 steps.",
+    )
+    assert only(told, e.RunFinished).reason == "all the same"
+
+
+def test_a_stop_of_one_who_can_be_asked_saves_and_ends_where_the_disk_works(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), {5: [c.Stop(unless_unsaved=True)]})
+    assert only(told, e.RunFinished).step == 5
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].step == 5

@@ -13,9 +13,10 @@ from engine import commands as c
 from engine import events as e
 from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, toasts, trained_by, until
+from tests.tui.conftest import SIZES, Stage, opened, screen_text, shows, toasts, trained_by, until
 from tui.app import TweetgenApp
 from tui.run_view import RunView
+from tui.screens.checkpoint_questions import YesDialog
 from tui.screens.dialog import MessageDialog
 from tui.state import apply
 from tui.widgets.loss_plot import LossPlot
@@ -185,3 +186,27 @@ async def test_loading_an_earlier_checkpoint_takes_the_later_tweets_back(stage: 
         )
         await until(lambda: "from the future" not in screen_text(app))
         await shows(app, "hello there")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_q_asks_first_where_steps_would_be_lost(stage: Stage, size: tuple[int, int]) -> None:
+    session = FakeSession(SCRIPT)
+    session.loses_at_stop = "Only what was learned up to step 38 is saved: to leave now loses 1,406 steps."
+    app = stage.app(session)
+    async with app.run_test(size=size) as pilot:
+        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+        await pilot.press("q")
+        await opened(app, YesDialog)
+        await shows(app, "Not saved", "1,406", "y leave and lose it")
+        await pilot.press("q", "escape")
+        await until(lambda: not isinstance(app.screen, YesDialog))
+        await shows(app, "▶ training", "space pause")
+        await pilot.press("q")
+        await opened(app, YesDialog)
+        await pilot.press("y")
+        await until(lambda: not app.is_running, "the end")
+    assert session.received == [
+        c.Stop(reason="stopped by the user", unless_unsaved=True),
+        c.Stop(reason="stopped by the user", unless_unsaved=True),
+        c.Stop(reason="stopped by the user"),
+    ]

@@ -117,12 +117,12 @@ class RemoteBridge:
         else:
             self._outbox.put(commands.to_json(command).encode() + b"\n")
 
-    def stop(self, reason: str) -> None:
-        """Ask the run to save and end; one who only watches leaves it alone."""
+    def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
+        """Ask the run to save and end, as the other bridge does; one who only watches leaves it alone."""
         if self.is_read_only:
             self.leave()
         else:
-            self.send(commands.Stop(reason=reason))
+            self.send(commands.Stop(reason=reason, unless_unsaved=unless_unsaved))
 
     def leave(self) -> None:
         """Let the run go on without this screen."""

@@ -43,9 +43,11 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
         yield Panels()
         yield Static("This needs 40 columns and 12 rows. The run goes on.", markup=False, id="too-small")
 
-    def _route(self, event: e.Event) -> None:  # noqa: C901, PLR0912 - one case per kind of event
+    def _route(self, event: e.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per kind of event
         """Do what an event needs beyond drawing."""
         match event:
+            case e.CommandRefused(command="Stop", title=title) if title not in _TOLD_BRIEFLY:
+                self.ask_to_lose(event)
             case e.CommandRefused(command="CompleteText", detail=detail):
                 self.prompt.show_refusal(detail)
             case e.CommandRefused(command="ReadTweet", detail=detail) if self._tweet_dialog is not None:

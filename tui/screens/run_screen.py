@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 from textual.screen import Screen
 
@@ -23,11 +24,13 @@ from tui.branching import OtherCurve
 from tui.bridge import Bridge
 from tui.key_map import KeyMap
 from tui.run_view import RunView
+from tui.screens.checkpoint_questions import YesDialog
 from tui.screens.other_run import Runs
 from tui.screens.teller import Teller
 from tui.screens.wishes import Wishes
 from tui.signals import INTERRUPTED_CODE, reason_of
 from tui.state import fold
+from tui.summary import UNSAVED_CODE
 from tui.undo import Undo
 from tui.widgets.panels import Panels
 
@@ -41,10 +44,11 @@ _MAX_ABANDONING_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class _Ending:
-    """The session was told to end: what comes then, and when to wait no longer."""
+    """The session was told to end: what comes then, when to wait no longer, and why it is to end."""
 
     then: Callable[[], None]
     deadline: float
+    reason: str = _BY_USER
 
 
 def _nothing() -> None:
@@ -149,26 +153,49 @@ class RunScreen(Screen[None]):
         """Leave once the session has saved and ended; a second call with a code other than 0 leaves at once."""
         leaving = partial(self._exit, return_code)
         if self._ending is None:
-            self._end_then(leaving, "ctrl+c leaves at once", reason_of(return_code) or _BY_USER)
+            reason = reason_of(return_code) or _BY_USER
+            # whoever sends a signal is not there to be asked
+            self._end_then(leaving, "ctrl+c leaves at once", reason, may_ask=return_code in {0, INTERRUPTED_CODE})
         elif return_code != 0:
             self.is_abandoned = return_code == INTERRUPTED_CODE
             leaving()
         else:
             self._ending = replace(self._ending, then=leaving)
 
-    def _end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER) -> None:
-        """Have the session save and end, and call `then` after it or when it takes too long."""
+    def _end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER, *, may_ask: bool = True) -> None:
+        """Have the session save and end, and call `then` after it or when it takes too long.
+
+        Where it can't save and one `may_ask`, the user is asked first.
+        """
         if self.run_view.ended is not None or not self._bridge.is_alive:
             then()
             return
         has_work = self.run_view.phase != "starting" and not self.run_view.is_replay
         patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
-        self._ending = _Ending(then, self._clock() + patience)
-        self._bridge.stop(reason)
+        self._ending = _Ending(then, self._clock() + patience, reason)
+        self._bridge.stop(reason, unless_unsaved=may_ask)
         self._panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
         self.set_interval(_LEAVING_TICK_SECONDS, self.tick)
+
+    def ask_to_lose(self, refusal: e.CommandRefused) -> None:
+        """Ask whether to end all the same, where the session was to end and can't save; else go on."""
+        ending, self._ending = self._ending, None
+        self._panels.show_notice("")
+        if ending is None:  # somebody else at this run was to be asked
+            return
+
+        def answer(choice: Literal["yes"] | None) -> None:
+            if choice == "yes":
+                self._end_then(ending.then, "ctrl+c leaves at once", ending.reason, may_ask=False)
+
+        question = f"{refusal.detail} Leave all the same?"
+        self.app.push_screen(YesDialog("Not saved", question, "leave and lose it"), answer)
 
     def _exit(self, return_code: int) -> None:
         """End the app. The code of a failed run comes before the one asked for."""
         ended = self.run_view.ended
-        self.app.exit(return_code=exit_code_for(ended.title) if isinstance(ended, e.RunFailed) else return_code)
+        if isinstance(ended, e.RunFailed):
+            return_code = exit_code_for(ended.title)
+        elif ended is not None and self.run_view.num_unsaved_steps:
+            return_code = return_code or UNSAVED_CODE
+        self.app.exit(return_code=return_code)

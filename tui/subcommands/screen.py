@@ -126,7 +126,7 @@ def _outlive_the_screen(app: TweetgenApp) -> None:
 
 def _after(app: TweetgenApp, guard: Guard) -> int:
     """Tell the shell what there is to tell; return the exit code, once the run has ended where it is this process's."""
-    from tui.background import go_on, how_to_attach
+    from tui.background import go_on, how_it_ends, how_to_attach
     from tui.bridge import EngineBridge
     from tui.errands import as_told
     from tui.patient_file import say
@@ -143,7 +143,10 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
         exit_code = InternalError.exit_code
         say([f"tweetgen-tui: The screen has failed: {error.message}", error.hint])
     may_go_on = bridge.is_alive and not view.is_replay
-    is_given_up = bridge.is_elsewhere or (may_go_on and (app.is_detached or has_failed))
+    is_to_go_on = app.is_detached or has_failed
+    # a session that was told to end, and takes its time over a long step, does so without the screen
+    is_late = view.phase != "starting" and not app.is_abandoned
+    is_given_up = bridge.is_elsewhere or (may_go_on and (is_to_go_on or is_late))
     own = [each for each in app.bridges if isinstance(each, EngineBridge)]
     if view.ended is not None or not is_given_up:
         for each in own:  # the earlier ones were told to end when the next began
@@ -151,7 +154,7 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
             each.listener.close()
         say(end_lines(view, app.earlier_views))
         return exit_code
-    say([how_to_attach(view)])
+    say([how_to_attach(view) if is_to_go_on or bridge.is_elsewhere else how_it_ends(view)])
     if not isinstance(bridge, EngineBridge):
         return exit_code
     let_go_of_terminal(and_pipes=True)
