@@ -153,7 +153,9 @@ class Narrator:
         if trouble not in self._troubles:
             self._troubles.add(trouble)
             LOG.warning("%s: %s", trouble, error)
-            message = f"{error.message} Tried again by itself. {error.hint}"
+            cause = error.__cause__.strerror if isinstance(error.__cause__, OSError) else None
+            # the cause first: a narrow screen shows the beginning
+            message = f"{cause or 'The disk fails'}: not saved, and tried again by itself. {error.message} {error.hint}"
             self._tell_at(step, Warned, message=message, kind=trouble)
 
     def _tell_works_at(self, step: int, trouble: Trouble, lost: str = "") -> None:

@@ -9,8 +9,8 @@ from engine.checkpoint_list import latest_of, resolve_checkpoint
 from engine.config import RunConfig
 from engine.corpus.checking import Glance, check_corpus
 from engine.errors import ConfigError
-from engine.folders import checked_name, find_run, home, storage_errors
-from engine.journal import Journal
+from engine.folders import find_run, folder_of_run, home, storage_errors
+from engine.journal import Journal, is_in_use
 
 
 def check(config: RunConfig) -> Glance | None:
@@ -19,10 +19,14 @@ def check(config: RunConfig) -> Glance | None:
     Returns what a glance at the corpus tells; None where the run itself knows its corpus.
     """
     check_storage()
-    if config.run_name is not None and (home() / "runs" / checked_name(config.run_name, "run")).exists():
-        raise ConfigError(
-            f"There is already a run called {config.run_name}.", f"Go on with it: --resume {config.run_name}"
+    if config.run_name is not None and (folder := folder_of_run(config.run_name)).path.exists():
+        is_on = is_in_use(folder.journal_path)
+        way = (
+            f"It is on; see it: tweetgen-tui attach {folder.name}"
+            if is_on
+            else f"Go on with it: --resume {folder.name}"
         )
+        raise ConfigError(f"There is already a run called {folder.name}.", way)
     if config.resume is not None:
         run = find_run(config.resume)
         read_info(latest_of(run))

@@ -87,6 +87,15 @@ class Watch:
     last_step: int = 0
     """Of the view seen last."""
 
+    @classmethod
+    def of_late_comer(cls, view: RunView) -> Watch:
+        """Return what is known to one who comes to a run as it stands: whether its disk fails, by what it warned of."""
+        watch = cls()
+        for warned in view.warnings:
+            if warned.kind in {"disk", "journal", "disk-works"}:
+                watch = watch.after(warned)
+        return watch
+
     def after(self, event: Event) -> Watch:
         """Return what is known after `event`."""
         match event:

@@ -89,6 +89,10 @@ class Bridge(Protocol):
         """That process; None where it is this one."""
 
     @property
+    def welcome(self) -> str:
+        """What to tell at the beginning; may be empty."""
+
+    @property
     def num_untaken(self) -> int:
         """How many events wait for `drain`. For any thread."""
 
@@ -130,6 +134,7 @@ class EngineBridge:
 
     is_elsewhere = False
     host_pid = None
+    welcome = ""
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 Textual (8.2) gives each key at once to whatever has the focus. Keys that arrive in one read, after a line has stalled
 or from a person who types ahead, would so pass by the line or dialog that the first of them opens, and a name would be
 a row of commands. Here the others wait until the handler of the one before has run, the screen that it opened is
-composed and the focus is where it was asked to be. It never waits without end, nor holds a key back that nothing came before.
+composed and the focus is where it was asked to be. It never waits without end, nor holds back a key that comes alone.
 """
 
 from __future__ import annotations
@@ -68,15 +68,17 @@ class KeyOrder:
 
     async def _settle(self) -> None:
         """Wait until all is done that a key began, then go on with the next."""
-        with suppress(ScreenStackError):  # the app has ended
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await self._rest()
-            if not self._app.screen.is_mounted:
+        try:
+            for seconds in (PATIENCE_SECONDS, COMPOSING_SECONDS):
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(COMPOSING_SECONDS):
+                    async with asyncio.timeout(seconds):
                         await self._rest()
-        self._app.call_later(self._go_on)
+                if self._app.screen.is_mounted:
+                    break
+        except ScreenStackError:  # the app is ending
+            pass
+        finally:
+            self._app.call_later(self._go_on)
 
     async def _rest(self) -> None:
         """Return once nothing is on its way any more between what has the focus and the app.

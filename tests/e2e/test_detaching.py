@@ -109,6 +109,7 @@ def test_d_gives_the_shell_back_with_a_line_and_the_run_goes_on(
 
 def test_several_watch_one_run_and_what_one_does_the_others_see(screen: Terminal, open_terminal: Open) -> None:
     second = open_terminal("attach", columns=80, rows=24)
+    second.wait_for("This is the run watched")
     second.wait_for("▶ training")
     third = open_terminal("attach", "watched", "--read-only", columns=80, rows=24)
     third.wait_for("▶ training")
@@ -139,7 +140,7 @@ def test_train_detach_gives_the_shell_back_once_it_has_started_and_ends_by_its_b
     assert finished.code == 0, finished.err
     assert finished.error_lines[-1] == "The run watched goes on in the background:  tweetgen-tui attach watched"
     listed = [facts for facts in cli("runs", "list", "--json").objects if facts["run"] == "watched"]
-    assert [facts["state"] for facts in listed] == ["training"]
+    assert [(facts["state"], facts["elapsed_seconds"] > 0) for facts in listed] == [("training", True)]
     ended = wait_for_end(home)
     assert isinstance(ended, e.RunFinished)
     assert (ended.reason, ended.step) == ("max_steps", 1500)

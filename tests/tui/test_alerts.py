@@ -336,3 +336,13 @@ def test_a_replay_has_no_alerts_of_its_losses() -> None:
 def test_without_an_evaluation_the_latest_is_reloaded() -> None:
     assert name_to_reload(Scene().view) == "2026-11-25-101112/latest"
     assert name_to_reload(Scene(evaluated(5, 2.5)).view) == "2026-11-25-101112/best"
+
+
+def test_one_who_comes_late_is_told_that_the_disk_fails_and_not_that_it_did() -> None:
+    failing = e.Warned(step=5, elapsed_seconds=1.0, message="No space left on device: not saved.", kind="disk")
+    works = e.Warned(step=6, elapsed_seconds=1.0, message="Saving works again.", kind="disk-works")
+    other = e.Warned(step=6, elapsed_seconds=1.0, message="The loss was not finite.", kind="not-finite")
+    late = Watch.of_late_comer(RunView(warnings=(other, works, failing)))
+    assert late.up == {"disk"}
+    assert late.disk_message == failing.message
+    assert Watch.of_late_comer(RunView(warnings=(failing, works))).up == frozenset()

@@ -29,7 +29,18 @@ from tui.run_view import RunView
 from tui.state import fold
 
 PAUSED = e.Paused(step=5, elapsed_seconds=0.5)
-GREETING = to_line(Greeting(version="1", run=RUN, pid=1, phase="training", step=0, num_watchers=0))
+GREETING = to_line(
+    Greeting(
+        version="1",
+        run=RUN,
+        pid=1,
+        phase="training",
+        step=0,
+        elapsed_seconds=0.0,
+        best_bits_per_char=None,
+        num_watchers=0,
+    )
+)
 VIEW = to_line(ViewTold(view=form_of(RunView()), config=RunConfig())) + to_line(CaughtUp())
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from textual import events
+from textual.screen import Screen
 from textual.widgets import Input
 
 from engine import commands as c
@@ -85,11 +87,11 @@ async def test_the_help_is_closed_by_an_escape_that_came_along(stage: Stage) -> 
     app = stage.app(session)
     async with app.run_test():
         await shows(app, "hello there")
-        helps = []
-        app.screen_change_signal.subscribe(app.screen, helps.append, immediate=True)
+        shown: list[Screen[Any]] = []
+        app.screen_change_signal.subscribe(app.screen, shown.append, immediate=True)
         type_at_once(app, "question_mark", "escape", "g")
         await until(lambda: c.SampleNow() in session.received, "the command")
-        assert any(isinstance(screen, HelpScreen) for screen in helps)
+        assert any(isinstance(screen, HelpScreen) for screen in shown)
         assert isinstance(app.screen, MainScreen)
 
 
@@ -114,10 +116,10 @@ async def test_keys_that_come_before_the_screen_is_composed_find_it_composed(sta
         assert app.bridge.is_alive
 
 
-async def test_ctrl_c_passes_by_whatever_waits(stage: Stage) -> None:
+async def test_ctrl_c_passes_by_whatever_waits(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    heard = []
-    app._main_screen.leave = lambda code: heard.append((code, line_of(app)))  # type: ignore[method-assign]
+    heard: list[tuple[int, str]] = []
+    monkeypatch.setattr(MainScreen, "leave", lambda _self, code: heard.append((code, line_of(app))))
     async with app.run_test():
         await shows(app, "hello there")
         type_at_once(app, "p", "a", "b", "ctrl+c", "ctrl+c")

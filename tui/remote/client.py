@@ -58,6 +58,8 @@ class RemoteBridge:
         self.config = RunConfig()
         """What the run was asked for; known once `meet` has returned."""
         self.is_read_only = is_read_only
+        self.welcome = ""
+        """What to tell whoever has just attached."""
         self.host_pid: int | None = None
         """The process that trains."""
         self._folder = folder

@@ -217,6 +217,8 @@ class Host:
                     pid=os.getpid(),
                     phase=view.phase,
                     step=view.step,
+                    elapsed_seconds=view.elapsed_seconds,
+                    best_bits_per_char=None if view.best is None else view.best.bits_per_char,
                     num_watchers=len(self._watchers),
                 )
             )

@@ -18,6 +18,7 @@ from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, PROTOCOL, Greeting, Refu
 _SECONDS = 2.0
 """A host that is alive answers far sooner, however busy its cores are."""
 _RETRY_SECONDS = 0.1
+_SILENT = "it says nothing"
 
 
 @contextlib.contextmanager
@@ -58,7 +59,7 @@ def _reached(folder: RunFolder, deadline: float) -> socket.socket:
 def _greeting(connection: socket.socket, folder: RunFolder, deadline: float) -> tuple[Greeting, bytes]:
     """Return the host's first line, and what came after it. Raises `RemoteError`."""
     received = b""
-    problem = "it says nothing"
+    problem = _SILENT
     try:
         while b"\n" not in received and len(received) <= MAX_WATCHER_LINE_BYTES:
             connection.settimeout(max(deadline - time.monotonic(), 0.001))
@@ -73,7 +74,10 @@ def _greeting(connection: socket.socket, folder: RunFolder, deadline: float) -> 
         problem = error.strerror or problem
     except WireError as error:
         problem = str(error)
-    raise RemoteError(f"The run {folder.name} can't be attached to: {problem}.")
+    raise RemoteError(
+        f"The run {folder.name} can't be attached to: {problem}.",
+        "Where it was stopped by ctrl+z, fg in its terminal lets it go on." if problem == _SILENT else "",
+    )
 
 
 def _own_greeting(line: bytes) -> Greeting:

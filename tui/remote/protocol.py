@@ -42,6 +42,8 @@ class Greeting:
     pid: int
     phase: Phase
     step: int
+    elapsed_seconds: float
+    best_bits_per_char: float | None
     num_watchers: int
     """Not counting the one that is greeted."""
 

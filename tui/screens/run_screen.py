@@ -75,7 +75,7 @@ class RunScreen(Screen[None]):
         self._beside = beside
         self._wishes = Wishes()
         self._undo = Undo()
-        self._watch = Watch()
+        self._watch = Watch.of_late_comer(view) if bridge.is_elsewhere else Watch()
         self._ending: _Ending | None = None
         self.is_abandoned = False
         """Whether the user did not want to wait for the session to save."""
@@ -86,13 +86,17 @@ class RunScreen(Screen[None]):
         self._bridge.start()
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
+        if self._bridge.welcome:
+            self._teller.toast(self._bridge.welcome)
 
     def tick(self) -> None:
         """Take in what happened since the last tick."""
         has_ended = not self._bridge.is_alive  # asked before draining, so that no last event is missed
         fresh_view = self._bridge.fresh_view()  # before draining: what is drained comes after it
         events = self._bridge.drain()
-        self.run_view = fold(fresh_view or self.run_view, events)
+        if fresh_view is not None:  # what was wished for may have been answered by an event that was missed
+            self.run_view, self._wishes, self._watch = fresh_view, Wishes(), Watch.of_late_comer(fresh_view)
+        self.run_view = fold(self.run_view, events)
         for event in events:
             self._wishes = self._wishes.after(event)
             self._undo = self._undo.after(event)

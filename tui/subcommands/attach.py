@@ -17,7 +17,7 @@ from tui.subcommands.screen import require_terminal, sharing, show
 
 def attach(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="The run's name; without it, the latest that is on.")
+        str | None, typer.Argument(metavar="RUN", help="The run's name; without it, the one that began last.")
     ] = None,
     *,
     read_only: Annotated[bool, typer.Option("--read-only", help="Watch, and change nothing.")] = False,
@@ -46,6 +46,7 @@ def attach(
         _tell_end(folder)  # it has ended in this very moment
         sys.exit()
     guard.note_run(folder.name, is_elsewhere=True)
+    bridge.welcome = _welcome(folder, is_read_only=read_only)
     show(bridge.config, bridge, view, PreferenceKeeper(preferences_path()), guard)
 
 
@@ -53,10 +54,23 @@ def _find(name: str | None) -> RunFolder:
     """Return the run to attach to. Raises `CheckpointError` where there is no such run, `RemoteError` if none is on."""
     if name is not None:
         return find_run(name)
-    for run in list_runs():
-        if is_in_use(run.journal_path):
-            return run
-    raise RemoteError("No run is on.", "tweetgen-tui runs list shows all runs; --resume RUN goes on with one.")
+    live = _live_runs()
+    if not live:
+        raise RemoteError("No run is on.", "tweetgen-tui runs list shows all runs; --resume RUN goes on with one.")
+    return live[0]
+
+
+def _live_runs() -> list[RunFolder]:
+    """Return the runs that are on, the one that began last first."""
+    live = [run for run in list_runs() if is_in_use(run.journal_path)]
+    return sorted(live, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
+
+
+def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
+    """Return what to tell somebody who has just attached: which run it is, and what leaving it means."""
+    ways = "You only watch: q leaves." if is_read_only else "d leaves it going on, q ends it for all."
+    others = ", ".join(run.name for run in _live_runs() if run != folder)
+    return f"This is the run {folder.name}. {ways}" + (f" Also on: {others}." if others else "")
 
 
 def _tell_end(folder: RunFolder) -> None:

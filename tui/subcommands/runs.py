@@ -14,6 +14,7 @@ from engine.folders import RunFolder, list_runs
 from engine.journal import is_in_use, last_event
 from tui.formatting import format_bits, format_duration
 from tui.remote.live_runs import ask
+from tui.remote.protocol import Greeting
 from tui.subcommands.runs_replay import replay
 from tui.tables import print_json, print_table
 
@@ -37,45 +38,37 @@ def list_all(
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:
-    """Return what a run's latest checkpoint says; only name and time where it has none that can be read."""
-    facts: dict[str, Any] = {"run": run.name, "path": str(run.path), "last_changed": run.last_changed, **_state(run)}
+    """Return what there is to tell of a run: as it says itself while it is on, else by checkpoint and journal."""
+    facts: dict[str, Any] = {"run": run.name, "path": str(run.path), "last_changed": run.last_changed}
+    figures = {"step": None, "elapsed_seconds": None, "best_bits_per_char": None}
+    corpus, problem = None, ""
     try:
         info, _ = read_info(run.checkpoint_path("latest"))
     except CheckpointError as error:
-        return {
-            **facts,
-            "elapsed_seconds": None,
-            "best_bits_per_char": None,
-            "corpus": None,
-            "problem": error.message,
-        }
-    return {
-        **facts,
-        "step": facts["step"] or info.step,
-        "elapsed_seconds": info.elapsed_seconds,
-        "best_bits_per_char": info.best_bits_per_char,
-        "corpus": info.corpus_name,
-        "problem": "",
-    }
+        problem = error.message
+    else:
+        figures = {name: getattr(info, name) for name in figures}
+        corpus = info.corpus_name
+    greeting = ask(run)
+    if greeting is not None:
+        figures = {name: getattr(greeting, name) for name in figures}
+    pid = None if greeting is None else greeting.pid
+    return {**facts, **_state(run, greeting), "pid": pid, **figures, "corpus": corpus, "problem": problem}
 
 
-def _state(run: RunFolder) -> dict[str, Any]:
-    """Return what a run is doing: as it says itself while it is on, or else how it ended.
-
-    The step is that of a run that is on; None for another.
-    """
+def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
+    """Return what a run is doing, as it says itself while it is on, or else how it ended."""
+    if greeting is not None:
+        return {"state": greeting.phase, "reason": ""}
     if is_in_use(run.journal_path):
-        greeting = ask(run)
-        if greeting is None:
-            return {"state": "on", "reason": "", "step": None, "pid": None}
-        return {"state": greeting.phase, "reason": "", "step": greeting.step, "pid": greeting.pid}
+        return {"state": "on", "reason": "says nothing"}
     match last_event(run.journal_path):
         case RunFinished(reason=reason):
-            return {"state": "finished", "reason": reason, "step": None, "pid": None}
+            return {"state": "finished", "reason": reason}
         case RunFailed(title=title):
-            return {"state": "failed", "reason": title, "step": None, "pid": None}
+            return {"state": "failed", "reason": title}
         case _:
-            return {"state": "cut off", "reason": "", "step": None, "pid": None}
+            return {"state": "cut off", "reason": ""}
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:

@@ -19,7 +19,19 @@ from textual.widget import Widget
 
 from tui.keys import Key
 
-_NEEDED_MOST = ("pause", "help", "leave", "ladder", "sample", "open", "save", "prompt", "load", "app.command_palette")
+_NEEDED_MOST = (
+    "pause",
+    "help",
+    "leave",
+    "ladder",
+    "sample",
+    "open",
+    "save",
+    "detach",
+    "prompt",
+    "load",
+    "app.command_palette",
+)
 """Actions whose keys stay the longest as the bar gets narrower."""
 Group = tuple[Key, ...]
 """Neighbours with one label."""
