@@ -18,10 +18,14 @@ from textual.dom import DOMNode
 from textual.events import Key, Paste
 from textual.widgets import Input
 
-PATIENCE_SECONDS = 0.3
-"""How long a key may take to settle: one that takes longer is stuck, or waits for more than the screen."""
-COMPOSING_SECONDS = 3.0
-"""The same for a screen that is opening: without its widgets there is nothing to hand a key to."""
+_TURN_SECONDS = 0.02
+_PATIENCE = 15.0
+"""Turns that what a key does may take. Turns, since a machine that stalls runs none of it meanwhile; 0.3 s if it doesn't.
+
+What takes longer is stuck, or waits for more than the screen.
+"""
+_COST_OF_COMPOSING = 0.1
+"""Of a turn in which a screen opens: there is nothing in it to hand a key to yet."""
 _URGENT = {"ctrl+c", "ctrl+z"}
 
 
@@ -68,16 +72,16 @@ class KeyOrder:
 
     async def _settle(self) -> None:
         """Wait until all is done that a key began, then go on with the next."""
+        resting = asyncio.create_task(self._rest())
+        patience = _PATIENCE
         try:
-            for seconds in (PATIENCE_SECONDS, COMPOSING_SECONDS):
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
-                        await self._rest()
-                if self._app.screen.is_mounted:
-                    break
+            while patience > 0 and not resting.done():
+                patience -= 1 if self._app.screen.is_mounted else _COST_OF_COMPOSING
+                await asyncio.wait({resting}, timeout=_TURN_SECONDS)
         except ScreenStackError:  # the app is ending
             pass
         finally:
+            resting.cancel()
             self._app.call_later(self._go_on)
 
     async def _rest(self) -> None:
@@ -86,12 +90,12 @@ class KeyOrder:
         A key rises to the app, which acts; what that posts, the focus that it asks for included, takes a second round.
         """
         num_quiet = 0
-        while num_quiet < 2:
+        while num_quiet < 2 and self._app.is_running:
             screen, focused = self._app.screen, self._app.focused
             path: list[DOMNode] = (focused or screen).ancestors_with_self
             for node in path:
                 await _reach(node)
-            is_same = (screen, focused) == (self._app.screen, self._app.focused)
+            is_same = self._app.is_running and (screen, focused) == (self._app.screen, self._app.focused)
             is_quiet = is_same and screen.is_mounted and not screen._callbacks  # noqa: SLF001 - calls after a refresh
             num_quiet = num_quiet + 1 if is_quiet else 0
 
