@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from textual.app import App, ScreenStackError
 from textual.dom import DOMNode
@@ -20,7 +19,7 @@ from textual.widgets import Input
 
 _TURN_SECONDS = 0.02
 _PATIENCE = 15.0
-"""Turns that what a key does may take. Turns, since a machine that stalls runs none of it meanwhile; 0.3 s if it doesn't.
+"""Turns that what a key does may take, 0.3 s together. A machine that stalls uses none up: nothing is done meanwhile.
 
 What takes longer is stuck, or waits for more than the screen.
 """
