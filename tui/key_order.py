@@ -94,7 +94,7 @@ class KeyOrder:
             path: list[DOMNode] = (focused or screen).ancestors_with_self
             for node in path:
                 await _reach(node)
-            is_same = self._app.is_running and (screen, focused) == (self._app.screen, self._app.focused)
+            is_same = (screen, focused) == (self._app.screen, self._app.focused)
             is_quiet = is_same and screen.is_mounted and not screen._callbacks  # noqa: SLF001 - calls after a refresh
             num_quiet = num_quiet + 1 if is_quiet else 0
 

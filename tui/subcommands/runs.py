@@ -18,7 +18,9 @@ from tui.remote.protocol import Greeting
 from tui.subcommands.runs_replay import replay
 from tui.tables import print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="List the runs and what each is doing, or play one again.", rich_markup_mode="rich")
+app = typer.Typer(
+    no_args_is_help=True, help="List the runs and what each is doing, or play one again.", rich_markup_mode="rich"
+)
 app.command("replay")(replay)
 
 
