@@ -53,30 +53,36 @@ class KeyOrder:
             if self._app.screen.is_mounted:
                 await self._go_on()
             else:
-                self._settling = asyncio.create_task(self._settle())
+                self._settling = asyncio.create_task(self._settle(None, 0))
 
     async def _go_on(self) -> None:
         """Hand on as many as can be."""
         self._settling = None
         while self._waiting and self._settling is None:
             event = self._waiting.popleft()
-            is_mere_text = self._is_mere_text(event)
+            is_mere_text, num_screens = self._is_mere_text(event), len(self._app.screen_stack)
             await self._hand_on(event)
             if not is_mere_text:
-                self._settling = asyncio.create_task(self._settle())
+                self._settling = asyncio.create_task(self._settle(event, num_screens))
 
     def _is_mere_text(self, event: Key | Paste) -> bool:
         """Say whether this goes into a line that has the focus, and so moves it nowhere."""
         return isinstance(self._app.focused, Input) and (isinstance(event, Paste) or event.is_printable)
 
-    async def _settle(self) -> None:
-        """Wait until all is done that a key began, then go on with the next."""
+    async def _settle(self, event: Key | Paste | None, num_screens: int) -> None:
+        """Wait until all is done that a key began, then go on with the next; there were so many screens before.
+
+        The key that has closed a dialog was meant for that, however often it was pressed.
+        """
         resting = asyncio.create_task(self._rest())
         patience = _PATIENCE
         try:
             while patience > 0 and not resting.done():
                 patience -= 1 if self._app.screen.is_mounted else _COST_OF_COMPOSING
                 await asyncio.wait({resting}, timeout=_TURN_SECONDS)
+            if len(self._app.screen_stack) < num_screens:
+                while self._waiting and _is_same_key(self._waiting[0], event):
+                    self._waiting.popleft()
         except ScreenStackError:  # the app is ending
             pass
         finally:
@@ -97,6 +103,11 @@ class KeyOrder:
             is_same = (screen, focused) == (self._app.screen, self._app.focused)
             is_quiet = is_same and screen.is_mounted and not screen._callbacks  # noqa: SLF001 - calls after a refresh
             num_quiet = num_quiet + 1 if is_quiet else 0
+
+
+def _is_same_key(event: Key | Paste, other: Key | Paste | None) -> bool:
+    """Say whether both are of the same key."""
+    return isinstance(event, Key) and isinstance(other, Key) and event.key == other.key
 
 
 async def _reach(node: DOMNode) -> None:

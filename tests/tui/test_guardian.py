@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pexpect
 import psutil
 import pytest
+
+from tests.cli.program import ending_signals
 
 DEADLINE_SECONDS = 20
 PROGRAM = """
@@ -22,6 +24,15 @@ guard = guarded()
 pathlib.Path("child").write_text(f"{os.getpid()} {os.getppid()} {os.tcgetpgrp(0) == os.getpgrp()}")
 print("ready", flush=True)
 """
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """Let children hear the signals that whoever runs the tests ignores."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def start(folder: Path, then: str) -> pexpect.spawn:

@@ -68,6 +68,8 @@ def test_a_greeting_says_which_protocol_and_version_it_is_and_how_the_run_stands
         "pid": os.getpid(),
         "phase": "training",
         "step": 1,
+        "elapsed_seconds": one_step(1).elapsed_seconds,
+        "best_bits_per_char": None,
         "num_watchers": 1,
     }
 

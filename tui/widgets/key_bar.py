@@ -20,17 +20,8 @@ from textual.widget import Widget
 from tui.keys import Key
 
 _NEEDED_MOST = (
-    "pause",
-    "help",
-    "leave",
-    "ladder",
-    "sample",
-    "open",
-    "save",
-    "detach",
+    *("pause", "help", "leave", "ladder", "sample", "open", "save", "detach", "load", "app.command_palette"),
     "prompt",
-    "load",
-    "app.command_palette",
 )
 """Actions whose keys stay the longest as the bar gets narrower."""
 Group = tuple[Key, ...]
