@@ -83,6 +83,7 @@ def test_a_killed_run_is_told_in_the_attached_screen_with_how_to_go_on(
     trainer.send_signal(signal.SIGKILL)
     attached.wait_for("is not on")
     attached.press("q")
+    attached.wait_until_gone("is not on")
     attached.press("q")
     assert attached.wait_for_exit()[0] != 0
     assert "--resume watched" in attached.text
