@@ -21,7 +21,7 @@ from tui.bridge import EngineBridge, Session
 from tui.run_view import RunView
 from tui.screens.checkpoint_list_dialog import ListCheckpoints
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 30.0
 SIZES = [(120, 40), (80, 24)]
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-
-import typer
+import termios
+import tty
 
 from tui.preference_writing import save_changes
 from tui.preferences import AUTO, preferences_path
 from tui.terminal_facts import GlyphSet, glyphs_for
 
+_STDIN = 0
 SAMPLES: dict[str, tuple[GlyphSet, str, str]] = {
     "1": ("braille", "dots", "⣇⡀  ⠈⠑⠢⢄⣀⡠⠔⠊⠉⠉⠑⠢⢄⣀  ⣿⣿⣶⣤⣀"),
     "2": ("block", "blocks", "▙▖  ▀▚▄▄▞▀▀▀▚▄▄    ██▙▄▂"),
@@ -29,7 +30,7 @@ def ask_about_glyphs() -> None:
         sys.stdout.write(f"  {key}  {name:<8}{curve}\n")
     sys.stdout.write("Which is the first that shows well, without boxes or question marks? Press 1, 2 or 3: ")
     sys.stdout.flush()
-    key = typer.getchar()
+    key = _pressed_key()
     sys.stdout.write((key if key in SAMPLES else "") + "\n")
     if key not in SAMPLES:
         sys.stdout.write("Nothing is changed.\n")
@@ -38,3 +39,13 @@ def ask_about_glyphs() -> None:
     is_found_by_itself = glyphs == glyphs_for(os.environ, sys.stderr.encoding)
     save_changes(preferences_path(), {"glyphs": AUTO if is_found_by_itself else glyphs})
     sys.stdout.write(f"The screen draws with {SAMPLES[key][1]} from now on; --glyphs {glyphs} says so for one run.\n")
+
+
+def _pressed_key() -> str:
+    """Return the next key. One that came right after the question counts, which `typer.getchar` would throw away."""
+    before = termios.tcgetattr(_STDIN)
+    tty.setcbreak(_STDIN, termios.TCSADRAIN)
+    try:
+        return os.read(_STDIN, 16).decode("utf-8", "replace")
+    finally:
+        termios.tcsetattr(_STDIN, termios.TCSADRAIN, before)
