@@ -12,7 +12,7 @@ from textual.app import App
 from textual.color import Color
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Event, Key, Paste
+from textual.events import Event, Paste
 from textual.filter import LineFilter, Monochrome
 from textual.reactive import reactive
 from textual.widgets import Input
@@ -20,7 +20,6 @@ from textual.widgets import Input
 from tui.driver import MeteredDriver
 from tui.formatting import pasted_line
 from tui.glyphs import GlyphFilter
-from tui.key_order import KeyOrder
 from tui.lean_updates import send_only_changed_cells
 from tui.terminal_facts import GlyphSet
 from tui.theme import THEMES, theme_for
@@ -62,7 +61,6 @@ class TerminalApp(App[None], inherit_bindings=False):
         self._is_utf8 = is_utf8
         self._wished_theme = theme_name
         self._glyph_filter = self._filter_for(glyphs)
-        self._key_order = KeyOrder(self, self._hand_on)
         # a slow link shows the steps of an animation as a crawl
         self.animation_level = "none"
 
@@ -101,17 +99,9 @@ class TerminalApp(App[None], inherit_bindings=False):
             self._driver.write(self._glyph_filter.drawn(sequence))
 
     async def on_event(self, event: Event) -> None:
-        """Take an event in; keys and pasted text in their order, each once the one before it has done what it does."""
-        if isinstance(event, (Key, Paste)) and not event.is_forwarded:
-            await self._key_order.take(event)
-        else:
-            await super().on_event(event)
+        """Take an event in. Of what is pasted into a line, only what is harmless there: Textual's (8.2) shows it all.
 
-    async def _hand_on(self, event: Key | Paste) -> None:
-        """Give keys and pasted text to what has the focus.
-
-        Of what is pasted into a line, only what is harmless there: Textual's (8.2) shows it all. A line for a path
-        looks first whether it is one.
+        A line for a path looks first whether it is one.
         """
         if isinstance(event, Paste) and isinstance(self.focused, Input) and not isinstance(self.focused, PathInput):
             event.text = pasted_line(event.text)

@@ -70,16 +70,6 @@ def test_b_switches_the_plot_between_nats_and_bits(shared: Terminal) -> None:
     shared.wait_for("nats/char ─")
 
 
-def test_what_arrives_in_one_read_with_p_lands_in_the_line_and_the_run_goes_on(shared: Terminal) -> None:
-    shared.press("pquiet so")
-    shared.wait_for("› quiet so")
-    shared.press("escape")
-    shared.wait_until_gone("› quiet so")
-    before = _step(shared)
-    shared.wait_until(lambda: _step(shared) > before, f"the step stayed at {before}")
-    assert "▶ training" in shared.text
-
-
 def test_s_saves_under_a_name_and_l_goes_back_to_it(shared: Terminal) -> None:
     path = shared.home / "checkpoints" / "my best.safetensors"
     shared.press("s")

@@ -195,7 +195,9 @@ async def test_rungs_of_a_ladder(stage: Stage, size: tuple[int, int]) -> None:
                 for text in TEXTS[start : start + 7]
             )
             session.play(e.LadderSampled(prime=hostile.ESCAPES["clipboard"], seed=start, rungs=rungs, **NOW))
-            await seen(app, f"seed {start} ")
+            await until(lambda start=start: app.summary_view.ladder and app.summary_view.ladder.seed == start)  # type: ignore[misc] # the usual way to bind
+            await pilot.pause()
+            assert_harmless(app)
 
 
 @small
