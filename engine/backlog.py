@@ -122,7 +122,7 @@ class Backlog:
         checkpoints.mkdir(parents=True)
         try:
             self._begin_anew(folder)
-        except BaseException:
+        except BaseException:  # raised on; an interrupt leaves no empty folder behind either
             with contextlib.suppress(OSError):
                 checkpoints.rmdir()
                 folder.path.rmdir()

@@ -56,7 +56,7 @@ class Journal:
             folder_descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 descriptor = _open_locked(path)
-            except BaseException:
+            except BaseException:  # raised on; no descriptor is left open
                 os.close(folder_descriptor)
                 raise
             self._close_descriptors()
@@ -133,7 +133,7 @@ def _open_locked(path: Path) -> int:
                 f"The run {path.parent.name} is open in another program.",
                 f"Attach to it: tweetgen-tui attach {path.parent.name}; or start a new run.",
             ) from None
-        except BaseException:
+        except BaseException:  # raised on; no descriptor is left open
             os.close(descriptor)
             raise
         if _is_same(path, descriptor):

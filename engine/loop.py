@@ -79,7 +79,7 @@ class TrainingLoop:
                 self._train()
             except DivergedError:
                 raise  # the run is at the state that it has gone back to, which is saved, at a rate that did not help
-            except BaseException:
+            except BaseException:  # raised on; also an interrupt must not cost what was learned
                 with _logged("the run could not be saved after that"):
                     self._run.save_after_failure()
                 raise
@@ -306,5 +306,5 @@ def _logged(what: str) -> Iterator[None]:
     """Let no error out of the block; the log tells it."""
     try:
         yield
-    except Exception:
+    except Exception:  # what it follows is about to be raised, and tells more
         LOG.exception(what)

@@ -25,7 +25,7 @@ def open_regular(path: Path) -> BinaryIO:
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "Not a regular file")
         return os.fdopen(descriptor, "rb")
-    except BaseException:
+    except BaseException:  # raised on; no descriptor is left open
         os.close(descriptor)
         raise
 

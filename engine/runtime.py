@@ -139,7 +139,7 @@ def generators_put_back(device: torch.device) -> Iterator[None]:
     states = generator_states(device)
     try:
         yield
-    except BaseException:
+    except BaseException:  # raised on; whatever it was, the next try draws the same
         restore_generator_states(states, device)
         raise
 

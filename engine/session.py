@@ -168,7 +168,7 @@ def _tell_failure(failure: TweetgenError, narrator: Narrator, stream: _Stream) -
     fields = {"title": failure.title, "detail": failure.message, "hint": failure.hint}
     try:
         narrator.tell(RunFailed, **fields)
-    except Exception:
+    except Exception:  # the stream must end with one terminal event, whatever is broken
         LOG.exception("the failure could not be told as it should be")
         step, seconds = narrator.trainer.step_count, narrator.stopwatch.seconds
         _hand_over(RunFailed(step=step, elapsed_seconds=seconds, **fields), stream)

@@ -43,7 +43,7 @@ def _told_harmlessly() -> Iterator[None]:
     """Make what is said of wrong arguments harmless: typer (0.29) says them as they were given, or some of them."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # raised on, with other words
         message = getattr(error, "message", None)  # the class of typer's errors has no public name
         if isinstance(message, str) and not isinstance(error, TweetgenError):
             error.message = harmless_lines(message)  # type: ignore[attr-defined] # it has one
