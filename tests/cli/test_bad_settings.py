@@ -49,6 +49,10 @@ def test_generate_has_the_same_ranges(cli: Cli, trained: Path, option: str, valu
     assert_told_in_two_lines(cli("generate", option, value), f"Set {option}")
 
 
+def test_a_temperature_out_of_range_says_that_0_is_allowed(cli: Cli, trained: Path) -> None:
+    assert_told_in_two_lines(cli("generate", "--temperature", "0.01"), "it is 0, or a number from 0.05 to 5")
+
+
 def test_the_screen_has_the_same_ranges_and_wants_a_terminal(cli: Cli, tweets: Path) -> None:
     assert_told_in_two_lines(cli("--data", tweets, "--temperature", "9"), "Set --temperature")
     assert_told_in_two_lines(cli("--data", tweets), "needs a terminal", "tweetgen-tui train")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Launch
 from tests.cli.program import Cli, assert_told_in_two_lines
 
 
@@ -101,3 +102,10 @@ def test_a_file_that_is_no_checkpoint_is_refused(cli: Cli, tmp_path: Path, conte
 
 def test_tweets_of_two_batches_are_as_many_as_asked_for(cli: Cli, trained: Path) -> None:
     assert len(cli("generate", "-n", "300", "--max-length", "4").lines) == 300
+
+
+def test_a_reader_that_leaves_ends_it_without_a_word_as_sigpipe_would(launch: Launch, trained: Path) -> None:
+    generating = launch("generate", "-n", "500")
+    generating.stop_reading()
+    ended = generating.wait()
+    assert (ended.code, ended.err) == (141, "")

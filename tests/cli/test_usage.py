@@ -108,6 +108,18 @@ def test_a_usage_error_exits_with_2_and_says_what_is_wrong(cli: Cli, arguments: 
     assert "Traceback" not in ended.err
 
 
+def test_a_word_in_place_of_a_number_is_refused_in_plain_words(cli: Cli) -> None:
+    ended = cli("train", "--batch-size", "many")
+    assert "Invalid value for '--batch-size'" in ended.err
+    assert "parse" not in ended.err
+
+
+def test_help_shows_defaults_as_they_are_typed(cli: Cli) -> None:
+    text = _words(cli("generate", "--help").out)
+    assert "[default: 0.8]" in text
+    assert "(0.8)" not in text
+
+
 @pytest.mark.parametrize("command", ["train", "generate", "doctor", "runs"])
 def test_options_before_a_command_are_refused_instead_of_ignored(cli: Cli, command: str) -> None:
     ended = cli("--temperature", "0.5", command)
