@@ -118,7 +118,7 @@ def _parameter(source: Source, name: str) -> inspect.Parameter:
 
 
 def _shown_default(config_type: type, name: str) -> str:
-    """Return the default as the help shows it, since typer knows None; empty where there is none or a preset decides."""
+    """Return the default as the help shows it, which typer does not know; empty where a preset decides it."""
     default = None if config_type in (ModelConfig, TrainingConfig) else getattr(config_type, name, None)
     is_shown = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
     return f" \\[default: {default}]" if is_shown else ""

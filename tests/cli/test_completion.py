@@ -36,7 +36,8 @@ def complete(cli: Cli, shell: str, words: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("typed", "offered"), [("", "train"), ("ch", "checkpoints"), ("checkpoints ex", "export"), ("train --max-st", "--max-steps")]
+    ("typed", "offered"),
+    [("", "train"), ("ch", "checkpoints"), ("checkpoints ex", "export"), ("train --max-st", "--max-steps")],
 )
 def test_tab_offers_commands_and_options_and_starts_nothing(cli: Cli, shell: str, typed: str, offered: str) -> None:
     assert offered in complete(cli, shell, typed)
