@@ -99,9 +99,17 @@ def test_what_was_written_for_all_or_for_followers_is_read(followers: dict[str, 
     assert rows_of(post("a", **followers)) == ["a"]
 
 
-def test_a_message_to_single_people_is_never_read() -> None:
-    assert reasons(rows_of(post("secret", to=["https://m.example/users/tom"], cc=[]))) == ["direct message"]
-    assert "secret" not in str(rows_of(post("secret", to=["https://m.example/users/tom"])))
+@pytest.mark.parametrize("to", [["https://m.example/users/tom"], "https://m.example/users/tom", [], None])
+def test_a_message_to_single_people_or_to_nobody_is_never_read(to: object) -> None:
+    rows = rows_of(post("secret", to=to, cc=[]))
+    assert reasons(rows) == ["direct message"]
+    assert "secret" not in str(rows)
+
+
+def test_posts_are_read_where_an_empty_list_stands_before_them() -> None:  # mastodon#31091, since Mastodon 4.2
+    data = outbox(post("<p>one</p>")).replace(b'"orderedItems"', b'"orderedItems": [], "orderedItems"')
+    assert list(mastodon_rows(io.BytesIO(data), Source("outbox.json", "mastodon"), CorpusConfig())) == ["one"]
+    assert list(mastodon_rows(io.BytesIO(outbox()), Source("outbox.json", "mastodon"), CorpusConfig())) == []
 
 
 def test_the_example_of_a_reply_is_its_text() -> None:

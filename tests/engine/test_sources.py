@@ -52,7 +52,8 @@ OUTBOX = json.dumps(
         "id": "outbox.json",
         "type": "OrderedCollection",
         "orderedItems": [
-            {"type": "Create", "object": {"type": "Note", "content": f"<p>{row}</p>"}, "to": []} for row in ROWS
+            {"type": "Create", "object": {"type": "Note", "content": f"<p>{row}</p>", "to": ["as:Public"]}}
+            for row in ROWS
         ],
     }
 ).encode()
