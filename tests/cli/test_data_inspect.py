@@ -19,7 +19,7 @@ from tests.cli.program import Cli, assert_told_in_two_lines
 from tests.e2e.terminal import Terminal
 from tests.engine.opening_helpers import zip_of
 from tui.inspection_report import print_inspection, print_sources
-from tui.reading_bar import reading_bar
+from tui.progress import reading_bar
 
 FIELDS = {"format", "rows", "kept", "dropped", "num_chars", "alphabet_size", "duplicates", "near_duplicates"}
 REPORTED = (
