@@ -142,7 +142,7 @@ def _refuse_other_than_file(response: httpx.Response, dataset: Dataset, host: st
     if response.headers.get("Content-Length", expected) != expected:
         raise DownloadError(
             f"{host} has another file: {response.headers['Content-Length']} bytes instead of {expected}.",
-            "A login page of your network may be in between: open the address in a browser, or give a mirror with --url.",
+            "A login page of your network may be in between: open it in a browser, or give a mirror with --url.",
         )
     if not first_byte:
         _clear(file)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from engine.corpus.cleaning import Cleaner, duplicate_key
 from engine.corpus.flat import FlatBuilder, FlatTweets
-from engine.corpus.opening.meter import Meter
+from engine.corpus.opening.disk import Meter
 from engine.corpus.report import SourceReport
 from engine.corpus.rows import Row, Unusable
 from engine.corpus.source import Source

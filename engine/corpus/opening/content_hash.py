@@ -8,11 +8,10 @@ import io
 import stat
 from pathlib import Path
 
-from engine.corpus.opening.disk import Fingerprint, open_disk, status_of
-from engine.corpus.opening.found import Wanted
-from engine.corpus.opening.meter import Meter
+from engine.corpus.opening.disk import Fingerprint, Meter, open_disk, status_of
+from engine.corpus.opening.entries import Wanted
 from engine.corpus.opening.walking import PassedOver, files_below
-from engine.corpus.opening.zips import MAGIC, zip_entries
+from engine.corpus.opening.zips import MAGIC, open_zip
 from engine.errors import CorpusError
 
 
@@ -34,6 +33,7 @@ def content_hash(path: Path, wanted: Wanted) -> str:
         file.seek(0)
         if is_zip:
             with contextlib.suppress(CorpusError):  # a damaged one is told of by those who read it
-                entries = [(entry.filename, entry.CRC, entry.file_size) for entry in zip_entries(str(path), open_raw)]
-                return hashlib.sha256(repr(entries).encode("utf-8", "surrogatepass")).hexdigest()
+                infos = open_zip(str(path), open_raw).infolist()
+                names = [(info.filename, info.CRC, info.file_size) for info in infos]
+                return hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()
         return hashlib.file_digest(file, "sha256").hexdigest()

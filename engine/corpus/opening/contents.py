@@ -8,18 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.corpus.opening.disk import Fingerprint, open_disk, status_of
-from engine.corpus.opening.entries import MAX_MEMBERS, too_many
-from engine.corpus.opening.found import Contents, FoundMember, Wanted
-from engine.corpus.opening.meter import Meter
+from engine.corpus.opening.disk import Fingerprint, Meter, open_disk, status_of
+from engine.corpus.opening.entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many
 from engine.corpus.opening.standard_input import shown_path
 from engine.corpus.opening.tars import looks_like_tar, tar_contents
 from engine.corpus.opening.unpacking import Allowance, unpacked
 from engine.corpus.opening.walking import PassedOver, files_below
 from engine.corpus.opening.wide_text import narrowed
 from engine.corpus.opening.zips import MAGIC, zip_contents
-
-__all__ = ["Contents", "FoundMember", "find"]
 
 
 def find(path: Path, meter: Meter, wanted: Wanted) -> Contents:

@@ -1,14 +1,12 @@
-"""Names inside folders and archives: which are hidden, which would leave the archive; and a stretch of a file."""
+"""What a named file, folder or archive contains: its members, and which names inside are read, hidden or refused."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import BinaryIO
+from dataclasses import dataclass
 
-from engine.corpus.opening.found import Wanted
-from engine.corpus.opening.streams import ByteStream
-from engine.corpus.opening.unpacking import damaged
+from engine.corpus.source import Member
 from engine.errors import CorpusError
 
 MAX_ENTRIES = 100_000
@@ -21,6 +19,31 @@ _PACKED_TARS = tuple(f".tar{suffix}" for suffix in PACKED_SUFFIXES)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _PACKED_SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, PACKED_SUFFIXES))})$", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.[^./]+$")
+
+
+Wanted = Callable[[str], bool]
+"""Says by its name whether a file inside a folder or archive is looked at."""
+
+
+@dataclass(frozen=True)
+class FoundMember(Member):
+    """A member, and what reading it costs."""
+
+    raw_bytes: int
+    """Bytes on disk that reading it takes, about: compressed, in their share of an archive."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The members of what was named."""
+
+    members: tuple[FoundMember, ...]
+    left_out: tuple[str, ...] = ()
+    """What was found and not taken, each a phrase: "../x.csv (its path leaves the archive)"."""
+    num_others: int = 0
+    """Files that were not wanted, the hidden ones apart."""
+    is_container: bool = False
+    """Whether it is a folder or archive, whose members have names of their own."""
 
 
 def suffix_of(name: str) -> str:
@@ -57,25 +80,3 @@ def too_many(name: str, limit: int) -> CorpusError:
         f"{name} holds over {limit:,} files.",
         "Unpack it if it is an archive; name a folder in it, or join the files into one.",
     )
-
-
-class Stretch(ByteStream):
-    """Some bytes of a file from where it stands; ends with them and complains if the file ends first."""
-
-    def __init__(self, file: BinaryIO, num_bytes: int, name: str, release: Callable[[int], None]) -> None:
-        """Read `num_bytes` of `file`; `release` is told on closing how many of them were not read."""
-        self._file, self._left, self._name, self._release = file, num_bytes, name, release
-
-    def next_bytes(self, max_bytes: int) -> bytes:
-        """Read some bytes."""
-        data = self._file.read(min(max_bytes, self._left))
-        if not data and self._left:
-            raise damaged(self._name, "the archive ends in the middle of it")
-        self._left -= len(data)
-        return data
-
-    def close(self) -> None:
-        """Give the file back; again does nothing."""
-        if not self.closed:
-            self._release(self._left)
-        super().close()
