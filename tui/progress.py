@@ -118,9 +118,12 @@ def reading_bar(console: Console) -> Iterator[OnProgress]:
         yield lambda _share, _doing: None
         return
     with exit_at_signals(), contextlib.closing(Bar(console)) as bar:
+        reached = 0.0
 
         def on_progress(share: float | None, doing: str) -> None:
-            bar.move(doing if share is None else f"{share:>4.0%}  {doing}", share)
+            nonlocal reached
+            reached = reached if share is None else share
+            bar.move(f"{100 * reached:>3.0f} %  {doing}", reached)
 
         on_progress(0.0, "opening")
         yield on_progress

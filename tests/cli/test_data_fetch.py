@@ -17,6 +17,7 @@ from engine.datasets import SENTIMENT140
 from engine.download import part_path
 from tests.cli.conftest import Launch
 from tests.cli.program import DEADLINE_SECONDS, Cli, assert_told_at_the_end, assert_told_in_two_lines
+from tests.e2e.terminal import Terminal
 from tests.file_server import answer, serve, serving, stall_after, use_no_proxy
 
 CONTENT = b"PK tweets " * 30_000
@@ -102,17 +103,32 @@ def test_an_impossible_address_is_told_in_two_lines_before_the_terms(cli: Cli, p
     assert_told_in_two_lines(cli(*FETCH, "--url", "ftp://a/b", "--yes"), "no web address", "https://")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_keeps_what_was_received_and_says_so(launch: Launch, number: signal.Signals, code: int) -> None:
+def test_a_signal_keeps_what_was_received_and_says_so(launch: Launch) -> None:
     part = part_path(SENTIMENT140)
     with serving(stall_after(CONTENT[:200_000], SENTIMENT140.num_bytes)) as server:
         process = launch(*FETCH, "--url", server.url, "--yes")
         wait_until(lambda: part.exists() and part.stat().st_size == 200_000)
-        process.send(number)
+        process.send(signal.SIGTERM)
         ended = process.wait()
-    assert (ended.code, ended.out) == (code, "")
+    assert (ended.code, ended.out) == (143, "")
     assert part.stat().st_size == 200_000
     assert ended.error_lines[-1] == "Stopped. 0.2 MB are kept: the same command continues from there."
+
+
+def test_on_a_terminal_there_is_a_bar_and_ctrl_c_leaves_the_terminal_as_it_was(home: Path) -> None:
+    with serving(stall_after(CONTENT[:200_000], SENTIMENT140.num_bytes)) as server:
+        terminal = Terminal(home, *FETCH, "--url", server.url)
+        try:
+            terminal.wait_for(r"Fetch it \(81\.4 MB\)\? \[y/N\]")
+            terminal.press("y", "enter")
+            terminal.wait_for(r"0\.2 of 81\.4 MB")
+            terminal.press("ctrl+c")
+            assert terminal.wait_for_exit()[0] == 130
+        finally:
+            terminal.close()
+    assert terminal.modes_left_set == []
+    assert "Stopped. 0.2 MB are kept" in terminal.text
+    assert "of 81.4 MB" not in terminal.text
 
 
 def wait_until(condition: Callable[[], object]) -> None:
