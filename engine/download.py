@@ -119,8 +119,10 @@ def _receive(client: httpx.Client, dataset: Dataset, url: httpx.URL, file: Binar
         _refuse_other_than_file(response, dataset, url.host, file)
         started, first_byte = time.monotonic(), file.tell()
         for chunk in response.iter_raw():
-            with storage_errors(part_path(dataset)):
-                file.write(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                with storage_errors(part_path(dataset)):
+                    rest = rest[file.write(rest) :]
             size = file.tell()
             if size > dataset.num_bytes:
                 _clear(file)

@@ -28,7 +28,7 @@ from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.corpus import Corpus
 from engine.corpus.flat import FlatTweets
 from engine.corpus.formats import is_wanted
-from engine.corpus.opening.content_hash import content_hash
+from engine.corpus.opening.contents import content_hash
 from engine.corpus.report import CorpusReport
 from engine.corpus_config import CorpusConfig
 from engine.folders import cache_folder

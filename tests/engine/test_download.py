@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,6 +152,17 @@ def test_a_folder_that_cannot_be_written_is_reported(dataset: Dataset, home: Pat
     (home / "data").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(StorageError, match="can't be written"):
         fetch(dataset, checked_url("http://127.0.0.1:1/"), lambda _share, _doing: None)
+
+
+def test_a_full_disk_is_reported_and_the_part_is_kept(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with serving(serve(CONTENT)) as server, pytest.raises(StorageError, match="No space left on device"):
+        fetch(dataset, checked_url(server.url), lambda _share, _doing: None)
+    assert part_path(dataset).stat().st_size == SIZE
+    assert not dataset.path.exists()
 
 
 @pytest.mark.parametrize(

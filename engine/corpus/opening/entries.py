@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from engine.corpus.source import Member
 from engine.errors import CorpusError
@@ -21,6 +22,7 @@ _PACKED_SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, PACKED_SUFFIXES))})$"
 _SUFFIX = re.compile(r"\.[^./]+$")
 
 
+Entry = TypeVar("Entry")
 Wanted = Callable[[str], bool]
 """Says by its name whether a file inside a folder or archive is looked at."""
 
@@ -62,21 +64,43 @@ def is_hidden(name: str) -> bool:
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in name.split("/"))
 
 
-def is_looked_at(name: str, wanted: Wanted) -> bool:
-    """Say whether an entry is wanted, or would be if it could be opened."""
-    return wanted(name) or is_archive(name)
-
-
-def reason_against(name: str) -> str:
-    """Return why an entry of an archive is not opened, from its path with slashes; nothing where it may be."""
-    if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
-        return "its path leaves the archive"
-    return "an archive inside an archive" if is_archive(name) else ""
-
-
 def too_many(name: str, limit: int) -> CorpusError:
     """Return the error of a folder or archive that holds more files than may be."""
     return CorpusError(
         f"{name} holds over {limit:,} files.",
         "Unpack it if it is an archive; name a folder in it, or join the files into one.",
     )
+
+
+class Listing(Generic[Entry]):
+    """The entries of an archive, sorted into those to read, those to name and those to count."""
+
+    def __init__(self, shown: str, wanted: Wanted) -> None:
+        """Begin without an entry of the archive that is called `shown` in messages."""
+        self._shown, self._wanted = shown, wanted
+        self.entries: list[tuple[str, Entry]] = []
+        """Those to read, by their path with slashes."""
+        self.left_out: list[str] = []
+        self.num_others = 0
+
+    def add(self, path: str, entry: Entry, *, is_file: bool) -> None:
+        """Sort an entry; `is_file` is False for links and devices. Raises `CorpusError` where there are too many."""
+        name = path.replace("\\", "/").removeprefix("./")
+        if not name or name.endswith("/") or is_hidden(name):
+            return
+        if not (self._wanted(name) or is_archive(name)):
+            self.num_others += 1
+        elif name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
+            self.left_out.append(f"{name} (its path leaves the archive)")
+        elif is_archive(name):
+            self.left_out.append(f"{name} (an archive inside an archive)")
+        elif not is_file:
+            self.left_out.append(f"{name} (a link or device)")
+        elif len(self.entries) == MAX_MEMBERS:
+            raise too_many(self._shown, MAX_MEMBERS)
+        else:
+            self.entries.append((name, entry))
+
+    def contents(self, members: Iterable[FoundMember]) -> Contents:
+        """Return what the archive contains, given its members."""
+        return Contents(tuple(members), tuple(self.left_out), self.num_others, is_container=True)

@@ -9,20 +9,10 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
-from engine.corpus.opening.entries import (
-    MAX_ENTRIES,
-    MAX_MEMBERS,
-    Contents,
-    FoundMember,
-    Wanted,
-    is_hidden,
-    is_looked_at,
-    reason_against,
-    too_many,
-)
+from engine.corpus.opening.entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many
 from engine.corpus.opening.streams import ByteStream, buffered
 from engine.corpus.opening.unpacking import UNPACKING_ERRORS, Allowance, damaged, unpacked
 from engine.corpus.opening.wide_text import narrowed
@@ -31,15 +21,6 @@ _MAX_HEADER_BYTES = 1 << 18
 """Of one member's long name and attributes; real ones have a few thousand, made-up ones could fill the memory."""
 _DATA_TYPES = (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE)
 _SKIP_BYTES = 1 << 20
-
-
-@dataclass
-class _Listing:
-    """What is in a tar."""
-
-    entries: list[tarfile.TarInfo] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    num_others: int = 0
 
 
 class _Header(tarfile.TarInfo):
@@ -72,38 +53,28 @@ def tar_contents(
     shown: str, open_tar: Callable[[], io.BufferedReader], raw_bytes: int, allowance: Allowance, wanted: Wanted
 ) -> Contents:
     """Return the wanted members of a tar archive of `raw_bytes` on disk. Raises `CorpusError`."""
-    passes = _Passes(open_tar)
     listing = _listed(shown, open_tar, wanted)
-    tar_bytes = max((info.offset_data + info.size for info in listing.entries), default=1)
+    tar_bytes = max((info.offset_data + info.size for _, info in listing.entries), default=1)
+    passes = _Passes(open_tar)
     members = []
     before = 0
-    for info in listing.entries:
+    for name, info in listing.entries:
         end = info.offset_data + info.size
-        members.append(_member(shown, passes, allowance, info, (end - before) * raw_bytes // tar_bytes))
+        opened = partial(_opened, passes, info, f"{shown}: {name}", allowance)
+        members.append(FoundMember(name, opened, (end - before) * raw_bytes // tar_bytes))
         before = end
-    return Contents(tuple(members), tuple(listing.left_out), listing.num_others, is_container=True)
+    return listing.contents(members)
 
 
-def _listed(shown: str, open_tar: Callable[[], io.BufferedReader], wanted: Wanted) -> _Listing:
+def _listed(shown: str, open_tar: Callable[[], io.BufferedReader], wanted: Wanted) -> Listing[tarfile.TarInfo]:
     """Return what is in a tar. Raises `CorpusError`."""
-    listing = _Listing()
+    listing = Listing[tarfile.TarInfo](shown, wanted)
     with open_tar() as file:
-        for num_entries, info in enumerate(_headers(file, shown)):
-            name = _name_of(info)
-            if num_entries == MAX_ENTRIES:
+        for number, info in enumerate(_headers(file, shown)):
+            if number == MAX_ENTRIES:
                 raise too_many(shown, MAX_ENTRIES)
-            if info.isdir() or is_hidden(name):
-                continue
-            if not is_looked_at(name, wanted):
-                listing.num_others += 1
-            elif reason := reason_against(name):
-                listing.left_out.append(f"{name} ({reason})")
-            elif not info.isreg() or info.issparse():
-                listing.left_out.append(f"{name} (a link or device)")
-            elif len(listing.entries) == MAX_MEMBERS:
-                raise too_many(shown, MAX_MEMBERS)
-            else:
-                listing.entries.append(info)
+            if not info.isdir():
+                listing.add(info.name, info, is_file=info.isreg() and not info.issparse())
         while file.read(_SKIP_BYTES):
             pass  # only at its end does packed data prove to be whole
     return listing
@@ -118,11 +89,6 @@ def _headers(file: io.BufferedReader, shown: str) -> Iterator[tarfile.TarInfo]:
                 yield info
     except (tarfile.TarError, IndexError, *UNPACKING_ERRORS) as error:
         raise damaged(shown, f"its tar headers make no sense ({error})") from error
-
-
-def _name_of(info: tarfile.TarInfo) -> str:
-    """Return an entry's path with slashes, as it is shown and asked for."""
-    return info.name.replace("\\", "/").removeprefix("./")
 
 
 class _Passes:
@@ -172,12 +138,7 @@ class _Stretch(ByteStream):
         super().close()
 
 
-def _member(shown: str, passes: _Passes, allowance: Allowance, info: tarfile.TarInfo, raw_bytes: int) -> FoundMember:
-    """Return the member that an entry is."""
-    name = _name_of(info)
-
-    def opened() -> io.BufferedReader:
-        stretch = _Stretch(passes, info, f"{shown}: {name}")
-        return narrowed(unpacked(buffered(stretch), f"{shown}: {name}", allowance, info.offset_data))
-
-    return FoundMember(name, opened, raw_bytes)
+def _opened(passes: _Passes, info: tarfile.TarInfo, name: str, allowance: Allowance) -> io.BufferedReader:
+    """Open an entry. Raises `CorpusError`."""
+    stretch = buffered(_Stretch(passes, info, name))
+    return narrowed(unpacked(stretch, name, allowance, info.offset_data))

@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from typing import IO
 
 from engine.corpus.opening.streams import ByteStream, buffered
 from engine.errors import CorpusError
@@ -83,7 +84,12 @@ class Unpacked(ByteStream):
     """What the standard library unpacks, counted against an allowance, its errors turned into `CorpusError`."""
 
     def __init__(
-        self, files: tuple[io.BufferedIOBase, ...], kind: str, name: str, allowance: Allowance, stream: tuple[int, int]
+        self,
+        files: tuple[io.BufferedIOBase | IO[bytes], ...],
+        kind: str,
+        name: str,
+        allowance: Allowance,
+        stream: tuple[int, int],
     ) -> None:
         """Read the first of `files`, and close all of them; the allowance counts it as `stream`."""
         self._files, self._kind, self._name = files, kind, name

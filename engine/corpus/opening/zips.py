@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import io
+import stat
 import zipfile
 from collections.abc import Callable
 from functools import partial
 
-from engine.corpus.opening.entries import (
-    MAX_MEMBERS,
-    Contents,
-    FoundMember,
-    Wanted,
-    is_hidden,
-    is_looked_at,
-    reason_against,
-    too_many,
-)
+from engine.corpus.opening.entries import Contents, FoundMember, Listing, Wanted
 from engine.corpus.opening.streams import buffered
 from engine.corpus.opening.unpacking import UNPACKING_ERRORS, Allowance, Unpacked, damaged, unpacked
 from engine.corpus.opening.wide_text import narrowed
@@ -30,26 +22,14 @@ def zip_contents(
     shown: str, open_raw: Callable[[], io.BufferedReader], allowance: Allowance, wanted: Wanted
 ) -> Contents:
     """Return the wanted members of a zip archive. Raises `CorpusError`."""
-    members: list[FoundMember] = []
-    left_out: list[str] = []
-    num_others = 0
     archive = open_zip(shown, open_raw)
-    for number, info in enumerate(archive.infolist()):
-        name = info.filename.replace("\\", "/").removeprefix("./")
-        if not name or name.endswith("/") or is_hidden(name):
-            continue
-        if not is_looked_at(name, wanted):
-            num_others += 1
-        elif reason := reason_against(name):
-            left_out.append(f"{name} ({reason})")
-        elif _is_link(info):
-            left_out.append(f"{name} (a link)")
-        elif len(members) == MAX_MEMBERS:
-            raise too_many(shown, MAX_MEMBERS)
-        else:
-            opened = partial(_opened, archive, info, f"{shown}: {name}", allowance, number)
-            members.append(FoundMember(name, opened, raw_bytes=info.compress_size))
-    return Contents(tuple(members), tuple(left_out), num_others, is_container=True)
+    listing = Listing[zipfile.ZipInfo](shown, wanted)
+    for info in archive.infolist():
+        listing.add(info.filename, info, is_file=not stat.S_ISLNK(info.external_attr >> 16))
+    return listing.contents(
+        FoundMember(name, partial(_opened, archive, info, f"{shown}: {name}", allowance, number), info.compress_size)
+        for number, (name, info) in enumerate(listing.entries)
+    )
 
 
 def open_zip(shown: str, open_raw: Callable[[], io.BufferedReader]) -> zipfile.ZipFile:
@@ -58,11 +38,6 @@ def open_zip(shown: str, open_raw: Callable[[], io.BufferedReader]) -> zipfile.Z
         return zipfile.ZipFile(open_raw())
     except UNPACKING_ERRORS as error:
         raise damaged(shown, "its list of entries, at the end of a zip, is missing or wrong") from error
-
-
-def _is_link(info: zipfile.ZipInfo) -> bool:
-    """Say whether an entry is a symbolic link, as Unix programs store them."""
-    return (info.external_attr >> 16) & 0o170000 == 0o120000
 
 
 def _opened(
