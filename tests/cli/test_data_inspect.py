@@ -173,9 +173,7 @@ def test_one_is_told_from_many_and_nothing_from_little(found: Inspection, words:
 @pytest.mark.parametrize(
     ("counts", "dropped", "words"),
     [
-        ((1, 0), {"duplicate": 1}, "1 duplicate; of each group the first is kept"),
         ((2, 1), {"duplicate": 2}, "2 duplicates and 1 near-duplicate (a word or a name apart); of each group the"),
-        ((0, 3), {"near-duplicate": 3}, "3 near-duplicates (a word or a name apart); of each group the first is kept"),
         ((2, 0), {}, "2 duplicates; all are kept, each group on one side of the split"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -177,20 +176,6 @@ def test_duplicates_are_kept_where_that_is_wanted_and_counted_all_the_same(cli: 
 # Where tweets come from -----------------------------------------------------------------------------------------------
 
 TEXT = "".join(f"{tweet}\n" for tweet in TWEETS).encode()
-
-
-def test_standard_input_is_read_and_called_that(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipe_in(monkeypatch, TEXT)
-    found = facts(cli, "-")
-    assert (found["kept"], found["name"]) == (60, "standard input")
-    assert found["sources"][0]["name"] == "standard input"
-
-
-def test_a_keyboard_as_standard_input_is_not_waited_for(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    master, slave = os.openpty()
-    with os.fdopen(slave, "rb", buffering=0) as keyboard, os.fdopen(master, "wb", buffering=0):
-        monkeypatch.setattr(sys, "stdin", _Stdin(keyboard))
-        assert_told_in_two_lines(cli("train", "--data", "-", "--max-steps", "1"), "keyboard", "Pipe tweets in")
 
 
 # A run ----------------------------------------------------------------------------------------------------------------

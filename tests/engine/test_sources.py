@@ -225,13 +225,6 @@ def test_what_is_private_in_an_archive_of_x_is_never_opened(tmp_path: Path, monk
     assert set(opened_paths) == {"tweets.js", "tweets-part1.js", "README.txt"}
 
 
-def test_two_archives_of_x_beside_other_files_are_sources_of_their_own(tmp_path: Path) -> None:
-    write(tmp_path / "one", X_FILES)
-    write(tmp_path / "two", X_FILES)
-    write(tmp_path, {"a.txt": TEXT})
-    assert [each.source.format for each in sources_of(tmp_path)] == ["x", "x", "text"]
-
-
 @pytest.mark.parametrize("container", ["zip", "tar.gz", "folder"])
 def test_an_archive_of_mastodon_is_one_source_and_nothing_else_in_it_is_read(tmp_path: Path, container: str) -> None:
     if container == "folder":
@@ -291,19 +284,12 @@ def test_reading_all_sources_moves_the_meter_from_none_to_all(tmp_path: Path) ->
 
 BAD: dict[str, tuple[bytes, str]] = {
     "empty.txt": (b"", "is empty"),
-    "blank.txt": (b" \r\n\t", "is empty"),
     "binary.csv": (bytes(range(256)) * 8, "not a text file"),
-    "photo.txt": (b"\x89PNG\r\n\x1a\n" + bytes(100), "a picture (PNG), not a text file"),
-    "wide.txt": ("hello there\n".encode("utf-16-le"), "not a text file"),
     "pointer.csv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
     "cut.csv.gz": (gzip_of(os.urandom(50_000))[:20_000], "cut off"),
-    "cut.zip": (zip_of({"a.txt": TEXT})[:-10], "is damaged"),
-    "cat.jpg": (b"\xff\xd8\xff" + bytes(100), "a picture (JPEG), not a text file"),
     "empty.zip": (zip_of({}), "is an archive without a readable file"),
-    "leaving.zip": (zip_of({"../a.txt": TEXT}), "found but not read: ../a.txt (its path leaves the archive)"),
     "nested.zip": (zip_of({"a.zip": zip_of({"a.txt": TEXT})}), "a.zip (an archive inside an archive)"),
     "zip.gz": (gzip_of(zip_of({"a.txt": TEXT})), "is an archive inside another file"),
-    "photos.tar": (tar_of({"a.jpg": b"x"}), "is an archive without a readable file"),
 }
 
 
@@ -316,7 +302,7 @@ def test_a_file_that_cannot_be_used_is_told_before_a_row_is_read(tmp_path: Path,
         next(sources_of(tmp_path / "good.txt", tmp_path / name))
 
 
-@pytest.mark.parametrize("files", [{}, {"a.jpg": b"x"}, {"empty/.hidden.txt": TEXT}, {"a.txt": b""}])
+@pytest.mark.parametrize("files", [{"a.jpg": b"x"}, {"empty/.hidden.txt": TEXT}])
 def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path, files: dict[str, bytes]) -> None:
     error = error_of(write(tmp_path, files))
     assert "is a folder without a readable file" in error.message
