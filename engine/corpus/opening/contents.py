@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.corpus.opening.disk import Fingerprint, Meter, open_disk, status_of
+from engine.corpus.opening.disk import Meter, open_disk, status_of
 from engine.corpus.opening.entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many
 from engine.corpus.opening.standard_input import shown_path
 from engine.corpus.opening.tars import looks_like_tar, tar_contents
@@ -29,10 +29,9 @@ def find(path: Path, meter: Meter, wanted: Wanted) -> Contents:
     found = status_of(path)
     if stat.S_ISDIR(found.st_mode):
         return _in_folder(path, meter, wanted)
-    fingerprint = Fingerprint.of(found)
 
     def open_raw() -> io.BufferedReader:
-        return open_disk(path, meter, fingerprint)
+        return open_disk(path, meter, found)
 
     return _in_file(path, open_raw, found.st_size, wanted)
 
@@ -85,7 +84,7 @@ def content_hash(path: Path, wanted: Wanted) -> str:
         return hashlib.sha256(repr(inside).encode("utf-8", "surrogatepass")).hexdigest()
 
     def open_raw() -> io.BufferedReader:
-        return open_disk(path, Meter(), Fingerprint.of(found))
+        return open_disk(path, Meter(), found)
 
     with open_raw() as file:
         is_zip = file.read(4) in MAGIC

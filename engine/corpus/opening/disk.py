@@ -11,7 +11,6 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.corpus.opening.streams import ByteStream, buffered
@@ -78,21 +77,6 @@ def _hint(error: OSError | ValueError) -> str:
     return "Check the disk, and try again." if getattr(error, "errno", None) == errno.EIO else "Check the path."
 
 
-@dataclass(frozen=True)
-class Fingerprint:
-    """What tells that a file on disk is still the same."""
-
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> Fingerprint:
-        """Return the fingerprint of a file by its status."""
-        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
 def status_of(path: Path) -> os.stat_result:
     """Return the status of a file or folder, links followed. Raises `CorpusError` for anything else or nothing."""
     with read_errors(path):
@@ -104,15 +88,20 @@ def status_of(path: Path) -> os.stat_result:
     return found
 
 
+def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what shows that a file on disk is still the same."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 class DiskFile(ByteStream):
     """The bytes of a regular file, counted on a meter.
 
     It is open only during each read, so that many archives may wait for their members to be read.
     """
 
-    def __init__(self, path: Path, meter: Meter, expected: Fingerprint) -> None:
-        """Begin at the first byte. Raises `CorpusError` where the file is no longer what `expected` says."""
-        self._path, self._meter, self._expected = path, meter, expected
+    def __init__(self, path: Path, meter: Meter, found: os.stat_result) -> None:
+        """Begin at the first byte. Raises `CorpusError` where it is no longer the file that was `found`."""
+        self._path, self._meter, self._found = path, meter, found
         self._position = 0
         os.close(self._opened())
 
@@ -120,7 +109,7 @@ class DiskFile(ByteStream):
         """Return a descriptor of the file. Raises `CorpusError` where it is no longer the same."""
         with read_errors(self._path):
             descriptor = os.open(self._path, _OPEN_FLAGS)
-        if Fingerprint.of(os.fstat(descriptor)) != self._expected:
+        if _identity(os.fstat(descriptor)) != _identity(self._found):
             os.close(descriptor)
             raise CorpusError(f"{self._path} changed while it was read.", "Try again when nothing writes to it.")
         return descriptor
@@ -143,13 +132,13 @@ class DiskFile(ByteStream):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Go to a place in the file. Raises `OSError` where there can't be one."""
-        position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._expected.size}[whence]
+        position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._found.st_size}[whence]
         if position < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         self._position = position
         return position
 
 
-def open_disk(path: Path, meter: Meter, expected: Fingerprint) -> io.BufferedReader:
+def open_disk(path: Path, meter: Meter, found: os.stat_result) -> io.BufferedReader:
     """Open a regular file that was found before. Raises `CorpusError`, also later while it is read."""
-    return buffered(DiskFile(path, meter, expected))
+    return buffered(DiskFile(path, meter, found))
