@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from engine import download
 from engine.datasets import SENTIMENT140, Dataset, find_dataset
 from engine.download import checked_url, fetch, part_path
 from engine.errors import ConfigError, DownloadError, StorageError
@@ -88,8 +89,14 @@ def test_after_a_second_broken_connection_the_part_is_kept_and_continued_by_the_
 
 
 def test_a_server_that_stalls_counts_as_broken(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.download.TIMEOUT", httpx.Timeout(0.2, connect=5.0))
-    get(dataset, stall_after(CONTENT[:HALF], SIZE), serve(CONTENT))
+    timeout = download.TIMEOUT
+    monkeypatch.setattr(download, "TIMEOUT", httpx.Timeout(0.1, connect=15.0))
+
+    def stall(handler: Handler) -> None:
+        monkeypatch.setattr(download, "TIMEOUT", timeout)  # for the next attempt
+        stall_after(CONTENT[:HALF], SIZE)(handler)
+
+    get(dataset, stall, serve(CONTENT))
 
 
 def test_a_server_error_is_retried(dataset: Dataset) -> None:
