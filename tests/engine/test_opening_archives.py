@@ -135,7 +135,7 @@ def test_a_tar_header_that_would_fill_the_memory_is_refused(tmp_path: Path, kind
     info = tarfile.TarInfo("a.txt")
     info.type = kind
     info.size = 5 << 20
-    assert "impossible length" in error_of(written(tmp_path, info.tobuf() + bytes(5 << 20))).message
+    assert "too long" in error_of(written(tmp_path, info.tobuf() + bytes(5 << 20))).message
 
 
 def test_links_are_named_and_never_followed(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_tar_header_with_a_negative_length_ends_nothing_in_a_loop(tmp_path: Pa
     header[124:136] = b"\xff" * 10 + (-1024).to_bytes(2, "big", signed=True)  # base 256, as GNU tar writes it
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
-    assert "impossible length" in error_of(written(tmp_path, bytes(header) * 3)).message
+    assert "make no sense" in error_of(written(tmp_path, bytes(header) * 3)).message
 
 
 def test_a_packed_tar_of_many_files_is_unpacked_once_while_they_are_read_in_order(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tar archives as members, packed or not: `tarfile` lists them as a stream, a member's bytes are read where it says.
+"""Tar archives as members, packed or not: `tarfile` reads the headers, a member's bytes are read where it says.
 
 A packed tar can only be read forwards. `_Passes` hands one open pass from member to member, so that reading all of them
 in their order unpacks the archive once. Links, devices and sparse files are never followed or made up.
@@ -10,7 +10,6 @@ import io
 import tarfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Self
 
 from engine.corpus.opening.entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many
 from engine.corpus.opening.streams import ByteStream, buffered
@@ -19,25 +18,50 @@ from engine.corpus.opening.wide_text import narrowed
 
 _MAX_HEADER_BYTES = 1 << 18
 """Of one member's long name and attributes; real ones have a few thousand, made-up ones could fill the memory."""
-_DATA_TYPES = (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE)
 _SKIP_BYTES = 1 << 20
 
 
-class _Header(tarfile.TarInfo):
-    """A header that is refused where it would fill the memory, never end, or is damaged."""
+class _Headers(io.RawIOBase):
+    """A tar as `tarfile` sees it while it looks for headers: read forwards only, a bounded number of bytes at once."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Read a header block. Raises `tarfile.ReadError`; `tarfile` takes a damaged header for the archive's end."""
-        try:
-            info = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if buf.strip(b"\0"):
-                raise tarfile.ReadError("what follows a file is no tar header") from error
-            raise
-        if info.size < 0 or (info.type not in _DATA_TYPES and info.size > _MAX_HEADER_BYTES):
-            raise tarfile.ReadError("a header has an impossible length")
-        return info
+    def __init__(self, file: io.BufferedReader) -> None:
+        """Begin at the start of `file`."""
+        self._file = file
+        self._position = 0
+        self.last_block = b""
+        """What was read last."""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the bytes before here."""
+        return self._position
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read a header. Raises `tarfile.ReadError` where it is longer than any real one."""
+        if size is None or not 0 <= size <= _MAX_HEADER_BYTES:
+            raise tarfile.ReadError("a header is too long")
+        self.last_block = self._file.read(size)
+        self._position += len(self.last_block)
+        return self.last_block
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go forwards. Raises `tarfile.ReadError` where a header points back, which would never end."""
+        if whence != 0 or offset < self._position:
+            raise tarfile.ReadError("a header points back")
+        self._position = _skip(self._file, self._position, offset)
+        return self._position
+
+
+def _skip(file: io.BufferedReader, position: int, target: int) -> int:
+    """Go forwards from `position` to `target` in a file that may not be able to seek; return where that ended."""
+    if file.seekable():
+        return file.seek(target)
+    while position < target and (data := file.read(min(_SKIP_BYTES, target - position))):
+        position += len(data)
+    return position
 
 
 def looks_like_tar(head: bytes) -> bool:
@@ -75,20 +99,23 @@ def _listed(shown: str, open_tar: Callable[[], io.BufferedReader], wanted: Wante
                 raise too_many(shown, MAX_ENTRIES)
             if not info.isdir():
                 listing.add(info.name, info, is_file=info.isreg() and not info.issparse())
-        while file.read(_SKIP_BYTES):
+        while not file.seekable() and file.read(_SKIP_BYTES):
             pass  # only at its end does packed data prove to be whole
     return listing
 
 
 def _headers(file: io.BufferedReader, shown: str) -> Iterator[tarfile.TarInfo]:
     """Return all entries of a tar, one after another. Raises `CorpusError` where a header makes no sense."""
+    headers = _Headers(file)
     try:
-        with tarfile.open(fileobj=file, mode="r|", tarinfo=_Header) as archive:
+        with tarfile.open(fileobj=headers, mode="r:") as archive:
             for info in archive:
                 archive.members.clear()  # type: ignore[attr-defined]  # typeshed lacks it; it would keep every header
                 yield info
     except (tarfile.TarError, IndexError, *UNPACKING_ERRORS) as error:
         raise damaged(shown, f"its tar headers make no sense ({error})") from error
+    if headers.last_block.strip(b"\0"):  # `tarfile` takes a damaged header for the end
+        raise damaged(shown, "what follows a file in it is no tar header")
 
 
 class _Passes:
@@ -103,10 +130,7 @@ class _Passes:
         """Return an open tar that stands at `offset`."""
         idle, self._idle = self._idle, None
         file, position = idle if idle is not None and idle[1] <= offset else (self._open_tar(), 0)
-        if file.seekable():
-            file.seek(offset)
-        while not file.seekable() and position < offset and (data := file.read(min(_SKIP_BYTES, offset - position))):
-            position += len(data)
+        _skip(file, position, offset)
         return file
 
     def give_back(self, file: io.BufferedReader, position: int) -> None:
