@@ -57,7 +57,8 @@ def _runs(text: str) -> set[str]:
 
 def _candidates(train: FlatTweets, text: str) -> list[int]:
     """Return the few tweets that share most runs of bytes with `text`, in their order."""
-    keys = np.unique(_keys(np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8))[_RUN - 1 :])
+    utf8 = text.encode("utf-8", "surrogatepass")
+    keys = list({_key(*run) for run in zip(utf8, utf8[1:], utf8[2:], strict=False)})
     table = np.zeros(_NUM_KEYS, dtype=np.uint16)
     table[keys] = np.arange(1, len(keys) + 1)
     shares = np.zeros(len(train), dtype=np.float32)
@@ -96,10 +97,6 @@ def _shared_runs(
 _compiled_shared_runs = compiled(_shared_runs)
 
 
-def _keys(utf8: npt.NDArray[np.uint8]) -> Table:
-    """Return the key of the run that each byte ends, (bytes,)."""
-    keys = utf8.astype(np.uint16)
-    keys[1:] ^= utf8[:-1].astype(np.uint16) << _KEY_SHIFT
-    keys[2:] ^= utf8[:-2].astype(np.uint16) << 2 * _KEY_SHIFT
-    keys &= _NUM_KEYS - 1
-    return keys
+def _key(first: int, second: int, third: int) -> int:
+    """Return the key of a run of three bytes."""
+    return ((first << 2 * _KEY_SHIFT) ^ (second << _KEY_SHIFT) ^ third) & (_NUM_KEYS - 1)

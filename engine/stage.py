@@ -9,6 +9,19 @@ OnProgress = Callable[[float | None, str], None]
 """Called with the share that is done, 0 to 1 (None if unknown), and what is being done, in a few words."""
 
 
+def no_progress(_share: float | None, _doing: str) -> None:
+    """Ignore the progress."""
+
+
+def part_of(on_progress: OnProgress, begin: float, end: float) -> OnProgress:
+    """Return a callback for a part of the work that reaches from `begin` to `end` of the whole."""
+
+    def within(share: float | None, doing: str) -> None:
+        on_progress(None if share is None else begin + (end - begin) * share, doing)
+
+    return within
+
+
 @dataclass(frozen=True)
 class Stage:
     """A moment on the way to `RunStarted`, for a person to watch."""

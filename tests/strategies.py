@@ -145,11 +145,6 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
     )
 
 
-def command_scripts(primes: Sequence[str] = ("",), max_size: int = 8) -> SearchStrategy[list[c.Command]]:
-    """Return what an impatient user asks for in one run, in order; without the `Stop` at the end."""
-    return st.lists(commands(primes), max_size=max_size)
-
-
 def any_commands() -> SearchStrategy[c.Command]:
     """Return any command with any text in it, as it might come through a socket."""
     text = st.text(max_size=20)

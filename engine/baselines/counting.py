@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.baselines.stream import Numbers
+from engine.baselines.contexts import Numbers
 
 Reals = npt.NDArray[np.float64]
 

@@ -10,15 +10,15 @@ by what may follow the contexts of one chunk, about 0.6 GB for 90 million traini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
-from engine.baselines.contexts import Contexts
+from engine.baselines.contexts import Contexts, Stream, streams
 from engine.baselines.counting import Followers, Reals, Tally
-from engine.baselines.stream import Stream, streams
 from engine.corpus.encoded import EncodedTweets
 from engine.evaluation import UNKNOWN_CHAR_BITS
+from engine.stage import OnProgress, no_progress, part_of
 
 HIGHEST_ORDER = 7
 NAMES = ("uniform", "unigram", *(f"witten_bell_{order}" for order in range(2, HIGHEST_ORDER + 1)))
@@ -28,33 +28,24 @@ _TRAIN_TARGETS = 1 << 20
 
 
 def bits_of_baselines(
-    train: EncodedTweets,
-    held_out: EncodedTweets,
-    vocab_size: int,
-    on_progress: Callable[[float], None] = lambda _: None,
+    train: EncodedTweets, held_out: EncodedTweets, vocab_size: int, on_progress: OnProgress = no_progress
 ) -> dict[str, float]:
     """Return the bits per character of each baseline on `held_out`, by its name in `NAMES`.
 
-    Every target counts; a character that the vocabulary lacks costs its `<UNK>` plus 20 bits. `on_progress` is told
-    how much is done, 0 to 1. There must be a held-out tweet.
+    Every target counts; a character that the vocabulary lacks costs its `<UNK>` plus 20 bits. There must be a
+    held-out tweet.
     """
     bits = dict.fromkeys(NAMES, held_out.num_unknown_chars * UNKNOWN_CHAR_BITS)
     num_done = 0
     for chunk in streams(held_out, _HELD_OUT_TARGETS, _LONGEST):
         begin, num_done = num_done, num_done + len(chunk.positions)
-        share_before, share_of_chunk = begin / held_out.num_targets, len(chunk.positions) / held_out.num_targets
-
-        def while_counting(share: float, before: float = share_before, part: float = share_of_chunk) -> None:
-            on_progress(before + part * share)
-
+        while_counting = part_of(on_progress, begin / held_out.num_targets, num_done / held_out.num_targets)
         for name, probabilities in zip(NAMES, _probabilities(train, chunk, vocab_size, while_counting), strict=True):
             bits[name] -= float(np.log2(probabilities).sum())
     return {name: total / held_out.num_targets for name, total in bits.items()}
 
 
-def _probabilities(
-    train: EncodedTweets, stream: Stream, vocab_size: int, on_progress: Callable[[float], None]
-) -> Iterator[Reals]:
+def _probabilities(train: EncodedTweets, stream: Stream, vocab_size: int, on_progress: OnProgress) -> Iterator[Reals]:
     """Yield the probability of each target of `stream`, (targets,), by each baseline in the order of `NAMES`."""
     contexts = Contexts(stream, _LONGEST, vocab_size)
     followers = _count(train, contexts, vocab_size, on_progress)
@@ -65,9 +56,7 @@ def _probabilities(
         yield probabilities
 
 
-def _count(
-    train: EncodedTweets, contexts: Contexts, vocab_size: int, on_progress: Callable[[float], None]
-) -> list[Followers]:
+def _count(train: EncodedTweets, contexts: Contexts, vocab_size: int, on_progress: OnProgress) -> list[Followers]:
     """Return what follows the contexts of each length in the training tweets."""
     tallies = [Tally() for _ in contexts.how_many]
     num_done = 0
@@ -75,7 +64,7 @@ def _count(
         for tally, (targets, numbers) in zip(tallies, contexts.walk(chunk), strict=True):
             tally.add(numbers * vocab_size + targets)
         num_done += len(chunk.positions)
-        on_progress(num_done / train.num_targets)
+        on_progress(num_done / train.num_targets, "counting n-grams")
     return [
         Followers.of(tally, num_contexts, vocab_size)
         for tally, num_contexts in zip(tallies, contexts.how_many, strict=True)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from engine.corpus.mojibake import repaired
-from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Row, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, harmless, with_single_blanks
 

@@ -14,8 +14,7 @@ from engine.corpus.cleaning import Cleaner, duplicate_key
 from engine.corpus.flat import FlatBuilder, FlatTweets
 from engine.corpus.opening.disk import Meter
 from engine.corpus.report import SourceReport
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable
 from engine.corpus.sources import open_sources
 from engine.corpus_config import CorpusConfig
 from engine.stage import OnProgress
@@ -23,10 +22,6 @@ from engine.text import EXAMPLE_CHARS, harmless
 
 ROWS_PER_REPORT = 5_000
 _MAX_REASON_CHARS = 80
-
-
-def no_progress(_share: float | None, _doing: str) -> None:
-    """Take no note of the progress."""
 
 
 @dataclass
@@ -92,7 +87,7 @@ class Collection:
 
 def collect(config: CorpusConfig, on_progress: OnProgress) -> Collection:
     """Read and clean every row of a config's files. Raises `CorpusError`."""
-    texts, keys, digests = FlatBuilder(), FlatBuilder(), bytearray()
+    texts, keys = FlatBuilder(), FlatBuilder()
     tallies = []
     for tally, rows in tallied_rows(config, on_progress):
         tallies.append(tally)
@@ -102,16 +97,20 @@ def collect(config: CorpusConfig, on_progress: OnProgress) -> Collection:
             if isinstance(tweet, Unusable):
                 tally.drop(tweet)
                 continue
-            key = duplicate_key(tweet)
             texts.append(tweet)
-            keys.append(key)
-            digests += hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            keys.append(duplicate_key(tweet))
             tally.num_kept += 1
         if cleaner.num_repaired:
             tally.source.notes.append(f"{cleaner.num_repaired:,} repaired that were decoded wrongly once (mojibake)")
-    hashes = np.frombuffer(digests, dtype=">u8").astype(np.uint64)
     tally_of = np.repeat(np.arange(len(tallies), dtype=np.uint32), [tally.num_kept for tally in tallies])
-    return Collection(texts.finish(), keys.finish(), hashes, tuple(tallies), tally_of)
+    flat_keys = keys.finish()
+    return Collection(texts.finish(), flat_keys, key_digests(flat_keys), tuple(tallies), tally_of)
+
+
+def key_digests(keys: FlatTweets) -> npt.NDArray[np.uint64]:
+    """Return a stable hash of each key, (tweets,)."""
+    digests = (hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest() for key in keys)
+    return np.frombuffer(bytearray().join(digests), dtype=">u8").astype(np.uint64)
 
 
 def tallied_rows(config: CorpusConfig, on_progress: OnProgress) -> Iterator[tuple[Tally, Iterator[Row]]]:

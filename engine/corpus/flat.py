@@ -49,11 +49,10 @@ class FlatTweets:
             for start, end in pairwise(chunk.offsets.tolist()):
                 yield data[start:end].decode("utf-8", "surrogatepass")
 
-    def chunks(self, num_tweets: int | None = None) -> Iterator[FlatTweets]:
-        """Return all tweets in order, at most `num_tweets` (`CHUNK_TWEETS`) at once; bytes are shared, not copied."""
-        num_tweets = num_tweets or CHUNK_TWEETS
-        for first in range(0, len(self), num_tweets):
-            yield self.slice(first, min(first + num_tweets, len(self)))
+    def chunks(self) -> Iterator[FlatTweets]:
+        """Return all tweets in order, at most `CHUNK_TWEETS` at once; bytes are shared, not copied."""
+        for first in range(0, len(self), CHUNK_TWEETS):
+            yield self.slice(first, min(first + CHUNK_TWEETS, len(self)))
 
     def slice(self, first: int, last: int) -> FlatTweets:
         """Return the tweets from `first` to before `last`; the bytes are shared, not copied."""
@@ -87,17 +86,12 @@ class FlatTweets:
             end += len(kept)
         return FlatTweets(self.utf8[:end], offsets)
 
-    @property
-    def num_chars(self) -> int:
-        """Characters in all tweets together."""
-        return sum(int(np.count_nonzero(_begins_char(chunk.utf8))) for chunk in self.chunks())
-
     def char_lengths(self) -> npt.NDArray[np.int64]:
         """Return the characters of each tweet, (tweets,)."""
         lengths = np.zeros(len(self), dtype=np.int64)
         first = 0
         for chunk in self.chunks():
-            before = np.concatenate(([0], np.cumsum(_begins_char(chunk.utf8))))
+            before = np.concatenate(([0], np.cumsum((chunk.utf8 & 0xC0) != 0x80)))  # which bytes begin a character
             lengths[first : first + len(chunk)] = np.diff(before[chunk.offsets])
             first += len(chunk)
         return lengths
@@ -114,12 +108,6 @@ def char_counts(tweets: FlatTweets) -> dict[str, int]:
         counts = more
     seen = np.flatnonzero(counts)
     return {chr(point): int(counts[point]) for point in seen[np.argsort(-counts[seen], kind="stable")]}
-
-
-def _begins_char(utf8: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Return which bytes are the first of their character."""
-    is_first: npt.NDArray[np.bool_] = (utf8 & 0xC0) != 0x80
-    return is_first
 
 
 class FlatBuilder:

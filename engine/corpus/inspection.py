@@ -13,14 +13,13 @@ import numpy as np
 
 from engine.corpus.alike.leak import leak_share
 from engine.corpus.cleaning import LINK, MENTION
-from engine.corpus.collection import no_progress
 from engine.corpus.corpus import Corpus
 from engine.corpus.flat import char_counts
 from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
 from engine.corpus.scripts import count_scripts
 from engine.corpus_config import CorpusConfig
-from engine.stage import OnProgress
+from engine.stage import OnProgress, no_progress, part_of
 
 NUM_BARS = 14
 """At most, in the histogram of the lengths."""
@@ -76,17 +75,9 @@ class Inspection:
 
 def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_cache: bool = True) -> Inspection:
     """Load a corpus and look at all of it. Raises `CorpusError`."""
-
-    def while_loading(share: float | None, doing: str) -> None:
-        on_progress(None if share is None else _LOADED_SHARE * share, doing)
-
-    def while_counting(share: float) -> None:
-        on_progress(_LOADED_SHARE + (1 - _LOADED_SHARE) * share, "looking at the tweets")
-
     started, peak_before = time.monotonic(), _peak_bytes()
-    corpus = load_corpus(config, while_loading, use_cache=use_cache)
+    corpus = load_corpus(config, part_of(on_progress, 0.0, _LOADED_SHARE), use_cache=use_cache)
     seconds, peak_bytes = time.monotonic() - started, _peak_bytes() - peak_before
-    while_counting(0.0)
     counts = Counter(corpus.char_counts)
     counts.update(char_counts(corpus.validation))
     lengths = np.concatenate([corpus.train.char_lengths(), corpus.validation.char_lengths()])
@@ -104,7 +95,7 @@ def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_
         num_links=links,
         num_hashtags=hashtags,
         scripts=count_scripts(counts),
-        shared_run_share=leak_share(corpus.train, corpus.validation, while_counting),
+        shared_run_share=leak_share(corpus.train, corpus.validation, part_of(on_progress, _LOADED_SHARE, 1.0)),
         samples=_samples(corpus),
         seconds=seconds,
         peak_bytes=peak_bytes,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -11,19 +10,19 @@ import numpy as np
 from engine.corpus import cache
 from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.cleaning import Cleaner, duplicate_key
-from engine.corpus.collection import collect, no_progress, tallied_rows
+from engine.corpus.collection import collect, tallied_rows
 from engine.corpus.corpus import Corpus, digest_of
 from engine.corpus.deduplication import Grouped, group
 from engine.corpus.flat import FlatTweets, char_counts
 from engine.corpus.opening.standard_input import shown_path
 from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
-from engine.corpus.report import CorpusReport, counted
-from engine.corpus.rows import Unusable
+from engine.corpus.report import CorpusReport
+from engine.corpus.source import Unusable
 from engine.corpus.sources import EMBEDDED_NAME
 from engine.corpus.split import validation_mask
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
-from engine.stage import OnProgress
+from engine.stage import OnProgress, no_progress, part_of
 from engine.text import harmless
 
 MIN_TWEETS = 20
@@ -69,7 +68,7 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
     tweets, report = grouped.collection, _report_of(grouped)
     if len(tweets.texts) < MIN_TWEETS:
         raise _too_small(config, report)
-    while_splitting = _part_of(on_progress, _GROUPED, _SPLIT, "choosing the tweets to hold out")
+    while_splitting = part_of(on_progress, _GROUPED, _SPLIT)
     is_held_out = validation_mask(tweets.keys, grouped.groups, tweets.digests, while_splitting)
     if not is_held_out.any():
         raise _all_alike(config, report)
@@ -77,14 +76,13 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
     learnt = tweets.compact(~is_held_out)
     train = learnt.texts
     file_of = np.array([tally.file_index for tally in tweets.tallies])[learnt.tally_of]
-    while_indexing = _part_of(on_progress, _SPLIT, 1.0, "noting what a copy is known by")
     return Corpus(
         name=corpus_name(config),
         train=train,
         validation=validation,
         num_train_by_file=tuple(np.bincount(file_of, minlength=max(len(config.files), 1)).tolist()),
         char_counts=char_counts(train),
-        novelty=NoveltyIndex.from_keys(learnt.keys, while_indexing),
+        novelty=NoveltyIndex.from_keys(learnt.keys, part_of(on_progress, _SPLIT, 1.0)),
         digest=digest_of(train),
         report=report,
     )
@@ -92,23 +90,8 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
 
 def _read_and_group(config: CorpusConfig, on_progress: OnProgress) -> Grouped:
     """Read every row, and find what says the same."""
-
-    def while_reading(share: float | None, doing: str) -> None:
-        on_progress(None if share is None else _READ * share, doing)
-
-    collection = collect(config, while_reading)
-    while_grouping = _part_of(on_progress, _READ, _GROUPED, f"comparing {counted(len(collection.texts), 'tweet')}")
-    return group(collection, while_grouping, keep_duplicates=config.keep_duplicates)
-
-
-def _part_of(on_progress: OnProgress, begin: float, end: float, doing: str) -> Callable[[float], None]:
-    """Return what takes the progress of one part, 0 to 1, and tells it as that of the whole; it is told at once."""
-
-    def within(share: float) -> None:
-        on_progress(begin + (end - begin) * share, doing)
-
-    within(0.0)
-    return within
+    collection = collect(config, part_of(on_progress, 0.0, _READ))
+    return group(collection, part_of(on_progress, _READ, _GROUPED), keep_duplicates=config.keep_duplicates)
 
 
 def _report_of(grouped: Grouped) -> CorpusReport:

@@ -1,4 +1,4 @@
-"""The words that opening and reading share: a `Member` that can be opened, a `Source` that gives rows.
+"""The words that opening and reading share: a `Member` that can be opened, a `Source` that gives rows, a `Row`.
 
 `opening` turns what the user named (a file, a folder, an archive) into members; a reader turns a member, or the few of
 an archive that belong together, into rows, and notes on the source what it found out on the way.
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from engine.corpus.rows import Row
 from engine.corpus_config import CorpusConfig
+from engine.text import EXAMPLE_CHARS, harmless
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,23 @@ class Source:
     notes: list[str] = field(default_factory=list)
     """What the reader found out and a person may want to know, complete once all rows were read."""
 
+
+@dataclass(frozen=True)
+class Unusable:
+    """A row that holds no tweet; it is counted under `reason`."""
+
+    reason: str
+    example: str = ""
+    """The beginning of what was dropped, and where it stood; the report shows one for each reason."""
+
+
+def example(where: str, what: str) -> str:
+    """Return the beginning of what was dropped, and where it stood."""
+    return harmless(f"{where}: {what[: 4 * EXAMPLE_CHARS]}", EXAMPLE_CHARS)
+
+
+Row = str | Unusable
+"""A row of a file: its raw text, or why it has none."""
 
 Reader = Callable[[BinaryIO, Source, CorpusConfig], Iterator[Row]]
 """Reads an open file to its end. Raises `CorpusError`, possibly after some rows; never leaks another exception."""

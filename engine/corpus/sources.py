@@ -22,8 +22,7 @@ from engine.corpus.opening.problems import Problem
 from engine.corpus.opening.standard_input import shown_path
 from engine.corpus.opening.wide_text import encoding_of
 from engine.corpus.readers import x_rows
-from engine.corpus.rows import Row
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source
 from engine.corpus_config import STANDARD_INPUT, CorpusConfig, FileFormat
 from engine.errors import CorpusError
 from engine.text import harmless

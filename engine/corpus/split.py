@@ -9,15 +9,13 @@ near-duplicates follow, and shared runs cross; `leak_share` says how many.
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.alike.hashing import Hashes, Indices
-from engine.corpus.alike.joining import OnProgress, no_progress
 from engine.corpus.alike.runs import join_shared_runs
 from engine.corpus.flat import FlatTweets
+from engine.stage import OnProgress, no_progress
 
 VALIDATION_SHARE = 0.05
 MIN_VALIDATION_TWEETS = 200
@@ -33,22 +31,13 @@ def num_validation_tweets(num_tweets: int) -> int:
     return min(wanted, int(MAX_VALIDATION_SHARE * num_tweets))
 
 
-def key_digests(keys: FlatTweets) -> Hashes:
-    """Return a stable hash of each key, (tweets,)."""
-    digests = bytearray()
-    for key in keys:
-        digests += hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
-
-
 def validation_mask(
-    keys: FlatTweets, groups: Indices, digests: Hashes | None = None, on_progress: OnProgress = no_progress
+    keys: FlatTweets, groups: Indices, digests: Hashes, on_progress: OnProgress = no_progress
 ) -> npt.NDArray[np.bool_]:
     """Return which tweets are held out, (tweets,): whole `groups` (a label for each tweet), at most those wanted.
 
-    `digests` are those of `key_digests`, where they are known. Nothing is held out if no group is small enough.
+    `digests` are stable hashes of the keys, (tweets,). Nothing is held out if no group is small enough.
     """
-    digests = key_digests(keys) if digests is None else digests
     wanted = num_validation_tweets(len(keys))
     limit = max(1, int(MAX_COMPONENT_SHARE * wanted))
     mask = np.zeros(len(keys), dtype=np.bool_)

@@ -15,6 +15,7 @@ from engine.corpus.alike.joining import Fingerprints, join_alike, join_pairs
 from engine.corpus.alike.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
 from engine.corpus.alike.runs import SHARED_RUN, join_shared_runs, winnowed
 from engine.corpus.flat import FlatTweets
+from engine.stage import no_progress
 
 WORDS = ("a", "so", "sun", "shine", "birthday", "été", "お誕生日", "mia")
 KEYS = st.lists(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join), max_size=14)
@@ -165,8 +166,8 @@ def test_several_passes_and_a_small_buffer_join_what_one_pass_joins(
 ) -> None:
     tweets = FlatTweets.from_texts(edited(edits))
     numbers = np.arange(len(tweets))
-    labels = join_alike(tweets, numbers, fingerprints)
-    assert join_alike(tweets, numbers, fingerprints, buffer_hashes=buffer_hashes).tolist() == labels.tolist()
+    labels = join_alike(tweets, numbers, fingerprints, no_progress, "")
+    assert join_alike(tweets, numbers, fingerprints, no_progress, "", buffer_hashes).tolist() == labels.tolist()
 
 
 @settings(deadline=None)

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.alike.bits import BitTable
 from engine.corpus.alike.hashing import Chars, RunHasher, begins_window, chunks_of, mix, whole_hashes
-from engine.corpus.alike.sets import are_in, distinct
+from engine.corpus.alike.sets import BitTable, are_in, distinct
 from engine.corpus.flat import FlatTweets
 
 TEXTS = st.lists(st.text("ab é世😀", max_size=20), max_size=12)

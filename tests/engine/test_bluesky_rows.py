@@ -13,8 +13,7 @@ import pytest
 
 from engine.corpus.readers.bluesky_rows import bluesky_rows, looks_like
 from engine.corpus.readers.car_blocks import MAX_BLOCK_BYTES
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import clean

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.collection import Tally, collect, no_progress
+from engine.corpus.collection import Tally, collect
 from engine.corpus.loading import MIN_TWEETS, TooFewTweetsError, load_corpus, read_tweets
-from engine.corpus.rows import Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
+from engine.stage import no_progress
 from engine.text import EXAMPLE_CHARS, harmless
 from tests.engine.helpers import small_tweets, write_corpus
 from tests.engine.opening_helpers import zip_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.corpus.cleaning import Cleaner, duplicate_key, in_ascii
 from engine.corpus.mojibake import repaired
-from engine.corpus.rows import Row, Unusable
+from engine.corpus.source import Row, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.text import EXAMPLE_CHARS, LINE_BREAK
 from tests.strategies import hostile_text, tweets

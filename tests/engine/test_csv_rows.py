@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from engine.corpus.readers.csv_records import MAX_RECORD_LINES
 from engine.corpus.readers.csv_rows import csv_rows, looks_like
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 

@@ -31,14 +31,13 @@ def test_what_goes_in_comes_out(texts: list[str]) -> None:
     tweets = FlatTweets.from_texts(texts)
     assert list(tweets) == texts
     assert [tweets[index] for index in range(len(tweets))] == texts
-    assert [text for chunk in tweets.chunks(3) for text in chunk] == texts
+    assert [text for chunk in tweets.chunks() for text in chunk] == texts
 
 
 @given(texts=TEXTS)
 def test_lengths_and_counts_are_those_of_characters_not_of_bytes(texts: list[str]) -> None:
     tweets = FlatTweets.from_texts(texts)
     assert tweets.char_lengths().tolist() == [len(text) for text in texts]
-    assert tweets.num_chars == sum(map(len, texts))
     assert char_counts(tweets) == Counter("".join(texts))
 
 

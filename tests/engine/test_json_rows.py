@@ -11,8 +11,7 @@ import pytest
 
 from engine.corpus.readers import json_stream, jsonl_rows
 from engine.corpus.readers.json_rows import json_rows, looks_like
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 

@@ -8,8 +8,7 @@ import json
 import pytest
 
 from engine.corpus.readers.jsonl_rows import jsonl_rows, looks_like
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.readers.lines import MAX_LINE_BYTES, Line, decoded_lines, head_lines, line_example
-from engine.corpus.rows import Unusable
-from engine.corpus.source import Source
+from engine.corpus.readers.lines import MAX_LINE_BYTES, Line, decoded_lines, head_lines
+from engine.corpus.source import Source, Unusable, example
 from engine.text import EXAMPLE_CHARS
 
 CHUNK = 65_536
@@ -91,8 +90,8 @@ def test_a_line_as_long_as_the_bound_stays_and_one_longer_goes() -> None:
 
 
 def test_an_example_names_the_line_and_is_bounded_and_harmless() -> None:
-    assert line_example(12, "a\x1b[2J\nb") == "line 12: a b"
-    assert len(line_example(12, "x" * 10_000)) == EXAMPLE_CHARS
+    assert example("line 12", "a\x1b[2J\nb") == "line 12: a b"
+    assert len(example("line 12", "x" * 10_000)) == EXAMPLE_CHARS
 
 
 def test_the_head_of_a_file_is_its_whole_lines() -> None:

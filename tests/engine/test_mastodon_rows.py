@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from engine.corpus.cleaning import Cleaner
 from engine.corpus.readers.html_text import as_escaped, html_to_text
 from engine.corpus.readers.mastodon_rows import looks_like, mastodon_rows
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import unescaped

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.baselines import ngrams
+from engine.baselines.contexts import Stream, streams
 from engine.baselines.ngrams import NAMES, bits_of_baselines
-from engine.baselines.stream import Stream, streams
 from engine.corpus.encoded import EncodedTweets
+from engine.stage import no_progress
 from engine.vocab import BOS, EOS, SPECIALS, UNK, Vocab
 from tests.engine.helpers import small_tweets
 
@@ -106,9 +107,9 @@ def test_probabilities_sum_to_one_over_the_vocabulary_behind_any_context(train: 
     endings = ids([[*vocab.encode(context), target] for target in range(len(vocab))])
     stream = Stream.of(endings, 0, len(endings), len(ORDERS) - 1)
     last = (len(context) + 2) * np.arange(1, len(endings) + 1) - 2
-    assert stream.targets[last].tolist() == list(range(len(vocab)))
+    assert stream.token_ids[stream.positions[last]].tolist() == list(range(len(vocab)))
     train_ids = EncodedTweets.from_tweets(train, vocab)
-    for probabilities in ngrams._probabilities(train_ids, stream, len(vocab), lambda _: None):
+    for probabilities in ngrams._probabilities(train_ids, stream, len(vocab), no_progress):
         assert probabilities[last].sum() == pytest.approx(1, abs=1e-12)
         assert probabilities.min() > 0
 
@@ -132,7 +133,7 @@ def test_a_context_that_never_came_leaves_the_shorter_ones_probability() -> None
     seen, unseen = vocab.encode("ab"), vocab.encode("cb")
     train = EncodedTweets.from_tweets(["ab", "ab", "ad"], vocab)
     stream = Stream.of(ids([seen, unseen]), 0, 2, len(ORDERS) - 1)
-    by_name = dict(zip(NAMES, ngrams._probabilities(train, stream, len(vocab), lambda _: None), strict=True))
+    by_name = dict(zip(NAMES, ngrams._probabilities(train, stream, len(vocab), no_progress), strict=True))
     behind_c = {name: probabilities[4] for name, probabilities in by_name.items()}
     assert behind_c["unigram"] == behind_c["witten_bell_2"] == behind_c["witten_bell_7"]
     behind_a = by_name["witten_bell_2"][1]
@@ -153,7 +154,7 @@ def test_streams_hold_every_target_once_each_tweet_behind_its_own_bos(tweets: li
     assert [token_id for part in parts for token_id in part.token_ids] == [
         token_id for tweet in tweets for token_id in (BOS, BOS, *vocab.encode(tweet), EOS)
     ]
-    assert [token_id for part in parts for token_id in part.targets] == [
+    assert [token_id for part in parts for token_id in part.token_ids[part.positions]] == [
         token_id for tweet in tweets for token_id in (*vocab.encode(tweet), EOS)
     ]
     assert all(len(part.positions) <= max(num_targets, max(map(len, tweets)) + 1) for part in parts)

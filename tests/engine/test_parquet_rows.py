@@ -12,8 +12,7 @@ from pyarrow import parquet as pq
 
 from engine.corpus.readers import parquet_rows as module
 from engine.corpus.readers.parquet_rows import looks_like, parquet_rows
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 

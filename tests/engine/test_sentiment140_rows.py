@@ -12,8 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from engine.corpus.readers.sentiment140_rows import looks_like, sentiment140_rows
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 

@@ -13,7 +13,7 @@ import pytest
 
 from engine.corpus.formats import recognise
 from engine.corpus.opening import Meter, contents, disk
-from engine.corpus.rows import Row
+from engine.corpus.source import Row
 from engine.corpus.sources import EMBEDDED_NAME, OpenedSource, open_sources
 from engine.corpus_config import CorpusConfig, FileFormat
 from engine.errors import CorpusError

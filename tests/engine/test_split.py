@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.cleaning import duplicate_key
+from engine.corpus.collection import key_digests
 from engine.corpus.flat import FlatTweets
 from engine.corpus.loading import load_corpus
-from engine.corpus.split import key_digests, num_validation_tweets, validation_mask
+from engine.corpus.split import num_validation_tweets, validation_mask
 from engine.corpus_config import CorpusConfig
 from tests.engine.helpers import small_tweets, write_corpus
 
@@ -28,7 +29,8 @@ SONG = "and the rain came down on the little town"
 
 def mask_of(keys: list[str], groups: list[int] | None = None) -> list[bool]:
     labels = np.arange(len(keys)) if groups is None else np.array(groups, dtype=np.int64)
-    return list(map(bool, validation_mask(FlatTweets.from_texts(keys), labels)))
+    flat_keys = FlatTweets.from_texts(keys)
+    return list(map(bool, validation_mask(flat_keys, labels, key_digests(flat_keys))))
 
 
 def held_out(keys: list[str], groups: list[int] | None = None) -> set[str]:
@@ -129,13 +131,6 @@ def test_what_small_components_cannot_supply_comes_from_the_large_one() -> None:
 def test_large_groups_are_held_out_only_where_there_are_no_small_ones_and_only_if_they_fit() -> None:
     assert sum(mask_of(plain(1000), [number - number % 50 for number in range(1000)])) == 200
     assert sum(mask_of(plain(100), [number - number % 50 for number in range(100)])) == 0
-
-
-def test_known_digests_choose_the_same() -> None:
-    keys = FlatTweets.from_texts(plain(3000))
-    groups = np.arange(3000)
-    assert np.array_equal(validation_mask(keys, groups, key_digests(keys)), validation_mask(keys, groups))
-    assert not np.array_equal(validation_mask(keys, groups, ~key_digests(keys)), validation_mask(keys, groups))
 
 
 def test_a_file_in_another_order_has_the_same_tweets_held_out(tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ import io
 
 import pytest
 
-from engine.corpus.readers.text_rows import MAX_PIECE_CHARS, looks_like, text_rows
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.readers.text_rows import MAX_PIECE_CHARS, text_rows
+from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 
 LINES = CorpusConfig()
@@ -46,8 +45,3 @@ def test_a_piece_over_the_bound_is_one_counted_drop() -> None:
     assert rows_of(line * (MAX_PIECE_CHARS // 100_000), PIECES) == [(line * 10).removesuffix("\n")]
     over = rows_of(line * 25 + "\nnext\n", PIECES)
     assert [getattr(row, "reason", row) for row in over] == ["with a piece over 1 MB", "next"]
-
-
-def test_any_text_may_be_lines() -> None:
-    assert looks_like(b"hello\n")
-    assert looks_like(b"")

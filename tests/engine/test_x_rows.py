@@ -10,8 +10,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from engine.corpus.readers.x_rows import is_part, looks_like, x_rows
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Member, Source
+from engine.corpus.source import Member, Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 

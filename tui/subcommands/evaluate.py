@@ -137,7 +137,7 @@ def _bits_of_baselines(train: EncodedTweets, held_out: EncodedTweets, vocab_size
     from engine.baselines.ngrams import bits_of_baselines
 
     with reading_bar(Console(stderr=True)) as on_progress:
-        return bits_of_baselines(train, held_out, vocab_size, lambda share: on_progress(share, "counting n-grams"))
+        return bits_of_baselines(train, held_out, vocab_size, on_progress)
 
 
 def _compared(

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from engine.corpus.alike.bits import BitTable
 from engine.corpus.alike.hashing import Hashes, Indices, chunks_of
+from engine.corpus.alike.sets import BitTable
 from engine.corpus.flat import FlatTweets
+from engine.stage import OnProgress
 
 MIN_BUFFER_HASHES = 1 << 22
 BYTES_PER_BUFFER_HASH = 64
@@ -22,31 +23,27 @@ BYTES_PER_BUFFER_HASH = 64
 
 Fingerprints = Callable[[FlatTweets], tuple[Hashes, Indices]]
 """The hashes of some tweets, and for each the number of its tweet among them."""
-OnProgress = Callable[[float], None]
-"""Told how much is done, 0 to 1."""
-
-
-def no_progress(_share: float) -> None:
-    """Take no note of the progress."""
 
 
 def join_alike(
     tweets: FlatTweets,
     labels: Indices,
     fingerprints: Fingerprints,
-    on_progress: OnProgress = no_progress,
+    on_progress: OnProgress,
+    doing: str,
     buffer_hashes: int | None = None,
 ) -> Indices:
     """Return `labels` with the groups joined whose tweets have a fingerprint in common.
 
-    A label is the smallest number of a tweet in its group, before and after.
+    A label is the smallest number of a tweet in its group, before and after. `doing` is what is reported with the
+    progress.
     """
     labels = labels.copy()
     buffer_hashes = buffer_hashes or max(MIN_BUFFER_HASHES, tweets.utf8.size // BYTES_PER_BUFFER_HASH)
     repeats = _Repeats(tweets)
     for share, hashes, _owners in _scan(tweets, fingerprints):
         repeats.note(np.sort(hashes))
-        on_progress(share / 2)
+        on_progress(share / 2, doing)
     repeats.seal()
     num_passes = max(1, -(-2 * repeats.num_repeated // buffer_hashes))
     bounds = [(number << 64) // num_passes for number in range(num_passes + 1)]
@@ -58,7 +55,7 @@ def join_alike(
             if num_passes > 1:
                 is_taken &= (hashes >= low) & (hashes <= high)
             buffer.append(hashes[is_taken], owners[is_taken])
-            on_progress(0.5 + (number + share) / num_passes / 2)
+            on_progress(0.5 + (number + share) / num_passes / 2, doing)
         buffer.join()
     return labels
 

@@ -11,12 +11,11 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from engine.corpus.alike.bits import BitTable
 from engine.corpus.alike.hashing import Chars, Hashes, Indices, RunHasher, begins_window, chunks_of, mix
-from engine.corpus.alike.joining import OnProgress, no_progress
-from engine.corpus.alike.sets import distinct, places_in
+from engine.corpus.alike.sets import BitTable, distinct, places_in
 from engine.corpus.cleaning import LINK
 from engine.corpus.flat import FlatTweets
+from engine.stage import OnProgress, no_progress
 
 LEAK_RUN = 30
 _MENTION = re.compile(r"@\w+")
@@ -57,7 +56,7 @@ def _is_in_any(known: Hashes, tweets: FlatTweets, on_progress: OnProgress) -> np
         candidates = hashes[table.has(table.slots(hashes))]
         places = places_in(known, candidates)
         is_shared[places[known[places] == candidates]] = True
-        on_progress((first + len(chunk)) / len(tweets))
+        on_progress((first + len(chunk)) / len(tweets), "looking at the tweets")
     return is_shared
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.corpus.alike.hashing import Chars, Hashes, Indices, RunHasher, mix
-from engine.corpus.alike.joining import OnProgress, join_alike, no_progress
+from engine.corpus.alike.joining import join_alike
 from engine.corpus.flat import FlatTweets
+from engine.corpus.report import counted
+from engine.stage import OnProgress, no_progress
 
 MIN_WORDS = 5
 MIN_CHARS = 24
@@ -24,7 +26,8 @@ _BLANK = 0x20
 
 def near_duplicate_groups(keys: FlatTweets, on_progress: OnProgress = no_progress) -> Indices:
     """Return for each tweet the smallest number of a tweet in its group, (tweets,); equal keys are always together."""
-    return join_alike(keys, np.arange(len(keys)), deletion_hashes, on_progress)
+    doing = f"comparing {counted(len(keys), 'tweet')}"
+    return join_alike(keys, np.arange(len(keys)), deletion_hashes, on_progress, doing)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from engine.corpus.alike.hashing import Chars, Hashes, Indices, RunHasher, chunks_of, mix, whole_hashes
-from engine.corpus.alike.joining import OnProgress, no_progress
 from engine.corpus.alike.sets import are_in, distinct
 from engine.corpus.cleaning import duplicate_key
 from engine.corpus.flat import FlatTweets
 from engine.fact import Novelty
+from engine.stage import OnProgress, no_progress
 
 WINDOW = 24
 STRIDE = 8
@@ -41,7 +41,7 @@ class NoveltyIndex:
             whole[first : first + len(chunk)] = whole_hashes(chars)
             windows[num_windows : num_windows + len(starts)] = _window_hashes(chars, starts)
             num_windows += len(starts)
-            on_progress((first + len(chunk)) / len(keys))
+            on_progress((first + len(chunk)) / len(keys), "noting what a copy is known by")
         return cls(distinct(whole), distinct(windows[:num_windows]))
 
     def copied_share(self, tweet: str) -> float:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from engine.corpus.alike.hashing import Chars, Hashes, Indices, RunHasher, begins_window
-from engine.corpus.alike.joining import OnProgress, join_alike, no_progress
+from engine.corpus.alike.joining import join_alike
 from engine.corpus.flat import FlatTweets
+from engine.stage import OnProgress, no_progress
 
 WINDOW = 22
 ROW = 3
@@ -22,7 +23,7 @@ SHARED_RUN = WINDOW + ROW - 1
 
 def join_shared_runs(keys: FlatTweets, labels: Indices, on_progress: OnProgress = no_progress) -> Indices:
     """Return `labels` with the groups joined that share a run of `SHARED_RUN` characters or more."""
-    return join_alike(keys, labels, winnowed, on_progress)
+    return join_alike(keys, labels, winnowed, on_progress, "choosing the tweets to hold out")
 
 
 def winnowed(tweets: FlatTweets) -> tuple[Hashes, Indices]:

@@ -1,17 +1,17 @@
-"""How a CSV file is laid out, found from its first lines: delimiter, header, the columns of text and label."""
+"""How a CSV file is laid out, found from its first lines (delimiter, header, columns of text and label); its rows."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from engine.corpus.readers.csv_records import CsvRecords
 from engine.corpus.readers.labels import FEELINGS, POLARITIES, LabelRule, label_of
 from engine.corpus.readers.lines import Line
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable, example
 from engine.corpus_config import DEFAULT_LABEL, CorpusConfig
 from engine.errors import CorpusError
 from engine.text import harmless
@@ -24,6 +24,12 @@ TEXT_NAMES = frozenset(
 LABEL_NAMES = frozenset({"label", "sentiment", "polarity", "target"})
 OTHER_NAMES = frozenset({"id", "ids", "tweet_id", "date", "time", "created_at", "user", "username", "author", "query"})
 
+TOO_MANY_COLUMNS = "with too many columns"
+TOO_FEW_COLUMNS = "with too few columns"
+BLANK_LINE = "empty"
+
+_HEAD_LINES = 1000
+_HEAD_CHARS = 1_000_000
 _DELIMITER_LINES = 100
 _MIN_SHARE = 0.5
 """Of a file's first records, as many at least have its number of columns."""
@@ -44,6 +50,40 @@ class Layout:
     label_column: int = -1
     label_rule: LabelRule | None = None
     """None where the rows have no label."""
+
+    def rows(self, lines: Iterable[Line]) -> Iterator[Row]:
+        """Return a row for each record of a file but the header: its text, or why it has none."""
+        is_header_ahead = self.has_header
+        rule, label_column, text_column = self.label_rule, self.label_column, self.text_column
+        for record in CsvRecords(lines, self.delimiter):
+            if isinstance(record, Unusable):
+                yield record
+                continue
+            number, fields = record
+            if is_header_ahead and fields:
+                is_header_ahead = False
+            elif len(fields) != self.num_columns:
+                yield Unusable(self._ragged(fields), example(f"line {number}", self.delimiter.join(fields)))
+            elif rule is not None and (reason := rule.reason_against(fields[label_column])):
+                yield Unusable(reason, example(f"line {number}", fields[text_column]))
+            else:
+                yield fields[text_column]
+
+    def _ragged(self, fields: list[str]) -> str:
+        """Return what is wrong with the number of a record's fields."""
+        if not fields:
+            return BLANK_LINE
+        return TOO_MANY_COLUMNS if len(fields) > self.num_columns else TOO_FEW_COLUMNS
+
+
+def first_lines(lines: Iterator[Line]) -> list[Line]:
+    """Take as many lines as a layout is found from."""
+    head: list[Line] = []
+    num_chars = 0
+    while len(head) < _HEAD_LINES and num_chars < _HEAD_CHARS and (line := next(lines, None)) is not None:
+        head.append(line)
+        num_chars += len(line) if isinstance(line, str) else 0
+    return head
 
 
 class Sample:

@@ -12,8 +12,8 @@ import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from engine.corpus.readers.lines import Line, line_example
-from engine.corpus.rows import Unusable
+from engine.corpus.readers.lines import Line
+from engine.corpus.source import Unusable, example
 
 MAX_RECORD_LINES = 1000
 MAX_RECORD_CHARS = 1_000_000
@@ -58,12 +58,13 @@ class CsvRecords:
         try:
             fields = next(csv.reader(self._taking(line, taken), delimiter=self._delimiter))
             if len(taken) > 1:
-                next(csv.reader(_texts(taken), delimiter=self._delimiter, strict=True))
+                whole = "\n".join(_text(each) for _, each in taken)
+                next(csv.reader([whole], delimiter=self._delimiter, strict=True))
         except (csv.Error, _NeverClosedError) as error:
             self._given_back.extendleft(reversed(taken[1:]))
             self._tried_before_line = max(self._tried_before_line, taken[-1][0])
             is_open = len(taken) > 1 or isinstance(error, _NeverClosedError)
-            return Unusable(NEVER_CLOSED if is_open else OVER_LONG_FIELD, line_example(number, line))
+            return Unusable(NEVER_CLOSED if is_open else OVER_LONG_FIELD, example(f"line {number}", line))
         return next((line for _, line in taken if isinstance(line, Unusable)), (number, fields))
 
     def _taking(self, line: str, taken: list[tuple[int, Line]]) -> Iterator[str]:
@@ -85,8 +86,3 @@ class CsvRecords:
 def _text(line: Line) -> str:
     """Return a line's text: none where it is unusable, which makes its whole record so."""
     return line if isinstance(line, str) else ""
-
-
-def _texts(taken: list[tuple[int, Line]]) -> Iterator[str]:
-    """Return the lines of a record of several as csv wants them, their ends in them."""
-    return (("\n" if place else "") + _text(line) for place, (_, line) in enumerate(taken))

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
-from engine.corpus.readers.csv_dialect import Sample, find_delimiter, find_layout
-from engine.corpus.readers.csv_table import first_lines, table_rows
+from engine.corpus.readers.csv_dialect import Sample, find_delimiter, find_layout, first_lines
 from engine.corpus.readers.lines import decoded_lines, head_lines
-from engine.corpus.rows import Row
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source
 from engine.corpus_config import CorpusConfig
 
 _CLEAR_SHARE = 0.7
@@ -28,7 +26,7 @@ def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[R
     lines = decoded_lines(file, source)
     head = first_lines(lines)
     layout = find_layout(head, source, config)
-    yield from table_rows(chain(head, lines), layout)
+    yield from layout.rows(chain(head, lines))
 
 
 def looks_like(head: bytes) -> bool:

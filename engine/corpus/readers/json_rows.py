@@ -22,8 +22,7 @@ from engine.corpus.readers.json_paths import (
 )
 from engine.corpus.readers.json_stream import JsonStream
 from engine.corpus.readers.json_values import TextKey, only_array, starts_as_lines
-from engine.corpus.rows import Row
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import harmless

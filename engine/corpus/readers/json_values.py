@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from engine.corpus.readers.json_paths import Missing, array_paths, find_text_key, is_post, shown_paths, values_at
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable, example
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS, harmless
 
@@ -28,11 +27,6 @@ def decode(text: str) -> object:
         return DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-
-
-def example(where: str, what: str) -> str:
-    """Return the beginning of what was dropped, and where it stood."""
-    return harmless(f"{where}: {what[: 4 * EXAMPLE_CHARS]}", EXAMPLE_CHARS)
 
 
 def starts_as_lines(text: str) -> bool:

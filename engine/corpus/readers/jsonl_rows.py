@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from engine.corpus.readers.json_values import NOT_JSON, TextKey, decode, example, starts_as_lines
+from engine.corpus.readers.json_values import NOT_JSON, TextKey, decode, starts_as_lines
 from engine.corpus.readers.lines import decoded_lines
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable, example
 from engine.corpus_config import CorpusConfig
 
 

@@ -12,9 +12,8 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from engine.corpus.rows import Unusable
-from engine.corpus.source import Source
-from engine.text import EXAMPLE_CHARS, harmless
+from engine.corpus.source import Source, Unusable, example
+from engine.text import EXAMPLE_CHARS
 
 MAX_LINE_BYTES = 1_000_000
 OVER_LONG_LINE = "with a line over 1 MB"
@@ -34,9 +33,9 @@ def decoded_lines(file: BinaryIO, source: Source) -> Iterator[Line]:
     for number, line in enumerate(_raw_lines(file), start=1):
         data = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         if len(line) > MAX_LINE_BYTES:
-            yield Unusable(OVER_LONG_LINE, line_example(number, _beginning(data)))
+            yield Unusable(OVER_LONG_LINE, example(f"line {number}", _beginning(data)))
         elif b"\0" in line:
-            yield Unusable(NUL_BYTE, line_example(number, _beginning(data)))
+            yield Unusable(NUL_BYTE, example(f"line {number}", _beginning(data)))
         else:
             try:
                 text = data.decode()
@@ -53,11 +52,6 @@ def head_lines(head: bytes) -> list[str]:
     lines = list(decoded_lines(io.BytesIO(head), Source(name="", format="")))
     is_cut = not head.endswith((b"\n", b"\r"))
     return [line for line in (lines[:-1] if is_cut and len(lines) > 1 else lines) if isinstance(line, str)]
-
-
-def line_example(number: int, text: str) -> str:
-    """Return the beginning of what stands in a line, and where that is, as the example of a drop."""
-    return harmless(f"line {number}: {text[: 4 * EXAMPLE_CHARS]}", EXAMPLE_CHARS)
 
 
 def _beginning(data: bytes) -> str:

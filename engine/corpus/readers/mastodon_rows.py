@@ -13,9 +13,8 @@ from typing import BinaryIO
 
 from engine.corpus.readers.html_text import as_escaped, html_to_text
 from engine.corpus.readers.json_stream import JsonStream
-from engine.corpus.readers.json_values import as_json, example
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.readers.json_values import as_json
+from engine.corpus.source import Row, Source, Unusable, example
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 

@@ -12,10 +12,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.corpus.readers.csv_dialect import LABEL_NAMES
-from engine.corpus.readers.json_values import example
 from engine.corpus.readers.labels import FEELINGS, POLARITIES, LabelRule, label_of
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source, Unusable, example
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import harmless

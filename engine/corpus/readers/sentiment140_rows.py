@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
-from engine.corpus.readers.csv_dialect import Sample, find_layout
-from engine.corpus.readers.csv_table import first_lines, table_rows
+from engine.corpus.readers.csv_dialect import Sample, find_layout, first_lines
 from engine.corpus.readers.labels import POLARITIES, label_of
 from engine.corpus.readers.lines import decoded_lines, head_lines
-from engine.corpus.rows import Row
-from engine.corpus.source import Source
+from engine.corpus.source import Row, Source
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 
@@ -36,7 +34,7 @@ def sentiment140_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> I
             f"{source.name} is not Sentiment140: it has {layout.num_columns} columns, not {NUM_COLUMNS}.",
             "Leave --format out, or read it as a table with --format csv.",
         )
-    yield from table_rows(chain(head, lines), layout)
+    yield from layout.rows(chain(head, lines))
 
 
 def looks_like(head: bytes) -> bool:

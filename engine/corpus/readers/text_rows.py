@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from engine.corpus.readers.lines import Line, decoded_lines, line_example
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Source
+from engine.corpus.readers.lines import Line, decoded_lines
+from engine.corpus.source import Row, Source, Unusable, example
 from engine.corpus_config import CorpusConfig
 
 MAX_PIECE_CHARS = 1_000_000
@@ -23,11 +22,6 @@ def text_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[
     yield from _pieces(lines) if config.blank_line_separated else lines
 
 
-def looks_like(head: bytes) -> bool:  # noqa: ARG001 - all readers are asked alike
-    """Say yes: any text can be read as lines."""
-    return True
-
-
 def _pieces(lines: Iterator[Line]) -> Iterator[Row]:
     """Return what stands between blank lines."""
     piece: list[str] = []
@@ -39,7 +33,7 @@ def _pieces(lines: Iterator[Line]) -> Iterator[Row]:
         elif line and not line.isspace():
             num_chars += len(line) + 1
             if num_chars > MAX_PIECE_CHARS:
-                problem = problem or Unusable(OVER_LONG_PIECE, line_example(number, line))
+                problem = problem or Unusable(OVER_LONG_PIECE, example(f"line {number}", line))
             if problem is None:
                 piece.append(line)
             else:

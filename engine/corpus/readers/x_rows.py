@@ -19,10 +19,9 @@ from contextlib import closing, suppress
 import numpy as np
 
 from engine.corpus.readers.json_stream import JsonStream
-from engine.corpus.readers.json_values import as_json, example
+from engine.corpus.readers.json_values import as_json
 from engine.corpus.readers.x_notes import NoteTweets
-from engine.corpus.rows import Row, Unusable
-from engine.corpus.source import Member, Source
+from engine.corpus.source import Member, Row, Source, Unusable, example
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 
