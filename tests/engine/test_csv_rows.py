@@ -283,6 +283,3 @@ def test_the_look_of_a_table_is_known(head: str) -> None:
 )
 def test_sentences_are_not_taken_for_a_table(head: str) -> None:
     assert not looks_like(head.encode())
-
-
-# Fuzz -----------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,11 @@ from hypothesis import given
 from engine import events as e
 from engine.config import SamplingConfig
 from engine.errors import ConfigError
-from engine.journal import read_journal
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
 from engine.wire import WireError
 from tests import hostile
 from tests.fakes import completed, read, run_started, tweet
 from tests.strategies import hostile_text
-from tui.state import replay
 
 TEXTS = [text.encode("utf-8", "ignore").decode() for text in [hostile.ALL_AT_ONCE, *hostile.TEXTS.values()]]
 TOLD = (
@@ -87,20 +84,6 @@ def test_what_nests_too_deeply_is_no_event() -> None:
         nested = "[" * depth + '"é"' + "]" * depth
         with pytest.raises(WireError):
             e.from_json(with_text(TOLD[0], "x").replace('"x"', nested))
-
-
-def test_a_journal_that_was_edited_is_read_harmlessly(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    lines = [with_text(event, text) for text in TEXTS for event in TOLD]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    told = list(read_journal(path))
-    assert len(told) == len(lines)
-    assert [string for event in told for string in strings_in(event) if hostile.obeyed(string)] == []
-    view = replay(path.read_text("utf-8").splitlines())
-    assert view.num_tweets == len(TEXTS)
-    assert [
-        string for each in (*view.tweets, view.started) for string in strings_in(each) if hostile.obeyed(string)
-    ] == []
 
 
 @given(text=hostile_text())
