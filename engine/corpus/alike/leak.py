@@ -6,19 +6,16 @@ through 64-bit hashes: none is missed, and one is found by mistake with a chance
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.alike.hashing import Chars, Hashes, Indices, RunHasher, begins_window, chunks_of, mix
 from engine.corpus.alike.sets import BitTable, distinct, places_in
-from engine.corpus.cleaning import LINK
+from engine.corpus.cleaning import LINK, MENTION
 from engine.corpus.flat import FlatTweets
 from engine.stage import OnProgress, no_progress
 
 LEAK_RUN = 30
-_MENTION = re.compile(r"@\w+")
 _SLOTS_PER_HASH = 32
 
 
@@ -42,7 +39,7 @@ def comparable(tweet: str) -> str:
     """Return a tweet without case, mentions and links, and with single blanks."""
     text = tweet.casefold()
     if "@" in text or "http" in text or "www." in text:
-        text = _MENTION.sub(" ", LINK.sub(" ", text))
+        text = MENTION.sub(" ", LINK.sub(" ", text))
     return " ".join(text.split())
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from engine.corpus.readers.car_blocks import car_blocks
@@ -102,7 +102,7 @@ def _posts_by_time(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Pos
         elif isinstance(block.get("did"), str) and "rev" in block:
             own_did = str(block["did"])
     for post in sorted(posts):
-        yield _Post(post.created, post.cid, post.text, post.answered, own_did)
+        yield replace(post, own_did=own_did)
 
 
 def _json_posts(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post | Unusable]:

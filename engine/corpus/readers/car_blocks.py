@@ -6,7 +6,7 @@ more than one block, and decodes none that is longer than the network allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from engine.errors import CorpusError
@@ -15,6 +15,8 @@ MAX_BLOCK_BYTES = 4 << 20
 """Servers refuse records of over 1 MB; a megabyte of empty arrays already takes 60 MB when decoded."""
 
 _VARINT_BYTES = 9
+_RAW = b"\x01\x55"
+"""Begins the content id of raw bytes."""
 
 
 def car_blocks(file: BinaryIO, head: bytes, name: str) -> Iterator[tuple[bytes, object]]:
@@ -23,23 +25,6 @@ def car_blocks(file: BinaryIO, head: bytes, name: str) -> Iterator[tuple[bytes, 
     `head` is what was already read of the file, `name` the file's in messages. Raises `CorpusError` where the file is
     damaged or `libipld` is missing.
     """
-    decoded = _decoder(name)
-    reader = _Reader(file, head, name)
-    header = decoded(reader.section(at_least=1))
-    if not isinstance(header, dict) or header.get("version") != 1:
-        raise reader.damaged("its header is not that of version 1")
-    while section := reader.section():
-        length = _cid_bytes(section)
-        if not 0 < length < len(section):
-            raise reader.damaged("a block has no content id")
-        cid, data = section[:length], section[length:]
-        if cid.startswith(b"\x01\x55"):  # raw bytes
-            continue
-        yield cid, decoded(data)
-
-
-def _decoder(name: str) -> Callable[[bytes], object]:
-    """Return what decodes a block, or raises `CorpusError`."""
     try:
         import libipld
     except ImportError as error:
@@ -47,15 +32,19 @@ def _decoder(name: str) -> Callable[[bytes], object]:
             f"{name} is a Bluesky repository, and the package that reads it is missing.",
             "Install it in the program's environment: pip install libipld",
         ) from error
-
-    def decoded(data: bytes) -> object:
-        try:
-            value: object = libipld.decode_dag_cbor(data)
-        except (ValueError, RecursionError) as error:
-            raise _damaged(name, "a block is not DAG-CBOR") from error
-        return value
-
-    return decoded
+    reader = _Reader(file, head, name)
+    try:
+        header = libipld.decode_dag_cbor(reader.section())
+        if not isinstance(header, dict) or header.get("version") != 1:
+            raise _damaged(name, "its header is not that of version 1")
+        while section := reader.section():
+            length = _cid_bytes(section)
+            if not 0 < length < len(section):
+                raise _damaged(name, "a block has no content id")
+            if not section.startswith(_RAW):
+                yield section[:length], libipld.decode_dag_cbor(section[length:])
+    except (ValueError, RecursionError) as error:
+        raise _damaged(name, "a block is not DAG-CBOR") from error
 
 
 class _Reader:
@@ -66,29 +55,25 @@ class _Reader:
         self._ahead = bytearray(head)
         self._name = name
 
-    def section(self, at_least: int = 0) -> bytes:
+    def section(self) -> bytes:
         """Return the next section; b"" at the end of the file."""
         length = shift = 0
         for count in range(_VARINT_BYTES):
             byte = self._take(1)
-            if not byte and not count and not at_least:
+            if not byte and not count:
                 return b""
             if not byte:
-                raise self.damaged("it is cut short")
+                raise _damaged(self._name, "it is cut short")
             length |= (byte[0] & 0x7F) << shift
             shift += 7
             if byte[0] < 0x80:
                 break
         if not 0 < length <= MAX_BLOCK_BYTES:
-            raise self.damaged(f"a block claims {length:,} bytes")
+            raise _damaged(self._name, f"a block claims {length:,} bytes")
         data = self._take(length)
         if len(data) < length:
-            raise self.damaged("it is cut short")
+            raise _damaged(self._name, "it is cut short")
         return data
-
-    def damaged(self, problem: str) -> CorpusError:
-        """Return the error of this file."""
-        return _damaged(self._name, problem)
 
     def _take(self, num_bytes: int) -> bytes:
         """Return the next bytes; fewer at the end of the file."""
