@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.alike.joining import Fingerprints, join_alike, join_pairs
@@ -80,34 +80,20 @@ def test_groups_are_those_that_comparing_every_pair_gives(keys: list[str]) -> No
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "is_alike"),
     [
-        "happy birthday to the best brother in all of this world",
-        "happy birthday to the best in all of this world",
-        "happy birthday mia to the best sister in all of this world",
-        "happy birthday mia lou to the best sister in all of this world",
-        "to the best sister in all of this world happy birthday",
-        "happy birthday tom lou the best sister in all of this world",
+        ("happy birthday to the best brother in all of this world", True),
+        ("happy birthday to the best in all of this world", True),
+        ("happy birthday mia lou to the best sister in all of this world", True),
+        ("to the best sister in all of this world happy birthday", True),
+        ("happy birthday tom lou the best sister in all of this world", True),
+        ("merry birthday to the best brother in all of that world", False),
+        ("happy birthday to the sister in of this", False),
+        ("happy birthday to the best sister", False),
     ],
 )
-def test_a_changed_word_a_name_and_another_order_are_near_duplicates(other: str) -> None:
-    assert groups_of([BASES[0], "and now for something", other]) == [0, 1, 0]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        "merry birthday to the best brother in all of that world",
-        "happy birthday to the sister in of this",
-        "happy birthday to the best sister",
-    ],
-)
-def test_what_differs_in_more_than_that_is_no_near_duplicate(other: str) -> None:
-    assert groups_of([BASES[0], other]) == [0, 1]
-
-
-def test_short_tweets_are_duplicates_only_as_they_are() -> None:
-    assert groups_of(["good day", "good", "day good", "good day", "", ""]) == [0, 1, 2, 0, 4, 4]
+def test_a_changed_word_a_name_and_another_order_are_near_duplicates_and_no_more(other: str, is_alike: bool) -> None:
+    assert groups_of([BASES[0], "and now for something", other]) == [0, 1, 0 if is_alike else 2]
 
 
 @pytest.mark.parametrize(("added", "changed"), [("", "changed"), ("extra", "changed"), ("extra words", "and changed")])
@@ -170,15 +156,13 @@ def test_several_passes_and_a_small_buffer_join_what_one_pass_joins(
     assert join_alike(tweets, numbers, fingerprints, no_progress, "", buffer_hashes).tolist() == labels.tolist()
 
 
-@settings(deadline=None)
-@given(repeats=st.integers(1, 4))
-def test_tweets_of_different_chunks_are_joined(repeats: int) -> None:
-    chance = random.Random(repeats)  # noqa: S311 - a text, no secret
+def test_tweets_of_different_chunks_are_joined() -> None:
+    chance = random.Random(3)  # noqa: S311 - a text, no secret
     filler = ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
-    keys = (BASES[0:1] + tuple(filler)) * repeats + (BASES[0] + " mia",)
+    keys = (BASES[0:1] + tuple(filler)) * 2 + (BASES[0] + " mia",)
     tweets = FlatTweets.from_texts(keys)
     assert near_duplicate_groups(tweets)[-1] == 0
-    assert join_shared_runs(tweets, np.arange(len(keys))).tolist() == [*list(range(121)) * repeats, 0]
+    assert join_shared_runs(tweets, np.arange(len(keys))).tolist() == [*list(range(121)) * 2, 0]
 
 
 @given(

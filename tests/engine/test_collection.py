@@ -5,7 +5,6 @@ The properties try 60 corpora each, of up to three files of several formats.
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,18 +111,6 @@ def test_what_was_decoded_wrongly_once_is_noted(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, ["so happy ðŸ˜Š", "plain"])
     [tally] = collect(CorpusConfig(files=(str(path),)), no_progress).tallies
     assert "1 repaired that were decoded wrongly once (mojibake)" in tally.report().notes
-
-
-# Progress -------------------------------------------------------------------------------------------------------------
-
-
-def files_to_read(folder: Path) -> list[Path]:
-    """Return a text file, a packed one, an archive and a table, of several thousand rows each."""
-    lines = [f"{tweet} {number}" for number in range(60) for tweet in small_tweets(60)]
-    text = "\n".join(lines).encode()
-    (folder / "b.txt.gz").write_bytes(gzip.compress(text))
-    (folder / "c.zip").write_bytes(zip_of({"one.txt": text, "two.csv": b"text\n" + text}))
-    return [write_corpus(folder, lines, "a.txt"), folder / "b.txt.gz", folder / "c.zip"]
 
 
 # Too little to train on -----------------------------------------------------------------------------------------------

@@ -220,6 +220,11 @@ def test_a_quotation_mark_that_is_never_closed_costs_its_line_and_no_other(rest:
     assert rows[2:] == [line.strip('"') for line in rest]
 
 
+def test_quotations_left_open_on_every_line_are_as_many_drops() -> None:
+    rows = rows_of('x","\n' * 20_000)  # minutes, if each line were followed to the end
+    assert [row.reason for row in rows if isinstance(row, Unusable)] == [NEVER_CLOSED] * 20_000
+
+
 def test_a_record_of_as_many_lines_as_allowed_is_whole() -> None:
     text = "\n".join(["x"] * MAX_RECORD_LINES)
     assert rows_of(f'"{text}"\nbye\n') == [text, "bye"]

@@ -97,6 +97,15 @@ def test_of_a_document_too_long_to_look_into_the_first_array_of_texts_is_read(mo
     assert "has no texts under post.words" in error_of({"a": [5] * 9000}, "post.words").message
 
 
+def test_a_value_over_the_bound_is_refused_before_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_stream, "MAX_VALUE_CHARS", 2000)
+    monkeypatch.setattr(json_stream, "_BLOCK_BYTES", 500)
+    file = io.BytesIO(b'["' + b"x" * 100_000 + b'"]')
+    with pytest.raises(CorpusError, match="holds one value of over"):
+        list(json_rows(file, Source("a.json", "json"), CorpusConfig()))
+    assert file.tell() < 10_000
+
+
 @pytest.mark.parametrize("column", ["posts.post.text", "post.text"])
 def test_a_column_leads_from_the_document_or_from_an_item(column: str) -> None:
     content = {"tags": [{"id": 1}], "posts": [{"post": {"text": "one"}}, {"id": 2}, {"post": {"text": "two"}}]}

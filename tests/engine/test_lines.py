@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -87,6 +88,18 @@ def test_a_line_as_long_as_the_bound_stays_and_one_longer_goes() -> None:
     assert lines[:2] == ["one", long.decode()]
     assert [line.reason for line in lines[2:4] if isinstance(line, Unusable)] == ["with a line over 1 MB"] * 2
     assert lines[4:] == ["two"]
+
+
+def test_a_line_of_30_mb_is_one_counted_drop_and_takes_little_memory() -> None:
+    file = EndlessFile(b"x", 30_000_000, b"\nnext\n")
+    tracemalloc.start()
+    try:
+        lines = list(decoded_lines(file, source()))  # type: ignore[arg-type]  # has the one method that is needed
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [getattr(line, "reason", line) for line in lines] == ["with a line over 1 MB", "next"]
+    assert peak_bytes < 10_000_000
 
 
 def test_an_example_names_the_line_and_is_bounded_and_harmless() -> None:

@@ -147,6 +147,18 @@ def test_one_training_tweet_is_enough_and_soon_known_by_heart() -> None:
     assert_equals_naive(["mum made a cake"], ["mum made a cake"], vocab)
 
 
+def test_progress_rises_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
+    monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
+    vocab = Vocab.from_tweets(small_tweets())
+    tweets = EncodedTweets.from_tweets(small_tweets(), vocab)
+    shares: list[float | None] = []
+    bits_of_baselines(tweets, tweets, len(vocab), lambda share, _: shares.append(share))
+    assert len(shares) > 4
+    assert shares == sorted(filter(None, shares))
+    assert shares[-1] == pytest.approx(1)
+
+
 @given(tweets=st.lists(st.text("abc", max_size=7), min_size=1, max_size=9), num_targets=st.integers(1, 30))
 def test_streams_hold_every_target_once_each_tweet_behind_its_own_bos(tweets: list[str], num_targets: int) -> None:
     vocab = Vocab("abc")

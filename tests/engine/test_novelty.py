@@ -49,10 +49,7 @@ def test_a_tweet_that_is_half_copied_is_a_near_copy() -> None:
     index = index_of(CORPUS)
     assert index.judge(CORPUS[0][:40] + " " + letters(1, 10)) == "near-copy"
     assert index.judge(CORPUS[0][:32] + " " + letters(2, 100)) == "new"
-
-
-def test_parts_of_two_tweets_glued_together_are_a_near_copy() -> None:
-    assert index_of(CORPUS).judge(CORPUS[0][:36] + CORPUS[1][12:50]) == "near-copy"
+    assert index.judge(CORPUS[0][:36] + CORPUS[1][12:50]) == "near-copy"  # of two tweets
 
 
 @given(seed=st.integers(0, 10_000), start=st.integers(0, 100), before=st.integers(0, 20), after=st.integers(0, 20))

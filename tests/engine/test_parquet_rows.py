@@ -100,10 +100,6 @@ def test_a_named_column_of_something_else_gives_drops(values: list[object]) -> N
     assert reasons(rows_of({"text": values}, column="text")[0]) == ["not a text"] * 2
 
 
-def test_a_named_column_of_nothing_but_nulls_is_empty() -> None:
-    assert reasons(rows_of({"text": pa.nulls(2), "b": ["x", "y"]}, column="text")[0]) == ["empty"] * 2
-
-
 @pytest.mark.parametrize(
     ("label", "expected"),
     [

@@ -64,16 +64,11 @@ def test_lengths_are_means_over_tweets() -> None:
     assert comparison.train_mean_chars == pytest.approx(sum(map(len, TRAIN)) / len(TRAIN))
 
 
-def test_a_tweet_that_was_cut_has_not_ended_and_those_of_people_have() -> None:
-    tweets = [written("ab", reached_eos=False), *[written("ab")] * 3]
-    comparison = compare(tweets, FlatTweets.from_texts(["a"]), corpus_of(TRAIN))
-    assert (comparison.written.ended_share, comparison.held_out.ended_share) == (0.75, 1)
-
-
-def test_a_comparison_says_how_the_tweets_were_drawn() -> None:
-    tweets = [written("ab", seed=11), written("ab", seed=12)]
+def test_a_comparison_says_how_the_tweets_were_drawn_and_how_many_ended() -> None:
+    tweets = [written("ab", reached_eos=False, seed=11), *[written("ab", seed=12)] * 3]
     comparison = compare(tweets, FlatTweets.from_texts(["a"]), corpus_of(TRAIN))
     assert (comparison.temperature, comparison.seed) == (0.8, 11)
+    assert (comparison.written.ended_share, comparison.held_out.ended_share) == (0.75, 1)
 
 
 def test_as_many_real_tweets_are_compared_as_were_written() -> None:

@@ -58,11 +58,6 @@ def test_every_other_character_is_of_a_kind(chars: str, kind: str) -> None:
     assert {kind_of(char) for char in chars} == {kind}
 
 
-@given(char=st.characters())
-def test_no_character_is_without_a_kind(char: str) -> None:
-    assert kind_of(char)
-
-
 @given(counts=st.dictionaries(st.characters(), st.integers(1, 1000), max_size=40))
 def test_the_kinds_hold_every_character_once_the_most_used_kind_first(counts: dict[str, int]) -> None:
     kinds = by_kind(counts)

@@ -19,7 +19,6 @@ from engine.corpus.split import num_validation_tweets, validation_mask
 from engine.corpus_config import CorpusConfig
 from tests.engine.helpers import small_tweets, write_corpus
 
-ROOT = Path(__file__).parents[2]
 KEYS = st.lists(st.text("abcdefgh 0123", min_size=1, max_size=12), min_size=1, max_size=300, unique=True)
 
 
@@ -55,26 +54,6 @@ def test_five_percent_are_held_out_at_least_200_at_most_a_fifth(num_tweets: int,
     assert num_validation_tweets(num_tweets) == expected
 
 
-@given(num_tweets=st.integers(20, 10_000_000))
-def test_at_least_four_fifths_are_trained_on_and_something_is_held_out(num_tweets: int) -> None:
-    num_held_out = num_validation_tweets(num_tweets)
-    assert 1 <= num_held_out <= num_tweets / 5
-    if num_tweets >= 1000:
-        assert num_held_out >= max(200, int(0.05 * num_tweets))
-
-
-@given(keys=KEYS)
-def test_as_many_are_held_out_as_are_wanted(keys: list[str]) -> None:
-    assert len(held_out(keys)) == num_validation_tweets(len(keys))
-
-
-@given(keys=KEYS, chance=st.randoms())
-def test_the_order_of_the_tweets_decides_nothing(keys: list[str], chance: random.Random) -> None:
-    shuffled = list(keys)
-    chance.shuffle(shuffled)
-    assert held_out(shuffled) == held_out(keys)
-
-
 @given(keys=KEYS)
 def test_where_tweets_have_nothing_in_common_the_lowest_hashes_are_held_out(keys: list[str]) -> None:
     assert held_out(keys) == set(in_hash_order(keys)[: num_validation_tweets(len(keys))])
@@ -104,8 +83,8 @@ def test_tweets_that_share_a_long_run_are_on_one_side(size: int) -> None:
 @pytest.mark.parametrize(("size", "may_be_held_out"), [(2, True), (3, False)])
 def test_a_component_over_a_hundredth_of_what_is_wanted_stays_in_training(size: int, may_be_held_out: bool) -> None:
     outcomes = set()
-    for song in range(40):
-        keys = plain(4_000)  # 200 are wanted
+    for song in range(20):
+        keys = plain(1_000)  # 200 are wanted
         keys[:size] = [f"{SONG} {song} {verse}" for verse in range(size)]
         outcomes.add(tuple(mask_of(keys)[:size]))
     expected = {(False,) * size, (True,) * size} if may_be_held_out else {(False,) * size}
@@ -133,16 +112,8 @@ def test_large_groups_are_held_out_only_where_there_are_no_small_ones_and_only_i
     assert sum(mask_of(plain(100), [number - number % 50 for number in range(100)])) == 0
 
 
-def test_a_file_in_another_order_has_the_same_tweets_held_out(tmp_path: Path) -> None:
-    tweets = small_tweets()
-    one = load_corpus(CorpusConfig(files=(str(write_corpus(tmp_path, tweets, "a.txt")),)))
-    other = load_corpus(CorpusConfig(files=(str(write_corpus(tmp_path, tweets[::-1], "b.txt")),)))
-    assert set(one.validation) == set(other.validation)
-    assert set(one.train) == set(other.train)
-
-
-def test_another_spelling_of_a_tweet_is_held_out_like_the_first(tmp_path: Path) -> None:
-    other_spellings = [f"@bob {tweet.upper()} ... http://a.example/b" for tweet in small_tweets()]
+def test_another_order_and_another_spelling_have_the_same_tweets_held_out(tmp_path: Path) -> None:
+    other_spellings = [f"@bob {tweet.upper()} ... http://a.example/b" for tweet in small_tweets()[::-1]]
     corpora = [
         load_corpus(CorpusConfig(files=(str(write_corpus(tmp_path, tweets)),)))
         for tweets in (small_tweets(), other_spellings)

@@ -80,18 +80,15 @@ def test_retweets_are_dropped() -> None:
     assert rows[0] == Unusable("retweet", "tweet 1: RT @mia: hello")
 
 
-def test_links_of_x_are_left_out_unless_asked_for() -> None:
+def test_links_of_x_are_left_out_and_counted_unless_asked_for() -> None:
     tweets = [tweet(f"see {LINK} now"), tweet(f"a picture {LINK} {LINK}"), tweet(LINK), tweet("http://a.example/b")]
-    assert reasons(rows_of_tweets(*tweets)) == ["see now", "a picture", "only a link", "http://a.example/b"]
-    assert rows_of_tweets(*tweets, keep_links=True)[:2] == [f"see {LINK} now", f"a picture {LINK} {LINK}"]
-
-
-@pytest.mark.parametrize(("count", "tweets"), [(1, "1 tweet"), (2, "2 tweets")])
-def test_how_many_tweets_lost_a_link_is_said(count: int, tweets: str) -> None:
-    entries = [*[tweet(f"see {LINK} {LINK}")] * count, tweet("none"), tweet(f"RT @mia: {LINK}")]
-    files = {"data/tweets.js": assigned("YTD.tweets.part0", entries)}
-    assert rows_of(files)[1] == [f"links left out of {tweets}; --keep-links keeps them"]
-    assert rows_of(files, keep_links=True)[1] == []
+    files = {"data/tweets.js": assigned("YTD.tweets.part0", [*tweets, tweet(f"RT @mia: {LINK}")])}
+    rows, notes = rows_of(files)
+    assert reasons(rows) == ["see now", "a picture", "only a link", "http://a.example/b", "retweet"]
+    assert notes == ["links left out of 2 tweets; --keep-links keeps them"]
+    rows, notes = rows_of(files, keep_links=True)
+    assert rows[:2] == [f"see {LINK} now", f"a picture {LINK} {LINK}"]
+    assert notes == []
 
 
 def test_own_threads_are_known_without_a_manifest_by_an_answer_to_a_tweet_of_the_archive() -> None:
