@@ -106,12 +106,6 @@ def test_a_first_object_without_a_usual_key_asks_for_it() -> None:
         rows_of('{"id": 1, "words": "hello"}')
 
 
-def test_a_line_that_is_not_utf_8_is_read_as_windows_1252() -> None:
-    rows, notes = rows_of('{"text": "hé"}\n'.encode() + '{"text": "hé…"}\n'.encode("cp1252"))
-    assert rows == ["hé", "hé…"]
-    assert "1 line read as Windows-1252" in notes
-
-
 @pytest.mark.parametrize(
     ("head", "expected"),
     [

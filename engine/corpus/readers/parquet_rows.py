@@ -44,8 +44,7 @@ def parquet_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
     average in the first rows. Raises `CorpusError` where there is no such column, the file is damaged, or `pyarrow` is
     missing.
     """
-    _require_pyarrow(source)
-    with _damage_reported(source):
+    with _errors_reported(source):
         table = _opened(file, source)
         names = _text_columns(table, source, config.column)
         label_name = _label_column(table, names)
@@ -76,22 +75,17 @@ def _row(value: object, label: object, rule: LabelRule | None, where: str) -> Ro
     return value if isinstance(value, str) else Unusable("not a text", example(where, str(value)[:200]))
 
 
-def _require_pyarrow(source: Source) -> None:
-    """Raise `CorpusError` where the package is missing."""
+@contextmanager
+def _errors_reported(source: Source) -> Iterator[None]:
+    """Turn a missing `pyarrow`, and whatever it raises on a damaged file, into a `CorpusError`."""
     try:
-        import pyarrow.parquet  # noqa: F401 - whether it is there
+        import pyarrow as pa
+        import pyarrow.parquet
     except ImportError as error:
         raise CorpusError(
             f"{source.name} is Parquet, and the package that reads it is missing.",
             "Install it in the program's environment: pip install pyarrow",
         ) from error
-
-
-@contextmanager
-def _damage_reported(source: Source) -> Iterator[None]:
-    """Turn whatever `pyarrow` raises on a damaged file into a `CorpusError`."""
-    import pyarrow as pa
-
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, NotImplementedError, MemoryError) as error:
