@@ -92,12 +92,13 @@ def test_the_same_seed_gives_the_same_order_and_another_seed_or_epoch_another() 
 def test_the_passes_are_counted_in_epochs_and_parts_of_them() -> None:
     numbers, _ = encoded(LETTERS[:10])
     stream = BatchStream(numbers, 4, 0, Position())
-    seen = []
+    epochs, places = [], []
     for _ in range(6):
         next(stream)
-        seen.append((stream.epochs, stream.position))
-    places = [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
-    assert seen == [(pytest.approx(e + b / 3), Position(epoch=e, batch=b)) for e, b in places]
+        epochs.append(stream.epochs)
+        places.append((stream.position.epoch, stream.position.batch))
+    assert epochs == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
+    assert places == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
 
 
 def test_a_position_beyond_the_last_batch_begins_the_next_epoch() -> None:
