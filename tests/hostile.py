@@ -1,7 +1,8 @@
 """Hostile text and hostile names: all that data could try to do to a terminal or to markup.
 
 Also what none of it may reach: `obeyed` finds what a terminal would obey, `unknown_sequences` takes apart what was
-written to one. The payloads are made up, and escaped in this file. Every text holds "zqj": a test can tell that it was shown.
+written to one. The payloads are made up, and escaped in this file. Every text holds "zqj", so that a test can tell that
+it was shown.
 """
 
 from __future__ import annotations
