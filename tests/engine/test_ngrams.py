@@ -1,7 +1,4 @@
-"""Baselines that count: equal to a naive dictionary of counts, and real probabilities.
-
-Hypothesis tries 60 pairs of tiny corpora against the naive counts and 40 contexts for the sum of probabilities.
-"""
+"""Baselines that count: equal to a naive dictionary of counts."""
 
 from __future__ import annotations
 
@@ -16,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.baselines import ngrams
-from engine.baselines.contexts import Stream, streams
-from engine.baselines.ngrams import NAMES, bits_of_baselines
+from engine.baselines.contexts import streams
+from engine.baselines.ngrams import bits_of_baselines
 from engine.corpus.encoded import EncodedTweets
-from engine.stage import no_progress
-from engine.vocab import BOS, EOS, SPECIALS, UNK, Vocab
+from engine.vocab import BOS, EOS, UNK, Vocab
 from tests.engine.helpers import small_tweets
 
 ORDERS = range(1, 8)
@@ -100,51 +96,12 @@ def test_a_vocabulary_too_large_to_pack_into_a_number_is_counted_exactly() -> No
     assert_equals_naive(tweets, tweets[5:15], vocab)
 
 
-@settings(max_examples=40)
-@given(train=tiny_corpora(), context=st.text("abcdéxy ", max_size=8))
-def test_probabilities_sum_to_one_over_the_vocabulary_behind_any_context(train: list[str], context: str) -> None:
-    vocab = Vocab("abcdé ")
-    endings = ids([[*vocab.encode(context), target] for target in range(len(vocab))])
-    stream = Stream.of(endings, 0, len(endings), len(ORDERS) - 1)
-    last = (len(context) + 2) * np.arange(1, len(endings) + 1) - 2
-    assert stream.token_ids[stream.positions[last]].tolist() == list(range(len(vocab)))
-    train_ids = EncodedTweets.from_tweets(train, vocab)
-    for probabilities in ngrams._probabilities(train_ids, stream, len(vocab), no_progress):
-        assert probabilities[last].sum() == pytest.approx(1, abs=1e-12)
-        assert probabilities.min() > 0
-
-
-def test_a_uniform_guess_costs_the_logarithm_of_the_vocabulary_size() -> None:
-    vocab = Vocab.from_tweets(small_tweets())
-    assert baselines(small_tweets(), ["a fox"], vocab)["uniform"] == pytest.approx(math.log2(len(vocab)))
-
-
 def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
-    vocab = Vocab("ab")
-    bits = baselines(["abab"], ["aZbZ"], vocab)
+    bits = baselines(["abab"], ["aZbZ"], Vocab("ab"))
     assert bits["uniform"] == pytest.approx((5 * math.log2(6) + 2 * 20) / 5)
     per_unknown = -math.log2(1 / 8 * 3 / 6)  # 5 targets of 3 kinds, of which none is UNK
     per_known = -2 * math.log2((2 + 3 / 6) / 8) - math.log2((1 + 3 / 6) / 8)
     assert bits["unigram"] == pytest.approx((per_known + 2 * (per_unknown + 20)) / 5)
-
-
-def test_a_context_that_never_came_leaves_the_shorter_ones_probability() -> None:
-    vocab = Vocab("abcd")
-    seen, unseen = vocab.encode("ab"), vocab.encode("cb")
-    train = EncodedTweets.from_tweets(["ab", "ab", "ad"], vocab)
-    stream = Stream.of(ids([seen, unseen]), 0, 2, len(ORDERS) - 1)
-    by_name = dict(zip(NAMES, ngrams._probabilities(train, stream, len(vocab), no_progress), strict=True))
-    behind_c = {name: probabilities[4] for name, probabilities in by_name.items()}
-    assert behind_c["unigram"] == behind_c["witten_bell_2"] == behind_c["witten_bell_7"]
-    behind_a = by_name["witten_bell_2"][1]
-    assert behind_a == pytest.approx((2 + 2 * behind_c["unigram"]) / (3 + 2))
-
-
-def test_one_training_tweet_is_enough_and_soon_known_by_heart() -> None:
-    vocab = Vocab.from_tweets(["mum made a cake"])
-    bits = baselines(["mum made a cake"], ["mum made a cake"], vocab)
-    assert bits["witten_bell_7"] < 0.3 < bits["witten_bell_2"] < bits["unigram"] < bits["uniform"]
-    assert_equals_naive(["mum made a cake"], ["mum made a cake"], vocab)
 
 
 def test_progress_rises_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +127,3 @@ def test_streams_hold_every_target_once_each_tweet_behind_its_own_bos(tweets: li
         token_id for tweet in tweets for token_id in (*vocab.encode(tweet), EOS)
     ]
     assert all(len(part.positions) <= max(num_targets, max(map(len, tweets)) + 1) for part in parts)
-
-
-def test_special_symbols_are_in_the_vocabulary_that_probability_is_shared_among() -> None:
-    assert baselines(["a"], ["a"], Vocab("a"))["uniform"] == pytest.approx(math.log2(len(SPECIALS) + 1))
