@@ -102,7 +102,7 @@ class Run:
 
         Also where it is time for another try after a failure.
         """
-        if self._saver.is_retry_due:
+        if self._saver.is_failing and self._saver.is_latest_due(self.training.autosave_seconds):
             self.save("latest")
         if self._changed_at is not None and time.monotonic() - self._changed_at >= CHANGE_SECONDS:
             self.save("latest")
@@ -234,7 +234,7 @@ class Run:
             with self.timer.during("saving"), self.thrift.refusing("saving"):
                 self._saver.save_own(name, self.training, self.sampling, self._place, is_asked=is_asked)
         except DeviceMemoryError as error:
-            self._narrator.tell(events.Warned, message=f"{error.message} {error.hint}", kind="disk")
+            self._narrator.warn_of_disk(error, is_asked=is_asked)
 
     def require_saved(self) -> None:
         """Save `latest`. Raises `StorageError` where that fails, with what would be lost if the run ended now."""
@@ -267,7 +267,7 @@ class Run:
             return
         message = (
             f"The update of step {self.trainer.step_count + 1:,} broke off, so its weights were not saved; latest is "
-            f"what it was. The traceback is in {self._prepared.folder.log_path}."
+            "what it was."
         )
         self._narrator.tell(events.Warned, message=message)
 
