@@ -53,6 +53,8 @@ class Saver:
         self._prepared = preparation
         self._narrator = narrator
         self._progress = progress
+        self.loaded_path: Path | None = None
+        """The checkpoint that the run goes on from, which is not deleted to make room."""
         self._latest_step: int | None = None
         self._saved_latest_at = time.monotonic()
         self._backoff = Backoff(time.monotonic)
@@ -175,7 +177,7 @@ class Saver:
             del self._owed[name]
             if name.startswith("step-"):
                 step = self._prepared.trainer.step_count
-                prune_steps(self._prepared.folder, training.keep_checkpoints, step)
+                prune_steps(self._prepared.folder, training.keep_checkpoints, step, self.loaded_path)
 
     def _write(self, owed: _Owed) -> None:
         """Write a file, then tell that it is in place. Raises `StorageError`."""
