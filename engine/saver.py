@@ -43,6 +43,8 @@ class Saver:
         self._prepared = preparation
         self._narrator = narrator
         self._progress = progress
+        self.loaded_path: Path | None = None
+        """The checkpoint that the run goes on from, which is not deleted to make room."""
         start, has_latest = preparation.start, preparation.folder.checkpoint_path("latest").exists()
         self.latest_step = start.step if start is not None and has_latest else None
         """The step of the `latest` that is on the disk; None before the first."""
@@ -137,7 +139,8 @@ class Saver:
         if checkpoint.name == "latest":
             self.latest_step = self._prepared.trainer.step_count
         elif checkpoint.name != "best":
-            prune_steps(folder, training.keep_checkpoints, self._prepared.trainer.step_count)
+            step = self._prepared.trainer.step_count
+            prune_steps(folder, training.keep_checkpoints, step, self.loaded_path)
 
     def _write(self, checkpoint: _Encoded) -> None:
         """Write a file, then tell that it is in place. Raises `StorageError`."""

@@ -15,6 +15,7 @@ import contextlib
 import logging
 import queue
 import time
+from collections import deque
 from collections.abc import Callable
 
 from engine.commands import Command, Stop
@@ -34,10 +35,6 @@ from engine.stage import Stage
 LOG = logging.getLogger(__name__)
 
 
-def _nothing(_: Stage) -> None:
-    """Take no note of the stage."""
-
-
 class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
     """A `Stop` came before the run could start."""
 
@@ -54,35 +51,40 @@ class _Stream:
         self.is_over = False
 
     def __call__(self, event: Event) -> None:
-        """Hand an event on."""
-        if not self.is_over:
-            self.is_over = isinstance(event, RunFinished | RunFailed)
+        """Hand an event on; what the listener raises is its own affair."""
+        if self.is_over:
+            return
+        self.is_over = isinstance(event, RunFinished | RunFailed)
+        try:
             self._emit(event)
+        except Exception:  # the contract: a listener's mistake never reaches the engine
+            LOG.exception("a listener failed on %s", type(event).__name__)
 
 
-class _EarlyCommands:
-    """Commands that come while a run is being prepared: a `Stop` ends that at once, the others wait."""
+class _Inbox:
+    """The commands in the order in which they came, also those that come while the run is being prepared."""
 
-    def __init__(self, inbox: queue.SimpleQueue[Command]) -> None:
-        self._inbox = inbox
-        self._waiting: list[Command] = []
+    def __init__(self, commands: queue.SimpleQueue[Command]) -> None:
+        self._commands = commands
+        self._early: deque[Command] = deque()
 
-    def take(self) -> None:
-        """Look at what has come. Raises `_StoppedEarly`."""
+    def look_for_stop(self) -> None:
+        """Raise `_StoppedEarly` where a `Stop` has come; all else waits for the run."""
         with contextlib.suppress(queue.Empty):
             while True:
-                command = self._inbox.get_nowait()
+                command = self._commands.get_nowait()
                 if isinstance(command, Stop):
                     raise _StoppedEarly(command.reason)
-                self._waiting.append(command)
+                self._early.append(command)
 
-    def put_back(self) -> None:
-        """Let the run have what waits, in the order that it came, a `Stop` too: the run has begun."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._waiting.append(self._inbox.get_nowait())
-        for command in self._waiting:
-            self._inbox.put(command)
+    def take(self) -> Command | None:
+        """Return the next command; None when no command is there."""
+        if self._early:
+            return self._early.popleft()
+        try:
+            return self._commands.get_nowait()
+        except queue.Empty:
+            return None
 
 
 class TrainingSession:
@@ -91,7 +93,7 @@ class TrainingSession:
     def __init__(
         self,
         config: RunConfig,
-        on_stage: Callable[[Stage], None] = _nothing,
+        on_stage: Callable[[Stage], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         *,
         rests_at_end: bool = False,
@@ -99,7 +101,7 @@ class TrainingSession:
         """Take the wishes; nothing is read before `run`. `on_stage` is told what happens before `RunStarted`.
 
         With `rests_at_end` a run whose budget is used up pauses instead of ending: somebody is there to tell it what
-        to do.
+        to do. `clock` gives the seconds that the run measures: of training, between reports and until a save.
         """
         self._config = config
         self._rests_at_end = rests_at_end
@@ -108,12 +110,13 @@ class TrainingSession:
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""
-        early = _EarlyCommands(inbox)
+        incoming = _Inbox(inbox)
         stream = _Stream(emit)
 
         def on_stage(stage: Stage) -> None:
-            self._on_stage(stage)
-            early.take()
+            if self._on_stage is not None:
+                self._on_stage(stage)
+            incoming.look_for_stop()
 
         try:
             with contextlib.ExitStack() as opened:
@@ -122,13 +125,9 @@ class TrainingSession:
                 preparation = prepare(self._config, resumed, on_stage, may_be_over=self._rests_at_end)
                 journal = journal or opened.enter_context(_journal_of(preparation.folder))
                 log = opened.enter_context(log_to(preparation.folder.log_path))
-                early.put_back()
-                self._train(preparation, journal, log, stream, inbox)
+                self._train(preparation, journal, log, stream, incoming)
         except _StoppedEarly as stopped:
-            _hand_over(
-                RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0),
-                stream,
-            )
+            stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
         except TweetgenError as error:
             _fail(error, stream)
         except BaseException as error:  # the end of the line: whatever it is becomes an event
@@ -144,15 +143,16 @@ class TrainingSession:
         journal: Journal,
         log: LogFile,
         stream: _Stream,
-        inbox: queue.SimpleQueue[Command],
+        inbox: _Inbox,
     ) -> None:
         """Run the loop; the last event is told by it, or here."""
         start = preparation.start
         stopwatch = Stopwatch(SteadyClock(self._clock), offset=start.elapsed_seconds if start else 0.0)
         total_chars = start.total_chars if start else 0
         narrator = Narrator(stream, journal, preparation.trainer, stopwatch, total_chars)
+        narrator.last_train_loss = start.train_loss if start else None
         try:
-            TrainingLoop(preparation, narrator, inbox, rests_at_end=self._rests_at_end).run()
+            TrainingLoop(preparation, narrator, inbox.take, rests_at_end=self._rests_at_end).run()
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", narrator.trainer.step_count)
             if not stream.is_over:
@@ -175,7 +175,7 @@ def _tell_failure(failure: TweetgenError, narrator: Narrator, stream: _Stream) -
     except Exception:  # the stream must end with one terminal event, whatever is broken
         LOG.exception("the failure could not be told as it should be")
         step, seconds = narrator.trainer.step_count, narrator.stopwatch.seconds
-        _hand_over(RunFailed(step=step, elapsed_seconds=seconds, **fields), stream)
+        stream(RunFailed(step=step, elapsed_seconds=seconds, **fields))
 
 
 def _with_log(error: TweetgenError, where: str) -> TweetgenError:
@@ -195,14 +195,6 @@ def as_tweetgen_error(error: BaseException, where: str) -> TweetgenError:
     return InternalError(f"{type(error).__name__}: {error}", f"{where} Please report it.")
 
 
-def _fail(error: TweetgenError, emit: Callable[[Event], None]) -> None:
+def _fail(error: TweetgenError, stream: _Stream) -> None:
     """Tell that the run failed before it started."""
-    _hand_over(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint), emit)
-
-
-def _hand_over(event: Event, emit: Callable[[Event], None]) -> None:
-    """Tell the one event of a run that never started; what the listener raises is its own affair."""
-    try:
-        emit(event)
-    except Exception:  # the contract: a listener's mistake never reaches the engine
-        LOG.exception("a listener failed on %s", type(event).__name__)
+    stream(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint))

@@ -28,8 +28,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.commands import Command, Finish, LoadCheckpoint, SaveLatest, SetLearningRate
-from engine.config import MIN_LEARNING_RATE, RunConfig
+from engine.commands import Command, Finish, LoadCheckpoint, SaveLatest
+from engine.config import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.events import (
     CheckpointLoaded,
@@ -233,9 +233,7 @@ def commands_for(alert: Alert, view: RunView) -> Iterator[Command]:
             yield LoadCheckpoint(name=name_to_reload(view))
             yield Finish()
         case "not-finite" | "diverging":
-            yield LoadCheckpoint(name=name_to_reload(view))
-            if view.training is not None:
-                yield SetLearningRate(learning_rate=max(view.training.learning_rate / 2, MIN_LEARNING_RATE))
+            yield LoadCheckpoint(name=name_to_reload(view), halves_rate=True)
 
 
 def config_to_go_on(view: RunView, config: RunConfig) -> RunConfig | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine import events as e
-from engine.commands import Finish, LoadCheckpoint, SaveLatest, SetLearningRate
+from engine.commands import Finish, LoadCheckpoint, SaveLatest
 from engine.config import RunConfig, RuntimeConfig
 from tests.fakes import evaluated, run_started, steps_finished
 from tui.alerts import Alert, Watch, commands_for, config_to_go_on, name_to_reload
@@ -142,16 +142,14 @@ def test_a_dismissed_alert_comes_again_only_after_it_was_over() -> None:
     assert any(scene.train([4.0] * 400))
 
 
-def test_the_answer_reloads_the_best_and_halves_the_highest_rate() -> None:
+def test_the_answer_reloads_the_best_and_halves_its_rate() -> None:
     scene = Scene()
     scene.train([1.5] * 600)
     scene.see(evaluated(600, 2.2))
     scene.train([4.0] * 400)
-    scene.view = apply(scene.view, e.LearningRateChanged(step=1000, elapsed_seconds=1.0, learning_rate=0.01))
     assert scene.alert is not None
     assert list(commands_for(scene.alert, scene.view)) == [
-        LoadCheckpoint(name="2026-11-25-101112/best"),
-        SetLearningRate(learning_rate=0.005),
+        LoadCheckpoint(name="2026-11-25-101112/best", halves_rate=True)
     ]
 
 
@@ -188,8 +186,7 @@ def test_an_answer_ends_the_alert_once_the_checkpoint_is_loaded() -> None:
     scene.refuse(20)
     assert scene.alert is not None
     assert list(commands_for(scene.alert, scene.view)) == [
-        LoadCheckpoint(name="2026-11-25-101112/latest"),
-        SetLearningRate(learning_rate=0.002),
+        LoadCheckpoint(name="2026-11-25-101112/latest", halves_rate=True)
     ]
     scene.watch = scene.watch.with_answered(scene.alert)
     assert scene.kind == ""
