@@ -255,7 +255,7 @@ class Run:
             lost = step - (saved or 0)
             raise StorageError(
                 f"{so_far}: to leave now loses {lost:,} {'step' if lost == 1 else 'steps'}.",
-                "Free some space, or leave all the same.",
+                self._saver.problem.hint if self._saver.problem else "Leave all the same, or try again.",
             )
 
     def save_named(self, name: str, *, replace: bool) -> None:

@@ -6,7 +6,6 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -397,13 +396,12 @@ def test_latest_is_not_saved_by_the_clock_while_steps_are_refused(
 ) -> None:
     poison(monkeypatch, among(4, 5))
     clock = FakeClock()
-    monkeypatch.setattr("engine.saver.time", SimpleNamespace(monotonic=clock))
 
     def seven_seconds_a_step(event: Event) -> Iterable[Command]:
         clock.advance(7.0 if isinstance(event, e.StepsFinished | e.Warned) else 0.0)
         return ()
 
-    told = run_session(tiny_config(corpus, autosave_seconds=5.0, max_steps=8), on_event=seven_seconds_a_step)
+    told = run_session(tiny_config(corpus, autosave_seconds=5.0, max_steps=8), None, seven_seconds_a_step, clock)
 
     assert sorted({event.step for event in of_type(told, e.CheckpointSaved)}) == [0, 1, 2, 3, 6, 7, 8]
 

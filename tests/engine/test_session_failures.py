@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -210,15 +209,14 @@ def test_a_run_without_mistakes_leaves_an_empty_log(corpus: Path) -> None:
 # The disk -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_latest_checkpoint_is_saved_every_so_often(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_latest_checkpoint_is_saved_every_so_often(corpus: Path) -> None:
     clock = FakeClock()
-    monkeypatch.setattr("engine.saver.time", SimpleNamespace(monotonic=clock))
 
     def seven_seconds_a_step(event: Event) -> Iterable[Command]:
         clock.advance(7.0 if isinstance(event, e.StepsFinished) else 0.0)
         return ()
 
-    told = run_session(tiny_config(corpus, max_steps=8, autosave_seconds=20.0), on_event=seven_seconds_a_step)
+    told = run_session(tiny_config(corpus, max_steps=8, autosave_seconds=20.0), None, seven_seconds_a_step, clock)
 
     assert [event.step for event in of_type(told, e.CheckpointSaved)] == [0, 3, 6, 8]
 
@@ -260,7 +258,7 @@ def test_a_journal_on_a_full_disk_is_told_once_and_at_the_end_and_the_run_ends_a
     told = run_session(resume_config("tiny"))
 
     assert all("No space left on device" in warning.message for warning in of_type(told, e.Warned))
-    assert [(warning.kind, warning.step) for warning in of_type(told, e.Warned)] == [("journal", 3), ("journal", 12)]
+    assert [(warning.kind, warning.step) for warning in of_type(told, e.Warned)] == [("disk", 3), ("disk", 12), ("disk", 12)]
     assert isinstance(told[-1], e.RunFinished)
     assert (told[-1].step, names(told).count("RunFinished")) == (12, 1)
     assert_keeps_the_rules(told)
