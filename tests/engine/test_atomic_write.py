@@ -97,10 +97,12 @@ def test_a_failure_before_the_rename_leaves_the_old_file_whole_and_says_what_hel
     assert_untouched(target)
 
 
-def test_an_interrupt_leaves_the_old_file_whole_and_is_not_swallowed(target: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), new_file(target) as new:
-        new.write(NEW)
-        raise KeyboardInterrupt
+def test_an_interrupt_leaves_the_old_file_whole_and_is_not_swallowed(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "replace", raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(target, NEW)
     assert_untouched(target)
 
 
@@ -126,7 +128,7 @@ def test_what_is_in_the_way_is_a_storage_error_that_leaves_nothing_behind(target
     assert {path.name for path in target.parent.iterdir()} == {"file.bin", "folder.bin"}
 
 
-# What a killed process leaves ------------------------------------------------------------------------------------------
+# What a killed process leaves -----------------------------------------------------------------------------------------
 
 
 def left(folder: Path, name: str, age_seconds: float = 0.0) -> Path:

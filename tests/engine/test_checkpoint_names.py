@@ -9,9 +9,9 @@ import pytest
 
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_files import delete_checkpoint
-from engine.checkpoint_list import is_taken, iterate_checkpoints, list_checkpoints, resolve_checkpoint
+from engine.checkpoint_list import is_taken, iterate_checkpoints, latest_of, list_checkpoints, resolve_checkpoint
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import create_run_folder, find_run, named_checkpoint_path
+from engine.folders import RunFolder, create_run_folder, find_run, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 
 
@@ -182,6 +182,18 @@ def test_a_run_without_a_checkpoint_says_so(home: Path) -> None:
 
     with pytest.raises(CheckpointError, match="bare has saved no checkpoint"):
         resolve_checkpoint("bare")
+
+
+def test_a_run_without_latest_offers_the_checkpoints_that_it_has() -> None:
+    folder = save_of_run("bare", "best", "step-10", "step-20")
+
+    with pytest.raises(CheckpointError, match="bare has no checkpoint latest") as raised:
+        latest_of(RunFolder(folder))
+    assert raised.value.hint == "--checkpoint takes another: bare/best, bare/step-10, bare/step-20."
+    (folder / "checkpoints" / "best.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="bare has no checkpoint best or latest") as raised:
+        resolve_checkpoint("bare")
+    assert "bare/step-10" in raised.value.hint
 
 
 def test_where_there_is_no_run_the_hint_says_how_to_start_one(home: Path) -> None:

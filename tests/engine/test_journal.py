@@ -45,7 +45,7 @@ def write(path: Path, *events: Event) -> None:
     journal.close()
 
 
-# Writing ---------------------------------------------------------------------------------------------------------------
+# Writing --------------------------------------------------------------------------------------------------------------
 
 
 @given(sessions=st.lists(st.lists(strategies.events(), max_size=4), max_size=3))
@@ -122,7 +122,7 @@ def test_a_file_system_without_locks_does_without(path: Path, monkeypatch: pytes
     assert list(read_journal(path)) == [paused(1)]
 
 
-# Reading what somebody else has left -----------------------------------------------------------------------------------
+# Reading what somebody else has left ----------------------------------------------------------------------------------
 
 TORN = to_json(paused(9)).encode()[:20]
 NEWER = b'{"event":"BrainTransplanted","step":3,"elapsed_seconds":1.0,"donor":"another run"}'

@@ -9,13 +9,9 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
-from engine import preflight
 from engine.commands import Command
 from engine.config import RunConfig
-from engine.errors import StorageError
 from engine.events import Event
-from engine.folders import find_run
-from engine.journal import Journal
 from engine.session import TrainingSession
 from engine.stage import Stage
 from tests.engine.helpers import of_type, resume_config, run_session, tiny_config, write_corpus
@@ -70,22 +66,6 @@ def test_a_run_that_is_over_can_be_opened_again_where_it_may_rest(corpus: Path) 
 
     assert [event.step for event in told if isinstance(event, e.TweetSampled)][-1] == 6
     assert isinstance(told[-1], e.RunFinished)
-
-
-def test_a_run_that_is_open_is_opened_by_no_other_and_stays_as_it_is(corpus: Path) -> None:
-    run_session(tiny_config(corpus, max_steps=6))
-    run = find_run("tiny")
-    before = (run.journal_path.read_bytes(), run.config_path.read_bytes())
-    holder = Journal(run.journal_path)
-
-    with pytest.raises(StorageError, match="open in another program"):
-        preflight.check(resume_config())
-    told = run_session(resume_config(max_steps=12))
-
-    assert [type(event) for event in told] == [e.RunFailed]
-    assert before == (run.journal_path.read_bytes(), run.config_path.read_bytes())
-    holder.close()
-    preflight.check(resume_config())
 
 
 @pytest.mark.parametrize("reason", ["interrupted", "stopped by the user"])

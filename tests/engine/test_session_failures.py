@@ -258,7 +258,11 @@ def test_a_journal_on_a_full_disk_is_told_once_and_at_the_end_and_the_run_ends_a
     told = run_session(resume_config("tiny"))
 
     assert all("No space left on device" in warning.message for warning in of_type(told, e.Warned))
-    assert [(warning.kind, warning.step) for warning in of_type(told, e.Warned)] == [("disk", 3), ("disk", 12), ("disk", 12)]
+    assert [(warning.kind, warning.step) for warning in of_type(told, e.Warned)] == [
+        ("disk", 3),
+        ("disk", 12),
+        ("disk", 12),
+    ]
     assert isinstance(told[-1], e.RunFinished)
     assert (told[-1].step, names(told).count("RunFinished")) == (12, 1)
     assert_keeps_the_rules(told)

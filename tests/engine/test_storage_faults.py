@@ -214,7 +214,7 @@ def test_a_stop_that_would_lose_steps_is_refused_once_with_what_is_saved(
     assert only(told, e.RunFinished).reason == "all the same"
 
 
-# The run's folder ------------------------------------------------------------------------------------------------------
+# The run's folder -----------------------------------------------------------------------------------------------------
 
 
 def deleted(run: RunFolder) -> None:
@@ -276,7 +276,7 @@ def test_a_folder_that_another_run_has_taken_is_left_to_it(corpus: Path) -> None
     assert other.journal_path.read_bytes() == b""
 
 
-# The log ---------------------------------------------------------------------------------------------------------------
+# The log --------------------------------------------------------------------------------------------------------------
 
 
 def test_the_log_goes_on_in_the_new_folder(corpus: Path) -> None:
