@@ -295,15 +295,13 @@ def test_it_holds_in_bfloat16_too(home: Path) -> None:
 KILLED_RUN = f"""
 import os, signal, sys
 from pathlib import Path
-from types import SimpleNamespace
 import torch
 torch.set_num_threads(1)
-from engine import events, saver
+from engine import events
 from tests.engine.helpers import run_session, tiny_config
 from tests.fakes import FakeClock
 
 clock = FakeClock()
-saver.time = SimpleNamespace(monotonic=clock)
 
 def on_event(event):
     clock.advance(5.0 if isinstance(event, events.StepsFinished) else 0.0)
@@ -311,7 +309,7 @@ def on_event(event):
         os.kill(os.getpid(), signal.SIGKILL)
     return ()
 
-run_session(tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r}), on_event=on_event)
+run_session(tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r}), None, on_event, clock)
 """
 
 
