@@ -6,7 +6,6 @@ folder goes. Names come from the list (`find_listed`), so nothing here leaves th
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -90,10 +89,9 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
     if target.exists() and not replace:
         raise StorageError(f"{target} is there already.", "--force replaces it.")
     try:
-        write_atomically(target, content)
+        write_atomically(target, content, mode=0o666)
     except StorageError as error:
         raise StorageError(error.message, "Export to another place.") from error
-    _let_others_read(target)
     return target
 
 
@@ -130,14 +128,6 @@ def _checked_content(path: Path) -> bytes:
     load_checkpoint(path)
     with opened(path) as file:
         return file.read()
-
-
-def _let_others_read(path: Path) -> None:
-    """Give an exported file the mode that a program's new files have, in place of a temporary file's."""
-    mask = os.umask(0)
-    os.umask(mask)
-    with contextlib.suppress(OSError):
-        path.chmod(0o666 & ~mask)
 
 
 def _refuse_pinned(name: str, path: Path) -> None:

@@ -17,7 +17,7 @@ import contextlib
 import errno
 import os
 import re
-import tempfile
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +33,8 @@ SUFFIX = ".safetensors"
 _NAME = re.compile(r"[\w][\w .+-]{0,99}")
 _MAX_NAME_BYTES = 200
 """A file's name may have 255, of which the suffix and a temporary file's additions take some."""
+_SHOWN_NAME_CHARS = 50
+"""Of a file's name, in that of its temporary file."""
 WRITTEN_BY_THE_RUN = ("latest", "best")
 """What a run calls the checkpoints of its own that it writes again and again."""
 _LAST = "--resume last is the latest run"
@@ -207,16 +209,17 @@ class NewFile:
 
 
 @contextlib.contextmanager
-def new_file(path: Path) -> Iterator[NewFile]:
+def new_file(path: Path, mode: int = 0o600) -> Iterator[NewFile]:
     """Write a file inside that appears at `path` whole, in place of the old one, or not at all.
 
-    Sibling temporary file, fsync, rename, fsync of the folder, which is made where it is missing. Raises
-    `StorageError`, also for an `OSError` inside, and leaves nothing behind.
+    Sibling temporary file, fsync, rename, fsync of the folder, which is made where it is missing. `mode` is subject to
+    the umask. Raises `StorageError`, also for an `OSError` inside, and leaves nothing behind.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        new = NewFile(path, Path(temporary), descriptor)
+        temporary = path.with_name(f".{path.name[:_SHOWN_NAME_CHARS]}.{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        new = NewFile(path, temporary, descriptor)
         try:
             try:
                 yield new
@@ -231,9 +234,9 @@ def new_file(path: Path) -> Iterator[NewFile]:
         _sync_folder(path.parent)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write a file so that at any moment it is whole: the old one or the new one. Raises `StorageError`."""
-    with new_file(path) as new:
+    with new_file(path, mode) as new:
         new.write(content)
 
 

@@ -54,7 +54,6 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
     """The disk of all that is written while a run trains."""
     disk = BrokenDisk()
     monkeypatch.setattr(folders, "os", disk)
-    monkeypatch.setattr(folders, "tempfile", disk)
     monkeypatch.setattr(journal, "os", disk)
     return disk
 
