@@ -96,7 +96,7 @@ def prepare(
         _check_budget(info, training, batches)
     val_tweets = material.some_validation_tweets(training.eval_tweets)
     thread_minder = ThreadMinder.of_run(config.runtime, beginning, some_batches)
-    on_stage(stage)
+    on_stage(replace(stage, text="starting the run"))
     return Preparation(
         folder=resumed or create_run_folder(config.run_name),
         material=material,

@@ -17,10 +17,6 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def device(path: Path) -> None:
-    path.symlink_to("/dev/zero")
-
-
 def folder(path: Path) -> None:
     path.mkdir()
 
@@ -34,7 +30,7 @@ def brackets(path: Path) -> None:
     path.write_bytes(with_head(b"[" * 5_000_000))
 
 
-HARM = (pipe, device, folder, hundred_gigabytes, brackets)
+HARM = (pipe, folder, hundred_gigabytes, brackets)
 
 
 def test_a_data_folder_that_cannot_be_made_starts_no_run_and_holds_none(
@@ -75,7 +71,7 @@ def test_one_checkpoint_that_is_none_keeps_nobody_from_the_others(
         assert "odd.safetensors" in refused.error_lines[0]
 
 
-@pytest.mark.parametrize("make", [pipe, device, folder])
+@pytest.mark.parametrize("make", [pipe, folder])
 def test_one_run_whose_files_are_none_keeps_nobody_from_the_others(
     cli: Cli, trained: Path, make: Callable[[Path], None]
 ) -> None:
