@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -70,11 +69,6 @@ def test_renaming_to_a_taken_name_is_refused(mine: Path) -> None:
     assert (mine.exists(), other.read_bytes()) == (True, before)
 
 
-def test_renaming_to_itself_changes_nothing(mine: Path) -> None:
-    assert rename_checkpoint("mine", "mine") == mine
-    assert names() == {"mine": False}
-
-
 @pytest.mark.parametrize("name", ["../up", "a/b", "", " ", ".hidden", "a\nb", "x" * 101])
 def test_renaming_to_an_impossible_name_is_refused(mine: Path, name: str) -> None:
     with pytest.raises(ConfigError):
@@ -109,14 +103,6 @@ def test_what_is_pinned_is_not_deleted_until_it_is_unpinned(mine: Path) -> None:
     assert list(mine.parent.iterdir()) == []
 
 
-def test_a_pin_is_no_checkpoint_even_where_one_is_called_like_it(mine: Path) -> None:
-    write_checkpoint(named_checkpoint_path("mine.pinned"))
-
-    assert names() == {"mine": False, "mine.pinned": False}
-    set_pinned("mine.pinned", is_pinned=True)
-    assert names() == {"mine": False, "mine.pinned": True}
-
-
 @pytest.mark.parametrize("name", ["one/latest", "one/best"])
 def test_a_run_that_goes_on_keeps_its_own_checkpoints(run: RunFolder, name: str) -> None:
     journal = Journal(run.journal_path)
@@ -143,12 +129,6 @@ def test_what_else_a_run_kept_can_be_deleted_while_it_goes_on(run: RunFolder) ->
 
     assert set(names()) == {"one/latest", "one/best"}
     journal.close()
-
-
-def test_looking_whether_a_run_goes_on_keeps_nobody_out_of_it(run: RunFolder) -> None:
-    assert not is_in_use(run.journal_path)
-    assert not run.journal_path.exists()
-    Journal(run.journal_path).close()
 
 
 def test_what_was_exported_and_imported_is_the_same_to_the_byte(mine: Path, elsewhere: Path) -> None:
@@ -182,21 +162,6 @@ def test_an_export_replaces_nothing_unless_it_is_asked_to(mine: Path, elsewhere:
 
     export_checkpoint("mine", target, replace=True)
     assert target.read_bytes() == mine.read_bytes()
-
-
-def test_an_export_makes_no_folder(mine: Path, elsewhere: Path) -> None:
-    with pytest.raises(StorageError, match="no folder"):
-        export_checkpoint("mine", elsewhere / "typo" / "copy", replace=False)
-    assert list(elsewhere.iterdir()) == []
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_export_where_nothing_can_be_written_is_a_storage_error(mine: Path, elsewhere: Path) -> None:
-    elsewhere.chmod(0o500)
-    with pytest.raises(StorageError, match="can't be written") as raised:
-        export_checkpoint("mine", elsewhere / "copy", replace=False)
-    elsewhere.chmod(0o700)
-    assert "another place" in raised.value.hint
 
 
 def flip(path: Path, at: int) -> None:

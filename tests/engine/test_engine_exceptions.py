@@ -21,7 +21,6 @@ from engine.events import Event
 from engine.folders import find_run
 from engine.journal import read_journal
 from engine.session import TrainingSession
-from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
     losses,
     names,
@@ -140,25 +139,6 @@ def test_an_exception_that_changed_nothing_costs_no_step_and_the_resume_is_exact
     assert all(torch.equal(final[0][name], final[1][name]) for name in final[1])
 
 
-@pytest.mark.parametrize("has_recorder", [True, False], ids=["graphs", "eager"])
-@pytest.mark.parametrize(
-    "mistake",
-    [Mistake("engine.accelerated.device_step.mean_loss", 8), Mistake("engine.trainer.to_device_batch", 8)],
-    ids=["forward", "thread of batches"],
-)
-def test_so_it_is_on_a_device(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, mistake: Mistake, has_recorder: bool
-) -> None:
-    step_as_on_a_device(monkeypatch, FakeRecorder() if has_recorder else None)
-    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
-    with monkeypatch.context() as patch:
-        mistake.put_in(patch)
-        told = run_session(tiny_config(corpus, dropout=0.3))
-
-    assert assert_failed_well(told).step == latest_step()
-    assert losses([*told, *run_session(resume_config("tiny"))]) == losses(plain)
-
-
 BROKEN_OFF = {
     "update": Mistake("engine.fast.adamw.FusedAdamW.step", 8),
     "update, done": Mistake("engine.fast.adamw.FusedAdamW.step", 8, is_after=True),
@@ -185,19 +165,6 @@ def test_an_update_that_broke_off_is_never_saved_and_the_run_is_resumed_from_bef
     assert {**losses(told), **losses(again)} == losses(plain)
 
 
-def test_weights_that_are_not_finite_are_not_saved_after_an_exception(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        Mistake(FORWARD, 8).put_in(patch)
-        patch.setattr("engine.trainer.Trainer.is_finite", property(lambda self: self.step_count < 7))
-        told = run_session(tiny_config(corpus), {3: [c.SaveLatest()]})
-
-    assert_failed_well(told)
-    assert "latest was not saved" in only(told, e.Warned).message
-    assert latest_step() == 3
-
-
 def test_an_exception_that_is_raised_again_and_again_still_ends_in_one_event(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,16 +187,6 @@ def test_an_exception_that_is_raised_again_and_again_still_ends_in_one_event(
     assert "could not be saved after that" in log
     assert "could not be told as it should be" in log
     assert run_session(resume_config("tiny"))[-1].step == 12
-
-
-def test_what_is_raised_after_the_end_is_told_to_nobody(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Mistake("engine.run.Run.close", 1).put_in(monkeypatch)
-
-    told = run_session(tiny_config(corpus))
-
-    assert_keeps_the_rules(told)
-    assert isinstance(told[-1], e.RunFinished)
-    assert "what was never thought of" in find_run("tiny").log_path.read_text()
 
 
 def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
@@ -269,18 +226,6 @@ def test_what_asks_python_to_end_is_raised_after_the_one_last_event_and_a_save(
     assert type(error).__name__ in told[-1].detail
     assert latest_step() == told[-1].step == (6 if target == FORWARD else 5)
     assert losses([*told, *run_session(resume_config("tiny"))]) == losses(plain)
-
-
-def test_what_asks_python_to_end_before_the_start_is_raised_after_one_event(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Mistake("engine.session.prepare", 1, raises=KeyboardInterrupt()).put_in(monkeypatch)
-    told: list[Event] = []
-
-    with pytest.raises(KeyboardInterrupt):
-        TrainingSession(tiny_config(corpus)).run(told.append, queue.SimpleQueue())
-
-    assert names(told) == ["RunFailed"]
 
 
 def test_a_refused_disk_at_the_last_save_does_not_hide_the_exception(

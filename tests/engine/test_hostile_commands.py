@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from itertools import pairwise
@@ -90,14 +89,6 @@ REFUSED = [
     line("ReadTweet", text="x" * 60_000),
     line("ReadTweet", text=""),
 ]
-ANSWERED = [
-    line("CompleteText", text="\x1b[2J\x00\u202e", request=2**62),
-    line("ReadTweet", text="\x1b]52;c;x\x07\r\n\u202e" + "\u0301" * 1900),
-    line("SetSampling", sampling={"temperature": 0}),
-    line("SetSampling", sampling={"top_k": 10**17, "top_p": 0.001, "min_p": 0.999}),
-    line("SampleLadder", seed=2**63 - 1),
-    line("CancelFinish"),
-]
 
 
 @pytest.mark.parametrize("said", NO_COMMANDS, ids=lambda said: said[:60].encode("ascii", "replace").decode())
@@ -135,18 +126,6 @@ def test_what_cannot_be_followed_is_refused_and_the_run_goes_on(corpus: Path, ho
     assert max(seconds) < 2.0
     assert sorted(home.parent.iterdir()) == before
     assert [path.name for path in (home / "checkpoints").glob("*")] == []
-
-
-def test_a_pipe_that_nobody_writes_to_is_no_checkpoint(corpus: Path, home: Path) -> None:
-    os.mkfifo(home / "pipe")
-    told, _ = after(corpus, line("LoadCheckpoint", name=str(home / "pipe")))
-    assert len(of_type(told, e.CommandRefused)) == 1
-
-
-def test_what_can_be_followed_is_whatever_it_says(corpus: Path) -> None:
-    told, seconds = after(corpus, *ANSWERED)
-    assert of_type(told, e.CommandRefused) == []
-    assert max(seconds) < 2.0
 
 
 @pytest.mark.parametrize("reason", ["", "\x1b[2J\x07", "x" * 60_000, "a\nb", "\u202e"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,11 +12,9 @@ from engine import events as e
 from engine.checkpoint_info import read_info
 from engine.checkpoint_list import pin_path
 from engine.commands import Command
-from engine.config import TrainingConfig
 from engine.events import Event
 from engine.folders import RunFolder, find_run
 from engine.pruning import prune_steps
-from engine.wire import decode, encode
 from tests.engine.helpers import of_type, resume_config, run_session, tiny_config, write_corpus
 
 
@@ -88,11 +84,6 @@ def test_a_run_saves_every_so_often_and_keeps_as_many_as_asked_for(corpus: Path)
     assert read_info(find_run("tiny").checkpoint_path("step-10"))[0].step == 10
 
 
-def test_without_an_interval_none_is_saved(corpus: Path) -> None:
-    run_session(tiny_config(corpus))
-    assert steps_in(find_run("tiny")) == []
-
-
 def test_a_resumed_run_goes_on_by_the_same_rule_and_saves_none_twice(corpus: Path) -> None:
     def stop_at_step_six(event: Event) -> Iterable[Command]:
         return [c.Stop()] if isinstance(event, e.CheckpointSaved) and event.name == "step-6" else ()
@@ -103,34 +94,3 @@ def test_a_resumed_run_goes_on_by_the_same_rule_and_saves_none_twice(corpus: Pat
 
     assert [event.name for event in of_type(told, e.CheckpointSaved) if event.name != "latest"] == ["step-9", "step-12"]
     assert steps_in(find_run("tiny")) == [9, 12]
-
-
-def test_what_a_load_keeps_counts_too(corpus: Path) -> None:
-    script: dict[int, list[Command]] = {
-        2: [c.SaveCheckpoint(name="two")],
-        **{step: [c.LoadCheckpoint(name="two")] for step in (4, 5, 6)},
-    }
-    run_session(tiny_config(corpus, keep_checkpoints=2), script)
-    assert len(steps_in(find_run("tiny"))) == 2
-
-
-def test_a_config_of_a_version_without_the_rule_has_the_default() -> None:
-    text = encode(TrainingConfig()).replace('"save_every":0,"keep_checkpoints":10,', "")
-    assert "keep_checkpoints" not in text
-    assert decode(text, TrainingConfig) == TrainingConfig()
-
-
-def test_a_folder_that_can_not_be_read_stops_no_training(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreadable(path: Path, pattern: str) -> Iterable[Path]:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    def on_event(event: Event) -> Iterable[Command]:
-        if isinstance(event, e.RunStarted):
-            monkeypatch.setattr(Path, "glob", unreadable)
-        return ()
-
-    told = run_session(tiny_config(corpus, save_every=2, keep_checkpoints=1), on_event=on_event)
-
-    monkeypatch.undo()
-    assert isinstance(told[-1], e.RunFinished)
-    assert not of_type(told, e.Warned)

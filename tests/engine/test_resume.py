@@ -32,7 +32,6 @@ from engine.folders import find_run
 from engine.journal import read_journal
 from tests.engine.helpers import (
     Script,
-    losses,
     of_type,
     only,
     resume_config,
@@ -143,13 +142,6 @@ def run_in_parts(folder: Path, stops: Iterable[int], script: Script | None = Non
     return told + run_session(config, left)
 
 
-def test_the_run_that_never_stopped_has_all_that_could_go_wrong(uninterrupted: Facts) -> None:
-    assert list(uninterrupted.losses) == list(range(1, LAST_STEP + 1))
-    assert len(set(uninterrupted.learning_rates.values())) == LAST_STEP
-    assert [tweet[0] for tweet in uninterrupted.tweets] == [0, 4, 8, 12, 16, 20, 24]
-    assert [evaluation[0] for evaluation in uninterrupted.evaluations] == [6, 12, 18, 24, LAST_STEP]
-
-
 @pytest.mark.parametrize(
     "stop",
     [
@@ -200,19 +192,6 @@ def test_tweets_asked_for_in_between_and_pauses_change_nothing(home: Path, unint
     assert_same(facts(told), uninterrupted)
 
 
-def test_a_resumed_run_goes_on_as_it_was_steered(home: Path) -> None:
-    steered: Script = {
-        5: [c.SetLearningRate(learning_rate=0.02), c.SetSampling(sampling=SamplingConfig(temperature=0.0))]
-    }
-    (home / "whole").mkdir()
-    with home_at(home / "whole"):
-        whole = facts(run_session(demanding(home / "whole"), steered))
-
-    first = run_session(demanding(home), {**steered, 9: [c.Stop()]})
-
-    assert_same(facts(first + run_session(resume_config())), whole)
-
-
 STEERED: Script = {
     3: [c.SetBatchSize(batch_size=7)],
     7: [c.SetLearningRate(learning_rate=0.02), c.SetSampling(sampling=SamplingConfig(temperature=1.5, max_length=20))],
@@ -233,28 +212,11 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Facts:
         return facts(told)
 
 
-def test_the_steered_run_differs_in_all_that_was_changed(uninterrupted: Facts, steered: Facts) -> None:
-    same = [step for step in range(1, LAST_STEP + 1) if steered.losses[step] == uninterrupted.losses[step]]
-    assert same == [1, 2, 3]
-    assert steered.learning_rates[9] > 2 * uninterrupted.learning_rates[9]
-    assert [tweet[0] for tweet in steered.tweets] == [0, 4, 8, 10, 12, 15, 18, 21, 24]
-    assert [tweet[3] for tweet in steered.tweets] == [0.8] * 2 + [1.5] * 7
-    assert [evaluation[0] for evaluation in steered.evaluations] == [6, 10, 12, 16, 20, 24, LAST_STEP]
-
-
 @pytest.mark.parametrize("stops", [[2], [3], [4], [8], [11], [25], [3, 11, 17]], ids=str)
 def test_a_steered_run_that_was_stopped_equals_one_that_never_stopped(
     home: Path, steered: Facts, stops: list[int]
 ) -> None:
     assert_same(facts(run_in_parts(home, stops, STEERED)), steered)
-
-
-def test_a_checkpoint_of_a_steered_run_holds_all_that_was_changed(home: Path, steered: Facts) -> None:
-    run_in_parts(home, [10], {**STEERED, 10: [c.SaveCheckpoint(name="ten")]})
-
-    back = run_session(replace(resume_config(), checkpoint="ten", resume=None, run_name="again"), STEERED)
-
-    assert losses(back) == {step: loss for step, loss in steered.losses.items() if step > 10}
 
 
 def test_what_was_best_before_the_stop_stays_the_best_after_it(home: Path) -> None:

@@ -60,17 +60,6 @@ def test_steps_that_were_not_told_yet_are_told_before_a_load(corpus: Path) -> No
     assert_keeps_the_rules(told)
 
 
-def test_tweets_and_evaluations_come_again_after_a_step_back(corpus: Path) -> None:
-    script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
-
-    told = run_session(tiny_config(corpus, sample_every=6, eval_every=6), script)
-
-    assert [tweet.step for tweet in of_type(told, e.TweetSampled)] == [0, 6, 6]
-    first, again = [event for event in of_type(told, e.EvalFinished) if event.step == 6]
-    assert first.val_loss == again.val_loss
-    assert (first.is_best, again.is_best) == (True, False)
-
-
 def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_told(corpus: Path) -> None:
     run_session(
         tiny_config(corpus, run_name="wide", hidden_size=14, num_layers=2), {3: [c.SaveCheckpoint(name="wide")]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from engine import events as e
 from engine.checkpoint import load_checkpoint, save_checkpoint
 from engine.commands import Command
 from engine.errors import exit_code_for
-from engine.events import Event
 from engine.folders import named_checkpoint_path
 from tests.engine.helpers import losses, of_type, run_session, tiny_config, write_corpus
 from tests.engine.stream_rules import assert_keeps_the_rules
@@ -57,21 +55,6 @@ def test_a_model_gone_wrong_tells_no_numbers_that_are_none_and_comes_back_to_its
     assert "tiny/best" in [event.name for event in of_type(told, e.CheckpointLoaded)]
     assert {event.command for event in of_type(told, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
     assert max(event.step for event in of_type(told, e.EvalFinished)) == 30
-    assert_keeps_the_rules(told)
-
-
-def test_a_run_goes_on_from_a_sound_checkpoint_after_refused_steps(corpus: Path) -> None:
-    save_poisoned(corpus)
-    script = {5: [c.LoadCheckpoint(name="poison")]}
-
-    def back_to_the_sound_one(event: Event) -> Iterable[Command]:
-        return [c.LoadCheckpoint(name="sound")] if isinstance(event, e.Warned) and event.step == 5 else []
-
-    told = run_session(tiny_config(corpus), script, back_to_the_sound_one)
-
-    assert isinstance(told[-1], e.RunFinished)
-    assert [event.step for event in of_type(told, e.Warned)] == [3, 4, 5, 2]
-    assert max(losses(told)) == 12
     assert_keeps_the_rules(told)
 
 

@@ -75,12 +75,6 @@ def test_another_batch_size_keeps_the_share_of_the_epoch_as_near_as_batches_go(
     assert latest().position.epoch + latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
 
 
-def test_at_the_end_of_an_epoch_another_batch_size_begins_the_next(corpus: Path) -> None:
-    run_session(tiny_config(corpus, batch_size=8), {6: [c.SetBatchSize(batch_size=20), c.Stop()]})
-
-    assert latest().position == Position(epoch=1, batch=0)
-
-
 def test_steps_after_the_change_read_batches_of_the_new_size(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     taken = BatchStream.__next__
@@ -94,14 +88,6 @@ def test_steps_after_the_change_read_batches_of_the_new_size(corpus: Path, monke
     run_session(tiny_config(corpus, batch_size=8, max_steps=7), {3: [c.SetBatchSize(batch_size=16)]})
 
     assert sizes == [8, 8, 8, 16, 16, 16, 16]
-
-
-def test_the_same_batch_size_again_changes_nothing(corpus: Path) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain"))
-    told = run_session(tiny_config(corpus), {4: [c.SetBatchSize(batch_size=8)], 9: [c.SetBatchSize(batch_size=8)]})
-
-    assert losses(told) == losses(plain)
-    assert len(of_type(told, e.BatchSizeChanged)) == 2
 
 
 def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch_too(corpus: Path) -> None:
@@ -240,16 +226,6 @@ def test_on_a_device_batches_are_made_ready_in_the_new_size(
     np.testing.assert_allclose(list(losses(told).values()), list(losses(here).values()), rtol=2e-4)
     if recorder is not None:
         assert "discard" in recorder.log
-
-
-def test_a_stopped_run_on_a_device_goes_on_exactly_after_the_change(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step_as_on_a_device(monkeypatch, None)
-    whole = run_session(tiny_config(corpus, run_name="whole"), {5: [c.SetBatchSize(batch_size=11)]})
-    first = run_session(tiny_config(corpus), {5: [c.SetBatchSize(batch_size=11)], 7: [c.Stop()]})
-
-    assert losses([*first, *run_session(resume_config("tiny"))]) == losses(whole)
 
 
 def test_the_highest_learning_rate_is_changed_and_schedule_and_warmup_still_multiply_it(corpus: Path) -> None:
