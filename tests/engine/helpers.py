@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice, product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TypeVar
 from unittest import mock
 
 import torch
 
-from engine import commands, events, loop, run
+from engine import commands, events, loop, run, saver
 from engine.commands import Command
 from engine.config import RunConfig, RuntimeConfig, Setting
 from engine.corpus.encoded import EncodedTweets
@@ -124,8 +125,9 @@ def run_session(
     """Run a session to its end and return everything that it told.
 
     `script` holds the commands to send once a step has been told (0: at the start); `on_event` returns those to send
-    on any event. Every step is told at once (unless `report_seconds` says otherwise), so that both can be exact; what
-    the time went into only with `times_seconds`, so that a slow machine tells no more than a fast one.
+    on any event; `clock` is the only one that the run knows. Every step is told at once (unless `report_seconds` says
+    otherwise), so that both can be exact; what the time went into only with `times_seconds`, so that a slow machine
+    tells no more than a fast one.
     """
     inbox = inbox or queue.SimpleQueue()
     pending = {step: list(wishes) for step, wishes in (script or {}).items()}
@@ -145,6 +147,7 @@ def run_session(
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
         mock.patch.object(run, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
+        mock.patch.object(saver, "time", SimpleNamespace(monotonic=clock), create=True),
     ):
         TrainingSession(config, clock=clock, rests_at_end=rests_at_end).run(emit, inbox)
     return told

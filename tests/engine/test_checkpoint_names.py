@@ -114,11 +114,7 @@ def test_a_name_that_is_nearly_right_is_suggested(home: Path) -> None:
     [
         "~nobody-of-this-name/x",
         pytest.param("x" * 5000, id="long"),
-        "a\0b",
         "a\0b.safetensors",
-        "",
-        "/",
-        "..",
         "\ud800",
     ],
 )
@@ -127,17 +123,17 @@ def test_a_name_that_can_be_no_file_is_a_checkpoint_that_is_not_there(home: Path
         load_checkpoint(resolve_checkpoint(name))
 
 
-BAD_NAMES = ["../up", "a/b", "/etc/x", ".hidden", "", " ", " a", "a ", "a\nb", "a\0"]
+BAD_NAMES = ["../up", "/etc/x", ".hidden", "", "a ", "a\n", "latest", "漢" * 100]
 
 
-@pytest.mark.parametrize("name", [*BAD_NAMES, pytest.param("x" * 101, id="long")])
+@pytest.mark.parametrize("name", BAD_NAMES)
 def test_a_name_that_would_leave_its_folder_or_breaks_the_rules_is_refused(home: Path, name: str) -> None:
     with pytest.raises(ConfigError):
         named_checkpoint_path(name)
     assert not is_taken(name)
 
 
-@pytest.mark.parametrize("name", ["../checkpoints/mine", "/etc/passwd", "gone", "mine.safetensors", "."])
+@pytest.mark.parametrize("name", ["../checkpoints/mine", "gone"])
 def test_only_what_is_in_the_list_can_be_deleted(home: Path, name: str) -> None:
     path = save_named("mine")
 

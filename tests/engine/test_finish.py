@@ -68,7 +68,7 @@ def test_a_finish_is_taken_back(corpus: Path) -> None:
 
 def test_a_second_finish_and_one_after_the_end_are_refused(corpus: Path) -> None:
     twice = run_session(tiny_config(corpus, max_steps=10**6), {5: [c.Finish(), c.Finish()]})
-    late = run_resting(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish(), c.Stop()])
+    late = run_resting(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish()])
 
     assert only(twice, e.CommandRefused).detail == "The run is finishing already: it ends at step 25."
     assert only(late, e.CommandRefused).detail == "The run is over already."

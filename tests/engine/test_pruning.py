@@ -47,9 +47,10 @@ def test_the_oldest_go_and_all_other_files_stay(tmp_path: Path) -> None:
     assert {path.stem for path in run.checkpoint_path("latest").parent.iterdir()} >= {"latest", "best", "step-old"}
 
 
-def test_none_of_few_goes_and_none_goes_by_a_rule_of_nothing(tmp_path: Path) -> None:
+def test_few_stay_and_so_do_all_by_a_rule_of_nothing(tmp_path: Path) -> None:
     run = folder_with(tmp_path, 1, 2, 3)
-    assert prune_steps(run, 3, 3) == prune_steps(run, 0, 3) == []
+    prune_steps(run, 3, 3)
+    prune_steps(run, 0, 3)
     assert steps_in(run) == [1, 2, 3]
 
 
@@ -65,14 +66,33 @@ def test_a_stretch_that_was_left_by_loading_goes_first(tmp_path: Path) -> None:
     assert steps_in(run) == [100, 200]
 
 
-def test_one_that_can_not_be_deleted_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = folder_with(tmp_path, 1, 2, 3)
+def test_one_that_can_not_be_deleted_is_left(tmp_path: Path) -> None:
+    run = folder_with(tmp_path, 2, 3)
+    run.checkpoint_path("step-1").mkdir()
+    prune_steps(run, 1, 3)
+    assert run.checkpoint_path("step-1").is_dir()
 
-    def unlink(path: Path) -> None:
-        raise PermissionError(path)
 
-    monkeypatch.setattr(Path, "unlink", unlink)
-    assert prune_steps(run, 1, 3) == []
+def test_what_is_loaded_stays_and_what_was_learned_before_is_kept_beside_it(corpus: Path) -> None:
+    run_session(
+        tiny_config(corpus, save_every=2, keep_checkpoints=3),
+        {9: [c.LoadCheckpoint(name="tiny/step-4")]},
+        lambda event: [c.Stop()] if isinstance(event, e.CheckpointLoaded) else [],
+    )
+    assert steps_in(find_run("tiny")) == [4, 6, 8, 9]
+
+
+def test_a_checkpoint_of_the_very_step_is_loaded_and_not_written_over(corpus: Path) -> None:
+    written: list[bytes] = []
+
+    def note(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.CheckpointSaved) and event.name == "step-4":
+            written.append(Path(event.path).read_bytes())
+        return ()
+
+    load = c.LoadCheckpoint(name="tiny/step-4")
+    run_session(tiny_config(corpus, save_every=4), {5: [load, load, c.Stop()]}, note)
+    assert [find_run("tiny").checkpoint_path("step-4").read_bytes()] == written
 
 
 def test_a_run_saves_every_so_often_and_keeps_as_many_as_asked_for(corpus: Path) -> None:

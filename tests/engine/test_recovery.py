@@ -6,7 +6,6 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -115,6 +114,16 @@ def test_after_three_in_a_row_the_run_goes_on_from_its_latest_at_half_the_rate_a
     assert list(losses(told[place:])) == [6, 7, 8, 9, 10, 11, 12]
     assert {event.learning_rate for event in of_type(told[place:], e.StepsFinished)} == {0.002}
     assert isinstance(told[-1], e.RunFinished)
+
+
+def test_a_rate_that_was_raised_since_is_forgotten(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poison(monkeypatch, among(7, 8, 9, 12, 13, 14))
+    raised = {6: [c.SetLearningRate(learning_rate=0.4)]}
+
+    told = run_session(tiny_config(corpus, learning_rate=0.004), {**save_at(5), **raised})
+
+    rates = [event.learning_rate for event in of_type(told, e.LearningRateChanged)]
+    assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
 
 def test_on_a_processor_nothing_depends_on_when_steps_are_told(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +272,7 @@ def test_a_checkpoint_that_the_user_loads_makes_it_count_anew(corpus: Path, monk
     assert ["1 of 10" in event.message for event in summaries(told)] == [True, True]
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     bad=st.sets(st.integers(1, 70)) | st.integers(1, 20).map(lambda first: set(range(first, 1000))),
     saved=st.sets(st.integers(1, 15), max_size=4),
@@ -303,13 +312,12 @@ def test_latest_is_not_saved_by_the_clock_while_steps_are_refused(
 ) -> None:
     poison(monkeypatch, among(4, 5))
     clock = FakeClock()
-    monkeypatch.setattr("engine.saver.time", SimpleNamespace(monotonic=clock))
 
     def seven_seconds_a_step(event: Event) -> Iterable[Command]:
         clock.advance(7.0 if isinstance(event, e.StepsFinished | e.Warned) else 0.0)
         return ()
 
-    told = run_session(tiny_config(corpus, autosave_seconds=5.0, max_steps=8), on_event=seven_seconds_a_step)
+    told = run_session(tiny_config(corpus, autosave_seconds=5.0, max_steps=8), None, seven_seconds_a_step, clock)
 
     assert sorted({event.step for event in of_type(told, e.CheckpointSaved)}) == [0, 1, 2, 3, 6, 7, 8]
 

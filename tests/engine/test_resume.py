@@ -146,12 +146,8 @@ def run_in_parts(folder: Path, stops: Iterable[int], script: Script | None = Non
     "stop",
     [
         pytest.param(0, id="before the first step"),
-        pytest.param(1, id="after the first step"),
-        pytest.param(4, id="where a tweet is due"),
         pytest.param(EPOCH_STEPS, id="at the end of an epoch"),
-        pytest.param(6, id="where an evaluation is due"),
         pytest.param(12, id="where both are due"),
-        pytest.param(13, id="in the middle of an epoch"),
         pytest.param(LAST_STEP - 1, id="before the last step"),
     ],
 )
@@ -159,7 +155,7 @@ def test_a_stopped_and_resumed_run_equals_one_that_never_stopped(home: Path, uni
     assert_same(facts(run_in_parts(home, [stop])), uninterrupted)
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(st.lists(st.integers(0, LAST_STEP - 1), min_size=2, max_size=4, unique=True).map(sorted))
 def test_a_run_may_be_stopped_several_times(uninterrupted: Facts, stops: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
@@ -212,7 +208,7 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Facts:
         return facts(told)
 
 
-@pytest.mark.parametrize("stops", [[2], [3], [4], [8], [11], [25], [3, 11, 17]], ids=str)
+@pytest.mark.parametrize("stops", [[3, 11, 17], [8]], ids=str)
 def test_a_steered_run_that_was_stopped_equals_one_that_never_stopped(
     home: Path, steered: Facts, stops: list[int]
 ) -> None:
@@ -257,15 +253,13 @@ def test_it_holds_in_bfloat16_too(home: Path) -> None:
 KILLED_RUN = f"""
 import os, signal, sys
 from pathlib import Path
-from types import SimpleNamespace
 import torch
 torch.set_num_threads(1)
-from engine import events, saver
+from engine import events
 from tests.engine.helpers import run_session, tiny_config
 from tests.fakes import FakeClock
 
 clock = FakeClock()
-saver.time = SimpleNamespace(monotonic=clock)
 
 def on_event(event):
     clock.advance(5.0 if isinstance(event, events.StepsFinished) else 0.0)
@@ -273,7 +267,7 @@ def on_event(event):
         os.kill(os.getpid(), signal.SIGKILL)
     return ()
 
-run_session(tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r}), on_event=on_event)
+run_session(tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r}), on_event=on_event, clock=clock)
 """
 
 

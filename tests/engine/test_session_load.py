@@ -130,6 +130,6 @@ def test_a_damaged_checkpoint_is_refused(corpus: Path) -> None:
     assert "broken.safetensors is damaged" in refused.detail
 
 
-@pytest.mark.parametrize("name", ["no such", "~nobody-of-this-name/x", "a\0b", pytest.param("x" * 5000, id="long")])
+@pytest.mark.parametrize("name", ["no such", "a\0b"])
 def test_a_checkpoint_that_is_not_there_is_refused(corpus: Path, name: str) -> None:
     assert "no checkpoint called" in refused_load(corpus, name).detail

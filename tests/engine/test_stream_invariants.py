@@ -38,7 +38,7 @@ def home_of_its_own() -> Iterator[Path]:
         yield Path(folder)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     answers=st.lists(st.none() | commands(PRIMES), max_size=40),
     sample_every=st.integers(0, 4),
@@ -60,7 +60,7 @@ def test_whatever_is_asked_for_the_stream_keeps_its_rules_and_the_journal_holds_
         assert list(read_journal(find_run("tiny").journal_path)) == kept
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(wishes=st.lists(any_commands(), max_size=6))
 def test_whatever_text_comes_in_only_harmless_text_goes_out(wishes: list[Command]) -> None:
     with home_of_its_own() as folder:

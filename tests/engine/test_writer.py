@@ -13,7 +13,7 @@ from engine.answers import TextCompleted, TweetRead
 from engine.checkpoint import load_checkpoint, weights_in
 from engine.commands import Command
 from engine.evaluation import UNKNOWN_CHAR_BITS
-from engine.folders import find_run
+from engine.folders import named_checkpoint_path
 from engine.questions import COMPLETION_CHARS, read_chars
 from engine.vocab import Vocab
 from engine.writer import MAX_READ_CHARS
@@ -59,10 +59,10 @@ def test_a_tweet_is_read_with_the_averaged_weights_that_the_checkpoint_keeps(cor
     text = small_tweets()[0]
     config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1)
 
-    told = run_session(config, {9: [c.ReadTweet(text=text), c.SaveLatest(), c.Stop()]})
+    told = run_session(config, {9: [c.ReadTweet(text=text), c.SaveCheckpoint(name="nine")]})
 
     read = only(told, TweetRead)
-    checkpoint = load_checkpoint(find_run("tiny").checkpoint_path("latest"))
+    checkpoint = load_checkpoint(named_checkpoint_path("nine"))
     model = checkpoint.to_model(torch.device("cpu"))
     vocab = Vocab(checkpoint.info.vocab)
     chars = read_chars(model, vocab, text)
