@@ -267,7 +267,8 @@ def on_event(event):
         os.kill(os.getpid(), signal.SIGKILL)
     return ()
 
-run_session(tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r}), on_event=on_event, clock=clock)
+config = tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r})
+run_session(config, on_event=on_event, clock=clock)
 """
 
 

@@ -81,24 +81,23 @@ def test_a_run_that_is_over_can_be_opened_again_where_it_may_rest(corpus: Path) 
     assert isinstance(told[-1], e.RunFinished)
 
 
-@pytest.mark.parametrize("command", [c.SetLearningRate(learning_rate=0.1), c.SaveCheckpoint(name="mine"), c.Pause()])
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (c.SetLearningRate(learning_rate=0.1), "LearningRateChanged"),
+        (c.SaveCheckpoint(name="mine"), "CheckpointSaved"),
+        (c.CancelFinish(), "FinishCancelled"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_a_command_in_the_last_evaluation_is_followed_and_the_evaluation_is_done(
-    corpus: Path, command: Command
+    corpus: Path, command: Command, answer: str
 ) -> None:
-    def at_the_last_tweet(event: Event) -> Iterable[Command]:
-        match event:
-            case e.TweetSampled(step=6):
-                return [command]
-            case e.Paused():
-                return [c.Resume()]
-        return []
+    """The steps are told right before that evaluation, so the command comes in it."""
+    told = run_session(tiny_config(corpus, max_steps=6, eval_every=9), {6: [command]}, report_seconds=1e9)
 
-    config = tiny_config(corpus, max_steps=6, sample_every=6, eval_every=6)
-    told = run_session(config, on_event=at_the_last_tweet)
-
-    assert {"LearningRateChanged", "CheckpointSaved", "Resumed"} & set(names(told)[names(told).index("TweetSampled") :])
-    assert of_type(told, e.CommandRefused) == []
-    assert [event.step for event in of_type(told, e.EvalFinished)] == [6]
+    after = names(told)[names(told).index("StepsFinished") + 1 :]
+    assert after == [answer, "EvalFinished", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
     assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 6
 
 

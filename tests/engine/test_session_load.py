@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
+from engine.checkpoint_info import CheckpointInfo, read_info
+from engine.commands import Command
 from engine.corpus_config import CorpusConfig
-from engine.folders import named_checkpoint_path
+from engine.events import Event
+from engine.folders import find_run, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 from tests.engine.helpers import (
     AnsweringInbox,
@@ -102,6 +106,39 @@ def test_what_was_learned_before_a_load_is_kept_and_can_be_loaded_again(corpus: 
 
     assert [event.step for event in of_type(told, e.CheckpointLoaded)] == [3, 6]
     assert losses(told) == losses(plain)
+
+
+def latest() -> CheckpointInfo:
+    return read_info(find_run("tiny").checkpoint_path("latest"))[0]
+
+
+def test_latest_holds_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
+    saved_losses: list[float | None] = []
+
+    def look(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.CheckpointSaved) and event.name == "latest":
+            saved_losses.append(latest().train_loss)
+        return ()
+
+    script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four"), c.Stop()]}
+    told = run_session(tiny_config(corpus), script, look)
+    assert saved_losses == [None, losses(told)[4], losses(told)[4]]
+    run_session(resume_config("tiny"), {4: [c.Stop()]}, look)
+    assert saved_losses[3:] == [losses(told)[4]] * 2
+
+
+@pytest.mark.parametrize(("own", "half"), [(0.4, 0.002), (0.001, 0.0005)])
+def test_half_the_rate_is_half_of_the_checkpoints_or_of_the_runs_own_if_that_is_lower(
+    corpus: Path, own: float, half: float
+) -> None:
+    wishes = [c.SetLearningRate(learning_rate=own), c.LoadCheckpoint(name="three", halves_rate=True)]
+
+    told = run_session(tiny_config(corpus, learning_rate=0.004), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
+
+    place = names(told).index("CheckpointLoaded")
+    assert of_type(told[place:], e.LearningRateChanged)[0].learning_rate == half
+    assert {event.learning_rate for event in of_type(told[place:], e.StepsFinished)} == {half}
+    assert latest().training.learning_rate == half
 
 
 def refused_load(corpus: Path, name: str) -> e.CommandRefused:
