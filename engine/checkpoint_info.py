@@ -72,7 +72,7 @@ class CheckpointInfo:
     finish: Finish | None = None
     """The last stretch of a run that was asked to finish."""
     is_imported: bool = False
-    """Whether it came from elsewhere: then the files that its `corpus` names are read only where the user names them."""
+    """Whether it came from elsewhere: the files that its `corpus` names are read only where the user names them."""
     versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

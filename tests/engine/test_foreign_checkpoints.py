@@ -19,7 +19,7 @@ from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError
 from engine.folders import find_run, named_checkpoint_path
 from engine.generation import Generator
-from tests.engine.helpers import only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import run_session, tiny_config, write_corpus
 from tui.branching import Branch
 
 
@@ -89,4 +89,4 @@ def test_a_branch_of_an_imported_one_does_not_confirm_by_itself(secret: Path) ->
 
     assert by_name["theirs"].corpus is None
     assert by_name["mine"].corpus is not None
-    assert only([run_session(replace(by_name["theirs"], run_name="branch"))[0]], e.RunFailed)
+    assert isinstance(run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)

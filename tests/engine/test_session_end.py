@@ -105,7 +105,8 @@ def test_a_command_in_the_last_evaluation_is_followed_and_the_evaluation_is_done
 
 
 def test_a_stop_goes_before_the_questions_that_wait_and_these_are_refused(corpus: Path) -> None:
-    wishes: list[Command] = [c.SampleLadder(seed=1)] * 40 + [c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
+    ladders = [c.SampleLadder(seed=1)] * 40
+    wishes: list[Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
 
     told = run_session(tiny_config(corpus), {3: wishes})
 
@@ -118,7 +119,7 @@ def test_a_stop_goes_before_the_questions_that_wait_and_these_are_refused(corpus
 
 
 def test_of_many_changes_before_a_stop_only_the_first_are_made(corpus: Path) -> None:
-    wishes: list[Command] = [c.SaveCheckpoint(name="mine", replace=True)] * 500 + [c.Stop()]
+    wishes: list[Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
 
     told = run_session(tiny_config(corpus), {3: wishes})
 

@@ -131,7 +131,7 @@ def test_latest_holds_the_loss_of_its_own_weights_after_a_load_and_a_resume(corp
 def test_half_the_rate_is_half_of_the_checkpoints_or_of_the_runs_own_if_that_is_lower(
     corpus: Path, own: float, half: float
 ) -> None:
-    wishes = [c.SetLearningRate(learning_rate=own), c.LoadCheckpoint(name="three", halves_rate=True)]
+    wishes: list[Command] = [c.SetLearningRate(learning_rate=own), c.LoadCheckpoint(name="three", halves_rate=True)]
 
     told = run_session(tiny_config(corpus, learning_rate=0.004), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
 
