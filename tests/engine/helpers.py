@@ -6,6 +6,7 @@ inbox before step 8 can be taken: no thread, no waiting, the same in every run.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 import queue
@@ -20,11 +21,13 @@ from unittest import mock
 import torch
 
 from engine import commands, events, loop, run, saver
+from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
 from engine.config import RunConfig, RuntimeConfig, Setting
 from engine.corpus.encoded import EncodedTweets
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
+from engine.folders import find_run
 from engine.runtime import Runtime
 from engine.session import TrainingSession
 from engine.vocab import Vocab
@@ -132,6 +135,7 @@ def run_session(
     inbox = inbox or queue.SimpleQueue()
     pending = {step: list(wishes) for step, wishes in (script or {}).items()}
     told: list[Event] = []
+    saver_time = SimpleNamespace(monotonic=clock)
 
     def emit(event: Event) -> None:
         told.append(event)
@@ -147,7 +151,7 @@ def run_session(
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
         mock.patch.object(run, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
-        mock.patch.object(saver, "time", SimpleNamespace(monotonic=clock), create=True),
+        contextlib.nullcontext() if clock is time.monotonic else mock.patch.object(saver, "time", saver_time),
     ):
         TrainingSession(config, clock=clock, rests_at_end=rests_at_end).run(emit, inbox)
     return told
@@ -156,6 +160,11 @@ def run_session(
 def stop_at(step: int) -> Script:
     """Return the script of a run that is stopped after this step."""
     return {step: [commands.Stop()]}
+
+
+def latest(run_name: str = "tiny") -> CheckpointInfo:
+    """Return what the `latest` checkpoint of a run says of itself."""
+    return read_info(find_run(run_name).checkpoint_path("latest"))[0]
 
 
 def of_type(told: Iterable[Event], event_type: type[_EventType]) -> list[_EventType]:

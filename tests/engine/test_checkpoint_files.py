@@ -125,16 +125,6 @@ def test_a_run_that_goes_on_keeps_its_own_checkpoints(run: RunFolder, name: str)
     assert name not in names()
 
 
-def test_what_else_a_run_kept_can_be_deleted_while_it_goes_on(run: RunFolder) -> None:
-    write_checkpoint(run.checkpoint_path("step-5"))
-    journal = Journal(run.journal_path)
-
-    delete_checkpoint("one/step-5")
-
-    assert set(names()) == {"one/latest", "one/best"}
-    journal.close()
-
-
 def test_what_was_exported_and_imported_is_the_same_but_for_where_it_came_from(mine: Path, elsewhere: Path) -> None:
     exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
     back, own = load_checkpoint(import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)

@@ -6,24 +6,16 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import commands as c
 from engine import events as e
-from engine.checkpoint_info import read_info
 from engine.events import Event
-from engine.folders import find_run
 from engine.schedule import MIN_FINISH_STEPS, finish_after
-from tests.engine.helpers import losses, of_type, only, resume_config, run_session, tiny_config, write_corpus
+from tests.engine.helpers import latest, losses, of_type, only, resume_config, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.engine.test_session_end import run_resting
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    return write_corpus(tmp_path)
 
 
 def rates(told: list[Event]) -> dict[int, float]:
@@ -88,7 +80,7 @@ def test_stopped_in_the_last_stretch_it_goes_on_there_bit_for_bit(tmp_path: Path
 
 def test_a_finished_run_that_is_resumed_goes_on_at_its_learning_rate(corpus: Path) -> None:
     run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()]})
-    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].has_finished
+    assert latest().has_finished
 
     told = run_session(resume_config(), {55: [c.Stop()]})
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
-
 from engine import commands as c
 from engine import events as e
 from engine.checkpoint_info import read_info
@@ -15,12 +13,7 @@ from engine.commands import Command
 from engine.events import Event
 from engine.folders import RunFolder, find_run
 from engine.pruning import prune_steps
-from tests.engine.helpers import of_type, resume_config, run_session, tiny_config, write_corpus
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
+from tests.engine.helpers import of_type, resume_config, run_session, tiny_config
 
 
 def folder_with(path: Path, *steps: int, pinned: tuple[int, ...] = ()) -> RunFolder:

@@ -98,28 +98,6 @@ def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
     assert unknown.bits == pytest.approx(math.log2(total / math.e) + UNKNOWN_CHAR_BITS, abs=1e-3)
 
 
-def test_the_character_that_is_likeliest_is_first_and_no_special_symbol_but_the_end_is_named() -> None:
-    for char in read_chars(MODEL, VOCAB, "the cat hugs tea"):
-        chances = [chance.probability for chance in char.likeliest]
-        assert chances == sorted(chances, reverse=True)
-        assert len(chances) == NUM_LIKELIEST
-        assert {chance.char for chance in char.likeliest} <= {"", *VOCAB.chars}
-
-
-def test_hostile_characters_of_a_vocabulary_never_come_out() -> None:
-    vocab = Vocab(HOSTILE)
-    model = random_model(vocab, end_bias=-90.0)
-
-    completion = complete(model, vocab, SamplingConfig(temperature=5.0), "a", 0)
-    read = read_chars(model, vocab, "a\x1b\u202e")
-
-    assert len(completion.text) == COMPLETION_CHARS
-    assert set(completion.text) <= {"a", "\ufffd"}
-    assert {chance.char for chance in completion.next_chars} <= {"", "a", "\ufffd"}
-    assert [char.char for char in read] == ["a", "\ufffd", "\ufffd", ""]
-    assert {chance.char for char in read for chance in char.likeliest} <= {"", "a", "\ufffd"}
-
-
 def test_unknown_characters_are_named_once_in_their_order_and_harmless() -> None:
     assert unknown_chars(VOCAB, "the cat") == ()
     assert unknown_chars(VOCAB, "q☃ the ☃ 雪q") == ("q", "☃", "雪")

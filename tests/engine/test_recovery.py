@@ -17,7 +17,6 @@ from engine import commands as c
 from engine import events as e
 from engine import recovery
 from engine.accelerated import device_step
-from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
 from engine.errors import exit_code_for
 from engine.events import Event
@@ -28,6 +27,7 @@ from engine.recovery import MAX_RELOADS, REFUSED_IN_A_ROW
 from tests.engine.device_steps import step_as_on_a_device
 from tests.engine.helpers import (
     Script,
+    latest,
     losses,
     names,
     of_type,
@@ -36,17 +36,11 @@ from tests.engine.helpers import (
     run_session,
     stop_at,
     tiny_config,
-    write_corpus,
 )
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.fakes import FakeClock
 
 ALWAYS = 10**9
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> None:
@@ -64,10 +58,6 @@ def among(*numbers: int) -> Callable[[int], bool]:
     return lambda number: number in numbers
 
 
-def latest() -> CheckpointInfo:
-    return read_info(find_run("tiny").checkpoint_path("latest"))[0]
-
-
 def summaries(told: Iterable[Event]) -> list[e.Warned]:
     """Return the warnings that tell of steps in a row, not of one."""
     return [event for event in of_type(told, e.Warned) if "in a row" in event.message]
@@ -78,17 +68,6 @@ def save_at(step: int) -> dict[int, list[Command]]:
 
 
 # Going back -----------------------------------------------------------------------------------------------------------
-
-
-def test_two_refused_steps_are_told_and_nothing_else_is_done(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    poison(monkeypatch, among(4, 5, 7, 8))
-
-    told = run_session(tiny_config(corpus))
-
-    assert_keeps_the_rules(told)
-    assert [event.step for event in of_type(told, e.Warned)] == [4, 5, 7, 8]
-    assert names(told).count("CheckpointLoaded") == names(told).count("LearningRateChanged") == 0
-    assert only(told, e.RunFinished).step == 12
 
 
 def test_after_three_in_a_row_the_run_goes_on_from_its_latest_at_half_the_rate_and_says_so(
@@ -152,34 +131,6 @@ def test_a_run_that_has_gone_back_is_resumed_as_if_it_had_not_been_stopped(
     whole, first = run("whole", {}), run("tiny", stop_at(10))
 
     assert losses([*first, *run_session(resume_config("tiny"))]) == losses(whole)
-
-
-def test_on_a_device_it_is_known_at_the_next_report(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    step_as_on_a_device(monkeypatch, None)
-    sound, count = device_step.mean_loss, iter(range(1, ALWAYS))
-    bad = range(7, 12)
-
-    def mean_loss(*args: Any) -> Tensor:
-        return sound(*args) * (math.nan if next(count) in bad else 1.0)
-
-    monkeypatch.setattr(device_step, "mean_loss", mean_loss)
-
-    told = run_session(tiny_config(corpus, max_steps=11), report_seconds=1e9)
-
-    assert_keeps_the_rules(told)
-    [summary] = summaries(told)
-    assert "5 steps in a row" in summary.message
-    assert only(told, e.CheckpointLoaded).step == 0
-    assert only(told, e.RunFinished).step == 11  # those at the very end count as well
-
-
-def test_the_last_stretch_of_a_run_stays_where_it_is(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    poison(monkeypatch, among(7, 8, 9))
-
-    told = run_session(tiny_config(corpus, max_steps=60), {**save_at(4), 6: [c.Finish()]})
-
-    assert "FinishCancelled" not in names(told)
-    assert (told[-1].step, only(told, e.RunFinished).reason) == (only(told, e.FinishPlanned).last_step, "finished")
 
 
 # Where going back is no use -------------------------------------------------------------------------------------------
@@ -258,18 +209,6 @@ def test_where_latest_cannot_be_read_the_run_goes_on_with_its_weights(
     assert "latest.safetensors is damaged" in summary.message
     assert only(told, e.LearningRateChanged).learning_rate == 0.002
     assert (told[-1].step, list(losses(told))) == (12, [1, 2, 3, 4, 5, 6, 10, 11, 12])
-
-
-def test_a_checkpoint_that_the_user_loads_makes_it_count_anew(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    poison(monkeypatch, among(3, 4, 5, 6, 7, 8))
-    loads = iter([c.LoadCheckpoint(name="one")])
-
-    def load(event: Event) -> Iterable[Command]:
-        return list(loads) if "1 of 10 times" in getattr(event, "message", "") else []
-
-    told = run_session(tiny_config(corpus), {1: [c.SaveCheckpoint(name="one")]}, load)
-
-    assert ["1 of 10" in event.message for event in summaries(told)] == [True, True]
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,8 +15,6 @@ from unittest import mock
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from engine import commands as c
@@ -32,6 +29,7 @@ from engine.folders import find_run
 from engine.journal import read_journal
 from tests.engine.helpers import (
     Script,
+    latest,
     of_type,
     only,
     resume_config,
@@ -155,13 +153,6 @@ def test_a_stopped_and_resumed_run_equals_one_that_never_stopped(home: Path, uni
     assert_same(facts(run_in_parts(home, [stop])), uninterrupted)
 
 
-@settings(max_examples=3)
-@given(st.lists(st.integers(0, LAST_STEP - 1), min_size=2, max_size=4, unique=True).map(sorted))
-def test_a_run_may_be_stopped_several_times(uninterrupted: Facts, stops: list[int]) -> None:
-    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)):
-        assert_same(facts(run_in_parts(Path(folder), stops)), uninterrupted)
-
-
 def test_a_run_stopped_between_a_tweet_and_an_evaluation_of_one_step_does_neither_twice(
     home: Path, uninterrupted: Facts
 ) -> None:
@@ -172,20 +163,6 @@ def test_a_run_stopped_between_a_tweet_and_an_evaluation_of_one_step_does_neithe
     assert not [event for event in of_type(first, e.EvalFinished) if event.step == 12]
 
     assert_same(facts(first + run_session(resume_config())), uninterrupted)
-
-
-def test_tweets_asked_for_in_between_and_pauses_change_nothing(home: Path, uninterrupted: Facts) -> None:
-    script: Script = {
-        7: [c.SampleNow(), c.Pause(), c.SampleLadder(seed=1), c.Resume()],
-        11: [c.SaveCheckpoint(name="mine"), c.Stop()],
-    }
-    first = run_session(demanding(home), script)
-    asked = [event for event in of_type(first, e.TweetSampled) if event.step == 7]
-
-    told = [event for event in first + run_session(resume_config()) if event not in asked]
-
-    assert len(asked) == 1
-    assert_same(facts(told), uninterrupted)
 
 
 STEERED: Script = {
@@ -307,7 +284,7 @@ def test_where_the_tweets_have_changed_it_says_so_and_begins_with_their_first_ba
 
     assert "not those" in only(told, e.Warned).message
     assert told[-1].step == 8
-    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].position == Position(epoch=0, batch=1)
+    assert latest().position == Position(epoch=0, batch=1)
 
 
 @pytest.mark.parametrize(("budget", "value"), [("max_steps", 2), ("epochs", 0.05), ("max_seconds", 0.1)])

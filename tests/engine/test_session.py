@@ -35,11 +35,6 @@ from tests.engine.helpers import (
 from tests.fakes import FakeClock
 
 
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
-
-
 class StepClock(FakeClock):
     """Goes on by a quarter of a second with every step that is told."""
 

@@ -19,20 +19,15 @@ from engine.folders import find_run, named_checkpoint_path
 from tests.engine.helpers import (
     AnsweringInbox,
     Script,
+    latest,
     losses,
     names,
     of_type,
     only,
     run_session,
     tiny_config,
-    write_corpus,
 )
 from tests.fakes import FakeClock
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
 
 
 def test_a_pause_takes_no_step_and_stops_the_clock_until_the_run_goes_on(corpus: Path) -> None:
@@ -70,7 +65,7 @@ def test_sampling_that_was_set_is_used_by_the_next_tweet_and_saved(corpus: Path)
     assert only(told, e.SamplingChanged).sampling == cold
     assert [tweet.temperature for tweet in of_type(told, e.TweetSampled)] == [0.8, 0.8, 0.0, 0.0, 0.0]
     assert all(tweet.text.startswith("the") for tweet in of_type(told, e.TweetSampled)[2:])
-    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].sampling == cold
+    assert latest().sampling == cold
 
 
 def tweet_of_the_start(corpus: Path, run_name: str, inbox: queue.SimpleQueue[Command]) -> e.TweetSampled:
@@ -107,7 +102,7 @@ def test_a_learning_rate_that_was_set_is_used_by_the_next_step_and_saved(corpus:
 
     assert only(told, e.LearningRateChanged).learning_rate == 0.02
     assert [event.learning_rate for event in of_type(told, e.StepsFinished)] == [0.004] * 3 + [0.02] * 3
-    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].training.learning_rate == 0.02
+    assert latest().training.learning_rate == 0.02
 
 
 def test_a_ladder_has_a_rung_for_each_temperature_and_is_the_same_each_time(corpus: Path) -> None:
@@ -134,17 +129,6 @@ def test_a_ladder_that_cannot_be_climbed_is_refused(corpus: Path, ladder: c.Samp
 
     assert only(told, e.CommandRefused).command == "SampleLadder"
     assert isinstance(told[-1], e.RunFinished)
-
-
-def test_a_pause_in_the_middle_of_an_evaluation_comes_first_and_the_evaluation_after_it(corpus: Path) -> None:
-    def after_the_tweet(event: Event) -> Iterable[Command]:
-        return [c.Pause(), c.Resume()] if isinstance(event, e.TweetSampled) and event.step == 5 else []
-
-    told = run_session(tiny_config(corpus, sample_every=5, eval_every=5, max_steps=6), on_event=after_the_tweet)
-
-    first = names(told).index("Paused")
-    assert names(told)[first - 1 : first + 3] == ["TweetSampled", "Paused", "Resumed", "EvalFinished"]
-    assert [event.step for event in of_type(told, e.EvalFinished)] == [5, 6]
 
 
 def test_a_checkpoint_is_in_place_when_it_is_told(corpus: Path) -> None:

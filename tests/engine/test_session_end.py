@@ -26,11 +26,6 @@ from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.fakes import FakeClock
 
 
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
-
-
 def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
     """Run a session that rests at its end, send it these commands once it does, and stop it once they are answered."""
     left = len(wishes)

@@ -10,15 +10,15 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
-from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
-from engine.folders import find_run, named_checkpoint_path
+from engine.folders import named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 from tests.engine.helpers import (
     AnsweringInbox,
     Script,
+    latest,
     losses,
     names,
     of_type,
@@ -30,11 +30,6 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.stream_rules import assert_keeps_the_rules
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
 
 
 @pytest.mark.parametrize("weight", [(), (2.5,)], ids=["once", "weighted"])
@@ -106,10 +101,6 @@ def test_what_was_learned_before_a_load_is_kept_and_can_be_loaded_again(corpus: 
 
     assert [event.step for event in of_type(told, e.CheckpointLoaded)] == [3, 6]
     assert losses(told) == losses(plain)
-
-
-def latest() -> CheckpointInfo:
-    return read_info(find_run("tiny").checkpoint_path("latest"))[0]
 
 
 def test_latest_holds_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:

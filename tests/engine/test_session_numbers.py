@@ -17,13 +17,8 @@ from engine.errors import exit_code_for
 from engine.evaluation import Evaluation
 from engine.events import Event
 from engine.folders import named_checkpoint_path
-from tests.engine.helpers import losses, of_type, run_session, tiny_config, write_corpus
+from tests.engine.helpers import losses, of_type, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
 
 
 def save_poisoned(corpus: Path) -> None:

@@ -13,15 +13,13 @@ import torch
 
 from engine import commands as c
 from engine import events as e
-from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
 from engine.config import TrainingConfig
-from engine.corpus.batches import BatchStream
 from engine.corpus.position import Position
 from engine.events import Event
-from engine.folders import find_run
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
+    latest,
     losses,
     of_type,
     only,
@@ -46,15 +44,6 @@ class TickingClock(FakeClock):
         return self.now
 
 
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
-
-
-def latest() -> CheckpointInfo:
-    return read_info(find_run("tiny").checkpoint_path("latest"))[0]
-
-
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
 def test_another_batch_size_keeps_the_share_of_the_epoch_as_near_as_batches_go(
     corpus: Path, before: int, after: int
@@ -70,21 +59,6 @@ def test_another_batch_size_keeps_the_share_of_the_epoch_as_near_as_batches_go(
     assert abs(changed.epochs - epochs_there) <= 0.5 / steps_per_epoch + 1e-9
     assert latest().training.batch_size == after
     assert latest().position.epoch + latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
-
-
-def test_steps_after_the_change_read_batches_of_the_new_size(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
-    taken = BatchStream.__next__
-
-    def noted(self: BatchStream) -> object:
-        batch = taken(self)
-        sizes.append(len(batch.inputs))
-        return batch
-
-    monkeypatch.setattr(BatchStream, "__next__", noted)
-    run_session(tiny_config(corpus, batch_size=8, max_steps=7), {3: [c.SetBatchSize(batch_size=16)]})
-
-    assert sizes == [8, 8, 8, 16, 16, 16, 16]
 
 
 def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch_too(corpus: Path) -> None:
@@ -116,15 +90,6 @@ def test_a_checkpoint_of_other_tweets_is_gone_on_from_at_the_first_batch(corpus:
 
     assert only(told, e.RunStarted).epochs == 0
     assert only(told, e.CheckpointLoaded).epochs == 0
-
-
-def test_a_budget_in_epochs_counts_on_after_the_change(corpus: Path) -> None:
-    config = tiny_config(corpus, batch_size=8, epochs=2.0, max_steps=10**6)
-
-    told = run_session(config, {9: [c.SetBatchSize(batch_size=24)]})
-
-    assert isinstance(told[-1], e.RunFinished)
-    assert (told[-1].reason, told[-1].step) == ("epochs", 10)
 
 
 @pytest.mark.parametrize(

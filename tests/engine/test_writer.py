@@ -26,13 +26,7 @@ from tests.engine.helpers import (
     run_session,
     small_tweets,
     tiny_config,
-    write_corpus,
 )
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    return write_corpus(tmp_path)
 
 
 def test_a_completion_answers_its_request_at_the_step_at_which_it_was_asked_for(corpus: Path) -> None:
