@@ -10,7 +10,7 @@ from engine.config import RunConfig
 from engine.corpus.checking import Glance, check_corpus
 from engine.errors import ConfigError
 from engine.folders import find_run, folder_of_run, home, storage_errors
-from engine.journal import Journal, is_in_use
+from engine.journal import in_use_error, is_in_use
 
 
 def check(config: RunConfig) -> Glance | None:
@@ -30,7 +30,8 @@ def check(config: RunConfig) -> Glance | None:
     if config.resume is not None:
         run = find_run(config.resume)
         read_info(latest_of(run))
-        Journal(run.journal_path).close()  # refused where another program has the run open
+        if is_in_use(run.journal_path):
+            raise in_use_error(run.journal_path)
     elif config.checkpoint is not None:
         path = resolve_checkpoint(config.checkpoint)
         info, _ = read_info(path)

@@ -103,7 +103,7 @@ class Run:
 
         Also where it is time for another try after a failure.
         """
-        if self._saver.is_retry_due:
+        if self._saver.is_failing and self._saver.is_latest_due(self.training.autosave_seconds):
             self.save("latest")
         if self._changed_at is not None and self._clock() - self._changed_at >= CHANGE_SECONDS:
             self.save("latest")
@@ -235,7 +235,7 @@ class Run:
             with self.timer.during("saving"), self.thrift.refusing("saving"):
                 self._saver.save_own(name, self.training, self.sampling, self._place, is_asked=is_asked)
         except DeviceMemoryError as error:
-            self._narrator.tell(events.Warned, message=f"{error.message} {error.hint}", kind="disk")
+            self._narrator.warn_of_disk(error, is_asked=is_asked)
 
     def keep_from_pruning(self, path: Path) -> None:
         """Never delete the checkpoint at `path`, which the run goes on from, to make room for newer ones."""
@@ -255,7 +255,7 @@ class Run:
             lost = step - (saved or 0)
             raise StorageError(
                 f"{so_far}: to leave now loses {lost:,} {'step' if lost == 1 else 'steps'}.",
-                "Free some space, or leave all the same.",
+                self._saver.problem.hint if self._saver.problem else "Leave all the same, or try again.",
             )
 
     def save_named(self, name: str, *, replace: bool) -> None:
@@ -277,7 +277,7 @@ class Run:
             return
         message = (
             f"The update of step {self.trainer.step_count + 1:,} broke off, so its weights were not saved; latest is "
-            f"what it was. The traceback is in {self._prepared.folder.log_path}."
+            "what it was."
         )
         self._narrator.tell(events.Warned, message=message)
 

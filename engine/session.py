@@ -17,16 +17,14 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
-from engine.backlog import Backlog
 from engine.commands import Command, Stop
 from engine.config import RunConfig
-from engine.errors import DeviceMemoryError, InternalError, StorageError, TweetgenError
+from engine.errors import DeviceMemoryError, InternalError, TweetgenError
 from engine.events import Event, RunFailed, RunFinished
-from engine.folders import home
+from engine.folders import RunFolder, find_run, home
 from engine.journal import Journal
-from engine.log import log_to
+from engine.log import LogFile, log_to, log_traceback
 from engine.loop import TrainingLoop
 from engine.memory import is_out_of_memory
 from engine.metrics import SteadyClock, Stopwatch
@@ -121,21 +119,21 @@ class TrainingSession:
             incoming.look_for_stop()
 
         try:
-            preparation = prepare(self._config, on_stage, may_be_over=self._rests_at_end)
-            incoming.look_for_stop()
-            log_path, journal_path = preparation.folder.log_path, preparation.folder.journal_path
-            with log_to(log_path), contextlib.closing(Journal(journal_path)) as journal:
-                self._train(preparation, journal, stream, incoming)
+            with contextlib.ExitStack() as opened:
+                resumed = None if self._config.resume is None else find_run(self._config.resume)
+                journal = None if resumed is None else opened.enter_context(_journal_of(resumed))
+                preparation = prepare(self._config, resumed, on_stage, may_be_over=self._rests_at_end)
+                journal = journal or opened.enter_context(_journal_of(preparation.folder))
+                log = opened.enter_context(log_to(preparation.folder.log_path))
+                self._train(preparation, journal, log, stream, incoming)
         except _StoppedEarly as stopped:
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
         except TweetgenError as error:
             _fail(error, stream)
         except BaseException as error:  # the end of the line: whatever it is becomes an event
             if not stream.is_over:
-                path = home() / "tweetgen.log"  # there is no run's folder yet
-                with contextlib.suppress(StorageError), log_to(path):
-                    LOG.exception("before the run could start")
-                _fail(as_tweetgen_error(error, path), stream)
+                where = log_traceback(error, "before the run could start", home() / "tweetgen.log")
+                _fail(as_tweetgen_error(error, where), stream)
             if not isinstance(error, Exception):
                 raise
 
@@ -143,6 +141,7 @@ class TrainingSession:
         self,
         preparation: Preparation,
         journal: Journal,
+        log: LogFile,
         stream: _Stream,
         inbox: _Inbox,
     ) -> None:
@@ -150,20 +149,22 @@ class TrainingSession:
         start = preparation.start
         stopwatch = Stopwatch(SteadyClock(self._clock), offset=start.elapsed_seconds if start else 0.0)
         total_chars = start.total_chars if start else 0
-        backlog = Backlog(journal, preparation.folder, time.monotonic)
-        narrator = Narrator(stream, backlog, preparation.trainer, stopwatch, total_chars)
+        narrator = Narrator(stream, journal, preparation.trainer, stopwatch, total_chars)
         narrator.last_train_loss = start.train_loss if start else None
         try:
             TrainingLoop(preparation, narrator, inbox.take, rests_at_end=self._rests_at_end).run()
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", narrator.trainer.step_count)
             if not stream.is_over:
-                log_path = preparation.folder.log_path
-                _tell_failure(_with_log(as_tweetgen_error(error, log_path), log_path), narrator, stream)
+                where = log.where_traceback_is
+                _tell_failure(_with_log(as_tweetgen_error(error, where), where), narrator, stream)
             if not isinstance(error, Exception):
                 raise
-        finally:
-            backlog.close()  # what could not be written was told
+
+
+def _journal_of(run: RunFolder) -> contextlib.closing[Journal]:
+    """Open the journal of a run, which locks it: before its `latest` is read, or another program could replace that."""
+    return contextlib.closing(Journal(run.journal_path))
 
 
 def _tell_failure(failure: TweetgenError, narrator: Narrator, stream: _Stream) -> None:
@@ -177,15 +178,13 @@ def _tell_failure(failure: TweetgenError, narrator: Narrator, stream: _Stream) -
         stream(RunFailed(step=step, elapsed_seconds=seconds, **fields))
 
 
-def _with_log(error: TweetgenError, log_path: Path) -> TweetgenError:
-    """Return an error of the same kind whose hint names the log."""
-    if str(log_path) in error.hint:
-        return error
-    return type(error)(error.message, f"{error.hint} The traceback is in {log_path}.".strip())
+def _with_log(error: TweetgenError, where: str) -> TweetgenError:
+    """Return an error of the same kind whose hint says where the traceback is."""
+    return error if where in error.hint else type(error)(error.message, f"{error.hint} {where}".strip())
 
 
-def as_tweetgen_error(error: BaseException, log_path: Path) -> TweetgenError:
-    """Return what there is to tell the user of any error at all, whose traceback was logged to `log_path`."""
+def as_tweetgen_error(error: BaseException, where: str) -> TweetgenError:
+    """Return what there is to tell the user of any error at all; `where` is the sentence on its traceback."""
     if isinstance(error, TweetgenError):
         return error
     if is_out_of_memory(error):
@@ -193,7 +192,7 @@ def as_tweetgen_error(error: BaseException, log_path: Path) -> TweetgenError:
         return DeviceMemoryError(
             detail, "End other programs that use it, or try a smaller --batch-size or --hidden-size."
         )
-    return InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {log_path}; please report it.")
+    return InternalError(f"{type(error).__name__}: {error}", f"{where} Please report it.")
 
 
 def _fail(error: TweetgenError, stream: _Stream) -> None:

@@ -6,7 +6,6 @@ inbox before step 8 can be taken: no thread, no waiting, the same in every run.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import math
 import queue
@@ -14,13 +13,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice, product
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TypeVar
 from unittest import mock
 
 import torch
 
-from engine import commands, events, loop, run, saver
+from engine import commands, events, loop, run
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
 from engine.config import RunConfig, RuntimeConfig, Setting
@@ -135,7 +133,6 @@ def run_session(
     inbox = inbox or queue.SimpleQueue()
     pending = {step: list(wishes) for step, wishes in (script or {}).items()}
     told: list[Event] = []
-    saver_time = SimpleNamespace(monotonic=clock)
 
     def emit(event: Event) -> None:
         told.append(event)
@@ -151,7 +148,6 @@ def run_session(
         mock.patch.object(loop, "REPORT_SECONDS", report_seconds),
         mock.patch.object(run, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
-        contextlib.nullcontext() if clock is time.monotonic else mock.patch.object(saver, "time", saver_time),
     ):
         TrainingSession(config, clock=clock, rests_at_end=rests_at_end).run(emit, inbox)
     return told

@@ -9,9 +9,9 @@ import pytest
 
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_files import delete_checkpoint
-from engine.checkpoint_list import is_taken, iterate_checkpoints, list_checkpoints, resolve_checkpoint
+from engine.checkpoint_list import is_taken, iterate_checkpoints, latest_of, list_checkpoints, resolve_checkpoint
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import create_run_folder, find_run, named_checkpoint_path
+from engine.folders import RunFolder, create_run_folder, find_run, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 
 
@@ -140,3 +140,15 @@ def test_only_what_is_in_the_list_can_be_deleted(home: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint called"):
         delete_checkpoint(name)
     assert path.is_file()
+
+
+def test_a_run_without_latest_offers_the_checkpoints_that_it_has() -> None:
+    folder = save_of_run("bare", "best", "step-10", "step-20")
+
+    with pytest.raises(CheckpointError, match="bare has no checkpoint latest") as raised:
+        latest_of(RunFolder(folder))
+    assert raised.value.hint == "--checkpoint takes another: bare/best, bare/step-10, bare/step-20."
+    (folder / "checkpoints" / "best.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="bare has no checkpoint best or latest") as raised:
+        resolve_checkpoint("bare")
+    assert "bare/step-10" in raised.value.hint

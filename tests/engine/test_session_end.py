@@ -10,14 +10,11 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
-from engine import preflight
 from engine.checkpoint_info import read_info
 from engine.commands import Command
 from engine.config import RunConfig
-from engine.errors import StorageError
 from engine.events import Event
 from engine.folders import find_run
-from engine.journal import Journal
 from engine.session import TrainingSession
 from engine.stage import Stage
 from engine.trainer import Trainer
@@ -212,19 +209,3 @@ def test_the_clock_that_is_given_says_when_steps_are_reported(corpus: Path) -> N
     ]
 
     assert [names(each).count("StepsFinished") for each in told] == [1, 12]
-
-
-def test_a_run_that_is_open_is_opened_by_no_other_and_stays_as_it_is(corpus: Path) -> None:
-    run_session(tiny_config(corpus, max_steps=6))
-    run = find_run("tiny")
-    before = (run.journal_path.read_bytes(), run.config_path.read_bytes())
-    holder = Journal(run.journal_path)
-
-    with pytest.raises(StorageError, match="open in another program"):
-        preflight.check(resume_config())
-    told = run_session(resume_config(max_steps=12))
-
-    assert [type(event) for event in told] == [e.RunFailed]
-    assert before == (run.journal_path.read_bytes(), run.config_path.read_bytes())
-    holder.close()
-    preflight.check(resume_config())

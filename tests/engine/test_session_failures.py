@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from engine import commands as c
 from engine import events as e
+from engine.commands import Command
 from engine.config import RunConfig
 from engine.errors import exit_code_for
 from engine.events import Event
@@ -18,6 +20,7 @@ from engine.journal import read_journal
 from engine.session import TrainingSession
 from tests.engine.helpers import (
     losses,
+    of_type,
     only,
     resume_config,
     run_session,
@@ -27,6 +30,7 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.stream_rules import assert_keeps_the_rules
+from tests.fakes import FakeClock
 
 
 def failure(config: RunConfig) -> e.RunFailed:
@@ -143,6 +147,18 @@ def test_a_mistake_of_ours_before_the_start_leaves_its_traceback_in_the_common_l
 
 
 # The disk -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_latest_checkpoint_is_saved_every_so_often(corpus: Path) -> None:
+    clock = FakeClock()
+
+    def seven_seconds_a_step(event: Event) -> Iterable[Command]:
+        clock.advance(7.0 if isinstance(event, e.StepsFinished) else 0.0)
+        return ()
+
+    told = run_session(tiny_config(corpus, max_steps=8, autosave_seconds=20.0), None, seven_seconds_a_step, clock)
+
+    assert [event.step for event in of_type(told, e.CheckpointSaved)] == [0, 3, 6, 8]
 
 
 def test_a_named_checkpoint_that_cannot_be_saved_is_refused(corpus: Path, home: Path) -> None:

@@ -208,7 +208,7 @@ def test_an_answer_that_is_refused_brings_the_alert_back() -> None:
 # Disk -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_is_told_until_something_could_be_saved() -> None:
+def test_a_full_disk_is_told_until_everything_can_be_saved_again() -> None:
     scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk"))
     assert scene.alert == Alert(kind="disk", text="No space left on device.", answer="try saving again")
     assert list(commands_for(scene.alert, scene.view)) == [SaveLatest()]
@@ -219,24 +219,12 @@ def test_a_full_disk_is_told_until_something_could_be_saved() -> None:
     scene.watch = scene.watch.with_dismissed(scene.alert)
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Still none.", kind="disk"))
     assert scene.kind == ""
-    scene.see(saved())
-    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Full again.", kind="disk"))
-    assert scene.kind == "disk"
-
-
-def test_a_journal_that_can_not_be_written_is_told_until_it_can_whatever_else_is_saved() -> None:
-    scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="journal"))
-    assert scene.kind == "disk"
-    scene.see(saved())
-    assert scene.kind == "disk"
-    scene.see(loaded(0))
-    scene.see(saved())
-    assert scene.kind == "disk"
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Saving works again.", kind="disk-works"))
-    assert scene.alert is None
-    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Full again.", kind="disk"))
     scene.see(saved())
-    assert scene.alert is None
+    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Full again.", kind="disk"))
+    assert scene.kind == "disk"
+    scene.see(saved())
+    assert scene.kind == "disk", "the journal may still fail"
 
 
 def test_a_warning_of_no_kind_is_no_alert() -> None:
