@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,18 @@ def latest_of(run: RunFolder) -> Path:
     if not path.exists():
         raise _no_checkpoint(run, "latest", "Start it anew under another name.")
     return path
+
+
+def require_own_files(path: Path, info: CheckpointInfo) -> None:
+    """Raise `CheckpointError` where a checkpoint that no run of this user wrote names files: they may be any."""
+    folder, data = path.resolve().parent, home().resolve()
+    is_of_run = folder.name == "checkpoints" and folder.parent.parent == data / "runs"
+    is_own = not info.is_imported and (is_of_run or folder == data / "checkpoints")
+    if info.corpus.files and not is_own:
+        raise CheckpointError(
+            f"{path.name} comes from elsewhere and names the tweets {', '.join(info.corpus.files)}: not read unasked.",
+            f"If you want them, name them: {' '.join(f'--data {shlex.quote(file)}' for file in info.corpus.files)}",
+        )
 
 
 def _no_checkpoint(run: RunFolder, wanted: str, hint: str) -> CheckpointError:

@@ -12,7 +12,7 @@ from functools import partial
 from engine import presets, runtime, threads, wire
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
-from engine.checkpoint_list import latest_of, resolve_checkpoint
+from engine.checkpoint_list import latest_of, require_own_files, resolve_checkpoint
 from engine.config import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.corpus import Corpus
@@ -141,7 +141,11 @@ def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoin
     if resumed is not None:
         return load_checkpoint(latest_of(resumed)), f"{resumed.name}/latest"
     if config.checkpoint is not None:
-        return load_checkpoint(resolve_checkpoint(config.checkpoint)), config.checkpoint
+        path = resolve_checkpoint(config.checkpoint)
+        checkpoint = load_checkpoint(path)
+        if config.corpus is None:
+            require_own_files(path, checkpoint.info)
+        return checkpoint, config.checkpoint
     return None, None
 
 

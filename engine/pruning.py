@@ -23,9 +23,9 @@ def prune_steps(folder: RunFolder, num_kept: int, step: int, loaded_path: Path |
         return
     try:
         numbered = {
-            int(number): path
+            int(digits): path
             for path in folder.checkpoint_path("latest").parent.glob(f"{_PREFIX}*{SUFFIX}")
-            if (number := path.stem.removeprefix(_PREFIX)).isdecimal() and not pin_path(path).exists()
+            if (digits := path.stem.removeprefix(_PREFIX)).isdecimal() and not pin_path(path).exists()
             if loaded_path is None or path.resolve() != loaded_path.resolve()
         }
         for number in sorted(numbered, key=lambda number: (number <= step, number))[:-num_kept]:
