@@ -43,7 +43,7 @@ class Loader:
         kept = self._prepared.folder.checkpoint_path(f"step-{run.trainer.step_count}")
         run.keep_from_pruning(path)
         if run.trainer.step_count > 0 and kept.resolve() != path.resolve():  # what is loaded is not written over
-            run.save(kept.stem)
+            run.save(kept.stem, is_asked=True)
         self._go_on_from(checkpoint, name, path)
         if run.progress.finish is not None:
             run.cancel_finish()

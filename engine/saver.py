@@ -90,7 +90,7 @@ class Saver:
             self._tried_at = self._clock()
         info = self._info(training, sampling, position)
         checkpoint = _Encoded(name, self._content(info), info.bits_per_char)
-        if self.problem is not None and name != "latest":
+        if self.problem is not None and name != "latest" and not is_asked:
             self._put_off(checkpoint)
             return
         try:

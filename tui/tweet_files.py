@@ -71,7 +71,7 @@ def export(tweets: Iterable[TweetSampled], path: Path, *, may_replace: bool) -> 
     try:
         write_atomically(path, content, mode=0o666)
     except StorageError as error:
-        raise StorageError(error.message, "Choose another folder, or free some space.") from error
+        raise StorageError(error.message, "Choose another folder.") from error
 
 
 def _one_line(tweet: TweetSampled) -> str:

@@ -149,6 +149,18 @@ def test_what_the_user_asks_for_is_tried_and_answered_at_once(corpus: Path, disk
     assert isinstance(told[-1], e.RunFinished)
 
 
+def test_before_a_checkpoint_is_loaded_the_weights_of_now_are_saved_as_soon_as_the_disk_can(
+    corpus: Path, disk: BrokenDisk, clock: FakeClock
+) -> None:
+    wishes = {5: [c.LoadCheckpoint(name="tiny/latest")]}
+
+    told = run_session(tiny_config(corpus), wishes, broken(disk, clock, 3, 5), clock)
+
+    assert disk_warnings(told)[:2] == [("disk", 3), ("disk-works", 5)]
+    saved = [event.name for event in of_type(told[: told.index(only(told, e.CheckpointLoaded))], e.CheckpointSaved)]
+    assert saved[-1] == "step-5"
+
+
 def test_a_paused_run_tries_again_too(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
     def on_event(event: Event) -> Iterable[Command]:
         match event:
