@@ -37,11 +37,7 @@ _SHOWN_NAME_CHARS = 50
 """Of a file's name, in that of its temporary file."""
 WRITTEN_BY_THE_RUN = ("latest", "best")
 """What a run calls the checkpoints of its own that it writes again and again."""
-_LAST = "--resume last is the latest run"
-_MEANINGS = {
-    "run": {"last": _LAST},
-    "checkpoint": {"last": _LAST, **dict.fromkeys(WRITTEN_BY_THE_RUN, "Each run calls one of its own so")},
-}
+_MEANINGS = {"run": {"last"}, "checkpoint": {"last", *WRITTEN_BY_THE_RUN}}
 """Names that mean something already."""
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some space or set"),
@@ -71,8 +67,8 @@ def checked_name(name: str, kind: str) -> str:
             f"A {kind} can't be called {name!r}.",
             "Use letters, digits, blanks, '.', '_', '+' and '-', up to 100, beginning with a letter or digit.",
         )
-    if name in _MEANINGS.get(kind, {}):
-        raise ConfigError(f"A {kind} can't be called {name}.", f"{_MEANINGS[kind][name]}; take another name.")
+    if name in _MEANINGS[kind]:
+        raise ConfigError(f"A {kind} can't be called {name}.", "That means something already; take another name.")
     return name
 
 
