@@ -214,6 +214,7 @@ class TrainingLoop:
         self._receive()
         while self._waiting and isinstance(self._waiting[0], _QUESTIONS):
             self._try_to_follow(self._waiting.popleft())
+            self._receive()
         return bool(self._waiting)
 
     def _has_something_waiting(self) -> bool:
@@ -293,6 +294,7 @@ class TrainingLoop:
             case commands.Resume():
                 self._resume()
             case commands.Stop(reason=reason, unless_unsaved=unless_unsaved):
+                self._stop_seen_at = None
                 if unless_unsaved:
                     self._run.require_saved()
                     self._is_saved = True

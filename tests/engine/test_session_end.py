@@ -110,6 +110,21 @@ def test_a_stop_goes_before_the_questions_that_wait_and_these_are_refused(corpus
     assert_keeps_the_rules(told)
 
 
+def test_a_stop_is_seen_between_two_questions_in_an_evaluation(corpus: Path) -> None:
+    def on_event(event: Event) -> Iterable[Command]:
+        match event:
+            case e.TweetSampled(step=5):
+                return [c.SampleLadder(seed=1)] * 30
+            case e.LadderSampled():
+                return [c.Stop()]
+        return []
+
+    told = run_session(tiny_config(corpus, sample_every=5, eval_every=5), on_event=on_event)
+
+    assert (names(told).count("LadderSampled"), names(told).count("CommandRefused")) == (1, 29)
+    assert told[-1].step == 5
+
+
 def test_of_many_changes_before_a_stop_only_the_first_are_made(corpus: Path) -> None:
     wishes: list[Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
 
