@@ -18,7 +18,16 @@ from engine.folders import find_run
 from engine.session import TrainingSession
 from engine.stage import Stage
 from engine.trainer import Trainer
-from tests.engine.helpers import names, of_type, only, resume_config, run_session, tiny_config, write_corpus
+from tests.engine.helpers import (
+    TickingClock,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    tiny_config,
+    write_corpus,
+)
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.fakes import FakeClock
 
@@ -207,16 +216,8 @@ def test_commands_that_come_while_the_run_is_prepared_are_followed_in_their_orde
     assert len(rates) > 1
 
 
-class SecondClock(FakeClock):
-    """Goes on by a second each time that it is asked."""
-
-    def __call__(self) -> float:
-        self.advance(1.0)
-        return self.now
-
-
 def test_the_clock_that_is_given_says_when_steps_are_reported(corpus: Path) -> None:
-    stopped, quick = FakeClock(), SecondClock()
+    stopped, quick = FakeClock(), TickingClock()
 
     told = [
         run_session(tiny_config(corpus, run_name=f"run{number}"), clock=clock, report_seconds=0.5)
