@@ -20,7 +20,7 @@ from torch import Tensor
 from engine import runtime
 from engine.checkpoint_head import Place, read_head
 from engine.checkpoint_info import CheckpointInfo, damaged, info_in, opened, to_metadata
-from engine.errors import CheckpointError, VocabError
+from engine.errors import VocabError
 from engine.folders import write_atomically
 from engine.gru import TextGenerator
 from engine.vocab import SPECIALS, Vocab
@@ -39,15 +39,9 @@ class Checkpoint:
         return Vocab(self.info.vocab)
 
     def to_model(self, device: torch.device) -> TextGenerator:
-        """Return the model, with the average of its weights if there is one, in eval mode.
-
-        Raises `CheckpointError` where the weights do not fit its shape.
-        """
+        """Return the model, with the average of its weights if there is one, in eval mode."""
         model = TextGenerator.from_config(len(self.vocab), self.info.model)
-        try:
-            model.load_state_dict(weights_in(self.tensors, "average.") or weights_in(self.tensors, "model."))
-        except RuntimeError as error:
-            raise CheckpointError("The checkpoint's weights do not fit the model that it describes.") from error
+        model.load_state_dict(weights_in(self.tensors, "average.") or weights_in(self.tensors, "model."))
         return model.to(device).eval()
 
 

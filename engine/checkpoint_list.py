@@ -147,14 +147,15 @@ def latest_of(run: RunFolder) -> Path:
 
 
 def require_own_files(path: Path, info: CheckpointInfo) -> None:
-    """Raise `CheckpointError` where a checkpoint that no run of this user wrote names files: they may be any."""
+    """Raise `CheckpointError` when a checkpoint that no run of this user wrote names files: they can be any file."""
     folder, data = path.resolve().parent, home().resolve()
     is_of_run = folder.name == "checkpoints" and folder.parent.parent == data / "runs"
     is_own = not info.is_imported and (is_of_run or folder == data / "checkpoints")
     if info.corpus.files and not is_own:
         raise CheckpointError(
-            f"{path.name} comes from elsewhere and names the tweets {', '.join(info.corpus.files)}: not read unasked.",
-            f"If you want them, name them: {' '.join(f'--data {shlex.quote(file)}' for file in info.corpus.files)}",
+            f"{path.name} was not written by a run of yours. It was trained on {', '.join(info.corpus.files)}, "
+            "which is read only if you name it too.",
+            f"To read it: {' '.join(f'--data {shlex.quote(file)}' for file in info.corpus.files)}",
         )
 
 

@@ -37,14 +37,14 @@ STOP_WAITS_SECONDS = 0.3
 FINISHED = "finished"
 """Why a run ended that was asked to finish."""
 MAX_CHANGES_BEFORE_STOP = 32
-"""Commands that came before a `Stop` and are still followed before it, questions not among them."""
+"""Commands that arrived before a `Stop` and are still followed first, questions not counted."""
 _DUE_SAMPLE, _ASKED_SAMPLE, _ASKED_COMPLETION = 1, 2, 3  # purposes of derived seeds
 _QUESTIONS = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet
 """What can be followed in the middle of an evaluation: it changes nothing."""
 
 
 class _RunEndsError(TweetgenError):
-    """A command is not followed, because the run ends; nor is a tweet written to its end that would hold that up."""
+    """The run ends before a command was followed, or before a tweet was finished."""
 
     title = "The run ends"
 
@@ -60,7 +60,7 @@ class TrainingLoop:
         *,
         rests_at_end: bool = False,
     ) -> None:
-        """Take everything over; nothing happens before `run`. `take_command` returns None when no command is there."""
+        """Store everything; nothing happens before `run`. `take_command` returns None when no command is queued."""
         self._rests_at_end = rests_at_end
         self._run = Run(preparation, narrator)
         self._loader = Loader(self._run, preparation, narrator)
@@ -123,7 +123,7 @@ class TrainingLoop:
         return FINISHED if self._run.is_finished else budget_used_up(self._run.training, self._run.position)
 
     def _come_to_the_end(self, reason: str) -> None:
-        """Evaluate once more; then end, or rest with the model at hand. What has come meanwhile is followed before."""
+        """Evaluate once more; then end, or pause with the model loaded. Commands that arrive meanwhile go first."""
         if self._run.training.eval_every:
             self._run.evaluate(self._must_interrupt)
         if self._waiting:
@@ -146,7 +146,7 @@ class TrainingLoop:
         return True
 
     def _end(self, reason: str) -> None:
-        """Save, refuse what can't be followed any more, and tell the end."""
+        """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         if not self._is_saved:
             self._run.save("latest", is_asked=True)
         while (command := self._take_command()) is not None:
@@ -214,6 +214,7 @@ class TrainingLoop:
         self._receive()
         while self._waiting and isinstance(self._waiting[0], _QUESTIONS):
             self._try_to_follow(self._waiting.popleft())
+            self._receive()
         return bool(self._waiting)
 
     def _has_something_waiting(self) -> bool:
@@ -222,7 +223,7 @@ class TrainingLoop:
         return bool(self._waiting)
 
     def _receive(self) -> None:
-        """Take in what has come. How the next character is drawn changes at once, and a `Stop` does not wait long."""
+        """Drain the inbox. `SetSampling` takes effect at once, and a `Stop` moves ahead."""
         while (command := self._take_command()) is not None:
             if isinstance(command, commands.SetSampling):
                 self._try_to_follow(command)
@@ -232,7 +233,7 @@ class TrainingLoop:
                 self._waiting.append(command)
 
     def _put_first(self, stop: Command) -> None:
-        """Put a `Stop` before all questions that wait: what came before it and changes or saves something stays so."""
+        """Queue a `Stop` ahead of all questions, which change nothing, and behind the first earlier changes."""
         before: list[Command] = []
         after: list[Command] = []
         for command in self._waiting:
@@ -260,7 +261,7 @@ class TrainingLoop:
             self._refuse(command, error)
 
     def _refuse(self, command: Command, error: TweetgenError) -> None:
-        """Tell why a command is not followed."""
+        """Emit `CommandRefused`."""
         self._narrator.tell(
             events.CommandRefused,
             command=type(command).__name__,
@@ -293,6 +294,7 @@ class TrainingLoop:
             case commands.Resume():
                 self._resume()
             case commands.Stop(reason=reason, unless_unsaved=unless_unsaved):
+                self._stop_seen_at = None
                 if unless_unsaved:
                     self._run.require_saved()
                     self._is_saved = True

@@ -29,7 +29,7 @@ class Narrator:
     def __init__(
         self, emit: Callable[[Event], None], journal: Journal, trainer: Trainer, stopwatch: Stopwatch, total_chars: int
     ) -> None:
-        """Speak through `emit`, which may raise whatever it likes, and into the journal."""
+        """Speak through `emit`, and into the journal."""
         self.trainer = trainer
         self.stopwatch = stopwatch
         self.total_chars = total_chars
@@ -94,7 +94,7 @@ class Narrator:
         except StorageError as error:
             problem = error
         finally:  # by now nobody else knows of the steps that it tells
-            self._hand_over(event)
+            self._emit(event)
         if problem is not None and not isinstance(event, RunFinished | RunFailed):  # nothing follows those
             self._warn_of_disk_at(step, problem)
 
@@ -139,10 +139,3 @@ class Narrator:
         if num_missing:
             message = f"The journal lacks {num_missing:,} events. {problem or ''}".strip()
             self.tell(Warned, message=message, kind="disk")
-
-    def _hand_over(self, event: Event) -> None:
-        """Call the listener; whatever it raises is its own affair."""
-        try:
-            self._emit(event)
-        except Exception:  # the contract: a listener's mistake never reaches the engine
-            LOG.exception("a listener failed on %s", type(event).__name__)

@@ -47,7 +47,7 @@ class Progress:
         self.bits_per_char = info.bits_per_char
 
     def note_not_finite(self, step: int) -> None:
-        """Take note that an evaluation at `step` gave no figure: the last one says nothing of these weights."""
+        """Record a non-finite evaluation at `step`: there is no figure for these weights."""
         self.last_eval_step = step
         self.val_loss = self.bits_per_char = None
 

@@ -238,7 +238,7 @@ class Run:
             self._narrator.warn_of_disk(error, is_asked=is_asked)
 
     def keep_from_pruning(self, path: Path) -> None:
-        """Never delete the checkpoint at `path`, which the run goes on from, to make room for newer ones."""
+        """Exempt the checkpoint at `path`, which the run goes on from, from retention."""
         self._saver.loaded_path = path
 
     def require_saved(self) -> None:

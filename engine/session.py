@@ -44,14 +44,14 @@ class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
 
 
 class _Stream:
-    """The listener, and whether it was told the last event; nothing follows that."""
+    """The subscriber's callback; nothing follows the last event, and no exception comes back."""
 
     def __init__(self, emit: Callable[[Event], None]) -> None:
         self._emit = emit
         self.is_over = False
 
     def __call__(self, event: Event) -> None:
-        """Hand an event on; what the listener raises is its own affair."""
+        """Emit an event; log what the callback raises."""
         if self.is_over:
             return
         self.is_over = isinstance(event, RunFinished | RunFailed)
@@ -62,14 +62,14 @@ class _Stream:
 
 
 class _Inbox:
-    """The commands in the order in which they came, also those that come while the run is being prepared."""
+    """The commands in order of arrival, those that arrive while the run is being prepared included."""
 
     def __init__(self, commands: queue.SimpleQueue[Command]) -> None:
         self._commands = commands
         self._early: deque[Command] = deque()
 
     def look_for_stop(self) -> None:
-        """Raise `_StoppedEarly` where a `Stop` has come; all else waits for the run."""
+        """Raise `_StoppedEarly` on a `Stop`; keep all other commands for the run."""
         with contextlib.suppress(queue.Empty):
             while True:
                 command = self._commands.get_nowait()
@@ -78,7 +78,7 @@ class _Inbox:
                 self._early.append(command)
 
     def take(self) -> Command | None:
-        """Return the next command; None when no command is there."""
+        """Return the next command; None when no command is queued."""
         if self._early:
             return self._early.popleft()
         try:

@@ -29,6 +29,7 @@ from engine.folders import find_run
 from engine.runtime import Runtime
 from engine.session import TrainingSession
 from engine.vocab import Vocab
+from tests.fakes import FakeClock
 
 CPU = Runtime(device=torch.device("cpu"), precision="float32", num_threads=1)
 TINY: dict[str, Setting] = {
@@ -90,6 +91,18 @@ def resume_config(run: str = "last", **settings: Setting) -> RunConfig:
 def never(_: Event) -> Iterable[Command]:
     """Send nothing, whatever happens."""
     return ()
+
+
+class TickingClock(FakeClock):
+    """Goes on by this many seconds each time that it is asked."""
+
+    def __init__(self, tick_seconds: float = 1.0) -> None:
+        super().__init__()
+        self._tick_seconds = tick_seconds
+
+    def __call__(self) -> float:
+        self.advance(self._tick_seconds)
+        return self.now
 
 
 class AnsweringInbox(queue.SimpleQueue[Command]):

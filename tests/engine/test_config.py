@@ -70,25 +70,6 @@ def test_a_value_out_of_range_is_refused_by_name_and_value(kind: Kind, field: st
     assert "--" + field.replace("_", "-") in caught.value.hint
 
 
-@pytest.mark.parametrize(
-    ("kind", "fields"),
-    [
-        (ModelConfig, {"embedding_size": 9, "hidden_size": 9, "tied_embeddings": True}),
-        (ModelConfig, {"embedding_size": 1, "hidden_size": 8192, "num_layers": 16, "dropout": 0.95}),
-        (TrainingConfig, {"batch_size": 1, "learning_rate": 10.0, "eval_every": 0, "sample_every": 0}),
-        (TrainingConfig, {"seed": 2**63 - 1, "warmup_steps": 0, "max_steps": 1, "epochs": 0.001, "max_seconds": 0.1}),
-        (SamplingConfig, {"temperature": 0}),
-        (SamplingConfig, {"temperature": 0.05, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "max_length": 1}),
-        (SamplingConfig, {"temperature": 5, "top_k": 1, "top_p": 0.001, "min_p": 0.999, "max_length": 100_000}),
-        (CorpusConfig, {"overfit": 0, "max_length": 1, "min_char_count": 1}),
-        (RuntimeConfig, {"threads": 1024, "device": "mps", "precision": "bfloat16"}),
-    ],
-)
-def test_the_ends_of_a_range_belong_to_it(kind: Kind, fields: dict[str, Any]) -> None:
-    config = kind(**fields)
-    assert {name: getattr(config, name) for name in fields} == fields
-
-
 @pytest.mark.parametrize("kind", [ModelConfig, TrainingConfig, SamplingConfig, CorpusConfig, RuntimeConfig, RunConfig])
 def test_the_defaults_are_in_range_and_a_config_never_changes(kind: Kind) -> None:
     config = kind()

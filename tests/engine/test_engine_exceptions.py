@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import queue
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +50,7 @@ class Mistake:
     raises: BaseException | None = None
 
     def put_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        owner, _, name = self.target.rpartition(".")
-        sound = getattr(pytest.importorskip(owner) if owner.islower() else _class(owner), name)
+        sound = pkgutil.resolve_name(self.target)
         count = iter(range(1, 10**9))
 
         def mistaken(*args: Any, **fields: Any) -> Any:
@@ -67,12 +67,6 @@ class Mistake:
     @property
     def error(self) -> BaseException:
         return self.raises or ZeroDivisionError("what was never thought of")
-
-
-def _class(path: str) -> type:
-    module, _, name = path.rpartition(".")
-    found: type = getattr(pytest.importorskip(module), name)
-    return found
 
 
 def assert_failed_well(told: list[Event]) -> e.RunFailed:

@@ -59,10 +59,10 @@ def test_the_files_that_it_names_are_read_only_where_the_user_names_them(
     assert isinstance(refused, e.RunFailed)
     assert str(secret) in refused.detail
     assert f"--data {secret}" in refused.hint
-    with pytest.raises(CheckpointError, match="not read unasked"):
+    with pytest.raises(CheckpointError, match="read only if you name it"):
         preflight.check(RunConfig(checkpoint=name))
     generator = Generator(Path(name) if bring is foreign else named_checkpoint_path(name), RuntimeConfig())
-    with pytest.raises(CheckpointError, match="not read unasked"):
+    with pytest.raises(CheckpointError, match="read only if you name it"):
         generator.load_novelty()
 
     confirmed = started_from(name, corpus=CorpusConfig(files=(str(secret),)))

@@ -84,14 +84,6 @@ def test_a_run_ends_after_max_seconds_of_its_clock(corpus: Path) -> None:
     assert finished.total_seconds == 2.0
 
 
-def test_a_stop_ends_the_run_before_the_next_step_with_its_reason(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, max_steps=500), {4: [c.Stop(reason="hung up")]})
-
-    finished = told[-1]
-    assert isinstance(finished, e.RunFinished)
-    assert (finished.reason, finished.step) == ("hung up", 4)
-
-
 def test_tweets_and_evaluations_come_at_their_steps(corpus: Path) -> None:
     told = run_session(tiny_config(corpus, max_steps=12, sample_every=4, eval_every=5))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,11 @@ from engine.checkpoint_info import read_info
 from engine.commands import Command
 from engine.config import SamplingConfig
 from engine.events import Event
-from engine.folders import find_run, named_checkpoint_path
+from engine.folders import named_checkpoint_path
 from tests.engine.helpers import (
     AnsweringInbox,
     Script,
+    TickingClock,
     latest,
     losses,
     names,
@@ -170,25 +171,30 @@ def test_an_impossible_name_is_refused_and_nothing_is_written(corpus: Path, home
     assert told[-1].step == 12
 
 
-def test_a_tweet_without_an_end_does_not_keep_a_run_from_stopping(corpus: Path) -> None:
+@pytest.mark.parametrize("is_asked", [True, False], ids=["asked for", "of the feed"])
+def test_a_tweet_without_an_end_does_not_keep_a_run_from_stopping(corpus: Path, is_asked: bool) -> None:
+    """A tweet of the feed that is broken off is written after the resume."""
     endless = SamplingConfig(max_length=100_000, top_k=1)
+    step = 0
 
-    told = run_session(
-        tiny_config(corpus, max_length=20), {3: [c.SetSampling(sampling=endless), c.SampleNow(), c.Stop()]}
-    )
+    def note(event: Event) -> Iterable[Command]:
+        nonlocal step
+        step = event.step
+        return ()
 
-    assert "TweetSampled" not in names(told)
-    assert only(told, e.RunFinished).reason == "stopped"
+    def answers() -> Iterator[Command | None]:
+        while step < 4:
+            yield None
+        yield c.SetSampling(sampling=endless)
+        if is_asked:
+            yield c.SampleNow()
+        yield from [None] * 50  # by now it is being written
+        yield c.Stop()
 
+    config = tiny_config(corpus, sample_every=0 if is_asked else 4)
+    told = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
 
-def test_a_tweet_of_the_feed_that_a_stop_broke_off_is_written_after_the_resume(corpus: Path) -> None:
-    endless = SamplingConfig(max_length=100_000, top_k=1)
-
-    def stop_meanwhile(event: Event) -> Iterable[Command]:
-        return [c.Stop()] if isinstance(event, e.StepsFinished) and event.step == 4 else ()
-
-    config = tiny_config(corpus, sample_every=4)
-    told = run_session(config, {3: [c.SetSampling(sampling=endless)]}, stop_meanwhile)
-    info, _ = read_info(find_run("tiny").checkpoint_path("latest"))
-    assert (info.step, info.last_sample_step) == (4, 0)
-    assert [event.step for event in of_type(told, e.TweetSampled)] == [0]
+    assert only(told, e.RunFinished).step == 4
+    assert [event.step for event in of_type(told, e.TweetSampled)] == ([] if is_asked else [0])
+    assert [event.command for event in of_type(told, e.CommandRefused)] == (["SampleNow"] if is_asked else [])
+    assert latest().last_sample_step == (-1 if is_asked else 0)

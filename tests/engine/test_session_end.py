@@ -18,7 +18,16 @@ from engine.folders import find_run
 from engine.session import TrainingSession
 from engine.stage import Stage
 from engine.trainer import Trainer
-from tests.engine.helpers import names, of_type, only, resume_config, run_session, tiny_config, write_corpus
+from tests.engine.helpers import (
+    TickingClock,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    tiny_config,
+    write_corpus,
+)
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.fakes import FakeClock
 
@@ -110,6 +119,21 @@ def test_a_stop_goes_before_the_questions_that_wait_and_these_are_refused(corpus
     assert_keeps_the_rules(told)
 
 
+def test_a_stop_is_seen_between_two_questions_in_an_evaluation(corpus: Path) -> None:
+    def on_event(event: Event) -> Iterable[Command]:
+        match event:
+            case e.TweetSampled(step=5):
+                return [c.SampleLadder(seed=1)] * 30
+            case e.LadderSampled():
+                return [c.Stop()]
+        return []
+
+    told = run_session(tiny_config(corpus, sample_every=5, eval_every=5), on_event=on_event)
+
+    assert (names(told).count("LadderSampled"), names(told).count("CommandRefused")) == (1, 29)
+    assert told[-1].step == 5
+
+
 def test_of_many_changes_before_a_stop_only_the_first_are_made(corpus: Path) -> None:
     wishes: list[Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
 
@@ -192,16 +216,8 @@ def test_commands_that_come_while_the_run_is_prepared_are_followed_in_their_orde
     assert len(rates) > 1
 
 
-class SecondClock(FakeClock):
-    """Goes on by a second each time that it is asked."""
-
-    def __call__(self) -> float:
-        self.advance(1.0)
-        return self.now
-
-
 def test_the_clock_that_is_given_says_when_steps_are_reported(corpus: Path) -> None:
-    stopped, quick = FakeClock(), SecondClock()
+    stopped, quick = FakeClock(), TickingClock()
 
     told = [
         run_session(tiny_config(corpus, run_name=f"run{number}"), clock=clock, report_seconds=0.5)

@@ -69,11 +69,6 @@ def test_a_run_name_that_is_taken_is_one_failure_and_the_run_stays_as_it_is(corp
     assert list(read_journal(find_run("tiny").journal_path)) == told
 
 
-def test_resuming_where_there_is_nothing_is_one_failure(home: Path) -> None:
-    assert "no run yet" in failure(resume_config("last")).detail
-    assert "no run called gone" in failure(resume_config("gone")).detail
-
-
 def test_resuming_a_run_that_has_taken_all_its_steps_says_to_give_more(corpus: Path) -> None:
     run_session(tiny_config(corpus))
 

@@ -19,6 +19,7 @@ from engine.corpus.position import Position
 from engine.events import Event
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
+    TickingClock,
     latest,
     losses,
     of_type,
@@ -31,17 +32,8 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.stream_rules import assert_keeps_the_rules
-from tests.fakes import FakeClock
 
 NUM_TRAIN = 48  # of the 60 small tweets
-
-
-class TickingClock(FakeClock):
-    """Goes on by a little each time that it is asked."""
-
-    def __call__(self) -> float:
-        self.advance(0.02)
-        return self.now
 
 
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
@@ -126,7 +118,7 @@ def test_intervals_hold_from_the_next_step_on_and_0_is_never(corpus: Path) -> No
 @pytest.mark.parametrize("command", [c.SetBatchSize(batch_size=4), c.SetLearningRate(learning_rate=0.1)], ids=repr)
 @pytest.mark.parametrize("is_paused", [False, True], ids=["training", "paused"])
 def test_a_change_is_saved_two_seconds_later_and_not_before(corpus: Path, command: Command, is_paused: bool) -> None:
-    clock = TickingClock()
+    clock = TickingClock(0.02)
     changed_at: list[float] = []
     saved_at: list[float] = []
 
@@ -147,7 +139,7 @@ def test_a_change_is_saved_two_seconds_later_and_not_before(corpus: Path, comman
 def test_changes_on_end_do_not_put_off_their_saving(corpus: Path) -> None:
     script: dict[int, list[Command]] = {step: [c.SetLearningRate(learning_rate=0.001)] for step in range(2, 100)}
 
-    told = run_session(tiny_config(corpus, max_steps=100), script, clock=TickingClock())
+    told = run_session(tiny_config(corpus, max_steps=100), script, clock=TickingClock(0.02))
 
     assert len({event.step for event in of_type(told, e.CheckpointSaved)} - {0, 100}) >= 2
 
