@@ -25,7 +25,7 @@ class Resume:
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Save `latest` and end the run; answered by `RunFinished` with this reason."""
+    """Save `latest` and end the run, ahead of all queued questions; answered by `RunFinished` with this reason."""
 
     reason: str = "stopped"
     unless_unsaved: bool = False
@@ -122,6 +122,8 @@ class LoadCheckpoint:
     """Go on from a checkpoint, by name or path; answered by `CheckpointLoaded`."""
 
     name: str
+    halves_rate: bool = False
+    """Whether to go on at half the learning rate of the checkpoint; then `LearningRateChanged` follows."""
 
 
 Command = (

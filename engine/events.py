@@ -1,17 +1,14 @@
 """Events: the facts that a session tells, in the order in which they became true.
 
 Each is a frozen dataclass of numbers and strings with an exact JSON form, so the same stream can be drawn, printed,
-kept in a run's journal, replayed, or sent elsewhere. What every stream keeps to
-(`tests/engine/test_stream_invariants.py`):
+kept in a run's journal, replayed, or sent elsewhere. What every stream keeps to (`tests/engine/stream_rules.py`):
 
-1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`; nothing follows that. A run
-that fails
-   before it could start is a single `RunFailed`.
+1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`; nothing follows that. A run that
+   fails before it could start is a single `RunFailed`.
 2. `step` never goes back, except through a `CheckpointLoaded` that says so.
 3. No step lies between `Paused` and `Resumed`; paused time counts in no rate and in no `elapsed_seconds`.
-4. Every number is finite. A step whose loss or gradient was not leaves the weights as they were, keeps its number,
-and is
-   told by a `Warned` in place of its loss.
+4. Every number is finite. A step whose loss or gradient was not leaves the weights as they were, keeps its number, and
+   is told by a `Warned` in place of its loss.
 5. Every string is harmless (`engine.text`): one line, printable, bounded.
 6. `CheckpointSaved` comes after the file is in place under its final name.
 """
@@ -31,7 +28,7 @@ FORMAT_VERSION = 1
 """Of the vocabulary below: one higher whenever a reader of the version before could misunderstand it."""
 WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works"]
 """What a warning is about, where somebody can do something about it at once: a checkpoint or the journal can't be
-written; "disk-works" says that both can be again."""
+written ("journal" in runs of earlier versions only); "disk-works" says that both can be again."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, groupby, islice
-from pathlib import Path
 from typing import assert_never
 
 from engine.answers import TextCompleted, TweetRead
@@ -42,7 +41,6 @@ from engine.events import (
     Warned,
     from_json,
 )
-from engine.folders import WRITTEN_BY_THE_RUN
 from engine.wire import WireError
 from tui.marks import with_mark
 from tui.run_view import RunView, ValPoint
@@ -80,8 +78,7 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
         case StepTimes():
             return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
         case CheckpointSaved(step=step, name=name):
-            kept = replace(view, saved=event, started=_where_it_is_kept(view.started, event))
-            return replace(kept, saved_step=step) if name == "latest" else kept
+            return replace(view, saved=event, saved_step=step if name == "latest" else view.saved_step)
         case CheckpointLoaded(step=step, epochs=epochs):
             return _at_epochs(_paced_anew(_gone_back(view, step), event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):
@@ -181,16 +178,9 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
         paced_from_seconds=event.elapsed_seconds,
         times=(),
         sampling=event.sampling,
+        saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
         ended=None,
     )
-
-
-def _where_it_is_kept(started: RunStarted | None, saved: CheckpointSaved) -> RunStarted | None:
-    """Return the facts of a run by the name of the folder that it saves in: another one took its first."""
-    folder = Path(saved.path).parent.parent.name
-    if started is None or saved.name not in WRITTEN_BY_THE_RUN or folder in ("", started.run):
-        return started
-    return replace(started, run=folder)
 
 
 def _stepped(view: RunView, event: StepsFinished) -> RunView:

@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +30,8 @@ from engine.corpus.formats import is_wanted
 from engine.corpus.opening.contents import content_hash
 from engine.corpus.report import CorpusReport
 from engine.corpus_config import CorpusConfig
-from engine.folders import cache_folder
+from engine.errors import StorageError
+from engine.folders import cache_folder, new_file, remove_leftovers
 
 LOG = logging.getLogger(__name__)
 VERSION = 3
@@ -112,14 +112,12 @@ def store(key: str, corpus: Corpus) -> None:
     encoded = wire.encode(facts)
     path = _path(key)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
-            new = Path(folder) / path.name
-            save_file(arrays, new, metadata={"facts": encoded, "checksum": str(_checksum(arrays, encoded))})
-            os.replace(new, path)
+        remove_leftovers(path.parent)
+        with new_file(path) as new:
+            save_file(arrays, new.temporary, metadata={"facts": encoded, "checksum": str(_checksum(arrays, encoded))})
         for old in _entries()[MAX_ENTRIES:]:
             old.unlink(missing_ok=True)
-    except (OSError, SafetensorError) as error:
+    except (OSError, StorageError, SafetensorError) as error:
         LOG.warning("a corpus can't be kept in the cache: %s", error)
 
 

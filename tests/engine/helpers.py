@@ -19,14 +19,17 @@ from unittest import mock
 import torch
 
 from engine import commands, events, loop, run
+from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
 from engine.config import RunConfig, RuntimeConfig, Setting
 from engine.corpus.encoded import EncodedTweets
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
+from engine.folders import find_run
 from engine.runtime import Runtime
 from engine.session import TrainingSession
 from engine.vocab import Vocab
+from tests.fakes import FakeClock
 
 CPU = Runtime(device=torch.device("cpu"), precision="float32", num_threads=1)
 TINY: dict[str, Setting] = {
@@ -90,6 +93,18 @@ def never(_: Event) -> Iterable[Command]:
     return ()
 
 
+class TickingClock(FakeClock):
+    """Goes on by this many seconds each time that it is asked."""
+
+    def __init__(self, tick_seconds: float = 1.0) -> None:
+        super().__init__()
+        self._tick_seconds = tick_seconds
+
+    def __call__(self) -> float:
+        self.advance(self._tick_seconds)
+        return self.now
+
+
 class AnsweringInbox(queue.SimpleQueue[Command]):
     """An inbox that is asked: gives its answers one by one, None for "nothing just now", and after them what was put.
 
@@ -124,8 +139,9 @@ def run_session(
     """Run a session to its end and return everything that it told.
 
     `script` holds the commands to send once a step has been told (0: at the start); `on_event` returns those to send
-    on any event. Every step is told at once (unless `report_seconds` says otherwise), so that both can be exact; what
-    the time went into only with `times_seconds`, so that a slow machine tells no more than a fast one.
+    on any event; `clock` is the only one that the run knows. Every step is told at once (unless `report_seconds` says
+    otherwise), so that both can be exact; what the time went into only with `times_seconds`, so that a slow machine
+    tells no more than a fast one.
     """
     inbox = inbox or queue.SimpleQueue()
     pending = {step: list(wishes) for step, wishes in (script or {}).items()}
@@ -153,6 +169,11 @@ def run_session(
 def stop_at(step: int) -> Script:
     """Return the script of a run that is stopped after this step."""
     return {step: [commands.Stop()]}
+
+
+def latest(run_name: str = "tiny") -> CheckpointInfo:
+    """Return what the `latest` checkpoint of a run says of itself."""
+    return read_info(find_run(run_name).checkpoint_path("latest"))[0]
 
 
 def of_type(told: Iterable[Event], event_type: type[_EventType]) -> list[_EventType]:

@@ -99,7 +99,7 @@ def test_a_pipe_that_nobody_writes_to_is_empty(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_program_left_is_removed_and_what_another_writes_now_is_not(tmp_path: Path) -> None:
-    stale, fresh = tmp_path / ".standard-input.a.tmp", tmp_path / ".standard-input.b.tmp"
+    stale, fresh = tmp_path / ".standard-input.aaaaaaaa.tmp", tmp_path / ".standard-input.bbbbbbbb.tmp"
     for path in (stale, fresh):
         path.write_bytes(b"half")
     os.utime(stale, (1, 1))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from engine.events import CheckpointSaved
+from engine.events import Warned
 from tests.fakes import run_started, steps_finished, tweet
 from tui.run_view import RunView
 from tui.state import apply
@@ -29,23 +27,13 @@ def test_a_single_run_tells_of_no_other() -> None:
     assert summary_lines(view_of("first", "a.csv"))[-1] == "Go on with it:  tweetgen-tui --resume first"
 
 
-def test_a_run_that_had_to_move_is_resumed_by_the_folder_that_it_was_saved_in_last() -> None:
-    moved = CheckpointSaved(
-        step=2,
-        elapsed_seconds=1.0,
-        name="latest",
-        path="/x/runs/first-2/checkpoints/latest.safetensors",
-        bits_per_char=None,
-    )
-    view = apply(view_of("first", "a.csv"), moved)
-    assert summary_lines(view)[-1] == "Go on with it:  tweetgen-tui --resume first-2"
-    named = replace(moved, name="mine", path="/x/checkpoints/mine.safetensors")
-    assert summary_lines(apply(view_of("first", "a.csv"), named))[-1] == "Go on with it:  tweetgen-tui --resume first"
-
-
-def test_only_where_a_run_saves_for_itself_says_where_it_is_kept() -> None:
-    view = view_of("first", "a.csv")
-    for name, path in (("mine", "/x/runs/other/checkpoints/mine.safetensors"), ("latest", "/latest")):
-        saved = CheckpointSaved(step=2, elapsed_seconds=1.0, name=name, path=path, bits_per_char=None)
-        after = apply(view, saved)
-        assert after.started == view.started
+def test_a_resumed_run_on_a_full_disk_names_the_latest_that_is_there_already() -> None:
+    resumed = run_started(run="first", step=100, resumed_from="first/latest")
+    full = Warned(step=100, elapsed_seconds=1.0, message="No space left on device.", kind="disk")
+    view = apply(apply(apply(RunView(), resumed), full), steps_finished(101, [4.0, 3.5]))
+    assert summary_lines(view)[-2:] == [
+        "Saved up to step 100: the 2 steps after it will be learned again.",
+        "Go on with it:  tweetgen-tui --resume first",
+    ]
+    view = apply(apply(apply(RunView(), run_started(run="first")), full), steps_finished(1, [4.0, 3.5]))
+    assert summary_lines(view)[-1] == "Nothing of it is saved: the disk took nothing."

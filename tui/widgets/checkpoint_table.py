@@ -25,7 +25,6 @@ from tui.formatting import shortened
 from tui.widgets.feed_columns import PIN_GLYPH
 
 _HEADINGS = ("name", "step", "bits", "size", "age")
-_WIDTHS = (10, 5, 8, 6)
 _MIN_NAME_WIDTH = 16
 _MARKS_WIDTH = 2
 _GAP = " "
@@ -79,6 +78,8 @@ class CheckpointTable(ScrollView, can_focus=True):
         """Begin without rows."""
         super().__init__()
         self._entries: Sequence[CheckpointEntry] = ()
+        self._widths = [cell_len(heading) for heading in _HEADINGS[1:]]
+        """Of all columns but the names, as wide as their longest cell."""
         self._cursor_row = 0
         self._compared: str | None = None
         self._unusable: frozenset[str] = frozenset()
@@ -109,6 +110,8 @@ class CheckpointTable(ScrollView, can_focus=True):
         name = cursor_on or (before.name if before else "")
         self._entries, self._compared, self._unusable = entries, compared, unusable
         self._now = time.time()
+        columns = zip(_HEADINGS, *(cells_of(entry, self._now) for entry in entries), strict=True)
+        self._widths = [max(map(cell_len, column)) for column in columns][1:]
         row = next((row for row, entry in enumerate(entries) if entry.name == name), self._cursor_row)
         self._cursor_row = max(0, min(row, len(entries) - 1))
         self.virtual_size = Size(self.scrollable_content_region.width, len(entries) + 1)
@@ -183,13 +186,13 @@ class CheckpointTable(ScrollView, can_focus=True):
     def _line(self, marks: str, cells: Sequence[str]) -> str:
         """Return a row as wide as the table, without the columns that it has no room for."""
         width = self.scrollable_content_region.width - _MARKS_WIDTH
-        num_columns = len(_WIDTHS)
-        while num_columns > 1 and width - sum(each + 1 for each in _WIDTHS[:num_columns]) < _MIN_NAME_WIDTH:
+        num_columns = len(self._widths)
+        while num_columns > 1 and width - sum(each + 1 for each in self._widths[:num_columns]) < _MIN_NAME_WIDTH:
             num_columns -= 1
-        name_width = width - sum(each + 1 for each in _WIDTHS[:num_columns])
+        name_width = width - sum(each + 1 for each in self._widths[:num_columns])
         name = _shortened_name(cells[0], name_width)
         name += " " * (name_width - cell_len(name))
-        others = [f"{cell:>{size}}" for cell, size in zip(cells[1:], _WIDTHS[:num_columns], strict=False)]
+        others = [f"{cell:>{size}}" for cell, size in zip(cells[1:], self._widths[:num_columns], strict=False)]
         return f"{marks:<{_MARKS_WIDTH}}" + _GAP.join((name, *others))
 
 
