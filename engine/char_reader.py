@@ -3,7 +3,7 @@
 `TextGenerator.forward` is the readable twin and expects the same. A sequence of one character is where `nn.GRU` is
 slowest: most of its time goes into finding out what to do. Here that is settled beforehand (`engine.fast.reading`), a
 step's columns turn into gates where they lie, and one tweet on a processor goes through compiled code
-(`engine.fast.one_row`), where Numba is installed.
+(`engine.fast.one_row`).
 
 A reader knows the weights of the moment at which it was made; training that goes on later does not change what it
 reads.
@@ -51,10 +51,8 @@ class CharReader:
     def _go_on_from(self, states: list[Tensor]) -> _Reading:
         """Return what reads on from these states, (B, H) a layer."""
         if self._may_compile and len(states[0]) == 1 and states[0].device.type == "cpu":
-            try:
-                from engine.fast.one_row import OneRow
-            except ImportError:
-                return _ManyRows(self._weights, states)
+            from engine.fast.one_row import OneRow
+
             return OneRow(self._weights, states)
         return _ManyRows(self._weights, states)
 
