@@ -128,6 +128,7 @@ class Run:
             precision=prepared.runtime.precision,
             num_threads=prepared.runtime.num_threads,
             step_path=self.trainer.path,
+            tuning=prepared.runtime.tuning,
             model=prepared.model_config,
             training=self.training,
             sampling=self.sampling,
@@ -191,7 +192,7 @@ class Run:
         self._prepared.runtime = chosen
         message = (
             f"{numbered_threads(chosen.num_threads)} in place of {before.num_threads}, {ratio:.1f} times as fast now; "
-            "a run can be repeated to the bit only with a fixed number, --threads."
+            "a run can be repeated to the bit only with --seed or a fixed number, --threads."
         )
         self._narrator.tell(events.ThreadsChanged, num_threads=chosen.num_threads, message=message)
 

@@ -1,12 +1,10 @@
-"""What the figures were measured on, and how much memory that took."""
+"""What the figures were measured on."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
-import resource
-import sys
 from pathlib import Path
 
 import torch
@@ -39,9 +37,3 @@ def processor_name() -> str:
         told = ""
     found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
     return found[1].strip() if found else platform.processor() or platform.machine()
-
-
-def peak_bytes() -> int:
-    """Return the most memory that this process has had so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

@@ -13,7 +13,7 @@ import torch
 
 from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
-from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread
+from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread, warm_up
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.config import ModelConfig, RuntimeConfig, TrainingConfig
 from engine.corpus.encoded import Batch
@@ -202,26 +202,26 @@ def has_bfloat16(device: torch.device) -> bool:
     return runtime.precision == "bfloat16"
 
 
-def measure_training(field: Field, seconds: float, on_turn: Callable[[str], None], clock: Clock) -> list[TrainFigures]:
-    """Return the figures of everyone after about that many seconds."""
+def measure_training(
+    field: Field, seconds: float, on_turn: Callable[[str], None], clock: Clock, end: float
+) -> list[TrainFigures]:
+    """Return the figures of everyone after about that many seconds.
+
+    Raises `TimeUpError` where one round of everyone does not end before `end`.
+    """
     began = clock()
     contenders = field.contenders()
     if field.is_on_gpu:
-        _warm_up(field, contenders, began + _WARM_UP_SHARE * seconds, on_turn, clock)
-    step_seconds = []
-    for contender in contenders:
-        on_turn(contender.name)
-        step_began = clock()
-        contender.take_turn(-1)  # what is compiled or allocated once
-        step_seconds.append(clock() - step_began)
+        _record_graphs(field, contenders, began + _WARM_UP_SHARE * seconds, on_turn, clock)
+    step_seconds = warm_up(contenders, -1, clock, on_turn, end)  # what is compiled or allocated once
     turn_seconds = min(TURN_SECONDS, seconds / (MIN_ROUNDS + 1) / len(contenders))
     steps = round(turn_seconds / max(float(np.median(step_seconds)), 1e-9))
     field.steps_per_turn = max(1, min(MAX_STEPS_PER_TURN, steps))
     field.max_turn_seconds = _PATIENCE * turn_seconds
-    return train_figures(field.shape, alternate(contenders, seconds - (clock() - began), clock, on_turn))
+    return train_figures(field.shape, alternate(contenders, seconds - (clock() - began), clock, on_turn, end))
 
 
-def _warm_up(
+def _record_graphs(
     field: Field, contenders: list[Contender], deadline: float, on_turn: Callable[[str], None], clock: Clock
 ) -> None:
     """Let everyone take turns that do not count, until it is so late."""
