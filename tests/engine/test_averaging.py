@@ -95,15 +95,6 @@ def test_on_weights_that_wander_the_average_is_nearer_to_the_best_than_they_are(
     assert evaluate(trainer.best_model, tweets, CPU).total_nats < evaluate(trainer.model, tweets, CPU).total_nats
 
 
-def test_the_model_of_a_checkpoint_is_its_average(tmp_path: Path) -> None:
-    trainer = trained(AVERAGING, 4)
-
-    path = write_checkpoint(tmp_path / "one.safetensors", tensors_of(trainer), training=AVERAGING)
-
-    for name, tensor in load_checkpoint(path).to_model(CPU.device).state_dict().items():
-        assert torch.equal(tensor, trainer.best_model.state_dict()[name]), name
-
-
 def test_a_checkpoint_whose_average_is_missing_is_damaged(tmp_path: Path) -> None:
     tensors = {name: t for name, t in tensors_of(trained(AVERAGING, 4)).items() if name != "average.proj.bias"}
     path = write_checkpoint(tmp_path / "one.safetensors", tensors, training=AVERAGING)

@@ -51,26 +51,6 @@ def test_every_step_of_a_bucket_finds_its_input_in_the_same_place() -> None:
     assert places[4] != places[5]
 
 
-def test_each_bucket_has_a_graph_of_its_own() -> None:
-    recorder = FakeRecorder()
-    steps = BucketedSteps(CPU, recorder)
-    step = nothing
-    for _ in range(5):
-        for size in (3, 4, 5):
-            steps.run(step, tokens_of(size, 0))
-    assert recorder.log.count("record") == steps.num_recorded == 3
-    assert recorder.log.count("replay") == 3 * (5 - WARM_UP_VISITS)
-
-
-def test_a_rare_bucket_costs_no_recording() -> None:
-    recorder = FakeRecorder()
-    steps = BucketedSteps(CPU, recorder)
-    step = nothing
-    for _ in range(WARM_UP_VISITS):
-        steps.run(step, tokens_of(3, 0))
-    assert "record" not in recorder.log
-
-
 def test_of_too_many_buckets_the_one_not_used_for_longest_is_given_up() -> None:
     recorder = FakeRecorder()
     steps = BucketedSteps(CPU, recorder, max_buckets=2)
@@ -127,14 +107,3 @@ def test_where_recording_fails_all_steps_are_run_as_they_are(caplog: pytest.LogC
     assert recorder.log[-5:] == ["aside"] * 5
     assert [(size, content[0]) for size, content, _ in seen] == [(size, n) for n in range(5) for size in (3, 4)]
     assert "CUDA graph" in caplog.text
-
-
-def test_without_a_recorder_every_step_is_run_as_it_is() -> None:
-    seen: Seen = []
-    steps = BucketedSteps(CPU, None)
-    step = note_in(seen)
-    for value in range(5):
-        steps.run(step, tokens_of(3, value))
-    steps.forget()
-    assert len(seen) == 5
-    assert steps.num_recorded == 0

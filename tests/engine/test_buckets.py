@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -13,9 +11,7 @@ from hypothesis import strategies as st
 
 from engine.accelerated.buckets import bucket_length, to_device_batch
 from engine.accelerated.device_step import mean_loss
-from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
-from engine.corpus.position import Position
 from engine.gru import TextGenerator
 from engine.vocab import PAD
 from tests.engine.helpers import encoded
@@ -35,15 +31,6 @@ def test_a_bucket_holds_its_tweets_and_is_hardly_longer(length: int) -> None:
     assert bucket_length(bucket) == bucket
 
 
-def test_tweets_of_usual_lengths_fall_into_seventeen_buckets() -> None:
-    assert len({bucket_length(length) for length in range(1, 142)}) == 17
-
-
-def test_a_longer_tweet_never_has_a_shorter_bucket() -> None:
-    buckets = [bucket_length(length) for length in range(1, 3000)]
-    assert buckets == sorted(buckets)
-
-
 def test_a_batch_keeps_its_tweets_and_gets_nothing_but_padding() -> None:
     batch, _ = some_batch(3)
     ready = to_device_batch(batch, 8)
@@ -56,19 +43,6 @@ def test_a_batch_keeps_its_tweets_and_gets_nothing_but_padding() -> None:
     assert (ready.tokens[:length, :num_tweets].T[is_target] == batch.inputs[is_target]).all()
     assert (ready.tokens[length + 1 :] == PAD).all()
     assert (ready.tokens[:, num_tweets:] == PAD).all()
-
-
-def test_a_batch_larger_than_expected_stays_whole() -> None:
-    batch, _ = some_batch(9)
-    assert to_device_batch(batch, 4).tokens.shape[1] == 9
-
-
-def test_an_epoch_has_few_shapes() -> None:
-    stream = BatchStream(encoded()[0], 7, seed=1, position=Position())
-    shapes = set()
-    while stream.epochs < 3:
-        shapes.add(to_device_batch(next(stream), 7).tokens.shape)
-    assert shapes <= {(length + 1, 7) for length in (8, 16, 24, 32, 40)}
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
@@ -88,15 +62,3 @@ def test_loss_and_gradients_are_those_of_the_tweets_without_padding(num_layers: 
         torch.autograd.grad(loss, parameters), torch.autograd.grad(expected, parameters), strict=True
     ):
         assert torch.allclose(grad, wanted, rtol=1e-10, atol=1e-14)
-
-
-def test_the_loss_would_differ_if_padding_counted() -> None:
-    batch, vocab_size = some_batch(5)
-    torch.manual_seed(1)
-    model = TextGenerator(vocab_size, 5, 7).double()
-    ready = to_device_batch(batch, 8)
-    with_more_targets = replace(ready, tokens=np.where(ready.tokens == PAD, 4, ready.tokens))
-
-    loss, other = (mean_loss(model, torch.from_numpy(each.tokens)) for each in (ready, with_more_targets))
-
-    assert not torch.allclose(loss, other, rtol=1e-3)

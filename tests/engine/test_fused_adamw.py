@@ -56,18 +56,6 @@ def test_a_parameter_without_a_gradient_stays_as_it_is() -> None:
     assert [torch.equal(*pair) for pair in zip(weights, parameters(), strict=True)] == [False, True, True]
 
 
-def test_gradients_are_forgotten_or_made_zeros() -> None:
-    weights = parameters()[:2]
-    weights[0].grad = torch.ones(SHAPES[0])
-    optimizer = FusedAdamW(weights, lr=0.01, weight_decay=0.0)
-
-    optimizer.zero_grad(set_to_none=False)
-    assert weights[0].grad is not None
-    assert not weights[0].grad.any()
-    optimizer.zero_grad()
-    assert weights[0].grad is None
-
-
 @pytest.mark.parametrize(
     ("optimizer", "is_imported"),
     [

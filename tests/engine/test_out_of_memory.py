@@ -28,7 +28,6 @@ from engine.fast.packing import PackedBatch
 from engine.folders import find_run
 from engine.gru import TextGenerator
 from engine.parts import loss_and_grads_of, parts_of
-from engine.session import as_tweetgen_error
 from engine.trainer import Trainer
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
@@ -39,9 +38,7 @@ from tests.engine.helpers import (
     names,
     of_type,
     only,
-    resume_config,
     run_session,
-    stop_at,
     tiny_config,
     write_corpus,
 )
@@ -186,14 +183,6 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_learned_from_as_a
     assert "out of memory" in find_run("tiny").log_path.read_text() or error is not NO_MEMORY
 
 
-def test_another_error_is_not_taken_for_used_up_memory(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    holding(monkeypatch, 3, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-
-    told = run_session(tiny_config(corpus))
-
-    assert only(told, e.RunFailed).title == "The program has a bug"
-
-
 def test_the_step_that_failed_is_taken_again_from_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     batch, config = some_batch(), TrainingConfig()
     trainers = []
@@ -238,24 +227,6 @@ def test_where_not_one_tweet_fits_the_run_fails_with_a_hint_and_its_weights_are_
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].step == 5
 
 
-def test_a_run_in_parts_is_resumed_with_whole_batches_and_halves_them_again_where_it_must(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain"))
-    with monkeypatch.context() as patch:
-        holding(patch, 4)
-        first = run_session(tiny_config(corpus), stop_at(5))
-    with monkeypatch.context() as patch:
-        sizes = holding(patch, 100)
-        second = run_session(resume_config("tiny"), stop_at(8))
-        assert sizes == [8, 8, 8]
-    holding(monkeypatch, 2)
-    third = run_session(resume_config("tiny"))
-
-    assert list(losses([*first, *second, *third]).values()) == pytest.approx(list(losses(plain).values()), rel=1e-5)
-    assert isinstance(third[-1], e.RunFinished)
-
-
 def test_parts_stay_as_large_as_they_may_be_when_the_batch_size_is_changed(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,14 +238,6 @@ def test_parts_stay_as_large_as_they_may_be_when_the_batch_size_is_changed(
     assert len(of_type(told, e.Warned)) == 1
     assert sizes[:12] == [4] * 12
     assert sizes[12:] == [3] * 2
-
-
-def test_parts_outlive_a_checkpoint_that_is_loaded(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    holding(monkeypatch, 4)
-
-    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: [c.LoadCheckpoint(name="three")]})
-
-    assert len(of_type(told, e.Warned)) == 1
 
 
 @pytest.mark.parametrize("has_recorder", [True, False], ids=["graphs", "eager"])
@@ -350,18 +313,6 @@ def test_an_evaluation_that_does_not_fit_reads_fewer_tweets_at_once(
     assert len(of_type(told, e.Warned)) == (0 if num_tweets > 12 else 4 if num_tweets == 5 else 6)
 
 
-def test_where_not_one_tweet_can_be_read_the_run_fails_and_can_be_resumed(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain", eval_every=5, dropout=0.2))
-    with monkeypatch.context() as patch:
-        patch.setattr(ForwardPass, "sum_of_losses", raising(NO_MEMORY))
-        told = run_session(tiny_config(corpus, eval_every=5, dropout=0.2))
-
-    assert only(told, e.RunFailed).title == DeviceMemoryError.title
-    assert losses([*told, *run_session(resume_config("tiny"))]) == losses(plain)
-
-
 def raising(error: Exception) -> Callable[..., Any]:
     """Return what raises whatever it is called with."""
 
@@ -433,39 +384,3 @@ def test_a_batch_that_could_not_be_made_ready_is_made_ready_again(
 
     assert isinstance(told[-1], e.RunFinished)
     assert losses(told) == losses(plain)
-
-
-def test_where_no_batch_can_be_made_ready_any_more_the_run_fails_and_can_be_resumed(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step_as_on_a_device(monkeypatch, None)
-    plain = run_session(tiny_config(corpus, run_name="plain"))
-
-    def from_step_5_on(event: e.Event) -> list[c.Command]:
-        if event.step == 5:
-            patch.setattr("engine.trainer.to_device_batch", raising(MemoryError()))
-        return []
-
-    with monkeypatch.context() as patch:
-        told = run_session(tiny_config(corpus), on_event=from_step_5_on)
-
-    assert only(told, e.RunFailed).title == DeviceMemoryError.title
-    assert losses([*told, *run_session(resume_config("tiny"))]) == losses(plain)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        NO_MEMORY,
-        RuntimeError("MPS backend out of memory (allocated 9 GB)"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
-        MemoryError("Unable to allocate 9 GiB"),
-    ],
-    ids=repr,
-)
-def test_memory_that_is_used_up_has_a_title_of_its_own(error: Exception) -> None:
-    told = as_tweetgen_error(error, Path("log"))
-
-    assert told.title == "The device's memory is used up"
-    assert told.message == str(error).splitlines()[0]
-    assert "batch-size" in told.hint

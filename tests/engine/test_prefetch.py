@@ -7,10 +7,8 @@ import threading
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +24,6 @@ from tests.engine.helpers import (
     Script,
     encoded,
     losses,
-    of_type,
     only,
     resume_config,
     run_session,
@@ -94,13 +91,6 @@ def test_it_is_prepared_on_another_thread_and_only_so_far_ahead() -> None:
     assert prepared.empty()
     assert set(idents) == {prefetched._thread.ident}
     assert threading.get_ident() not in idents
-
-
-def test_no_thread_starts_before_a_batch_is_asked_for() -> None:
-    prefetched = Prefetched(stream_at(Position()), as_they_are)
-    assert not batch_threads()
-    prefetched.close()
-    assert not batch_threads()
 
 
 def test_closing_ends_the_thread_whether_it_waits_for_room_or_works() -> None:
@@ -188,28 +178,3 @@ def test_an_error_in_the_thread_ends_the_run_and_is_told(corpus: Path, monkeypat
     assert only(told, e.RunFailed).detail == "ValueError: no such batch"
     assert len(losses(told)) == 5
     assert not batch_threads()
-
-
-def test_epochs_end_a_run_after_as_many_steps_as_without_a_thread(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings: dict[str, Any] = {"epochs": 1.5, "max_steps": 10**6}
-    ahead = run_session(tiny_config(corpus, run_name="ahead", **settings))
-    monkeypatch.setattr(Trainer, "prepare", None)
-    plain = run_session(tiny_config(corpus, run_name="plain", **settings))
-    assert losses(ahead) == losses(plain)
-    assert len(losses(ahead)) > 5
-    assert only(ahead, e.RunFinished).total_chars == only(plain, e.RunFinished).total_chars
-
-
-def test_a_processor_gets_its_batches_without_a_thread(home: Path) -> None:
-    threads: list[int] = []
-
-    def note(event: e.Event) -> tuple[c.Command, ...]:
-        threads.append(len(batch_threads()))
-        return ()
-
-    told = run_session(tiny_config(write_corpus(home)), None, note)
-    assert of_type(told, e.StepsFinished)
-    assert set(threads) == {0}
-    assert torch.get_num_threads() == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,14 +30,6 @@ def test_each_step_is_told_once_and_in_order(counts: list[int]) -> None:
         assert history.take() == numbers(first, count)
         first += count
     assert len(history) == 0
-
-
-@pytest.mark.parametrize("count", [CAPACITY - 1, CAPACITY, CAPACITY + 1, 3 * CAPACITY + 5])
-def test_more_steps_than_the_ring_holds_are_all_told(count: int) -> None:
-    history = StepHistory(CPU)
-    write(history, 7, count)
-    assert len(history) == count
-    assert history.take() == numbers(7, count)
 
 
 def test_what_was_cleared_is_not_told_and_what_follows_is() -> None:

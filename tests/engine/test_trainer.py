@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.config import TrainingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
@@ -17,7 +18,6 @@ from engine.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.trainer import Trainer
 from engine.vocab import EOS, PAD
-from tests.engine import tutorial
 from tests.engine.helpers import CPU, encoded
 
 E, H = 6, 10
@@ -51,30 +51,18 @@ def with_padding(batch: Batch, columns: int) -> Batch:
     return Batch(inputs, targets, batch.num_targets)
 
 
-def as_the_tutorial_has_it(batch: Batch) -> torch.Tensor:
-    """Return whole tweets (B, T): `<BOS>`, characters, `<EOS>`, padding."""
-    return torch.from_numpy(np.concatenate([batch.inputs[:, :1], batch.targets], axis=1))
-
-
 def test_losses_agree_step_by_step_with_the_tutorials_own_loop() -> None:
     batches, vocab_size = some_batches(25)
     trainer = new_trainer(vocab_size)
-    theirs = tutorial.TextGenerator(vocab_size, E, H)
+    theirs = TutorialGenerator(vocab_size, E, H)
     theirs.load_state_dict(trainer.model.state_dict())
+    loop = TutorialLoop(theirs)
 
-    their_losses = tutorial.train(theirs, [as_the_tutorial_has_it(batch) for batch in batches], lr=0.004)
-    our_losses = train_losses(trainer, batches)
+    their_losses = [loop.step(batch) for batch in batches]
+    our_losses = train_losses(trainer, batches, LEARNING_RATE)
 
     assert our_losses == pytest.approx(their_losses, rel=1e-4)
     assert our_losses[-1] < our_losses[0] - 0.2
-
-
-def test_the_loss_of_the_first_step_is_near_the_logarithm_of_the_vocabulary_size() -> None:
-    [batch], vocab_size = some_batches(1)
-
-    [loss] = train_losses(new_trainer(vocab_size), [batch])
-
-    assert loss == pytest.approx(math.log(vocab_size), abs=0.3)
 
 
 def test_more_padding_changes_neither_loss_nor_gradient() -> None:
@@ -121,12 +109,14 @@ def test_four_tweets_are_learned_by_heart() -> None:
     assert losses[-1] < 0.3  # what can't be known is which of the four begins: ln 4 / 15 characters, about 0.1
 
 
-def test_the_same_seed_gives_the_same_losses_with_dropout_too() -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_same_seed_gives_the_same_losses_with_dropout_too(precision: str) -> None:
     batches, vocab_size = some_batches(6)
+    runtime = replace(CPU, precision=precision)
 
-    first = train_losses(new_trainer(vocab_size, seed=5, dropout=0.3), batches)
-    again = train_losses(new_trainer(vocab_size, seed=5, dropout=0.3), batches)
-    other = train_losses(new_trainer(vocab_size, seed=6, dropout=0.3), batches)
+    first, again, other = (
+        train_losses(new_trainer(vocab_size, seed=seed, runtime=runtime, dropout=0.3), batches) for seed in (5, 5, 6)
+    )
 
     assert first == again
     assert first != other
@@ -144,26 +134,6 @@ def test_a_long_gradient_is_shortened_and_told_at_its_full_length() -> None:
     assert norm > 0.01
     squares = [parameter.grad.square().sum() for parameter in clipped.model.parameters() if parameter.grad is not None]
     assert math.sqrt(sum(map(float, squares))) == pytest.approx(0.01, rel=1e-3)
-
-
-def test_a_short_gradient_is_used_as_it_is() -> None:
-    batches, vocab_size = some_batches(3)
-
-    assert train_losses(new_trainer(vocab_size, max_grad_norm=1e6), batches) == train_losses(
-        new_trainer(vocab_size), batches
-    )
-
-
-def test_bfloat16_stays_near_float32() -> None:
-    batches, vocab_size = some_batches(10)
-
-    exact = train_losses(new_trainer(vocab_size), batches)
-    trainer = new_trainer(vocab_size, runtime=replace(CPU, precision="bfloat16"))
-    rough = train_losses(trainer, batches)
-
-    assert rough == pytest.approx(exact, abs=0.05)
-    assert rough != exact
-    assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
 
 
 def test_a_report_holds_each_step_once_and_in_order() -> None:

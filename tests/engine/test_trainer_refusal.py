@@ -16,6 +16,7 @@ from engine.config import TrainingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
+from engine.fast.gru_step import GruStep
 from engine.gru import TextGenerator
 from engine.trainer import Trainer
 from tests.engine.helpers import CPU, encoded
@@ -52,16 +53,16 @@ def assert_state_is(trainer: Trainer, expected: dict[str, Tensor]) -> None:
 @contextlib.contextmanager
 def poisoned_gradient(trainer: Trainer) -> Iterator[None]:
     """Put infinity into one number of the gradient."""
-    sound = trainer._loss_and_grads
+    sound = GruStep.loss_and_grads
 
-    def poisoned(batch: Batch) -> Tensor:
-        loss = sound(batch)
+    def poisoned(step: GruStep, batch: Batch) -> Tensor:
+        loss = sound(step, batch)
         gradient = trainer.model.proj.bias.grad
         assert gradient is not None
         gradient[0] = math.inf
         return loss
 
-    with mock.patch.object(trainer, "_loss_and_grads", poisoned):
+    with mock.patch.object(GruStep, "loss_and_grads", poisoned):
         yield
 
 
@@ -75,9 +76,9 @@ def test_a_gradient_that_is_not_finite_changes_nothing(trainer: Trainer, batch: 
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_changes_nothing(trainer: Trainer, batch: Batch, poison: float) -> None:
     before = copy_of_state(trainer)
-    sound = trainer._loss_and_grads
+    sound = GruStep.loss_and_grads
 
-    with mock.patch.object(trainer, "_loss_and_grads", lambda batch: sound(batch) * poison):
+    with mock.patch.object(GruStep, "loss_and_grads", lambda step, batch: sound(step, batch) * poison):
         trainer.step(batch, 0.004)
 
     assert_state_is(trainer, before)
