@@ -91,7 +91,7 @@ def holding_on_a_device(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> Non
 # Parts ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("part_size", [1, 2, 3, 5, 7, 8, 100])
+@pytest.mark.parametrize("part_size", [1, 3, 8])
 def test_loss_and_gradients_of_the_parts_are_those_of_the_whole(part_size: int) -> None:
     batch, model = some_batch(), new_model().double()
     parameters = list(model.parameters())
@@ -240,14 +240,11 @@ def test_parts_stay_as_large_as_they_may_be_when_the_batch_size_is_changed(
     assert sizes[12:] == [3] * 2
 
 
-@pytest.mark.parametrize("has_recorder", [True, False], ids=["graphs", "eager"])
-def test_on_a_device_recordings_make_room_and_the_losses_stay(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, has_recorder: bool
-) -> None:
-    recorder = FakeRecorder() if has_recorder else None
+def test_on_a_device_recordings_make_room_and_the_losses_stay(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = FakeRecorder()
     step_as_on_a_device(monkeypatch, recorder)
     plain = run_session(tiny_config(corpus, run_name="plain", max_steps=40))
-    log_length = len(recorder.log) if recorder else 0
+    log_length = len(recorder.log)
 
     def from_step_20_on(event: e.Event) -> list[c.Command]:
         if event.step == 20 and isinstance(event, e.StepsFinished):
@@ -259,11 +256,10 @@ def test_on_a_device_recordings_make_room_and_the_losses_stay(
     assert_keeps_the_rules(told)
     assert list(losses(told).values()) == pytest.approx(list(losses(plain).values()), rel=1e-4)
     assert [event.message.count("parts") for event in of_type(told, e.Warned)] == [1, 1]
-    if recorder is not None:
-        log = recorder.log[log_length:]
-        last_discard = len(log) - log[::-1].index("discard")
-        assert log.index("discard") > log.index("replay")
-        assert "record" in log[last_discard - 8 :]
+    log = recorder.log[log_length:]
+    last_discard = len(log) - log[::-1].index("discard")
+    assert log.index("discard") > log.index("replay")
+    assert "record" in log[last_discard - 8 :]
 
 
 def test_memory_that_runs_out_in_the_update_ends_the_run_for_what_is_new_by_then_is_not_known(
@@ -289,7 +285,7 @@ def test_memory_that_runs_out_in_the_update_ends_the_run_for_what_is_new_by_then
 # Everything else ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("num_tweets", [63, 5, 1])
+@pytest.mark.parametrize("num_tweets", [63, 5])
 def test_an_evaluation_that_does_not_fit_reads_fewer_tweets_at_once(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, num_tweets: int
 ) -> None:
@@ -310,7 +306,7 @@ def test_an_evaluation_that_does_not_fit_reads_fewer_tweets_at_once(
         [event.val_loss for event in of_type(plain, e.EvalFinished)], rel=1e-5
     )
     assert losses(told) == losses(plain)
-    assert len(of_type(told, e.Warned)) == (0 if num_tweets > 12 else 4 if num_tweets == 5 else 6)
+    assert len(of_type(told, e.Warned)) == (0 if num_tweets > 12 else 4)
 
 
 def raising(error: Exception) -> Callable[..., Any]:
