@@ -20,7 +20,7 @@ MAX_THREADS = 8
 TURN_SECONDS = 0.03
 """Turns are made longer, round by round, until they take about this long."""
 SECONDS_PER_WAY = 0.12
-MAX_SECONDS = 0.3
+MAX_SECONDS = 0.6
 """Of all turns together, unless the first ones alone take longer."""
 PATIENCE_SECONDS = 0.05
 """Several threads that are so far behind the fastest, and by `_FAR_BEHIND` times, get no further turn."""

@@ -11,7 +11,7 @@ reads.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,14 +20,8 @@ from engine.fast.reading import ReadingWeights
 from engine.gru import TextGenerator
 from engine.next_char import Floats, Ids
 
-
-class _Reading(Protocol):
-    """One row, or many."""
-
-    states: list[Tensor]
-
-    def read(self, token_ids: Ids) -> Floats:
-        """Read a character of each row."""
+if TYPE_CHECKING:  # Numba would come with it, where little is written
+    from engine.fast.one_row import OneRow
 
 
 class CharReader:
@@ -48,7 +42,7 @@ class CharReader:
         kept = torch.from_numpy(rows).to(self._weights.table.device)
         self._rows = self._go_on_from([state[kept] for state in self._rows.states])
 
-    def _go_on_from(self, states: list[Tensor]) -> _Reading:
+    def _go_on_from(self, states: list[Tensor]) -> OneRow | _ManyRows:
         """Return what reads on from these states, (B, H) a layer."""
         if self._may_compile and len(states[0]) == 1 and states[0].device.type == "cpu":
             from engine.fast.one_row import OneRow

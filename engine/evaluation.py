@@ -10,8 +10,7 @@ themselves. Elsewhere the model's own `forward` does, which is the readable twin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import overload
 
@@ -100,18 +99,12 @@ def _by_forward(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Ten
 
     def sum_of(batch: Batch) -> Tensor:
         inputs, targets = (torch.from_numpy(array).to(runtime.device) for array in (batch.inputs, batch.targets))
-        with torch.inference_mode(), runtime.autocast(), _dropping_nothing(model):
-            return sum_of_losses(model, inputs, targets)
+        was_training = model.training
+        model.eval()
+        try:
+            with torch.inference_mode(), runtime.autocast():
+                return sum_of_losses(model, inputs, targets)
+        finally:
+            model.train(was_training)
 
     return sum_of
-
-
-@contextmanager
-def _dropping_nothing(model: TextGenerator) -> Iterator[None]:
-    """Keep a model in evaluation mode for a while."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)

@@ -3,15 +3,14 @@
 **By rule** where a seed was given, for what a clock decides can't be promised: the same command, the same run. A run
 that goes on from a checkpoint keeps what that had, as far as the machine has it.
 
-**Measured** are rehearsals: the passes of real steps, on tweets of the run, that change neither weights nor gradients
-nor the optimizer nor any generator. So only the rounding of what is computed depends on a clock.
+**Measured** are rehearsals: the passes of real steps, on tweets of the run, that change neither weights nor optimizer
+nor any generator. So only the rounding of what is computed depends on a clock.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -28,7 +27,6 @@ from engine.calibration import (
 from engine.checkpoint_info import CheckpointInfo
 from engine.config import RunConfig, RuntimeConfig
 from engine.corpus.encoded import Batch
-from engine.gru import TextGenerator
 from engine.pace import Pace
 from engine.runtime import Runtime
 from engine.trainer import Trainer
@@ -82,23 +80,12 @@ def begin(
     batches: Callable[[], Sequence[Batch]],
     on_turn: Callable[[], None],
 ) -> Beginning:
-    """Choose between `ways`, and make torch use what was chosen. `on_turn` may raise, to end it.
-
-    Another precision than that of `on` is tried with the number of threads that was found best, and with the fewest.
-    """
+    """Choose between `ways`, and make torch use what was chosen. `on_turn` may raise, to end it."""
     if len(ways) == 1:
         on.apply()
         return Beginning(trainer=trainers[on.precision], runtime=on)
-    some_batches = batches()
-    own = [way for way in ways if way.precision == on.precision]
-    calibration = measure(trainers, own, some_batches, on_turn)
+    calibration = measure(trainers, ways, batches(), on_turn)
     way = best_way(calibration)
-    others = [
-        other for other in ways if other not in own and other.num_threads in {own[0].num_threads, way.num_threads}
-    ]
-    if others:
-        calibration = measure(trainers, [way, *others], some_batches, on_turn)
-        way = best_way(calibration)
     chosen = replace(on, num_threads=way.num_threads, precision=way.precision, tuning="measured")
     chosen.apply()
     return Beginning(
@@ -111,7 +98,7 @@ def measure(
 ) -> Calibration:
     """Let `ways` rehearse with the trainer of their precision. `on_turn` may raise before any turn, to end it.
 
-    All trainers have one model. Leaves torch with some number of threads. Before a turn in bfloat16 the clock stands
+    Leaves torch with some number of threads. Before a turn in bfloat16 the clock stands
     still for another one: whatever oneDNN compiles for that shape, it compiles but once in a run.
     """
     not_counted = 0.0
@@ -131,30 +118,9 @@ def measure(
         trainers[way.precision].rehearse(batch)
         return batch.num_targets
 
-    [model] = {trainer.model for trainer in trainers.values()}
-    with unchanged(model):
-        for precision in sorted({way.precision for way in ways}):  # what is compiled once is not measured
-            take_turn(min(way for way in ways if way.precision == precision), 0, 1)
-        return calibrate(ways, take_turn, clock)
-
-
-@contextlib.contextmanager
-def unchanged(model: TextGenerator) -> Iterator[None]:
-    """Put gradients and mode of a model back into what they were."""
-    was_training = model.training
-    kept = [(parameter, parameter.grad, _copy_of_grad(parameter)) for parameter in model.parameters()]
-    try:
-        yield
-    finally:
-        model.train(was_training)
-        for parameter, grad, values in kept:
-            parameter.grad = grad
-            if grad is not None and values is not None:
-                grad.copy_(values)  # a step writes into the same memory again
-
-
-def _copy_of_grad(parameter: torch.nn.Parameter) -> torch.Tensor | None:
-    return None if parameter.grad is None else parameter.grad.clone()
+    for precision in sorted({way.precision for way in ways}):  # what is compiled once is not measured
+        take_turn(min(way for way in ways if way.precision == precision), 0, 1)
+    return calibrate(ways, take_turn, clock)
 
 
 def first_columns(batch: Batch, num_columns: int) -> Batch:
