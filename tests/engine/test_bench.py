@@ -25,8 +25,7 @@ from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
-from engine.errors import DeviceError
-from engine.runtime import Runtime, available_cores
+from engine.runtime import available_cores
 from engine.trainer import Trainer
 from engine.vocab import EOS, PAD
 from tests.engine.helpers import CPU, encoded, write_corpus
@@ -223,6 +222,7 @@ def test_every_way_has_its_row_for_the_first_shape_however_short_it_is(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "available_cores", lambda: 2)
+    monkeypatch.setattr(training, "has_bfloat16", lambda _: True)
     before = torch.get_num_threads()
     report = tiny_report(corpus, TickingClock(), 0.01, [])
     paths = [row.path for row in report.train]
@@ -240,10 +240,7 @@ def test_every_way_has_its_row_for_the_first_shape_however_short_it_is(
 
 
 def test_without_bfloat16_there_is_no_row_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> Runtime:
-        raise DeviceError("none", "")
-
-    monkeypatch.setattr(Runtime, "resolve", refuse)
+    monkeypatch.setattr(training, "has_bfloat16", lambda _: False)
     assert not any("bfloat16" in contender.name for contender in some_field()[0].contenders())
 
 
