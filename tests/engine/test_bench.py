@@ -27,7 +27,7 @@ from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.runtime import available_cores
 from engine.trainer import Trainer
-from engine.vocab import EOS, PAD
+from engine.vocab import EOS
 from tests.engine.helpers import CPU, encoded, write_corpus
 from tests.fakes import FakeClock
 
@@ -97,12 +97,6 @@ def test_everyone_gets_the_same_batches_in_a_round_and_others_in_the_next(monkey
     in_order = [batch.inputs.tobytes() for batch in expected]
     assert set(seen) == {"tutorial", "peer", "ours", "limit"}
     assert all(list(dict.fromkeys(inputs)) == in_order for inputs in seen.values())
-
-
-def test_a_turn_counts_real_targets_and_no_padding() -> None:
-    field, _ = some_field()
-    [batch] = field.batches_of(0)
-    assert field.ours("float32", 1).take_turn(0) == int((batch.targets != PAD).sum()) < batch.targets.size
 
 
 def test_sample_sequence_stops_at_the_end_of_tweet_and_counts_it() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
@@ -116,14 +115,6 @@ def test_dropout_drops_its_share_and_scales_up_the_rest_so_that_the_mean_stays()
     assert mask.mean().item() == pytest.approx(1.0, abs=0.02)
 
 
-def test_in_eval_mode_nothing_is_dropped() -> None:
-    model, batch = SOME.model(dropout=0.5).eval(), SOME.batch()
-
-    loss = GruStep(model).loss_and_grads(batch)
-
-    assert loss.item() == pytest.approx(by_autograd(model, batch)[0].item(), rel=1e-10)
-
-
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_in_float32_loss_and_gradients_agree_within_its_rounding(num_layers: int) -> None:
     torch.manual_seed(0)
@@ -173,16 +164,3 @@ def test_memory_that_other_batches_have_used_changes_nothing() -> None:
 
         assert torch.equal(loss, fresh_loss)
         assert all(torch.equal(grads[name], fresh[name]) for name in fresh)
-
-
-def test_columns_of_nothing_but_padding_cost_nothing_and_change_no_bit() -> None:
-    model, batch = SOME.model(), SOME.batch()
-    inputs, targets = (np.pad(array, ((0, 0), (0, 7)), constant_values=PAD) for array in (batch.inputs, batch.targets))
-    wider = Batch(inputs, targets, batch.num_targets)
-
-    loss, grads = GruStep(model).loss_and_grads(batch), grads_of(model)
-    padded_loss, padded = GruStep(model).loss_and_grads(wider), grads_of(model)
-
-    assert PackedBatch.from_batch(wider).row_counts == PackedBatch.from_batch(batch).row_counts
-    assert torch.equal(loss, padded_loss)
-    assert all(torch.equal(grads[name], padded[name]) for name in grads)

@@ -46,16 +46,6 @@ def test_weights_and_state_equal_those_of_torchs_optimizer_also_where_steps_are_
     assert not any(map(torch.equal, ours, parameters()))
 
 
-def test_a_parameter_without_a_gradient_stays_as_it_is() -> None:
-    weights = parameters()
-    weights[0].grad = torch.ones(SHAPES[0])
-    optimizer = FusedAdamW(weights, lr=0.01, weight_decay=0.0)
-
-    optimizer.step()
-
-    assert [torch.equal(*pair) for pair in zip(weights, parameters(), strict=True)] == [False, True, True]
-
-
 @pytest.mark.parametrize(
     ("optimizer", "is_imported"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,19 +137,6 @@ def test_steps_in_parts_are_clipped_and_taken_once_like_those_of_whole_batches(
     assert "replay" in recorder.log or way != "graphs"
 
 
-def test_a_part_that_is_not_finite_refuses_the_whole_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    sound, calls = GruStep.loss_and_grads, iter([1.0, math.nan, 1.0, 1.0])
-    monkeypatch.setattr(GruStep, "loss_and_grads", lambda self, batch: sound(self, batch) * next(calls))
-    trainer = Trainer(new_model(), TrainingConfig(), CPU)
-    trainer.compute_at_most(2)
-    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
-
-    trainer.step(some_batch(), RATE)
-
-    assert math.isnan(trainer.take_report().train_losses[0])
-    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.model.state_dict().items())
-
-
 # Steps ----------------------------------------------------------------------------------------------------------------
 
 
@@ -225,19 +211,6 @@ def test_where_not_one_tweet_fits_the_run_fails_with_a_hint_and_its_weights_are_
     assert str(find_run("tiny").log_path) in failed.hint
     assert [event.message.count("parts") for event in of_type(told, e.Warned)] == [1, 1, 1]
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].step == 5
-
-
-def test_parts_stay_as_large_as_they_may_be_when_the_batch_size_is_changed(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sizes = holding(monkeypatch, 4)
-    script = {2: [c.SetBatchSize(batch_size=16)], 4: [c.SetBatchSize(batch_size=3)]}
-
-    told = run_session(tiny_config(corpus, max_steps=6), script)
-
-    assert len(of_type(told, e.Warned)) == 1
-    assert sizes[:12] == [4] * 12
-    assert sizes[12:] == [3] * 2
 
 
 def test_on_a_device_recordings_make_room_and_the_losses_stay(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

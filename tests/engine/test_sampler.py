@@ -60,15 +60,6 @@ def test_greedy_is_the_likeliest_at_every_step_of_a_reading_from_the_start(model
     assert logits.argmax(dim=-1).tolist()[: len(token_ids)] == token_ids
 
 
-def test_a_tweet_ends_at_max_length_or_at_the_end_symbol_and_says_which(model: TextGenerator) -> None:
-    tweets = sample_tweets(model, VOCAB, SamplingConfig(max_length=12), range(60))
-
-    assert {tweet.reached_eos for tweet in tweets} == {True, False}
-    for tweet in tweets:
-        assert tweet.reached_eos or len(tweet.text) == 12
-        assert len(tweet.text) <= 12
-
-
 @pytest.mark.parametrize("unwanted", [PAD, BOS, UNK])
 def test_a_symbol_that_is_no_character_is_never_written_however_likely(unwanted: int) -> None:
     torch.manual_seed(1)
@@ -88,16 +79,6 @@ def test_every_tweet_begins_with_the_prime_and_goes_on_from_it(model: TextGenera
     assert all(tweet.text.startswith("the c") for tweet in tweets)
     assert len({tweet.text for tweet in tweets}) > 1
     assert max(len(tweet.text) for tweet in tweets) <= 30
-
-
-def test_what_follows_a_prime_is_what_the_model_writes_after_reading_it(model: TextGenerator) -> None:
-    whole = write(model, SamplingConfig(temperature=0.0, max_length=30))
-    assert len(whole.text) > 10
-
-    primed = write(model, SamplingConfig(temperature=0.0, max_length=30, prime=whole.text[:6]))
-
-    assert primed.text == whole.text
-    assert primed.bits_per_char == pytest.approx(whole.bits_per_char, rel=1e-4)
 
 
 def test_a_prime_with_an_unknown_character_is_refused_and_the_character_is_named(model: TextGenerator) -> None:
@@ -139,17 +120,6 @@ def test_sampling_set_in_the_middle_of_a_tweet_holds_from_the_next_character_on(
     assert tweet.text == greedy_from_there.text
     assert tweet.text != write(model, wild, seed).text
     assert tweet.temperature == 0.0
-
-
-def test_prime_and_length_of_a_tweet_that_has_begun_stay(model: TextGenerator) -> None:
-    sampling = SamplingConfig(temperature=0.0, max_length=20, prime="the ")
-    writer = TweetWriter(model, VOCAB, sampling, [0])
-
-    writer.set_draw(SamplingConfig(temperature=0.0, max_length=5, prime=""))
-    while not writer.is_done:
-        writer.advance()
-
-    assert [tweet.text for tweet in writer.results()] == [write(model, sampling).text]
 
 
 def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed(model: TextGenerator) -> None:

@@ -19,7 +19,7 @@ from engine.corpus.position import Position
 from engine.gru import TextGenerator
 from engine.step_times import _PARTS, PartTimer
 from engine.trainer import Trainer
-from tests.engine.helpers import CPU, encoded, losses, of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import CPU, encoded, of_type, only, run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock
 
 SMALLEST_CLOCK_STEP = 1e-6
@@ -127,11 +127,3 @@ def test_a_pause_is_in_no_part_whatever_is_done_in_it(home: Path) -> None:
     times = of_type(told, e.StepTimes)
     assert sum(event.seconds for event in times) == 12.0
     assert all(value == 0.0 for event in times for value in parts_of(event).values())
-
-
-def test_telling_the_times_changes_nothing_of_a_run(home: Path) -> None:
-    corpus = write_corpus(home)
-    quiet = run_session(tiny_config(corpus, run_name="quiet", sample_every=4, eval_every=5))
-    told = run_session(tiny_config(corpus, run_name="told", sample_every=4, eval_every=5), times_seconds=0.0)
-    assert losses(told) == losses(quiet)
-    assert [t.text for t in of_type(told, e.TweetSampled)] == [t.text for t in of_type(quiet, e.TweetSampled)]

@@ -24,17 +24,14 @@ from engine.config import Device, ModelConfig, RunConfig, RuntimeConfig, Setting
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
-from engine.corpus_config import CorpusConfig
 from engine.errors import DeviceError
 from engine.events import Event
 from engine.folders import find_run
 from engine.gru import TextGenerator
-from engine.material import load_material
 from engine.session import TrainingSession
 from engine.stage import Stage
 from engine.threads import Beginning, ThreadMinder, changes_since, runtime_for, ways_to_try
 from engine.trainer import Trainer
-from engine.vocab import PAD
 from tests.engine.checkpoints import checkpoint_info
 from tests.engine.helpers import (
     CPU,
@@ -110,14 +107,6 @@ def assert_unchanged(trainer: Trainer, before: dict[str, Tensor]) -> None:
     assert [name for name, tensor in before.items() if not torch.equal(tensor, after[name])] == []
 
 
-def test_more_threads_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.runtime.available_cores", lambda: 2)
-
-    with pytest.raises(DeviceError, match="There are 2 processor cores for this program; 3 threads"):
-        runtime.Runtime.resolve(RuntimeConfig(threads=3))
-    assert runtime.Runtime.resolve(RuntimeConfig(threads=2, device="cpu")).num_threads == 2
-
-
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_measuring_changes_no_weight_optimizer_or_generator(precision: str) -> None:
     trainer, batches = trainer_with_all(precision)
@@ -158,21 +147,6 @@ def test_a_measurement_that_is_broken_off_changes_nothing_either() -> None:
     assert (chosen, torch.get_num_threads()) == (on, 1)
     assert next(turns, None) is None
     assert_unchanged(trainer, before)
-
-
-def test_batches_to_measure_with_are_those_of_the_run_and_always_the_same(home: Path) -> None:
-    material = load_material(CorpusConfig(files=(str(write_corpus(home)),)), None, lambda _: None)
-    first, again = material.some_batches(10), material.some_batches(10)
-    assert [batch.inputs.tolist() for batch in first] == [batch.inputs.tolist() for batch in again]
-    own = [tweet for batch in first for tweet in tweets_in(batch)]
-    [every] = material.some_batches(10_000)
-    assert len(first) == 5
-    assert sorted(own) == sorted(tweets_in(every))
-    assert len(own) == len(material.train_tweets)
-
-
-def tweets_in(batch: Batch) -> list[tuple[int, ...]]:
-    return [tuple(int(token_id) for token_id in row if token_id != PAD) for row in batch.inputs]
 
 
 def config_with(**settings: Setting) -> RunConfig:
@@ -454,9 +428,3 @@ def test_a_run_can_be_stopped_while_its_threads_are_measured(home: Path) -> None
 
     assert [type(event) for event in told] == [e.RunFinished]
     assert only(told, e.RunFinished).reason == "enough"
-
-
-def test_a_command_comes_before_a_measurement(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend(monkeypatch, {1: 100.0, 2: 50.0})
-    told = run_session(auto_config(home, max_steps=10**6), {2: [c.Stop()]})
-    assert told[-1].step == 2

@@ -17,7 +17,7 @@ from engine.corpus.position import Position
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.trainer import Trainer
-from engine.vocab import EOS, PAD
+from engine.vocab import PAD
 from tests.engine.helpers import CPU, encoded
 
 E, H = 6, 10
@@ -79,22 +79,6 @@ def test_more_padding_changes_neither_loss_nor_gradient() -> None:
         assert parameter.grad is not None
         assert of_padded.grad is not None
         assert torch.allclose(parameter.grad, of_padded.grad, atol=1e-7)
-
-
-def test_the_loss_is_the_mean_over_characters_not_over_tweets() -> None:
-    tweets = ["a", "bbbbbbbbbbbbbbbbbbbbb"]
-    [batch], vocab_size = some_batches(1, tweets)
-    trainer = new_trainer(vocab_size)
-    with torch.no_grad():
-        for parameter in trainer.model.parameters():
-            parameter.zero_()
-        trainer.model.proj.bias[EOS] = 2.0
-
-    [loss] = train_losses(trainer, [batch])
-
-    total = math.log(math.exp(2.0) + vocab_size - 1)
-    num_targets = sum(map(len, tweets)) + len(tweets)
-    assert loss == pytest.approx(total - 2.0 * len(tweets) / num_targets, rel=1e-5)
 
 
 def test_four_tweets_are_learned_by_heart() -> None:

@@ -108,17 +108,3 @@ def test_after_a_refused_step_training_goes_on_as_if_it_had_not_been(trainer: Tr
     trainer.step(batch, 0.004)
 
     assert_state_is(trainer, expected)
-
-
-def test_a_first_step_that_is_refused_leaves_a_new_model_as_it_was(batch: Batch) -> None:
-    torch.manual_seed(0)
-    model = TextGenerator(len(encoded()[1]), 6, 10)
-    trainer = Trainer(model, TrainingConfig(weight_decay=0.1), CPU)
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-    with poisoned_gradient(trainer):
-        trainer.step(batch, 0.004)
-
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, before[name]), name
-    assert all(not tensor.any() for name, tensor in trainer.state().items() if name.startswith("optimizer."))
