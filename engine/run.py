@@ -42,7 +42,7 @@ class Run:
     def __init__(self, preparation: Preparation, narrator: Narrator) -> None:
         """Take everything over; nothing is done yet."""
         self.trainer = preparation.trainer
-        self.batches: Supply[Batch | DeviceBatch] = self._supplied(preparation.batches)
+        self.batches: Supply = self._supplied(preparation.batches)
         self.training = preparation.training
         self.sampling = preparation.sampling
         self.progress = Progress.from_start(preparation.start)
@@ -60,7 +60,7 @@ class Run:
         """On "other" between two steps."""
         self.trainer.time_with(self.timer)
 
-    def _supplied(self, batches: BatchStream) -> Supply[Batch | DeviceBatch]:
+    def _supplied(self, batches: BatchStream) -> Supply:
         """Return the batches, made ready ahead where the trainer's device is worth a thread."""
         prepare = self.trainer.prepare
         return batches if prepare is None else Prefetched(batches, prepare)

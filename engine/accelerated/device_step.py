@@ -25,7 +25,7 @@ import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch import Tensor
 
 from engine.accelerated.buckets import DeviceBatch
-from engine.accelerated.graphs import BucketedSteps, CudaRecorder, Recorder
+from engine.accelerated.graphs import BucketedSteps, CudaRecorder
 from engine.accelerated.low_precision import bfloat16_copy, refresh
 from engine.accelerated.update import Optimizer, Update
 from engine.gru import TextGenerator
@@ -44,7 +44,7 @@ class DeviceStep:
         *,
         precision: str,
         max_grad_norm: float,
-        recorder: Recorder | None,
+        recorder: CudaRecorder | None,
     ) -> None:
         """Take a model that stays on its device, and its fused optimizer, whose learning rate becomes a tensor."""
         self._model = model
@@ -132,7 +132,7 @@ def mean_loss(network: TextGenerator, tokens: Tensor, num_targets: Tensor | None
     return F.cross_entropy(wide.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="sum") / num_targets
 
 
-def recorder_for(model: TextGenerator) -> Recorder | None:
+def recorder_for(model: TextGenerator) -> CudaRecorder | None:
     """Return what records the steps of a model, or None where they are to be run as they are."""
     is_unknown_dropout = model.rnn.num_layers > 1 and model.rnn.dropout > 0
     return None if model.device.type != "cuda" or is_unknown_dropout else CudaRecorder(model.device)
