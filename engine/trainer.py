@@ -12,8 +12,8 @@ what is new and what is old, and `is_whole` says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -144,7 +144,9 @@ class Trainer:
         """
         self.learning_rate = learning_rate
         self.model.train()
-        with self._undone_on_failure():
+        self._update.has_begun = False
+        draws = self.model.dropout.p > 0
+        with generators_put_back(self._runtime.device) if draws else nullcontext():
             if self._device_step is not None:
                 ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
                 self._device_step.take(ready, learning_rate)
@@ -157,16 +159,6 @@ class Trainer:
             self._history.count()
             self.step_count += 1
         self._update.has_begun = False
-
-    @contextmanager
-    def _undone_on_failure(self) -> Iterator[None]:
-        """Put the generators back where a step fails; without dropout it draws nothing."""
-        self._update.has_begun = False
-        if not self.model.dropout.p:
-            yield
-            return
-        with generators_put_back(self._runtime.device):
-            yield
 
     def compute_at_most(self, part_size: int) -> None:
         """Compute a batch in parts of at most that many tweets from now on; give back what was kept for more."""

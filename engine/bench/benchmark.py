@@ -9,13 +9,16 @@ Memory is taken where only ours has run yet: the peers would hide it.
 from __future__ import annotations
 
 import math
+import os
+import platform
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-from engine.bench.machine import MachineFacts, machine_facts
 from engine.bench.reading import ReadFigures, measure_reading
 from engine.bench.sampling import SampleFigures, measure_sampling
 from engine.bench.training import Field, Shape, TrainFigures, measure_training, shapes_for
@@ -26,6 +29,7 @@ from engine.corpus_config import CorpusConfig
 from engine.material import DEFAULT_MIN_CHAR_COUNT, Material, load_material
 from engine.metrics import peak_bytes
 from engine.runtime import available_cores
+from engine.versions import versions_of
 
 READING_SHARE, SAMPLING_SHARE = 0.1, 0.15
 """Of the whole time. The rest is for training."""
@@ -35,6 +39,9 @@ _MAX_SHARE = 0.99
 
 OnProgress = Callable[[float, str], None]
 """Hears how much of the time has passed, and what is being measured."""
+
+
+MachineFacts = dict[str, str | int | float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,3 +140,27 @@ class Benchmark:
             self._on_progress(min(passed, _MAX_SHARE), f"{part}: {name}")
 
         return on_turn
+
+
+def machine_facts(device: torch.device) -> MachineFacts:
+    """Return processor, cores, device, versions, and how busy the machine is with other things as well."""
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    return {
+        "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "processor": _processor_name(),
+        "cores": available_cores(),
+        "load_average": load,
+        "device": device.type,
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        **versions_of("tweetgen-tui", "torch", "numba"),
+    }
+
+
+def _processor_name() -> str:
+    """Return what the processor calls itself, as far as the system tells."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        told = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()

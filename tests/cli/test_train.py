@@ -15,7 +15,17 @@ COMMON = {"event", "step", "elapsed_seconds"}
 FIELDS = {
     "RunStarted": COMMON
     | {"run", "corpus", "num_train_tweets", "num_val_tweets", "vocab_size", "num_parameters", "device", "precision"}
-    | {"num_threads", "step_path", "tuning", "model", "training", "sampling", "resumed_from", "epochs", "format_version"},
+    | {
+        "num_threads",
+        "step_path",
+        "tuning",
+        "model",
+        "training",
+        "sampling",
+        "resumed_from",
+        "epochs",
+        "format_version",
+    },
     "StepsFinished": COMMON | {"first_step", "train_losses", "grad_norms", "learning_rate", "chars_per_second"},
     "EvalFinished": COMMON | {"val_loss", "bits_per_char", "is_best"},
     "StepTimes": COMMON

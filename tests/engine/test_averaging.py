@@ -82,7 +82,7 @@ def test_averaging_changes_nothing_in_the_training_itself() -> None:
 
 def test_on_weights_that_wander_the_average_is_nearer_to_the_best_than_they_are() -> None:
     tweets, _ = encoded()
-    trainer = trained(TrainingConfig(average_lag=0.2), 300, learning_rate=0.1)
+    trainer = trained(TrainingConfig(average_lag=0.2), 150, learning_rate=0.1)
 
     assert evaluate(trainer.best_model, tweets, CPU).total_nats < evaluate(trainer.model, tweets, CPU).total_nats
 

@@ -215,14 +215,13 @@ def test_it_ends_in_about_the_time_that_was_asked_for_and_tells_how_much_has_pas
 def test_every_way_has_its_row_for_the_first_shape_however_short_it_is(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "available_cores", lambda: 2)
     monkeypatch.setattr(training, "has_bfloat16", lambda _: True)
     before = torch.get_num_threads()
     report = tiny_report(corpus, TickingClock(), 0.01, [])
     paths = [row.path for row in report.train]
     ways = ("tutorial", "time-major nn.GRU", "packed nn.GRU", "ours", "ours, bfloat16", "matrix products")
-    assert paths == [f"{way}, {threads}" for threads in ("1 thread", "2 threads") for way in ways]
-    assert [(row.num_tweets, row.path) for row in report.sample][:3] == [
+    assert paths == [f"{way}, 1 thread" for way in ways]
+    assert [(row.num_tweets, row.path) for row in report.sample] == [
         (1, "tutorial, 1 thread"),
         (1, "ours, 1 thread"),
         (9, "ours, 1 thread"),

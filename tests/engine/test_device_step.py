@@ -167,7 +167,7 @@ def test_dropout_draws_on_from_step_to_step_and_from_the_seed_alone(recorder: Fa
 
 
 def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(recorder: FakeRecorder | None) -> None:
-    batches = some_batches(60)
+    batches = some_batches(30)
     exact = losses_of(Trainer(new_model(1), CONFIG, CPU), batches)
     trainer = Trainer(new_model(1), CONFIG, replace(CPU, precision="bfloat16"))
     rough = losses_of(trainer, batches)
