@@ -54,10 +54,10 @@ _WIDE = 512
 class GruLayer:
     """The layer's weights and its memory of the last forward pass. Called under `torch.no_grad`."""
 
-    def __init__(self, rnn: nn.GRU, layer: int, kept: torch.dtype | None = None) -> None:
+    def __init__(self, rnn: nn.GRU, layer: int, kept: torch.dtype) -> None:
         """Take the weights of one layer of `rnn`, without copying them; compile what is not compiled yet.
 
-        `kept` is the weights' own dtype, if not given.
+        What is there of all rows is `kept` in this dtype.
         """
         self.weight_ih: nn.Parameter = getattr(rnn, f"weight_ih_l{layer}")  # (3H, E or H)
         self.weight_hh: nn.Parameter = getattr(rnn, f"weight_hh_l{layer}")  # (3H, H)
@@ -65,7 +65,7 @@ class GruLayer:
         self.bias_hh: nn.Parameter = getattr(rnn, f"bias_hh_l{layer}")  # (3H,)
         self.hidden_size = rnn.hidden_size
         self._kernels = kernels_for(rnn.hidden_size)
-        self._kept, self._carried = Buffers(kept or self.weight_hh.dtype), Buffers(self.weight_hh.dtype)
+        self._kept, self._carried = Buffers(kept), Buffers(self.weight_hh.dtype)
         self._gates = self._states = torch.empty(0)  # (N, 4H), (B + N, H)
         self._state_grad = self._product = torch.empty(0)  # (B, H) each: h'_bar is their sum
 
@@ -80,17 +80,13 @@ class GruLayer:
         self._gates = self._kept.take("gates", num_rows, 4 * self.hidden_size)
         return self._gates
 
-    def forward(self, packed: PackedBatch, initial: Tensor | None) -> Tensor:
-        """Run through all steps from `initial` (B, H), rows as packed, or zeros; return the states (N, H).
-
-        `gates` has been written to.
-        """
+    def forward(self, packed: PackedBatch) -> Tensor:
+        """Run through all steps from states of zeros, `gates` having been written to; return the states (N, H)."""
         size, counts = self.hidden_size, packed.row_counts
-        state = self._carried.take("state", counts[0], size)
-        state.zero_() if initial is None else state.copy_(initial)
+        state = self._carried.take("state", counts[0], size).zero_()
         self._states = self._kept.take("states", counts[0] + len(packed), size)
         first, states = self._states.split_with_sizes([counts[0], len(packed)])
-        first.copy_(state)
+        first.zero_()
         packed.clear_tail(states)
         weight = self._kept.hold("weight", self.weight_hh)
         self._run_steps(counts, state, self._kept.take("weight_t", size, 3 * size).copy_(weight.t()))
@@ -134,10 +130,6 @@ class GruLayer:
         previous_t = self._kept.take("previous_t", size, len(previous)).copy_(previous.t())
         transposed = torch.mm(previous_t, grads, out=self._kept.take("weight_grad_t", size, 3 * size))
         return weight_grad.copy_(transposed.t())
-
-    def initial_grad(self) -> Tensor:
-        """Return the gradient by the initial state, (B, H), rows as packed, after `backward`."""
-        return self._state_grad + self._product
 
     def add_grads_to(self, table: Tensor, rows: Tensor) -> None:
         """Add each of the N rows of `a b m c` to a row of `table` (M, 4H), of the weights' dtype; `rows` (N,) int64."""

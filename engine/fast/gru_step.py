@@ -49,20 +49,19 @@ class GruStep:
         """Turned from the forward to the backward pass."""
 
     @torch.no_grad()
-    def loss_and_grads(self, batch: Batch, initial: Tensor | None = None, initial_grad: Tensor | None = None) -> Tensor:
+    def loss_and_grads(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy, () in nats, of all targets that are not padding; set each parameter's `grad`.
 
-        `initial` (L, B, H) holds the states before the first character, zeros without it; the gradient by it is
-        written to `initial_grad` (L, B, H). A `grad` lies in memory that the next call overwrites.
+        A `grad` lies in memory that the next call overwrites.
         """
         packed = PackedBatch.from_batch(batch, has_few_shapes=self._has_few_shapes)
-        outputs = self._forward(packed, initial)
+        outputs = self._forward(packed)
         self.timer.turn_to("backward")
         loss, grads = self._output.loss_and_grads(outputs[-1], packed)
-        self._backward(packed, outputs, grads, initial_grad)
+        self._backward(packed, outputs, grads)
         return loss
 
-    def _forward(self, packed: PackedBatch, initial: Tensor | None) -> list[Tensor]:
+    def _forward(self, packed: PackedBatch) -> list[Tensor]:
         """Return what each layer passes on, (N, H) each."""
         outputs: list[Tensor] = []
         for number, (layer, dropout) in enumerate(zip(self._layers, self.dropouts, strict=True)):
@@ -71,16 +70,14 @@ class GruStep:
                 self._tokens.write(packed, gates)
             else:
                 self._between[number - 1].write(outputs[-1], gates)
-            states = layer.forward(packed, None if initial is None else initial[number, packed.order])
+            states = layer.forward(packed)
             outputs.append(dropout.forward(states, is_training=self._model.training))
         return outputs
 
-    def _backward(self, packed: PackedBatch, outputs: list[Tensor], grads: Tensor, initial_grad: Tensor | None) -> None:
+    def _backward(self, packed: PackedBatch, outputs: list[Tensor], grads: Tensor) -> None:
         """Go back from the gradient by the last output, last layer first."""
         for number in reversed(range(len(self._layers))):
             gate_grads = self._layers[number].backward(packed, self.dropouts[number].backward(grads))
-            if initial_grad is not None:
-                initial_grad[number, packed.order] = self._layers[number].initial_grad()
             if number == 0:
                 self._tokens.backward(packed)
             else:

@@ -127,14 +127,6 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_told(
     assert [math.isnan(loss) for loss in trainer.take_report().train_losses] == [True, False, True, False]
 
 
-def test_putting_old_values_back_is_the_same_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    step_as_on_a_device(monkeypatch, None)
-    batches = some_batches(8)
-    usual = losses_of(Trainer(new_model(), CONFIG, CPU), batches)
-    monkeypatch.setattr(update, "IGNORE_FOUND_INF", frozenset({"cpu"}))
-    assert losses_of(Trainer(new_model(), CONFIG, CPU), batches) == usual
-
-
 def test_a_trainer_goes_on_from_its_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
     batches = some_batches(20)
     expected = losses_of(uninterrupted := Trainer(new_model(), CONFIG, CPU), batches)[12:]

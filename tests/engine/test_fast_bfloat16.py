@@ -36,10 +36,9 @@ def usual_model(num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
 @settings(deadline=None, max_examples=15)
 def test_loss_and_gradients_agree_with_float32_within_the_rounding(shape: Shape) -> None:
     model, batch = shape.model().float(), shape.batch()
-    initial = torch.randn(shape.num_layers, len(shape.lengths), shape.hidden_size)
-    exact = found_by(GruStep(model), model, batch, initial)
+    exact = found_by(GruStep(model), model, batch)
 
-    rounded = found_by(GruStep(model, "bfloat16"), model, batch, initial)
+    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
 
     assert rounded[0] == pytest.approx(exact[0], rel=0.03, abs=0.03)
     assert gradient_error(rounded, exact) < 0.4
@@ -65,19 +64,6 @@ def test_a_long_sum_of_small_gradients_comes_to_what_it_comes_to_in_float32() ->
 
     for name in ("embed.weight", "rnn.bias_ih_l0", "rnn.weight_hh_l0", "proj.weight", "proj.bias"):
         assert (rounded[1][name] - exact[1][name]).norm() < 0.02 * exact[1][name].norm(), name
-
-
-def test_a_weight_that_is_not_a_number_is_seen_in_loss_and_gradient() -> None:
-    for name in ("rnn.weight_hh_l0", "rnn.weight_ih_l1", "embed.weight", "proj.bias"):
-        model = SOME.model().float()
-        with torch.no_grad():
-            model.get_parameter(name).view(-1)[-1] = torch.nan
-        batch = random_batch([SOME.vocab_size] * 8, SOME.vocab_size)
-
-        loss, grads = found_by(GruStep(model, "bfloat16"), model, batch)
-
-        assert np.isnan(loss), name
-        assert grads["embed.weight"].isnan().any(), name
 
 
 def test_a_run_in_bfloat16_follows_one_in_float32() -> None:

@@ -35,16 +35,6 @@ def test_the_tutorials_weights_load_into_ours_and_give_the_same_logits() -> None
         assert torch.equal(our_output, their_output)
 
 
-@pytest.mark.parametrize("num_layers", [1, 3])
-def test_logits_and_hidden_state_have_the_shapes_that_the_legend_says(num_layers: int) -> None:
-    model = TextGenerator(V, E, H, num_layers)
-
-    logits, hidden = model(some_input(batch=4, length=6))
-
-    assert logits.shape == (4, 6, V)
-    assert hidden.shape == (num_layers, 4, H)
-
-
 def test_dropout_changes_the_logits_in_training_only() -> None:
     model = TextGenerator(V, E, H, num_layers=2, dropout=0.5)
     inp = some_input()

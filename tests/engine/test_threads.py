@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine import commands as c
 from engine import events as e
-from engine import pace, run, runtime, threads, wire
+from engine import pace, runtime, threads, wire
 from engine.calibration import Calibration, Way
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
@@ -46,7 +46,7 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.stream_rules import assert_keeps_the_rules
-from tests.fakes import FakeClock, run_started
+from tests.fakes import run_started
 
 AUTO = RuntimeConfig(device="cpu", precision="float32")
 ONE, TWO = Way(num_threads=1), Way(num_threads=2)
@@ -361,34 +361,6 @@ def test_a_change_while_the_run_goes_on_is_told_and_kept(home: Path, monkeypatch
     assert torch.get_num_threads() == 1
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].num_threads == 1
     assert list(losses(told)) == list(range(1, 13))
-
-
-def test_nothing_is_measured_while_paused_and_only_steps_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend(monkeypatch, {1: 100.0, 2: 50.0})
-    clock = FakeClock()
-    monkeypatch.setattr(run, "time", clock_module(clock))
-    noted: list[tuple[float, int]] = []
-    monkeypatch.setattr(ThreadMinder, "note", lambda _, seconds, num_chars: noted.append((seconds, num_chars)))
-
-    def time_passes(event: Event) -> Iterator[Command]:
-        clock.advance(60.0)
-        if isinstance(event, e.Paused):
-            yield c.Resume()
-
-    config = auto_config(home, eval_every=2, sample_every=3)
-    told = run_session(config, {5: [c.Pause()]}, on_event=time_passes)
-
-    assert len(of_type(told, e.EvalFinished)) == 6
-    assert len(noted) == 12
-    assert {seconds for seconds, _ in noted} == {0.0}
-    assert sum(num_chars for _, num_chars in noted) == only(told, e.RunFinished).total_chars
-
-
-def clock_module(clock: FakeClock) -> object:
-    class Module:
-        monotonic = staticmethod(clock)
-
-    return Module
 
 
 def test_a_model_of_another_shape_is_measured_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
