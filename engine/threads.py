@@ -16,14 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from engine import runtime
-from engine.calibration import (
-    Calibration,
-    Way,
-    best_way,
-    calibrate,
-    numbered_threads,
-    thread_counts,
-)
+from engine.calibration import Calibration, Way, best_way, calibrate, numbered_threads, thread_counts
 from engine.checkpoint_info import CheckpointInfo
 from engine.config import RunConfig, RuntimeConfig
 from engine.corpus.encoded import Batch
@@ -49,7 +42,8 @@ def runtime_for(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
     on = Runtime.resolve(replace(wanted, threads=threads))
     if wanted.precision == "auto" and (info.precision == "float32" or runtime.has_bfloat16(on.device)):
         on = replace(on, precision=info.precision)
-    return on if wanted.threads or info.tuning == "fixed" else replace(on, tuning="measured")
+    is_fixed = wanted.threads or info.tuning == "fixed" or "seed" in config.settings
+    return on if is_fixed else replace(on, tuning="measured")
 
 
 def ways_to_try(config: RunConfig, on: Runtime, info: CheckpointInfo | None) -> list[Way]:
@@ -98,8 +92,8 @@ def measure(
 ) -> Calibration:
     """Let `ways` rehearse with the trainer of their precision. `on_turn` may raise before any turn, to end it.
 
-    Leaves torch with some number of threads. Before a turn in bfloat16 the clock stands
-    still for another one: whatever oneDNN compiles for that shape, it compiles but once in a run.
+    Leaves torch with some number of threads. Before a turn in bfloat16 the clock stands still for another one: whatever
+    oneDNN compiles for that shape, it compiles but once in a run.
     """
     not_counted = 0.0
 

@@ -20,7 +20,7 @@ from engine import pace, runtime, threads, wire
 from engine.calibration import Calibration, Way
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
-from engine.config import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.config import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig, Tuning
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
@@ -195,6 +195,20 @@ def test_a_checkpoints_bfloat16_is_a_wish_that_the_device_at_hand_grants_or_not(
     assert runtime_for(config, info).precision == "bfloat16"
     assert runtime_for(with_runtime(device=device, precision="float32"), info).precision == "float32"
     assert runtime_for(config, replace(info, precision="float32")).precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("config", "was", "tuning"),
+    [
+        (RunConfig(), "measured", "measured"),
+        (RunConfig(), "", "measured"),
+        (RunConfig(), "fixed", "fixed"),
+        (RunConfig(settings={"seed": 0}), "measured", "fixed"),
+        (RunConfig(runtime=RuntimeConfig(threads=1)), "measured", "fixed"),
+    ],
+)
+def test_what_a_run_goes_on_with_stays_fixed_or_is_measured_later(config: RunConfig, was: Tuning, tuning: str) -> None:
+    assert runtime_for(config, checkpoint_info(num_threads=1, tuning=was)).tuning == tuning
 
 
 def test_bfloat16_that_was_asked_for_on_a_gpu_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
