@@ -8,11 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
 
 from engine.corpus.encoded import EncodedTweets
 from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
+from engine.fast.forward_pass import ForwardPass
 from engine.gru import TextGenerator
 from engine.vocab import BOS, EOS, Vocab
+from tests.engine.fast_batches import Shape, random_batch, shapes
 from tests.engine.helpers import CPU, small_tweets
 
 
@@ -113,3 +116,26 @@ def test_a_processor_says_what_the_models_own_forward_says_whatever_the_precisio
         assert found is not None
         assert found.total_nats == pytest.approx(expected, rel=1e-6)
     assert model.training
+
+
+# on a processor ------------------------------------------------------------------------------------------------------
+
+
+@given(shape=shapes())
+@settings(deadline=None, max_examples=50)
+def test_the_sum_agrees_with_the_models_own_forward(shape: Shape) -> None:
+    model, batch = shape.model().float(), shape.batch()
+    expected = float(_by_forward(model, CPU)(batch))
+
+    assert float(ForwardPass(model).sum_of_losses(batch)) == pytest.approx(expected, rel=1e-6, abs=1e-5)
+
+
+def test_a_batch_does_not_depend_on_the_one_read_before() -> None:
+    shape = Shape(lengths=[3, 9, 1], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3)
+    model, batch = shape.model().float(), shape.batch()
+    reader = ForwardPass(model)
+    first = float(reader.sum_of_losses(batch))
+
+    reader.sum_of_losses(random_batch([12, 12, 12, 12, 30], 20))
+
+    assert float(reader.sum_of_losses(batch)) == first

@@ -307,21 +307,6 @@ def test_a_tweet_that_there_is_no_memory_for_is_left_out_and_an_answer_refused(
     assert {event.title for event in refused} == {DeviceMemoryError.title}
 
 
-def test_a_checkpoint_whose_model_does_not_fit_is_refused(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
-
-    def before_the_load(event: e.Event) -> list[c.Command]:
-        if isinstance(event, e.StepsFinished) and event.step == 6:
-            monkeypatch.setattr("engine.loader.Trainer", raising(NO_MEMORY))
-            return [c.LoadCheckpoint(name="plain/latest")]
-        return []
-
-    told = run_session(tiny_config(corpus, dropout=0.3), on_event=before_the_load)
-
-    assert only(told, e.CommandRefused).title == DeviceMemoryError.title
-    assert losses(told) == losses(plain)
-
-
 def test_a_checkpoint_that_there_is_no_memory_to_put_together_is_a_warning(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

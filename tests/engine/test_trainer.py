@@ -11,6 +11,8 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
@@ -21,6 +23,7 @@ from engine.corpus.position import Position
 from engine.fast.gru_step import GruStep
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
+from engine.step_history import CAPACITY, StepHistory
 from engine.trainer import Trainer
 from engine.vocab import PAD
 from tests.engine.helpers import CPU, encoded
@@ -258,3 +261,41 @@ def test_after_a_refused_step_training_goes_on_as_if_it_had_not_been(trainer: Tr
     trainer.step(batch, 0.004)
 
     assert_state_is(trainer, expected)
+
+
+# the history of steps ------------------------------------------------------------------------------------------------
+
+
+def write(history: StepHistory, first: int, count: int) -> None:
+    for number in range(first, first + count):
+        history.write(torch.tensor(float(number)), torch.tensor(float(-number)))
+        history.count()
+
+
+def numbers(first: int, count: int) -> tuple[list[float], list[float]]:
+    return [float(n) for n in range(first, first + count)], [-float(n) for n in range(first, first + count)]
+
+
+@settings(max_examples=20)
+@given(counts=st.lists(st.integers(0, CAPACITY + 100), max_size=4))
+def test_each_step_is_told_once_and_in_order_however_many_there_are(counts: list[int]) -> None:
+    history, first = StepHistory(CPU.device), 0
+    for count in counts:
+        write(history, first, count)
+        assert len(history) == count
+        assert history.take() == numbers(first, count)
+        first += count
+    write(history, first, 5)
+    history.clear()
+    assert (len(history), history.take()) == (0, ([], []))
+    write(history, 100, 4)
+    assert history.take() == numbers(100, 4)
+
+
+def test_steps_may_be_counted_before_the_device_gets_to_them() -> None:
+    history = StepHistory(CPU.device)
+    for _ in range(3):
+        history.count()
+    for number in range(3):
+        history.write(torch.tensor(float(number)), torch.tensor(float(-number)))
+    assert history.take() == numbers(0, 3)
