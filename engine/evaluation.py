@@ -51,12 +51,6 @@ class Evaluation:
         return self.nats_per_char / math.log(2)
 
 
-def sum_of_losses(model: TextGenerator, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the summed cross-entropy in nats, () float32, of all targets (B, T) that are not padding."""
-    logits, _ = model(inputs)  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PAD, reduction="sum")
-
-
 @overload
 def evaluate(model: TextGenerator, tweets: EncodedTweets, runtime: Runtime) -> Evaluation: ...
 
@@ -103,7 +97,9 @@ def _by_forward(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Ten
         model.eval()
         try:
             with torch.inference_mode(), runtime.autocast():
-                return sum_of_losses(model, inputs, targets)
+                logits, _ = model(inputs)  # (B, T, V)
+                flat = logits.flatten(0, 1).float()
+                return F.cross_entropy(flat, targets.flatten(), ignore_index=PAD, reduction="sum")
         finally:
             model.train(was_training)
 

@@ -40,11 +40,8 @@ def bfloat16_copy(model: TextGenerator) -> TextGenerator:
     if model.device.type == "cuda" and cudnn_takes_bfloat16():
         try:
             _flatten(low.rnn)
-        except (
-            AttributeError,
-            RuntimeError,
-            TypeError,
-        ):  # another torch has another door; cuDNN copies the weights then
+        except (AttributeError, RuntimeError, TypeError):
+            # in another torch the door may be elsewhere: then cuDNN lays the weights out itself, in every step
             LOG.warning("the weights in bfloat16 can't be laid out for cuDNN", exc_info=True)
     return low
 

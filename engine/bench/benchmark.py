@@ -24,6 +24,7 @@ from engine.bench.sampling import SampleFigures, measure_sampling
 from engine.bench.training import Field, Shape, TrainFigures, measure_training, shapes_for
 from engine.bench.turns import Clock, TimeUpError
 from engine.config import TrainingConfig
+from engine.corpus.collection import OnProgress
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.material import DEFAULT_MIN_CHAR_COUNT, Material, load_material
@@ -36,10 +37,6 @@ READING_SHARE, SAMPLING_SHARE = 0.1, 0.15
 
 _MAX_SHARE = 0.99
 """It is not done before it is."""
-
-OnProgress = Callable[[float, str], None]
-"""Hears how much of the time has passed, and what is being measured."""
-
 
 MachineFacts = dict[str, str | int | float | None]
 
