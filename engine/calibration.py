@@ -9,8 +9,9 @@ clearly faster. Knows no torch and no model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,15 +20,13 @@ MAX_THREADS = 8
 TURN_SECONDS = 0.03
 """Turns are made longer, round by round, until they take about this long."""
 SECONDS_PER_WAY = 0.12
-MAX_SECONDS = 0.3
+MAX_SECONDS = 0.6
 """Of all turns together, unless the first ones alone take longer."""
 PATIENCE_SECONDS = 0.05
 """Several threads that are so far behind the fastest, and by `_FAR_BEHIND` times, get no further turn."""
 _FAR_BEHIND = 1.5
 _MORE_THREADS, _FEWER_THREADS = 1.1, 1.05
 """How many times as fast more, or fewer, threads must be to be taken in place of those in use."""
-_KEPT_THREADS = 1.25
-"""The same for threads in place of a checkpoint's own, with which a resume is exact."""
 _BFLOAT16 = 1.15
 
 
@@ -39,6 +38,7 @@ class Way:
     precision: str = "float32"
 
 
+_Contender = TypeVar("_Contender", bound=Hashable)
 TakeTurn = Callable[[Way, int, int], int]
 """(way, round, size): does that round's work of that size, and returns how many characters it was."""
 
@@ -84,20 +84,40 @@ def numbered_threads(num_threads: int) -> str:
     return f"{num_threads} thread{'' if num_threads == 1 else 's'}"
 
 
+def take_round(
+    contenders: Sequence[_Contender],
+    number: int,
+    take_turn: Callable[[_Contender], int],
+    clock: Callable[[], float],
+    on_turn: Callable[[_Contender], object] = lambda _: None,
+) -> dict[_Contender, tuple[int, float]]:
+    """Let each contender take a turn, each round beginning with another one; return amount and seconds of each.
+
+    `on_turn` hears of a turn before its time begins.
+    """
+    first = number % len(contenders)
+    taken = {}
+    for contender in (*contenders[first:], *contenders[:first]):
+        on_turn(contender)
+        began = clock()
+        amount = take_turn(contender)
+        taken[contender] = amount, max(clock() - began, 1e-9)
+    return taken
+
+
 def calibrate(ways: Sequence[Way], take_turn: TakeTurn, clock: Callable[[], float]) -> Calibration:
     """Let `ways` take turns until it is known who is fast, or time is up. `take_turn` may raise to end it.
 
-    Each round begins with another way. When only one is left, that is known, and it ends.
+    When only one is left, that is known, and it ends.
     """
     calibration = Calibration(seconds={way: [] for way in ways})
     deadline = clock() + min(MAX_SECONDS, SECONDS_PER_WAY * len(ways))
-    still_in, size, number, num_chars = list(ways), 1, 0, 0
+    still_in, size, number = list(ways), 1, 0
     while True:
-        first = number % len(still_in)
-        for way in (*still_in[first:], *still_in[:first]):
-            began = clock()
-            num_chars = take_turn(way, number, size)
-            calibration.seconds[way].append(max(clock() - began, 1e-9))
+        taken = take_round(still_in, number, lambda way: take_turn(way, number, size), clock)  # noqa: B023 - called at once
+        for way, (_, seconds) in taken.items():
+            calibration.seconds[way].append(seconds)
+        num_chars, _ = taken[still_in[0]]
         calibration.num_chars.append(num_chars)
         still_in = _not_far_behind(calibration.seconds, still_in)
         growth = 2 if min(calibration.seconds[way][-1] for way in still_in) < TURN_SECONDS / 2 else 1
@@ -118,11 +138,6 @@ def _not_far_behind(seconds: dict[Way, list[float]], still_in: list[Way]) -> lis
     return [way for way in still_in if way.num_threads == 1 or totals[way] < most]
 
 
-def best_kept(calibration: Calibration, kept: Way) -> Way:
-    """Return the way to take where a resume is exact with `kept` alone, which is left only for what is much faster."""
-    return _best_count(calibration, sorted(calibration.seconds), kept, more=_KEPT_THREADS, fewer=_KEPT_THREADS)
-
-
 def best_way(calibration: Calibration, in_use: Way | None = None) -> Way:
     """Return the way to take: few threads unless more are clearly faster, bfloat16 only where it clearly is.
 
@@ -139,17 +154,10 @@ def best_way(calibration: Calibration, in_use: Way | None = None) -> Way:
     return next((other for other in others if calibration.ratio(other, best) > _BFLOAT16), best)
 
 
-def _best_count(
-    calibration: Calibration,
-    ways: list[Way],
-    holder: Way,
-    *,
-    more: float = _MORE_THREADS,
-    fewer: float = _FEWER_THREADS,
-) -> Way:
-    """Return the one of `ways`, fewest threads first, that `holder` gives way to: `more` or `fewer` times as fast."""
+def _best_count(calibration: Calibration, ways: list[Way], holder: Way) -> Way:
+    """Return the one of `ways`, fewest threads first, that is enough faster for `holder` to give way to it."""
     for way in ways:
-        needed = more if way.num_threads > holder.num_threads else fewer
+        needed = _MORE_THREADS if way.num_threads > holder.num_threads else _FEWER_THREADS
         if way != holder and calibration.ratio(way, holder) > needed:
             holder = way
     return holder

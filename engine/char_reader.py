@@ -3,7 +3,7 @@
 `TextGenerator.forward` is the readable twin and expects the same. A sequence of one character is where `nn.GRU` is
 slowest: most of its time goes into finding out what to do. Here that is settled beforehand (`engine.fast.reading`), a
 step's columns turn into gates where they lie, and one tweet on a processor goes through compiled code
-(`engine.fast.one_row`), where Numba is installed.
+(`engine.fast.one_row`).
 
 A reader knows the weights of the moment at which it was made; training that goes on later does not change what it
 reads.
@@ -11,7 +11,7 @@ reads.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,14 +20,8 @@ from engine.fast.reading import ReadingWeights
 from engine.gru import TextGenerator
 from engine.next_char import Floats, Ids
 
-
-class _Reading(Protocol):
-    """One row, or many."""
-
-    states: list[Tensor]
-
-    def read(self, token_ids: Ids) -> Floats:
-        """Read a character of each row."""
+if TYPE_CHECKING:  # Numba would come with it, where little is written
+    from engine.fast.one_row import OneRow
 
 
 class CharReader:
@@ -48,13 +42,11 @@ class CharReader:
         kept = torch.from_numpy(rows).to(self._weights.table.device)
         self._rows = self._go_on_from([state[kept] for state in self._rows.states])
 
-    def _go_on_from(self, states: list[Tensor]) -> _Reading:
+    def _go_on_from(self, states: list[Tensor]) -> OneRow | _ManyRows:
         """Return what reads on from these states, (B, H) a layer."""
         if self._may_compile and len(states[0]) == 1 and states[0].device.type == "cpu":
-            try:
-                from engine.fast.one_row import OneRow
-            except ImportError:
-                return _ManyRows(self._weights, states)
+            from engine.fast.one_row import OneRow
+
             return OneRow(self._weights, states)
         return _ManyRows(self._weights, states)
 

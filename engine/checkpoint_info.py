@@ -19,7 +19,7 @@ import msgspec
 from engine import wire
 from engine.checkpoint_head import Head, HeadError, read_head
 from engine.checks import require, require_between, require_choice
-from engine.config import ModelConfig, Precision, SamplingConfig, TrainingConfig
+from engine.config import ModelConfig, Precision, SamplingConfig, TrainingConfig, Tuning
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError
@@ -52,6 +52,7 @@ class CheckpointInfo:
     num_threads: int
     step_path: str = ""
     """What computed the steps (`engine.trainer`); empty in a checkpoint of a version that did not say."""
+    tuning: Tuning = ""
     step: int
     position: Position
     """The batch that comes next."""

@@ -25,6 +25,8 @@ from engine.text import MAX_CHARS, is_harmless
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Tuning = Literal["", "measured", "fixed"]
+"""How precision and number of threads were chosen: measured, or fixed by hand or by rule; empty if unknown."""
 Schedule = Literal["constant", "cosine", "cooldown"]
 PresetName = Literal["auto", "tutorial"]
 Setting = int | float | str
@@ -104,7 +106,7 @@ class TrainingConfig:
     autosave_seconds: float = 60.0
     """Seconds between two savings of the latest checkpoint."""
     seed: int = 0
-    """Where all randomness starts: same seed, machine, --threads and --precision, same losses and tweets."""
+    """Where all randomness starts. Given, the same command gives the same run, bit for bit, on the same machine."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -168,9 +170,9 @@ class RuntimeConfig:
     device: Device = "auto"
     """cpu, cuda, mps, or auto: the fastest of them that this machine has."""
     precision: Precision = "auto"
-    """float32, bfloat16, or auto: bfloat16 where the processor has it and training is measured to be faster with it."""
+    """float32, bfloat16, or auto: what training is measured to be faster with; with --seed, float32 on a processor."""
     threads: int = 0
-    """Processor threads; 0 measures which number trains fastest, and leaves one core free while doing all else."""
+    """Processor threads; 0 measures which number trains fastest; with --seed, all cores but one, at most four."""
 
     def __post_init__(self) -> None:
         """Check every field."""

@@ -10,8 +10,7 @@ themselves. Elsewhere the model's own `forward` does, which is the readable twin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import overload
 
@@ -50,12 +49,6 @@ class Evaluation:
     def bits_per_char(self) -> float:
         """The loss in bits."""
         return self.nats_per_char / math.log(2)
-
-
-def sum_of_losses(model: TextGenerator, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the summed cross-entropy in nats, () float32, of all targets (B, T) that are not padding."""
-    logits, _ = model(inputs)  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PAD, reduction="sum")
 
 
 @overload
@@ -100,18 +93,14 @@ def _by_forward(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Ten
 
     def sum_of(batch: Batch) -> Tensor:
         inputs, targets = (torch.from_numpy(array).to(runtime.device) for array in (batch.inputs, batch.targets))
-        with torch.inference_mode(), runtime.autocast(), _dropping_nothing(model):
-            return sum_of_losses(model, inputs, targets)
+        was_training = model.training
+        model.eval()
+        try:
+            with torch.inference_mode(), runtime.autocast():
+                logits, _ = model(inputs)  # (B, T, V)
+                flat = logits.flatten(0, 1).float()
+                return F.cross_entropy(flat, targets.flatten(), ignore_index=PAD, reduction="sum")
+        finally:
+            model.train(was_training)
 
     return sum_of
-
-
-@contextmanager
-def _dropping_nothing(model: TextGenerator) -> Iterator[None]:
-    """Keep a model in evaluation mode for a while."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)

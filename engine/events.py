@@ -20,7 +20,7 @@ from typing import Literal, get_args
 
 from engine import wire
 from engine.answers import TextCompleted, TweetRead
-from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config import ModelConfig, SamplingConfig, TrainingConfig, Tuning
 from engine.fact import Fact, Novelty, StepNumber
 from engine.text import MAX_CHARS, defused
 
@@ -46,6 +46,7 @@ class RunStarted(Fact):
     num_threads: int
     step_path: str = ""
     """What computes the steps (`engine.trainer`); empty in the journal of a version that did not say."""
+    tuning: Tuning = ""
     model: ModelConfig
     training: TrainingConfig
     sampling: SamplingConfig

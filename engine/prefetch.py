@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from engine.accelerated.buckets import DeviceBatch
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
@@ -24,39 +24,25 @@ from engine.corpus.position import Position
 BATCHES_AHEAD = 4
 
 _Ready = TypeVar("_Ready")
-_Given_co = TypeVar("_Given_co", covariant=True)
 
 
-class Supply(Protocol[_Given_co]):
-    """Batches without end, and the place that was reached in them; a `BatchStream` is one."""
+class Supply(Protocol):
+    """Batches without end, and the place that was reached in them: a `BatchStream`, or one that is `Prefetched`."""
 
     @property
     def position(self) -> Position:
         """The place of the batch that comes next."""
-        ...
 
     @property
     def epochs(self) -> float:
         """Epochs that have been passed through, the current one in part."""
-        ...
 
     @property
     def tweets_per_epoch(self) -> int:
         """Tweets in an epoch; with weights, on average."""
-        ...
 
-    def __next__(self) -> _Given_co:
+    def __next__(self) -> Batch | DeviceBatch:
         """Return the next batch."""
-        ...
-
-
-@dataclass(frozen=True)
-class _Item(Generic[_Ready]):
-    """A batch that is ready, and where the stream stood after it."""
-
-    batch: _Ready
-    position: Position
-    epochs: float
 
 
 class Prefetched(Generic[_Ready]):
@@ -70,15 +56,11 @@ class Prefetched(Generic[_Ready]):
         self._stream = stream
         self._prepare = prepare
         self._ahead = ahead
-        self._ready: deque[_Item[_Ready]] = deque()
+        self._ready: deque[tuple[_Ready, Position, float]] = deque()  # a batch, and where the stream stood after it
         self._error: BaseException | None = None
         self._is_closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
-
-    def __iter__(self) -> Iterator[_Ready]:
-        """Return itself: there is only one place to be in."""
-        return self
 
     def __next__(self) -> _Ready:
         """Return the next batch. Raises what the thread met with, once all batches before that are taken."""
@@ -90,10 +72,9 @@ class Prefetched(Generic[_Ready]):
             self._changed.wait_for(lambda: self._ready or self._error)
             if not self._ready and self._error:
                 raise self._error
-            item = self._ready.popleft()
+            batch, self.position, self.epochs = self._ready.popleft()
             self._changed.notify_all()
-        self.position, self.epochs = item.position, item.epochs
-        return item.batch
+        return batch
 
     def close(self) -> None:
         """End the thread and wait for that: for the batch at hand at most."""
@@ -108,7 +89,7 @@ class Prefetched(Generic[_Ready]):
         """Make batches ready until closed; lives on a thread of its own."""
         try:
             while self._wait_for_room():
-                item = _Item(self._prepare(next(self._stream)), self._stream.position, self._stream.epochs)
+                item = self._prepare(next(self._stream)), self._stream.position, self._stream.epochs
                 with self._changed:
                     self._ready.append(item)
                     self._changed.notify_all()

@@ -70,7 +70,7 @@ def prepare(
     corpus, vocab = material.corpus, material.vocab
     stage = Stage("building the model", report=tuple(short_lines(corpus.report)))
     on_stage(stage)
-    device_runtime = _resolve_runtime(config, info)
+    device_runtime = threads.runtime_for(config, info)
     model_config, training = _choose(config, info, corpus, device_runtime)
     usual_sampling = info.sampling if info else SamplingConfig(max_length=material.config.max_length)
     sampling = with_settings(usual_sampling, config.settings)
@@ -78,7 +78,7 @@ def prepare(
     device_runtime.apply()
     runtime.seed_generators(training.seed)
     model = TextGenerator.from_config(len(vocab), model_config).to(device_runtime.device)
-    ways = threads.ways_to_try(config.runtime, device_runtime, info)
+    ways = threads.ways_to_try(config, device_runtime, info)
     trainers = {
         way.precision: Trainer(model, training, replace(device_runtime, precision=way.precision)) for way in ways
     }
@@ -86,8 +86,7 @@ def prepare(
         load_into(trainers[device_runtime.precision], checkpoint, device_runtime)
     some_batches = partial(material.some_batches, training.batch_size)
     on_turn = partial(on_stage, replace(stage, text="measuring what is fastest here"))
-    keeps_threads = threads.keeps_threads(config.runtime, device_runtime, info)
-    beginning = threads.begin(trainers, ways, device_runtime, some_batches, on_turn, keeps_threads=keeps_threads)
+    beginning = threads.begin(trainers, ways, device_runtime, some_batches, on_turn)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
     position = material.place_of(info) if info else Position()
     batches = material.batches(training, position, info.training.batch_size if info else None)
@@ -149,16 +148,6 @@ def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoin
     return None, None
 
 
-def _resolve_runtime(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
-    """Return device, precision and threads; a checkpoint's number of threads is kept, so that a resume is exact."""
-    wanted = config.runtime
-    if info is not None:
-        precision = info.precision if wanted.precision == "auto" else wanted.precision
-        threads = wanted.threads or min(info.num_threads, runtime.available_cores())
-        wanted = replace(wanted, threads=threads, precision=precision)  # type: ignore[arg-type] # checked by the config
-    return Runtime.resolve(wanted)
-
-
 def _choose(
     config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, on: Runtime
 ) -> tuple[ModelConfig, TrainingConfig]:
@@ -167,7 +156,8 @@ def _choose(
         settings = config.settings
         if config.corpus is not None and config.corpus.overfit is not None:
             settings = {**OVERFIT_SETTINGS, **settings}
-        has_bfloat16 = config.runtime.precision != "float32" and runtime.has_fast_bfloat16()
+        ways = threads.ways_to_try(config, on, None)
+        has_bfloat16 = runtime.has_fast_bfloat16() and any(way.precision == "bfloat16" for way in ways)
         choice = presets.choose(
             config.preset, settings, corpus.num_train_chars, on.device.type, has_bfloat16=has_bfloat16
         )
@@ -208,7 +198,7 @@ def _warnings(
         warnings.append(
             "The tweets are not those that the run was trained on so far; it begins with their first batch."
         )
-    changes = changes_since(info, beginning, is_asked_for=bool(config.runtime.threads))
+    changes = changes_since(info, beginning)
     if changes:
         warnings.append(f"Computed otherwise than before, so that the resume is exact to rounding only: {changes}.")
     return warnings

@@ -42,7 +42,7 @@ class Run:
     def __init__(self, preparation: Preparation, narrator: Narrator) -> None:
         """Take everything over; nothing is done yet."""
         self.trainer = preparation.trainer
-        self.batches: Supply[Batch | DeviceBatch] = self._supplied(preparation.batches)
+        self.batches: Supply = self._supplied(preparation.batches)
         self.training = preparation.training
         self.sampling = preparation.sampling
         self.progress = Progress.from_start(preparation.start)
@@ -61,7 +61,7 @@ class Run:
         """On "other" between two steps."""
         self.trainer.time_with(self.timer)
 
-    def _supplied(self, batches: BatchStream) -> Supply[Batch | DeviceBatch]:
+    def _supplied(self, batches: BatchStream) -> Supply:
         """Return the batches, made ready ahead where the trainer's device is worth a thread."""
         prepare = self.trainer.prepare
         return batches if prepare is None else Prefetched(batches, prepare)
@@ -129,6 +129,7 @@ class Run:
             precision=prepared.runtime.precision,
             num_threads=prepared.runtime.num_threads,
             step_path=self.trainer.path,
+            tuning=prepared.runtime.tuning,
             model=prepared.model_config,
             training=self.training,
             sampling=self.sampling,
@@ -192,7 +193,7 @@ class Run:
         self._prepared.runtime = chosen
         message = (
             f"{numbered_threads(chosen.num_threads)} in place of {before.num_threads}, {ratio:.1f} times as fast now; "
-            "a run can be repeated to the bit only with a fixed number, --threads."
+            "a run can be repeated to the bit only with --seed or a fixed number, --threads."
         )
         self._narrator.tell(events.ThreadsChanged, num_threads=chosen.num_threads, message=message)
 

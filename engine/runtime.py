@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.accelerated.low_precision import cudnn_takes_bfloat16
-from engine.config import RuntimeConfig
+from engine.config import RuntimeConfig, Tuning
 from engine.errors import DeviceError
 
 MAX_AUTO_THREADS = 4
@@ -29,6 +29,8 @@ class Runtime:
     device: torch.device
     precision: str
     num_threads: int
+    tuning: Tuning = "fixed"
+    """How precision and threads were chosen."""
 
     @classmethod
     def resolve(cls, config: RuntimeConfig) -> Runtime:
@@ -40,7 +42,7 @@ class Runtime:
                 "Leave --threads out, to have it measured, or take fewer.",
             )
         device = torch.device(_resolve_device(config.device))
-        if config.precision == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        if config.precision == "bfloat16" and device.type == "cuda" and not has_bfloat16(device):
             raise DeviceError("This GPU has no bfloat16.", "Leave --precision out, or set it to float32.")
         precision = _auto_precision(device) if config.precision == "auto" else config.precision
         return cls(device=device, precision=precision, num_threads=config.threads or auto_threads())
@@ -59,6 +61,13 @@ class Runtime:
 def available_cores() -> int:
     """Return the processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 itself, without emulation; MPS is taken to."""
+    if device.type == "cpu":
+        return has_fast_bfloat16()
+    return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def has_fast_bfloat16() -> bool:

@@ -197,6 +197,7 @@ class Saver:
             precision=prepared.runtime.precision,
             num_threads=prepared.runtime.num_threads,
             step_path=prepared.trainer.path,
+            tuning=prepared.runtime.tuning,
             step=prepared.trainer.step_count,
             position=position,
             elapsed_seconds=self._narrator.stopwatch.seconds,

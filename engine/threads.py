@@ -1,33 +1,25 @@
-"""How many threads train a model on the processor, and in which precision: measured at the start, and again later.
+"""How many threads train a model on the processor, and in which precision: by rule, or measured at the start and later.
 
-What is measured are rehearsals: the passes of real steps, on tweets of the run, that change neither weights nor
-gradients nor the optimizer nor any generator. So with a number of threads set by hand nothing that is computed depends
-on a clock; with the number left to this module, the same work is done, and only its rounding depends on it.
+**By rule** where a seed was given, for what a clock decides can't be promised: the same command, the same run. A run
+that goes on from a checkpoint keeps what that had, as far as the machine has it.
+
+**Measured** are rehearsals: the passes of real steps, on tweets of the run, that change neither weights nor optimizer
+nor any generator. So only the rounding of what is computed depends on a clock.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from engine import runtime
-from engine.calibration import (
-    Calibration,
-    Way,
-    best_kept,
-    best_way,
-    calibrate,
-    numbered_threads,
-    thread_counts,
-)
+from engine.calibration import Calibration, Way, best_way, calibrate, numbered_threads, thread_counts
 from engine.checkpoint_info import CheckpointInfo
-from engine.config import RuntimeConfig
+from engine.config import RunConfig, RuntimeConfig
 from engine.corpus.encoded import Batch
-from engine.gru import TextGenerator
 from engine.pace import Pace
 from engine.runtime import Runtime
 from engine.trainer import Trainer
@@ -37,27 +29,32 @@ FIRST_COLUMNS = 4
 """Characters of each tweet in the first round; few, for threads in each other's way take 100 times as long."""
 
 
-def ways_to_try(wanted: RuntimeConfig, on: Runtime, info: CheckpointInfo | None) -> list[Way]:
-    """Return the ways to compute that are left open by the wishes, the device and the checkpoint to go on from.
+def runtime_for(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
+    """Return what a run begins to compute on and with. Raises `DeviceError` for what this machine lacks.
 
-    A checkpoint's precision stays; its number of threads is tried against one thread alone.
+    Threads and precision of a checkpoint to go on from are wishes: there are no more threads than cores, and bfloat16
+    only where the device has it.
     """
-    if on.device.type != "cpu":
+    wanted = config.runtime
+    if info is None:
+        return Runtime.resolve(wanted)
+    threads = wanted.threads or min(info.num_threads, runtime.available_cores())
+    on = Runtime.resolve(replace(wanted, threads=threads))
+    if wanted.precision == "auto" and (info.precision == "float32" or runtime.has_bfloat16(on.device)):
+        on = replace(on, precision=info.precision)
+    is_fixed = wanted.threads or info.tuning == "fixed" or "seed" in config.settings
+    return on if is_fixed else replace(on, tuning="measured")
+
+
+def ways_to_try(config: RunConfig, on: Runtime, info: CheckpointInfo | None) -> list[Way]:
+    """Return the ways to compute that a measurement is to choose from; one alone where there is nothing to measure."""
+    wanted = config.runtime
+    if on.device.type != "cpu" or info is not None or "seed" in config.settings:
         return [Way(num_threads=on.num_threads, precision=on.precision)]
     counts = [wanted.threads] if wanted.threads else thread_counts(runtime.available_cores())
-    if keeps_threads(wanted, on, info):
-        counts = sorted({1, on.num_threads})
-    precisions = [on.precision]
-    if wanted.precision == "auto" and info is None and runtime.has_fast_bfloat16():
-        precisions = ["float32", "bfloat16"]
+    is_open = wanted.precision == "auto" and runtime.has_fast_bfloat16()
+    precisions = ["float32", "bfloat16"] if is_open else [on.precision]
     return [Way(num_threads=count, precision=precision) for precision in precisions for count in counts]
-
-
-def keeps_threads(wanted: RuntimeConfig, on: Runtime, info: CheckpointInfo | None) -> bool:
-    """Whether the number of threads was not set by hand and is that of the checkpoint to go on from."""
-    if info is None or wanted.threads:
-        return False
-    return info.device == on.device.type == "cpu" and info.num_threads == on.num_threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +65,6 @@ class Beginning:
     runtime: Runtime
     chars_per_second: float = 0.0
     """As measured; 0 where there was nothing to choose."""
-    ratio: float = 1.0
-    """How many times as fast as with the number of threads of the checkpoint, where that was left."""
 
 
 def begin(
@@ -78,35 +73,17 @@ def begin(
     on: Runtime,
     batches: Callable[[], Sequence[Batch]],
     on_turn: Callable[[], None],
-    *,
-    keeps_threads: bool,
 ) -> Beginning:
-    """Choose between `ways`, and make torch use what was chosen. `on_turn` may raise, to end it.
-
-    Where it `keeps_threads`, those of `on` are left only for what is much faster. Another precision than that of `on`
-    is tried with the number of threads that was found best, and with the fewest.
-    """
+    """Choose between `ways`, and make torch use what was chosen. `on_turn` may raise, to end it."""
     if len(ways) == 1:
         on.apply()
         return Beginning(trainer=trainers[on.precision], runtime=on)
-    some_batches = batches()
-    kept = Way(num_threads=on.num_threads, precision=on.precision)
-    own = [way for way in ways if way.precision == on.precision]
-    calibration = measure(trainers, own, some_batches, on_turn)
-    way = best_kept(calibration, kept) if keeps_threads else best_way(calibration)
-    others = [
-        other for other in ways if other not in own and other.num_threads in {own[0].num_threads, way.num_threads}
-    ]
-    if others:
-        calibration = measure(trainers, [way, *others], some_batches, on_turn)
-        way = best_way(calibration)
-    chosen = replace(on, num_threads=way.num_threads, precision=way.precision)
+    calibration = measure(trainers, ways, batches(), on_turn)
+    way = best_way(calibration)
+    chosen = replace(on, num_threads=way.num_threads, precision=way.precision, tuning="measured")
     chosen.apply()
     return Beginning(
-        trainer=trainers[way.precision],
-        runtime=chosen,
-        chars_per_second=calibration.chars_per_second(way),
-        ratio=calibration.ratio(way, kept) if keeps_threads else 1.0,
+        trainer=trainers[way.precision], runtime=chosen, chars_per_second=calibration.chars_per_second(way)
     )
 
 
@@ -115,8 +92,8 @@ def measure(
 ) -> Calibration:
     """Let `ways` rehearse with the trainer of their precision. `on_turn` may raise before any turn, to end it.
 
-    All trainers have one model. Leaves torch with some number of threads. Before a turn in bfloat16 the clock stands
-    still for another one: whatever oneDNN compiles for that shape, it compiles but once in a run.
+    Leaves torch with some number of threads. Before a turn in bfloat16 the clock stands still for another one: whatever
+    oneDNN compiles for that shape, it compiles but once in a run.
     """
     not_counted = 0.0
 
@@ -135,30 +112,9 @@ def measure(
         trainers[way.precision].rehearse(batch)
         return batch.num_targets
 
-    [model] = {trainer.model for trainer in trainers.values()}
-    with unchanged(model):
-        for precision in sorted({way.precision for way in ways}):  # what is compiled once is not measured
-            take_turn(min(way for way in ways if way.precision == precision), 0, 1)
-        return calibrate(ways, take_turn, clock)
-
-
-@contextlib.contextmanager
-def unchanged(model: TextGenerator) -> Iterator[None]:
-    """Put gradients and mode of a model back into what they were."""
-    was_training = model.training
-    kept = [(parameter, parameter.grad, _copy_of_grad(parameter)) for parameter in model.parameters()]
-    try:
-        yield
-    finally:
-        model.train(was_training)
-        for parameter, grad, values in kept:
-            parameter.grad = grad
-            if grad is not None and values is not None:
-                grad.copy_(values)  # a step writes into the same memory again
-
-
-def _copy_of_grad(parameter: torch.nn.Parameter) -> torch.Tensor | None:
-    return None if parameter.grad is None else parameter.grad.clone()
+    for precision in sorted({way.precision for way in ways}):  # what is compiled once is not measured
+        take_turn(min(way for way in ways if way.precision == precision), 0, 1)
+    return calibrate(ways, take_turn, clock)
 
 
 def first_columns(batch: Batch, num_columns: int) -> Batch:
@@ -172,7 +128,7 @@ class _StoppedError(Exception):
 
 
 class ThreadMinder:
-    """Looks after the number of threads of one run, where that was not set by hand. Used by the session's thread."""
+    """Looks after the number of threads of one run, where that is measured. Used by the session's thread."""
 
     def __init__(self, batches: Callable[[], Sequence[Batch]], chars_per_second: float) -> None:
         """Begin after the measurement of the start; `batches` gives some to rehearse with."""
@@ -196,9 +152,10 @@ class ThreadMinder:
     def of_run(
         cls, wanted: RuntimeConfig, beginning: Beginning, batches: Callable[[], Sequence[Batch]]
     ) -> ThreadMinder | None:
-        """Return what looks after a run's threads; None where they were set by hand, or there is nothing to choose."""
-        has_choice = beginning.runtime.device.type == "cpu" and runtime.available_cores() > 1
-        return cls(batches, beginning.chars_per_second) if has_choice and not wanted.threads else None
+        """Return what looks after a run's threads; None where they are fixed."""
+        on = beginning.runtime
+        has_choice = on.device.type == "cpu" and runtime.available_cores() > 1 and not wanted.threads
+        return cls(batches, beginning.chars_per_second) if has_choice and on.tuning == "measured" else None
 
     @property
     def should_measure(self) -> bool:
@@ -233,11 +190,8 @@ class ThreadMinder:
         return chosen, calibration.ratio(best, in_use)
 
 
-def changes_since(info: CheckpointInfo, beginning: Beginning, *, is_asked_for: bool) -> str:
-    """Return what computes the steps otherwise than those before the checkpoint, in words; empty if nothing does.
-
-    `is_asked_for` says that the number of threads was set by hand.
-    """
+def changes_since(info: CheckpointInfo, beginning: Beginning) -> str:
+    """Return what computes the steps otherwise than those before the checkpoint, in words; empty if nothing does."""
     on, path = beginning.runtime, beginning.trainer.path
     changes = [
         f"{now} in place of {before}"
@@ -248,8 +202,6 @@ def changes_since(info: CheckpointInfo, beginning: Beginning, *, is_asked_for: b
         changes.append(f"the {path} path in place of the {info.step_path} one")
     if on.device.type == info.device == "cpu" and on.num_threads != info.num_threads:
         changes.append(f"{numbered_threads(on.num_threads)} in place of {info.num_threads}")
-        if not is_asked_for and info.num_threads > runtime.available_cores():
+        if info.num_threads > runtime.available_cores():
             changes[-1] += f" (the machine has {runtime.available_cores()} cores)"
-        elif not is_asked_for:
-            changes[-1] += f" ({beginning.ratio:.1f} times as fast just now)"
     return ", ".join(changes)

@@ -49,7 +49,7 @@ class Thrift:
             )
             self._narrator.tell(Warned, message=message)
 
-    def next_of(self, batches: Supply[Batch | DeviceBatch]) -> Batch | DeviceBatch | None:
+    def next_of(self, batches: Supply) -> Batch | DeviceBatch | None:
         """Return the next batch, or None where there was no memory for it: then there is room for another try."""
         found: list[Batch | DeviceBatch] = []
         if not self._fits(lambda: found.append(next(batches)), "a batch"):

@@ -12,12 +12,11 @@ what is new and what is old, and `is_whole` says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch import Tensor
 
 from engine import memory
@@ -35,7 +34,6 @@ from engine.parts import loss_and_grads_of, parts_of
 from engine.runtime import Runtime, generators_put_back
 from engine.step_history import StepHistory
 from engine.step_times import PartTimer
-from engine.vocab import PAD
 
 
 def _make_optimizer(model: TextGenerator, config: TrainingConfig, device: torch.device) -> Optimizer:
@@ -69,24 +67,23 @@ class Trainer:
         self.refused_in_a_row = 0
         """Steps that were refused since the last that was not; of a device's, as of the last report."""
         self._timer = PartTimer()
-        self._use_gru_step()
-        self.path: str = self._gru_step.path if self._gru_step else "device"
-        """What computes the steps: "fast", "plain" where Numba is missing, or "device"; they agree to rounding."""
+        is_here = runtime.device.type == "cpu"
+        self.path = "fast" if is_here else "device"
+        """What computes the steps, `engine.fast` or `engine.accelerated`; they agree to rounding."""
+        self._gru_step = self._make_gru_step() if is_here else None
         self._max_grad_norm = config.max_grad_norm or math.inf
         self._optimizer = _make_optimizer(model, config, runtime.device)
         self._update = Update(self._optimizer, runtime.device)
         self._history = StepHistory(runtime.device)
         self._batch_size = config.batch_size
-        self._device_step = self._make_device_step(may_record=may_record) if runtime.device.type != "cpu" else None
+        self._device_step = None if is_here else self._make_device_step(may_record=may_record)
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
 
-    def _use_gru_step(self) -> None:
-        """Compute by `engine.fast` where that can be, in memory that is new."""
-        is_here = self._runtime.device.type == "cpu"
-        self._gru_step = gru_step = GruStep(self.model, self._runtime.precision) if is_here else None
-        self._loss_and_grads = self._by_autograd if gru_step is None else gru_step.loss_and_grads
-        if gru_step is not None:
-            gru_step.timer = self._timer
+    def _make_gru_step(self) -> GruStep:
+        """Return what computes on the processor, in memory that is new."""
+        gru_step = GruStep(self.model, self._runtime.precision)
+        gru_step.timer = self._timer
+        return gru_step
 
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
         return DeviceStep(
@@ -147,7 +144,9 @@ class Trainer:
         """
         self.learning_rate = learning_rate
         self.model.train()
-        with self._undone_on_failure():
+        self._update.has_begun = False
+        draws = self.model.dropout.p > 0
+        with generators_put_back(self._runtime.device) if draws else nullcontext():
             if self._device_step is not None:
                 ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
                 self._device_step.take(ready, learning_rate)
@@ -161,16 +160,6 @@ class Trainer:
             self.step_count += 1
         self._update.has_begun = False
 
-    @contextmanager
-    def _undone_on_failure(self) -> Iterator[None]:
-        """Put the generators back where a step fails; without dropout it draws nothing."""
-        self._update.has_begun = False
-        if not self.model.dropout.p:
-            yield
-            return
-        with generators_put_back(self._runtime.device):
-            yield
-
     def compute_at_most(self, part_size: int) -> None:
         """Compute a batch in parts of at most that many tweets from now on; give back what was kept for more."""
         self.part_size = part_size
@@ -178,12 +167,11 @@ class Trainer:
 
     def make_room(self) -> None:
         """Give back all memory that a step can do without."""
-        for parameter in self.model.parameters():
-            parameter.grad = None
+        self.model.zero_grad()
         if self._device_step is not None:
             self._device_step.set_part_size(self.part_size)
         elif self._gru_step is not None:
-            self._use_gru_step()
+            self._gru_step = self._make_gru_step()
         memory.release(self._runtime.device)
 
     def _step_here(self, batch: Batch, learning_rate: float) -> None:
@@ -200,12 +188,15 @@ class Trainer:
 
     def _set_grads(self, batch: Batch) -> Tensor:
         """Return the loss of a batch and set its gradients, in parts where it has more tweets than one may have."""
+        if self._gru_step is None:
+            raise TypeError("the model lies on a device")
+        loss_and_grads = self._gru_step.loss_and_grads
         if self.part_size is None or len(batch.targets) <= self.part_size:
-            return self._loss_and_grads(batch)
+            return loss_and_grads(batch)
 
         def of_part(part: Batch) -> Tensor:
             self._timer.turn_to("forward")
-            return self._loss_and_grads(part)
+            return loss_and_grads(part)
 
         return loss_and_grads_of(parts_of(batch, self.part_size), of_part, list(self.model.parameters()))
 
@@ -216,19 +207,6 @@ class Trainer:
         """
         self.model.eval()
         self._set_grads(batch)
-
-    def _by_autograd(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy, () in nats, of all targets that are not padding; set each parameter's `grad`.
-
-        The readable twin of `GruStep.loss_and_grads`.
-        """
-        inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)  # (B, T)
-        with self._runtime.autocast():
-            logits, _ = self.model(inputs)  # (B, T, V)
-        loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=PAD)
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        return loss.detach()
 
     def close(self) -> None:
         """Give back what a device keeps for steps to come."""

@@ -49,7 +49,7 @@ def _beginning(event: events.RunStarted) -> str:
     return (
         f"run {event.run}: {event.corpus}, {format_count(event.num_train_tweets)} tweets to learn from, "
         f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
-        f"{numbered_threads(event.num_threads)}; {how}"
+        f"{numbered_threads(event.num_threads)}{f', both {event.tuning}' if event.tuning else ''}; {how}"
     )
 
 

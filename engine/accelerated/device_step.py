@@ -25,7 +25,7 @@ import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch import Tensor
 
 from engine.accelerated.buckets import DeviceBatch
-from engine.accelerated.graphs import BucketedSteps, CudaRecorder, Recorder
+from engine.accelerated.graphs import BucketedSteps, CudaRecorder
 from engine.accelerated.low_precision import bfloat16_copy, refresh
 from engine.accelerated.update import Optimizer, Update
 from engine.gru import TextGenerator
@@ -44,7 +44,7 @@ class DeviceStep:
         *,
         precision: str,
         max_grad_norm: float,
-        recorder: Recorder | None,
+        recorder: CudaRecorder | None,
     ) -> None:
         """Take a model that stays on its device, and its fused optimizer, whose learning rate becomes a tensor."""
         self._model = model
@@ -73,13 +73,13 @@ class DeviceStep:
     def set_part_size(self, part_size: int | None) -> None:
         """Compute that many tweets at once at most from now on, and give back what was kept for more."""
         self._part_size = part_size
-        self._optimizer.zero_grad(set_to_none=True)
+        self._model.zero_grad()
         self.forget_recordings()
 
     def _step(self, tokens: Tensor) -> None:
         """Do all of it, for `tokens` (T + 1, B) int32 on the device."""
         self._update.has_begun = False  # a recording that failed, before this, has changed nothing
-        self._optimizer.zero_grad(set_to_none=True)  # and may have left gradients that were never computed
+        self._model.zero_grad()  # and may have left gradients that were never computed
         with _tensor_float_32(self._device):
             loss = self._set_grads(tokens)
         parameters = list(self._model.parameters())
@@ -87,7 +87,7 @@ class DeviceStep:
         with _capturable(self._optimizer, self._device):
             self._update.take_unless(~(loss.isfinite() & grad_norm.isfinite()))
         self._history.write(loss, grad_norm)
-        self._optimizer.zero_grad(set_to_none=True)  # it would keep a graph's memory from the next graph
+        self._model.zero_grad()  # it would keep a graph's memory from the next graph
 
     def _set_grads(self, tokens: Tensor) -> Tensor:
         """Return the mean cross-entropy, () in nats, of all targets that are not padding; set each weight's `grad`."""
@@ -132,7 +132,7 @@ def mean_loss(network: TextGenerator, tokens: Tensor, num_targets: Tensor | None
     return F.cross_entropy(wide.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="sum") / num_targets
 
 
-def recorder_for(model: TextGenerator) -> Recorder | None:
+def recorder_for(model: TextGenerator) -> CudaRecorder | None:
     """Return what records the steps of a model, or None where they are to be run as they are."""
     is_unknown_dropout = model.rnn.num_layers > 1 and model.rnn.dropout > 0
     return None if model.device.type != "cuda" or is_unknown_dropout else CudaRecorder(model.device)

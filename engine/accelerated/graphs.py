@@ -46,20 +46,6 @@ class Recording(Protocol):
         """Give its memory back, once it is not running."""
 
 
-class Recorder(Protocol):
-    """What runs and records steps."""
-
-    def run_aside(self, work: Callable[[], None]) -> None:
-        """Do the work on the stream that records; the current stream goes on after it."""
-
-    def record(self, work: Callable[[], None]) -> Recording:
-        """Record the work without doing it. Raises `RuntimeError` where it can't be recorded."""
-        ...
-
-    def discard(self, recording: Recording) -> None:
-        """Give the memory of a recording back."""
-
-
 class CudaRecorder:
     """Records CUDA graphs that share one memory pool, all on one side stream."""
 
@@ -122,7 +108,7 @@ class _Bucket:
 class BucketedSteps:
     """Runs a step on inputs of few shapes. One thread at a time."""
 
-    def __init__(self, device: torch.device, recorder: Recorder | None, max_buckets: int = MAX_BUCKETS) -> None:
+    def __init__(self, device: torch.device, recorder: CudaRecorder | None, max_buckets: int = MAX_BUCKETS) -> None:
         """Run steps on the device; without a `recorder` always as they are."""
         self._device = device
         self._recorder = recorder
@@ -175,7 +161,7 @@ class BucketedSteps:
             self._recorder.discard(bucket.recording)
         bucket.recording = None
 
-    def _record(self, step: Callable[[Tensor], None], bucket: _Bucket, recorder: Recorder) -> None:
+    def _record(self, step: Callable[[Tensor], None], bucket: _Bucket, recorder: CudaRecorder) -> None:
         """Record a bucket's step; where that fails, record nothing any more."""
         try:
             bucket.recording = recorder.record(lambda: step(bucket.tokens))

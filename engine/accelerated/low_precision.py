@@ -9,12 +9,14 @@ needs them. bfloat16 has float32's range; no loss has to be scaled.
 from __future__ import annotations
 
 import copy
+import logging
 
 import torch
 from torch import Tensor, nn
 
 from engine.gru import TextGenerator
 
+LOG = logging.getLogger(__name__)
 _FIRST_TORCH = (2, 10)
 _FIRST_CUDNN = 91300
 
@@ -36,7 +38,11 @@ def bfloat16_copy(model: TextGenerator) -> TextGenerator:
     for parameter in low.parameters():
         parameter.grad = None
     if model.device.type == "cuda" and cudnn_takes_bfloat16():
-        _flatten(low.rnn)
+        try:
+            _flatten(low.rnn)
+        except (AttributeError, RuntimeError, TypeError):
+            # in another torch the door may be elsewhere: then cuDNN lays the weights out itself, in every step
+            LOG.warning("the weights in bfloat16 can't be laid out for cuDNN", exc_info=True)
     return low
 
 

@@ -1,30 +1,44 @@
 """The whole bench: reading, training at each shape, writing; each gets its share of the time that was asked for.
 
+Reading and the first shape always get one round of everyone. A larger shape whose first round does not end in time is
+left out, so that the bench ends when it was to end, by one turn at most.
+
 Memory is taken where only ours has run yet: the peers would hide it.
 """
 
 from __future__ import annotations
 
+import math
+import os
+import platform
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-from engine.bench.machine import MachineFacts, machine_facts, peak_bytes
 from engine.bench.reading import ReadFigures, measure_reading
 from engine.bench.sampling import SampleFigures, measure_sampling
 from engine.bench.training import Field, Shape, TrainFigures, measure_training, shapes_for
-from engine.bench.turns import Clock
+from engine.bench.turns import Clock, TimeUpError
 from engine.config import TrainingConfig
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.material import DEFAULT_MIN_CHAR_COUNT, Material, load_material
+from engine.metrics import peak_bytes
 from engine.runtime import available_cores
 from engine.stage import OnProgress
+from engine.versions import versions_of
 
 READING_SHARE, SAMPLING_SHARE = 0.1, 0.15
 """Of the whole time. The rest is for training."""
+
+_MAX_SHARE = 0.99
+"""It is not done before it is."""
+
+MachineFacts = dict[str, str | int | float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +71,8 @@ class Benchmark:
         self._shapes = shapes or shapes_for(device)
         self._clock = clock
         self._began = clock()
+        self.left_out: list[str] = []
+        """What there was no time for."""
 
     def run(self) -> BenchReport:
         """Return all figures. Raises `TweetgenError` where the corpus can't be read."""
@@ -72,6 +88,7 @@ class Benchmark:
             train, sample = self._models(material)
         finally:
             torch.set_num_threads(num_threads)
+        self._on_progress(1.0, "")
         machine["seconds"] = round(self._clock() - self._began, 1)
         return BenchReport(train=train, sample=sample, read=read, machine=machine)
 
@@ -96,14 +113,20 @@ class Benchmark:
             sizes = [each.hidden_size for each in self._shapes[index:]]
             left = self._seconds - (self._clock() - self._began)
             seconds = max(left, 0.0) * sizes[0] / sum(sizes)
-            field = self._field(material, shape)
-            what = f"{shape.embedding_size}, {shape.hidden_size}, {shape.batch_size}"
-            told = self._told(f"training ({what})")
-            train += measure_training(field, (1 - SAMPLING_SHARE) * seconds, told, self._clock)
-            tutorial = field.tutorial_model()
-            tutorial.load_state_dict(field.model.state_dict())
-            models, told = (field.model, tutorial), self._told(f"writing ({what})")
-            sample += measure_sampling(shape, models, material.vocab, SAMPLING_SHARE * seconds, told, self._clock)
+            end = self._began + self._seconds if index else math.inf
+            what = f"({shape.embedding_size}, {shape.hidden_size}, {shape.batch_size})"
+            try:
+                field = self._field(material, shape)
+                told = self._told(f"training {what}")
+                train += measure_training(field, (1 - SAMPLING_SHARE) * seconds, told, self._clock, end)
+                tutorial = field.tutorial_model()
+                tutorial.load_state_dict(field.model.state_dict())
+                models, told = (field.model, tutorial), self._told(f"writing {what}")
+                sample += measure_sampling(
+                    shape, models, material.vocab, SAMPLING_SHARE * seconds, told, self._clock, end
+                )
+            except TimeUpError:
+                self.left_out.append(what)
         return train, sample
 
     def _told(self, part: str) -> Callable[[str], None]:
@@ -111,6 +134,30 @@ class Benchmark:
 
         def on_turn(name: str) -> None:
             passed = (self._clock() - self._began) / self._seconds
-            self._on_progress(min(passed, 1.0), f"{part}: {name}")
+            self._on_progress(min(passed, _MAX_SHARE), f"{part}: {name}")
 
         return on_turn
+
+
+def machine_facts(device: torch.device) -> MachineFacts:
+    """Return processor, cores, device, versions, and how busy the machine is with other things as well."""
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    return {
+        "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "processor": _processor_name(),
+        "cores": available_cores(),
+        "load_average": load,
+        "device": device.type,
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        **versions_of("tweetgen-tui", "torch", "numba"),
+    }
+
+
+def _processor_name() -> str:
+    """Return what the processor calls itself, as far as the system tells."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        told = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from engine.bench.training import OURS, TUTORIAL, Shape, named, thread_counts
-from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread
+from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread, warm_up
 from engine.bench.tutorial_loop import TutorialGenerator, sample_sequence
 from engine.config import SamplingConfig
 from engine.gru import TextGenerator
@@ -42,14 +42,16 @@ def measure_sampling(
     seconds: float,
     on_turn: Callable[[str], None],
     clock: Clock,
+    end: float,
 ) -> list[SampleFigures]:
-    """Return the figures of everyone; of two models with the same weights, the second is the tutorial's."""
+    """Return the figures of everyone; of two models with the same weights, the second is the tutorial's.
+
+    Raises `TimeUpError` where one round of everyone does not end before `end`.
+    """
     began = clock()
     contenders = _contenders(models, vocab)
-    for contender in contenders:
-        on_turn(contender.name)
-        contender.take_turn(0)
-    return sample_figures(shape, alternate(contenders, seconds - (clock() - began), clock, on_turn))
+    warm_up(contenders, 0, clock, on_turn, end)
+    return sample_figures(shape, alternate(contenders, seconds - (clock() - began), clock, on_turn, end))
 
 
 def _contenders(models: tuple[TextGenerator, TutorialGenerator], vocab: Vocab) -> list[Contender]:

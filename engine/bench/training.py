@@ -13,13 +13,13 @@ import torch
 
 from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
-from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread
+from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread, warm_up
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
-from engine.config import ModelConfig, RuntimeConfig, TrainingConfig
+from engine.calibration import numbered_threads
+from engine.config import ModelConfig, TrainingConfig
 from engine.corpus.encoded import Batch
-from engine.errors import DeviceError
 from engine.gru import TextGenerator
-from engine.runtime import Runtime, available_cores, seed_generators
+from engine.runtime import Runtime, available_cores, has_bfloat16, seed_generators
 from engine.trainer import Trainer
 
 TUTORIAL, TIME_MAJOR, PACKED, OURS, LIMIT = "tutorial", "time-major nn.GRU", "packed nn.GRU", "ours", "matrix products"
@@ -92,14 +92,11 @@ class Field:
         self._batches = batches
         self._round: int | None = None
         self._at_hand: list[Batch] = []
+        self._config = ModelConfig(embedding_size=shape.embedding_size, hidden_size=shape.hidden_size)
         seed_generators(0)
         self.model = TextGenerator.from_config(vocab_size, self._config).to(device)
         """Ours, trained as turns go by."""
         self._first_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-
-    @property
-    def _config(self) -> ModelConfig:
-        return ModelConfig(embedding_size=self.shape.embedding_size, hidden_size=self.shape.hidden_size)
 
     def batches_of(self, number: int) -> list[Batch]:
         """Return what everyone learns from in the round of that number."""
@@ -117,15 +114,16 @@ class Field:
     def contenders(self) -> list[Contender]:
         """Return everyone, each at every number of `threads`."""
         precisions = ["float32", "bfloat16"] if has_bfloat16(self._device) else ["float32"]
+        sizes = self.shape.embedding_size, self.shape.hidden_size
         everyone: list[Contender] = []
-        for threads in self.threads:
+        for threads in thread_counts(self._device):
             everyone += [
                 self._turns(TUTORIAL, TutorialLoop(self.tutorial_model()).step, threads),
                 self._turns(TIME_MAJOR, PeerLoop(self.tutorial_model(), time_major_loss).step, threads),
                 self._turns(PACKED, PeerLoop(self.tutorial_model(), packed_loss).step, threads),
                 *(self.ours(precision, threads) for precision in precisions),
                 *([self.ours("float32", threads, may_record=False)] if self._device.type == "cuda" else []),
-                self._turns(LIMIT, self._products().step, threads),
+                self._turns(LIMIT, MatrixProducts(self._vocab_size, *sizes, self._device).step, threads),
             ]
         return everyone
 
@@ -133,14 +131,6 @@ class Field:
     def is_on_gpu(self) -> bool:
         """Whether it is not a processor that does the work."""
         return self._device.type != "cpu"
-
-    @property
-    def threads(self) -> list[int]:
-        """The numbers of threads that are compared."""
-        return thread_counts(self._device)
-
-    def _products(self) -> MatrixProducts:
-        return MatrixProducts(self._vocab_size, self.shape.embedding_size, self.shape.hidden_size, self._device)
 
     def ours(self, precision: str, num_threads: int, *, may_record: bool = True) -> Contender:
         """Return the program's own `Trainer`; at all cores and in float32 it is `model` that learns."""
@@ -182,7 +172,7 @@ def thread_counts(device: torch.device) -> list[int]:
 
 def named(name: str, num_threads: int, device: torch.device) -> str:
     """Return a name with its number of threads, where that makes a difference."""
-    return f"{name}, {num_threads} thread{'' if num_threads == 1 else 's'}" if device.type == "cpu" else name
+    return f"{name}, {numbered_threads(num_threads)}" if device.type == "cpu" else name
 
 
 def wait_for(device: torch.device) -> None:
@@ -193,35 +183,26 @@ def wait_for(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the program trains in bfloat16 on that device."""
-    try:
-        runtime = Runtime.resolve(RuntimeConfig(device=device.type, precision="bfloat16"))  # type: ignore[arg-type] # one of the three
-    except DeviceError:
-        return False
-    return runtime.precision == "bfloat16"
+def measure_training(
+    field: Field, seconds: float, on_turn: Callable[[str], None], clock: Clock, end: float
+) -> list[TrainFigures]:
+    """Return the figures of everyone after about that many seconds.
 
-
-def measure_training(field: Field, seconds: float, on_turn: Callable[[str], None], clock: Clock) -> list[TrainFigures]:
-    """Return the figures of everyone after about that many seconds."""
+    Raises `TimeUpError` where one round of everyone does not end before `end`.
+    """
     began = clock()
     contenders = field.contenders()
     if field.is_on_gpu:
-        _warm_up(field, contenders, began + _WARM_UP_SHARE * seconds, on_turn, clock)
-    step_seconds = []
-    for contender in contenders:
-        on_turn(contender.name)
-        step_began = clock()
-        contender.take_turn(-1)  # what is compiled or allocated once
-        step_seconds.append(clock() - step_began)
+        _record_graphs(field, contenders, began + _WARM_UP_SHARE * seconds, on_turn, clock)
+    step_seconds = warm_up(contenders, -1, clock, on_turn, end)  # what is compiled or allocated once
     turn_seconds = min(TURN_SECONDS, seconds / (MIN_ROUNDS + 1) / len(contenders))
     steps = round(turn_seconds / max(float(np.median(step_seconds)), 1e-9))
     field.steps_per_turn = max(1, min(MAX_STEPS_PER_TURN, steps))
     field.max_turn_seconds = _PATIENCE * turn_seconds
-    return train_figures(field.shape, alternate(contenders, seconds - (clock() - began), clock, on_turn))
+    return train_figures(field.shape, alternate(contenders, seconds - (clock() - began), clock, on_turn, end))
 
 
-def _warm_up(
+def _record_graphs(
     field: Field, contenders: list[Contender], deadline: float, on_turn: Callable[[str], None], clock: Clock
 ) -> None:
     """Let everyone take turns that do not count, until it is so late."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import resource
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
 from engine.corpus.scripts import count_scripts
 from engine.corpus_config import CorpusConfig
+from engine.metrics import peak_bytes
 from engine.stage import OnProgress, no_progress, part_of
 
 NUM_BARS = 14
@@ -75,9 +74,9 @@ class Inspection:
 
 def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_cache: bool = True) -> Inspection:
     """Load a corpus and look at all of it. Raises `CorpusError`."""
-    started, peak_before = time.monotonic(), _peak_bytes()
+    started, peak_before = time.monotonic(), peak_bytes()
     corpus = load_corpus(config, part_of(on_progress, 0.0, _LOADED_SHARE), use_cache=use_cache)
-    seconds, peak_bytes = time.monotonic() - started, _peak_bytes() - peak_before
+    seconds, more_bytes = time.monotonic() - started, peak_bytes() - peak_before
     counts = Counter(corpus.char_counts)
     counts.update(char_counts(corpus.validation))
     lengths = np.concatenate([corpus.train.char_lengths(), corpus.validation.char_lengths()])
@@ -98,7 +97,7 @@ def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_
         shared_run_share=leak_share(corpus.train, corpus.validation, part_of(on_progress, _LOADED_SHARE, 1.0)),
         samples=_samples(corpus),
         seconds=seconds,
-        peak_bytes=peak_bytes,
+        peak_bytes=more_bytes,
         was_cached=corpus.was_cached,
     )
 
@@ -136,9 +135,3 @@ def _samples(corpus: Corpus) -> tuple[str, ...]:
     num_train, num_tweets = len(corpus.train), corpus.report.num_kept
     drawn = generator.choice(num_tweets, min(NUM_SAMPLES, num_tweets), replace=False).tolist()
     return tuple(corpus.train[index] if index < num_train else corpus.validation[index - num_train] for index in drawn)
-
-
-def _peak_bytes() -> int:
-    """Return the most memory that this process has had at once."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

@@ -26,24 +26,16 @@ class FusedAdamW:
         self.found_inf: Tensor | None = None
         """Where this () float is 1, a step changes nothing."""
 
-    def zero_grad(self, *, set_to_none: bool = True) -> None:
-        """Forget all gradients, or make them zeros."""
-        for parameter in self._parameters():
-            if set_to_none:
-                parameter.grad = None
-            elif parameter.grad is not None:
-                parameter.grad.zero_()
-
     @torch.no_grad()
     def step(self) -> None:
         """Update each parameter that has a gradient."""
-        parameters, grads = self._parameters_with_grads()
+        parameters = [parameter for parameter in self.param_groups[0]["params"] if parameter.grad is not None]
         states = [self._state_of(parameter) for parameter in parameters]
         steps = [state["step"] for state in states]
         torch._foreach_add_(steps, 1)
         torch._fused_adamw_(
-            list[Tensor](parameters),
-            grads,
+            parameters,
+            [parameter.grad for parameter in parameters],
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [],
@@ -60,13 +52,6 @@ class FusedAdamW:
         )
         if self.found_inf is not None:
             torch._foreach_sub_(steps, [self.found_inf] * len(steps))  # a refused step is none
-
-    def _parameters(self) -> list[nn.Parameter]:
-        return list(self.param_groups[0]["params"])
-
-    def _parameters_with_grads(self) -> tuple[list[nn.Parameter], list[Tensor]]:
-        found = [(parameter, parameter.grad) for parameter in self._parameters() if parameter.grad is not None]
-        return [parameter for parameter, _ in found], [grad for _, grad in found]
 
     def _state_of(self, parameter: nn.Parameter) -> dict[str, Tensor]:
         """Return the count of steps and both averages of a parameter, zeros before its first step."""

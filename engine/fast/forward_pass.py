@@ -7,32 +7,26 @@ kept. `TextGenerator.forward` with `F.cross_entropy` is the readable twin.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch import Tensor
 
 from engine.corpus.encoded import Batch
 from engine.fast.buffers import Buffers
-from engine.fast.gru_layer import take_step
+from engine.fast.kernels import kernels_for
 from engine.fast.packing import PackedBatch
 from engine.fast.reading import ReadingWeights
 from engine.gru import TextGenerator
-
-StepFunction = Callable[[Tensor, Tensor, Tensor], object]
-"""(gates, state, after): make the next state of a step's sums `r z m n` (n, 4H), which are overwritten, and of the
-state (n, H); it replaces that, and is written to `after` (n, H)."""
 
 
 class ForwardPass:
     """A model on the processor, as its weights are now; nothing is dropped. One thread at a time."""
 
     @torch.no_grad()
-    def __init__(self, model: TextGenerator, run_step: StepFunction | None = None) -> None:
-        """Lay the weights out. `run_step` is the fastest there is, if not given."""
+    def __init__(self, model: TextGenerator) -> None:
+        """Lay the weights out; compile what is not compiled yet."""
         self._weights = ReadingWeights(model)
-        self._run_step = _fastest_step(model.rnn.hidden_size) if run_step is None else run_step
+        self._run_step = kernels_for(model.rnn.hidden_size).run_step
         self._buffers = Buffers(model.proj.weight.dtype)
 
     @torch.no_grad()
@@ -59,15 +53,5 @@ class ForwardPass:
                     layer.write_input(after, gates)  # what the layer below has written
                 state = carried[number][: len(after)]
                 gates[:, : 3 * size].addmm_(state, layer.from_state)
-                self._run_step(gates, state, after)
+                self._run_step(gates.numpy(), state.numpy(), after.numpy())
         return states
-
-
-def _fastest_step(hidden_size: int) -> StepFunction:
-    """Return the compiled step, or the plain one where Numba can't be imported."""
-    try:
-        from engine.fast.kernels import kernels_for
-    except ImportError:
-        return take_step
-    run_step = kernels_for(hidden_size).run_step
-    return lambda gates, state, after: run_step(gates.numpy(), state.numpy(), after.numpy())

@@ -11,7 +11,8 @@ x the layer's input, h' the state before and h the state after,
 
 **Forward.** Nothing but the products with h' depends on the step before. So W_i x and all biases are there for all N
 rows at once before the first step, in one buffer (N, 4H) of the columns `r z m n`, and a step adds one product
-h' [W_hr W_hz W_hn]^T to its first 3H columns and turns the columns into gates where they lie.
+h' [W_hr W_hz W_hn]^T to its first 3H columns, and one call of a compiled kernel (`kernels`) turns the columns into
+gates where they lie.
 
 **Backward.** Write a bar over what the loss gives as gradient, and a, b, c for the arguments of r, z, n. By the chain
 rule, with h_bar complete (from above and from the next step),
@@ -22,9 +23,8 @@ rule, with h_bar complete (from above and from the next step),
     b_bar  = h_bar * Z      Z = (h' - n) * z * (1 - z)
     h'_bar = h_bar * z  +  [a_bar b_bar m_bar] [W_hr; W_hz; W_hn]
 
-A, C, D and Z hold no gradient: they are worked out for all N rows at once and overwrite `n r m z`. What is left for a
-step, last to first, is: h_bar times the four factors, h_bar * z, and one product. The gradients then stand in (N, 4H)
-as `a b m c`, and each weight's gradient is one product over all rows and steps:
+A step, last to first, is one call of a compiled kernel, which overwrites `r z m n` by `a b m c`, and one product. The
+gradients then stand in (N, 4H), and each weight's gradient is one product over all rows and steps:
 
     [W_hr; W_hz; W_hn]_bar = [a_bar b_bar m_bar]^T h'       [b_hr; b_hz; b_hn]_bar = column sums of a_bar b_bar m_bar
     [W_ir; W_iz; W_in]_bar = [a_bar b_bar c_bar]^T x        [b_ir; b_iz; b_in]_bar = column sums of a_bar b_bar c_bar
@@ -38,14 +38,14 @@ products and all that is done to single numbers stay as they are; only what is w
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor, nn
 
 from engine.fast.buffers import Buffers
+from engine.fast.kernels import Rows, add_rows, kernels_for
 from engine.fast.packing import PackedBatch
-
-_sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input  # (g, y): g * y * (1 - y)
-_tanh_backward = torch.ops.aten.tanh_backward.grad_input  # (g, y): g * (1 - y^2)
 
 _WIDE = 512
 """From this hidden size on, a product of bfloat16 takes 0.7 of the time if the left matrix is laid out beforehand."""
@@ -54,14 +54,18 @@ _WIDE = 512
 class GruLayer:
     """The layer's weights and its memory of the last forward pass. Called under `torch.no_grad`."""
 
-    def __init__(self, rnn: nn.GRU, layer: int, kept: torch.dtype | None = None) -> None:
-        """Take the weights of one layer of `rnn`, without copying them. `kept` is their own dtype, if not given."""
+    def __init__(self, rnn: nn.GRU, layer: int, kept: torch.dtype) -> None:
+        """Take the weights of one layer of `rnn`, without copying them; compile what is not compiled yet.
+
+        What is there of all rows is `kept` in this dtype.
+        """
         self.weight_ih: nn.Parameter = getattr(rnn, f"weight_ih_l{layer}")  # (3H, E or H)
         self.weight_hh: nn.Parameter = getattr(rnn, f"weight_hh_l{layer}")  # (3H, H)
         self.bias_ih: nn.Parameter = getattr(rnn, f"bias_ih_l{layer}")  # (3H,)
         self.bias_hh: nn.Parameter = getattr(rnn, f"bias_hh_l{layer}")  # (3H,)
         self.hidden_size = rnn.hidden_size
-        self._kept, self._carried = Buffers(kept or self.weight_hh.dtype), Buffers(self.weight_hh.dtype)
+        self._kernels = kernels_for(rnn.hidden_size)
+        self._kept, self._carried = Buffers(kept), Buffers(self.weight_hh.dtype)
         self._gates = self._states = torch.empty(0)  # (N, 4H), (B + N, H)
         self._state_grad = self._product = torch.empty(0)  # (B, H) each: h'_bar is their sum
 
@@ -76,17 +80,13 @@ class GruLayer:
         self._gates = self._kept.take("gates", num_rows, 4 * self.hidden_size)
         return self._gates
 
-    def forward(self, packed: PackedBatch, initial: Tensor | None) -> Tensor:
-        """Run through all steps from `initial` (B, H), rows as packed, or zeros; return the states (N, H).
-
-        `gates` has been written to.
-        """
+    def forward(self, packed: PackedBatch) -> Tensor:
+        """Run through all steps from states of zeros, `gates` having been written to; return the states (N, H)."""
         size, counts = self.hidden_size, packed.row_counts
-        state = self._carried.take("state", counts[0], size)
-        state.zero_() if initial is None else state.copy_(initial)
+        state = self._carried.take("state", counts[0], size).zero_()
         self._states = self._kept.take("states", counts[0] + len(packed), size)
         first, states = self._states.split_with_sizes([counts[0], len(packed)])
-        first.copy_(state)
+        first.zero_()
         packed.clear_tail(states)
         weight = self._kept.hold("weight", self.weight_hh)
         self._run_steps(counts, state, self._kept.take("weight_t", size, 3 * size).copy_(weight.t()))
@@ -95,10 +95,15 @@ class GruLayer:
     def _run_steps(self, counts: list[int], state: Tensor, weight_t: Tensor) -> None:
         """Write gates and states of each step; `state` is carried."""
         before, states = self._states.split_with_sizes([counts[0], len(self._gates)])
-        columns = self._gates[:, : 3 * self.hidden_size], self._gates, states
-        for products, gates, after in by_step(counts, *columns):
-            products.addmm_(first_rows(before, after), weight_t)
-            take_step(gates, state, after)
+        gate_rows, after_rows, state_rows = (
+            _rows_by_step(self._gates, counts),
+            _rows_by_step(states, counts),
+            rows_of(state),
+        )
+        columns = self._gates[:, : 3 * self.hidden_size], states
+        for number, (products, after) in enumerate(_by_step(counts, *columns)):
+            products.addmm_(_first_rows(before, after), weight_t)
+            self._kernels.run_step(gate_rows[number], state_rows, after_rows[number])
             before = after
 
     def backward(self, packed: PackedBatch, above: Tensor) -> Tensor:
@@ -126,65 +131,37 @@ class GruLayer:
         transposed = torch.mm(previous_t, grads, out=self._kept.take("weight_grad_t", size, 3 * size))
         return weight_grad.copy_(transposed.t())
 
-    def initial_grad(self) -> Tensor:
-        """Return the gradient by the initial state, (B, H), rows as packed, after `backward`."""
-        return self._state_grad + self._product
-
     def add_grads_to(self, table: Tensor, rows: Tensor) -> None:
         """Add each of the N rows of `a b m c` to a row of `table` (M, 4H), of the weights' dtype; `rows` (N,) int64."""
-        if self._gates.dtype == table.dtype:
-            table.index_add_(0, rows, self._gates)
-            return
-        # a long sum would come to nothing if each addition were rounded; that of a product is rounded once
-        one_hot = self._kept.take("one_hot", len(rows), len(table)).zero_().scatter_(1, rows.unsqueeze(1), 1)
-        table.add_(torch.mm(one_hot.t(), self._gates))
+        add_rows(rows_of(self._gates), rows.numpy(), rows_of(table))
 
     def _go_back(self, counts: list[int], previous: Tensor, above: Tensor, weight: Tensor) -> None:
         """Turn gates into gradients, last step first; `previous` (N, H) is h' row by row."""
-        update = self._turn_gates_into_factors(previous)
-        columns = self._gates.view(-1, 4, self.hidden_size), self._gates[:, : 3 * self.hidden_size], update, above
-        for factors, grads, kept, from_above in reversed(by_step(counts, *columns)):
-            state_grad, product = first_rows(self._state_grad, kept), first_rows(self._product, kept)
-            state_grad.add_(product).add_(from_above)
-            factors.mul_(state_grad.unsqueeze(1))
-            state_grad.mul_(kept)
-            torch.mm(grads, weight, out=product)
-
-    def _turn_gates_into_factors(self, previous: Tensor) -> Tensor:
-        """Write `C Z D A` over `r z m n`, all (N, ...), and return z."""
-        reset, update_gate, from_state, new = self._gates.split_with_sizes([self.hidden_size] * 4, dim=1)
-        update, spare = (self._kept.take(name, *previous.shape) for name in ("update", "spare"))
-        update.copy_(update_gate)
-        torch.sub(previous, new, out=spare)
-        _sigmoid_backward(spare, update, grad_input=update_gate)
-        torch.sub(1, update, out=spare)
-        _tanh_backward(spare, new, grad_input=new)
-        torch.mul(from_state, new, out=spare)
-        torch.mul(new, reset, out=from_state)
-        _sigmoid_backward(spare, reset, grad_input=reset)
-        return update
+        gate_rows, previous_rows, above_rows = (_rows_by_step(rows, counts) for rows in (self._gates, previous, above))
+        state_grad, product = rows_of(self._state_grad), rows_of(self._product)
+        for number, (grads,) in reversed(list(enumerate(_by_step(counts, self._gates[:, : 3 * self.hidden_size])))):
+            self._kernels.go_back(gate_rows[number], previous_rows[number], above_rows[number], state_grad, product)
+            torch.mm(grads, weight, out=_first_rows(self._product, grads))
 
 
-def by_step(row_counts: list[int], *columns: Tensor) -> list[tuple[Tensor, ...]]:
+def rows_of(tensor: Tensor) -> Rows:
+    """Return an array on the same memory, as the kernels take it."""
+    array: Rows = (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return array
+
+
+def _rows_by_step(tensor: Tensor, counts: list[int]) -> list[Rows]:
+    """Return each step's rows of a tensor of N rows, as the kernels take them."""
+    array = rows_of(tensor)
+    return [array[end - count : end] for end, count in zip(accumulate(counts), counts, strict=True)]
+
+
+def _by_step(counts: list[int], *columns: Tensor) -> list[tuple[Tensor, ...]]:
     """Return each step's rows of tensors of N rows."""
-    sizes = [*row_counts, len(columns[0]) - sum(row_counts)]
+    sizes = [*counts, len(columns[0]) - sum(counts)]
     return list(zip(*(column.split_with_sizes(sizes) for column in columns), strict=True))[:-1]
 
 
-def first_rows(longer: Tensor, shorter: Tensor) -> Tensor:
+def _first_rows(longer: Tensor, shorter: Tensor) -> Tensor:
     """Return as many rows of `longer` as `shorter` has."""
     return longer if len(longer) == len(shorter) else longer[: len(shorter)]
-
-
-def take_step(gates: Tensor, state: Tensor, after: Tensor) -> None:
-    """Turn a step's sums `r z m n` (n, 4H) into gates, and carry `state` on; n rows of it are written to `after` too.
-
-    The readable twin of `kernels.Kernels.run_step`.
-    """
-    exact = gates.to(state.dtype)  # `gates` itself, if nothing is rounded
-    reset, update, from_state, new = exact.split_with_sizes([state.shape[1]] * 4, dim=1)
-    exact[:, : 2 * state.shape[1]].sigmoid_()
-    new.addcmul_(reset, from_state).tanh_()
-    carried = first_rows(state, after)
-    after.copy_(torch.lerp(new, carried, update, out=carried))
-    gates.copy_(exact)

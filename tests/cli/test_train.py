@@ -15,7 +15,17 @@ COMMON = {"event", "step", "elapsed_seconds"}
 FIELDS = {
     "RunStarted": COMMON
     | {"run", "corpus", "num_train_tweets", "num_val_tweets", "vocab_size", "num_parameters", "device", "precision"}
-    | {"num_threads", "step_path", "model", "training", "sampling", "resumed_from", "epochs", "format_version"},
+    | {
+        "num_threads",
+        "step_path",
+        "tuning",
+        "model",
+        "training",
+        "sampling",
+        "resumed_from",
+        "epochs",
+        "format_version",
+    },
     "StepsFinished": COMMON | {"first_step", "train_losses", "grad_norms", "learning_rate", "chars_per_second"},
     "EvalFinished": COMMON | {"val_loss", "bits_per_char", "is_best"},
     "StepTimes": COMMON
@@ -71,11 +81,12 @@ def test_a_run_has_the_files_of_the_design_in_its_folder(streamed: Finished, hom
 
 
 def test_without_json_stdout_stays_empty_and_stderr_tells_the_story(cli: Cli, tweets: Path) -> None:
-    ended = cli("train", "--data", tweets, *SMALL_MODEL, "--max-steps", "6", "--run-name", "quiet")
+    ended = cli("train", "--data", tweets, *SMALL_MODEL, "--max-steps", "6", "--run-name", "quiet", "--seed", "3")
     assert ended.code == 0
     assert ended.out == ""
     assert "loading torch" in ended.err
     assert "run quiet: tweets.txt, 48 tweets to learn from" in ended.err
+    assert ", both fixed; auto: " in ended.err
     assert "bits per character held out, the best so far" in ended.err
     assert "\x1b" not in ended.err
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from engine import trainer as trainer_module
-from engine.accelerated.graphs import Recorder
+from engine.accelerated.graphs import CudaRecorder
 from engine.config import TrainingConfig
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
@@ -29,7 +29,7 @@ class FakeRecording:
         raise AssertionError("only the recorder knows when a device is done with a recording")
 
 
-class FakeRecorder:
+class FakeRecorder(CudaRecorder):
     """Notes what is asked of it; like CUDA's, it does not do the work that it records."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class FakeRecorder:
         self.log.append("discard")
 
 
-def step_as_on_a_device(monkeypatch: pytest.MonkeyPatch, recorder: Recorder | None) -> None:
+def step_as_on_a_device(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | None) -> None:
     """Make every `Trainer` take the accelerated step, though on the processor."""
     made = Trainer.__init__
 

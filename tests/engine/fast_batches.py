@@ -69,11 +69,9 @@ def shapes() -> st.SearchStrategy[Shape]:
     )
 
 
-def found_by(step: GruStep, model: TextGenerator, batch: Batch, initial: Tensor | None = None) -> Found:
-    """Return the loss and all gradients, that by the initial states included."""
-    initial_grad = None if initial is None else torch.full_like(initial, torch.nan)
-    loss = step.loss_and_grads(batch, initial, initial_grad).item()
-    grads = {} if initial_grad is None else {"initial": initial_grad}
+def found_by(step: GruStep, model: TextGenerator, batch: Batch) -> Found:
+    """Return the loss and all gradients."""
+    loss, grads = step.loss_and_grads(batch).item(), {}
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.dtype == torch.float32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,14 +10,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from engine.accelerated.buckets import bucket_length, to_device_batch
 from engine.accelerated.device_step import mean_loss
-from engine.corpus.batches import BatchStream
+from engine.accelerated.graphs import WARM_UP_VISITS, BucketedSteps
 from engine.corpus.encoded import Batch
-from engine.corpus.position import Position
 from engine.gru import TextGenerator
 from engine.vocab import PAD
+from tests.engine.device_steps import FakeRecorder, FakeRecording
 from tests.engine.helpers import encoded
 
 
@@ -35,15 +36,6 @@ def test_a_bucket_holds_its_tweets_and_is_hardly_longer(length: int) -> None:
     assert bucket_length(bucket) == bucket
 
 
-def test_tweets_of_usual_lengths_fall_into_seventeen_buckets() -> None:
-    assert len({bucket_length(length) for length in range(1, 142)}) == 17
-
-
-def test_a_longer_tweet_never_has_a_shorter_bucket() -> None:
-    buckets = [bucket_length(length) for length in range(1, 3000)]
-    assert buckets == sorted(buckets)
-
-
 def test_a_batch_keeps_its_tweets_and_gets_nothing_but_padding() -> None:
     batch, _ = some_batch(3)
     ready = to_device_batch(batch, 8)
@@ -56,19 +48,6 @@ def test_a_batch_keeps_its_tweets_and_gets_nothing_but_padding() -> None:
     assert (ready.tokens[:length, :num_tweets].T[is_target] == batch.inputs[is_target]).all()
     assert (ready.tokens[length + 1 :] == PAD).all()
     assert (ready.tokens[:, num_tweets:] == PAD).all()
-
-
-def test_a_batch_larger_than_expected_stays_whole() -> None:
-    batch, _ = some_batch(9)
-    assert to_device_batch(batch, 4).tokens.shape[1] == 9
-
-
-def test_an_epoch_has_few_shapes() -> None:
-    stream = BatchStream(encoded()[0], 7, seed=1, position=Position())
-    shapes = set()
-    while stream.epochs < 3:
-        shapes.add(to_device_batch(next(stream), 7).tokens.shape)
-    assert shapes <= {(length + 1, 7) for length in (8, 16, 24, 32, 40)}
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
@@ -90,13 +69,98 @@ def test_loss_and_gradients_are_those_of_the_tweets_without_padding(num_layers: 
         assert torch.allclose(grad, wanted, rtol=1e-10, atol=1e-14)
 
 
-def test_the_loss_would_differ_if_padding_counted() -> None:
-    batch, vocab_size = some_batch(5)
-    torch.manual_seed(1)
-    model = TextGenerator(vocab_size, 5, 7).double()
-    ready = to_device_batch(batch, 8)
-    with_more_targets = replace(ready, tokens=np.where(ready.tokens == PAD, 4, ready.tokens))
+# a graph for each ----------------------------------------------------------------------------------------------------
 
-    loss, other = (mean_loss(model, torch.from_numpy(each.tokens)) for each in (ready, with_more_targets))
 
-    assert not torch.allclose(loss, other, rtol=1e-3)
+CPU = torch.device("cpu")
+Seen = list[tuple[int, list[int], int]]
+
+
+def note_in(seen: Seen) -> Callable[[Tensor], None]:
+    """Return a step that notes shape, content and place in memory of its input."""
+    return lambda tokens: seen.append((len(tokens), tokens.tolist(), tokens.data_ptr()))
+
+
+def tokens_of(size: int, value: int) -> Tensor:
+    return torch.full((size,), value, dtype=torch.int32)
+
+
+def test_a_bucket_is_run_aside_then_recorded_once_then_replayed() -> None:
+    recorder = FakeRecorder()
+    seen: Seen = []
+    steps = BucketedSteps(CPU, recorder)
+    step = note_in(seen)
+    for value in range(WARM_UP_VISITS + 3):
+        steps.run(step, tokens_of(4, value))
+    assert recorder.log == ["aside"] * WARM_UP_VISITS + ["record"] + ["replay"] * 3
+    assert [content for _, content, _ in seen] == [[value] * 4 for value in range(WARM_UP_VISITS + 3)]
+
+
+def test_every_step_of_a_bucket_finds_its_input_in_the_same_place() -> None:
+    seen: Seen = []
+    steps = BucketedSteps(CPU, FakeRecorder())
+    step = note_in(seen)
+    for value in range(6):
+        steps.run(step, tokens_of(4, value))
+        steps.run(step, tokens_of(5, value))
+    places = {size: {place for length, _, place in seen if length == size} for size in (4, 5)}
+    assert all(len(each) == 1 for each in places.values())
+    assert places[4] != places[5]
+
+
+def test_of_too_many_buckets_the_one_not_used_for_longest_is_given_up() -> None:
+    recorder = FakeRecorder()
+    steps = BucketedSteps(CPU, recorder, max_buckets=2)
+    step = note_in([])
+    for size in (3, 4):
+        for _ in range(3):
+            steps.run(step, tokens_of(size, 0))
+    steps.run(step, tokens_of(3, 0))
+    recorder.log.clear()
+
+    steps.run(step, tokens_of(5, 0))
+
+    assert recorder.log == ["discard", "aside"]
+    assert steps.num_recorded == 1
+    steps.run(step, tokens_of(3, 0))
+    assert recorder.log[-1] == "replay"
+    steps.run(step, tokens_of(4, 0))
+    assert recorder.log[-1] == "aside"
+
+
+def test_after_forgetting_each_bucket_is_warmed_up_and_recorded_anew() -> None:
+    recorder = FakeRecorder()
+    steps = BucketedSteps(CPU, recorder)
+    step = note_in([])
+    for _ in range(4):
+        steps.run(step, tokens_of(3, 0))
+    recorder.log.clear()
+    steps.forget()
+    for _ in range(3):
+        steps.run(step, tokens_of(3, 0))
+    assert recorder.log == ["discard", "aside", "aside", "record", "replay"]
+
+
+class FailingRecorder(FakeRecorder):
+    """Can record a step of three tokens, and no other."""
+
+    def record(self, work: Callable[[], None]) -> FakeRecording:
+        recording = super().record(work)
+        if self.log.count("record") > 1:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return recording
+
+
+def test_where_recording_fails_all_steps_are_run_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    recorder = FailingRecorder()
+    seen: Seen = []
+    steps = BucketedSteps(CPU, recorder)
+    step = note_in(seen)
+    for value in range(5):
+        steps.run(step, tokens_of(3, value))
+        steps.run(step, tokens_of(4, value))
+    assert recorder.log.count("record") == 2
+    assert recorder.log.count("discard") == 1
+    assert recorder.log[-5:] == ["aside"] * 5
+    assert [(size, content[0]) for size, content, _ in seen] == [(size, n) for n in range(5) for size in (3, 4)]
+    assert "CUDA graph" in caplog.text

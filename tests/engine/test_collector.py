@@ -38,18 +38,6 @@ def test_what_exists_is_not_looked_at_and_what_comes_is_collected() -> None:
     assert gc.get_freeze_count() == 0
 
 
-def test_garbage_from_before_is_collected_first() -> None:
-    garbage = weakref.ref(Knot())
-    with heap_frozen():
-        assert garbage() is None
-
-
-def test_it_ends_with_an_error_too() -> None:
-    with pytest.raises(ValueError, match="stop"), heap_frozen():
-        raise ValueError("stop")
-    assert gc.get_freeze_count() == 0
-
-
 def test_what_somebody_else_has_frozen_stays_frozen() -> None:
     old = Knot()
     gc.freeze()

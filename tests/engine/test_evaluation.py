@@ -8,11 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
 
 from engine.corpus.encoded import EncodedTweets
 from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
+from engine.fast.forward_pass import ForwardPass
 from engine.gru import TextGenerator
 from engine.vocab import BOS, EOS, Vocab
+from tests.engine.fast_batches import Shape, random_batch, shapes
 from tests.engine.helpers import CPU, small_tweets
 
 
@@ -77,16 +80,6 @@ def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
     assert result.total_nats / math.log(2) == pytest.approx(5 * math.log2(6) + 2 * 20, rel=1e-6)
 
 
-def test_a_smaller_vocabulary_does_not_flatter_the_figure() -> None:
-    tweets = small_tweets()
-    whole, tiny = Vocab.from_tweets(tweets), Vocab("abc")
-
-    of_whole = evaluated(uniform_model(whole), tweets, whole)
-    of_tiny = evaluated(uniform_model(tiny), tweets, tiny)
-
-    assert of_tiny.bits_per_char > of_whole.bits_per_char
-
-
 def test_batches_and_padding_do_not_show_in_the_sum() -> None:
     tweets = [tweet * times for tweet in small_tweets(50) for times in (1, 2, 3)]
     vocab = Vocab.from_tweets(tweets)
@@ -96,17 +89,6 @@ def test_batches_and_padding_do_not_show_in_the_sum() -> None:
     together = evaluated(model, tweets, vocab).total_nats
 
     assert together == pytest.approx(sum(evaluated(model, [tweet], vocab).total_nats for tweet in tweets), rel=1e-5)
-
-
-def test_dropout_is_off_while_evaluating_and_on_again_afterwards() -> None:
-    vocab = Vocab.from_tweets(small_tweets())
-    model = random_model(vocab, dropout=0.5)
-    model.train()
-
-    first, again = (evaluated(model, small_tweets(), vocab) for _ in range(2))
-
-    assert first == again
-    assert model.training
 
 
 def test_an_evaluation_that_is_told_to_stop_gives_nothing_and_restores_the_model() -> None:
@@ -136,12 +118,24 @@ def test_a_processor_says_what_the_models_own_forward_says_whatever_the_precisio
     assert model.training
 
 
-def test_elsewhere_bfloat16_stays_near_float32() -> None:
-    vocab = Vocab.from_tweets(small_tweets())
-    model, tweets = random_model(vocab), EncodedTweets.from_tweets(small_tweets(), vocab)
-    batch = tweets.batch(np.arange(len(tweets)))
+# on a processor ------------------------------------------------------------------------------------------------------
 
-    exact, rough = (float(_by_forward(model, replace(CPU, precision=name))(batch)) for name in ("float32", "bfloat16"))
 
-    assert rough != exact
-    assert rough == pytest.approx(exact, rel=5e-3)
+@given(shape=shapes())
+@settings(deadline=None, max_examples=50)
+def test_the_sum_agrees_with_the_models_own_forward(shape: Shape) -> None:
+    model, batch = shape.model().float(), shape.batch()
+    expected = float(_by_forward(model, CPU)(batch))
+
+    assert float(ForwardPass(model).sum_of_losses(batch)) == pytest.approx(expected, rel=1e-6, abs=1e-5)
+
+
+def test_a_batch_does_not_depend_on_the_one_read_before() -> None:
+    shape = Shape(lengths=[3, 9, 1], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3)
+    model, batch = shape.model().float(), shape.batch()
+    reader = ForwardPass(model)
+    first = float(reader.sum_of_losses(batch))
+
+    reader.sum_of_losses(random_batch([12, 12, 12, 12, 30], 20))
+
+    assert float(reader.sum_of_losses(batch)) == first

@@ -21,7 +21,7 @@ NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.5}
 
 EVENTS = {
     "RunStarted": "run corpus num_train_tweets num_val_tweets vocab_size num_parameters device precision num_threads "
-    "step_path model training sampling resumed_from epochs format_version",
+    "step_path tuning model training sampling resumed_from epochs format_version",
     "StepsFinished": "first_step train_losses grad_norms learning_rate chars_per_second",
     "EvalFinished": "val_loss bits_per_char is_best",
     "TweetSampled": "text temperature reached_eos bits_per_char novelty copied_share char_bits prime",

@@ -1,10 +1,13 @@
-"""The fast path, with compiled kernels and without, gives what autograd gives: loss, every gradient, whole runs."""
+"""The fast path gives what autograd gives: loss and every gradient; in bfloat16 within its rounding, whole runs too.
+
+Rounded numbers have 8 binary digits, a relative error of at most 1/256. Of gradients, the length of the difference is
+compared with the length of all gradients together: a single number may be all rounding. The random shapes of the
+Hypothesis test are tiny, with large weights, so that they get there now and then.
+"""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -19,17 +22,14 @@ from engine.config import TrainingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
-from engine.fast.fused_layer import FusedGruLayer
-from engine.fast.gru_layer import GruLayer
 from engine.fast.gru_step import GruStep
 from engine.fast.packing import PackedBatch
 from engine.gru import TextGenerator
 from engine.trainer import Trainer
 from engine.vocab import PAD
-from tests.engine.fast_batches import Shape, random_batch, shapes
+from tests.engine.fast_batches import Shape, found_by, gradient_error, random_batch, shapes
 from tests.engine.helpers import CPU, encoded
 
-LAYER_TYPES = [GruLayer, FusedGruLayer]
 SOME = Shape(lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=7, num_layers=2, seed=3)
 
 
@@ -44,17 +44,16 @@ def grads_of(model: TextGenerator) -> dict[str, Tensor]:
 
 
 def by_autograd(
-    model: TextGenerator, batch: Batch, initial: Tensor | None = None, masks: list[Tensor] | None = None
+    model: TextGenerator, batch: Batch, masks: list[Tensor] | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return loss and gradients of the reference; `masks` (B, T, H) replace its own dropout."""
-    states, hidden = model.embed(torch.from_numpy(batch.inputs)), initial
+    states = model.embed(torch.from_numpy(batch.inputs))
     if masks is None:
-        states, _ = model.rnn(states, hidden)
+        states, _ = model.rnn(states)
     for number, mask in enumerate(masks or []):
         layer = torch.nn.GRU(states.shape[2], model.rnn.hidden_size, batch_first=True).double()
         weights = {name: getattr(model.rnn, name[:-1] + str(number)) for name, _ in layer.named_parameters()}
-        start = None if initial is None else initial[number : number + 1]
-        states = functional_call(layer, weights, (states, start))[0] * mask
+        states = functional_call(layer, weights, (states,))[0] * mask
     logits = model.proj(states)
     loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
     torch.autograd.backward(loss)
@@ -67,29 +66,16 @@ def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], toleranc
         assert torch.allclose(found[name], grad, rtol=tolerance, atol=tolerance), name
 
 
-@pytest.mark.parametrize("layer_type", LAYER_TYPES)
-@given(shape=shapes(), has_initial=st.booleans())
-@settings(deadline=None)
-def test_loss_and_all_gradients_agree_with_autograd(
-    layer_type: type[GruLayer], shape: Shape, has_initial: bool
-) -> None:
+@given(shape=shapes())
+@settings(deadline=None, max_examples=50)
+def test_loss_and_all_gradients_agree_with_autograd(shape: Shape) -> None:
     model, batch = shape.model(), shape.batch()
-    initial = initial_grad = None
-    if has_initial:
-        initial = torch.randn(
-            shape.num_layers, len(shape.lengths), shape.hidden_size, dtype=torch.float64, requires_grad=True
-        )
-        initial_grad = torch.full_like(initial, torch.nan)
-    expected_loss, expected = by_autograd(model, batch, initial)
+    expected_loss, expected = by_autograd(model, batch)
 
-    loss = GruStep(model, layer_type=layer_type).loss_and_grads(batch, initial, initial_grad)
+    loss = GruStep(model).loss_and_grads(batch)
 
     assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-10)
     assert_close(grads_of(model), expected, 1e-10)
-    if initial is not None:
-        assert initial.grad is not None
-        assert initial_grad is not None
-        assert torch.allclose(initial_grad, initial.grad, rtol=1e-10, atol=1e-10)
 
 
 def unpacked(mask: Tensor, batch: Batch) -> Tensor:
@@ -101,14 +87,11 @@ def unpacked(mask: Tensor, batch: Batch) -> Tensor:
     return padded
 
 
-@pytest.mark.parametrize("layer_type", LAYER_TYPES)
 @given(shape=shapes(), dropout=st.sampled_from([0.1, 0.5, 0.9]))
-@settings(deadline=None, max_examples=50)
-def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(
-    layer_type: type[GruLayer], shape: Shape, dropout: float
-) -> None:
+@settings(deadline=None, max_examples=30)
+def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(shape: Shape, dropout: float) -> None:
     model, batch = shape.model(dropout), shape.batch()
-    step = GruStep(model, layer_type=layer_type)
+    step = GruStep(model)
 
     loss = step.loss_and_grads(batch)
 
@@ -132,133 +115,99 @@ def test_dropout_drops_its_share_and_scales_up_the_rest_so_that_the_mean_stays()
     assert mask.mean().item() == pytest.approx(1.0, abs=0.02)
 
 
-def test_in_eval_mode_nothing_is_dropped() -> None:
-    model, batch = SOME.model(dropout=0.5).eval(), SOME.batch()
-
-    loss = GruStep(model).loss_and_grads(batch)
-
-    assert loss.item() == pytest.approx(by_autograd(model, batch)[0].item(), rel=1e-10)
-
-
-@pytest.mark.parametrize("layer_type", LAYER_TYPES)
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_in_float32_loss_and_gradients_agree_within_its_rounding(layer_type: type[GruLayer], num_layers: int) -> None:
+def test_in_float32_loss_and_gradients_agree_within_its_rounding(num_layers: int) -> None:
     torch.manual_seed(0)
     model = TextGenerator(60, 32, 48, num_layers)
     batch = random_batch(list(range(20, 52)), vocab_size=60)
     expected_loss, expected = by_autograd(model, batch)
 
-    loss = GruStep(model, layer_type=layer_type).loss_and_grads(batch)
+    loss = GruStep(model).loss_and_grads(batch)
 
     assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-6)
     assert_close(grads_of(model), expected, 1e-6)
 
 
-@pytest.mark.parametrize("layer_type", LAYER_TYPES)
-def test_a_weight_that_is_not_a_number_is_seen_in_loss_and_gradient(layer_type: type[GruLayer]) -> None:
-    for row in (0, 7, 14):  # of each gate
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_weight_that_is_not_a_number_is_seen_in_loss_and_gradient(precision: str) -> None:
+    for name in ("rnn.weight_hh_l0", "rnn.weight_ih_l1", "embed.weight", "proj.bias"):
         model = SOME.model().float()
         with torch.no_grad():
-            model.get_parameter("rnn.weight_hh_l0")[row, 3] = torch.nan
+            model.get_parameter(name).view(-1)[-1] = torch.nan
 
-        loss = GruStep(model, layer_type=layer_type).loss_and_grads(SOME.batch())
+        loss = GruStep(model, precision).loss_and_grads(random_batch([SOME.vocab_size] * 8, SOME.vocab_size))
 
-        assert loss.isnan()
-        assert grads_of(model)["embed.weight"].isnan().any()
-
-
-@pytest.mark.parametrize("layer_type", LAYER_TYPES)
-def test_gates_that_are_wide_open_or_shut_stay_finite(layer_type: type[GruLayer]) -> None:
-    model = SOME.model().float()
-    with torch.no_grad():
-        model.get_parameter("rnn.bias_ih_l0").copy_(torch.tensor([1e4, -1e4, 90.0, -90.0, 0.0, 1e30, -1e30] * 3))
-    batch = SOME.batch()
-    expected_loss, expected = by_autograd(model, batch)
-
-    loss = GruStep(model, layer_type=layer_type).loss_and_grads(batch)
-
-    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-5)
-    assert_close(grads_of(model), expected, 1e-5)
+        assert loss.isnan(), name
+        assert grads_of(model)["embed.weight"].isnan().any(), name
 
 
-def test_the_layer_with_kernels_is_taken_where_numba_is_there_and_the_plain_one_where_not() -> None:
-    assert all(type(layer) is FusedGruLayer for layer in GruStep(SOME.model())._layers)
-    with mock.patch.dict(sys.modules, {"engine.fast.fused_layer": None}):
-        assert all(type(layer) is GruLayer for layer in GruStep(SOME.model())._layers)
-
-
-@pytest.mark.parametrize("layer_type", LAYER_TYPES)
-def test_memory_that_other_batches_have_used_changes_nothing(layer_type: type[GruLayer]) -> None:
+def test_memory_that_other_batches_have_used_changes_nothing() -> None:
     model = SOME.model()
     batches = [random_batch(lengths, SOME.vocab_size) for lengths in ([4, 2], [9, 9, 9, 8, 8, 1], [1], [4, 2])]
-    used = GruStep(model, layer_type=layer_type)
+    used = GruStep(model)
 
     for batch in batches:
         loss, grads = used.loss_and_grads(batch), grads_of(model)
-        fresh_loss, fresh = GruStep(model, layer_type=layer_type).loss_and_grads(batch), grads_of(model)
+        fresh_loss, fresh = GruStep(model).loss_and_grads(batch), grads_of(model)
 
         assert torch.equal(loss, fresh_loss)
         assert all(torch.equal(grads[name], fresh[name]) for name in fresh)
 
 
-def test_a_loss_that_was_returned_outlives_the_next_call() -> None:
-    model, batch = SOME.model(), SOME.batch()
-    step = GruStep(model)
-    loss = step.loss_and_grads(batch)
-    before = loss.item()
-
-    step.loss_and_grads(random_batch([2], SOME.vocab_size, seed=8))
-
-    assert loss.item() == before
+# bfloat16 ------------------------------------------------------------------------------------------------------------
 
 
-def test_columns_of_nothing_but_padding_cost_nothing_and_change_no_bit() -> None:
-    model, batch = SOME.model(), SOME.batch()
-    inputs, targets = (np.pad(array, ((0, 0), (0, 7)), constant_values=PAD) for array in (batch.inputs, batch.targets))
-    wider = Batch(inputs, targets, batch.num_targets)
-
-    loss, grads = GruStep(model).loss_and_grads(batch), grads_of(model)
-    padded_loss, padded = GruStep(model).loss_and_grads(wider), grads_of(model)
-
-    assert PackedBatch.from_batch(wider).row_counts == PackedBatch.from_batch(batch).row_counts
-    assert torch.equal(loss, padded_loss)
-    assert all(torch.equal(grads[name], padded[name]) for name in grads)
+def usual_model(num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
+    """Return a model as a run begins with."""
+    torch.manual_seed(0)
+    return TextGenerator(60, 32, 48, num_layers, dropout)
 
 
-def trained(steps: int, layer_type: type[GruLayer] | None, dropout: float = 0.0) -> list[float]:
-    """Return the losses of the first steps of a small run; without a layer type, by autograd."""
+@given(shape=shapes())
+@settings(deadline=None, max_examples=15)
+def test_loss_and_gradients_agree_with_float32_within_the_rounding(shape: Shape) -> None:
+    model, batch = shape.model().float(), shape.batch()
+    exact = found_by(GruStep(model), model, batch)
+
+    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
+
+    assert rounded[0] == pytest.approx(exact[0], rel=0.03, abs=0.03)
+    assert gradient_error(rounded, exact) < 0.4
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_in_a_usual_model_the_difference_is_a_hundredth(num_layers: int) -> None:
+    model, batch = usual_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
+    exact = found_by(GruStep(model), model, batch)
+
+    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
+
+    assert rounded[0] == pytest.approx(exact[0], rel=1e-3)
+    assert 1e-5 < gradient_error(rounded, exact) < 0.01
+
+
+def test_a_long_sum_of_small_gradients_comes_to_what_it_comes_to_in_float32() -> None:
+    """Added one by one in bfloat16, 4,000 equal numbers come to 256 times one of them."""
+    model, batch = usual_model(), random_batch([20] * 200, vocab_size=2)
+    exact = found_by(GruStep(model), model, batch)
+
+    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
+
+    for name in ("embed.weight", "rnn.bias_ih_l0", "rnn.weight_hh_l0", "proj.weight", "proj.bias"):
+        assert (rounded[1][name] - exact[1][name]).norm() < 0.02 * exact[1][name].norm(), name
+
+
+def test_a_run_in_bfloat16_follows_one_in_float32() -> None:
     tweets, vocab = encoded()
-    torch.manual_seed(1)
-    trainer = Trainer(TextGenerator(len(vocab), 12, 24, 2, dropout), TrainingConfig(), CPU)
-    if layer_type is None:
-        trainer._loss_and_grads = trainer._by_autograd
-    else:
-        trainer._loss_and_grads = GruStep(trainer.model, layer_type=layer_type).loss_and_grads
-    stream = BatchStream(tweets, 8, seed=3, position=Position())
-    for _ in range(steps):
-        trainer.step(next(stream), 0.004)
-    return trainer.take_report().train_losses
-
-
-@pytest.mark.parametrize("layer_type", LAYER_TYPES)
-def test_fifty_steps_of_training_track_those_of_the_reference(layer_type: type[GruLayer]) -> None:
-    by_hand, reference = trained(50, layer_type), trained(50, None)
-
-    assert by_hand == pytest.approx(reference, rel=1e-4)
-    assert by_hand != reference
-    assert by_hand[-1] < by_hand[0] - 1
-
-
-@pytest.mark.parametrize("layer_type", LAYER_TYPES)
-def test_the_same_seed_gives_the_same_losses_bit_for_bit(layer_type: type[GruLayer]) -> None:
-    assert trained(10, layer_type, dropout=0.3) == trained(10, layer_type, dropout=0.3)
-
-
-@pytest.mark.parametrize(("precision", "kept"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
-def test_a_trainer_takes_the_fast_path_on_the_processor_in_either_precision(precision: str, kept: torch.dtype) -> None:
-    trainer = Trainer(TextGenerator(9, 4, 5), TrainingConfig(), replace(CPU, precision=precision))
-
-    step = getattr(trainer._loss_and_grads, "__self__", None)
-
-    assert isinstance(step, GruStep)
-    assert step._layers[0].gates(1).dtype == kept
+    curves = []
+    for precision in ("float32", "bfloat16"):
+        torch.manual_seed(1)
+        trainer = Trainer(TextGenerator(len(vocab), 12, 24, 2), TrainingConfig(), replace(CPU, precision=precision))
+        stream = BatchStream(tweets, 8, seed=3, position=Position())
+        for _ in range(60):
+            trainer.step(next(stream), 0.004)
+        assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
+        curves.append(np.reshape(trainer.take_report().train_losses, (-1, 20)).mean(axis=1))
+    exact, rounded = curves
+    assert rounded == pytest.approx(exact, rel=0.01)
+    assert exact[-1] < exact[0] - 0.5

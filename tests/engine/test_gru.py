@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.config import ModelConfig
+from engine.bench.tutorial_loop import TutorialGenerator
 from engine.gru import TextGenerator
-from tests.engine import tutorial
 
 V, E, H = 12, 5, 7
 
@@ -26,7 +25,7 @@ def some_input(batch: int = 3, length: int = 9) -> Tensor:
 
 
 def test_the_tutorials_weights_load_into_ours_and_give_the_same_logits() -> None:
-    theirs, ours = tutorial.TextGenerator(V, E, H), TextGenerator(V, E, H)
+    theirs, ours = TutorialGenerator(V, E, H), TextGenerator(V, E, H)
     inp = some_input()
     assert not torch.equal(ours(inp)[0], theirs(inp)[0])
 
@@ -34,37 +33,6 @@ def test_the_tutorials_weights_load_into_ours_and_give_the_same_logits() -> None
 
     for our_output, their_output in zip(ours(inp), theirs(inp), strict=True):
         assert torch.equal(our_output, their_output)
-
-
-def test_our_weights_load_into_the_tutorials_model_and_give_the_same_logits() -> None:
-    theirs, ours = tutorial.TextGenerator(V, E, H), TextGenerator(V, E, H)
-
-    theirs.load_state_dict(ours.state_dict())
-
-    inp = some_input()
-    assert torch.equal(theirs(inp)[0], ours(inp)[0])
-
-
-@pytest.mark.parametrize("num_layers", [1, 3])
-def test_logits_and_hidden_state_have_the_shapes_that_the_legend_says(num_layers: int) -> None:
-    model = TextGenerator(V, E, H, num_layers)
-
-    logits, hidden = model(some_input(batch=4, length=6))
-
-    assert logits.shape == (4, 6, V)
-    assert hidden.shape == (num_layers, 4, H)
-
-
-def test_reading_a_text_in_two_parts_equals_reading_it_at_once() -> None:
-    model = TextGenerator(V, E, H, num_layers=2)
-    inp = some_input()
-
-    at_once, hidden_at_once = model(inp)
-    first, hidden = model(inp[:, :4])
-    second, hidden = model(inp[:, 4:], hidden)
-
-    assert torch.allclose(torch.cat([first, second], dim=1), at_once, atol=1e-6)
-    assert torch.allclose(hidden, hidden_at_once, atol=1e-6)
 
 
 def test_dropout_changes_the_logits_in_training_only() -> None:
@@ -97,14 +65,6 @@ def test_the_loss_of_a_new_model_is_near_the_logarithm_of_the_vocabulary_size() 
     loss = torch.nn.functional.cross_entropy(model(inp)[0].flatten(0, 1), target.flatten())
 
     assert loss.item() == pytest.approx(math.log(vocab_size), abs=0.1)
-
-
-def test_a_model_from_a_config_has_its_shape_and_counts_its_parameters() -> None:
-    model = TextGenerator.from_config(V, ModelConfig(embedding_size=E, hidden_size=H, num_layers=2, dropout=0.1))
-
-    gru = 3 * H * (E + H + 2) + 3 * H * (H + H + 2)
-    assert model.num_parameters == V * E + gru + H * V + V
-    assert model.device == torch.device("cpu")
 
 
 def test_tied_embeddings_are_one_matrix_that_begins_on_the_scale_of_logits() -> None:

@@ -10,48 +10,6 @@ from engine.metrics import WINDOW_SECONDS, Stopwatch, Throughput
 from tests.fakes import FakeClock
 
 
-def test_it_runs_with_the_clock() -> None:
-    clock = FakeClock(100.0)
-    stopwatch = Stopwatch(clock)
-    clock.advance(2.5)
-    assert stopwatch.seconds == 2.5
-
-
-def test_it_goes_on_from_where_a_run_left_off() -> None:
-    clock = FakeClock(100.0)
-    stopwatch = Stopwatch(clock, offset=60.0)
-    clock.advance(1.0)
-    assert stopwatch.seconds == 61.0
-
-
-def test_it_stands_still_while_paused() -> None:
-    clock = FakeClock()
-    stopwatch = Stopwatch(clock)
-    clock.advance(1.0)
-    stopwatch.pause()
-    clock.advance(50.0)
-    assert stopwatch.seconds == 1.0
-    stopwatch.resume()
-    assert stopwatch.seconds == 1.0
-    clock.advance(1.0)
-    assert stopwatch.seconds == 2.0
-
-
-def test_pausing_or_resuming_twice_is_doing_it_once() -> None:
-    clock = FakeClock()
-    stopwatch = Stopwatch(clock)
-    stopwatch.resume()
-    clock.advance(1.0)
-    stopwatch.pause()
-    clock.advance(5.0)
-    stopwatch.pause()
-    clock.advance(5.0)
-    stopwatch.resume()
-    stopwatch.resume()
-    clock.advance(1.0)
-    assert stopwatch.seconds == 2.0
-
-
 @given(st.lists(st.tuples(st.sampled_from(["pause", "resume"]), st.integers(0, 100))))
 def test_it_counts_exactly_the_time_between_the_pauses(script: list[tuple[str, int]]) -> None:
     clock = FakeClock()
@@ -64,13 +22,6 @@ def test_it_counts_exactly_the_time_between_the_pauses(script: list[tuple[str, i
         expected += 0 if is_paused else seconds
         assert stopwatch.seconds == expected >= last
         last = stopwatch.seconds
-
-
-def test_there_is_no_rate_before_two_moments_are_known() -> None:
-    throughput = Throughput()
-    assert throughput.update(3.0, 1000) == 0
-    assert throughput.update(3.0, 2000) == 0
-    assert throughput.update(4.0, 2000) == 1000
 
 
 def test_a_steady_rate_is_told_as_it_is() -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine import commands as c
 from engine import events as e
-from engine.checkpoint import load_checkpoint
 from engine.commands import Command
 from engine.config import PresetName, RunConfig, RuntimeConfig, SamplingConfig
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.events import Event
-from engine.folders import find_run
 from tests.engine.helpers import losses, of_type, only, run_session, small_tweets, write_corpus
 
 TWEET = "@pip_9 woke up to snow & pancakes, sooo happy!!! best day ever :) #winter <3"
@@ -56,27 +53,11 @@ def test_one_tweet_is_learned_by_heart_within_a_thousand_steps(corpus: Path, pre
     assert (tweet.text, tweet.novelty, tweet.reached_eos) == (TWEET, "copy", True)
 
 
-def test_its_vocabulary_is_its_own_characters_and_the_four_symbols(corpus: Path) -> None:
-    run_session(overfit(corpus, "auto"), {0: [c.Stop()]})
-
-    vocab = load_checkpoint(find_run("one").checkpoint_path("latest")).vocab
-    assert set(vocab.chars) == set(TWEET)
-
-
 def test_rows_are_counted_from_nothing(corpus: Path) -> None:
     started = only(run_session(overfit(corpus, "auto", row=0), {0: [c.Stop()]}), e.RunStarted)
 
     assert started.vocab_size == len(set(small_tweets()[0])) + 4
     assert started.corpus == "row 0 of small.txt"
-
-
-def test_settings_made_by_hand_win_over_those_of_the_exercise(corpus: Path) -> None:
-    config = overfit(corpus, "tutorial")
-
-    told = run_session(replace(config, settings={**config.settings, "max_steps": 3, "hidden_size": 8}))
-
-    assert isinstance(told[-1], e.RunFinished)
-    assert told[-1].step == 3
 
 
 def test_a_row_beyond_the_end_is_one_failure_that_says_so(corpus: Path) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from engine import presets
-from engine.config import ModelConfig, PresetName, Setting, TrainingConfig
-from engine.errors import ConfigError
+from engine.config import ModelConfig, PresetName, Setting
 from engine.presets import Choice
 
 SMALL, LARGE = 100_000, 5_000_000
@@ -86,15 +85,6 @@ def test_auto_takes_a_larger_model_where_the_processor_multiplies_bfloat16() -> 
     assert plain.model.num_layers < fast.model.num_layers
 
 
-def test_a_run_without_an_end_drops_out_for_it_may_be_a_long_one() -> None:
-    assert choose("auto", 10**8).model.dropout > choose("auto", 10**8, settings={"max_seconds": 180}).model.dropout
-
-
-def test_of_two_budgets_the_one_that_ends_first_decides() -> None:
-    short = choose("auto", settings={"max_seconds": 60})
-    assert choose("auto", settings={"max_seconds": 60, "epochs": 100}).model == short.model
-
-
 def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
     tied = choose("auto", settings={"hidden_size": 96}).model
     assert (tied.embedding_size, tied.tied_embeddings) == (96, True)
@@ -112,21 +102,10 @@ def test_the_warm_up_of_a_short_run_is_a_tenth_of_it() -> None:
     assert choose("auto", 20_000, settings={"epochs": 3}).training.warmup_steps == 2
 
 
-def test_auto_averages_the_weights() -> None:
-    assert choose("auto").training.average_lag > 0
-    assert choose("tutorial").training.average_lag == 0
-
-
 @pytest.mark.parametrize("budget", [{"max_steps": 100}, {"max_seconds": 10.0}, {"epochs": 2.0}])
 def test_auto_lowers_the_learning_rate_to_the_end_of_a_budget(budget: dict[str, Setting]) -> None:
     assert choose("auto", settings=budget).training.schedule == "cooldown"
     assert "cooldown" in choose("auto", settings=budget).training.preset_reason
-
-
-def test_auto_keeps_the_learning_rate_where_no_end_is_set() -> None:
-    training = choose("auto").training
-    assert training.schedule == "constant"
-    assert "no end is set" in training.preset_reason
 
 
 @pytest.mark.parametrize(
@@ -137,16 +116,3 @@ def test_auto_says_what_it_chose_and_never_what_it_did_not(settings: dict[str, S
     assert f"hidden {choice.model.hidden_size} " in choice.training.preset_reason
     assert f"{choice.training.schedule} " in choice.training.preset_reason
     assert "5,000,000 characters on cpu" in choice.training.preset_reason
-
-
-@pytest.mark.parametrize("preset", ["auto", "tutorial"])
-def test_a_setting_out_of_range_is_refused(preset: PresetName) -> None:
-    with pytest.raises(ConfigError, match="batch_size"):
-        choose(preset, settings={"batch_size": 0})
-
-
-def test_a_preset_leaves_every_other_setting_at_its_default() -> None:
-    defaults = TrainingConfig()
-    for training in (choose("auto").training, choose("tutorial").training):
-        for name in ("eval_tweets", "autosave_seconds", "seed", "epochs", "max_steps", "max_seconds"):
-            assert getattr(training, name) == getattr(defaults, name)

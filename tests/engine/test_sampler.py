@@ -11,15 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import LADDER_TEMPERATURES, SamplingConfig
-from engine.corpus.encoded import EncodedTweets
 from engine.errors import DivergedError, VocabError
-from engine.evaluation import evaluate
 from engine.gru import TextGenerator
 from engine.next_char import NEVER_SAMPLED
 from engine.sampler import SampledTweet, TweetWriter, sample_tweets
 from engine.vocab import BOS, EOS, PAD, UNK, Vocab
-from tests.engine import tutorial
-from tests.engine.helpers import CPU, small_tweets
+from tests.engine.helpers import small_tweets
 from tests.strategies import sampling_configs
 
 VOCAB = Vocab.from_tweets(small_tweets())
@@ -42,11 +39,6 @@ def write(model: TextGenerator, sampling: SamplingConfig, seed: int = 0) -> Samp
     return tweet
 
 
-def test_the_same_seed_writes_the_same_tweet_and_another_seed_another(model: TextGenerator) -> None:
-    assert write(model, SamplingConfig(), seed=5) == write(model, SamplingConfig(), seed=5)
-    assert write(model, SamplingConfig(), seed=5).text != write(model, SamplingConfig(), seed=6).text
-
-
 def test_a_tweet_does_not_depend_on_the_others_in_its_batch(model: TextGenerator) -> None:
     together = sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(12))
 
@@ -58,19 +50,6 @@ def test_a_tweet_does_not_depend_on_the_others_in_its_batch(model: TextGenerator
         assert alone.bits_per_char == pytest.approx(tweet.bits_per_char, rel=1e-4)
 
 
-def test_at_temperature_zero_it_writes_what_the_tutorials_loop_writes_by_argmax(model: TextGenerator) -> None:
-    torch.manual_seed(2)
-    theirs = tutorial.TextGenerator(len(VOCAB), 8, 16)
-    ours = TextGenerator(len(VOCAB), 8, 16)
-    ours.load_state_dict(theirs.state_dict())
-
-    token_ids = tutorial.greedy_sequence(theirs, BOS, EOS, NEVER_SAMPLED, max_len=50)
-
-    tweet = write(ours, SamplingConfig(temperature=0.0, max_length=50))
-    assert tweet.text == VOCAB.decode(token_ids)
-    assert tweet.reached_eos == (len(token_ids) < 50)
-
-
 def test_greedy_is_the_likeliest_at_every_step_of_a_reading_from_the_start(model: TextGenerator) -> None:
     tweet = write(model, SamplingConfig(temperature=0.0, max_length=30))
 
@@ -79,26 +58,6 @@ def test_greedy_is_the_likeliest_at_every_step_of_a_reading_from_the_start(model
         logits = model.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
     logits[:, list(NEVER_SAMPLED)] = -torch.inf
     assert logits.argmax(dim=-1).tolist()[: len(token_ids)] == token_ids
-
-
-def test_a_tweet_ends_at_max_length_or_at_the_end_symbol_and_says_which(model: TextGenerator) -> None:
-    tweets = sample_tweets(model, VOCAB, SamplingConfig(max_length=12), range(60))
-
-    assert {tweet.reached_eos for tweet in tweets} == {True, False}
-    for tweet in tweets:
-        assert tweet.reached_eos or len(tweet.text) == 12
-        assert len(tweet.text) <= 12
-
-
-def test_a_tweet_may_be_empty() -> None:
-    model = TextGenerator(len(VOCAB), 4, 4)
-    with torch.no_grad():
-        model.proj.bias[EOS] = 100.0
-
-    tweet = write(model, SamplingConfig())
-
-    assert (tweet.text, tweet.reached_eos) == ("", True)
-    assert tweet.bits_per_char == pytest.approx(0.0, abs=1e-6)
 
 
 @pytest.mark.parametrize("unwanted", [PAD, BOS, UNK])
@@ -120,16 +79,6 @@ def test_every_tweet_begins_with_the_prime_and_goes_on_from_it(model: TextGenera
     assert all(tweet.text.startswith("the c") for tweet in tweets)
     assert len({tweet.text for tweet in tweets}) > 1
     assert max(len(tweet.text) for tweet in tweets) <= 30
-
-
-def test_what_follows_a_prime_is_what_the_model_writes_after_reading_it(model: TextGenerator) -> None:
-    whole = write(model, SamplingConfig(temperature=0.0, max_length=30))
-    assert len(whole.text) > 10
-
-    primed = write(model, SamplingConfig(temperature=0.0, max_length=30, prime=whole.text[:6]))
-
-    assert primed.text == whole.text
-    assert primed.bits_per_char == pytest.approx(whole.bits_per_char, rel=1e-4)
 
 
 def test_a_prime_with_an_unknown_character_is_refused_and_the_character_is_named(model: TextGenerator) -> None:
@@ -154,16 +103,6 @@ def test_bits_per_character_are_what_reading_the_tweet_costs_the_model(
     assert tweet.bits_per_char == pytest.approx(bits_of_reading(model, tweet), rel=1e-3, abs=1e-5)
 
 
-def test_bits_per_character_are_those_of_the_evaluation(model: TextGenerator) -> None:
-    sampling = SamplingConfig(max_length=60)
-    tweet = next(tweet for tweet in sample_tweets(model, VOCAB, sampling, range(20)) if tweet.reached_eos)
-
-    evaluation = evaluate(model, EncodedTweets.from_tweets([tweet.text], VOCAB), CPU)
-
-    assert evaluation is not None
-    assert tweet.bits_per_char == pytest.approx(evaluation.bits_per_char, rel=1e-4)
-
-
 def test_sampling_set_in_the_middle_of_a_tweet_holds_from_the_next_character_on(model: TextGenerator) -> None:
     wild = SamplingConfig(temperature=5.0, max_length=30)
     seed = next(seed for seed in range(100) if len(write(model, wild, seed).text) == 30)
@@ -181,17 +120,6 @@ def test_sampling_set_in_the_middle_of_a_tweet_holds_from_the_next_character_on(
     assert tweet.text == greedy_from_there.text
     assert tweet.text != write(model, wild, seed).text
     assert tweet.temperature == 0.0
-
-
-def test_prime_and_length_of_a_tweet_that_has_begun_stay(model: TextGenerator) -> None:
-    sampling = SamplingConfig(temperature=0.0, max_length=20, prime="the ")
-    writer = TweetWriter(model, VOCAB, sampling, [0])
-
-    writer.set_draw(SamplingConfig(temperature=0.0, max_length=5, prime=""))
-    while not writer.is_done:
-        writer.advance()
-
-    assert [tweet.text for tweet in writer.results()] == [write(model, sampling).text]
 
 
 def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed(model: TextGenerator) -> None:
@@ -232,13 +160,6 @@ def test_a_tweet_is_written_with_the_weights_of_the_moment_when_it_began() -> No
 
     assert writer.results() == [expected]
     assert write(model, SamplingConfig(max_length=40)) != expected
-
-
-def test_a_context_of_lower_precision_changes_nothing(model: TextGenerator) -> None:
-    expected = sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(5))
-
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        assert sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(5)) == expected
 
 
 def test_a_model_that_is_not_finite_writes_nothing_and_says_so() -> None:

@@ -19,7 +19,7 @@ from engine.corpus.position import Position
 from engine.gru import TextGenerator
 from engine.step_times import _PARTS, PartTimer
 from engine.trainer import Trainer
-from tests.engine.helpers import CPU, encoded, losses, of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import CPU, encoded, of_type, only, run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock
 
 SMALLEST_CLOCK_STEP = 1e-6
@@ -35,34 +35,6 @@ class CountingClock(FakeClock):
 
 def parts_of(event: e.StepTimes) -> dict[str, float]:
     return {part: getattr(event, f"{part}_seconds") for part in _PARTS if part != "other"}
-
-
-def test_each_second_counts_for_the_part_that_the_timer_was_turned_to() -> None:
-    clock = FakeClock()
-    timer = PartTimer(clock)
-    clock.advance(0.5)
-    timer.turn_to("data")
-    clock.advance(1.0)
-    timer.turn_to("forward")
-    clock.advance(2.0)
-    timer.turn_to("backward")
-    clock.advance(4.0)
-    timer.turn_to("other")
-    clock.advance(8.0)
-    timer.num_steps += 1
-    times = timer.take()
-    assert times == {
-        "num_steps": 1,
-        "seconds": 15.5,
-        "data_seconds": 1.0,
-        "forward_seconds": 2.0,
-        "backward_seconds": 4.0,
-        "optimizer_seconds": 0.0,
-        "sampling_seconds": 0.0,
-        "evaluation_seconds": 0.0,
-        "saving_seconds": 0.0,
-    }
-    assert set(timer.take().values()) == {0.0}
 
 
 def test_what_is_done_in_the_middle_of_something_else_counts_for_itself() -> None:
@@ -155,25 +127,3 @@ def test_a_pause_is_in_no_part_whatever_is_done_in_it(home: Path) -> None:
     times = of_type(told, e.StepTimes)
     assert sum(event.seconds for event in times) == 12.0
     assert all(value == 0.0 for event in times for value in parts_of(event).values())
-
-
-def test_times_are_told_every_so_many_seconds_of_training(home: Path) -> None:
-    clock = FakeClock()
-
-    def take_a_second_a_step(event: e.Event) -> Iterable[Command]:
-        clock.advance(1.0 if isinstance(event, e.StepsFinished) else 0.0)
-        return []
-
-    told = run_session(tiny_config(write_corpus(home)), None, take_a_second_a_step, clock, times_seconds=5.0)
-    assert [(event.step, event.num_steps, event.seconds) for event in of_type(told, e.StepTimes)] == [
-        (5, 5, 5.0),
-        (10, 5, 5.0),
-    ]
-
-
-def test_telling_the_times_changes_nothing_of_a_run(home: Path) -> None:
-    corpus = write_corpus(home)
-    quiet = run_session(tiny_config(corpus, run_name="quiet", sample_every=4, eval_every=5))
-    told = run_session(tiny_config(corpus, run_name="told", sample_every=4, eval_every=5), times_seconds=0.0)
-    assert losses(told) == losses(quiet)
-    assert [t.text for t in of_type(told, e.TweetSampled)] == [t.text for t in of_type(quiet, e.TweetSampled)]

@@ -1,4 +1,4 @@
-"""The number of threads, and the precision, that a run takes: made-up speeds; and that measuring changes nothing."""
+"""The number of threads and the precision that a run takes: by rule or by made-up speeds; measuring changes nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -19,23 +20,18 @@ from engine import pace, runtime, threads, wire
 from engine.calibration import Calibration, Way
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
-from engine.config import ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.config import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig, Tuning
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
-from engine.corpus_config import CorpusConfig
 from engine.errors import DeviceError
 from engine.events import Event
-from engine.fast import gru_step
-from engine.fast.gru_layer import GruLayer
 from engine.folders import find_run
 from engine.gru import TextGenerator
-from engine.material import load_material
 from engine.session import TrainingSession
 from engine.stage import Stage
-from engine.threads import Beginning, ThreadMinder, changes_since, first_columns, ways_to_try
+from engine.threads import Beginning, ThreadMinder, changes_since, runtime_for, ways_to_try
 from engine.trainer import Trainer
-from engine.vocab import PAD
 from tests.engine.checkpoints import checkpoint_info
 from tests.engine.helpers import (
     CPU,
@@ -50,7 +46,7 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.engine.stream_rules import assert_keeps_the_rules
-from tests.fakes import FakeClock, run_started
+from tests.fakes import run_started
 
 AUTO = RuntimeConfig(device="cpu", precision="float32")
 ONE, TWO = Way(num_threads=1), Way(num_threads=2)
@@ -100,38 +96,21 @@ def trainer_with_all(precision: str = "float32") -> tuple[Trainer, list[Batch]]:
     return trainer, [next(stream) for _ in range(6)]
 
 
-def everything(trainer: Trainer) -> dict[str, Tensor | None]:
+def everything(trainer: Trainer) -> dict[str, Tensor]:
     """Return copies of all that a step depends on or changes."""
-    kept: dict[str, Tensor | None] = {name: tensor.clone() for name, tensor in trainer.state().items()}
-    for name, parameter in trainer.model.named_parameters():
-        kept[f"grad.{name}"] = None if parameter.grad is None else parameter.grad.clone()
-    kept["generator"] = torch.get_rng_state()
-    kept["is training"] = torch.tensor(trainer.model.training)
-    return kept
+    return {name: tensor.clone() for name, tensor in trainer.state().items()} | {"generator": torch.get_rng_state()}
 
 
-def assert_unchanged(trainer: Trainer, before: dict[str, Tensor | None]) -> None:
+def assert_unchanged(trainer: Trainer, before: dict[str, Tensor]) -> None:
     after = everything(trainer)
     assert after.keys() == before.keys()
-    for name, tensor in before.items():
-        other = after[name]
-        assert (tensor is None) == (other is None), name
-        assert tensor is None or (other is not None and torch.equal(tensor, other)), name
+    assert [name for name, tensor in before.items() if not torch.equal(tensor, after[name])] == []
 
 
-def test_more_threads_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.runtime.available_cores", lambda: 2)
-
-    with pytest.raises(DeviceError, match="There are 2 processor cores for this program; 3 threads"):
-        runtime.Runtime.resolve(RuntimeConfig(threads=3))
-    assert runtime.Runtime.resolve(RuntimeConfig(threads=2, device="cpu")).num_threads == 2
-
-
-@pytest.mark.parametrize("num_steps", [0, 2])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_measuring_changes_no_weight_gradient_optimizer_or_generator(num_steps: int, precision: str) -> None:
+def test_measuring_changes_no_weight_optimizer_or_generator(precision: str) -> None:
     trainer, batches = trainer_with_all(precision)
-    for batch in batches[:num_steps]:
+    for batch in batches[:2]:
         trainer.step(batch, 0.004)
     before = everything(trainer)
 
@@ -155,22 +134,11 @@ def test_training_goes_on_after_a_measurement_as_without_it() -> None:
     assert told[0] == told[1]
 
 
-def test_two_precisions_are_measured_with_one_model() -> None:
-    trainer, batches = trainer_with_all()
-    rough = Trainer(trainer.model, TrainingConfig(), replace(CPU, precision="bfloat16"))
-    before = everything(trainer)
-
-    calibration = threads.measure({"float32": trainer, "bfloat16": rough}, [ONE, ROUGH], batches, lambda: None)
-
-    assert all(calibration.seconds.values())
-    assert_unchanged(trainer, before)
-
-
 def test_a_measurement_that_is_broken_off_changes_nothing_either() -> None:
     trainer, batches = trainer_with_all()
     trainer.step(batches[0], 0.004)
     before = everything(trainer)
-    turns = iter(range(5))
+    turns = iter(range(2))
 
     minder = ThreadMinder(lambda: batches, 0.0)
     on = replace(CPU, num_threads=1)
@@ -181,59 +149,73 @@ def test_a_measurement_that_is_broken_off_changes_nothing_either() -> None:
     assert_unchanged(trainer, before)
 
 
-def test_the_first_characters_of_a_batch_are_a_batch() -> None:
-    _, [batch, *_] = trainer_with_all()
-    cut = first_columns(batch, 3)
-    assert (cut.inputs.shape, cut.targets.shape) == ((len(batch.inputs), 3),) * 2
-    assert cut.num_targets == (batch.targets[:, :3] != PAD).sum()
-    whole = first_columns(batch, 1000)
-    assert (whole.inputs.shape, whole.num_targets) == (batch.inputs.shape, batch.num_targets)
+def config_with(**settings: Setting) -> RunConfig:
+    return RunConfig(settings=settings, runtime=RuntimeConfig(device="cpu"))
 
 
-def test_batches_to_measure_with_are_those_of_the_run_and_always_the_same(home: Path) -> None:
-    material = load_material(CorpusConfig(files=(str(write_corpus(home)),)), None, lambda _: None)
-    first, again = material.some_batches(10), material.some_batches(10)
-    assert [batch.inputs.tolist() for batch in first] == [batch.inputs.tolist() for batch in again]
-    own = [tweet for batch in first for tweet in tweets_in(batch)]
-    [every] = material.some_batches(10_000)
-    assert len(first) == 5
-    assert sorted(own) == sorted(tweets_in(every))
-    assert len(own) == len(material.train_tweets)
-
-
-def tweets_in(batch: Batch) -> list[tuple[int, ...]]:
-    return [tuple(int(token_id) for token_id in row if token_id != PAD) for row in batch.inputs]
-
-
-GPU = replace(CPU, device=torch.device("cuda"), num_threads=3, precision="bfloat16")
+def with_runtime(**wishes: Any) -> RunConfig:
+    return RunConfig(runtime=RuntimeConfig(**{"device": "cpu", **wishes}))
 
 
 @pytest.mark.parametrize("has_bfloat16", [False, True])
-def test_left_open_are_threads_and_precision_unless_they_were_asked_for(
+def test_what_a_measurement_chooses_from_is_what_was_left_open(
     monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool
 ) -> None:
     monkeypatch.setattr(runtime, "available_cores", lambda: 2)
     monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: has_bfloat16)
-    rough = [replace_precision(ONE), replace_precision(TWO)] if has_bfloat16 else []
-    assert ways_to_try(RuntimeConfig(), CPU, None) == [ONE, TWO, *rough]
-    assert ways_to_try(AUTO, CPU, None) == [ONE, TWO]
-    assert ways_to_try(RuntimeConfig(threads=1), CPU, None) == [ONE, *rough[:1]]
-    assert ways_to_try(RuntimeConfig(threads=1, precision="float32"), CPU, None) == [ONE]
-    assert ways_to_try(RuntimeConfig(), GPU, None) == [Way(num_threads=3, precision="bfloat16")]
+    rough = [ROUGH, replace(ROUGH, num_threads=2)] if has_bfloat16 else []
+    on_gpu = replace(CPU, device=torch.device("cuda"), num_threads=3, precision="bfloat16")
+    assert ways_to_try(config_with(), CPU, None) == [ONE, TWO, *rough]
+    assert ways_to_try(with_runtime(precision="float32"), CPU, None) == [ONE, TWO]
+    assert ways_to_try(with_runtime(threads=1), CPU, None) == [ONE, *rough[:1]]
+    assert ways_to_try(with_runtime(threads=1, precision="float32"), CPU, None) == [ONE]
+    assert ways_to_try(config_with(seed=0), CPU, None) == [ONE]
+    assert ways_to_try(config_with(), replace(CPU, num_threads=2), checkpoint_info(num_threads=2)) == [TWO]
+    assert ways_to_try(config_with(), on_gpu, None) == [Way(num_threads=3, precision="bfloat16")]
 
 
-def replace_precision(way: Way) -> Way:
-    return replace(way, precision="bfloat16")
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_checkpoints_bfloat16_is_a_wish_that_the_device_at_hand_grants_or_not(
+    monkeypatch: pytest.MonkeyPatch, device: Device
+) -> None:
+    has_it = {"cpu": False, "cuda": False}
+    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: has_it["cpu"])
+    monkeypatch.setattr(runtime, "cudnn_takes_bfloat16", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or has_it["cuda"]
+    )
+    config = RunConfig(runtime=RuntimeConfig(device=device))
+    info = checkpoint_info(precision="bfloat16", num_threads=1)
+
+    assert runtime_for(config, info).precision == "float32"
+
+    has_it[device] = True
+    assert runtime_for(config, info).precision == "bfloat16"
+    assert runtime_for(with_runtime(device=device, precision="float32"), info).precision == "float32"
+    assert runtime_for(config, replace(info, precision="float32")).precision == "float32"
 
 
-def test_a_checkpoint_leaves_open_only_whether_one_thread_is_much_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "available_cores", lambda: 8)
-    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: True)
-    two, four = replace(CPU, num_threads=2), replace(CPU, num_threads=4)
-    assert ways_to_try(RuntimeConfig(), two, checkpoint_info(num_threads=2)) == [ONE, TWO]
-    assert ways_to_try(RuntimeConfig(), CPU, checkpoint_info(num_threads=1)) == [ONE]
-    fewer_cores = ways_to_try(RuntimeConfig(), four, checkpoint_info(num_threads=16))
-    assert [way.num_threads for way in fewer_cores] == [1, 2, 4, 8]
+@pytest.mark.parametrize(
+    ("config", "was", "tuning"),
+    [
+        (RunConfig(), "measured", "measured"),
+        (RunConfig(), "", "measured"),
+        (RunConfig(), "fixed", "fixed"),
+        (RunConfig(settings={"seed": 0}), "measured", "fixed"),
+        (RunConfig(runtime=RuntimeConfig(threads=1)), "measured", "fixed"),
+    ],
+)
+def test_what_a_run_goes_on_with_stays_fixed_or_is_measured_later(config: RunConfig, was: Tuning, tuning: str) -> None:
+    assert runtime_for(config, checkpoint_info(num_threads=1, tuning=was)).tuning == tuning
+
+
+def test_bfloat16_that_was_asked_for_on_a_gpu_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
+    with pytest.raises(DeviceError, match="no bfloat16"):
+        runtime_for(with_runtime(device="cuda", precision="bfloat16"), None)
 
 
 def test_the_processor_says_whether_it_has_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,21 +239,12 @@ def test_what_was_chosen_is_told_and_written_down(home: Path, monkeypatch: pytes
     info = read_info(folder.checkpoint_path("latest"))[0]
     config = json.loads(folder.config_path.read_text())
     expected = (2, "float32", started.step_path)
-    assert started.step_path in {"fast", "plain"}
+    assert started.step_path == "fast"
     assert (started.num_threads, started.precision, started.step_path) == expected
     assert (info.num_threads, info.precision, info.step_path) == expected
+    assert started.tuning == info.tuning == "measured"
     assert (config["num_threads"], config["precision"], config["step_path"]) == expected
     assert warnings_of(told) == []
-
-
-def test_what_is_learned_is_what_the_chosen_number_of_threads_learns(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pretend(monkeypatch, {1: 100.0, 2: 50.0})
-    config = auto_config(home, num_layers=2, dropout=0.3)
-    asked = replace(config, runtime=replace(AUTO, threads=1), run_name="asked")
-
-    assert losses(run_session(config)) == losses(run_session(asked))
 
 
 def test_bfloat16_is_what_a_run_is_made_with_where_that_is_faster(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,13 +263,34 @@ def test_bfloat16_is_what_a_run_is_made_with_where_that_is_faster(home: Path, mo
     assert losses(told) == losses(run_session(asked))
 
 
-@pytest.mark.parametrize("way", ["fast", "plain"])
-def test_a_trainer_knows_what_computes_its_steps(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
-    if way == "fast":
-        pytest.importorskip("numba")
-    else:
-        monkeypatch.setattr(gru_step, "_fastest_layer_type", lambda: GruLayer)
-    assert trainer_with_all()[0].path == way
+def test_a_given_seed_gives_the_same_run_whatever_a_clock_would_have_chosen(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: True)
+    measure_after_every_step(monkeypatch)
+    config = replace(auto_config(home, seed=11, dropout=0.3, sample_every=4), runtime=RuntimeConfig(device="cpu"))
+    runs = []
+    for number, favourite in enumerate((TWO, ROUGH, ONE)):
+
+        def calibrate(ways: Sequence[Way], *_: object, best: Way = favourite) -> Calibration:
+            return Calibration(num_chars=[1000], seconds={way: [1.0 if way == best else 9.0] for way in ways})
+
+        monkeypatch.setattr(runtime, "available_cores", lambda: 2)
+        monkeypatch.setattr(threads, "calibrate", calibrate)
+        runs.append(run_session(replace(config, run_name=f"run-{number}")))
+    for told in runs:
+        started = only(told, e.RunStarted)
+        assert (started.num_threads, started.precision, started.tuning) == (1, "float32", "fixed")
+        assert losses(told) == losses(runs[0])
+        assert [tweet.text for tweet in of_type(told, e.TweetSampled)] == [
+            tweet.text for tweet in of_type(runs[0], e.TweetSampled)
+        ]
+
+    run_session(replace(config, run_name="half"), stop_at(5))
+    resumed = run_session(replace(resume_config("half"), runtime=RuntimeConfig(device="cpu")))
+    assert not of_type(resumed, e.ThreadsChanged)
+    assert only(resumed, e.RunStarted).tuning == "fixed"
+    assert losses(resumed) == {step: loss for step, loss in losses(runs[0]).items() if step > 5}
 
 
 def resumed(home: Path, before: int, wanted: RuntimeConfig) -> list[Event]:
@@ -308,15 +302,13 @@ def resumed(home: Path, before: int, wanted: RuntimeConfig) -> list[Event]:
 
 
 @pytest.mark.parametrize(
-    ("before", "wanted", "num_cores", "speeds", "expected", "words"),
+    ("before", "wanted", "num_cores", "expected", "words"),
     [
-        pytest.param(2, AUTO, 2, {1: 100, 2: 130}, 2, None, id="kept"),
-        pytest.param(2, AUTO, 2, {1: 120, 2: 100}, 2, None, id="kept though a little slower"),
-        pytest.param(1, AUTO, 2, {1: 100, 2: 150}, 1, None, id="kept though two would be faster"),
-        pytest.param(2, AUTO, 2, {1: 100, 2: 10}, 1, "1 thread in place of 2 (10.0 times", id="a busy machine"),
-        pytest.param(4, AUTO, 2, {1: 100, 2: 150}, 2, "2 threads in place of 4 (the machine has 2", id="fewer cores"),
-        pytest.param(2, replace(AUTO, threads=2), 2, {}, 2, None, id="asked for the same"),
-        pytest.param(2, replace(AUTO, threads=1), 2, {}, 1, "1 thread in place of 2.", id="asked for another"),
+        pytest.param(2, AUTO, 2, 2, None, id="kept"),
+        pytest.param(1, AUTO, 2, 1, None, id="kept though there are more cores"),
+        pytest.param(4, AUTO, 2, 2, "2 threads in place of 4 (the machine has 2", id="fewer cores"),
+        pytest.param(2, replace(AUTO, threads=2), 2, 2, None, id="asked for the same"),
+        pytest.param(2, replace(AUTO, threads=1), 2, 1, "1 thread in place of 2.", id="asked for another"),
     ],
 )
 def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_only(
@@ -325,11 +317,10 @@ def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_o
     before: int,
     wanted: RuntimeConfig,
     num_cores: int,
-    speeds: Speeds,
     expected: int,
     words: str | None,
 ) -> None:
-    pretend(monkeypatch, speeds, num_cores)
+    pretend(monkeypatch, {}, num_cores)
 
     told = resumed(home, before, wanted)
 
@@ -343,16 +334,15 @@ def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_o
         assert words in warning
 
 
-def changes(info: CheckpointInfo, path: str = "fast", num_threads: int = 1) -> str:
+def changes(info: CheckpointInfo) -> str:
     trainer, _ = trainer_with_all()
-    trainer.path = path
-    beginning = Beginning(trainer=trainer, runtime=replace(CPU, num_threads=num_threads))
-    return changes_since(info, beginning, is_asked_for=True)
+    beginning = Beginning(trainer=trainer, runtime=CPU)
+    return changes_since(info, beginning)
 
 
 def test_another_path_precision_or_device_than_the_checkpoints_is_told() -> None:
-    assert changes(checkpoint_info(step_path="fast")) == ""
-    assert changes(checkpoint_info(step_path="fast"), path="plain") == "the plain path in place of the fast one"
+    assert changes(checkpoint_info()) == changes(checkpoint_info(step_path="fast")) == ""
+    assert changes(checkpoint_info(step_path="plain")) == "the fast path in place of the plain one"
     assert changes(checkpoint_info(precision="bfloat16")) == "float32 in place of bfloat16"
     assert changes(checkpoint_info(device="cuda", num_threads=9)) == "cpu in place of cuda"
 
@@ -363,11 +353,6 @@ def test_checkpoints_and_journals_of_a_version_that_did_not_say_what_computed_th
     old = wire.encode(info).replace('"step_path":"fast",', "")
     assert wire.decode(old, CheckpointInfo) == checkpoint_info(step_path="")
     assert e.from_json(e.to_json(started).replace('"step_path":"fast",', "")) == run_started(step_path="")
-
-
-def test_a_checkpoint_that_does_not_say_what_computed_it_is_taken_as_it_is() -> None:
-    assert checkpoint_info().step_path == ""
-    assert changes(checkpoint_info()) == ""
 
 
 def test_a_change_while_the_run_goes_on_is_told_and_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,41 +375,6 @@ def test_a_change_while_the_run_goes_on_is_told_and_kept(home: Path, monkeypatch
     assert torch.get_num_threads() == 1
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].num_threads == 1
     assert list(losses(told)) == list(range(1, 13))
-
-
-def test_threads_that_were_asked_for_are_never_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend(monkeypatch, {})
-    measure_after_every_step(monkeypatch)
-    told = run_session(tiny_config(write_corpus(home)))
-    assert isinstance(told[-1], e.RunFinished)
-    assert not of_type(told, e.ThreadsChanged)
-
-
-def test_nothing_is_measured_while_paused_and_only_steps_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend(monkeypatch, {1: 100.0, 2: 50.0})
-    clock = FakeClock()
-    noted: list[tuple[float, int]] = []
-    monkeypatch.setattr(ThreadMinder, "note", lambda _, seconds, num_chars: noted.append((seconds, num_chars)))
-
-    def time_passes(event: Event) -> Iterator[Command]:
-        clock.advance(60.0)
-        if isinstance(event, e.Paused):
-            yield c.Resume()
-
-    config = auto_config(home, eval_every=2, sample_every=3)
-    told = run_session(config, {5: [c.Pause()]}, on_event=time_passes, clock=clock)
-
-    assert len(of_type(told, e.EvalFinished)) == 6
-    assert len(noted) == 12
-    assert {seconds for seconds, _ in noted} == {0.0}
-    assert sum(num_chars for _, num_chars in noted) == only(told, e.RunFinished).total_chars
-
-
-def clock_module(clock: FakeClock) -> object:
-    class Module:
-        monotonic = staticmethod(clock)
-
-    return Module
 
 
 def test_a_model_of_another_shape_is_measured_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -464,9 +414,3 @@ def test_a_run_can_be_stopped_while_its_threads_are_measured(home: Path) -> None
 
     assert [type(event) for event in told] == [e.RunFinished]
     assert only(told, e.RunFinished).reason == "enough"
-
-
-def test_a_command_comes_before_a_measurement(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend(monkeypatch, {1: 100.0, 2: 50.0})
-    told = run_session(auto_config(home, max_steps=10**6), {2: [c.Stop()]})
-    assert told[-1].step == 2

@@ -22,7 +22,7 @@ def bench(
     given: Given,
     *,
     seconds: Annotated[
-        float, typer.Option(min=1, help="About how long to measure; there is always one round of all.")
+        float, typer.Option(min=1, help="How long to measure; shapes that there is no time for are left out.")
     ] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -39,7 +39,11 @@ def bench(
     device = Runtime.resolve(config).device
     sys.stderr.write(f"measuring on {device.type} for about {seconds:g} s\n")
     with reading_bar(Console(stderr=True)) as on_progress:
-        report = Benchmark(device, seconds, on_progress).run()
+        benchmark = Benchmark(device, seconds, on_progress)
+        report = benchmark.run()
+    if benchmark.left_out:
+        shapes = ", ".join(benchmark.left_out)
+        sys.stderr.write(f"left out for want of time, of embedding, hidden, batch: {shapes}; give more --seconds\n")
     if as_json:
         print_json(report)
     else:
