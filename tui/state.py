@@ -1,16 +1,14 @@
 """`apply`: the pure reducer that folds events into a `RunView`.
 
 The screen keeps the latest view and hands it to widgets, which draw it. The same events give the same view whether they
-come from a live session or from a run's journal (`replay`). Knows no framework and no thread.
+come from a live session or from a run's journal (`tui.history`). Knows no framework and no thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, groupby, islice
-from pathlib import Path
+from itertools import chain, groupby
 from typing import assert_never
 
 from engine.answers import TextCompleted, TweetRead
@@ -40,10 +38,7 @@ from engine.events import (
     ThreadsChanged,
     TweetSampled,
     Warned,
-    from_json,
 )
-from engine.folders import WRITTEN_BY_THE_RUN
-from engine.wire import WireError
 from tui.marks import with_mark
 from tui.run_view import RunView, ValPoint
 
@@ -52,7 +47,6 @@ MAX_WARNINGS = 100
 MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
 MANY_REPORTS = 20
 """More reports of steps at once than a session tells between two ticks: a flood, or a journal."""
-_EVENTS_AT_ONCE = 1000
 MAX_TIMES = 15
 
 
@@ -71,17 +65,10 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, val_points=_fewer((*view.val_points, point)))
         case TweetSampled():
             return replace(view, tweets=_thinned((*view.tweets, event)), num_tweets=view.num_tweets + 1)
-        case LadderSampled():
-            return replace(view, ladder=event)
-        case TextCompleted():
-            return replace(view, completed=event)
-        case TweetRead():
-            return replace(view, read=event)
         case StepTimes():
             return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
         case CheckpointSaved(step=step, name=name):
-            kept = replace(view, saved=event, started=_where_it_is_kept(view.started, event))
-            return replace(kept, saved_step=step) if name == "latest" else kept
+            return replace(view, saved=event, saved_step=step if name == "latest" else view.saved_step)
         case CheckpointLoaded(step=step, epochs=epochs):
             return _at_epochs(_paced_anew(_gone_back(view, step), event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):
@@ -106,7 +93,7 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, phase="training")
         case Warned():
             return replace(view, warnings=(*view.warnings[-(MAX_WARNINGS - 1) :], event))
-        case CommandRefused():
+        case CommandRefused() | LadderSampled() | TextCompleted() | TweetRead():
             return view
         case RunFinished():
             return replace(view, phase="finished", ended=event)
@@ -185,14 +172,6 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
     )
 
 
-def _where_it_is_kept(started: RunStarted | None, saved: CheckpointSaved) -> RunStarted | None:
-    """Return the facts of a run by the name of the folder that it saves in: another one took its first."""
-    folder = Path(saved.path).parent.parent.name
-    if started is None or saved.name not in WRITTEN_BY_THE_RUN or folder in ("", started.run):
-        return started
-    return replace(started, run=folder)
-
-
 def _stepped(view: RunView, event: StepsFinished) -> RunView:
     """Return the view after more steps."""
     return replace(
@@ -255,22 +234,3 @@ def _merged(reports: Sequence[StepsFinished]) -> Iterator[Event]:
         first_step = reports[start].first_step
         yield replace(reports[index - 1], first_step=first_step, train_losses=losses, grad_norms=norms)
         start = index
-
-
-def replay(lines: Iterable[str | bytes]) -> RunView:
-    """Return the view that a journal's lines lead to, so that a resumed run opens with its curve.
-
-    A line that a kill cut short is left out.
-    """
-    view = RunView()
-    events = _events_in(lines)
-    while some := list(islice(events, _EVENTS_AT_ONCE)):
-        view = fold(view, some)
-    return view
-
-
-def _events_in(lines: Iterable[str | bytes]) -> Iterator[Event]:
-    """Yield the events of a journal's lines."""
-    for line in lines:
-        with suppress(WireError):
-            yield from_json(line)

@@ -10,7 +10,7 @@ import contextlib
 import queue
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from engine import commands, events
@@ -22,13 +22,14 @@ from engine.folders import RunFolder
 from engine.stage import Stage
 from engine.wire import WireError
 from tui.bridge import EngineBridge, Share
-from tui.remote.lines import read_lines, write_lines
+from tui.history import read_history
 from tui.remote.live_runs import connected
 from tui.remote.protocol import (
     START_OF_EVENT,
     CaughtUp,
     Hello,
     Refusal,
+    Screens,
     TweetsTold,
     ViewTold,
     message_in,
@@ -36,10 +37,9 @@ from tui.remote.protocol import (
 )
 from tui.remote.view_form import view_of
 from tui.run_view import RunView
-from tui.state import replay
 
 WATCHING = "You are only watching"
-"""The title of what refuses a command to one who is."""
+"""Title of refusals on a read-only screen."""
 _CONNECT_SECONDS = 2.0
 _RECONNECT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.2
@@ -62,6 +62,8 @@ class RemoteBridge:
         """What to tell whoever has just attached."""
         self.host_pid: int | None = None
         """The process that trains."""
+        self.num_screens = 1
+        """How many screens are attached, this one included."""
         self._folder = folder
         self._share = share
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -142,6 +144,12 @@ class RemoteBridge:
         return self.join(timeout_seconds)
 
     @property
+    def badge(self) -> str:
+        """How this screen is attached, and how many are."""
+        way = "read-only" if self.is_read_only else "attached"
+        return way if self.num_screens == 1 else f"{way}, {self.num_screens} screens"
+
+    @property
     def is_alive(self) -> bool:
         """Whether there is a connection, or will be one."""
         return self._thread.is_alive()
@@ -164,12 +172,12 @@ class RemoteBridge:
         try:
             seconds = _CONNECT_SECONDS
             while self._is_to_stay():
-                with connected(self._folder, seconds) as (connection, greeting, rest):
+                with connected(self._folder, seconds) as (connection, greeting, lines):
                     self.host_pid = greeting.pid
                     with self._lock:
                         self._connection = connection
                     if not self._leaving.is_set():  # if it leaves from here on, it ends this connection
-                        self._listen(connection, rest)
+                        self._listen(connection, lines)
                 if self._is_to_stay():
                     self._leaving.wait(_PAUSE_SECONDS)  # the process may be about to end
                 seconds = _RECONNECT_SECONDS
@@ -189,15 +197,15 @@ class RemoteBridge:
     def _has_ended(self) -> bool:
         return isinstance(self._last_event, RunFinished | RunFailed)
 
-    def _listen(self, connection: socket.socket, rest: bytes) -> None:
+    def _listen(self, connection: socket.socket, lines: Iterable[bytes]) -> None:
         """Say hello, then take in what is said until the connection ends."""
         outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         outbox.put(to_line(Hello(is_read_only=self.is_read_only)))
         self._outbox = outbox  # what was meant for a connection that broke is not sent late
-        writer = threading.Thread(target=write_lines, args=(connection, outbox), name="wishes", daemon=True)
+        writer = threading.Thread(target=_write, args=(connection, outbox), name="wishes", daemon=True)
         writer.start()
         try:
-            self._take_in(read_lines(connection, rest))
+            self._take_in(lines)
         except (OSError, WireError) as error:
             self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
         finally:
@@ -205,11 +213,13 @@ class RemoteBridge:
             outbox.put(None)
             writer.join()
 
-    def _take_in(self, lines: Iterator[bytes]) -> None:
+    def _take_in(self, lines: Iterable[bytes]) -> None:
         """Take in lines: a whole view, then events. Raises `WireError`."""
         told: ViewTold | None = None
         view = RunView()
         for line in lines:
+            if not line.endswith(b"\n"):  # the host was killed
+                return
             if line.startswith(START_OF_EVENT):
                 self._happen(events.from_json(line))
                 continue
@@ -221,6 +231,8 @@ class RemoteBridge:
                 case CaughtUp() if told is not None:
                     self.config = told.config
                     self._begin_anew(view)
+                case Screens(count=count):
+                    self.num_screens = count
                 case Refusal(reason=reason, hint=hint):
                     raise RemoteError(f"The run {self._folder.name} can't be attached to: {reason}", hint)
                 case _:
@@ -243,8 +255,7 @@ class RemoteBridge:
     def _has_read_end(self) -> bool:
         """Take the end of the run from its journal, where it has ended while there was no connection; say whether."""
         try:
-            with self._folder.journal_path.open("rb") as lines:
-                view = replay(lines)
+            view, _ = read_history(self._folder.journal_path)
         except OSError:
             return False
         if view.ended is not None and self._arrived.is_set():
@@ -270,3 +281,12 @@ class RemoteBridge:
                 hint=problem.hint or f"Go on from what it has saved: tweetgen-tui --resume {self._folder.name}",
             )
         )
+
+
+def _write(connection: socket.socket, outbox: queue.SimpleQueue[bytes | None]) -> None:
+    """Send lines until None. A thread's body."""
+    while (line := outbox.get()) is not None:
+        try:
+            connection.sendall(line)
+        except OSError:  # the reader tells
+            return
