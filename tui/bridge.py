@@ -89,6 +89,18 @@ class Bridge(Protocol):
         """That process; None where it is this one."""
 
     @property
+    def num_screens(self) -> int:
+        """How many screens are attached to the run; 0 where this one is its own."""
+
+    @property
+    def badge(self) -> str:
+        """How the screen is attached, in a few words; empty where the run is its own."""
+
+    @property
+    def refusal(self) -> str:
+        """Why this screen must not change the run; empty where it may."""
+
+    @property
     def welcome(self) -> str:
         """What to tell at the beginning; may be empty."""
 
@@ -134,7 +146,8 @@ class EngineBridge:
 
     is_elsewhere = False
     host_pid = None
-    welcome = ""
+    num_screens = 0
+    badge = refusal = welcome = ""
 
     def __init__(
         self,

@@ -43,6 +43,8 @@ class RunView:
     is_replay: bool = False
     """The events come from the journal of a run; nobody trains, and nothing may be written for it."""
     started: RunStarted | None = None
+    branched_from: str = ""
+    """The checkpoint of another run that this one began from."""
     model: ModelConfig | None = None
     training: TrainingConfig | None = None
     """As it is now: what was changed while the run went on counts."""

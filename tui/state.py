@@ -153,11 +153,13 @@ def _fewer(points: tuple[ValPoint, ...]) -> tuple[ValPoint, ...]:
 
 def _begun(view: RunView, event: RunStarted) -> RunView:
     """Return the view at the start of a session, with the curve of the sessions before it where it resumes."""
-    view = _gone_back(view, event.step) if event.resumed_from is not None else view
+    before = event.resumed_from or ""
+    view = _gone_back(view, event.step) if before else view
     return replace(
         _at_epochs(view, event.epochs),
         phase="training",
         started=event,
+        branched_from=view.branched_from if before in ("", f"{event.run}/latest") else before,
         model=event.model,
         training=event.training,
         num_parameters=event.num_parameters,

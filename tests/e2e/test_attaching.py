@@ -66,6 +66,8 @@ def test_a_paused_run_stays_paused_without_a_screen_and_goes_on_from_another(
     attached.press("space")
     attached.wait_for("▶ training")
     attached.press("q")
+    attached.wait_for("e end the run")
+    attached.press("e")
     assert attached.wait_for_exit()[0] == 0
     until(lambda: not is_on(home), "the end")
     assert isinstance(told(home)[-1], e.RunFinished)

@@ -73,6 +73,8 @@ def test_a_dropped_connection_leaves_the_training_and_attach_steers_it_to_its_en
     attached.press("space")
     attached.wait_for("▶ training")
     attached.press("q")
+    attached.wait_for("e end the run")
+    attached.press("e")
     assert attached.wait_for_exit()[0] == 0
     assert attached.modes_left_set == []
     assert "tweetgen-tui --resume watched" in attached.text

@@ -158,6 +158,8 @@ def test_a_mistake_in_the_screen_leaves_the_training_and_two_lines(
     attached = open_terminal("attach")
     attached.wait_for("▶ training")
     attached.press("q")
+    attached.wait_for("e end the run")
+    attached.press("e")
     assert attached.wait_for_exit()[0] == 0
     wait_for_end(home)
 

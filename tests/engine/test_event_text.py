@@ -19,7 +19,7 @@ from engine.wire import WireError
 from tests import hostile
 from tests.fakes import completed, read, run_started, tweet
 from tests.strategies import hostile_text
-from tui.state import replay
+from tui.history import read_history
 
 TEXTS = [text.encode("utf-8", "ignore").decode() for text in [hostile.ALL_AT_ONCE, *hostile.TEXTS.values()]]
 TOLD = (
@@ -96,7 +96,7 @@ def test_a_journal_that_was_edited_is_read_harmlessly(tmp_path: Path) -> None:
     told = list(read_journal(path))
     assert len(told) == len(lines)
     assert [string for event in told for string in strings_in(event) if hostile.obeyed(string)] == []
-    view = replay(path.read_text("utf-8").splitlines())
+    view, _ = read_history(path)
     assert view.num_tweets == len(TEXTS)
     assert [
         string for each in (*view.tweets, view.started) for string in strings_in(each) if hostile.obeyed(string)

@@ -300,7 +300,8 @@ def test_who_comes_to_a_resumed_run_hears_of_the_time_before_and_nothing_twice()
     started = run_started(run=RUN, step=40, resumed_from=f"{RUN}/latest")
     journal = Journal(folder.journal_path)
     steps = (one_step(step) for step in range(1, 41))
-    for event in (run_started(run=RUN), *steps, tweet("before", 30), FINISHED, started, one_step(41)):
+    events: list[e.Event] = [run_started(run=RUN), *steps, tweet("before", 30), FINISHED, started, one_step(41)]
+    for event in events:
         journal.write(event)
     journal.close()
     with hosted(started, one_step(41)) as made:

@@ -58,6 +58,8 @@ class RemoteBridge:
         self.config = RunConfig()
         """What the run was asked for; known once `meet` has returned."""
         self.is_read_only = is_read_only
+        self.refusal = f"{WATCHING}: this terminal was attached with --read-only." if is_read_only else ""
+        """Why this screen must not change the run."""
         self.welcome = ""
         """What to tell whoever has just attached."""
         self.host_pid: int | None = None
@@ -162,7 +164,7 @@ class RemoteBridge:
                 elapsed_seconds=last.elapsed_seconds if last else 0.0,
                 command=type(command).__name__,
                 title=WATCHING,
-                detail="You are only watching: this terminal was attached with --read-only.",
+                detail=self.refusal,
                 hint=f"tweetgen-tui attach {self._folder.name} steers it.",
             )
         )

@@ -51,7 +51,7 @@ class Keeping(RunScreen):
     def action_pin(self) -> None:
         """Pin or unpin the selected tweet, or else the newest."""
         tweet = self._feed.chosen
-        if tweet is not None:
+        if tweet is not None and self._may_steer():
             self.toggle_pin(tweet)
 
     def action_pins_only(self) -> None:

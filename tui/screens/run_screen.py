@@ -25,6 +25,7 @@ from tui.bridge import Bridge
 from tui.key_map import KeyMap
 from tui.run_view import RunView
 from tui.screens.checkpoint_questions import YesDialog
+from tui.screens.leave_dialog import LeaveDialog
 from tui.screens.other_run import Runs
 from tui.screens.teller import Teller
 from tui.screens.wishes import Wishes
@@ -103,6 +104,7 @@ class RunScreen(Screen[None]):
             self._watch = self._watch.after(event)
         self._watch = self._watch.over(self.run_view)
         self._panels.tick(self._shown_view, self._bridge.stage)
+        self._panels.show_attachment(self._bridge.badge, is_read_only=bool(self._bridge.refusal))
         self._show_alert()
         for event in events:
             self._route(event)
@@ -126,9 +128,15 @@ class RunScreen(Screen[None]):
     def _shown_view(self) -> RunView:
         return self._wishes.over(self.run_view)
 
+    def _may_steer(self) -> bool:
+        """Return whether this screen may change the run; notify the user if it may not."""
+        if self._bridge.refusal:
+            self._teller.toast(self._bridge.refusal)
+        return not self._bridge.refusal
+
     def _can_command(self) -> bool:
         """Say whether the session takes commands now; tell the user if it does not."""
-        return self._teller.may_command(self.run_view.phase) and self._ending is None
+        return self._may_steer() and self._teller.may_command(self.run_view.phase) and self._ending is None
 
     def _show_alert(self) -> None:
         """Show the alert that is most urgent now, or none."""
@@ -142,8 +150,20 @@ class RunScreen(Screen[None]):
         self._panels.show_status(self._shown_view)
 
     def action_leave(self) -> None:
-        """Stop, save and leave."""
-        self.leave(0)
+        """Stop, save and leave; ask first where another process trains, as the run can go on."""
+        is_on = self.run_view.ended is None and self._bridge.is_alive and self._ending is None
+        if not (self._bridge.is_elsewhere and is_on) or self._bridge.refusal:
+            self.leave(0)
+            return
+        run = self.run_view.started.run if self.run_view.started is not None else ""
+        self.app.push_screen(LeaveDialog(run, self._bridge.num_screens), self._leave_as_answered)
+
+    def _leave_as_answered(self, answer: Literal["end", "leave"] | None) -> None:
+        """End the run, or only leave it."""
+        if answer == "end":
+            self.leave(0)
+        elif answer == "leave":
+            self.action_detach()
 
     def action_detach(self) -> None:
         """Give the shell back; the run goes on without a screen."""

@@ -24,7 +24,7 @@ def attach(
 ) -> None:
     """Show a run that goes on without a screen, or in another terminal, and steer it: every key works.
 
-    d leaves it going on; q ends it. Of a run that has ended meanwhile, say how.
+    d leaves it going on; q asks whether to end it. Of a run that has ended meanwhile, say how.
     """
     folder = _find(run)
     if not is_on(folder):
@@ -68,7 +68,7 @@ def _live_runs() -> list[RunFolder]:
 
 def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
     """Return what to tell somebody who has just attached: which run it is, and what leaving it means."""
-    ways = "You only watch: q leaves." if is_read_only else "d leaves it going on, q ends it for all."
+    ways = "You only watch: q leaves." if is_read_only else "d leaves it going on, q asks whether to end it."
     others = ", ".join(run.name for run in _live_runs() if run != folder)
     return f"This is the run {folder.name}. {ways}" + (f" Also on: {others}." if others else "")
 
