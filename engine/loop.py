@@ -68,6 +68,12 @@ class TrainingLoop:
         self._stop_reason: str | None = None
         self._num_asked_samples = 0
         self._stop_seen_at: float | None = None
+        self._num_being_followed = 0
+
+    @property
+    def num_waiting(self) -> int:
+        """How many commands were received and are not followed to the end yet. For any thread."""
+        return len(self._waiting) + self._num_being_followed
 
     def run(self) -> None:
         """Train until a command or the budget ends it. Raises what can't be helped; the caller tells it.
@@ -229,6 +235,7 @@ class TrainingLoop:
 
     def _try_to_follow(self, command: Command) -> None:
         """Follow a command, or tell why not."""
+        self._num_being_followed += 1
         try:
             part: Part = "sampling" if isinstance(command, _QUESTIONS) else "other"
             with self._run.timer.during(part), self._run.thrift.refusing("what was asked for"):
@@ -241,6 +248,8 @@ class TrainingLoop:
                 detail=error.message,
                 hint=error.hint,
             )
+        finally:
+            self._num_being_followed -= 1
 
     def _resume(self) -> None:
         """Go on, if there is anything left of the budget; a run that has finished goes on at its learning rate."""

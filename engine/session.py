@@ -105,6 +105,12 @@ class TrainingSession:
         self._rests_at_end = rests_at_end
         self._on_stage = on_stage
         self._clock = clock
+        self._loop: TrainingLoop | None = None
+
+    @property
+    def num_waiting(self) -> int:
+        """How many commands were received and are not followed to the end yet. For any thread."""
+        return 0 if self._loop is None else self._loop.num_waiting
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""
@@ -151,7 +157,8 @@ class TrainingSession:
         backlog = Backlog(journal, preparation.folder, time.monotonic)
         narrator = Narrator(stream, backlog, preparation.trainer, stopwatch, total_chars)
         try:
-            TrainingLoop(preparation, narrator, inbox, rests_at_end=self._rests_at_end).run()
+            self._loop = TrainingLoop(preparation, narrator, inbox, rests_at_end=self._rests_at_end)
+            self._loop.run()
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", narrator.trainer.step_count)
             if not stream.is_over:
@@ -160,6 +167,7 @@ class TrainingSession:
             if not isinstance(error, Exception):
                 raise
         finally:
+            self._loop = None  # with the model
             backlog.close()  # what could not be written was told
 
 

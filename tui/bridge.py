@@ -165,6 +165,7 @@ class EngineBridge:
         self.config = config
         self._open_session = open_session
         self._before = before
+        self._session: Session | None = None
         self._stop_reason: str | None = None
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
@@ -196,8 +197,8 @@ class EngineBridge:
 
     @property
     def num_waiting(self) -> int:
-        """How many commands the session has yet to look at. For any thread."""
-        return self._commands.qsize()
+        """How many commands the session has not followed to the end yet. For any thread."""
+        return self._commands.qsize() + getattr(self._session, "num_waiting", 0)
 
     @property
     def num_untaken(self) -> int:
@@ -234,7 +235,8 @@ class EngineBridge:
         try:
             self._wait_for_the_run_before()
             if self._stop_reason is None:
-                self._open_session(self.config, self._set_stage).run(self._emit, self._commands)
+                self._session = self._open_session(self.config, self._set_stage)
+                self._session.run(self._emit, self._commands)
             else:
                 self._give_up(self._stop_reason)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the screen must hear of it

@@ -17,8 +17,10 @@ from engine import events as e
 from engine.config import RunConfig
 from engine.folders import RunFolder, folder_of_run
 from engine.journal import Journal
+from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet
 from tests.tui.remote_ends import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, until
+from tui.bridge import EngineBridge, Nobody, open_training_session
 from tui.remote import host, watcher
 from tui.remote.live_runs import ask
 from tui.remote.protocol import PROTOCOL, Hello, to_line
@@ -140,6 +142,30 @@ def test_commands_are_taken_no_faster_than_the_session_follows_them() -> None:
         for _ in range(10):
             followed.put(c.Pause())
         until(lambda: len(sent) == limit + 10)
+
+
+def test_commands_that_a_session_has_received_and_not_followed_still_wait(home: Path) -> None:
+    config = tiny_config(write_corpus(home))
+    num_waiting: list[int] = []
+    bridge = EngineBridge(config, open_training_session, share=lambda bridge: Counter(bridge, num_waiting))
+    for seed in range(3):
+        bridge.send(c.SampleLadder(seed=seed))
+    bridge.start()
+    until(lambda: len(num_waiting) == 3)
+    bridge.stop("enough")
+    assert bridge.join(20.0)
+    assert num_waiting == [3, 2, 1]
+
+
+class Counter(Nobody):
+    """Notes at each ladder how many commands wait or are being followed."""
+
+    def __init__(self, bridge: EngineBridge, counts: list[int]) -> None:
+        self._bridge, self._counts = bridge, counts
+
+    def take(self, event: e.Event) -> None:
+        if isinstance(event, e.LadderSampled):
+            self._counts.append(self._bridge.num_waiting)
 
 
 def test_who_comes_in_the_middle_of_a_flood_loses_nothing_and_hears_nothing_twice() -> None:
