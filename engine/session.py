@@ -110,7 +110,8 @@ class TrainingSession:
     @property
     def num_waiting(self) -> int:
         """How many commands were received and are not followed to the end yet. For any thread."""
-        return 0 if self._loop is None else self._loop.num_waiting
+        loop = self._loop
+        return 0 if loop is None else loop.num_waiting
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""

@@ -12,7 +12,7 @@ from engine import events as e
 from engine.commands import Finish, LoadCheckpoint, SaveLatest, SetLearningRate
 from engine.config import RunConfig, RuntimeConfig
 from tests.fakes import evaluated, run_started, steps_finished
-from tui.alerts import Alert, Watch, commands_for, config_to_go_on, name_to_reload
+from tui.alerts import Alert, Watch, commands_for, config_to_go_on
 from tui.run_view import RunView
 from tui.state import apply
 
@@ -113,12 +113,6 @@ def test_a_run_that_goes_wrong_at_once_is_measured_by_blind_guessing() -> None:
     assert was_up.index(True) <= 4, "ten times as bad as blind guessing is no burst"
     assert scene.alert is not None
     assert scene.alert.text == "Diverging: loss 90.0, was 4.8"
-
-
-def test_at_a_very_low_loss_a_fifth_of_it_is_nothing() -> None:
-    scene = Scene()
-    scene.train([0.01] * 800)
-    assert not any(scene.train([0.2] * 600))
 
 
 def test_after_a_load_the_best_is_that_of_the_checkpoint() -> None:
@@ -242,16 +236,6 @@ def test_a_journal_that_can_not_be_written_is_told_until_it_can_whatever_else_is
     assert scene.alert is None
 
 
-def test_a_warning_of_no_kind_is_no_alert() -> None:
-    assert Scene(e.Warned(step=0, elapsed_seconds=0.0, message="Computed otherwise than before.")).alert is None
-
-
-def test_loading_a_checkpoint_makes_no_room_on_the_disk() -> None:
-    scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="Full.", kind="disk"), loaded(0))
-    assert scene.alert is not None
-    assert scene.alert.text == "Full."
-
-
 # Validation -----------------------------------------------------------------------------------------------------------
 
 
@@ -300,12 +284,6 @@ def test_a_run_that_failed_for_want_of_memory_can_be_tried_again() -> None:
     assert list(commands_for(scene.alert, scene.view)) == []
 
 
-def test_what_cannot_be_gone_on_from_is_not_offered() -> None:
-    scene = Scene(OUT_OF_MEMORY)
-    scene.view = replace(scene.view, started=None)
-    assert scene.alert is None
-
-
 def test_another_failure_ends_all_alerts() -> None:
     scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="Full.", kind="disk"))
     scene.see(replace(OUT_OF_MEMORY, title="The program has a bug"))
@@ -331,11 +309,6 @@ def test_a_replay_has_no_alerts_of_its_losses() -> None:
     scene.view = replace(scene.view, is_replay=True)
     scene.train([1.5] * 600)
     assert not any(scene.train([4.0] * 400))
-
-
-def test_without_an_evaluation_the_latest_is_reloaded() -> None:
-    assert name_to_reload(Scene().view) == "2026-11-25-101112/latest"
-    assert name_to_reload(Scene(evaluated(5, 2.5)).view) == "2026-11-25-101112/best"
 
 
 def test_one_who_comes_late_is_told_that_the_disk_fails_and_not_that_it_did() -> None:
