@@ -19,27 +19,10 @@ from tui.columns import Columns, in_columns
 
 MAX_BUCKETS = 2048
 WINDOW_LENGTH = 8192
-_MAX_STRIDE = 2**40
 _FINER_BELOW_STRIDES = 4
 """Columns narrower than this many buckets are filled from the window, where it reaches back far enough."""
 _TYPICAL_LENGTH = 100
 _TYPICAL_SHARE = 5
-
-
-@dataclass(frozen=True)
-class SeriesForm:
-    """A series in plain numbers, to be sent to another process."""
-
-    stride: int
-    first_step: int
-    last_step: int
-    numbers: list[int]
-    low: list[float]
-    high: list[float]
-    total: list[float]
-    count: list[int]
-    window_steps: list[int]
-    window_values: list[float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,43 +43,6 @@ class Series:
         """Return the series without a value."""
         ints, floats = np.empty(0, np.int64), np.empty(0, np.float64)
         return cls(1, Buckets(ints, floats, floats, floats, ints), ints, floats, 0, 0)
-
-    @classmethod
-    def from_form(cls, form: SeriesForm) -> Series:
-        """Return the series of that form. Raises `ValueError` where its lists do not belong together."""
-        columns = (form.low, form.high, form.total, form.count)
-        has_even_columns = all(len(column) == len(form.numbers) for column in columns)
-        if (
-            not 1 <= form.stride <= _MAX_STRIDE
-            or not has_even_columns
-            or len(form.window_steps) != len(form.window_values)
-        ):
-            raise ValueError("no series")
-        numbers, count = (np.asarray(each, np.int64) for each in (form.numbers, form.count))
-        low, high, total = (np.asarray(each, np.float64) for each in (form.low, form.high, form.total))
-        steps = np.asarray(form.window_steps, np.int64)
-        if (np.diff(numbers) <= 0).any() or (np.diff(steps) <= 0).any() or (count < 1).any():
-            raise ValueError("no series")
-        values = np.asarray(form.window_values, np.float64)
-        buckets = Buckets(numbers, low, high, total, count)
-        return cls(form.stride, buckets, steps, values, form.first_step, form.last_step)
-
-    @property
-    def form(self) -> SeriesForm:
-        """The series in plain numbers."""
-        buckets = self._buckets
-        return SeriesForm(
-            self.stride,
-            self.first_step,
-            self.last_step,
-            buckets.numbers.tolist(),
-            buckets.low.tolist(),
-            buckets.high.tolist(),
-            buckets.total.tolist(),
-            buckets.count.tolist(),
-            self._window_steps.tolist(),
-            self._window_values.tolist(),
-        )
 
     def __len__(self) -> int:
         """Return the number of values seen, all of the run's."""

@@ -109,8 +109,8 @@ def test_a_million_steps_stay_small_and_keep_the_one_spike() -> None:
         if first_step == 200_001:
             values[77] = 55.0
         series = series.extended(first_step, values.tolist())
-    form = series.form
-    assert (len(form.numbers), len(form.window_steps)) <= (MAX_BUCKETS, WINDOW_LENGTH)
+    assert len(series._buckets) <= MAX_BUCKETS
+    assert len(series._window_steps) <= WINDOW_LENGTH
     assert (len(series), series.last_step) == (1_000_000, 1_000_000)
     assert np.nanmax(whole(series, 200).high) == 55.0
 
