@@ -26,8 +26,6 @@ from tui.bridge import OnStage, Session, open_training_session
 
 TITLE = "This is a replay"
 _SLICE_SECONDS = 0.05
-_MAX_EVENTS_PER_SLICE = 500
-"""Reading more would leave the screen's thread too little of the interpreter."""
 _MAX_UNTAKEN = 150
 """As many as the screen takes in at one go without a key having to wait."""
 _MAX_MERGED_STEPS = 1000
@@ -70,11 +68,6 @@ def require_journal(folder: RunFolder) -> None:
         )
 
 
-def _none() -> int:
-    """Say that all was taken in."""
-    return 0
-
-
 class ReplaySession:
     """Plays one journal."""
 
@@ -82,7 +75,7 @@ class ReplaySession:
         self,
         path: Path,
         speed: float,
-        num_untaken: Callable[[], int] = _none,
+        num_untaken: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Play the journal at `path`, `speed` times as fast as it was, or as fast as what is told is taken in."""
@@ -109,14 +102,14 @@ class ReplaySession:
 
     def _play(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str:
         """Emit the events, each at its time; return why the user stopped it, or an empty string."""
-        played_seconds, due_seconds, num_in_slice = 0.0, 0.0, 0
+        played_seconds = due_seconds = 0.0
         last_look = self._clock()
         for event in _what_was_played(self._path, self._unread):
             # a resumed run's clock may go back
             due_seconds += max(0.0, event.elapsed_seconds - self._last.elapsed_seconds) if self._last else 0.0
             if not _follow_each_other(self._held, event):
                 self._emit_held(emit)
-            while due_seconds > played_seconds or num_in_slice >= _MAX_EVENTS_PER_SLICE or self._is_too_fast():
+            while due_seconds > played_seconds or self._is_too_fast():
                 self._emit_held(emit)
                 reason = self._follow(emit, commands)
                 if reason is not None:
@@ -125,10 +118,8 @@ class ReplaySession:
                 if not self._is_paused:
                     # no time times any speed is none
                     played_seconds += (now - last_look) * self._speed if now > last_look else 0.0
-                    num_in_slice = 0
                 last_look = now
             self._last = event
-            num_in_slice += 1
             if isinstance(event, StepsFinished):
                 self._held = _merged(self._held, event)
             else:

@@ -78,7 +78,7 @@ class Series:
         added = np.asarray(values, np.float64)
         steps = np.arange(first_step, first_step + len(added), dtype=np.int64)
         stride = self.stride
-        whole, open_end = self._buckets.upto(-1), self._buckets.since(-1)
+        whole, open_end = self._buckets[:-1], self._buckets[-1:]
         grown = open_end.followed_by(single_buckets(steps // stride, added))
         buckets = whole.followed_by(grown.merged_by(grown.numbers))
         while len(buckets) > MAX_BUCKETS:
@@ -105,7 +105,7 @@ class Series:
         kept = int(np.searchsorted(self._window_steps, last_step, side="right"))
         steps, values = self._window_steps[:kept], self._window_values[:kept]
         cut_number = last_step // self.stride
-        whole = self._buckets.upto(int(np.searchsorted(self._buckets.numbers, cut_number)))
+        whole = self._buckets[: int(np.searchsorted(self._buckets.numbers, cut_number))]
         cut_start = cut_number * self.stride
         if len(self._window_steps) and self._window_steps[0] <= max(cut_start, self.first_step):
             in_cut = int(np.searchsorted(steps, cut_start))
@@ -119,14 +119,12 @@ class Series:
 
     def _cut_bucket(self, index: int, last_step: int) -> Buckets:
         """Return the bucket at `index` as if it ended with `last_step`; none where it begins later."""
-        numbers = self._buckets.numbers[index : index + 1]
-        if not len(numbers) or numbers[0] != last_step // self.stride:
-            return self._buckets.upto(0)
-        start = max(int(numbers[0]) * self.stride, self.first_step)
-        count = np.minimum(self._buckets.count[index : index + 1], last_step - start + 1)
-        mean = self._buckets.total[index : index + 1] / self._buckets.count[index : index + 1]
-        low, high = self._buckets.low[index : index + 1], self._buckets.high[index : index + 1]
-        return Buckets(numbers, low, high, mean * count, count)
+        cut = self._buckets[index : index + 1]
+        if not len(cut) or cut.numbers[0] != last_step // self.stride:
+            return self._buckets[:0]
+        start = max(int(cut.numbers[0]) * self.stride, self.first_step)
+        count = np.minimum(cut.count, last_step - start + 1)
+        return Buckets(cut.numbers, cut.low, cut.high, cut.total / cut.count * count, count)
 
     def singles(self, first_step: int) -> tuple[Ints, Floats]:
         """Return the steps and values from `first_step` on, as far back as single values are kept."""
@@ -156,21 +154,18 @@ class Series:
         """Return the history in that range, in pieces fine enough for such columns, and the step amid each piece."""
         buckets = self._buckets
         starts = buckets.numbers * self.stride
-        window = buckets.upto(0)
+        window = buckets[:0]
         if self.stride > 1 and column_width < _FINER_BELOW_STRIDES * self.stride and len(self._window_steps):
             num_coarse = int(np.searchsorted(starts, self._window_steps[0]))
             from_step = starts[num_coarse] if num_coarse < len(starts) else self.last_step + 1
             begin = int(np.searchsorted(self._window_steps, from_step))
             window = single_buckets(self._window_steps[begin:], self._window_values[begin:])
-            buckets, starts = buckets.upto(num_coarse), starts[:num_coarse]
+            buckets, starts = buckets[:num_coarse], starts[:num_coarse]
         begins = np.concatenate([np.maximum(starts, self.first_step), window.numbers])
         ends = np.concatenate([np.minimum(starts + self.stride - 1, self.last_step), window.numbers])
         pieces = buckets.followed_by(window)
         inside = slice(*np.searchsorted(ends, [first_step]), *np.searchsorted(begins, [last_step], side="right"))
-        kept = Buckets(
-            pieces.numbers[inside], pieces.low[inside], pieces.high[inside], pieces.total[inside], pieces.count[inside]
-        )
-        return kept, (begins[inside] + ends[inside]) / 2
+        return pieces[inside], (begins[inside] + ends[inside]) / 2
 
 
 def _nearest(positions: NDArray[Any], step: int) -> int:

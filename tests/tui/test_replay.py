@@ -59,7 +59,9 @@ def played(
     """Return what a replay tells, each with the time at which it does."""
     clock = clock or FakeClock()
     told: list[tuple[float, e.Event]] = []
-    ReplaySession(path, speed, clock=clock).run(lambda event: told.append((clock.now, event)), Commands(clock, plan))
+    ReplaySession(path, speed, lambda: 0, clock).run(
+        lambda event: told.append((clock.now, event)), Commands(clock, plan)
+    )
     return told
 
 
@@ -101,10 +103,9 @@ def test_while_paused_nothing_is_told_and_no_time_is_played(tmp_path: Path) -> N
     assert at == pytest.approx(101.0, abs=0.11)
 
 
-@pytest.mark.parametrize("speed", [10.0, MAX])
-def test_stop_ends_it_at_once_with_its_reason(tmp_path: Path, speed: float) -> None:
+def test_stop_ends_it_at_once_with_its_reason(tmp_path: Path) -> None:
     many: list[e.Event] = [run_started(), *(tweet("x", 1, elapsed_seconds=10.0 * n) for n in range(1, 5000))]
-    told = played(journal_of(tmp_path, many), speed, (0.1, c.Stop(reason="enough")))
+    told = played(journal_of(tmp_path, many), 10.0, (0.1, c.Stop(reason="enough")))
     last = told[-1][1]
     assert isinstance(last, e.RunFinished)
     assert last.reason == "enough"
@@ -174,7 +175,7 @@ def test_a_journal_is_read_as_it_is_played(tmp_path: Path) -> None:
                 file.write(e.to_json(RUN[3]) + "\n")
                 file.flush()
 
-        ReplaySession(path, 10.0, clock=clock).run(emit, Commands(clock))
+        ReplaySession(path, 10.0, lambda: 0, clock).run(emit, Commands(clock))
     assert told[:-1] == [RUN[0], RUN[1], RUN[3]]
 
 

@@ -17,7 +17,7 @@ from engine import commands, events
 from engine.commands import Command
 from engine.config import RunConfig
 from engine.errors import RemoteError, TweetgenError
-from engine.events import CommandRefused, Event, RunFailed, RunFinished
+from engine.events import Event, RunFailed, RunFinished
 from engine.folders import RunFolder
 from engine.stage import Stage
 from engine.wire import WireError
@@ -38,8 +38,6 @@ from tui.remote.protocol import (
 from tui.remote.view_form import view_of
 from tui.run_view import RunView
 
-WATCHING = "You are only watching"
-"""Title of refusals on a read-only screen."""
 _CONNECT_SECONDS = 2.0
 _RECONNECT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.2
@@ -58,7 +56,7 @@ class RemoteBridge:
         self.config = RunConfig()
         """What the run was asked for; known once `meet` has returned."""
         self.is_read_only = is_read_only
-        self.refusal = f"{WATCHING}: this terminal was attached with --read-only." if is_read_only else ""
+        self.refusal = "You are only watching: this terminal was attached with --read-only." if is_read_only else ""
         """Why this screen must not change the run."""
         self.welcome = ""
         """What to tell whoever has just attached."""
@@ -117,10 +115,8 @@ class RemoteBridge:
         return self._events.qsize()
 
     def send(self, command: Command) -> None:
-        """Hand a command to the run; one who only watches is told that it is refused."""
-        if self.is_read_only:
-            self._refuse(command)
-        else:
+        """Send a command to the run, unless this screen is read-only."""
+        if not self.is_read_only:
             self._outbox.put(commands.to_json(command).encode() + b"\n")
 
     def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
@@ -155,19 +151,6 @@ class RemoteBridge:
     def is_alive(self) -> bool:
         """Whether there is a connection, or will be one."""
         return self._thread.is_alive()
-
-    def _refuse(self, command: Command) -> None:
-        last = self._last_event
-        self._events.put(
-            CommandRefused(
-                step=last.step if last else 0,
-                elapsed_seconds=last.elapsed_seconds if last else 0.0,
-                command=type(command).__name__,
-                title=WATCHING,
-                detail=self.refusal,
-                hint=f"tweetgen-tui attach {self._folder.name} steers it.",
-            )
-        )
 
     def _stay(self) -> None:
         """Be connected until the run ends or the screen leaves. The thread's body."""
