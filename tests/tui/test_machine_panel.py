@@ -94,12 +94,6 @@ def test_a_column_says_what_a_step_goes_into_and_how_busy_the_machine_is() -> No
     ]
 
 
-def test_a_step_on_a_device_is_one_whole() -> None:
-    lines = text_of(training("cuda:0", replace(TIMES, backward_seconds=0.0, optimizer_seconds=0.0)))
-    assert "steps        6.00 ms   30 % ━━━" in lines
-    assert not [line for line in lines if line.startswith(("forward", "backward", "optimizer"))]
-
-
 def test_before_the_first_figures_it_says_so() -> None:
     assert plain(machine_lines(training(), None, None, 38, 18)).splitlines()[0].split() == [
         *("a", "step", "20.0", "ms", "50", "a", "second")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import queue
 from collections.abc import Iterable
 from dataclasses import replace
@@ -177,16 +176,6 @@ def test_a_journal_is_read_as_it_is_played(tmp_path: Path) -> None:
 
         ReplaySession(path, 10.0, lambda: 0, clock).run(emit, Commands(clock))
     assert told[:-1] == [RUN[0], RUN[1], RUN[3]]
-
-
-def test_a_run_that_another_program_has_open_can_be_played_and_stays_as_it_was(tmp_path: Path) -> None:
-    path = journal_of(tmp_path, RUN)
-    before = path.read_bytes()
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        assert events_of(played(path, MAX))[:-1] == list(RUN)
-    assert path.read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == ["events.jsonl"]
 
 
 def test_the_bridge_plays_the_run_and_trains_for_any_other_config(

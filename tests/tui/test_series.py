@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui import series as series_module
-from tui.columns import Columns, columns_of
+from tui.columns import Columns
 from tui.series import MAX_BUCKETS, WINDOW_LENGTH, Series
 
 VALUES = st.floats(min_value=-100, max_value=100, allow_nan=False, width=32)
@@ -129,13 +129,6 @@ def test_the_value_near_a_step_is_that_of_the_step_or_the_nearest_report() -> No
     assert Series.empty().near(5) is None
 
 
-def test_the_value_near_a_step_long_past_is_the_mean_around_it() -> None:
-    series = Series.empty().extended(1, [float(step) for step in range(1, 100_001)])
-    assert series.near(99_000) == 99_000
-    for step in (1, 5000, 50_001):
-        assert series.near(step) == pytest.approx(step, abs=series.stride)
-
-
 def test_one_spike_does_not_bend_the_smoothed_line() -> None:
     values = [2.0] * 1000
     values[500] = 60.0
@@ -150,10 +143,3 @@ def test_the_typical_value_follows_the_first_fall_and_ignores_a_spike() -> None:
     steady = Series.empty().extended(1, [2.0] * 400 + [90.0] + [2.0] * 50)
     assert steady.typical == pytest.approx(2.0)
     assert Series.empty().typical is None
-
-
-def test_few_values_go_into_columns_without_a_series() -> None:
-    columns = columns_of([10, 12, 95], [3.0, 1.0, 2.0], 0, 99, 10)
-    assert (columns.low[1], columns.high[1], columns.mean[1]) == (1.0, 3.0, 2.0)
-    assert columns.high[9] == 2.0
-    assert columns_of([], [], 0, 99, 10).count.sum() == 0

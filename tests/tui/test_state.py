@@ -53,12 +53,6 @@ def test_the_phase_follows_the_stream(events: list[e.Event], phase: str) -> None
     assert (view.ended is not None) == (phase in {"finished", "failed"})
 
 
-def test_a_failure_from_outside_the_session_keeps_the_step_that_was_reached() -> None:
-    failed = e.RunFailed(step=0, elapsed_seconds=0.0, title="The program has a bug", detail="", hint="")
-    view = view_after(run_started(), steps_finished(1, [2.0] * 50), failed)
-    assert (view.step, view.phase) == (50, "failed")
-
-
 def test_best_is_the_last_evaluation_that_said_so() -> None:
     view = view_after(evaluated(10, 3.0), evaluated(20, 2.5), evaluated(30, 2.7, is_best=False))
     assert view.best is not None
@@ -80,14 +74,6 @@ def test_settings_changed_while_running_show_at_once() -> None:
     assert (view.model.hidden_size, view.num_parameters, view.num_threads) == (64, 7, 2)
     assert view.training is not None
     assert (view.training.eval_every, view.training.sample_every) == (7, 0)
-
-
-def test_another_highest_learning_rate_leaves_the_share_of_it_as_it_is() -> None:
-    view = view_after(run_started(), steps_finished(1, [2.0], learning_rate=0.001))
-    view = apply(view, e.LearningRateChanged(step=1, elapsed_seconds=0.1, learning_rate=0.008))
-    assert view.training is not None
-    assert view.learning_rate == pytest.approx(0.002)
-    assert view.training.learning_rate == 0.008
 
 
 def test_the_epoch_goes_on_from_what_was_counted_at_each_change_of_the_batch_size() -> None:

@@ -99,8 +99,6 @@ def test_undo_leads_back_through_all_that_was_set_whatever_was_answered_by_then(
     [
         (SetLearningRate(learning_rate=0.1), "learning rate back to 0.004"),
         (SetBatchSize(batch_size=64), "batch size back to 32"),
-        (SetIntervals(eval_every=9, sample_every=100), "evaluations back to every 500 steps"),
-        (SetIntervals(eval_every=500, sample_every=0), "tweets back to every 100 steps"),
         (
             SetIntervals(eval_every=0, sample_every=7),
             "evaluations back to every 500 steps, tweets back to every 100 steps",
@@ -118,20 +116,6 @@ def test_it_says_what_was_undone(command: SettingCommand, told: str) -> None:
     screen.send(command)
     screen.answer()
     assert screen.take_back() == told
-
-
-def test_a_prime_is_put_back_and_what_was_never_is_told_as_such() -> None:
-    screen = Screen()
-    screen.send(SetSampling(sampling=SamplingConfig(prime="my gran ")))
-    screen.send(SetSampling(sampling=SamplingConfig(prime="")))
-    screen.send(SetIntervals(eval_every=0, sample_every=100))
-    screen.send(SetIntervals(eval_every=5, sample_every=100))
-    assert [screen.take_back() for _ in range(4)] == [
-        "evaluations back to never",
-        "evaluations back to every 500 steps",
-        'prime back to "my gran "',
-        "no prime again",
-    ]
 
 
 def test_a_refused_change_is_forgotten_and_those_around_it_are_not() -> None:
