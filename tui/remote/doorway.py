@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,9 +54,15 @@ class Doorway:
         """Listen at `path`. The run is locked, so a socket that is there belonged to a process that was killed."""
         private_folder(path.parent)
         path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._meet, path, limit=MAX_WATCHER_LINE_BYTES)
-        path.chmod(0o600)
-        status = path.lstat()
+        own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            own.bind(str(path))
+            path.chmod(0o600)  # no client can connect before it listens
+            status = path.lstat()
+            self._server = await asyncio.start_unix_server(self._meet, sock=own, limit=MAX_WATCHER_LINE_BYTES)
+        except OSError:
+            own.close()
+            raise
         self._path, self._inode = path, (status.st_dev, status.st_ino)
 
     def _is_in_place(self) -> bool:
