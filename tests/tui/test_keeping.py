@@ -8,7 +8,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from engine.errors import StorageError
-from engine.events import CheckpointSaved, Event, TweetSampled, from_json
+from engine.events import Event, TweetSampled, from_json
 from engine.folders import folder_of_run
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import SIZES, Stage, opened, screen_text, shows, toasted, until
@@ -180,21 +180,3 @@ async def test_export_begins_with_the_pins_where_they_are_shown(stage: Stage) ->
         await shows(app, "● pins: 1", "○ tweets of the feed: 5")
         await pilot.click("#what")
         await shows(app, "○ pins: 1")
-
-
-async def test_pins_go_with_a_run_that_had_to_move(stage: Stage) -> None:
-    moved = CheckpointSaved(
-        step=60,
-        elapsed_seconds=1.0,
-        name="latest",
-        path=str(folder_of_run("moved-2").checkpoint_path("latest")),
-        bits_per_char=None,
-    )
-    app = stage.app(FakeSession((*SCRIPT, moved)))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await started(app)
-        await pilot.press("k")
-        await until(lambda: pins_of("moved-2") == ["tweet number 5"], "the newest in the file")
-        await pilot.press("k")
-        await until(lambda: pins_of("moved-2") == [], "no pin")
-    assert not folder_of_run(RUN).path.exists()

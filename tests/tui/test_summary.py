@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from engine.events import CheckpointSaved
 from tests.fakes import run_started, steps_finished, tweet
 from tui.run_view import RunView
 from tui.state import apply
@@ -27,25 +24,3 @@ def test_earlier_runs_are_told_with_their_tweets_and_how_to_go_on_with_them() ->
 def test_a_single_run_tells_of_no_other() -> None:
     assert earlier_lines([]) == []
     assert summary_lines(view_of("first", "a.csv"))[-1] == "Go on with it:  tweetgen-tui --resume first"
-
-
-def test_a_run_that_had_to_move_is_resumed_by_the_folder_that_it_was_saved_in_last() -> None:
-    moved = CheckpointSaved(
-        step=2,
-        elapsed_seconds=1.0,
-        name="latest",
-        path="/x/runs/first-2/checkpoints/latest.safetensors",
-        bits_per_char=None,
-    )
-    view = apply(view_of("first", "a.csv"), moved)
-    assert summary_lines(view)[-1] == "Go on with it:  tweetgen-tui --resume first-2"
-    named = replace(moved, name="mine", path="/x/checkpoints/mine.safetensors")
-    assert summary_lines(apply(view_of("first", "a.csv"), named))[-1] == "Go on with it:  tweetgen-tui --resume first"
-
-
-def test_only_where_a_run_saves_for_itself_says_where_it_is_kept() -> None:
-    view = view_of("first", "a.csv")
-    for name, path in (("mine", "/x/runs/other/checkpoints/mine.safetensors"), ("latest", "/latest")):
-        saved = CheckpointSaved(step=2, elapsed_seconds=1.0, name=name, path=path, bits_per_char=None)
-        after = apply(view, saved)
-        assert after.started == view.started

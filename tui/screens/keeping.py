@@ -24,23 +24,15 @@ class Keeping(RunScreen):
     """The tweets that are kept, in the order of their steps."""
     _num_pinnings = 0
     _pins_file: PinsFile | None = None
-    _pins_run = ""
 
     def open_pins(self, run: str) -> None:
         """Read the pins of the run that has begun."""
-        self._pins_run = run
         try:
             self._pins_file = PinsFile(folder_of_run(run).pins_path)
         except ConfigError as error:  # a journal from elsewhere can claim any name
             self._teller.error(error.title, error.message, error.hint)
         else:
             self.run_worker(self._read_pins(self._pins_file))
-
-    def follow_pins(self) -> None:
-        """Keep the pins with the run where it is kept in another folder now."""
-        started = self.run_view.started
-        if started is not None and self._pins_file is not None and started.run != self._pins_run:
-            self.open_pins(started.run)
 
     def toggle_pin(self, tweet: TweetSampled) -> None:
         """Keep a tweet with the run, or no more; the dialogs that show one call it too."""

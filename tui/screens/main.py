@@ -56,7 +56,6 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
             case e.CommandRefused(title=title, detail=detail, hint=hint):
                 self._teller.error(title, detail, hint)
             case e.CheckpointSaved(name=name):
-                self.follow_pins()
                 if name in self._names_to_save:
                     self._names_to_save.discard(name)
                     self._teller.toast(f"Saved as {name}.")
