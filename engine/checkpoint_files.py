@@ -6,7 +6,7 @@ folder goes. Names come from the list (`find_listed`), so nothing here leaves th
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import os
 from pathlib import Path
 
@@ -81,7 +81,8 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
     Raises `CheckpointError` where it is missing or damaged, `StorageError` where `target` is there and not to
     `replace`, or can't be written.
     """
-    path, content = _read_whole(name)
+    path = resolve_checkpoint(name)
+    content = _checked_content(path)
     if target.is_dir():
         is_of_run = path.parent.parent.parent == home() / "runs"
         target /= f"{path.parent.parent.name}-{path.name}" if is_of_run else path.name
@@ -90,20 +91,21 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
     if target.exists() and not replace:
         raise StorageError(f"{target} is there already.", "--force replaces it.")
     try:
-        write_atomically(target, content)
+        write_atomically(target, content, mode=0o666)
     except StorageError as error:
         raise StorageError(error.message, "Export to another place.") from error
-    _let_others_read(target)
     return target
 
 
 def export_bytes(name: str) -> bytes:
     """Return the whole file of the checkpoint `name` (a name or path). Raises `CheckpointError`."""
-    return _read_whole(name)[1]
+    return _checked_content(resolve_checkpoint(name))
 
 
 def import_checkpoint(source: Path, name: str, *, replace: bool) -> Path:
     """Copy a checkpoint file in under a name, after checking all of it; returns the file written.
+
+    It is marked as one that comes from elsewhere, so that no file which it names is read unasked.
 
     Raises `CheckpointError` where the file is missing, damaged or foreign, or the name is pinned, or taken and not to
     `replace`; `ConfigError` where the name is impossible; `StorageError`.
@@ -112,15 +114,11 @@ def import_checkpoint(source: Path, name: str, *, replace: bool) -> Path:
     if target.exists() and not replace:
         raise CheckpointError(f"There is already a checkpoint called {name}.", "Take another, or replace it (--force).")
     _refuse_pinned(name, target)
-    content = _checked_content(source)
-    write_atomically(target, content)
+    from engine.checkpoint import load_checkpoint, save_checkpoint  # bring torch, which the screen's list does without
+
+    checkpoint = load_checkpoint(source)
+    save_checkpoint(target, dataclasses.replace(checkpoint.info, is_imported=True), checkpoint.tensors)
     return target
-
-
-def _read_whole(name: str) -> tuple[Path, bytes]:
-    """Return where a checkpoint lies, and its content, which is whole. Raises `CheckpointError`."""
-    path = resolve_checkpoint(name)
-    return path, _checked_content(path)
 
 
 def _checked_content(path: Path) -> bytes:
@@ -130,14 +128,6 @@ def _checked_content(path: Path) -> bytes:
     load_checkpoint(path)
     with opened(path) as file:
         return file.read()
-
-
-def _let_others_read(path: Path) -> None:
-    """Give an exported file the mode that a program's new files have, in place of a temporary file's."""
-    mask = os.umask(0)
-    os.umask(mask)
-    with contextlib.suppress(OSError):
-        path.chmod(0o666 & ~mask)
 
 
 def _refuse_pinned(name: str, path: Path) -> None:

@@ -71,6 +71,8 @@ class CheckpointInfo:
     best_bits_per_char: float | None
     finish: Finish | None = None
     """The last stretch of a run that was asked to finish."""
+    is_imported: bool = False
+    """Whether it came from elsewhere: the files that its `corpus` names are read only where the user names them."""
     versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,6 +92,11 @@ class CheckpointInfo:
             require_between(self.finish, "last_step", 1)
             is_after = self.finish.last_step > self.finish.first_step
             require("finish", self.finish.last_step, "it ends after it began", is_valid=is_after)
+
+    @property
+    def is_figure_old(self) -> bool:
+        """Whether `val_loss` and `bits_per_char` are of an earlier step's weights, that of `last_eval_step`."""
+        return self.bits_per_char is not None and self.last_eval_step != self.step
 
     @property
     def has_finished(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from engine.errors import CheckpointError, ConfigError
 from engine.folders import SUFFIX, RunFolder, find_run, home, list_runs, named_checkpoint_path
 
 _PIN_SUFFIX = ".pinned"
+_MAX_OFFERED = 12
 _File = tuple[str, Path, os.stat_result]
 
 
@@ -133,15 +135,36 @@ def _best_of_run(run_name: str) -> Path:
     for name in ("best", "latest"):
         if run.checkpoint_path(name).is_file():
             return run.checkpoint_path(name)
-    raise CheckpointError(f"The run {run.name} has saved no checkpoint.", "Start one with `tweetgen-tui train`.")
+    raise _no_checkpoint(run, "best or latest", "Start one with `tweetgen-tui train`.")
 
 
 def latest_of(run: RunFolder) -> Path:
     """Return the checkpoint that a run is resumed from. Raises `CheckpointError` where there is none."""
     path = run.checkpoint_path("latest")
     if not path.exists():
-        raise CheckpointError(f"The run {run.name} has saved no checkpoint.", "Start it anew under another name.")
+        raise _no_checkpoint(run, "latest", "Start it anew under another name.")
     return path
+
+
+def require_own_files(path: Path, info: CheckpointInfo) -> None:
+    """Raise `CheckpointError` where a checkpoint that no run of this user wrote names files: they may be any."""
+    folder, data = path.resolve().parent, home().resolve()
+    is_of_run = folder.name == "checkpoints" and folder.parent.parent == data / "runs"
+    is_own = not info.is_imported and (is_of_run or folder == data / "checkpoints")
+    if info.corpus.files and not is_own:
+        raise CheckpointError(
+            f"{path.name} comes from elsewhere and names the tweets {', '.join(info.corpus.files)}: not read unasked.",
+            f"If you want them, name them: {' '.join(f'--data {shlex.quote(file)}' for file in info.corpus.files)}",
+        )
+
+
+def _no_checkpoint(run: RunFolder, wanted: str, hint: str) -> CheckpointError:
+    """Return the error of a run that lacks a checkpoint; it names those that there are."""
+    names = [name for name in _paths_by_name() if name.startswith(f"{run.name}/")]
+    if not names:
+        return CheckpointError(f"The run {run.name} has saved no checkpoint.", hint)
+    found = ", ".join(names[:_MAX_OFFERED]) + (", ..." if len(names) > _MAX_OFFERED else "")
+    return CheckpointError(f"The run {run.name} has no checkpoint {wanted}.", f"--checkpoint takes another: {found}.")
 
 
 def find_listed(name: str) -> Path:

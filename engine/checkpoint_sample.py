@@ -1,13 +1,11 @@
 """A tweet that the model of a checkpoint wrote: the last one before it in the journal of its run.
 
-The journal may be hundreds of megabytes, so the place is found by halving, on the training time that every line holds
-and that goes back only where a run was killed; from there it is read backwards, a bounded part of it. Knows no torch.
+The journal may be hundreds of megabytes, so it is read backwards, and no more than a part of it. Knows no torch.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,18 +19,9 @@ from engine.journal import tweet_in
 from engine.regular_files import open_regular
 from engine.vocab import Vocab
 
-_CLOSE_BYTES = 64 * 1024
-_MAX_BYTES = 16 * 1024 * 1024
-"""How far before a checkpoint its tweet may lie; steps that no tweet follows so long tell nothing of the model."""
-_MAX_LINE_BYTES = 1024 * 1024
-"""What is longer is no line that tells of a moment."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Moment:
-    """What is read of every line."""
-
-    elapsed_seconds: float
+_PART_BYTES = 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
+"""How far before the journal's end a tweet may lie: a few million steps."""
 
 
 def sample_of(entry: CheckpointEntry) -> TweetSampled | None:
@@ -45,7 +34,7 @@ def sample_of(entry: CheckpointEntry) -> TweetSampled | None:
     try:
         journal = _journal_of(entry, entry.info)
         with open_regular(journal) as file:
-            if _is_of_same_run(file.readline(_MAX_LINE_BYTES), entry.info):
+            if _is_of_same_run(file.readline(_PART_BYTES), entry.info):
                 return _last_tweet(file, entry.info)
     except (OSError, TweetgenError, wire.WireError):
         return None
@@ -69,36 +58,18 @@ def _is_of_same_run(first_line: bytes, info: CheckpointInfo) -> bool:
 
 
 def _last_tweet(file: BinaryIO, info: CheckpointInfo) -> TweetSampled | None:
-    """Return the last tweet before the checkpoint, from ever more of what stands before its place."""
-    end = _place_of(file, info.elapsed_seconds)
-    num_bytes = 4 * _CLOSE_BYTES
-    while True:
-        start = max(0, end - num_bytes)
+    """Return the last tweet before the checkpoint, looked for from the end of the journal on."""
+    end = file.seek(0, os.SEEK_END)
+    first, rest = max(0, end - _MAX_BYTES), b""
+    while end > first:
+        start = max(first, end - _PART_BYTES)
         file.seek(start)
-        for line in reversed(file.read(end - start).splitlines()):
+        rest, *lines = (file.read(end - start) + rest).split(b"\n")  # the first may have begun before
+        for line in reversed(lines):
             if b'"TweetSampled"' in line[:40] and (tweet := tweet_in(line)) and _is_before(tweet, info):
                 return tweet
-        if start == 0 or num_bytes >= _MAX_BYTES:
-            return None
-        num_bytes *= 4
-
-
-def _place_of(file: BinaryIO, elapsed_seconds: float) -> int:
-    """Return where in a journal the lines of that time end, give or take a few."""
-    low, high = 0, file.seek(0, os.SEEK_END)
-    while high - low > _CLOSE_BYTES:
-        middle = (low + high) // 2
-        file.seek(middle)
-        file.readline(_MAX_LINE_BYTES)
-        try:
-            is_before = wire.decode(file.readline(_MAX_LINE_BYTES), _Moment).elapsed_seconds <= elapsed_seconds
-        except wire.WireError:  # a torn line, or the last one
-            is_before = False
-        low, high = (middle, high) if is_before else (low, middle)
-    file.seek(high)
-    file.readline(_MAX_LINE_BYTES)
-    file.readline(_MAX_LINE_BYTES)
-    return file.tell()
+        end = start
+    return None
 
 
 def _is_before(tweet: TweetSampled, info: CheckpointInfo) -> bool:

@@ -122,6 +122,8 @@ class LoadCheckpoint:
     """Go on from a checkpoint, by name or path; answered by `CheckpointLoaded`."""
 
     name: str
+    halves_rate: bool = False
+    """Whether to go on at half the learning rate of the checkpoint; then `LearningRateChanged` follows."""
 
 
 Command = (

@@ -31,7 +31,7 @@ FORMAT_VERSION = 1
 """Of the vocabulary below: one higher whenever a reader of the version before could misunderstand it."""
 WarningKind = Literal["", "not-finite", "disk", "journal", "disk-works"]
 """What a warning is about, where somebody can do something about it at once: a checkpoint or the journal can't be
-written; "disk-works" says that both can be again."""
+written ("journal" in runs of earlier versions only); "disk-works" says that both can be again."""
 
 
 @dataclass(frozen=True, kw_only=True)

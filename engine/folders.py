@@ -14,10 +14,11 @@ $TWEETGEN_HOME/cache, or the platform's user cache folder
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import os
 import re
-import tempfile
+import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,14 +33,16 @@ SUFFIX = ".safetensors"
 _NAME = re.compile(r"[\w][\w .+-]{0,99}")
 _MAX_NAME_BYTES = 200
 """A file's name may have 255, of which the suffix and a temporary file's additions take some."""
+_SHOWN_NAME_CHARS = 50
+"""Of a file's name, in that of its temporary file."""
 WRITTEN_BY_THE_RUN = ("latest", "best")
 """What a run calls the checkpoints of its own that it writes again and again."""
-_LAST = "--resume last is the latest run"
-_MEANINGS = {
-    "run": {"last": _LAST},
-    "checkpoint": {"last": _LAST, **dict.fromkeys(WRITTEN_BY_THE_RUN, "Each run calls one of its own so")},
-}
+_MEANINGS = {"run": {"last"}, "checkpoint": {"last", *WRITTEN_BY_THE_RUN}}
 """Names that mean something already."""
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some space or set"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "Give yourself the permission or set"),
+}
 
 
 def home() -> Path:
@@ -64,8 +67,8 @@ def checked_name(name: str, kind: str) -> str:
             f"A {kind} can't be called {name!r}.",
             "Use letters, digits, blanks, '.', '_', '+' and '-', up to 100, beginning with a letter or digit.",
         )
-    if name in _MEANINGS.get(kind, {}):
-        raise ConfigError(f"A {kind} can't be called {name}.", f"{_MEANINGS[kind][name]}; take another name.")
+    if name in _MEANINGS[kind]:
+        raise ConfigError(f"A {kind} can't be called {name}.", "That means something already; take another name.")
     return name
 
 
@@ -177,44 +180,64 @@ def create_run_folder(name: str | None) -> RunFolder:
 
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` inside into a `StorageError` that names `path` and the cause."""
+    """Turn an `OSError` inside into a `StorageError` that names `path`, the cause, and what helps against that."""
     try:
         yield
     except OSError as error:
         cause = error.strerror or str(error)
-        raise StorageError(
-            f"{path} can't be written: {cause}.",
-            "Free some space or set TWEETGEN_HOME to a folder that can be written.",
-        ) from error
+        remedy = _REMEDIES.get(error.errno or 0, "Set")
+        hint = f"{remedy} TWEETGEN_HOME to a folder that can be written."
+        raise StorageError(f"{path} can't be written: {cause}.", hint) from error
 
 
-def write_atomically(path: Path, content: bytes, *, makes_folders: bool = True) -> None:
-    """Write a file so that at any moment it is whole: the old one or the new one.
+@dataclass
+class NewFile:
+    """A file that is written under a temporary name."""
 
-    Sibling temporary file, fsync, rename, fsync of the folder. Raises `StorageError` and leaves nothing behind.
+    path: Path
+    """What it is called once it is whole; may be set until then."""
+    temporary: Path
+    descriptor: int
+
+    def write(self, content: bytes) -> None:
+        """Append `content`; the system may accept it in parts. Raises `OSError`."""
+        write_all(self.descriptor, content)
+
+
+@contextlib.contextmanager
+def new_file(path: Path, mode: int = 0o600) -> Iterator[NewFile]:
+    """Write a file inside that appears at `path` whole, in place of the old one, or not at all.
+
+    Sibling temporary file, fsync, rename, fsync of the folder, which is made where it is missing. `mode` is subject to
+    the umask. Raises `StorageError`, also for an `OSError` inside, and leaves nothing behind.
     """
     with storage_errors(path):
-        if makes_folders:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name[:_SHOWN_NAME_CHARS]}.{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        new = NewFile(path, temporary, descriptor)
         try:
             try:
-                with contextlib.suppress(OSError):  # `engine.leftovers` knows by it that somebody still writes the file
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                write_all(descriptor, content)
+                yield new
                 os.fsync(descriptor)
             finally:
-                os.close(descriptor)  # before the rename: some network file systems tell only now what went wrong
-            os.replace(temporary, path)
-        except BaseException:  # also an interrupt leaves no temporary file behind
+                os.close(descriptor)  # before the rename: some network file systems report only now what went wrong
+            os.replace(temporary, new.path)
+        except BaseException:  # raised on; also an interrupt leaves no temporary file behind
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
         _sync_folder(path.parent)
 
 
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file so that at any moment it is whole: the old one or the new one. Raises `StorageError`."""
+    with new_file(path, mode) as new:
+        new.write(content)
+
+
 def write_all(descriptor: int, content: bytes) -> None:
-    """Write all of `content`; the system may take it in parts. Raises `OSError`."""
+    """Write all of `content`; the system may accept it in parts. Raises `OSError`."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
@@ -222,10 +245,21 @@ def write_all(descriptor: int, content: bytes) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power loss, where the system can; some network file systems can't."""
-    if os.name == "posix":
-        with contextlib.suppress(OSError):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_leftovers(folder: Path, min_age_seconds: float = 3600.0) -> None:
+    """Remove the temporary files that killed processes left in a folder; what can't be removed stays.
+
+    Other processes may be writing theirs in it: `min_age_seconds` is 0 only for a folder that the caller has locked.
+    """
+    with contextlib.suppress(OSError):
+        for path in folder.glob(".*.????????.tmp"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime >= min_age_seconds:
+                    path.unlink()

@@ -10,6 +10,7 @@ import torch
 
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
+from engine.checkpoint_list import require_own_files
 from engine.config import RuntimeConfig, SamplingConfig, Setting, with_settings
 from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.loading import load_corpus
@@ -41,6 +42,7 @@ class Generator:
     def __init__(self, path: Path, runtime_config: RuntimeConfig) -> None:
         """Load the checkpoint at `path`. Raises `CheckpointError` and `DeviceError`."""
         checkpoint = load_checkpoint(path)
+        self._path = path
         self.info: CheckpointInfo = checkpoint.info
         self._vocab = checkpoint.vocab
         self._runtime = Runtime.resolve(runtime_config)
@@ -49,7 +51,12 @@ class Generator:
         self._novelty: NoveltyIndex | None = None
 
     def load_novelty(self) -> None:
-        """Read the training tweets, to know copies. Raises `CorpusError` where they are gone or changed."""
+        """Read the training tweets, to know copies.
+
+        Raises `CorpusError` where they are gone or changed, `CheckpointError` where it is not sure that they are the
+        user's to read.
+        """
+        require_own_files(self._path, self.info)
         corpus = load_corpus(self.info.corpus)
         if corpus.digest != self.info.corpus_digest:
             raise CorpusError(f"{corpus.name} is no longer what the checkpoint was trained on.")

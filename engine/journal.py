@@ -1,169 +1,212 @@
 """The journal of a run: every event, one line of JSON each, in its folder. What a resumed run's curve is drawn from.
 
 Lines are only ever appended, whole: half of one that a full disk left is taken back. A line that was torn by a kill or
-a power loss is left out when reading, silently. Its lock is what keeps other programs out of the whole run.
+a power loss is left out when reading, silently. Its lock is what keeps other programs out of the whole run; the system
+releases it however a process ends.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
-import stat
-import weakref
+import time
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
-from engine import events, locks, wire
+from engine import events, wire
 from engine.errors import StorageError, TweetgenError
-from engine.events import Event, TweetSampled
+from engine.events import Event, RunStarted, TweetSampled
 from engine.folders import storage_errors, write_all
 from engine.journal_lines import Unread, read_events
 from engine.regular_files import open_regular
 
-Where = Literal["here", "gone", "taken"]
-_TRIES = 5
+MAX_WAITING_BYTES = 1024 * 1024
+"""Lines that a failing disk did not take; beyond that the oldest are dropped."""
 _TAIL_BYTES = 256 * 1024
 """Longer than any event is."""
+_HAS_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
+_LOCK_TRIES, _SECONDS_BETWEEN = 5, 0.02
+"""`is_in_use` holds the lock for some microseconds."""
 _NOT_OPEN = -1
 
 
 class Journal:
-    """An open journal. `write` puts a line where even a killed process leaves it."""
+    """An open journal. `write` puts a line where even a killed process leaves it.
+
+    Once the disk has failed, lines wait in memory until `flush` is called and succeeds.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open for appending, alone; a torn last line is closed before the next.
 
-        Raises `StorageError`, also where another program has the run open. The lock ends with its process.
+        Raises `StorageError`, also where another program has the run open.
         """
-        self._path = path
-        self._descriptor = self._folder_descriptor = _NOT_OPEN
-        self._whole_bytes: int | None = None
-        """Where the last whole line ends, while something is being written after it."""
+        self.path = path
+        self.is_failing = False
+        """Whether the last try to write failed; nothing is tried until `flush` is called."""
+        self.num_lost = 0
+        """Events that were dropped, because too many waited."""
+        self._waiting: deque[bytes] = deque()
+        self._started: RunStarted | None = None
+        self._last: Event | None = None
+        self._descriptor = _NOT_OPEN
+        self._num_bytes = 0
+        """Length of the file; beyond it lies what a failed write left."""
         self._is_torn = False
-        self.open_anew(path)
-        _OPEN.add(self)
+        self._open(os.O_CREAT)
 
-    def open_anew(self, path: Path) -> None:
-        """Go on in the file at `path`, which is made where it is missing.
-
-        Raises `StorageError`, as at the start; the file before stays open then.
-        """
-        if self._descriptor != _NOT_OPEN:
-            locks.let_go(self._path)
-        with storage_errors(path):
-            folder_descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                descriptor = _open_locked(path)
-            except BaseException:  # raised on; no descriptor is left open
-                os.close(folder_descriptor)
-                raise
-            self._close_descriptors()
-            self._descriptor, self._folder_descriptor = descriptor, folder_descriptor
-            self._path = path
-            self._whole_bytes = None
-            size = os.fstat(descriptor).st_size
-            self._is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+    @property
+    def num_waiting(self) -> int:
+        """Events that are not written yet."""
+        return len(self._waiting)
 
     def write(self, event: Event) -> None:
-        """Append one event. Raises `StorageError`."""
-        self.append(line_of(event))
+        """Append an event. Raises `StorageError` where that is tried and fails; the event waits then."""
+        if isinstance(event, RunStarted):
+            self._started = event
+        self._last = event
+        self._waiting.append(line_of(event))
+        if self.is_failing:
+            self._drop_oldest()
+        else:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. Raises `StorageError`."""
+        if not self._waiting:
+            return
+        try:
+            self.append(b"".join(self._waiting))
+        except StorageError:
+            self.is_failing = True
+            raise
+        self.is_failing = False
+        self._waiting.clear()
+
+    def _drop_oldest(self) -> None:
+        """Let no more wait than `MAX_WAITING_BYTES`."""
+        num_bytes = sum(map(len, self._waiting))
+        while num_bytes > MAX_WAITING_BYTES and len(self._waiting) > 1:
+            num_bytes -= len(self._waiting.popleft())
+            self.num_lost += 1
 
     def append(self, lines: bytes) -> None:
         """Append whole lines, all or none. Raises `StorageError`.
 
         What got into the file of lines that failed is taken back, at the latest before the next.
         """
-        with storage_errors(self._path):
+        with storage_errors(self.path):
             self._take_back()
-            self._whole_bytes = os.fstat(self._descriptor).st_size
             try:
                 write_all(self._descriptor, b"\n" + lines if self._is_torn else lines)
             except OSError:
                 with contextlib.suppress(OSError):
                     self._take_back()
                 raise
-            self._whole_bytes = None
+            self._num_bytes = os.fstat(self._descriptor).st_size
             self._is_torn = False
 
     def _take_back(self) -> None:
         """Cut off what was written of lines that failed. Raises `OSError`."""
-        if self._whole_bytes is not None and os.fstat(self._descriptor).st_size > self._whole_bytes:
-            os.ftruncate(self._descriptor, self._whole_bytes)
-        self._whole_bytes = None
+        if os.fstat(self._descriptor).st_size > self._num_bytes:
+            os.ftruncate(self._descriptor, self._num_bytes)
 
-    def where(self) -> Where:
-        """Return whether the file is still where it was opened.
+    def make_anew_if_gone(self) -> bool:
+        """Make file and folder anew where they were deleted or moved away; returns whether that was so.
 
-        "gone": it, or its folder, was deleted or moved away; "taken": its folder was, and another run's is there now.
+        Raises `StorageError`, also where another file is there: it may be another run's. The new journal begins with
+        `RunStarted`, as after a resume.
         """
-        if _is_same(self._path, self._descriptor):
-            return "here"
-        folder = self._path.parent
-        is_own = _is_same(folder, self._folder_descriptor)
-        return "taken" if not is_own and any(folder.glob("*.json*")) else "gone"
+        with storage_errors(self.path):
+            if self._is_in_place():
+                return False
+            if self.path.exists():
+                raise StorageError(
+                    f"{self.path} is another run's now.", "Move that folder away: then this run goes on in a new one."
+                )
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._open(os.O_CREAT | os.O_EXCL)
+        if self._started is not None and self._last is not None:
+            step, seconds = self._last.step, self._last.elapsed_seconds
+            again = replace(self._started, step=step, elapsed_seconds=seconds, epochs=None)
+            self._waiting.appendleft(line_of(again))
+        return True
+
+    def _is_in_place(self) -> bool:
+        """Return whether the path still leads to the open file. Raises `OSError` where that can't be known."""
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self._descriptor))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def _open(self, how: int) -> None:
+        """Open and lock the file, in place of one that is open. Raises `StorageError`."""
+        with storage_errors(self.path):
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o666)
+            try:
+                _lock(descriptor, self.path)
+                num_bytes = os.fstat(descriptor).st_size
+                is_torn = num_bytes > 0 and os.pread(descriptor, 1, num_bytes - 1) != b"\n"
+            except BaseException:  # raised on; no descriptor is left open
+                os.close(descriptor)
+                raise
+        self._close_file()
+        self._descriptor, self._num_bytes, self._is_torn = descriptor, num_bytes, is_torn
 
     def close(self) -> None:
-        """Close the file; a second time does nothing."""
+        """Try a last time to write what waits, and close the file; a second time does nothing."""
         if self._descriptor != _NOT_OPEN:
-            locks.let_go(self._path)
-        self._close_descriptors()
+            with contextlib.suppress(StorageError):
+                self.flush()
+            self._close_file()
 
-    def _close_descriptors(self) -> None:
-        """Close what is open of file and folder."""
-        for descriptor in (self._descriptor, self._folder_descriptor):
-            with contextlib.suppress(OSError):  # what a network file system tells only now was written long ago
-                if descriptor != _NOT_OPEN:
-                    os.close(descriptor)
-        self._descriptor = self._folder_descriptor = _NOT_OPEN
+    def _close_file(self) -> None:
+        with contextlib.suppress(OSError):  # what a network file system reports only now was written long ago
+            if self._descriptor != _NOT_OPEN:
+                os.close(self._descriptor)
+        self._descriptor = _NOT_OPEN
 
 
-def _open_locked(path: Path) -> int:
-    """Open and lock the file that has this path, rather than one that had it a moment ago."""
-    for _ in range(_TRIES):
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+def _lock(descriptor: int, path: Path) -> None:
+    """Keep other programs out of an open journal; a file system without locks does without. Raises `StorageError`."""
+    for tries_left in reversed(range(_LOCK_TRIES)):
         try:
-            if stat.S_ISFIFO(os.fstat(descriptor).st_mode):  # nobody would read it, and writing would wait for that
-                raise OSError(errno.EINVAL, "Not a regular file")
-            locks.take(descriptor, path)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(descriptor)
-            raise StorageError(
-                f"The run {path.parent.name} is open in another program.",
-                f"Attach to it: tweetgen-tui attach {path.parent.name}; or start a new run.",
-            ) from None
-        except BaseException:  # raised on; no descriptor is left open
-            os.close(descriptor)
-            raise
-        if _is_same(path, descriptor):
-            return descriptor
-        os.close(descriptor)
-    raise StorageError(f"{path} is replaced again and again.", "Let no other program change the run.")
+            if not tries_left:
+                raise in_use_error(path) from None
+            time.sleep(_SECONDS_BETWEEN)
+        except OSError as error:
+            if error.errno not in _HAS_NO_LOCKS:
+                raise
+            return
+        else:
+            return
 
 
-_OPEN: weakref.WeakSet[Journal] = weakref.WeakSet()
-
-
-def _let_go_in_child() -> None:
-    """Close, in a forked child, what its parent has open: or a child that outlives it would keep the run locked."""
-    for journal in _OPEN:
-        journal._close_descriptors()  # noqa: SLF001 - of this module's own class
-
-
-os.register_at_fork(after_in_child=_let_go_in_child)
-
-
-def _is_same(path: Path, descriptor: int) -> bool:
-    """Return whether `path` is what is open as `descriptor`; also where nobody can tell just now."""
-    if descriptor == _NOT_OPEN:
-        return False
+def is_in_use(path: Path) -> bool:
+    """Return whether a program, this one included, has the journal open for writing."""
     try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
+        with open_regular(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    except OSError:
+        return False
+    return False
+
+
+def in_use_error(path: Path) -> StorageError:
+    """Return what there is to say of a run whose journal another program has open."""
+    run = path.parent.name
+    return StorageError(
+        f"The run {run} is open in another program.",
+        f"Attach to it: tweetgen-tui attach {run}; or start a new run.",
+    )
 
 
 def line_of(event: Event) -> bytes:
@@ -204,8 +247,3 @@ def tweet_in(line: bytes) -> TweetSampled | None:
     except wire.WireError:
         return None
     return event if isinstance(event, TweetSampled) else None
-
-
-def is_in_use(path: Path) -> bool:
-    """Return whether a program, this one included, has the journal open for writing."""
-    return locks.is_held(path)

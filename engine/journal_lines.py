@@ -14,9 +14,6 @@ from engine import events, wire
 from engine.errors import TweetgenError
 from engine.events import Event, RunStarted
 
-MAX_LINE_BYTES = 16 * 1024 * 1024
-"""Longer lines are no events; they are passed over a part at a time."""
-
 
 @dataclass
 class Unread:
@@ -51,7 +48,7 @@ class _Kind:
 
 def read_events(file: BinaryIO, unread: Unread) -> Iterator[Event]:
     """Yield the events of an open journal in order, counting in `unread` what is none. Raises `OSError`."""
-    for line in _lines(file):
+    for line in file:
         try:
             event = events.from_json(line)
         except (wire.WireError, TweetgenError):
@@ -61,14 +58,6 @@ def read_events(file: BinaryIO, unread: Unread) -> Iterator[Event]:
             unread.num_sessions += 1
             unread.is_newer |= event.format_version > events.FORMAT_VERSION
         yield event
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of a file; of one that is too long, its beginning."""
-    while line := file.readline(MAX_LINE_BYTES):
-        yield line
-        while len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-            line = file.readline(MAX_LINE_BYTES)
 
 
 def _count(line: bytes, unread: Unread) -> None:

@@ -25,10 +25,11 @@ class Loader:
         self._prepared = preparation
         self._narrator = narrator
 
-    def load(self, name: str) -> None:
+    def load(self, name: str, *, halves_rate: bool = False) -> None:
         """Go on from another checkpoint of the same vocabulary, whatever the shape of its model.
 
-        What was learned so far is kept as the run's own checkpoint `step-N`, and `latest` is what was loaded.
+        What was learned so far is kept as the run's own checkpoint `step-N`, and `latest` is what was loaded. With
+        `halves_rate` the run goes on at half the checkpoint's learning rate, or half its own where that is lower.
         Raises `CheckpointError` before anything was changed.
         """
         run = self._run
@@ -39,21 +40,27 @@ class Loader:
                 f"Start it with its own: tweetgen-tui --checkpoint {name}",
             )
         self._narrator.tell_steps()
-        if run.trainer.step_count > 0:
-            run.save(f"step-{run.trainer.step_count}")
+        kept = self._prepared.folder.checkpoint_path(f"step-{run.trainer.step_count}")
+        run.keep_from_pruning(path)
+        if run.trainer.step_count > 0 and kept.resolve() != path.resolve():  # what is loaded is not written over
+            run.save(kept.stem, is_asked=True)
         self._go_on_from(checkpoint, name, path)
         if run.progress.finish is not None:
             run.cancel_finish()
+        if halves_rate:
+            run.halve_learning_rate(checkpoint.info.training.learning_rate)
         run.save("latest")
 
-    def go_back_to(self, name: str) -> None:
+    def go_back_to(self, name: str) -> float:
         """Go on from the run's own `latest` or `best`; a finish that was asked for stays where it was.
 
-        Raises `CheckpointError` before anything was changed.
+        Returns the checkpoint's learning rate. Raises `CheckpointError` before anything was changed.
         """
         folder = self._prepared.folder
         path = folder.checkpoint_path(name)
-        self._go_on_from(load_checkpoint(path), f"{folder.name}/{name}", path)
+        checkpoint = load_checkpoint(path)
+        self._go_on_from(checkpoint, f"{folder.name}/{name}", path)
+        return checkpoint.info.training.learning_rate
 
     def _go_on_from(self, checkpoint: Checkpoint, name: str, path: Path) -> None:
         """Take over model, optimizer, generators and place in the data; tell it."""
@@ -70,6 +77,7 @@ class Loader:
         prepared.model_config = info.model
         run.progress.go_to(info)
         run.go_on_with(trainer, batches)
+        self._narrator.last_train_loss = info.train_loss
         self._narrator.tell(
             events.CheckpointLoaded,
             name=name,

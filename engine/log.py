@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
+import logging.handlers
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.errors import StorageError
 from engine.folders import storage_errors
 from engine.text import harmless_lines
 
@@ -22,41 +24,54 @@ class _HarmlessFormatter(logging.Formatter):
         return harmless_lines(super().format(record))
 
 
-class _LogFile(logging.FileHandler):
-    """A log on a disk that may be full: what can't be written is left out, and nothing is printed about it."""
+class LogFile(logging.handlers.WatchedFileHandler):
+    """A log on a disk that may fail: what can't be written is left out. Made anew where the file was deleted."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Do nothing; the usual way is a traceback on stderr, in the middle of the screen."""
+    problem: str = ""
+    """Why the latest record is not in the file; empty where it is."""
 
-    def move_to(self, path: Path) -> None:
-        """Go on in another file, or in the old one where that can't be opened."""
-        with contextlib.suppress(OSError):
-            stream = path.open("a", encoding="utf-8")
-            old = self.setStream(stream)
-            self.baseFilename = os.path.abspath(path)
-            if old is not None:
-                old.close()
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append a record."""
+        self.problem = ""
+        try:
+            super().emit(record)
+        except OSError as error:  # the file is gone, and can't be made anew
+            self.problem = error.strerror or str(error)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own name and way
+        """Take note; the usual way is a traceback on stderr, in the middle of the screen."""
+        self.problem = str(sys.exc_info()[1])
+
+    @property
+    def where_traceback_is(self) -> str:
+        """The sentence on where the traceback is that was logged last."""
+        if self.problem:
+            return f"There is no traceback, for {self.baseFilename} can't be written: {self.problem}."
+        return f"The traceback is in {self.baseFilename}."
 
 
 @contextlib.contextmanager
-def log_to(path: Path, package: str = "engine") -> Iterator[None]:
+def log_to(path: Path, package: str = "engine") -> Iterator[LogFile]:
     """Write what a package logs to `path` while inside. Raises `StorageError`."""
     with storage_errors(path):
-        handler = _LogFile(path, encoding="utf-8", delay=False)
+        handler = LogFile(path, encoding="utf-8")
     handler.setFormatter(_HarmlessFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger(package)
     logger.addHandler(handler)
     logger.propagate = False
     try:
-        yield
+        yield handler
     finally:
         logger.removeHandler(handler)
         with contextlib.suppress(OSError):  # what a full disk did not take
             handler.close()
 
 
-def move_log(old: Path, new: Path, package: str = "engine") -> None:
-    """Let what is logged to `old` go to `new` from now on: the run's folder is another one."""
-    for handler in logging.getLogger(package).handlers:
-        if isinstance(handler, _LogFile) and handler.baseFilename == os.path.abspath(old):
-            handler.move_to(new)
+def log_traceback(error: BaseException, what: str, path: Path, package: str = "engine") -> str:
+    """Append the traceback of an error to a log; returns the sentence on where it is."""
+    try:
+        with log_to(path, package) as log:
+            logging.getLogger(package).error(what, exc_info=error)
+            return log.where_traceback_is
+    except StorageError as unwritten:
+        return f"There is no traceback, for {unwritten.message}"

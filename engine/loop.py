@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import queue
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import assert_never
 
 from engine import commands, events
@@ -37,13 +36,17 @@ STOP_WAITS_SECONDS = 0.3
 """How long a run that is to stop goes on with the tweet that it is writing."""
 FINISHED = "finished"
 """Why a run ended that was asked to finish."""
+MAX_CHANGES_BEFORE_STOP = 32
+"""Commands that came before a `Stop` and are still followed before it, questions not among them."""
 _DUE_SAMPLE, _ASKED_SAMPLE, _ASKED_COMPLETION = 1, 2, 3  # purposes of derived seeds
 _QUESTIONS = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet
 """What can be followed in the middle of an evaluation: it changes nothing."""
 
 
-class _TweetTooLong(Exception):  # noqa: N818 - no error: somebody does not want to wait for it
-    """The run is to stop, and the tweet that is being written is not nearly done."""
+class _RunEndsError(TweetgenError):
+    """A command is not followed, because the run ends; nor is a tweet written to its end that would hold that up."""
+
+    title = "The run ends"
 
 
 class TrainingLoop:
@@ -53,21 +56,24 @@ class TrainingLoop:
         self,
         preparation: Preparation,
         narrator: Narrator,
-        inbox: queue.SimpleQueue[Command],
+        take_command: Callable[[], Command | None],
         *,
         rests_at_end: bool = False,
     ) -> None:
-        """Take everything over; nothing happens before `run`."""
+        """Take everything over; nothing happens before `run`. `take_command` returns None when no command is there."""
         self._rests_at_end = rests_at_end
         self._run = Run(preparation, narrator)
         self._loader = Loader(self._run, preparation, narrator)
         self._recovery = Recovery(self._run, self._loader, narrator)
         self._narrator = narrator
-        self._inbox = inbox
+        self._take_command = take_command
+        self._clock = narrator.stopwatch.clock
         self._waiting: deque[Command] = deque()
         self._stop_reason: str | None = None
         self._num_asked_samples = 0
         self._stop_seen_at: float | None = None
+        self._is_saved = False
+        """Whether `latest` was saved for the `Stop` that ends the run."""
         self._num_being_followed = 0
 
     @property
@@ -86,14 +92,16 @@ class TrainingLoop:
             except DivergedError:
                 raise  # the run is at the state that it has gone back to, which is saved, at a rate that did not help
             except BaseException:  # raised on; also an interrupt must not cost what was learned
-                with _logged("the run could not be saved after that"):
+                try:
                     self._run.save_after_failure()
+                except Exception:  # what it follows is about to be raised, and tells more
+                    LOG.exception("the run could not be saved after that")
                 raise
 
     def _train(self) -> None:
         """Go around until there is a reason to stop."""
         self._run.begin()
-        last_report = time.monotonic()
+        last_report = self._clock()
         while self._stop_reason is None:
             self._follow_commands()
             if self._run.is_paused or self._stop_reason is not None:
@@ -110,10 +118,10 @@ class TrainingLoop:
             self._run.take_step()
             if self._has_gone_back():
                 continue
-            if time.monotonic() - last_report >= REPORT_SECONDS:
+            if self._clock() - last_report >= REPORT_SECONDS:
                 self._narrator.tell_steps()
                 self._run.tell_times()
-                last_report = time.monotonic()
+                last_report = self._clock()
         self._end(self._stop_reason)
 
     def _end_reached(self) -> str | None:
@@ -121,9 +129,11 @@ class TrainingLoop:
         return FINISHED if self._run.is_finished else budget_used_up(self._run.training, self._run.position)
 
     def _come_to_the_end(self, reason: str) -> None:
-        """Evaluate once more; then end, or rest with the model at hand."""
+        """Evaluate once more; then end, or rest with the model at hand. What has come meanwhile is followed before."""
         if self._run.training.eval_every:
             self._run.evaluate(self._must_interrupt)
+        if self._waiting:
+            return
         self._run.save_step_if_due()
         if not self._rests_at_end:
             self._stop_reason = reason
@@ -142,8 +152,14 @@ class TrainingLoop:
         return True
 
     def _end(self, reason: str) -> None:
-        """Save and tell the end."""
-        self._run.save("latest", is_asked=True)
+        """Save, refuse what can't be followed any more, and tell the end."""
+        if not self._is_saved:
+            self._run.save("latest", is_asked=True)
+        while (command := self._take_command()) is not None:
+            self._waiting.append(command)
+        for command in self._waiting:
+            if not isinstance(command, commands.Stop):
+                self._refuse(command, _RunEndsError("The run ends, so this was not done."))
         self._narrator.tell(
             events.RunFinished,
             reason=reason,
@@ -171,19 +187,20 @@ class TrainingLoop:
                 self._run.writer.write_tweet(self._sampling_now, seed)
         except (DivergedError, DeviceMemoryError) as error:
             self._narrator.tell(events.Warned, message=error.message)
-        except _TweetTooLong:
+        except _RunEndsError:
             self._run.progress.last_sample_step = last_sample_step  # a run that goes on from here writes it
 
     def _sampling_now(self) -> SamplingConfig:
         """Return how the next character is drawn, as the latest wish has it.
 
-        Raises `_TweetTooLong` where the run is to stop and the tweet, of up to 100,000 characters, keeps it from that.
+        Raises `_RunEndsError` where the run is to stop and the tweet, of up to 100,000 characters, keeps it from that.
         """
         self._receive()
         if any(isinstance(command, commands.Stop) for command in self._waiting):
-            self._stop_seen_at = self._stop_seen_at or time.monotonic()
-            if time.monotonic() - self._stop_seen_at > STOP_WAITS_SECONDS:
-                raise _TweetTooLong
+            now = self._clock()
+            self._stop_seen_at = self._stop_seen_at or now
+            if now - self._stop_seen_at > STOP_WAITS_SECONDS:
+                raise _RunEndsError("The run ends, so this tweet was not written to its end.")
         return self._run.sampling
 
     def _write_asked_tweet(self, prime: str | None) -> None:
@@ -191,8 +208,7 @@ class TrainingLoop:
         self._num_asked_samples += 1
         where = (_ASKED_SAMPLE, self._run.trainer.step_count, self._num_asked_samples)
         seed = derived_seed(self._run.training.seed, *where)
-        with contextlib.suppress(_TweetTooLong):
-            self._run.writer.write_tweet(self._sampling_now, seed, prime)
+        self._run.writer.write_tweet(self._sampling_now, seed, prime)
 
     def _complete(self, text: str, request: int) -> None:
         """Say how a text goes on: always by the same draws, so that only what the model learns changes it."""
@@ -212,16 +228,23 @@ class TrainingLoop:
         return bool(self._waiting)
 
     def _receive(self) -> None:
-        """Take in what has come; how the next character is drawn changes at once."""
-        while True:
-            try:
-                command = self._inbox.get_nowait()
-            except queue.Empty:
-                return
+        """Take in what has come. How the next character is drawn changes at once, and a `Stop` does not wait long."""
+        while (command := self._take_command()) is not None:
             if isinstance(command, commands.SetSampling):
                 self._try_to_follow(command)
+            elif isinstance(command, commands.Stop):
+                self._put_first(command)
             else:
                 self._waiting.append(command)
+
+    def _put_first(self, stop: Command) -> None:
+        """Put a `Stop` before all questions that wait: what came before it and changes or saves something stays so."""
+        before: list[Command] = []
+        after: list[Command] = []
+        for command in self._waiting:
+            is_before = not isinstance(command, _QUESTIONS) and len(before) < MAX_CHANGES_BEFORE_STOP
+            (before if is_before else after).append(command)
+        self._waiting = deque([*before, stop, *after])
 
     def _follow_commands(self) -> None:
         """Follow all that is waiting; while paused, wait for more."""
@@ -241,15 +264,19 @@ class TrainingLoop:
             with self._run.timer.during(part), self._run.thrift.refusing("what was asked for"):
                 self._follow(command)
         except TweetgenError as error:
-            self._narrator.tell(
-                events.CommandRefused,
-                command=type(command).__name__,
-                title=error.title,
-                detail=error.message,
-                hint=error.hint,
-            )
+            self._refuse(command, error)
         finally:
             self._num_being_followed -= 1
+
+    def _refuse(self, command: Command, error: TweetgenError) -> None:
+        """Tell why a command is not followed."""
+        self._narrator.tell(
+            events.CommandRefused,
+            command=type(command).__name__,
+            title=error.title,
+            detail=error.message,
+            hint=error.hint,
+        )
 
     def _resume(self) -> None:
         """Go on, if there is anything left of the budget; a run that has finished goes on at its learning rate."""
@@ -277,6 +304,7 @@ class TrainingLoop:
             case commands.Stop(reason=reason, unless_unsaved=unless_unsaved):
                 if unless_unsaved:
                     self._run.require_saved()
+                    self._is_saved = True
                 self._stop_reason = FINISHED if self._run.is_finished else reason
             case commands.SetSampling(sampling=sampling):
                 self._run.set_sampling(sampling)
@@ -303,17 +331,8 @@ class TrainingLoop:
                 self._run.save_named(name, replace=replace)
             case commands.SaveLatest():
                 self._run.save("latest", is_asked=True)
-            case commands.LoadCheckpoint(name=name):
-                self._loader.load(name)
+            case commands.LoadCheckpoint(name=name, halves_rate=halves_rate):
+                self._loader.load(name, halves_rate=halves_rate)
                 self._recovery.begin_anew()
             case _:
                 assert_never(command)
-
-
-@contextlib.contextmanager
-def _logged(what: str) -> Iterator[None]:
-    """Let no error out of the block; the log tells it."""
-    try:
-        yield
-    except Exception:  # what it follows is about to be raised, and tells more
-        LOG.exception(what)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 
 from engine.checkpoint_info import read_info
-from engine.checkpoint_list import latest_of, resolve_checkpoint
+from engine.checkpoint_list import latest_of, require_own_files, resolve_checkpoint
 from engine.config import RunConfig
 from engine.corpus.checking import Glance, check_corpus
 from engine.errors import ConfigError
 from engine.folders import find_run, folder_of_run, home, storage_errors
-from engine.journal import Journal, is_in_use
+from engine.journal import in_use_error, is_in_use
 
 
 def check(config: RunConfig) -> Glance | None:
@@ -30,9 +30,13 @@ def check(config: RunConfig) -> Glance | None:
     if config.resume is not None:
         run = find_run(config.resume)
         read_info(latest_of(run))
-        Journal(run.journal_path).close()  # refused where another program has the run open
+        if is_in_use(run.journal_path):
+            raise in_use_error(run.journal_path)
     elif config.checkpoint is not None:
-        read_info(resolve_checkpoint(config.checkpoint))
+        path = resolve_checkpoint(config.checkpoint)
+        info, _ = read_info(path)
+        if config.corpus is None:
+            require_own_files(path, info)
     if config.corpus is None:
         return None
     for file in config.corpus.files:

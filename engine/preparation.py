@@ -12,7 +12,7 @@ from functools import partial
 from engine import presets, runtime, threads, wire
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
-from engine.checkpoint_list import latest_of, resolve_checkpoint
+from engine.checkpoint_list import latest_of, require_own_files, resolve_checkpoint
 from engine.config import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.corpus import Corpus
@@ -20,7 +20,7 @@ from engine.corpus.encoded import EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.report import short_lines
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import RunFolder, create_run_folder, find_run
+from engine.folders import RunFolder, create_run_folder
 from engine.gru import TextGenerator
 from engine.material import Material, corpus_config_of, load_material
 from engine.progress import budget_used_up
@@ -53,14 +53,18 @@ class Preparation:
     warnings: list[str]
 
 
-def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over: bool = False) -> Preparation:
-    """Read, build or load everything. `on_stage` is told what is being done. Raises `TweetgenError`s.
+def prepare(
+    config: RunConfig, resumed: RunFolder | None, on_stage: Callable[[Stage], None], *, may_be_over: bool = False
+) -> Preparation:
+    """Read, build or load everything; `resumed` is the run to go on with, which the caller has locked.
 
-    A checkpoint whose budget is used up is refused, unless the run `may_be_over` from the start.
+    `on_stage` is called with what is being done; what it raises, and whatever else fails, leaves nothing behind: a new
+    run's folder is made last. Raises `TweetgenError`s. A checkpoint whose budget is used up is refused, unless the run
+    `may_be_over` from the start.
     """
     if config.resume or config.checkpoint:
         on_stage(Stage("reading the checkpoint"))
-    checkpoint, resumed_from, folder = _find_start(config)
+    checkpoint, resumed_from = _find_start(config, resumed)
     info = checkpoint.info if checkpoint else None
     material = load_material(corpus_config_of(config, info), checkpoint.vocab if checkpoint else None, on_stage)
     corpus, vocab = material.corpus, material.vocab
@@ -90,16 +94,19 @@ def prepare(config: RunConfig, on_stage: Callable[[Stage], None], *, may_be_over
     has_finished = config.resume is not None and info is not None and info.has_finished
     if info and not may_be_over:
         _check_budget(info, training, batches)
+    val_tweets = material.some_validation_tweets(training.eval_tweets)
+    thread_minder = ThreadMinder.of_run(config.runtime, beginning, some_batches)
+    on_stage(replace(stage, text="starting the run"))
     return Preparation(
-        folder=folder or create_run_folder(config.run_name),
+        folder=resumed or create_run_folder(config.run_name),
         material=material,
-        val_tweets=material.some_validation_tweets(training.eval_tweets),
+        val_tweets=val_tweets,
         runtime=beginning.runtime,
         model_config=model_config,
         training=training,
         sampling=sampling,
         trainer=beginning.trainer,
-        thread_minder=ThreadMinder.of_run(config.runtime, beginning, some_batches),
+        thread_minder=thread_minder,
         batches=batches,
         start=_without_finish(info) if has_finished or config.resume is None else info,
         resumed_from=resumed_from,
@@ -129,14 +136,17 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint, on: Runtime) -> None:
         raise CheckpointError("The checkpoint's tensors do not fit the model that it describes.") from error
 
 
-def _find_start(config: RunConfig) -> tuple[Checkpoint | None, str | None, RunFolder | None]:
-    """Return the checkpoint to go on from, what it is called, and the folder to go on in; None where there is none."""
-    if config.resume is not None:
-        folder = find_run(config.resume)
-        return load_checkpoint(latest_of(folder)), f"{folder.name}/latest", folder
+def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoint | None, str | None]:
+    """Return the checkpoint to go on from, and what it is called; None where there is none."""
+    if resumed is not None:
+        return load_checkpoint(latest_of(resumed)), f"{resumed.name}/latest"
     if config.checkpoint is not None:
-        return load_checkpoint(resolve_checkpoint(config.checkpoint)), config.checkpoint, None
-    return None, None, None
+        path = resolve_checkpoint(config.checkpoint)
+        checkpoint = load_checkpoint(path)
+        if config.corpus is None:
+            require_own_files(path, checkpoint.info)
+        return checkpoint, config.checkpoint
+    return None, None
 
 
 def _resolve_runtime(config: RunConfig, info: CheckpointInfo | None) -> Runtime:

@@ -46,6 +46,11 @@ class Progress:
         self.val_loss = info.val_loss
         self.bits_per_char = info.bits_per_char
 
+    def note_not_finite(self, step: int) -> None:
+        """Take note that an evaluation at `step` gave no figure: the last one says nothing of these weights."""
+        self.last_eval_step = step
+        self.val_loss = self.bits_per_char = None
+
     def note(self, step: int, evaluation: Evaluation) -> bool:
         """Take note of an evaluation at `step`; returns whether it is the best so far."""
         self.last_eval_step = step

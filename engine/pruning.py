@@ -12,38 +12,23 @@ LOG = logging.getLogger(__name__)
 _PREFIX = "step-"
 
 
-def prune_steps(folder: RunFolder, num_kept: int, step: int) -> list[Path]:
+def prune_steps(folder: RunFolder, num_kept: int, step: int, loaded_path: Path | None = None) -> None:
     """Delete all but the newest `num_kept` (0: none) checkpoints `step-N` of a run that stands at `step`.
 
-    Pinned ones are neither deleted nor counted. Old is told by steps, since clocks are set back: first what lies beyond
-    `step`, of a stretch that was left by loading an earlier checkpoint, then the lowest. Returns what was deleted; what
-    can't be is left.
+    Pinned ones, and the one at `loaded_path`, are neither deleted nor counted. Old is told by steps, since clocks are
+    set back: first what lies beyond `step`, of a stretch that was left by loading an earlier checkpoint, then the
+    lowest. What can't be deleted is left.
     """
     if not num_kept:
-        return []
+        return
     try:
-        numbered = _unpinned(folder)
+        numbered = {
+            int(digits): path
+            for path in folder.checkpoint_path("latest").parent.glob(f"{_PREFIX}*{SUFFIX}")
+            if (digits := path.stem.removeprefix(_PREFIX)).isdecimal() and not pin_path(path).exists()
+            if loaded_path is None or path.resolve() != loaded_path.resolve()
+        }
+        for number in sorted(numbered, key=lambda number: (number <= step, number))[:-num_kept]:
+            numbered[number].unlink()
     except OSError as error:
-        LOG.warning("the checkpoints of %s can't be counted: %s", folder.path, error)
-        return []
-    old_first = sorted(numbered, key=lambda number: (number <= step, number))
-    return [numbered[number] for number in old_first[:-num_kept] if _is_deleted(numbered[number])]
-
-
-def _unpinned(folder: RunFolder) -> dict[int, Path]:
-    """Return the checkpoints `step-N` that are not pinned, by N. Raises `OSError`."""
-    return {
-        int(path.stem.removeprefix(_PREFIX)): path
-        for path in folder.checkpoint_path("latest").parent.glob(f"{_PREFIX}*{SUFFIX}")
-        if path.stem.removeprefix(_PREFIX).isdecimal() and not pin_path(path).exists()
-    }
-
-
-def _is_deleted(path: Path) -> bool:
-    """Delete a file; returns whether that worked."""
-    try:
-        path.unlink()
-    except OSError as error:
-        LOG.warning("%s can't be deleted: %s", path, error)
-        return False
-    return True
+        LOG.warning("old checkpoints of %s can't be deleted: %s", folder.path, error)

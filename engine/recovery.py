@@ -14,7 +14,6 @@ refused is known at the next report, where it counts if the steps before it were
 
 from __future__ import annotations
 
-from engine.config import MIN_LEARNING_RATE
 from engine.errors import DivergedError, TweetgenError
 from engine.events import Warned
 from engine.loader import Loader
@@ -65,9 +64,6 @@ class Recovery:
         names = ("best", "latest") if last_finite == self._reloaded_step else ("latest", "best")
         where = self._reload_first_of(names)
         self._reloaded_step = self._run.trainer.step_count
-        before = self._run.training.learning_rate
-        if before > MIN_LEARNING_RATE:
-            self._run.set_learning_rate(max(before / 2, MIN_LEARNING_RATE))
         self._narrator.tell(
             Warned,
             message=f"{problem} {where} at half the learning rate ({self._num_reloads} of {MAX_RELOADS} times).",
@@ -75,14 +71,16 @@ class Recovery:
         )
 
     def _reload_first_of(self, names: tuple[str, ...]) -> str:
-        """Go back to the first of the run's own checkpoints that can be read; return what to say of it."""
+        """Go back to the first of the run's own checkpoints that can be read, at half the rate; return what to say."""
         problem = ""
         for name in names:
             try:
-                self._loader.go_back_to(name)
+                rate = self._loader.go_back_to(name)
             except TweetgenError as error:
                 problem = problem or error.message
             else:
+                self._run.halve_learning_rate(rate)
                 return f"The run went back to {name}, of step {self._run.trainer.step_count:,}, and goes on"
         self._run.trainer.refused_in_a_row = 0
+        self._run.halve_learning_rate(self._run.training.learning_rate)
         return f"There is nothing to go back to ({problem.removesuffix('.')}), so the run goes on with its weights"

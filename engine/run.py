@@ -6,15 +6,15 @@ It knows neither when to do them (`engine.loop`) nor who asked. What it does, it
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from engine import events
 from engine.accelerated.buckets import DeviceBatch
 from engine.calibration import numbered_threads
-from engine.config import SamplingConfig, with_settings
+from engine.config import MIN_LEARNING_RATE, SamplingConfig, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
@@ -49,6 +49,7 @@ class Run:
         self.is_paused = False
         self._prepared = preparation
         self._narrator = narrator
+        self._clock = narrator.stopwatch.clock
         self._minder = preparation.thread_minder
         self._saver = Saver(preparation, narrator, self.progress)
         self._changed_at: float | None = None
@@ -56,7 +57,7 @@ class Run:
         """The place of the batch that a step is being taken with."""
         self.thrift = Thrift(narrator)
         self.writer = Writer(preparation, narrator)
-        self.timer = PartTimer(narrator.stopwatch.clock)
+        self.timer = PartTimer(self._clock)
         """On "other" between two steps."""
         self.trainer.time_with(self.timer)
 
@@ -102,15 +103,15 @@ class Run:
 
         Also where it is time for another try after a failure.
         """
-        if self._saver.is_retry_due:
+        if self._saver.is_failing and self._saver.is_latest_due(self.training.autosave_seconds):
             self.save("latest")
-        if self._changed_at is not None and time.monotonic() - self._changed_at >= CHANGE_SECONDS:
+        if self._changed_at is not None and self._clock() - self._changed_at >= CHANGE_SECONDS:
             self.save("latest")
 
     def _tell_change(self, event_type: Callable[..., events.Event], **fields: Any) -> None:  # noqa: ANN401 - as in `Narrator.tell`
         """Tell that a setting is another one now."""
         if self._changed_at is None:
-            self._changed_at = time.monotonic()
+            self._changed_at = self._clock()
         self._narrator.tell(event_type, **fields)
 
     def begin(self) -> None:
@@ -143,7 +144,7 @@ class Run:
 
     def take_step(self) -> None:
         """Learn from the next batch; told together with other steps, by the narrator."""
-        began = time.monotonic()
+        began = self._clock()
         used = budget_used(self.training, self.position)
         self._in_flight = self.batches.position
         self.timer.turn_to("data")
@@ -156,7 +157,7 @@ class Run:
         self.timer.num_steps += 1
         self._narrator.total_chars += batch.num_targets
         if self._minder is not None:
-            self._minder.note(time.monotonic() - began, batch.num_targets)
+            self._minder.note(self._clock() - began, batch.num_targets)
 
     def _next_batch(self) -> Batch | DeviceBatch:
         """Return the next batch; where there is no memory for it, what was made ready ahead of it is given back."""
@@ -206,7 +207,7 @@ class Run:
         if evaluation is None:
             return
         if not math.isfinite(evaluation.total_nats):
-            self.progress.last_eval_step = self.trainer.step_count
+            self.progress.note_not_finite(self.trainer.step_count)
             self._narrator.tell(events.Warned, message="The validation loss is not finite.")
             return
         is_best = self.progress.note(self.trainer.step_count, evaluation)
@@ -234,10 +235,19 @@ class Run:
             with self.timer.during("saving"), self.thrift.refusing("saving"):
                 self._saver.save_own(name, self.training, self.sampling, self._place, is_asked=is_asked)
         except DeviceMemoryError as error:
-            self._narrator.tell(events.Warned, message=f"{error.message} {error.hint}", kind="disk")
+            self._narrator.warn_of_disk(error, is_asked=is_asked)
+
+    def keep_from_pruning(self, path: Path) -> None:
+        """Never delete the checkpoint at `path`, which the run goes on from, to make room for newer ones."""
+        self._saver.loaded_path = path
 
     def require_saved(self) -> None:
-        """Save `latest`. Raises `StorageError` where that fails, with what would be lost if the run ended now."""
+        """Save `latest`. Raises a `TweetgenError` where that can't be, with what is lost if the run ends now."""
+        if not self.trainer.is_finite:
+            raise DivergedError(
+                "The weights are not finite any more, so they can't be saved; what was saved before is kept.",
+                "Load a checkpoint, or leave all the same.",
+            )
         self.save("latest", is_asked=True)
         saved, step = self._saver.latest_step, self.trainer.step_count
         if saved != step:
@@ -245,7 +255,7 @@ class Run:
             lost = step - (saved or 0)
             raise StorageError(
                 f"{so_far}: to leave now loses {lost:,} {'step' if lost == 1 else 'steps'}.",
-                "Free some space, or leave all the same.",
+                self._saver.problem.hint if self._saver.problem else "Leave all the same, or try again.",
             )
 
     def save_named(self, name: str, *, replace: bool) -> None:
@@ -267,7 +277,7 @@ class Run:
             return
         message = (
             f"The update of step {self.trainer.step_count + 1:,} broke off, so its weights were not saved; latest is "
-            f"what it was. The traceback is in {self._prepared.folder.log_path}."
+            "what it was."
         )
         self._narrator.tell(events.Warned, message=message)
 
@@ -298,6 +308,13 @@ class Run:
         """Make this the highest learning rate. Raises `ConfigError`."""
         self.training = with_settings(self.training, {"learning_rate": learning_rate})
         self._tell_change(events.LearningRateChanged, learning_rate=learning_rate)
+
+    def halve_learning_rate(self, rate: float) -> None:
+        """Go on at half of `rate`, a checkpoint's, or of the run's own where that is lower; not below the lowest."""
+        before = self.training.learning_rate
+        after = max(min(before, rate) / 2, MIN_LEARNING_RATE)
+        if after != before:
+            self.set_learning_rate(after)
 
     def set_intervals(self, eval_every: int, sample_every: int) -> None:
         """Evaluate and write at these intervals, in steps. Raises `ConfigError`."""

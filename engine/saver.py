@@ -1,48 +1,38 @@
 """`Saver`: puts together all that a checkpoint holds, writes it, and tells that it is there.
 
-A disk that takes nothing stops no training. What can't be written is owed: `best` and `step-N` as they were, in memory;
-of `latest`, whatever is the latest when it works. It is tried again with back-off (`engine.backoff`), told once when it
-begins to fail and once when it works again.
+A disk that fails stops no training. It is tried again at the next autosave, of which `latest` is as the run is then;
+a `best` that could not be saved waits in memory, a `step-N` is dropped and named once saving works again.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
 from engine import events, runtime
-from engine.backoff import Backoff
 from engine.checkpoint import save_checkpoint, to_content
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import pin_path
 from engine.config import SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.errors import ConfigError, StorageError
-from engine.folders import home, named_checkpoint_path, storage_errors, write_atomically
-from engine.leftovers import remove_leftovers
-from engine.log import move_log
+from engine.folders import home, named_checkpoint_path, remove_leftovers, storage_errors, write_atomically
 from engine.narrator import Narrator
 from engine.preparation import Preparation, to_config_content
 from engine.progress import Progress
 from engine.pruning import prune_steps
 from engine.versions import versions_of
 
-MAX_OWED_STEPS = 2
-"""Checkpoints `step-N` that are kept in memory until the disk takes them; the newest."""
-ASKED_TRIES = 3
-_CONFIG = "config.json"
-
 
 @dataclass(frozen=True)
-class _Owed:
-    """A file that is to be written."""
+class _Encoded:
+    """A checkpoint of the run's own that is to be written."""
 
-    path_name: str
+    name: str
     content: bytes
-    bits_per_char: float | None = None
+    bits_per_char: float | None
 
 
 class Saver:
@@ -53,35 +43,35 @@ class Saver:
         self._prepared = preparation
         self._narrator = narrator
         self._progress = progress
-        self._latest_step: int | None = None
-        self._saved_latest_at = time.monotonic()
-        self._backoff = Backoff(time.monotonic)
-        self._owed: dict[str, _Owed] = {}
-        self._given_up: list[str] = []
+        self.loaded_path: Path | None = None
+        """The checkpoint that the run goes on from, which is not deleted to make room."""
+        start, has_latest = preparation.start, preparation.folder.checkpoint_path("latest").exists()
+        self.latest_step = start.step if start is not None and has_latest else None
+        """The step of the `latest` that is on the disk; None before the first."""
+        self.problem: StorageError | None = None
+        """Why the last try to save a checkpoint of the run's own failed; None where it did not."""
+        self._clock = narrator.stopwatch.clock
+        self._tried_at = self._clock()
+        self._has_config = False
+        self._best: _Encoded | None = None
+        """The latest `best`, where it could not be written."""
+        self._dropped: list[str] = []
 
     def begin(self) -> None:
-        """Remove what killed processes left, and see that the run's config is written with the first checkpoint."""
+        """Remove what killed processes left; the run's folder is locked, so nobody else writes in it."""
         folder = self._prepared.folder
-        for part in (folder.path, folder.checkpoint_path("latest").parent):  # the run's lock is ours
+        for part in (folder.path, folder.checkpoint_path("latest").parent):
             remove_leftovers(part, min_age_seconds=0.0)
         remove_leftovers(home() / "checkpoints")
-        self._owe_config()
 
     def is_latest_due(self, autosave_seconds: float) -> bool:
-        """Return whether it is time to save `latest`: by the clock, or as another try after a failure."""
-        if self._backoff.is_failing:
-            return self._backoff.is_over
-        return bool(self._narrator.backlog.news) or time.monotonic() - self._saved_latest_at >= autosave_seconds
+        """Return whether it is time to save `latest`, or to try that again."""
+        return self._clock() - self._tried_at >= autosave_seconds
 
     @property
-    def latest_step(self) -> int | None:
-        """The step of the `latest` that is on the disk; None before the first."""
-        return self._latest_step
-
-    @property
-    def is_retry_due(self) -> bool:
-        """Whether something could not be written, and it is time for another try."""
-        return self._backoff.is_failing and self._backoff.is_over
+    def is_failing(self) -> bool:
+        """Whether something could not be written, be it a checkpoint or the journal."""
+        return self.problem is not None or self._narrator.journal.is_failing
 
     def save_own(
         self,
@@ -92,42 +82,73 @@ class Saver:
         *,
         is_asked: bool = False,
     ) -> None:
-        """Save the run's own `latest`, `best` or `step-N`, with all else that is owed; what fails is told and owed.
+        """Save the run's own `latest`, `best` or `step-N`, and what waits to be written.
 
-        Not tried while it is too early for another try. What `is_asked` for is, several times, and told in any case:
-        somebody waits for it, or it is the last chance.
+        A failure is reported once; what `is_asked` for is reported again, for somebody waits for it.
         """
         if name == "latest":
-            self._saved_latest_at = time.monotonic()
-        else:
-            info = self._info(training, sampling, position)
-            self._owe(name, _Owed(name, self._content(info), info.bits_per_char))
-        if not (is_asked or self._backoff.is_over):
+            self._tried_at = self._clock()
+        info = self._info(training, sampling, position)
+        checkpoint = _Encoded(name, self._content(info), info.bits_per_char)
+        if self.problem is not None and name != "latest" and not is_asked:
+            self._put_off(checkpoint)
             return
-        problem: StorageError | None = None
-        for _ in range(ASKED_TRIES if is_asked else 1):
-            try:
-                self._narrator.backlog.find_place()
-                self._note_news()
-                self._pay(training)
-                if name == "latest" or self._backoff.is_failing:
-                    info = self._info(training, sampling, position)
-                    self._write(_Owed("latest", self._content(info), info.bits_per_char))
-            except StorageError as error:
-                problem = error
-            else:
-                self._tell_works()
-                return
-        if problem is not None:
-            self._backoff.fail()
-            self._narrator.tell_trouble("disk", problem, is_asked=is_asked)
+        try:
+            self._make_folder_anew_if_gone()
+            journal_problem = self._narrator.flush_journal()
+            self._write_all(checkpoint, training)
+        except StorageError as error:
+            self.problem = error
+            self._put_off(checkpoint)
+            self._narrator.warn_of_disk(error, is_asked=is_asked)
+            return
+        self.problem = None
+        if journal_problem is not None:
+            self._narrator.warn_of_disk(journal_problem, is_asked=is_asked)
+            return
+        dropped, self._dropped = self._dropped, []
+        self._narrator.tell_disk_works(f"Not kept: {', '.join(dropped)}." if dropped else "")
 
-    def _tell_works(self) -> None:
-        """Take note that all could be written, and tell it where it could not before."""
-        self._backoff.work()
-        given_up, self._given_up = self._given_up, []
-        lost = f"Not kept for so long: {', '.join(given_up)}." if given_up else ""
-        self._narrator.tell_works("disk", lost)
+    def _put_off(self, checkpoint: _Encoded) -> None:
+        """Keep a `best` until it can be written; drop a `step-N`."""
+        if checkpoint.name == "best":
+            self._best = checkpoint
+        elif checkpoint.name != "latest":
+            self._dropped.append(checkpoint.name)
+
+    def _make_folder_anew_if_gone(self) -> None:
+        """Go on in a new folder of the same name where the run's was deleted. Raises `StorageError`."""
+        folder, is_there = self._prepared.folder, self._prepared.folder.config_path.exists()
+        if not self._narrator.journal.make_anew_if_gone():
+            return
+        what = "journal" if is_there else "folder"
+        self._has_config = is_there
+        self.latest_step = self.latest_step if is_there else None
+        message = f"The {what} of the run {folder.name} was deleted; it was made anew, and what it held is gone."
+        self._narrator.tell(events.Warned, message=message)
+
+    def _write_all(self, checkpoint: _Encoded, training: TrainingConfig) -> None:
+        """Write a checkpoint, and before it the run's config and a `best` that wait. Raises `StorageError`."""
+        folder = self._prepared.folder
+        if not self._has_config:
+            write_atomically(folder.config_path, to_config_content(self._prepared))
+            self._has_config = True
+        if self._best is not None and checkpoint.name != "best":
+            self._write(self._best)
+        self._write(checkpoint)
+        if checkpoint.name == "latest":
+            self.latest_step = self._prepared.trainer.step_count
+        elif checkpoint.name != "best":
+            step = self._prepared.trainer.step_count
+            prune_steps(folder, training.keep_checkpoints, step, self.loaded_path)
+
+    def _write(self, checkpoint: _Encoded) -> None:
+        """Write a file, then tell that it is in place. Raises `StorageError`."""
+        path = self._prepared.folder.checkpoint_path(checkpoint.name)
+        write_atomically(path, checkpoint.content)
+        if checkpoint.name == "best":
+            self._best = None
+        self._tell_saved(checkpoint.name, path, checkpoint.bits_per_char)
 
     def save_named(
         self, name: str, training: TrainingConfig, sampling: SamplingConfig, position: Position, *, replace: bool
@@ -146,50 +167,6 @@ class Saver:
         info = self._info(training, sampling, position)
         save_checkpoint(path, info, self._tensors())
         self._tell_saved(name, path, info.bits_per_char)
-
-    def _owe(self, name: str, owed: _Owed) -> None:
-        """Keep what is to be written, the newest of each kind."""
-        self._owed.pop(name, None)
-        self._owed[name] = owed
-        steps = [name for name in self._owed if name.startswith("step-")]
-        for old in steps[:-MAX_OWED_STEPS]:
-            del self._owed[old]
-            self._given_up.append(old)
-
-    def _owe_config(self) -> None:
-        self._owe(_CONFIG, _Owed(_CONFIG, to_config_content(self._prepared)))
-
-    def _note_news(self) -> None:
-        """Go where the run's folder is now, and tell what became of the one before."""
-        news, self._narrator.backlog.news = self._narrator.backlog.news, ""
-        if news:
-            old_log, self._prepared.folder = self._prepared.folder.log_path, self._narrator.backlog.folder
-            move_log(old_log, self._prepared.folder.log_path)
-            self._owe_config()
-            self._narrator.tell(events.Warned, message=news)
-
-    def _pay(self, training: TrainingConfig) -> None:
-        """Write what is owed. Raises `StorageError` at the first that can't be."""
-        for name, owed in list(self._owed.items()):
-            self._write(owed)
-            del self._owed[name]
-            if name.startswith("step-"):
-                step = self._prepared.trainer.step_count
-                prune_steps(self._prepared.folder, training.keep_checkpoints, step)
-
-    def _write(self, owed: _Owed) -> None:
-        """Write a file, then tell that it is in place. Raises `StorageError`."""
-        folder = self._prepared.folder
-        if owed.path_name == _CONFIG:
-            write_atomically(folder.config_path, owed.content, makes_folders=False)
-            return
-        path = folder.checkpoint_path(owed.path_name)
-        with storage_errors(path):
-            path.parent.mkdir(exist_ok=True)
-        write_atomically(path, owed.content, makes_folders=False)
-        if owed.path_name == "latest":
-            self._latest_step = self._prepared.trainer.step_count
-        self._tell_saved(owed.path_name, path, owed.bits_per_char)
 
     def _tell_saved(self, name: str, path: Path, bits_per_char: float | None) -> None:
         self._narrator.tell(events.CheckpointSaved, name=name, path=str(path), bits_per_char=bits_per_char)

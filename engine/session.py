@@ -15,17 +15,16 @@ import contextlib
 import logging
 import queue
 import time
+from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
-from engine.backlog import Backlog
 from engine.commands import Command, Stop
 from engine.config import RunConfig
-from engine.errors import DeviceMemoryError, InternalError, StorageError, TweetgenError
+from engine.errors import DeviceMemoryError, InternalError, TweetgenError
 from engine.events import Event, RunFailed, RunFinished
-from engine.folders import home
+from engine.folders import RunFolder, find_run, home
 from engine.journal import Journal
-from engine.log import log_to
+from engine.log import LogFile, log_to, log_traceback
 from engine.loop import TrainingLoop
 from engine.memory import is_out_of_memory
 from engine.metrics import SteadyClock, Stopwatch
@@ -34,10 +33,6 @@ from engine.preparation import Preparation, prepare
 from engine.stage import Stage
 
 LOG = logging.getLogger(__name__)
-
-
-def _nothing(_: Stage) -> None:
-    """Take no note of the stage."""
 
 
 class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
@@ -56,33 +51,40 @@ class _Stream:
         self.is_over = False
 
     def __call__(self, event: Event) -> None:
-        """Hand an event on."""
-        if not self.is_over:
-            self.is_over = isinstance(event, RunFinished | RunFailed)
+        """Hand an event on; what the listener raises is its own affair."""
+        if self.is_over:
+            return
+        self.is_over = isinstance(event, RunFinished | RunFailed)
+        try:
             self._emit(event)
+        except Exception:  # the contract: a listener's mistake never reaches the engine
+            LOG.exception("a listener failed on %s", type(event).__name__)
 
 
-class _EarlyCommands:
-    """Commands that come while a run is being prepared: a `Stop` ends that at once, the others wait."""
+class _Inbox:
+    """The commands in the order in which they came, also those that come while the run is being prepared."""
 
-    def __init__(self, inbox: queue.SimpleQueue[Command]) -> None:
-        self._inbox = inbox
-        self._waiting: list[Command] = []
+    def __init__(self, commands: queue.SimpleQueue[Command]) -> None:
+        self._commands = commands
+        self._early: deque[Command] = deque()
 
-    def take(self) -> None:
-        """Look at what has come. Raises `_StoppedEarly`."""
+    def look_for_stop(self) -> None:
+        """Raise `_StoppedEarly` where a `Stop` has come; all else waits for the run."""
         with contextlib.suppress(queue.Empty):
             while True:
-                command = self._inbox.get_nowait()
+                command = self._commands.get_nowait()
                 if isinstance(command, Stop):
                     raise _StoppedEarly(command.reason)
-                self._waiting.append(command)
+                self._early.append(command)
 
-    def put_back(self) -> None:
-        """Let the run have what waits, in the order that it came."""
-        self.take()
-        for command in self._waiting:
-            self._inbox.put(command)
+    def take(self) -> Command | None:
+        """Return the next command; None when no command is there."""
+        if self._early:
+            return self._early.popleft()
+        try:
+            return self._commands.get_nowait()
+        except queue.Empty:
+            return None
 
 
 class TrainingSession:
@@ -91,7 +93,7 @@ class TrainingSession:
     def __init__(
         self,
         config: RunConfig,
-        on_stage: Callable[[Stage], None] = _nothing,
+        on_stage: Callable[[Stage], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         *,
         rests_at_end: bool = False,
@@ -99,7 +101,7 @@ class TrainingSession:
         """Take the wishes; nothing is read before `run`. `on_stage` is told what happens before `RunStarted`.
 
         With `rests_at_end` a run whose budget is used up pauses instead of ending: somebody is there to tell it what
-        to do.
+        to do. `clock` gives the seconds that the run measures: of training, between reports and until a save.
         """
         self._config = config
         self._rests_at_end = rests_at_end
@@ -115,32 +117,30 @@ class TrainingSession:
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""
-        early = _EarlyCommands(inbox)
+        incoming = _Inbox(inbox)
         stream = _Stream(emit)
 
         def on_stage(stage: Stage) -> None:
-            self._on_stage(stage)
-            early.take()
+            if self._on_stage is not None:
+                self._on_stage(stage)
+            incoming.look_for_stop()
 
         try:
-            preparation = prepare(self._config, on_stage, may_be_over=self._rests_at_end)
-            early.put_back()
-            log_path, journal_path = preparation.folder.log_path, preparation.folder.journal_path
-            with log_to(log_path), contextlib.closing(Journal(journal_path)) as journal:
-                self._train(preparation, journal, stream, inbox)
+            with contextlib.ExitStack() as opened:
+                resumed = None if self._config.resume is None else find_run(self._config.resume)
+                journal = None if resumed is None else opened.enter_context(_journal_of(resumed))
+                preparation = prepare(self._config, resumed, on_stage, may_be_over=self._rests_at_end)
+                journal = journal or opened.enter_context(_journal_of(preparation.folder))
+                log = opened.enter_context(log_to(preparation.folder.log_path))
+                self._train(preparation, journal, log, stream, incoming)
         except _StoppedEarly as stopped:
-            _hand_over(
-                RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0),
-                stream,
-            )
+            stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
         except TweetgenError as error:
             _fail(error, stream)
         except BaseException as error:  # the end of the line: whatever it is becomes an event
             if not stream.is_over:
-                path = home() / "tweetgen.log"  # there is no run's folder yet
-                with contextlib.suppress(StorageError), log_to(path):
-                    LOG.exception("before the run could start")
-                _fail(as_tweetgen_error(error, path), stream)
+                where = log_traceback(error, "before the run could start", home() / "tweetgen.log")
+                _fail(as_tweetgen_error(error, where), stream)
             if not isinstance(error, Exception):
                 raise
 
@@ -148,28 +148,33 @@ class TrainingSession:
         self,
         preparation: Preparation,
         journal: Journal,
+        log: LogFile,
         stream: _Stream,
-        inbox: queue.SimpleQueue[Command],
+        inbox: _Inbox,
     ) -> None:
         """Run the loop; the last event is told by it, or here."""
         start = preparation.start
         stopwatch = Stopwatch(SteadyClock(self._clock), offset=start.elapsed_seconds if start else 0.0)
         total_chars = start.total_chars if start else 0
-        backlog = Backlog(journal, preparation.folder, time.monotonic)
-        narrator = Narrator(stream, backlog, preparation.trainer, stopwatch, total_chars)
+        narrator = Narrator(stream, journal, preparation.trainer, stopwatch, total_chars)
+        narrator.last_train_loss = start.train_loss if start else None
         try:
-            self._loop = TrainingLoop(preparation, narrator, inbox, rests_at_end=self._rests_at_end)
+            self._loop = TrainingLoop(preparation, narrator, inbox.take, rests_at_end=self._rests_at_end)
             self._loop.run()
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", narrator.trainer.step_count)
             if not stream.is_over:
-                log_path = preparation.folder.log_path
-                _tell_failure(_with_log(as_tweetgen_error(error, log_path), log_path), narrator, stream)
+                where = log.where_traceback_is
+                _tell_failure(_with_log(as_tweetgen_error(error, where), where), narrator, stream)
             if not isinstance(error, Exception):
                 raise
         finally:
             self._loop = None  # with the model
-            backlog.close()  # what could not be written was told
+
+
+def _journal_of(run: RunFolder) -> contextlib.closing[Journal]:
+    """Open the journal of a run, which locks it: before its `latest` is read, or another program could replace that."""
+    return contextlib.closing(Journal(run.journal_path))
 
 
 def _tell_failure(failure: TweetgenError, narrator: Narrator, stream: _Stream) -> None:
@@ -180,18 +185,16 @@ def _tell_failure(failure: TweetgenError, narrator: Narrator, stream: _Stream) -
     except Exception:  # the stream must end with one terminal event, whatever is broken
         LOG.exception("the failure could not be told as it should be")
         step, seconds = narrator.trainer.step_count, narrator.stopwatch.seconds
-        _hand_over(RunFailed(step=step, elapsed_seconds=seconds, **fields), stream)
+        stream(RunFailed(step=step, elapsed_seconds=seconds, **fields))
 
 
-def _with_log(error: TweetgenError, log_path: Path) -> TweetgenError:
-    """Return an error of the same kind whose hint names the log."""
-    if str(log_path) in error.hint:
-        return error
-    return type(error)(error.message, f"{error.hint} The traceback is in {log_path}.".strip())
+def _with_log(error: TweetgenError, where: str) -> TweetgenError:
+    """Return an error of the same kind whose hint says where the traceback is."""
+    return error if where in error.hint else type(error)(error.message, f"{error.hint} {where}".strip())
 
 
-def as_tweetgen_error(error: BaseException, log_path: Path) -> TweetgenError:
-    """Return what there is to tell the user of any error at all, whose traceback was logged to `log_path`."""
+def as_tweetgen_error(error: BaseException, where: str) -> TweetgenError:
+    """Return what there is to tell the user of any error at all; `where` is the sentence on its traceback."""
     if isinstance(error, TweetgenError):
         return error
     if is_out_of_memory(error):
@@ -199,17 +202,9 @@ def as_tweetgen_error(error: BaseException, log_path: Path) -> TweetgenError:
         return DeviceMemoryError(
             detail, "End other programs that use it, or try a smaller --batch-size or --hidden-size."
         )
-    return InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {log_path}; please report it.")
+    return InternalError(f"{type(error).__name__}: {error}", f"{where} Please report it.")
 
 
-def _fail(error: TweetgenError, emit: Callable[[Event], None]) -> None:
+def _fail(error: TweetgenError, stream: _Stream) -> None:
     """Tell that the run failed before it started."""
-    _hand_over(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint), emit)
-
-
-def _hand_over(event: Event, emit: Callable[[Event], None]) -> None:
-    """Tell the one event of a run that never started; what the listener raises is its own affair."""
-    try:
-        emit(event)
-    except Exception:  # the contract: a listener's mistake never reaches the engine
-        LOG.exception("a listener failed on %s", type(event).__name__)
+    stream(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint))

@@ -6,7 +6,6 @@ import errno
 import functools
 import os
 import queue
-import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -238,7 +237,7 @@ def _rungs(seed: int, temperatures: Iterable[float]) -> tuple[e.LadderTweet, ...
 
 
 class BrokenDisk:
-    """Stands in for the modules `os` and `tempfile` where files are written.
+    """Stands in for the module `os` where files are written.
 
     Every call that changes a disk is counted. From the `breaks_at`-th on (None: never) each fails with `code`,
     `for_calls` times (None: until it is mended by setting `breaks_at` to None). Of what is written then, half gets onto
@@ -257,10 +256,6 @@ class BrokenDisk:
 
     def __getattr__(self, name: str) -> Any:
         return functools.partial(self._do, name, getattr(os, name)) if name in self.CALLS else getattr(os, name)
-
-    def mkstemp(self, **where: Any) -> tuple[int, str]:
-        made: tuple[int, str] = self._do("mkstemp", tempfile.mkstemp, **where)
-        return made
 
     def _do(self, name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         is_full = self.code in {errno.ENOSPC, errno.EDQUOT}

@@ -11,8 +11,7 @@ aside (dismissed, or answered), it does not come again until it was over. The ru
   noise is far smaller. Where it is ten times its best, 20 steps will do: it does not come back from there by itself. In
   the first 500 steps the best is that of blind guessing, ln V, so that a run which goes wrong at once is told too. Over
   below half of that, or once a checkpoint was loaded.
-* **disk**: a checkpoint or the journal could not be written. Over once the run says that both can be again; where it
-  was a checkpoint alone, also with the next one in place.
+* **disk**: a checkpoint or the journal could not be written. Over once the run says that both can be again.
 * **validation**: the latest 4 evaluations are all above the best by 1 % or more, and the last is no better than the
   first of them. All read the same tweets, so they differ by what was learned alone; from one to the next that is well
   under 1 %. The answer goes back to the best weights and finishes there: a falling learning rate usually gains a little
@@ -28,12 +27,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.commands import Command, Finish, LoadCheckpoint, SaveLatest, SetLearningRate
-from engine.config import MIN_LEARNING_RATE, RunConfig
+from engine.commands import Command, Finish, LoadCheckpoint, SaveLatest
+from engine.config import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.events import (
     CheckpointLoaded,
-    CheckpointSaved,
     CommandRefused,
     Event,
     RunFailed,
@@ -78,8 +76,6 @@ class Watch:
     refused_steps: tuple[int, ...] = ()
     """Of the latest steps."""
     disk_message: str = ""
-    is_journal_failing: bool = False
-    """Whether it is the journal, too, that can't be written."""
     best_loss: float | None = None
     """The lowest smoothed loss since the start or the checkpoint loaded last; at first that of blind guessing."""
     risen_since: int | None = None
@@ -105,13 +101,10 @@ class Watch:
                 return watch.told(
                     "not-finite", is_true="not-finite" in self.up or len(watch.refused_steps) >= NUM_REFUSED
                 )
-            case Warned(kind="disk" | "journal" as kind, message=message):
-                is_journal_failing = self.is_journal_failing or kind == "journal"
-                watch = replace(self, disk_message=message, is_journal_failing=is_journal_failing)
+            case Warned(kind="disk" | "journal", message=message):
+                watch = replace(self, disk_message=message)
                 return replace(watch, answered=self.answered - {"disk"}).told("disk", is_true=True)
             case Warned(kind="disk-works"):
-                return replace(self, is_journal_failing=False).told("disk", is_true=False)
-            case CheckpointSaved() if not self.is_journal_failing:
                 return self.told("disk", is_true=False)
             case CheckpointLoaded():
                 of_disk: frozenset[AlertKind] = frozenset({"disk"})
@@ -119,7 +112,6 @@ class Watch:
                     up=self.up & of_disk,
                     put_aside=self.put_aside & of_disk,
                     disk_message=self.disk_message,
-                    is_journal_failing=self.is_journal_failing,
                 )
             case CommandRefused():
                 return replace(self, answered=frozenset())
@@ -233,9 +225,7 @@ def commands_for(alert: Alert, view: RunView) -> Iterator[Command]:
             yield LoadCheckpoint(name=name_to_reload(view))
             yield Finish()
         case "not-finite" | "diverging":
-            yield LoadCheckpoint(name=name_to_reload(view))
-            if view.training is not None:
-                yield SetLearningRate(learning_rate=max(view.training.learning_rate / 2, MIN_LEARNING_RATE))
+            yield LoadCheckpoint(name=name_to_reload(view), halves_rate=True)
 
 
 def config_to_go_on(view: RunView, config: RunConfig) -> RunConfig | None:

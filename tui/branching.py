@@ -44,7 +44,7 @@ class Branch:
         return RunConfig(
             preset="tutorial" if info.training.preset == "tutorial" else "auto",
             settings=doubled_budgets(info),
-            corpus=info.corpus,
+            corpus=None if info.is_imported else info.corpus,
             runtime=config.runtime,
             checkpoint=self.entry.name,
         )

@@ -38,7 +38,7 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("run", info.run),
         ("step", f"{info.step:,} (epoch {info.position.epoch}, batch {info.position.batch:,} of it next)"),
         ("trained for", f"{format_duration(info.elapsed_seconds)}, {info.total_chars:,} characters"),
-        ("bits per character", _NOT_EVALUATED if info.bits_per_char is None else format_bits(info.bits_per_char)),
+        ("bits per character", bits_of(info)),
         ("corpus", info.corpus_name),
         ("vocabulary", f"{len(info.vocab)} characters"),
         ("model", _model(info.model)),
@@ -57,7 +57,7 @@ def detail_lines(entry: CheckpointEntry) -> list[str]:
     if entry.info is None:
         return lines
     info, training = entry.info, entry.info.training
-    losses = [f"{name} {format_loss(loss)}" for name, loss in _losses(info) if loss is not None]
+    losses = [f"{name} {format_loss(loss)}{at}" for name, loss, at in _losses(info) if loss is not None]
     settings = f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"
     return [
         f"from the run {info.run}, step {info.step:,}, on {info.corpus_name}",
@@ -86,9 +86,9 @@ def comparison(left: CheckpointInfo, right: CheckpointInfo) -> list[Pair]:
 def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
     """Yield what is always compared."""
     yield "step", f"{info.step:,}"
-    yield "bits per character", _NOT_EVALUATED if info.bits_per_char is None else format_bits(info.bits_per_char)
-    for name, loss in _losses(info):
-        yield f"{name} loss", "–" if loss is None else f"{format_loss(loss)} nats"
+    yield "bits per character", bits_of(info)
+    for name, loss, at in _losses(info):
+        yield f"{name} loss", "–" if loss is None else f"{format_loss(loss)} nats{at}"
     yield "trained for", format_duration(info.elapsed_seconds)
     yield "run", info.run
     yield "corpus", info.corpus_name + ("" if info.corpus.overfit is None else f", {info.corpus.overfit} of it")
@@ -116,9 +116,19 @@ def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:
     return "".join(sorted(set(vocab) - set(other))) or "none"
 
 
-def _losses(info: CheckpointInfo) -> list[tuple[str, float | None]]:
-    """Return the losses by name, in nats per character."""
-    return [("train", info.train_loss), ("validation", info.val_loss)]
+def _losses(info: CheckpointInfo) -> list[tuple[str, float | None, str]]:
+    """Return the losses by name, in nats per character, each with the earlier step that it is of."""
+    return [("train", info.train_loss, ""), ("validation", info.val_loss, _evaluated_at(info))]
+
+
+def bits_of(info: CheckpointInfo) -> str:
+    """Return the bits per character: "1.78", or "1.78 @2,500" where they are of an earlier step's weights."""
+    return _NOT_EVALUATED if info.bits_per_char is None else format_bits(info.bits_per_char) + _evaluated_at(info)
+
+
+def _evaluated_at(info: CheckpointInfo) -> str:
+    """Return the step of the last evaluation, as " @2,500", where it was before that of the checkpoint."""
+    return f" @{info.last_eval_step:,}" if info.is_figure_old else ""
 
 
 def _model(model: ModelConfig) -> str:

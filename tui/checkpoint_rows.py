@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import CheckpointEntry
 from engine.text import harmless
-from tui.formatting import format_bits, format_count, format_size
+from tui.formatting import format_bits, format_count, format_short, format_size
 
 Order = Literal["age", "name", "step", "bits"]
 ORDERS: tuple[Order, ...] = ("age", "name", "step", "bits")
@@ -21,7 +22,7 @@ def arranged(entries: Iterable[CheckpointEntry], order: Order, typed: str = "") 
     """Return those that hold every word typed in name, run or corpus; the pinned ones first.
 
     By age, what the user saved comes before what the runs did; by step, the longest trained comes first; by bits, the
-    best, and what was never evaluated last.
+    best, then those whose figure is of an earlier step, and what was never evaluated last.
     """
     words = typed.casefold().split()
     fitting = [entry for entry in entries if all(word in _searched(entry) for word in words)]
@@ -41,7 +42,8 @@ def _rank(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
         case "step":
             return (1.0 if entry.step is None else -entry.step,)
         case "bits":
-            return (float("inf") if entry.bits_per_char is None else entry.bits_per_char,)
+            is_old = entry.info is not None and entry.info.is_figure_old
+            return (float("inf"),) if entry.bits_per_char is None else (float(is_old), entry.bits_per_char)
         case "name":
             return ()
 
@@ -60,12 +62,19 @@ def format_age(seconds: float) -> str:
     return "now"
 
 
+def _bits(info: CheckpointInfo | None) -> str:
+    """Return the bits per character: "1.78", or "1.78 @2.5k" where they are of an earlier step's weights."""
+    if info is None or info.bits_per_char is None:
+        return "–"
+    return format_bits(info.bits_per_char) + (f" @{format_short(info.last_eval_step)}" if info.is_figure_old else "")
+
+
 def cells_of(entry: CheckpointEntry, now: float) -> tuple[str, str, str, str, str]:
     """Return name, step, bits per character, size and age, as they are shown."""
     return (
         harmless(entry.name, 200),
         "damaged" if entry.problem else "–" if entry.step is None else format_count(entry.step),
-        "–" if entry.bits_per_char is None else format_bits(entry.bits_per_char),
+        _bits(entry.info),
         format_size(entry.num_bytes),
         format_age(now - entry.saved_at),
     )

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from engine.errors import InternalError, StorageError, TweetgenError
+from engine.errors import InternalError, TweetgenError
 from engine.folders import home
-from engine.log import log_to
+from engine.log import log_traceback
 
-_LOGGER = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
@@ -51,7 +49,5 @@ def as_told(error: BaseException, what: str) -> TweetgenError:
     """Return what there is to tell the user of any error; the traceback of one that is our mistake goes to the log."""
     if isinstance(error, TweetgenError):
         return error
-    path = home() / "tweetgen.log"
-    with contextlib.suppress(StorageError), log_to(path, "tui"):
-        _LOGGER.error("%s ended with an error.", what, exc_info=error)
-    return InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {path}.")
+    where = log_traceback(error, f"{what} ended with an error.", home() / "tweetgen.log", "tui")
+    return InternalError(f"{type(error).__name__}: {error}", where)

@@ -170,6 +170,7 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
         paced_from_seconds=event.elapsed_seconds,
         times=(),
         sampling=event.sampling,
+        saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
         ended=None,
     )
 

@@ -7,7 +7,6 @@ Meant for a thread of its own: disks can be slow.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 from engine import events
 from engine.errors import StorageError
 from engine.events import TweetSampled
+from engine.folders import write_atomically
 from engine.text import defused, harmless
 
 _FORMULA_SIGNS = ("=", "+", "-", "@")
@@ -61,32 +61,17 @@ def export(tweets: Iterable[TweetSampled], path: Path, *, may_replace: bool) -> 
     written.
     """
     content = FORMATS[path.suffix.lower()](tweets).encode()
-    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would keep its writer waiting
-        raise StorageError(f"{path} is no file.", "Choose another name.")
-    is_begun = False
+    if os.path.exists(path):
+        if not os.path.isfile(path):
+            raise StorageError(f"{path} is no file.", "Choose another name.")
+        if not may_replace:
+            raise FileExistsError(path)
+    if not os.path.isdir(path.parent):
+        raise StorageError(f"{path} can't be written.", f"There is no folder {path.parent}.")
     try:
-        with path.open("wb" if may_replace else "xb") as file:
-            is_begun = True
-            file.write(content)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if is_begun and not may_replace:
-            _remove(path)
-        raise StorageError(f"{path} can't be written: {error.strerror or error}.", _hint(path)) from error
-
-
-def _hint(path: Path) -> str:
-    """Return what to do where nothing can be written at `path`."""
-    if os.path.isdir(path.parent):
-        return "Choose another folder, or free some space."
-    return f"There is no folder {path.parent}."
-
-
-def _remove(path: Path) -> None:
-    """Leave no half of a file behind, where that can be helped."""
-    with contextlib.suppress(OSError):
-        os.unlink(path)
+        write_atomically(path, content, mode=0o666)
+    except StorageError as error:
+        raise StorageError(error.message, "Choose another folder.") from error
 
 
 def _one_line(tweet: TweetSampled) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.commands import Command
+from engine.commands import Command, LoadCheckpoint, SetLearningRate
 from engine.events import CommandRefused, Event
 from tui.run_view import RunView
 from tui.setting_commands import SettingCommand, answered_by, is_setting, taking_back, told_back
@@ -44,6 +44,8 @@ class Undo:
 
     def after_sending(self, command: Command, before: RunView, *, is_undo: bool = False) -> Undo:
         """Return what can be taken back once `command` was sent, over a screen that showed `before`."""
+        if isinstance(command, LoadCheckpoint) and command.halves_rate and before.training is not None:
+            command = SetLearningRate(learning_rate=before.training.learning_rate / 2)  # the change that is taken back
         if not is_setting(command):
             return self
         change = Change(taking_back(command, before), command)

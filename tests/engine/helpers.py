@@ -19,11 +19,13 @@ from unittest import mock
 import torch
 
 from engine import commands, events, loop, run
+from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
 from engine.config import RunConfig, RuntimeConfig, Setting
 from engine.corpus.encoded import EncodedTweets
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
+from engine.folders import find_run
 from engine.runtime import Runtime
 from engine.session import TrainingSession
 from engine.vocab import Vocab
@@ -124,8 +126,9 @@ def run_session(
     """Run a session to its end and return everything that it told.
 
     `script` holds the commands to send once a step has been told (0: at the start); `on_event` returns those to send
-    on any event. Every step is told at once (unless `report_seconds` says otherwise), so that both can be exact; what
-    the time went into only with `times_seconds`, so that a slow machine tells no more than a fast one.
+    on any event; `clock` is the only one that the run knows. Every step is told at once (unless `report_seconds` says
+    otherwise), so that both can be exact; what the time went into only with `times_seconds`, so that a slow machine
+    tells no more than a fast one.
     """
     inbox = inbox or queue.SimpleQueue()
     pending = {step: list(wishes) for step, wishes in (script or {}).items()}
@@ -153,6 +156,11 @@ def run_session(
 def stop_at(step: int) -> Script:
     """Return the script of a run that is stopped after this step."""
     return {step: [commands.Stop()]}
+
+
+def latest(run_name: str = "tiny") -> CheckpointInfo:
+    """Return what the `latest` checkpoint of a run says of itself."""
+    return read_info(find_run(run_name).checkpoint_path("latest"))[0]
 
 
 def of_type(told: Iterable[Event], event_type: type[_EventType]) -> list[_EventType]:

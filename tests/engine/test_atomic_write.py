@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import resource
+import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.errors import StorageError
-from engine.folders import write_atomically
+from engine.folders import find_run, new_file, remove_leftovers, write_atomically
+from tests.engine.helpers import resume_config, run_session, stop_at, tiny_config, write_corpus
 
 ROOT = Path(__file__).parents[2]
 OLD, NEW = b"old " * 100, b"new " * 5000
@@ -45,76 +46,9 @@ def raising(error: BaseException) -> Callable[..., None]:
     return broken
 
 
-@contextlib.contextmanager
-def files_end_at(num_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `num_bytes`, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_the_new_content_takes_the_place_of_the_old(target: Path) -> None:
-    write_atomically(target, NEW)
-    assert target.read_bytes() == NEW
-    assert list(target.parent.iterdir()) == [target]
-
-
-def test_folders_that_are_missing_are_made(tmp_path: Path) -> None:
-    write_atomically(tmp_path / "a" / "b" / "file.bin", NEW)
-    assert (tmp_path / "a" / "b" / "file.bin").read_bytes() == NEW
-
-
-def test_a_disk_that_is_full_while_writing_leaves_the_old_file_whole(target: Path) -> None:
-    with files_end_at(1000), pytest.raises(StorageError) as caught:
-        write_atomically(target, NEW)
-    assert str(target) in caught.value.message
-    assert_untouched(target)
-
-
-@pytest.mark.parametrize("call", ["fsync", "replace"])
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
-def test_a_failure_before_the_rename_leaves_the_old_file_whole(
-    target: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
-) -> None:
-    monkeypatch.setattr(os, call, raising(OSError(code, os.strerror(code))))
-    with pytest.raises(StorageError, match=os.strerror(code)) as caught:
-        write_atomically(target, NEW)
-    assert str(target) in caught.value.message
-    assert "TWEETGEN_HOME" in caught.value.hint
-    assert_untouched(target)
-
-
-def test_an_interrupt_leaves_the_old_file_whole_and_is_not_swallowed(
+def test_the_new_content_takes_the_place_of_the_old_once_it_is_on_the_disk(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "replace", raising(KeyboardInterrupt()))
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(target, NEW)
-    assert_untouched(target)
-
-
-def test_a_process_killed_before_the_rename_leaves_the_old_file_whole(target: Path) -> None:
-    code = (
-        "import os, sys; from pathlib import Path; from engine.folders import write_atomically;"
-        "os.replace = lambda *_: os.kill(os.getpid(), 9);"
-        "write_atomically(Path(sys.argv[1]), b'new')"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code, str(target)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-        timeout=60,
-        capture_output=True,
-    )
-    assert process.returncode == -9, process.stderr
-    assert target.read_bytes() == OLD
-    assert all(path == target or path.suffix == ".tmp" for path in target.parent.iterdir())
-
-
-def test_content_is_on_the_disk_before_it_gets_its_name(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     sync, rename = os.fsync, os.replace
 
@@ -131,6 +65,45 @@ def test_content_is_on_the_disk_before_it_gets_its_name(target: Path, monkeypatc
     monkeypatch.setattr(os, "replace", replace)
     write_atomically(target, NEW)
     assert calls == [f"sync {len(NEW)} bytes", "rename", "sync folder"]
+    assert target.read_bytes() == NEW
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_folders_that_are_missing_are_made_and_the_name_may_be_known_last(tmp_path: Path) -> None:
+    with new_file(tmp_path / "a" / "b" / "file.bin") as new:
+        new.write(NEW[:1000])
+        new.write(NEW[1000:])
+        new.path = new.path.with_name("other.bin")
+    assert (tmp_path / "a" / "b" / "other.bin").read_bytes() == NEW
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.ENOSPC, "Free some space or set TWEETGEN_HOME"),
+        (errno.EACCES, "Give yourself the permission or set TWEETGEN_HOME"),
+        (errno.EROFS, "Set TWEETGEN_HOME"),
+    ],
+)
+def test_a_failure_before_the_rename_leaves_the_old_file_whole_and_says_what_helps(
+    target: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, remedy: str
+) -> None:
+    monkeypatch.setattr(os, call, raising(OSError(code, os.strerror(code))))
+    with pytest.raises(StorageError, match=os.strerror(code)) as caught:
+        write_atomically(target, NEW)
+    assert str(target) in caught.value.message
+    assert caught.value.hint.startswith(remedy)
+    assert_untouched(target)
+
+
+def test_an_interrupt_leaves_the_old_file_whole_and_is_not_swallowed(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "replace", raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(target, NEW)
+    assert_untouched(target)
 
 
 def test_a_file_system_that_cannot_sync_folders_still_saves(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,18 +119,61 @@ def test_a_file_system_that_cannot_sync_folders_still_saves(target: Path, monkey
     assert target.read_bytes() == NEW
 
 
-@pytest.mark.parametrize("in_the_way", ["folder", "folder/sub"])
-def test_a_file_where_a_folder_should_be_is_a_storage_error(tmp_path: Path, in_the_way: str) -> None:
-    obstacle = tmp_path / in_the_way
-    obstacle.parent.mkdir(exist_ok=True)
-    obstacle.write_bytes(OLD)
+def test_what_is_in_the_way_is_a_storage_error_that_leaves_nothing_behind(target: Path) -> None:
     with pytest.raises(StorageError):
-        write_atomically(tmp_path / "folder" / "sub" / "file.bin", NEW)
-    assert obstacle.read_bytes() == OLD
+        write_atomically(target / "sub" / "file.bin", NEW)
+    (target.parent / "folder.bin").mkdir()
+    with pytest.raises(StorageError):
+        write_atomically(target.parent / "folder.bin", NEW)
+    assert {path.name for path in target.parent.iterdir()} == {"file.bin", "folder.bin"}
 
 
-def test_a_folder_where_the_file_should_be_is_a_storage_error_that_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "file.bin").mkdir()
-    with pytest.raises(StorageError):
-        write_atomically(tmp_path / "file.bin", NEW)
-    assert list(tmp_path.iterdir()) == [tmp_path / "file.bin"]
+# What a killed process leaves -----------------------------------------------------------------------------------------
+
+
+def left(folder: Path, name: str, age_seconds: float = 0.0) -> Path:
+    """Return a temporary file that somebody left so long ago."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(b"half of it")
+    os.utime(path, (time.time() - age_seconds,) * 2)
+    return path
+
+
+def test_a_process_killed_before_the_rename_leaves_the_old_file_whole_and_a_file_that_is_removed(target: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from engine.folders import write_atomically;"
+        f"os.replace = lambda *_: os.kill(os.getpid(), {signal.SIGKILL});"
+        "write_atomically(Path(sys.argv[1]), b'new')"
+    )
+    command = [sys.executable, "-c", code, str(target)]
+    process = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, capture_output=True)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert target.read_bytes() == OLD
+    assert len(list(target.parent.iterdir())) == 2
+    remove_leftovers(target.parent, 0.0)
+    assert_untouched(target)
+
+
+def test_only_temporary_files_are_removed_and_young_ones_only_where_nobody_else_writes(tmp_path: Path) -> None:
+    left(tmp_path, ".old.safetensors.zzzzzzz1.tmp", 2 * 3600.0)
+    young = left(tmp_path, ".young.safetensors.a1b2c3d4.tmp")
+    others = {left(tmp_path, name, 1e6) for name in ("latest.safetensors", ".hidden", ".x.tmp", "notes.tmp")}
+    remove_leftovers(tmp_path)
+    assert set(tmp_path.iterdir()) == {*others, young}
+    remove_leftovers(tmp_path, 0.0)
+    assert set(tmp_path.iterdir()) == others
+    remove_leftovers(tmp_path / "gone")
+
+
+def test_a_resumed_run_removes_its_own_and_old_ones_of_named_checkpoints(home: Path) -> None:
+    run_session(tiny_config(write_corpus(home)), stop_at(3))
+    run = find_run("tiny")
+    left(run.path, ".config.json.a1b2c3d4.tmp")
+    left(run.checkpoint_path("latest").parent, ".best.safetensors.x1b2c3d4.tmp")
+    young = left(home / "checkpoints", ".mine.safetensors.a1b2c3d4.tmp")
+    left(home / "checkpoints", ".mine.safetensors.b1b2c3d4.tmp", 2 * 3600.0)
+
+    run_session(resume_config("tiny"))
+
+    assert list(home.rglob("*.tmp")) == [young]

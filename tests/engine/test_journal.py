@@ -1,23 +1,35 @@
-"""The journal: every event that was written is read back, whatever happened to the file around it."""
+"""The journal: every event that was written is read back, whatever happened to the file, and one program writes it."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import SamplingConfig
 from engine.errors import StorageError
-from engine.events import Event, Paused, SamplingChanged, to_json
-from engine.journal import Journal, read_journal
+from engine.events import FORMAT_VERSION, Event, Paused, to_json
+from engine.journal import Journal, is_in_use, last_event, read_journal
+from engine.journal_lines import Unread
 from tests import strategies
+from tests.fakes import run_started, steps_finished
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs" / "tiny"
+    folder.mkdir(parents=True)
+    return folder / "events.jsonl"
 
 
 def paused(step: int) -> Event:
@@ -32,49 +44,47 @@ def write(path: Path, *events: Event) -> None:
     journal.close()
 
 
-@given(events=st.lists(strategies.events(), max_size=8))
-def test_what_was_written_is_read_in_order(tmp_path_factory: pytest.TempPathFactory, events: list[Event]) -> None:
+# Writing --------------------------------------------------------------------------------------------------------------
+
+
+@given(sessions=st.lists(st.lists(strategies.events(), max_size=4), max_size=3))
+def test_what_was_written_is_read_in_order_over_all_sessions(
+    tmp_path_factory: pytest.TempPathFactory, sessions: list[list[Event]]
+) -> None:
     path = tmp_path_factory.mktemp("journal") / "events.jsonl"
-    write(path, *events)
-    assert list(read_journal(path)) == events
+    for events in sessions:
+        write(path, *events)
+    told = [event for events in sessions for event in events]
+    assert list(read_journal(path)) == told
+    assert (path.read_text() if path.exists() else "") == "".join(f"{to_json(event)}\n" for event in told)
+    assert last_event(path) == (told[-1] if told else None)
 
 
-def test_the_file_holds_the_lines_of_the_json_output(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    write(path, paused(1), paused(2))
-    assert path.read_text() == f"{to_json(paused(1))}\n{to_json(paused(2))}\n"
-
-
-def test_a_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    journal = Journal(path)
-    journal.write(paused(1))
-    assert list(read_journal(path)) == [paused(1)]
-    journal.close()
-
-
-def test_a_killed_process_leaves_what_it_wrote(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
+def test_a_killed_process_leaves_what_it_wrote_and_no_lock(path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path;"
+        "import signal, sys; from pathlib import Path;"
         "from engine.journal import Journal; from engine.events import Paused;"
-        "Journal(Path(sys.argv[1])).write(Paused(step=1, elapsed_seconds=0.5)); os.kill(os.getpid(), 9)"
+        "journal = Journal(Path(sys.argv[1])); journal.write(Paused(step=1, elapsed_seconds=0.5));"
+        "print('x', flush=True); signal.pause()"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", code, str(path)], env=environment, check=False, timeout=60)
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"x\n"
+        assert is_in_use(path)
+        with pytest.raises(StorageError, match="tiny is open in another program") as refused:
+            Journal(path)
+        assert "tweetgen-tui attach tiny" in refused.value.hint
+        process.send_signal(signal.SIGKILL)
     assert list(read_journal(path)) == [paused(1)]
-
-
-def test_a_resumed_run_appends(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    write(path, paused(1))
+    assert not is_in_use(path)
     write(path, paused(2))
     assert list(read_journal(path)) == [paused(1), paused(2)]
 
 
-@pytest.mark.parametrize("num_bytes", range(1, len(to_json(paused(2))) + 1, 7))
-def test_a_torn_last_line_is_left_out_and_harms_no_line_after_it(tmp_path: Path, num_bytes: int) -> None:
-    path = tmp_path / "events.jsonl"
+@pytest.mark.parametrize("num_bytes", [1, 20, len(to_json(paused(2)))])
+def test_a_torn_last_line_is_left_out_and_harms_no_line_after_it(path: Path, num_bytes: int) -> None:
     write(path, paused(1))
     torn = to_json(paused(2)).encode()[:num_bytes]
     path.write_bytes(path.read_bytes() + torn)
@@ -84,45 +94,109 @@ def test_a_torn_last_line_is_left_out_and_harms_no_line_after_it(tmp_path: Path,
     assert list(read_journal(path)) == [*before, paused(3)]
 
 
-DAMAGE = (
-    b"",
-    b"nonsense",
-    b"\0\0\0\0\0\0",
-    b"\xff\xfe\x80",
-    b"[" * 100_000,
-    b'{"event": ["Paused"]}',
-    b'{"event": "Exploded", "step": 1}',
-    b'{"event": "Paused", "step": "one", "elapsed_seconds": 1}',
-    to_json(SamplingChanged(step=1, elapsed_seconds=0, sampling=SamplingConfig())).replace("0.8", "99").encode(),
-)
-
-
-@pytest.mark.parametrize("damage", DAMAGE, ids=range(len(DAMAGE)))
-def test_a_damaged_line_in_the_middle_is_left_out(tmp_path: Path, damage: bytes) -> None:
-    path = tmp_path / "events.jsonl"
-    lines = [to_json(paused(1)).encode(), damage, to_json(paused(2)).encode(), b""]
-    path.write_bytes(b"\n".join(lines))
-    assert list(read_journal(path)) == [paused(1), paused(2)]
-
-
-def test_a_journal_that_was_never_begun_holds_nothing(tmp_path: Path) -> None:
-    assert list(read_journal(tmp_path / "events.jsonl")) == []
-
-
-def test_a_journal_that_can_not_be_opened_is_a_storage_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"events\.jsonl can't be written"):
-        Journal(tmp_path / "no such folder" / "events.jsonl")
-    (tmp_path / "events.jsonl").mkdir()
+def test_a_journal_that_can_not_be_opened_or_written_is_a_storage_error(path: Path) -> None:
+    with pytest.raises(StorageError, match=r"events\.jsonl can't be written: No such file"):
+        Journal(path.parent / "no such folder" / "events.jsonl")
+    path.mkdir()
     with pytest.raises(StorageError, match="Is a directory"):
-        Journal(tmp_path / "events.jsonl")
+        Journal(path)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-def test_a_full_disk_is_a_storage_error_that_names_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    path.symlink_to("/dev/full")
-    journal = Journal(path)
-    with pytest.raises(StorageError, match=r"events\.jsonl can't be written: No space left"):
-        journal.write(paused(1))
-    journal.close()
-    journal.close()  # a second time there is nothing to do
+def test_a_look_at_the_lock_keeps_nobody_out(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.touch()
+    looker = path.open("rb")
+    fcntl.flock(looker, fcntl.LOCK_SH)
+    monkeypatch.setattr("engine.journal.time.sleep", lambda _: looker.close())
+    Journal(path).close()
+    assert looker.closed
+
+
+def test_a_file_system_without_locks_does_without(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    write(path, paused(1))
+    assert not is_in_use(path)
+    assert list(read_journal(path)) == [paused(1)]
+
+
+# Reading what somebody else has left ----------------------------------------------------------------------------------
+
+TORN = to_json(paused(9)).encode()[:20]
+NEWER = b'{"event":"BrainTransplanted","step":3,"elapsed_seconds":1.0,"donor":"another run"}'
+NEWER_START = replace(run_started(), format_version=FORMAT_VERSION + 1)
+SAYS_NEWER = "The journal was written by a newer tweetgen-tui."
+
+
+def read(path: Path, *parts: Event | bytes) -> tuple[list[Event], str]:
+    """Return the events of a journal of these lines, and the word about what was left out."""
+    path.write_bytes(b"".join((part if isinstance(part, bytes) else to_json(part).encode()) + b"\n" for part in parts))
+    unread = Unread()
+    return list(read_journal(path, unread)), unread.word
+
+
+@pytest.mark.parametrize(
+    ("parts", "events", "word"),
+    [
+        pytest.param(
+            [run_started(), paused(1), TORN, run_started(), paused(2), b"\0" * 500],
+            [run_started(), paused(1), run_started(), paused(2)],
+            "",
+            id="a torn line in each session is silent",
+        ),
+        pytest.param(
+            [run_started(), *[b"\xff\xfe", b"[]", b'{"step": 1}', b"[" * 100_000] * 3, paused(2)],
+            [run_started(), paused(2)],
+            "12 lines of the journal can't be read; they are left out.",
+            id="more is counted",
+        ),
+        pytest.param(
+            [run_started(), NEWER, paused(2), NEWER],
+            [run_started(), paused(2)],
+            f"{SAYS_NEWER} Events left out: 2. Update this program to see all of it.",
+            id="events of a newer version",
+        ),
+        pytest.param(
+            [NEWER_START, paused(2)],
+            [NEWER_START, paused(2)],
+            f"{SAYS_NEWER} Update this program to see all of it.",
+            id="a newer version whose events can be read",
+        ),
+        pytest.param(
+            [to_json(NEWER_START).encode().replace(b'"vocab_size":', b'"vocabulary":'), paused(2)],
+            [paused(2)],
+            f"{SAYS_NEWER} Events left out: 1. Update this program to see all of it.",
+            id="a newer version whose start can't be read",
+        ),
+        pytest.param(
+            [run_started(), to_json(paused(1)).encode().replace(b"{", b'{"mood":"calm",', 1)],
+            [run_started(), paused(1)],
+            "",
+            id="new fields change nothing",
+        ),
+    ],
+)
+def test_what_is_no_event_is_left_out_and_worth_a_word(
+    path: Path, parts: list[Event | bytes], events: list[Event], word: str
+) -> None:
+    assert read(path, *parts) == (events, word)
+
+
+def test_numbers_that_no_run_has_are_no_event(path: Path) -> None:
+    numbers = ("1e999", "NaN", '"1"', "-1", "1" + "0" * 30)
+    lines = [to_json(paused(1)).replace('"step":1', f'"step":{number}').encode() for number in numbers]
+    losses = [to_json(steps_finished(1, [4.0])).replace("4.0", loss).encode() for loss in ("1e300", "null")]
+    events, word = read(path, run_started(), *lines, *losses)
+    assert events == [run_started()]
+    assert word.startswith("7 lines")
+
+
+def test_what_is_no_file_is_an_error_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "zero", "folder"):
+        with pytest.raises(OSError, match=r"regular|directory"):
+            list(read_journal(tmp_path / name))
+    assert list(read_journal(tmp_path / "missing")) == []

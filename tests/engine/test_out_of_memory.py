@@ -464,7 +464,7 @@ def test_where_no_batch_can_be_made_ready_any_more_the_run_fails_and_can_be_resu
     ids=repr,
 )
 def test_memory_that_is_used_up_has_a_title_of_its_own(error: Exception) -> None:
-    told = as_tweetgen_error(error, Path("log"))
+    told = as_tweetgen_error(error, "The traceback is in the log.")
 
     assert told.title == "The device's memory is used up"
     assert told.message == str(error).splitlines()[0]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.config import SamplingConfig
 from engine.corpus.encoded import EncodedTweets
-from engine.errors import DivergedError, VocabError
+from engine.errors import DivergedError
 from engine.evaluation import UNKNOWN_CHAR_BITS, evaluate
 from engine.gru import TextGenerator
 from engine.questions import COMPLETION_CHARS, NUM_LIKELIEST, complete, read_chars, unknown_chars
@@ -75,16 +75,6 @@ def test_the_likeliest_next_characters_are_those_of_the_modules_own_forward() ->
     )
 
 
-def test_the_surprise_at_the_text_itself_comes_with_its_completion() -> None:
-    text = "the cat"
-
-    completion = complete(MODEL, VOCAB, SamplingConfig(temperature=3.0), text, 0)
-
-    bits = [char.bits for char in read_chars(MODEL, VOCAB, text)[:-1]]
-    assert completion.bits_per_char == pytest.approx(sum(bits) / len(text), abs=0.01)
-    assert complete(MODEL, VOCAB, SamplingConfig(), "", 0).bits_per_char is None
-
-
 @pytest.mark.parametrize("text", ["the cat hugs tea", "", "@mia_k ☃ loves 雪 jam", "☃"])
 def test_what_is_read_costs_what_an_evaluation_says(text: str) -> None:
     chars = read_chars(MODEL, VOCAB, text)
@@ -108,38 +98,11 @@ def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
     assert unknown.bits == pytest.approx(math.log2(total / math.e) + UNKNOWN_CHAR_BITS, abs=1e-3)
 
 
-def test_the_character_that_is_likeliest_is_first_and_no_special_symbol_but_the_end_is_named() -> None:
-    for char in read_chars(MODEL, VOCAB, "the cat hugs tea"):
-        chances = [chance.probability for chance in char.likeliest]
-        assert chances == sorted(chances, reverse=True)
-        assert len(chances) == NUM_LIKELIEST
-        assert {chance.char for chance in char.likeliest} <= {"", *VOCAB.chars}
-
-
-def test_hostile_characters_of_a_vocabulary_never_come_out() -> None:
-    vocab = Vocab(HOSTILE)
-    model = random_model(vocab, end_bias=-90.0)
-
-    completion = complete(model, vocab, SamplingConfig(temperature=5.0), "a", 0)
-    read = read_chars(model, vocab, "a\x1b\u202e")
-
-    assert len(completion.text) == COMPLETION_CHARS
-    assert set(completion.text) <= {"a", "\ufffd"}
-    assert {chance.char for chance in completion.next_chars} <= {"", "a", "\ufffd"}
-    assert [char.char for char in read] == ["a", "\ufffd", "\ufffd", ""]
-    assert {chance.char for char in read for chance in char.likeliest} <= {"", "a", "\ufffd"}
-
-
 def test_unknown_characters_are_named_once_in_their_order_and_harmless() -> None:
     assert unknown_chars(VOCAB, "the cat") == ()
     assert unknown_chars(VOCAB, "q☃ the ☃ 雪q") == ("q", "☃", "雪")
     assert unknown_chars(Vocab("ab"), "a b") == (" ",)
     assert unknown_chars(Vocab(HOSTILE), "a\x1ba\u202e") == ("\ufffd",)
-
-
-def test_a_text_with_an_unknown_character_is_not_completed() -> None:
-    with pytest.raises(VocabError):
-        complete(MODEL, VOCAB, SamplingConfig(), "☃", 0)
 
 
 def test_a_model_that_has_gone_wrong_says_so() -> None:

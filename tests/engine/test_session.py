@@ -23,7 +23,6 @@ from engine.session import TrainingSession
 from engine.stage import Stage
 from tests.engine.helpers import (
     losses,
-    names,
     of_type,
     only,
     resume_config,
@@ -34,11 +33,6 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.fakes import FakeClock
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
 
 
 class StepClock(FakeClock):
@@ -98,30 +92,11 @@ def test_a_stop_ends_the_run_before_the_next_step_with_its_reason(corpus: Path) 
     assert (finished.reason, finished.step) == ("hung up", 4)
 
 
-def test_a_stop_that_was_sent_before_the_start_ends_the_run_before_the_first_step(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), stop_at(0))
-
-    assert names(told) == ["RunStarted", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
-
-
 def test_tweets_and_evaluations_come_at_their_steps(corpus: Path) -> None:
     told = run_session(tiny_config(corpus, max_steps=12, sample_every=4, eval_every=5))
 
     assert [event.step for event in of_type(told, e.TweetSampled)] == [0, 4, 8]
     assert [event.step for event in of_type(told, e.EvalFinished)] == [5, 10, 12]
-
-
-def test_with_intervals_of_nothing_there_is_neither_tweet_nor_evaluation(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, sample_every=0, eval_every=0))
-
-    assert not of_type(told, e.TweetSampled)
-    assert not of_type(told, e.EvalFinished)
-
-
-def test_a_run_that_is_stopped_does_not_evaluate_on_its_way_out(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, eval_every=100), stop_at(3))
-
-    assert not of_type(told, e.EvalFinished)
 
 
 def test_an_evaluation_that_is_the_best_is_saved_as_best(corpus: Path) -> None:
@@ -152,12 +127,6 @@ def test_the_same_seed_tells_the_same_losses_tweets_and_evaluations(corpus: Path
 
     assert facts(1, "one") == facts(1, "two")
     assert facts(1, "three") != facts(2, "four")
-
-
-def test_the_journal_holds_the_events_that_were_told(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, sample_every=3, eval_every=6), {2: [c.Pause(), c.SampleNow(), c.Resume()]})
-
-    assert list(read_journal(find_run("tiny").journal_path)) == told
 
 
 def test_a_resumed_run_goes_on_in_its_own_folder_and_journal(corpus: Path) -> None:

@@ -19,20 +19,15 @@ from engine.folders import find_run, named_checkpoint_path
 from tests.engine.helpers import (
     AnsweringInbox,
     Script,
+    latest,
     losses,
     names,
     of_type,
     only,
     run_session,
     tiny_config,
-    write_corpus,
 )
 from tests.fakes import FakeClock
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
 
 
 def test_a_pause_takes_no_step_and_stops_the_clock_until_the_run_goes_on(corpus: Path) -> None:
@@ -54,39 +49,6 @@ def test_a_pause_takes_no_step_and_stops_the_clock_until_the_run_goes_on(corpus:
     assert list(losses(told)) == list(range(1, 7))
 
 
-def test_a_paused_run_waits_until_it_is_told_to_go_on(corpus: Path) -> None:
-    answers = [None, None, c.Pause(), *[None] * 5, c.SampleNow(), *[None] * 5, c.Resume()]
-
-    told = run_session(tiny_config(corpus), inbox=AnsweringInbox(answers))
-
-    first = names(told).index("Paused")
-    assert names(told)[first : first + 3] == ["Paused", "TweetSampled", "Resumed"]
-    assert {event.step for event in told[first : first + 3]} == {2}
-    assert list(losses(told)) == list(range(1, 13))
-
-
-def test_a_second_pause_or_resume_is_not_told_again(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {2: [c.Resume(), c.Pause(), c.Pause(), c.Resume(), c.Resume()]})
-
-    assert [name for name in names(told) if name in {"Paused", "Resumed"}] == ["Paused", "Resumed"]
-
-
-def test_a_paused_run_can_be_stopped(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {2: [c.Pause(), c.Stop()]})
-
-    assert names(told)[-3:] == ["Paused", "CheckpointSaved", "RunFinished"]
-    assert told[-1].step == 2
-
-
-def test_a_pause_changes_nothing_in_what_is_learned(corpus: Path) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
-    paused = run_session(
-        tiny_config(corpus, run_name="paused", dropout=0.3), {5: [c.Pause(), c.SampleNow(), c.Resume()]}
-    )
-
-    assert losses(paused) == losses(plain)
-
-
 def test_an_asked_for_tweet_comes_at_once_and_each_is_another(corpus: Path) -> None:
     told = run_session(tiny_config(corpus), {4: [c.SampleNow(), c.SampleNow(), c.SampleNow()]})
 
@@ -103,7 +65,7 @@ def test_sampling_that_was_set_is_used_by_the_next_tweet_and_saved(corpus: Path)
     assert only(told, e.SamplingChanged).sampling == cold
     assert [tweet.temperature for tweet in of_type(told, e.TweetSampled)] == [0.8, 0.8, 0.0, 0.0, 0.0]
     assert all(tweet.text.startswith("the") for tweet in of_type(told, e.TweetSampled)[2:])
-    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].sampling == cold
+    assert latest().sampling == cold
 
 
 def tweet_of_the_start(corpus: Path, run_name: str, inbox: queue.SimpleQueue[Command]) -> e.TweetSampled:
@@ -125,14 +87,6 @@ def test_sampling_that_was_set_in_the_middle_of_a_tweet_holds_from_its_next_char
     assert steered.text != plain.text
 
 
-def test_sampling_that_is_set_to_what_it_is_already_is_answered_all_the_same(corpus: Path) -> None:
-    same = SamplingConfig(max_length=20)
-
-    told = run_session(tiny_config(corpus), {2: [c.SetSampling(sampling=same)]})
-
-    assert [event.sampling for event in of_type(told, e.SamplingChanged)] == [same]
-
-
 def test_a_prime_that_the_vocabulary_lacks_is_refused_and_the_sampling_stays(corpus: Path) -> None:
     told = run_session(tiny_config(corpus), {2: [c.SetSampling(sampling=SamplingConfig(prime="☃")), c.SampleNow()]})
 
@@ -148,15 +102,7 @@ def test_a_learning_rate_that_was_set_is_used_by_the_next_step_and_saved(corpus:
 
     assert only(told, e.LearningRateChanged).learning_rate == 0.02
     assert [event.learning_rate for event in of_type(told, e.StepsFinished)] == [0.004] * 3 + [0.02] * 3
-    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].training.learning_rate == 0.02
-
-
-@pytest.mark.parametrize("rate", [0.0, -1.0, 11.0, float("nan"), float("inf")])
-def test_a_learning_rate_out_of_range_is_refused(corpus: Path, rate: float) -> None:
-    told = run_session(tiny_config(corpus, max_steps=3), {1: [c.SetLearningRate(learning_rate=rate)]})
-
-    assert only(told, e.CommandRefused).command == "SetLearningRate"
-    assert {event.learning_rate for event in of_type(told, e.StepsFinished)} == {0.004}
+    assert latest().training.learning_rate == 0.02
 
 
 def test_a_ladder_has_a_rung_for_each_temperature_and_is_the_same_each_time(corpus: Path) -> None:
@@ -172,11 +118,8 @@ def test_a_ladder_has_a_rung_for_each_temperature_and_is_the_same_each_time(corp
 
 BAD_LADDERS = [
     pytest.param(c.SampleLadder(seed=1, prime="☃"), id="unknown prime"),
-    pytest.param(c.SampleLadder(seed=1, prime="the " * 10), id="long prime"),
-    pytest.param(c.SampleLadder(seed=1, temperatures=(99.0,)), id="hot"),
     pytest.param(c.SampleLadder(seed=1, temperatures=()), id="no rung"),
     pytest.param(c.SampleLadder(seed=1, temperatures=(0.5,) * 100_000), id="a hundred thousand rungs"),
-    pytest.param(c.SampleLadder(seed=-1), id="negative seed"),
 ]
 
 
@@ -186,38 +129,6 @@ def test_a_ladder_that_cannot_be_climbed_is_refused(corpus: Path, ladder: c.Samp
 
     assert only(told, e.CommandRefused).command == "SampleLadder"
     assert isinstance(told[-1], e.RunFinished)
-
-
-@pytest.mark.parametrize("ladder", BAD_LADDERS)
-def test_a_ladder_that_cannot_be_climbed_is_refused_in_the_middle_of_an_evaluation(
-    corpus: Path, ladder: c.SampleLadder
-) -> None:
-    def after_the_tweet(event: Event) -> Iterable[Command]:
-        return [ladder] if isinstance(event, e.TweetSampled) and event.step == 5 else []
-
-    told = run_session(tiny_config(corpus, sample_every=5, eval_every=5), on_event=after_the_tweet)
-
-    assert only(told, e.CommandRefused).command == "SampleLadder"
-    assert [event.step for event in of_type(told, e.EvalFinished)] == [5, 10, 12]
-
-
-def test_a_pause_in_the_middle_of_an_evaluation_comes_first_and_the_evaluation_after_it(corpus: Path) -> None:
-    def after_the_tweet(event: Event) -> Iterable[Command]:
-        return [c.Pause(), c.Resume()] if isinstance(event, e.TweetSampled) and event.step == 5 else []
-
-    told = run_session(tiny_config(corpus, sample_every=5, eval_every=5, max_steps=6), on_event=after_the_tweet)
-
-    first = names(told).index("Paused")
-    assert names(told)[first - 1 : first + 3] == ["TweetSampled", "Paused", "Resumed", "EvalFinished"]
-    assert [event.step for event in of_type(told, e.EvalFinished)] == [5, 6]
-
-
-def test_a_checkpoint_is_saved_under_a_name_with_the_step_it_stands_at(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name="mine")]})
-
-    [saved] = [event for event in of_type(told, e.CheckpointSaved) if event.name == "mine"]
-    assert saved.path == str(named_checkpoint_path("mine"))
-    assert saved.step == load_checkpoint(named_checkpoint_path("mine")).info.step == 4
 
 
 def test_a_checkpoint_is_in_place_when_it_is_told(corpus: Path) -> None:
@@ -250,7 +161,7 @@ def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(corpus: Pat
     assert read_info(named_checkpoint_path("mine"))[0].step == 6
 
 
-@pytest.mark.parametrize("name", ["", "../up", "a/b", pytest.param("漢" * 100, id="long")])
+@pytest.mark.parametrize("name", ["", "../up", "latest"])
 def test_an_impossible_name_is_refused_and_nothing_is_written(corpus: Path, home: Path, name: str) -> None:
     told = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name=name)]})
 
@@ -281,26 +192,3 @@ def test_a_tweet_of_the_feed_that_a_stop_broke_off_is_written_after_the_resume(c
     info, _ = read_info(find_run("tiny").checkpoint_path("latest"))
     assert (info.step, info.last_sample_step) == (4, 0)
     assert [event.step for event in of_type(told, e.TweetSampled)] == [0]
-
-
-def test_a_folder_of_checkpoints_that_nobody_may_look_into_is_told_and_the_run_goes_on(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    exists = Path.exists
-
-    def closed(path: Path) -> bool:
-        if path.name == "mine.safetensors":
-            raise PermissionError(13, "Permission denied")
-        return exists(path)
-
-    monkeypatch.setattr(Path, "exists", closed)
-    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="mine")]})
-
-    assert "Permission denied" in only(told, e.CommandRefused).detail
-    assert isinstance(told[-1], e.RunFinished)
-
-
-@pytest.mark.parametrize("name", ["latest", "best", "last"])
-def test_a_name_that_has_a_meaning_already_is_refused(corpus: Path, name: str) -> None:
-    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name=name)]})
-    assert only(told, e.CommandRefused).detail == f"A checkpoint can't be called {name}."

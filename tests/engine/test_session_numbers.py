@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,17 +11,14 @@ import pytest
 from engine import commands as c
 from engine import events as e
 from engine.checkpoint import load_checkpoint, save_checkpoint
+from engine.checkpoint_info import CheckpointInfo
 from engine.commands import Command
 from engine.errors import exit_code_for
+from engine.evaluation import Evaluation
 from engine.events import Event
 from engine.folders import named_checkpoint_path
-from tests.engine.helpers import losses, of_type, run_session, tiny_config, write_corpus
+from tests.engine.helpers import losses, of_type, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
 
 
 def save_poisoned(corpus: Path) -> None:
@@ -60,21 +58,6 @@ def test_a_model_gone_wrong_tells_no_numbers_that_are_none_and_comes_back_to_its
     assert_keeps_the_rules(told)
 
 
-def test_a_run_goes_on_from_a_sound_checkpoint_after_refused_steps(corpus: Path) -> None:
-    save_poisoned(corpus)
-    script = {5: [c.LoadCheckpoint(name="poison")]}
-
-    def back_to_the_sound_one(event: Event) -> Iterable[Command]:
-        return [c.LoadCheckpoint(name="sound")] if isinstance(event, e.Warned) and event.step == 5 else []
-
-    told = run_session(tiny_config(corpus), script, back_to_the_sound_one)
-
-    assert isinstance(told[-1], e.RunFinished)
-    assert [event.step for event in of_type(told, e.Warned)] == [3, 4, 5, 2]
-    assert max(losses(told)) == 12
-    assert_keeps_the_rules(told)
-
-
 def test_settings_that_blow_the_weights_up_are_tamed(corpus: Path) -> None:
     told = run_session(tiny_config(corpus, max_steps=500, learning_rate=10.0, weight_decay=10.0, sample_every=10))
 
@@ -82,3 +65,23 @@ def test_settings_that_blow_the_weights_up_are_tamed(corpus: Path) -> None:
     rates = [event.learning_rate for event in of_type(told, e.LearningRateChanged)]
     assert rates == [10.0 / 2**number for number in range(1, len(rates) + 1)] != []
     assert_keeps_the_rules(told)
+
+
+def test_a_checkpoint_says_of_which_step_its_figure_is_and_has_none_where_that_was_not_finite(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    infos: list[CheckpointInfo] = []
+    not_finite = Evaluation(total_nats=math.nan, num_tweets=1, num_chars=1, num_unknown_chars=0)
+
+    def look(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.CheckpointSaved):
+            infos.append(load_checkpoint(Path(event.path)).info)
+        if isinstance(event, e.EvalFinished):
+            monkeypatch.setattr("engine.thrift.evaluate", lambda *_: not_finite)
+        return ()
+
+    save = c.SaveLatest()
+    run_session(tiny_config(corpus, eval_every=4, max_steps=9), {5: [save], 8: [c.Pause(), save, c.Resume()]}, look)
+
+    figures = [(info.step, info.bits_per_char is not None, info.is_figure_old) for info in infos]
+    assert figures == [(0, False, False), (4, True, False), (5, True, True), (8, True, True), (9, False, False)]

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,17 +13,13 @@ import torch
 
 from engine import commands as c
 from engine import events as e
-from engine import run as run_module
-from engine import saver as saver_module
-from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
 from engine.config import TrainingConfig
-from engine.corpus.batches import BatchStream
 from engine.corpus.position import Position
 from engine.events import Event
-from engine.folders import find_run
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
+    latest,
     losses,
     of_type,
     only,
@@ -49,16 +44,7 @@ class TickingClock(FakeClock):
         return self.now
 
 
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
-
-
-def latest() -> CheckpointInfo:
-    return read_info(find_run("tiny").checkpoint_path("latest"))[0]
-
-
-@pytest.mark.parametrize(("before", "after"), [(8, 4), (8, 16), (8, 5), (5, 8), (8, 1), (8, 48), (8, 60_000)])
+@pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
 def test_another_batch_size_keeps_the_share_of_the_epoch_as_near_as_batches_go(
     corpus: Path, before: int, after: int
 ) -> None:
@@ -73,35 +59,6 @@ def test_another_batch_size_keeps_the_share_of_the_epoch_as_near_as_batches_go(
     assert abs(changed.epochs - epochs_there) <= 0.5 / steps_per_epoch + 1e-9
     assert latest().training.batch_size == after
     assert latest().position.epoch + latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
-
-
-def test_at_the_end_of_an_epoch_another_batch_size_begins_the_next(corpus: Path) -> None:
-    run_session(tiny_config(corpus, batch_size=8), {6: [c.SetBatchSize(batch_size=20), c.Stop()]})
-
-    assert latest().position == Position(epoch=1, batch=0)
-
-
-def test_steps_after_the_change_read_batches_of_the_new_size(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
-    taken = BatchStream.__next__
-
-    def noted(self: BatchStream) -> object:
-        batch = taken(self)
-        sizes.append(len(batch.inputs))
-        return batch
-
-    monkeypatch.setattr(BatchStream, "__next__", noted)
-    run_session(tiny_config(corpus, batch_size=8, max_steps=7), {3: [c.SetBatchSize(batch_size=16)]})
-
-    assert sizes == [8, 8, 8, 16, 16, 16, 16]
-
-
-def test_the_same_batch_size_again_changes_nothing(corpus: Path) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain"))
-    told = run_session(tiny_config(corpus), {4: [c.SetBatchSize(batch_size=8)], 9: [c.SetBatchSize(batch_size=8)]})
-
-    assert losses(told) == losses(plain)
-    assert len(of_type(told, e.BatchSizeChanged)) == 2
 
 
 def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch_too(corpus: Path) -> None:
@@ -135,23 +92,12 @@ def test_a_checkpoint_of_other_tweets_is_gone_on_from_at_the_first_batch(corpus:
     assert only(told, e.CheckpointLoaded).epochs == 0
 
 
-def test_a_budget_in_epochs_counts_on_after_the_change(corpus: Path) -> None:
-    config = tiny_config(corpus, batch_size=8, epochs=2.0, max_steps=10**6)
-
-    told = run_session(config, {9: [c.SetBatchSize(batch_size=24)]})
-
-    assert isinstance(told[-1], e.RunFinished)
-    assert (told[-1].reason, told[-1].step) == ("epochs", 10)
-
-
 @pytest.mark.parametrize(
     "command",
     [
         c.SetBatchSize(batch_size=0),
         c.SetBatchSize(batch_size=10**9),
         c.SetIntervals(eval_every=-1, sample_every=1),
-        c.SetIntervals(eval_every=1, sample_every=-1),
-        c.SetLearningRate(learning_rate=0.0),
         c.SetLearningRate(learning_rate=11.0),
     ],
     ids=repr,
@@ -177,22 +123,10 @@ def test_intervals_hold_from_the_next_step_on_and_0_is_never(corpus: Path) -> No
     assert (latest().training.eval_every, latest().training.sample_every) == (0, 5)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        c.SetBatchSize(batch_size=4),
-        c.SetIntervals(eval_every=5, sample_every=5),
-        c.SetLearningRate(learning_rate=0.1),
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("command", [c.SetBatchSize(batch_size=4), c.SetLearningRate(learning_rate=0.1)], ids=repr)
 @pytest.mark.parametrize("is_paused", [False, True], ids=["training", "paused"])
-def test_a_change_is_saved_two_seconds_later_and_not_before(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, command: Command, is_paused: bool
-) -> None:
+def test_a_change_is_saved_two_seconds_later_and_not_before(corpus: Path, command: Command, is_paused: bool) -> None:
     clock = TickingClock()
-    for module in (run_module, saver_module):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock))
     changed_at: list[float] = []
     saved_at: list[float] = []
 
@@ -205,27 +139,21 @@ def test_a_change_is_saved_two_seconds_later_and_not_before(
         return []
 
     first: list[Command] = [c.Pause(), command] if is_paused else [command]
-    run_session(tiny_config(corpus, max_steps=200), {2: first}, note)
+    run_session(tiny_config(corpus, max_steps=200), {2: first}, note, clock)
 
     assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
 
 
-def test_changes_on_end_do_not_put_off_their_saving(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = TickingClock()
-    for module in (run_module, saver_module):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock))
+def test_changes_on_end_do_not_put_off_their_saving(corpus: Path) -> None:
     script: dict[int, list[Command]] = {step: [c.SetLearningRate(learning_rate=0.001)] for step in range(2, 100)}
 
-    told = run_session(tiny_config(corpus, max_steps=100), script)
+    told = run_session(tiny_config(corpus, max_steps=100), script, clock=TickingClock())
 
     assert len({event.step for event in of_type(told, e.CheckpointSaved)} - {0, 100}) >= 2
 
 
-@pytest.mark.parametrize("has_recorder", [True, False], ids=["recorded", "as it is"])
-def test_on_a_device_batches_are_made_ready_in_the_new_size(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, has_recorder: bool
-) -> None:
-    recorder = FakeRecorder() if has_recorder else None
+def test_on_a_device_batches_are_made_ready_in_the_new_size(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = FakeRecorder()
     step_as_on_a_device(monkeypatch, recorder)
     script: dict[int, list[Command]] = {9: [c.SetBatchSize(batch_size=16)], 20: [c.SetBatchSize(batch_size=3)]}
 
@@ -238,18 +166,7 @@ def test_on_a_device_batches_are_made_ready_in_the_new_size(
     monkeypatch.setenv("TWEETGEN_HOME", str(corpus.parent))
     here = run_session(tiny_config(corpus, max_steps=40, run_name="here"), script)
     np.testing.assert_allclose(list(losses(told).values()), list(losses(here).values()), rtol=2e-4)
-    if recorder is not None:
-        assert "discard" in recorder.log
-
-
-def test_a_stopped_run_on_a_device_goes_on_exactly_after_the_change(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step_as_on_a_device(monkeypatch, None)
-    whole = run_session(tiny_config(corpus, run_name="whole"), {5: [c.SetBatchSize(batch_size=11)]})
-    first = run_session(tiny_config(corpus), {5: [c.SetBatchSize(batch_size=11)], 7: [c.Stop()]})
-
-    assert losses([*first, *run_session(resume_config("tiny"))]) == losses(whole)
+    assert "discard" in recorder.log
 
 
 def test_the_highest_learning_rate_is_changed_and_schedule_and_warmup_still_multiply_it(corpus: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine import commands as c
 from engine import events as e
-from engine import pace, run, runtime, threads, wire
+from engine import pace, runtime, threads, wire
 from engine.calibration import Calibration, Way
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
@@ -403,7 +403,6 @@ def test_threads_that_were_asked_for_are_never_measured(home: Path, monkeypatch:
 def test_nothing_is_measured_while_paused_and_only_steps_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, {1: 100.0, 2: 50.0})
     clock = FakeClock()
-    monkeypatch.setattr(run, "time", clock_module(clock))
     noted: list[tuple[float, int]] = []
     monkeypatch.setattr(ThreadMinder, "note", lambda _, seconds, num_chars: noted.append((seconds, num_chars)))
 
@@ -413,7 +412,7 @@ def test_nothing_is_measured_while_paused_and_only_steps_count(home: Path, monke
             yield c.Resume()
 
     config = auto_config(home, eval_every=2, sample_every=3)
-    told = run_session(config, {5: [c.Pause()]}, on_event=time_passes)
+    told = run_session(config, {5: [c.Pause()]}, on_event=time_passes, clock=clock)
 
     assert len(of_type(told, e.EvalFinished)) == 6
     assert len(noted) == 12

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from unittest import mock
 
 import pytest
 import torch
@@ -13,12 +12,9 @@ from engine import events as e
 from engine.answers import TextCompleted, TweetRead
 from engine.checkpoint import load_checkpoint, weights_in
 from engine.commands import Command
-from engine.config import SamplingConfig
-from engine.corpus.alike.novelty import NoveltyIndex
 from engine.evaluation import UNKNOWN_CHAR_BITS
-from engine.folders import find_run
+from engine.folders import named_checkpoint_path
 from engine.questions import COMPLETION_CHARS, read_chars
-from engine.sampler import sample_tweets
 from engine.vocab import Vocab
 from engine.writer import MAX_READ_CHARS
 from tests.engine.helpers import (
@@ -30,13 +26,7 @@ from tests.engine.helpers import (
     run_session,
     small_tweets,
     tiny_config,
-    write_corpus,
 )
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    return write_corpus(tmp_path)
 
 
 def test_a_completion_answers_its_request_at_the_step_at_which_it_was_asked_for(corpus: Path) -> None:
@@ -51,41 +41,6 @@ def test_a_completion_answers_its_request_at_the_step_at_which_it_was_asked_for(
     assert first.bits_per_char is not None
 
 
-def test_while_paused_the_same_text_has_the_same_completion(corpus: Path) -> None:
-    asked = [c.CompleteText(text="the c", request=number) for number in range(3)]
-
-    told = run_session(tiny_config(corpus), {3: [c.Pause(), *asked, c.Resume()]})
-
-    completions = {answer.completion for answer in of_type(told, TextCompleted)}
-    assert len(of_type(told, TextCompleted)) == 3
-    assert len(completions) == 1
-
-
-def test_a_text_that_goes_along_with_its_completion_is_completed_by_the_rest_of_it(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {3: [c.Pause(), c.CompleteText(text="the c"), c.Resume(), c.Stop()]})
-    whole = "".join(only(told, TextCompleted).completion)
-
-    further = c.CompleteText(text="the c" + whole[:2])
-    told = run_session(tiny_config(corpus, run_name="again"), {3: [c.Pause(), further, c.Resume(), c.Stop()]})
-
-    assert "".join(only(told, TextCompleted).completion).startswith(whole[2:])
-
-
-def test_a_completion_is_drawn_as_the_run_draws_now(corpus: Path) -> None:
-    greedy = c.SetSampling(sampling=SamplingConfig(temperature=0.0, max_length=20))
-
-    told = run_session(tiny_config(corpus), {3: [greedy, c.CompleteText(text="the "), c.SaveLatest(), c.Stop()]})
-
-    checkpoint = load_checkpoint(find_run("tiny").checkpoint_path("latest"))
-    [tweet] = sample_tweets(
-        checkpoint.to_model(torch.device("cpu")),
-        Vocab(checkpoint.info.vocab),
-        SamplingConfig(temperature=0.0, prime="the ", max_length=4 + COMPLETION_CHARS),
-        [0],
-    )
-    assert "the " + "".join(only(told, TextCompleted).completion) == tweet.text
-
-
 def test_unknown_characters_are_named_in_place_of_a_completion(corpus: Path) -> None:
     told = run_session(tiny_config(corpus), {3: [c.CompleteText(text="the ☃ \x1b", request=4)]})
 
@@ -98,10 +53,10 @@ def test_a_tweet_is_read_with_the_averaged_weights_that_the_checkpoint_keeps(cor
     text = small_tweets()[0]
     config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1)
 
-    told = run_session(config, {9: [c.ReadTweet(text=text), c.SaveLatest(), c.Stop()]})
+    told = run_session(config, {9: [c.ReadTweet(text=text), c.SaveCheckpoint(name="nine")]})
 
     read = only(told, TweetRead)
-    checkpoint = load_checkpoint(find_run("tiny").checkpoint_path("latest"))
+    checkpoint = load_checkpoint(named_checkpoint_path("nine"))
     model = checkpoint.to_model(torch.device("cpu"))
     vocab = Vocab(checkpoint.info.vocab)
     chars = read_chars(model, vocab, text)
@@ -165,15 +120,6 @@ def test_a_question_in_an_evaluation_is_answered_before_its_end(corpus: Path) ->
     assert "TextCompleted" in names(told)
 
 
-def test_a_tweet_is_looked_up_once_in_the_training_tweets(corpus: Path) -> None:
-    with mock.patch.object(NoveltyIndex, "copied_share", autospec=True, return_value=0.6) as look_up:
-        told = run_session(tiny_config(corpus), {3: [c.SampleNow()]})
-
-    tweet = only(told, e.TweetSampled)
-    assert look_up.call_count == 1
-    assert (tweet.copied_share, tweet.novelty) == (0.6, "near-copy")
-
-
 def test_a_tweet_that_goes_on_from_a_text_begins_with_it_and_says_so(corpus: Path) -> None:
     told = run_session(tiny_config(corpus), {3: [c.SampleNow(prime="the cat")]})
 
@@ -182,10 +128,3 @@ def test_a_tweet_that_goes_on_from_a_text_begins_with_it_and_says_so(corpus: Pat
     assert tweet.text.startswith("the cat")
     assert len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
     assert tweet.bits_per_char == pytest.approx(sum(tweet.char_bits) / len(tweet.char_bits), abs=0.01)
-
-
-def test_a_prime_that_fills_the_whole_tweet_but_for_a_character_can_be_gone_on_from(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {3: [c.SampleNow(prime="t" * 19), c.SampleNow(prime="t" * 20)]})
-
-    assert only(told, e.TweetSampled).text.startswith("t" * 19)
-    assert only(told, e.CommandRefused).command == "SampleNow"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine import events as e
-from engine.commands import Finish, LoadCheckpoint, SaveLatest, SetLearningRate
+from engine.commands import Finish, LoadCheckpoint, SaveLatest
 from engine.config import RunConfig, RuntimeConfig
 from tests.fakes import evaluated, run_started, steps_finished
 from tui.alerts import Alert, Watch, commands_for, config_to_go_on
@@ -132,16 +132,14 @@ def test_a_dismissed_alert_comes_again_only_after_it_was_over() -> None:
     assert any(scene.train([4.0] * 400))
 
 
-def test_the_answer_reloads_the_best_and_halves_the_highest_rate() -> None:
+def test_the_answer_reloads_the_best_and_halves_its_rate() -> None:
     scene = Scene()
     scene.train([1.5] * 600)
     scene.see(evaluated(600, 2.2))
     scene.train([4.0] * 400)
-    scene.view = apply(scene.view, e.LearningRateChanged(step=1000, elapsed_seconds=1.0, learning_rate=0.01))
     assert scene.alert is not None
     assert list(commands_for(scene.alert, scene.view)) == [
-        LoadCheckpoint(name="2026-11-25-101112/best"),
-        SetLearningRate(learning_rate=0.005),
+        LoadCheckpoint(name="2026-11-25-101112/best", halves_rate=True)
     ]
 
 
@@ -167,8 +165,7 @@ def test_an_answer_ends_the_alert_once_the_checkpoint_is_loaded() -> None:
     scene.refuse(20)
     assert scene.alert is not None
     assert list(commands_for(scene.alert, scene.view)) == [
-        LoadCheckpoint(name="2026-11-25-101112/latest"),
-        SetLearningRate(learning_rate=0.002),
+        LoadCheckpoint(name="2026-11-25-101112/latest", halves_rate=True)
     ]
     scene.watch = scene.watch.with_answered(scene.alert)
     assert scene.kind == ""
@@ -190,7 +187,7 @@ def test_an_answer_that_is_refused_brings_the_alert_back() -> None:
 # Disk -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_is_told_until_something_could_be_saved() -> None:
+def test_a_full_disk_is_told_until_everything_can_be_saved_again() -> None:
     scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk"))
     assert scene.alert == Alert(kind="disk", text="No space left on device.", answer="try saving again")
     assert list(commands_for(scene.alert, scene.view)) == [SaveLatest()]
@@ -201,24 +198,12 @@ def test_a_full_disk_is_told_until_something_could_be_saved() -> None:
     scene.watch = scene.watch.with_dismissed(scene.alert)
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Still none.", kind="disk"))
     assert scene.kind == ""
-    scene.see(saved())
-    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Full again.", kind="disk"))
-    assert scene.kind == "disk"
-
-
-def test_a_journal_that_can_not_be_written_is_told_until_it_can_whatever_else_is_saved() -> None:
-    scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="journal"))
-    assert scene.kind == "disk"
-    scene.see(saved())
-    assert scene.kind == "disk"
-    scene.see(loaded(0))
-    scene.see(saved())
-    assert scene.kind == "disk"
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Saving works again.", kind="disk-works"))
-    assert scene.alert is None
-    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Full again.", kind="disk"))
     scene.see(saved())
-    assert scene.alert is None
+    scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Full again.", kind="disk"))
+    assert scene.kind == "disk"
+    scene.see(saved())
+    assert scene.kind == "disk", "the journal may still fail"
 
 
 # Validation -----------------------------------------------------------------------------------------------------------

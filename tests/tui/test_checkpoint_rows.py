@@ -29,7 +29,7 @@ def entry(name: str, saved_at: float = 0.0, *, is_pinned: bool = False, **change
         path=Path(f"/tmp/{name}"),
         saved_at=saved_at,
         num_bytes=1_800_000,
-        info=checkpoint_info(**changes),
+        info=checkpoint_info(**{"last_eval_step": changes.get("step", 2), **changes}),
         is_pinned=is_pinned,
     )
 
@@ -192,3 +192,17 @@ def test_the_curve_to_compare_with_is_that_of_a_run_which_has_one() -> None:
     curve = curve_of(stepped)
     assert curve is not None
     assert (curve.run, curve.train_losses) == ("first", stepped.train_losses)
+
+
+def test_a_figure_of_an_earlier_step_says_so_and_comes_after_those_that_are_not() -> None:
+    old = entry("old", step=2600, bits_per_char=1.78, val_loss=1.23, last_eval_step=2500)
+    fresh = entry("fresh", step=2500, bits_per_char=2.0, val_loss=1.5)
+    assert old.info is not None
+    assert fresh.info is not None
+
+    assert [each.name for each in arranged([old, fresh], "bits")] == ["fresh", "old"]
+    assert (cells_of(old, 0.0)[2], cells_of(fresh, 0.0)[2]) == ("1.78 @2.5k", "2.00")
+    assert dict(description(old.info))["bits per character"] == "1.78 @2,500"
+    pairs = {pair.name: (pair.left, pair.right) for pair in comparison(old.info, fresh.info)}
+    assert pairs["bits per character"] == ("1.78 @2,500", "2.00")
+    assert pairs["validation loss"][0].endswith(" nats @2,500")

@@ -254,8 +254,8 @@ async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(
             session.play(steps_finished(first_step, [4.2] * 150))
             await until(lambda: app.summary_view.step == first_step + 149)  # noqa: B023 - awaited at once
         await shows(app, "Diverging: loss 4.2, was 1.7", "a reload best, halve the rate", "esc no")
-        await press(pilot, session, "a", num_commands=2)
-        assert session.received == [c.LoadCheckpoint(name=f"{RUN}/best"), c.SetLearningRate(learning_rate=0.002)]
+        await press(pilot, session, "a")
+        assert session.received == [c.LoadCheckpoint(name=f"{RUN}/best", halves_rate=True)]
         session.play(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))
         await until(lambda: not screen.query_one(AlertBar).display)
         await press(pilot, session, "u")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.events import Warned
 from tests.fakes import run_started, steps_finished, tweet
 from tui.run_view import RunView
 from tui.state import apply
@@ -24,3 +25,15 @@ def test_earlier_runs_are_told_with_their_tweets_and_how_to_go_on_with_them() ->
 def test_a_single_run_tells_of_no_other() -> None:
     assert earlier_lines([]) == []
     assert summary_lines(view_of("first", "a.csv"))[-1] == "Go on with it:  tweetgen-tui --resume first"
+
+
+def test_a_resumed_run_on_a_full_disk_names_the_latest_that_is_there_already() -> None:
+    resumed = run_started(run="first", step=100, resumed_from="first/latest")
+    full = Warned(step=100, elapsed_seconds=1.0, message="No space left on device.", kind="disk")
+    view = apply(apply(apply(RunView(), resumed), full), steps_finished(101, [4.0, 3.5]))
+    assert summary_lines(view)[-2:] == [
+        "Saved up to step 100: the 2 steps after it will be learned again.",
+        "Go on with it:  tweetgen-tui --resume first",
+    ]
+    view = apply(apply(apply(RunView(), run_started(run="first")), full), steps_finished(1, [4.0, 3.5]))
+    assert summary_lines(view)[-1] == "Nothing of it is saved: the disk took nothing."

@@ -17,8 +17,8 @@ from engine.checkpoint_list import CheckpointEntry, find_listed, list_checkpoint
 from engine.errors import CheckpointError, ConfigError
 from engine.folders import SUFFIX, storage_errors
 from engine.text import harmless
-from tui.checkpoint_facts import description
-from tui.formatting import format_bits, format_size
+from tui.checkpoint_facts import bits_of, description
+from tui.formatting import format_size
 from tui.tables import print_facts, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, show, copy and delete what was saved.", rich_markup_mode="rich")
@@ -159,6 +159,7 @@ def _facts(entry: CheckpointEntry) -> dict[str, Any]:
         "path": str(entry.path),
         "step": entry.step,
         "bits_per_char": entry.bits_per_char,
+        "evaluated_at_step": entry.info.last_eval_step if entry.info and entry.info.bits_per_char is not None else None,
         "saved_at": entry.saved_at,
         "num_bytes": entry.num_bytes,
         "pinned": entry.is_pinned,
@@ -171,7 +172,7 @@ def _row(entry: CheckpointEntry) -> tuple[str, ...]:
     return (
         entry.name,
         "-" if entry.step is None else f"{entry.step:,}",
-        "-" if entry.bits_per_char is None else format_bits(entry.bits_per_char),
+        "-" if entry.info is None or entry.info.bits_per_char is None else bits_of(entry.info),
         datetime.fromtimestamp(entry.saved_at).strftime("%Y-%m-%d %H:%M"),
         format_size(entry.num_bytes),
         "damaged" if entry.problem else "pinned" if entry.is_pinned else "",

@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from engine.checkpoint_list import resolve_checkpoint
+from engine.checkpoint_list import require_own_files, resolve_checkpoint
 from engine.config import RuntimeConfig, SamplingConfig
 from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError, CorpusError
 from tui.evaluation_tables import print_evaluation, print_evaluation_json
 from tui.options import MACHINE, TWEETS, Given, Source, fields_of, require_files, takes, to_corpus_config
-from tui.reading_bar import reading_bar
+from tui.progress import reading_bar
 
 if TYPE_CHECKING:  # numpy or torch would come with it, before --help is shown
     from engine.checkpoint_info import CheckpointInfo
@@ -82,7 +83,7 @@ def evaluate(
     runtime.apply()
     files = corpus_config if corpus_config and corpus_config.files else None
     compares = baselines or quality
-    own = None if files and not compares else _own_corpus(loaded.info, must_be_same=compares)
+    own = None if files and not compares else _own_corpus(path, loaded.info, must_be_same=compares)
     tweets = _tweets(files, own)
     encoded = EncodedTweets.from_flat(tweets, loaded.vocab)
     result = evaluate_tweets(loaded.to_model(runtime.device), encoded, runtime)
@@ -103,10 +104,14 @@ def _require_quality(given: Mapping[str, object], *, is_given: bool) -> None:
         raise ConfigError(f"--{name} says how tweets are written, and none are to be.", "Add --quality.")
 
 
-def _own_corpus(info: CheckpointInfo, *, must_be_same: bool) -> Corpus:
-    """Return the corpus that the checkpoint was trained on. Raises `CorpusError`, where asked to also if it changed."""
+def _own_corpus(path: Path, info: CheckpointInfo, *, must_be_same: bool) -> Corpus:
+    """Return the corpus that the checkpoint at `path` was trained on.
+
+    Raises `CorpusError`, where asked to also if it changed, and `CheckpointError` where the checkpoint is foreign.
+    """
     from engine.corpus.loading import load_corpus
 
+    require_own_files(path, info)
     with reading_bar(Console(stderr=True)) as on_progress:
         corpus = load_corpus(info.corpus, on_progress)
     if must_be_same and corpus.digest != info.corpus_digest:

@@ -10,7 +10,7 @@ import typer
 
 from engine.checkpoint_list import resolve_checkpoint
 from engine.config import RuntimeConfig, SamplingConfig, with_settings
-from engine.errors import CorpusError
+from engine.errors import CheckpointError, CorpusError
 from tui.options import DRAWING, LENGTH, MACHINE, Given, fields_of, takes
 from tui.tables import print_json
 
@@ -40,7 +40,7 @@ def generate(
     if as_json:
         try:
             generator.load_novelty()
-        except CorpusError as error:
+        except (CheckpointError, CorpusError) as error:
             typer.echo(f"Novelty can't be told: {error.message}", err=True)
     for tweet in generator.write(count, generator.sampling(settings), first_seed):
         if as_json:

@@ -25,8 +25,8 @@ from tui.formatting import shortened
 from tui.widgets.feed_columns import PIN_GLYPH
 
 _HEADINGS = ("name", "step", "bits", "size", "age")
-_WIDTHS = (10, 5, 8, 6)
-_MIN_NAME_WIDTH = 16
+_WIDTHS = (10, 10, 8, 6)
+_MIN_NAME_WIDTH = 12
 _MARKS_WIDTH = 2
 _GAP = " "
 _DOUBLE = 2

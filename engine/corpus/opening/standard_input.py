@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 import stat
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -16,7 +13,7 @@ from typing import BinaryIO
 from engine.corpus.opening.disk import read_errors
 from engine.corpus_config import STANDARD_INPUT
 from engine.errors import CorpusError
-from engine.folders import storage_errors
+from engine.folders import new_file, remove_leftovers
 
 MAX_KEPT_BYTES = 16 << 30
 SHOWN = "standard input"
@@ -33,34 +30,14 @@ def keep(stream: BinaryIO, folder: Path) -> Path:
     """
     if stream.isatty():
         raise CorpusError("Nothing is piped in: standard input is the keyboard.", "Pipe tweets in, or name a file.")
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
-        descriptor, temporary = tempfile.mkstemp(prefix=".standard-input.", suffix=".tmp", dir=folder)
-    try:
-        digest = hashlib.sha256()
-        with storage_errors(folder), os.fdopen(descriptor, "wb") as file:
-            for chunk in _chunks(stream):
-                digest.update(chunk)
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        path = folder / f"standard-input-{digest.hexdigest()}"
-        with storage_errors(path):
-            os.replace(temporary, path)
-    except BaseException:  # also an interrupt leaves no temporary file behind
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    return path
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a program left that was killed amid a stream; one that still writes has written a moment ago."""
-    for path in folder.glob(".standard-input.*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink()
+    remove_leftovers(folder, _STALE_SECONDS)
+    digest = hashlib.sha256()
+    with new_file(folder / "standard-input") as new:
+        for chunk in _chunks(stream):
+            digest.update(chunk)
+            new.write(chunk)
+        new.path = folder / f"standard-input-{digest.hexdigest()}"
+    return new.path
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

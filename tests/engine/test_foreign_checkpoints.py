@@ -1,0 +1,92 @@
+"""A checkpoint from elsewhere names files of this machine: none of them is read unless the user names it too."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine import preflight
+from engine.checkpoint import load_checkpoint
+from engine.checkpoint_files import import_checkpoint
+from engine.checkpoint_list import list_checkpoints
+from engine.config import RunConfig, RuntimeConfig
+from engine.corpus_config import CorpusConfig
+from engine.errors import CheckpointError
+from engine.folders import find_run, named_checkpoint_path
+from engine.generation import Generator
+from tests.engine.helpers import run_session, tiny_config, write_corpus
+from tui.branching import Branch
+
+
+@pytest.fixture
+def secret(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file that a checkpoint was trained on; the checkpoint is called mine."""
+    path = write_corpus(tmp_path_factory.mktemp("elsewhere"), name="secret.txt")
+    run_session(tiny_config(path), {3: [c.SaveCheckpoint(name="mine"), c.Stop()]})
+    return path
+
+
+def started_from(checkpoint: str, **changes: object) -> e.Event:
+    """Return the first event of a run from this checkpoint, which names no tweets itself."""
+    config = replace(tiny_config(None, run_name="other", max_steps=4), checkpoint=checkpoint, **changes)  # type: ignore[arg-type] # fields of RunConfig
+    return run_session(config)[0]
+
+
+def foreign(secret: Path) -> str:
+    """Return a copy of the checkpoint outside the data folder."""
+    return str(shutil.copy(named_checkpoint_path("mine"), secret.parent / "foreign.safetensors"))
+
+
+def imported(secret: Path) -> str:
+    """Return the name of a copy that was imported."""
+    import_checkpoint(Path(foreign(secret)), "theirs", replace=False)
+    return "theirs"
+
+
+@pytest.mark.parametrize("bring", [foreign, imported])
+def test_the_files_that_it_names_are_read_only_where_the_user_names_them(
+    secret: Path, bring: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(bring)
+    name = bring(secret)
+
+    refused = started_from(name)
+    assert isinstance(refused, e.RunFailed)
+    assert str(secret) in refused.detail
+    assert f"--data {secret}" in refused.hint
+    with pytest.raises(CheckpointError, match="not read unasked"):
+        preflight.check(RunConfig(checkpoint=name))
+    generator = Generator(Path(name) if bring is foreign else named_checkpoint_path(name), RuntimeConfig())
+    with pytest.raises(CheckpointError, match="not read unasked"):
+        generator.load_novelty()
+
+    confirmed = started_from(name, corpus=CorpusConfig(files=(str(secret),)))
+    assert isinstance(confirmed, e.RunStarted)
+    latest = load_checkpoint(find_run("other").checkpoint_path("latest"))
+    assert not latest.info.is_imported
+
+
+@pytest.mark.parametrize("name", ["mine", "tiny/latest", "tiny"])
+def test_what_the_users_own_runs_wrote_is_trusted(secret: Path, name: str) -> None:
+    assert isinstance(started_from(name), e.RunStarted)
+
+
+def test_one_of_the_embedded_tweets_needs_no_confirmation(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    run_session(tiny_config(None, max_steps=1))
+    path = shutil.copy(find_run("tiny").checkpoint_path("latest"), tmp_path_factory.mktemp("x") / "copy.safetensors")
+
+    assert isinstance(started_from(str(path)), e.RunStarted)
+
+
+def test_a_branch_of_an_imported_one_does_not_confirm_by_itself(secret: Path) -> None:
+    imported(secret)
+    by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in list_checkpoints()}
+
+    assert by_name["theirs"].corpus is None
+    assert by_name["mine"].corpus is not None
+    assert isinstance(run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)

@@ -1,0 +1,81 @@
+"""Preparing a run: nothing is left behind before it begins, and nobody else writes the run that it goes on with."""
+
+from __future__ import annotations
+
+import queue
+from pathlib import Path
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine import preflight
+from engine.errors import StorageError
+from engine.folders import find_run
+from engine.journal import Journal
+from engine.session import TrainingSession
+from engine.stage import Stage
+from tests.engine.helpers import names, only, resume_config, run_session, stop_at, tiny_config, write_corpus
+
+
+@pytest.fixture
+def corpus(home: Path) -> Path:
+    return write_corpus(home)
+
+
+def test_a_run_that_is_stopped_when_all_but_its_folder_is_ready_leaves_no_name_behind(
+    corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
+    told: list[e.Event] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.preparation.ThreadMinder.of_run", lambda *_: inbox.put(c.Stop(reason="in time")))
+        TrainingSession(tiny_config(corpus)).run(told.append, inbox)
+
+    assert only(told, e.RunFinished).reason == "in time"
+    assert not (home / "runs").exists()
+    assert run_session(tiny_config(corpus))[-1].step == 12
+
+
+def test_a_run_whose_preparation_fails_at_its_last_leaves_no_name_behind(
+    corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("what was never thought of")
+
+    monkeypatch.setattr("engine.material.Material.some_validation_tweets", broken)
+    told = run_session(tiny_config(corpus))
+
+    assert "what was never thought of" in only(told, e.RunFailed).detail
+    assert not (home / "runs").exists()
+
+
+def test_a_run_that_another_program_goes_on_with_meanwhile_is_not_rolled_back(corpus: Path) -> None:
+    run_session(tiny_config(corpus), stop_at(3))
+    others: list[e.Event] = []
+
+    def on_stage(stage: Stage) -> None:
+        if stage.text == "building the model" and not others:  # by now `latest` was read
+            others.extend(run_session(resume_config(max_steps=12)))
+
+    told: list[e.Event] = []
+    TrainingSession(resume_config(max_steps=6), on_stage).run(told.append, queue.SimpleQueue())
+
+    assert "open in another program" in only(others, e.RunFailed).detail
+    assert told[-1].step == 6
+
+
+def test_a_run_that_is_open_is_opened_by_no_other_and_stays_as_it_is(corpus: Path) -> None:
+    run_session(tiny_config(corpus), stop_at(6))
+    run = find_run("tiny")
+    before = (run.journal_path.read_bytes(), run.config_path.read_bytes())
+    holder = Journal(run.journal_path)
+
+    with pytest.raises(StorageError, match="open in another program"):
+        preflight.check(resume_config())
+    told = run_session(resume_config(max_steps=12))
+
+    assert names(told) == ["RunFailed"]
+    assert before == (run.journal_path.read_bytes(), run.config_path.read_bytes())
+    holder.close()
+    preflight.check(resume_config())
