@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.control import Control
-from textual._compositor import ChopsUpdate  # where partial updates are made; there is no public name for it
 
-TEXTUALS_OWN = ChopsUpdate.render_segments
+from tui.textual_private import HAS_CHOPS_UPDATE, ChopsUpdate
 
 
 def send_only_changed_cells() -> None:
     """Have every app of this process do so."""
-    ChopsUpdate.render_segments = render_cropped  # type: ignore[assignment, method-assign]  # what this is for
+    if HAS_CHOPS_UPDATE:
+        ChopsUpdate.render_segments = render_cropped  # type: ignore[assignment, method-assign]  # what this is for
 
 
 def render_cropped(update: ChopsUpdate, console: Console) -> str:

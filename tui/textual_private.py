@@ -1,0 +1,94 @@
+"""What the program uses of Textual beyond its public names, in one place.
+
+Each name is looked up here, at import. Where a newer Textual lacks one, Textual's own behaviour stays, and the log says
+so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import unicodedata
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.driver import Driver
+
+from engine.errors import StorageError
+from engine.folders import home
+from engine.log import log_to
+from engine.versions import installed_version
+
+if TYPE_CHECKING:
+    from textual._compositor import ChopsUpdate as ChopsUpdate  # noqa: PLC0414 - exported
+    from textual.drivers.linux_driver import LinuxDriver as LinuxDriver  # noqa: PLC0414 - exported
+
+_LOGGER = logging.getLogger(__name__)
+MISSING: list[str] = []
+"""Names that this program knows (Textual 8.2) and the installed Textual lacks."""
+
+
+def _found(module: str, name: str, *uses: str) -> Any:  # noqa: ANN401 - whatever the name leads to
+    """Return an object of a module, or None where it, or an attribute that we use of its instances, is missing."""
+    try:
+        found = getattr(import_module(module), name, None)
+    except ImportError:
+        found = None
+    set_at_start = found.__init__.__code__.co_names if uses and found is not None else ()
+    missing = [use for use in uses if not hasattr(found, use) and use not in set_at_start]
+    if found is None:
+        MISSING.append(f"{module}.{name}")
+    MISSING.extend(f"{module}.{name}.{use}" for use in missing)
+    return None if missing else found
+
+
+_LINUX_DRIVER = _found(
+    "textual.drivers.linux_driver",
+    "LinuxDriver",
+    "_disable_mouse_support",
+    "_enable_mouse_support",
+    "_file",
+    "_mouse",
+    "_sigtstp_application",
+    "process_message",
+    "run_input_thread",
+)
+_CHOPS_UPDATE = _found("textual._compositor", "ChopsUpdate", "chop_ends", "chops", "render_segments", "spans")
+_NAME_OF_KEY = _found("textual.keys", "_character_to_key")
+_found("textual.app", "App", "_driver", "_exception")
+
+HAS_LINUX_DRIVER, HAS_CHOPS_UPDATE = _LINUX_DRIVER is not None, _CHOPS_UPDATE is not None
+if not TYPE_CHECKING:
+    LinuxDriver, ChopsUpdate = _LINUX_DRIVER or Driver, _CHOPS_UPDATE
+
+
+def log_missing() -> None:
+    """Write to the program's log which names are missing, if any."""
+    if MISSING:
+        with contextlib.suppress(StorageError), log_to(home() / "tweetgen.log", "tui"):
+            _LOGGER.warning(
+                "Textual %s lacks %s: its own behaviour stays.", installed_version("textual"), ", ".join(MISSING)
+            )
+
+
+def driver_of(app: App[Any]) -> Driver | None:
+    """Return what connects an app to its terminal, once it runs."""
+    return getattr(app, "_driver", None)
+
+
+def failure_of(app: App[Any]) -> Exception | None:
+    """Return the exception that has ended an app."""
+    return getattr(app, "_exception", None)
+
+
+def _unicode_name_of_key(character: str) -> str:
+    """Return a character's name as most of Textual's keys have it: "question_mark"."""
+    if character.isalnum():
+        return character
+    return unicodedata.name(character, character).lower().replace("-", "_").replace(" ", "_")
+
+
+name_of_key: Callable[[str], str] = _NAME_OF_KEY or _unicode_name_of_key
+"""Returns Textual's name of the key that types a character."""
