@@ -155,16 +155,16 @@ class RunScreen(Screen[None]):
                 f"No terminal can attach to this run: {harmless(self._bridge.attach_problem)} "
                 "Without a screen it goes on until its budget is used up or its process is told to end."
             )
-            self.app.push_screen(YesDialog("Detach?", question, "detach"), self._detach_after_all)
+            self.app.push_screen(YesDialog("Detach?", question, "detach"), self._answer_detaching)
         else:
-            self._detach()
+            self._go_without_screen()
 
-    def _detach_after_all(self, choice: Literal["yes"] | None) -> None:
+    def _answer_detaching(self, choice: Literal["yes"] | None) -> None:
         """Detach where the user wants to although no terminal can attach."""
         if choice == "yes":
-            self._detach()
+            self._go_without_screen()
 
-    def _detach(self) -> None:
+    def _go_without_screen(self) -> None:
         if self._ending is None:
             self._ending = _Ending(_nothing, math.inf)  # a key that is on its way already must not end the run
             self._runs.detach()
