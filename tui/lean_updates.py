@@ -2,7 +2,7 @@
 
 Textual (8.2) crops an update of a line on its right only ("TODO: crop to x extents" in `ChopsUpdate`), so that a plot
 that changes at its newest column, or a cursor that moves there, costs all the columns before it. This puts the missing
-half in. `tests/tui/test_lean_updates.py` fails once Textual does it by itself.
+half in. `tests/tui/test_textual_private.py` fails once Textual does it by itself.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ so.
 from __future__ import annotations
 
 import contextlib
+import dis
 import logging
 import unicodedata
 from collections.abc import Callable
@@ -36,12 +37,19 @@ def _found(module: str, name: str, *uses: str) -> Any:  # noqa: ANN401 - whateve
         found = getattr(import_module(module), name, None)
     except ImportError:
         found = None
-    set_at_start = found.__init__.__code__.co_names if uses and found is not None else ()
-    missing = [use for use in uses if not hasattr(found, use) and use not in set_at_start]
     if found is None:
         MISSING.append(f"{module}.{name}")
+        return None
+    missing = [use for use in uses if not hasattr(found, use) and not _is_set_at_start(found, use)]
     MISSING.extend(f"{module}.{name}.{use}" for use in missing)
     return None if missing else found
+
+
+def _is_set_at_start(owner: type[Any], attribute: str) -> bool:
+    """Say whether new instances of a class have an attribute, by the code that makes them."""
+    makers = (vars(each).get("__init__") for each in owner.__mro__)
+    steps = (step for maker in makers if hasattr(maker, "__code__") for step in dis.get_instructions(maker))
+    return any(step.opname == "STORE_ATTR" and step.argval == attribute for step in steps)
 
 
 _LINUX_DRIVER = _found(

@@ -61,9 +61,7 @@ def _signals_as_before() -> Iterator[None]:
 def start(folder: Path, then: str, first: str = "") -> pexpect.spawn:
     """Run a program in a pseudo-terminal that does `then` in the guardian's child."""
     arguments = ["-c", first + PROGRAM + then]
-    child = pexpect.spawn(
-        sys.executable, arguments, cwd=folder, timeout=DEADLINE_SECONDS, encoding="utf-8", echo=False
-    )
+    child = pexpect.spawn(sys.executable, arguments, cwd=folder, timeout=DEADLINE_SECONDS, encoding="utf-8", echo=False)
     child.expect("ready")
     return child
 

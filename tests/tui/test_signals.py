@@ -1,4 +1,4 @@
-"""Signals end the screen in order, at whatever moment they come: the code is 128 + the signal, and no run is left over."""
+"""Signals end the screen in order, at whatever moment they come: exit code 128 + the signal, and no run left over."""
 
 from __future__ import annotations
 
