@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import termios
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,6 +79,7 @@ class Terminal:
             echo=False,
         )
         self._child.delaybeforesend = None
+        self._settings = termios.tcgetattr(self._child.child_fd)
 
     @property
     def text(self) -> str:
@@ -170,6 +172,11 @@ class Terminal:
     def modes_left_set(self) -> list[int]:
         """Private modes that are not as they are in a terminal at rest."""
         return sorted(mode for mode, is_on in self._modes.items() if is_on != _AT_REST.get(mode, False))
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the terminal's settings and modes are as they were before the program."""
+        return termios.tcgetattr(self._child.child_fd) == self._settings and self.modes_left_set == []
 
     @property
     def has_opened_screen(self) -> bool:
