@@ -10,7 +10,7 @@ import contextlib
 import dis
 import logging
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ def _found(module: str, name: str, *uses: str) -> Any:  # noqa: ANN401 - whateve
 
 def _is_set_at_start(owner: type[Any], attribute: str) -> bool:
     """Say whether new instances of a class have an attribute, by the code that makes them."""
-    makers = (vars(each).get("__init__") for each in owner.__mro__)
+    makers: Iterable[Any] = (vars(each).get("__init__") for each in owner.__mro__)
     steps = (step for maker in makers if hasattr(maker, "__code__") for step in dis.get_instructions(maker))
     return any(step.opname == "STORE_ATTR" and step.argval == attribute for step in steps)
 
