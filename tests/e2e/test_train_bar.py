@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.checkpoint_info import read_info
 from tests.cli.program import SMALL_MODEL
-from tests.e2e.conftest import QUIET, Open
+from tests.e2e.conftest import Open
 
 
 def test_the_bar_shows_the_progress_beside_events_in_a_file_and_ctrl_c_saves_and_takes_it_away(
@@ -38,14 +38,3 @@ def test_an_impatient_ctrl_c_gives_the_cursor_back_too(open_terminal: Open, twee
     terminal.send_signal_until_it_ends(signal.SIGINT)
     assert terminal.wait_for_exit()[0] == 130
     assert terminal.is_at_rest
-
-
-def test_a_dropped_connection_saves_and_ends_the_run_where_that_is_wished(
-    open_terminal: Open, home: Path, tweets: Path
-) -> None:
-    ending = ("--run-name", "watched", "--on-hangup", "stop")
-    terminal = open_terminal("train", "--data", tweets, *QUIET, *ending)
-    terminal.wait_for(r"step [1-9]")
-    terminal.hang_up()
-    assert terminal.wait_for_exit_without_terminal() == 129
-    assert read_info(home / "runs" / "watched" / "checkpoints" / "latest.safetensors")[0].step > 0
