@@ -23,11 +23,12 @@ import sys
 import termios
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.text import harmless
 from tui.crash_log import log_crashes_of
 from tui.patient_file import write_at_end
+from tui.signals import HANGUP_CODE
 
 _STDIN, _STDERR = 0, 2
 _HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP")
@@ -199,9 +200,20 @@ class _Guardian:
                     self._is_elsewhere = line.startswith(_WATCHED)
                     self._run = line.removeprefix(_WATCHED if self._is_elsewhere else _RUN).decode()
                 elif line.startswith(_RELEASE):
-                    self._take_terminal_back()
-                    self._terminal.restore()
-                    os._exit(int(line.removeprefix(_RELEASE)))
+                    self._let_go(int(line.removeprefix(_RELEASE)))
+
+    def _let_go(self, exit_code: int) -> NoReturn:
+        """Exit while the child lives on. After a hangup the child can't write to a terminal that is still there."""
+        self._take_terminal_back()
+        self._terminal.restore()
+        if exit_code == HANGUP_CODE and self._run:
+            write_at_end(f"The run {self._run} goes on in the background:  tweetgen-tui attach {self._quoted_run}\n")
+        os._exit(exit_code)
+
+    @property
+    def _quoted_run(self) -> str:
+        """The run's name as a shell takes it."""
+        return f'"{self._run}"' if " " in self._run else self._run
 
     def _stop_too(self) -> None:
         """Stop as the child has, so that the shell takes over; once woken, wake the child.
@@ -241,7 +253,6 @@ class _Guardian:
         what = f"tweetgen-tui: The program was ended by {signal.Signals(number).name}.\n"
         if not self._run:
             return what + "Nothing had been learned yet.\n"
-        name = f'"{self._run}"' if " " in self._run else self._run
         if self._is_elsewhere:
-            return what + f"The run goes on where it is trained:  tweetgen-tui attach {name}\n"
-        return what + f"What the run had saved is whole:  tweetgen-tui --resume {name}\n"
+            return what + f"The run goes on where it is trained:  tweetgen-tui attach {self._quoted_run}\n"
+        return what + f"What the run had saved is whole:  tweetgen-tui --resume {self._quoted_run}\n"

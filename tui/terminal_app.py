@@ -19,9 +19,8 @@ from textual.widgets import Input
 from tui.driver import MeteredDriver
 from tui.formatting import pasted_line
 from tui.glyphs import GlyphFilter
-from tui.lean_updates import send_only_changed_cells
 from tui.terminal_facts import GlyphSet
-from tui.textual_private import HAS_LINUX_DRIVER, LinuxDriver, driver_of, failure_of
+from tui.textual_private import HAS_LINUX_DRIVER, LinuxDriver, driver_of, failure_of, send_only_changed_cells
 from tui.theme import THEMES, theme_for
 from tui.widgets.path_input import PathInput
 

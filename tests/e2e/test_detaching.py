@@ -30,7 +30,7 @@ def test_a_dropped_connection_leaves_the_training_and_attach_steers_it_to_its_en
     screen.press("?")
     screen.wait_for("esc close")
     screen.hang_up()
-    assert screen.wait_for_exit_without_terminal() == 129
+    assert screen.wait_for_exit_unread() == 129
     wait_for_steps(home, 50)
     attached = open_terminal("attach", "watched")
     attached.wait_for("▶ training")

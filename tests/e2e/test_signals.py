@@ -146,6 +146,7 @@ def test_a_hangup_of_a_terminal_that_is_still_there_gives_it_back(
     assert terminal.is_at_rest
     left = [each for each in processes_in(home) if each.status() != psutil.STATUS_ZOMBIE]
     assert bool(left) is goes_on
+    assert ("tweetgen-tui attach" in terminal.text) is goes_on
     for process in left:
         process.send_signal(signal.SIGTERM)
         process.wait(DEADLINE_SECONDS)

@@ -22,7 +22,7 @@ from tests.tui.conftest import Stage, screen_text, until
 from tui.app import TweetgenApp
 from tui.run_view import RunView
 from tui.series import MAX_BUCKETS, WINDOW_LENGTH
-from tui.state import MAX_TIMES, MAX_TWEETS, apply, fold
+from tui.state import MAX_TWEETS, apply, fold
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.tweet_feed import TweetFeed
 
@@ -34,35 +34,16 @@ PAST = tuple(tweet(f"an earlier tweet, number {step}", step) for step in range(1
 
 
 def flood() -> Iterator[e.Event]:
-    """Yield the events: mostly single steps, every 20th a tweet, now and then an evaluation or the times of steps."""
+    """Yield the events: mostly single steps, every 20th a tweet, now and then an evaluation."""
     step = FIRST_STEP
     for number in range(1, NUM_EVENTS + 1):
         if number % 20 == 0:
             yield tweet(f"tweet {number} of a flood, long enough for more than a line where it is narrow", step)
         elif number % 1000 == 1:
             yield evaluated(step, 4.0, is_best=number == 1)
-        elif number % 1000 == 2:
-            yield step_times(step)
         else:
             step += 1
             yield steps_finished(step, [3.0 + step % 7 / 10])
-
-
-def step_times(step: int) -> e.StepTimes:
-    """Return what a thousand steps went into."""
-    return e.StepTimes(
-        step=step,
-        elapsed_seconds=step * 0.05,
-        num_steps=1000,
-        seconds=1.0,
-        data_seconds=0.1,
-        forward_seconds=0.3,
-        backward_seconds=0.4,
-        optimizer_seconds=0.1,
-        sampling_seconds=0.0,
-        evaluation_seconds=0.0,
-        saving_seconds=0.0,
-    )
 
 
 class FloodSession(FakeSession):
@@ -128,7 +109,6 @@ async def test_a_flood_is_taken_in_as_it_comes_and_kept_within_bounds(stage: Sta
         assert len(view.train_losses) == last_step - FIRST_STEP
         assert (last_step - FIRST_STEP) // view.train_losses.stride <= MAX_BUCKETS
         assert len(view.train_losses.singles(0)[0]) <= WINDOW_LENGTH
-        assert len(view.times) <= MAX_TIMES
         assert len(view.val_points) == NUM_EVENTS // 1000
         await until(lambda: f"tweet {NUM_EVENTS} of a flood" in screen_text(app), "the last tweet on the screen")
         await until(lambda: f"{last_step:,}" in screen_text(app), "the last step on the screen")
@@ -138,7 +118,7 @@ def test_a_flood_folded_at_once_is_the_view_after_one_event_at_a_time() -> None:
     told = list(islice(flood(), 1002))
     view = apply(RunView(), run_started(step=FIRST_STEP))
     at_once, one_by_one = fold(view, told), reduce(apply, told, view)
-    for name in ("step", "elapsed_seconds", "tweets", "num_tweets", "val_points", "times", "learning_rate", "phase"):
+    for name in ("step", "elapsed_seconds", "tweets", "num_tweets", "val_points", "learning_rate", "phase"):
         assert getattr(at_once, name) == getattr(one_by_one, name), name
     for found, expected in zip(at_once.train_losses.singles(0), one_by_one.train_losses.singles(0), strict=True):
         assert found.tolist() == expected.tolist()

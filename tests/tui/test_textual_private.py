@@ -15,8 +15,7 @@ from textual.keys import _character_to_key
 from textual.strip import Strip
 
 from tui import textual_private
-from tui.lean_updates import render_cropped, send_only_changed_cells
-from tui.textual_private import ChopsUpdate, _unicode_name_of_key
+from tui.textual_private import ChopsUpdate, _unicode_name_of_key, render_cropped, send_only_changed_cells
 
 CONSOLE = Console(color_system=None)
 WITHOUT_PRIVATE_NAMES = """
@@ -84,7 +83,7 @@ def sent(text: str) -> list[str]:
 
 
 def test_textual_itself_still_sends_what_stands_left_of_a_span() -> None:
-    """Once this fails, `tui.lean_updates` is no longer needed."""
+    """Once this fails, `send_only_changed_cells` is no longer needed."""
     pieces = update((0, 2, 4)).__rich_console__(CONSOLE, CONSOLE.options)
     text = "".join(piece.text for piece in pieces if isinstance(piece, Segment) and not piece.control)
     assert text.startswith("ab")
