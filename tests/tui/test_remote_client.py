@@ -20,6 +20,7 @@ from engine.folders import RunFolder, folder_of_run
 from engine.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet
 from tests.tui.remote_ends import FINISHED, PAUSED, RUN, Hosted, hosted, until
+from tui.bridge import Update
 from tui.remote import client, live_runs, places
 from tui.remote.client import RemoteBridge
 from tui.remote.live_runs import ask
@@ -48,7 +49,7 @@ def drained(bridge: RemoteBridge, num_events: int) -> list[e.Event]:
     happened: list[e.Event] = []
 
     def has_enough() -> bool:
-        happened.extend(bridge.drain())
+        happened.extend(bridge.drain().events)
         return len(happened) >= num_events
 
     until(has_enough, f"{num_events} events")
@@ -99,7 +100,7 @@ def test_one_who_attaches_gets_the_run_as_it_stands_and_then_its_events() -> Non
             assert len(view.train_losses) == 2
             assert bridge.config == RunConfig(run_name=RUN)
             assert (bridge.host_pid, bridge.is_elsewhere, bridge.is_alive) == (os.getpid(), True, True)
-            assert bridge.fresh_view() is None
+            assert bridge.drain() == Update()
             made.play(PAUSED)
             assert drained(bridge, 1) == [PAUSED]
 
@@ -142,12 +143,27 @@ def test_where_the_connection_breaks_it_comes_again_and_has_a_fresh_view() -> No
         shutil.rmtree(made.path.parent)  # the runtime folder, as at the end of a login session
         made.break_connections()
         views: list[RunView] = []
-        until(lambda: views.append(view) if (view := bridge.fresh_view()) else views)
+        until(lambda: views.append(view) if (view := bridge.drain().view) else views)
         assert (views[0].step, len(views[0].train_losses)) == (49, 49)
         made.play(PAUSED)
         assert drained(bridge, 1)[-1] == PAUSED
         bridge.send(c.Resume())
         until(lambda: made.sent == [c.Resume()])
+
+
+def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> None:
+    with hosted() as made, attached(made) as (bridge, _):
+        made.play(steps_finished(1, [2.0]))
+        until(lambda: made.host._view.step == 1)
+        for watcher in list(made.host._watchers):
+            watcher._writer.transport.abort()
+        until(lambda: bridge._fresh_view)  # not drained: the screen takes its time
+        made.play(PAUSED)
+        until(lambda: bridge.num_untaken)
+        update = bridge.drain()
+        assert update.view is not None
+        assert (update.view.step, update.events) == (1, (PAUSED,))
+        assert bridge.drain() == Update()
 
 
 def test_one_that_stopped_reading_for_long_ends_up_with_the_same_view_as_everybody(
@@ -173,7 +189,8 @@ def test_one_that_stopped_reading_for_long_ends_up_with_the_same_view_as_everybo
 
         def has_caught_up() -> bool:
             nonlocal view
-            view = fold(bridge.fresh_view() or view, bridge.drain())
+            update = bridge.drain()
+            view = fold(update.view or view, update.events)
             return view.num_tweets == 200 * number
 
         until(has_caught_up)
@@ -249,10 +266,10 @@ def test_an_end_that_was_not_heard_is_read_in_the_journal() -> None:
         bridge = RemoteBridge(folder)
         bridge.meet()
         assert bridge.join(20.0)
-        view = bridge.fresh_view()
-    assert view is not None
-    assert view.ended == FINISHED
-    assert bridge.drain() == ()
+        update = bridge.drain()
+    assert update.view is not None
+    assert update.view.ended == FINISHED
+    assert update.events == ()
 
 
 def test_leaving_ends_the_connection_and_not_the_run_even_while_the_host_takes_no_more_commands() -> None:

@@ -189,7 +189,7 @@ def test_the_bridge_plays_the_run_and_trains_for_any_other_config(
     bridge = EngineBridge(config, opening)
     bridge.start()
     assert bridge.join(10.0)
-    assert bridge.drain()[:-1] == RUN
+    assert bridge.drain().events[:-1] == RUN
     other = RunConfig()
     opening(other, lambda _: None)
     assert trained == [other]

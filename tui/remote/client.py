@@ -21,7 +21,7 @@ from engine.events import Event, RunFailed, RunFinished
 from engine.folders import RunFolder
 from engine.stage import Stage
 from engine.wire import WireError
-from tui.bridge import EngineBridge, Share
+from tui.bridge import EngineBridge, Share, Update
 from tui.history import read_history
 from tui.remote.live_runs import connected
 from tui.remote.protocol import (
@@ -49,6 +49,7 @@ class RemoteBridge:
     """A screen's way to a run elsewhere. All methods are for the screen's thread; none but `meet` and `join` waits."""
 
     is_elsewhere = True
+    attach_problem = ""
 
     def __init__(self, folder: RunFolder, share: Share | None = None, *, is_read_only: bool = False) -> None:
         """Prepare to attach to the run of `folder`; `share` is for runs that begin after it, in this process."""
@@ -66,9 +67,9 @@ class RemoteBridge:
         """How many screens are attached, this one included."""
         self._folder = folder
         self._share = share
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._events: list[Event] = []
         self._fresh_view: RunView | None = None
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._arrived = threading.Event()
         self._lock = threading.Lock()
         self._connection: socket.socket | None = None
@@ -83,7 +84,8 @@ class RemoteBridge:
         if not self._arrived.wait(_ARRIVAL_SECONDS):
             self.leave()
             raise RemoteError(f"The run {self._folder.name} does not say where it stands.")
-        view = self.fresh_view()
+        with self._lock:
+            view, self._fresh_view = self._fresh_view, None
         if view is None:
             raise self._problem or RemoteError(f"The run {self._folder.name} has just ended.")
         return view
@@ -95,24 +97,17 @@ class RemoteBridge:
         """Return a bridge for another run, which this process trains."""
         return EngineBridge(config, before=self, share=self._share)
 
-    def fresh_view(self) -> RunView | None:
-        """Return the run as it stands where events were missed, once; what `drain` returns then comes after it."""
+    def drain(self) -> Update:
+        """Return what happened since the last call."""
         with self._lock:
-            view, self._fresh_view = self._fresh_view, None
-            return view
-
-    def drain(self) -> tuple[Event, ...]:
-        """Return the events since the last call, in order."""
-        happened = []
-        with self._lock, contextlib.suppress(queue.Empty):
-            while True:
-                happened.append(self._events.get_nowait())
-        return tuple(happened)
+            update = Update(tuple(self._events), self._fresh_view)
+            self._events, self._fresh_view = [], None
+            return update
 
     @property
     def num_untaken(self) -> int:
         """How many events wait for `drain`."""
-        return self._events.qsize()
+        return len(self._events)
 
     def send(self, command: Command) -> None:
         """Send a command to the run, unless this screen is read-only."""
@@ -225,15 +220,17 @@ class RemoteBridge:
 
     def _happen(self, event: Event) -> None:
         self._last_event = event
-        self._events.put(event)
+        self._put(event)
+
+    def _put(self, event: Event) -> None:
+        """Have the next `drain` return an event."""
+        with self._lock:
+            self._events.append(event)
 
     def _begin_anew(self, view: RunView) -> None:
         """Take a view in place of the events before it."""
         with self._lock:
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    self._events.get_nowait()
-            self._fresh_view = view
+            self._events, self._fresh_view = [], view
         self._last_event = view.ended
         self._arrived.set()
 

@@ -87,16 +87,17 @@ class RunScreen(Screen[None]):
         self._bridge.start()
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
+        self._leaving_timer = self.set_interval(_LEAVING_TICK_SECONDS, self.tick, pause=True)
         if self._bridge.welcome:
             self._teller.toast(self._bridge.welcome)
 
     def tick(self) -> None:
         """Take in what happened since the last tick."""
         has_ended = not self._bridge.is_alive  # asked before draining, so that no last event is missed
-        fresh_view = self._bridge.fresh_view()  # before draining: what is drained comes after it
-        events = self._bridge.drain()
-        if fresh_view is not None:  # what was wished for may have been answered by an event that was missed
-            self.run_view, self._wishes, self._watch = fresh_view, Wishes(), Watch.of_late_comer(fresh_view)
+        update = self._bridge.drain()
+        events = update.events
+        if update.view is not None:  # what was wished for may have been answered by an event that was missed
+            self.run_view, self._wishes, self._watch = update.view, Wishes(), Watch.of_late_comer(update.view)
         self.run_view = fold(self.run_view, events)
         for event in events:
             self._wishes = self._wishes.after(event)
@@ -169,7 +170,22 @@ class RunScreen(Screen[None]):
         """Give the shell back; the run goes on without a screen."""
         if self.run_view.is_replay or self.run_view.ended is not None:
             self._teller.toast("There is no run that could go on without a screen; q leaves.")
-        elif self._ending is None:
+        elif self._ending is None and self._bridge.attach_problem:
+            question = (
+                f"No terminal can attach to this run: {harmless(self._bridge.attach_problem)} "
+                "Without a screen it goes on until its budget is used up or its process is told to end."
+            )
+            self.app.push_screen(YesDialog("Detach?", question, "detach"), self._answer_detaching)
+        else:
+            self._go_without_screen()
+
+    def _answer_detaching(self, choice: Literal["yes"] | None) -> None:
+        """Detach where the user wants to although no terminal can attach."""
+        if choice == "yes":
+            self._go_without_screen()
+
+    def _go_without_screen(self) -> None:
+        if self._ending is None:
             self._ending = _Ending(_nothing, math.inf)  # a key that is on its way already must not end the run
             self._runs.detach()
 
@@ -192,6 +208,7 @@ class RunScreen(Screen[None]):
         Where it can't save and one `may_ask`, the user is asked first.
         """
         if self.run_view.ended is not None or not self._bridge.is_alive:
+            self._bridge.stop(reason)  # one that has not begun must not begin any more
             then()
             return
         has_work = self.run_view.phase != "starting" and not self.run_view.is_replay
@@ -199,11 +216,12 @@ class RunScreen(Screen[None]):
         self._ending = _Ending(then, self._clock() + patience, reason)
         self._bridge.stop(reason, unless_unsaved=may_ask)
         self._panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
-        self.set_interval(_LEAVING_TICK_SECONDS, self.tick)
+        self._leaving_timer.resume()
 
     def ask_to_lose(self, refusal: e.CommandRefused) -> None:
         """Ask whether to end all the same, where the session was to end and can't save; else go on."""
         ending, self._ending = self._ending, None
+        self._leaving_timer.pause()
         self._panels.show_notice("")
         if ending is None:  # somebody else at this run was to be asked
             return
