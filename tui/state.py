@@ -232,8 +232,12 @@ def _merged(reports: Sequence[StepsFinished]) -> Iterator[Event]:
     for index in range(1, len(reports) + 1):
         if index < len(reports) and reports[index].first_step == reports[index - 1].step + 1:
             continue
-        losses = tuple(chain.from_iterable(report.train_losses for report in reports[start:index]))
-        norms = tuple(chain.from_iterable(report.grad_norms for report in reports[start:index]))
-        first_step = reports[start].first_step
-        yield replace(reports[index - 1], first_step=first_step, train_losses=losses, grad_norms=norms)
+        yield joined(reports[start:index])
         start = index
+
+
+def joined(reports: Sequence[StepsFinished]) -> StepsFinished:
+    """Return reports of steps without a gap between them as one."""
+    losses = tuple(chain.from_iterable(report.train_losses for report in reports))
+    norms = tuple(chain.from_iterable(report.grad_norms for report in reports))
+    return replace(reports[-1], first_step=reports[0].first_step, train_losses=losses, grad_norms=norms)
