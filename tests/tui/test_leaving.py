@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from engine.config import RunConfig
-from engine.events import Event
+from engine.events import Event, RunFinished
 from tests.fakes import FakeSession, run_started
-from tests.tui.conftest import Stage, opened, shows, until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, until
 from tui.app import TweetgenApp
 from tui.background import how_to_attach
 from tui.bridge import EngineBridge
@@ -102,3 +102,17 @@ async def test_a_disk_that_stands_still_does_not_hold_up_the_end(stage: Stage, m
         await until(lambda: app.return_code is not None, "the end")
     assert savers[0].daemon  # so it does not hold up the process either
     may_end.set()
+
+
+async def test_leaving_before_the_run_has_begun_keeps_it_from_beginning(stage: Stage) -> None:
+    app = stage.app(FakeSession())
+    async with app.run_test():
+        await until(lambda: app.summary_view.started is not None)
+        waiting = EngineBridge(RunConfig(), lambda *_: FakeSession())
+        app._main_screen._bridge = waiting
+        app._main_screen.leave(143)
+        await until(lambda: app.return_code is not None, "the end")
+    waiting.start()
+    assert waiting.join(DEADLINE_SECONDS)
+    [event] = waiting.drain().events
+    assert isinstance(event, RunFinished)

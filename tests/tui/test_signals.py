@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine import events as e
+from tests.cli.program import ending_signals
 from tests.fakes import FakeSession, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, until
 from tui.app import TweetgenApp
@@ -92,7 +93,7 @@ async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:
 
 
 def test_the_first_signal_asks_for_an_end_and_an_ignored_one_stays_ignored() -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
     reasons: list[str] = []
     try:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
