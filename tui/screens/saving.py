@@ -34,9 +34,10 @@ class Saving(RunScreen):
                 self.run_worker(self._show_curve_before(self._branched_from))
 
     async def _show_curve_before(self, checkpoint: str) -> None:
-        """Show the curve of the run that saved a checkpoint."""
+        """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
         curve = await on_own_thread(partial(curve_before, checkpoint))
-        if curve is not None:
+        started = self.run_view.started
+        if curve is not None and started is not None and curve.run != started.run:
             self.query_one(LossPlot).show_overlay(curve.run, curve.train_losses)
 
     def action_save(self) -> None:
