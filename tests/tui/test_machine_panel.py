@@ -164,54 +164,36 @@ class FakeNvmlError(Exception):
     """As pynvml.NVMLError."""
 
 
-class FakeNvml(ModuleType):
-    """A driver with three GPUs: one that tells everything, one that tells little, one that is lost."""
+def fake_nvml(*, has_driver: bool = True) -> Any:
+    """Return a driver with three GPUs: one that tells everything, one that tells little, one that is lost."""
 
-    NVMLError = FakeNvmlError
-    NVML_TEMPERATURE_GPU = 0
+    def told(figure: object, num_that_tell: int = 1) -> Callable[..., object]:
+        def tell(handle: int = 0, *_: object) -> object:
+            if handle >= num_that_tell:
+                raise FakeNvmlError("Not Supported")
+            return figure
 
-    def __init__(self, *, has_driver: bool = True) -> None:
-        super().__init__("pynvml")
-        self.has_driver = has_driver
+        return tell
 
-    def nvmlInit(self) -> None:  # noqa: N802 - pynvml's name
-        if not self.has_driver:
-            raise FakeNvmlError("Driver Not Loaded")
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802 - pynvml's name
-        return 3
-
-    def nvmlDeviceGetHandleByIndex(self, number: int) -> int:  # noqa: N802 - pynvml's name
-        if number == 2:
-            raise FakeNvmlError("GPU is lost")
-        return number
-
-    def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802 - pynvml's name
-        return "NVIDIA H100"
-
-    def nvmlDeviceGetUtilizationRates(self, handle: int) -> Any:  # noqa: N802 - pynvml's name
-        return self.only_of_the_first(handle, SimpleNamespace(gpu=93, memory=40))
-
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802 - pynvml's name
-        return SimpleNamespace(total=80_000_000_000, free=67_900_000_000, used=12_100_000_000)
-
-    def nvmlDeviceGetPowerUsage(self, handle: int) -> int:  # noqa: N802 - pynvml's name
-        return int(self.only_of_the_first(handle, 419_600))
-
-    def nvmlDeviceGetTemperature(self, handle: int, kind: int) -> int:  # noqa: N802 - pynvml's name
-        return int(self.only_of_the_first(handle, 61))
-
-    def only_of_the_first(self, handle: int, figure: Any) -> Any:
-        if handle != 0:
-            raise FakeNvmlError("Not Supported")
-        return figure
+    return SimpleNamespace(
+        NVMLError=FakeNvmlError,
+        NVML_TEMPERATURE_GPU=0,
+        nvmlInit=told(None, num_that_tell=1 if has_driver else 0),
+        nvmlDeviceGetCount=told(3),
+        nvmlDeviceGetHandleByIndex=lambda number: told(number, 2)(number),
+        nvmlDeviceGetName=told("NVIDIA H100", 2),
+        nvmlDeviceGetMemoryInfo=told(SimpleNamespace(total=80_000_000_000, used=12_100_000_000), 2),
+        nvmlDeviceGetUtilizationRates=told(SimpleNamespace(gpu=93)),
+        nvmlDeviceGetPowerUsage=told(419_600),
+        nvmlDeviceGetTemperature=told(61),
+    )
 
 
 def test_each_gpu_is_read_as_far_as_it_tells_and_without_library_or_driver_there_are_none() -> None:
-    reading = MachineReader(lambda _: FakeNvml()).read()
+    reading = MachineReader(lambda _: fake_nvml()).read()
     assert reading.gpus == (gpu(), gpu(1, use=None, power_watts=None, temperature_celsius=None))
     assert MachineReader(no_such_module).read().gpus == ()
-    assert MachineReader(lambda _: FakeNvml(has_driver=False)).read().gpus == ()
+    assert MachineReader(lambda _: fake_nvml(has_driver=False)).read().gpus == ()
 
 
 class FakeReader:
