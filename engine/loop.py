@@ -74,6 +74,12 @@ class TrainingLoop:
         self._stop_seen_at: float | None = None
         self._is_saved = False
         """Whether `latest` was saved for the `Stop` that ends the run."""
+        self._num_being_followed = 0
+
+    @property
+    def num_waiting(self) -> int:
+        """How many commands were received and are not followed to the end yet. For any thread."""
+        return len(self._waiting) + self._num_being_followed
 
     def run(self) -> None:
         """Train until a command or the budget ends it. Raises what can't be helped; the caller tells it.
@@ -253,12 +259,15 @@ class TrainingLoop:
 
     def _try_to_follow(self, command: Command) -> None:
         """Follow a command, or tell why not."""
+        self._num_being_followed += 1
         try:
             part: Part = "sampling" if isinstance(command, _QUESTIONS) else "other"
             with self._run.timer.during(part), self._run.thrift.refusing("what was asked for"):
                 self._follow(command)
         except TweetgenError as error:
             self._refuse(command, error)
+        finally:
+            self._num_being_followed -= 1
 
     def _refuse(self, command: Command, error: TweetgenError) -> None:
         """Emit `CommandRefused`."""

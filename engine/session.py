@@ -107,6 +107,13 @@ class TrainingSession:
         self._rests_at_end = rests_at_end
         self._on_stage = on_stage
         self._clock = clock
+        self._loop: TrainingLoop | None = None
+
+    @property
+    def num_waiting(self) -> int:
+        """How many commands were received and are not followed to the end yet. For any thread."""
+        loop = self._loop
+        return 0 if loop is None else loop.num_waiting
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""
@@ -152,7 +159,8 @@ class TrainingSession:
         narrator = Narrator(stream, journal, preparation.trainer, stopwatch, total_chars)
         narrator.last_train_loss = start.train_loss if start else None
         try:
-            TrainingLoop(preparation, narrator, inbox.take, rests_at_end=self._rests_at_end).run()
+            self._loop = TrainingLoop(preparation, narrator, inbox.take, rests_at_end=self._rests_at_end)
+            self._loop.run()
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", narrator.trainer.step_count)
             if not stream.is_over:
@@ -160,6 +168,8 @@ class TrainingSession:
                 _tell_failure(_with_log(as_tweetgen_error(error, where), where), narrator, stream)
             if not isinstance(error, Exception):
                 raise
+        finally:
+            self._loop = None  # with the model
 
 
 def _journal_of(run: RunFolder) -> contextlib.closing[Journal]:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import io
 import os
 import signal
 import sys
 import traceback
-from types import FrameType
 
-from engine.errors import InternalError, TweetgenError
+from engine.errors import ConfigError, InternalError, TweetgenError
+from tui.signals import leave_at_once
 
 
 def main() -> None:
     """Run `tweetgen-tui` with the arguments of the process; exits with the codes of `engine.errors`, 2 for usage."""
     _open_what_is_closed()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
-        signal.signal(signal.SIGINT, _leave)
+        signal.signal(signal.SIGINT, leave_at_once)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a tweet may hold what a terminal's encoding lacks
     try:
+        _require_working_directory()
         _run()
     except TweetgenError as error:
         _tell(error)
@@ -44,6 +44,14 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, open(descriptor, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))  # noqa: SIM115 - it stays open
 
 
+def _require_working_directory() -> None:
+    """Raise `ConfigError` where the working directory is gone: a library that torch loads would end the process."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise ConfigError("The working directory has been deleted.", "Change to another one, as in: cd") from error
+
+
 def _run() -> None:
     """Do what the arguments ask for, or a shell that completes them (it calls the program without arguments).
 
@@ -60,13 +68,6 @@ def _run() -> None:
         from tui.subcommands.screen import open_screen
 
         open_screen(RunConfig())
-
-
-def _leave(number: int, _: FrameType | None) -> None:
-    """Leave at once, without a word: a `KeyboardInterrupt` amid the import of torch (2.13) would abort with a dump."""
-    with contextlib.suppress(OSError, RuntimeError, ValueError):
-        sys.stdout.flush()
-    os._exit(128 + number)
 
 
 def _tell(error: TweetgenError) -> None:

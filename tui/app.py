@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import ClassVar
@@ -23,12 +25,18 @@ from tui.run_view import RunView
 from tui.screens.checkpoint_list_dialog import ListCheckpoints
 from tui.screens.main import MainScreen
 from tui.screens.other_run import Runs
-from tui.signals import HANGUP_CODE, INTERRUPTED_CODE, handle_ending_signals, reason_of
+from tui.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
 from tui.terminal_facts import GlyphSet
 
 _WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
 _HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]
+_LOOK_SECONDS = 0.02
+"""How often a signal that came early looks whether the screen is up."""
 _SYSTEM_COMMANDS = {"Theme", "Maximize", "Minimize", "Screenshot"}
+
+
+def _nothing() -> None:
+    """Do nothing: no loop runs yet."""
 
 
 class TweetgenApp(ChoosingApp):
@@ -68,7 +76,9 @@ class TweetgenApp(ChoosingApp):
         self._runs = Runs(list_checkpoints, check, self.start_run, self.keeper, self.notices.tell, self.detach)
         self._main_screen = MainScreen(self.bridge, history or RunView(), self._runs)
         self._no_more_drawing = ExitStack()
-        self._undo_signals: Callable[[], None] | None = None
+        self._signal_codes: list[int] = []
+        """Of signals received and not acted upon yet."""
+        self._act_soon: Callable[[], object] = _nothing
 
     @property
     def bridge(self) -> Bridge:
@@ -109,39 +119,59 @@ class TweetgenApp(ChoosingApp):
             if command.title in _SYSTEM_COMMANDS:
                 yield command
 
+    def on_load(self) -> None:
+        """Prepare for signals, before the terminal is changed: a handler runs outside of the app's context."""
+        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+
+        def act() -> None:
+            if self._main_screen.is_mounted:
+                self._act_on_signals()
+            else:
+                loop.call_later(_LOOK_SECONDS, act, context=context)
+
+        self._act_soon = lambda: loop.call_soon_threadsafe(act, context=context)
+        if self._signal_codes:
+            self._act_soon()
+
     def on_mount(self) -> None:
-        """Choose the theme, show the run and listen to signals."""
+        """Choose the theme and show the run."""
         self.choose_theme()
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self._main_screen)
-        self._undo_signals = handle_ending_signals(self._leave_after)
-
-    def on_unmount(self) -> None:
-        """Leave the signals as they were."""
-        if self._undo_signals is not None:
-            self._undo_signals()
 
     def detach(self, return_code: int = 0) -> None:
         """Take the screen away and let the run go on."""
         self.is_detached = True
         self.exit(return_code=return_code)
 
-    def _leave_after(self, return_code: int) -> None:
-        """Leave after a signal; draw nothing more where the terminal has hung up.
-
-        A signal to a process that only shows a run says nothing of the run.
-        """
-        has_hung_up = return_code == HANGUP_CODE
-        if has_hung_up:
-            self._no_more_drawing.enter_context(self.batch_update())
-        can_go_on = self.bridge.is_elsewhere or not (self.stops_on_hangup or self.summary_view.is_replay)
-        if self.bridge.is_elsewhere or (has_hung_up and can_go_on):
-            self.detach(return_code)
-        elif self.is_detached and not has_hung_up:  # the screen is about to be gone: it is the run that is to end
-            self.bridge.stop(reason_of(return_code) or "")
+    def receive_signal(self, code: int) -> None:
+        """Leave as a signal asks, with exit code `code`. For a signal's handler, at any moment from here on."""
+        if self.return_code is None:
+            self._signal_codes.append(code)
+            self._act_soon()
         else:
-            self._main_screen.leave(return_code)
+            self.stop_run(code)
+
+    def _act_on_signals(self) -> None:
+        """Leave after a signal; draw nothing more where the terminal has hung up."""
+        codes, self._signal_codes = self._signal_codes, []
+        for code in codes:
+            has_hung_up = code == HANGUP_CODE
+            if has_hung_up:
+                self._no_more_drawing.enter_context(self.batch_update())
+            can_go_on = not (self.stops_on_hangup or self.summary_view.is_replay)
+            if self.return_code is not None:
+                self.stop_run(code)
+            elif self.bridge.is_elsewhere or (has_hung_up and can_go_on):
+                self.detach(code)
+            else:
+                self._main_screen.leave(code)
+
+    def stop_run(self, code: int) -> None:
+        """End the run of this process after a signal to a screen that is closing or gone; a hangup ends none."""
+        if code != HANGUP_CODE and not self.bridge.is_elsewhere:
+            self.bridge.stop(reason_of(code) or "")
 
     def action_interrupt(self) -> None:
         """Leave as after SIGINT."""
-        self._main_screen.leave(INTERRUPTED_CODE)
+        self.receive_signal(INTERRUPTED_CODE)

@@ -7,26 +7,29 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Sequence
-from types import FrameType
 
 from engine.text import harmless
 from tui.bridge import EngineBridge
 from tui.notices import is_over
 from tui.run_view import RunView
-from tui.signals import REASONS
+from tui.signals import handle_ending_signals, stop_at_signals
 from tui.state import fold
 from tui.summary import exit_code_of, quoted
 
 _LOOK_SECONDS = 0.2
 
 
-def how_to_attach(view: RunView) -> str:
-    """Return the line that a shell shows in place of a screen."""
+def how_to_attach(view: RunView, problem: str = "") -> str:
+    """Return the line that a shell shows in place of a screen; `problem` is why no terminal can attach, if none can."""
     if view.started is None:
         return "The run goes on in the background; once it has begun:  tweetgen-tui attach"
     name = view.started.run
+    if problem:
+        return (
+            f"The run {harmless(name)} goes on in the background. No terminal can attach to it: "
+            f"{harmless(problem).rstrip('.')}. To save and end it:  kill {os.getpid()}"
+        )
     return f"The run {harmless(name)} goes on in the background:  tweetgen-tui attach {quoted(name)}"
 
 
@@ -42,33 +45,16 @@ def go_on(bridges: Sequence[EngineBridge], view: RunView) -> int:
     A run whose budget is used up ends where nobody is there to tell it what to do. SIGTERM and SIGINT save and end it.
     """
     bridge = bridges[-1]
-    _listen_to_signals(bridge)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is no terminal any more
+    handle_ending_signals(stop_at_signals(bridge.stop))
     is_told_to_end = False
     while not bridge.join(_LOOK_SECONDS):
-        view = fold(view, bridge.drain())
+        view = fold(view, bridge.drain().events)
         if is_over(view) and not bridge.listener.num_watchers and not is_told_to_end:
             is_told_to_end = True
             bridge.stop("finished")
-    view = fold(view, bridge.drain())
+    view = fold(view, bridge.drain().events)
     for each in bridges:
         each.is_over(_LOOK_SECONDS)
         each.listener.close()
     return exit_code_of(view)
-
-
-def _listen_to_signals(bridge: EngineBridge) -> None:
-    """Have those that ask for an end save and end; no terminal has anything to say any more."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        bridge.stop(REASONS[signal.Signals(number).name])
-        signal.signal(number, _leave_at_once)
-
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), stop)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-def _leave_at_once(number: int, _: FrameType | None) -> None:
-    """Leave without saving."""
-    sys.stdout.flush()
-    os._exit(128 + number)

@@ -1,4 +1,4 @@
-"""A new run from a checkpoint of another: what it is asked for, and the curve that it is compared with. Pure."""
+"""A new run from a checkpoint of another: what it is asked for, and the curve that it is compared with."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TypeVar
 
-from engine.checkpoint_info import CheckpointInfo
-from engine.checkpoint_list import CheckpointEntry
+from engine.checkpoint_info import CheckpointInfo, read_info
+from engine.checkpoint_list import CheckpointEntry, resolve_checkpoint
 from engine.config import RunConfig, Setting
+from engine.errors import TweetgenError
+from engine.folders import folder_of_run
+from tui.history import read_history
 from tui.run_view import RunView
 from tui.series import Series
 
@@ -70,3 +73,13 @@ def curve_of(view: RunView) -> OtherCurve | None:
     if view.started is None or not len(view.train_losses):
         return None
     return OtherCurve(view.started.run, view.train_losses)
+
+
+def curve_before(checkpoint: str) -> OtherCurve | None:
+    """Return the curve of the run that saved a checkpoint, from its journal; None where either is gone. Takes time."""
+    try:
+        info, _ = read_info(resolve_checkpoint(checkpoint))
+        view, _ = read_history(folder_of_run(info.run).journal_path)
+    except (TweetgenError, OSError):
+        return None
+    return curve_of(view)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from engine.commands import Command, Stop
@@ -53,6 +54,10 @@ class Listener(Protocol):
     def num_watchers(self) -> int:
         """How many others could steer the run now."""
 
+    @property
+    def problem(self) -> str:
+        """Why no terminal can attach; empty where one can, or the run has not started."""
+
     def close(self) -> None:
         """Let the others hear the end."""
 
@@ -61,12 +66,22 @@ class Nobody:
     """Where nobody else can watch."""
 
     num_watchers = 0
+    problem = ""
 
     def take(self, event: Event) -> None:
         """Take no note."""
 
     def close(self) -> None:
         """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a run did since the last look at it."""
+
+    events: tuple[Event, ...] = ()
+    view: RunView | None = None
+    """The run as it stood before `events`, where earlier events were missed; None where none was."""
 
 
 class Bridge(Protocol):
@@ -89,8 +104,24 @@ class Bridge(Protocol):
         """That process; None where it is this one."""
 
     @property
+    def num_screens(self) -> int:
+        """How many screens are attached to the run; 0 where this one is its own."""
+
+    @property
+    def badge(self) -> str:
+        """How the screen is attached, in a few words; empty where the run is its own."""
+
+    @property
+    def refusal(self) -> str:
+        """Why this screen must not change the run; empty where it may."""
+
+    @property
     def welcome(self) -> str:
         """What to tell at the beginning; may be empty."""
+
+    @property
+    def attach_problem(self) -> str:
+        """Why no terminal can attach to the run; empty where one can."""
 
     @property
     def num_untaken(self) -> int:
@@ -102,11 +133,8 @@ class Bridge(Protocol):
     def successor(self, config: RunConfig) -> Bridge:
         """Return a bridge for another run, which begins once this one has ended."""
 
-    def fresh_view(self) -> RunView | None:
-        """Return the run as it stands where events were missed, once; what `drain` returns then comes after it."""
-
-    def drain(self) -> tuple[Event, ...]:
-        """Return the events since the last call, in order."""
+    def drain(self) -> Update:
+        """Return what happened since the last call."""
 
     def send(self, command: Command) -> None:
         """Hand a command to the session, which looks at it between two steps."""
@@ -134,7 +162,8 @@ class EngineBridge:
 
     is_elsewhere = False
     host_pid = None
-    welcome = ""
+    num_screens = 0
+    badge = refusal = welcome = ""
 
     def __init__(
         self,
@@ -152,6 +181,7 @@ class EngineBridge:
         self.config = config
         self._open_session = open_session
         self._before = before
+        self._session: Session | None = None
         self._stop_reason: str | None = None
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
@@ -169,22 +199,24 @@ class EngineBridge:
         """Return a bridge for another run. Their sessions never overlap: torch has one global state."""
         return EngineBridge(config, self._open_session, before=self, share=self._share)
 
-    def fresh_view(self) -> None:
-        """Return None: no event is ever missed."""
-
-    def drain(self) -> tuple[Event, ...]:
-        """Return the events since the last call, in order."""
+    def drain(self) -> Update:
+        """Return the events since the last call, in order; none is ever missed."""
         events = []
         while True:
             try:
                 events.append(self._events.get_nowait())
             except queue.Empty:
-                return tuple(events)
+                return Update(tuple(events))
+
+    @property
+    def attach_problem(self) -> str:
+        """Why no terminal can attach to the run; empty where one can."""
+        return self.listener.problem
 
     @property
     def num_waiting(self) -> int:
-        """How many commands the session has yet to look at. For any thread."""
-        return self._commands.qsize()
+        """How many commands the session has not followed to the end yet. For any thread."""
+        return self._commands.qsize() + getattr(self._session, "num_waiting", 0)
 
     @property
     def num_untaken(self) -> int:
@@ -220,10 +252,12 @@ class EngineBridge:
         """Open and run the session; make sure that the stream ends with a terminal event. The thread's body."""
         try:
             self._wait_for_the_run_before()
-            if self._stop_reason is None:
-                self._open_session(self.config, self._set_stage).run(self._emit, self._commands)
+            session = self._open_session(self.config, self._set_stage) if self._stop_reason is None else None
+            self._session = session
+            if session is None or self._stop_reason is not None:
+                self._give_up(self._stop_reason or "")
             else:
-                self._give_up(self._stop_reason)
+                session.run(self._emit, self._commands)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the screen must hear of it
             self._fail(as_told(error, "The session"))
         else:

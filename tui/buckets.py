@@ -25,15 +25,10 @@ class Buckets:
         """Return the number of buckets, empty ones not counted: those are not kept."""
         return len(self.numbers)
 
-    def upto(self, end: int) -> Buckets:
-        """Return the first `end` buckets."""
-        return Buckets(self.numbers[:end], self.low[:end], self.high[:end], self.total[:end], self.count[:end])
-
-    def since(self, begin: int) -> Buckets:
-        """Return the buckets from `begin` on."""
-        begin_on = slice(begin, None)
+    def __getitem__(self, inside: slice) -> Buckets:
+        """Return some of the buckets."""
         return Buckets(
-            self.numbers[begin_on], self.low[begin_on], self.high[begin_on], self.total[begin_on], self.count[begin_on]
+            self.numbers[inside], self.low[inside], self.high[inside], self.total[inside], self.count[inside]
         )
 
     def followed_by(self, other: Buckets) -> Buckets:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -16,6 +16,7 @@ from textual.command import Provider
 from textual.theme import Theme
 
 from engine.errors import TweetgenError
+from tui.errands import on_own_thread
 from tui.notices import TITLE_SECONDS, Notices
 from tui.preference_keeper import PreferenceKeeper
 from tui.preferences import AUTO, Changes
@@ -109,7 +110,7 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
     async def _save(self, changes: Changes) -> None:
         """Put changes into the file, on a thread."""
         try:
-            await asyncio.to_thread(self.keeper.save, changes)
+            await on_own_thread(partial(self.keeper.save, changes))
         except TweetgenError as error:
             self.notify(f"{error.message} {error.hint}", severity="error", markup=False)
 

@@ -13,6 +13,7 @@ from textual.app import App
 
 from engine.text import harmless
 from tui.terminal_facts import multiplexer
+from tui.textual_private import driver_of
 
 _ESCAPE, _BELL = "\x1b", "\x07"
 _END = f"{_ESCAPE}\\"
@@ -24,7 +25,7 @@ def copy(app: App[None], text: str, environ: Mapping[str, str] = os.environ) -> 
     """Put `text` on the clipboard, harmless: nobody sees what it does where it is pasted."""
     text = harmless(text, max_chars=max(1, len(text)))
     app.copy_to_clipboard(text)
-    driver = app._driver  # noqa: SLF001 - there is no public way to it
+    driver = driver_of(app)
     passed_through = through_multiplexer(osc52(text), multiplexer(environ))
     if passed_through and driver is not None:
         driver.write(passed_through)

@@ -19,7 +19,6 @@ _AVERAGE_WEIGHTS = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0])
 class Columns:
     """What a plot needs: one entry per column, NaN (and a count of 0) where the column holds no value."""
 
-    step_mid: Floats
     low: Floats
     high: Floats
     mean: Floats
@@ -49,13 +48,12 @@ def columns_of(steps: Sequence[int], values: Sequence[float], first_step: int, l
 def in_columns(pieces: Buckets, middles: NDArray[Any], first_step: int, last_step: int, num_columns: int) -> Columns:
     """Return pieces of history, each whole in the column that the step amid it falls into."""
     num_steps = max(last_step - first_step + 1, 1)
-    step_mid = first_step - 0.5 + (np.arange(num_columns, dtype=np.float64) + 0.5) * (num_steps / num_columns)
     filled = pieces.merged_by(((middles - first_step) * num_columns / num_steps).astype(np.int64))
     low, high, mean = (np.full(num_columns, np.nan) for _ in range(3))
     count = np.zeros(num_columns, np.int64)
     low[filled.numbers], high[filled.numbers], count[filled.numbers] = filled.low, filled.high, filled.count
     mean[filled.numbers] = filled.total / filled.count
-    return Columns(step_mid, low, high, mean, count)
+    return Columns(low, high, mean, count)
 
 
 def _running_median(values: Floats) -> Floats:

@@ -13,18 +13,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import IO, TYPE_CHECKING, cast
 
 from textual import events
-from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from engine.metrics import PROCESS_STOPS
 from tui.patient_file import LEAVING_SECONDS, PatientFile
 from tui.slimmer import Frames
+from tui.textual_private import LinuxDriver
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -44,6 +45,7 @@ class MeteredDriver(LinuxDriver):
         self.num_bytes = 0
         """Handed over so far."""
         self._frames = Frames()
+        self._lock = threading.RLock()  # again by a signal's handler
         self._patient_file = PatientFile(cast("IO[str]", self._file))
         self._file = cast("IO[str]", self._patient_file)  # type: ignore[assignment] # what Textual's writer thread needs of a file
         self._resizes: SpacedCalls | None = None
@@ -55,11 +57,12 @@ class MeteredDriver(LinuxDriver):
         return self.num_bytes - self._patient_file.num_bytes
 
     def write(self, data: str) -> None:
-        """Hand over what looks like `data`, once a frame is whole."""
-        text = self._frames.take(data)
-        if text:
-            self.num_bytes += len(self._patient_file.encode(text))
-            super().write(text)
+        """Hand over what looks like `data`, once a frame is whole. Also for the thread that reads keys."""
+        with self._lock:
+            text = self._frames.take(data)
+            if text:
+                self.num_bytes += len(self._patient_file.encode(text))
+                super().write(text)
 
     def start_application_mode(self) -> None:
         """Take the terminal over, and hear of its sizes at a measured pace."""

@@ -7,8 +7,9 @@ ctrl+z, a size) go to the child alone, and whatever is sent to the guardian is h
 * `Guard.release`: the shell gets its prompt back and the child lives on, with no terminal.
 * When the child stops (ctrl+z), the guardian stops too, or the shell would wait; `fg` wakes both. Where no shell could
   wake them (`ssh -t`, a container), neither stays stopped.
-* When the child is killed or crashes, the terminal is put back as it was, which the child can't do any more.
-* When the guardian is killed, the child is too: to the user they are one program.
+* When the child ends or lets go, for whatever reason, and has left the terminal's settings changed, the guardian
+  restores them and resets the terminal's modes.
+* When the guardian is killed, the child does that and ends: to the user they are one program.
 
 Called before any thread is started, and before torch is loaded: neither outlives a fork.
 """
@@ -22,10 +23,12 @@ import sys
 import termios
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.text import harmless
 from tui.crash_log import log_crashes_of
+from tui.patient_file import write_at_end
+from tui.signals import HANGUP_CODE
 
 _STDIN, _STDERR = 0, 2
 _HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP")
@@ -39,12 +42,51 @@ _RESET = (
 """Takes back all that the program may have asked of a terminal."""
 
 
+class _Terminal:
+    """The terminal's settings, as they were before the program changed them."""
+
+    def __init__(self) -> None:
+        """Save the settings as they are now."""
+        self.save()
+
+    def save(self) -> None:
+        """Take the settings as they are now for those to restore."""
+        self._saved = _settings()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the settings are those that were saved."""
+        return _settings() == self._saved
+
+    def restore(self, *, always: bool = False) -> None:
+        """Restore the settings and reset all modes, where the settings differ from those saved, or `always`.
+
+        Without a wait for a terminal that takes nothing, and also from a group that the terminal does not listen to.
+        """
+        if self._saved is None or not os.isatty(_STDERR) or (self.is_at_rest and not always):
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+        with contextlib.suppress(termios.error):  # it has gone
+            termios.tcsetattr(_STDIN, termios.TCSANOW, self._saved)
+            write_at_end(_RESET)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _settings() -> list[Any] | None:
+    """Return the terminal's settings; None where there is no terminal, or it has gone."""
+    try:
+        return termios.tcgetattr(_STDIN)
+    except termios.error:
+        return None
+
+
 class Guard:
     """The child's door to its guardian. For any thread."""
 
-    def __init__(self, door: int, parent: int) -> None:
+    def __init__(self, door: int, parent: int, terminal: _Terminal) -> None:
         """Write through the descriptor `door`; end with the process `parent`, whose end closes `parent`'s pipe."""
         self._door: int | None = door
+        self._terminal = terminal
         self._is_released = False
         threading.Thread(target=self._end_with, args=(parent,), name="guardian", daemon=True).start()
 
@@ -59,14 +101,11 @@ class Guard:
     def release(self, exit_code: int) -> None:
         """Give the shell its prompt back, with this code; the caller has let go of the terminal. Once."""
         self._is_released = True
-        self.leave_session()
-        self._tell(_RELEASE + str(exit_code).encode() + b"\n")
-
-    def leave_session(self) -> None:
-        """Become the leader of a session of its own, which no terminal's end reaches."""
+        # a session of its own, which no terminal's end reaches
         with contextlib.suppress(OSError):  # done already, or the guardian is no more
             os.setpgid(0, os.getpgid(os.getppid()))  # the leader of a group can't lead a session
             os.setsid()
+        self._tell(_RELEASE + str(exit_code).encode() + b"\n")
 
     def _tell(self, line: bytes) -> None:
         if self._door is not None:
@@ -80,6 +119,7 @@ class Guard:
         with contextlib.suppress(OSError):
             os.read(parent, 1)
         if not self._is_released:
+            self._terminal.restore()
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -90,6 +130,7 @@ def guarded() -> Guard:
     sys.stdout.flush()
     sys.stderr.flush()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, nobody hears how a child has ended
+    terminal = _Terminal()
     child = os.fork()
     if child:
         # what the parent keeps open, others would wait for in vain
@@ -97,14 +138,14 @@ def guarded() -> Guard:
         os.close(door_in)
         os.close(life_out)
         with open(door_out, "rb", buffering=0) as door:
-            os._exit(_Guardian(child, door.fileno()).watch())
+            os._exit(_Guardian(child, door.fileno(), terminal).watch())
     os.close(door_out)
     os.close(life_in)
     os.setpgid(0, 0)
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     _give_terminal(os.getpgid(os.getppid()), os.getpgid(0))
     signal.signal(signal.SIGTTOU, before)
-    return Guard(door_in, life_out)
+    return Guard(door_in, life_out, terminal)
 
 
 def _give_terminal(owner: int, group: int) -> None:
@@ -117,16 +158,14 @@ def _give_terminal(owner: int, group: int) -> None:
 class _Guardian:
     """The parent's side."""
 
-    def __init__(self, child: int, door: int) -> None:
+    def __init__(self, child: int, door: int, terminal: _Terminal) -> None:
         """Watch over the process `child`, which speaks through `door`."""
         self._child = child
         self._door = door
+        self._terminal = terminal
         self._run = ""
         self._is_elsewhere = False
         self._unread = b""
-        self._attributes: list[Any] | None = None
-        with contextlib.suppress(termios.error):
-            self._attributes = termios.tcgetattr(_STDIN)
 
     def watch(self) -> int:
         """Wait until the child ends or is released; return what to exit with."""
@@ -161,8 +200,20 @@ class _Guardian:
                     self._is_elsewhere = line.startswith(_WATCHED)
                     self._run = line.removeprefix(_WATCHED if self._is_elsewhere else _RUN).decode()
                 elif line.startswith(_RELEASE):
-                    self._take_terminal_back()
-                    os._exit(int(line.removeprefix(_RELEASE)))
+                    self._let_go(int(line.removeprefix(_RELEASE)))
+
+    def _let_go(self, exit_code: int) -> NoReturn:
+        """Exit while the child lives on. After a hangup the child can't write to a terminal that is still there."""
+        self._take_terminal_back()
+        self._terminal.restore()
+        if exit_code == HANGUP_CODE and self._run:
+            write_at_end(f"The run {self._run} goes on in the background:  tweetgen-tui attach {self._quoted_run}\n")
+        os._exit(exit_code)
+
+    @property
+    def _quoted_run(self) -> str:
+        """The run's name as a shell takes it."""
+        return f'"{self._run}"' if " " in self._run else self._run
 
     def _stop_too(self) -> None:
         """Stop as the child has, so that the shell takes over; once woken, wake the child.
@@ -171,11 +222,14 @@ class _Guardian:
         does not stop a group that no shell could wake.
         """
         self._take_terminal_back()
+        was_at_rest = self._terminal.is_at_rest
         before = signal.getsignal(signal.SIGTSTP)
         if before is not signal.SIG_IGN:
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.killpg(os.getpgrp(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, before)
+        if was_at_rest:
+            self._terminal.save()  # the user may have changed them meanwhile
         _give_terminal(os.getpgrp(), self._child)
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._child, signal.SIGCONT)
@@ -185,16 +239,13 @@ class _Guardian:
         _give_terminal(self._child, os.getpgrp())
 
     def _after(self, status: int) -> int:
-        """Return the child's exit code; tell the user where it was killed, and put the terminal back."""
+        """Return the child's exit code; restore the terminal, and print how to go on where the child was killed."""
         self._take_terminal_back()
+        self._terminal.restore(always=os.WIFSIGNALED(status))
         if not os.WIFSIGNALED(status):
             return os.WEXITSTATUS(status)
         number = os.WTERMSIG(status)
-        with contextlib.suppress(OSError, termios.error):
-            if self._attributes is not None and os.isatty(_STDERR):
-                termios.tcsetattr(_STDIN, termios.TCSADRAIN, self._attributes)
-                os.write(_STDERR, _RESET.encode())
-            os.write(_STDERR, self._word_on(number).encode())
+        write_at_end(self._word_on(number))
         return 128 + number
 
     def _word_on(self, number: int) -> str:
@@ -202,7 +253,6 @@ class _Guardian:
         what = f"tweetgen-tui: The program was ended by {signal.Signals(number).name}.\n"
         if not self._run:
             return what + "Nothing had been learned yet.\n"
-        name = f'"{self._run}"' if " " in self._run else self._run
         if self._is_elsewhere:
-            return what + f"The run goes on where it is trained:  tweetgen-tui attach {name}\n"
-        return what + f"What the run had saved is whole:  tweetgen-tui --resume {name}\n"
+            return what + f"The run goes on where it is trained:  tweetgen-tui attach {self._quoted_run}\n"
+        return what + f"What the run had saved is whole:  tweetgen-tui --resume {self._quoted_run}\n"

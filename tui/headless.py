@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import TextIO
 
 from engine import events, preflight
@@ -25,11 +24,9 @@ from tui.narration import Narration
 from tui.progress import progress_display, write_line
 from tui.remote.host import Host
 from tui.run_view import RunView
-from tui.signals import REASONS, let_go_of_terminal
+from tui.signals import ENDING_SIGNALS, handle_ending_signals, stop_at_signals
 from tui.state import apply
 from tui.summary import end_lines, exit_code_of
-
-_SHOW_CURSOR = b"\x1b[?25h"
 
 
 def run_headless(
@@ -93,35 +90,21 @@ def run_headless(
 
 
 def _listen_to_signals(inbox: queue.SimpleQueue[Command], *, stops_on_hangup: bool) -> threading.Event:
-    """Turn the first signal into a stop that saves; the same once more leaves at once. What is ignored stays so.
+    """Turn the first signal into a stop that saves; the same once more leaves at once.
 
-    A terminal that hangs up is let go, and the run goes on, unless it `stops_on_hangup`. Returns what is set then.
+    A run whose terminal hangs up goes on, unless it `stops_on_hangup`. Returns what is set then.
     """
     has_hung_up = threading.Event()
 
-    def stop(number: int, _: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        if name == "SIGHUP":
-            signal.signal(number, signal.SIG_IGN)  # shell and kernel tell of it one after the other
-            let_go_of_terminal()
+    def stop(reason: str) -> None:
+        if reason == ENDING_SIGNALS[signal.SIGHUP]:
             has_hung_up.set()
             if not stops_on_hangup:
                 return
-        else:
-            signal.signal(number, _leave_at_once)
-        inbox.put(Stop(reason=REASONS[name]))
+        inbox.put(Stop(reason=reason))
 
-    for name in REASONS:  # SIGHUP is ignored under nohup
-        if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
-            signal.signal(getattr(signal, name), stop)
+    handle_ending_signals(stop_at_signals(stop))
     return has_hung_up
-
-
-def _leave_at_once(number: int, _: FrameType | None) -> None:
-    """Leave without saving; the progress bar has hidden the cursor."""
-    if sys.stderr.isatty():
-        os.write(sys.stderr.fileno(), _SHOW_CURSOR)
-    os._exit(128 + number)
 
 
 @contextlib.contextmanager

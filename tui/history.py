@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
+from engine.events import Event
 from engine.journal import read_journal
 from engine.journal_lines import Unread
 from tui.run_view import RunView
@@ -13,14 +14,15 @@ from tui.state import fold
 _EVENTS_AT_ONCE = 1000
 
 
-def read_history(path: Path) -> tuple[RunView, str]:
+def read_history(path: Path, until: Event | None = None) -> tuple[RunView, str]:
     """Return the view that a journal leads to, and what the user should know of what is left out of it.
 
-    A missing file leads nowhere. Raises `OSError` where it can't be read.
+    Only the events before `until` count, if it is there. A missing file leads nowhere. Raises `OSError` where it can't
+    be read.
     """
     unread = Unread()
     view = RunView()
-    events = read_journal(path, unread)
+    events = takewhile(lambda event: event != until, read_journal(path, unread))
     while some := list(islice(events, _EVENTS_AT_ONCE)):
         view = fold(view, some)
     return view, unread.word

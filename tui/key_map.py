@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from textual.keys import (
-    Keys,
-    _character_to_key,  # the public module turns names into characters only
-    format_key,
-)
+from textual.keys import Keys, format_key
 
 from tui.keys import FEED_KEYS, MAIN_KEYS, PLOT_KEYS, Key
+from tui.textual_private import name_of_key
 
 KeyMap = Mapping[str, str]
 """From the name of a key of the table to Textual's names of other keys, separated by commas."""
@@ -33,7 +30,7 @@ RESERVED = {
 }
 """Keys that can be given to nothing, and why."""
 _MODIFIERS = {"ctrl", "alt", "shift"}
-_CHARACTERS = {_character_to_key(chr(code)) for code in range(0x20, 0x7F)}
+_CHARACTERS = {name_of_key(chr(code)) for code in range(0x20, 0x7F)}
 """Names such as `question_mark`."""
 _NAMED = {key.value for key in Keys} | _CHARACTERS
 
@@ -41,7 +38,7 @@ _NAMED = {key.value for key in Keys} | _CHARACTERS
 def key_named(text: str) -> str:
     """Return Textual's name of the key that `text` names or is; empty where there is no such key."""
     if len(text) == 1:
-        return _character_to_key(text) if text.isprintable() else ""
+        return name_of_key(text) if text.isprintable() else ""
     name = text.strip().lower()
     *modifiers, key = name.split("+")
     is_modified = bool(modifiers) and set(modifiers) <= _MODIFIERS and key in _NAMED

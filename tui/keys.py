@@ -416,6 +416,14 @@ PALETTE_KEYS = (
 )
 """What has no key and is done from the palette."""
 
+STEERING = frozenset(
+    {
+        *("pause", "finish", "temperature", "ladder", "sample", "prompt", "clear_prime", "pin", "save", "save_latest"),
+        *("load", "learning_rate", "undo", "answer_alert", "open", "batch_size", "interval"),
+    }
+)
+"""Actions that change the run; a read-only screen refuses them."""
+
 PANEL_ACTIONS: dict[str, tuple[Key, ...]] = {
     "LossPlot": (
         Key("left", "←", "move(-1)", "", "Read the plot", "Put the cursor on the plot; left and right move it.", PLOT),

@@ -62,11 +62,14 @@ class MachineReader:
         clock: Callable[[], float] = time.monotonic,
         pid: int | None = None,
     ) -> None:
-        """Look at the process `pid`, None for this one; open NVIDIA's library, where it and a driver are installed."""
+        """Look at the process `pid`, None for this one; open NVIDIA's library, where it and a driver are installed.
+
+        Of a process that has ended, nothing is known.
+        """
         import psutil  # not at the start of the program, which has better things to do
 
         self._psutil = psutil
-        self._process = psutil.Process(pid)
+        self._process = _figure(lambda: psutil.Process(pid), psutil.Error)
         self._clock = clock
         self._read_at = -math.inf
         self._nvml = _opened_nvml(import_module)
@@ -80,7 +83,8 @@ class MachineReader:
         """Return how it is now."""
         psutil, errors = self._psutil, (self._psutil.Error, OSError)
         num_cores = psutil.cpu_count() or 1
-        process_percent = _figure(self._process.cpu_percent, errors)
+        process = self._process
+        process_percent = process and _figure(process.cpu_percent, errors)
         machine_percent = _figure(psutil.cpu_percent, errors)
         memory = _figure(psutil.virtual_memory, errors)
         now = self._clock()
@@ -89,10 +93,10 @@ class MachineReader:
             process_cores=None if is_first or process_percent is None else process_percent / 100,
             machine_cores=None if is_first or machine_percent is None else machine_percent / 100 * num_cores,
             num_cores=num_cores,
-            process_bytes=_figure(lambda: int(self._process.memory_info().rss), errors),
+            process_bytes=process and _figure(lambda: int(process.memory_info().rss), errors),
             used_bytes=None if memory is None else memory.total - memory.available,
             total_bytes=None if memory is None else memory.total,
-            num_threads=_figure(self._process.num_threads, errors),
+            num_threads=process and _figure(process.num_threads, errors),
             gpus=() if self._nvml is None else tuple(_gpus(self._nvml)),
         )
 

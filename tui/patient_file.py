@@ -99,9 +99,14 @@ class PatientFile:
         self.num_bytes += len(data) - taken
 
 
-def say(lines: Iterable[str]) -> None:
-    """Print lines on stderr, where a terminal takes them; the program is about to end."""
+def write_at_end(text: str) -> None:
+    """Write to stderr, as far as a terminal takes it; the program is about to end."""
     file = PatientFile(sys.stderr)
     file.give_up_after(LEAVING_SECONDS)
-    file.write("".join(line + "\n" for line in lines))
+    file.write(text)
     file.flush()
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines on stderr, where a terminal takes them; the program is about to end."""
+    write_at_end("".join(line + "\n" for line in lines))

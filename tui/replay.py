@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,10 @@ from engine.journal import read_journal
 from engine.journal_lines import Unread
 from engine.stage import Stage
 from tui.bridge import OnStage, Session, open_training_session
+from tui.state import joined
 
 TITLE = "This is a replay"
 _SLICE_SECONDS = 0.05
-_MAX_EVENTS_PER_SLICE = 500
-"""Reading more would leave the screen's thread too little of the interpreter."""
 _MAX_UNTAKEN = 150
 """As many as the screen takes in at one go without a key having to wait."""
 _MAX_MERGED_STEPS = 1000
@@ -70,11 +69,6 @@ def require_journal(folder: RunFolder) -> None:
         )
 
 
-def _none() -> int:
-    """Say that all was taken in."""
-    return 0
-
-
 class ReplaySession:
     """Plays one journal."""
 
@@ -82,7 +76,7 @@ class ReplaySession:
         self,
         path: Path,
         speed: float,
-        num_untaken: Callable[[], int] = _none,
+        num_untaken: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Play the journal at `path`, `speed` times as fast as it was, or as fast as what is told is taken in."""
@@ -91,7 +85,7 @@ class ReplaySession:
         self._speed = speed
         self._clock = clock
         self._last: Event | None = None
-        self._held: StepsFinished | None = None
+        self._held: list[StepsFinished] = []
         self._is_paused = False
         self._unread = Unread()
         self._warned = ""
@@ -109,14 +103,14 @@ class ReplaySession:
 
     def _play(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str:
         """Emit the events, each at its time; return why the user stopped it, or an empty string."""
-        played_seconds, due_seconds, num_in_slice = 0.0, 0.0, 0
+        played_seconds = due_seconds = 0.0
         last_look = self._clock()
         for event in _what_was_played(self._path, self._unread):
             # a resumed run's clock may go back
             due_seconds += max(0.0, event.elapsed_seconds - self._last.elapsed_seconds) if self._last else 0.0
-            if not _follow_each_other(self._held, event):
+            if not self._follows_held(event):
                 self._emit_held(emit)
-            while due_seconds > played_seconds or num_in_slice >= _MAX_EVENTS_PER_SLICE or self._is_too_fast():
+            while due_seconds > played_seconds or self._is_too_fast():
                 self._emit_held(emit)
                 reason = self._follow(emit, commands)
                 if reason is not None:
@@ -125,12 +119,10 @@ class ReplaySession:
                 if not self._is_paused:
                     # no time times any speed is none
                     played_seconds += (now - last_look) * self._speed if now > last_look else 0.0
-                    num_in_slice = 0
                 last_look = now
             self._last = event
-            num_in_slice += 1
             if isinstance(event, StepsFinished):
-                self._held = _merged(self._held, event)
+                self._held.append(event)
             else:
                 emit(event)
             if self._unread.is_newer and not self._warned:
@@ -148,11 +140,18 @@ class ReplaySession:
         """Say whether the screen has yet to take in what was told."""
         return self._num_untaken() >= _MAX_UNTAKEN or self._is_paused
 
+    def _follows_held(self, event: Event) -> bool:
+        """Return whether an event is of the steps right after those held back, and not too many for one event."""
+        if not self._held or not isinstance(event, StepsFinished):
+            return False
+        is_next = event.first_step == self._held[-1].step + 1
+        return is_next and event.first_step - self._held[0].first_step < _MAX_MERGED_STEPS
+
     def _emit_held(self, emit: Callable[[Event], None]) -> None:
         """Emit the steps that were held back, in case more would follow them at the same time."""
-        if self._held is not None:
-            emit(self._held)
-            self._held = None
+        if self._held:
+            emit(joined(self._held))
+            self._held = []
 
     def _follow(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str | None:
         """Wait for a slice of time or for a command, and follow it; return the reason of a `Stop`."""
@@ -190,22 +189,3 @@ def _what_was_played(path: Path, unread: Unread) -> Iterator[Event]:
     for event in read_journal(path, unread):
         if not isinstance(event, RunFinished | RunFailed | CommandRefused | TextCompleted | TweetRead):
             yield event
-
-
-def _follow_each_other(steps: StepsFinished | None, event: Event) -> bool:
-    """Say whether an event is of the steps right after `steps`, and not too many for one event."""
-    if steps is None or not isinstance(event, StepsFinished):
-        return False
-    return event.first_step == steps.step + 1 and len(steps.train_losses) < _MAX_MERGED_STEPS
-
-
-def _merged(steps: StepsFinished | None, more: StepsFinished) -> StepsFinished:
-    """Return both as one event: told at the same time they are taken in more easily."""
-    if steps is None:
-        return more
-    return replace(
-        more,
-        first_step=steps.first_step,
-        train_losses=steps.train_losses + more.train_losses,
-        grad_norms=steps.grad_norms + more.grad_norms,
-    )

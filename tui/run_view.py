@@ -9,11 +9,9 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from engine.answers import TextCompleted, TweetRead
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from engine.events import (
     CheckpointSaved,
-    LadderSampled,
     RunFailed,
     RunFinished,
     RunStarted,
@@ -45,6 +43,8 @@ class RunView:
     is_replay: bool = False
     """The events come from the journal of a run; nobody trains, and nothing may be written for it."""
     started: RunStarted | None = None
+    branched_from: str = ""
+    """The checkpoint of another run that this one began from."""
     model: ModelConfig | None = None
     training: TrainingConfig | None = None
     """As it is now: what was changed while the run went on counts."""
@@ -81,11 +81,6 @@ class RunView:
     """The latest of the run, and ever fewer of the older ones; all of them are in its journal."""
     num_tweets: int = 0
     """All tweets ever applied; never goes back, so that a feed can tell how many are new."""
-    ladder: LadderSampled | None = None
-    completed: TextCompleted | None = None
-    """The latest answer about how a text goes on."""
-    read: TweetRead | None = None
-    """The latest answer about what the model thinks of a text."""
     saved: CheckpointSaved | None = None
     saved_step: int | None = None
     """Of the run's own `latest`, from which it would be resumed; None where none was told."""

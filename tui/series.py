@@ -19,27 +19,10 @@ from tui.columns import Columns, in_columns
 
 MAX_BUCKETS = 2048
 WINDOW_LENGTH = 8192
-_MAX_STRIDE = 2**40
 _FINER_BELOW_STRIDES = 4
 """Columns narrower than this many buckets are filled from the window, where it reaches back far enough."""
 _TYPICAL_LENGTH = 100
 _TYPICAL_SHARE = 5
-
-
-@dataclass(frozen=True)
-class SeriesForm:
-    """A series in plain numbers, to be sent to another process."""
-
-    stride: int
-    first_step: int
-    last_step: int
-    numbers: list[int]
-    low: list[float]
-    high: list[float]
-    total: list[float]
-    count: list[int]
-    window_steps: list[int]
-    window_values: list[float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,43 +43,6 @@ class Series:
         """Return the series without a value."""
         ints, floats = np.empty(0, np.int64), np.empty(0, np.float64)
         return cls(1, Buckets(ints, floats, floats, floats, ints), ints, floats, 0, 0)
-
-    @classmethod
-    def from_form(cls, form: SeriesForm) -> Series:
-        """Return the series of that form. Raises `ValueError` where its lists do not belong together."""
-        columns = (form.low, form.high, form.total, form.count)
-        has_even_columns = all(len(column) == len(form.numbers) for column in columns)
-        if (
-            not 1 <= form.stride <= _MAX_STRIDE
-            or not has_even_columns
-            or len(form.window_steps) != len(form.window_values)
-        ):
-            raise ValueError("no series")
-        numbers, count = (np.asarray(each, np.int64) for each in (form.numbers, form.count))
-        low, high, total = (np.asarray(each, np.float64) for each in (form.low, form.high, form.total))
-        steps = np.asarray(form.window_steps, np.int64)
-        if (np.diff(numbers) <= 0).any() or (np.diff(steps) <= 0).any() or (count < 1).any():
-            raise ValueError("no series")
-        values = np.asarray(form.window_values, np.float64)
-        buckets = Buckets(numbers, low, high, total, count)
-        return cls(form.stride, buckets, steps, values, form.first_step, form.last_step)
-
-    @property
-    def form(self) -> SeriesForm:
-        """The series in plain numbers."""
-        buckets = self._buckets
-        return SeriesForm(
-            self.stride,
-            self.first_step,
-            self.last_step,
-            buckets.numbers.tolist(),
-            buckets.low.tolist(),
-            buckets.high.tolist(),
-            buckets.total.tolist(),
-            buckets.count.tolist(),
-            self._window_steps.tolist(),
-            self._window_values.tolist(),
-        )
 
     def __len__(self) -> int:
         """Return the number of values seen, all of the run's."""
@@ -132,7 +78,7 @@ class Series:
         added = np.asarray(values, np.float64)
         steps = np.arange(first_step, first_step + len(added), dtype=np.int64)
         stride = self.stride
-        whole, open_end = self._buckets.upto(-1), self._buckets.since(-1)
+        whole, open_end = self._buckets[:-1], self._buckets[-1:]
         grown = open_end.followed_by(single_buckets(steps // stride, added))
         buckets = whole.followed_by(grown.merged_by(grown.numbers))
         while len(buckets) > MAX_BUCKETS:
@@ -159,7 +105,7 @@ class Series:
         kept = int(np.searchsorted(self._window_steps, last_step, side="right"))
         steps, values = self._window_steps[:kept], self._window_values[:kept]
         cut_number = last_step // self.stride
-        whole = self._buckets.upto(int(np.searchsorted(self._buckets.numbers, cut_number)))
+        whole = self._buckets[: int(np.searchsorted(self._buckets.numbers, cut_number))]
         cut_start = cut_number * self.stride
         if len(self._window_steps) and self._window_steps[0] <= max(cut_start, self.first_step):
             in_cut = int(np.searchsorted(steps, cut_start))
@@ -173,14 +119,12 @@ class Series:
 
     def _cut_bucket(self, index: int, last_step: int) -> Buckets:
         """Return the bucket at `index` as if it ended with `last_step`; none where it begins later."""
-        numbers = self._buckets.numbers[index : index + 1]
-        if not len(numbers) or numbers[0] != last_step // self.stride:
-            return self._buckets.upto(0)
-        start = max(int(numbers[0]) * self.stride, self.first_step)
-        count = np.minimum(self._buckets.count[index : index + 1], last_step - start + 1)
-        mean = self._buckets.total[index : index + 1] / self._buckets.count[index : index + 1]
-        low, high = self._buckets.low[index : index + 1], self._buckets.high[index : index + 1]
-        return Buckets(numbers, low, high, mean * count, count)
+        cut = self._buckets[index : index + 1]
+        if not len(cut) or cut.numbers[0] != last_step // self.stride:
+            return self._buckets[:0]
+        start = max(int(cut.numbers[0]) * self.stride, self.first_step)
+        count = np.minimum(cut.count, last_step - start + 1)
+        return Buckets(cut.numbers, cut.low, cut.high, cut.total / cut.count * count, count)
 
     def singles(self, first_step: int) -> tuple[Ints, Floats]:
         """Return the steps and values from `first_step` on, as far back as single values are kept."""
@@ -210,21 +154,18 @@ class Series:
         """Return the history in that range, in pieces fine enough for such columns, and the step amid each piece."""
         buckets = self._buckets
         starts = buckets.numbers * self.stride
-        window = buckets.upto(0)
+        window = buckets[:0]
         if self.stride > 1 and column_width < _FINER_BELOW_STRIDES * self.stride and len(self._window_steps):
             num_coarse = int(np.searchsorted(starts, self._window_steps[0]))
             from_step = starts[num_coarse] if num_coarse < len(starts) else self.last_step + 1
             begin = int(np.searchsorted(self._window_steps, from_step))
             window = single_buckets(self._window_steps[begin:], self._window_values[begin:])
-            buckets, starts = buckets.upto(num_coarse), starts[:num_coarse]
+            buckets, starts = buckets[:num_coarse], starts[:num_coarse]
         begins = np.concatenate([np.maximum(starts, self.first_step), window.numbers])
         ends = np.concatenate([np.minimum(starts + self.stride - 1, self.last_step), window.numbers])
         pieces = buckets.followed_by(window)
         inside = slice(*np.searchsorted(ends, [first_step]), *np.searchsorted(begins, [last_step], side="right"))
-        kept = Buckets(
-            pieces.numbers[inside], pieces.low[inside], pieces.high[inside], pieces.total[inside], pieces.count[inside]
-        )
-        return kept, (begins[inside] + ends[inside]) / 2
+        return pieces[inside], (begins[inside] + ends[inside]) / 2
 
 
 def _nearest(positions: NDArray[Any], step: int) -> int:

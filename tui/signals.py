@@ -1,67 +1,80 @@
-"""Signals that end the program, told to the app on its own thread.
+"""Signals that end the program: which they are, what a run that they end calls its reason, and how each is received.
 
 The descriptors of a terminal that has hung up are pointed at the null device first: nothing is written to it again, and
-the app can end in order. This can't wait for the event loop. The kernel sends SIGCONT right after SIGHUP, at which
+the program can end in order. This can't wait for an event loop. The kernel sends SIGCONT right after SIGHUP, at which
 Textual (8.2) writes to the terminal from a handler of its own; if that fails, its writer thread ends and the app hangs.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
+import contextlib
 import os
 import signal
 import stat
-import threading
+import sys
 from collections.abc import Callable
 from types import FrameType
 
-HANGUP_CODE, INTERRUPTED_CODE = 129, 130
-REASONS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
-"""Why a run ended, by the signal that ended it."""
+ENDING_SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+"""The signals, with the reason of a run that one of them has ended."""
+EXIT_CODES = {reason: 128 + number for number, reason in ENDING_SIGNALS.items()}
+"""What the program exits with, by the reason of the run's end."""
+HANGUP_CODE, INTERRUPTED_CODE = 128 + signal.SIGHUP, 128 + signal.SIGINT
 
-_ANSWERED_BY_DRAWING = ("SIGTSTP", "SIGCONT", "SIGWINCH")
+_ANSWERED_BY_DRAWING = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
+_SHOW_CURSOR = b"\x1b[?25h"
 
 
-def reason_of(return_code: int) -> str | None:
+def reason_of(exit_code: int) -> str | None:
     """Return why a run ends that is left with this code; None where no signal asked for that."""
-    return next((why for name, why in REASONS.items() if 128 + signal.Signals[name] == return_code), None)
+    return next((reason for reason, code in EXIT_CODES.items() if code == exit_code), None)
 
 
-def handle_ending_signals(on_signal: Callable[[int], None]) -> Callable[[], None]:
-    """Call `on_signal` with 128 + the number of each such signal, on the running event loop; return what undoes it.
+def handle_ending_signals(on_signal: Callable[[int], None]) -> None:
+    """Call `on_signal` with 128 + the number of an ending signal, from its handler; a hangup lets go of the terminal.
 
-    Off the main thread, where Python takes no handlers, the signals do what they always do.
+    A signal that was ignored before stays ignored, as `nohup` and background jobs of a script ask.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-    has_hung_up = False
-    loop = asyncio.get_running_loop()
-    context = contextvars.copy_context()  # a handler runs outside the app's own, in which timers must be made
 
     def receive(number: int, _frame: FrameType | None) -> None:
-        nonlocal has_hung_up
-        if 128 + number == HANGUP_CODE:
-            has_hung_up = True
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)  # shell and kernel send one each
             let_go_of_terminal()
-            signal.signal(number, signal.SIG_IGN)  # shell and kernel tell of it one after the other
-        loop.call_soon_threadsafe(on_signal, 128 + number, context=context)
+        on_signal(128 + number)
 
-    before = {number: signal.signal(number, receive) for number in map(signal.Signals.__getitem__, REASONS)}
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, receive)
 
-    def undo() -> None:
-        answer_no_more_by_drawing()
-        for number, handler in before.items():
-            if not (has_hung_up and 128 + number == HANGUP_CODE):
-                signal.signal(number, handler)
 
-    return undo
+def stop_at_signals(stop: Callable[[str], None]) -> Callable[[int], None]:
+    """Return a callback for `handle_ending_signals`: it calls `stop` with the reason; the same signal again exits."""
+
+    def on_signal(exit_code: int) -> None:
+        if exit_code != HANGUP_CODE:
+            signal.signal(exit_code - 128, leave_at_once)
+        stop(reason_of(exit_code) or "")
+
+    return on_signal
+
+
+def leave_at_once(number: int, _frame: FrameType | None) -> None:
+    """End the process in a signal's handler, with nothing saved; a progress bar may have hidden the cursor.
+
+    Raising `KeyboardInterrupt` instead would abort with a dump in the middle of the import of torch (2.13).
+    """
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):
+        if os.isatty(sys.stderr.fileno()):
+            os.write(sys.stderr.fileno(), _SHOW_CURSOR)
+    os._exit(128 + number)
 
 
 def answer_no_more_by_drawing() -> None:
-    """Take back what Textual (8.2) does at signals of a terminal: it raises once its loop has ended."""
-    for name in _ANSWERED_BY_DRAWING:
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    """Undo what Textual (8.2) does at signals of a terminal: it raises once its loop has ended."""
+    for number in _ANSWERED_BY_DRAWING:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def let_go_of_terminal(*, and_pipes: bool = False) -> None:

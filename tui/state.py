@@ -1,15 +1,14 @@
 """`apply`: the pure reducer that folds events into a `RunView`.
 
 The screen keeps the latest view and hands it to widgets, which draw it. The same events give the same view whether they
-come from a live session or from a run's journal (`replay`). Knows no framework and no thread.
+come from a live session or from a run's journal (`tui.history`). Knows no framework and no thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, groupby, islice
+from itertools import chain, groupby
 from typing import assert_never
 
 from engine.answers import TextCompleted, TweetRead
@@ -39,9 +38,7 @@ from engine.events import (
     ThreadsChanged,
     TweetSampled,
     Warned,
-    from_json,
 )
-from engine.wire import WireError
 from tui.marks import with_mark
 from tui.run_view import RunView, ValPoint
 
@@ -50,7 +47,6 @@ MAX_WARNINGS = 100
 MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
 MANY_REPORTS = 20
 """More reports of steps at once than a session tells between two ticks: a flood, or a journal."""
-_EVENTS_AT_ONCE = 1000
 MAX_TIMES = 15
 
 
@@ -69,12 +65,6 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, val_points=_fewer((*view.val_points, point)))
         case TweetSampled():
             return replace(view, tweets=_thinned((*view.tweets, event)), num_tweets=view.num_tweets + 1)
-        case LadderSampled():
-            return replace(view, ladder=event)
-        case TextCompleted():
-            return replace(view, completed=event)
-        case TweetRead():
-            return replace(view, read=event)
         case StepTimes():
             return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
         case CheckpointSaved(step=step, name=name):
@@ -103,7 +93,7 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, phase="training")
         case Warned():
             return replace(view, warnings=(*view.warnings[-(MAX_WARNINGS - 1) :], event))
-        case CommandRefused():
+        case CommandRefused() | LadderSampled() | TextCompleted() | TweetRead():
             return view
         case RunFinished():
             return replace(view, phase="finished", ended=event)
@@ -163,11 +153,13 @@ def _fewer(points: tuple[ValPoint, ...]) -> tuple[ValPoint, ...]:
 
 def _begun(view: RunView, event: RunStarted) -> RunView:
     """Return the view at the start of a session, with the curve of the sessions before it where it resumes."""
-    view = _gone_back(view, event.step) if event.resumed_from is not None else view
+    before = event.resumed_from or ""
+    view = _gone_back(view, event.step) if before else view
     return replace(
         _at_epochs(view, event.epochs),
         phase="training",
         started=event,
+        branched_from=view.branched_from if before in ("", f"{event.run}/latest") else before,
         model=event.model,
         training=event.training,
         num_parameters=event.num_parameters,
@@ -240,27 +232,12 @@ def _merged(reports: Sequence[StepsFinished]) -> Iterator[Event]:
     for index in range(1, len(reports) + 1):
         if index < len(reports) and reports[index].first_step == reports[index - 1].step + 1:
             continue
-        losses = tuple(chain.from_iterable(report.train_losses for report in reports[start:index]))
-        norms = tuple(chain.from_iterable(report.grad_norms for report in reports[start:index]))
-        first_step = reports[start].first_step
-        yield replace(reports[index - 1], first_step=first_step, train_losses=losses, grad_norms=norms)
+        yield joined(reports[start:index])
         start = index
 
 
-def replay(lines: Iterable[str | bytes]) -> RunView:
-    """Return the view that a journal's lines lead to, so that a resumed run opens with its curve.
-
-    A line that a kill cut short is left out.
-    """
-    view = RunView()
-    events = _events_in(lines)
-    while some := list(islice(events, _EVENTS_AT_ONCE)):
-        view = fold(view, some)
-    return view
-
-
-def _events_in(lines: Iterable[str | bytes]) -> Iterator[Event]:
-    """Yield the events of a journal's lines."""
-    for line in lines:
-        with suppress(WireError):
-            yield from_json(line)
+def joined(reports: Sequence[StepsFinished]) -> StepsFinished:
+    """Return reports of steps without a gap between them as one."""
+    losses = tuple(chain.from_iterable(report.train_losses for report in reports))
+    norms = tuple(chain.from_iterable(report.grad_norms for report in reports))
+    return replace(reports[-1], first_step=reports[0].first_step, train_losses=losses, grad_norms=norms)

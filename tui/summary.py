@@ -9,11 +9,11 @@ from engine.events import RunFailed, RunFinished
 from engine.text import ELLIPSIS
 from tui.formatting import format_bits, format_count, format_duration
 from tui.run_view import RunView
+from tui.signals import EXIT_CODES
 
 NUM_TWEETS = 3
 UNSAVED_CODE = TweetgenError.exit_code
 """Of a run that ended without its last steps being saved."""
-_EXIT_CODES = {"interrupted": 130, "terminated": 143, "hung up": 129}
 
 
 def exit_code_of(view: RunView) -> int:
@@ -22,7 +22,7 @@ def exit_code_of(view: RunView) -> int:
         case RunFailed(title=title):
             return exit_code_for(title)
         case RunFinished(reason=reason):
-            return _EXIT_CODES.get(reason, UNSAVED_CODE if view.num_unsaved_steps else 0)
+            return EXIT_CODES.get(reason, UNSAVED_CODE if view.num_unsaved_steps else 0)
         case None:
             return 0
 

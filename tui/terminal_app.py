@@ -11,7 +11,6 @@ from rich.style import Style
 from textual.app import App
 from textual.color import Color
 from textual.driver import Driver
-from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, Paste
 from textual.filter import LineFilter, Monochrome
 from textual.reactive import reactive
@@ -20,8 +19,8 @@ from textual.widgets import Input
 from tui.driver import MeteredDriver
 from tui.formatting import pasted_line
 from tui.glyphs import GlyphFilter
-from tui.lean_updates import send_only_changed_cells
 from tui.terminal_facts import GlyphSet
+from tui.textual_private import HAS_LINUX_DRIVER, LinuxDriver, driver_of, failure_of, send_only_changed_cells
 from tui.theme import THEMES, theme_for
 from tui.widgets.path_input import PathInput
 
@@ -67,7 +66,7 @@ class TerminalApp(App[None], inherit_bindings=False):
     def get_driver_class(self) -> type[Driver]:
         """Return the driver for this platform: where it is Textual's for Linux and macOS, ours, which is metered."""
         driver_class = super().get_driver_class()
-        return MeteredDriver if driver_class is LinuxDriver else driver_class
+        return MeteredDriver if HAS_LINUX_DRIVER and driver_class is LinuxDriver else driver_class
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Add ours, which draws with lesser glyphs, to Textual's."""
@@ -86,17 +85,19 @@ class TerminalApp(App[None], inherit_bindings=False):
     @property
     def failure(self) -> Exception | None:
         """What ended the app, where that was a mistake of ours or of Textual's."""
-        return self._exception
+        return failure_of(self)
 
     @property
     def num_waiting_bytes(self) -> int:
         """Bytes that the terminal has not taken yet; 0 where nobody counts them."""
-        return self._driver.num_waiting if isinstance(self._driver, MeteredDriver) else 0
+        driver = driver_of(self)
+        return driver.num_waiting if isinstance(driver, MeteredDriver) else 0
 
     def write_to_terminal(self, sequence: str) -> None:
         """Write to the terminal, where there is one, past what is drawn, but with the same glyphs."""
-        if isinstance(self._driver, MeteredDriver):
-            self._driver.write(self._glyph_filter.drawn(sequence))
+        driver = driver_of(self)
+        if isinstance(driver, MeteredDriver):
+            driver.write(self._glyph_filter.drawn(sequence))
 
     async def on_event(self, event: Event) -> None:
         """Take an event in. Of what is pasted into a line, only what is harmless there: Textual's (8.2) shows it all.
@@ -120,8 +121,9 @@ class TerminalApp(App[None], inherit_bindings=False):
     def use_mouse(self, *, is_used: bool) -> None:
         """Have the terminal tell of the mouse, or leave it to the terminal, to select text with."""
         self.has_mouse = is_used
-        if isinstance(self._driver, MeteredDriver):
-            self._driver.take_mouse(is_taken=is_used)
+        driver = driver_of(self)
+        if isinstance(driver, MeteredDriver):
+            driver.take_mouse(is_taken=is_used)
 
     def action_mouse(self) -> None:
         """Leave the mouse to the terminal, or take it back."""

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import termios
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,6 +79,7 @@ class Terminal:
             echo=False,
         )
         self._child.delaybeforesend = None
+        self._settings = termios.tcgetattr(self._child.child_fd)
 
     @property
     def text(self) -> str:
@@ -146,12 +148,8 @@ class Terminal:
         status = self._child.exitstatus
         return (-self._child.signalstatus if status is None else status), seconds
 
-    def wait_for_exit_without_terminal(self) -> int:
-        """Return the exit status after `hang_up`."""
-        return self._wait_unread("never ended after its terminal had gone")
-
-    def _wait_unread(self, complaint: str) -> int:
-        """Return the exit status without a look at the terminal."""
+    def wait_for_exit_unread(self) -> int:
+        """Return the exit status without a look at the terminal, which has gone or takes nothing any more."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while True:
             pid, status = os.waitpid(self._child.pid, os.WNOHANG)
@@ -159,17 +157,18 @@ class Terminal:
                 self._child.terminated = self._child.ptyproc.terminated = True
                 return os.waitstatus_to_exitcode(status)
             if time.monotonic() > deadline:
-                pytest.fail(complaint)
+                pytest.fail("never ended without a reader")
             time.sleep(0.01)  # the pause between two looks, not a wait for something to have happened
-
-    def wait_for_exit_unread(self) -> int:
-        """Return the exit status of a program whose terminal takes nothing any more, and then end that."""
-        return self._wait_unread("never ended while its terminal took nothing")
 
     @property
     def modes_left_set(self) -> list[int]:
         """Private modes that are not as they are in a terminal at rest."""
         return sorted(mode for mode, is_on in self._modes.items() if is_on != _AT_REST.get(mode, False))
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the terminal's settings and modes are as they were before the program."""
+        return termios.tcgetattr(self._child.child_fd) == self._settings and self.modes_left_set == []
 
     @property
     def has_opened_screen(self) -> bool:

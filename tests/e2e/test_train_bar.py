@@ -8,25 +8,27 @@ import signal
 import sys
 from pathlib import Path
 
-import pexpect
-
 from engine.checkpoint_info import read_info
 from tests.cli.program import SMALL_MODEL
 from tests.e2e.conftest import Open
-from tests.e2e.terminal import DEADLINE_SECONDS, environment
 
 
-def test_the_bar_shows_the_progress_and_ctrl_c_saves_and_takes_it_away(
-    open_terminal: Open, home: Path, tweets: Path
+def test_the_bar_shows_the_progress_beside_events_in_a_file_and_ctrl_c_saves_and_takes_it_away(
+    open_terminal: Open, home: Path, tweets: Path, tmp_path: Path
 ) -> None:
-    budget = ("--max-seconds", "900", "--run-name", "watched")
-    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL, *budget)
-    terminal.wait_for(r"step [\d,]+  epoch [\d.]+  loss [\d.]+ .*ends in 15 min")
+    told = tmp_path / "events.jsonl"
+    options = ["--data", str(tweets), *SMALL_MODEL, "--max-seconds", "900", "--run-name", "watched", "--json"]
+    command = f"exec {shlex.join([sys.executable, '-m', 'tui', 'train', *options])} > {shlex.quote(str(told))}"
+    terminal = open_terminal(program=("/bin/sh", "-c", command))
+    terminal.wait_for(r"step [\d,]+  epoch [\d.]+  loss [\d.]+ .*ends in 1\d min")
     terminal.press("ctrl+c")
     assert terminal.wait_for_exit()[0] == 130
-    assert terminal.modes_left_set == []
+    assert terminal.is_at_rest
     assert "ends in" not in terminal.text
     assert "Go on with it:  tweetgen-tui --resume watched" in terminal.text
+    assert b'"event"' not in terminal.raw
+    events = [json.loads(line)["event"] for line in told.read_text(encoding="utf-8").splitlines()]
+    assert (events[0], events[-1]) == ("RunStarted", "RunFinished")
     assert read_info(home / "runs" / "watched" / "checkpoints" / "latest.safetensors")[0].step > 0
 
 
@@ -35,30 +37,4 @@ def test_an_impatient_ctrl_c_gives_the_cursor_back_too(open_terminal: Open, twee
     terminal.wait_for("loading torch")
     terminal.send_signal_until_it_ends(signal.SIGINT)
     assert terminal.wait_for_exit()[0] == 130
-    assert terminal.modes_left_set == []
-
-
-def test_a_dropped_connection_saves_and_ends_the_run_where_that_is_wished(
-    open_terminal: Open, home: Path, tweets: Path
-) -> None:
-    ending = ("--on-hangup", "stop")
-    terminal = open_terminal("train", "--data", tweets, *SMALL_MODEL, "--run-name", "watched", *ending)
-    terminal.wait_for(r"step [1-9]")
-    terminal.hang_up()
-    assert terminal.wait_for_exit_without_terminal() == 129
-    assert read_info(home / "runs" / "watched" / "checkpoints" / "latest.safetensors")[0].step > 0
-
-
-def test_events_go_into_a_file_while_the_bar_is_on_the_terminal(home: Path, tweets: Path, tmp_path: Path) -> None:
-    told = tmp_path / "events.jsonl"
-    options = ["--data", str(tweets), *SMALL_MODEL, "--max-steps", "30", "--json"]
-    command = f"exec {shlex.join([sys.executable, '-m', 'tui', 'train', *options])} > {shlex.quote(str(told))}"
-
-    terminal = pexpect.spawn("/bin/sh", ["-c", command], env=environment(home), timeout=DEADLINE_SECONDS)
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-
-    events = [json.loads(line)["event"] for line in told.read_text(encoding="utf-8").splitlines()]
-    assert (events[0], events[-1]) == ("RunStarted", "RunFinished")
-    assert b'"event"' not in terminal.before
-    assert terminal.exitstatus == 0
+    assert terminal.is_at_rest

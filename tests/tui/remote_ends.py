@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from tui.run_view import RunView
 
 DEADLINE_SECONDS = 20.0
 RUN = "watched"
+PAUSED = e.Paused(step=5, elapsed_seconds=0.5)
 FINISHED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
 HELLO = to_line(Hello())
 
@@ -62,12 +62,19 @@ class Hosted:
                 return False
             return True
 
+    def break_connections(self) -> None:
+        """End all connections, as a watcher that was stopped for long would see it."""
+        for watcher in list(self.host._watchers):
+            watcher._writer.transport.abort()
+
+    def is_anyone_behind(self) -> bool:
+        return any(watcher._is_behind for watcher in list(self.host._watchers))
+
 
 @contextmanager
 def hosted(
     *script: e.Event,
     history: RunView | None = None,
-    clock: Callable[[], float] = time.monotonic,
     num_waiting: Callable[[], int] = lambda: 0,
     run: str = RUN,
 ) -> Iterator[Hosted]:
@@ -76,7 +83,7 @@ def hosted(
     folder.path.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder.journal_path)
     sent: list[c.Command] = []
-    host = Host(RunConfig(run_name=run), sent.append, num_waiting, history, clock=clock)
+    host = Host(RunConfig(run_name=run), sent.append, num_waiting, history)
     made = Hosted(host, folder, sent)
     try:
         made.play(*(script or (run_started(run=run),)))
@@ -101,22 +108,12 @@ class Speaker:
     def say(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def say_as_far_as_it_goes(self, data: bytes, times: int) -> int:
-        """Say something again and again until the other end has closed; return how many bytes were taken."""
-        taken = 0
-        try:
-            for _ in range(times):
-                taken += self.socket.send(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        return taken
-
     def hear(self) -> dict[str, Any]:
-        """Return the next line."""
+        """Return the next line, how many are attached aside."""
         line = self._file.readline()
         assert line.endswith(b"\n"), "nothing more was said"
         heard: dict[str, Any] = json.loads(line)
-        return heard
+        return self.hear() if heard.get("message") == "Screens" else heard
 
     def hear_until(self, message: str) -> list[dict[str, Any]]:
         """Return what is said up to a message of that kind or an event of it, which is the last."""
@@ -126,18 +123,15 @@ class Speaker:
         return heard
 
     def hear_to_the_end(self) -> list[dict[str, Any]]:
-        """Return all that is said until the other end closes."""
-        return [json.loads(line) for line in self.take_to_the_end().split(b"\n")[:-1]]
-
-    def take_to_the_end(self) -> bytes:
-        """Return all that is said until the other end closes, as it is."""
+        """Return all that is said until the other end closes, how many are attached aside."""
         data = bytearray()
         try:
             while piece := self._file.read1(1 << 20):
                 data += piece
         except ConnectionResetError:  # it had not read all that was said to it
             pass
-        return bytes(data)
+        heard = [json.loads(line) for line in bytes(data).split(b"\n")[:-1]]
+        return [line for line in heard if line.get("message") != "Screens"]
 
     def close(self) -> None:
         self._file.close()
@@ -148,8 +142,3 @@ class Speaker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def num_descriptors() -> int:
-    """Return how many descriptors this process has open."""
-    return len(os.listdir("/dev/fd"))

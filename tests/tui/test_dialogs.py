@@ -12,7 +12,7 @@ from engine import commands as c
 from engine import events as e
 from engine.config import LADDER_TEMPERATURES, SamplingConfig
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasts, until
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
 from tui.screens.dialog import MessageDialog
 from tui.screens.ladder_dialog import LadderDialog
@@ -69,50 +69,33 @@ async def test_a_taken_name_needs_enter_twice(stage: Stage, home: Path) -> None:
         assert session.received == [c.SaveCheckpoint(name="happy", replace=True)]
 
 
-@pytest.mark.parametrize("name", ["../up", "", "a/b", "[/foo]"])
-async def test_an_impossible_name_is_not_taken(stage: Stage, name: str) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test() as pilot:
-        await started(app)
-        await pilot.press("s")
-        await opened(app, SaveDialog)
-        app.screen.query_one(Input).value = name
-        await pilot.press("enter")
-        await until(lambda: advice(app).startswith("Use letters, digits"))
-        assert isinstance(app.screen, SaveDialog)
-
-
-async def test_a_pinned_name_is_not_taken(stage: Stage, home: Path) -> None:
+async def test_the_name_offered_is_free_and_an_impossible_or_pinned_one_is_not_taken(stage: Stage, home: Path) -> None:
     (home / "checkpoints").mkdir()
-    (home / "checkpoints" / "happy.safetensors").write_bytes(b"")
-    (home / "checkpoints" / "happy.pinned").touch()
+    for name in ("step-3.safetensors", "step-3-2.safetensors", "happy.safetensors", "happy.pinned"):
+        (home / "checkpoints" / name).write_bytes(b"")
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test() as pilot:
         await started(app)
-        await pilot.press("s", *"happy", "enter", "enter")
+        await pilot.press("s")
+        await opened(app, SaveDialog)
+        field = app.screen.query_one(Input)
+        assert field.value == "step-3-3"
+        for name in ("../up", ""):
+            field.value = name
+            await pilot.press("enter")
+            await until(lambda: advice(app).startswith("Use letters, digits"))
+        field.value = "happy"
+        await pilot.press("enter", "enter")
         await until(lambda: "happy is pinned" in advice(app))
         assert isinstance(app.screen, SaveDialog)
         assert session.received == []
 
 
-async def test_the_name_offered_is_free(stage: Stage, home: Path) -> None:
-    (home / "checkpoints").mkdir()
-    for name in ("step-3", "step-3-2"):
-        (home / "checkpoints" / f"{name}.safetensors").write_bytes(b"")
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test() as pilot:
-        await started(app)
-        await pilot.press("s")
-        await opened(app, SaveDialog)
-        assert app.screen.query_one(Input).value == "step-3-3"
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_the_ladder_shows_all_seven_rungs_and_rolls_again(stage: Stage, size: tuple[int, int]) -> None:
+async def test_the_ladder_shows_all_seven_rungs_whole_and_rolls_again(stage: Stage) -> None:
     session = FakeSession(SCRIPT, run_started(sampling=SamplingConfig(prime="so")))
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await started(app)
         await press(pilot, session, "t")
         first = session.received[-1]
@@ -126,17 +109,6 @@ async def test_the_ladder_shows_all_seven_rungs_and_rolls_again(stage: Stage, si
         assert isinstance(second, c.SampleLadder)
         await until(lambda: f"seed {second.seed}" in advice(app))
         assert isinstance(app.screen, LadderDialog)
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-
-
-async def test_seven_full_length_rungs_are_whole_at_80x24(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await started(app)
-        await press(pilot, session, "t")
-        await until(lambda: "seed" in advice(app))
         text = ("word " * 28)[:139] + "!"
         rungs = tuple(
             e.LadderTweet(temperature=each, text=text, reached_eos=True, bits_per_char=2.0, novelty="new")
@@ -144,6 +116,8 @@ async def test_seven_full_length_rungs_are_whole_at_80x24(stage: Stage) -> None:
         )
         session.play(e.LadderSampled(step=3, elapsed_seconds=1.0, prime="", seed=7, rungs=rungs))
         await until(lambda: screen_text(app).count("!") == 7, "the ends of all seven")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
 
 
 async def test_a_refused_command_is_told_in_a_dialog_over_a_readable_screen(stage: Stage) -> None:
@@ -163,21 +137,6 @@ async def test_a_refused_command_is_told_in_a_dialog_over_a_readable_screen(stag
         await pilot.press("enter")
         await opened(app, MainScreen)
         assert app.summary_view.phase == "training"
-
-
-async def test_error_texts_are_no_markup(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)):
-        await started(app)
-        session.play(
-            e.CommandRefused(
-                step=3, elapsed_seconds=1.0, command="Pause", title="[/t]", detail="[/d]", hint="[@click=x]h"
-            )
-        )
-        await shows(app, "[@click=x]h")
-        await shows(app, "[/t]")
-        await shows(app, "[/d]")
 
 
 async def test_a_ladder_that_is_answered_before_the_dialog_is_laid_out_is_shown(stage: Stage) -> None:

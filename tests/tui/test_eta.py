@@ -14,7 +14,6 @@ from engine.config import TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.eta import Eta, eta_of
 from tui.formatting import format_eta
-from tui.narration import progress_text
 from tui.run_view import RunView
 from tui.state import apply
 
@@ -93,11 +92,6 @@ def test_the_pace_begins_anew_where_the_work_becomes_another(change: e.Event) ->
     assert eta_after(started(max_steps=1000), *slow, *fast).seconds > 890 / 10
 
 
-def test_finishing_is_a_budget() -> None:
-    planned = e.FinishPlanned(step=100, elapsed_seconds=5.0, last_step=110)
-    assert eta_after(run_started(), *a_steady_run(10), planned).seconds == pytest.approx(0.5)
-
-
 def with_evaluations(num_steps: int, interval: int = 100, cost: float = 3.0) -> list[e.Event]:
     """Return steps of 0.05 s, with an evaluation that takes `cost` seconds behind each interval."""
     events: list[e.Event] = []
@@ -136,11 +130,6 @@ def test_an_uneven_pace_makes_the_end_less_sure_and_time_makes_it_surer() -> Non
     assert early.spread_seconds / early.seconds > 0.25
 
 
-def test_a_change_of_pace_is_followed_within_minutes() -> None:
-    slow, fast = a_steady_run(300, tenth=1.0), a_steady_run(300, first_step=3001, begin=300.0)
-    assert eta_after(started(max_steps=100_000), *slow, *fast).seconds == pytest.approx(94_000 / 20, rel=0.01)
-
-
 @given(st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1e4)), max_size=20), st.integers(1, 500))
 def test_whatever_a_journal_says_the_eta_is_a_number(reports: list[tuple[int, float]], eval_every: int) -> None:
     events = [steps_finished(step, [2.0], elapsed_seconds=seconds) for step, seconds in reports]
@@ -164,11 +153,3 @@ def test_a_wait_is_told_with_its_spread_where_that_is_more_than_the_rounding(
     seconds: float, spread_seconds: float, text: str
 ) -> None:
     assert format_eta(seconds, spread_seconds) == text
-
-
-def test_a_run_without_a_screen_tells_the_same() -> None:
-    view = view_after(started(max_steps=20_000), *a_steady_run(100))
-    eta = eta_of(view)
-    assert eta is not None
-    assert progress_text(view).endswith(f"ends in {format_eta(eta.seconds, eta.spread_seconds)}")
-    assert "±" in progress_text(view)

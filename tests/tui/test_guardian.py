@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,14 +17,35 @@ import pytest
 
 from tests.cli.program import ending_signals
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 PROGRAM = """
-import os, pathlib, signal, sys, time
+import os, pathlib, signal, sys, time, tty
 from tui.guardian import guarded
 
 guard = guarded()
 pathlib.Path("child").write_text(f"{os.getpid()} {os.getppid()} {os.tcgetpgrp(0) == os.getpgrp()}")
 print("ready", flush=True)
+"""
+COUNTING = """
+got = {}
+def count(number, frame):
+    got[number] = got.get(number, 0) + 1
+    print("got", signal.Signals(number).name, flush=True)
+for number in ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGTSTP"):
+    signal.signal(getattr(signal, number), count)
+signal.signal(signal.SIGUSR2, lambda *_: sys.exit(40 + max(got.values())))
+print("listening", flush=True)
+while True:
+    time.sleep(60)
+"""
+LET_GO = """
+for number in range(3):
+    os.dup2(os.open(os.devnull, os.O_RDWR), number)
+"""
+RAW = """
+tty.setraw(0)
+sys.stderr.write("\\x1b[?1049h\\x1b[?25l raw ")
+sys.stderr.flush()
 """
 
 
@@ -35,13 +58,33 @@ def _signals_as_before() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def start(folder: Path, then: str) -> pexpect.spawn:
+def start(folder: Path, then: str, first: str = "") -> pexpect.spawn:
     """Run a program in a pseudo-terminal that does `then` in the guardian's child."""
-    child = pexpect.spawn(
-        sys.executable, ["-c", PROGRAM + then], cwd=folder, timeout=DEADLINE_SECONDS, encoding="utf-8", echo=False
-    )
+    arguments = ["-c", first + PROGRAM + then]
+    child = pexpect.spawn(sys.executable, arguments, cwd=folder, timeout=DEADLINE_SECONDS, encoding="utf-8", echo=False)
     child.expect("ready")
     return child
+
+
+def start_shell(folder: Path, script: str | None = None) -> pexpect.spawn:
+    """Start a shell for a script, or for what is typed."""
+    return pexpect.spawn(
+        "bash",
+        ["--norc", "--noprofile", *(["-i"] if script is None else ["-c", script])],
+        cwd=folder,
+        timeout=DEADLINE_SECONDS,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        encoding="utf-8",
+        echo=False,
+    )
+
+
+def exit_code_of(shell: pexpect.spawn) -> int | None:
+    """Return what the program exits with, once it has."""
+    shell.expect(pexpect.EOF)
+    shell.close()
+    code: int | None = shell.exitstatus
+    return code
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -59,143 +102,106 @@ def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
+def assert_is_reset(shell: pexpect.spawn, settings: list[object]) -> None:
+    """Check that the terminal is as it was, and that its main screen and its cursor are back."""
+    shell.expect_exact("\x1b[?1049l\x1b[?25h")
+    assert termios.tcgetattr(shell.child_fd) == settings
+
+
 def test_the_exit_code_is_the_childs_and_the_terminal_listens_to_it(tmp_path: Path) -> None:
     shell = start(tmp_path, "sys.exit(7)")
-    shell.expect(pexpect.EOF)
-    shell.close()
-    assert shell.exitstatus == 7
+    assert exit_code_of(shell) == 7
+    assert "\x1b" not in shell.before  # nothing to reset
     _, parent, has_terminal = (tmp_path / "child").read_text().split()
     assert (int(parent), has_terminal) == (shell.pid, "True")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTSTP])
-def test_a_signal_is_handed_on_once(tmp_path: Path, number: signal.Signals) -> None:
-    shell = start(
-        tmp_path,
-        f"""
-got = []
-signal.signal({int(number)}, lambda *_: got.append(1))
-print("listening", flush=True)
-while not got:
-    time.sleep(0.01)
-time.sleep(0.2)
-sys.exit(40 + len(got))
-""",
-    )
-    shell.expect("listening")
-    os.kill(shell.pid, number)
-    shell.expect(pexpect.EOF)
-    shell.close()
-    assert shell.exitstatus == 41
-
-
-def test_ctrl_c_of_the_terminal_reaches_the_child_alone(tmp_path: Path) -> None:
-    shell = start(
-        tmp_path,
-        """
-got = []
-signal.signal(signal.SIGINT, lambda *_: got.append(1))
-print("listening", flush=True)
-while not got:
-    time.sleep(0.01)
-time.sleep(0.2)
-sys.exit(40 + len(got))
-""",
-    )
+def test_a_signal_is_handed_on_once_and_the_terminals_own_reach_the_child_alone(tmp_path: Path) -> None:
+    shell = start(tmp_path, COUNTING)
     shell.expect("listening")
     shell.send("\x03")
-    shell.expect(pexpect.EOF)
-    shell.close()
-    assert shell.exitstatus == 41
+    shell.expect("got SIGINT")
+    for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGTSTP"):
+        os.kill(shell.pid, signal.Signals[name])
+        shell.expect(f"got {name}")
+    os.kill(shell.pid, signal.SIGUSR2)
+    assert exit_code_of(shell) == 41
 
 
 def test_released_the_shell_goes_on_and_the_child_lives_in_a_session_of_its_own(tmp_path: Path) -> None:
     shell = start(
         tmp_path,
-        """
-for number in range(3):
-    os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        LET_GO
+        + """
 guard.release(5)
-pathlib.Path("session").write_text(f"{os.getsid(0) == os.getpid()}")
+pathlib.Path("new").write_text(f"{os.getsid(0) == os.getpid()}")
+os.rename("new", "session")
 time.sleep(60)
 """,
     )
-    shell.expect(pexpect.EOF)
-    shell.close()
-    assert shell.exitstatus == 5
+    assert exit_code_of(shell) == 5
     child = child_of(tmp_path)
-    wait_until(lambda: (tmp_path / "session").exists() and (tmp_path / "session").read_text())
+    wait_until((tmp_path / "session").exists)
     assert (tmp_path / "session").read_text() == "True"
     assert not is_gone(child)
     assert child.terminal() is None
     child.kill()
 
 
-def test_a_child_that_is_not_released_ends_with_its_guardian(tmp_path: Path) -> None:
-    shell = start(tmp_path, "time.sleep(60)")
+def test_a_child_that_ends_or_lets_go_with_the_terminal_changed_leaves_it_reset(tmp_path: Path) -> None:
+    for then, code in (
+        ("os._exit(2)", 2),
+        (LET_GO + "guard.release(129); time.sleep(60)", 129),
+        ("os.kill(os.getpid(), signal.SIGKILL)", 137),
+    ):
+        shell = start(tmp_path, "input()" + RAW + then)
+        settings = termios.tcgetattr(shell.child_fd)
+        shell.sendline()
+        shell.expect_exact("raw")
+        assert_is_reset(shell, settings)
+        assert exit_code_of(shell) == code
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child_of(tmp_path).kill()
+
+
+def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_guardian(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM + "input()" + RAW + "time.sleep(60)")
+    # the end of the first process in a terminal would take the terminal away from all
+    shell = start_shell(tmp_path, f"{sys.executable} program.py; sleep 60")
+    shell.expect("ready")
+    settings = termios.tcgetattr(shell.child_fd)
+    shell.sendline()
+    shell.expect_exact("raw")
     child = child_of(tmp_path)
-    os.kill(shell.pid, signal.SIGKILL)
+    os.kill(child.ppid(), signal.SIGKILL)
+    assert_is_reset(shell, settings)
     wait_until(lambda: is_gone(child))
     shell.close(force=True)
 
 
-def test_a_killed_child_leaves_the_terminal_as_it_was_and_a_word_with_the_run(tmp_path: Path) -> None:
-    shell = start(
-        tmp_path,
-        """
-import tty
-guard.note_run("some run")
-tty.setraw(0)
-sys.stdout.write("\\x1b[?1049h\\x1b[?25l")
-print("raw", flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
-""",
-    )
-    shell.expect("raw")
-    shell.expect(pexpect.EOF)
-    assert "\x1b[?1049l" in shell.before
+@pytest.mark.parametrize(("options", "command"), [("", '--resume "some run"'), (", is_elsewhere=True", "attach")])
+def test_a_killed_child_leaves_a_word_with_the_way_back_to_its_run(tmp_path: Path, options: str, command: str) -> None:
+    shell = start(tmp_path, f'guard.note_run("some run"{options}); os.kill(os.getpid(), signal.SIGKILL)')
+    assert exit_code_of(shell) == 128 + signal.SIGKILL
     assert "The program was ended by SIGKILL." in shell.before
-    assert 'tweetgen-tui --resume "some run"' in shell.before
-    shell.close()
-    assert shell.exitstatus == 128 + signal.SIGKILL
-
-
-def test_a_killed_child_that_only_watched_a_run_leaves_the_way_back_to_it(tmp_path: Path) -> None:
-    shell = start(tmp_path, 'guard.note_run("watched", is_elsewhere=True); os.kill(os.getpid(), signal.SIGKILL)')
-    shell.expect(pexpect.EOF)
-    assert "tweetgen-tui attach watched" in shell.before
-    shell.close()
+    assert f"tweetgen-tui {command}" in shell.before
 
 
 def test_the_exit_code_is_known_where_the_caller_ignores_the_ends_of_children(tmp_path: Path) -> None:
-    ignoring = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
-    shell = pexpect.spawn(
-        sys.executable, ["-c", ignoring + PROGRAM + "sys.exit(7)"], cwd=tmp_path, timeout=DEADLINE_SECONDS
-    )
-    shell.expect(pexpect.EOF)
-    shell.close()
-    assert shell.exitstatus == 7
+    shell = start(tmp_path, "sys.exit(7)", first="import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n")
+    assert exit_code_of(shell) == 7
 
 
 def test_a_child_that_stops_goes_on_where_no_shell_could_wake_it(tmp_path: Path) -> None:
     shell = start(tmp_path, 'os.kill(os.getpid(), signal.SIGSTOP); print("goes on", flush=True)')
     shell.expect("goes on")
-    shell.expect(pexpect.EOF)
-    shell.close()
+    assert exit_code_of(shell) == 0
 
 
 def test_a_script_that_waits_for_it_stops_with_it_and_fg_wakes_all(tmp_path: Path) -> None:
     then = 'os.kill(os.getpid(), signal.SIGSTOP); print("goes " + "on", flush=True)'
     (tmp_path / "program.py").write_text(PROGRAM + then)
-    shell = pexpect.spawn(
-        "bash",
-        ["--norc", "--noprofile", "-i"],
-        cwd=tmp_path,
-        timeout=DEADLINE_SECONDS,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        encoding="utf-8",
-        echo=False,
-    )
+    shell = start_shell(tmp_path)
     shell.sendline(f"sh -c '{sys.executable} program.py; echo after $((1 + 1))'")
     shell.expect("ready")
     shell.expect("Stopped")
@@ -206,10 +212,8 @@ def test_a_script_that_waits_for_it_stops_with_it_and_fg_wakes_all(tmp_path: Pat
 
 
 def test_what_the_parent_had_open_is_not_kept_open_by_it(tmp_path: Path) -> None:
-    program = PROGRAM.replace("guard = guarded()", "kept = open('kept', 'w'); guard = guarded()")
-    shell = pexpect.spawn(sys.executable, ["-c", program + "time.sleep(60)"], cwd=tmp_path, timeout=DEADLINE_SECONDS)
-    shell.expect("ready")
-    guardian = psutil.Process(shell.pid)
-    wait_until(lambda: str(tmp_path / "kept") not in [file.path for file in guardian.open_files()])
-    assert str(tmp_path / "kept") in [file.path for file in child_of(tmp_path).open_files()]
+    shell = start(tmp_path, "time.sleep(60)", first="kept = open('kept', 'w')\n")
+    guardian, kept = psutil.Process(shell.pid), str(tmp_path / "kept")
+    wait_until(lambda: kept not in [file.path for file in guardian.open_files()])
+    assert kept in [file.path for file in child_of(tmp_path).open_files()]
     shell.close(force=True)

@@ -194,8 +194,12 @@ async def test_rungs_of_a_ladder(stage: Stage, size: tuple[int, int]) -> None:
                 e.LadderTweet(temperature=0.5, text=text, reached_eos=False, bits_per_char=2.0, novelty="copy")
                 for text in TEXTS[start : start + 7]
             )
-            session.play(e.LadderSampled(prime=hostile.ESCAPES["clipboard"], seed=start, rungs=rungs, **NOW))
-            await until(lambda start=start: app.summary_view.ladder and app.summary_view.ladder.seed == start)  # type: ignore[misc] # the usual way to bind
+            session.play(
+                e.LadderSampled(
+                    prime=hostile.ESCAPES["clipboard"], seed=start, rungs=rungs, **NOW | {"step": 100 + start}
+                )
+            )
+            await until(lambda start=start: app.summary_view.step == 100 + start)  # type: ignore[misc] # the usual way to bind
             await pilot.pause()
             assert_harmless(app)
 

@@ -50,16 +50,15 @@ class Terminal:
 )
 def test_the_title_tells_run_bits_and_step(events: tuple[e.Event, ...], title: str) -> None:
     assert title_of(view_after(*events)) == title
-
-
-def test_the_title_says_that_it_is_a_replay() -> None:
     assert title_of(view_after(STARTED, is_replay=True)) == "tweetgen-tui · first · replay"
 
 
-def test_the_title_before_is_kept_once_and_put_back_once() -> None:
+def test_the_title_before_is_kept_once_and_put_back_once_and_each_title_written_once() -> None:
     terminal = Terminal()
+    terminal.notices.restore_title()
     terminal.notices.show_title(view_after(STARTED))
-    terminal.notices.show_title(view_after(*TRAINING))
+    for _ in range(3):
+        terminal.notices.show_title(view_after(*TRAINING))
     terminal.notices.restore_title()
     terminal.notices.restore_title()
     assert terminal.written == [
@@ -67,13 +66,6 @@ def test_the_title_before_is_kept_once_and_put_back_once() -> None:
         "\x1b]0;tweetgen-tui · first · 2.41 bits · 12,300 steps\x07",
         "\x1b]0;\x07\x1b[23;0t",
     ]
-
-
-def test_a_title_that_stays_the_same_is_not_written_again() -> None:
-    terminal = Terminal()
-    for _ in range(3):
-        terminal.notices.show_title(view_after(*TRAINING))
-    assert len(terminal.written) == 1
 
 
 def test_a_title_that_is_switched_off_is_not_written_and_the_one_before_comes_back() -> None:
@@ -88,12 +80,6 @@ def test_a_title_that_is_switched_off_is_not_written_and_the_one_before_comes_ba
     assert len(terminal.written) == 2
 
 
-def test_a_title_that_was_never_set_is_not_put_back() -> None:
-    terminal = Terminal()
-    terminal.notices.restore_title()
-    assert terminal.written == []
-
-
 def test_the_name_of_a_run_cannot_end_the_sequence() -> None:
     view = view_after(run_started(run="a\x07\x1b]9;gotcha\x1b\\b"))
     assert "\x07" not in title_of(view)
@@ -106,9 +92,7 @@ def test_the_name_of_a_run_cannot_end_the_sequence() -> None:
     [
         ({}, ["\x1b]9;over\x07", "\x07"]),
         ({"bell": False}, ["\x1b]9;over\x07"]),
-        ({"desktop": False}, ["\x07"]),
         ({"bell": False, "desktop": False}, []),
-        ({"title": False}, ["\x1b]9;over\x07", "\x07"]),
     ],
 )
 def test_bell_and_notice_come_as_they_were_chosen(chosen: dict[str, Any], written: list[str]) -> None:

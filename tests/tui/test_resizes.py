@@ -3,95 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import os
-import re
-import signal
-import sys
-import time
-
-import pexpect
+from collections.abc import Callable
 
 from tests.fakes import FakeClock
-from tui.driver import RESIZE_SECONDS, SpacedCalls
+from tui.driver import SpacedCalls
 
-DEADLINE_SECONDS = 20.0
-PROGRAM = """
-import os
-from textual.app import App
-from tui.driver import MeteredDriver
-
-class Counting(App):
-    def get_driver_class(self):
-        return MeteredDriver
-    def on_resize(self, event):
-        with open("resizes", "a") as file:
-            file.write(f"{event.size.width}\\n")
-    def on_mount(self):
-        self.title = "mounted"
-        open("mounted", "w").close()
-
-Counting().run()
-"""
+SECONDS = 0.1
 
 
-async def test_of_calls_in_between_only_the_last_is_made_and_at_its_time() -> None:
-    calls = SpacedCalls(asyncio.get_running_loop(), 0.05)
-    made: list[tuple[float, int]] = []
-    began = time.monotonic()
-    number = 0
-    while time.monotonic() < began + 0.5:
-        number += 1
-        calls.call(lambda number=number: made.append((time.monotonic(), number)))  # type: ignore[misc] # the usual way to bind
-        await asyncio.sleep(0.001)
-    while made[-1][1] != number:
-        await asyncio.sleep(0.005)
-    assert made[0][1] == 1
-    assert all(later[0] - earlier[0] >= 0.05 for earlier, later in itertools.pairwise(made))
-    assert len(made) < number / 2
+class ManualLoop(asyncio.SelectorEventLoop):
+    """A loop whose delayed calls are made by hand."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.delayed: list[tuple[float, Callable[[], None]]] = []
+
+    def call_soon_threadsafe(self, callback, *args, context=None):  # type: ignore[no-untyped-def, override] # noqa: ANN001, ANN002, ANN201 - as asyncio
+        callback(*args)
+
+    def call_later(self, delay, callback, *args, context=None):  # type: ignore[no-untyped-def, override] # noqa: ANN001, ANN002, ANN201 - as asyncio
+        self.delayed.append((self.clock() + delay, callback))
+
+    def run_delayed(self) -> None:
+        """Go on to the time of the next delayed call, and make it."""
+        due, callback = self.delayed.pop(0)
+        self.clock.now = max(due, self.clock.now)
+        callback()
 
 
-async def test_a_call_after_a_while_is_made_at_once() -> None:
+def test_of_calls_in_a_storm_only_the_latest_is_made_and_each_at_its_time() -> None:
     clock = FakeClock(100.0)
-    calls = SpacedCalls(asyncio.get_running_loop(), 3600.0, clock)
-    made: list[int] = []
-    calls.call(lambda: made.append(1))
-    while not made:
-        await asyncio.sleep(0.001)
+    loop = ManualLoop(clock)
+    calls = SpacedCalls(loop, SECONDS, clock)
+    made: list[tuple[float, int]] = []
+    for number in range(300):
+        calls.call(lambda number=number: made.append((clock(), number)))  # type: ignore[misc] # the usual way to bind
+        if number % 100 == 99:
+            loop.run_delayed()
+    assert not loop.delayed
+    assert [number for _, number in made] == [99, 199, 299]
+    assert [round(seconds, 6) for seconds, _ in made] == [100.0, 100.1, 100.2]
     clock.advance(3600.0)
-    calls.call(lambda: made.append(2))
-    while len(made) < 2:
-        await asyncio.sleep(0.001)
-    assert made == [1, 2]
-
-
-def test_the_screen_is_laid_out_once_a_tick_in_a_storm_of_sizes(tmp_path: os.PathLike[str]) -> None:
-    variables = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
-    child = pexpect.spawn(
-        sys.executable, ["-c", PROGRAM], dimensions=(24, 80), timeout=DEADLINE_SECONDS, cwd=tmp_path, env=variables
-    )
-    folder = os.fspath(tmp_path)
-    try:
-        child.expect(re.escape("\x1b[?1049h"))
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not os.path.exists(f"{folder}/mounted"):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        began, width = time.monotonic(), 80
-        while time.monotonic() < began + 1.0:
-            width = 80 + (width - 79) % 40
-            child.setwinsize(24, width)
-            child.kill(signal.SIGWINCH)
-            time.sleep(0.002)
-        child.setwinsize(24, 133)
-        widths: list[str] = []
-        while widths[-1:] != ["133"]:
-            assert time.monotonic() < deadline
-            with open(f"{folder}/resizes", encoding="ascii") as file:
-                widths = file.read().split()
-            time.sleep(0.01)
-        num_ticks = (time.monotonic() - began) / RESIZE_SECONDS
-        assert len(widths) <= num_ticks + 3  # the first sizes come before the storm
-        assert len(widths) >= 4
-    finally:
-        child.close(force=True)
+    calls.call(lambda: made.append((clock(), 300)))
+    loop.run_delayed()
+    assert made[-1] == (3700.2, 300)
+    loop.close()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui import series as series_module
-from tui.columns import Columns, columns_of
+from tui.columns import Columns
 from tui.series import MAX_BUCKETS, WINDOW_LENGTH, Series
 
 VALUES = st.floats(min_value=-100, max_value=100, allow_nan=False, width=32)
@@ -42,38 +42,20 @@ def whole(series: Series, num_columns: int) -> Columns:
 
 
 @given(CHUNKS, st.integers(1, 50))
-def test_no_spike_is_lost(chunks: list[tuple[int, list[float]]], num_columns: int) -> None:
-    with small_bounds():
-        series, by_step = series_of(chunks)
-        columns = whole(series, num_columns)
-    if by_step:
-        assert np.nanmax(columns.high) == max(by_step.values())
-        assert np.nanmin(columns.low) == min(by_step.values())
-
-
-@given(CHUNKS, st.integers(1, 50))
-def test_every_value_counts_once_in_some_column(chunks: list[tuple[int, list[float]]], num_columns: int) -> None:
+def test_every_value_counts_once_in_some_column_and_no_spike_is_lost(
+    chunks: list[tuple[int, list[float]]], num_columns: int
+) -> None:
     with small_bounds():
         series, by_step = series_of(chunks)
         columns = whole(series, num_columns)
     assert len(series) == len(by_step) == columns.count.sum()
+    if by_step:
+        assert np.nanmax(columns.high) == max(by_step.values())
+        assert np.nanmin(columns.low) == min(by_step.values())
     filled = columns.count > 0
     total = (columns.mean[filled] * columns.count[filled]).sum()
     assert total == pytest.approx(sum(by_step.values()), abs=1e-3)
     assert (columns.low[filled] <= columns.high[filled]).all()
-
-
-@given(CHUNKS)
-def test_how_the_values_arrive_makes_no_difference(chunks: list[tuple[int, list[float]]]) -> None:
-    with small_bounds():
-        series, by_step = series_of(chunks)
-        one_by_one = Series.empty()
-        for step, value in by_step.items():
-            one_by_one = one_by_one.extended(step, [value])
-        together, apart = whole(series, 7), whole(one_by_one, 7)
-    assert series.stride == one_by_one.stride
-    assert np.array_equal(together.high, apart.high, equal_nan=True)
-    assert np.array_equal(together.count, apart.count)
 
 
 @given(CHUNKS, st.integers(0, 200))
@@ -100,13 +82,6 @@ def test_truncated_is_as_if_later_values_had_never_been_seen(
                 assert column.low[0] <= min(inside)
 
 
-@given(st.integers(1, 300), st.integers(0, 320))
-def test_truncated_keeps_the_count_where_no_step_was_left_out(num_steps: int, last_step: int) -> None:
-    with small_bounds():
-        series = Series.empty().extended(1, [float(step) for step in range(num_steps)])
-        assert len(series.truncated(last_step)) == min(num_steps, last_step)
-
-
 @given(CHUNKS, st.integers(1, 200), CHUNKS)
 def test_a_series_goes_on_after_it_was_truncated(
     chunks: list[tuple[int, list[float]]], last_step: int, more: list[tuple[int, list[float]]]
@@ -127,32 +102,17 @@ def test_a_step_seen_again_replaces_what_was_seen() -> None:
     assert whole(series, 1).high[0] == 5.0
 
 
-def test_a_series_is_never_changed_by_what_is_made_from_it() -> None:
-    series = Series.empty().extended(1, [1.0, 2.0])
-    before = whole(series, 2).mean.copy()
-    series.extended(3, [100.0] * 5000).truncated(1)
-    assert (whole(series, 2).mean == before).all()
-    assert len(series) == 2
-
-
-def test_five_million_steps_stay_small_and_keep_the_one_spike() -> None:
+def test_a_million_steps_stay_small_and_keep_the_one_spike() -> None:
     series = Series.empty()
-    for first_step in range(1, 5_000_001, 100_000):
+    for first_step in range(1, 1_000_001, 100_000):
         values = np.full(100_000, 2.0)
-        if first_step == 1_200_001:
+        if first_step == 200_001:
             values[77] = 55.0
         series = series.extended(first_step, values.tolist())
-    arrays = [series._window_steps, series._window_values, *vars(series._buckets).values()]
-    assert sum(array.nbytes for array in arrays) < 300_000
-    assert (len(series), series.last_step) == (5_000_000, 5_000_000)
-    assert np.nanmax(whole(series, 200).high) == 55.0
-
-
-def test_both_bounds_hold() -> None:
-    series = Series.empty().extended(1, [1.0] * 50_000)
     assert len(series._buckets) <= MAX_BUCKETS
-    assert len(series._window_steps) == WINDOW_LENGTH
-    assert series.stride == 32
+    assert len(series._window_steps) <= WINDOW_LENGTH
+    assert (len(series), series.last_step) == (1_000_000, 1_000_000)
+    assert np.nanmax(whole(series, 200).high) == 55.0
 
 
 def test_narrow_columns_show_single_steps_as_far_back_as_the_window_reaches() -> None:
@@ -161,33 +121,12 @@ def test_narrow_columns_show_single_steps_as_far_back_as_the_window_reaches() ->
     columns = series.columns(99_901, 100_000, 100)
     assert series.stride > 1
     assert columns.low.tolist() == columns.high.tolist() == values[-100:]
-    assert columns.step_mid.tolist() == list(range(99_901, 100_001))
-
-
-def test_columns_beyond_the_data_are_empty() -> None:
-    columns = Series.empty().extended(1, [3.0, 2.0]).columns(0, 9, 10)
-    assert columns.count.tolist() == [0, 1, 1, 0, 0, 0, 0, 0, 0, 0]
-    assert np.isnan(columns.low[3:]).all()
-    assert np.isnan(columns.smoothed()[3:]).all()
-
-
-def test_columns_of_an_empty_series_are_empty() -> None:
-    columns = Series.empty().columns(0, 100, 5)
-    assert columns.count.sum() == 0
-    assert np.isnan(columns.smoothed()).all()
 
 
 def test_the_value_near_a_step_is_that_of_the_step_or_the_nearest_report() -> None:
     series = Series.empty().extended(10, [0.5]).extended(20, [0.25]).extended(30, [0.125])
     assert [series.near(step) for step in (1, 10, 14, 16, 30, 99)] == [0.5, 0.5, 0.5, 0.25, 0.125, 0.125]
     assert Series.empty().near(5) is None
-
-
-def test_the_value_near_a_step_long_past_is_the_mean_around_it() -> None:
-    series = Series.empty().extended(1, [float(step) for step in range(1, 100_001)])
-    assert series.near(99_000) == 99_000
-    for step in (1, 5000, 50_001):
-        assert series.near(step) == pytest.approx(step, abs=series.stride)
 
 
 def test_one_spike_does_not_bend_the_smoothed_line() -> None:
@@ -198,22 +137,9 @@ def test_one_spike_does_not_bend_the_smoothed_line() -> None:
     assert columns.smoothed() == pytest.approx(np.full(200, 2.0))
 
 
-def test_the_smoothed_line_does_not_lag_behind_a_steady_fall() -> None:
-    columns = whole(Series.empty().extended(1, [5.0 - 0.001 * step for step in range(2000)]), 100)
-    inner = slice(10, -10)
-    assert columns.smoothed()[inner] == pytest.approx(columns.mean[inner])
-
-
 def test_the_typical_value_follows_the_first_fall_and_ignores_a_spike() -> None:
     falling = Series.empty().extended(1, [5.0, 4.0, 3.0, 2.0, 1.0])
     assert falling.typical == 1.0
     steady = Series.empty().extended(1, [2.0] * 400 + [90.0] + [2.0] * 50)
     assert steady.typical == pytest.approx(2.0)
     assert Series.empty().typical is None
-
-
-def test_few_values_go_into_columns_without_a_series() -> None:
-    columns = columns_of([10, 12, 95], [3.0, 1.0, 2.0], 0, 99, 10)
-    assert (columns.low[1], columns.high[1], columns.mean[1]) == (1.0, 3.0, 2.0)
-    assert columns.high[9] == 2.0
-    assert columns_of([], [], 0, 99, 10).count.sum() == 0

@@ -1,68 +1,106 @@
-"""Signals end the program in order: the session saves, the code is 128 + the signal, a lost terminal is let go."""
+"""Signals end the screen in order, at whatever moment they come: exit code 128 + the signal, and no run left over."""
 
 from __future__ import annotations
 
 import signal
-import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-import pexpect
 import pytest
 
-DEADLINE_SECONDS = 20
-PROGRAM = """
-import pathlib, sys
-from engine.config import RunConfig
+from engine import events as e
+from tests.cli.program import ending_signals
 from tests.fakes import FakeSession, tweet
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, until
 from tui.app import TweetgenApp
-from tui.bridge import EngineBridge
+from tui.run_view import RunView
+from tui.screens.main import MainScreen
+from tui.screens.run_screen import RunScreen
+from tui.signals import HANGUP_CODE, handle_ending_signals, stop_at_signals
 
-bridge = EngineBridge(RunConfig(), lambda config, on_stage: FakeSession([tweet("hello there")]))
-app = TweetgenApp(RunConfig(), bridge)
-app.stops_on_hangup = "stop" in sys.argv
-app.run()
-pathlib.Path(sys.argv[1]).write_text(f"{app.return_code} {app.summary_view.phase} {bridge.is_alive}")
-"""
+TERMINATED_CODE = 143
 
 
-@pytest.fixture(params=[""])
-def child(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[pexpect.spawn]:
-    """Run the screen in a pseudo-terminal until its first tweet."""
-    arguments = ["-c", PROGRAM, str(tmp_path / "outcome"), request.param]
-    child = pexpect.spawn(sys.executable, arguments, dimensions=(24, 80), timeout=DEADLINE_SECONDS, encoding="utf-8")
-    child.expect("hello there")
-    yield child
-    child.close(force=True)
+def with_signal(app: TweetgenApp, whole: Callable[..., Any], code: int) -> Callable[..., Any]:
+    """Return a method that receives a signal before it does what it does."""
+
+    def receive_first(*arguments: Any) -> Any:
+        app.receive_signal(code)
+        return whole(*arguments)
+
+    return receive_first
 
 
-def outcome(folder: Path) -> str:
-    """Wait for what the program leaves behind at its end."""
-    end = time.monotonic() + DEADLINE_SECONDS
-    path = folder / "outcome"
-    while not (path.exists() and path.read_text()):
-        assert time.monotonic() < end, "the program did not end"
-        time.sleep(0.02)
-    return path.read_text()
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_saves_and_leaves_with_its_code(
-    child: pexpect.spawn, tmp_path: Path, number: signal.Signals, code: int
+@pytest.mark.parametrize(
+    ("owner", "moment"),
+    [(TweetgenApp, "on_load"), (TweetgenApp, "on_mount"), (MainScreen, "compose"), (RunScreen, "on_mount")],
+)
+async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type[Any], moment: str
 ) -> None:
-    child.kill(number)
-    child.expect(pexpect.EOF)
-    assert outcome(tmp_path) == f"{code} finished False"
-    assert "\x1b[?1049l" in child.before
+    app = stage.app(FakeSession())
+    monkeypatch.setattr(owner, moment, with_signal(app, getattr(owner, moment), TERMINATED_CODE))
+    async with app.run_test():
+        await until(lambda: app.return_code is not None, "the end")
+    assert (app.return_code, app.failure) == (TERMINATED_CODE, None)
+    assert trained_by(app).join(DEADLINE_SECONDS)
+    assert app.summary_view.ended is not None
 
 
-@pytest.mark.parametrize("child", ["stop"], indirect=True)
-def test_a_terminal_that_hangs_up_is_let_go_and_the_session_saves(child: pexpect.spawn, tmp_path: Path) -> None:
-    child.ptyproc.fileobj.close()
-    assert outcome(tmp_path) == "129 finished False"
+async def test_a_signal_before_the_program_has_a_loop_is_acted_upon(stage: Stage) -> None:
+    app = stage.app(FakeSession())
+    app.receive_signal(TERMINATED_CODE)
+    async with app.run_test():
+        await until(lambda: app.return_code is not None, "the end")
+    assert app.return_code == TERMINATED_CODE
+    assert trained_by(app).join(DEADLINE_SECONDS)
 
 
-def test_a_terminal_that_hangs_up_is_let_go_and_the_session_goes_on(child: pexpect.spawn, tmp_path: Path) -> None:
-    child.ptyproc.fileobj.close()
-    assert outcome(tmp_path) == "129 training True"
+@pytest.mark.parametrize("code", [TERMINATED_CODE, 130])
+async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage: Stage, code: int) -> None:
+    app = stage.app(FakeSession())
+    async with app.run_test():
+        await until(lambda: app.summary_view.started is not None)
+        app.detach()
+        app.receive_signal(HANGUP_CODE)
+        assert app.bridge.is_alive  # a hangup ends no run
+        app.receive_signal(code)
+    assert app.return_code == 0
+    assert trained_by(app).join(DEADLINE_SECONDS)
+
+
+async def test_a_hangup_leaves_the_run_alone_or_ends_it_as_asked(stage: Stage) -> None:
+    for stops, reason in ((False, None), (True, "hung up")):
+        app = stage.app(FakeSession([tweet("hello there")]))
+        app.stops_on_hangup = stops
+        async with app.run_test():
+            await until(lambda app=app: app.summary_view.started is not None)  # type: ignore[misc] # bound at once
+            app.receive_signal(HANGUP_CODE)
+            await until(lambda app=app: app.return_code is not None)  # type: ignore[misc] # bound at once
+        assert (app.return_code, app.is_detached) == (HANGUP_CODE, not stops)
+        ended = app.summary_view.ended
+        assert (ended.reason if isinstance(ended, e.RunFinished) else None) == reason
+        assert app.bridge.is_alive is not stops
+
+
+async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:
+    app = stage.app(FakeSession(), history=RunView(is_replay=True))
+    async with app.run_test():
+        await until(lambda: app.summary_view.started is not None)
+        app.receive_signal(HANGUP_CODE)
+        await until(lambda: app.return_code is not None)
+    assert (app.return_code, app.is_detached) == (HANGUP_CODE, False)
+
+
+def test_the_first_signal_asks_for_an_end_and_an_ignored_one_stays_ignored() -> None:
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
+    reasons: list[str] = []
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        handle_ending_signals(stop_at_signals(reasons.append))
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.raise_signal(number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert reasons == ["terminated", "interrupted"]

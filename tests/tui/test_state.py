@@ -15,7 +15,7 @@ from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.eta import eta_of
 from tui.run_view import RunView
-from tui.state import MAX_TIMES, MAX_TWEETS, MAX_VAL_POINTS, MAX_WARNINGS, apply, fold, replay
+from tui.state import MAX_TIMES, MAX_VAL_POINTS, MAX_WARNINGS, apply, fold
 
 
 def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
@@ -29,21 +29,6 @@ def loaded(step: int) -> e.CheckpointLoaded:
     return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None)
 
 
-def test_the_first_view_knows_nothing_and_can_be_asked_everything() -> None:
-    view = RunView()
-    assert view.phase == "starting"
-    assert (view.epoch, view.progress, view.has_budget) == (0.0, None, False)
-    assert (view.best, view.last_val, view.smoothed_loss, view.smoothed_bits) == (None, None, None, None)
-
-
-def test_a_started_run_brings_its_facts() -> None:
-    started = run_started(model=ModelConfig(hidden_size=256), sampling=SamplingConfig(temperature=1.2))
-    view = view_after(started)
-    assert view.phase == "training"
-    assert (view.started, view.model, view.sampling) == (started, started.model, started.sampling)
-    assert (view.num_parameters, view.learning_rate) == (started.num_parameters, 0.004)
-
-
 def test_steps_move_the_curve_and_the_figures() -> None:
     view = view_after(run_started(), steps_finished(1, [4.6, 4.5]), steps_finished(3, [4.4], learning_rate=0.003))
     assert (view.step, len(view.train_losses), view.train_losses.last) == (3, 3, 4.4)
@@ -55,6 +40,7 @@ def test_steps_move_the_curve_and_the_figures() -> None:
 @pytest.mark.parametrize(
     ("events", "phase"),
     [
+        ([], "training"),
         ([e.Paused(step=5, elapsed_seconds=0.5)], "paused"),
         ([e.Paused(step=5, elapsed_seconds=0.5), e.Resumed(step=5, elapsed_seconds=0.5)], "training"),
         ([e.RunFinished(step=5, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)], "finished"),
@@ -65,12 +51,6 @@ def test_the_phase_follows_the_stream(events: list[e.Event], phase: str) -> None
     view = view_after(run_started(), *events)
     assert view.phase == phase
     assert (view.ended is not None) == (phase in {"finished", "failed"})
-
-
-def test_a_failure_from_outside_the_session_keeps_the_step_that_was_reached() -> None:
-    failed = e.RunFailed(step=0, elapsed_seconds=0.0, title="The program has a bug", detail="", hint="")
-    view = view_after(run_started(), steps_finished(1, [2.0] * 50), failed)
-    assert (view.step, view.phase) == (50, "failed")
 
 
 def test_best_is_the_last_evaluation_that_said_so() -> None:
@@ -87,26 +67,13 @@ def test_settings_changed_while_running_show_at_once() -> None:
         e.LearningRateChanged(step=1, elapsed_seconds=0.1, learning_rate=0.001),
         e.ModelChanged(step=1, elapsed_seconds=0.1, model=ModelConfig(hidden_size=64), num_parameters=7),
         e.ThreadsChanged(step=1, elapsed_seconds=0.1, num_threads=2, message="2 threads in place of 1"),
+        e.IntervalsChanged(step=1, elapsed_seconds=0.1, eval_every=7, sample_every=0),
     )
     assert (view.sampling.temperature, view.learning_rate) == (1.5, 0.001)
     assert view.model is not None
     assert (view.model.hidden_size, view.num_parameters, view.num_threads) == (64, 7, 2)
-
-
-def test_another_highest_learning_rate_leaves_the_share_of_it_as_it_is() -> None:
-    view = view_after(run_started(), steps_finished(1, [2.0], learning_rate=0.001))
-    view = apply(view, e.LearningRateChanged(step=1, elapsed_seconds=0.1, learning_rate=0.008))
-    assert view.training is not None
-    assert view.learning_rate == pytest.approx(0.002)
-    assert view.training.learning_rate == 0.008
-
-
-def test_other_intervals_are_those_of_the_training() -> None:
-    view = view_after(run_started(), e.IntervalsChanged(step=1, elapsed_seconds=0.1, eval_every=7, sample_every=0))
     assert view.training is not None
     assert (view.training.eval_every, view.training.sample_every) == (7, 0)
-    assert view.started is not None
-    assert view.started.training == TrainingConfig()
 
 
 def test_the_epoch_goes_on_from_what_was_counted_at_each_change_of_the_batch_size() -> None:
@@ -136,44 +103,13 @@ def test_a_resumed_run_and_a_loaded_checkpoint_say_how_many_epochs_have_passed()
     assert elsewhere.epoch == 0.0
 
 
-def test_a_replayed_journal_of_a_steered_run_gives_the_view_of_the_live_one() -> None:
-    events: list[e.Event] = [
-        run_started(num_train_tweets=320, epochs=0.0),
-        steps_finished(1, [2.0] * 10),
-        e.LearningRateChanged(step=10, elapsed_seconds=1.0, learning_rate=0.002),
-        e.BatchSizeChanged(step=10, elapsed_seconds=1.0, batch_size=16, epochs=1.0),
-        e.SamplingChanged(step=10, elapsed_seconds=1.0, sampling=SamplingConfig(temperature=1.5)),
-        e.IntervalsChanged(step=10, elapsed_seconds=1.0, eval_every=5, sample_every=0),
-        steps_finished(11, [1.9] * 10, learning_rate=0.002),
-    ]
-    live, again = view_after(*events), replay(map(e.to_json, events))
-    for name in ("training", "sampling", "learning_rate", "marks", "epoch", "limits_in_steps", "step"):
-        assert getattr(again, name) == getattr(live, name), name
-    assert again.training == replace(TrainingConfig(), learning_rate=0.002, batch_size=16, eval_every=5, sample_every=0)
-    assert [mark.label for mark in again.marks] == ["learning rate 0.002", "batch size 16", "temperature 1.50"]
-
-
-def test_the_latest_of_each_kind_is_kept() -> None:
-    saved = e.CheckpointSaved(step=9, elapsed_seconds=1.0, name="latest", path="/latest", bits_per_char=2.0)
-    ladder = e.LadderSampled(step=9, elapsed_seconds=1.0, prime="", seed=3, rungs=())
-    view = view_after(saved, ladder)
-    assert (view.saved, view.ladder) == (saved, ladder)
-
-
-def test_a_refused_command_changes_nothing_but_the_clock() -> None:
-    before = view_after(run_started(), steps_finished(1, [2.0]))
-    refused = e.CommandRefused(
-        step=1, elapsed_seconds=before.elapsed_seconds, command="X", title="", detail="", hint=""
-    )
-    assert apply(before, refused) == before
-
-
-def test_tweets_and_warnings_are_bounded_and_the_count_is_not() -> None:
-    view = view_after(*(tweet(f"tweet {number}", number) for number in range(MAX_TWEETS + 5)))
-    assert MAX_TWEETS / 2 < len(view.tweets) <= MAX_TWEETS
-    assert view.num_tweets == MAX_TWEETS + 5
+def test_tweets_and_warnings_are_bounded_and_the_count_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.state.MAX_TWEETS", limit := 100)
+    view = view_after(*(tweet(f"tweet {number}", number) for number in range(limit + 5)))
+    assert limit / 2 < len(view.tweets) <= limit
+    assert view.num_tweets == limit + 5
     assert [view.tweets[number].text for number in (0, 1, -2, -1)] == [
-        f"tweet {number}" for number in (0, 2, MAX_TWEETS + 3, MAX_TWEETS + 4)
+        f"tweet {number}" for number in (0, 2, limit + 3, limit + 4)
     ]
     warned = (e.Warned(step=1, elapsed_seconds=0.0, message=str(number)) for number in range(MAX_WARNINGS + 5))
     assert [warning.message for warning in view_after(*warned).warnings][:1] == ["5"]
@@ -189,11 +125,6 @@ def test_loading_a_checkpoint_takes_back_what_came_after_it() -> None:
     assert (view.tweets, view.num_tweets) == ((), 1)
     view = apply(view, steps_finished(61, [1.0]))
     assert len(view.train_losses) == 61
-
-
-def test_a_new_run_from_a_checkpoint_has_no_curve_to_take_back() -> None:
-    view = view_after(run_started(step=500, resumed_from="calm"), steps_finished(501, [2.0]))
-    assert (view.train_losses.first_step, len(view.train_losses)) == (501, 1)
 
 
 def test_progress_is_the_share_of_the_budget_that_is_used_up_most() -> None:
@@ -227,7 +158,7 @@ def test_the_latest_step_times_of_a_session_are_kept() -> None:
     assert apply(view, run_started(resumed_from="latest")).times == ()
 
 
-def test_a_replayed_journal_gives_the_view_of_the_live_run_without_what_a_kill_lost() -> None:
+def test_a_resumed_run_has_the_curve_of_its_sessions_without_what_a_kill_lost() -> None:
     lost: list[e.Event] = [steps_finished(101, [9.0] * 20), evaluated(120, 9.0), tweet("lost", 120)]
     first: list[e.Event] = [
         run_started(),
@@ -240,16 +171,11 @@ def test_a_replayed_journal_gives_the_view_of_the_live_run_without_what_a_kill_l
         run_started(step=100, elapsed_seconds=5.0, resumed_from="latest"),
         steps_finished(101, [1.5] * 10, elapsed_seconds=6.0),
     ]
-    lines = [e.to_json(event) for event in (*first, *second)]
-    view = replay([*lines, lines[-1][:25]])
+    view = fold(RunView(), (*first, *second))
     assert (view.step, len(view.train_losses), view.train_losses.last) == (110, 110, 1.5)
     assert view.train_losses.columns(1, 110, 110).high.max() == 2.0
     assert [point.step for point in view.val_points] == [100]
     assert [tweet.text for tweet in view.tweets] == ["kept"]
-
-
-def test_lines_that_are_no_events_are_left_out() -> None:
-    assert replay(["", "{", '{"event": "FromTheFuture"}', "[]", e.to_json(run_started())]).phase == "training"
 
 
 EVENTS = st.one_of(
@@ -291,15 +217,15 @@ def test_a_finish_that_was_taken_back_leaves_no_mark() -> None:
     assert view_after(run_started(), planned, cancelled).marks == ()
 
 
-@pytest.mark.parametrize("learning_rate", [0.0, -1.0, 0.004, 1e38])
+@pytest.mark.parametrize("learning_rate", [-1.0, 0.004, 1e38])
 def test_a_learning_rate_that_changes_before_a_run_has_begun_changes_nothing(learning_rate: float) -> None:
     event = e.LearningRateChanged(step=1, elapsed_seconds=1.0, learning_rate=learning_rate)
     assert apply(RunView(), event).learning_rate == 0.0
 
 
-@pytest.mark.parametrize("best_step", [1, 2, MAX_VAL_POINTS, 3 * MAX_VAL_POINTS])
+@pytest.mark.parametrize("best_step", [2, MAX_VAL_POINTS])
 def test_evaluations_are_bounded_and_the_best_and_the_latest_are_kept(best_step: int) -> None:
-    steps = range(1, 3 * MAX_VAL_POINTS + 1)
+    steps = range(1, 3 * MAX_VAL_POINTS // 2 + 1)
     view = fold(RunView(), [run_started(), *(evaluated(step, 2.0, is_best=step == best_step) for step in steps)])
     kept = [point.step for point in view.val_points]
     assert len(kept) <= MAX_VAL_POINTS

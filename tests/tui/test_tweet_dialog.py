@@ -216,13 +216,13 @@ async def test_a_refused_reading_is_told_in_the_dialog(stage: Stage) -> None:
 async def test_an_answer_about_another_tweet_is_not_shown(stage: Stage) -> None:
     class Mistaken(FakeSession):
         def answer(self, command: c.Command) -> e.Event:
-            return read("quite another text") if isinstance(command, c.ReadTweet) else super().answer(command)
+            return read("quite another text", step=101) if isinstance(command, c.ReadTweet) else super().answer(command)
 
     session = Mistaken(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await dialog_of_newest(app, pilot)
-        await until(lambda: app.summary_view.read is not None, "the answer")
+        await until(lambda: app.summary_view.step == 101, "the answer")
         await shows(app, "asking the model…")
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import events as e
-from engine.commands import Pause, SampleNow, SetBatchSize, SetIntervals, SetLearningRate, SetSampling
+from engine.commands import SetBatchSize, SetIntervals, SetLearningRate, SetSampling
 from engine.config import SamplingConfig, TrainingConfig
 from tests.fakes import run_started
 from tui.run_view import RunView
 from tui.screens.wishes import Wishes
 from tui.setting_commands import SettingCommand, expected_answer
 from tui.state import apply
-from tui.undo import MAX_CHANGES, Undo
+from tui.undo import Undo
 
 
 class Screen:
@@ -96,27 +94,11 @@ def test_undo_leads_back_through_all_that_was_set_whatever_was_answered_by_then(
     assert screen.undo.on_the_way == ()
 
 
-def test_each_of_a_burst_of_keys_is_a_change_of_its_own() -> None:
-    screen = Screen()
-    for _ in range(3):
-        screen.send(screen.wishes.other_temperature(screen.view, 1))
-    for _ in range(3):
-        screen.answer()
-    told = [screen.take_back() for _ in range(4)]
-    assert told == ["temperature back to 0.90", "temperature back to 0.85", "temperature back to 0.80", ""]
-    for _ in range(3):
-        screen.answer()
-    assert screen.view.sampling.temperature == 0.8
-    assert screen.take_back() == ""
-
-
 @pytest.mark.parametrize(
     ("command", "told"),
     [
         (SetLearningRate(learning_rate=0.1), "learning rate back to 0.004"),
         (SetBatchSize(batch_size=64), "batch size back to 32"),
-        (SetIntervals(eval_every=9, sample_every=100), "evaluations back to every 500 steps"),
-        (SetIntervals(eval_every=500, sample_every=0), "tweets back to every 100 steps"),
         (
             SetIntervals(eval_every=0, sample_every=7),
             "evaluations back to every 500 steps, tweets back to every 100 steps",
@@ -136,27 +118,6 @@ def test_it_says_what_was_undone(command: SettingCommand, told: str) -> None:
     assert screen.take_back() == told
 
 
-def test_a_prime_is_put_back_and_what_was_never_is_told_as_such() -> None:
-    screen = Screen()
-    screen.send(SetSampling(sampling=SamplingConfig(prime="my gran ")))
-    screen.send(SetSampling(sampling=SamplingConfig(prime="")))
-    screen.send(SetIntervals(eval_every=0, sample_every=100))
-    screen.send(SetIntervals(eval_every=5, sample_every=100))
-    assert [screen.take_back() for _ in range(4)] == [
-        "evaluations back to never",
-        "evaluations back to every 500 steps",
-        'prime back to "my gran "',
-        "no prime again",
-    ]
-
-
-def test_what_changes_nothing_and_what_is_no_setting_is_not_to_be_undone() -> None:
-    screen = Screen()
-    screen.send(SetSampling(sampling=screen.view.sampling))
-    screen.undo = screen.undo.after_sending(SampleNow(), screen.shown).after_sending(Pause(), screen.shown)
-    assert screen.take_back() == ""
-
-
 def test_a_refused_change_is_forgotten_and_those_around_it_are_not() -> None:
     screen = Screen()
     screen.send(SetBatchSize(batch_size=16))
@@ -169,23 +130,3 @@ def test_a_refused_change_is_forgotten_and_those_around_it_are_not() -> None:
     screen.answer()
     told = [screen.take_back() for _ in range(4)]
     assert told == ["batch size back to 16", "learning rate back to 0.004", "batch size back to 32", ""]
-
-
-def test_a_refused_change_that_was_taken_back_already_is_no_matter() -> None:
-    screen = Screen()
-    screen.send(SetBatchSize(batch_size=8))
-    assert screen.take_back() == "batch size back to 32"
-    screen.answer(is_refused=True)
-    screen.answer()
-    assert screen.undo == Undo()
-
-
-def test_changes_are_bounded() -> None:
-    undo, view = Undo(), apply(RunView(), run_started())
-    for number in range(MAX_CHANGES + 5):
-        command = SetBatchSize(batch_size=number + 100)
-        undo = undo.after_sending(command, view)
-        undo = undo.after(expected_answer(command, view))
-    assert (len(undo.changes), undo.on_the_way) == (MAX_CHANGES, ())
-    assert undo.changes[-1].command == SetBatchSize(batch_size=MAX_CHANGES + 104)
-    assert replace(undo.changes[0]).told == "batch size back to 32"

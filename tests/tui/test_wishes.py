@@ -14,7 +14,6 @@ from engine.commands import (
     Resume,
     SampleNow,
     SetBatchSize,
-    SetIntervals,
     SetLearningRate,
     SetSampling,
 )
@@ -101,30 +100,8 @@ def test_a_wish_holds_until_it_is_answered_and_a_refused_one_is_given_up() -> No
     assert wishes.over(view) is view
 
 
-def test_an_answer_of_one_kind_leaves_the_wishes_of_others() -> None:
-    view, wishes = running(), Wishes()
-    commands = (SetIntervals(eval_every=7, sample_every=9), SetLearningRate(learning_rate=0.1))
-    for command in commands:
-        wishes = wishes.after_sending(command)
-    answer = expected_answer(commands[1], view)
-    wishes = wishes.after(answer)
-    shown = wishes.over(apply(view, answer)).training
-    assert shown is not None
-    assert (shown.eval_every, shown.sample_every, shown.learning_rate) == (7, 9, 0.1)
-    assert wishes.settings == commands[:1]
-
-
 @pytest.mark.parametrize(("start", "direction", "limit"), [(9.5, 1, 10.0), (1.1e-8, -1, 1e-8)])
 def test_the_learning_rate_stops_at_its_limits(start: float, direction: int, limit: float) -> None:
     view = running(learning_rate=start)
     assert Wishes().other_learning_rate(view, direction) == SetLearningRate(learning_rate=limit)
     assert isinstance(Wishes().other_temperature(view, 1), SetSampling)
-
-
-def test_ten_keys_make_ten_times_the_learning_rate() -> None:
-    view, wishes = running(learning_rate=0.004), Wishes()
-    for _ in range(10):
-        wishes = wishes.after_sending(wishes.other_learning_rate(view, 1))
-    shown = wishes.over(view).training
-    assert shown is not None
-    assert shown.learning_rate == pytest.approx(0.04, rel=1e-4)

@@ -10,25 +10,26 @@ import contextlib
 import queue
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from engine import commands, events
 from engine.commands import Command
 from engine.config import RunConfig
 from engine.errors import RemoteError, TweetgenError
-from engine.events import CommandRefused, Event, RunFailed, RunFinished
+from engine.events import Event, RunFailed, RunFinished
 from engine.folders import RunFolder
 from engine.stage import Stage
 from engine.wire import WireError
-from tui.bridge import EngineBridge, Share
-from tui.remote.lines import read_lines, write_lines
+from tui.bridge import EngineBridge, Share, Update
+from tui.history import read_history
 from tui.remote.live_runs import connected
 from tui.remote.protocol import (
     START_OF_EVENT,
     CaughtUp,
     Hello,
     Refusal,
+    Screens,
     TweetsTold,
     ViewTold,
     message_in,
@@ -36,10 +37,7 @@ from tui.remote.protocol import (
 )
 from tui.remote.view_form import view_of
 from tui.run_view import RunView
-from tui.state import replay
 
-WATCHING = "You are only watching"
-"""The title of what refuses a command to one who is."""
 _CONNECT_SECONDS = 2.0
 _RECONNECT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.2
@@ -51,6 +49,7 @@ class RemoteBridge:
     """A screen's way to a run elsewhere. All methods are for the screen's thread; none but `meet` and `join` waits."""
 
     is_elsewhere = True
+    attach_problem = ""
 
     def __init__(self, folder: RunFolder, share: Share | None = None, *, is_read_only: bool = False) -> None:
         """Prepare to attach to the run of `folder`; `share` is for runs that begin after it, in this process."""
@@ -58,15 +57,19 @@ class RemoteBridge:
         self.config = RunConfig()
         """What the run was asked for; known once `meet` has returned."""
         self.is_read_only = is_read_only
+        self.refusal = "You are only watching: this terminal was attached with --read-only." if is_read_only else ""
+        """Why this screen must not change the run."""
         self.welcome = ""
         """What to tell whoever has just attached."""
         self.host_pid: int | None = None
         """The process that trains."""
+        self.num_screens = 1
+        """How many screens are attached, this one included."""
         self._folder = folder
         self._share = share
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._events: list[Event] = []
         self._fresh_view: RunView | None = None
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._arrived = threading.Event()
         self._lock = threading.Lock()
         self._connection: socket.socket | None = None
@@ -81,7 +84,8 @@ class RemoteBridge:
         if not self._arrived.wait(_ARRIVAL_SECONDS):
             self.leave()
             raise RemoteError(f"The run {self._folder.name} does not say where it stands.")
-        view = self.fresh_view()
+        with self._lock:
+            view, self._fresh_view = self._fresh_view, None
         if view is None:
             raise self._problem or RemoteError(f"The run {self._folder.name} has just ended.")
         return view
@@ -93,30 +97,21 @@ class RemoteBridge:
         """Return a bridge for another run, which this process trains."""
         return EngineBridge(config, before=self, share=self._share)
 
-    def fresh_view(self) -> RunView | None:
-        """Return the run as it stands where events were missed, once; what `drain` returns then comes after it."""
+    def drain(self) -> Update:
+        """Return what happened since the last call."""
         with self._lock:
-            view, self._fresh_view = self._fresh_view, None
-            return view
-
-    def drain(self) -> tuple[Event, ...]:
-        """Return the events since the last call, in order."""
-        happened = []
-        with self._lock, contextlib.suppress(queue.Empty):
-            while True:
-                happened.append(self._events.get_nowait())
-        return tuple(happened)
+            update = Update(tuple(self._events), self._fresh_view)
+            self._events, self._fresh_view = [], None
+            return update
 
     @property
     def num_untaken(self) -> int:
         """How many events wait for `drain`."""
-        return self._events.qsize()
+        return len(self._events)
 
     def send(self, command: Command) -> None:
-        """Hand a command to the run; one who only watches is told that it is refused."""
-        if self.is_read_only:
-            self._refuse(command)
-        else:
+        """Send a command to the run, unless this screen is read-only."""
+        if not self.is_read_only:
             self._outbox.put(commands.to_json(command).encode() + b"\n")
 
     def stop(self, reason: str, *, unless_unsaved: bool = False) -> None:
@@ -142,34 +137,27 @@ class RemoteBridge:
         return self.join(timeout_seconds)
 
     @property
+    def badge(self) -> str:
+        """How this screen is attached, and how many are."""
+        way = "read-only" if self.is_read_only else "attached"
+        return way if self.num_screens == 1 else f"{way}, {self.num_screens} screens"
+
+    @property
     def is_alive(self) -> bool:
         """Whether there is a connection, or will be one."""
         return self._thread.is_alive()
-
-    def _refuse(self, command: Command) -> None:
-        last = self._last_event
-        self._events.put(
-            CommandRefused(
-                step=last.step if last else 0,
-                elapsed_seconds=last.elapsed_seconds if last else 0.0,
-                command=type(command).__name__,
-                title=WATCHING,
-                detail="You are only watching: this terminal was attached with --read-only.",
-                hint=f"tweetgen-tui attach {self._folder.name} steers it.",
-            )
-        )
 
     def _stay(self) -> None:
         """Be connected until the run ends or the screen leaves. The thread's body."""
         try:
             seconds = _CONNECT_SECONDS
             while self._is_to_stay():
-                with connected(self._folder, seconds) as (connection, greeting, rest):
+                with connected(self._folder, seconds) as (connection, greeting, lines):
                     self.host_pid = greeting.pid
                     with self._lock:
                         self._connection = connection
                     if not self._leaving.is_set():  # if it leaves from here on, it ends this connection
-                        self._listen(connection, rest)
+                        self._listen(connection, lines)
                 if self._is_to_stay():
                     self._leaving.wait(_PAUSE_SECONDS)  # the process may be about to end
                 seconds = _RECONNECT_SECONDS
@@ -189,15 +177,15 @@ class RemoteBridge:
     def _has_ended(self) -> bool:
         return isinstance(self._last_event, RunFinished | RunFailed)
 
-    def _listen(self, connection: socket.socket, rest: bytes) -> None:
+    def _listen(self, connection: socket.socket, lines: Iterable[bytes]) -> None:
         """Say hello, then take in what is said until the connection ends."""
         outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         outbox.put(to_line(Hello(is_read_only=self.is_read_only)))
         self._outbox = outbox  # what was meant for a connection that broke is not sent late
-        writer = threading.Thread(target=write_lines, args=(connection, outbox), name="wishes", daemon=True)
+        writer = threading.Thread(target=_write, args=(connection, outbox), name="wishes", daemon=True)
         writer.start()
         try:
-            self._take_in(read_lines(connection, rest))
+            self._take_in(lines)
         except (OSError, WireError) as error:
             self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
         finally:
@@ -205,11 +193,13 @@ class RemoteBridge:
             outbox.put(None)
             writer.join()
 
-    def _take_in(self, lines: Iterator[bytes]) -> None:
+    def _take_in(self, lines: Iterable[bytes]) -> None:
         """Take in lines: a whole view, then events. Raises `WireError`."""
         told: ViewTold | None = None
         view = RunView()
         for line in lines:
+            if not line.endswith(b"\n"):  # the host was killed
+                return
             if line.startswith(START_OF_EVENT):
                 self._happen(events.from_json(line))
                 continue
@@ -221,6 +211,8 @@ class RemoteBridge:
                 case CaughtUp() if told is not None:
                     self.config = told.config
                     self._begin_anew(view)
+                case Screens(count=count):
+                    self.num_screens = count
                 case Refusal(reason=reason, hint=hint):
                     raise RemoteError(f"The run {self._folder.name} can't be attached to: {reason}", hint)
                 case _:
@@ -228,23 +220,24 @@ class RemoteBridge:
 
     def _happen(self, event: Event) -> None:
         self._last_event = event
-        self._events.put(event)
+        self._put(event)
+
+    def _put(self, event: Event) -> None:
+        """Have the next `drain` return an event."""
+        with self._lock:
+            self._events.append(event)
 
     def _begin_anew(self, view: RunView) -> None:
         """Take a view in place of the events before it."""
         with self._lock:
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    self._events.get_nowait()
-            self._fresh_view = view
+            self._events, self._fresh_view = [], view
         self._last_event = view.ended
         self._arrived.set()
 
     def _has_read_end(self) -> bool:
         """Take the end of the run from its journal, where it has ended while there was no connection; say whether."""
         try:
-            with self._folder.journal_path.open("rb") as lines:
-                view = replay(lines)
+            view, _ = read_history(self._folder.journal_path)
         except OSError:
             return False
         if view.ended is not None and self._arrived.is_set():
@@ -270,3 +263,12 @@ class RemoteBridge:
                 hint=problem.hint or f"Go on from what it has saved: tweetgen-tui --resume {self._folder.name}",
             )
         )
+
+
+def _write(connection: socket.socket, outbox: queue.SimpleQueue[bytes | None]) -> None:
+    """Send lines until None. A thread's body."""
+    while (line := outbox.get()) is not None:
+        try:
+            connection.sendall(line)
+        except OSError:  # the reader tells
+            return

@@ -11,11 +11,8 @@ import contextlib
 import logging
 import os
 import queue
-import socket
 import threading
-import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +23,14 @@ from engine.errors import StorageError
 from engine.events import Event, RunFailed, RunFinished, RunStarted
 from engine.folders import RunFolder, folder_of_run
 from engine.log import log_to
-from engine.versions import installed_version
+from tui.history import read_history
 from tui.remote.doorway import Doorway
-from tui.remote.history import size_of, view_before
-from tui.remote.peers import is_own
-from tui.remote.places import socket_path
-from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, Greeting, Refusal, lines_of, to_line
+from tui.remote.protocol import Greeting, Screens, lines_of, to_line
 from tui.remote.watcher import Watcher
 from tui.run_view import RunView
 from tui.state import fold
 
 TICK_SECONDS = 0.1
-MAX_CONNECTIONS = 64
-"""At once; further ones are refused."""
 LAST_WORD_SECONDS = 1.0
 """How long an ended run waits for its watchers to take in the end."""
 LOG = logging.getLogger(__name__)
@@ -59,7 +51,6 @@ class Host:
         num_waiting: Callable[[], int],
         history: RunView | None = None,
         on_run: Callable[[str], None] = _nothing,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Hand watchers' commands to `send`, no faster than they are followed: `num_waiting` still are to be.
 
@@ -68,7 +59,6 @@ class Host:
         self._config = config
         self._send = send
         self._num_waiting = num_waiting
-        self._clock = clock
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._view = history or RunView()
         self._on_run = on_run
@@ -77,7 +67,8 @@ class Host:
         self._thread: threading.Thread | None = None
         self._folder = RunFolder(Path())
         self._doorway: Doorway | None = None
-        self._read_back: Callable[[], RunView] | None = None
+        self._resumed: RunStarted | None = None
+        self._num_screens_told = 0
         self._is_closing = threading.Event()
         self._has_failed = ""
         self._is_over = False
@@ -95,11 +86,11 @@ class Host:
 
     def _begin(self, event: RunStarted) -> None:
         """Start the thread of a run that has started."""
-        self._folder = folder = folder_of_run(event.run)
+        self._folder = folder_of_run(event.run)
         if event.resumed_from is not None and not len(self._view.train_losses):
-            self._read_back = partial(view_before, folder.journal_path, size_of(folder.journal_path))
+            self._resumed = event
         self._on_run(event.run)
-        self._doorway = Doorway(lambda: socket_path(self._folder), self._meet, self._clock)
+        self._doorway = Doorway(self._folder, self._meet)
         self._thread = threading.Thread(target=self._run, name="host", daemon=True)
         self._thread.start()
 
@@ -127,8 +118,9 @@ class Host:
     def _run(self) -> None:
         """Serve until the run has ended. The thread's body."""
         try:
-            if self._read_back is not None:
-                self._view = self._read_back()
+            if self._resumed is not None:
+                with contextlib.suppress(OSError):
+                    self._view, _ = read_history(self._folder.journal_path, until=self._resumed)
             asyncio.run(self._serve())
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
             self._give_up(error)
@@ -149,101 +141,73 @@ class Host:
                 await asyncio.sleep(TICK_SECONDS)
             await self._say_goodbye()
         finally:
-            await self._doorway.close()
+            self._doorway.close()
 
     def _tell(self) -> bool:
-        """Fold what has happened since the last time into the view, and tell the watchers; say whether it was the end.
-
-        Watchers that have fallen behind are brought to the view.
-        """
+        """Fold what has happened into the view, and tell the watchers; return whether it was the end."""
         happened: list[Event] = []
         with contextlib.suppress(queue.Empty):
             while True:
                 happened.append(self._events.get_nowait())
         self._view = fold(self._view, happened)
-        self._follow()
-        if self._watchers and happened:
-            lines = b"".join(events.to_json(event).encode() + b"\n" for event in happened)
+        lines = b"".join(events.to_json(event).encode() + b"\n" for event in happened) if self._watchers else b""
+        if len(self._watchers) != self._num_screens_told:
+            self._num_screens_told = len(self._watchers)
+            lines += to_line(Screens(count=self._num_screens_told))
+        if lines:
             for watcher in self._watchers:
                 watcher.tell(lines)
-        for watcher in self._watchers:
-            watcher.catch_up(lambda: lines_of(self._view, self._config))
         return bool(happened) and isinstance(happened[-1], RunFinished | RunFailed)
 
-    def _follow(self) -> None:
-        """Be found by the name of the folder that the run is kept in: that may have become another."""
-        started = self._view.started
-        if started is not None and started.run != self._folder.name:
-            self._folder = RunFolder(self._folder.path.with_name(started.run))
-            self._on_run(started.run)
+    def _whole(self) -> Iterator[bytes]:
+        """Yield the run as it stands, in lines."""
+        yield from lines_of(self._view, self._config)
+        yield to_line(Screens(count=len(self._watchers)))
 
     def _log_context(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log what went wrong in a task: a mistake of ours, which ends one connection and no more."""
         _log(self._folder, context["message"], context.get("exception"))
 
-    def _meet(self, connection: socket.socket) -> None:
-        """Serve a connection, or say why not. Never raises."""
-        if not is_own(connection):
-            _turn_away(connection, "This run is another user's.")
-        elif len(self._connections) >= MAX_CONNECTIONS:
-            _turn_away(connection, "Too many are connected to this run.")
-        else:
-            task = asyncio.create_task(self._serve_one(connection))
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+    def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a new connection."""
+        task = asyncio.create_task(self._serve_one(Watcher(reader, writer)))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
 
-    async def _serve_one(self, connection: socket.socket) -> None:
-        """Serve one connection, from its greeting to its end."""
-        with connection:
-            reader, writer = await asyncio.open_unix_connection(sock=connection, limit=MAX_WATCHER_LINE_BYTES)
-            watcher = Watcher(reader, writer, self._clock)
-            try:
-                await self._attend(watcher)
-            except OSError:  # it has gone
-                pass
-            finally:
-                if watcher in self._watchers:
-                    self._watchers.remove(watcher)
-                await watcher.end()
+    async def _serve_one(self, watcher: Watcher) -> None:
+        """Serve one connection: greet, tell all that has been and what happens, follow commands, until it ends."""
+        try:
+            watcher.say(self._greeting())
+            if await watcher.is_welcome():
+                self._watchers.append(watcher)
+                await watcher.attend(self._whole, self._send, self._num_waiting)
+        except OSError:  # it has gone
+            pass
+        finally:
+            if watcher in self._watchers:
+                self._watchers.remove(watcher)
+            await watcher.end()
 
-    async def _attend(self, watcher: Watcher) -> None:
-        """Greet, tell all that has been, then follow commands until it goes."""
+    def _greeting(self) -> Greeting:
         view = self._view
-        watcher.say(
-            to_line(
-                Greeting(
-                    version=installed_version("tweetgen-tui"),
-                    run=view.started.run if view.started else "",
-                    pid=os.getpid(),
-                    phase=view.phase,
-                    step=view.step,
-                    elapsed_seconds=view.elapsed_seconds,
-                    best_bits_per_char=None if view.best is None else view.best.bits_per_char,
-                    num_watchers=len(self._watchers),
-                )
-            )
+        return Greeting(
+            run=self._folder.name,
+            pid=os.getpid(),
+            phase=view.phase,
+            step=view.step,
+            elapsed_seconds=view.elapsed_seconds,
+            best_bits_per_char=None if view.best is None else view.best.bits_per_char,
         )
-        if not await watcher.is_welcome():
-            return
-        watcher.begin(lines_of(self._view, self._config))  # no turn of the loop between this and the next line
-        self._watchers.append(watcher)
-        await watcher.follow(self._send, self._num_waiting)
 
     async def _say_goodbye(self) -> None:
         """Give the watchers a moment to take in the last word; then close all connections."""
-        deadline = time.monotonic() + LAST_WORD_SECONDS
-        while not all(watcher.has_taken_all for watcher in self._watchers) and time.monotonic() < deadline:
-            await asyncio.sleep(TICK_SECONDS / 10)
+        for watcher in self._watchers:
+            watcher.tell_end()
+        if self._watchers:
+            await asyncio.wait(self._connections, timeout=LAST_WORD_SECONDS)
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-
-
-def _turn_away(connection: socket.socket, reason: str) -> None:
-    """Say why a connection is not wanted, where that can be said at once, and close it."""
-    with connection, contextlib.suppress(OSError):
-        connection.setblocking(False)  # noqa: FBT003 - the standard library has it so
-        connection.send(to_line(Refusal(reason=reason)))
 
 
 def _log(folder: RunFolder, what: str, error: BaseException | None) -> None:

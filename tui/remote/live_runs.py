@@ -6,13 +6,12 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
+from typing import BinaryIO
 
-from engine.errors import RemoteError
+from engine.errors import RemoteError, StorageError
 from engine.folders import RunFolder
-from engine.journal import is_in_use
 from engine.wire import WireError
-from tui.remote.peers import is_own
-from tui.remote.places import socket_path
+from tui.remote.places import is_on, require_private, socket_path
 from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, PROTOCOL, Greeting, Refusal, message_in, protocol_in
 
 _SECONDS = 2.0
@@ -22,30 +21,33 @@ _SILENT = "it says nothing"
 
 
 @contextlib.contextmanager
-def connected(folder: RunFolder, seconds: float = _SECONDS) -> Iterator[tuple[socket.socket, Greeting, bytes]]:
-    """Connect to a run: the socket, what the host has said, and what it has sent since. Raises `RemoteError`.
+def connected(folder: RunFolder, seconds: float = _SECONDS) -> Iterator[tuple[socket.socket, Greeting, BinaryIO]]:
+    """Connect to a run: the socket, the host's greeting, and the lines that follow it. Raises `RemoteError`.
 
     For so many seconds a run is waited for that is on and can't be reached yet: its socket may have been taken away.
     """
     deadline = time.monotonic() + seconds
-    with _reached(folder, deadline) as connection:
-        if not is_own(connection):
-            raise RemoteError(f"The socket of the run {folder.name} is another user's.")
-        greeting, rest = _greeting(connection, folder, time.monotonic() + _SECONDS)
+    with _reached(folder, deadline) as connection, connection.makefile("rb") as lines:
+        greeting = _greeting(lines, folder)
         connection.settimeout(None)
-        yield connection, greeting, rest
+        yield connection, greeting, lines
 
 
 def _reached(folder: RunFolder, deadline: float) -> socket.socket:
     """Return a socket that is connected to the run's. Raises `RemoteError`."""
+    path = socket_path(folder)
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            require_private(path.parent)
             connection.settimeout(_SECONDS)
-            connection.connect(str(socket_path(folder)))
+            connection.connect(str(path))
+        except StorageError as error:
+            connection.close()
+            raise RemoteError(error.message, error.hint) from None
         except OSError as error:
             connection.close()
-            if not is_in_use(folder.journal_path):
+            if not is_on(folder):
                 hint = f"Go on with it: tweetgen-tui --resume {folder.name}"
                 raise RemoteError(f"The run {folder.name} is not on.", hint) from None
             if time.monotonic() > deadline:
@@ -56,20 +58,13 @@ def _reached(folder: RunFolder, deadline: float) -> socket.socket:
             return connection
 
 
-def _greeting(connection: socket.socket, folder: RunFolder, deadline: float) -> tuple[Greeting, bytes]:
-    """Return the host's first line, and what came after it. Raises `RemoteError`."""
-    received = b""
+def _greeting(lines: BinaryIO, folder: RunFolder) -> Greeting:
+    """Return the host's first line. Raises `RemoteError`."""
     problem = _SILENT
     try:
-        while b"\n" not in received and len(received) <= MAX_WATCHER_LINE_BYTES:
-            connection.settimeout(max(deadline - time.monotonic(), 0.001))
-            data = connection.recv(MAX_WATCHER_LINE_BYTES)
-            if not data:
-                break
-            received += data
-        line, is_whole, rest = received.partition(b"\n")
-        if is_whole:
-            return _own_greeting(line), rest
+        line = lines.readline(MAX_WATCHER_LINE_BYTES)
+        if line.endswith(b"\n"):
+            return _own_greeting(line)
     except OSError as error:
         problem = error.strerror or problem
     except WireError as error:
@@ -92,7 +87,7 @@ def _own_greeting(line: bytes) -> Greeting:
 
 def ask(folder: RunFolder) -> Greeting | None:
     """Return what a run says of itself, None where it is not on or says nothing."""
-    if not is_in_use(folder.journal_path):
+    if not is_on(folder):
         return None
     try:
         with connected(folder) as (_, greeting, _):

@@ -4,6 +4,7 @@
     watcher   Hello                        who comes, and whether to steer
     host      ViewTold TweetsTold* CaughtUp    all that has been, bounded
     host      {"event": ...}*              what happens from then on, the lines of `--json`
+    host      Screens                      how many are attached, whenever that changes
     watcher   {"command": ...}*            wishes, as `engine.commands` has them
 
 A watcher that falls behind is told a `ViewTold` again in place of what it has missed. A line that is none of these, or
@@ -23,12 +24,10 @@ from engine.text import defused
 from tui.remote.view_form import form_of
 from tui.run_view import Phase, RunView
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised with every change that the other side could not read."""
 MAX_WATCHER_LINE_BYTES = 64 * 1024
 """A command is far shorter."""
-MAX_HOST_LINE_BYTES = 64 * 1024 * 1024
-"""Above the largest view there is: what is longer comes from no host of ours."""
 _TWEETS_A_LINE = 100
 
 
@@ -37,15 +36,12 @@ class Greeting:
     """The host's first line."""
 
     protocol: int = PROTOCOL
-    version: str
     run: str
     pid: int
     phase: Phase
     step: int
     elapsed_seconds: float
     best_bits_per_char: float | None
-    num_watchers: int
-    """Not counting the one that is greeted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +76,13 @@ class CaughtUp:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Screens:
+    """How many clients are attached, the one that reads this included."""
+
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Refusal:
     """The host's last line to one that it does not want."""
 
@@ -87,7 +90,7 @@ class Refusal:
     hint: str = field(default="")
 
 
-Message = Greeting | Hello | ViewTold | TweetsTold | CaughtUp | Refusal
+Message = Greeting | Hello | ViewTold | TweetsTold | CaughtUp | Screens | Refusal
 _TYPES: dict[str, type[Message]] = {message_type.__name__: message_type for message_type in get_args(Message)}
 _TAG = "message"
 START_OF_EVENT = b'{"event":'

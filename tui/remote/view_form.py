@@ -6,48 +6,40 @@ apart, so that no line is long.
 
 from __future__ import annotations
 
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from engine import events, wire
 from engine.errors import TweetgenError
 from engine.events import RunFailed, RunFinished
 from engine.wire import WireError
 from tui.run_view import RunView
-from tui.series import Series, SeriesForm
 
-_SERIES = ("train_losses", "learning_rates", "seconds")
-_PLAIN = {name: hint for name, hint in get_type_hints(RunView).items() if name not in {*_SERIES, "tweets", "ended"}}
+_FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name not in {"tweets", "ended"}}
+"""All but the tweets, and the end, which is an event of one of two kinds."""
 
 
 def form_of(view: RunView) -> dict[str, Any]:
     """Return a view, its tweets left out, as dictionaries, lists, numbers and texts."""
-    plain = {name: msgspec.to_builtins(getattr(view, name)) for name in _PLAIN}
-    series = {name: msgspec.to_builtins(getattr(view, name).form) for name in _SERIES}
-    return {
-        **plain,
-        **series,
-        "ended": None if view.ended is None else wire.decode(events.to_json(view.ended), dict[str, Any]),
-    }
+    form = {name: msgspec.to_builtins(getattr(view, name), enc_hook=np.ndarray.tolist) for name in _FIELDS}
+    return {**form, "ended": None if view.ended is None else wire.decode(events.to_json(view.ended), dict[str, Any])}
 
 
 def view_of(form: dict[str, Any]) -> RunView:
     """Return the view of that form. Raises `WireError` where it is of none."""
     try:
-        plain: dict[str, Any] = {name: msgspec.convert(form[name], hint) for name, hint in _PLAIN.items()}
-        series: dict[str, Any] = {name: Series.from_form(msgspec.convert(form[name], SeriesForm)) for name in _SERIES}
+        fields = {name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items()}
         ended = None if form["ended"] is None else events.from_json(wire.encode(form["ended"]))
-    except (
-        KeyError,
-        TypeError,
-        OverflowError,
-        ValueError,
-        RecursionError,
-        msgspec.MsgspecError,
-        TweetgenError,
-    ) as error:
+    except (KeyError, TypeError, OverflowError, ValueError, msgspec.MsgspecError, TweetgenError) as error:
         raise WireError(f"no view of a run: {error}") from error
     if ended is not None and not isinstance(ended, RunFinished | RunFailed):
         raise WireError("no view of a run: that is no end")
-    return RunView(**plain, **series, ended=ended)
+    return RunView(**fields, ended=ended)
+
+
+def _array(kind: object, values: list[float]) -> NDArray[Any]:
+    """Return values as an array of a kind, which is `NDArray` of a number."""
+    return np.asarray(values, get_args(get_args(kind)[1])[0])

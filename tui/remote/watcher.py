@@ -1,4 +1,4 @@
-"""`Watcher`: one connection at the host's end. What it is told waits in a bounded buffer, what it says is checked."""
+"""`Watcher`: one connection at the host's end. What is sent to it is bounded, what it sends is checked."""
 
 from __future__ import annotations
 
@@ -9,143 +9,140 @@ from collections.abc import Callable, Iterable
 from engine import commands
 from engine.commands import Command
 from engine.text import harmless
-from tui.remote.protocol import PROTOCOL, Hello, Refusal, message_in, protocol_in, to_line
+from tui.remote.protocol import PROTOCOL, Hello, Message, Refusal, message_in, protocol_in, to_line
 
-HELLO_SECONDS = 5.0
-"""How long one may take to say who it is."""
 MAX_WAITING_BYTES = 1024 * 1024
-"""More than this waits for no one that does not read: it is told the whole view once it has taken what waits."""
+"""A client that reads too slowly for this many gets the whole view again in place of what it missed."""
 STALLED_SECONDS = 30.0
-"""One that takes nothing for so long is let go; it may come again."""
+"""A client that reads nothing for so long is disconnected; it may connect again."""
 MAX_COMMANDS_WAITING = 32
 _PATIENCE_SECONDS = 0.05
 
 
 class Watcher:
-    """One of those who watch a run. Lives on the host's loop."""
+    """One client of a run. Belongs to the host's event loop."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, clock: Callable[[], float]) -> None:
-        """Talk to who has just connected."""
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve the client at the other end of a new connection."""
         self.is_read_only = True
         self._reader = reader
         self._writer = writer
-        self._clock = clock
+        self._waiting: list[bytes] = []
+        self._num_waiting_bytes = 0
         self._is_behind = False
-        self._telling: asyncio.Task[None] | None = None
-        """Where a view is being told."""
-        self._held = b""
-        """What has happened since that view."""
-        self._num_said = 0
-        self._num_taken = 0
-        self._moved_at = clock()
-        writer.transport.set_write_buffer_limits(high=MAX_WAITING_BYTES // 4)
+        self._is_ending = False
+        self._has_news = asyncio.Event()
 
-    @property
-    def num_waiting_bytes(self) -> int:
-        """What it has not taken yet, but for what is left of a view."""
-        return self._writer.transport.get_write_buffer_size() + len(self._held)
-
-    @property
-    def has_taken_all(self) -> bool:
-        """Whether there is nothing left that it was to be told."""
-        return self._telling is None and not self.num_waiting_bytes
-
-    def say(self, lines: bytes) -> None:
-        """Put lines in its buffer."""
+    def say(self, message: Message) -> None:
+        """Send a message."""
         if not self._writer.transport.is_closing():  # asyncio (3.11) would print warnings
-            self._num_said += len(lines)
-            self._writer.write(lines)
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Say why it is not wanted; the caller ends the connection."""
-        self.say(to_line(refusal))
+            self._writer.write(to_line(message))
 
     async def is_welcome(self) -> bool:
-        """Wait for its hello; say whether it may stay, and tell it if not."""
+        """Wait for its hello; return whether it may stay, after a refusal if not."""
+        hello: Message | None = None
         try:
-            line = await asyncio.wait_for(self._reader.readline(), HELLO_SECONDS)
+            line = await self._reader.readline()
             protocol = protocol_in(line)
-            hello = message_in(line) if protocol == PROTOCOL else None
-        except (TimeoutError, ValueError):  # too long a line, or no message
-            self.refuse(Refusal(reason="That was no hello."))
-            return False
-        if protocol != PROTOCOL:
-            reason = f"The run speaks protocol {PROTOCOL}, and the one who comes {harmless(str(protocol))}."
-            self.refuse(Refusal(reason=reason, hint="Attach with the version that has started the run."))
-            return False
+            if protocol != PROTOCOL:
+                reason = f"The run speaks protocol {PROTOCOL}, and the one who comes {harmless(str(protocol))}."
+                self.say(Refusal(reason=reason, hint="Attach with the version that has started the run."))
+                return False
+            hello = message_in(line)
+        except ValueError:  # too long a line, or no message
+            pass
         if not isinstance(hello, Hello):
-            self.refuse(Refusal(reason="That was no hello."))
+            self.say(Refusal(reason="That was no hello."))
             return False
         self.is_read_only = hello.is_read_only
         return True
 
-    def begin(self, view: Iterable[bytes]) -> None:
-        """Tell it all that has been, as fast as it takes that in; what is told from now on comes after it."""
-        self._is_behind = False
-        self._moved_at = self._clock()
-        self._telling = asyncio.create_task(self._tell_view(view))
-
-    async def _tell_view(self, view: Iterable[bytes]) -> None:
-        """Say line after line, never more than a few ahead of what it takes; then what has happened meanwhile."""
-        is_told = False
-        try:
-            for line in view:
-                self.say(line)
-                await self._writer.drain()
-            held, self._held = self._held, b""
-            self.say(held)
-            is_told = True
-        except OSError:  # it has gone
-            pass
-        finally:
-            self._telling = None
-            if not is_told:
-                self._writer.transport.abort()
-
     def tell(self, lines: bytes) -> None:
-        """Tell it what has happened, unless too much waits for it already."""
+        """Queue lines, unless too much waits for this client already."""
+        if self._num_waiting_bytes + len(lines) > MAX_WAITING_BYTES:
+            self._is_behind = True
         if self._is_behind:
-            return
-        if self._telling is None and self.num_waiting_bytes <= MAX_WAITING_BYTES:
-            self.say(lines)
-        elif self._telling is not None and len(self._held) + len(lines) <= MAX_WAITING_BYTES:
-            self._held += lines
+            self._waiting, self._num_waiting_bytes = [], 0
         else:
-            self._is_behind, self._held = True, b""
+            self._waiting.append(lines)
+            self._num_waiting_bytes += len(lines)
+        self._has_news.set()
 
-    def catch_up(self, view: Callable[[], Iterable[bytes]]) -> None:
-        """Begin anew with one that was behind and has taken what waited; let go of one that takes nothing."""
-        num_taken = self._num_said - self._writer.transport.get_write_buffer_size()
-        if num_taken != self._num_taken or self.has_taken_all:
-            self._num_taken, self._moved_at = num_taken, self._clock()
-        if self._is_behind and self.has_taken_all:
-            self.begin(view())
-        elif self._clock() - self._moved_at > STALLED_SECONDS:
+    def tell_end(self) -> None:
+        """Close the connection once all that waits is sent."""
+        self._is_ending = True
+        self._has_news.set()
+
+    async def attend(
+        self,
+        view: Callable[[], Iterable[bytes]],
+        send: Callable[[Command], None],
+        num_waiting: Callable[[], int],
+    ) -> None:
+        """Send the view and what follows it, and hand the client's commands to `send`, until either side ends."""
+        telling = asyncio.create_task(self._tell_all(view))
+        try:
+            await self._follow(send, num_waiting)
+        finally:
+            telling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await telling
+
+    async def _tell_all(self, view: Callable[[], Iterable[bytes]]) -> None:
+        """Send the view, then what is queued; after a gap, the view again. Ends with the connection."""
+        try:
+            while not await self._tell_on_from(view):
+                pass
+        except OSError:  # it has gone, or (`TimeoutError`) it reads nothing
             self._writer.transport.abort()
+        finally:
+            self._writer.close()
 
-    async def follow(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
-        """Hand its commands to `send` until it goes or says what is none."""
+    async def _tell_on_from(self, view: Callable[[], Iterable[bytes]]) -> bool:
+        """Send the view, then what is queued until the client falls behind; return whether that was all."""
+        self._waiting, self._num_waiting_bytes, self._is_behind = [], 0, False
+        for line in view():
+            await self._send(line)
+        while not self._is_behind:
+            if self._waiting:
+                lines, self._waiting, self._num_waiting_bytes = b"".join(self._waiting), [], 0
+                await self._send(lines)
+            elif self._is_ending:
+                return True
+            else:
+                self._has_news.clear()
+                await self._has_news.wait()
+        return False
+
+    async def _send(self, lines: bytes) -> None:
+        """Write lines, and wait while much of them is unread. Raises `OSError`."""
+        self._writer.write(lines)
+        async with asyncio.timeout(STALLED_SECONDS):
+            await self._writer.drain()
+
+    async def _follow(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
+        """Hand its commands to `send` until it disconnects or sends something else."""
         while True:
             try:
                 line = await self._reader.readline()
                 if not line.endswith(b"\n"):  # it has gone, perhaps in the middle of a word
                     return
                 command = commands.from_json(line)
-            except ValueError:  # no command, or too long a line
-                self.refuse(Refusal(reason="That was no command."))
+            except (ValueError, OSError) as error:  # no command, too long a line, or a broken connection
+                if isinstance(error, ValueError):
+                    self.say(Refusal(reason="That was no command."))
                 return
             if self.is_read_only:
-                self.refuse(Refusal(reason="This connection may only watch."))
+                self.say(Refusal(reason="This connection may only watch."))
                 return
             while num_waiting() >= MAX_COMMANDS_WAITING:
                 await asyncio.sleep(_PATIENCE_SECONDS)
             send(command)
 
     async def end(self) -> None:
-        """Close the connection; what waits is sent if it is taken at once."""
-        if self._telling is not None:
-            self._telling.cancel()
+        """Close the connection; what waits is sent if it is read at once."""
         with contextlib.suppress(OSError, TimeoutError):
             self._writer.close()
-            await asyncio.wait_for(self._writer.wait_closed(), _PATIENCE_SECONDS)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._writer.wait_closed()
         self._writer.transport.abort()

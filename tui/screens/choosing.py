@@ -42,6 +42,7 @@ class Choosing(RunScreen):
         training = self.run_view.training
         chosen = {name: value for name, value in changes.items() if name in {"eval_every", "sample_every"}}
         is_live = self.run_view.phase in {"training", "paused"} and not self.run_view.is_replay
+        is_live = is_live and not self._bridge.refusal
         if training is not None and is_live and any(value is not None for value in chosen.values()):
             now = {"eval_every": training.eval_every, "sample_every": training.sample_every}
             now |= {name: value for name, value in chosen.items() if isinstance(value, int)}

@@ -50,6 +50,8 @@ class Looking(Keeping):
         """Return why the model can't be asked; empty where it can."""
         if self.run_view.is_replay:
             return "This is a replay: there is no model to ask."
+        if self._bridge.refusal:
+            return self._bridge.refusal
         if self.run_view.phase not in {"training", "paused"} or self._ending is not None:
             return _NO_MODEL
         return "" if tweet.text else "It holds no character."
@@ -59,7 +61,8 @@ class Looking(Keeping):
 
     def _turn_pin(self, tweet: TweetSampled) -> bool:
         """Keep a tweet, or no more; say which."""
-        self.toggle_pin(tweet)
+        if self._may_steer():
+            self.toggle_pin(tweet)
         return self._is_pinned(tweet)
 
     def _go_on_from(self, text: str) -> None:

@@ -15,7 +15,6 @@ from engine import events as e
 from engine.answers import TextCompleted, TweetRead
 from tui import replay
 from tui.keys import MAIN_KEYS, bindings_of
-from tui.remote.client import WATCHING
 from tui.screens.choosing import Choosing
 from tui.screens.dialog import FailureDialog
 from tui.screens.keeping import Keeping
@@ -28,7 +27,7 @@ from tui.widgets.loss_plot import LossPlot
 from tui.widgets.panels import Panels
 from tui.widgets.tweet_feed import TweetFeed
 
-_TOLD_BRIEFLY = {replay.TITLE, WATCHING}
+_TOLD_BRIEFLY = {replay.TITLE}
 """Titles of refusals that come with every key: a dialog each would be in the way."""
 
 

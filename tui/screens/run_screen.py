@@ -25,6 +25,7 @@ from tui.bridge import Bridge
 from tui.key_map import KeyMap
 from tui.run_view import RunView
 from tui.screens.checkpoint_questions import YesDialog
+from tui.screens.leave_dialog import LeaveDialog
 from tui.screens.other_run import Runs
 from tui.screens.teller import Teller
 from tui.screens.wishes import Wishes
@@ -86,16 +87,17 @@ class RunScreen(Screen[None]):
         self._bridge.start()
         self.tick()
         self.set_interval(TICK_SECONDS, self.tick)
+        self._leaving_timer = self.set_interval(_LEAVING_TICK_SECONDS, self.tick, pause=True)
         if self._bridge.welcome:
             self._teller.toast(self._bridge.welcome)
 
     def tick(self) -> None:
         """Take in what happened since the last tick."""
         has_ended = not self._bridge.is_alive  # asked before draining, so that no last event is missed
-        fresh_view = self._bridge.fresh_view()  # before draining: what is drained comes after it
-        events = self._bridge.drain()
-        if fresh_view is not None:  # what was wished for may have been answered by an event that was missed
-            self.run_view, self._wishes, self._watch = fresh_view, Wishes(), Watch.of_late_comer(fresh_view)
+        update = self._bridge.drain()
+        events = update.events
+        if update.view is not None:  # what was wished for may have been answered by an event that was missed
+            self.run_view, self._wishes, self._watch = update.view, Wishes(), Watch.of_late_comer(update.view)
         self.run_view = fold(self.run_view, events)
         for event in events:
             self._wishes = self._wishes.after(event)
@@ -103,6 +105,7 @@ class RunScreen(Screen[None]):
             self._watch = self._watch.after(event)
         self._watch = self._watch.over(self.run_view)
         self._panels.tick(self._shown_view, self._bridge.stage)
+        self._panels.show_attachment(self._bridge.badge, is_read_only=bool(self._bridge.refusal))
         self._show_alert()
         for event in events:
             self._route(event)
@@ -126,9 +129,15 @@ class RunScreen(Screen[None]):
     def _shown_view(self) -> RunView:
         return self._wishes.over(self.run_view)
 
+    def _may_steer(self) -> bool:
+        """Return whether this screen may change the run; notify the user if it may not."""
+        if self._bridge.refusal:
+            self._teller.toast(self._bridge.refusal)
+        return not self._bridge.refusal
+
     def _can_command(self) -> bool:
         """Say whether the session takes commands now; tell the user if it does not."""
-        return self._teller.may_command(self.run_view.phase) and self._ending is None
+        return self._may_steer() and self._teller.may_command(self.run_view.phase) and self._ending is None
 
     def _show_alert(self) -> None:
         """Show the alert that is most urgent now, or none."""
@@ -142,14 +151,41 @@ class RunScreen(Screen[None]):
         self._panels.show_status(self._shown_view)
 
     def action_leave(self) -> None:
-        """Stop, save and leave."""
-        self.leave(0)
+        """Stop, save and leave; ask first where another process trains, as the run can go on."""
+        is_on = self.run_view.ended is None and self._bridge.is_alive and self._ending is None
+        if not (self._bridge.is_elsewhere and is_on) or self._bridge.refusal:
+            self.leave(0)
+            return
+        run = self.run_view.started.run if self.run_view.started is not None else ""
+        self.app.push_screen(LeaveDialog(run, self._bridge.num_screens), self._leave_as_answered)
+
+    def _leave_as_answered(self, answer: Literal["end", "leave"] | None) -> None:
+        """End the run, or only leave it."""
+        if answer == "end":
+            self.leave(0)
+        elif answer == "leave":
+            self.action_detach()
 
     def action_detach(self) -> None:
         """Give the shell back; the run goes on without a screen."""
         if self.run_view.is_replay or self.run_view.ended is not None:
             self._teller.toast("There is no run that could go on without a screen; q leaves.")
-        elif self._ending is None:
+        elif self._ending is None and self._bridge.attach_problem:
+            question = (
+                f"No terminal can attach to this run: {harmless(self._bridge.attach_problem)} "
+                "Without a screen it goes on until its budget is used up or its process is told to end."
+            )
+            self.app.push_screen(YesDialog("Detach?", question, "detach"), self._answer_detaching)
+        else:
+            self._go_without_screen()
+
+    def _answer_detaching(self, choice: Literal["yes"] | None) -> None:
+        """Detach where the user wants to although no terminal can attach."""
+        if choice == "yes":
+            self._go_without_screen()
+
+    def _go_without_screen(self) -> None:
+        if self._ending is None:
             self._ending = _Ending(_nothing, math.inf)  # a key that is on its way already must not end the run
             self._runs.detach()
 
@@ -172,6 +208,7 @@ class RunScreen(Screen[None]):
         Where it can't save and one `may_ask`, the user is asked first.
         """
         if self.run_view.ended is not None or not self._bridge.is_alive:
+            self._bridge.stop(reason)  # one that has not begun must not begin any more
             then()
             return
         has_work = self.run_view.phase != "starting" and not self.run_view.is_replay
@@ -179,11 +216,12 @@ class RunScreen(Screen[None]):
         self._ending = _Ending(then, self._clock() + patience, reason)
         self._bridge.stop(reason, unless_unsaved=may_ask)
         self._panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
-        self.set_interval(_LEAVING_TICK_SECONDS, self.tick)
+        self._leaving_timer.resume()
 
     def ask_to_lose(self, refusal: e.CommandRefused) -> None:
         """Ask whether to end all the same, where the session was to end and can't save; else go on."""
         ending, self._ending = self._ending, None
+        self._leaving_timer.pause()
         self._panels.show_notice("")
         if ending is None:  # somebody else at this run was to be asked
             return

@@ -6,7 +6,8 @@ from functools import partial
 
 from engine.checkpoint_list import CheckpointEntry
 from engine.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
-from tui.branching import Branch, curve_of
+from tui.branching import Branch, curve_before, curve_of
+from tui.errands import on_own_thread
 from tui.screens.checkpoint_browser import CheckpointBrowser
 from tui.screens.run_screen import RunScreen
 from tui.screens.save_dialog import SaveDialog, free_name
@@ -16,11 +17,28 @@ from tui.widgets.loss_plot import LossPlot
 class Saving(RunScreen):
     """Checkpoints."""
 
+    _branched_from = ""
+
     def on_mount(self) -> None:
         """Begin without a name that is being saved, and with the curve of the run that this one branched off."""
         self._names_to_save: set[str] = set()
         if self._beside is not None:
             self.query_one(LossPlot).show_overlay(self._beside.run, self._beside.train_losses)
+
+    def tick(self) -> None:
+        """Take in what happened; of a branch that was attached to or resumed, read the curve to compare with."""
+        super().tick()
+        if self.run_view.branched_from != self._branched_from:
+            self._branched_from = self.run_view.branched_from
+            if self._beside is None:
+                self.run_worker(self._show_curve_before(self._branched_from))
+
+    async def _show_curve_before(self, checkpoint: str) -> None:
+        """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
+        curve = await on_own_thread(partial(curve_before, checkpoint))
+        started = self.run_view.started
+        if curve is not None and started is not None and curve.run != started.run:
+            self.query_one(LossPlot).show_overlay(curve.run, curve.train_losses)
 
     def action_save(self) -> None:
         """Ask for a name and save under it."""
@@ -40,7 +58,7 @@ class Saving(RunScreen):
 
     def action_load(self) -> None:
         """List the checkpoints, whatever the run is doing; what is chosen there is loaded, or a new run begins."""
-        if self._ending is None:
+        if self._ending is None and self._may_steer():
             browser = CheckpointBrowser(self._runs.list_checkpoints, lambda: self.run_view, self._check_branch)
             self.app.push_screen(browser, self._follow_browser)
 

@@ -96,7 +96,7 @@ class Steering(RunScreen):
         alert = self._panels.alert
         if alert is None:
             self._teller.toast("There is no alert to answer.")
-        elif alert.kind == "memory":
+        elif alert.kind == "memory" and self._may_steer():
             self._try_again()
         elif self._can_command():
             self._watch = self._watch.with_answered(alert)

@@ -10,8 +10,8 @@ import typer
 from engine.config import RunConfig
 from engine.errors import RemoteError
 from engine.folders import RunFolder, find_run, list_runs
-from engine.journal import is_in_use
 from tui.guardian import guarded
+from tui.remote.places import is_on
 from tui.subcommands.screen import require_terminal, sharing, show
 
 
@@ -24,10 +24,10 @@ def attach(
 ) -> None:
     """Show a run that goes on without a screen, or in another terminal, and steer it: every key works.
 
-    d leaves it going on; q ends it. Of a run that has ended meanwhile, say how.
+    d leaves it going on; q asks whether to end it. Of a run that has ended meanwhile, say how.
     """
     folder = _find(run)
-    if not is_in_use(folder.journal_path):
+    if not is_on(folder):
         _tell_end(folder)
         return
     require_terminal("Without one: tweetgen-tui runs list.")
@@ -41,7 +41,7 @@ def attach(
     try:
         view = bridge.meet()
     except RemoteError:
-        if is_in_use(folder.journal_path):
+        if is_on(folder):
             raise
         _tell_end(folder)  # it has ended in this very moment
         sys.exit()
@@ -62,13 +62,13 @@ def _find(name: str | None) -> RunFolder:
 
 def _live_runs() -> list[RunFolder]:
     """Return the runs that are on, the one that began last first."""
-    live = [run for run in list_runs() if is_in_use(run.journal_path)]
+    live = [run for run in list_runs() if is_on(run)]
     return sorted(live, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
 
 
 def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
     """Return what to tell somebody who has just attached: which run it is, and what leaving it means."""
-    ways = "You only watch: q leaves." if is_read_only else "d leaves it going on, q ends it for all."
+    ways = "You only watch: q leaves." if is_read_only else "d leaves it going on, q asks whether to end it."
     others = ", ".join(run.name for run in _live_runs() if run != folder)
     return f"This is the run {folder.name}. {ways}" + (f" Also on: {others}." if others else "")
 

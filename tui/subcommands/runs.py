@@ -8,20 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from engine.checkpoint_info import read_info
+from engine.config import RunConfig
 from engine.errors import CheckpointError
 from engine.events import RunFailed, RunFinished
-from engine.folders import RunFolder, list_runs
+from engine.folders import RunFolder, find_run, list_runs
 from engine.journal import is_in_use, last_event
 from tui.formatting import format_bits, format_duration
+from tui.guardian import guarded
 from tui.remote.live_runs import ask
 from tui.remote.protocol import Greeting
-from tui.subcommands.runs_replay import replay
+from tui.subcommands.screen import require_terminal, sharing, show
 from tui.tables import print_json, print_table
 
 app = typer.Typer(
     no_args_is_help=True, help="List the runs and what each is doing, or play one again.", rich_markup_mode="rich"
 )
-app.command("replay")(replay)
+_MAX = "max"
 
 
 @app.command("list")
@@ -85,3 +87,45 @@ def _row(facts: dict[str, Any]) -> tuple[str, ...]:
         "can't be resumed" if facts["problem"] else facts["state"],
         facts["reason"].replace("_", " "),
     )
+
+
+def _to_speed(text: str) -> float:
+    """Return the factor that an option says; raises typer's error."""
+    if text == _MAX:
+        return float("inf")
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise typer.BadParameter(f"{text!r} is no number above 0, and not {_MAX}.")
+    return speed
+
+
+@app.command()
+def replay(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, or last for the latest.")],
+    *,
+    speed: Annotated[
+        float,
+        typer.Option(parser=_to_speed, metavar="N", help=f"How many times faster than it was; {_MAX}: all it can."),
+    ] = 10.0,
+) -> None:
+    """Play a run again in the screen, as it trained; space pauses, q leaves. Nothing of the run is changed."""
+    require_terminal("Without one: tweetgen-tui runs list, and the run's events.jsonl.")
+    guard = guarded()
+    folder = find_run(run)
+
+    from tui.bridge import EngineBridge, Nobody
+    from tui.preference_keeper import PreferenceKeeper
+    from tui.preferences import preferences_path
+    from tui.replay import OpenReplay, require_journal
+    from tui.run_view import RunView
+
+    require_journal(folder)
+    config = RunConfig()
+    opening = OpenReplay(config, folder, speed)
+    share = sharing(guard, config)
+    bridge = EngineBridge(config, opening, share=lambda each: Nobody() if each.config is config else share(each))
+    opening.num_untaken = lambda: bridge.num_untaken
+    show(config, bridge, RunView(is_replay=True), PreferenceKeeper(preferences_path()), guard)

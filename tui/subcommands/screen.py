@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from dataclasses import replace
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -19,7 +18,12 @@ from engine.config import RunConfig
 from engine.errors import ConfigError, InternalError
 from engine.folders import find_run
 from tui.guardian import Guard, guarded
-from tui.signals import HANGUP_CODE, answer_no_more_by_drawing, let_go_of_terminal, reason_of
+from tui.signals import (
+    answer_no_more_by_drawing,
+    handle_ending_signals,
+    leave_at_once,
+    let_go_of_terminal,
+)
 from tui.terminal_facts import GlyphSet, glyphs_for, is_utf8
 
 if TYPE_CHECKING:
@@ -90,6 +94,7 @@ def show(
 ) -> NoReturn:
     """Show the run of a bridge until the user leaves, tell of it, and end the process once its run has ended."""
     from tui.app import TweetgenApp
+    from tui.textual_private import log_missing
 
     encoding = sys.stderr.encoding  # where Textual draws
     app = TweetgenApp(
@@ -101,27 +106,16 @@ def show(
         is_utf8=is_utf8(os.environ, encoding),
     )
     app.stops_on_hangup = stops_on_hangup
-    _outlive_the_screen(app)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where it was ignored: the driver reports a lost terminal by it
+    handle_ending_signals(app.receive_signal)
+    log_missing()
     gc.freeze()
     gc.enable()
     app.run()
-    answer_no_more_by_drawing()  # an app that has failed may not have done so
+    answer_no_more_by_drawing()
+    handle_ending_signals(app.stop_run)
+    signal.signal(signal.SIGINT, leave_at_once)
     _leave(_after(app, guard))
-
-
-def _outlive_the_screen(app: TweetgenApp) -> None:
-    """Have no signal that comes once the screen is closing kill the run; the app listens itself while it is up."""
-    from tui.bridge import EngineBridge
-
-    def receive(number: int, _: FrameType | None) -> None:
-        is_up_yet = app.return_code is not None or app.failure is not None
-        if not is_up_yet or (number == signal.SIGTERM and not isinstance(app.bridge, EngineBridge)):
-            os._exit(128 + number)  # nothing has been learned yet, or not here
-        if number == signal.SIGTERM:
-            app.bridge.stop(reason_of(128 + number) or "")
-
-    for number in (signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, receive)
 
 
 def _after(app: TweetgenApp, guard: Guard) -> int:
@@ -130,9 +124,12 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
     from tui.bridge import EngineBridge
     from tui.errands import as_told
     from tui.patient_file import say
+    from tui.state import fold
     from tui.summary import end_lines
 
-    view, bridge = app.summary_view, app.bridge
+    bridge = app.bridge
+    update = bridge.drain()  # the run may have begun since the screen's last look
+    view = fold(update.view or app.summary_view, update.events)
     exit_code = app.return_code or 0
     has_failed = app.failure is not None or app.return_code is None
     if has_failed:
@@ -150,18 +147,15 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
     own = [each for each in app.bridges if isinstance(each, EngineBridge)]
     if view.ended is not None or not is_given_up:
         for each in own:  # the earlier ones were told to end when the next began
-            each.join(0.0 if app.is_abandoned else _SAVING_SECONDS)
+            each.join(0.0 if app.is_abandoned or view.phase == "starting" else _SAVING_SECONDS)
             each.listener.close()
         say(end_lines(view, app.earlier_views))
         return exit_code
-    say([how_to_attach(view) if is_to_go_on or bridge.is_elsewhere else how_it_ends(view)])
+    say([how_to_attach(view, bridge.attach_problem) if is_to_go_on or bridge.is_elsewhere else how_it_ends(view)])
     if not isinstance(bridge, EngineBridge):
         return exit_code
     let_go_of_terminal(and_pipes=True)
-    if exit_code == HANGUP_CODE:
-        guard.leave_session()
-    else:
-        guard.release(exit_code)
+    guard.release(exit_code)
     return go_on(own, view)
 
 

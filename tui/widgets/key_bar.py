@@ -17,13 +17,14 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui.keys import Key
+from tui.keys import STEERING, Key
 
 _NEEDED_MOST = (
     *("pause", "help", "leave", "ladder", "sample", "open", "save", "detach", "load", "app.command_palette"),
     "prompt",
 )
 """Actions whose keys stay the longest as the bar gets narrower."""
+_MIN_WHOLE_BADGE_CELLS = 60
 Group = tuple[Key, ...]
 """Neighbours with one label."""
 
@@ -32,19 +33,24 @@ class KeyBar(Widget):
     """Show keys with their labels; a click on one does what the key does."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-bar--key", "key-bar--label", "key-bar--notice"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-bar--key", "key-bar--label", "key-bar--notice", "key-bar--off"}
     DEFAULT_CSS = """
     KeyBar {
         height: 1;
         background: $footer-background;
         .key-bar--key { color: $footer-key-foreground; text-style: bold; }
         .key-bar--label { color: $footer-description-foreground; }
+        .key-bar--off { color: $footer-description-foreground 40%; }
         .key-bar--notice { color: $text-warning; text-style: bold; }
     }
     """
 
     notice: reactive[str] = reactive("")
     """Stands in place of the keys while it is not empty."""
+    badge: reactive[str] = reactive("")
+    """Stands at the right end: how the screen is attached to its run."""
+    is_read_only: reactive[bool] = reactive(default=False)
+    """Whether the keys that steer the run are greyed, as they are refused."""
     pause_label: reactive[str] = reactive("pause")
     """What the pause key would do now."""
 
@@ -67,7 +73,8 @@ class KeyBar(Widget):
             return Content.styled(f" {self.notice}", self.get_visual_style("key-bar--notice"))
         groups = [tuple(group) for label, group in groupby(self._shown_keys, attrgetter("label")) if label]
         labels = {group: self.pause_label if group[0].action == "pause" else group[0].label for group in groups}
-        num_spare = self.size.width + 1  # the last one needs no gap after it
+        badge = self._badge()
+        num_spare = self.size.width - cell_len(badge) + 1  # the last one needs no gap after it
         shown: set[Group] = set()
         for group in sorted(groups, key=_need):
             num_cells = sum(cell_len(key.shown) for key in group) + 1 + cell_len(labels[group]) + 1
@@ -76,7 +83,14 @@ class KeyBar(Widget):
             shown.add(group)
             num_spare -= num_cells
         is_loose = len(shown) == len(groups) and num_spare >= len(groups)
-        return self._line({group: labels[group] for group in groups if group in shown}, is_loose=is_loose)
+        line = self._line({group: labels[group] for group in groups if group in shown}, is_loose=is_loose)
+        gap = " " * (self.size.width - line.cell_length - cell_len(badge))
+        return line + Content.styled(gap + badge, self.get_visual_style("key-bar--notice")) if badge else line
+
+    def _badge(self) -> str:
+        """Return the badge, in a narrow bar its first word."""
+        badge = self.badge if self.size.width >= _MIN_WHOLE_BADGE_CELLS else self.badge.partition(",")[0]
+        return f" {badge} " if badge else ""
 
     def _line(self, labels: Mapping[Group, str], *, is_loose: bool) -> Content:
         """Return the keys with these labels, further apart where there is room."""
@@ -86,9 +100,11 @@ class KeyBar(Widget):
             line += ("  " if is_loose else " ") if number else ""
             for key in group:
                 start = line.cell_length
-                line += Content.styled(key.shown, self.get_visual_style("key-bar--key"))
+                is_off = self.is_read_only and key.action.partition("(")[0] in STEERING
+                line += Content.styled(key.shown, self.get_visual_style(f"key-bar--{'off' if is_off else 'key'}"))
                 if key is group[-1]:
-                    line += Content.styled(f" {label}", self.get_visual_style("key-bar--label"))
+                    style = self.get_visual_style(f"key-bar--{'off' if is_off else 'label'}")
+                    line += Content.styled(f" {label}", style)
                 self._targets.append((range(start, line.cell_length), key))
         return line
 

@@ -183,7 +183,7 @@ class LossPlot(Widget, can_focus=True):
 
     @property
     def _run(self) -> Limits:
-        return run_of(self.drawn)
+        return run_of(self.drawn, self.overlay)
 
     def _look(self, view: PlotView) -> None:
         """Look at that from now on, and tell where the cursor went; with no step yet, there is nothing to look at."""

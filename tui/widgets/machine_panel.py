@@ -17,6 +17,7 @@ from tui.driver import MeteredDriver
 from tui.errands import on_own_thread
 from tui.machine import MachineReader, MachineReading
 from tui.run_view import RunView
+from tui.textual_private import driver_of
 from tui.widgets.line_panel import LinePanel
 from tui.widgets.machine_lines import ScreenCost, machine_lines
 from tui.widgets.status_lines import Line
@@ -96,7 +97,7 @@ class MachinePanel(LinePanel):
 
     def _mark_now(self) -> _Mark:
         """Return what the screen has taken so far."""
-        driver = self.app._driver  # noqa: SLF001 - there is no public way to it
+        driver = driver_of(self.app)
         num_bytes = driver.num_bytes if isinstance(driver, MeteredDriver) else None
         return _Mark(self._clock(), self._core_seconds(), num_bytes)
 

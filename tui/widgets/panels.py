@@ -158,6 +158,11 @@ class Panels(Vertical):
         """Show what goes wrong, above the keys; nothing for None."""
         self.query_one(AlertBar).show(alert)
 
+    def show_attachment(self, badge: str, *, is_read_only: bool) -> None:
+        """Show in the key bar how the screen is attached, and grey the keys that a read-only one refuses."""
+        key_bar = self.query_one(KeyBar)
+        key_bar.badge, key_bar.is_read_only = badge, is_read_only
+
     def show_notice(self, notice: str) -> None:
         """Put a notice in place of the keys."""
         self.query_one(KeyBar).notice = notice

@@ -64,7 +64,7 @@ class Picture:
             text = "waiting for the first step"
             self.cells.write(max((width - cell_len(text)) // 2, 0), height // 2, text, "text")
         elif height - ROWS_AROUND >= _MIN_ROWS and width // len(plot_view.panes) - LABEL_CELLS - 2 >= _MIN_COLUMNS:
-            self._draw_panes(run_of(view))
+            self._draw_panes(run_of(view, look.overlay))
 
     def _draw_panes(self, run: Limits) -> None:
         """Draw each pane in its share of the width."""
@@ -119,7 +119,7 @@ class Picture:
 
     def _title(self, plot_view: PlotView) -> str:
         """Return which part of the run the detail shows, if it is not the whole."""
-        kind, run = plot_view.panes[-1], run_of(self._view)
+        kind, run = plot_view.panes[-1], run_of(self._view, self._look.overlay)
         limits = plot_view.limits(kind, run)
         if kind == "whole" and limits == plot_view.reset().limits(kind, run):
             return ""
@@ -128,9 +128,12 @@ class Picture:
         return f"steps {limits.low:,.0f} to {limits.high:,.0f}"
 
 
-def run_of(view: RunView) -> Limits:
-    """Return the first and the last step that a run has a loss of."""
-    return Limits(view.train_losses.first_step, view.train_losses.last_step)
+def run_of(view: RunView, overlay: tuple[str, Series] | None) -> Limits:
+    """Return the first and the last step that a run has a loss of; a branch begins where the run before it did."""
+    first_step = view.train_losses.first_step
+    if overlay is not None and len(overlay[1]):
+        first_step = min(first_step, overlay[1].first_step)
+    return Limits(first_step, view.train_losses.last_step)
 
 
 def _curve_of(points: tuple[ValPoint, ...]) -> tuple[Ints, Floats]:

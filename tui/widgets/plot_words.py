@@ -84,7 +84,8 @@ def legend(
 def readout(view: RunView, pane: Pane, step: int, overlay: tuple[str, Series] | None) -> Iterator[Entry]:
     """Yield what was so at a step: the column of the pane that it falls into, and the nearest evaluation and report."""
     unit, glyphs = pane.scale.unit, PLOT_GLYPHS[pane.glyphs]
-    seconds = view.seconds.near(step)
+    is_own = step >= view.train_losses.first_step  # before it, a branch shows the curve of the run before
+    seconds = view.seconds.near(step) if is_own else None
     yield Entry(
         f"step {step:,}" + (f" at {format_duration(seconds)}" if seconds is not None else ""), label_style="readout"
     )
@@ -97,7 +98,7 @@ def readout(view: RunView, pane: Pane, step: int, overlay: tuple[str, Series] | 
         nearest = min(view.val_points, key=lambda point: abs(point.step - step))
         at = "" if nearest.step == step else f" at {nearest.step:,}"
         yield Entry(f"{format_in(unit, nearest.val_loss)}{at}", glyphs.validation, "validation", "readout")
-    if (rate := view.learning_rates.near(step)) is not None:
+    if is_own and (rate := view.learning_rates.near(step)) is not None:
         yield Entry(f"rate {format_learning_rate(rate)}", label_style="readout")
     if overlay is not None and overlay[1].first_step <= step <= overlay[1].last_step:
         loss = overlay[1].near(step)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import socket
 import threading
 import time
@@ -17,9 +16,9 @@ from engine.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet
 from tests.fuzz.target import Target, require_plain
 from tests.fuzz.targets import messages
-from tui.remote.host import MAX_CONNECTIONS, Host
+from tui.remote.host import Host
 from tui.remote.places import socket_path
-from tui.remote.protocol import Hello, to_line
+from tui.remote.protocol import PROTOCOL, Hello, to_line
 
 _SECONDS = 10.0
 _HELLO = to_line(Hello())
@@ -84,7 +83,7 @@ class _Tried:
         for said in (data, _HELLO + data):
             self._sent.clear()
             lines = [json.loads(line) for line in self._said_after(said).split(b"\n")[:-1]]
-            kinds = [line["message"] for line in lines]
+            kinds = [line["message"] for line in lines if line["message"] != "Screens"]
             assert _MESSAGES.issuperset(kinds), kinds
             assert kinds[0] == "Greeting"
             reasons = [line["reason"] for line in lines if line["message"] == "Refusal"]
@@ -92,7 +91,6 @@ class _Tried:
             told.append(f"{kinds[-1]} {reasons} {sorted({type(each).__name__ for each in self._sent})}")
         self._require_a_view()
         assert self._host.problem == ""
-        assert len(os.listdir("/dev/fd")) < MAX_CONNECTIONS + 100
         return " | ".join(told)
 
 
@@ -115,9 +113,9 @@ def make(_: Path) -> Target:
         return tried[0].check(data)
 
     wishes = tuple(line + b"\n" for line in messages.examples() if b'"command"' in line)
-    hellos = (_HELLO, to_line(Hello(is_read_only=True)), to_line(Hello(protocol=2)), _HELLO + _HELLO)
-    refused = (b'{"message":"Hello","protocol":1,"x":' + b"[" * 600 + b"]" * 600 + b"}\n", b"x" * 65_537)
-    tokens = (b'{"command":', b'{"message":', b'"protocol":1', b"\n", _HELLO, b'"temperatures":[')
+    hellos = (_HELLO, to_line(Hello(is_read_only=True)), to_line(Hello(protocol=PROTOCOL + 1)), _HELLO + _HELLO)
+    refused = (_HELLO.rstrip(b"}\n") + b',"x":' + b"[" * 600 + b"]" * 600 + b"}\n", b"x" * 65_537)
+    tokens = (b'{"command":', b'{"message":', b'"protocol":2', b"\n", _HELLO, b'"temperatures":[')
     return Target(
         name="socket", seeds=(*hellos, *refused, *wishes[:60], b"".join(wishes[:20])), check=check, tokens=tokens
     )

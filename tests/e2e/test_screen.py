@@ -1,0 +1,153 @@
+"""The whole program in a real terminal: it opens, its keys work on a real run, and it leaves as it was asked to."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoint_info import read_info
+from tests.cli.program import SMALL_MODEL, write_tweets
+from tests.e2e.conftest import QUIET, Open
+from tests.e2e.journals import events_of, wait_for_end
+from tests.e2e.terminal import Terminal
+
+A_TWEET = r"{} [●◐○] "
+
+
+def test_keys_sizes_and_a_branch_on_one_real_run(screen: Terminal) -> None:
+    screen.press("+")
+    screen.wait_for("temperature 0.85")
+    screen.press("space")
+    screen.wait_for("‖ paused")
+    screen.press("g")
+    screen.wait_for(A_TWEET.format("0.85"))
+    screen.press("t")
+    screen.wait_for(r"step [\d,]+ · seed \d+")
+    screen.press("escape")
+    screen.wait_until_gone("from cold to hot")
+    screen.resize(40, 12)
+    screen.wait_for("tab 1/3")
+    screen.resize(30, 8)
+    screen.wait_for("needs 40")
+    for columns, rows in [(200, 60), (39, 11), (10, 3), (300, 100), (80, 24), (41, 13)]:
+        screen.resize(columns, rows)
+    screen.resize(120, 40)
+    screen.wait_until(lambda: is_whole(screen, 120, 40), "never whole again at 120x40")
+    screen.press("m")
+    screen.wait_for("drag to select")
+    assert 1003 not in screen.modes_left_set
+    screen.press("s")
+    screen.wait_for("Save a checkpoint")
+    screen.press("here", "enter")
+    screen.wait_for("Saved as here")
+    screen.press("l")
+    screen.wait_for(r"here +\d")
+    screen.press("enter")
+    screen.wait_for(r"Loaded here: goes on from step \d")
+    screen.press("l")
+    screen.wait_for(r"here +\d")
+    screen.press("n")
+    screen.wait_for("The run watched is saved and ends")
+    screen.press("y")
+    runs = screen.home / "runs"
+    screen.wait_until(lambda: len(list(runs.glob("*/events.jsonl"))) == 2, "no second run")
+    screen.wait_for("▶ training")
+    screen.wait_for("watched")  # in the plot, beside the new curve
+    [journal] = [path for path in runs.glob("*/events.jsonl") if path.parent.name != "watched"]
+    with journal.open(encoding="utf-8") as lines:
+        started = json.loads(next(lines))
+    ended = events_of(screen.home)[-1]
+    assert started["resumed_from"] == "here"
+    assert ended.step >= started["step"] > 0
+    assert read_info(runs / "watched/checkpoints/latest.safetensors")[0].step == ended.step
+
+
+def is_whole(screen: Terminal, columns: int, rows: int) -> bool:
+    """Say whether status, plot, feed and keys are there and fill the terminal to its edges."""
+    lines = screen.text.splitlines()
+    feed_top = [line for line in lines if line.startswith("╭─ ") and "tweet" in line]
+    return (
+        len(lines) == rows
+        and lines[-1].strip().startswith("space")
+        and "step" in screen.text
+        and [len(line) for line in feed_top] == [columns]
+        and "⠒⠒ train" in screen.text
+    )
+
+
+def test_ctrl_c_in_a_dialog_saves_restores_the_terminal_and_prints_a_summary(screen: Terminal, home: Path) -> None:
+    screen.press("g")
+    screen.wait_for(A_TWEET.format("0.80"))
+    screen.press("s")
+    screen.wait_for("Save a checkpoint")
+    screen.press("ctrl+c")
+    assert screen.wait_for_exit()[0] == 130
+    assert screen.is_at_rest
+    [head, sample, how] = screen.text.strip().splitlines()
+    assert re.match(r"watched: [\d,]+ steps in 0:", head)
+    assert sample.startswith("  ")
+    assert how == "Go on with it:  tweetgen-tui --resume watched"
+    ended = wait_for_end(home)
+    assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
+
+
+def test_it_paints_before_torch_is_loaded_and_q_leaves_then(open_terminal: Open, tweets: Path) -> None:
+    terminal = open_terminal("--data", tweets, *SMALL_MODEL)
+    terminal.wait_for(r"loading torch(.|\n)*q quit")
+    terminal.press("q")
+    assert terminal.wait_for_exit()[0] == 0
+    assert terminal.is_at_rest
+    assert "Traceback" not in terminal.text
+
+
+def test_a_run_that_is_over_rests_on_the_screen_and_still_writes_until_q(open_terminal: Open, tweets: Path) -> None:
+    budget = ("--max-steps", "12", "--run-name", "short")
+    terminal = open_terminal("--data", tweets, *SMALL_MODEL, *budget, columns=80, rows=24)
+    terminal.wait_for("The run is over: max steps reached")
+    terminal.wait_for(r"paused +step 12\b")
+    terminal.press("+", "g")
+    terminal.wait_for("0.85 [●◐○]")
+    terminal.press("space")
+    terminal.wait_for("Resume it with a larger --max-steps")
+    terminal.press("escape")
+    terminal.wait_until_gone("larger --max-steps")
+    terminal.press("q")
+    assert terminal.wait_for_exit()[0] == 0
+    assert "best" in terminal.text
+    assert "tweetgen-tui --resume short --max-steps 24" in terminal.text
+
+
+def test_a_file_dropped_onto_a_run_that_still_starts_makes_way_for_a_run_on_it(
+    open_terminal: Open, tweets: Path, tmp_path: Path
+) -> None:
+    others = write_tweets(tmp_path / "other tweets.txt")
+    terminal = open_terminal("--data", tweets, *QUIET, columns=80, rows=24)
+    terminal.wait_for("tweets appear here")
+    terminal.press(f"\x1b[200~'{others}'\x1b[201~")  # as terminals paste what is dropped into them
+    terminal.wait_for("can be used")
+    terminal.press("enter")
+    terminal.wait_for(r"▶ training(.|\n)*other tweets\.txt +\d+ tweets")
+    terminal.press("q")
+    assert terminal.wait_for_exit()[0] == 0
+    assert terminal.is_at_rest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "words"),
+    [
+        (("--resume", "nothing"), {}, ["no run called nothing", "runs list"]),
+        ((), {"TERM": "dumb"}, ["needs a terminal", "tweetgen-tui train"]),
+    ],
+)
+def test_what_is_refused_is_told_in_two_lines_and_the_screen_never_opens(
+    open_terminal: Open, arguments: tuple[str, ...], variables: dict[str, str], words: list[str]
+) -> None:
+    terminal = open_terminal(*arguments, columns=200, **variables)
+    assert terminal.wait_for_exit()[0] == 1
+    assert not terminal.has_opened_screen
+    what, hint = terminal.text.strip().splitlines()
+    assert what.startswith("tweetgen-tui: ")
+    assert [word in f"{what}\n{hint}" for word in words] == [True, True]

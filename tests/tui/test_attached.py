@@ -1,0 +1,182 @@
+"""A screen that shows a run of another process: what it may do, what it says of itself, and how it is left."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import ClassVar
+
+import pytest
+
+from engine import commands as c
+from engine import events as e
+from engine.config import RunConfig
+from engine.folders import create_run_folder, named_checkpoint_path
+from engine.journal import Journal
+from tests.engine.checkpoints import write_checkpoint
+from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, until
+from tui.app import TweetgenApp
+from tui.branching import curve_before
+from tui.bridge import EngineBridge
+from tui.keys import MAIN_KEYS, PALETTE_KEYS, STEERING
+from tui.plot_view import PlotView
+from tui.run_view import RunView
+from tui.screens.leave_dialog import LeaveDialog
+from tui.screens.main import MainScreen
+from tui.screens.tweet_dialog import TweetDialog
+from tui.series import Series
+from tui.state import fold
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.loss_plot import LossPlot
+from tui.widgets.plot_picture import Look, Picture
+
+SCRIPT = (steps_finished(1, [4.0, 3.0]), tweet("hello there", 2))
+
+
+class Attached(EngineBridge):
+    """The bridge of an attached screen, but for the socket."""
+
+    is_elsewhere: ClassVar[bool] = True  # type: ignore[misc] # a fact of each instance elsewhere
+    badge = "attached, 2 screens"
+    num_screens = 2
+
+
+class ReadOnly(Attached):
+    """One that only watches."""
+
+    badge = "read-only"
+    refusal = "You are only watching."
+
+
+def attached_app(stage: Stage, kind: type[EngineBridge], session: FakeSession) -> TweetgenApp:
+    config = RunConfig()
+    stage.apps.append(TweetgenApp(config, kind(config, lambda _config, _on_stage: session)))
+    return stage.apps[-1]
+
+
+async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothing(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = attached_app(stage, ReadOnly, session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(app, "hello there")
+        await pilot.press("space")
+        await toasted(app, "You are only watching.")
+        for key in (*MAIN_KEYS, *PALETTE_KEYS):
+            if key.action.partition("(")[0] in STEERING:
+                await app.screen.run_action(key.action)
+                assert isinstance(app.screen, MainScreen), key.title
+        await pilot.press("enter")
+        await opened(app, TweetDialog)
+        await shows(app, "You are only watching.")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        assert session.received == []
+        await pilot.press("q")
+        await until(lambda: app.return_code == 0, "the end")
+
+
+@pytest.mark.parametrize(("width", "told"), [(120, "attached, 2 screens"), (40, "attached ")])
+async def test_the_key_bar_says_how_a_screen_is_attached(stage: Stage, width: int, told: str) -> None:
+    app = attached_app(stage, Attached, FakeSession(SCRIPT))
+    async with app.run_test(size=(width, 24)):
+        await shows(app, told)
+        assert screen_text(app).splitlines()[-1].rstrip().endswith(told.strip())
+
+
+async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -> None:
+    app = attached_app(stage, ReadOnly, FakeSession(SCRIPT))
+    async with app.run_test(size=(120, 24)):
+        await shows(app, "read-only")
+        bar = app.screen.query_one(KeyBar)
+        off = bar.get_visual_style("key-bar--off")
+        line = bar.render()
+        grey = {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
+        assert {"pause", "space", "save", "open"} <= grey
+        assert not {"quit", "help", "detach", "read-only"} & grey
+
+
+@pytest.mark.parametrize("key", ["e", "d", "escape"])
+async def test_q_on_an_attached_screen_asks_whether_to_end_the_run(stage: Stage, key: str) -> None:
+    session = FakeSession(SCRIPT)
+    app = attached_app(stage, Attached, session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "hello there")
+        await pilot.press("q")
+        await opened(app, LeaveDialog)
+        await shows(app, "e end the run · d leave")
+        await pilot.press(key)
+        if key == "escape":
+            await opened(app, MainScreen)
+            assert app.return_code is None
+        else:
+            await until(lambda: app.return_code == 0, "the end")
+        assert any(isinstance(command, c.Stop) for command in session.received) == (key == "e")
+        assert app.is_detached == (key == "d")
+
+
+async def test_q_does_not_ask_once_the_run_is_over(stage: Stage) -> None:
+    over = e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1)
+    app = attached_app(stage, Attached, FakeSession((*SCRIPT, over)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(lambda: app.summary_view.ended is not None)
+        await pilot.press("q")
+        await until(lambda: app.return_code is not None, "the end")
+
+
+async def test_h_shows_the_machine_also_where_the_process_that_trains_has_gone(stage: Stage) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    app = attached_app(stage, type("Gone", (Attached,), {"host_pid": gone.pid}), FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "hello there")
+        await pilot.press("h")
+        await shows(app, "cores busy –, all")
+        assert app.failure is None
+
+
+# The curve of the run that a branch began from ----------------------------------------------------------------------
+
+
+BRANCH = (run_started(run="branch", step=20, resumed_from="calm"), steps_finished(21, [2.0, 1.9]))
+
+
+def write_parent() -> None:
+    """Write a run of 30 steps, and a checkpoint of its step 20 that was saved as calm."""
+    folder = create_run_folder("parent")
+    journal = Journal(folder.journal_path)
+    for event in (run_started(run="parent"), steps_finished(1, [3.0] * 30)):
+        journal.write(event)
+    journal.close()
+    write_checkpoint(named_checkpoint_path("calm"), run="parent", step=20)
+
+
+def test_a_branch_knows_what_it_began_from_also_after_a_resume() -> None:
+    resumed = run_started(run="branch", step=22, resumed_from="branch/latest")
+    assert fold(RunView(), (*BRANCH, resumed)).branched_from == "calm"
+    assert fold(RunView(), (run_started(run="parent"),)).branched_from == ""
+
+
+def test_the_curve_before_a_branch_is_read_from_the_journal_of_that_run() -> None:
+    assert curve_before("calm") is None
+    write_parent()
+    curve = curve_before("calm")
+    assert curve is not None
+    assert (curve.run, len(curve.train_losses)) == ("parent", 30)
+
+
+async def test_a_branch_that_is_attached_to_or_resumed_shows_the_curve_of_the_run_before(stage: Stage) -> None:
+    write_parent()
+    app = stage.app(FakeSession(()), history=fold(RunView(), BRANCH))
+    async with app.run_test(size=(120, 40)):
+        await until(lambda: app.screen.query(LossPlot) and app.screen.query_one(LossPlot).overlay, "the curve")
+        await shows(app, "parent")
+
+
+def test_the_plot_of_a_branch_begins_where_the_run_before_did() -> None:
+    view, look = fold(RunView(), BRANCH), Look(overlay=("parent", Series.empty().extended(1, [3.0] * 30)))
+    picture = Picture()
+    picture.draw(view, PlotView(), Look(), 100, 20)
+    assert picture.pane_of(1) is None
+    picture.draw(view, PlotView(), look, 100, 20)
+    assert picture.pane_of(1) is not None

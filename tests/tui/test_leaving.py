@@ -1,0 +1,118 @@
+"""Ways off the screen that need an answer: a run that can't save, and one that no terminal could attach to."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from engine.config import RunConfig
+from engine.events import Event, RunFinished
+from tests.fakes import FakeSession, run_started
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, until
+from tui.app import TweetgenApp
+from tui.background import how_to_attach
+from tui.bridge import EngineBridge
+from tui.run_view import RunView
+from tui.screens.checkpoint_questions import YesDialog
+from tui.screens.main import MainScreen
+from tui.state import apply
+
+PROBLEM = "EROFS."
+
+
+class UnreachableHost:
+    """Where no terminal can attach."""
+
+    num_watchers = 0
+    problem = PROBLEM
+
+    def take(self, event: Event) -> None: ...
+
+    def close(self) -> None: ...
+
+
+async def test_a_run_that_cannot_save_goes_on_as_before_after_each_no(stage: Stage) -> None:
+    session = FakeSession()
+    session.loses_at_stop = "The disk is full."
+    app = stage.app(session)
+    async with app.run_test() as pilot:
+        await until(lambda: app.summary_view.started is not None)
+        timers = len(app.screen._timers)
+        for _ in range(3):
+            await pilot.press("q")
+            await opened(app, YesDialog)
+            await pilot.press("escape")
+            await opened(app, MainScreen)
+        assert len(app.screen._timers) == timers
+        await pilot.press("q")
+        await opened(app, YesDialog)
+        await pilot.press("y")
+        await until(lambda: app.return_code is not None, "the end")
+    assert app.summary_view.ended is not None
+
+
+async def test_d_asks_where_no_terminal_could_attach_and_says_why(stage: Stage) -> None:
+    bridge = EngineBridge(RunConfig(), lambda *_: FakeSession(), share=lambda _: UnreachableHost())
+    app = TweetgenApp(RunConfig(), bridge)
+    stage.apps.append(app)
+    async with app.run_test() as pilot:
+        await until(lambda: app.summary_view.started is not None)
+        await pilot.press("d")
+        await opened(app, YesDialog)
+        await shows(app, "No terminal can attach", PROBLEM)
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        assert not app.is_detached
+        await pilot.press("d")
+        await opened(app, YesDialog)
+        await pilot.press("y")
+        await until(lambda: app.is_detached)
+    view = apply(RunView(), run_started())
+    assert "tweetgen-tui attach" in how_to_attach(view)
+    assert "attach " not in how_to_attach(view, PROBLEM).replace("attach to it", "")
+    assert PROBLEM.rstrip(".") in how_to_attach(view, PROBLEM)
+
+
+async def test_d_detaches_at_once_where_a_terminal_can_attach(stage: Stage) -> None:
+    app = stage.app(FakeSession())
+    async with app.run_test() as pilot:
+        await until(lambda: app.summary_view.started is not None)
+        await pilot.press("d")
+        await until(lambda: app.is_detached)
+    assert app.bridge.is_alive
+
+
+async def test_a_disk_that_stands_still_does_not_hold_up_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    savers: list[threading.Thread] = []
+    may_end = threading.Event()
+
+    def save(*_: Any) -> None:
+        savers.append(threading.current_thread())
+        may_end.wait()
+
+    app = stage.app(FakeSession())
+    monkeypatch.setattr(app.keeper, "save", save)
+    async with app.run_test() as pilot:
+        await until(lambda: app.summary_view.started is not None)
+        app.keeper.change({"bell": not app.keeper.preferences.bell})
+        await until(lambda: savers, "the writing of the preferences")
+        await pilot.press("q")
+        await until(lambda: app.return_code is not None, "the end")
+    assert savers[0].daemon  # so it does not hold up the process either
+    may_end.set()
+
+
+async def test_leaving_before_the_run_has_begun_keeps_it_from_beginning(stage: Stage) -> None:
+    app = stage.app(FakeSession())
+    async with app.run_test():
+        await until(lambda: app.summary_view.started is not None)
+        waiting = EngineBridge(RunConfig(), lambda *_: FakeSession())
+        app._main_screen._bridge = waiting
+        app._main_screen.leave(143)
+        await until(lambda: app.return_code is not None, "the end")
+    waiting.start()
+    assert waiting.join(DEADLINE_SECONDS)
+    [event] = waiting.drain().events
+    assert isinstance(event, RunFinished)

@@ -1,0 +1,97 @@
+"""Textual's private names: what is done with them, and that the program runs without them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+from textual.keys import _character_to_key
+from textual.strip import Strip
+
+from tui import textual_private
+from tui.textual_private import ChopsUpdate, _unicode_name_of_key, render_cropped, send_only_changed_cells
+
+CONSOLE = Console(color_system=None)
+WITHOUT_PRIVATE_NAMES = """
+import asyncio
+import textual.keys, textual.pilot
+from textual._compositor import ChopsUpdate
+from textual.drivers.linux_driver import LinuxDriver
+del LinuxDriver._sigtstp_application, textual.keys._character_to_key
+whole = ChopsUpdate.__init__
+ChopsUpdate.__init__ = lambda self, *arguments: whole(self, *arguments)  # which attributes it sets is not known
+before = ChopsUpdate.render_segments
+
+from engine.config import RunConfig
+from tests.fakes import FakeSession, tweet
+from tests.tui.conftest import Stage, shows
+from tui import textual_private
+
+async def main():
+    stage = Stage()
+    app = stage.app(FakeSession([tweet("hello there")]))
+    async with app.run_test():
+        await shows(app, "hello there")
+        app.use_mouse(is_used=False)
+        app.write_to_terminal("x")
+    app.bridge.stop("done")
+    assert app.get_driver_class() is LinuxDriver
+    assert ChopsUpdate.render_segments is before
+asyncio.run(main())
+textual_private.log_missing()
+"""
+
+
+def test_the_screen_starts_without_them_and_the_log_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
+    ended = subprocess.run([sys.executable, "-c", WITHOUT_PRIVATE_NAMES], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    log = (tmp_path / "tweetgen.log").read_text(encoding="utf-8")
+    for name in ("LinuxDriver._sigtstp_application", "keys._character_to_key", "ChopsUpdate.chops"):
+        assert name in log
+
+
+def test_the_installed_textual_has_all_of_them() -> None:
+    assert textual_private.MISSING == []
+
+
+def test_keys_are_named_as_textual_names_most_of_them() -> None:
+    same = [char for char in map(chr, range(0x20, 0x7F)) if _unicode_name_of_key(char) == _character_to_key(char)]
+    assert len(same) > 80
+
+
+def test_the_driver_and_the_failure_of_an_app_are_found() -> None:
+    app: App[None] = App()
+    assert (textual_private.driver_of(app), textual_private.failure_of(app)) == (None, None)
+
+
+def update(*spans: tuple[int, int, int]) -> ChopsUpdate:
+    """Return an update of two lines, each from a widget of 6 cells and one of 4."""
+    line = {0: Strip([Segment("abc", Style()), Segment("def", Style())]), 6: Strip([Segment("ghij", Style())])}
+    return ChopsUpdate([line, line], list(spans), [[6, 10], [6, 10]])
+
+
+def sent(text: str) -> list[str]:
+    """Return what is sent, cut where the cursor moves."""
+    return [piece.replace("\x1b[", "") for piece in text.split("\x1b[") if piece]
+
+
+def test_textual_itself_still_sends_what_stands_left_of_a_span() -> None:
+    """Once this fails, `send_only_changed_cells` is no longer needed."""
+    pieces = update((0, 2, 4)).__rich_console__(CONSOLE, CONSOLE.options)
+    text = "".join(piece.text for piece in pieces if isinstance(piece, Segment) and not piece.control)
+    assert text.startswith("ab")
+
+
+def test_only_the_cells_of_each_span_are_sent_in_every_app_of_the_process() -> None:
+    assert sent(render_cropped(update((0, 2, 4)), CONSOLE)) == ["1;3Hcd"]
+    assert sent(render_cropped(update((0, 2, 3), (0, 8, 10), (1, 9, 10)), CONSOLE)) == ["1;3Hc\n", "1;9Hij\n", "2;10Hj"]
+    assert sent(render_cropped(update((1, 5, 8)), CONSOLE)) == ["2;6Hf", "2;7Hgh"]
+    send_only_changed_cells()
+    assert update((0, 2, 4)).render_segments(CONSOLE) == render_cropped(update((0, 2, 4)), CONSOLE)

@@ -1,0 +1,131 @@
+"""What the program uses of Textual beyond its public names, in one place.
+
+Each name is looked up here, at import. Where a newer Textual lacks one, Textual's own behaviour stays, and the log says
+so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dis
+import logging
+import unicodedata
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.control import Control
+from textual.app import App
+from textual.driver import Driver
+
+from engine.errors import StorageError
+from engine.folders import home
+from engine.log import log_to
+
+if TYPE_CHECKING:
+    from textual._compositor import ChopsUpdate as ChopsUpdate  # noqa: PLC0414 - exported
+    from textual.drivers.linux_driver import LinuxDriver as LinuxDriver  # noqa: PLC0414 - exported
+
+_LOGGER = logging.getLogger(__name__)
+MISSING: list[str] = []
+"""Names that this program knows (Textual 8.2) and the installed Textual lacks."""
+
+
+def _found(module: str, name: str, *uses: str) -> Any:  # noqa: ANN401 - whatever the name leads to
+    """Return an object of a module, or None where it, or an attribute that we use of its instances, is missing."""
+    try:
+        found = getattr(import_module(module), name, None)
+    except ImportError:
+        found = None
+    if found is None:
+        MISSING.append(f"{module}.{name}")
+        return None
+    missing = [use for use in uses if not hasattr(found, use) and not _is_set_at_start(found, use)]
+    MISSING.extend(f"{module}.{name}.{use}" for use in missing)
+    return None if missing else found
+
+
+def _is_set_at_start(owner: type[Any], attribute: str) -> bool:
+    """Say whether new instances of a class have an attribute, by the code that makes them."""
+    makers: Iterable[Any] = (vars(each).get("__init__") for each in owner.__mro__)
+    steps = (step for maker in makers if hasattr(maker, "__code__") for step in dis.get_instructions(maker))
+    return any(step.opname == "STORE_ATTR" and step.argval == attribute for step in steps)
+
+
+_LINUX_DRIVER = _found(
+    "textual.drivers.linux_driver",
+    "LinuxDriver",
+    "_disable_mouse_support",
+    "_enable_mouse_support",
+    "_file",
+    "_mouse",
+    "_sigtstp_application",
+    "process_message",
+    "run_input_thread",
+)
+_CHOPS_UPDATE = _found("textual._compositor", "ChopsUpdate", "chop_ends", "chops", "render_segments", "spans")
+_NAME_OF_KEY = _found("textual.keys", "_character_to_key")
+_found("textual.app", "App", "_driver", "_exception")
+
+HAS_LINUX_DRIVER = _LINUX_DRIVER is not None
+if not TYPE_CHECKING:
+    LinuxDriver, ChopsUpdate = _LINUX_DRIVER or Driver, _CHOPS_UPDATE
+
+
+def log_missing() -> None:
+    """Write to the program's log which names are missing, if any."""
+    if MISSING:
+        from engine.versions import installed_version
+
+        with contextlib.suppress(StorageError), log_to(home() / "tweetgen.log", "tui"):
+            _LOGGER.warning(
+                "Textual %s lacks %s: its own behaviour stays.", installed_version("textual"), ", ".join(MISSING)
+            )
+
+
+def driver_of(app: App[Any]) -> Driver | None:
+    """Return what connects an app to its terminal, once it runs."""
+    return getattr(app, "_driver", None)
+
+
+def failure_of(app: App[Any]) -> Exception | None:
+    """Return the exception that has ended an app."""
+    return getattr(app, "_exception", None)
+
+
+def _unicode_name_of_key(character: str) -> str:
+    """Return a character's name as most of Textual's keys have it: "question_mark"."""
+    if character.isalnum():
+        return character
+    return unicodedata.name(character, character).lower().replace("-", "_").replace(" ", "_")
+
+
+name_of_key: Callable[[str], str] = _NAME_OF_KEY or _unicode_name_of_key
+"""Returns Textual's name of the key that types a character."""
+
+
+def send_only_changed_cells() -> None:
+    """Have every app of this process send only the cells of a line that changed, not all left of them as well.
+
+    Textual (8.2) crops an update of a line on its right only ("TODO: crop to x extents" in `ChopsUpdate`). A test fails
+    once it crops both sides.
+    """
+    if _CHOPS_UPDATE is not None:
+        ChopsUpdate.render_segments = render_cropped  # type: ignore[assignment, method-assign]  # what this is for
+
+
+def render_cropped(update: ChopsUpdate, console: Console) -> str:
+    """Return what brings an update to the terminal."""
+    pieces: list[str] = []
+    last_line = update.spans[-1][0]
+    for y, first, end in update.spans:
+        for part_end, (part, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+            if strip is None or part >= end or part_end <= first:
+                continue
+            start = max(part, first)
+            pieces.append(Control.move_to(start, y).segment.text)
+            pieces.append(strip.crop(start - part, min(part_end, end) - part).render(console))
+        if y != last_line:
+            pieces.append("\n")
+    return "".join(pieces)
