@@ -66,8 +66,9 @@ class _Terminal:
         if self._saved is None or not os.isatty(_STDERR) or (self.is_at_rest and not always):
             return
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        with contextlib.suppress(termios.error):  # it has gone
-            termios.tcsetattr(_STDIN, termios.TCSANOW, self._saved)
+        with contextlib.suppress(OSError, termios.error):  # it has gone
+            if os.tcgetpgrp(_STDIN) == os.getpgrp():  # else the shell has taken it back, with settings of its own
+                termios.tcsetattr(_STDIN, termios.TCSANOW, self._saved)
             write_at_end(_RESET)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -119,7 +120,7 @@ class Guard:
         with contextlib.suppress(OSError):
             os.read(parent, 1)
         if not self._is_released:
-            self._terminal.restore()
+            self._terminal.restore(always=True)  # a shell resets the settings of a killed job, and no modes
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -101,7 +101,7 @@ class PatientFile:
 
 def write_at_end(text: str) -> None:
     """Write to stderr, as far as a terminal takes it; the program is about to end."""
-    file = PatientFile(sys.stderr)
+    file = PatientFile(sys.__stderr__ or sys.stderr)  # while it runs, Textual has another in its place
     file.give_up_after(LEAVING_SECONDS)
     file.write(text)
     file.flush()

@@ -179,6 +179,21 @@ def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_guar
     shell.close(force=True)
 
 
+def test_a_guardian_that_is_killed_leaves_its_shell_a_usable_terminal(tmp_path: Path) -> None:
+    as_textual_does = "import io; sys.stderr = io.StringIO()\n"
+    (tmp_path / "program.py").write_text(PROGRAM + RAW + as_textual_does + "time.sleep(60)")
+    shell = start_shell(tmp_path)
+    shell.sendline(f"{sys.executable} program.py")
+    shell.expect_exact("raw")
+    child = child_of(tmp_path)
+    os.kill(child.ppid(), signal.SIGKILL)
+    shell.expect_exact("\x1b[?1049l\x1b[?25h")
+    wait_until(lambda: is_gone(child))
+    shell.sendline("echo $((20 + 3))")
+    shell.expect("23")
+    shell.close(force=True)
+
+
 @pytest.mark.parametrize(("options", "command"), [("", '--resume "some run"'), (", is_elsewhere=True", "attach")])
 def test_a_killed_child_leaves_a_word_with_the_way_back_to_its_run(tmp_path: Path, options: str, command: str) -> None:
     shell = start(tmp_path, f'guard.note_run("some run"{options}); os.kill(os.getpid(), signal.SIGKILL)')
