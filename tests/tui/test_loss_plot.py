@@ -305,7 +305,7 @@ async def test_another_run_can_be_laid_under_and_taken_away() -> None:
     app = PlotApp()
     async with app.run_test(size=(100, 13)) as pilot:
         plot = await showing(app, pilot)
-        plot.show_overlay("run of before", Series.empty().extended(1, [2.0] * 3000))
+        plot.overlay = ("run of before", Series.empty().extended(1, [2.0] * 3000))
         await until(lambda: "run of before" in app.picture[0])
         plot.overlay = None
         await until(lambda: "run of before" not in app.picture[0])

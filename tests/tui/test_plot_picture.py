@@ -16,10 +16,10 @@ from tui.run_view import RunView
 from tui.series import Series
 from tui.state import apply
 from tui.terminal_facts import GlyphSet
-from tui.widgets.plot_cells import STYLE_NAMES, Cells
-from tui.widgets.plot_dots import curve_dots
+from tui.widgets.plot_cells import STYLE_NAMES, Cells, curve_dots
 from tui.widgets.plot_glyphs import MARK_LETTERS, StyleName
-from tui.widgets.plot_picture import Look, Picture
+from tui.widgets.plot_pane import Look
+from tui.widgets.plot_picture import Picture
 from tui.widgets.plot_scales import Limits, LossScale
 
 SIZES = [(120, 40), (80, 11), (60, 6)]
