@@ -105,7 +105,6 @@ class LossPlot(Widget, can_focus=True):
         """Begin without a run."""
         super().__init__(id=id, classes=classes)
         self.shown = RunView()
-        self.drawn = self.shown
         self.view = PlotView()
         self.picture = Picture()
         self._painted = self.picture.cells
@@ -123,9 +122,9 @@ class LossPlot(Widget, can_focus=True):
 
     def show(self, view: RunView) -> None:
         """Draw this view, if its curves or marks are not those drawn last."""
-        drawn, self.shown = self.drawn, view
-        is_same = drawn.train_losses is view.train_losses and drawn.val_points is view.val_points
-        if self.is_mounted and not (is_same and drawn.marks is view.marks):
+        before, self.shown = self.shown, view
+        is_same = before.train_losses is view.train_losses and before.val_points is view.val_points
+        if self.is_mounted and not (is_same and before.marks is view.marks):
             self.redraw()
 
     def toggle_unit(self) -> None:
@@ -151,14 +150,13 @@ class LossPlot(Widget, can_focus=True):
 
     def redraw(self) -> None:
         """Draw the view that was shown last."""
-        self.drawn = self.shown
         has_more_to_show = self._run.span >= _SHORT_RUNS
         self.view = self.view.fitted(is_wide=self.size.width >= SIDE_BY_SIDE_CELLS and has_more_to_show)
         if self.view.cursor is not None and self.view.cursor > self._run.high:  # the run went back to a checkpoint
             self.view = self.view.pointed(self.view.cursor, self._run)
             self.post_message(self.CursorMoved(self.view.cursor))
         look = Look(LossScale(self.unit, self.is_log), self.glyphs, self.overlay)
-        self.picture.draw(self.drawn, self.view, look, self.size.width, self.size.height)
+        self.picture.draw(self.shown, self.view, look, self.size.width, self.size.height)
         self._paint()
 
     def _paint(self) -> None:
@@ -178,11 +176,11 @@ class LossPlot(Widget, can_focus=True):
 
     @property
     def _run(self) -> Limits:
-        return run_of(self.drawn)
+        return run_of(self.shown)
 
     def _look(self, view: PlotView) -> None:
         """Look at that from now on, and tell where the cursor went; with no step yet, there is nothing to look at."""
-        if not len(self.drawn.train_losses):
+        if not len(self.shown.train_losses):
             return
         before, self.view = self.view, view
         if any(before.limits(pane, self._run) != view.limits(pane, self._run) for pane in view.panes) or (
