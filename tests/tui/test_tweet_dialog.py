@@ -6,6 +6,7 @@ import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -28,7 +29,7 @@ from tui.widgets.tweet_text import TweetText
 
 OF_FEED = tweet("hello you", 3, char_bits=(1.0, 0.1, 0.2, 0.3, 4.0, 9.0, 2.0, 0.5, 0.25, 1.5), copied_share=0.25)
 STEPS = steps_finished(1, [4.5, 4.2, 4.0])
-NOW = {"step": 3, "elapsed_seconds": 1.0}
+NOW: dict[str, Any] = {"step": 3, "elapsed_seconds": 1.0}
 
 
 @asynccontextmanager
@@ -126,14 +127,16 @@ async def test_u_lets_all_tweets_begin_so_c_has_one_written_and_shift_p_ends_it(
         await pilot.press(*["right"] * 5)
         await at(app, 5)
         await press(pilot, session, "u")
-        assert session.received[-1] == c.SetSampling(sampling=SamplingConfig(prime="hello"))
         await toasted(app, "Tweets begin with “hello” from now on; P ends that.")
         await press(pilot, session, "c")
-        assert session.received[-1] == c.SampleNow(prime="hello")
+        assert session.received[-2:] == [
+            c.SetSampling(sampling=SamplingConfig(prime="hello")),
+            c.SampleNow(prime="hello"),
+        ]
         await until(lambda: isinstance(app.screen, MainScreen))
         await until(lambda: app.summary_view.tweets[-1].text == "helloasked-for tweet number 1", "the tweet")
         await press(pilot, session, "P")
-        assert session.received[-1] == c.SetSampling(sampling=SamplingConfig())
+        assert session.received[-1:] == [c.SetSampling(sampling=SamplingConfig())]
         await until(lambda: app.summary_view.sampling.prime == "")
 
 

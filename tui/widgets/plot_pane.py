@@ -114,8 +114,9 @@ def draw_pane(
     is_filled = train.count > 0
     if not is_filled.any():
         return None
-    in_view = slice(*np.searchsorted(evaluations[0], [steps.low, steps.high + 1]))
-    val_steps, val_losses = (each[in_view] for each in evaluations)
+    val_steps, val_losses = evaluations
+    in_view = slice(*np.searchsorted(val_steps, [steps.low, steps.high + 1]))
+    val_steps, val_losses = val_steps[in_view], val_losses[in_view]
     pane = Pane(
         left=left,
         width=width,
