@@ -94,7 +94,7 @@ class HostileSession(FakeSession):
         match command:
             case c.ReadTweet(text=text):
                 chars = tuple(CharRead(char=char, bits=2.0, likeliest=CHANCES) for char in [*text, ""])
-                shares = {"copied_share": 0.25, "nearest": WORST, "nearest_share": 0.4}
+                shares: dict[str, Any] = {"copied_share": 0.25, "nearest": WORST, "nearest_share": 0.4}
                 return TweetRead(text=text, chars=chars, bits_per_char=2.0, **shares, **NOW)
             case c.SampleLadder():
                 texts = (WORST, *(hostile.FLOODS[name] for name in ("4,000 marks", "wide line", "flags")))
