@@ -20,7 +20,7 @@ class Saving(RunScreen):
         """Begin without a name that is being saved, and with the curve of the run that this one branched off."""
         self._names_to_save: set[str] = set()
         if self._beside is not None:
-            self.query_one(LossPlot).overlay = (self._beside.run, self._beside.train_losses)
+            self.query_one(LossPlot).show_overlay(self._beside.run, self._beside.train_losses)
 
     def action_save(self) -> None:
         """Ask for a name and save under it."""

@@ -127,6 +127,10 @@ class LossPlot(Widget, can_focus=True):
         if self.is_mounted and not (is_same and before.marks is view.marks):
             self.redraw()
 
+    def show_overlay(self, name: str, series: Series) -> None:
+        """Draw another run's train losses under our own, until `overlay` is set to None."""
+        self.overlay = (name, series)
+
     def toggle_unit(self) -> None:
         """Show bits in place of nats per character, or the other way round."""
         self.unit = "bits" if self.unit == "nats" else "nats"
