@@ -184,8 +184,8 @@ async def test_a_refused_reading_is_told_in_the_dialog(stage: Stage) -> None:
 
 
 async def test_an_answer_about_another_tweet_is_not_shown_and_the_end_of_the_run_is(stage: Stage) -> None:
-    async with dialog_of(stage, session=answering(read("quite another text"))) as (app, _, session):
-        await until(lambda: app.summary_view.read is not None, "the answer")
+    async with dialog_of(stage, session=answering(read("quite another text", step=101))) as (app, _, session):
+        await until(lambda: app.summary_view.step == 101, "the answer")
         await shows(app, "asking the model…")
         session.play(e.RunFinished(reason="enough", total_seconds=1.0, total_chars=9, **NOW))
         await shows(app, "No model is running that could be asked.")
