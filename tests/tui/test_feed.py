@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.strip import Strip
 
 from engine.events import TweetSampled
 from tests.fakes import tweet
@@ -19,22 +24,38 @@ from tui.state import MAX_TWEETS, apply
 from tui.widgets.tweet_feed import TweetFeed
 from tui.widgets.wrapping import WrappedTexts, wrap
 
-SIZES = [(120, 40), (80, 24), (60, 20), (40, 12)]
 TEXTS = st.text(st.sampled_from("ab c😍é日\u200d\ufe0f\u0301👩❤"), max_size=60)
 
 
 class FeedApp(App[None]):
-    """An app of one feed."""
+    """An app of one feed that notes what is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[TweetSampled] = []
 
     def compose(self) -> ComposeResult:
         yield TweetFeed()
 
-    @property
-    def feed(self) -> TweetFeed:
-        return self.query_one(TweetFeed)
+    def on_tweet_feed_opened(self, event: TweetFeed.Opened) -> None:
+        self.opened.append(event.tweet)
 
 
-def view_of(tweets: list[TweetSampled], view: RunView | None = None) -> RunView:
+@asynccontextmanager
+async def feed_of(
+    tweets: RunView | Iterable[TweetSampled], size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[TweetFeed, Pilot[None], RunView]]:
+    """Show these tweets in a feed; yields it laid out, with its pilot and the view."""
+    view = tweets if isinstance(tweets, RunView) else view_of(tweets)
+    app = FeedApp()
+    async with app.run_test(size=size) as pilot:
+        feed = app.query_one(TweetFeed)
+        feed.show(view)
+        await pilot.pause()
+        yield feed, pilot, view
+
+
+def view_of(tweets: Iterable[TweetSampled], view: RunView | None = None) -> RunView:
     """Return the view after these tweets."""
     view = view or RunView()
     for event in tweets:
@@ -44,26 +65,39 @@ def view_of(tweets: list[TweetSampled], view: RunView | None = None) -> RunView:
 
 def shown_lines(feed: TweetFeed) -> list[str]:
     """Return the lines of the feed that are in view."""
-    return [feed.render_line(y).text.rstrip() for y in range(feed.scrollable_content_region.height)]
+    return [feed.render_line(y).text.rstrip() for y in range(feed.num_rows)]
 
 
 def numbered(first: int, last: int) -> list[TweetSampled]:
     return [tweet(f"tweet number {number}", number) for number in range(first, last + 1)]
 
 
+async def ends_with(feed: TweetFeed, number: int) -> None:
+    """Wait until a tweet of `numbered` stands on the last line."""
+    await until(lambda: shown_lines(feed)[-1].endswith(f"tweet number {number}"), f"tweet {number}")
+
+
+def painting(feed: TweetFeed) -> list[int]:
+    """Return a list that gets the number of each line painted from now on."""
+    painted: list[int] = []
+    render_line: Callable[[int], Strip] = feed.render_line
+
+    def watch(y: int) -> Strip:
+        painted.append(y)
+        return render_line(y)
+
+    feed.render_line = watch  # type: ignore[method-assign] # what Textual calls to paint
+    return painted
+
+
 @given(TEXTS, st.integers(1, 20))
-def test_wrapping_loses_nothing_but_the_blanks_that_it_breaks_at(text: str, width: int) -> None:
+def test_wrapped_lines_fit_and_lose_nothing_but_the_blanks_that_they_break_at(text: str, width: int) -> None:
     spans = wrap(text, width)
-    assert spans[0][0] == 0
-    assert spans[-1][1] == len(text)
+    assert (spans[0][0], spans[-1][1]) == (0, len(text))
     for (_, end), (start, _) in pairwise(spans):
         assert text[end:start] in {"", " "}
-
-
-@given(TEXTS, st.integers(2, 20))
-def test_no_wrapped_line_is_wider_than_its_column(text: str, width: int) -> None:
-    for start, end in wrap(text, width):
-        assert cell_len(text[start:end]) <= width or end - start == 1
+    if width > 1:
+        assert all(cell_len(text[start:end]) <= width or end - start == 1 for start, end in spans)
 
 
 @given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.data())
@@ -82,195 +116,168 @@ def test_lines_are_found_as_if_all_were_in_one_list(texts: list[str], width: int
     assert [number for index in range(len(now)) for number in wrapped.lines_of(index)] == [*range(len(lines))]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_newest_tweet_is_in_view_and_old_ones_can_be_reached(size: tuple[int, int]) -> None:
-    app = FeedApp()
-    async with app.run_test(size=size) as pilot:
-        app.feed.show(view_of(numbered(1, 300)))
-        await until(lambda: "tweet number 300" in shown_lines(app.feed)[-1])
+async def test_the_feed_follows_at_the_end_only() -> None:
+    async with feed_of(numbered(1, 100)) as (feed, pilot, start):
+        await ends_with(feed, 100)
         await pilot.press("home")
-        await until(lambda: shown_lines(app.feed)[0].endswith("tweet number 1"))
-        await pilot.press("end")
-        await until(lambda: "tweet number 300" in shown_lines(app.feed)[-1])
-
-
-async def test_feed_follows_only_at_the_end() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        view = view_of(numbered(1, 100))
-        app.feed.show(view)
-        await until(lambda: "tweet number 100" in shown_lines(app.feed)[-1])
-        await pilot.press("up", "up", "up")
-        await until(lambda: not app.feed.is_following)
-        before = shown_lines(app.feed)
-        view = view_of(numbered(101, 112), view)
-        app.feed.show(view)
+        await until(lambda: shown_lines(feed)[0].endswith("tweet number 1"))
+        before = shown_lines(feed)
+        view = view_of(numbered(101, 112), start)
+        feed.show(view)
         await pilot.pause()
-        assert shown_lines(app.feed) == before
-        assert app.feed.border_subtitle == "12 new below · end"
+        assert shown_lines(feed) == before
+        assert feed.border_subtitle == "12 new below · end"
         await pilot.press("end")
-        await until(lambda: "tweet number 112" in shown_lines(app.feed)[-1])
-        assert not app.feed.border_subtitle
-        app.feed.show(view_of(numbered(113, 113), view))
-        await until(lambda: "tweet number 113" in shown_lines(app.feed)[-1])
+        await ends_with(feed, 112)
+        assert not feed.border_subtitle
+        view = view_of(numbered(113, 113), view)
+        feed.show(view)
+        await ends_with(feed, 113)
+        await pilot.press("pageup")
+        await until(lambda: feed.border_subtitle == "end follows")
+        await pilot.press("pagedown")
+        await until(lambda: not feed.border_subtitle)
+        feed.show(view_of(numbered(114, 114), view))
+        await ends_with(feed, 114)
 
 
-async def test_scrolling_back_to_the_end_by_lines_follows_again() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        app.feed.show(view_of(numbered(1, 100)))
-        await until(lambda: "tweet number 100" in shown_lines(app.feed)[-1])
-        await pilot.press("up", "down")
-        await until(lambda: app.feed.is_following)
+def full_view() -> RunView:
+    """Return a view after which the oldest tweets are thinned."""
+    return RunView(tweets=tuple(numbered(1, MAX_TWEETS)), num_tweets=MAX_TWEETS)
 
 
-async def test_reader_keeps_the_place_when_old_tweets_are_thinned() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        many = tuple(numbered(1, MAX_TWEETS))
-        view = RunView(tweets=many, num_tweets=MAX_TWEETS)
-        app.feed.show(view)
-        app.feed.show_step(2000)
-        await until(lambda: any(line.endswith("tweet number 2000") for line in shown_lines(app.feed)))
-        before = shown_lines(app.feed)
-        view = view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 50), view)
+async def test_a_reader_keeps_the_place_when_old_tweets_are_thinned() -> None:
+    async with feed_of(full_view()) as (feed, pilot, start):
+        feed.show_step(2000)
+        await until(lambda: any(line.endswith("tweet number 2000") for line in shown_lines(feed)))
+        before = shown_lines(feed)
+        view = view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 50), start)
         assert len(view.tweets) < MAX_TWEETS
-        app.feed.show(view)
+        feed.show(view)
         await pilot.pause()
-        assert shown_lines(app.feed) == before
+        assert shown_lines(feed) == before
         await pilot.press("up")
-        await until(lambda: app.feed.selected == many[1998])
+        await until(lambda: feed.chosen is not None and feed.chosen.step == 1999)
 
 
 async def test_thinning_leaves_what_is_followed_where_it_is() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        view = RunView(tweets=tuple(numbered(1, MAX_TWEETS)), num_tweets=MAX_TWEETS)
-        app.feed.show(view)
+    async with feed_of(full_view()) as (feed, pilot, start):
+        before = shown_lines(feed)
+        view = view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 1), start)
+        feed.show(view)
         await pilot.pause()
-        before = shown_lines(app.feed)
-        view = view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 1), view)
-        app.feed.show(view)
-        await pilot.pause()
-        after = shown_lines(app.feed)
+        after = shown_lines(feed)
         assert after[:-1] == before[1:]
         assert after[-1].endswith(f"tweet number {MAX_TWEETS + 1}")
-        assert app.feed.virtual_size.height == len(view.tweets)
+        assert feed.virtual_size.height == len(view.tweets)
 
 
 async def test_tweets_taken_back_by_a_checkpoint_leave_the_feed() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        view = view_of(numbered(1, 60))
-        app.feed.show(view)
-        app.feed.show(replace(view, tweets=view.tweets[:5]))
+    async with feed_of(numbered(1, 60)) as (feed, pilot, view):
+        feed.show(replace(view, tweets=view.tweets[:5]))
         await pilot.pause()
-        shown = [line for line in shown_lines(app.feed) if line]
-        assert len(shown) == 5
-        assert shown[-1].endswith("tweet number 5")
+        assert [line.split()[-1] for line in shown_lines(feed) if line] == [*"12345"]
 
 
-HOSTILE = ["[/foo]", "[@click=app.bell]x[/]", "[red]not red[/red]", "$primary {x}", "back\\[slash", "\\"]
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[@click=app.bell]x[/] [/foo] $primary", "[@click=app.bell]x[/] [/foo] $primary"),
+        ("a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\u202ee\ud800", "abc2Jde"),
+        ("", "(empty: <EOS> at once)"),
+    ],
+    ids=["markup", "escapes", "empty"],
+)
+async def test_a_tweet_is_shown_as_it_is_harmless_and_an_empty_one_says_so(text: str, shown: str) -> None:
+    async with feed_of([tweet(text)]) as (feed, _, _):
+        assert shown_lines(feed)[0].endswith(f"● 2.40  {shown}")
+        assert not any("@click" in segment.style.meta for segment in feed.render_line(0) if segment.style)
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-async def test_hostile_tweets_appear_literally(text: str) -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        app.feed.show(view_of([tweet(text)]))
-        await pilot.pause()
-        assert shown_lines(app.feed)[0].endswith(f"● 2.40  {text}")
-        assert not any("@click" in segment.style.meta for segment in app.feed.render_line(0) if segment.style)
+async def test_a_tweet_that_says_that_it_is_empty_looks_different_from_one_that_is() -> None:
+    async with feed_of([tweet(""), tweet("(empty: <EOS> at once)")]) as (feed, _, _):
+        first, second = (feed.render_line(y) for y in range(2))
+        assert first.text == second.text
+        assert list(first)[-1].style != list(second)[-1].style
 
 
-async def test_escape_sequences_never_reach_the_terminal() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        app.feed.show(view_of([tweet("a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\u202ee\ud800")]))
-        await pilot.pause()
-        assert shown_lines(app.feed)[0].endswith("● 2.40  abc2Jde")
-
-
-async def test_wide_characters_stay_inside_the_feed() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(40, 12)) as pilot:
-        app.feed.show(view_of([tweet("日本語テキスト" * 20), tweet("👩‍👩‍👧😍" * 40)]))
-        await pilot.pause()
-        for y in range(app.feed.size.height):
-            assert app.feed.render_line(y).cell_length == app.feed.size.width
-
-
-async def test_top_tweet_stays_at_the_top_over_a_resize() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(120, 24)) as pilot:
-        app.feed.show(view_of([tweet(f"{number} " + "many words " * 10, number) for number in range(200)]))
+async def test_the_top_tweet_stays_at_the_top_over_a_resize() -> None:
+    tweets = [tweet(f"{number} " + "many words " * 10, number) for number in range(200)]
+    async with feed_of(tweets, size=(120, 24)) as (feed, pilot, _):
         await pilot.press("pageup", "pageup")
-        await until(lambda: not app.feed.is_following)
-        top = shown_lines(app.feed)[0]
+        await until(lambda: feed.border_subtitle, "the end left")
+        top = shown_lines(feed)[0]
         await pilot.resize_terminal(70, 24)
-        await until(lambda: app.feed.size.width < 80)
-        assert shown_lines(app.feed)[0].split()[:4] == [word for word in top.split() if word != "new"][:4]
+        await until(lambda: feed.size.width < 80)
+        assert shown_lines(feed)[0].split()[:4] == [word for word in top.split() if word != "new"][:4]
 
 
 async def test_a_new_tweet_paints_only_its_own_lines_while_there_is_room() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        view = view_of(numbered(1, 3))
-        app.feed.show(view)
-        await pilot.pause()
-        painted: list[int] = []
-        render_line = app.feed.render_line
-
-        def watch(y: int) -> object:
-            painted.append(y)
-            return render_line(y)
-
-        app.feed.render_line = watch  # type: ignore[method-assign, assignment]
-        app.feed.show(view_of(numbered(4, 4), view))
+    async with feed_of(numbered(1, 3)) as (feed, pilot, view):
+        painted = painting(feed)
+        feed.show(view_of(numbered(4, 4), view))
         await pilot.pause()
         assert painted == [3]
 
 
-async def test_a_long_tweet_hangs_under_its_own_text() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        app.feed.show(view_of([tweet("one two three four five six " * 6)]))
-        await pilot.pause()
-        first, second = shown_lines(app.feed)[:2]
-        assert first.index("one") == len(second) - len(second.lstrip())
-
-
-async def test_columns_stay_straight_when_steps_outgrow_theirs() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(60, 20)) as pilot:
-        long = "one two three four five six " * 6
-        view = view_of([tweet(f"{long}0", 9)])
-        app.feed.show(view)
-        await pilot.pause()
-        painted: list[int] = []
-        render_line = app.feed.render_line
-
-        def watch(y: int) -> object:
-            painted.append(y)
-            return render_line(y)
-
-        app.feed.render_line = watch  # type: ignore[method-assign, assignment]
-        app.feed.show(view_of([tweet(f"{long}1", 12_345_678)], view))
+async def test_long_tweets_hang_under_their_text_also_when_steps_outgrow_their_column() -> None:
+    long = "one two three four five six " * 6
+    async with feed_of([tweet(f"{long}0", 9)], size=(60, 20)) as (feed, pilot, view):
+        painted = painting(feed)
+        feed.show(view_of([tweet(f"{long}1", 12_345_678)], view))
         await pilot.pause()
         assert 0 in painted
-        lines = [line for line in shown_lines(app.feed) if line]
-        starts = [
-            min(line.index(word) for word in ("one", "two", "three", "four", "five", "six") if word in line)
-            for line in lines
-        ]
-        assert len(set(starts)) == 1
-        assert " ".join(line[starts[0] :] for line in lines) == f"{long}0 {long}1"
-        assert {app.feed.render_line(y).cell_length for y in range(len(lines))} == {app.feed.size.width}
+        lines = [line for line in shown_lines(feed) if line]
+        [start] = {min(line.index(word) for word in long.split() if word in line) for line in lines}
+        assert " ".join(line[start:] for line in lines) == f"{long}0 {long}1"
 
 
-async def test_a_cut_tweet_ends_with_an_ellipsis() -> None:
-    app = FeedApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        app.feed.show(view_of([tweet("never ending", reached_eos=False)]))
-        await pilot.pause()
-        assert shown_lines(app.feed)[0].endswith("never ending…")
+STRANGE = [
+    "👩\u200d👩\u200d👧\u200d👦 family ❤️ day " * 3,
+    "日本語テキスト and some english " * 3,
+    "שלום עולם שלום מה 123 שלום " * 3,
+    "e\u0301e\u0301 combining a\u0308\u0323 marks " * 3,
+    "\u0301 begins with a mark",
+    "🇩🇪🇫🇷 flags 👍🏽 and tones",
+]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (40, 12)], ids=str)
+async def test_every_line_has_the_width_of_the_feed_whatever_it_is_written_with(size: tuple[int, int]) -> None:
+    def coloured(text: str, step: int) -> TweetSampled:
+        bits = tuple(float(place % 9) for place in range(len(text) + 1))
+        return tweet(text, step, char_bits=bits, novelty="copy")
+
+    texts = ["plain", *map(str.strip, STRANGE)]
+    async with feed_of(coloured(text, step) for step, text in enumerate(texts)) as (feed, pilot, _):
+        await pilot.resize_terminal(*size)
+        for _ in range(2):
+            feed.toggle_colours()
+            await pilot.press("home")
+            lines = [feed.render_line(y) for y in range(feed.num_rows)]
+            for line in lines:
+                assert line.cell_length == feed.size.width == sum(cell_len(segment.text) for segment in line)
+            indent = lines[0].text.index("plain")
+            # cells and characters are the same before the text
+            assert {line.text[indent - 1] for line in lines} == {" "}
+
+
+async def test_colours_say_how_surprising_each_character_was() -> None:
+    event = tweet("abcd", char_bits=(0.0, 0.0, 9.0, 4.0, 1.0))
+    async with feed_of([event, tweet("old", 200)]) as (feed, _, _):
+
+        def pieces(y: int) -> list[Any]:
+            return [(segment.text.strip(), segment.style) for segment in feed.render_line(y)]
+
+        plain = pieces(0)
+        assert plain[-1][0] == "abcd"
+        feed.toggle_colours()
+        texts, styles = zip(*pieces(0)[-3:], strict=True)
+        assert texts == ("ab", "c", "d")
+        assert len(set(styles)) == 3
+        assert styles[1].underline
+        assert pieces(1)[-1][0] == "old"
+        assert str(feed.border_subtitle).startswith("likely")
+        feed.toggle_colours()
+        assert pieces(0) == plain
+        assert not feed.border_subtitle

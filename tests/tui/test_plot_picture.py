@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import pytest
 
-from tests.fakes import steps_finished
 from tests.tui.curves import falling_losses, is_braille, view_of
 from tui.marks import Mark, MarkKind
 from tui.plot_view import PlotView
 from tui.run_view import RunView
 from tui.series import Series
-from tui.state import apply
 from tui.terminal_facts import GlyphSet
-from tui.widgets.plot_cells import STYLE_NAMES, Cells
-from tui.widgets.plot_dots import curve_dots
+from tui.widgets.plot_cells import STYLE_NAMES, Cells, curve_dots
 from tui.widgets.plot_glyphs import MARK_LETTERS, StyleName
-from tui.widgets.plot_picture import Look, Picture
-from tui.widgets.plot_scales import Limits, LossScale
+from tui.widgets.plot_pane import Look
+from tui.widgets.plot_picture import Picture
+from tui.widgets.plot_scales import Limits, LossScale, Unit
 
 SIZES = [(120, 40), (80, 11), (60, 6)]
 WHOLE, BOTH = PlotView(), PlotView(is_wide=True)
 PLAIN = Look()
 
 
-@lru_cache
 def long_series(num_steps: int, spike_at: int) -> Series:
     """Return a flat, noisy curve with a single spike."""
     series, noise = Series.empty(), np.random.default_rng(1)
@@ -59,10 +55,10 @@ def places(cells: Cells, style: StyleName) -> list[tuple[int, int]]:
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_before_the_first_step_there_is_one_calm_line(size: tuple[int, int]) -> None:
-    rows = rows_of(RunView(), size=size)
-    assert [row.strip() for row in rows if row.strip()] == ["waiting for the first step"]
+def test_before_the_first_step_there_is_one_calm_line_and_without_room_nothing() -> None:
+    assert [row.strip() for row in rows_of(RunView()) if row.strip()] == ["waiting for the first step"]
+    for size in ((120, 5), (15, 20), (1, 1), (0, 0)):
+        assert not "".join(rows_of(view_of(falling_losses(300)), size=size)).strip()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -80,11 +76,6 @@ def test_every_size_has_a_frame_a_curve_and_round_ticks(size: tuple[int, int], i
     assert rows[-1].split()[0] == "0"
 
 
-@pytest.mark.parametrize("size", [(120, 5), (15, 20), (1, 1), (0, 0)])
-def test_where_there_is_no_room_there_is_no_plot(size: tuple[int, int]) -> None:
-    assert not "".join(rows_of(view_of(falling_losses(300)), size=size)).strip()
-
-
 def test_the_first_steps_fill_the_width_that_they_have() -> None:
     cells, picture = cells_of(view_of(falling_losses(70)))
     pane = picture.panes["whole"]
@@ -93,9 +84,8 @@ def test_the_first_steps_fill_the_width_that_they_have() -> None:
     assert max(columns) == pane.column_of(70)
 
 
-@pytest.mark.parametrize("num_steps", [1_000_000, 5_000_000])
-def test_a_single_spike_among_millions_of_steps_is_seen_and_does_not_bend_the_line(num_steps: int) -> None:
-    spike_at = num_steps * 3 // 5
+def test_a_single_spike_among_a_million_steps_is_seen_and_does_not_bend_the_line() -> None:
+    num_steps, spike_at = 1_000_000, 600_000
     view = RunView(train_losses=long_series(num_steps, spike_at))
     cells, picture = cells_of(view)
     pane = picture.panes["whole"]
@@ -103,14 +93,6 @@ def test_a_single_spike_among_millions_of_steps_is_seen_and_does_not_bend_the_li
     assert peak == (1, pane.left + (pane.column_of(spike_at) or 0))
     assert "▲ up to 2.90" in cells.text()[0]
     assert np.nanmax(pane.smoothed) - np.nanmin(pane.smoothed) < 0.01
-
-
-def test_a_spike_in_the_recent_part_is_kept_out_of_its_line() -> None:
-    losses = falling_losses(5000, spike_at=4700)
-    cells, picture = cells_of(view_of(losses), PlotView("recent"))
-    pane = picture.panes["recent"]
-    assert ("▲" in cells.text()[1]) or pane.losses.high >= 9.87
-    assert np.nanmax(pane.smoothed) < 2
 
 
 def test_evaluations_are_points_with_the_best_marked() -> None:
@@ -177,10 +159,9 @@ def test_the_recent_part_shows_single_steps_when_zoomed_in() -> None:
 
 
 @pytest.mark.parametrize("unit", ["nats", "bits"])
-def test_the_read_out_tells_what_was_so_at_the_cursor(unit: str) -> None:
+def test_the_read_out_tells_what_was_so_at_the_cursor(unit: Unit) -> None:
     view = replace(view_of(falling_losses(3000), 2.8, 2.6), marks=(mark(2000, "saved"),))
-    scale = LossScale("bits" if unit == "bits" else "nats")
-    row = rows_of(view, PlotView(cursor=2000), Look(scale), size=(150, 20))[0]
+    row = rows_of(view, PlotView(cursor=2000), Look(LossScale(unit)), size=(150, 20))[0]
     pieces = [piece.strip() for piece in row.strip(" ╭╮─").split("─")]
     smoothed = float(pieces.pop(2).removeprefix("train "))
     low, high = map(float, pieces.pop(2).removeprefix("⣿ ").split(" to "))
@@ -232,14 +213,10 @@ def test_lesser_terminals_get_a_plot_of_their_glyphs(glyphs: GlyphSet) -> None:
         text = "\n".join(rows_of(view, plot_view, Look(glyphs=glyphs), size=(120, 20)))
         assert not any(is_braille(char) for char in text)
         assert text.isascii() == (glyphs == "ascii")
-
-
-def test_in_ascii_line_band_points_and_axis_are_told_apart() -> None:
-    view = view_of(falling_losses(5000, spike_at=3000), 2.8, 2.6, 2.7)
-    text = "\n".join(rows_of(view, look=Look(glyphs="ascii"))[1:])
-    assert (text.count("o"), text.count("*"), text.count("^") > 0) == (2, 1, True)
-    assert text.count("=") > 60
-    assert text.count(":") > 60
+    if glyphs == "ascii":
+        whole = "\n".join(rows_of(view, look=Look(glyphs=glyphs))[1:])
+        assert (whole.count("o"), whole.count("*"), whole.count("^") > 0) == (1, 1, True)
+        assert min(whole.count("="), whole.count(":")) > 60
 
 
 def test_log_and_unit_move_the_ticks_and_say_so() -> None:
@@ -249,15 +226,6 @@ def test_log_and_unit_move_the_ticks_and_say_so() -> None:
     assert [row[:6] for row in linear] != [row[:6] for row in log] != [row[:6] for row in bits]
     assert "nats per character, log" in log[0]
     assert "bits per character" in bits[0]
-
-
-def test_a_new_step_changes_few_cells() -> None:
-    losses = falling_losses(3030)
-    view, picture = view_of(losses[:3000]), Picture()
-    picture.draw(view, PlotView(), Look(), 100, 20)
-    before = picture.cells
-    picture.draw(apply(view, steps_finished(3001, losses[3000:])), PlotView(), Look(), 100, 20)
-    assert 0 < sum(width for _, _, width in picture.cells.changes(before)) < 100
 
 
 def test_a_curve_has_no_holes_however_steep_it_is() -> None:

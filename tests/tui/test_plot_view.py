@@ -21,23 +21,16 @@ def test_side_by_side_are_the_whole_run_and_its_recent_part() -> None:
     assert WIDE.limits("recent", RUN) == Limits(18_000, 20_000)
 
 
-def test_without_room_for_both_there_is_the_whole_run_and_by_key_the_recent_part() -> None:
-    view = PlotView()
-    assert view.panes == ("whole",)
-    assert view.switched().panes == ("recent",)
-    assert view.switched().switched() == view
-
-
-def test_a_wide_plot_goes_from_both_to_each_and_back() -> None:
-    panes = [view.panes for view in (WIDE, WIDE.switched(), WIDE.switched().switched())]
-    assert panes == [("whole", "recent"), ("whole",), ("recent",)]
-    assert WIDE.switched().switched().switched() == WIDE
-
-
-def test_a_plot_that_becomes_narrow_goes_on_switching() -> None:
-    narrow = WIDE.switched().fitted(is_wide=False)
-    assert narrow.panes == ("whole",)
-    assert narrow.switched().panes == ("recent",)
+def test_v_goes_through_the_choices_that_look_different() -> None:
+    wide = [WIDE, WIDE.switched(), WIDE.switched().switched(), WIDE.switched().switched().switched()]
+    assert [view.panes for view in wide] == [("whole", "recent"), ("whole",), ("recent",), ("whole", "recent")]
+    narrow = PlotView()
+    assert [narrow.panes, narrow.switched().panes, narrow.switched().switched().panes] == [
+        ("whole",),
+        ("recent",),
+        ("whole",),
+    ]
+    assert WIDE.switched().fitted(is_wide=False).switched().panes == ("recent",)
 
 
 @pytest.mark.parametrize(("num_steps", "span"), [(10, 500), (5000, 500), (20_000, 2000), (5_000_000, 5000)])
@@ -58,11 +51,7 @@ def test_zooming_keeps_the_right_edge_or_the_anchor_in_place() -> None:
     assert view.recent.first is None
     anchored = WIDE.zoomed(0.5, RUN, 18_500).limits("recent", RUN)
     assert anchored == Limits(18_250, 19_250)
-    assert WIDE.limits("whole", RUN) == anchored_whole(WIDE.zoomed(0.5, RUN, 18_500))
-
-
-def anchored_whole(view: PlotView) -> Limits:
-    return view.limits("whole", RUN)
+    assert WIDE.zoomed(0.5, RUN, 18_500).limits("whole", RUN) == WIDE.limits("whole", RUN)
 
 
 def test_zooming_at_a_step_that_only_the_whole_run_shows_takes_the_magnifying_glass_there() -> None:

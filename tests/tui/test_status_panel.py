@@ -8,14 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.geometry import Region
+from textual.strip import Strip
 
 from engine import events as e
 from engine.config import SamplingConfig, TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished
-from tui.run_view import Phase, RunView
+from tests.tui.conftest import until
+from tui.run_view import RunView
 from tui.state import apply
+from tui.widgets.line_panel import changed_cells
 from tui.widgets.status_lines import column_lines, compact_lines, plain
 from tui.widgets.status_panel import StatusPanel
 
@@ -101,20 +106,12 @@ def test_before_the_start_there_is_little_to_say() -> None:
     assert plain(compact_lines(RunView(), 78)).splitlines()[0] == "○ starting   step 0"
 
 
-@pytest.mark.parametrize(
-    ("phase", "shown"), [("paused", "‖ paused"), ("finished", "■ finished"), ("failed", "✗ failed")]
-)
-def test_the_state_has_a_glyph_as_well_as_a_colour(phase: Phase, shown: str) -> None:
-    view = replace(running(), phase=phase)
-    assert plain(column_lines(view, 34, 40)).startswith(shown)
-    assert plain(compact_lines(view, 78)).startswith(shown)
-
-
-def test_a_run_that_ended_waits_for_nothing() -> None:
+def test_a_run_that_ended_says_so_with_a_glyph_and_waits_for_nothing() -> None:
     finished = e.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
     view = apply(running(TrainingConfig(max_steps=1200)), finished)
-    assert "ends" not in plain(column_lines(view, 34, 40))
-    assert "ends" not in plain(compact_lines(view, 120))
+    for lines in (column_lines(view, 34, 40), compact_lines(view, 120)):
+        assert plain(lines).startswith("■ finished")
+        assert "ends" not in plain(lines)
 
 
 @given(st.integers(0, 130))
@@ -152,48 +149,24 @@ class PanelApp(App[None]):
         return ["".join(segment.text for segment in strip).rstrip() for strip in lines]
 
 
-@pytest.mark.parametrize("size", [(36, 30), (78, 24), (60, 20), (40, 3)])
-async def test_the_panel_chooses_its_layout_by_its_own_size(size: tuple[int, int]) -> None:
-    app = PanelApp()
-    async with app.run_test(size=size) as pilot:
-        app.screen.set_class(size[0] >= 60, "-full")
-        app.panel.show(running())
-        await pilot.pause()
-        is_column = "temperature 0.80" in app.picture
-        assert is_column == (size == (36, 30))
-        assert app.picture[0].startswith("▶ training")
-        if size[0] >= 60:
-            assert app.panel.size.height == 3
-
-
-async def test_a_resized_panel_changes_its_layout() -> None:
-    app = PanelApp()
-    async with app.run_test(size=(40, 30)) as pilot:
-        app.panel.show(running())
-        await pilot.pause()
-        assert "temperature 0.80" in app.picture
-        await pilot.resize_terminal(90, 10)
-        await pilot.pause()
-        assert "temperature 0.80" not in app.picture
-        assert "temp 0.80" in app.picture[1]
-
-
-async def test_names_are_shown_as_they_are_never_as_markup() -> None:
-    app = PanelApp()
-    started = run_started(
-        corpus="[@click=app.bell]x[/].csv", run="[/foo] [bold]", sampling=SamplingConfig(prime="[red]")
-    )
-    async with app.run_test(size=(50, 40)) as pilot:
-        app.panel.show(view_after(started))
-        await pilot.pause()
-        text = "\n".join(app.picture)
-        for name in (started.corpus, started.run, started.sampling.prime):
-            assert name in text
-
-
-async def test_only_figures_that_changed_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_panel_chooses_its_layout_by_its_own_size() -> None:
     app = PanelApp()
     async with app.run_test(size=(36, 30)) as pilot:
+        app.panel.show(running())
+        await until(lambda: "temperature 0.80" in app.picture and app.picture[0] == "▶ training", "a column")
+        for size in ((40, 3), (78, 24)):
+            app.screen.set_class(size[0] >= 60, "-full")
+            await pilot.resize_terminal(*size)
+            await until(lambda: app.picture[0].startswith("▶ training   step 600"), "full lines")
+        assert app.panel.size.height == 3
+
+
+async def test_only_figures_that_changed_are_painted_and_names_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = PanelApp()
+    async with app.run_test(size=(36, 30)) as pilot:
+        started = run_started(corpus="[@click=app.bell]x[/]", run="[/foo] [bold]")
+        app.panel.show(apply(RunView(), started))
+        await until(lambda: {started.corpus, started.run} <= {line[12:] for line in app.picture}, "the names")
         view = running()
         app.panel.show(view)
         await pilot.pause()
@@ -203,3 +176,16 @@ async def test_only_figures_that_changed_are_painted(monkeypatch: pytest.MonkeyP
         assert painted == []
         app.panel.show(replace(view, step=601))
         assert painted == [(Region(14, 1, 1, 1),)]
+
+
+def test_changed_cells_are_found_to_the_cell_and_lines_with_wide_characters_change_whole() -> None:
+    red, plain_style = Style(color="red"), Style()
+
+    def strip(*texts: str) -> Strip:
+        return Strip([Segment(text, style) for text, style in zip(texts, (plain_style, red), strict=True)])
+
+    old = strip("abcd", "ef")
+    assert changed_cells(old, strip("abcd", "ef")) is None
+    assert changed_cells(old, strip("abXd", "ef")) == (2, 3)
+    assert changed_cells(old, strip("abcde", "f")) == (4, 5)
+    assert changed_cells(old, strip("ab日d", "e")) == (0, 6)

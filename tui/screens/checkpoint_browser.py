@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal
 
 from textual import on, work
 from textual.binding import BindingType
@@ -18,7 +17,7 @@ from textual.binding import BindingType
 from engine import checkpoint_files
 from engine.checkpoint_list import CheckpointEntry, is_taken
 from engine.commands import LoadCheckpoint
-from engine.folders import WRITTEN_BY_THE_RUN
+from engine.folders import WRITTEN_BY_THE_RUN, named_checkpoint_path
 from engine.text import harmless
 from tui.branching import Branch, doubled_budgets
 from tui.errands import as_told, on_own_thread
@@ -33,7 +32,6 @@ from tui.widgets.checkpoint_table import CheckpointTable
 
 CheckBranch = Callable[[CheckpointEntry], object]
 """Raises the `TweetgenError` that a new run from the checkpoint would end with, if it shows early. On a thread."""
-Result = TypeVar("Result")
 
 
 class CheckpointBrowser(CheckpointList):
@@ -118,7 +116,7 @@ class CheckpointBrowser(CheckpointList):
             pinned = replace(entry, is_pinned=not entry.is_pinned)
             change = partial(checkpoint_files.set_pinned, entry.name, is_pinned=pinned.is_pinned)
             done = "is pinned: it stays first, and can't be deleted" if pinned.is_pinned else "is pinned no longer"
-            self._change(change, entry, lambda _: pinned, f"{entry.name} {done}.")
+            self._change(change, entry, pinned, f"{entry.name} {done}.")
 
     def action_checkpoint_rename(self) -> None:
         """Ask for another name."""
@@ -131,7 +129,8 @@ class CheckpointBrowser(CheckpointList):
     def _rename(self, entry: CheckpointEntry, name: str | None) -> None:
         if name is not None:
             change = partial(checkpoint_files.rename_checkpoint, entry.name, name)
-            self._change(change, entry, partial(_renamed, entry, name), f"It is called {name} now.")
+            renamed = replace(entry, name=name, path=named_checkpoint_path(name))
+            self._change(change, entry, renamed, f"It is called {name} now.")
 
     def action_checkpoint_delete(self) -> None:
         """Ask whether it is to be deleted, where it may be."""
@@ -150,21 +149,15 @@ class CheckpointBrowser(CheckpointList):
     def _delete(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
         if answer == "yes":
             change = partial(checkpoint_files.delete_checkpoint, entry.name)
-            self._change(
-                change, entry, lambda _: None, f"{entry.name} is deleted, {format_size(entry.num_bytes)} free."
-            )
+            self._change(change, entry, None, f"{entry.name} is deleted, {format_size(entry.num_bytes)} free.")
 
     @work(group="change")
     async def _change(
-        self,
-        change: Callable[[], Result],
-        entry: CheckpointEntry,
-        outcome: Callable[[Result], CheckpointEntry | None],
-        done: str,
+        self, change: Callable[[], object], entry: CheckpointEntry, changed: CheckpointEntry | None, done: str
     ) -> None:
-        """Change a file on a thread; `outcome` makes of what that returns the entry that now stands for it, if any."""
+        """Change a file on a thread, then show `changed` in place of its entry, or nothing for None."""
         try:
-            changed = outcome(await on_own_thread(change))
+            await on_own_thread(change)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the run behind goes on
             told = as_told(error, "Changing a checkpoint")
             self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
@@ -176,8 +169,3 @@ class CheckpointBrowser(CheckpointList):
             self._entries[changed.name] = changed
         self._arrange(cursor_on=changed.name if changed else None)
         self.notify(harmless(done), markup=False)
-
-
-def _renamed(entry: CheckpointEntry, name: str, path: Path) -> CheckpointEntry:
-    """Return the entry of a file that is called otherwise now."""
-    return replace(entry, name=name, path=path)

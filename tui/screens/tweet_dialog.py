@@ -23,6 +23,7 @@ from tui.keys import TWEET_KEYS, bindings_of
 from tui.screens.dialog import Dialog
 from tui.theme import NOVELTY_GLYPHS
 from tui.widgets.chance_bars import ChanceBars, shown_char
+from tui.widgets.feed_columns import EMPTY_TWEET
 from tui.widgets.tweet_text import TweetText, harmless_chars
 
 _NUM_BARS = 8
@@ -153,7 +154,8 @@ class TweetDialog(Dialog[None]):
         if place < len(text):
             what = f"{shown_char(text[place])}  {place + 1} of {len(text)}"
         else:
-            what = "the end" if self.tweet.reached_eos else "cut here; it would go on"
+            end = "the end" if text else EMPTY_TWEET
+            what = end if self.tweet.reached_eos else "cut here; it would go on"
         facts = [what]
         if self._bits_then[place : place + 1]:
             facts.append(f"{abs(self._bits_then[place]):.2f} bits when written")

@@ -15,6 +15,8 @@ from tui.theme import NOVELTY_GLYPHS
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▸"
 """Both one cell wide."""
+EMPTY_TWEET = "(empty: <EOS> at once)"
+"""Shown in place of the text of a tweet that has none."""
 FULL_WIDTH = 92
 """From this many cells, novelty is also a word, with the share that was copied."""
 BITS_WIDTH = 68
@@ -87,6 +89,8 @@ def novelty_words(tweet: TweetSampled) -> str:
 
 def shown_text(tweet: TweetSampled) -> str:
     """Return what is shown of a tweet: its text, with an ellipsis where it was cut at its longest."""
+    if not tweet.text:
+        return EMPTY_TWEET
     text = harmless(tweet.text, _MAX_CHARS)
     return text if tweet.reached_eos else text + ELLIPSIS
 

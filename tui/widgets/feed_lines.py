@@ -143,6 +143,8 @@ class FeedLines(ScrollView):
         """Return the pieces of the text itself."""
         tweet, text = self._tweets.shown[place], self._tweets.lines.texts[place]
         start, end = self._tweets.lines.span(place, line)
+        if not tweet.text:
+            return [(text[start:end], "facts")]
         if not self.is_coloured or start == end or not has_bits_of_chars(tweet, text):
             return [(text[start:end], "text")]
         runs = runs_by_surprise(text[start:end], tweet.char_bits[start:end])

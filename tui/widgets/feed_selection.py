@@ -35,18 +35,9 @@ class FeedSelection(FeedLines, can_focus=True):
         self.num_unseen = 0
         """Tweets that came since the newest was last followed."""
         self._is_following = True
+        """Whether the last line is in view and nothing marked, so that new tweets scroll it on."""
         self._selected: TweetSampled | None = None
         self._step_shown: int | None = None
-
-    @property
-    def is_following(self) -> bool:
-        """Whether the last line is in view and nothing marked, so that new tweets scroll it on."""
-        return self._is_following
-
-    @property
-    def selected(self) -> TweetSampled | None:
-        """The tweet that the user has selected."""
-        return self._selected
 
     @property
     def chosen(self) -> TweetSampled | None:
@@ -134,12 +125,10 @@ class FeedSelection(FeedLines, can_focus=True):
         places = range(0)
         if self._step_shown is not None:
             places = self._tweets.written_by(self._step_shown)
-        elif self._selected is not None:
-            place = self._tweets.place_of(self._selected)
-            if place is None:
-                self._selected = None
-            else:
-                places = range(place, place + 1)
+        elif self._selected is not None and (place := self._tweets.place_of(self._selected)) is not None:
+            places = range(place, place + 1)
+        else:
+            self._selected = None
         if places != self._marked_places:
             self._mark_places(places)
 

@@ -29,8 +29,10 @@ class FeedTweets:
         self.lines = WrappedTexts(_WIDTH_BEFORE_LAYOUT)
         self.pins: Pins = ()
         self.is_pins_only = False
-        self._of_view: tuple[TweetSampled, ...] = ()
-        self._num_ever = 0
+        self.of_view: tuple[TweetSampled, ...] = ()
+        """The tweets of the view that was taken last."""
+        self.num_ever = 0
+        """How many its run has written, thinned ones too."""
         self._pinned = frozenset[object]()
 
     def is_pinned(self, tweet: TweetSampled) -> bool:
@@ -42,8 +44,8 @@ class FeedTweets:
 
         Returns how many were added at the end, or None where others went too. `held` stay, though they were thinned.
         """
-        num_new = num_ever - self._num_ever
-        before, self._of_view, self._num_ever = self._of_view, tweets, num_ever
+        num_new = num_ever - self.num_ever
+        before, self.of_view, self.num_ever = self.of_view, tweets, num_ever
         if self.is_pins_only:
             return 0
         num_kept = len(tweets) - num_new
@@ -92,7 +94,7 @@ class FeedTweets:
 
     def _with_missing(self, extra: list[TweetSampled]) -> list[TweetSampled]:
         """Return the tweets of the view, with those of `extra` that it thinned; not those it has not come to again."""
-        tweets = self._of_view
+        tweets = self.of_view
         last_step = tweets[-1].step if tweets else -1
         missing = {
             key_of(tweet): tweet for tweet in extra if tweet.step <= last_step and _place_in(tweets, tweet) is None

@@ -13,7 +13,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.status_lines import Line
-from tui.widgets.strip_changes import changed_cells
 
 
 class LinePanel(Widget):
@@ -73,3 +72,14 @@ class LinePanel(Widget):
         """Return a line as it is painted."""
         segments = [Segment(piece.text, self.get_component_rich_style(f"line-panel--{piece.tone}")) for piece in line]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+
+
+def changed_cells(old: Strip, new: Strip) -> tuple[int, int] | None:
+    """Return where the second line differs from the first, end excluded; all of it where characters are wide."""
+    if old == new:
+        return None
+    before, after = ([(char, segment.style) for segment in line for char in segment.text] for line in (old, new))
+    if len(before) != len(after) or len(after) != new.cell_length:
+        return (0, new.cell_length)
+    different = [x for x, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
+    return (different[0], different[-1] + 1) if different else None

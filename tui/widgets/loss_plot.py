@@ -24,9 +24,9 @@ from tui.run_view import RunView
 from tui.series import Series
 from tui.terminal_app import TerminalApp
 from tui.terminal_facts import GlyphSet
-from tui.widgets.plot_drag import Drag, drag_from
 from tui.widgets.plot_glyphs import StyleName
-from tui.widgets.plot_picture import Look, Picture, run_of
+from tui.widgets.plot_pane import Look, Pane
+from tui.widgets.plot_picture import Picture, run_of
 from tui.widgets.plot_scales import Limits, LossScale, Unit
 
 SIDE_BY_SIDE_CELLS = 96
@@ -36,6 +36,19 @@ _SHORT_RUNS = 1000
 _ZOOM = 2.0
 _WHEEL_ZOOM = 1.25
 _DOUBLE = 2
+
+
+@dataclass
+class _Drag:
+    """The mouse button is held, and went down at column `x` of a pane."""
+
+    x: int
+    pane: Pane
+    is_overview: bool
+    """Whether another pane shows a part of this one: the pointer carries that part along."""
+    view: PlotView
+    """What was in view then."""
+    has_moved: bool = False
 
 
 class LossPlot(Widget, can_focus=True):
@@ -92,25 +105,26 @@ class LossPlot(Widget, can_focus=True):
         """Begin without a run."""
         super().__init__(id=id, classes=classes)
         self.shown = RunView()
-        self.drawn = self.shown
         self.view = PlotView()
         self.picture = Picture()
         self._painted = self.picture.cells
-        self._drag: Drag | None = None
+        self._drag: _Drag | None = None
 
     def on_mount(self) -> None:
-        """Draw with the glyphs that the app draws with."""
+        """Draw with the glyphs that the app draws with, and anew after each change of how to draw."""
         if isinstance(self.app, TerminalApp):
             self.watch(self.app, "glyphs", self._take_glyphs)
+        for name in ("unit", "is_log", "glyphs", "overlay"):
+            self.watch(self, name, self.redraw, init=False)
 
     def _take_glyphs(self, glyphs: GlyphSet) -> None:
         self.glyphs = glyphs
 
     def show(self, view: RunView) -> None:
         """Draw this view, if its curves or marks are not those drawn last."""
-        drawn, self.shown = self.drawn, view
-        is_same = drawn.train_losses is view.train_losses and drawn.val_points is view.val_points
-        if self.is_mounted and not (is_same and drawn.marks is view.marks):
+        before, self.shown = self.shown, view
+        is_same = before.train_losses is view.train_losses and before.val_points is view.val_points
+        if self.is_mounted and not (is_same and before.marks is view.marks):
             self.redraw()
 
     def show_overlay(self, name: str, series: Series) -> None:
@@ -129,22 +143,6 @@ class LossPlot(Widget, can_focus=True):
         """Show the next of: both panes, the whole run, its recent part."""
         self._look(self.view.switched())
 
-    def watch_unit(self) -> None:
-        """Draw in the other unit at once."""
-        self.redraw()
-
-    def watch_is_log(self) -> None:
-        """Draw on the other scale at once."""
-        self.redraw()
-
-    def watch_glyphs(self) -> None:
-        """Draw with the other characters at once."""
-        self.redraw()
-
-    def watch_overlay(self) -> None:
-        """Draw with the other run, or without it, at once."""
-        self.redraw()
-
     def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001 - Textual's signature
         """Show by frame and legend whether the keys go here."""
         super().watch_has_focus(has_focus)
@@ -156,14 +154,13 @@ class LossPlot(Widget, can_focus=True):
 
     def redraw(self) -> None:
         """Draw the view that was shown last."""
-        self.drawn = self.shown
         has_more_to_show = self._run.span >= _SHORT_RUNS
         self.view = self.view.fitted(is_wide=self.size.width >= SIDE_BY_SIDE_CELLS and has_more_to_show)
         if self.view.cursor is not None and self.view.cursor > self._run.high:  # the run went back to a checkpoint
             self.view = self.view.pointed(self.view.cursor, self._run)
             self.post_message(self.CursorMoved(self.view.cursor))
         look = Look(LossScale(self.unit, self.is_log), self.glyphs, self.overlay)
-        self.picture.draw(self.drawn, self.view, look, self.size.width, self.size.height)
+        self.picture.draw(self.shown, self.view, look, self.size.width, self.size.height)
         self._paint()
 
     def _paint(self) -> None:
@@ -183,11 +180,11 @@ class LossPlot(Widget, can_focus=True):
 
     @property
     def _run(self) -> Limits:
-        return run_of(self.drawn, self.overlay)
+        return run_of(self.shown, self.overlay)
 
     def _look(self, view: PlotView) -> None:
         """Look at that from now on, and tell where the cursor went; with no step yet, there is nothing to look at."""
-        if not len(self.drawn.train_losses):
+        if not len(self.shown.train_losses):
             return
         before, self.view = self.view, view
         if any(before.limits(pane, self._run) != view.limits(pane, self._run) for pane in view.panes) or (
@@ -249,21 +246,28 @@ class LossPlot(Widget, can_focus=True):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Begin to drag."""
-        if event.button == 1:
-            self._drag = drag_from(event.x, self.picture, self.view)
-            self.capture_mouse(self._drag is not None)
+        pane = self.picture.pane_under(event.x)
+        if event.button == 1 and pane is not None:
+            *_, detail = self.picture.panes.values()
+            self._drag = _Drag(event.x, pane, pane is not detail, self.view)
+            self.capture_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Pan with the pointer."""
-        if self._drag is not None and self._drag.takes(event.x):
-            self._look(self._drag.view_at(event.x, self._run))
+        drag = self._drag
+        if drag is None or not (drag.has_moved or event.x != drag.x):
+            return
+        drag.has_moved = True
+        num_steps = (event.x - drag.x) * drag.pane.num_steps / drag.pane.width
+        self._look(drag.view.panned(num_steps if drag.is_overview else -num_steps, self._run))
 
     def on_mouse_up(self) -> None:
         """Drop, or put the cursor where the pointer is."""
         drag, self._drag = self._drag, None
         self.release_mouse()
         if drag is not None and not drag.has_moved:
-            self._look(self.view.pointed(drag.step, self._run))
+            step = drag.pane.step_at(drag.x - drag.pane.left)
+            self._look(self.view.pointed(round(step), self._run))
 
     def on_click(self, event: events.Click) -> None:
         """Reset on a double click."""

@@ -50,19 +50,19 @@ class PlotGlyphs:
     line: NDArray[np.uint32]
     validation: str
     best: str
-    peak: str
-    cursor: str
     corners: str
     """Upper left, upper right, lower left, lower right."""
-    horizontal: str
-    vertical: str
-    step_tick: str
-    loss_tick: str
     window: str
     """The part of the x axis that the other pane shows."""
     line_sample: str
     overlay_sample: str
     band_sample: str
+    peak: str = "▲"
+    cursor: str = "│"
+    horizontal: str = "─"
+    vertical: str = "│"
+    step_tick: str = "┴"
+    loss_tick: str = "┤"
 
 
 def _points(chars: str) -> NDArray[np.uint32]:
@@ -78,13 +78,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         line=_BRAILLE,
         validation="●",
         best="◆",
-        peak="▲",
-        cursor="│",
         corners="╭╮╰╯",
-        horizontal="─",
-        vertical="│",
-        step_tick="┴",
-        loss_tick="┤",
         window="━",
         line_sample="⠒⠒",
         overlay_sample="⠤⠤",
@@ -96,13 +90,7 @@ PLOT_GLYPHS: dict[GlyphSet, PlotGlyphs] = {
         line=_points(" ▀▄█"),
         validation="•",
         best="◊",
-        peak="▲",
-        cursor="│",
         corners="┌┐└┘",
-        horizontal="─",
-        vertical="│",
-        step_tick="┴",
-        loss_tick="┤",
         window="═",
         line_sample="▀▀",
         overlay_sample="▄▄",

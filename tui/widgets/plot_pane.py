@@ -7,18 +7,17 @@ they leave through the top. Marks stand on the x axis, one letter a column.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tui.buckets import Floats, Ints
 from tui.columns import Columns, columns_of
 from tui.marks import Mark
-from tui.run_view import ValPoint
+from tui.run_view import RunView
 from tui.series import Series
 from tui.terminal_facts import GlyphSet
-from tui.widgets.plot_cells import Cells
-from tui.widgets.plot_dots import cell_chars, curve_dots
+from tui.widgets.plot_cells import Cells, cell_chars, curve_dots
 from tui.widgets.plot_glyphs import MARK_LETTERS, PLOT_GLYPHS, PlotGlyphs, StyleName
 from tui.widgets.plot_scales import Limits, LossScale, nice_ticks, step_labels
 
@@ -34,16 +33,14 @@ _MARKER_CELLS = 3
 _RANKS = {kind: rank for rank, kind in enumerate(MARK_LETTERS)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Curves:
-    """What there is to draw."""
+@dataclass(frozen=True)
+class Look:
+    """How the curves are drawn."""
 
-    train: Series
-    val_steps: Ints
-    val_losses: Floats
-    best: ValPoint | None = None
-    marks: tuple[Mark, ...] = ()
-    overlay: Series | None = None
+    scale: LossScale = field(default_factory=LossScale)
+    glyphs: GlyphSet = "braille"
+    overlay: tuple[str, Series] | None = None
+    """Another run's name and train losses, drawn under our own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,47 +97,48 @@ def draw_pane(
     cells: Cells,
     edges: tuple[int, int],
     steps: Limits,
-    curves: Curves,
-    scale: LossScale,
-    glyphs: GlyphSet,
+    view: RunView,
+    evaluations: tuple[Ints, Floats],
+    look: Look,
     before: Limits | None,
 ) -> Pane | None:
     """Draw a pane between two columns of the grid, the second excluded; None where no value is in view.
 
-    `before` is the y axis that is kept if it still fits.
+    `evaluations` are those of `view`, steps and losses; `before` is the y axis that is kept if it still fits.
     """
-    glyph_set = PLOT_GLYPHS[glyphs]
+    glyph_set = PLOT_GLYPHS[look.glyphs]
     dots_wide = glyph_set.weights.shape[1]
     left, width = edges[0] + LABEL_CELLS + 1, edges[1] - edges[0] - LABEL_CELLS - 2
     height = cells.height - ROWS_AROUND
-    train = curves.train.columns(int(steps.low), int(steps.high), dots_wide * width)
+    train = view.train_losses.columns(int(steps.low), int(steps.high), dots_wide * width)
     is_filled = train.count > 0
     if not is_filled.any():
         return None
-    in_view = slice(*np.searchsorted(curves.val_steps, [steps.low, steps.high + 1]))
-    val_steps, val_losses = curves.val_steps[in_view], curves.val_losses[in_view]
+    val_steps, val_losses = evaluations
+    in_view = slice(*np.searchsorted(val_steps, [steps.low, steps.high + 1]))
+    val_steps, val_losses = val_steps[in_view], val_losses[in_view]
     pane = Pane(
         left=left,
         width=width,
         height=height,
         steps=steps,
-        losses=scale.limits(train.low[is_filled], train.high[is_filled], val_losses, before),
-        scale=scale,
-        glyphs=glyphs,
+        losses=look.scale.limits(train.low[is_filled], train.high[is_filled], val_losses, before),
+        scale=look.scale,
+        glyphs=look.glyphs,
         train=train,
         smoothed=train.smoothed(),
     )
     painter = _Painter(cells, pane, glyph_set)
     painter.frame()
     painter.curve(train.low, train.high, "band")
-    if curves.overlay is not None:
-        painter.overlay(curves.overlay)
+    if look.overlay is not None:
+        painter.overlay(look.overlay[1])
     painter.curve(pane.smoothed, pane.smoothed, "line")
     painter.validation(val_steps, val_losses)
-    if curves.best is not None:
-        painter.points([curves.best.step], np.array([curves.best.val_loss]), glyph_set.best, "best")
+    if view.best is not None:
+        painter.points([view.best.step], np.array([view.best.val_loss]), glyph_set.best, "best")
     painter.peaks()
-    painter.marks(curves.marks)
+    painter.marks(view.marks)
     return pane
 
 

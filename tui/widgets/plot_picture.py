@@ -6,34 +6,20 @@ a copy of them legend or cursor and read-out, so that a cursor that moves costs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from rich.cells import cell_len
 
 from tui.buckets import Floats, Ints
 from tui.plot_view import PaneKind, PlotView
 from tui.run_view import RunView, ValPoint
-from tui.series import Series
-from tui.terminal_facts import GlyphSet
 from tui.widgets.plot_cells import Cells
-from tui.widgets.plot_pane import LABEL_CELLS, ROWS_AROUND, Curves, Pane, draw_cursor, draw_pane, draw_window
-from tui.widgets.plot_scales import Limits, LossScale
+from tui.widgets.plot_pane import LABEL_CELLS, ROWS_AROUND, Look, Pane, draw_cursor, draw_pane, draw_window
+from tui.widgets.plot_scales import Limits
 from tui.widgets.plot_words import FOCUS_HINT, Entry, legend, readout, write_entries
 
 _MIN_ROWS = 3
 """Rows between the edges of the frame, below which there is no plot."""
 _MIN_COLUMNS = 8
-
-
-@dataclass(frozen=True)
-class Look:
-    """How the curves are drawn."""
-
-    scale: LossScale = field(default_factory=LossScale)
-    glyphs: GlyphSet = "braille"
-    overlay: tuple[str, Series] | None = None
-    """Another run's name and train losses, drawn under our own."""
 
 
 class Picture:
@@ -68,19 +54,11 @@ class Picture:
 
     def _draw_panes(self, run: Limits) -> None:
         """Draw each pane in its share of the width."""
-        view, kinds = self._view, self._plot_view.panes
-        curves = Curves(
-            train=view.train_losses,
-            val_steps=self._val_curve[0],
-            val_losses=self._val_curve[1],
-            best=view.best,
-            marks=view.marks,
-            overlay=self._look.overlay[1] if self._look.overlay else None,
-        )
+        kinds = self._plot_view.panes
         for place, kind in enumerate(kinds):
             left, right = (self.cells.width * edge // len(kinds) for edge in (place, place + 1))
             steps, before = self._plot_view.limits(kind, run), self._kept_losses.get(kind)
-            pane = draw_pane(self.cells, (left, right), steps, curves, self._look.scale, self._look.glyphs, before)
+            pane = draw_pane(self.cells, (left, right), steps, self._view, self._val_curve, self._look, before)
             if pane is not None:
                 self.panes[kind], self._kept_losses[kind] = pane, pane.losses
         if {"whole", "recent"} <= self.panes.keys():
@@ -101,8 +79,9 @@ class Picture:
             write_entries(cells, first.left, last.right, readout(self._view, finest, plot_view.cursor, overlay))
             return cells
         is_alone = first is last
-        is_told = is_focused and is_alone
-        entries = legend(self._view, first, overlay, title=title if is_alone else "", is_focused=is_told)
+        entries = legend(
+            self._view, first, overlay, title=title if is_alone else "", is_focused=is_focused and is_alone
+        )
         write_entries(cells, first.left, first.right, entries)
         if not is_alone:
             hints = [FOCUS_HINT] if is_focused else []

@@ -40,8 +40,6 @@ class TweetFeed(FeedSelection):
     def __init__(self) -> None:
         """Begin without tweets."""
         super().__init__()
-        self._tweets_of_view: tuple[TweetSampled, ...] = ()
-        self._num_ever = 0
         self._titles = (_TITLE, "", False)
 
     @property
@@ -55,13 +53,12 @@ class TweetFeed(FeedSelection):
 
     def show(self, view: RunView) -> None:
         """Show the tweets of `view`; paints nothing where they are those already shown."""
-        if view.tweets is self._tweets_of_view:
+        if view.tweets is self._tweets.of_view:
             return
         if not self._is_following:
-            self.num_unseen = min(self.num_unseen + view.num_tweets - self._num_ever, len(view.tweets))
-        self._tweets_of_view, self._num_ever = view.tweets, view.num_tweets
+            self.num_unseen = min(self.num_unseen + view.num_tweets - self._tweets.num_ever, len(view.tweets))
         place, first_new_line = self._place_at_top(), self._tweets.lines.num_lines
-        is_wider = self._needs_wider_steps()
+        is_wider = self._needs_wider_steps(view.tweets[-1].step if view.tweets else 0)
         if is_wider:
             self._rewrap()
         num_added = self._tweets.take(view.tweets, view.num_tweets, self._held())
@@ -133,10 +130,9 @@ class TweetFeed(FeedSelection):
         self.refresh()
         self._update_titles()
 
-    def _needs_wider_steps(self) -> bool:
-        """Widen the column of steps if the last tweet's has outgrown it; say whether it did."""
+    def _needs_wider_steps(self, last_step: int) -> bool:
+        """Widen the column of steps if the last one has outgrown it; say whether it did."""
         width = self._columns.step_width
-        last_step = self._tweets_of_view[-1].step if self._tweets_of_view else 0
         self._columns = Columns(self._columns.width, step_width(last_step, width))
         return self._columns.step_width > width
 

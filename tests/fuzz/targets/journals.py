@@ -17,7 +17,8 @@ from tui.plot_view import PlotView
 from tui.run_view import RunView
 from tui.state import apply, fold
 from tui.summary import summary_lines
-from tui.widgets.plot_picture import Look, Picture
+from tui.widgets.plot_pane import Look
+from tui.widgets.plot_picture import Picture
 from tui.widgets.status_lines import column_lines, compact_lines, plain
 
 _MAX_EVENTS = 200
