@@ -13,6 +13,7 @@ from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.events import Event
 from textual.theme import Theme
 
 from engine.errors import TweetgenError
@@ -24,6 +25,7 @@ from tui.screens.palette import KeyCommands
 from tui.terminal_app import TerminalApp
 from tui.terminal_facts import GlyphSet
 from tui.theme import theme_for
+from tui.typing_ahead import TypingAhead
 
 _MAX_PROBLEMS_SHOWN = 3
 
@@ -51,7 +53,12 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
         self.notices = Notices(self.write_to_terminal, lambda: self.keeper.preferences)
         self._glyphs_by_itself = glyphs
         self._theme_of_start = ""
+        self._typing_ahead = TypingAhead(self, super().on_event)
         self.set_keymap(preferred.keys)
+
+    async def on_event(self, event: Event) -> None:
+        """Take an event in; keys that were typed ahead wait for what they are meant for."""
+        await self._typing_ahead.handle(event)
 
     @property
     def summary_view(self) -> RunView:

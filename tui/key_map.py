@@ -11,10 +11,9 @@ from dataclasses import replace
 from textual.keys import (
     Keys,
     _character_to_key,  # the public module turns names into characters only
-    format_key,
 )
 
-from tui.keys import FEED_KEYS, MAIN_KEYS, PLOT_KEYS, Key
+from tui.keys import FEED_KEYS, MAIN_KEYS, PLOT_KEYS, Key, shown_keys
 
 KeyMap = Mapping[str, str]
 """From the name of a key of the table to Textual's names of other keys, separated by commas."""
@@ -48,17 +47,10 @@ def key_named(text: str) -> str:
     return name if name in _NAMED or is_modified else ""
 
 
-def shown_keys(keys: str) -> str:
-    """Return keys as people know them."""
-    return " ".join(format_key(key).replace("ctrl+", "^") for key in keys.split(","))
-
-
 def mapped(keys: Iterable[Key], key_map: KeyMap) -> tuple[Key, ...]:
     """Return the keys with those of the map in their place; it is for the main screen's only."""
     return tuple(
-        replace(key, keys=key_map[key.name], shown=shown_keys(key_map[key.name]))
-        if key.name in key_map and key in MAIN_KEYS
-        else key
+        replace(key, keys=key_map[key.name], symbols="") if key.name in key_map and key in MAIN_KEYS else key
         for key in keys
     )
 

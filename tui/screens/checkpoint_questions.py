@@ -16,6 +16,7 @@ from engine.text import harmless
 from tui.keys import SAVED, Key
 from tui.screens.dialog import Dialog
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_input import LineInput
 
 
 class YesDialog(Dialog[Literal["yes"]]):
@@ -59,7 +60,7 @@ class RenameDialog(Dialog[str]):
 
     def compose_body(self) -> ComposeResult:
         """Show the line to type in, and what is wrong with what was typed."""
-        yield Input(self._before, placeholder="a name", max_length=100, select_on_focus=True)
+        yield LineInput(self._before, placeholder="a name", max_length=100, select_on_focus=True)
         yield Static("Letters, digits, blanks and . _ + -", markup=False, id="advice")
 
     @on(Input.Submitted)

@@ -21,6 +21,7 @@ from tui.keys import Key
 from tui.preference_keeper import PreferenceKeeper
 from tui.preferences import ENTRIES, Entry, Preferences, broken_rule
 from tui.screens.dialog import Dialog
+from tui.widgets.line_input import LineInput
 
 _LABEL_WIDTH = 26
 _BY_PRESET = "as the preset has it"
@@ -190,7 +191,7 @@ class IntervalDialog(Dialog[str]):
 
     def compose_body(self) -> ComposeResult:
         """Show the line to type in, and what is wrong with what was typed."""
-        yield Input(self._current, placeholder=_BY_PRESET, max_length=12, select_on_focus=True)
+        yield LineInput(self._current, placeholder=_BY_PRESET, max_length=12, select_on_focus=True)
         yield Static(help_of(Preferences)[self._entry.name], markup=False, id="advice")
 
     @on(Input.Submitted)

@@ -27,12 +27,13 @@ from tui.keys import PROMPT_KEYS, bindings_of
 from tui.run_view import RunView
 from tui.widgets.chance_bars import ChanceLine, shown_char
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_input import LineInput
 
 _GHOST_CELLS = 24
 """Kept free for the ghost text where the line is longer than the screen is wide."""
 
 
-class PromptInput(Input):
+class PromptInput(LineInput):
     """An `Input` whose suggestion is the model's, taken a word or a character at a time."""
 
     class Refused(Message):
