@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -17,9 +16,10 @@ from textual.events import Event
 from textual.theme import Theme
 
 from engine.errors import TweetgenError
+from tui.errands import on_own_thread
 from tui.notices import TITLE_SECONDS, Notices
-from tui.preference_keeper import PreferenceKeeper
-from tui.preferences import AUTO, Changes
+from tui.preference_keeper import Changes, PreferenceKeeper
+from tui.preferences import AUTO
 from tui.run_view import RunView
 from tui.screens.palette import KeyCommands
 from tui.terminal_app import TerminalApp
@@ -100,7 +100,8 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
         if "title" in changes:
             self._show_title()
         self.follow_changes(changes)
-        self._save(changes)
+        self.keeper.plan_to_save(changes)
+        self._save()
 
     def _preferred_glyphs(self) -> GlyphSet:
         """Return the glyphs that were chosen, or those that the program began with."""
@@ -113,10 +114,10 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
             self.keeper.change({"theme": theme.name})
 
     @work
-    async def _save(self, changes: Changes) -> None:
-        """Put changes into the file, on a thread."""
+    async def _save(self) -> None:
+        """Put the changes into the file, on a thread."""
         try:
-            await asyncio.to_thread(self.keeper.save, changes)
+            await on_own_thread(self.keeper.save)
         except TweetgenError as error:
             self.notify(f"{error.message} {error.hint}", severity="error", markup=False)
 

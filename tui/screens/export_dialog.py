@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from textual.widgets import Input, Static
 
 from engine.events import TweetSampled
 from engine.text import harmless
-from tui.errands import as_told
+from tui.errands import as_told, on_own_thread
 from tui.screens.dialog import Dialog
 from tui.tweet_files import FORMATS, export
 from tui.widgets.line_input import LineInput
@@ -100,7 +99,7 @@ class ExportDialog(Dialog[Exported]):
         """Write and close, or say what is in the way."""
         may_replace = path == self._path_to_replace
         try:
-            await asyncio.to_thread(partial(export, tweets, path, may_replace=may_replace))
+            await on_own_thread(partial(export, tweets, path, may_replace=may_replace))
         except FileExistsError:
             self._path_to_replace = path
             self._advise(f"{path.name} is there already. Enter again replaces it.", is_error=True)

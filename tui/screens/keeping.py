@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from engine.errors import ConfigError, StorageError
 from engine.events import TweetSampled
 from engine.folders import folder_of_run
-from tui.errands import as_told
+from tui.errands import as_told, on_own_thread
 from tui.pins import Pins, PinsFile, merged, toggled
 from tui.screens.export_dialog import ExportDialog, Exported
 from tui.screens.run_screen import RunScreen
@@ -87,7 +86,7 @@ class Keeping(RunScreen):
     async def _read_pins(self, file: PinsFile) -> None:
         """Show the pins that were kept before, together with those of the moments since the start."""
         try:
-            before = await asyncio.to_thread(file.read)
+            before = await on_own_thread(file.read)
         except StorageError as error:
             self._teller.error(error.title, error.message, error.hint)
             return
@@ -108,7 +107,7 @@ class Keeping(RunScreen):
     async def _tell_of_failure(self, saving: partial[None]) -> None:
         """Save on a thread."""
         try:
-            await asyncio.to_thread(saving)
+            await on_own_thread(saving)
         except Exception as error:  # noqa: BLE001 - whatever a tweet holds or a disk does, the run goes on
             told = as_told(error, "Saving the pins")
             self._teller.error(told.title, told.message, told.hint)

@@ -120,7 +120,7 @@ class SettingsScreen(Dialog[None]):
         match self._entries[name]:
             case Key() as key:
                 self.app.push_screen(KeyDialog(key, self._preferences.keys), lambda keys: self._take(name, keys))
-            case Entry(kind="number") as entry:
+            case Entry(is_number=True) as entry:
                 current = getattr(self._preferences, entry.name)
                 self.app.push_screen(IntervalDialog(entry, current), lambda answer: self._take_number(name, answer))
             case _:
@@ -132,7 +132,7 @@ class SettingsScreen(Dialog[None]):
         entry = self._entries.get(name)
         if entry is None:
             return
-        if isinstance(entry, Key) or entry.kind == "number":
+        if isinstance(entry, Key) or entry.is_number:
             if direction > 0:
                 self.query_one(OptionList).action_select()
             return

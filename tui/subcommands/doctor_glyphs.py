@@ -10,7 +10,7 @@ import sys
 import termios
 import tty
 
-from tui.preference_writing import save_changes
+from tui.preference_keeper import save_changes
 from tui.preferences import AUTO, preferences_path
 from tui.terminal_facts import GlyphSet, glyphs_for
 
