@@ -254,12 +254,26 @@ PLOT_KEYS = (
         "left",
         "move(-1)",
         "Read the plot",
-        "Move the plot's cursor back by a column; the feed goes to the tweets written there.",
+        "With the plot in focus (tab): move its cursor back by a column; the feed goes to the tweets written there.",
         PLOT,
     ),
     Key("right", "move(1)", "Read on", "Move the plot's cursor on by a column.", PLOT),
-    Key("shift+left", "move(-10)", "Read back faster", "Move the plot's cursor back by ten columns.", PLOT),
-    Key("shift+right", "move(10)", "Read on faster", "Move the plot's cursor on by ten columns.", PLOT),
+    Key(
+        "shift+left",
+        "move(-10)",
+        "Read back faster",
+        "Move the plot's cursor back by ten columns.",
+        PLOT,
+        symbols="shift+←",
+    ),
+    Key(
+        "shift+right",
+        "move(10)",
+        "Read on faster",
+        "Move the plot's cursor on by ten columns.",
+        PLOT,
+        symbols="shift+→",
+    ),
     Key(
         "up",
         "zoom(-1)",
@@ -299,6 +313,7 @@ FEED_KEYS = (
         "Open a tweet",
         "Look closely at the selected tweet, or else the newest: what the model thought at each character.",
         TWEETS,
+        symbols="enter",
     ),
 )
 
