@@ -16,7 +16,6 @@ class LineInput(Input):
         `b` typed quickly nothing would be left.
         """
         bound = None if event.is_printable else self.screen.active_bindings.get(event.key)
-        if bound is not None and bound.enabled:
+        if bound is not None and await self.app.run_action(bound.binding.action, bound.node):
             event.stop()
             event.prevent_default()
-            await self.app.run_action(bound.binding.action, bound.node)
