@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from textual.binding import Binding, BindingType
 from textual.keys import format_key
@@ -28,6 +28,7 @@ class Key:
     """What it does."""
     group: str
     """Heading in the help."""
+    _: KW_ONLY
     label: str = ""
     """One short word for the key bar, the same for neighbours that share it; empty for a key that is not in the bar."""
     symbols: str = ""

@@ -33,7 +33,7 @@ from tui.widgets.line_input import LineInput
 
 ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
 """Lists checkpoints; reading their files may wait until each is asked for. Called on a thread."""
-_CLOSE = Key("escape", "esc", "close", "close", "Close", "Close the list.", LISTED)
+_CLOSE = Key("escape", "close", "Close", "Close the list.", LISTED, label="close")
 _BATCH_SECONDS = 0.15
 """How long files are read before those read so far are shown."""
 

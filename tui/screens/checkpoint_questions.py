@@ -37,8 +37,8 @@ class YesDialog(Dialog[Literal["yes"]]):
         yield Static("", markup=False)
         yield KeyBar(
             (
-                Key("y", "y", "answer", self._verb, "", "", SAVED),
-                Key("escape", "esc", "close", "close", "", "", SAVED),
+                Key("y", "answer", "", "", SAVED, label=self._verb),
+                Key("escape", "close", "", "", SAVED, label="close"),
             )
         )
 
