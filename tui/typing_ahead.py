@@ -68,11 +68,10 @@ class TypingAhead:
             return False
         return any(each.opens and key in each.keys.split(",") for each in mapped(MAIN_KEYS, screen.key_map))
 
-    @property
     def _is_opening(self) -> bool:
-        """Whether what the latest key opens has yet to get the focus."""
+        """Say whether what the latest key opens has yet to get the focus."""
         screen = self._app.screen
-        if self._opener is None or isinstance(screen.focused, Input) or time.monotonic() > self._held_until:
+        if isinstance(screen.focused, Input) or time.monotonic() > self._held_until:
             return False
         if isinstance(screen, RunScreen):
             return screen.is_typing or not self._opener_has_acted
@@ -80,11 +79,8 @@ class TypingAhead:
 
     async def _hand_on(self) -> None:
         """Hand on the keys that were held back, once what was opened can take them."""
-        if self._is_opening:
-            return
-        self._opener = None
-        while self._held and self._opener is None:
+        while self._held and not self._is_opening():
             await self._press(self._held.popleft())
-        if self._opener is None and self._timer is not None:
+        if self._timer is not None and not self._is_opening():
             self._timer.stop()
             self._timer = None

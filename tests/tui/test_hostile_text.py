@@ -68,7 +68,7 @@ async def test_whatever_a_run_says_is_shown_as_plain_text(stage: Stage) -> None:
         await until(lambda: len(app.summary_view.warnings) > 0 and app.summary_view.warnings[-1].kind == "disk")
         for key, dialog in (("enter", TweetDialog), ("e", ExportDialog)):
             await pilot.press(key)
-            await opened(app, dialog)  # type: ignore[arg-type] # a dialog whatever its answer
+            await opened(app, dialog)
             assert_harmless(app)
             await pilot.press("escape")
         session.play(e.RunFailed(title=WORST, detail=WORST, hint="[/foo] " + WORST, **NOW))
