@@ -83,7 +83,7 @@ def save_changes(path: Path, changes: Changes) -> None:
             _put(document, name, value)
         new_text = tomlkit.dumps(document)
         tomllib.loads(new_text)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise _not_saved(f"{path} is no TOML that can be changed: {error}.") from error
     write_atomically(path, new_text.encode())
 

@@ -6,6 +6,7 @@ An entry that can't be used counts as its default and is reported; none is ever 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,7 +122,7 @@ def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
         return Preferences(), ()
     except OSError as error:
         return Preferences(), (f"{path.name} can't be read: {error.strerror}. All settings are at their defaults.",)
-    except ValueError as error:  # msgspec's errors, and a text that is no UTF-8
+    except (ValueError, RecursionError) as error:  # among them msgspec's errors, and a text that is no UTF-8
         reason = harmless(str(error), 200)
         return Preferences(), (f"{path.name} is no TOML: {reason}. All settings are at their defaults.",)
     problems: list[str] = []
@@ -209,5 +210,7 @@ def _shown(value: object) -> str:
             return "a list"
         case str() | bool():
             return msgspec.json.encode(value).decode()
+        case int() if abs(value) > sys.maxsize:  # Python refuses to write out thousands of digits
+            return "a large number"
         case _:
             return str(value)
