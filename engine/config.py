@@ -146,8 +146,10 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        if self.temperature != 0:
-            require_between(self, "temperature", MIN_TEMPERATURE, MAX_TEMPERATURE)
+        value: object = self.temperature
+        is_valid = isinstance(value, int | float) and (value == 0 or MIN_TEMPERATURE <= value <= MAX_TEMPERATURE)
+        rule = f"it is 0, or a number from {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}"
+        require("temperature", value, rule, is_valid=is_valid)
         require_between(self, "top_k", 0)
         require_between(self, "top_p", 0.001, 1.0)
         require_between(self, "min_p", 0.0, 0.999)

@@ -1,135 +1,162 @@
-"""Fetch a file so that it is whole or not there: go on where an attempt stopped, check, and only then give it its name.
+"""Fetch a data set over HTTP: whole, with the right checksum, or not there.
 
-    NAME               only ever the whole file, its checksum right
-    NAME.part[.json]   what has come so far; the next attempt goes on from it
-    .NAME.lock         keeps other programs out meanwhile; its lock ends with its process
-
-Prints nothing: what happens is told to a `Listener`.
+The bytes go to NAME.part, which a later attempt continues; it is renamed to NAME once its checksum is right.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import shutil
+import hashlib
+import os
+import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO
 
 import httpx
 
-from engine.download_part import Part, md5_of
-from engine.errors import DownloadError, StorageError
+from engine.datasets import Dataset
+from engine.errors import ConfigError, DownloadError
 from engine.folders import storage_errors
-from engine.transfer import Limits, Wanted, checked_url, open_client, transfer
-from engine.transfer_errors import Dropped
+from engine.stage import OnProgress
 
-_MAX_PAUSE_SECONDS = 30.0
-_SOME_WAY_BYTES = 1 << 20
-"""An attempt that got so much further than all before it got somewhere."""
+TIMEOUT = httpx.Timeout(30.0, connect=15.0)
+_MIRROR = "Try again later, or give a mirror with --url."
+_AGAIN = "The same command continues from there; --url takes a mirror."
+_LIBRARY_NOISE = re.compile(r"\[[^]]*\] *| *\(_ssl\.c:\d+\)")
 
 
-class Listener(Protocol):
-    """Is told what happens."""
+class _BrokenError(DownloadError):
+    """An attempt failed, and another one may succeed."""
 
-    def progress(self, num_bytes: int) -> None:
-        """So many bytes of the file are here now; fewer than before where it starts over."""
 
-    def note(self, text: str) -> None:
-        """Something happened that a person may want to know."""
+def checked_url(text: str) -> httpx.URL:
+    """Return a web address. Raises `ConfigError`."""
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError):  # ValueError: lone surrogates, from arguments that are not UTF-8
+        url = httpx.URL("")
+    is_port = url.port is None or 0 < url.port < 1 << 16  # httpx 0.28 accepts any number
+    if url.scheme not in ("http", "https") or not url.host or not is_port:
+        raise ConfigError(f"{text[:200]!r} is no web address.", "Give one that begins with https:// or http://.")
+    return url
 
 
 def is_whole(path: Path, num_bytes: int, md5: str) -> bool:
-    """Return whether this file is there, as long as it should be, and right. Raises `StorageError` if unreadable."""
+    """Return whether the file exists and has this length and checksum. Raises `StorageError` if it is unreadable."""
     with storage_errors(path):
-        return path.is_file() and path.stat().st_size == num_bytes and md5_of(path) == md5
+        return path.is_file() and path.stat().st_size == num_bytes and _md5_of(path) == md5
 
 
-def fetch(wanted: Wanted, listener: Listener, limits: Limits | None = None) -> None:
-    """Fetch a file unless it is there and whole; whatever ends this early leaves its part for the next time.
+def part_path(dataset: Dataset) -> Path:
+    """Return where the bytes of an unfinished download are."""
+    return dataset.path.with_name(f"{dataset.path.name}.part")
 
-    Raises `ConfigError` on an impossible address, `DownloadError`, or `StorageError`.
+
+def fetch(dataset: Dataset, url: httpx.URL, on_progress: OnProgress) -> None:
+    """Fetch a data set, with one retry after a broken connection; a failed attempt leaves its part for the next one.
+
+    Raises `DownloadError` or `StorageError`.
     """
-    checked_url(wanted.url)
-    limits = limits or Limits()
-    with storage_errors(wanted.path):
-        wanted.path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(wanted.path), Part(wanted.path) as part:
-        if is_whole(wanted.path, wanted.num_bytes, wanted.md5):
-            part.restart()
-            return
-        with open_client(limits) as client:
-            _receive(client, wanted, part, listener, limits)
-            if part.is_patchwork and part.digest() != wanted.md5:
-                listener.note("what an earlier attempt left does not belong to this file: starting over")
-                part.restart()
-                _receive(client, wanted, part, listener, limits)
-        _check_and_finish(part, wanted)
-
-
-def kept_bytes(path: Path) -> int:
-    """Return how much of the file that will be called `path` an earlier attempt has left."""
-    try:
-        return Part(path).path.stat().st_size
-    except OSError:
-        return 0
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other programs from fetching the same file. Raises `DownloadError` where one is at it."""
-    lock_path = path.with_name(f".{path.name}.lock")
-    with storage_errors(lock_path), lock_path.open("ab") as file:
+    part = part_path(dataset)
+    with storage_errors(part):
+        part.parent.mkdir(parents=True, exist_ok=True)
+        file = part.open("ab", buffering=0)
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DownloadError(
-                f"Another program is fetching {path.name} at this moment.",
-                "Let it end, then give the same command again.",
-            ) from None
-        yield
-
-
-def _receive(client: httpx.Client, wanted: Wanted, part: Part, listener: Listener, limits: Limits) -> None:
-    """Let `part` grow to the length of the file, in as many attempts as it takes and the limits allow."""
-    at_first = furthest = part.size
-    failures = 0
-    _check_space(part, wanted)
-    while part.size < wanted.num_bytes:
+            raise DownloadError(f"Another program is fetching {dataset.path.name}.", "Wait until it is done.") from None
         try:
-            transfer(client, wanted, part, limits, listener.progress)
-        except Dropped as dropped:
-            if part.size >= furthest + _SOME_WAY_BYTES:
-                furthest, failures = part.size, 0
-            failures += 1
-            is_hopeless = not dropped.was_connected and part.size <= at_first
-            if is_hopeless or failures >= limits.attempts:
-                raise dropped.error from dropped
-            pause = min(limits.pause_seconds * 2 ** (failures - 1), _MAX_PAUSE_SECONDS)
-            listener.note(f"{dropped.error.message.rstrip('.')}; trying again in {pause:g} s")
-            time.sleep(pause)
+            try:
+                _attempt(dataset, url, file, on_progress)
+            except _BrokenError as error:
+                on_progress(None, f"{error.message.rstrip('.')}; trying again")
+                _attempt(dataset, url, file, on_progress)
+        finally:
+            if file.tell() == 0:
+                part.unlink()
+        with storage_errors(part):
+            os.fsync(file.fileno())
+            os.replace(part, dataset.path)
 
 
-def _check_space(part: Part, wanted: Wanted) -> None:
-    """Raise `StorageError` where the disk has no room for the rest."""
-    with storage_errors(part.path):
-        free = shutil.disk_usage(part.path.parent).free
-    missing = wanted.num_bytes - part.size
-    if free < missing:
-        raise StorageError(
-            f"{missing / 1e6:.1f} MB are still to come, and only {free / 1e6:.1f} MB are free in {part.path.parent}.",
-            "Free some space or set TWEETGEN_HOME to a folder on another disk.",
+def _attempt(dataset: Dataset, url: httpx.URL, file: BinaryIO, on_progress: OnProgress) -> None:
+    """Receive what the part lacks, and check the whole."""
+    if file.tell() > dataset.num_bytes:
+        _clear(file)
+    first_byte = file.tell()
+    if first_byte < dataset.num_bytes:
+        try:
+            with httpx.Client(timeout=TIMEOUT, follow_redirects=True, max_redirects=5) as client:
+                _receive(client, dataset, url, file, on_progress)
+        except (httpx.ConnectError, httpx.ConnectTimeout, UnicodeError) as error:  # UnicodeError: no possible host name
+            cause = _LIBRARY_NOISE.sub("", str(error))
+            raise DownloadError(
+                f"{url.host} can't be reached: {cause}.", "Are you online? --url takes a mirror."
+            ) from error
+        except httpx.HTTPError as error:
+            raise _BrokenError(f"The connection to {url.host} broke: {error}.", _AGAIN) from error
+        except (ValueError, ImportError) as error:
+            raise DownloadError(
+                f"The network settings can't be used: {error}.", "Check HTTPS_PROXY and SSL_CERT_FILE."
+            ) from error
+    if file.tell() < dataset.num_bytes:
+        raise _BrokenError(f"{url.host} ended its answer too early.", _AGAIN)
+    digest = _md5_of(part_path(dataset))
+    if digest != dataset.md5:
+        _clear(file)
+        kind = _BrokenError if first_byte else DownloadError  # what an earlier attempt left may be of another file
+        raise kind(
+            f"{url.host} sent another file: its MD5 is {digest}, not {dataset.md5}.", f"Nothing was kept. {_MIRROR}"
         )
 
 
-def _check_and_finish(part: Part, wanted: Wanted) -> None:
-    """Give the part its final name if it is the file that is wanted, or else take it away."""
-    digest = part.digest()
-    if digest != wanted.md5:
-        part.restart()
+def _receive(client: httpx.Client, dataset: Dataset, url: httpx.URL, file: BinaryIO, on_progress: OnProgress) -> None:
+    """Append to the part what the server sends."""
+    headers = {"Accept-Encoding": "identity", "User-Agent": "tweetgen-tui", "Range": f"bytes={file.tell()}-"}
+    with client.stream("GET", url, headers=headers) as response:
+        _refuse_other_than_file(response, dataset, url.host, file)
+        started, first_byte = time.monotonic(), file.tell()
+        for chunk in response.iter_raw():
+            rest = memoryview(chunk)
+            while rest:
+                with storage_errors(part_path(dataset)):
+                    rest = rest[file.write(rest) :]
+            size = file.tell()
+            if size > dataset.num_bytes:
+                _clear(file)
+                raise DownloadError(f"{url.host} sends more than the file has.", _MIRROR)
+            speed = (size - first_byte) / max(time.monotonic() - started, 1e-3)
+            amount = f"{size / 1e6:.1f} of {dataset.num_bytes / 1e6:.1f} MB"
+            on_progress(size / dataset.num_bytes, f"{amount}, {speed / 1e6:.1f} MB/s")
+
+
+def _refuse_other_than_file(response: httpx.Response, dataset: Dataset, host: str, file: BinaryIO) -> None:
+    """Raise `DownloadError` unless what follows is the file or its rest; clear the part where it is the whole file."""
+    code = response.status_code
+    if code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise _BrokenError(f"{host} answers with HTTP {code} {response.reason_phrase}.", _AGAIN)
+    if code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
+        raise DownloadError(f"{host} answers with HTTP {code} {response.reason_phrase}.", _MIRROR)
+    first_byte = file.tell() if code == httpx.codes.PARTIAL_CONTENT else 0
+    expected = str(dataset.num_bytes - first_byte)
+    if response.headers.get("Content-Length", expected) != expected:
         raise DownloadError(
-            f"{checked_url(wanted.url).host} sent another file: its MD5 is {digest}, not {wanted.md5}.",
-            "Nothing was kept. Try again later, or give a mirror with --url.",
+            f"{host} has another file: {response.headers['Content-Length']} bytes instead of {expected}.",
+            "A login page of your network may be in between: open it in a browser, or give a mirror with --url.",
         )
-    part.finish()
+    if not first_byte:
+        _clear(file)
+
+
+def _clear(file: BinaryIO) -> None:
+    """Empty the part."""
+    file.truncate(0)
+    file.seek(0)
+
+
+def _md5_of(path: Path) -> str:
+    """Return the MD5 of a file."""
+    with storage_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+OnProgress = Callable[[float | None, str], None]
+"""Called with the share that is done, 0 to 1 (None if unknown), and what is being done, in a few words."""
 
 
 @dataclass(frozen=True)

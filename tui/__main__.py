@@ -45,8 +45,11 @@ def _open_what_is_closed() -> None:
 
 
 def _run() -> None:
-    """Do what the arguments ask for. Without any there is nothing to parse, and the screen opens 0.1 s sooner."""
-    if sys.argv[1:]:
+    """Do what the arguments ask for, or a shell that completes them (it calls the program without arguments).
+
+    Without any there is nothing to parse, and the screen opens 0.1 s sooner.
+    """
+    if sys.argv[1:] or "_TWEETGEN_TUI_COMPLETE" in os.environ:
         from tui.cli import app
 
         app(prog_name="tweetgen-tui")

@@ -21,7 +21,8 @@ from engine.config import RunConfig
 from engine.events import Event
 from engine.stage import Stage
 from tui.crash_log import log_crashes_of
-from tui.narration import display_here, write_line
+from tui.narration import Narration
+from tui.progress import progress_display, write_line
 from tui.remote.host import Host
 from tui.run_view import RunView
 from tui.signals import REASONS, let_go_of_terminal
@@ -45,7 +46,7 @@ def run_headless(
     """
     preflight.check(config)
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
-    display = display_here()
+    narration = Narration(progress_display())
     has_hung_up = _listen_to_signals(inbox, stops_on_hangup=stops_on_hangup)
     host = Host(config, inbox.put, inbox.qsize, on_run=log_crashes_of)
     view = RunView()
@@ -58,7 +59,7 @@ def run_headless(
         has_started = on_start is not None and isinstance(event, events.RunStarted)
         if is_shown and (has_started or has_hung_up.is_set()):
             is_shown = False
-            display.close()
+            narration.close()
             if on_start is not None and has_started:
                 on_start(view)
         if as_json:
@@ -67,11 +68,11 @@ def run_headless(
                 sys.stdout.flush()
         if is_shown:
             with _written_if_can_be(sys.stderr, end_without_reader):
-                display.show(event, view)
+                narration.show(event, view)
 
     def on_stage(stage: Stage) -> None:
         with _written_if_can_be(sys.stderr, end_without_reader):
-            display.stage(stage)
+            narration.stage(stage)
 
     def end_without_reader() -> None:
         if not has_hung_up.is_set():  # else it went with the terminal, and the run goes on
@@ -83,7 +84,7 @@ def run_headless(
 
         TrainingSession(config, on_stage).run(emit, inbox)
     finally:
-        display.close()
+        narration.close()
         host.close()
     for line in end_lines(view):
         with _written_if_can_be(sys.stderr, end_without_reader):

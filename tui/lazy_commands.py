@@ -6,6 +6,10 @@ A command's module in `tui.subcommands` is called like it, and holds a function 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import signal
+import sys
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from typing import Any
@@ -34,19 +38,33 @@ class LazyGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
         """Do what they ask for."""
-        with _told_harmlessly():
+        with _ended_by_closed_pipe(), _told_harmlessly():
             return super().invoke(ctx)
 
 
 @contextlib.contextmanager
+def _ended_by_closed_pipe() -> Iterator[None]:
+    """End the program without a word, as SIGPIPE would, once the reader of its output has left (`... | head -1`)."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        sys.exit(128 + signal.SIGPIPE)
+
+
+@contextlib.contextmanager
 def _told_harmlessly() -> Iterator[None]:
-    """Make what is said of wrong arguments harmless: typer (0.29) says them as they were given, or some of them."""
+    """Make messages about wrong arguments harmless and plain: typer (0.29) quotes some of them as they were given."""
     try:
         yield
     except Exception as error:  # raised on, with other words
         message = getattr(error, "message", None)  # the class of typer's errors has no public name
         if isinstance(message, str) and not isinstance(error, TweetgenError):
-            error.message = harmless_lines(message)  # type: ignore[attr-defined] # it has one
+            plain = re.sub(r"Input should be a valid (\w+), unable to parse string.*", r"Not a valid \1.", message)
+            error.message = harmless_lines(plain)  # type: ignore[attr-defined] # it has one
         raise
 
 

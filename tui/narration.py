@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
-from collections.abc import Callable
-from typing import Protocol
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.text import Text
-
 from engine import events
 from engine.calibration import numbered_threads
 from engine.events import Event
@@ -20,35 +10,8 @@ from engine.stage import Stage
 from engine.text import harmless
 from tui.eta import eta_of
 from tui.formatting import format_bits, format_count, format_eta, format_loss, format_rate, format_report
+from tui.progress import ProgressDisplay
 from tui.run_view import RunView
-
-PLAIN_SECONDS = 5.0
-"""Time between two lines of progress where there is no terminal."""
-
-
-class Display(Protocol):
-    """Shows a run's events to a person."""
-
-    def stage(self, stage: Stage) -> None:
-        """Show what happens before the first event."""
-
-    def show(self, event: Event, view: RunView) -> None:
-        """Show an event; `view` has it applied."""
-
-    def close(self) -> None:
-        """Show nothing more."""
-
-
-def display_here() -> Display:
-    """Return a progress bar for a terminal, plain lines for anything else."""
-    is_terminal = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
-    return BarDisplay(Console(stderr=True)) if is_terminal else PlainDisplay(write_line)
-
-
-def write_line(line: str) -> None:
-    """Write a line of narration."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
 
 
 def describe(event: Event) -> str | None:
@@ -110,73 +73,30 @@ def progress_text(view: RunView) -> str:
     return "  ".join(part for part in parts if part)
 
 
-class PlainDisplay:
-    """A line for what happens, and one for the progress every `PLAIN_SECONDS`."""
+class Narration:
+    """Shows a run's events on a progress display."""
 
-    def __init__(self, write_line: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        """Write through `write_line`."""
-        self._write_line = write_line
-        self._clock = clock
-        self._told_at = clock()
+    def __init__(self, display: ProgressDisplay) -> None:
+        """Show them on `display`."""
+        self._display = display
         self._stage = Stage("")
 
     def stage(self, stage: Stage) -> None:
-        """Write a line where the stage is another one or `PLAIN_SECONDS` have passed, and a report once."""
+        """Show what happens before the first event, and a report once."""
         before, self._stage = self._stage, stage
         if stage.report != before.report:
             for line in format_report(stage.report):
-                self._write_line(line)
-        if stage.text != before.text or self._clock() - self._told_at >= PLAIN_SECONDS:
-            self._told_at = self._clock()
-            self._write_line(stage_text(stage))
+                self._display.note(line)
+        self._display.move(stage_text(stage), stage.share, at_once=stage.text != before.text)
 
     def show(self, event: Event, view: RunView) -> None:
-        """Write a line if there is something to tell."""
+        """Show an event; `view` has it applied."""
         line = describe(event)
         if line is not None:
-            self._write_line(line)
-        elif isinstance(event, events.StepsFinished) and self._clock() - self._told_at >= PLAIN_SECONDS:
-            self._told_at = self._clock()
-            self._write_line(progress_text(view))
+            self._display.note(line)
+        if isinstance(event, events.RunStarted | events.StepsFinished):
+            self._display.move(progress_text(view), view.progress)
 
     def close(self) -> None:
-        """Write nothing more."""
-
-
-class BarDisplay:
-    """A progress bar that stays at the bottom, what happens above it."""
-
-    def __init__(self, console: Console) -> None:
-        """Draw on `console`."""
-        columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
-        # what is printed is data, for stdout alone: it is not to be drawn above the bar, on stderr
-        self._progress = Progress(
-            *columns, console=console, refresh_per_second=4, transient=True, redirect_stdout=False
-        )
-        self._task: TaskID = self._progress.add_task("", total=None)
-        self._report: tuple[str, ...] = ()
-        self._progress.start()
-
-    def stage(self, stage: Stage) -> None:
-        """Show the stage beside the bar, which is filled as far as it has come, and print a report above once."""
-        self._move(stage_text(stage), stage.share)
-        if stage.report != self._report:
-            self._report = stage.report
-            for line in format_report(stage.report):
-                self._progress.console.print(Text(line))
-
-    def show(self, event: Event, view: RunView) -> None:
-        """Move the bar, and print a line above it if there is something to tell."""
-        self._move(progress_text(view), view.progress)
-        line = describe(event)
-        if line is not None:
-            self._progress.console.print(Text(line))
-
-    def _move(self, description: str, share: float | None) -> None:
-        """Fill the bar to `share`; without one it only shows that something goes on."""
-        self._progress.update(self._task, description=description, completed=share or 0.0)
-        self._progress.tasks[0].total = None if share is None else 1.0  # `update` (rich 14) can't take a total back
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self._progress.stop()
+        """Remove the display."""
+        self._display.close()

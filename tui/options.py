@@ -108,21 +108,20 @@ def _parameter(source: Source, name: str) -> inspect.Parameter:
     field_type = get_type_hints(source.config_type)[name]
     option = typer.Option(
         _FLAGS.get(name, "--" + name.replace("_", "-")),
-        help=help_of(source.config_type)[name],
+        help=help_of(source.config_type)[name] + _shown_default(source.config_type, name),
         metavar=_METAVARS.get(name),
         rich_help_panel=source.heading,
-        show_default=_shown_default(source.config_type, name),
     )
     given_type: Any = {"files": list[str], "weight": list[float]}.get(name, field_type)
     annotation: Any = Annotated[given_type | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def _shown_default(config_type: type, name: str) -> str | bool:
-    """Return the default as the help shows it; False where there is none or a preset decides."""
+def _shown_default(config_type: type, name: str) -> str:
+    """Return the default as the help shows it, which typer does not know; empty where a preset decides it."""
     default = None if config_type in (ModelConfig, TrainingConfig) else getattr(config_type, name, None)
-    is_told = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
-    return str(default) if is_told else False
+    is_shown = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
+    return f" \\[default: {default}]" if is_shown else ""
 
 
 def fields_of(config_type: type, given: Given) -> Given:

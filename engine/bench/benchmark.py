@@ -21,12 +21,10 @@ from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.material import DEFAULT_MIN_CHAR_COUNT, Material, load_material
 from engine.runtime import available_cores
+from engine.stage import OnProgress
 
 READING_SHARE, SAMPLING_SHARE = 0.1, 0.15
 """Of the whole time. The rest is for training."""
-
-OnProgress = Callable[[float, str], None]
-"""Hears how much of the time has passed, and what is being measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

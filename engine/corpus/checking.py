@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.corpus.cleaning import Cleaner, duplicate_key
@@ -28,54 +29,6 @@ class Glance:
     """Whether all rows of all sources were read."""
 
 
-class _Look:
-    """Reads until it has seen enough, or its time is over."""
-
-    def __init__(self, config: CorpusConfig) -> None:
-        self._config = config
-        self._deadline = time.monotonic() + MAX_SECONDS
-        self._num_rows = 0
-        self._keys: set[str] = set()
-        self._tallies: list[Tally] = []
-        self._first_tweet = ""
-        self.has_ended_early = False
-
-    @property
-    def has_too_few(self) -> bool:
-        """Whether all was read, and too few tweets differ."""
-        return not self.has_ended_early and len(self._keys) < MIN_TWEETS
-
-    def read(self) -> Glance:
-        """Read. Raises `CorpusError`."""
-        for tally, rows in tallied_rows(self._config, no_progress):
-            self._tallies.append(tally)
-            cleaner = Cleaner(self._config)
-            for row in rows:
-                self._take(cleaner(row), tally)
-                if self._is_enough():
-                    self.has_ended_early = True
-                    return self._glance()
-        return self._glance()
-
-    def _take(self, tweet: str | Unusable, tally: Tally) -> None:
-        self._num_rows += 1
-        if isinstance(tweet, Unusable):
-            tally.drop(tweet)
-            return
-        tally.num_kept += 1
-        self._first_tweet = self._first_tweet or tweet
-        self._keys.add(duplicate_key(tweet))
-
-    def _is_enough(self) -> bool:
-        if len(self._keys) >= _ENOUGH_TWEETS:
-            return True
-        return self._num_rows % _ROWS_PER_LOOK == 0 and time.monotonic() > self._deadline
-
-    def _glance(self) -> Glance:
-        sources = tuple(tally.report() for tally in self._tallies)
-        return Glance(sources=sources, first_tweet=self._first_tweet, is_whole=not self.has_ended_early)
-
-
 def check_corpus(config: CorpusConfig) -> Glance:
     """Raise the `CorpusError` that `load_corpus` would, as far as the first tweets of each file show it.
 
@@ -87,8 +40,37 @@ def check_corpus(config: CorpusConfig) -> Glance:
         return Glance()
     if not config.files:
         return Glance()
-    look = _Look(config)
-    glance = look.read()
-    if look.has_too_few:
+    glance, num_different = _first_rows(config)
+    if glance.is_whole and num_different < MIN_TWEETS:
         load_corpus(config)  # all was read already: it is small, and this tells what is wrong with it
     return glance
+
+
+def _first_rows(config: CorpusConfig) -> tuple[Glance, int]:
+    """Read until there are enough tweets or the time is over; return also how many of them differ."""
+    deadline = time.monotonic() + MAX_SECONDS
+    tallies: list[Tally] = []
+    keys: set[str] = set()
+    first_tweet = ""
+    is_whole = True
+    for number, (tally, tweet) in enumerate(_cleaned(config, tallies), start=1):
+        if isinstance(tweet, Unusable):
+            tally.drop(tweet)
+        else:
+            tally.num_kept += 1
+            first_tweet = first_tweet or tweet
+            keys.add(duplicate_key(tweet))
+        if len(keys) >= _ENOUGH_TWEETS or (number % _ROWS_PER_LOOK == 0 and time.monotonic() > deadline):
+            is_whole = False
+            break
+    sources = tuple(tally.report() for tally in tallies)
+    return Glance(sources=sources, first_tweet=first_tweet, is_whole=is_whole), len(keys)
+
+
+def _cleaned(config: CorpusConfig, tallies: list[Tally]) -> Iterator[tuple[Tally, str | Unusable]]:
+    """Yield the tweets of all sources; the tallies of those that were begun are added to `tallies`."""
+    for tally, rows in tallied_rows(config, no_progress):
+        tallies.append(tally)
+        cleaner = Cleaner(config)
+        for row in rows:
+            yield tally, cleaner(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,19 +12,17 @@ import numpy.typing as npt
 
 from engine.corpus.cleaning import Cleaner, duplicate_key
 from engine.corpus.flat import FlatBuilder, FlatTweets
-from engine.corpus.opening.meter import Meter
+from engine.corpus.opening.disk import Meter
 from engine.corpus.report import SourceReport
 from engine.corpus.rows import Row, Unusable
 from engine.corpus.source import Source
 from engine.corpus.sources import open_sources
 from engine.corpus_config import CorpusConfig
+from engine.stage import OnProgress
 from engine.text import EXAMPLE_CHARS, harmless
 
 ROWS_PER_REPORT = 5_000
 _MAX_REASON_CHARS = 80
-
-OnProgress = Callable[[float | None, str], None]
-"""Told how much is done, 0 to 1, and what, in a few words."""
 
 
 def no_progress(_share: float | None, _doing: str) -> None:

@@ -13,13 +13,14 @@ import numpy as np
 
 from engine.corpus.alike.leak import leak_share
 from engine.corpus.cleaning import LINK, MENTION
-from engine.corpus.collection import OnProgress, no_progress
+from engine.corpus.collection import no_progress
 from engine.corpus.corpus import Corpus
 from engine.corpus.flat import char_counts
 from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
 from engine.corpus.scripts import count_scripts
 from engine.corpus_config import CorpusConfig
+from engine.stage import OnProgress
 
 NUM_BARS = 14
 """At most, in the histogram of the lengths."""

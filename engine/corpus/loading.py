@@ -11,7 +11,7 @@ import numpy as np
 from engine.corpus import cache
 from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.cleaning import Cleaner, duplicate_key
-from engine.corpus.collection import OnProgress, collect, no_progress, tallied_rows
+from engine.corpus.collection import collect, no_progress, tallied_rows
 from engine.corpus.corpus import Corpus, digest_of
 from engine.corpus.deduplication import Grouped, group
 from engine.corpus.flat import FlatTweets, char_counts
@@ -23,6 +23,7 @@ from engine.corpus.sources import EMBEDDED_NAME
 from engine.corpus.split import validation_mask
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
+from engine.stage import OnProgress
 from engine.text import harmless
 
 MIN_TWEETS = 20

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.corpus.formats import OUTBOX, READERS, SUFFIXES, is_outbox, is_wanted, look_at, recognise
-from engine.corpus.opening.contents import Contents, FoundMember, find
-from engine.corpus.opening.entries import ARCHIVE_SUFFIXES, PACKED_SUFFIXES
-from engine.corpus.opening.meter import Meter
+from engine.corpus.opening.contents import find
+from engine.corpus.opening.disk import Meter
+from engine.corpus.opening.entries import ARCHIVE_SUFFIXES, PACKED_SUFFIXES, Contents, FoundMember
 from engine.corpus.opening.problems import Problem
 from engine.corpus.opening.standard_input import shown_path
 from engine.corpus.opening.wide_text import encoding_of

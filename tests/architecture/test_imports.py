@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 SCREEN = {"textual", "rich", "typer"}
 WITHOUT_TORCH = [
@@ -45,27 +43,21 @@ def test_a_module_that_is_imported_is_seen() -> None:
     assert "torch" in packages_loaded_by("engine.runtime")
 
 
-@pytest.mark.parametrize("module", WITHOUT_TORCH)
-def test_a_module_that_the_screen_needs_at_its_start_loads_no_torch(module: str) -> None:
-    assert "torch" not in packages_loaded_by(module)
+def test_what_the_screen_needs_at_its_start_loads_no_torch() -> None:
+    assert "torch" not in packages_loaded_by(*WITHOUT_TORCH)
 
 
 def test_the_engine_loads_nothing_of_the_screen() -> None:
     assert not packages_loaded_by(*OF_THE_ENGINE) & (SCREEN | {"tui"})
 
 
-@pytest.mark.parametrize("module", ["tui.state", "tui.series"])
-def test_the_reducer_and_its_series_load_no_framework(module: str) -> None:
-    assert not packages_loaded_by(module) & (SCREEN | {"torch"})
-
-
-def test_the_command_line_loads_no_torch() -> None:
-    assert "torch" not in packages_loaded_by("tui.cli")
+def test_the_reducer_and_its_series_load_no_framework() -> None:
+    assert not packages_loaded_by("tui.state", "tui.series") & (SCREEN | {"torch"})
 
 
 def test_the_screen_loads_no_torch_before_it_is_open() -> None:
     assert "torch" not in packages_loaded_by("tui.app", "tui.screens.main", "tui.bridge")
 
 
-def test_the_command_line_reads_no_tweets_and_fetches_nothing_before_it_knows_what_is_wanted() -> None:
-    assert not packages_loaded_by("tui.cli") & {"pyarrow", "libipld", "httpx", "textual"}
+def test_the_command_line_loads_no_torch_and_no_reader_before_it_knows_what_is_wanted() -> None:
+    assert not packages_loaded_by("tui.cli") & {"torch", "pyarrow", "libipld", "httpx", "textual"}

@@ -15,19 +15,14 @@ TEXT = "\n".join(ROWS) + "\n"
 
 BAD_FILES = {
     "empty.txt": (b"", ["is empty"]),
-    "blank.txt": (b"\n \n\n", ["is empty"]),
-    "binary.txt": (bytes(range(256)) * 8, ["not a text file"]),
     "small.txt": (TEXT[:100].encode(), ["too few usable tweets", "at least 20"]),
-    "same.txt": (b"the same again\n" * 500, ["too few usable tweets", "499 duplicate"]),
     "links.txt": (b"".join(b"http://example.org/%d\n" % number for number in range(60)), ["60 only a link"]),
     "quote.csv": (
         b'text\n"' + b"never closed\n" * 1_500,
         ["too few usable", "1 with a quotation mark that is never closed"],
     ),
     "cut.csv.gz": (gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode())[:60], ["cut off"]),
-    "pointer.csv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", ["LFS", "git lfs pull"]),
     "keys.jsonl": ("".join(f'{{"shout": "{row}"}}\n' for row in ROWS).encode(), ["which key", "shout", "--column"]),
-    "lists.jsonl": (b"[1, 2]\n" * 60, ["too few usable tweets", "60 not a text"]),
 }
 
 
@@ -48,27 +43,12 @@ def test_a_file_that_cannot_be_used_is_told_in_two_lines(cli: Cli, home: Path, t
     assert not list((home / "runs").iterdir())
 
 
-def test_a_file_that_is_not_there_is_named(cli: Cli) -> None:
-    assert_told_in_two_lines(cli("train", "--data", "/nowhere/tweets.txt"), "/nowhere/tweets.txt", "No such file")
-
-
-def test_a_folder_with_nothing_to_read_is_named(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "cat.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-    ended = cli("train", "--data", tmp_path / "pictures")
-    assert_told_in_two_lines(ended, str(tmp_path / "pictures"), "without a readable file")
-
-
-@pytest.mark.parametrize("column", ["nope", "0", "4", "-1"])
+@pytest.mark.parametrize("column", ["nope", "4"])
 def test_a_column_that_is_not_there_is_named_with_those_that_are(cli: Cli, tmp_path: Path, column: str) -> None:
     path = tmp_path / "wide.csv"
     path.write_text("id,body,kind\n" + "".join(f"1,{row},x\n" for row in ROWS).replace(", number", ""), "utf-8")
     ended = cli("train", "--data", path, "--column", column)
     assert_told_in_two_lines(ended, f"no column {column}", "id, body, kind")
-
-
-def test_a_text_file_has_no_column(cli: Cli, tweets: Path) -> None:
-    assert_told_in_two_lines(cli("train", "--data", tweets, "--column", "text"), "plain text", "--format csv")
 
 
 def test_one_bad_file_among_good_ones_is_named(cli: Cli, tweets: Path) -> None:
@@ -80,10 +60,6 @@ def test_what_shows_only_at_the_end_of_a_long_file_is_told_at_the_end(cli: Cli, 
     assert not list((home / "runs").iterdir())
 
 
-def test_with_json_it_is_two_lines_too_where_it_shows_before_the_run(cli: Cli) -> None:
-    assert_told_in_two_lines(cli("train", "--json", "--data", "/nowhere/tweets.txt"))
-
-
 def test_with_json_a_late_failure_is_the_one_event_of_the_stream(cli: Cli, tmp_path: Path) -> None:
     ended = cli("train", "--json", "--data", late_failure(tmp_path))
     assert ended.code == 1
@@ -91,15 +67,6 @@ def test_with_json_a_late_failure_is_the_one_event_of_the_stream(cli: Cli, tmp_p
     assert "cut off" in ended.object["detail"]
 
 
-@pytest.mark.parametrize("row", ["60", "99999"])
+@pytest.mark.parametrize("row", ["60"])
 def test_a_row_to_overfit_beyond_the_data_is_refused(cli: Cli, tweets: Path, row: str) -> None:
     assert_told_in_two_lines(cli("train", "--data", tweets, "--overfit", row), f"Row {row}", "the data ends before it")
-
-
-def test_a_hostile_file_name_is_printed_harmlessly(cli: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "a\x1b[2J\n\u202ez.txt"
-    path.touch()
-    ended = cli("train", "--data", path)
-    assert_told_in_two_lines(ended, "is empty")
-    assert "\x1b" not in ended.err
-    assert "\u202e" not in ended.err

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Launch
 from tests.cli.program import Cli, assert_told_in_two_lines
 
 
@@ -13,9 +14,6 @@ def test_n_tweets_are_n_lines_and_nothing_else(cli: Cli, trained: Path) -> None:
     ended = cli("generate", "-n", "5")
     assert (ended.code, ended.err) == (0, "")
     assert len(ended.lines) == 5
-
-
-def test_one_tweet_is_the_default(cli: Cli, trained: Path) -> None:
     assert len(cli("generate").lines) == 1
 
 
@@ -99,5 +97,8 @@ def test_a_file_that_is_no_checkpoint_is_refused(cli: Cli, tmp_path: Path, conte
     assert_told_in_two_lines(cli("generate", "--checkpoint", path), str(path))
 
 
-def test_tweets_of_two_batches_are_as_many_as_asked_for(cli: Cli, trained: Path) -> None:
-    assert len(cli("generate", "-n", "300", "--max-length", "4").lines) == 300
+def test_a_reader_that_leaves_ends_it_without_a_word_as_sigpipe_would(launch: Launch, trained: Path) -> None:
+    generating = launch("generate", "-n", "500")
+    generating.stop_reading()
+    ended = generating.wait()
+    assert (ended.code, ended.err) == (141, "")

@@ -52,15 +52,6 @@ def test_the_same_signal_again_leaves_at_once(
     assert not list((home / "runs").iterdir())
 
 
-def test_a_signal_before_the_run_is_ready_ends_without_a_traceback(launch: Launch, tweets: Path) -> None:
-    process = launch("train", "--data", tweets, *SMALL_MODEL, *ENDLESS)
-    process.read_error_until("loading torch")
-    process.send(signal.SIGINT)
-    ended = process.wait()
-    assert ended.code == 130
-    assert "Traceback" not in ended.err
-
-
 def test_ctrl_c_ends_a_command_without_a_word(launch: Launch, trained: Path) -> None:
     process = launch("generate", "-n", "100000")
     next(process.lines())
@@ -98,12 +89,3 @@ def test_a_reader_of_json_that_leaves_ends_the_run_in_order(launch: Launch, home
     assert ended.code == 0
     assert "Traceback" not in ended.err
     assert (home / "runs/endless/checkpoints/latest.safetensors").is_file()
-
-
-def test_a_reader_of_tweets_that_leaves_ends_generate_without_a_word(launch: Launch, trained: Path) -> None:
-    process = launch("generate", "-n", "100000")
-    next(process.lines())
-    process.stop_reading()
-    ended = process.wait()
-    assert ended.err == ""
-    assert ended.code in {0, 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import re
 import sys
@@ -42,21 +43,19 @@ def _words(text: str) -> str:
     return re.sub(r"[\s│]+", " ", text)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_every_command_has_help(cli: Cli, command: tuple[str, ...], flag: str) -> None:
-    ended = cli(*command, flag)
-    assert (ended.code, ended.err) == (0, "")
-    assert " ".join(("Usage: tweetgen-tui", *command)) in ended.out
-
-
 OTHER_NAMES = {"files": "data", "ascii": "to-ascii"}
 """Options that are not called as their fields are."""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_help_tells_every_option_with_the_sentence_of_its_config(cli: Cli, command: tuple[str, ...]) -> None:
-    text = cli(*command, "--help").out
+def test_every_command_has_help_that_tells_each_option_with_the_sentence_of_its_config(
+    cli: Cli, command: tuple[str, ...]
+) -> None:
+    ended = cli(*command, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert cli(*command, "-h") == ended
+    text = ended.out
+    assert " ".join(("Usage: tweetgen-tui", *command)) in text
     for source in COMMANDS[command]:
         for name in source.fields:
             assert "--" + OTHER_NAMES.get(name, name.replace("_", "-")) in text
@@ -71,13 +70,6 @@ def test_a_run_takes_every_option_of_the_design(cli: Cli, command: tuple[str, ..
     assert not missing
 
 
-@pytest.mark.parametrize(
-    "config_type", [ModelConfig, TrainingConfig, SamplingConfig, CorpusConfig, RuntimeConfig, RunConfig]
-)
-def test_every_field_of_every_config_has_its_sentence(config_type: type) -> None:
-    assert set(help_of(config_type)) == set(config_type.__annotations__)
-
-
 def test_version_is_one_line_on_stdout(cli: Cli) -> None:
     ended = cli("--version")
     assert ended.code == 0
@@ -89,14 +81,10 @@ def test_version_is_one_line_on_stdout(cli: Cli) -> None:
     [
         ("trian",),
         ("train", "--hiden-size", "3"),
-        ("train", "--batch-size", "many"),
         ("train", "--preset", "none"),
-        ("train", "--device", "tpu"),
         ("train", "--data"),
         ("train", "stray"),
         ("generate", "-n", "0"),
-        ("generate", "-n", "x"),
-        ("generate", "--seed", "-1"),
         ("checkpoints", "show"),
         ("checkpoints", "forget", "x"),
     ],
@@ -108,7 +96,19 @@ def test_a_usage_error_exits_with_2_and_says_what_is_wrong(cli: Cli, arguments: 
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("command", ["train", "generate", "doctor", "runs"])
+def test_a_word_in_place_of_a_number_is_refused_in_plain_words(cli: Cli) -> None:
+    ended = cli("train", "--batch-size", "many")
+    assert "Invalid value for '--batch-size'" in ended.err
+    assert "parse" not in ended.err
+
+
+def test_help_shows_defaults_as_they_are_typed(cli: Cli) -> None:
+    text = _words(cli("generate", "--help").out)
+    assert "[default: 0.8]" in text
+    assert "(0.8)" not in text
+
+
+@pytest.mark.parametrize("command", ["train", "runs"])
 def test_options_before_a_command_are_refused_instead_of_ignored(cli: Cli, command: str) -> None:
     ended = cli("--temperature", "0.5", command)
     assert ended.code == 2
@@ -133,3 +133,14 @@ def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(mo
     monkeypatch.setattr(gc, "disable", lambda: None)
     main()
     assert opened == [to_run_config({})]
+
+
+@pytest.mark.parametrize(
+    "config", [ModelConfig, TrainingConfig, SamplingConfig, CorpusConfig, RuntimeConfig, RunConfig]
+)
+def test_every_field_of_a_config_has_its_sentence(config: type) -> None:
+    sentences = help_of(config)
+    assert list(sentences) == [field.name for field in dataclasses.fields(config)]
+    for sentence in sentences.values():
+        assert sentence.endswith("."), sentence
+        assert "\n" not in sentence

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.corpus.alike.hashing import Indices
 from engine.corpus.alike.joining import Fingerprints, join_alike, join_pairs
 from engine.corpus.alike.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
 from engine.corpus.alike.runs import SHARED_RUN, join_shared_runs, winnowed
@@ -127,14 +126,6 @@ def test_five_words_and_24_characters_must_be_left(rest: str, added: str, change
     assert groups_of([" ".join(one), " ".join(other)]) == [0, 0 if is_enough else 1]
 
 
-def test_groups_reach_as_far_as_near_duplicates_follow_one_another() -> None:
-    chain = [
-        f"{' '.join(f'new{place}' for place in range(step))} {' '.join(BASES[0].split()[step:])}" for step in range(12)
-    ]
-    assert groups_of(chain) == [0] * 12
-    assert groups_of([chain[0], chain[-1]]) == [0, 1]
-
-
 @given(keys=st.lists(st.text("ab é", min_size=15, max_size=60), max_size=10), chance=st.randoms())
 def test_shared_runs_are_always_found(keys: list[str], chance: random.Random) -> None:
     keys += [
@@ -165,12 +156,6 @@ def test_tweets_without_a_long_run_in_common_stay_apart() -> None:
 def test_a_run_over_the_border_between_two_tweets_joins_nothing() -> None:
     keys = ["abcdefghijklmnopqrst", "uvwxyz0123456789qwert", "opqrstuvwxyz0123456789qw"]
     assert join_shared_runs(FlatTweets.from_texts(keys), np.arange(3)).tolist() == [0, 1, 2]
-
-
-def test_only_half_of_all_windows_are_kept() -> None:
-    chance = random.Random(1)  # noqa: S311 - a text, no secret
-    text = "".join(chance.choices("abcdefghijklmnop", k=20_000))
-    assert len(winnowed(FlatTweets.from_texts([text]))[0]) == pytest.approx(10_000, rel=0.05)
 
 
 @pytest.mark.parametrize("fingerprints", [deletion_hashes, winnowed])
@@ -209,27 +194,6 @@ def test_joining_pairs_gives_connected_components(
         ones, others = np.array([*some], dtype=np.int64).reshape(-1, 2).T
         join_pairs(labels, ones, others)
     assert labels.tolist() == components(count, pairs | more)
-
-
-@pytest.mark.parametrize("order", ["forwards", "backwards", "mixed"])
-def test_a_path_of_a_hundred_thousand_is_one_component(order: str) -> None:
-    path = np.arange(100_000)
-    if order == "mixed":
-        path = np.random.default_rng(1).permutation(path)
-    labels: Indices = np.arange(100_000)
-    join_pairs(labels, *((path[:-1], path[1:]) if order != "backwards" else (path[1:][::-1], path[:-1][::-1])))
-    assert not labels.any()
-
-
-@pytest.mark.parametrize(
-    "join", [near_duplicate_groups, lambda keys, report: join_shared_runs(keys, np.arange(3), report)]
-)
-def test_progress_only_grows_and_ends_at_one(join: Callable[[FlatTweets, Callable[[float], None]], Indices]) -> None:
-    shares: list[float] = []
-    join(FlatTweets.from_texts([BASES[0], BASES[0] * 9_000, BASES[0]]), shares.append)
-    assert shares == sorted(shares)
-    assert len(shares) > 2
-    assert shares[-1] == 1
 
 
 def test_without_tweets_there_are_no_groups() -> None:

@@ -106,13 +106,6 @@ def test_the_same_seed_gives_the_same_order_and_another_seed_or_epoch_another() 
     assert all(one != other for index, one in enumerate(orders) for other in orders[:index])
 
 
-def test_short_tweets_do_not_come_first() -> None:
-    tweets = ["x" * (1 + index % 100) for index in range(1000)]
-    widths = [batch.inputs.shape[1] for batch in epoch(encoded(tweets)[0], 10, 0)]
-    first, second = np.mean(widths[:50]), np.mean(widths[50:])
-    assert abs(first - second) < 25
-
-
 def test_the_passes_are_counted_in_epochs_and_parts_of_them() -> None:
     numbers, _ = encoded(LETTERS[:10])
     stream = BatchStream(numbers, 4, 0, Position())
@@ -160,13 +153,6 @@ def test_a_character_that_the_vocabulary_lacks_becomes_unk_and_is_counted(tweets
     assert int((numbers.batch(np.arange(len(tweets))).inputs == UNK).sum()) == numbers.num_unknown_chars
 
 
-@pytest.mark.parametrize("num_chars", [250, 251, 252, 253, 300])
-def test_a_large_alphabet_fits_the_numbers(num_chars: int) -> None:
-    tweets = ["".join(chr(0x4E00 + index) for index in range(num_chars))]
-    numbers, vocab = encoded(tweets)
-    assert texts_of(numbers.batch(np.array([0])), vocab) == tweets
-
-
 # Weights --------------------------------------------------------------------------------------------------------------
 
 
@@ -177,12 +163,6 @@ def test_a_weight_is_how_often_a_tweet_comes_in_an_epoch_on_average() -> None:
     counts = np.bincount(np.concatenate(epochs), minlength=60)
     assert set(counts[:30].tolist()) == {120}
     assert 0.4 < counts[30:].mean() / 40 < 0.6
-
-
-def test_weights_of_one_change_nothing_but_the_order() -> None:
-    lengths = np.arange(1, 40)
-    order = epoch_order(lengths, 4, seed=3, epoch=2, weights=np.ones(39))
-    assert sorted(np.concatenate(order).tolist()) == list(range(39))
 
 
 def test_an_epoch_with_weights_is_the_same_each_time() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -11,10 +10,7 @@ from typing import Any
 
 import libipld
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from engine.corpus.readers import bluesky_rows as module
 from engine.corpus.readers.bluesky_rows import bluesky_rows, looks_like
 from engine.corpus.readers.car_blocks import MAX_BLOCK_BYTES
 from engine.corpus.rows import Row, Unusable
@@ -131,13 +127,6 @@ def test_a_damaged_repository_is_an_error(data: bytes, problem: str) -> None:
         rows_of(data)
 
 
-def test_more_posts_than_can_be_sorted_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_POSTS_CHARS", 9)
-    assert rows_of(car(record("123456789"))) == ["123456789"]
-    with pytest.raises(CorpusError, match="too many posts"):
-        rows_of(car(record("123456789"), record("0")))
-
-
 # JSON records ---------------------------------------------------------------------------------------------------------
 
 URI = f"at://{OWN}/app.bsky.feed.post/1"
@@ -189,24 +178,3 @@ def test_repositories_and_records_are_recognised() -> None:
     assert not looks_like(b'{"text": "hello"}')
     assert not looks_like(b"about app.bsky.feed.post")
     assert not looks_like(b"")
-
-
-@settings(max_examples=150)
-@given(at=st.integers(0, 400), junk=st.binary(max_size=4), is_cut=st.booleans())
-def test_a_changed_repository_gives_rows_or_an_error_for_a_person(at: int, junk: bytes, is_cut: bool) -> None:
-    data = car(COMMIT, record("one", parent=OTHER), record("two"))
-    changed = data[:at] + junk + (b"" if is_cut else data[at + len(junk) :])
-    rows: list[Row] = []
-    with contextlib.suppress(CorpusError):
-        rows = rows_of(changed)
-    assert len(rows) <= 2
-
-
-@settings(max_examples=150)
-@given(data=st.binary(max_size=100), is_repository=st.booleans())
-def test_any_bytes_give_rows_or_an_error_for_a_person(data: bytes, is_repository: bool) -> None:
-    looks_like(data)
-    rows: list[Row] = []
-    with contextlib.suppress(CorpusError):
-        rows = rows_of(car() + data if is_repository else data)
-    assert all(isinstance(row, str) or row.reason for row in rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.corpus import checking
-from engine.corpus.checking import Glance, check_corpus
+from engine.corpus.checking import check_corpus
 from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
@@ -34,22 +34,11 @@ def test_the_time_is_that_of_all_files_together(tmp_path: Path, monkeypatch: pyt
         load_corpus(config)
 
 
-def test_tweets_of_several_files_are_counted_together(tmp_path: Path) -> None:
-    for number, tweet in enumerate(small_tweets(20)):
-        (tmp_path / f"{number}.txt").write_text(f"{tweet}\n", encoding="utf-8")
-    check_corpus(CorpusConfig(files=(str(tmp_path),)))
-
-
 def test_tweets_that_are_all_alike_are_found_out(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("".join(f"@{name} the same again\n" for name in "abcdefghijklmnopqrstuvwxyz"), encoding="utf-8")
     with pytest.raises(CorpusError, match="too few different tweets"):
         check_corpus(CorpusConfig(files=(str(path),), keep_duplicates=True))
-
-
-def test_the_embedded_tweets_need_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "tallied_rows", lambda *_: pytest.fail("they were read"))
-    assert check_corpus(CorpusConfig()) == Glance()
 
 
 def test_a_glance_tells_how_the_first_rows_are_read_and_how_many_are_tweets(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus import collection as module
 from engine.corpus.collection import Tally, collect, no_progress
 from engine.corpus.loading import MIN_TWEETS, TooFewTweetsError, load_corpus, read_tweets
 from engine.corpus.rows import Unusable
@@ -76,14 +75,6 @@ def test_kept_and_dropped_add_up_to_the_rows_of_every_source(
         assert text == harmless(text, EXAMPLE_CHARS)
 
 
-@given(rows=ROWS)
-def test_json_rows_are_counted_one_by_one(tmp_path_factory: pytest.TempPathFactory, rows: list[str]) -> None:
-    path = tmp_path_factory.mktemp("c") / "rows.jsonl"
-    path.write_bytes(as_jsonl(rows))
-    [tally] = collect(CorpusConfig(files=(str(path),), format="jsonl"), no_progress).tallies
-    assert tally.report().num_rows == len(rows)
-
-
 def test_each_tweet_is_known_by_the_file_that_it_came_from(tmp_path: Path) -> None:
     one, two = write_corpus(tmp_path, ["tea", "", "jam"], "1.txt"), write_corpus(tmp_path, ["rain"], "2.txt")
     collected = collect(CorpusConfig(files=(str(one), str(two))), no_progress)
@@ -133,24 +124,6 @@ def files_to_read(folder: Path) -> list[Path]:
     (folder / "b.txt.gz").write_bytes(gzip.compress(text))
     (folder / "c.zip").write_bytes(zip_of({"one.txt": text, "two.csv": b"text\n" + text}))
     return [write_corpus(folder, lines, "a.txt"), folder / "b.txt.gz", folder / "c.zip"]
-
-
-def test_the_progress_only_grows_and_ends_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ROWS_PER_REPORT", 50)
-    told: list[tuple[float, str]] = []
-
-    def on_progress(share: float | None, doing: str) -> None:
-        assert share is not None
-        told.append((share, doing))
-
-    load_corpus(CorpusConfig(files=tuple(map(str, files_to_read(tmp_path)))), on_progress, use_cache=False)
-    shares = [share for share, _ in told]
-    assert shares == sorted(shares)
-    assert shares[-1] == pytest.approx(1.0)
-    assert max(shares) <= 1
-    assert len(set(shares)) > 10
-    for words in ("a.txt", "b.txt.gz", "one.txt", "two.csv", "comparing", "hold out"):
-        assert any(words in doing for _, doing in told), words
 
 
 # Too little to train on -----------------------------------------------------------------------------------------------

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from engine.corpus import cache
 from engine.corpus.corpus import Corpus
@@ -92,78 +88,6 @@ def replace_by_noise(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [flip_a_byte, cut, empty, replace_by_noise])
 def test_a_damaged_entry_is_as_if_there_were_none(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    config = config_of(write_corpus(tmp_path))
-    read = load_corpus(config)
-    [entry] = entries()
-    damage(entry)
-    again = load_corpus(config)
-    assert not again.was_cached
-    assert same(read, again)
-    assert load_corpus(config).was_cached
-
-
-def make_pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-def make_device(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("/dev/zero")
-
-
-def rewritten(change: Callable[[dict[str, np.ndarray[Any, Any]], dict[str, Any]], object]) -> Callable[[Path], None]:
-    """Return what changes an entry's arrays and facts, and makes a checksum for them that is right."""
-
-    def rewrite(path: Path) -> None:
-        with safe_open(path, framework="numpy") as entry:
-            facts = json.loads(entry.metadata()["facts"])
-            arrays = {name: entry.get_tensor(name).copy() for name in entry.keys()}  # noqa: SIM118 - no mapping
-        change(arrays, facts)
-        facts["checksum"] = cache._checksum(arrays)
-        save_file(arrays, path, metadata={"facts": json.dumps(facts)})
-
-    return rewrite
-
-
-def past_the_end(arrays: dict[str, np.ndarray[Any, Any]], _: dict[str, Any]) -> None:
-    arrays["train.offsets"][3] = 10**15
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(make_pipe, id="a pipe"),
-        pytest.param(make_device, id="a device"),
-        pytest.param(rewritten(past_the_end), id="tweets beyond the end"),
-        pytest.param(
-            rewritten(lambda arrays, _: arrays.update({"train.offsets": arrays["train.offsets"][::-1].copy()})),
-            id="tweets backwards",
-        ),
-        pytest.param(
-            rewritten(lambda arrays, _: arrays.update({"train.offsets": arrays["train.offsets"].astype(np.float64)})),
-            id="places that are no whole numbers",
-        ),
-        pytest.param(
-            rewritten(lambda arrays, _: arrays.update({"train.utf8": arrays["train.utf8"].reshape(1, -1)})),
-            id="two dimensions",
-        ),
-        pytest.param(
-            rewritten(lambda arrays, _: arrays.update({"validation.offsets": np.zeros(0, dtype=np.int64)})),
-            id="no places",
-        ),
-        pytest.param(rewritten(lambda arrays, _: arrays.pop("novelty.whole")), id="an array too few"),
-        pytest.param(
-            rewritten(lambda arrays, _: arrays.update({"novelty.whole": arrays["novelty.whole"][::-1].copy()})),
-            id="hashes in no order",
-        ),
-        pytest.param(rewritten(lambda _, facts: facts.update(num_train_by_file=[7])), id="files of another size"),
-        pytest.param(rewritten(lambda _, facts: facts.update(char_counts={"ab": 3})), id="characters that are none"),
-        pytest.param(rewritten(lambda _, facts: facts.update(report=5)), id="a report that is none"),
-        pytest.param(rewritten(lambda _, facts: facts.clear()), id="no facts"),
-    ],
-)
-def test_an_entry_made_to_do_harm_is_as_if_there_were_none(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     config = config_of(write_corpus(tmp_path))
     read = load_corpus(config)
     [entry] = entries()

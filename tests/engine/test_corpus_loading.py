@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gzip
 import random
-from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.corpus.checking import check_corpus
@@ -70,11 +69,6 @@ def test_too_few_usable_tweets_are_refused_with_what_became_of_each(tmp_path: Pa
     assert f"at least {MIN_TWEETS}" in caught.value.hint
 
 
-def test_as_many_tweets_as_it_takes_are_enough(tmp_path: Path) -> None:
-    corpus = load_corpus(config_of(write_corpus(tmp_path, small_tweets(MIN_TWEETS))))
-    assert (len(corpus.train), len(corpus.validation)) == (16, 4)
-
-
 def test_a_key_that_no_object_has_is_named(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, ['{"text": "hello"}'] * 30, "a.jsonl")
     with pytest.raises(CorpusError) as caught:
@@ -83,7 +77,7 @@ def test_a_key_that_no_object_has_is_named(tmp_path: Path) -> None:
     assert "(body); they have text." in caught.value.hint
 
 
-@pytest.mark.parametrize(("label", "kinds"), [("7", "sad (0), happy (4)"), ("happy", "sad (0)")])
+@pytest.mark.parametrize(("label", "kinds"), [("7", "sad (0), happy (4)")])
 def test_where_a_label_is_too_rare_the_others_are_named(tmp_path: Path, label: str, kinds: str) -> None:
     rows = [f"{polarity},{tweet}" for polarity, tweet in zip("000004" * 10, small_tweets(), strict=True)]
     with pytest.raises(CorpusError) as caught:
@@ -92,11 +86,6 @@ def test_where_a_label_is_too_rare_the_others_are_named(tmp_path: Path, label: s
         f"--label {label} keeps only tweets with that label; the others are labelled {kinds}. "
         "--label all keeps every one."
     )
-
-
-def test_a_path_that_names_no_users_home_is_a_missing_file_like_any_other(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="can't be read"):
-        load_corpus(CorpusConfig(files=("~no-such-user-here/tweets.csv",)))
 
 
 def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +99,7 @@ def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytes
 # Counting -------------------------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=20)
 @given(raw=tweet_lists(min_size=MIN_TWEETS, max_size=40, max_chars=25))
 def test_rows_kept_and_dropped_add_up_to_the_rows_of_the_file(
     tmp_path_factory: pytest.TempPathFactory, raw: list[str]
@@ -117,21 +107,6 @@ def test_rows_kept_and_dropped_add_up_to_the_rows_of_the_file(
     path = write_corpus(tmp_path_factory.mktemp("corpus"), [*raw, *small_tweets(MIN_TWEETS), "http://a.example"])
     report = load_corpus(config_of(path, max_length=20 + max(map(len, small_tweets(MIN_TWEETS))))).report
     assert report.num_kept + sum(report.dropped.values()) == report.num_rows == len(raw) + MIN_TWEETS + 1
-
-
-def test_tweets_of_one_character_are_counted_like_any_others(tmp_path: Path) -> None:
-    path = write_corpus(tmp_path, [*small_tweets(MIN_TWEETS), "a", "a", "a"])
-    report = load_corpus(config_of(path)).report
-    assert (report.num_rows, report.num_kept, report.dropped) == (23, 21, {"duplicate": 2})
-
-
-def test_the_report_is_one_line_that_says_everything(tmp_path: Path) -> None:
-    path = write_corpus(tmp_path, [*small_tweets(30), small_tweets(1)[0], "", "y" * 500])
-    line = str(load_corpus(config_of(path)).report)
-    assert line.startswith("33 rows read, 30 tweets kept; dropped: ")
-    assert Counter(line.partition("dropped: ")[2].split(", ")) == Counter(
-        ["1 duplicate", "1 empty", "1 over 140 characters"]
-    )
 
 
 # One row --------------------------------------------------------------------------------------------------------------
@@ -144,7 +119,7 @@ def test_one_row_is_the_corpus_and_is_counted_from_0_without_the_header(tmp_path
     assert corpus.name == "row 2 of a.csv"
 
 
-@pytest.mark.parametrize(("row", "reason"), [(9, "the data ends before it"), (1, "only a link"), (2, "over 140")])
+@pytest.mark.parametrize(("row", "reason"), [(9, "the data ends before it"), (1, "only a link")])
 def test_a_row_that_is_no_tweet_is_refused_with_its_reason(tmp_path: Path, row: int, reason: str) -> None:
     path = write_corpus(tmp_path, ["hello", "https://a.example/b", "z" * 141])
     for function in (load_corpus, check_corpus):
@@ -153,10 +128,6 @@ def test_a_row_that_is_no_tweet_is_refused_with_its_reason(tmp_path: Path, row: 
 
 
 # The check before the screen opens ------------------------------------------------------------------------------------
-
-
-def test_the_check_passes_what_can_be_loaded(tmp_path: Path) -> None:
-    check_corpus(config_of(write_corpus(tmp_path)))
 
 
 def test_the_check_reads_no_more_than_it_needs(tmp_path: Path) -> None:
@@ -169,17 +140,7 @@ def test_the_check_reads_no_more_than_it_needs(tmp_path: Path) -> None:
         load_corpus(config_of(path))
 
 
-@pytest.mark.parametrize("num_tweets", [0, 1, MIN_TWEETS - 1])
-def test_the_check_finds_that_there_are_too_few(tmp_path: Path, num_tweets: int) -> None:
-    with pytest.raises(CorpusError):
-        check_corpus(config_of(write_corpus(tmp_path, [*small_tweets(num_tweets), "http://a.example"])))
-
-
-def test_the_check_opens_every_file(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"absent\.txt"):
-        check_corpus(config_of(write_corpus(tmp_path), tmp_path / "absent.txt"))
-
-
+@settings(max_examples=20)
 @given(num_tweets=st.integers(0, 45), num_repeats=st.integers(1, 4))
 def test_the_check_and_the_loading_of_a_small_file_agree(
     tmp_path_factory: pytest.TempPathFactory, num_tweets: int, num_repeats: int

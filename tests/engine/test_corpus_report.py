@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from engine.corpus.report import CorpusReport, SourceReport, counted, short_lines
+from engine.corpus.report import CorpusReport, SourceReport, short_lines
 
 ONE = SourceReport(
     name="a.csv",
@@ -20,13 +18,6 @@ OTHER = SourceReport(
 )
 
 
-@pytest.mark.parametrize(
-    ("count", "told"), [(0, "0 tweets"), (1, "1 tweet"), (2, "2 tweets"), (1_600_000, "1,600,000 tweets")]
-)
-def test_one_thing_is_told_from_several(count: int, told: str) -> None:
-    assert counted(count, "tweet") == told
-
-
 def test_several_sources_are_added_up() -> None:
     report = CorpusReport(sources=(ONE, OTHER))
     assert (report.num_rows, report.num_kept) == (1015, 1007)
@@ -35,10 +26,6 @@ def test_several_sources_are_added_up() -> None:
 
 def test_the_example_is_that_of_the_first_source_that_has_one() -> None:
     assert CorpusReport(sources=(ONE, OTHER)).examples == {"duplicate": "again"}
-
-
-def test_each_format_is_named_once_in_the_order_of_the_sources() -> None:
-    assert CorpusReport(sources=(OTHER, ONE, OTHER)).formats == ("text", "csv")
 
 
 def test_it_is_one_line_for_all_and_one_for_each() -> None:
@@ -60,16 +47,6 @@ def test_in_short_it_names_every_source_with_its_notes_and_what_was_dropped_in_a
         "  header row found; text in column 2",
         "b.txt (text): 1,000 of 1,005 rows kept",
         "dropped: 6 duplicate, 2 empty",
-    ]
-
-
-@pytest.mark.parametrize(("num_sources", "more"), [(6, []), (7, ["and 1 more file: 1,000 of 1,005 rows kept"])])
-def test_in_short_it_names_six_sources_at_most(num_sources: int, more: list[str]) -> None:
-    lines = list(short_lines(CorpusReport(sources=(OTHER,) * num_sources)))
-    assert lines == [
-        *["b.txt (text): 1,000 of 1,005 rows kept"] * 6,
-        *more,
-        f"dropped: {5 * num_sources} duplicate",
     ]
 
 

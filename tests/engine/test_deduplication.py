@@ -12,7 +12,7 @@ from engine.corpus.collection import Collection, collect, no_progress
 from engine.corpus.deduplication import Grouped, group
 from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
-from tests.engine.helpers import small_tweets, write_corpus
+from tests.engine.helpers import write_corpus
 
 SENTENCE = "the small brown dog slept under our kitchen table"
 SAME = (SENTENCE, f"@mia {SENTENCE.upper()}!!", f"{SENTENCE} http://a.example/b")
@@ -62,13 +62,6 @@ def test_duplicates_that_are_to_be_kept_are_counted_all_the_same(tmp_path: Path)
     assert (result.num_duplicates, result.num_near_duplicates) == (2, 3)
     assert result.groups.tolist() == [0] * 6 + [6]
     assert not result.collection.tallies[0].dropped
-
-
-def test_progress_is_told_from_nothing_to_all(tmp_path: Path) -> None:
-    told: list[float] = []
-    group(collected(tmp_path, small_tweets(40)), told.append, keep_duplicates=False)
-    assert told == sorted(told)
-    assert told[-1] == pytest.approx(1.0)
 
 
 @given(tweets=st.lists(st.sampled_from([*SAME, *NEAR, *OTHERS]), max_size=30), keep_duplicates=st.booleans())

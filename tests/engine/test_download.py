@@ -1,222 +1,186 @@
-"""Downloads that get there: whole under the final name, also where an attempt before was cut short."""
+"""Downloads: whole under the final name, continued where an attempt broke, or one error of two lines."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import hashlib
+import os
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
-from engine.download import is_whole
-from tests import lying_server as server
-from tests.engine.downloads import CONTENT, LIMITS, MD5, OTHER, SIZE, get, leave_part
-from tests.lying_server import reach_only_this_machine, running
+from engine import download
+from engine.datasets import SENTIMENT140, Dataset, find_dataset
+from engine.download import checked_url, fetch, part_path
+from engine.errors import ConfigError, DownloadError, StorageError
+from tests.file_server import Act, Handler, announce, answer, serve, serve_all, serving, stall_after, use_no_proxy
+
+CONTENT = bytes(range(256)) * 1200
+SIZE = len(CONTENT)
+HALF = SIZE // 2
 
 
 @pytest.fixture(autouse=True)
-def _only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    reach_only_this_machine(monkeypatch)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_no_proxy(monkeypatch)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "file.zip"
+def dataset() -> Dataset:
+    return replace(SENTIMENT140, num_bytes=SIZE, md5=hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
 
 
-# As it should be ------------------------------------------------------------------------------------------------------
+def leave_part(dataset: Dataset, content: bytes) -> None:
+    dataset.path.parent.mkdir()
+    part_path(dataset).write_bytes(content)
 
 
-def test_a_file_is_fetched_whole_and_the_progress_never_goes_back(path: Path) -> None:
-    with running(server.serve(CONTENT)) as lying:
-        told = get(lying, path)
-    assert told.sizes == sorted(told.sizes)
-    assert told.sizes[-1] == SIZE
-    assert told.notes == []
-    assert lying.requests[0]["accept-encoding"] == "identity"
-    assert lying.ranges == [None]
+def get(dataset: Dataset, *acts: Act) -> tuple[list[str], list[str], list[float]]:
+    """Fetch the file; return the ranges asked for, the notes and the progress."""
+    notes: list[str] = []
+    shares: list[float] = []
+
+    def on_progress(share: float | None, doing: str) -> None:
+        if share is None:
+            notes.append(doing)
+        else:
+            shares.append(share)
+
+    with serving(*acts) as server:
+        fetch(dataset, checked_url(server.url), on_progress)
+    assert dataset.path.read_bytes() == CONTENT
+    assert list(dataset.path.parent.iterdir()) == [dataset.path]
+    return server.ranges, notes, shares
 
 
-def test_a_file_that_is_there_and_whole_is_not_asked_for(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(CONTENT)
-    leave_part(path, CONTENT[:10])
-    with running(server.answer(500)) as lying:
-        get(lying, path)
-    assert lying.requests == []
+def fail(dataset: Dataset, *acts: Act, kept: int = 0) -> DownloadError:
+    """Return the error that fetching ends with; check what of the file is left."""
+    with serving(*acts) as server, pytest.raises(DownloadError) as caught:
+        fetch(dataset, checked_url(server.url), lambda _share, _doing: None)
+    part = part_path(dataset)
+    assert [(path, path.stat().st_size) for path in part.parent.iterdir()] == ([(part, kept)] if kept else [])
+    assert caught.value.hint
+    return caught.value
 
 
-def test_a_file_of_that_name_that_is_damaged_is_replaced(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(OTHER)
-    assert not is_whole(path, SIZE, MD5)
-    with running(server.serve(CONTENT)) as lying:
-        get(lying, path)
+def test_a_file_is_fetched_whole_and_the_progress_never_decreases(dataset: Dataset) -> None:
+    ranges, notes, shares = get(dataset, serve(CONTENT))
+    assert (ranges, notes) == (["bytes=0-"], [])
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
 
 
-def test_a_length_that_is_not_announced_is_no_obstacle(path: Path) -> None:
-    with running(server.until_closed(CONTENT)) as lying:
-        get(lying, path)
+def test_redirects_are_followed(dataset: Dataset) -> None:
+    get(dataset, answer(302, Location="/elsewhere.zip"), serve(CONTENT))
 
 
-def test_a_few_redirects_are_followed_with_the_range(path: Path) -> None:
-    leave_part(path, CONTENT[:100])
-    with running(server.redirect("/a"), server.redirect("b?c=d", 307), server.serve(CONTENT)) as lying:
-        get(lying, path)
-    assert [request["path"] for request in lying.requests] == ["/file.zip", "/a", "/b?c=d"]
-    assert lying.ranges == ["bytes=100-"] * 3
+def test_a_broken_connection_is_retried_once_from_where_it_broke(dataset: Dataset) -> None:
+    ranges, [note], _ = get(dataset, announce(CONTENT[:HALF], SIZE), serve(CONTENT))
+    assert ranges == ["bytes=0-", f"bytes={HALF}-"]
+    assert note.endswith("trying again")
 
 
-# Going on -------------------------------------------------------------------------------------------------------------
+def test_after_a_second_broken_connection_the_part_is_kept_and_continued_by_the_next_command(dataset: Dataset) -> None:
+    fail(dataset, announce(CONTENT[:1000], SIZE), announce(CONTENT[:HALF], SIZE), kept=HALF)
+    assert get(dataset, serve(CONTENT))[0] == [f"bytes={HALF}-"]
 
 
-def test_a_dropped_connection_is_gone_on_with_where_it_broke(path: Path) -> None:
-    with running(server.close_after(CONTENT, 1000), server.serve(CONTENT)) as lying:
-        told = get(lying, path)
-    assert lying.ranges == [None, "bytes=1000-"]
-    assert lying.requests[1]["if-range"] == server.TAG
-    assert len(told.notes) == 1
-    assert "trying again" in told.notes[0]
+def test_a_server_that_stalls_counts_as_broken(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeout = download.TIMEOUT
+    monkeypatch.setattr(download, "TIMEOUT", httpx.Timeout(0.1, connect=15.0))
+
+    def stall(handler: Handler) -> None:
+        monkeypatch.setattr(download, "TIMEOUT", timeout)  # for the next attempt
+        stall_after(CONTENT[:HALF], SIZE)(handler)
+
+    get(dataset, stall, serve(CONTENT))
 
 
-def test_a_reset_connection_is_gone_on_with(path: Path) -> None:
-    with running(server.drop_after(CONTENT, 1000), server.drop_after(CONTENT, 1000), server.serve(CONTENT)) as lying:
-        get(lying, path)
-    assert len(lying.requests) == 3
+def test_a_server_error_is_retried(dataset: Dataset) -> None:
+    get(dataset, answer(503), serve(CONTENT))
 
 
-def test_a_stall_is_gone_on_with(path: Path) -> None:
-    with running(server.stall_after(CONTENT, 1000), server.serve(CONTENT)) as lying:
-        told = get(lying, path)
-    assert lying.ranges == [None, "bytes=1000-"]
-    assert "stalled: nothing came for 0.3 s" in told.notes[0]
+def test_a_server_that_knows_no_ranges_sends_the_file_from_its_start(dataset: Dataset) -> None:
+    leave_part(dataset, CONTENT[:HALF])
+    get(dataset, serve_all(CONTENT))
 
 
-def test_a_part_from_an_earlier_program_is_gone_on_with_and_asked_for_by_its_version(path: Path) -> None:
-    with running(server.serve(CONTENT)) as lying:
-        leave_part(path, CONTENT[:5000], lying.url)
-        told = get(lying, path)
-    assert lying.ranges == ["bytes=5000-"]
-    assert lying.requests[0]["if-range"] == server.TAG
-    assert told.sizes[0] == 5000
+@pytest.mark.parametrize("part", [b"x" * HALF, b"x" * SIZE, b"x" * (SIZE + 1)], ids=["half", "whole", "longer"])
+def test_a_part_of_another_file_is_replaced(dataset: Dataset, part: bytes) -> None:
+    leave_part(dataset, part)
+    get(dataset, serve(CONTENT))
 
 
-def test_a_part_of_an_older_version_is_thrown_away(path: Path) -> None:
-    with running(server.serve(CONTENT)) as lying:
-        leave_part(path, OTHER[:5000], lying.url, '"version-0"')
-        get(lying, path)
-    assert lying.ranges == ["bytes=5000-"]
+def test_a_part_that_lacks_only_its_name_is_not_asked_for_again(dataset: Dataset) -> None:
+    leave_part(dataset, CONTENT)
+    assert get(dataset, serve(CONTENT))[0] == []
 
 
-@pytest.mark.parametrize("origin", ["http://another.example/file.zip", ""])
-def test_a_part_from_a_mirror_is_gone_on_with_without_naming_its_version(path: Path, origin: str) -> None:
-    with running(server.serve(CONTENT)) as lying:
-        leave_part(path, CONTENT[:5000], origin, '"version-of-the-mirror"')
-        get(lying, path)
-    assert lying.ranges == ["bytes=5000-"]
-    assert "if-range" not in lying.requests[0]
+def test_another_file_is_refused_by_its_checksum_and_not_kept(dataset: Dataset) -> None:
+    assert "its MD5 is" in fail(dataset, serve(b"x" * SIZE)).message
 
 
-def test_a_part_that_proves_wrong_is_thrown_away_and_all_is_fetched_once_more(path: Path) -> None:
-    leave_part(path, OTHER[:5000])
-    with running(server.serve(CONTENT)) as lying:
-        told = get(lying, path)
-    assert lying.ranges == ["bytes=5000-", None]
-    assert "starting over" in told.notes[0]
+def test_another_length_is_refused_before_anything_of_the_part_is_lost(dataset: Dataset) -> None:
+    leave_part(dataset, CONTENT[:HALF])
+    error = fail(dataset, serve_all(b"<html>log in</html>"), kept=HALF)
+    assert "19 bytes instead of" in error.message
+    assert "login page" in str(error.hint)
 
 
-def test_a_file_that_was_changed_between_two_attempts_is_fetched_once_more(path: Path) -> None:
-    with running(server.drop_after(OTHER, 1000), server.serve(CONTENT)) as lying:
-        told = get(lying, path)
-    assert lying.ranges == [None, "bytes=1000-", None]
-    assert "starting over" in told.notes[-1]
+def test_a_body_without_an_announced_end_is_refused_beyond_the_length(dataset: Dataset) -> None:
+    def act(handler: Handler) -> None:
+        handler.head(200)
+        handler.wfile.write(CONTENT + b"x")
+
+    assert "more than the file has" in fail(dataset, act).message
 
 
-def test_the_version_of_a_part_that_was_thrown_away_is_forgotten(path: Path) -> None:
-    def start_over_without_a_version(handler: server.Handler) -> None:
-        handler.head(200, Content_Length=str(SIZE))
-        handler.wfile.write(CONTENT[:1000])
-        handler.hang_up()
-
-    with running(start_over_without_a_version, server.serve(CONTENT)) as lying:
-        leave_part(path, OTHER[:5000], lying.url)
-        get(lying, path)
-    assert lying.ranges == ["bytes=5000-", "bytes=1000-"]
-    assert "if-range" not in lying.requests[1]
+def test_a_missing_file_is_no_reason_to_retry(dataset: Dataset) -> None:
+    error = fail(dataset, answer(404), serve(CONTENT))
+    assert "HTTP 404 Not Found" in error.message
 
 
-def test_attempts_that_get_some_way_may_be_many(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.download._SOME_WAY_BYTES", 1000)
-    with running(*[server.drop_after(CONTENT, 1000)] * 10, server.serve(CONTENT)) as lying:
-        get(lying, path)
-    assert len(lying.requests) == 11 > LIMITS.attempts
+def test_a_server_that_is_not_there_is_reported_with_the_cause(dataset: Dataset) -> None:
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused"):
+        fetch(dataset, checked_url("http://127.0.0.1:1/"), lambda _share, _doing: None)
 
 
-def test_a_part_that_is_complete_needs_no_server(path: Path) -> None:
-    leave_part(path, CONTENT)
-    with running(server.answer(500)) as lying:
-        get(lying, path)
-    assert lying.requests == []
+def test_a_second_program_is_refused(dataset: Dataset) -> None:
+    leave_part(dataset, b"x")
+    with part_path(dataset).open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "Another program" in fail(dataset, serve(CONTENT), kept=1).message
 
 
-def test_a_part_that_is_larger_than_the_file_is_thrown_away(path: Path) -> None:
-    leave_part(path, CONTENT + b"x")
-    with running(server.serve(CONTENT)) as lying:
-        get(lying, path)
-    assert lying.ranges == [None]
+def test_a_folder_that_cannot_be_written_is_reported(dataset: Dataset, home: Path) -> None:
+    (home / "data").write_text("a file where the folder should be", encoding="utf-8")
+    with pytest.raises(StorageError, match="can't be written"):
+        fetch(dataset, checked_url("http://127.0.0.1:1/"), lambda _share, _doing: None)
 
 
-def test_a_server_that_ignores_ranges_starts_over(path: Path) -> None:
-    leave_part(path, OTHER[:5000])
-    with running(server.ignore_range(CONTENT)) as lying:
-        get(lying, path)
-    assert lying.ranges == ["bytes=5000-"]
+def test_a_full_disk_is_reported_and_the_part_is_kept(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-
-def test_a_range_that_the_server_has_not_makes_it_start_over(path: Path) -> None:
-    leave_part(path, CONTENT[:5000])
-    with running(server.answer(416), server.serve(CONTENT)) as lying:
-        get(lying, path)
-    assert lying.ranges == ["bytes=5000-", None]
+    monkeypatch.setattr(os, "fsync", fail)
+    with serving(serve(CONTENT)) as server, pytest.raises(StorageError, match="No space left on device"):
+        fetch(dataset, checked_url(server.url), lambda _share, _doing: None)
+    assert part_path(dataset).stat().st_size == SIZE
+    assert not dataset.path.exists()
 
 
 @pytest.mark.parametrize(
-    "span", [f"bytes 4999-{SIZE - 1}/{SIZE}", f"bytes 0-{SIZE - 1}/{SIZE}", "bytes */9", "", "x" * 500]
+    "url", ["", "ftp://a/b", "file:///etc/passwd", "/tmp/x.zip", "http://", "http://a:99999/", "http://\udcff/"]
 )
-def test_a_rest_that_begins_elsewhere_makes_it_start_over(path: Path, span: str) -> None:
-    leave_part(path, CONTENT[:5000])
-    with running(server.answer(206, CONTENT[5000:], Content_Range=span), server.serve(CONTENT)) as lying:
-        get(lying, path)
-    assert lying.ranges == ["bytes=5000-", None]
+def test_only_web_addresses_are_accepted(url: str) -> None:
+    with pytest.raises(ConfigError, match="no web address"):
+        checked_url(url)
 
 
-@pytest.mark.parametrize(
-    "note", [b"", b"{", b"\xff\xff", b"[]", b'{"url": 1}', b'{"url": "URL", "validator": "a\\r\\nX-Evil: 1"}']
-)
-def test_a_damaged_note_of_the_version_costs_nothing(path: Path, note: bytes) -> None:
-    leave_part(path, CONTENT[:5000])
-    with running(server.serve(CONTENT)) as lying:
-        path.with_name("file.zip.part.json").write_bytes(note.replace(b"URL", lying.url.encode()))
-        get(lying, path)
-    assert lying.ranges == ["bytes=5000-"]
-    assert "if-range" not in lying.requests[0]
-    assert "x-evil" not in lying.requests[0]
-
-
-@pytest.mark.parametrize(
-    ("headers", "kept"),
-    [
-        ({"ETag": '"strong"'}, '"strong"'),
-        ({"ETag": 'W/"weak"', "Last_Modified": "Sun, 01 Mar 2009 00:00:00 GMT"}, "Sun, 01 Mar 2009 00:00:00 GMT"),
-        ({"ETag": 'W/"weak"'}, None),
-        ({"ETag": '"' + "x" * 500 + '"'}, None),
-        ({}, None),
-    ],
-)
-def test_the_version_is_named_by_a_strong_tag_or_a_date(path: Path, headers: dict[str, str], kept: str | None) -> None:
-    def act(handler: server.Handler) -> None:
-        handler.head(200, Content_Length=str(SIZE), **headers)
-        handler.wfile.write(CONTENT[:1000])
-        handler.hang_up()
-
-    with running(act, server.serve(CONTENT)) as lying:
-        get(lying, path)
-    assert lying.requests[1].get("if-range") == kept
+def test_an_unknown_data_set_is_reported_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError) as caught:
+        find_dataset("sentiment141")
+    assert caught.value.hint == "Known: sentiment140."

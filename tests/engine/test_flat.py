@@ -72,11 +72,6 @@ def test_encoding_the_arrays_is_encoding_each_text(texts: list[str]) -> None:
     assert encoded.lengths.tolist() == [len(text) for text in texts]
 
 
-def test_a_tweet_costs_its_bytes_and_one_offset() -> None:
-    tweets = FlatTweets.from_texts(["seventy five characters, more or less, as they are in a usual tweet"] * 1000)
-    assert tweets.utf8.nbytes + tweets.offsets.nbytes == 1000 * (67 + 8) + 8
-
-
 def test_an_index_beyond_the_end_is_an_error_and_a_negative_one_counts_from_it() -> None:
     tweets = FlatTweets.from_texts(["a", "b"])
     assert tweets[-1] == "b"

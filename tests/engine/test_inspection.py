@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.corpus.inspection import NUM_BARS, NUM_SAMPLES, Inspection, inspect
@@ -35,6 +35,7 @@ def lists_of_tweets() -> st.SearchStrategy[list[str]]:
     )
 
 
+@settings(max_examples=20)
 @given(tweets=lists_of_tweets())
 def test_every_figure_is_that_of_the_tweets(tmp_path_factory: pytest.TempPathFactory, tweets: list[str]) -> None:
     path = write_corpus(tmp_path_factory.mktemp("c"), tweets)
@@ -54,7 +55,7 @@ def test_every_figure_is_that_of_the_tweets(tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize(
     ("longest", "width", "num_bars"),
-    [(3, 1, 3), (14, 1, 14), (15, 2, 8), (60, 5, 12), (140, 10, 14), (141, 20, 8), (280, 20, 14), (900, 100, 9)],
+    [(3, 1, 3), (15, 2, 8), (140, 10, 14), (141, 20, 8), (900, 100, 9)],
 )
 def test_the_bars_are_of_a_width_that_people_count_in_and_few(
     tmp_path: Path, longest: int, width: int, num_bars: int
@@ -82,38 +83,11 @@ def test_ten_tweets_are_drawn_the_same_ones_each_time(tmp_path: Path) -> None:
     assert list(one.samples) != sorted(one.samples, key=small_tweets(60).index), "not simply the first"
 
 
-def test_the_scripts_are_told(tmp_path: Path) -> None:
-    found = inspected(tmp_path, [*small_tweets(MIN_TWEETS), "привет мир", "寿司 🐱"])
-    assert next(iter(found.scripts)) == "Latin"
-    assert found.scripts["Cyrillic"] == 9
-    assert found.scripts["Han"] == 2
-
-
 def test_the_share_of_validation_tweets_that_share_a_run_with_training_is_a_share(tmp_path: Path) -> None:
     frame = "it is a truth universally acknowledged, that {} must be in want of a good breakfast before {}"
     alike = [frame.format(f"{n} x{n * n}", f"day {n} z{n * 7}") for n in range(100)]
     assert inspected(tmp_path, alike).shared_run_share == 1.0
     assert inspected(tmp_path, small_tweets(60)).shared_run_share == 0.0
-
-
-def test_the_second_time_it_comes_from_the_cache_and_says_the_same(tmp_path: Path) -> None:
-    first, second = (inspected(tmp_path, [*small_tweets(60), "", "x" * 2000]) for _ in range(2))
-    assert (first.was_cached, second.was_cached) == (False, True)
-    assert (first.report, first.char_counts, first.lengths, first.samples) == (
-        *(second.report, second.char_counts, second.lengths, second.samples),
-    )
-
-
-def test_without_the_cache_the_files_are_read_anew(tmp_path: Path) -> None:
-    config = CorpusConfig(files=(str(write_corpus(tmp_path)),))
-    inspect(config)
-    assert not inspect(config, use_cache=False).was_cached
-
-
-def test_time_and_memory_are_told(tmp_path: Path) -> None:
-    found = inspected(tmp_path, small_tweets(60))
-    assert found.seconds > 0
-    assert found.peak_bytes >= 0
 
 
 def test_the_progress_only_grows_from_reading_to_looking(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 from typing import Any
@@ -99,9 +98,17 @@ def test_what_was_written_for_all_or_for_followers_is_read(followers: dict[str, 
     assert rows_of(post("a", **followers)) == ["a"]
 
 
-def test_a_message_to_single_people_is_never_read() -> None:
-    assert reasons(rows_of(post("secret", to=["https://m.example/users/tom"], cc=[]))) == ["direct message"]
-    assert "secret" not in str(rows_of(post("secret", to=["https://m.example/users/tom"])))
+@pytest.mark.parametrize("to", [["https://m.example/users/tom"], "https://m.example/users/tom", [], None])
+def test_a_message_to_single_people_or_to_nobody_is_never_read(to: object) -> None:
+    rows = rows_of(post("secret", to=to, cc=[]))
+    assert reasons(rows) == ["direct message"]
+    assert "secret" not in str(rows)
+
+
+def test_posts_are_read_where_an_empty_list_stands_before_them() -> None:  # mastodon#31091, since Mastodon 4.2
+    data = outbox(post("<p>one</p>")).replace(b'"orderedItems"', b'"orderedItems": [], "orderedItems"')
+    assert list(mastodon_rows(io.BytesIO(data), Source("outbox.json", "mastodon"), CorpusConfig())) == ["one"]
+    assert list(mastodon_rows(io.BytesIO(outbox()), Source("outbox.json", "mastodon"), CorpusConfig())) == []
 
 
 def test_the_example_of_a_reply_is_its_text() -> None:
@@ -178,13 +185,6 @@ def test_html_becomes_what_its_reader_sees(markup: str, text: str) -> None:
     assert html_to_text(markup) == text
 
 
-@pytest.mark.parametrize(
-    "piece", ["<a ", "<!--", "</", "<span>", "</span>", "<b></i>", "&#", "<a b='", "<script>", " \n"]
-)
-def test_a_megabyte_of_malformed_html_is_read_as_fast_as_any(piece: str) -> None:
-    html_to_text(piece * (1_000_000 // len(piece)))  # minutes, in an expression that looks at anything twice
-
-
 @settings(max_examples=200)
 @given(markup=st.lists(st.sampled_from(PIECES) | st.text(max_size=3)).map("".join))
 def test_any_html_gives_a_text_without_double_breaks(markup: str) -> None:
@@ -197,14 +197,3 @@ def test_any_html_gives_a_text_without_double_breaks(markup: str) -> None:
 @given(text=st.lists(st.sampled_from(["&", "amp;", "lt;", "#39;", "#", "9" * 5000, "a", " "])).map("".join))
 def test_unescaping_gives_back_what_was_escaped(text: str) -> None:
     assert unescaped(as_escaped(text)) == text
-
-
-@settings(max_examples=60)
-@given(at=st.integers(0, 500), junk=st.binary(max_size=3))
-def test_a_changed_outbox_gives_rows_or_an_error_for_a_person(at: int, junk: bytes) -> None:
-    data = outbox(post(f"<p>{MENTION}</p>"), post(LINK))
-    changed = data[:at] + junk + data[at + len(junk) :]
-    rows: list[Row] = []
-    with contextlib.suppress(CorpusError):
-        rows = list(mastodon_rows(io.BytesIO(changed), Source("a", "mastodon"), CorpusConfig()))
-    assert len(rows) <= 2

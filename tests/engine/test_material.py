@@ -36,10 +36,6 @@ def test_tweets_that_are_named_win_over_those_of_the_checkpoint(tmp_path: Path) 
     assert corpus_config_of(RunConfig(corpus=wanted), checkpoint_info()).files == wanted.files
 
 
-def test_without_either_they_are_the_embedded_ones() -> None:
-    assert corpus_config_of(RunConfig(), None).files == ()
-
-
 def test_paths_are_kept_whole_so_that_a_run_can_go_on_from_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,21 +117,12 @@ def test_every_training_tweet_has_the_weight_of_its_file(tmp_path: Path) -> None
     assert weights.tolist() == np.where(of_first, 0.5, 3.0).tolist()
 
 
-def test_without_weights_every_tweet_comes_once(tmp_path: Path) -> None:
-    assert loaded(*two_files(tmp_path)).weights is None
-
-
 def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path) -> None:
     one, same = write_corpus(tmp_path, name="a.txt"), write_corpus(tmp_path, name="b.txt")
     with pytest.raises(CorpusError, match=r"--weight") as caught:
         loaded(one, same, weight=(0.01, 1))
     assert caught.value.hint
     assert loaded(one, same, weight=(1, 0.01)).weights is not None
-
-
-def test_the_one_row_of_an_overfitting_run_needs_no_weight(tmp_path: Path) -> None:
-    config = CorpusConfig(files=tuple(map(str, two_files(tmp_path))), weight=(1, 0.5), overfit=3)
-    assert load_material(config, None, lambda _: None).weights is None
 
 
 # Telling how far it is ------------------------------------------------------------------------------------------------

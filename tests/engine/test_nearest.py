@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from unittest import mock
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,14 +12,6 @@ from tests.engine.helpers import small_tweets
 from tests.strategies import hostile_text, tweet_lists
 
 TWEETS = small_tweets(60)
-
-
-@pytest.fixture(params=["compiled", "without Numba"])
-def how(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Count runs in either way."""
-    hidden = {"engine.fast.shared_runs": None} if request.param == "without Numba" else {}
-    with mock.patch.dict(sys.modules, hidden):
-        yield request.param
 
 
 def nearest(tweets: list[str], text: str) -> Nearest:
@@ -40,13 +28,11 @@ def best_share(tweets: list[str], text: str) -> float:
     return max((len(wanted & runs(tweet)) / max(1, len(wanted | runs(tweet))) for tweet in tweets), default=0.0)
 
 
-@pytest.mark.usefixtures("how")
 def test_a_tweet_of_the_corpus_is_nearest_to_itself() -> None:
     for tweet in TWEETS:
         assert nearest(TWEETS, tweet) == Nearest(text=tweet, share=1.0)
 
 
-@pytest.mark.usefixtures("how")
 def test_a_changed_tweet_is_nearest_to_what_it_was() -> None:
     tweets = ["hahahahahahahahahahaha", "the rain in spring", *TWEETS]
 
@@ -56,7 +42,6 @@ def test_a_changed_tweet_is_nearest_to_what_it_was() -> None:
     assert found.share == pytest.approx(best_share(tweets, "oh the rain in the spring, ha"), abs=5e-4)
 
 
-@pytest.mark.usefixtures("how")
 def test_what_has_nothing_in_common_with_any_tweet_is_near_none() -> None:
     assert nearest(TWEETS, "1234567890") == Nearest()
     assert nearest(TWEETS, "") == Nearest()
@@ -65,7 +50,6 @@ def test_what_has_nothing_in_common_with_any_tweet_is_near_none() -> None:
     assert nearest(["", "a"], "anything at all") == Nearest()
 
 
-@pytest.mark.usefixtures("how")
 def test_a_text_in_any_script_finds_its_like() -> None:
     tweets = ["今日はとても良い天気", "今日は雨が降っています", "日本語 😀😀 ok", *TWEETS]
 
@@ -73,7 +57,6 @@ def test_a_text_in_any_script_finds_its_like() -> None:
     assert nearest(tweets, "語 😀😀").text == "日本語 😀😀 ok"
 
 
-@pytest.mark.usefixtures("how")
 def test_one_in_thousands_is_found() -> None:
     tweets = [f"{number} bottles of {number * 7919} on {number * 104729}" for number in range(3000)]
 

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.baselines import ngrams
-from engine.baselines.counting import Tally
 from engine.baselines.ngrams import NAMES, bits_of_baselines
 from engine.baselines.stream import Stream, streams
 from engine.corpus.encoded import EncodedTweets
@@ -147,27 +146,6 @@ def test_one_training_tweet_is_enough_and_soon_known_by_heart() -> None:
     assert_equals_naive(["mum made a cake"], ["mum made a cake"], vocab)
 
 
-def test_how_the_tweets_are_cut_into_chunks_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    tweets = small_tweets(100)
-    vocab = Vocab.from_tweets(tweets)
-    at_once = baselines(tweets[:70], tweets[70:], vocab)
-    monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 100)
-    monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 60)
-    assert baselines(tweets[:70], tweets[70:], vocab) == pytest.approx(at_once, abs=1e-12)
-
-
-def test_progress_rises_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
-    monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
-    vocab = Vocab.from_tweets(small_tweets())
-    tweets = EncodedTweets.from_tweets(small_tweets(), vocab)
-    shares: list[float] = []
-    bits_of_baselines(tweets, tweets, len(vocab), shares.append)
-    assert len(shares) > 4
-    assert shares == sorted(shares)
-    assert shares[-1] == pytest.approx(1)
-
-
 @given(tweets=st.lists(st.text("abc", max_size=7), min_size=1, max_size=9), num_targets=st.integers(1, 30))
 def test_streams_hold_every_target_once_each_tweet_behind_its_own_bos(tweets: list[str], num_targets: int) -> None:
     vocab = Vocab("abc")
@@ -179,16 +157,6 @@ def test_streams_hold_every_target_once_each_tweet_behind_its_own_bos(tweets: li
         token_id for tweet in tweets for token_id in (*vocab.encode(tweet), EOS)
     ]
     assert all(len(part.positions) <= max(num_targets, max(map(len, tweets)) + 1) for part in parts)
-
-
-@given(parts=st.lists(st.lists(st.integers(0, 20), max_size=12), max_size=9))
-def test_a_tally_counts_as_a_counter_does(parts: list[list[int]]) -> None:
-    tally = Tally()
-    for part in parts:
-        tally.add(np.array(part, dtype=np.int64))
-    values, counts = tally.finish()
-    expected = Counter(value for part in parts for value in part)
-    assert list(zip(values.tolist(), counts.tolist(), strict=True)) == sorted(expected.items())
 
 
 def test_special_symbols_are_in_the_vocabulary_that_probability_is_shared_among() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from engine.corpus.alike.novelty import STRIDE, WINDOW, NoveltyIndex
 from engine.corpus.cleaning import duplicate_key
 from engine.corpus.flat import FlatTweets
-from tests.strategies import hostile_text, tweet_lists
+from tests.strategies import tweet_lists
 
 CORPUS = (
     "this is the day when everything goes just right for once",
@@ -37,14 +36,6 @@ def letters(seed: int, count: int) -> str:
 def test_every_tweet_of_the_corpus_is_a_copy(tweets: list[str]) -> None:
     index = index_of(tweets)
     assert {index.judge(tweet) for tweet in tweets} == {"copy"}
-
-
-@pytest.mark.parametrize(
-    "tweet",
-    [CORPUS[0], CORPUS[0].upper(), f"@mia {CORPUS[0]}!!!", f"{CORPUS[0]} http://a.example/b", "Short one :)"],
-)
-def test_names_links_case_and_punctuation_make_no_copy_new(tweet: str) -> None:
-    assert index_of(CORPUS).judge(tweet) == "copy"
 
 
 @pytest.mark.parametrize("tweet", ["a walk in the rain", "short", "short one and more", "", ":)", "one short"])
@@ -80,11 +71,6 @@ def test_a_run_shorter_than_a_window_is_never_called_copied(seed: int, size: int
     assert index_of([tweet]).copied_share("0123456789" * 4 + tweet[:size] + "0123456789" * 4) == 0
 
 
-@given(tweets=tweet_lists(max_size=20), text=hostile_text())
-def test_the_share_is_a_share_whatever_the_text(tweets: list[str], text: str) -> None:
-    assert 0 <= index_of(tweets).copied_share(text) <= 1
-
-
 def test_a_run_over_the_border_between_two_tweets_was_never_written() -> None:
     one, two = letters(1, 40), letters(2, 40)
     assert index_of([one, two]).judge(one[-12:] + two[:12]) == "new"
@@ -115,12 +101,3 @@ def test_the_arrays_are_sorted_distinct_and_the_same_in_whatever_order_the_tweet
         assert ours.dtype == np.uint64
         assert (ours[1:] > ours[:-1]).all()
         assert np.array_equal(ours, theirs)
-
-
-def test_an_index_stored_in_a_file_judges_the_same(tmp_path: Path) -> None:
-    index = index_of(CORPUS)
-    for name in ("whole", "windows"):
-        np.save(tmp_path / f"{name}.npy", getattr(index, name))
-    stored = NoveltyIndex(*(np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("whole", "windows")))
-    for tweet in (*CORPUS, CORPUS[0][:40] + " " + letters(1, 10), letters(2, 100), ""):
-        assert stored.copied_share(tweet) == index.copied_share(tweet)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.opening.content_hash import content_hash
+from engine.corpus.opening.contents import content_hash
 from tests.engine.opening_helpers import is_any, tar_of, zip_of
 
 FILES = {"a.txt": b"one\n", "b/c.txt": b"two\n"}

@@ -5,14 +5,12 @@ from __future__ import annotations
 import bz2
 import lzma
 import os
-import socket
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.corpus.opening import Meter, unpacking
@@ -39,12 +37,6 @@ def written(folder: Path, content: bytes, name: str = "tweets.txt") -> Path:
 # Packed -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_plain_file_is_its_own_only_member(tmp_path: Path) -> None:
-    path = written(tmp_path, TEXT)
-    assert read_all(path) == {"tweets.txt": TEXT}
-    assert not found_in(path).is_container
-
-
 @packings
 def test_a_packed_file_is_known_by_its_content_whatever_its_name(tmp_path: Path, packing: str) -> None:
     assert read_all(written(tmp_path, PACKINGS[packing](TEXT), "tweets.dat")) == {"tweets.dat": TEXT}
@@ -56,14 +48,6 @@ def test_packed_files_put_one_after_another_are_read_through(tmp_path: Path, pac
     assert read_all(written(tmp_path, content)) == {"tweets.txt": TEXT + b"the end\n"}
 
 
-def test_padding_after_packed_data_is_no_data(tmp_path: Path) -> None:
-    assert read_all(written(tmp_path, gzip_of(TEXT) + bytes(70_000))) == {"tweets.txt": TEXT}
-
-
-def test_what_is_packed_twice_is_unpacked_twice(tmp_path: Path) -> None:
-    assert read_all(written(tmp_path, gzip_of(lzma.compress(TEXT)))) == {"tweets.txt": TEXT}
-
-
 def test_what_is_packed_without_end_is_refused(tmp_path: Path) -> None:
     content = TEXT
     for _ in range(unpacking.MAX_LAYERS + 1):
@@ -72,12 +56,11 @@ def test_what_is_packed_without_end_is_refused(tmp_path: Path) -> None:
 
 
 @packings
-@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
-def test_a_packed_file_that_is_cut_off_is_called_so(tmp_path: Path, packing: str, share: float) -> None:
+def test_a_packed_file_that_is_cut_off_is_called_so(tmp_path: Path, packing: str) -> None:
     content = PACKINGS[packing](os.urandom(5000).hex().encode())
-    error = error_of(written(tmp_path, content[: int(share * len(content))]))
-    assert f"its {packing} data are cut off" in error.message
-    assert "again" in error.hint
+    for share in (0.3, 0.9, 0.999):
+        error = error_of(written(tmp_path, content[: int(share * len(content))]))
+        assert f"its {packing} data are cut off" in error.message
 
 
 @packings
@@ -87,53 +70,10 @@ def test_a_flipped_byte_in_a_packed_file_is_found(tmp_path: Path, packing: str) 
     assert "damaged" in error_of(written(tmp_path, bytes(content))).message
 
 
-def test_something_else_after_packed_data_is_not_passed_over(tmp_path: Path) -> None:
-    assert "do not add up" in error_of(written(tmp_path, gzip_of(TEXT) + b"hello there")).message
-
-
-def test_a_wrong_checksum_is_found(tmp_path: Path) -> None:
-    content = bytearray(gzip_of(TEXT))
-    content[-5] ^= 1
-    assert "do not add up" in error_of(written(tmp_path, bytes(content))).message
-
-
-@packings
-def test_a_bomb_is_stopped_before_it_fills_the_memory(
-    tmp_path: Path, packing: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED_BYTES", 1 << 20)
-    error = error_of(written(tmp_path, PACKINGS[packing](bytes(4 << 20))))
-    assert "far more than its size lets expect" in error.message
-
-
-def test_a_bomb_of_real_size_is_stopped(tmp_path: Path) -> None:
-    assert "over 16 MB" in error_of(written(tmp_path, gzip_of(bytes(17 << 20)))).message
-
-
-def test_a_bomb_is_stopped_however_much_that_is_none_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED_BYTES", 1 << 20)
-    content = gzip_of(bytes(8 << 20)) + gzip_of(os.urandom(1 << 20))  # 9 times its size, all in all
-    assert "far more" in error_of(written(tmp_path, content)).message
-
-
 def test_a_bomb_between_two_packings_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED_BYTES", 1 << 20)
     nothing_often = gzip_of(b"") * 400_000  # 8 MB that unpack to nothing
     assert "far more" in error_of(written(tmp_path, gzip_of(nothing_often))).message
-
-
-def test_a_small_file_may_repeat_itself(tmp_path: Path) -> None:
-    content = b"the same again\n" * 500_000
-    assert read_all(written(tmp_path, gzip_of(content))) == {"tweets.txt": content}
-
-
-def test_an_xz_file_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 20}]
-    content = bytearray(lzma.compress(TEXT, check=lzma.CHECK_NONE, filters=filters))
-    assert content[12:17] == b"\x02\x00\x21\x01\x10"  # the block's header: LZMA2 with 1 MB
-    content[16] = 40  # 4 GB
-    content[20:24] = zlib.crc32(bytes(content[12:20])).to_bytes(4, "little")
-    assert "xz data do not add up" in error_of(written(tmp_path, bytes(content))).message
 
 
 # UTF-16 and UTF-32 ------------------------------------------------------------------------------------------------
@@ -141,6 +81,7 @@ def test_an_xz_file_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 @pytest.mark.parametrize("order", ["le", "be"])
+@settings(max_examples=20)
 @given(text=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1))
 def test_wide_text_with_a_mark_is_read_as_utf_8(
     tmp_path_factory: pytest.TempPathFactory, encoding: str, order: str, text: str
@@ -150,58 +91,15 @@ def test_wide_text_with_a_mark_is_read_as_utf_8(
     assert read_all(path) == {"tweets.txt": text.encode()}
 
 
-def test_wide_text_in_a_packed_file_is_read_too(tmp_path: Path) -> None:
-    text = TEXT.decode() * 20
-    assert read_all(written(tmp_path, gzip_of(text.encode("utf-16")))) == {"tweets.txt": text.encode()}
-
-
-def test_wide_text_that_is_cut_in_a_character_ends_with_a_sign_of_it(tmp_path: Path) -> None:
-    assert read_all(written(tmp_path, "hé".encode("utf-16")[:-1])) == {"tweets.txt": "h\ufffd".encode()}
-
-
 # What can be no tweets --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"  \r\n\t\n"])
-def test_a_file_without_anything_to_read_is_empty(content: bytes) -> None:
-    problem = problem_of(content)
-    assert problem is not None
-    assert problem.what == "is empty"
-
-
-def test_a_git_lfs_pointer_is_recognised() -> None:
-    problem = problem_of(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
-    assert problem is not None
-    assert "Git LFS pointer" in problem.what
-    assert "git lfs pull" in problem.hint
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-        b"\x7fELF\x02\x01\x01\0",
-        b"PK\x03\x04\x14\0\0\0",
-        b"%PDF-1.7 and so on",
-        bytes(range(256)),
-        b"\0" * 100,
-        "hello there".encode("utf-16-le"),
-    ],
-)
-def test_a_binary_file_is_no_text(head: bytes) -> None:
-    problem = problem_as_text(head)
-    assert problem is not None
-    assert "not a text file" in problem.what
 
 
 @pytest.mark.parametrize(
     ("head", "hint"),
     [
         (b"\xff\xd8\xff\xe0", "Tweets in a picture can't be read"),
-        (b"GIF89a", "Tweets in a picture can't be read"),
         (b"\x7fELF\x02\x01", "Give a CSV, JSON lines or text file."),
         (b"SQLite format 3\0", "Export the table with the tweets as CSV"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Save the sheet with the tweets as CSV"),
         (b"%PDF-1.7", "Save its text as a plain text file"),
         (b"Rar!\x1a\x07\x00", "Unpack it"),
     ],
@@ -249,23 +147,15 @@ def test_a_disk_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def fail(*_: object) -> NoReturn:
         raise OSError(5, "Input/output error")
 
-    (member,) = found_in(written(tmp_path, TEXT)).members
+    (member,) = found_in(written(tmp_path, TEXT * 20)).members
     with member.open() as file:
-        monkeypatch.setattr(os, "read", fail)
+        monkeypatch.setattr(os, "pread", fail)
         with pytest.raises(CorpusError, match="can't be read: Input/output error"):
             file.read()
 
 
-@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
-def test_a_device_is_never_read(path: str) -> None:
-    assert "no file but a device" in error_of(Path(path)).message
-
-
-def test_a_socket_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # a socket's path must be short
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind("tweets.txt")
-        assert "device or socket" in error_of(Path("tweets.txt")).message
+def test_a_device_is_never_read() -> None:
+    assert "no file but a device" in error_of(Path("/dev/zero")).message
 
 
 def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -273,11 +163,6 @@ def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Pa
     error = error_of(tmp_path / "pipe")
     assert "is a pipe" in error.message
     assert "--data -" in error.hint
-
-
-def test_a_link_to_itself_is_told(tmp_path: Path) -> None:
-    (tmp_path / "loop").symlink_to("loop")
-    assert "can't be read" in error_of(tmp_path / "loop").message
 
 
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is rewritten"])
@@ -296,31 +181,6 @@ def test_a_file_that_changes_while_it_is_read_is_an_error_and_not_a_strange_twee
                 os.utime(path, ns=(1, 1))  # the clock may not have moved
         with pytest.raises(CorpusError, match="changed while it was read"):
             file.read()
-
-
-def test_a_file_that_was_replaced_since_it_was_found_is_not_opened(tmp_path: Path) -> None:
-    path = written(tmp_path, TEXT)
-    (member,) = found_in(path).members
-    written(tmp_path, TEXT, "other").replace(path)
-    with pytest.raises(CorpusError, match="changed while it was read"):
-        member.open()
-
-
-def test_a_file_that_vanishes_before_it_is_opened_is_named(tmp_path: Path) -> None:
-    path = written(tmp_path, TEXT)
-    (member,) = found_in(path).members
-    path.unlink()
-    with pytest.raises(CorpusError, match="No such file"):
-        member.open()
-
-
-def test_a_file_that_is_deleted_while_it_is_read_is_read_to_its_end(tmp_path: Path) -> None:
-    path = written(tmp_path, TEXT * 20)
-    (member,) = found_in(path).members
-    with member.open() as file:
-        head = file.read(10)
-        path.unlink()
-        assert head + file.read() == TEXT * 20
 
 
 # Progress ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 
 from engine.corpus.opening import standard_input
 from engine.corpus.opening.standard_input import keep, kept_files, shown_path
-from engine.errors import CorpusError, StorageError
+from engine.errors import CorpusError
 
 TEXT = b"hello there\n" * 1000
 
@@ -38,11 +38,6 @@ def test_a_stream_is_kept_whole_under_the_name_of_its_content(tmp_path: Path) ->
     assert shown_path(Path("some/file.txt")) == "some/file.txt"
 
 
-def test_the_same_content_is_kept_once(tmp_path: Path) -> None:
-    assert keep(io.BytesIO(TEXT), tmp_path) == keep(io.BytesIO(TEXT), tmp_path)
-    assert len(os.listdir(tmp_path)) == 1
-
-
 def test_an_empty_stream_is_told(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="Standard input is empty"):
         keep(io.BytesIO(), tmp_path)
@@ -65,12 +60,6 @@ def test_a_stream_that_breaks_leaves_nothing_behind(
     with pytest.raises(told):
         keep(Failing(error), tmp_path)
     assert not os.listdir(tmp_path)
-
-
-def test_a_folder_that_can_be_none_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="can't be written"):
-        keep(io.BytesIO(TEXT), tmp_path / "file")
 
 
 def test_a_keyboard_is_not_waited_for(tmp_path: Path) -> None:

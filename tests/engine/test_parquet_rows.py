@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import sys
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from engine.corpus.readers import parquet_rows as module
@@ -122,13 +118,6 @@ def test_labelled_tweets_are_chosen_by_their_label(label: str, expected: list[st
     assert reasons(rows_of(data, label=label)[0]) == expected
 
 
-def test_a_column_called_label_that_holds_names_is_no_label() -> None:
-    assert rows_of({"label": ["spam", "ham"], "text": ["hello there", "good morning"]})[0] == [
-        "hello there",
-        "good morning",
-    ]
-
-
 def test_rows_of_many_batches_and_groups_come_in_order() -> None:
     texts = [f"tweet number {n}" for n in range(5000)]
     assert rows_of(parquet({"text": texts}, row_group_size=700))[0] == texts
@@ -151,18 +140,6 @@ def test_a_row_group_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.Mon
         rows_of(data)
 
 
-def test_of_a_large_file_no_more_than_batches_is_held(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
-    path.write_bytes(
-        parquet({"text": [f"{n} " + "x" * 1000 for n in range(60_000)]}, row_group_size=2000, compression="zstd")
-    )
-    before, peak = pa.total_allocated_bytes(), 0
-    with path.open("rb") as file:
-        for _ in parquet_rows(file, Source("a", "parquet"), CorpusConfig()):
-            peak = max(peak, pa.total_allocated_bytes() - before)
-    assert 0 < peak < 15 << 20  # of 60 MB
-
-
 def test_a_missing_package_is_named_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(CorpusError) as caught:
@@ -176,27 +153,6 @@ def test_a_damaged_file_is_an_error(data: bytes) -> None:
         rows_of(data)
 
 
-def test_an_error_of_the_file_itself_stays_what_it_is() -> None:
-    class Vanishing(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            raise CorpusError("it vanished.", "Try again.")
-
-    with pytest.raises(CorpusError, match="it vanished"):
-        list(parquet_rows(Vanishing(parquet(WIDE)), Source("a", "parquet"), CorpusConfig()))
-
-
 def test_parquet_is_recognised() -> None:
     assert looks_like(parquet(WIDE))
     assert not looks_like(b"PARIS in spring\n")
-
-
-@settings(max_examples=150)
-@given(at=st.integers(0, 3000), junk=st.binary(max_size=4), is_cut=st.booleans())
-def test_a_changed_file_gives_rows_or_an_error_for_a_person(at: int, junk: bytes, is_cut: bool) -> None:
-    data = parquet(WIDE)
-    at %= len(data)
-    changed = data[:at] + junk + (b"" if is_cut else data[at + len(junk) :])
-    rows: list[Row] = []
-    with contextlib.suppress(CorpusError):
-        rows, _ = rows_of(changed)
-    assert all(isinstance(row, str) or row.reason for row in rows)

@@ -1,12 +1,8 @@
-"""What was named becomes sources: formats recognised, archives seen as what they are, errors told before a row is read.
-
-The fuzz test tries 100 files of random bytes.
-"""
+"""What was named becomes sources: formats recognised, archives as one source, errors told before a row is read."""
 
 from __future__ import annotations
 
 import codecs
-import contextlib
 import json
 import os
 import re
@@ -14,12 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from engine.corpus.formats import recognise
 from engine.corpus.opening import Meter, contents, disk
-from engine.corpus.rows import Row, Unusable
+from engine.corpus.rows import Row
 from engine.corpus.sources import EMBEDDED_NAME, OpenedSource, open_sources
 from engine.corpus_config import CorpusConfig, FileFormat
 from engine.errors import CorpusError
@@ -52,7 +46,8 @@ OUTBOX = json.dumps(
         "id": "outbox.json",
         "type": "OrderedCollection",
         "orderedItems": [
-            {"type": "Create", "object": {"type": "Note", "content": f"<p>{row}</p>"}, "to": []} for row in ROWS
+            {"type": "Create", "object": {"type": "Note", "content": f"<p>{row}</p>", "to": ["as:Public"]}}
+            for row in ROWS
         ],
     }
 ).encode()
@@ -136,14 +131,12 @@ def test_a_format_that_is_given_wins_over_the_look_of_the_file(tmp_path: Path) -
     assert read(tmp_path / "a.csv", file_format="text") == {"a.csv": ['"a, b"']}
 
 
-@pytest.mark.parametrize("content", [TEXT, CSV, JSONL], ids=["text", "csv", "jsonl"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-@pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.parametrize("content", [TEXT, CSV, JSONL], ids=["text", "csv", "jsonl"])
 def test_every_format_of_text_is_read_in_every_unicode_and_packed(
-    tmp_path: Path, content: bytes, encoding: str, is_packed: bool
+    tmp_path: Path, content: bytes, encoding: str
 ) -> None:
-    encoded = content.decode().encode(encoding)
-    write(tmp_path, {"a": gzip_of(encoded) if is_packed else encoded})
+    write(tmp_path, {"a": gzip_of(content.decode().encode(encoding))})
     (opened,) = sources_of(tmp_path / "a")
     assert list(opened.rows) == ROWS
     is_wide = not encoding.startswith("utf-8")
@@ -176,7 +169,7 @@ def test_only_files_that_can_be_tweets_by_their_name_are_read_of_a_folder(tmp_pa
     assert opened.source.notes == ["3 other files not opened"]
 
 
-@pytest.mark.parametrize("container", ["folder", "zip", "tar.gz", "zip in a folder"])
+@pytest.mark.parametrize("container", ["folder", "tar.gz", "zip in a folder"])
 def test_how_many_files_were_not_opened_is_said(tmp_path: Path, container: str) -> None:
     files = {"a.txt": TEXT, "b/c.csv": CSV, "b/photo.jpg": b"x", ".hidden": b"x", "__MACOSX/a.jpg": b"x"}
     if container in {"folder", "zip in a folder"}:
@@ -197,13 +190,13 @@ def test_files_of_a_folder_that_turn_out_to_be_no_tweets_are_noted(tmp_path: Pat
     assert note.endswith(" and 1 more")
 
 
-@pytest.mark.parametrize("container", ["zip", "tar", "tar.gz", "folder", "zip in a folder", "folder in a zip"])
+@pytest.mark.parametrize("container", ["zip", "tar.gz", "folder", "zip in a folder", "folder in a zip"])
 def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Path, container: str) -> None:
     match container:
         case "zip":
             write(tmp_path, {"x": zip_of(X_FILES)})
-        case "tar" | "tar.gz":
-            write(tmp_path, {"x": tar_of(X_FILES, "w:gz" if container == "tar.gz" else "w")})
+        case "tar.gz":
+            write(tmp_path, {"x": tar_of(X_FILES, "w:gz")})
         case "folder":
             write(tmp_path / "x", X_FILES)
         case "zip in a folder":
@@ -220,15 +213,6 @@ def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Pa
     assert re.fullmatch(r"x: (?:twitter\S*/)?data/tweets\S*\.js \+ 1 more", opened.source.name)
 
 
-def test_an_archive_of_x_is_called_by_its_tweets(tmp_path: Path) -> None:
-    manifest = b'window.__THAR_CONFIG = {"userInfo": {"accountId": "5"}}'
-    notes = b"window.YTD.note_tweet.part0 = []"
-    files = {"data/manifest.js": manifest, "data/note-tweet.js": notes, "data/tweets.js": X_TWEETS}
-    (opened,) = sources_of(write(tmp_path / "x", files))
-    assert opened.source.name == "x: data/tweets.js + 2 more"
-    assert list(opened.rows) == ROWS[:1]
-
-
 def test_what_is_private_in_an_archive_of_x_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened_paths = []
     open_disk = disk.open_disk
@@ -240,24 +224,6 @@ def test_what_is_private_in_an_archive_of_x_is_never_opened(tmp_path: Path, monk
     monkeypatch.setattr(contents, "open_disk", spy)
     read(write(tmp_path / "x", X_FILES))
     assert set(opened_paths) == {"tweets.js", "tweets-part1.js", "README.txt"}
-
-
-def test_tweets_js_alone_is_an_archive_too(tmp_path: Path) -> None:
-    write(tmp_path, {"tweets.js": X_TWEETS})
-    assert read(tmp_path / "tweets.js") == {"tweets.js": ROWS[:1]}
-
-
-def test_two_archives_of_x_beside_other_files_are_sources_of_their_own(tmp_path: Path) -> None:
-    write(tmp_path / "one", X_FILES)
-    write(tmp_path / "two", X_FILES)
-    write(tmp_path, {"a.txt": TEXT})
-    assert [each.source.format for each in sources_of(tmp_path)] == ["x", "x", "text"]
-
-
-def test_a_manifest_of_something_else_is_no_archive_of_x(tmp_path: Path) -> None:
-    write(tmp_path, {"manifest.js": b"let manifest = 1\n", "a.txt": TEXT})
-    (opened,) = sources_of(tmp_path)
-    assert opened.source.format == "text"
 
 
 @pytest.mark.parametrize("container", ["zip", "tar.gz", "folder"])
@@ -299,14 +265,11 @@ def test_without_a_file_it_is_the_embedded_corpus_whatever_the_column() -> None:
     assert sum(isinstance(row, str) for row in opened.rows) > 1000
 
 
-def test_the_name_of_a_source_is_harmless(tmp_path: Path) -> None:
-    write(tmp_path, {"a\x1b[2J\n\u202e.txt": TEXT})
-    (opened,) = sources_of(tmp_path / "a\x1b[2J\n\u202e.txt")
-    assert opened.source.name == "a .txt"
-
-
 def test_reading_all_sources_moves_the_meter_from_none_to_all(tmp_path: Path) -> None:
-    write(tmp_path, {"a.txt": TEXT * 9, "b/c.csv": CSV * 9, "b/d.zip": zip_of({"e.txt": TEXT * 9})})
+    write(
+        tmp_path,
+        {"a.txt": TEXT * 9, "b/c.csv": CSV * 9, "b/d.zip": zip_of({"e.txt": os.urandom(300_000).hex().encode()})},
+    )
     meter = Meter()
     shares = []
     for opened in open_sources(CorpusConfig(files=(str(tmp_path / "a.txt"), str(tmp_path / "b"))), meter):
@@ -322,19 +285,12 @@ def test_reading_all_sources_moves_the_meter_from_none_to_all(tmp_path: Path) ->
 
 BAD: dict[str, tuple[bytes, str]] = {
     "empty.txt": (b"", "is empty"),
-    "blank.txt": (b" \r\n\t", "is empty"),
     "binary.csv": (bytes(range(256)) * 8, "not a text file"),
-    "photo.txt": (b"\x89PNG\r\n\x1a\n" + bytes(100), "a picture (PNG), not a text file"),
-    "wide.txt": ("hello there\n".encode("utf-16-le"), "not a text file"),
     "pointer.csv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
     "cut.csv.gz": (gzip_of(os.urandom(50_000))[:20_000], "cut off"),
-    "cut.zip": (zip_of({"a.txt": TEXT})[:-10], "is damaged"),
-    "cat.jpg": (b"\xff\xd8\xff" + bytes(100), "a picture (JPEG), not a text file"),
     "empty.zip": (zip_of({}), "is an archive without a readable file"),
-    "leaving.zip": (zip_of({"../a.txt": TEXT}), "found but not read: ../a.txt (its path leaves the archive)"),
     "nested.zip": (zip_of({"a.zip": zip_of({"a.txt": TEXT})}), "a.zip (an archive inside an archive)"),
     "zip.gz": (gzip_of(zip_of({"a.txt": TEXT})), "is an archive inside another file"),
-    "photos.tar": (tar_of({"a.jpg": b"x"}), "is an archive without a readable file"),
 }
 
 
@@ -347,7 +303,7 @@ def test_a_file_that_cannot_be_used_is_told_before_a_row_is_read(tmp_path: Path,
         next(sources_of(tmp_path / "good.txt", tmp_path / name))
 
 
-@pytest.mark.parametrize("files", [{}, {"a.jpg": b"x"}, {"empty/.hidden.txt": TEXT}, {"a.txt": b""}])
+@pytest.mark.parametrize("files", [{"a.jpg": b"x"}, {"empty/.hidden.txt": TEXT}])
 def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path, files: dict[str, bytes]) -> None:
     error = error_of(write(tmp_path, files))
     assert "is a folder without a readable file" in error.message
@@ -355,35 +311,7 @@ def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path
     assert "archives (.zip, .tar, .tgz, .tbz2, .txz) and files packed as .gz, .bz2, .xz" in error.hint
 
 
-@pytest.mark.parametrize(("file_format", "hint"), [("x", ".js"), ("mastodon", "outbox.json"), ("parquet", ".parquet")])
-def test_a_folder_without_a_file_of_the_format_given_says_so(
-    tmp_path: Path, file_format: FileFormat, hint: str
-) -> None:
-    assert hint in error_of(write(tmp_path, {"a.txt": TEXT}), file_format=file_format).hint
-
-
 @pytest.mark.parametrize("file", ["-", ""])
 def test_standard_input_must_have_been_kept_and_nothing_is_no_file(file: str) -> None:
     with pytest.raises(CorpusError):
         next(open_sources(CorpusConfig(files=(file,)), Meter()))
-
-
-def test_a_stray_nul_byte_costs_its_line_only(tmp_path: Path) -> None:
-    write(tmp_path, {"a.txt": TEXT * 10 + b"torn \0 line\n"})
-    rows = read(tmp_path / "a.txt")["a.txt"]
-    assert [type(row) for row in rows] == [str] * 20 + [Unusable]
-
-
-@settings(max_examples=100)
-@given(
-    head=st.sampled_from([b"", b'{"', b"[{", b"window.YTD.tweets.part0 = [", b"PAR1", b"\x3a\xa2eroots", b'"4","1",']),
-    rest=st.binary(max_size=500),
-    name=st.sampled_from(["a", "a.csv", "a.jsonl", "a.json", "tweets.js", "a.txt"]),
-)
-def test_random_bytes_give_rows_or_a_corpus_error(
-    tmp_path_factory: pytest.TempPathFactory, head: bytes, rest: bytes, name: str
-) -> None:
-    path = write(tmp_path_factory.mktemp("fuzz"), {name: head + rest}) / name
-    with contextlib.suppress(CorpusError):
-        for row in read(path)[name]:
-            assert isinstance(row, str | Unusable)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from engine.corpus.readers.text_rows import MAX_PIECE_CHARS, looks_like, text_rows
 from engine.corpus.rows import Row, Unusable
@@ -53,10 +51,3 @@ def test_a_piece_over_the_bound_is_one_counted_drop() -> None:
 def test_any_text_may_be_lines() -> None:
     assert looks_like(b"hello\n")
     assert looks_like(b"")
-
-
-@given(data=st.binary(max_size=300))
-@settings(max_examples=200)
-def test_any_bytes_are_rows(data: bytes) -> None:
-    assert len(rows_of(data)) == len(data.splitlines())
-    assert all(row.strip("\n") == row for row in rows_of(data, PIECES) if isinstance(row, str))

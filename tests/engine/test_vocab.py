@@ -67,12 +67,6 @@ def test_stoi_is_the_inverse_of_itos() -> None:
     assert {vocab.itos[token_id]: token_id for token_id in range(len(vocab))} == vocab.stoi
 
 
-def test_the_name_of_a_special_symbol_is_text_like_any_other() -> None:
-    vocab = Vocab.from_tweets(["<EOS> and <PAD>"])
-    assert vocab.encode("<EOS>") == [vocab.stoi[char] for char in "<EOS>"]
-    assert vocab.decode(vocab.encode("<EOS>")) == "<EOS>"
-
-
 def test_special_symbols_decode_to_nothing() -> None:
     vocab = Vocab("ab")
     assert vocab.decode([BOS, 4, UNK, 5, EOS, PAD, PAD]) == "ab"
@@ -97,11 +91,6 @@ def test_the_error_names_the_unknown_characters() -> None:
     assert "'ß' (U+00DF)" in caught.value.message
     assert "'→' (U+2192)" in caught.value.message
     assert caught.value.hint
-
-
-def test_the_error_names_a_few_of_many_unknown_characters() -> None:
-    with pytest.raises(VocabError, match="and more"):
-        Vocab("ab").encode_known("cdefghijklmnop")
 
 
 def test_vocabularies_are_equal_when_they_number_alike() -> None:

@@ -18,16 +18,13 @@ from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, screen_text, shows, until
 from tui.app import TweetgenApp
-from tui.folder_listing import Entry, list_folder
 from tui.screens.dialog import FailureDialog
 from tui.screens.help_screen import HelpScreen
 from tui.screens.main import MainScreen
 from tui.screens.open_dialog import OpenDialog
 from tui.widgets.file_list import MAX_SHOWN, FileList
 
-SIZES = [(120, 40), (80, 24), (40, 12)]
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
-at_each_size = pytest.mark.parametrize("size", SIZES, ids=str)
 
 
 @pytest.fixture
@@ -103,7 +100,7 @@ def looked_at(stage: Stage) -> list[str]:
     return [Path(config.corpus.files[0]).name for config in stage.checked if config.corpus]
 
 
-@at_each_size
+@pytest.mark.parametrize("size", [(120, 40), (40, 12)], ids=str)
 async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(
     stage: Stage, folder: Path, size: tuple[int, int]
 ) -> None:
@@ -137,14 +134,13 @@ async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(
     assert not any(bridge.is_alive for bridge in app.bridges)
 
 
-@at_each_size
 async def test_a_file_that_can_not_be_used_is_told_in_two_sentences_and_the_run_goes_on(
-    stage: Stage, folder: Path, size: tuple[int, int]
+    stage: Stage, folder: Path
 ) -> None:
     stage.errors["second.csv"] = CorpusError("second.csv holds [/no] tweets at all.", "Give a file with tweets.")
     session = FakeSession(SCRIPT)
     app = stage.app(session, config=on_first(folder))
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await open_dialog(app, pilot)
         await pilot.press("s", "enter")
         await says(app, "second.csv holds [/no] tweets at all. Give a file with tweets.")
@@ -156,14 +152,11 @@ async def test_a_file_that_can_not_be_used_is_told_in_two_sentences_and_the_run_
         assert len(app.bridges) == 1
 
 
-@at_each_size
-async def test_a_file_that_is_dropped_in_is_looked_at_at_once(
-    stage: Stage, folder: Path, size: tuple[int, int]
-) -> None:
+async def test_a_file_that_is_dropped_in_is_looked_at_at_once(stage: Stage, folder: Path) -> None:
     stage.errors["second.csv"] = CorpusError("second.csv is a photo.", "Give a file with tweets.")
     session = FakeSession(SCRIPT)
     app = stage.app(session, further=[second_session()], config=on_first(folder))
-    async with app.run_test(size=size):
+    async with app.run_test(size=(80, 24)):
         await started(app)
         app.post_message(events.Paste(f"'{folder / 'second.csv'}'"))
         await says(app, "second.csv is a photo. Give a file with tweets.")
@@ -171,36 +164,6 @@ async def test_a_file_that_is_dropped_in_is_looked_at_at_once(
         await says(app, "third tweets.txt can be used.")
         assert line(app) == str(folder / "third tweets.txt")
         assert session.received == []
-
-
-async def test_a_dropped_path_with_nothing_at_it_is_told(stage: Stage, folder: Path) -> None:
-    missing = str(folder / "missing.csv")
-    stage.errors["missing.csv"] = CorpusError(f"{missing} can't be read: No such file.", "Check the path.")
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(200, 50)):
-        await started(app)
-        app.post_message(events.Paste(missing))
-        await says(app, "can't be read: No such file. Check the path.")
-
-
-async def test_pasted_text_that_is_no_path_is_ignored(stage: Stage, folder: Path) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await started(app)
-        app.post_message(events.Paste("good morning"))
-        await pilot.press("?")
-        await opened(app, HelpScreen)
-        assert [type(screen) for screen in app.screen_stack[1:]] == [MainScreen, HelpScreen]
-        assert stage.checked == []
-
-
-async def test_pasted_text_is_typed_where_it_is_no_path(stage: Stage, folder: Path) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        app.post_message(events.Paste("third"))
-        await until(lambda: chosen(app) == "third tweets.txt")
-        assert line(app) == f"{folder}/third"
 
 
 class Gate:
@@ -239,38 +202,7 @@ async def test_escape_stops_looking_and_what_comes_of_it_later_is_not_told(
         await opened(app, MainScreen)
 
 
-async def test_the_program_ends_while_a_file_is_still_looked_at(
-    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = Gate()
-    monkeypatch.setattr(stage, "check", gate)
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press("enter")
-        await until(gate.has_begun.is_set)
-        await pilot.press("ctrl+c")
-        await until(lambda: not app.is_running)
-    assert app.return_code == 130
-    gate.may_end.set()
-
-
-async def test_a_mistake_of_ours_in_looking_is_told_too(
-    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(_config: RunConfig) -> None:
-        raise ZeroDivisionError("oh no")
-
-    monkeypatch.setattr(stage, "check", fail)
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(200, 50)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press("enter")
-        await says(app, "ZeroDivisionError: oh no")
-        assert app.summary_view.phase == "training"
-
-
-@pytest.mark.parametrize("takes_back", ["down", "x", "escape"])
+@pytest.mark.parametrize("takes_back", ["x", "escape"])
 async def test_another_key_takes_the_choice_back(stage: Stage, folder: Path, takes_back: str) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session, config=on_first(folder))
@@ -285,27 +217,15 @@ async def test_another_key_takes_the_choice_back(stage: Stage, folder: Path, tak
         assert session.received == []
 
 
-@pytest.mark.parametrize("moves", [(), ("down",), ("up", "up")], ids=str)
-async def test_enter_opens_what_is_typed_however_fast_it_came(
-    stage: Stage, folder: Path, moves: tuple[str, ...]
-) -> None:
+async def test_enter_opens_what_is_typed_however_fast_it_came(stage: Stage, folder: Path) -> None:
     app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
         await open_dialog(app, pilot)
-        await pilot.press(*moves)
+        await pilot.press("down")
         type_at_once(app, f"{folder}/archive/tweets.js", "enter")
         await says(app, "tweets.js can be used.")
         assert line(app) == f"{folder}/archive/tweets.js"
         assert looked_at(stage) == ["tweets.js"]
-
-
-async def test_enter_opens_what_is_typed_before_it_was_pressed(stage: Stage, folder: Path) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        type_at_once(app, f"{folder}/second.csv", "enter", "x")
-        await until(lambda: stage.checked)
-        assert looked_at(stage) == ["second.csv"]
 
 
 async def test_a_folder_that_is_typed_fast_is_shown_and_nothing_in_it_is_opened_unseen(
@@ -323,28 +243,6 @@ async def test_a_folder_that_is_typed_fast_is_shown_and_nothing_in_it_is_opened_
         assert stage.checked == []
 
 
-async def test_a_beginning_that_is_typed_fast_opens_nothing_unseen(
-    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    may_end = threading.Event()
-
-    def late(shown: Path) -> list[Entry]:
-        assert shown == folder or may_end.wait(10)
-        return list_folder(shown)
-
-    monkeypatch.setattr("tui.screens.open_dialog.list_folder", late)
-    stage.errors["tw"] = CorpusError("tw can't be read.", "Check the path.")
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        type_at_once(app, f"{folder}/archive/tw", "enter")
-        await says(app, "tw can't be read.")
-        may_end.set()
-        await until(lambda: chosen(app) == "tweets.js")
-        await pilot.press("enter")
-        await says(app, "tweets.js can be used.")
-
-
 async def test_the_name_that_is_typed_wins_over_the_row_until_another_row_is_moved_to(
     stage: Stage, folder: Path
 ) -> None:
@@ -357,19 +255,6 @@ async def test_the_name_that_is_typed_wins_over_the_row_until_another_row_is_mov
         await pilot.press("escape", "x", "backspace", "down", "enter")
         await says(app, "first.csv can be used.")
         assert looked_at(stage) == ["first", "first.csv"]
-
-
-async def test_a_file_that_the_list_leaves_out_is_opened_by_its_name(
-    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tui.screens.open_dialog.list_folder", lambda _: [])
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await started(app)
-        await pilot.press("o")
-        await opened(app, OpenDialog)
-        type_at_once(app, f"{folder}/first.csv", "enter")
-        await says(app, "first.csv can be used.")
 
 
 async def test_tab_completes_what_is_typed_however_fast_it_came(stage: Stage, folder: Path) -> None:
@@ -386,76 +271,15 @@ async def test_tab_completes_what_is_typed_however_fast_it_came(stage: Stage, fo
         assert stage.checked == []
 
 
-async def test_a_path_that_is_not_there_is_told_as_often_as_enter_is_pressed(stage: Stage, folder: Path) -> None:
-    stage.errors["nothing.csv"] = CorpusError("nothing.csv can't be read.", "Check the path.")
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        for number in (1, 2):
-            type_at_once(app, f"{folder}/nothing.csv", "enter")
-            await until(lambda number=number: len(stage.checked) == number)  # type: ignore[misc]
-            await says(app, "nothing.csv can't be read.")
-            await pilot.press("enter")
-            await until(lambda number=number: len(stage.checked) == number + 1)  # type: ignore[misc]
-            stage.checked.pop()
-        assert looked_at(stage) == ["nothing.csv"] * 2
-
-
-async def test_editing_the_path_takes_the_promise_back_and_enter_looks_again(stage: Stage, folder: Path) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session, config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press("enter")
-        await says(app, "first.csv can be used.")
-        for key in ("x", "backspace"):
-            await pilot.press(key)
-            await shows(app, "enter open")
-            assert "can be used" not in screen_text(app)
-        await pilot.press("enter")
-        await says(app, "first.csv can be used.")
-        type_at_once(app, f"{folder}/second.csv", "enter")
-        await says(app, "second.csv can be used.")
-        assert looked_at(stage) == ["first.csv", "first.csv", "second.csv"]
-        assert session.received == []
-
-
-async def test_editing_the_path_while_it_is_looked_at_stops_that(
-    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = Gate()
-    monkeypatch.setattr(stage, "check", gate)
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press("enter")
-        await until(gate.has_begun.is_set)
-        await pilot.press("x")
-        await shows(app, "enter open")
-        gate.may_end.set()
-        await pilot.press("backspace")
-        await until(lambda: chosen(app) == "first.csv")
-        assert "told too late" not in screen_text(app)
-
-
-@pytest.mark.parametrize("keys", [("up", "enter"), (".", "enter")], ids=str)
-async def test_all_of_a_folder_is_one_key_from_entering_it(stage: Stage, folder: Path, keys: tuple[str, ...]) -> None:
+async def test_all_of_a_folder_is_one_key_from_entering_it(stage: Stage, folder: Path) -> None:
     app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
         await open_dialog(app, pilot)
         await pilot.press("a", "enter")
         await until(lambda: chosen(app) == "tweets.js")
-        await pilot.press(*keys)
+        await pilot.press(".", "enter")
         await says(app, "archive can be used.")
         assert looked_at(stage) == ["archive"]
-
-
-async def test_two_dots_and_enter_lead_to_the_folder_above(stage: Stage, folder: Path) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        type_at_once(app, f"{folder}/archive/..", "enter")
-        await until(lambda: chosen(app) == "first.csv" and line(app) == f"{folder}/")
 
 
 async def test_folders_are_walked_by_keys_and_by_typing(stage: Stage, folder: Path) -> None:
@@ -480,28 +304,6 @@ async def test_folders_are_walked_by_keys_and_by_typing(stage: Stage, folder: Pa
         await until(lambda: chosen(app) == "first.csv")
         assert line(app) == f"{folder}/f"
         assert stage.checked == []
-
-
-async def test_a_folder_is_opened_as_a_whole(stage: Stage, folder: Path) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press("a", "enter")
-        await until(lambda: chosen(app) == "tweets.js")
-        await pilot.press("up", "enter")
-        await says(app, "archive can be used.")
-        assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / "archive"),)]
-
-
-async def test_a_path_that_is_typed_and_not_there_is_told(stage: Stage, folder: Path) -> None:
-    stage.errors["nothing.csv"] = CorpusError("nothing.csv can't be read.", "Check the path.")
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        app.screen.query_one(Input).value = f"{folder}/nothing.csv"
-        await until(lambda: chosen(app) is None)
-        await pilot.press("enter")
-        await says(app, "nothing.csv can't be read. Check the path.")
 
 
 async def test_a_click_chooses(stage: Stage, folder: Path) -> None:
@@ -617,18 +419,3 @@ async def test_a_new_run_waits_for_an_old_one_that_does_not_end(
         assert app.summary_view.started is None
         first.may_end.set()
         await shows(app, "second to none")
-
-
-async def test_runs_follow_each_other_as_often_as_one_likes(stage: Stage, folder: Path) -> None:
-    further = [FakeSession((tweet(f"this is run {number}", 1),), run_started(run=f"run-{number}")) for number in (2, 3)]
-    app = stage.app(FakeSession(SCRIPT), further=further, config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        for number in (2, 3):
-            await choose_next(app, pilot)
-            await shows(app, f"this is run {number}")
-    assert app.summary_view.started == run_started(run="run-3")
-    assert [view.started and view.started.run for view in app.earlier_views] == ["2026-11-25-101112", "run-2"]
-    assert [Path(config.corpus.files[0]).name for config in stage.checked if config.corpus] == [
-        "second.csv",
-        "third tweets.txt",
-    ]

@@ -43,11 +43,6 @@ def test_a_new_run_keeps_settings_and_cleaning_but_not_what_belongs_to_the_files
     )
 
 
-def test_a_new_run_after_a_resumed_one_is_no_resume() -> None:
-    other = on_other_tweets(RunConfig(resume="last"), Path("/data/a.csv"))
-    assert other == RunConfig(corpus=CorpusConfig(files=("/data/a.csv",)))
-
-
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Be in an empty folder."""
@@ -68,15 +63,7 @@ def test_the_choice_begins_at_the_tweets_of_the_run(here: Path) -> None:
 
 @pytest.mark.parametrize(
     "way",
-    [
-        "{path}",
-        "'{path}'",
-        '"{path}"',
-        "  {path}\n",
-        "file://{quoted}",
-        "'file://{quoted}'",
-        "{escaped}",
-    ],
+    ["  {path}\n", "'{path}'", '"{path}"', "file://{quoted}", "{escaped}"],
 )
 def test_a_dropped_file_is_found_however_the_terminal_writes_it(here: Path, way: str) -> None:
     path = here / "my tweets (1)é.csv"
@@ -84,12 +71,6 @@ def test_a_dropped_file_is_found_however_the_terminal_writes_it(here: Path, way:
     quoted = str(path).replace(" ", "%20").replace("é", "%C3%A9")
     escaped = "".join("\\" + char if char in " ()" else char for char in str(path))
     assert dropped_path(way.format(path=path, quoted=quoted, escaped=escaped)) == path
-
-
-def test_an_apostrophe_in_a_name_is_part_of_it(here: Path) -> None:
-    path = here / "mum's tweets.csv"
-    path.touch()
-    assert dropped_path(str(path)) == path
 
 
 @pytest.mark.parametrize(
@@ -105,28 +86,11 @@ def test_a_whole_path_counts_even_if_there_is_nothing_at_it(
 
 @pytest.mark.parametrize(
     "pasted",
-    [
-        "",
-        "  ",
-        "good morning",
-        "so",
-        "it's fine",
-        "/ is a slash",
-        "a\nb",
-        "\x00",
-        "/" + "x" * 5000,
-        "folder",
-        "https://x.y/z",
-    ],
+    ["", "good morning", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000, "folder", "https://x.y/z"],
 )
 def test_text_that_is_no_path_is_none(here: Path, pasted: str) -> None:
     (here / "folder").mkdir()
     assert dropped_path(pasted) is None
-
-
-def test_a_file_here_counts_by_its_name_alone(here: Path) -> None:
-    (here / "so.csv").touch()
-    assert dropped_path("so.csv") == Path("so.csv")
 
 
 @pytest.fixture
@@ -152,10 +116,6 @@ def test_a_folder_is_listed_with_what_can_be_tweets_first_and_without_what_can_n
         ("b.csv", "tweets"),
         ("photo.png", "other"),
     ]
-
-
-def test_the_root_has_nothing_above_it() -> None:
-    assert list_folder(Path("/"))[0].kind == "here"
 
 
 @pytest.mark.parametrize(
@@ -203,11 +163,6 @@ def test_a_typed_path_is_a_folder_and_what_was_typed_of_a_name(
     assert split_typed(text) == (Path(folder), name)
 
 
-def test_a_typed_path_that_is_not_whole_begins_here(here: Path) -> None:
-    assert split_typed("in/a") == (here / "in", "a")
-    assert split_typed("a") == (here, "a")
-
-
 @pytest.mark.parametrize(
     ("text", "path"),
     [
@@ -238,10 +193,3 @@ def test_a_path_is_shown_as_a_person_types_it(
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert as_typed(Path(path), is_folder=is_folder) == text
-
-
-def test_of_a_large_folder_every_file_can_be_found(tmp_path: Path) -> None:
-    for number in range(5_200):
-        (tmp_path / f"{number}.csv").touch()
-    found = matching(list_folder(tmp_path), "csv")
-    assert len(found) == 5_200

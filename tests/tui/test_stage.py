@@ -18,7 +18,8 @@ from engine import commands as c
 from engine import events as e
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, trained_by, until
-from tui.narration import BarDisplay, PlainDisplay
+from tui.narration import Narration
+from tui.progress import Bar, PlainLines
 from tui.run_view import RunView
 from tui.state import apply
 from tui.widgets.panels import Panels
@@ -121,7 +122,7 @@ def test_a_report_is_harmless() -> None:
 def test_plain_lines_tell_a_stage_once_and_its_share_every_few_seconds() -> None:
     lines: list[str] = []
     clock = FakeClock()
-    display = PlainDisplay(lines.append, clock)
+    display = Narration(PlainLines(lines.append, clock))
     display.stage(Moment("loading torch"))
     for percent in range(100):
         clock.advance(0.125)
@@ -138,16 +139,11 @@ def test_plain_lines_tell_a_stage_once_and_its_share_every_few_seconds() -> None
     ]
 
 
-def test_the_bar_shows_the_share_of_a_stage_and_gives_it_up_for_the_next() -> None:
+def test_the_bar_prints_a_report_once() -> None:
     out = io.StringIO()
-    display = BarDisplay(Console(file=out, force_terminal=True, width=100, _environ={}))
-    try:
-        display.stage(Moment("reading the tweets", 0.5))
-        [task] = display._progress.tasks
-        assert (task.percentage, task.description) == (50.0, "reading the tweets ... 50%")
-        display.stage(Moment("building the model", report=REPORT))
-        assert task.total is None
-        display.stage(Moment("building the model", report=REPORT))
-    finally:
-        display.close()
+    display = Narration(Bar(Console(file=out, force_terminal=True, width=100, _environ={})))
+    display.stage(Moment("reading the tweets", 0.5))
+    display.stage(Moment("building the model", report=REPORT))
+    display.stage(Moment("building the model", report=REPORT))
+    display.close()
     assert out.getvalue().count(REPORT[0]) == 1

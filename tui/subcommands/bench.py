@@ -11,7 +11,7 @@ from rich.console import Console
 from engine.config import RuntimeConfig
 from tui.bench_tables import print_bench
 from tui.options import Given, Source, fields_of, takes
-from tui.reading_bar import reading_bar
+from tui.progress import reading_bar
 from tui.tables import print_json
 
 DEVICE = Source("Machine", RuntimeConfig, ("device",))

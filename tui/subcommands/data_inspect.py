@@ -32,7 +32,7 @@ def inspect(
     from engine.corpus.inspection import inspect
     from engine.corpus.loading import TooFewTweetsError
     from tui.inspection_report import print_inspection, print_sources
-    from tui.reading_bar import reading_bar
+    from tui.progress import reading_bar
 
     console = Console(width=min(Console().width, _WIDEST), highlight=False)
     try:

@@ -26,7 +26,7 @@ _PACKAGES = (
 
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
-    """Show versions, devices, threads, folders and what the terminal can do; on a terminal, try what its font has."""
+    """Show versions, devices, threads, folders and what the terminal can do."""
     report = {
         "versions": versions_of(*_PACKAGES),
         "machine": _machine(),
@@ -39,10 +39,6 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
     for number, (heading, facts) in enumerate(report.items()):
         sys.stdout.write(("\n" if number else "") + heading + "\n")
         print_facts((f"  {name.replace('_', ' ')}", _shown(value)) for name, value in facts.items())
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        from tui.subcommands.doctor_glyphs import ask_about_glyphs
-
-        ask_about_glyphs()
 
 
 def _machine() -> dict[str, Any]:

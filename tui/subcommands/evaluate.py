@@ -16,7 +16,7 @@ from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError, CorpusError
 from tui.evaluation_tables import print_evaluation, print_evaluation_json
 from tui.options import MACHINE, TWEETS, Given, Source, fields_of, require_files, takes, to_corpus_config
-from tui.reading_bar import reading_bar
+from tui.progress import reading_bar
 
 if TYPE_CHECKING:  # numpy or torch would come with it, before --help is shown
     from engine.checkpoint_info import CheckpointInfo

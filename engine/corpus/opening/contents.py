@@ -1,25 +1,24 @@
-"""`find`: from a path that the user named to the members in it, by what lies there and not by what it is called."""
+"""`find`: from a path that the user named to the members in it, by content rather than name; and a hash of it all."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.corpus.opening.disk import Fingerprint, open_disk, status_of
-from engine.corpus.opening.entries import MAX_MEMBERS, too_many
-from engine.corpus.opening.found import Contents, FoundMember, Wanted
-from engine.corpus.opening.meter import Meter
+from engine.corpus.opening.disk import Meter, open_disk, status_of
+from engine.corpus.opening.entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many
 from engine.corpus.opening.standard_input import shown_path
 from engine.corpus.opening.tars import looks_like_tar, tar_contents
 from engine.corpus.opening.unpacking import Allowance, unpacked
 from engine.corpus.opening.walking import PassedOver, files_below
 from engine.corpus.opening.wide_text import narrowed
-from engine.corpus.opening.zips import MAGIC, zip_contents
-
-__all__ = ["Contents", "FoundMember", "find"]
+from engine.corpus.opening.zips import MAGIC, open_zip, zip_contents
+from engine.errors import CorpusError
 
 
 def find(path: Path, meter: Meter, wanted: Wanted) -> Contents:
@@ -30,10 +29,9 @@ def find(path: Path, meter: Meter, wanted: Wanted) -> Contents:
     found = status_of(path)
     if stat.S_ISDIR(found.st_mode):
         return _in_folder(path, meter, wanted)
-    fingerprint = Fingerprint.of(found)
 
     def open_raw() -> io.BufferedReader:
-        return open_disk(path, meter, fingerprint)
+        return open_disk(path, meter, found)
 
     return _in_file(path, open_raw, found.st_size, wanted)
 
@@ -73,3 +71,27 @@ def _in_folder(path: Path, meter: Meter, wanted: Wanted) -> Contents:
         if len(members) > MAX_MEMBERS:
             raise too_many(str(path), MAX_MEMBERS)
     return Contents(tuple(members), tuple(passed_over.left_out), passed_over.num_others, is_container=True)
+
+
+def content_hash(path: Path, wanted: Wanted) -> str:
+    """Return a hash of a file; of a folder's files that are `wanted` by name; of a zip's names and checksums.
+
+    A zip is not read through, for an archive of X or Mastodon may hold gigabytes of pictures. Raises `CorpusError`.
+    """
+    found = status_of(path)
+    if stat.S_ISDIR(found.st_mode):
+        inside = [(name, content_hash(file, wanted)) for name, file in files_below(path, wanted, PassedOver())]
+        return hashlib.sha256(repr(inside).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def open_raw() -> io.BufferedReader:
+        return open_disk(path, Meter(), found)
+
+    with open_raw() as file:
+        is_zip = file.read(4) in MAGIC
+        file.seek(0)
+        if is_zip:
+            with contextlib.suppress(CorpusError):  # a damaged one is told of by those who read it
+                infos = open_zip(str(path), open_raw).infolist()
+                names = [(info.filename, info.CRC, info.file_size) for info in infos]
+                return hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

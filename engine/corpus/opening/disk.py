@@ -1,4 +1,4 @@
-"""`DiskFile`: a regular file, open for reading. A file that changes meanwhile is an error, not a strange tweet.
+"""`DiskFile`: a regular file; one that changes while it is read is an error. `Meter`: how far reading is.
 
 Nothing else is opened: a device may never end and a pipe can be read only once.
 """
@@ -11,15 +11,53 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from engine.corpus.opening.meter import Meter
 from engine.corpus.opening.streams import ByteStream, buffered
 from engine.errors import CorpusError
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """Without blocking, opening a pipe that nobody writes to returns, and is then refused."""
+
+
+class Meter:
+    """Counts the raw bytes read, part by part, against those there are.
+
+    Bytes read outside a part (to recognise a format, to list an archive) count for nothing, and a part that is left
+    early, skipped over or read twice still counts once: the share only grows.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing to read."""
+        self.total_bytes = 0
+        """Raw bytes of all parts; grows while parts are found."""
+        self._before = 0
+        self._part = 0
+        self._read = 0
+
+    def expect(self, num_bytes: int) -> None:
+        """Learn of a part that will be read."""
+        self.total_bytes += num_bytes
+
+    def begin(self, num_bytes: int) -> None:
+        """Begin to read a part that was expected; the one before counts as done."""
+        self._before += self._part
+        self._part = num_bytes
+        self._read = 0
+
+    def add(self, num_bytes: int) -> None:
+        """Count bytes that were read."""
+        self._read += num_bytes
+
+    @property
+    def read_bytes(self) -> int:
+        """Raw bytes read of those that were expected."""
+        return min(self._before + min(self._read, self._part), self.total_bytes)
+
+    @property
+    def share(self) -> float:
+        """How much has been read, 0 to 1."""
+        return self.read_bytes / self.total_bytes if self.total_bytes else 0.0
 
 
 @contextlib.contextmanager
@@ -39,21 +77,6 @@ def _hint(error: OSError | ValueError) -> str:
     return "Check the disk, and try again." if getattr(error, "errno", None) == errno.EIO else "Check the path."
 
 
-@dataclass(frozen=True)
-class Fingerprint:
-    """What tells that a file on disk is still the same."""
-
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> Fingerprint:
-        """Return the fingerprint of a file by its status."""
-        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
 def status_of(path: Path) -> os.stat_result:
     """Return the status of a file or folder, links followed. Raises `CorpusError` for anything else or nothing."""
     with read_errors(path):
@@ -65,50 +88,57 @@ def status_of(path: Path) -> os.stat_result:
     return found
 
 
+def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what shows that a file on disk is still the same."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 class DiskFile(ByteStream):
-    """The bytes of a regular file, counted on a meter."""
+    """The bytes of a regular file, counted on a meter.
 
-    def __init__(self, path: Path, meter: Meter, expected: Fingerprint) -> None:
-        """Open it. Raises `CorpusError` where it is no longer what `expected` says."""
-        self._path, self._meter, self._expected = path, meter, expected
-        self._descriptor = -1
-        with read_errors(path):
-            self._descriptor = os.open(path, _OPEN_FLAGS)
-        self._refuse_change()
+    It is open only during each read, so that many archives may wait for their members to be read.
+    """
 
-    def _refuse_change(self) -> None:
-        """Raise `CorpusError` where the file is no longer the same."""
+    def __init__(self, path: Path, meter: Meter, found: os.stat_result) -> None:
+        """Begin at the first byte. Raises `CorpusError` where it is no longer the file that was `found`."""
+        self._path, self._meter, self._found = path, meter, found
+        self._position = 0
+        os.close(self._opened())
+
+    def _opened(self) -> int:
+        """Return a descriptor of the file. Raises `CorpusError` where it is no longer the same."""
         with read_errors(self._path):
-            found = os.fstat(self._descriptor)
-        if Fingerprint.of(found) != self._expected:
+            descriptor = os.open(self._path, _OPEN_FLAGS)
+        if _identity(os.fstat(descriptor)) != _identity(self._found):
+            os.close(descriptor)
             raise CorpusError(f"{self._path} changed while it was read.", "Try again when nothing writes to it.")
+        return descriptor
 
     def seekable(self) -> bool:
         """Return True."""
         return True
 
     def next_bytes(self, max_bytes: int) -> bytes:
-        """Read some bytes; at the end, the file must still be what it was at the beginning."""
-        with read_errors(self._path):
-            data = os.read(self._descriptor, max_bytes)
+        """Read some bytes; the file must still be what it was at the beginning."""
+        descriptor = self._opened()
+        try:
+            with read_errors(self._path):
+                data = os.pread(descriptor, max_bytes, self._position)
+        finally:
+            os.close(descriptor)
         self._meter.add(len(data))
-        if not data:
-            self._refuse_change()
+        self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Go to a place in the file. Raises `OSError` where there can't be one."""
-        return os.lseek(self._descriptor, offset, whence)
-
-    def close(self) -> None:
-        """Close it; again does nothing."""
-        if not self.closed:
-            descriptor, self._descriptor = self._descriptor, -1
-            if descriptor >= 0:
-                os.close(descriptor)
-        super().close()
+        position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._found.st_size}[whence]
+        if position < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._position = position
+        return position
 
 
-def open_disk(path: Path, meter: Meter, expected: Fingerprint) -> io.BufferedReader:
+def open_disk(path: Path, meter: Meter, found: os.stat_result) -> io.BufferedReader:
     """Open a regular file that was found before. Raises `CorpusError`, also later while it is read."""
-    return buffered(DiskFile(path, meter, expected))
+    return buffered(DiskFile(path, meter, found))

@@ -1,14 +1,13 @@
-"""Names inside folders and archives: which are hidden, which would leave the archive; and a stretch of a file."""
+"""What a named file, folder or archive contains: its members, and which names inside are read, hidden or refused."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from engine.corpus.opening.found import Wanted
-from engine.corpus.opening.streams import ByteStream
-from engine.corpus.opening.unpacking import damaged
+from engine.corpus.source import Member
 from engine.errors import CorpusError
 
 MAX_ENTRIES = 100_000
@@ -21,6 +20,32 @@ _PACKED_TARS = tuple(f".tar{suffix}" for suffix in PACKED_SUFFIXES)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _PACKED_SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, PACKED_SUFFIXES))})$", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.[^./]+$")
+
+
+Entry = TypeVar("Entry")
+Wanted = Callable[[str], bool]
+"""Says by its name whether a file inside a folder or archive is looked at."""
+
+
+@dataclass(frozen=True)
+class FoundMember(Member):
+    """A member, and what reading it costs."""
+
+    raw_bytes: int
+    """Bytes on disk that reading it takes, about: compressed, in their share of an archive."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The members of what was named."""
+
+    members: tuple[FoundMember, ...]
+    left_out: tuple[str, ...] = ()
+    """What was found and not taken, each a phrase: "../x.csv (its path leaves the archive)"."""
+    num_others: int = 0
+    """Files that were not wanted, the hidden ones apart."""
+    is_container: bool = False
+    """Whether it is a folder or archive, whose members have names of their own."""
 
 
 def suffix_of(name: str) -> str:
@@ -39,18 +64,6 @@ def is_hidden(name: str) -> bool:
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in name.split("/"))
 
 
-def is_looked_at(name: str, wanted: Wanted) -> bool:
-    """Say whether an entry is wanted, or would be if it could be opened."""
-    return wanted(name) or is_archive(name)
-
-
-def reason_against(name: str) -> str:
-    """Return why an entry of an archive is not opened, from its path with slashes; nothing where it may be."""
-    if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
-        return "its path leaves the archive"
-    return "an archive inside an archive" if is_archive(name) else ""
-
-
 def too_many(name: str, limit: int) -> CorpusError:
     """Return the error of a folder or archive that holds more files than may be."""
     return CorpusError(
@@ -59,23 +72,35 @@ def too_many(name: str, limit: int) -> CorpusError:
     )
 
 
-class Stretch(ByteStream):
-    """Some bytes of a file from where it stands; ends with them and complains if the file ends first."""
+class Listing(Generic[Entry]):
+    """The entries of an archive, sorted into those to read, those to name and those to count."""
 
-    def __init__(self, file: BinaryIO, num_bytes: int, name: str, release: Callable[[int], None]) -> None:
-        """Read `num_bytes` of `file`; `release` is told on closing how many of them were not read."""
-        self._file, self._left, self._name, self._release = file, num_bytes, name, release
+    def __init__(self, shown: str, wanted: Wanted) -> None:
+        """Begin without an entry of the archive that is called `shown` in messages."""
+        self._shown, self._wanted = shown, wanted
+        self.entries: list[tuple[str, Entry]] = []
+        """Those to read, by their path with slashes."""
+        self.left_out: list[str] = []
+        self.num_others = 0
 
-    def next_bytes(self, max_bytes: int) -> bytes:
-        """Read some bytes."""
-        data = self._file.read(min(max_bytes, self._left))
-        if not data and self._left:
-            raise damaged(self._name, "the archive ends in the middle of it")
-        self._left -= len(data)
-        return data
+    def add(self, path: str, entry: Entry, *, is_file: bool) -> None:
+        """Sort an entry; `is_file` is False for links and devices. Raises `CorpusError` where there are too many."""
+        name = path.replace("\\", "/").removeprefix("./")
+        if not name or name.endswith("/") or is_hidden(name):
+            return
+        if not (self._wanted(name) or is_archive(name)):
+            self.num_others += 1
+        elif name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
+            self.left_out.append(f"{name} (its path leaves the archive)")
+        elif is_archive(name):
+            self.left_out.append(f"{name} (an archive inside an archive)")
+        elif not is_file:
+            self.left_out.append(f"{name} (a link or device)")
+        elif len(self.entries) == MAX_MEMBERS:
+            raise too_many(self._shown, MAX_MEMBERS)
+        else:
+            self.entries.append((name, entry))
 
-    def close(self) -> None:
-        """Give the file back; again does nothing."""
-        if not self.closed:
-            self._release(self._left)
-        super().close()
+    def contents(self, members: Iterable[FoundMember]) -> Contents:
+        """Return what the archive contains, given its members."""
+        return Contents(tuple(members), tuple(self.left_out), self.num_others, is_container=True)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.corpus.opening.disk import read_errors
-from engine.corpus.opening.entries import MAX_ENTRIES, MAX_MEMBERS, is_archive, too_many
-from engine.corpus.opening.found import Wanted
+from engine.corpus.opening.entries import MAX_ENTRIES, MAX_MEMBERS, Wanted, is_archive, too_many
 from engine.errors import CorpusError
 
 

@@ -29,20 +29,27 @@ def looks_like(head: bytes) -> bool:
 
 
 def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per activity, boosts among them as unusable. Raises `CorpusError` where it is no outbox."""
+    """Return one row per activity, boosts among them as unusable. Raises `CorpusError` where it is no outbox.
+
+    Since Mastodon 4.2 the key `orderedItems` stands twice, first with an empty array (mastodon#31091).
+    """
+    is_outbox = False
     for path, items in JsonStream(file, source.name).arrays():
         if path != ("orderedItems",):
             continue
+        is_outbox, number = True, 0
         for number, activity in enumerate(items, start=1):
             row = _row(activity, config)
             yield (
                 Unusable(row.reason, example(f"activity {number:,}", row.example)) if not isinstance(row, str) else row
             )
-        return
-    raise CorpusError(
-        f"{source.name} is no Mastodon outbox: it has no orderedItems.",
-        "Take outbox.json from the archive that Mastodon makes on request, or give the archive itself.",
-    )
+        if number:
+            return
+    if not is_outbox:
+        raise CorpusError(
+            f"{source.name} is no Mastodon outbox: it has no orderedItems.",
+            "Take outbox.json from the archive that Mastodon makes on request, or give the archive itself.",
+        )
 
 
 def _row(activity: object, config: CorpusConfig) -> Row:
@@ -67,12 +74,11 @@ def _row(activity: object, config: CorpusConfig) -> Row:
 
 
 def _is_message(note: dict[str, object]) -> bool:
-    """Say whether a note names whom it is for, and that is neither everybody nor the followers."""
-    named: list[object] = []
+    """Return whether a note is for neither everybody nor the followers; one without any audience is a direct note."""
+    audience: list[object] = []
     for field in (note.get("to"), note.get("cc")):
-        named += field if isinstance(field, list) else [field]
-    audience = [each for each in named if isinstance(each, str)]
-    return bool(audience) and not any(_AUDIENCE.search(each) for each in audience)
+        audience += field if isinstance(field, list) else [field]
+    return not any(isinstance(each, str) and _AUDIENCE.search(each) for each in audience)
 
 
 def _is_reply_to_others(note: dict[str, object], actor: object) -> bool:

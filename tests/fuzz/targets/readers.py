@@ -31,7 +31,9 @@ def seeds() -> tuple[bytes, ...]:
         [{"tweet": {"id": str(row["id"]), "full_text": row["text"], "entities": {"urls": []}}} for row in rows]
     )
     outbox = {
-        "orderedItems": [{"type": "Create", "object": {"type": "Note", "content": f"<p>{t}</p>"}} for t in _TWEETS]
+        "orderedItems": [
+            {"type": "Create", "object": {"type": "Note", "content": f"<p>{t}</p>", "to": "as:Public"}} for t in _TWEETS
+        ]
     }
     files = {
         ("text", "txt"): plain,
