@@ -5,6 +5,7 @@ A change acts at once where it can and is kept in the file. Which keys can be gi
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -119,10 +120,10 @@ class SettingsScreen(Dialog[None]):
         name = event.option.id or ""
         match self._entries[name]:
             case Key() as key:
-                self.app.push_screen(KeyDialog(key, self._preferences.keys), lambda keys: self._take(name, keys))
+                self.app.push_screen(KeyDialog(key, self._preferences.keys), partial(self._take, name))
             case Entry(is_number=True) as entry:
                 current = getattr(self._preferences, entry.name)
-                self.app.push_screen(IntervalDialog(entry, current), lambda answer: self._take_number(name, answer))
+                self.app.push_screen(IntervalDialog(entry, current), partial(self._take, name))
             case _:
                 self.action_turn(1)
 
@@ -160,13 +161,11 @@ class SettingsScreen(Dialog[None]):
         return (option.id if option else None) or ""
 
     def _take(self, name: str, answer: str | None) -> None:
-        """Take the answer of a dialog over; None is none."""
+        """Change an entry to the answer of its dialog: a key, a number, or nothing for the default."""
         if answer is not None:
-            self._change(name, answer)
-
-    def _take_number(self, name: str, answer: str | None) -> None:
-        if answer is not None:
-            self._change(name, _number(answer) if answer else None)
+            self._change(
+                name, (answer if isinstance(self._entries[name], Key) else _number(answer)) if answer else None
+            )
 
     def _change(self, name: str, value: object) -> None:
         """Change an entry and show it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,13 +26,11 @@ class PathInput(LineInput):
         Binding("tab", "screen.complete", "complete", show=False),
     ]
 
+    @dataclass
     class Dropped(Message):
         """A path was dropped."""
 
-        def __init__(self, path: Path) -> None:
-            """Tell which."""
-            super().__init__()
-            self.path = path
+        path: Path
 
     def on_paste(self, event: Paste) -> None:
         """Take a whole path for itself; any other text is typed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -95,21 +96,17 @@ class PromptLine(Vertical):
     .-tiny PromptLine KeyBar { display: none; }
     """
 
+    @dataclass
     class Asked(Message):
-        """The model is to say how the line goes on."""
+        """The model is to complete the line."""
 
-        def __init__(self, question: CompleteText) -> None:
-            """Ask this."""
-            super().__init__()
-            self.question = question
+        question: CompleteText
 
+    @dataclass
     class Sent(Message):
         """The model is to write a tweet that begins with the line."""
 
-        def __init__(self, text: str) -> None:
-            """Begin with `text`."""
-            super().__init__()
-            self.text = text
+        text: str
 
     class Closed(Message):
         """The line was closed."""
