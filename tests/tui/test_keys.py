@@ -130,6 +130,22 @@ async def test_s_l_t_o_and_question_mark_open_their_dialogs(stage: Stage) -> Non
             await until(lambda: app.screen is screen, f"the way back from {key}")
 
 
+async def test_the_table_marks_exactly_the_keys_that_open_something(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=SIZE):
+        screen = await started(app)
+        opening = set()
+        for key in (key for key in MAIN_KEYS if key.action not in {"leave", "detach"}):
+            await app.run_action(key.action, screen)
+            if app.screen is not screen or screen.is_typing:
+                opening.add(key.name)
+            if app.screen is not screen:
+                await until(lambda: app.screen.focused is not None, key.title)
+                await app.pop_screen()
+            screen.prompt.close()
+        assert opening == {key.name for key in MAIN_KEYS if key.opens}
+
+
 async def test_palette_holds_every_action_with_its_sentence_and_does_it(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
