@@ -1,4 +1,4 @@
-"""Typing ahead: keys that arrive right after one that opens a line or a dialog are typed into it.
+"""Typing ahead: keys and pastes that arrive right after a key that opens a line or a dialog go into it.
 
 Without this they would still act on the main screen, since what opens gets the focus a few turns of the loop later.
 """
@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from textual.app import App
-from textual.events import Event, Key
+from textual.events import Event, Key, Paste
 from textual.timer import Timer
 from textual.widgets import Input
 
@@ -33,16 +33,16 @@ class TypingAhead:
         self._handle = handle
         self._opener: Key | None = None
         self._opener_has_acted = False
-        self._held: deque[Key] = deque()
+        self._held: deque[Key | Paste] = deque()
         self._held_until = 0.0
         self._timer: Timer | None = None
 
     async def handle(self, event: Event) -> None:
-        """Hold a key back, or have it or another event handled. Called for every event of the app."""
+        """Hold a key or a paste back, or have the event handled. Called for every event of the app."""
         if isinstance(event, Key) and event.key == NEVER_HELD:
             self._held.clear()  # the program is to end: what was typed before has no line any more
             await self._handle(event)
-        elif not isinstance(event, Key):
+        elif not isinstance(event, Key | Paste):
             await self._handle(event)
         elif event.is_forwarded:  # the key has come up from the widget in focus, and its action runs now
             await self._handle(event)
@@ -52,9 +52,9 @@ class TypingAhead:
         else:
             await self._press(event)
 
-    async def _press(self, key: Key) -> None:
-        """Send a key on its way; where it opens something, begin to hold back the next ones."""
-        if self._opens(key.key):
+    async def _press(self, key: Key | Paste) -> None:
+        """Send a key or a paste on its way; where a key opens something, begin to hold back what follows."""
+        if isinstance(key, Key) and self._opens(key.key):
             self._opener, self._opener_has_acted = key, False
             self._held_until = time.monotonic() + MAX_SECONDS
             self._timer = self._timer or self._app.set_interval(_LOOK_SECONDS, self._hand_on)
@@ -78,7 +78,7 @@ class TypingAhead:
         return screen.focused is None
 
     async def _hand_on(self) -> None:
-        """Hand on the keys that were held back, once what was opened can take them."""
+        """Hand on what was held back, once what was opened can take them."""
         while self._held and not self._is_opening():
             await self._press(self._held.popleft())
         if self._timer is not None and not self._is_opening():

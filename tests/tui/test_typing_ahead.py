@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 from textual.app import App
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.widgets import Input, OptionList
 
 from engine import commands as c
@@ -51,6 +51,16 @@ async def test_what_follows_p_is_typed_into_its_line(stage: Stage, word: str) ->
         await until(lambda: line(app) == word, f"{word} in the line")
         assert app.screen is screen
         assert not screen.query_one("Panels").has_class("-machine")
+
+
+async def test_what_is_pasted_right_after_p_goes_into_its_line_too(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)):
+        await started(app)
+        post(app, "pa")
+        app.post_message(Paste("quick"))
+        post(app, "z")
+        await until(lambda: line(app) == "aquickz", "the paste between the keys")
 
 
 @pytest.mark.parametrize(
