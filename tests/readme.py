@@ -18,13 +18,17 @@ from tui.app import TweetgenApp
 from tui.keys import (
     BROWSER_KEYS,
     FEED_KEYS,
-    GROUPS,
     LISTED,
     LOOKING,
     MAIN_KEYS,
+    PLOT,
     PLOT_KEYS,
     PROMPT_KEYS,
+    RUN,
+    SAVED,
+    SCREEN,
     TWEET_KEYS,
+    TWEETS,
     TYPING,
     Key,
 )
@@ -36,6 +40,8 @@ SIZES = ((120, 40), (80, 24))
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 NUM_STEPS = 1200
 DEADLINE_SECONDS = 600.0
+GROUPS = (RUN, TWEETS, SAVED, SCREEN, PLOT)
+"""Of the keys that work everywhere."""
 PLACES = {
     "In the tweets": FEED_KEYS,
     "In the plot": PLOT_KEYS,

@@ -19,8 +19,7 @@ from engine.corpus.checking import Glance
 from tui.branching import OtherCurve
 from tui.bridge import Bridge, EngineBridge
 from tui.choosing_app import ChoosingApp
-from tui.preference_keeper import PreferenceKeeper
-from tui.preferences import Changes
+from tui.preference_keeper import Changes, PreferenceKeeper
 from tui.run_view import RunView
 from tui.screens.checkpoint_list_dialog import ListCheckpoints
 from tui.screens.main import MainScreen

@@ -6,25 +6,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import ClassVar
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.events import Event
 from textual.theme import Theme
 
 from engine.errors import TweetgenError
 from tui.errands import on_own_thread
 from tui.notices import TITLE_SECONDS, Notices
-from tui.preference_keeper import PreferenceKeeper
-from tui.preferences import AUTO, Changes
+from tui.preference_keeper import Changes, PreferenceKeeper
+from tui.preferences import AUTO
 from tui.run_view import RunView
 from tui.screens.palette import KeyCommands
 from tui.terminal_app import TerminalApp
 from tui.terminal_facts import GlyphSet
 from tui.theme import theme_for
+from tui.typing_ahead import TypingAhead
 
 _MAX_PROBLEMS_SHOWN = 3
 
@@ -52,7 +53,12 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
         self.notices = Notices(self.write_to_terminal, lambda: self.keeper.preferences)
         self._glyphs_by_itself = glyphs
         self._theme_of_start = ""
+        self._typing_ahead = TypingAhead(self, super().on_event)
         self.set_keymap(preferred.keys)
+
+    async def on_event(self, event: Event) -> None:
+        """Take an event in; keys that were typed ahead wait for what they are meant for."""
+        await self._typing_ahead.handle(event)
 
     @property
     def summary_view(self) -> RunView:
@@ -94,7 +100,8 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
         if "title" in changes:
             self._show_title()
         self.follow_changes(changes)
-        self._save(changes)
+        self.keeper.plan_to_save(changes)
+        self._save()
 
     def _preferred_glyphs(self) -> GlyphSet:
         """Return the glyphs that were chosen, or those that the program began with."""
@@ -107,10 +114,10 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
             self.keeper.change({"theme": theme.name})
 
     @work
-    async def _save(self, changes: Changes) -> None:
-        """Put changes into the file, on a thread."""
+    async def _save(self) -> None:
+        """Put the changes into the file, on a thread."""
         try:
-            await on_own_thread(partial(self.keeper.save, changes))
+            await on_own_thread(self.keeper.save)
         except TweetgenError as error:
             self.notify(f"{error.message} {error.hint}", severity="error", markup=False)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from textual.keys import Keys, format_key
+from textual.keys import Keys
 
-from tui.keys import FEED_KEYS, MAIN_KEYS, PLOT_KEYS, Key
+from tui.keys import FEED_KEYS, MAIN_KEYS, PLOT_KEYS, Key, shown_keys
 from tui.textual_private import name_of_key
 
 KeyMap = Mapping[str, str]
@@ -45,17 +45,10 @@ def key_named(text: str) -> str:
     return name if name in _NAMED or is_modified else ""
 
 
-def shown_keys(keys: str) -> str:
-    """Return keys as people know them."""
-    return " ".join(format_key(key).replace("ctrl+", "^") for key in keys.split(","))
-
-
 def mapped(keys: Iterable[Key], key_map: KeyMap) -> tuple[Key, ...]:
     """Return the keys with those of the map in their place; it is for the main screen's only."""
     return tuple(
-        replace(key, keys=key_map[key.name], shown=shown_keys(key_map[key.name]))
-        if key.name in key_map and key in MAIN_KEYS
-        else key
+        replace(key, keys=key_map[key.name], symbols="") if key.name in key_map and key in MAIN_KEYS else key
         for key in keys
     )
 

@@ -1,4 +1,4 @@
-"""The key table: every key, what it does and how it is told; bindings, key bar, palette and help are made from it.
+"""The key table: every key and what it does. Bindings, key bar, palette, help and the README are made from it.
 
 No key here is one that tmux or screen take as their prefix (ctrl+b, ctrl+a) or that stops a terminal's output (ctrl+s,
 ctrl+q).
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from textual.binding import Binding, BindingType
+from textual.keys import format_key
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,21 @@ class Key:
 
     keys: str
     """Textual's names of the keys, separated by commas."""
-    shown: str
-    """The key as people know it."""
     action: str
-    """The action on the main screen, or with `app.` before it on the app."""
-    label: str
-    """One short word for the key bar, the same for neighbours that share it; empty for a key that is not in the bar."""
+    """An action of the widget or screen that has the key, or with `app.` before it of the app."""
     title: str
     """What the palette and the help call it."""
     sentence: str
     """What it does."""
     group: str
     """Heading in the help."""
+    _: KW_ONLY
+    label: str = ""
+    """One short word for the key bar, the same for neighbours that share it; empty for a key that is not in the bar."""
+    symbols: str = ""
+    """The keys as they are shown, where their names would not do."""
+    opens: bool = False
+    """Whether it opens a line or a dialog to type in: what is typed right after it is meant for that."""
 
     @property
     def name(self) -> str:
@@ -38,380 +42,381 @@ class Key:
         action = self.action.removeprefix("app.").replace("(-1)", "_down").replace("(1)", "_up")
         return re.sub(r"\W+", "_", action).strip("_")
 
+    @property
+    def shown(self) -> str:
+        """The keys as people know them."""
+        return self.symbols or shown_keys(self.keys)
+
+
+def shown_keys(keys: str) -> str:
+    """Return Textual's names of keys as people know them."""
+    return " ".join(format_key(key).replace("ctrl+", "^") for key in keys.split(","))
+
 
 RUN, TWEETS, SAVED, SCREEN = "The run", "Tweets", "Checkpoints", "The screen"
 PLOT = "The loss plot"
 TYPING, LOOKING = "While you type a beginning", "In a tweet that is open"
 LISTED = "In the list of checkpoints"
-GROUPS = (RUN, TWEETS, SAVED, SCREEN, PLOT)
-"""Of the keys that work everywhere."""
 
 MAIN_KEYS = (
-    Key("space", "space", "pause", "pause", "Pause or resume", "Pause the training, or go on with it.", RUN),
+    Key("space", "pause", "Pause or resume", "Pause the training, or go on with it.", RUN, label="pause"),
     Key(
         "f",
-        "f",
         "finish",
-        "end",
         "Finish, or not yet",
-        "End well: the learning rate falls to nothing over the next tenth. f again takes it back.",
+        "Finish: anneal the learning rate to zero over the next 10 % of the steps, then stop; f again takes it back.",
         RUN,
+        label="end",
     ),
     Key(
         "plus,equals_sign",
-        "+",
         "temperature(1)",
-        "temp",
         "Raise the temperature",
         "Raise the temperature by 0.05, up to 5: wilder from the next character on.",
         TWEETS,
+        label="temp",
+        symbols="+",
     ),
     Key(
         "minus,underscore",
-        "-",
         "temperature(-1)",
-        "temp",
         "Lower the temperature",
         "Lower the temperature by 0.05, down to 0.05: safer, and more repetitive.",
         TWEETS,
+        label="temp",
+        symbols="-",
     ),
     Key(
         "t",
-        "t",
         "ladder",
-        "temp",
         "Temperature ladder",
         "Write one tweet at each of seven temperatures, from the same seed and prime.",
         TWEETS,
+        label="temp",
+        opens=True,
     ),
-    Key("g", "g", "sample", "tweet", "Write a tweet now", "Write one more tweet, also while paused.", TWEETS),
+    Key("g", "sample", "Write a tweet now", "Write one more tweet, also while paused.", TWEETS, label="tweet"),
     Key(
         "p",
-        "p",
         "prompt",
-        "type",
         "Type a beginning",
         "Type how a tweet begins: the model goes on with it as you type, and writes it when you press enter.",
         TWEETS,
+        label="type",
+        opens=True,
     ),
     Key(
         "P",
-        "P",
         "clear_prime",
-        "",
         "Begin tweets with nothing",
         "Let tweets begin as the model likes, where they were made to begin with a text.",
         TWEETS,
     ),
+    Key("k", "pin", "Pin a tweet", "Keep the selected tweet, or else the newest, with the run; or no more.", TWEETS),
+    Key("K", "pins_only", "Pins only, or all tweets", "Show only the tweets that are pinned, or all again.", TWEETS),
     Key(
-        "k",
-        "k",
-        "pin",
-        "",
-        "Pin a tweet",
-        "Keep the selected tweet, or else the newest, with the run; or no more.",
-        TWEETS,
-    ),
-    Key(
-        "K",
-        "K",
-        "pins_only",
-        "",
-        "Pins only, or all tweets",
-        "Show only the tweets that are pinned, or all again.",
-        TWEETS,
-    ),
-    Key(
-        "c",
         "c",
         "colours",
-        "",
         "Colour tweets by surprise",
         "Colour each character by how much it surprised the model: the brighter, the less likely; or no more.",
         TWEETS,
     ),
     Key(
         "e",
-        "e",
         "export",
-        "",
         "Export tweets",
         "Write the tweets of the feed, or the pins, to a file: plain lines, a table or events.",
         TWEETS,
+        opens=True,
     ),
     Key(
         "s",
-        "s",
-        "save",
         "save",
         "Save a checkpoint",
         "Save the model, and all that a run needs to go on, under a name.",
         SAVED,
+        label="save",
+        opens=True,
     ),
     Key(
         "l",
-        "l",
-        "load",
         "load",
         "Load a checkpoint",
         "List the saved checkpoints, and go on from the one you choose.",
         SAVED,
+        label="load",
+        opens=True,
     ),
     Key(
         "right_square_bracket",
-        "]",
         "learning_rate(1)",
-        "",
         "Raise the learning rate",
         "Raise the highest learning rate by a tenth of a decade, a factor of 1.26; warm-up and schedule still apply.",
         RUN,
     ),
     Key(
         "left_square_bracket",
-        "[",
         "learning_rate(-1)",
-        "",
         "Lower the learning rate",
         "Lower the highest learning rate by a tenth of a decade, a factor of 1.26.",
         RUN,
     ),
     Key(
         "u",
-        "u",
         "undo",
-        "",
         "Undo",
         "Take back the last change of a temperature, prime, learning rate, batch size or interval; u again goes on.",
         RUN,
     ),
-    Key("a", "a", "answer_alert", "", "Answer the alert", "Do what the alert above the keys offers.", RUN),
-    Key("escape", "esc", "dismiss_alert", "", "Dismiss the alert", "Put the alert aside until it is true again.", RUN),
+    Key("a", "answer_alert", "Answer the alert", "Do what the alert above the keys offers.", RUN),
+    Key("escape", "dismiss_alert", "Dismiss the alert", "Put the alert aside until it is true again.", RUN),
     Key(
         "o",
-        "o",
-        "open",
         "open",
         "Open other tweets",
         "Choose a file, folder or archive, or drop one in: the run is saved, and a new one starts on it.",
         RUN,
+        label="open",
+        opens=True,
     ),
     Key(
         "b",
-        "b",
         "unit",
-        "bits",
         "Nats or bits",
         "Switch the plot between nats and bits per character (nats / ln 2).",
         PLOT,
+        label="bits",
     ),
-    Key("y", "y", "log", "", "Log scale or linear", "Make the losses' axis of the plot logarithmic, or linear.", PLOT),
+    Key("y", "log", "Log scale or linear", "Make the losses' axis of the plot logarithmic, or linear.", PLOT),
     Key(
         "v",
-        "v",
         "panes",
-        "",
         "Whole run or recent part",
         "Plot the whole run, its recent part at full resolution, or where there is room both, side by side.",
         PLOT,
     ),
     Key(
         "tab",
-        "tab",
         "panel(1)",
-        "",
         "Next panel",
         "Go to the next panel; in a terminal that is small it takes the place of the one before.",
         SCREEN,
     ),
-    Key("shift+tab", "shift+tab", "panel(-1)", "", "Panel before", "Go back to the panel before.", SCREEN),
+    Key("shift+tab", "panel(-1)", "Panel before", "Go back to the panel before.", SCREEN),
     Key(
         "h",
-        "h",
         "machine",
-        "",
         "What the machine does",
         "Show what a step's time goes into, processor, memory and GPUs, and what the screen costs; or no more.",
         SCREEN,
     ),
     Key(
         "m",
-        "m",
         "app.mouse",
-        "",
         "Mouse off or on",
         "Leave the mouse to the terminal, to select and copy text with, or take it back.",
         SCREEN,
     ),
-    Key("comma", ",", "settings", "", "Settings", "Choose colours, keys, notices and intervals for all runs.", SCREEN),
-    Key("question_mark", "?", "help", "help", "Help", "Show every key, and how to read the screen.", SCREEN),
+    Key(
+        "comma", "settings", "Settings", "Choose colours, keys, notices and intervals for all runs.", SCREEN, opens=True
+    ),
+    Key(
+        "question_mark", "help", "Help", "Show every key, and how to read the screen.", SCREEN, label="help", opens=True
+    ),
     Key(
         "ctrl+p",
-        "^p",
         "app.command_palette",
-        "menu",
         "Palette",
         "Search all of these by name, and choose a theme.",
         SCREEN,
+        label="menu",
+        opens=True,
     ),
     Key(
         "d",
-        "d",
-        "detach",
         "detach",
         "Detach",
         "Give the shell back and let the run go on without a screen; tweetgen-tui attach shows it again.",
         RUN,
+        label="detach",
     ),
     Key(
         "q",
-        "q",
         "leave",
-        "quit",
         "Quit",
         "Stop, save `latest`, leave; ctrl+c does the same, and pressed twice leaves at once.",
         RUN,
+        label="quit",
     ),
 )
 
 PLOT_KEYS = (
     Key(
-        "left,right",
-        "← →",
-        "",
-        "",
+        "left",
+        "move(-1)",
         "Read the plot",
-        "With the plot in focus (tab): move a cursor by a column; the feed goes to the tweets written there.",
+        "With the plot in focus (tab): move its cursor back by a column; the feed goes to the tweets written there.",
         PLOT,
     ),
-    Key("shift+left,shift+right", "shift+← →", "", "", "Read on faster", "Move the cursor by ten columns.", PLOT),
-    Key("up,down", "↑ ↓ or wheel", "", "", "Zoom", "Zoom in or out at the cursor, else at the newest step.", PLOT),
-    Key("pageup,pagedown", "pgup or drag", "", "", "Pan", "Go back by half of what is in view; pgdn goes on.", PLOT),
-    Key("home", "home", "", "", "First step", "Put the cursor on the first step.", PLOT),
-    Key("end", "end", "", "", "Follow", "Take the cursor away and follow the newest step.", PLOT),
-    Key("escape", "esc", "", "", "Hide the cursor", "Take the cursor away; the feed follows again.", PLOT),
-    Key("0", "0", "", "", "Reset the plot", "Undo zooming and panning; a double click does the same.", PLOT),
+    Key("right", "move(1)", "Read on", "Move the plot's cursor on by a column.", PLOT),
+    Key(
+        "shift+left",
+        "move(-10)",
+        "Read back faster",
+        "Move the plot's cursor back by ten columns.",
+        PLOT,
+        symbols="shift+←",
+    ),
+    Key(
+        "shift+right",
+        "move(10)",
+        "Read on faster",
+        "Move the plot's cursor on by ten columns.",
+        PLOT,
+        symbols="shift+→",
+    ),
+    Key(
+        "up",
+        "zoom(-1)",
+        "Zoom in",
+        "Zoom in at the plot's cursor, else at the newest step.",
+        PLOT,
+        symbols="↑ or wheel",
+    ),
+    Key(
+        "down",
+        "zoom(1)",
+        "Zoom out",
+        "Zoom out at the plot's cursor, else at the newest step.",
+        PLOT,
+        symbols="↓ or wheel",
+    ),
+    Key(
+        "pageup", "pan(-1)", "Pan back", "Go back in the plot by half of what is in view.", PLOT, symbols="pgup or drag"
+    ),
+    Key("pagedown", "pan(1)", "Pan on", "Go on in the plot by half of what is in view.", PLOT, symbols="pgdn or drag"),
+    Key("home", "first", "First step", "Put the plot's cursor on the first step.", PLOT),
+    Key("end", "follow", "Follow the newest step", "Take the plot's cursor away, and follow.", PLOT),
+    Key("escape", "hide_cursor", "Hide the cursor", "Take the plot's cursor away; the feed follows again.", PLOT),
+    Key("0", "reset", "Reset the plot", "Undo zooming and panning; a double click does the same.", PLOT),
 )
 
 FEED_KEYS = (
-    Key(
-        "up,down",
-        "↑ ↓",
-        "",
-        "",
-        "Select a tweet",
-        "Select the tweet before or after, or click on one; after the newest, none is selected.",
-        TWEETS,
-    ),
-    Key("pageup,pagedown", "pgup pgdn", "", "", "Scroll by a page", "Go through the tweets by a page.", TWEETS),
-    Key(
-        "home,end",
-        "home end",
-        "",
-        "",
-        "Oldest, newest",
-        "Go to the first tweet; or select none, go to the last and follow the new ones.",
-        TWEETS,
-    ),
+    Key("up", "move(-1)", "Tweet before", "Select the tweet before, or click on one.", TWEETS),
+    Key("down", "move(1)", "Tweet after", "Select the tweet after; after the newest, none is selected.", TWEETS),
+    Key("pageup", "page(-1)", "Page back", "Go back through the tweets by a page.", TWEETS),
+    Key("pagedown", "page(1)", "Page on", "Go on through the tweets by a page.", TWEETS),
+    Key("home", "oldest", "Oldest tweet", "Go to the first tweet.", TWEETS),
+    Key("end", "follow", "Newest tweet", "Select none, go to the last tweet and follow the new ones.", TWEETS),
     Key(
         "enter",
-        "enter",
-        "",
-        "",
+        "open",
         "Open a tweet",
         "Look closely at the selected tweet, or else the newest: what the model thought at each character.",
         TWEETS,
+        symbols="enter",
     ),
 )
 
 BROWSER_KEYS = (
-    Key("enter", "enter", "checkpoint_load", "load", "Load", "Go on from the checkpoint in this run.", LISTED),
+    Key(
+        "enter",
+        "checkpoint_load",
+        "Load",
+        "Go on from the checkpoint in this run.",
+        LISTED,
+        label="load",
+        symbols="enter",
+    ),
     Key(
         "n",
-        "n",
         "checkpoint_branch",
-        "new run",
         "New run from it",
         "Save this run, and begin a new one from the checkpoint on its tweets; this run's curve stays for comparison.",
         LISTED,
+        label="new run",
     ),
     Key(
         "c",
-        "c",
         "checkpoint_compare",
-        "compare",
         "Compare",
         "Mark a checkpoint; c on another shows the two side by side.",
         LISTED,
+        label="compare",
     ),
-    Key("k", "k", "checkpoint_pin", "pin", "Pin", "Keep it first and from being deleted, or no longer.", LISTED),
-    Key("r", "r", "checkpoint_rename", "rename", "Rename", "Give it another name.", LISTED),
-    Key("x,delete", "x", "checkpoint_delete", "delete", "Delete", "Delete the file, after a question.", LISTED),
-    Key("s", "s", "checkpoint_sort", "sort", "Sort", "Sort by age, name, step or bits per character.", LISTED),
-    Key("slash", "/", "checkpoint_filter", "filter", "Filter", "Type part of a name, run or corpus.", LISTED),
+    Key("k", "checkpoint_pin", "Pin", "Keep it first and from being deleted, or no longer.", LISTED, label="pin"),
+    Key("r", "checkpoint_rename", "Rename", "Give it another name.", LISTED, label="rename"),
+    Key(
+        "x,delete",
+        "checkpoint_delete",
+        "Delete",
+        "Delete the file, after a question.",
+        LISTED,
+        label="delete",
+        symbols="x",
+    ),
+    Key("s", "checkpoint_sort", "Sort", "Sort by age, name, step or bits per character.", LISTED, label="sort"),
+    Key("slash", "checkpoint_filter", "Filter", "Type part of a name, run or corpus.", LISTED, label="filter"),
 )
 
 PROMPT_KEYS = (
-    Key("tab", "tab", "take_word", "word", "Take a word", "Take the next word of what the model would write.", TYPING),
-    Key("right", "→", "take_char", "character", "Take a character", "At the end of the line: take one.", TYPING),
-    Key("enter", "enter", "send", "write it", "Write it", "Have a tweet written that begins so.", TYPING),
-    Key("up", "↑", "screen.temperature(1)", "temp", "Raise the temperature", "As + does elsewhere.", TYPING),
-    Key("down", "↓", "screen.temperature(-1)", "temp", "Lower the temperature", "As - does elsewhere.", TYPING),
-    Key("escape", "esc", "close_line", "close", "Close the line", "Close it; p brings it back as it was.", TYPING),
+    Key("tab", "take_word", "Take a word", "Take the next word of what the model would write.", TYPING, label="word"),
+    Key("right", "take_char", "Take a character", "At the end of the line: take one.", TYPING, label="character"),
+    Key("enter", "send", "Write it", "Have a tweet written that begins so.", TYPING, label="write it", symbols="enter"),
+    Key("up", "screen.temperature(1)", "Raise the temperature", "As + does elsewhere.", TYPING, label="temp"),
+    Key("down", "screen.temperature(-1)", "Lower the temperature", "As - does elsewhere.", TYPING, label="temp"),
+    Key("escape", "close_line", "Close the line", "Close it; p brings it back as it was.", TYPING, label="close"),
 )
 
 TWEET_KEYS = (
     Key(
         "left,right,home,end",
-        "← →",
         "",
-        "character",
         "Go through the tweet",
         "See what the model thought at each character, and what else it would have written.",
         LOOKING,
+        label="character",
+        symbols="← →",
     ),
-    Key("y", "y", "copy", "copy", "Copy", "Copy the tweet to the clipboard of your terminal, also over ssh.", LOOKING),
-    Key("k", "k", "pin", "pin", "Pin", "Keep the tweet with the run, or no more.", LOOKING),
-    Key("c", "c", "continue", "continue", "Continue from here", "Have it written anew from the cursor on.", LOOKING),
+    Key("y", "copy", "Copy", "Copy the tweet to the clipboard of your terminal, also over ssh.", LOOKING, label="copy"),
+    Key("k", "pin", "Pin", "Keep the tweet with the run, or no more.", LOOKING, label="pin"),
+    Key("c", "continue", "Continue from here", "Have it written anew from the cursor on.", LOOKING, label="continue"),
     Key(
         "u",
-        "u",
         "use_as_prime",
-        "use as prime",
         "Use as prime",
         "Let all coming tweets begin with what is before the cursor; P in the main screen ends that.",
         LOOKING,
+        label="use as prime",
     ),
-    Key("escape", "esc", "close", "close", "Close", "Close the tweet.", LOOKING),
+    Key("escape", "close", "Close", "Close the tweet.", LOOKING, label="close"),
 )
 
 PALETTE_KEYS = (
-    Key("", "^p", "batch_size", "", "Batch size", "Set the batch size: the tweets that are read in one step.", RUN),
+    Key("", "batch_size", "Batch size", "Set the batch size: the tweets that are read in one step.", RUN, symbols="^p"),
     Key(
         "",
-        "^p",
         "interval('eval_every')",
-        "",
         "Evaluation interval",
         "Set the evaluation interval: the steps between two readings of the validation tweets.",
         RUN,
+        symbols="^p",
     ),
     Key(
         "",
-        "^p",
         "interval('sample_every')",
-        "",
         "Tweet interval",
         "Set the tweet interval: the steps between two tweets of the feed.",
         RUN,
+        symbols="^p",
     ),
     Key(
         "",
-        "^p",
         "save_latest",
-        "",
         "Save the run now",
         "Save `latest`, from which the run can be resumed; that is done by itself too, now and then.",
         SAVED,
+        symbols="^p",
     ),
 )
 """What has no key and is done from the palette."""
@@ -424,28 +429,12 @@ STEERING = frozenset(
 )
 """Actions that change the run; a read-only screen refuses them."""
 
-PANEL_ACTIONS: dict[str, tuple[Key, ...]] = {
-    "LossPlot": (
-        Key("left", "←", "move(-1)", "", "Read the plot", "Put the cursor on the plot; left and right move it.", PLOT),
-        Key("up", "↑", "zoom(-1)", "", "Zoom in", "Zoom in at the plot's cursor, else at the newest step.", PLOT),
-        Key("down", "↓", "zoom(1)", "", "Zoom out", "Zoom out at the plot's cursor, else at the newest step.", PLOT),
-        Key("pageup", "pgup", "pan(-1)", "", "Pan back", "Go back in the plot by half of what is in view.", PLOT),
-        Key("pagedown", "pgdn", "pan(1)", "", "Pan on", "Go on in the plot by half of what is in view.", PLOT),
-        Key("home", "home", "first", "", "First step", "Put the plot's cursor on the first step.", PLOT),
-        Key("end", "end", "follow", "", "Follow the newest step", "Take the plot's cursor away, and follow.", PLOT),
-        Key("0", "0", "reset", "", "Reset the plot", "Undo zooming and panning.", PLOT),
-    ),
-    "TweetFeed": (
-        Key("home", "home", "oldest", "", "Oldest tweet", "Go to the first tweet.", TWEETS),
-        Key("end", "end", "follow", "", "Newest tweet", "Go to the last tweet and follow the new ones.", TWEETS),
-        Key("enter", "enter", "open", "", "Open a tweet", "Look closely at the selected tweet, or the newest.", TWEETS),
-    ),
-}
-"""What the palette offers of the panels, by the class of the panel that does it."""
+PANEL_KEYS = {"": (*MAIN_KEYS, *PALETTE_KEYS), "LossPlot": PLOT_KEYS, "TweetFeed": FEED_KEYS}
+"""What the palette offers, by the class of the panel that does it; of the main screen for ""."""
 
 
 def bindings_of(keys: Iterable[Key]) -> list[BindingType]:
-    """Return Textual's bindings for keys that have an action; those of the main screen can be given other keys."""
+    """Return Textual's bindings for keys; those of the main screen can be given other keys."""
     return [
         Binding(
             key.keys,

@@ -1,33 +1,32 @@
-"""`config.toml`: what a user has chosen once for all runs. Read here; `tui.preference_writing` changes it.
+"""`config.toml`: what a user has chosen once for all runs. Read here; `tui.preference_keeper` changes it.
 
-An entry that can't be used counts as its default and is told; none is ever thrown away. Knows no screen.
+An entry that can't be used counts as its default and is reported; none is ever thrown away. Knows no screen.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+import msgspec
 import platformdirs
 
 from engine.config import Setting, TrainingConfig, with_settings
 from engine.errors import ConfigError
 from engine.folders import APP_NAME, home
-from engine.regular_files import read_regular
 from engine.text import harmless
 from tui.key_map import KeyMap, key_named, settable_keys, without_clashes
 from tui.theme import THEMES
 
 AUTO: Final = "auto"
 GlyphChoice = Literal["auto", "braille", "block", "ascii"]
-Kind = Literal["switch", "choice", "number"]
+Kind = Literal["switch", "choice", "whole number", "number"]
 Complain = Callable[[str, str], None]
-Changes = Mapping[str, object]
-"""New values by the name of a field, or for a key by `keys.` and its name; None for the default."""
+"""Called with the name of an entry and what is wrong with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +46,15 @@ class Preferences:
     desktop: bool = True
     """Have the terminal show a notice on the desktop then (OSC 9), where it can."""
     eval_every: int | None = None
-    """Steps between two evaluations, 0 for never, in new runs on the screen; empty: as the preset has it."""
+    """Steps between two evaluations, 0 for never, in this run and in new ones; empty: new runs follow their preset."""
     sample_every: int | None = None
-    """Steps between two tweets in the feed, 0 for none, in new runs on the screen; empty: as the preset has it."""
+    """Steps between two tweets, 0 for none, in this run and in new ones; empty: new runs follow their preset."""
     autosave_seconds: float | None = None
-    """Seconds between two savings of the latest checkpoint, in new runs on the screen; empty: as the preset has it."""
+    """Seconds between two savings of the latest checkpoint, in new runs only; empty: as the preset has it."""
     save_every: int | None = None
-    """Steps between two checkpoints that stay, 0 for none, in new runs on the screen; empty: as the preset has it."""
+    """Steps between two checkpoints that stay, 0 for none, in new runs only; empty: as the preset has it."""
     keep_checkpoints: int | None = None
-    """Checkpoints step-N of a run that are kept, 0 for all, in new runs on the screen; empty: as the preset has it."""
+    """Checkpoints step-N of a run that are kept, 0 for all, in new runs only; empty: as the preset has it."""
     keys: KeyMap = field(default_factory=dict)
     """Other keys for actions of the key table, by name."""
 
@@ -78,6 +77,16 @@ class Entry:
     kind: Kind
     choices: tuple[str, ...] = ()
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it is typed."""
+        return self.kind in {"whole number", "number"}
+
+    @property
+    def full_name(self) -> str:
+        """The name with that of its table."""
+        return f"{self.table}.{self.name}" if self.table else self.name
+
 
 ENTRIES = (
     Entry("theme", "", "Theme", "choice", (AUTO, *(theme.name for theme in THEMES))),
@@ -86,18 +95,16 @@ ENTRIES = (
     Entry("title", "notices", "Terminal title", "switch"),
     Entry("bell", "notices", "Bell at the end", "switch"),
     Entry("desktop", "notices", "Desktop notice at the end", "switch"),
-    Entry("eval_every", "intervals", "Steps between evaluations", "number"),
-    Entry("sample_every", "intervals", "Steps between tweets", "number"),
+    Entry("eval_every", "intervals", "Steps between evaluations", "whole number"),
+    Entry("sample_every", "intervals", "Steps between tweets", "whole number"),
     Entry("autosave_seconds", "intervals", "Seconds between savings", "number"),
-    Entry("save_every", "intervals", "Steps between kept checkpoints", "number"),
-    Entry("keep_checkpoints", "intervals", "Kept checkpoints of a run", "number"),
+    Entry("save_every", "intervals", "Steps between kept checkpoints", "whole number"),
+    Entry("keep_checkpoints", "intervals", "Kept checkpoints of a run", "whole number"),
 )
 INTERVALS = tuple(entry.name for entry in ENTRIES if entry.table == "intervals")
-_KEYS = "keys"
-_MAX_BYTES = 64 * 1024
-_MAX_LINE_CHARS = 1000
 TABLE_OF = {entry.name: entry.table for entry in ENTRIES}
-_TABLES = {entry.table for entry in ENTRIES if entry.table} | {_KEYS}
+_TABLES = {entry.table for entry in ENTRIES if entry.table} | {"keys"}
+_TYPES: dict[Kind, Any] = {"switch": bool, "choice": str, "whole number": int, "number": float}
 
 
 def preferences_path() -> Path:
@@ -110,12 +117,12 @@ def preferences_path() -> Path:
 def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
     """Return what the file says, and a sentence for each entry that can't be used. Raises nothing."""
     try:
-        document = tomllib.loads(text_of(path))
+        document = msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])
     except FileNotFoundError:
         return Preferences(), ()
     except OSError as error:
         return Preferences(), (f"{path.name} can't be read: {error.strerror}. All settings are at their defaults.",)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # among them msgspec's errors, and a text that is no UTF-8
         reason = harmless(str(error), 200)
         return Preferences(), (f"{path.name} is no TOML: {reason}. All settings are at their defaults.",)
     problems: list[str] = []
@@ -123,74 +130,53 @@ def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
     def complain(name: str, text: str) -> None:
         problems.append(harmless(f"{path.name}: {name}: {text}", 300))
 
-    chosen = _chosen(document, complain)
-    keys = _chosen_keys(_table(document, _KEYS, complain), complain)
-    return Preferences(**chosen, keys=keys), tuple(problems)
-
-
-def text_of(path: Path) -> str:
-    """Return the text of a file of settings. Raises `OSError`, and `ValueError` for a text that can be none of ours.
-
-    A key of many parts takes memory by the square of their number to read, a gigabyte for one line of 64 KB.
-    """
-    text = read_regular(path, _MAX_BYTES).decode()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if len(line) > _MAX_LINE_CHARS:
-            raise ValueError(f"line {number} is longer than {_MAX_LINE_CHARS:,} characters")
-    return text
-
-
-def _chosen(document: dict[str, Any], complain: Complain) -> dict[str, Any]:
-    """Return the values of the entries that can be used; complain of the others."""
-    chosen = {}
-    known = {name: {entry.name for entry in ENTRIES if entry.table == name} for name in ("", *_TABLES - {_KEYS})}
-    known[""] |= _TABLES
-    for table_name, names in known.items():
-        table = _table(document, table_name, complain)
-        prefix = table_name and table_name + "."
-        for name in table.keys() - names:
-            complain(prefix + name, f"there is no such entry; there is {', '.join(sorted(names))}.")
-    for entry in ENTRIES:
-        table = _table(document, entry.table, lambda *_: None)
-        if entry.name in table:
-            rule = broken_rule(entry, table[entry.name])
-            if rule:
-                complain(_full_name(entry), f"it is {_shown(table[entry.name])}; {rule}")
-            else:
-                chosen[entry.name] = table[entry.name]
-    return chosen
+    tables = {name: _table(document, name, complain) for name in _TABLES}
+    tables[""] = {name: value for name, value in document.items() if name not in _TABLES}
+    keys = _chosen_keys(tables.pop("keys"), complain)
+    return Preferences(**_chosen(tables, complain), keys=keys), tuple(problems)
 
 
 def _table(document: dict[str, Any], name: str, complain: Complain) -> dict[str, Any]:
-    """Return a table of the file, or the whole of it for ""; empty where there is none."""
-    table = document.get(name, {}) if name else document
+    """Return a table of the file; empty where there is none."""
+    table = document.get(name, {})
     if isinstance(table, dict):
         return table
     complain(name, f"it is {_shown(table)}; it is a table: [{name}].")
     return {}
 
 
+def _chosen(tables: dict[str, dict[str, Any]], complain: Complain) -> dict[str, Any]:
+    """Return the values of the entries that can be used; complain of the others."""
+    chosen = {}
+    entries = {(entry.table, entry.name): entry for entry in ENTRIES}
+    for table_name, table in tables.items():
+        for name, value in table.items():
+            entry = entries.get((table_name, name))
+            if entry is None:
+                known = ", ".join(sorted(name for its_table, name in entries if its_table == table_name))
+                complain(f"{table_name}.{name}".lstrip("."), f"there is no such entry; there is {known}.")
+            elif rule := broken_rule(entry, value):
+                complain(entry.full_name, f"it is {_shown(value)}; {rule}")
+            else:
+                chosen[name] = value
+    return chosen
+
+
 def broken_rule(entry: Entry, value: object) -> str:
     """Return the rule that a value of an entry breaks; empty where it keeps to it."""
-    match entry.kind:
-        case "switch":
-            return "" if isinstance(value, bool) else "it is true or false."
-        case "choice":
-            return "" if value in entry.choices else f"it is one of {', '.join(entry.choices)}."
-        case "number":
-            return _broken_range(entry.name, value)
-
-
-def _broken_range(name: str, value: object) -> str:
-    """Return the range that a number is out of; empty where it is in it."""
-    is_whole = name != "autosave_seconds"
-    if isinstance(value, bool) or not isinstance(value, int if is_whole else int | float):
-        return "it is a whole number." if is_whole else "it is a number."
     try:
-        with_settings(TrainingConfig(), {name: value})
+        msgspec.convert(value, _TYPES[entry.kind])
+        if entry.table == "intervals":
+            with_settings(TrainingConfig(), {entry.name: value})  # type: ignore[dict-item] # a number, as just checked
+    except msgspec.ValidationError:
+        return "it is true or false." if entry.kind == "switch" else f"it is {_one_of(entry)}."
     except ConfigError as error:
-        return error.message + ("" if error.message.endswith(".") else ".")
-    return ""
+        return error.message
+    return f"it is {_one_of(entry)}." if entry.choices and value not in entry.choices else ""
+
+
+def _one_of(entry: Entry) -> str:
+    return f"one of {', '.join(entry.choices)}" if entry.choices else f"a {entry.kind}"
 
 
 def _chosen_keys(table: dict[str, Any], complain: Complain) -> KeyMap:
@@ -198,52 +184,33 @@ def _chosen_keys(table: dict[str, Any], complain: Complain) -> KeyMap:
     known = settable_keys()
     wanted: dict[str, str] = {}
     for name, value in table.items():
-        texts = value if isinstance(value, list) else [value]
-        named = [key_named(text) if isinstance(text, str) else "" for text in texts]
+        named = [key_named(text) if isinstance(text, str) else "" for text in _listed(value)]
         if name not in known:
-            complain(f"{_KEYS}.{name}", f"there is no such action; there is {', '.join(known)}.")
+            complain(f"keys.{name}", f"there is no such action; there is {', '.join(known)}.")
         elif not named or not all(named):
-            complain(
-                f"{_KEYS}.{name}", f'it is {_shown(value)}; it is a key, such as "x", "f5" or "ctrl+x", or a list.'
-            )
+            complain(f"keys.{name}", f'it is {_shown(value)}; it is a key, such as "x", "f5" or "ctrl+x", or a list.')
         else:
             wanted[name] = ",".join(named)
     usable, refused = without_clashes(wanted)
     for name, reason in refused:
-        complain(f"{_KEYS}.{name}", reason)
+        complain(f"keys.{name}", reason)
     return usable
 
 
-def _full_name(entry: Entry) -> str:
-    return f"{entry.table}.{entry.name}" if entry.table else entry.name
+def _listed(value: object) -> Iterable[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _shown(value: object) -> str:
-    """Return a value as the file has it, or nearly; of one that holds others, what it is."""
+    """Return a value nearly as the file has it; of one that holds others, what it is."""
     match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            return f'"{value}"'
         case dict():
             return "a table"
         case list():
             return "a list"
+        case str() | bool():
+            return msgspec.json.encode(value).decode()
+        case int() if abs(value) > sys.maxsize:  # Python refuses to write out thousands of digits
+            return "a large number"
         case _:
             return str(value)
-
-
-def changed(preferences: Preferences, changes: Changes) -> Preferences:
-    """Return the preferences with `changes`."""
-    default = Preferences()
-    keys = dict(preferences.keys)
-    fields: dict[str, Any] = {}
-    for name, value in changes.items():
-        key_name = name.removeprefix("keys.")
-        if key_name == name:
-            fields[name] = getattr(default, name) if value is None else value
-        elif value is None:
-            keys.pop(key_name, None)
-        else:
-            keys[key_name] = str(value)
-    return replace(preferences, **fields, keys=keys)

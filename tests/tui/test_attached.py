@@ -29,7 +29,8 @@ from tui.series import Series
 from tui.state import fold
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
-from tui.widgets.plot_picture import Look, Picture
+from tui.widgets.plot_pane import Look
+from tui.widgets.plot_picture import Picture
 
 SCRIPT = (steps_finished(1, [4.0, 3.0]), tweet("hello there", 2))
 

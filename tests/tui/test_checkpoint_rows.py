@@ -17,7 +17,7 @@ from engine.vocab import Vocab
 from tests.engine.checkpoints import checkpoint_info
 from tests.fakes import run_started, steps_finished
 from tui.branching import Branch, curve_of
-from tui.checkpoint_facts import comparison, detail_lines, num_weights
+from tui.checkpoint_facts import comparison, description, detail_lines, num_weights
 from tui.checkpoint_rows import Order, arranged, cells_of, format_age
 from tui.run_view import RunView
 from tui.state import apply

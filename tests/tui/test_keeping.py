@@ -11,7 +11,7 @@ from engine.errors import StorageError
 from engine.events import Event, TweetSampled, from_json
 from engine.folders import folder_of_run
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, opened, screen_text, shows, toasted, until
+from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
 from tui.pins import PinsFile
 from tui.screens.dialog import MessageDialog
@@ -42,10 +42,9 @@ def pins_of(run: str) -> list[str]:
     return [event.text for event in events if isinstance(event, TweetSampled)]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_k_pins_the_newest_or_the_selected_tweet_and_unpins_it(stage: Stage, size: tuple[int, int]) -> None:
+async def test_k_pins_the_newest_or_the_selected_tweet_and_unpins_it(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await started(app)
         await pilot.press("k")
         await until(lambda: pins_of(RUN) == ["tweet number 5"], "the newest in the file")
@@ -116,7 +115,7 @@ async def test_c_colours_and_takes_the_colours_back(stage: Stage) -> None:
         await until(lambda: "surprising" not in screen_text(app))
 
 
-@pytest.mark.parametrize("size", [*SIZES, (60, 20), (40, 12)], ids=str)
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)], ids=str)
 async def test_e_exports_the_feed_or_the_pins(
     stage: Stage, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,9 +154,7 @@ async def test_export_asks_before_it_replaces_and_says_what_is_wrong(stage: Stag
             await pilot.press("enter")
             await until(lambda: words in " ".join(str(advice.render()).split()), words)
 
-        await told("", "A name that ends with .txt, .jsonl, .csv is needed.")
-        await told("tweets.docx", "A name that ends with")
-        await told("~nobody-called-so/t.txt", "There is no folder")
+        await told("tweets.docx", "A name that ends with .txt, .jsonl, .csv is needed.")
         await told(str(tmp_path / "none" / "t.txt"), "There is no folder")
         await told(str(path), "mine.csv is there already. Enter again replaces it.")
         assert path.read_text() == "precious"

@@ -1,4 +1,4 @@
-"""Every key does what the key bar says, at each size."""
+"""Every key does what the key bar says."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from textual.containers import VerticalScroll
 
 from engine import commands as c
 from tests.fakes import FakeSession, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasted, until
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
-from tui.keys import FEED_KEYS, MAIN_KEYS, PALETTE_KEYS, PANEL_ACTIONS, PLOT_KEYS
+from tui.keys import FEED_KEYS, MAIN_KEYS, PALETTE_KEYS, PANEL_KEYS, PLOT_KEYS
 from tui.screens.checkpoint_browser import CheckpointBrowser
 from tui.screens.help_screen import HelpScreen
 from tui.screens.ladder_dialog import LadderDialog
@@ -23,8 +23,9 @@ from tui.screens.save_dialog import SaveDialog
 from tui.widgets.help_text import HelpText
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
+from tui.widgets.tweet_feed import TweetFeed
 
-pytestmark = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 
 
@@ -37,81 +38,55 @@ async def started(app: TweetgenApp) -> MainScreen:
     return screen
 
 
-async def test_key_bar_names_every_key_that_has_a_word_for_it(stage: Stage, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "unnamed"), [((120, 40), set()), (SIZE, {"bits", "end", "type"})], ids=str)
+async def test_key_bar_names_every_key_that_there_is_room_for(
+    stage: Stage, size: tuple[int, int], unnamed: set[str]
+) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=size):
         await started(app)
         bar = screen_text(app).splitlines()[-1]
-        words = bar.split()
-        unnamed = [key.label for key in MAIN_KEYS if key.label and key.label not in words]
-        assert set(unnamed) <= (
-            {"bits", "end", "type"} if size == (80, 24) else set()
-        )  # no room: help and menu tell them
-        assert [key.shown for key in MAIN_KEYS if key.label not in [*unnamed, ""] and key.shown not in bar] == []
+        assert {key.label for key in MAIN_KEYS if key.label and key.label not in bar.split()} <= unnamed
+        assert [key.shown for key in MAIN_KEYS if key.label not in {*unnamed, ""} and key.shown not in bar] == []
         assert len(bar.rstrip()) <= size[0]
 
 
-async def test_space_pauses_and_resumes(stage: Stage, size: tuple[int, int]) -> None:
+async def test_space_pauses_and_resumes_also_before_the_answer(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
-        await started(app)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await started(app)
         await press(pilot, session, "space")
-        assert session.received == [c.Pause()]
         await until(lambda: app.summary_view.phase == "paused")
         await shows(app, "space resume")
         assert screen_text(app).splitlines()[-1].rstrip().endswith("q quit")
         await press(pilot, session, "space")
-        assert session.received[-1] == c.Resume()
         await until(lambda: app.summary_view.phase == "training")
-
-
-async def test_space_twice_before_the_answer_is_pause_then_resume(stage: Stage, size: tuple[int, int]) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=size):
-        screen = await started(app)
         screen.action_pause()
         screen.action_pause()
-        await until(lambda: len(session.received) == 2)
-        assert session.received == [c.Pause(), c.Resume()]
+        await until(lambda: len(session.received) == 4)
+        assert session.received == [c.Pause(), c.Resume()] * 2
 
 
-@pytest.mark.parametrize(("key", "temperature"), [("+", 0.85), ("=", 0.85), ("-", 0.75), ("_", 0.75)])
-async def test_plus_and_minus_turn_the_temperature(
-    stage: Stage, size: tuple[int, int], key: str, temperature: float
-) -> None:
+async def test_plus_and_minus_turn_the_temperature_up_to_its_ends(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
-        await started(app)
-        await press(pilot, session, key)
-        command = session.received[-1]
-        assert isinstance(command, c.SetSampling)
-        assert command.sampling.temperature == temperature
-        await until(lambda: app.summary_view.sampling.temperature == temperature)
-        await shows(app, f"{temperature:.2f}")
-
-
-async def test_temperature_adds_up_before_the_session_answers_and_stops_at_its_ends(
-    stage: Stage, size: tuple[int, int]
-) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=size):
+    async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
-        for _ in range(100):
-            screen.action_temperature(1)
-        await until(lambda: app.summary_view.sampling.temperature == 5.0)
-        for _ in range(200):
-            screen.action_temperature(-1)
-        await until(lambda: app.summary_view.sampling.temperature == 0.05)
+        for key, temperature in (("+", 0.85), ("=", 0.9), ("-", 0.85), ("_", 0.8)):
+            await press(pilot, session, key)
+            await until(lambda: app.summary_view.sampling.temperature == temperature, key)  # noqa: B023 - awaited at once
+            await shows(app, f"{temperature:.2f}")
+        for direction, end in ((1, 5.0), (-1, 0.05)):
+            for _ in range(100):
+                screen.action_temperature(direction)
+            await until(lambda: app.summary_view.sampling.temperature == end, str(end))  # noqa: B023 - awaited at once
 
 
-async def test_g_writes_a_tweet_also_while_paused(stage: Stage, size: tuple[int, int]) -> None:
+async def test_g_writes_a_tweet_also_while_paused(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await started(app)
         await press(pilot, session, "g")
         await shows(app, "asked-for tweet number 1")
@@ -121,44 +96,69 @@ async def test_g_writes_a_tweet_also_while_paused(stage: Stage, size: tuple[int,
         await shows(app, "asked-for tweet number 2")
 
 
-async def test_s_l_t_o_and_question_mark_open_their_dialogs(stage: Stage, size: tuple[int, int]) -> None:
+async def test_f_finishes_and_takes_it_back(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = stage.app(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await started(app)
+        await press(pilot, session, "f")
+        await shows(app, "▶ finishing")
+        await toasted(app, "Finishing: the learning rate falls until step 23. f again: not yet.")
+        await press(pilot, session, "f")
+        assert session.received == [c.Finish(), c.CancelFinish()]
+        await shows(app, "▶ training")
+
+
+async def test_b_switches_the_unit(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
+        plot = (await started(app)).query_one(LossPlot)
+        for unit in ("bits", "nats"):
+            await pilot.press("b")
+            assert plot.unit == unit
+
+
+async def test_s_l_t_o_and_question_mark_open_their_dialogs(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
-        for key, dialog in (
-            ("s", SaveDialog),
-            ("l", CheckpointBrowser),
-            ("t", LadderDialog),
-            ("o", OpenDialog),
-            ("?", HelpScreen),
-        ):
+        dialogs = {"s": SaveDialog, "l": CheckpointBrowser, "t": LadderDialog, "o": OpenDialog, "?": HelpScreen}
+        for key, dialog in dialogs.items():
             await pilot.press(key)
-            await opened(app, dialog)
+            await opened(app, dialog)  # type: ignore[arg-type] # a dialog whatever its answer
             await pilot.press("escape")
             await until(lambda: app.screen is screen, f"the way back from {key}")
 
 
-async def test_b_switches_the_unit(stage: Stage, size: tuple[int, int]) -> None:
+async def test_the_table_marks_exactly_the_keys_that_open_something(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE):
         screen = await started(app)
-        units = [screen.query_one(LossPlot).unit]
-        for _ in range(2):
-            await pilot.press("b")
-            units.append(screen.query_one(LossPlot).unit)
-        assert units == ["nats", "bits", "nats"]
+        opening = set()
+        for key in (key for key in MAIN_KEYS if key.action not in {"leave", "detach"}):
+            await app.run_action(key.action, screen)
+            if app.screen is not screen or screen.is_typing:
+                opening.add(key.name)
+            if app.screen is not screen:
+                await until(lambda: app.screen.focused is not None, key.title)
+                await app.pop_screen()
+            screen.prompt.close()
+        assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 
-async def test_palette_holds_every_action_with_its_sentence(stage: Stage, size: tuple[int, int]) -> None:
+async def test_palette_holds_every_action_with_its_sentence_and_does_it(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         hits = [hit async for hit in KeyCommands(screen).discover() if isinstance(hit, DiscoveryHit)]
-        with_key = [key for key in (*MAIN_KEYS, *chain(*PANEL_ACTIONS.values())) if key.action != "app.command_palette"]
-        told = [(str(hit.display), hit.help) for hit in hits]
-        expected = [(f"{key.title} ({key.shown})", key.sentence) for key in with_key]
-        assert sorted(told) == sorted([*expected, *((key.title, key.sentence) for key in PALETTE_KEYS)])
+        keys = [key for key in chain(*PANEL_KEYS.values()) if key.action != "app.command_palette"]
+        expected = [(f"{key.title} ({key.shown})" if key.keys else key.title, key.sentence) for key in keys]
+        assert sorted((str(hit.display), hit.help) for hit in hits) == sorted(expected)
+        (by_sentence,) = [hit async for hit in KeyCommands(screen).search("wilder")]
+        assert by_sentence.text == "Raise the temperature"
+        await next(hit for hit in hits if "Read the plot" in str(hit.display)).command()
+        await until(lambda: isinstance(app.screen.focused, LossPlot), "the focus on the plot")
         await pilot.press("ctrl+p")
         await opened(app, CommandPalette)
         await pilot.press(*"tweet now")
@@ -168,21 +168,35 @@ async def test_palette_holds_every_action_with_its_sentence(stage: Stage, size: 
         await until(lambda: session.received == [c.SampleNow()], "the palette's command")
 
 
-async def test_a_click_on_the_key_bar_does_what_the_key_does(stage: Stage, size: tuple[int, int]) -> None:
+def test_every_action_of_the_key_table_is_one_of_its_screen_or_panel() -> None:
+    for owner, keys in ((MainScreen, PANEL_KEYS[""]), (LossPlot, PLOT_KEYS), (TweetFeed, FEED_KEYS)):
+        for key in keys:
+            name = key.action.partition("(")[0]
+            assert hasattr(TweetgenApp if name.startswith("app.") else owner, f"action_{name.removeprefix('app.')}")
+
+
+async def test_a_click_on_the_key_bar_does_what_the_key_does_and_on_a_notice_nothing(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await started(app)
-        column = screen_text(app).splitlines()[-1].index("g tweet")
-        await pilot.click(KeyBar, offset=(column + 2, 0))
+        column = screen_text(app).splitlines()[-1].index("g tweet") + 2
+        await pilot.click(KeyBar, offset=(column, 0))
         await until(lambda: session.received == [c.SampleNow()])
+        app.screen.query_one(KeyBar).notice = "saving…"
+        await shows(app, "saving…")
+        await pilot.click(KeyBar, offset=(column, 0))
+        await press(pilot, session, "f")
+        assert session.received == [c.SampleNow(), c.Finish()]
 
 
-async def test_q_stops_the_session_and_leaves_with_0(stage: Stage, size: tuple[int, int]) -> None:
+async def test_q_stops_the_session_and_leaves_with_0_and_ctrl_q_does_nothing(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await started(app)
+        await pilot.press("ctrl+q")
+        await press(pilot, session, "g")
         await pilot.press("q")
         await until(lambda: not app.is_running, "the end")
     assert app.return_code == 0
@@ -191,48 +205,16 @@ async def test_q_stops_the_session_and_leaves_with_0(stage: Stage, size: tuple[i
     assert not app.bridge.is_alive
 
 
-async def test_help_tells_every_key(stage: Stage, size: tuple[int, int]) -> None:
+async def test_help_tells_every_key(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
+        await started(app)
         await pilot.press("?")
         await opened(app, HelpScreen)
         groups = app.screen.query_one(HelpText).groups
         for key in (*MAIN_KEYS, *PALETTE_KEYS, *FEED_KEYS, *PLOT_KEYS):
-            assert (key.shown, key.sentence) in groups[key.group]
-        for mark in ("● new", "◐ near-copy", "○ copy"):
-            assert mark in dict(groups["Reading the screen"])
+            assert (key.shown or "^p", key.sentence) in groups[key.group]
+        assert {"● new", "◐ near-copy", "○ copy"} <= dict(groups["Reading the screen"]).keys()
         await shows(app, "The run", "space        Pause the training, or go on with it.")
         await pilot.press("end")
         await until(lambda: app.screen.query_one(VerticalScroll).is_vertical_scroll_end, "the end of the help")
-
-
-def test_no_key_clashes_with_terminal_or_multiplexer(size: tuple[int, int]) -> None:
-    keys = {name for key in MAIN_KEYS for name in key.keys.split(",")}
-    assert not keys & {"ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q", "ctrl+z"}
-    assert "ctrl+q" not in {binding for binding, *_ in TweetgenApp._merged_bindings or []}
-
-
-async def test_f_finishes_and_takes_it_back(stage: Stage, size: tuple[int, int]) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
-        await started(app)
-        await press(pilot, session, "f")
-        assert session.received == [c.Finish()]
-        await shows(app, "▶ finishing")
-        await toasted(app, "Finishing: the learning rate falls until step 23. f again: not yet.")
-        await press(pilot, session, "f")
-        assert session.received == [c.Finish(), c.CancelFinish()]
-        await shows(app, "▶ training")
-
-
-async def test_a_click_on_a_notice_presses_no_key(stage: Stage, size: tuple[int, int]) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-        app.screen.query_one(KeyBar).notice = "saving…"
-        await shows(app, "saving…")
-        await pilot.click(KeyBar, offset=(2, 0))
-        await press(pilot, session, "f")
-        assert session.received == [c.Finish()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 
 import pytest
@@ -60,22 +59,6 @@ def test_what_is_no_tweet_of_this_version_stays_in_the_file(tmp_path: Path) -> N
     assert path.read_bytes().endswith(b"\n" + foreign)
     assert PinsFile(path).read() == TWEETS
     assert len(path.read_bytes().splitlines()) == len(TWEETS) + 3
-
-
-@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
-def test_what_would_never_end_is_told_and_left_as_it_is(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "pins.jsonl"
-    if kind == "pipe":
-        os.mkfifo(path)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    else:
-        path.touch()
-        os.truncate(path, 10**11)
-    for use in (PinsFile(path).read, lambda: PinsFile(path).save(TWEETS[:1], 1)):
-        with pytest.raises(StorageError, match=r"pins\.jsonl can't be read: (Not a regular file|File too large)"):
-            use()
-    assert kind != "huge" or path.stat().st_size == 10**11
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:

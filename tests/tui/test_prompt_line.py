@@ -12,7 +12,7 @@ from engine import events as e
 from engine.answers import CharChance, TextCompleted
 from engine.config import SamplingConfig
 from tests.fakes import FakeClock, FakeSession, completed, run_started, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, press, screen_text, shows, toasts, until
+from tests.tui.conftest import Stage, press, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
 from tui.completions import AGAIN_SECONDS, Completions, first_word
 from tui.screens.main import MainScreen
@@ -20,9 +20,9 @@ from tui.widgets.chance_bars import bar, shown_char, shown_percent
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.tweet_feed import TweetFeed
 
+SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 PLAIN = SamplingConfig()
-sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
 
 def answer_to(question: c.CompleteText | None, completion: str = " and on") -> TextCompleted:
@@ -38,18 +38,26 @@ def answer_to(question: c.CompleteText | None, completion: str = " and on") -> T
     )
 
 
+# What is asked when ---------------------------------------------------------------------------------------------------
+
+
 def test_one_question_is_asked_at_a_time_and_then_the_one_about_what_was_typed_meanwhile() -> None:
     completions = Completions(FakeClock())
 
     first = completions.question("t", PLAIN, 1)
     assert first == c.CompleteText(text="t", request=1)
     assert completions.question("th", PLAIN, 1) is None
-    assert completions.question("the", PLAIN, 1) is None
     completions.take(answer_to(first))
-    assert completions.question("the", PLAIN, 1) == c.CompleteText(text="the", request=2)
+    second = completions.question("the", PLAIN, 1)
+    assert second == c.CompleteText(text="the", request=2)
+    completions.take(answer_to(first, "late"))
+    assert completions.is_waiting
+    completions.refuse("The model has gone wrong.")
+    assert completions.problem == "The model has gone wrong."
+    assert completions.question("then", PLAIN, 1) == c.CompleteText(text="then", request=3)
 
 
-def test_the_same_line_is_asked_about_again_after_a_second_in_which_the_model_has_learned() -> None:
+def test_the_same_line_is_asked_about_again_after_a_second_of_learning_and_at_another_temperature_at_once() -> None:
     clock = FakeClock()
     completions = Completions(clock)
     completions.take(answer_to(completions.question("t", PLAIN, 1)))
@@ -57,48 +65,19 @@ def test_the_same_line_is_asked_about_again_after_a_second_in_which_the_model_ha
     assert completions.question("t", PLAIN, 50) is None
     clock.advance(AGAIN_SECONDS)
     assert completions.question("t", PLAIN, 1) is None
-    assert completions.question("t", PLAIN, 50) == c.CompleteText(text="t", request=2)
-
-
-def test_another_temperature_is_asked_about_at_once() -> None:
-    completions = Completions(FakeClock())
-    completions.take(answer_to(completions.question("t", PLAIN, 1)))
-
-    assert completions.question("t", SamplingConfig(temperature=1.5), 1) == c.CompleteText(text="t", request=2)
-
-
-def test_an_answer_to_an_earlier_question_is_not_shown() -> None:
-    completions = Completions(FakeClock())
-    first = completions.question("t", PLAIN, 1)
-    completions.take(answer_to(first, "wo"))
-    completions.question("th", PLAIN, 1)
-
-    completions.take(answer_to(first, "oo"))
-
-    assert completions.is_waiting
-    assert completions.ghost("t") == "wo"
+    second = completions.question("t", PLAIN, 50)
+    assert second == c.CompleteText(text="t", request=2)
+    completions.take(answer_to(second))
+    assert completions.question("t", SamplingConfig(temperature=1.5), 50) == c.CompleteText(text="t", request=3)
 
 
 def test_the_ghost_stays_while_the_line_goes_along_with_it() -> None:
     completions = Completions(FakeClock())
     completions.take(answer_to(completions.question("the", PLAIN, 1), " cat"))
 
-    assert completions.ghost("the") == " cat"
-    assert completions.ghost("the c") == "at"
-    assert completions.ghost("the b") == ""
-    assert completions.ghost("th") == ""
+    assert [completions.ghost(text) for text in ("the", "the c", "the b", "th")] == [" cat", "at", "", ""]
     assert completions.about("the") is not None
     assert completions.about("the c") is None
-
-
-def test_a_refusal_is_told_and_the_next_line_is_asked_about() -> None:
-    completions = Completions(FakeClock())
-    completions.question("t", PLAIN, 1)
-
-    completions.refuse("The model has gone wrong.")
-
-    assert completions.problem == "The model has gone wrong."
-    assert completions.question("th", PLAIN, 1) == c.CompleteText(text="th", request=2)
 
 
 @pytest.mark.parametrize(
@@ -109,23 +88,10 @@ def test_a_word_of_the_ghost_is_taken_with_the_blanks_before_it(ghost: str, word
     assert first_word(ghost) == word
 
 
-def test_a_bar_fills_its_share_to_an_eighth_of_a_cell() -> None:
-    assert [bar(share, 4) for share in (0.0, 1 / 32, 0.5, 0.53125, 1.0, 7.0)] == [
-        "    ",
-        "▏   ",
-        "██  ",
-        "██▏ ",
-        "████",
-        "████",
-    ]
-
-
-def test_each_character_has_a_label_that_can_be_seen() -> None:
+def test_a_chance_is_a_label_that_can_be_seen_a_bar_to_an_eighth_of_a_cell_and_a_percentage_in_five() -> None:
     labels = {char: shown_char(char) for char in (" ", "", "a", "雪", "\u200d", "\u0301")}
     assert labels == {" ": "␣", "": "end", "a": "a", "雪": "雪", "\u200d": "U+200D", "\u0301": "U+0301"}
-
-
-def test_a_probability_takes_five_cells() -> None:
+    assert [bar(share, 4) for share in (0.0, 1 / 32, 0.5, 7.0)] == ["    ", "▏   ", "██  ", "████"]
     assert [shown_percent(p) for p in (1.0, 0.104, 0.0321, 0.0004, 0.0)] == [
         " 100%",
         "  10%",
@@ -135,13 +101,17 @@ def test_a_probability_takes_five_cells() -> None:
     ]
 
 
+# On the screen --------------------------------------------------------------------------------------------------------
+
+
 async def opened(app: TweetgenApp, press_key: Callable[[str], object]) -> MainScreen:
     """Wait for the script's end and open the line."""
     await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
     screen = app.screen
     assert isinstance(screen, MainScreen)
     await press_key("p")  # type: ignore[misc] # the pilot's
-    await shows(app, "tab word")
+    await shows(app, "temp 0.80")
+    await until(lambda: isinstance(app.focused, Input), "the focus")
     return screen
 
 
@@ -149,14 +119,15 @@ def line(app: TweetgenApp) -> str:
     return app.screen.query_one("PromptInput", Input).value
 
 
-@sizes
-async def test_the_model_goes_on_with_what_is_typed(stage: Stage, size: tuple[int, int]) -> None:
+async def test_the_model_goes_on_with_what_is_typed_also_while_paused(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, session, "space")
+        await until(lambda: app.summary_view.phase == "paused")
         await opened(app, pilot.press)
         await pilot.press(*"the cat")
-        await until(lambda: session.received[-1:] and getattr(session.received[-1], "text", "") == "the cat")
+        await until(lambda: getattr(session.received[-1], "text", "") == "the cat")
         await shows(app, "› the cat and on", "␣ ", "50%", "end ", "25%", "temp 0.80")
         assert screen_text(app).splitlines()[-1].split() == (
             ["tab", "word", "→", "character", "enter", "write", "it", "↑↓", "temp", "esc", "close"]
@@ -165,18 +136,13 @@ async def test_the_model_goes_on_with_what_is_typed(stage: Stage, size: tuple[in
         await until(lambda: line(app) == "the cat and")
         await pilot.press("right")
         await until(lambda: line(app) == "the cat and ")
-        assert isinstance(session.received[0], c.CompleteText)
-        assert session.received[0].text == ""
-        assert {type(command) for command in session.received} == {c.CompleteText}
+        assert {type(command) for command in session.received[1:]} == {c.CompleteText}
 
 
-@sizes
-async def test_keys_of_the_screen_are_letters_while_the_line_is_open_and_keys_again_after(
-    stage: Stage, size: tuple[int, int]
-) -> None:
+async def test_keys_of_the_screen_are_letters_while_the_line_is_open_and_keys_again_after(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
         await pilot.press("q", "space", "g", "+", "-", "?", "K", "p", "c")
         await until(lambda: line(app) == "q g+-?Kpc")
@@ -193,15 +159,14 @@ async def test_keys_of_the_screen_are_letters_while_the_line_is_open_and_keys_ag
 async def test_enter_sends_the_line_to_the_feed_and_the_line_stays(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
         await pilot.press(*"oh my", "enter")
         await shows(app, "oh my" + "asked-for tweet number 1")
         await pilot.press("enter")
         await shows(app, "oh my" + "asked-for tweet number 2")
-        assert [command for command in session.received if isinstance(command, c.SampleNow)] == [
-            c.SampleNow(prime="oh my")
-        ] * 2
+        sent = [command for command in session.received if isinstance(command, c.SampleNow)]
+        assert sent == [c.SampleNow(prime="oh my")] * 2
         await pilot.press("escape")
         await until(lambda: not screen.prompt.is_open)
         await pilot.press("p")
@@ -212,7 +177,7 @@ async def test_enter_sends_the_line_to_the_feed_and_the_line_stays(stage: Stage)
 async def test_arrows_turn_the_temperature_and_the_line_is_completed_at_the_new_one(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await opened(app, pilot.press)
         await pilot.press("a", "up")
         await shows(app, "temp 0.85")
@@ -224,24 +189,17 @@ async def test_arrows_turn_the_temperature_and_the_line_is_completed_at_the_new_
         await shows(app, "temp 0.80")
 
 
-async def test_unknown_characters_are_named_and_the_line_is_not_sent(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
+async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
+    session = FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10)))
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await opened(app, pilot.press)
         await pilot.press("a", "ß", "雪")
         await shows(app, "The model has never seen ß, 雪")
         await pilot.press("enter", "backspace", "backspace")
         await shows(app, "50%")
         assert not any(isinstance(command, c.SampleNow) for command in session.received)
-
-
-async def test_a_line_gets_no_longer_than_a_tweet_and_says_so(stage: Stage) -> None:
-    session = FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10)))
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, pilot.press)
-        await pilot.press(*"0123456789")
+        await pilot.press("backspace", *"0123456789")
         await shows(app, "A tweet has at most 10 characters")
         assert line(app) == "012345678"
         await pilot.press("backspace")
@@ -250,7 +208,7 @@ async def test_a_line_gets_no_longer_than_a_tweet_and_says_so(stage: Stage) -> N
 
 async def test_of_a_line_longer_than_the_screen_the_end_and_the_ghost_are_in_view(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await opened(app, pilot.press)
         app.screen.query_one("PromptInput", Input).value = "x" * 90
         await pilot.press("end", *"the end")
@@ -260,8 +218,8 @@ async def test_of_a_line_longer_than_the_screen_the_end_and_the_ghost_are_in_vie
 async def test_it_works_in_a_very_small_terminal_and_keeps_the_keys_when_that_is_resized(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=(40, 12)) as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-        await pilot.press("p", *"hey")
+        await opened(app, pilot.press)
+        await pilot.press(*"hey")
         await shows(app, "› hey and on", "50%")
         await pilot.resize_terminal(44, 13)
         await pilot.press(*" you")
@@ -282,44 +240,24 @@ class SlowSession(FakeSession):
         return super().answer(command)
 
 
-async def test_a_slow_model_is_asked_once_until_it_answers(stage: Stage) -> None:
+async def test_only_the_answer_to_its_own_question_is_shown_and_a_refusal_in_the_line(stage: Stage) -> None:
     session = SlowSession()
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, pilot.press)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await opened(app, pilot.press)
         await until(lambda: session.asked)
         await pilot.press(*"abc")
         await until(lambda: line(app) == "abc")
         [first] = session.asked
-        assert first.text == ""
-        session.play(completed("", request=first.request, step=9))
+        session.play(completed("", request=first.request + 7, step=9))
+        await until(lambda: app.summary_view.step == 9, "the answer")
+        assert "and on" not in screen_text(app)
+        session.play(completed("", request=first.request, step=10))
         await until(lambda: len(session.asked) == 2)
         assert session.asked[1] == c.CompleteText(text="abc", request=first.request + 1)
-
-
-async def test_an_answer_to_somebody_else_at_the_same_run_is_not_shown(stage: Stage) -> None:
-    session = SlowSession()
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, pilot.press)
-        await until(lambda: session.asked)
-        [question] = session.asked
-        session.play(completed("", request=question.request + 7, step=9))
-        await until(lambda: app.summary_view.step == 9)
-        assert "and on" not in screen_text(app)
-        session.play(completed("", request=question.request, step=10))
-        await shows(app, "and on")
-
-
-async def test_a_refusal_is_told_in_the_line_and_opens_no_dialog(stage: Stage) -> None:
-    session = SlowSession()
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await opened(app, pilot.press)
-        await until(lambda: session.asked)
         session.play(
             e.CommandRefused(
-                step=9, elapsed_seconds=1.0, command="CompleteText", title="t", detail="It has gone wrong.", hint=""
+                step=11, elapsed_seconds=1.0, command="CompleteText", title="t", detail="It has gone wrong.", hint=""
             )
         )
         await shows(app, "It has gone wrong.")
@@ -329,22 +267,10 @@ async def test_a_refusal_is_told_in_the_line_and_opens_no_dialog(stage: Stage) -
 async def test_the_line_closes_with_the_run(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
         session.play(e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9))
         await until(lambda: not screen.prompt.is_open)
         await pilot.press("p")
         await until(lambda: any(text.startswith("The run is over") for text in toasts(app)), "a word about it")
         assert not screen.prompt.is_open
-
-
-async def test_it_works_while_paused(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-        await press(pilot, session, "space")
-        await until(lambda: app.summary_view.phase == "paused")
-        await opened(app, pilot.press)
-        await pilot.press(*"hey")
-        await shows(app, "› hey and on")

@@ -9,15 +9,14 @@ from textual.widgets import Input
 from engine import commands as c
 from engine import events as e
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import SIZES, Stage, opened, press, screen_text, shows, toasted, toasts, until
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp
-from tui.keys import PALETTE_KEYS
 from tui.screens.dialog import FailureDialog, MessageDialog
 from tui.screens.main import MainScreen
 from tui.screens.number_dialog import NumberDialog, number_in
 from tui.widgets.alert_bar import AlertBar
 
-at_each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 RUN = "2026-11-25-101112"
 FULL_DISK = e.Warned(step=3, elapsed_seconds=1.0, message="No space left on device.", kind="disk")
@@ -30,18 +29,13 @@ async def started(app: TweetgenApp) -> MainScreen:
     return app.screen
 
 
-def status_of(app: TweetgenApp) -> str:
-    return " ".join(screen_text(app).split())
-
-
 # The learning rate ----------------------------------------------------------------------------------------------------
 
 
-@at_each_size
-async def test_brackets_turn_the_learning_rate_and_show_at_once(stage: Stage, size: tuple[int, int]) -> None:
+async def test_brackets_turn_the_learning_rate_and_show_at_once(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await started(app)
         await press(pilot, session, "]")
         await press(pilot, session, "]")
@@ -67,11 +61,10 @@ async def test_the_rate_now_and_the_highest_are_both_told_where_they_differ(stag
 # Undo -----------------------------------------------------------------------------------------------------------------
 
 
-@at_each_size
-async def test_u_takes_back_one_change_after_the_other(stage: Stage, size: tuple[int, int]) -> None:
+async def test_u_takes_back_one_change_after_the_other(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await started(app)
         await pilot.press("+", "+", "]")
         await press(pilot, session, "u", num_commands=0)
@@ -113,18 +106,17 @@ async def answer(app: TweetgenApp, pilot: Pilot[None], line: Input, text: str) -
     await pilot.press("enter")
 
 
-@at_each_size
-async def test_the_palette_asks_for_the_batch_size_and_refuses_nonsense(stage: Stage, size: tuple[int, int]) -> None:
+async def test_the_palette_asks_for_the_batch_size_and_refuses_nonsense(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         screen.action_batch_size()
         await opened(app, NumberDialog)
         line = app.screen.query_one(Input)
         assert line.value == "32"
         await shows(app, "32 now; a whole number from 1 to 65,536.")
-        for nonsense in ("abc", "0", "-3", "65537", "1e3", "", "9" * 24):
+        for nonsense in ("abc", "0", "65537", ""):
             await answer(app, pilot, line, nonsense)
             await shows(app, f"{nonsense or 'Nothing'} is not a whole number from 1")
         assert isinstance(app.screen, NumberDialog)
@@ -140,7 +132,7 @@ async def test_the_palette_asks_for_the_batch_size_and_refuses_nonsense(stage: S
 async def test_the_intervals_are_set_one_at_a_time_and_the_other_stays(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         await answer(app, pilot, await ask(app, pilot, "Evaluation interval"), "50")
         await until(lambda: len(session.received) == 1)
@@ -151,31 +143,21 @@ async def test_the_intervals_are_set_one_at_a_time_and_the_other_stays(stage: St
             c.SetIntervals(eval_every=50, sample_every=0),
         ]
         await toasted(app, "Evaluations come every 50 steps from now on.", "Tweets come never from now on.")
-        screen.action_interval("sample_every")
-        await opened(app, NumberDialog)
-        assert app.screen.query_one(Input).value == "0"
-        await pilot.press("enter")
-        await until(lambda: app.screen is screen)
         screen.action_interval("eval_every")
         await opened(app, NumberDialog)
         await pilot.press("escape")
         await until(lambda: app.screen is screen)
-        assert len(session.received) == 2, "the same number, and none, change nothing"
+        assert len(session.received) == 2, "no answer changes nothing"
 
 
 async def test_the_run_can_be_saved_now(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)):
+    async with app.run_test(size=SIZE):
         screen = await started(app)
         screen.action_save_latest()
         await until(lambda: session.received == [c.SaveLatest()])
         await until(lambda: toasts(app) == ["Saved as latest."])
-
-
-def test_what_has_no_key_is_done_by_an_action_of_the_screen() -> None:
-    for key in PALETTE_KEYS:
-        assert hasattr(MainScreen, f"action_{key.action.partition('(')[0]}"), key.action
 
 
 @pytest.mark.parametrize(
@@ -189,7 +171,7 @@ def test_numbers_are_read_as_people_write_them(text: str, number: int | None) ->
 # Alerts ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20), (40, 12)], ids=str)
+@pytest.mark.parametrize("size", [SIZE, (40, 12)], ids=str)
 async def test_a_full_disk_is_told_in_a_line_and_a_tries_again(stage: Stage, size: tuple[int, int]) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
@@ -210,7 +192,7 @@ async def test_a_full_disk_is_told_in_a_line_and_a_tries_again(stage: Stage, siz
 async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         await pilot.press("escape", "a")
         await toasted(app, "There is no alert to answer.")
@@ -227,7 +209,7 @@ async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage
 async def test_a_click_answers_an_alert_or_puts_it_aside(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         session.play(FULL_DISK)
         await shows(app, "a try saving again")
@@ -242,13 +224,10 @@ async def test_a_click_answers_an_alert_or_puts_it_aside(stage: Stage) -> None:
         assert session.received == [c.SaveLatest()]
 
 
-@at_each_size
-async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(
-    stage: Stage, size: tuple[int, int]
-) -> None:
+async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(stage: Stage) -> None:
     session = FakeSession((steps_finished(1, [1.7] * 600), evaluated(600, 2.4), tweet("hello there", 600)))
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         for first_step in (601, 751, 901, 1051):
             session.play(steps_finished(first_step, [4.2] * 150))
@@ -271,7 +250,7 @@ async def test_an_answer_that_is_refused_is_told_and_the_alert_comes_back(stage:
 
     session = Refusing((*SCRIPT, FULL_DISK))
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         await shows(app, "a try saving again")
         await press(pilot, session, "a")
@@ -297,7 +276,7 @@ async def test_a_run_out_of_memory_is_tried_again_from_its_latest_checkpoint(
     resumed = run_started(step=2, resumed_from=f"{RUN}/latest", elapsed_seconds=1.0)
     after = FakeSession([steps_finished(3, [3.9]), tweet("and on it goes", 3)], resumed)
     app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after])
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await opened(app, FailureDialog)
         await shows(app, "Tried to allocate 2 GiB.", "a try again from latest")
         if is_closed_first:
@@ -311,13 +290,3 @@ async def test_a_run_out_of_memory_is_tried_again_from_its_latest_checkpoint(
         view = app.summary_view
         assert (view.phase, view.train_losses.first_step, view.train_losses.last_step) == ("training", 1, 3)
         assert app.earlier_views == [], "it is the same run"
-
-
-async def test_another_failure_offers_no_other_try(stage: Stage) -> None:
-    failed = e.RunFailed(step=3, elapsed_seconds=1.0, title="The program has a bug", detail="Oh", hint="")
-    app = stage.app(FakeSession((*SCRIPT, failed)))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await opened(app, FailureDialog)
-        assert "try again" not in screen_text(app)
-        await pilot.press("a")
-        assert isinstance(app.screen, FailureDialog)

@@ -115,11 +115,8 @@ async def shown_styles(stage: Stage, themes: Sequence[Theme], keys: str) -> Show
     return found
 
 
-@pytest.mark.parametrize(
-    ("themes", "keys"), [(OWN_THEMES, "s"), (THEMES[len(OWN_THEMES) :], "")], ids=["own", "Textual"]
-)
-async def test_every_word_stands_out_from_its_ground(stage: Stage, themes: tuple[Theme, ...], keys: str) -> None:
-    for (theme, key), words in (await shown_styles(stage, themes, keys)).items():
+async def test_every_word_stands_out_from_its_ground(stage: Stage) -> None:
+    for (theme, key), words in (await shown_styles(stage, THEMES, "s")).items():
         least = 7.0 if theme in HIGH else 4.5
         assert len(words) > (2 if key else 20)
         ratios = {text: round(contrast(*colours_of(style)), 1) for text, style in words}
@@ -181,7 +178,7 @@ async def test_no_color_leaves_greys_of_the_same_contrast(stage: Stage, monkeypa
 
 
 async def test_in_16_colours_every_word_still_stands_out(stage: Stage) -> None:
-    styles = await shown_styles(stage, [SIXTEEN_COLOURS_THEME], "so")
+    styles = await shown_styles(stage, [SIXTEEN_COLOURS_THEME], "s")
     for text, style in set().union(*styles.values()):
         ink, paper = (colour.rich_color.downgrade(ColorSystem.STANDARD) for colour in colours_of(style))
         seen = [Color(*colour.get_truecolor(DEFAULT_TERMINAL_THEME)) for colour in (ink, paper)]
@@ -191,19 +188,6 @@ async def test_in_16_colours_every_word_still_stands_out(stage: Stage) -> None:
 def test_a_terminal_of_16_colours_gets_the_theme_made_for_it() -> None:
     assert theme_for("standard") == SIXTEEN_COLOURS_THEME.name
     assert theme_for("256") == theme_for("truecolor") == theme_for(None) == OWN_THEMES[0].name
-
-
-@pytest.mark.parametrize(
-    ("term", "colorterm", "name"), [("xterm", "", 5), ("xterm-256color", "", 0), ("xterm", "truecolor", 0)]
-)
-async def test_it_is_chosen_by_itself(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, term: str, colorterm: str, name: int
-) -> None:
-    monkeypatch.setenv("TERM", term)
-    monkeypatch.setenv("COLORTERM", colorterm)
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test():
-        assert app.theme == OWN_THEMES[name].name
 
 
 async def test_the_palette_offers_ours_and_the_readable_ones_only(stage: Stage) -> None:

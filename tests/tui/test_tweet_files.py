@@ -68,19 +68,6 @@ def test_a_missing_folder_is_named_and_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_pipe_and_a_folder_are_no_files_to_write_to(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.txt")
-    (tmp_path / "folder.txt").mkdir()
-    for name in ("pipe.txt", "folder.txt"):
-        with pytest.raises(StorageError, match="is no file"):
-            export(TWEETS, tmp_path / name, may_replace=True)
-
-
-def test_a_name_too_long_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="can't be written"):
-        export(TWEETS, tmp_path / ("n" * 300 + ".txt"), may_replace=False)
-
-
 def test_a_full_disk_leaves_no_half_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")

@@ -29,10 +29,11 @@ from tui.screens.dialog import Dialog
 from tui.widgets.checkpoint_detail import CheckpointDetail
 from tui.widgets.checkpoint_table import CheckpointTable
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_input import LineInput
 
 ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
 """Lists checkpoints; reading their files may wait until each is asked for. Called on a thread."""
-_CLOSE = Key("escape", "esc", "close", "close", "Close", "Close the list.", LISTED)
+_CLOSE = Key("escape", "close", "Close", "Close the list.", LISTED, label="close")
 _BATCH_SECONDS = 0.15
 """How long files are read before those read so far are shown."""
 
@@ -71,7 +72,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
 
     def compose_body(self) -> ComposeResult:
         """Lay out the filter, the table, the detail, a line for what happened, and the keys."""
-        yield Input(placeholder="part of a name, run or corpus", id="filter")
+        yield LineInput(placeholder="part of a name, run or corpus", id="filter")
         with Container(id="parts"):
             yield CheckpointTable()
             yield CheckpointDetail()

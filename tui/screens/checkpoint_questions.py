@@ -16,6 +16,7 @@ from engine.text import harmless
 from tui.keys import SAVED, Key
 from tui.screens.dialog import Dialog
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_input import LineInput
 
 
 class YesDialog(Dialog[Literal["yes"]]):
@@ -36,8 +37,8 @@ class YesDialog(Dialog[Literal["yes"]]):
         yield Static("", markup=False)
         yield KeyBar(
             (
-                Key("y", "y", "answer", self._verb, "", "", SAVED),
-                Key("escape", "esc", "close", "close", "", "", SAVED),
+                Key("y", "answer", "", "", SAVED, label=self._verb),
+                Key("escape", "close", "", "", SAVED, label="close"),
             )
         )
 
@@ -59,7 +60,7 @@ class RenameDialog(Dialog[str]):
 
     def compose_body(self) -> ComposeResult:
         """Show the line to type in, and what is wrong with what was typed."""
-        yield Input(self._before, placeholder="a name", max_length=100, select_on_focus=True)
+        yield LineInput(self._before, placeholder="a name", max_length=100, select_on_focus=True)
         yield Static("Letters, digits, blanks and . _ + -", markup=False, id="advice")
 
     @on(Input.Submitted)

@@ -6,7 +6,7 @@ from engine.commands import SetIntervals
 from tui.key_map import mapped
 from tui.keys import MAIN_KEYS
 from tui.notices import ending_of, is_over
-from tui.preferences import Changes
+from tui.preference_keeper import Changes
 from tui.screens.help_screen import HelpScreen
 from tui.screens.run_screen import RunScreen
 from tui.screens.settings_screen import SettingsScreen

@@ -20,6 +20,7 @@ from engine.text import harmless
 from tui.errands import as_told, on_own_thread
 from tui.screens.dialog import Dialog
 from tui.tweet_files import FORMATS, export
+from tui.widgets.line_input import LineInput
 
 _MAX_NAME_CHARS = 1000
 _ADVICE = "The suffix is the format: .txt one tweet a line, .csv a table, .jsonl the events."
@@ -59,7 +60,7 @@ class ExportDialog(Dialog[Exported]):
 
     def compose_body(self) -> ComposeResult:
         """Show the line to type in, what is exported, and what is wrong with what was typed."""
-        yield Input(self._suggestion, placeholder="a file name", max_length=_MAX_NAME_CHARS, select_on_focus=True)
+        yield LineInput(self._suggestion, placeholder="a file name", max_length=_MAX_NAME_CHARS, select_on_focus=True)
         yield Static(self._what(), markup=False, id="what")
         yield Static(self._advice(), markup=False, id="advice")
 

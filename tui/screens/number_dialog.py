@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 from engine.text import harmless
 from tui.formatting import format_count
 from tui.screens.dialog import Dialog
+from tui.widgets.line_input import LineInput
 
 _MAX_CHARS = 24
 
@@ -60,7 +61,7 @@ class NumberDialog(Dialog[int]):
     def compose_body(self) -> ComposeResult:
         """Show what it is about, the line to type in, and what is wrong with what was typed."""
         yield Static(self._question.sentence, markup=False)
-        yield Input(str(self._question.value), max_length=_MAX_CHARS, select_on_focus=True)
+        yield LineInput(str(self._question.value), max_length=_MAX_CHARS, select_on_focus=True)
         yield Static(self._usual_advice, markup=False, id="limits")
 
     @property

@@ -8,7 +8,7 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui.key_map import mapped
-from tui.keys import MAIN_KEYS, PALETTE_KEYS, PANEL_ACTIONS, Key
+from tui.keys import PANEL_KEYS, Key
 from tui.screens.run_screen import RunScreen
 
 _LEAST_SCORE = 0.1
@@ -37,9 +37,9 @@ class KeyCommands(Provider):
         main = next((screen for screen in self.app.screen_stack if isinstance(screen, RunScreen)), None)
         if main is None:
             return
-        for widget_name, table in {"": (*MAIN_KEYS, *PALETTE_KEYS), **PANEL_ACTIONS}.items():
+        for widget_name, table in PANEL_KEYS.items():
             for key in mapped(table, main.key_map):
-                if key.action not in {"", "app.command_palette"}:
+                if key.action != "app.command_palette":
                     yield key, partial(_run, main, widget_name, key.action)
 
 

@@ -15,6 +15,7 @@ from engine.errors import ConfigError
 from engine.folders import checked_name, named_checkpoint_path
 from engine.text import harmless
 from tui.screens.dialog import Dialog
+from tui.widgets.line_input import LineInput
 
 
 def is_saved(name: str) -> bool:
@@ -47,7 +48,7 @@ class SaveDialog(Dialog[SaveCheckpoint]):
 
     def compose_body(self) -> ComposeResult:
         """Show the line to type in, and what is wrong with what was typed."""
-        yield Input(self._suggestion, placeholder="a name", max_length=100, select_on_focus=True)
+        yield LineInput(self._suggestion, placeholder="a name", max_length=100, select_on_focus=True)
         yield Static("Letters, digits, blanks and . _ + -", markup=False, id="advice")
 
     @on(Input.Changed)

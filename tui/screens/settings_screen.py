@@ -5,6 +5,7 @@ A change acts at once where it can and is kept in the file. Which keys can be gi
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -21,6 +22,7 @@ from tui.keys import Key
 from tui.preference_keeper import PreferenceKeeper
 from tui.preferences import ENTRIES, Entry, Preferences, broken_rule
 from tui.screens.dialog import Dialog
+from tui.widgets.line_input import LineInput
 
 _LABEL_WIDTH = 26
 _BY_PRESET = "as the preset has it"
@@ -118,10 +120,10 @@ class SettingsScreen(Dialog[None]):
         name = event.option.id or ""
         match self._entries[name]:
             case Key() as key:
-                self.app.push_screen(KeyDialog(key, self._preferences.keys), lambda keys: self._take(name, keys))
-            case Entry(kind="number") as entry:
+                self.app.push_screen(KeyDialog(key, self._preferences.keys), partial(self._take, name))
+            case Entry(is_number=True) as entry:
                 current = getattr(self._preferences, entry.name)
-                self.app.push_screen(IntervalDialog(entry, current), lambda answer: self._take_number(name, answer))
+                self.app.push_screen(IntervalDialog(entry, current), partial(self._take, name))
             case _:
                 self.action_turn(1)
 
@@ -131,7 +133,7 @@ class SettingsScreen(Dialog[None]):
         entry = self._entries.get(name)
         if entry is None:
             return
-        if isinstance(entry, Key) or entry.kind == "number":
+        if isinstance(entry, Key) or entry.is_number:
             if direction > 0:
                 self.query_one(OptionList).action_select()
             return
@@ -159,13 +161,11 @@ class SettingsScreen(Dialog[None]):
         return (option.id if option else None) or ""
 
     def _take(self, name: str, answer: str | None) -> None:
-        """Take the answer of a dialog over; None is none."""
+        """Change an entry to the answer of its dialog: a key, a number, or nothing for the default."""
         if answer is not None:
-            self._change(name, answer)
-
-    def _take_number(self, name: str, answer: str | None) -> None:
-        if answer is not None:
-            self._change(name, _number(answer) if answer else None)
+            self._change(
+                name, (answer if isinstance(self._entries[name], Key) else _number(answer)) if answer else None
+            )
 
     def _change(self, name: str, value: object) -> None:
         """Change an entry and show it."""
@@ -190,7 +190,7 @@ class IntervalDialog(Dialog[str]):
 
     def compose_body(self) -> ComposeResult:
         """Show the line to type in, and what is wrong with what was typed."""
-        yield Input(self._current, placeholder=_BY_PRESET, max_length=12, select_on_focus=True)
+        yield LineInput(self._current, placeholder=_BY_PRESET, max_length=12, select_on_focus=True)
         yield Static(help_of(Preferences)[self._entry.name], markup=False, id="advice")
 
     @on(Input.Submitted)

@@ -6,10 +6,6 @@ user has selected, or those of the moment that the plot's cursor stands at; neve
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from textual.binding import Binding, BindingType
-
 from engine.events import TweetSampled
 from tui.widgets.feed_lines import FeedLines
 
@@ -19,15 +15,6 @@ Place = tuple[TweetSampled, int]
 
 class FeedSelection(FeedLines, can_focus=True):
     """Scroll through tweets, and select one."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("home", "oldest", show=False),
-        Binding("end", "follow", show=False),
-    ]
 
     def __init__(self) -> None:
         """Begin at the end."""

@@ -12,13 +12,14 @@ from typing import ClassVar, get_args
 
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.keys import PLOT_KEYS, bindings_of
 from tui.plot_view import PlotView
 from tui.run_view import RunView
 from tui.series import Series
@@ -55,20 +56,7 @@ class LossPlot(Widget, can_focus=True):
     """The loss curve of a run. `show` it a view as often as you like."""
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", show=False),
-        Binding("right", "move(1)", show=False),
-        Binding("shift+left", "move(-10)", show=False),
-        Binding("shift+right", "move(10)", show=False),
-        Binding("up", "zoom(-1)", show=False),
-        Binding("down", "zoom(1)", show=False),
-        Binding("pageup", "pan(-1)", show=False),
-        Binding("pagedown", "pan(1)", show=False),
-        Binding("home", "first", show=False),
-        Binding("end", "follow", show=False),
-        Binding("escape", "hide_cursor", show=False),
-        Binding("0", "reset", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(PLOT_KEYS)
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"loss-plot--{name}" for name in get_args(StyleName)}
     DEFAULT_CSS = """
     LossPlot {

@@ -1,20 +1,21 @@
-"""The line that a path is typed in or dropped on. Keys take effect in their order; it never looks at what is there."""
+"""The line that a path is typed in or dropped on. It never looks at what is there."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.events import Key, Paste
+from textual.events import Paste
 from textual.message import Message
-from textual.widgets import Input
 
 from tui.formatting import pasted_line
 from tui.other_tweets import dropped_path
+from tui.widgets.line_input import LineInput
 
 
-class PathInput(Input):
+class PathInput(LineInput):
     """A line for a path; one that is dropped into the terminal takes the place of what was typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -25,25 +26,11 @@ class PathInput(Input):
         Binding("tab", "screen.complete", "complete", show=False),
     ]
 
+    @dataclass
     class Dropped(Message):
         """A path was dropped."""
 
-        def __init__(self, path: Path) -> None:
-            """Tell which."""
-            super().__init__()
-            self.path = path
-
-    async def on_key(self, event: Key) -> None:
-        """Do what a key is bound to before the keys typed after it are.
-
-        Textual (8.2) looks for it once the key has come up to the app: what was typed meanwhile is in the line by then,
-        and would be erased or opened with what it follows.
-        """
-        bound = None if event.is_printable else self.screen.active_bindings.get(event.key)
-        if bound is not None and bound.enabled:
-            event.stop()
-            event.prevent_default()
-            await self.app.run_action(bound.binding.action, bound.node)
+        path: Path
 
     def on_paste(self, event: Paste) -> None:
         """Take a whole path for itself; any other text is typed."""

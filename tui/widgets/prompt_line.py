@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -27,12 +28,13 @@ from tui.keys import PROMPT_KEYS, bindings_of
 from tui.run_view import RunView
 from tui.widgets.chance_bars import ChanceLine, shown_char
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_input import LineInput
 
 _GHOST_CELLS = 24
 """Kept free for the ghost text where the line is longer than the screen is wide."""
 
 
-class PromptInput(Input):
+class PromptInput(LineInput):
     """An `Input` whose suggestion is the model's, taken a word or a character at a time."""
 
     class Refused(Message):
@@ -94,21 +96,17 @@ class PromptLine(Vertical):
     .-tiny PromptLine KeyBar { display: none; }
     """
 
+    @dataclass
     class Asked(Message):
-        """The model is to say how the line goes on."""
+        """The model is to complete the line."""
 
-        def __init__(self, question: CompleteText) -> None:
-            """Ask this."""
-            super().__init__()
-            self.question = question
+        question: CompleteText
 
+    @dataclass
     class Sent(Message):
         """The model is to write a tweet that begins with the line."""
 
-        def __init__(self, text: str) -> None:
-            """Begin with `text`."""
-            super().__init__()
-            self.text = text
+        text: str
 
     class Closed(Message):
         """The line was closed."""

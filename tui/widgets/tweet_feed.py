@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
 from engine.events import TweetSampled
+from tui.keys import FEED_KEYS, bindings_of
 from tui.pins import Pins
 from tui.run_view import RunView
 from tui.widgets.feed_columns import Columns, step_width
@@ -27,7 +28,7 @@ _DOUBLE_CLICK = 2
 class TweetFeed(FeedSelection):
     """Show the tweets of a `RunView`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(FEED_KEYS)
 
     class Opened(Message):
         """A tweet is to be looked at closely."""

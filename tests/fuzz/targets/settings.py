@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.errors import ConfigError, StorageError
 from tests.fuzz.target import Target, require_plain
-from tui.preference_writing import save_changes
+from tui.preference_keeper import save_changes
 from tui.preferences import ENTRIES, read_preferences
 
 SEEDS = (

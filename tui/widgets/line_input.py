@@ -1,0 +1,21 @@
+"""`LineInput`: the line to type in of every dialog; keys take effect in the order in which they were typed."""
+
+from __future__ import annotations
+
+from textual.events import Key
+from textual.widgets import Input
+
+
+class LineInput(Input):
+    """An `Input` in which an editing key acts before the characters typed after it."""
+
+    async def on_key(self, event: Key) -> None:
+        """Run what the key is bound to, here or around this line.
+
+        Textual (8.2) inserts characters at once but lets other keys travel up to the app and back: of `a`, backspace,
+        `b` typed quickly nothing would be left.
+        """
+        bound = None if event.is_printable else self.screen.active_bindings.get(event.key)
+        if bound is not None and await self.app.run_action(bound.binding.action, bound.node):
+            event.stop()
+            event.prevent_default()
