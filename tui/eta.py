@@ -21,6 +21,8 @@ _SPAN_SECONDS = 120.0
 """How far back the pace is looked at: far enough for a steady figure, near enough to follow a change."""
 _SLOW_SHARE = 1 / 3
 """Of the time since the pace began, this first part is left out while it is short: the first steps are slow."""
+_MIN_AGE_SECONDS = 1e-6
+"""No pace is known before: steps per second would overflow."""
 _MAX_PIECES = 12
 _MIN_DOUBT, _FIRST_DOUBT, _DOUBT_SECONDS = 0.03, 0.15, 30.0
 """What can't be known of the time to come: at least that share of it, at first the larger one, less with time."""
@@ -73,6 +75,8 @@ def _pace_of(view: RunView) -> _Pace | None:
     steps = np.concatenate([[view.paced_from_step], steps])
     seconds = np.concatenate([[view.paced_from_seconds], seconds])
     age_seconds = seconds[-1] - view.paced_from_seconds
+    if age_seconds < _MIN_AGE_SECONDS:
+        return None
     begin_seconds = max(seconds[-1] - _SPAN_SECONDS, view.paced_from_seconds + _SLOW_SHARE * age_seconds)
     begin = _on_whole_cycles(view, float(np.interp(begin_seconds, seconds, steps)), int(steps[-1]))
     num_pieces = int(np.clip(np.count_nonzero(steps > begin), 1, _MAX_PIECES))

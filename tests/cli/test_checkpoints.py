@@ -248,6 +248,9 @@ class _Bytes:
     def isatty(self) -> bool:
         return True
 
+    def flush(self) -> None:
+        pass
+
 
 def test_an_import_reads_standard_input(cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = _own(saved, "best").read_bytes()
