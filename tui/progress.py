@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from engine.text import harmless
+from engine.text import defused
 
 if TYPE_CHECKING:
     from engine.stage import OnProgress
@@ -88,7 +88,7 @@ class Bar:
 
     def move(self, text: str, share: float | None, *, at_once: bool = False) -> None:  # noqa: ARG002 - always at once
         """Fill the bar to `share`; without one it only pulsates."""
-        self._progress.update(self._task, description=harmless(text), completed=share or 0.0)
+        self._progress.update(self._task, description=defused(text), completed=share or 0.0)
         self._progress.tasks[0].total = None if share is None else 1.0  # `update` (rich 14) can't reset a total
 
     def note(self, text: str) -> None:
