@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DECODERS = {
     *("json.load", "json.loads", "json.JSONDecoder"),
-    *("msgspec.convert", "msgspec.json.decode", "msgspec.json.Decoder"),
+    *("msgspec.json.decode", "msgspec.json.Decoder"),
     *("engine.wire.decode", "engine.wire.decode_tagged"),
 }
 WHO_DECODES_AND_WHY = {
