@@ -133,7 +133,7 @@ def _best_of_run(run_name: str) -> Path:
     """Return the best checkpoint of a run, or its latest where it was never evaluated."""
     run = find_run(run_name)
     for name in ("best", "latest"):
-        if run.checkpoint_path(name).is_file():
+        if os.path.isfile(run.checkpoint_path(name)):  # `Path.is_file` raises where the folder can't be read
             return run.checkpoint_path(name)
     raise _no_checkpoint(run, "best or latest", "Start one with `tweetgen-tui train`.")
 
@@ -141,8 +141,12 @@ def _best_of_run(run_name: str) -> Path:
 def latest_of(run: RunFolder) -> Path:
     """Return the checkpoint that a run is resumed from. Raises `CheckpointError` where there is none."""
     path = run.checkpoint_path("latest")
-    if not path.exists():
-        raise _no_checkpoint(run, "latest", "Start it anew under another name.")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_checkpoint(run, "latest", "Start it anew under another name.") from None
+    except OSError:  # whoever reads it reports that
+        pass
     return path
 
 

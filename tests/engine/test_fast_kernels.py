@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from unittest import mock
 
 import numpy as np
@@ -84,6 +86,22 @@ def test_rows_are_added_to_those_that_are_named_in_float32() -> None:
 
     expected = torch.ones(4, 4 * SIZE).double().index_add_(0, torch.from_numpy(rows), grads.double())
     assert torch.allclose(torch.from_numpy(table).double(), expected, rtol=0, atol=1e-3)
+
+
+def test_a_cache_that_can_not_be_written_stops_no_computation() -> None:
+    gates, before = some_rows(1.0)
+    expected, found = np.empty_like(before), np.empty_like(before)
+    kernels.kernels_for(SIZE).run_step(gates.copy(), before.copy(), expected)
+
+    full = OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    with (
+        mock.patch.object(caching.IndexDataCacheFile, "load", return_value=None),
+        mock.patch.object(caching.IndexDataCacheFile, "save", side_effect=full) as save,
+    ):
+        kernels.kernels_for.__wrapped__(SIZE).run_step(gates, before, found)
+
+    assert save.called
+    assert np.array_equal(found, expected)
 
 
 def test_without_a_folder_to_keep_it_in_the_code_is_compiled_all_the_same() -> None:
