@@ -22,6 +22,13 @@ from engine.text import harmless_lines
 
 NAMES = ("train", "attach", "generate", "evaluate", "bench", "checkpoints", "runs", "data", "doctor")
 
+_PLAIN_WORDS = (
+    (r"Input should be a valid (\w+), unable to parse string.*", r"Not a valid \1."),
+    (r"Input should be (.*\w)$", r"It should be \1."),
+    ("Value error, ", ""),
+)
+"""What typer (0.29) takes over from the library that checks values, and what is said in its place."""
+
 
 class LazyGroup(TyperGroup):
     """A group of the commands of `NAMES`."""
@@ -33,7 +40,7 @@ class LazyGroup(TyperGroup):
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
         """Read the arguments."""
-        with _told_harmlessly():
+        with _ended_by_closed_pipe(), _told_harmlessly():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
@@ -50,7 +57,11 @@ def _ended_by_closed_pipe() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(
+            error.__context__, BrokenPipeError
+        ):  # rich (15) exits with 1
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
         sys.exit(128 + signal.SIGPIPE)
 
@@ -63,8 +74,9 @@ def _told_harmlessly() -> Iterator[None]:
     except Exception as error:  # raised on, with other words
         message = getattr(error, "message", None)  # the class of typer's errors has no public name
         if isinstance(message, str) and not isinstance(error, TweetgenError):
-            plain = re.sub(r"Input should be a valid (\w+), unable to parse string.*", r"Not a valid \1.", message)
-            error.message = harmless_lines(plain)  # type: ignore[attr-defined] # it has one
+            for pattern, plain in _PLAIN_WORDS:
+                message = re.sub(pattern, plain, message)
+            error.message = harmless_lines(message)  # type: ignore[attr-defined] # it has one
         raise
 
 

@@ -96,10 +96,18 @@ def test_a_usage_error_exits_with_2_and_says_what_is_wrong(cli: Cli, arguments: 
     assert "Traceback" not in ended.err
 
 
-def test_a_word_in_place_of_a_number_is_refused_in_plain_words(cli: Cli) -> None:
-    ended = cli("train", "--batch-size", "many")
-    assert "Invalid value for '--batch-size'" in ended.err
-    assert "parse" not in ended.err
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("train", "--batch-size", "many"), "Invalid value for '--batch-size': Not a valid integer."),
+        (("bench", "--seconds", "0"), "Invalid value for '--seconds': It should be greater than or equal to 1."),
+        (("train", "--device", "tpu"), "Invalid value for '--device': 'tpu' is not one of"),
+    ],
+)
+def test_a_value_that_can_not_be_used_is_refused_in_plain_words(
+    cli: Cli, arguments: tuple[str, ...], said: str
+) -> None:
+    assert said in _words(cli(*arguments).err)
 
 
 def test_help_shows_defaults_as_they_are_typed(cli: Cli) -> None:
