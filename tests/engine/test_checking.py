@@ -25,20 +25,13 @@ def cut_archive() -> bytes:
 
 def test_the_time_is_that_of_all_files_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "MAX_SECONDS", 0.0)
-    for number in range(300):
-        (tmp_path / f"a{number:03}.txt").write_text("the same again\n", encoding="utf-8")
+    for number in range(3):
+        (tmp_path / f"a{number:03}.txt").write_text("the same again\n" * 200, encoding="utf-8")
     (tmp_path / "z.txt.gz").write_bytes(cut_archive())
     config = CorpusConfig(files=(str(tmp_path),))
     check_corpus(config)
     with pytest.raises(CorpusError):
         load_corpus(config)
-
-
-def test_tweets_that_are_all_alike_are_found_out(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("".join(f"@{name} the same again\n" for name in "abcdefghijklmnopqrstuvwxyz"), encoding="utf-8")
-    with pytest.raises(CorpusError, match="too few different tweets"):
-        check_corpus(CorpusConfig(files=(str(path),), keep_duplicates=True))
 
 
 def test_a_glance_tells_how_the_first_rows_are_read_and_how_many_are_tweets(tmp_path: Path) -> None:

@@ -14,15 +14,10 @@ from engine import events as e
 from engine.commands import Command
 from engine.events import Event
 from engine.metrics import GAP_SECONDS, ProcessStops, SteadyClock, Stopwatch
-from tests.engine.helpers import losses, of_type, run_session, tiny_config, write_corpus
+from tests.engine.helpers import losses, of_type, run_session, tiny_config
 from tests.fakes import FakeClock
 
 EIGHT_HOURS = 8 * 3600.0
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
 
 
 def test_a_gap_in_which_the_process_did_not_run_is_no_time() -> None:

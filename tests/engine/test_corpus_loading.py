@@ -15,7 +15,6 @@ from engine.corpus.loading import MIN_TWEETS, load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from tests.engine.helpers import small_tweets, write_corpus
-from tests.strategies import tweet_lists
 
 
 def config_of(
@@ -41,12 +40,6 @@ def test_several_files_of_several_formats_make_one_corpus(tmp_path: Path) -> Non
     assert corpus.name == "a.txt + b.csv + c.jsonl"
 
 
-def test_a_tweet_that_is_in_two_files_counts_once(tmp_path: Path) -> None:
-    one, two = write_corpus(tmp_path, small_tweets(30), "a.txt"), write_corpus(tmp_path, small_tweets(40), "b.txt")
-    report = load_corpus(config_of(one, two)).report
-    assert (report.num_rows, report.num_kept, report.dropped) == (70, 40, {"duplicate": 30})
-
-
 def test_the_same_tweets_have_the_same_digest_and_others_another(tmp_path: Path) -> None:
     one = load_corpus(config_of(write_corpus(tmp_path, small_tweets(50), "a.txt")))
     same = load_corpus(config_of(write_corpus(tmp_path, small_tweets(50), "b.txt")))
@@ -69,44 +62,12 @@ def test_too_few_usable_tweets_are_refused_with_what_became_of_each(tmp_path: Pa
     assert f"at least {MIN_TWEETS}" in caught.value.hint
 
 
-def test_a_key_that_no_object_has_is_named(tmp_path: Path) -> None:
-    path = write_corpus(tmp_path, ['{"text": "hello"}'] * 30, "a.jsonl")
-    with pytest.raises(CorpusError) as caught:
-        load_corpus(config_of(path, column="body"))
-    assert "--column" in caught.value.hint
-    assert "(body); they have text." in caught.value.hint
-
-
-@pytest.mark.parametrize(("label", "kinds"), [("7", "sad (0), happy (4)")])
-def test_where_a_label_is_too_rare_the_others_are_named(tmp_path: Path, label: str, kinds: str) -> None:
-    rows = [f"{polarity},{tweet}" for polarity, tweet in zip("000004" * 10, small_tweets(), strict=True)]
-    with pytest.raises(CorpusError) as caught:
-        load_corpus(CorpusConfig(files=(str(write_corpus(tmp_path, ["label,text", *rows], "a.csv")),), label=label))
-    assert caught.value.hint == (
-        f"--label {label} keeps only tweets with that label; the others are labelled {kinds}. "
-        "--label all keeps every one."
-    )
-
-
 def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     write_corpus(tmp_path, name="mine.txt")
     config = CorpusConfig(files=("~/mine.txt",))
     check_corpus(config)
     assert load_corpus(config).report.num_kept == 60
-
-
-# Counting -------------------------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=20)
-@given(raw=tweet_lists(min_size=MIN_TWEETS, max_size=40, max_chars=25))
-def test_rows_kept_and_dropped_add_up_to_the_rows_of_the_file(
-    tmp_path_factory: pytest.TempPathFactory, raw: list[str]
-) -> None:
-    path = write_corpus(tmp_path_factory.mktemp("corpus"), [*raw, *small_tweets(MIN_TWEETS), "http://a.example"])
-    report = load_corpus(config_of(path, max_length=20 + max(map(len, small_tweets(MIN_TWEETS))))).report
-    assert report.num_kept + sum(report.dropped.values()) == report.num_rows == len(raw) + MIN_TWEETS + 1
 
 
 # One row --------------------------------------------------------------------------------------------------------------

@@ -10,11 +10,10 @@ import pytest
 from engine import commands as c
 from engine import events as e
 from engine.commands import Command
-from engine.config import PresetName, RunConfig, RuntimeConfig, SamplingConfig
+from engine.config import PresetName, RunConfig, RuntimeConfig
 from engine.corpus_config import CorpusConfig
-from engine.errors import CorpusError
 from engine.events import Event
-from tests.engine.helpers import losses, of_type, only, run_session, small_tweets, write_corpus
+from tests.engine.helpers import losses, only, run_session, small_tweets, write_corpus
 
 TWEET = "@pip_9 woke up to snow & pancakes, sooo happy!!! best day ever :) #winter <3"
 ROW = 7
@@ -26,10 +25,10 @@ def corpus(home: Path) -> Path:
     return write_corpus(home, [*tweets[:ROW], TWEET, *tweets[ROW:]])
 
 
-def overfit(corpus: Path, preset: PresetName, row: int = ROW) -> RunConfig:
+def overfit(corpus: Path, preset: PresetName) -> RunConfig:
     return RunConfig(
         preset=preset,
-        corpus=CorpusConfig(files=(str(corpus),), overfit=row),
+        corpus=CorpusConfig(files=(str(corpus),), overfit=ROW),
         settings={"temperature": 0.0, "sample_every": 0},
         runtime=RuntimeConfig(device="cpu", precision="float32", threads=1),
         run_name="one",
@@ -51,27 +50,3 @@ def test_one_tweet_is_learned_by_heart_within_a_thousand_steps(corpus: Path, pre
     assert told[-1].step < 1000
     tweet = only(told, e.TweetSampled)
     assert (tweet.text, tweet.novelty, tweet.reached_eos) == (TWEET, "copy", True)
-
-
-def test_rows_are_counted_from_nothing(corpus: Path) -> None:
-    started = only(run_session(overfit(corpus, "auto", row=0), {0: [c.Stop()]}), e.RunStarted)
-
-    assert started.vocab_size == len(set(small_tweets()[0])) + 4
-    assert started.corpus == "row 0 of small.txt"
-
-
-def test_a_row_beyond_the_end_is_one_failure_that_says_so(corpus: Path) -> None:
-    [failed] = run_session(overfit(corpus, "auto", row=1000))
-
-    assert isinstance(failed, e.RunFailed)
-    assert failed.title == CorpusError.title
-    assert "Row 1000" in failed.detail
-
-
-def test_a_prime_of_other_characters_is_refused_and_named(corpus: Path) -> None:
-    wish = c.SetSampling(sampling=SamplingConfig(prime="QX"))
-
-    told = run_session(overfit(corpus, "auto"), {0: [wish, c.Stop()]})
-
-    assert "'Q' (U+0051), 'X' (U+0058)" in only(told, e.CommandRefused).detail
-    assert not of_type(told, e.SamplingChanged)

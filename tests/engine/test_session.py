@@ -159,14 +159,6 @@ def test_rows_that_were_dropped_are_told_with_their_reasons_before_the_first_ste
     )
 
 
-def test_a_run_without_a_name_is_called_by_the_time_and_two_at_once_differ(corpus: Path) -> None:
-    first, second = (run_session(tiny_config(corpus, run_name=None, max_steps=1)) for _ in range(2))
-
-    runs = [only(told, e.RunStarted).run for told in (first, second)]
-    assert all(run.startswith("20") for run in runs)
-    assert runs[0] != runs[1]
-
-
 def test_a_run_begins_from_a_checkpoint_in_a_folder_of_its_own(corpus: Path) -> None:
     run_session(tiny_config(corpus), {6: [c.SaveCheckpoint(name="base")]})
     config = tiny_config(corpus, run_name="branch", max_steps=9)
