@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.corpus.alike.hashing import Chars, RunHasher, mix
 from engine.corpus.alike.joining import Fingerprints, join_alike
 from engine.corpus.alike.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
 from engine.corpus.alike.runs import SHARED_RUN, join_shared_runs, winnowed
+from engine.corpus.alike.sets import distinct
 from engine.corpus.flat import FlatTweets
 from engine.stage import no_progress
 
@@ -153,3 +155,15 @@ def test_tweets_of_different_chunks_are_joined() -> None:
     tweets = FlatTweets.from_texts(keys)
     assert near_duplicate_groups(tweets)[-1] == 0
     assert join_shared_runs(tweets, np.arange(len(keys))).tolist() == [*list(range(121)) * 2, 0]
+
+
+def test_a_hash_is_the_same_in_every_process_and_far_into_a_long_text() -> None:
+    chars = Chars.of(FlatTweets.from_texts(["sunny day", "x" * 600_000 + "sunny day"]))
+    hasher, starts = RunHasher.of(chars), np.array([0, 9 + 600_000])
+    assert mix(hasher.runs(starts, starts + 9)).tolist() == [12034776648049966825] * 2
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_a_set_of_several_parts_is_distinct_across_their_borders(repeats: int) -> None:
+    numbers = np.arange(2_100_000 // repeats, dtype=np.uint64)
+    assert np.array_equal(distinct(np.repeat(numbers, repeats)[::-1].copy()), numbers)

@@ -1,4 +1,4 @@
-"""From a config to a corpus: several files, too little, one row, and the check before the screen opens."""
+"""From a config to a corpus: several files, too little, one row, and the glance before the screen opens, which ends in time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.corpus import checking
 from engine.corpus.checking import check_corpus
 from engine.corpus.loading import MIN_TWEETS, load_corpus
 from engine.corpus_config import CorpusConfig
@@ -92,10 +93,8 @@ def test_a_row_that_is_no_tweet_is_refused_with_its_reason(tmp_path: Path, row: 
 
 
 def test_the_check_reads_no_more_than_it_needs(tmp_path: Path) -> None:
-    noise = random.Random(1)  # noqa: S311 - no secrets
-    lines = [*small_tweets(60), *(noise.randbytes(40).hex() for _ in range(20_000))]
     path = tmp_path / "cut.txt.gz"
-    path.write_bytes(gzip.compress("\n".join(lines).encode())[:-2000])
+    path.write_bytes(cut_archive())
     check_corpus(config_of(path))
     with pytest.raises(CorpusError):
         load_corpus(config_of(path))
@@ -115,3 +114,45 @@ def test_the_check_and_the_loading_of_a_small_file_agree(
         except CorpusError as error:
             verdicts.append(error.message)
     assert verdicts[0] == verdicts[1]
+
+
+def cut_archive() -> bytes:
+    """Return a packed file whose beginning is sound and whose end is missing."""
+    noise = random.Random(1)  # noqa: S311 - no secrets
+    lines = [*small_tweets(60), *(noise.randbytes(40).hex() for _ in range(20_000))]
+    return gzip.compress("\n".join(lines).encode())[:-2000]
+
+
+def test_the_time_is_that_of_all_files_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "MAX_SECONDS", 0.0)
+    for number in range(3):
+        (tmp_path / f"a{number:03}.txt").write_text("the same again\n" * 200, encoding="utf-8")
+    (tmp_path / "z.txt.gz").write_bytes(cut_archive())
+    config = CorpusConfig(files=(str(tmp_path),))
+    check_corpus(config)
+    with pytest.raises(CorpusError):
+        load_corpus(config)
+
+
+def test_a_glance_tells_how_the_first_rows_are_read_and_how_many_are_tweets(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    tweets = [f"this is number {number}" for number in range(1000)]
+    rows = [f"{0 if number % 2 else 4},{tweet}" for number, tweet in enumerate(tweets)]
+    path.write_text("\n".join(["target,text", *rows]), encoding="utf-8")
+    glance = check_corpus(CorpusConfig(files=(str(path),)))
+    (source,) = glance.sources
+    assert (source.name, source.format) == ("a.csv", "csv")
+    assert "text in column 2 (text): the longest" in source.notes
+    assert any(note.startswith("labels in column 1 (target): kept happy (4)") for note in source.notes)
+    assert (source.num_rows, source.num_kept, source.dropped) == (399, 200, {"labelled sad (0)": 199})
+    assert glance.first_tweet == tweets[0]
+    assert not glance.is_whole
+
+
+def test_a_glance_at_little_is_one_at_the_whole(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        lines = "\n".join([*small_tweets(30), "", "last"])
+        (tmp_path / f"{name}.txt").write_text(lines, encoding="utf-8")
+    glance = check_corpus(CorpusConfig(files=(str(tmp_path),)))
+    assert glance.is_whole
+    assert [(source.num_rows, source.num_kept) for source in glance.sources] == [(32, 31)] * 2

@@ -41,7 +41,7 @@ SETTINGS: dict[str, Setting] = {"dropout": 0.3, "num_layers": 2, "average_lag": 
 
 def demanding(corpus: Path) -> RunConfig:
     """Return a run that draws, averages, writes and evaluates."""
-    return tiny_config(corpus, **SETTINGS)
+    return tiny_config(corpus, run_name="tiny", **SETTINGS)
 
 
 @dataclass
@@ -201,8 +201,9 @@ def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
         assert losses([*told, *run_session(resume_config(name))]) == losses(plain), target
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(2)], ids=repr)
-@pytest.mark.parametrize("target", [FORWARD, "engine.thrift.evaluate"], ids=["step", "evaluation"])
+@pytest.mark.parametrize(
+    ("error", "target"), [(KeyboardInterrupt(), FORWARD), (SystemExit(2), "engine.thrift.evaluate")], ids=repr
+)
 def test_what_asks_python_to_end_is_raised_after_the_one_last_event_and_a_save(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str
 ) -> None:

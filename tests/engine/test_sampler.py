@@ -120,19 +120,6 @@ def test_the_rungs_of_a_ladder_have_their_own_temperatures_and_one_seed(model: T
         assert rung.text == write(model, replace(sampling, temperature=rung.temperature), seed=9).text
 
 
-@pytest.mark.parametrize("was_training", [True, False])
-def test_writing_leaves_training_mode_and_global_generators_as_they_were(
-    model: TextGenerator, was_training: bool
-) -> None:
-    model.train(was_training)
-    state = torch.get_rng_state()
-
-    sample_tweets(model, VOCAB, SamplingConfig(), range(3))
-
-    assert model.training == was_training
-    assert torch.equal(torch.get_rng_state(), state)
-
-
 def test_a_tweet_is_written_with_the_weights_of_the_moment_when_it_began() -> None:
     torch.manual_seed(3)
     model = TextGenerator(len(VOCAB), 8, 16)

@@ -355,26 +355,6 @@ def test_a_change_while_the_run_goes_on_is_told_and_kept(home: Path, monkeypatch
     assert list(losses(told)) == list(range(1, 13))
 
 
-def test_a_model_of_another_shape_is_measured_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_session(replace(tiny_config(write_corpus(home), hidden_size=9), run_name="other"))
-    speeds: Speeds = {1: 100.0, 2: 50.0}
-    pretend(monkeypatch, speeds)
-
-    def another_model(event: Event) -> Iterator[Command]:
-        if isinstance(event, e.ModelChanged):
-            speeds[2] = 200.0
-        yield from ()
-
-    told = run_session(
-        auto_config(home, max_steps=20), {3: [c.LoadCheckpoint(name="other/latest")]}, on_event=another_model
-    )
-
-    assert_keeps_the_rules(told)
-    names = [type(event) for event in told]
-    first = names.index(e.ModelChanged)
-    assert names[first : first + 3] == [e.ModelChanged, e.CheckpointSaved, e.ThreadsChanged]
-
-
 def test_a_run_can_be_stopped_while_its_threads_are_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     told: list[Event] = []
