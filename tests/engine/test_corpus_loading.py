@@ -1,4 +1,4 @@
-"""From a config to a corpus: several files, too little, one row, and the glance before the screen opens, which ends in time."""
+"""From a config to a corpus: several files, too little, one row, and the glance before the screen opens."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from engine.folders import find_run
 from engine.journal import read_journal
 from engine.session import TrainingSession
 from tests.engine.helpers import (
+    Script,
     assert_same_tensors,
     home_at,
     latest,
@@ -90,6 +91,15 @@ def final_tensors() -> dict[str, Tensor]:
     return load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors
 
 
+def run_with(
+    mistake: Mistake, config: RunConfig, monkeypatch: pytest.MonkeyPatch, script: Script | None = None
+) -> list[Event]:
+    """Run with a mistake, and take it back."""
+    with monkeypatch.context() as patch:
+        mistake.put_in(patch)
+        return run_session(config, script)
+
+
 def assert_failed_well(told: list[Event]) -> e.RunFailed:
     """Check that the stream ends as it should, and says where the traceback is, and that it is there."""
     assert_keeps_the_rules(told)
@@ -122,9 +132,7 @@ UNTOUCHED = {
 def test_an_exception_that_changed_nothing_costs_no_step_and_the_resume_is_exact(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, plain: Plain, mistake: Mistake
 ) -> None:
-    with monkeypatch.context() as patch:
-        mistake.put_in(patch)
-        told = run_session(demanding(corpus))
+    told = run_with(mistake, demanding(corpus), monkeypatch)
 
     failed = assert_failed_well(told)
     assert 1 <= failed.step < 12
@@ -145,9 +153,7 @@ BROKEN_OFF = {
 def test_an_update_that_broke_off_is_never_saved_and_the_run_is_resumed_from_before(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, plain: Plain, mistake: Mistake
 ) -> None:
-    with monkeypatch.context() as patch:
-        mistake.put_in(patch)
-        told = run_session(demanding(corpus), {3: [c.SaveLatest()]})
+    told = run_with(mistake, demanding(corpus), monkeypatch, {3: [c.SaveLatest()]})
 
     assert_failed_well(told)
     warned = only(told, e.Warned)

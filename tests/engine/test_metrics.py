@@ -1,4 +1,4 @@
-"""The stopwatch stands still in pauses and sleep, the rate is that of the last seconds, the time of day changes nothing."""
+"""The stopwatch stands still in pauses and sleep, the rate is that of the last seconds; the time of day is not used."""
 
 from __future__ import annotations
 

@@ -125,6 +125,8 @@ def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = 
         (b"4,1,2009-04-06,q,mia,hello\n", "a.csv", "csv"),
         (X_TWEETS, "tweets.js", "x"),
         (codecs.BOM_UTF8 + X_TWEETS, "a.txt", "x"),
+        (X_DELETED, "a.txt", "x"),  # and refused as such
+        (b"window.__THAR_CONFIG = {}", "a", "x"),
         (b"I love window.YTD.tweets.part0 = [\n", "a", "text"),
         (OUTBOX, "outbox.json", "mastodon"),
         (codecs.BOM_UTF8 + OUTBOX, "a", "mastodon"),
