@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,7 +133,7 @@ def _best_of_run(run_name: str) -> Path:
     """Return the best checkpoint of a run, or its latest where it was never evaluated."""
     run = find_run(run_name)
     for name in ("best", "latest"):
-        if run.checkpoint_path(name).is_file():
+        if os.path.isfile(run.checkpoint_path(name)):  # `Path.is_file` raises where the folder can't be read
             return run.checkpoint_path(name)
     raise _no_checkpoint(run, "best or latest", "Start one with `tweetgen-tui train`.")
 
@@ -141,17 +141,34 @@ def _best_of_run(run_name: str) -> Path:
 def latest_of(run: RunFolder) -> Path:
     """Return the checkpoint that a run is resumed from. Raises `CheckpointError` where there is none."""
     path = run.checkpoint_path("latest")
-    if not path.exists():
-        raise _no_checkpoint(run, "latest", "Start it anew under another name.")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_checkpoint(run, "latest", "Start it anew under another name.") from None
+    except OSError:  # whoever reads it reports that
+        pass
     return path
 
 
-def require_own_files(path: Path, info: CheckpointInfo) -> None:
-    """Raise `CheckpointError` when a checkpoint that no run of this user wrote names files: they can be any file."""
-    folder, data = path.resolve().parent, home().resolve()
-    is_of_run = folder.name == "checkpoints" and folder.parent.parent == data / "runs"
-    is_own = not info.is_imported and (is_of_run or folder == data / "checkpoints")
-    if info.corpus.files and not is_own:
+def may_read_files(path: Path, info: CheckpointInfo) -> bool:
+    """Return whether the files that a checkpoint names may be read unasked: where it names any, it lies with our own.
+
+    Links are resolved on both sides, for the data folder, `runs` or one run may lie on another disk.
+    """
+    if not info.corpus.files or info.is_imported:
+        return not info.corpus.files
+    folder = os.path.dirname(os.path.realpath(path))
+    own = (home() / "checkpoints", *(home() / "runs").glob("*/checkpoints"))
+    return any(os.path.realpath(each) == folder for each in own)
+
+
+def require_own_files(path: Path, info: CheckpointInfo, named: Iterable[str] = ()) -> None:
+    """Raise `CheckpointError` when a checkpoint from elsewhere names files: they can be any file of this machine.
+
+    Those that the user has `named` too, every one of them, may be read.
+    """
+    confirmed = {os.path.realpath(os.path.expanduser(file)) for file in named}
+    if not may_read_files(path, info) and not confirmed.issuperset(map(os.path.realpath, info.corpus.files)):
         raise CheckpointError(
             f"{path.name} was not written by a run of yours. It was trained on {', '.join(info.corpus.files)}, "
             "which is read only if you name it too.",

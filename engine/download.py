@@ -5,11 +5,13 @@ The bytes go to NAME.part, which a later attempt continues; it is renamed to NAM
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +24,8 @@ from engine.stage import OnProgress
 
 TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _MIRROR = "Try again later, or give a mirror with --url."
-_AGAIN = "The same command continues from there; --url takes a mirror."
+_AGAIN = "What came is kept: the same command continues from there; --url takes a mirror."
+_PAUSE_SECONDS = 2.0
 _LIBRARY_NOISE = re.compile(r"\[[^]]*\] *| *\(_ssl\.c:\d+\)")
 
 
@@ -53,8 +56,10 @@ def part_path(dataset: Dataset) -> Path:
     return dataset.path.with_name(f"{dataset.path.name}.part")
 
 
-def fetch(dataset: Dataset, url: httpx.URL, on_progress: OnProgress) -> None:
-    """Fetch a data set, with one retry after a broken connection; a failed attempt leaves its part for the next one.
+def fetch(
+    dataset: Dataset, url: httpx.URL, on_progress: OnProgress, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Fetch a data set, with one retry soon after a broken connection; a failed attempt leaves its part for the next.
 
     Raises `DownloadError` or `StorageError`.
     """
@@ -72,10 +77,12 @@ def fetch(dataset: Dataset, url: httpx.URL, on_progress: OnProgress) -> None:
                 _attempt(dataset, url, file, on_progress)
             except _BrokenError as error:
                 on_progress(None, f"{error.message.rstrip('.')}; trying again")
+                sleep(_PAUSE_SECONDS)
                 _attempt(dataset, url, file, on_progress)
         finally:
             if file.tell() == 0:
-                part.unlink()
+                with contextlib.suppress(OSError):  # an empty part does no harm, and would hide the error
+                    part.unlink()
         with storage_errors(part):
             os.fsync(file.fileno())
             os.replace(part, dataset.path)
@@ -93,16 +100,16 @@ def _attempt(dataset: Dataset, url: httpx.URL, file: BinaryIO, on_progress: OnPr
         except (httpx.ConnectError, httpx.ConnectTimeout, UnicodeError) as error:  # UnicodeError: no possible host name
             cause = _LIBRARY_NOISE.sub("", str(error))
             raise DownloadError(
-                f"{url.host} can't be reached: {cause}.", "Are you online? --url takes a mirror."
+                f"{url.host} can't be reached: {cause}.", _hint(file, "Are you online? --url takes a mirror.")
             ) from error
         except httpx.HTTPError as error:
-            raise _BrokenError(f"The connection to {url.host} broke: {error}.", _AGAIN) from error
+            raise _BrokenError(f"The connection to {url.host} broke: {error}.", _hint(file)) from error
         except (ValueError, ImportError) as error:
             raise DownloadError(
                 f"The network settings can't be used: {error}.", "Check HTTPS_PROXY and SSL_CERT_FILE."
             ) from error
     if file.tell() < dataset.num_bytes:
-        raise _BrokenError(f"{url.host} ended its answer too early.", _AGAIN)
+        raise _BrokenError(f"{url.host} ended its answer too early.", _hint(file))
     digest = _md5_of(part_path(dataset))
     if digest != dataset.md5:
         _clear(file)
@@ -136,7 +143,7 @@ def _refuse_other_than_file(response: httpx.Response, dataset: Dataset, host: st
     """Raise `DownloadError` unless what follows is the file or its rest; clear the part where it is the whole file."""
     code = response.status_code
     if code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise _BrokenError(f"{host} answers with HTTP {code} {response.reason_phrase}.", _AGAIN)
+        raise _BrokenError(f"{host} answers with HTTP {code} {response.reason_phrase}.", _hint(file))
     if code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
         raise DownloadError(f"{host} answers with HTTP {code} {response.reason_phrase}.", _MIRROR)
     first_byte = file.tell() if code == httpx.codes.PARTIAL_CONTENT else 0
@@ -148,6 +155,11 @@ def _refuse_other_than_file(response: httpx.Response, dataset: Dataset, host: st
         )
     if not first_byte:
         _clear(file)
+
+
+def _hint(file: BinaryIO, otherwise: str = _MIRROR) -> str:
+    """Return what to do after an attempt that may be repeated."""
+    return _AGAIN if file.tell() else otherwise
 
 
 def _clear(file: BinaryIO) -> None:

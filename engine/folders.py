@@ -170,12 +170,14 @@ def create_run_folder(name: str | None) -> RunFolder:
                 (runs / candidate).mkdir()
             except FileExistsError:
                 continue
-            (runs / candidate / "checkpoints").mkdir()
         return RunFolder(runs / candidate)
-    raise ConfigError(
-        f"There is already a run called {candidates[0]}.",
-        f"Go on with it: --resume {candidates[0]}; or take another name.",
-    )
+    raise taken_error(RunFolder(runs / candidates[0]))
+
+
+def taken_error(run: RunFolder) -> ConfigError:
+    """Return the error of a name that a run has; one that saved nothing can't be resumed."""
+    way = f"Go on with it: --resume {run.name}; or take" if run.config_path.exists() else "Take"
+    return ConfigError(f"There is already a run called {run.name}.", f"{way} another name.")
 
 
 @contextlib.contextmanager

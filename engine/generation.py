@@ -10,11 +10,11 @@ import torch
 
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
-from engine.checkpoint_list import require_own_files
+from engine.checkpoint_list import may_read_files
 from engine.config import RuntimeConfig, SamplingConfig, Setting, with_settings
 from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.loading import load_corpus
-from engine.errors import CorpusError
+from engine.errors import CheckpointError, CorpusError
 from engine.fact import Novelty
 from engine.runtime import Runtime
 from engine.sampler import SampledTweet, sample_tweets
@@ -53,10 +53,10 @@ class Generator:
     def load_novelty(self) -> None:
         """Read the training tweets, to know copies.
 
-        Raises `CorpusError` where they are gone or changed, `CheckpointError` where it is not sure that they are the
-        user's to read.
+        Raises `CorpusError` where they are gone or changed, `CheckpointError` where the checkpoint is from elsewhere.
         """
-        require_own_files(self._path, self.info)
+        if not may_read_files(self._path, self.info):
+            raise CheckpointError(f"{self._path.name} is from elsewhere, so the files that it names are not read.")
         corpus = load_corpus(self.info.corpus)
         if corpus.digest != self.info.corpus_digest:
             raise CorpusError(f"{corpus.name} is no longer what the checkpoint was trained on.")

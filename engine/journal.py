@@ -11,11 +11,13 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from engine import events, wire
 from engine.errors import StorageError, TweetgenError
@@ -53,7 +55,7 @@ class Journal:
         self._waiting: deque[bytes] = deque()
         self._started: RunStarted | None = None
         self._last: Event | None = None
-        self._descriptor = _NOT_OPEN
+        self._descriptor = self._folder = _NOT_OPEN
         self._num_bytes = 0
         """Length of the file; beyond it lies what a failed write left."""
         self._is_torn = False
@@ -115,33 +117,30 @@ class Journal:
         if os.fstat(self._descriptor).st_size > self._num_bytes:
             os.ftruncate(self._descriptor, self._num_bytes)
 
-    def make_anew_if_gone(self) -> bool:
+    def make_anew_if_gone(self, **settings: Any) -> bool:  # noqa: ANN401 - fields of `RunStarted`
         """Make file and folder anew where they were deleted or moved away; returns whether that was so.
 
-        Raises `StorageError`, also where another file is there: it may be another run's. The new journal begins with
-        `RunStarted`, as after a resume.
+        A file that an editor or a backup put in place of the open one is appended to. Raises `StorageError`, also where
+        another folder is there: it may be another run's. The new journal begins with `RunStarted`, as after a resume,
+        with these `settings`.
         """
         with storage_errors(self.path):
-            if self._is_in_place():
+            if _is_same(self.path, self._descriptor):
                 return False
-            if self.path.exists():
+            is_same_folder = _is_same(self.path.parent, self._folder)
+            if not is_same_folder and self.path.exists():
                 raise StorageError(
                     f"{self.path} is another run's now.", "Move that folder away: then this run goes on in a new one."
                 )
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._open(os.O_CREAT | os.O_EXCL)
+        self._open(os.O_CREAT if is_same_folder else os.O_CREAT | os.O_EXCL)
+        if self._num_bytes:
+            return False
         if self._started is not None and self._last is not None:
             step, seconds = self._last.step, self._last.elapsed_seconds
-            again = replace(self._started, step=step, elapsed_seconds=seconds, epochs=None)
+            again = replace(self._started, step=step, elapsed_seconds=seconds, epochs=None, **settings)
             self._waiting.appendleft(line_of(again))
         return True
-
-    def _is_in_place(self) -> bool:
-        """Return whether the path still leads to the open file. Raises `OSError` where that can't be known."""
-        try:
-            return os.path.samestat(os.stat(self.path), os.fstat(self._descriptor))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
 
     def _open(self, how: int) -> None:
         """Open and lock the file, in place of one that is open. Raises `StorageError`."""
@@ -149,13 +148,18 @@ class Journal:
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o666)
             try:
                 _lock(descriptor, self.path)
-                num_bytes = os.fstat(descriptor).st_size
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):  # a pipe blocks when it is full
+                    raise OSError(errno.EINVAL, "Not a regular file")
+                num_bytes = status.st_size
                 is_torn = num_bytes > 0 and os.pread(descriptor, 1, num_bytes - 1) != b"\n"
+                folder = os.open(self.path.parent, os.O_RDONLY)  # while it is open, no new folder can be taken for it
             except BaseException:  # raised on; no descriptor is left open
                 os.close(descriptor)
                 raise
         self._close_file()
-        self._descriptor, self._num_bytes, self._is_torn = descriptor, num_bytes, is_torn
+        self._descriptor, self._folder = descriptor, folder
+        self._num_bytes, self._is_torn = num_bytes, is_torn
 
     def close(self) -> None:
         """Try a last time to write what waits, and close the file; a second time does nothing."""
@@ -165,10 +169,19 @@ class Journal:
             self._close_file()
 
     def _close_file(self) -> None:
-        with contextlib.suppress(OSError):  # what a network file system reports only now was written long ago
-            if self._descriptor != _NOT_OPEN:
-                os.close(self._descriptor)
-        self._descriptor = _NOT_OPEN
+        for descriptor in (self._descriptor, self._folder):
+            with contextlib.suppress(OSError):  # what a network file system reports only now was written long ago
+                if descriptor != _NOT_OPEN:
+                    os.close(descriptor)
+        self._descriptor = self._folder = _NOT_OPEN
+
+
+def _is_same(path: Path, descriptor: int) -> bool:
+    """Return whether the path still leads to what is open. Raises `OSError` where that can't be known."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _lock(descriptor: int, path: Path) -> None:

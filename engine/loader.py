@@ -30,7 +30,8 @@ class Loader:
 
         What was learned so far is kept as the run's own checkpoint `step-N`, and `latest` is what was loaded. With
         `halves_rate` the run goes on at half the checkpoint's learning rate, or half its own where that is lower.
-        Raises `CheckpointError` before anything was changed.
+        Raises `CheckpointError`, and `StorageError` or `ConfigError` where the current weights can't be saved, before
+        anything was changed.
         """
         run = self._run
         checkpoint = load_checkpoint(path := resolve_checkpoint(name))
@@ -40,10 +41,7 @@ class Loader:
                 f"Start it with its own: tweetgen-tui --checkpoint {name}",
             )
         self._narrator.tell_steps()
-        kept = self._prepared.folder.checkpoint_path(f"step-{run.trainer.step_count}")
-        run.keep_from_pruning(path)
-        if run.trainer.step_count > 0 and kept.resolve() != path.resolve():  # what is loaded is not written over
-            run.save(kept.stem, is_asked=True)
+        run.save_before_load(path)
         self._go_on_from(checkpoint, name, path)
         if run.progress.finish is not None:
             run.cancel_finish()
@@ -77,6 +75,7 @@ class Loader:
         prepared.model_config = info.model
         run.progress.go_to(info)
         run.go_on_with(trainer, batches)
+        run.note_loaded(path)
         self._narrator.last_train_loss = info.train_loss
         self._narrator.tell(
             events.CheckpointLoaded,

@@ -154,7 +154,7 @@ class TrainingLoop:
     def _end(self, reason: str) -> None:
         """Save `latest`, refuse the commands that are left, and emit `RunFinished`."""
         if not self._is_saved:
-            self._run.save("latest", is_asked=True)
+            self._run.save("latest", is_asked=True, is_last=True)
         while (command := self._take_command()) is not None:
             self._waiting.append(command)
         for command in self._waiting:
@@ -200,7 +200,7 @@ class TrainingLoop:
             now = self._clock()
             self._stop_seen_at = self._stop_seen_at or now
             if now - self._stop_seen_at > STOP_WAITS_SECONDS:
-                raise _RunEndsError("The run ends, so this tweet was not written to its end.")
+                raise _RunEndsError("A stop was asked for, so this tweet was not finished.")
         return self._run.sampling
 
     def _write_asked_tweet(self, prime: str | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -98,20 +98,24 @@ class Narrator:
         if problem is not None and not isinstance(event, RunFinished | RunFailed):  # nothing follows those
             self._warn_of_disk_at(step, problem)
 
-    def warn_of_disk(self, problem: TweetgenError, *, is_asked: bool = False) -> None:
-        """Report that something can't be saved, unless that is known already; `is_asked` reports it all the same."""
+    def warn_of_disk(self, problem: TweetgenError, *, is_asked: bool = False, lost: Sequence[str] = ()) -> None:
+        """Report that something can't be saved, unless that is known already; `is_asked` reports it all the same.
+
+        At the end of a run `lost` names the checkpoints that nothing will try to save again.
+        """
         self.tell_steps()
         self._has_warned_of_disk &= not is_asked
-        self._warn_of_disk_at(self.trainer.step_count, problem)
+        self._warn_of_disk_at(self.trainer.step_count, problem, lost)
 
-    def _warn_of_disk_at(self, step: int, problem: TweetgenError) -> None:
+    def _warn_of_disk_at(self, step: int, problem: TweetgenError, lost: Sequence[str] = ()) -> None:
         if self._has_warned_of_disk:
             return
         self._has_warned_of_disk = True
         LOG.warning("not saved: %s", problem)
         cause = problem.__cause__.strerror if isinstance(problem.__cause__, OSError) else None
         # the cause first: a narrow screen shows the beginning
-        message = f"{cause or 'The disk fails'}: not saved, tried again at the next autosave. {problem} {problem.hint}"
+        outlook = f"the run ends without {', '.join(lost)}" if lost else "not saved, tried again at the next autosave"
+        message = f"{cause or problem.title}: {outlook}. {problem} {problem.hint}"
         self._tell_at(step, Warned, message=message, kind="disk")
 
     def tell_disk_works(self, lost: str = "") -> None:

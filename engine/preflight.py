@@ -9,7 +9,7 @@ from engine.checkpoint_list import latest_of, require_own_files, resolve_checkpo
 from engine.config import RunConfig
 from engine.corpus.checking import Glance, check_corpus
 from engine.errors import ConfigError
-from engine.folders import find_run, folder_of_run, home, storage_errors
+from engine.folders import find_run, folder_of_run, home, storage_errors, taken_error
 from engine.journal import in_use_error, is_in_use
 
 
@@ -20,13 +20,9 @@ def check(config: RunConfig) -> Glance | None:
     """
     check_storage()
     if config.run_name is not None and (folder := folder_of_run(config.run_name)).path.exists():
-        is_on = is_in_use(folder.journal_path)
-        way = (
-            f"It is on; see it: tweetgen-tui attach {folder.name}"
-            if is_on
-            else f"Go on with it: --resume {folder.name}"
-        )
-        raise ConfigError(f"There is already a run called {folder.name}.", way)
+        if is_in_use(folder.journal_path):
+            raise in_use_error(folder.journal_path)
+        raise taken_error(folder)
     if config.resume is not None:
         run = find_run(config.resume)
         read_info(latest_of(run))

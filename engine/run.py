@@ -18,7 +18,7 @@ from engine.config import MIN_LEARNING_RATE, SamplingConfig, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
-from engine.errors import ConfigError, DeviceMemoryError, DivergedError, StorageError
+from engine.errors import ConfigError, DivergedError, StorageError, TweetgenError
 from engine.narrator import Narrator
 from engine.prefetch import Prefetched, Supply
 from engine.preparation import Preparation
@@ -51,11 +51,11 @@ class Run:
         self._narrator = narrator
         self._clock = narrator.stopwatch.clock
         self._minder = preparation.thread_minder
-        self._saver = Saver(preparation, narrator, self.progress)
+        self.thrift = Thrift(narrator)
+        self._saver = Saver(preparation, narrator, self.progress, self.thrift)
         self._changed_at: float | None = None
         self._in_flight: Position | None = None
         """The place of the batch that a step is being taken with."""
-        self.thrift = Thrift(narrator)
         self.writer = Writer(preparation, narrator)
         self.timer = PartTimer(self._clock)
         """On "other" between two steps."""
@@ -221,26 +221,41 @@ class Run:
         if is_best:
             self.save("best")
 
-    def save(self, name: str, *, is_asked: bool = False) -> None:
+    def save(self, name: str, *, is_asked: bool = False, is_last: bool = False) -> TweetgenError | None:
         """Save the run's own `latest`, `best` or `step-N`; where that fails, training goes on and the user is told.
 
         What is asked for is tried and told at once, else it waits for its turn where the disk took nothing just now.
+        Returns what kept it from being saved; None where it is, and where the weights are not finite. `is_last`: the
+        run ends with it.
         """
         if name == "latest":
             self._changed_at = None
         if not self.trainer.is_finite:
             message = f"The weights are not finite any more; {name} was not saved, and what was saved before is kept."
             self._narrator.tell(events.Warned, message=message, kind="not-finite")
-            return
-        try:
-            with self.timer.during("saving"), self.thrift.refusing("saving"):
-                self._saver.save_own(name, self.training, self.sampling, self._place, is_asked=is_asked)
-        except DeviceMemoryError as error:
-            self._narrator.warn_of_disk(error, is_asked=is_asked)
+            return None
+        with self.timer.during("saving"):
+            return self._saver.save_own(
+                name, self.training, self.sampling, self._place, is_asked=is_asked, is_last=is_last
+            )
 
-    def keep_from_pruning(self, path: Path) -> None:
-        """Exempt the checkpoint at `path`, which the run goes on from, from retention."""
-        self._saver.loaded_path = path
+    def save_before_load(self, path: Path) -> None:
+        """Save the current weights as `step-N` before those of `path` replace them, and exempt `path` from retention.
+
+        Raises `ConfigError` and `StorageError` where that can't be done; then nothing has changed.
+        """
+        name = self._saver.name_before_load(self.trainer.step_count, path)
+        if name is None:
+            return
+        loaded_before, self._saver.loaded_path = self._saver.loaded_path, path
+        problem = self.save(name, is_asked=True)
+        if problem is not None:
+            self._saver.loaded_path = loaded_before
+            raise StorageError(f"The current weights can't be saved, so nothing was loaded. {problem}", problem.hint)
+
+    def note_loaded(self, path: Path) -> None:
+        """Take note that the run goes on from the checkpoint at `path`, which the trainer holds by now."""
+        self._saver.note_loaded(path, self.trainer.step_count)
 
     def require_saved(self) -> None:
         """Save `latest`. Raises a `TweetgenError` where that can't be, with what is lost if the run ends now."""
@@ -249,15 +264,21 @@ class Run:
                 "The weights are not finite any more, so they can't be saved; what was saved before is kept.",
                 "Load a checkpoint, or leave all the same.",
             )
-        self.save("latest", is_asked=True)
-        saved, step = self._saver.latest_step, self.trainer.step_count
-        if saved != step:
-            so_far = "Nothing is saved" if saved is None else f"Only what was learned up to step {saved:,} is saved"
-            lost = step - (saved or 0)
-            raise StorageError(
-                f"{so_far}: to leave now loses {lost:,} {'step' if lost == 1 else 'steps'}.",
-                self._saver.problem.hint if self._saver.problem else "Leave all the same, or try again.",
-            )
+        problem = self.save("latest", is_asked=True)
+        saved, loaded, step = self._saver.latest_step, self._saver.loaded_step, self.trainer.step_count
+        if saved == step:
+            return
+        if saved is not None:
+            so_far = f"Only what was learned up to step {saved:,} is saved"
+        elif loaded is not None:
+            so_far = f"Nothing is saved since the checkpoint of step {loaded:,} was loaded"
+        else:
+            so_far = "Nothing is saved"
+        lost = step - (saved or loaded or 0)
+        raise StorageError(
+            f"{so_far}: to leave now loses {lost:,} {'step' if lost == 1 else 'steps'}.",
+            problem.hint if problem is not None else "Leave all the same, or try again.",
+        )
 
     def save_named(self, name: str, *, replace: bool) -> None:
         """Save under the user's name. Raises `ConfigError`, `StorageError`, and `DivergedError` on a broken model."""
@@ -274,7 +295,7 @@ class Run:
         Where an update broke off the weights may be new in part, and `latest` stays what it is.
         """
         if self.trainer.is_whole:
-            self.save("latest", is_asked=True)
+            self.save("latest", is_asked=True, is_last=True)
             return
         message = (
             f"The update of step {self.trainer.step_count + 1:,} broke off, so its weights were not saved; latest is "

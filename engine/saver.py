@@ -17,12 +17,20 @@ from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import pin_path
 from engine.config import SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
-from engine.errors import ConfigError, StorageError
-from engine.folders import home, named_checkpoint_path, remove_leftovers, storage_errors, write_atomically
+from engine.errors import ConfigError, DeviceMemoryError, StorageError, TweetgenError
+from engine.folders import (
+    WRITTEN_BY_THE_RUN,
+    home,
+    named_checkpoint_path,
+    remove_leftovers,
+    storage_errors,
+    write_atomically,
+)
 from engine.narrator import Narrator
 from engine.preparation import Preparation, to_config_content
 from engine.progress import Progress
 from engine.pruning import prune_steps
+from engine.thrift import Thrift
 from engine.versions import versions_of
 
 
@@ -38,17 +46,20 @@ class _Encoded:
 class Saver:
     """Writes the checkpoints of one run."""
 
-    def __init__(self, preparation: Preparation, narrator: Narrator, progress: Progress) -> None:
+    def __init__(self, preparation: Preparation, narrator: Narrator, progress: Progress, thrift: Thrift) -> None:
         """Take what a checkpoint is made of; `preparation` holds the trainer that is in use."""
         self._prepared = preparation
         self._narrator = narrator
         self._progress = progress
+        self._thrift = thrift
         self.loaded_path: Path | None = None
         """The checkpoint that the run goes on from, which is not deleted to make room."""
-        start, has_latest = preparation.start, preparation.folder.checkpoint_path("latest").exists()
-        self.latest_step = start.step if start is not None and has_latest else None
-        """The step of the `latest` that is on the disk; None before the first."""
-        self.problem: StorageError | None = None
+        self.loaded_step: int | None = None
+        """The step of that checkpoint; None where the run has loaded none."""
+        start, is_resumed = preparation.start, preparation.resumed_from == f"{preparation.folder.name}/latest"
+        self.latest_step = start.step if start is not None and is_resumed else None
+        """The step of the `latest` on the disk; None before the first, and while it is from before a load."""
+        self.problem: TweetgenError | None = None
         """Why the last try to save a checkpoint of the run's own failed; None where it did not."""
         self._clock = narrator.stopwatch.clock
         self._tried_at = self._clock()
@@ -81,45 +92,55 @@ class Saver:
         position: Position,
         *,
         is_asked: bool = False,
-    ) -> None:
-        """Save the run's own `latest`, `best` or `step-N`, and what waits to be written.
+        is_last: bool = False,
+    ) -> TweetgenError | None:
+        """Save the run's own `latest`, `best` or `step-N`, and what waits to be written; returns why it is not saved.
 
-        A failure is reported once; what `is_asked` for is reported again, for somebody waits for it.
+        A failure is reported once; one of what `is_asked` for is reported again, and one of the `is_last` save names
+        all checkpoints that the end of the run loses.
         """
         if name == "latest":
             self._tried_at = self._clock()
-        info = self._info(training, sampling, position)
-        checkpoint = _Encoded(name, self._content(info), info.bits_per_char)
-        if self.problem is not None and name != "latest" and not is_asked:
-            self._put_off(checkpoint)
-            return
+        checkpoint: _Encoded | None = None
         try:
-            self._make_folder_anew_if_gone()
-            journal_problem = self._narrator.flush_journal()
-            self._write_all(checkpoint, training)
-        except StorageError as error:
+            with self._thrift.refusing("saving"):
+                info = self._info(training, sampling, position)
+                checkpoint = _Encoded(name, self._content(info), info.bits_per_char)
+                if self.problem is not None and name != "latest" and not is_asked:
+                    self._put_off(name, checkpoint)
+                    return self.problem
+                self._make_folder_anew_if_gone(training, sampling)
+                journal_problem = self._narrator.flush_journal()
+                self._write_all(checkpoint, training)
+        except (StorageError, DeviceMemoryError) as error:
             self.problem = error
-            self._put_off(checkpoint)
-            self._narrator.warn_of_disk(error, is_asked=is_asked)
-            return
+            if name == "best" or not is_asked:  # whoever asks for a `step-N` is answered
+                self._put_off(name, checkpoint)
+            lost = ["latest", *(["best"] if self._best else []), *self._dropped] if is_last else []
+            self._narrator.warn_of_disk(error, is_asked=is_asked, lost=lost)
+            return error
         self.problem = None
-        if journal_problem is not None:
+        if journal_problem is None:
+            dropped, self._dropped = self._dropped, []
+            self._narrator.tell_disk_works(f"Not kept: {', '.join(dropped)}." if dropped else "")
+        elif not is_last:  # at the end the narrator reports what the journal lacks
             self._narrator.warn_of_disk(journal_problem, is_asked=is_asked)
-            return
-        dropped, self._dropped = self._dropped, []
-        self._narrator.tell_disk_works(f"Not kept: {', '.join(dropped)}." if dropped else "")
+        return None
 
-    def _put_off(self, checkpoint: _Encoded) -> None:
-        """Keep a `best` until it can be written; drop a `step-N`."""
-        if checkpoint.name == "best":
+    def _put_off(self, name: str, checkpoint: _Encoded | None) -> None:
+        """Keep a `best` until it can be written; drop a `step-N`, and what there was no memory to encode."""
+        if name == "best" and checkpoint is not None:
             self._best = checkpoint
-        elif checkpoint.name != "latest":
-            self._dropped.append(checkpoint.name)
+        elif name != "latest":
+            self._dropped.append(name)
 
-    def _make_folder_anew_if_gone(self) -> None:
+    def _make_folder_anew_if_gone(self, training: TrainingConfig, sampling: SamplingConfig) -> None:
         """Go on in a new folder of the same name where the run's was deleted. Raises `StorageError`."""
-        folder, is_there = self._prepared.folder, self._prepared.folder.config_path.exists()
-        if not self._narrator.journal.make_anew_if_gone():
+        folder, journal = self._prepared.folder, self._narrator.journal
+        with storage_errors(folder.config_path):
+            is_there = folder.config_path.exists()
+        model = self._prepared.model_config
+        if not journal.make_anew_if_gone(model=model, training=training, sampling=sampling):
             return
         what = "journal" if is_there else "folder"
         self._has_config = is_there
@@ -145,10 +166,39 @@ class Saver:
     def _write(self, checkpoint: _Encoded) -> None:
         """Write a file, then tell that it is in place. Raises `StorageError`."""
         path = self._prepared.folder.checkpoint_path(checkpoint.name)
+        if self._is_pinned_step(path):
+            message = f"{checkpoint.name} is pinned, so it is not replaced."
+            self._narrator.tell(events.Warned, message=message)
+            return
         write_atomically(path, checkpoint.content)
         if checkpoint.name == "best":
             self._best = None
         self._tell_saved(checkpoint.name, path, checkpoint.bits_per_char)
+
+    def _is_pinned_step(self, path: Path) -> bool:
+        """Return whether a checkpoint is one of the pinned `step-N`. Raises `StorageError`."""
+        with storage_errors(path):
+            return path.stem not in WRITTEN_BY_THE_RUN and pin_path(path).exists()
+
+    def name_before_load(self, step: int, path: Path) -> str | None:
+        """Return the name to save the current weights under before `path` is loaded; None where `path` holds them.
+
+        It is neither the name of `path` nor that of a pinned checkpoint. Raises `ConfigError`, `StorageError`.
+        """
+        if step == 0 or (path == self.loaded_path and step == self.loaded_step):
+            return None
+        for name in (f"step-{step}", f"step-{step}-before-load"):
+            candidate = self._prepared.folder.checkpoint_path(name)
+            if candidate.resolve() != path.resolve() and not self._is_pinned_step(candidate):
+                return name
+        raise ConfigError(
+            f"The current weights can't be saved: step-{step} is pinned or being loaded.", "Unpin it, or train a step."
+        )
+
+    def note_loaded(self, path: Path, step: int) -> None:
+        """Take note that the run goes on from the checkpoint at `path`; only `latest` itself is saved as `latest`."""
+        self.loaded_path, self.loaded_step = path, step
+        self.latest_step = step if path == self._prepared.folder.checkpoint_path("latest") else None
 
     def save_named(
         self, name: str, training: TrainingConfig, sampling: SamplingConfig, position: Position, *, replace: bool

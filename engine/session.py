@@ -14,13 +14,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import shutil
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from engine.commands import Command, Stop
 from engine.config import RunConfig
-from engine.errors import DeviceMemoryError, InternalError, TweetgenError
+from engine.errors import DeviceMemoryError, InternalError, StorageError, TweetgenError
 from engine.events import Event, RunFailed, RunFinished
 from engine.folders import RunFolder, find_run, home
 from engine.journal import Journal
@@ -130,8 +131,9 @@ class TrainingSession:
                 resumed = None if self._config.resume is None else find_run(self._config.resume)
                 journal = None if resumed is None else opened.enter_context(_journal_of(resumed))
                 preparation = prepare(self._config, resumed, on_stage, may_be_over=self._rests_at_end)
-                journal = journal or opened.enter_context(_journal_of(preparation.folder))
-                log = opened.enter_context(log_to(preparation.folder.log_path))
+                with _removed_on_failure(preparation.folder) if resumed is None else contextlib.nullcontext():
+                    journal = journal or opened.enter_context(_journal_of(preparation.folder))
+                    log = opened.enter_context(log_to(preparation.folder.log_path))
                 self._train(preparation, journal, log, stream, incoming)
         except _StoppedEarly as stopped:
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
@@ -170,6 +172,16 @@ class TrainingSession:
                 raise
         finally:
             self._loop = None  # with the model
+
+
+@contextlib.contextmanager
+def _removed_on_failure(run: RunFolder) -> Iterator[None]:
+    """Remove the folder of a new run that can't keep its files in it: its name is free again."""
+    try:
+        yield
+    except StorageError:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def _journal_of(run: RunFolder) -> contextlib.closing[Journal]:

@@ -239,12 +239,13 @@ def _rungs(seed: int, temperatures: Iterable[float]) -> tuple[e.LadderTweet, ...
 class BrokenDisk:
     """Stands in for the module `os` where files are written.
 
-    Every call that changes a disk is counted. From the `breaks_at`-th on (None: never) each fails with `code`,
-    `for_calls` times (None: until it is mended by setting `breaks_at` to None). Of what is written then, half gets onto
-    the disk first; one that is full still lets a file be cut.
+    Every call that changes a disk, or asks what is on it, is counted. From the `breaks_at`-th on (None: never) each
+    fails with `code`, `for_calls` times (None: until it is mended by setting `breaks_at` to None). Of what is written
+    then, half gets onto the disk first; one that is full still lets a file be cut. One that is
+    full or read-only says what is on it.
     """
 
-    CALLS = ("open", "write", "fsync", "replace", "ftruncate")
+    CALLS = ("open", "write", "fsync", "replace", "ftruncate", "stat")
 
     def __init__(self, breaks_at: int | None = None, code: int = errno.ENOSPC, for_calls: int | None = None) -> None:
         self.breaks_at = breaks_at
@@ -259,7 +260,8 @@ class BrokenDisk:
 
     def _do(self, name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         is_full = self.code in {errno.ENOSPC, errno.EDQUOT}
-        if self.is_broken_at(len(self.calls)) and not (name == "ftruncate" and is_full):
+        works_still = (is_full and name == "ftruncate") or (name == "stat" and (is_full or self.code == errno.EROFS))
+        if self.is_broken_at(len(self.calls)) and not works_still:
             if name == "write" and not self._halved and len(args[1]) > 1:
                 self._halved = True
                 return call(args[0], args[1][: len(args[1]) // 2])

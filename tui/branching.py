@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.checkpoint_info import CheckpointInfo, read_info
-from engine.checkpoint_list import CheckpointEntry, resolve_checkpoint
+from engine.checkpoint_list import CheckpointEntry, may_read_files, resolve_checkpoint
 from engine.config import RunConfig, Setting
 from engine.errors import TweetgenError
 from engine.folders import folder_of_run
@@ -36,7 +36,8 @@ class Branch:
         """Return the config of the new run, in place of the one of `config`.
 
         Model, training and tweets are those of the checkpoint, as they were when it was saved; what the run is computed
-        on stays, and a budget that is used up is doubled, or the new run would be over at once.
+        on stays, and a budget that is used up is doubled, or the new run would be over at once. The files that one from
+        elsewhere names are not asked for: preparing the run refuses them.
         """
         info = self.entry.info
         if info is None:
@@ -44,7 +45,7 @@ class Branch:
         return RunConfig(
             preset="tutorial" if info.training.preset == "tutorial" else "auto",
             settings=doubled_budgets(info),
-            corpus=None if info.is_imported else info.corpus,
+            corpus=info.corpus if may_read_files(self.entry.path, info) else None,
             runtime=config.runtime,
             checkpoint=self.entry.name,
         )

@@ -83,7 +83,10 @@ class RunView:
     """All tweets ever applied; never goes back, so that a feed can tell how many are new."""
     saved: CheckpointSaved | None = None
     saved_step: int | None = None
-    """Of the run's own `latest`, from which it would be resumed; None where none was told."""
+    """Of the run's own `latest`, from which it would be resumed; None before the first, and while it is from before a
+    load."""
+    loaded_step: int | None = None
+    """Of the checkpoint that the run last loaded; None where it has loaded none."""
     warnings: tuple[Warned, ...] = ()
     ended: RunFinished | RunFailed | None = None
 
@@ -96,7 +99,7 @@ class RunView:
         """Steps that a resume would have to take again, as far as is known."""
         is_disk_failing = any(warned.kind == "disk" for warned in self.warnings)
         if self.saved_step is None:
-            return self.step if is_disk_failing else 0
+            return max(self.step - (self.loaded_step or 0), 0) if is_disk_failing else 0
         return max(self.step - self.saved_step, 0)
 
     @property

@@ -69,7 +69,9 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
         case CheckpointSaved(step=step, name=name):
             return replace(view, saved=event, saved_step=step if name == "latest" else view.saved_step)
-        case CheckpointLoaded(step=step, epochs=epochs):
+        case CheckpointLoaded(step=step, name=name, epochs=epochs):
+            is_latest = view.started is not None and name == f"{view.started.run}/latest"
+            view = replace(view, saved_step=step if is_latest else None, loaded_step=step)
             return _at_epochs(_paced_anew(_gone_back(view, step), event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):
             return replace(view, model=model, num_parameters=num_parameters)
@@ -171,6 +173,7 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
         times=(),
         sampling=event.sampling,
         saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
+        loaded_step=None,
         ended=None,
     )
 

@@ -43,7 +43,7 @@ def summary_lines(view: RunView) -> list[str]:
     lines += [f"  {tweet.text}{'' if tweet.reached_eos else ELLIPSIS}" for tweet in view.tweets[-NUM_TWEETS:]]
     if view.num_unsaved_steps:
         lines.append(_unsaved(view))
-    if view.saved_step is None and view.num_unsaved_steps:
+    if view.saved_step is None and view.loaded_step is None and view.num_unsaved_steps:
         return lines
     lines.append(f"Go on with it:  tweetgen-tui --resume {quoted(view.started.run)}{_further(view)}")
     return lines
@@ -51,6 +51,8 @@ def summary_lines(view: RunView) -> list[str]:
 
 def _unsaved(view: RunView) -> str:
     """Return the line about steps that are not in the run's `latest`."""
+    if view.saved_step is None and view.loaded_step is not None:
+        return f"The {view.num_unsaved_steps:,} steps since step {view.loaded_step:,} was loaded are not saved."
     if view.saved_step is None:
         return "Nothing of it is saved: the disk took nothing."
     return f"Saved up to step {view.saved_step:,}: the {view.num_unsaved_steps:,} steps after it will be learned again."

@@ -122,9 +122,20 @@ def compiled(function: Callable[..., None], *, may_reorder_sums: bool = False) -
     fastmath = RELAXED | {"reassoc"} if may_reorder_sums else RELAXED
     compiler = functools.partial(numba.njit, fastmath=fastmath, error_model="numpy", nogil=True)
     try:
-        return compiler(cache=True)(function)
+        run = compiler(cache=True)(function)
     except RuntimeError:  # no folder to be written to
         return compiler()(function)
+
+    @functools.wraps(function)
+    def run_or_compile_again(*arguments: Any) -> None:  # noqa: ANN401 - those of `function`
+        nonlocal run
+        try:
+            run(*arguments)
+        except OSError:  # Numba's cache can't be written: raised once it has compiled, before anything is computed
+            run = compiler()(function)
+            run(*arguments)
+
+    return run_or_compile_again
 
 
 def _add_rows(grads: Rows, rows: npt.NDArray[np.int64], table: Rows) -> None:

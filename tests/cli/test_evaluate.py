@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 
 from engine.baselines.ngrams import NAMES
+from engine.checkpoint_info import read_info
 from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
 
 FIELDS = {"bits_per_char", "nats_per_char", "num_tweets", "num_chars", "num_unknown_chars"}
@@ -156,3 +158,20 @@ def test_training_tweets_that_have_changed_are_not_compared_with(cli: Cli, tweet
         file.writelines(f"another tweet of number {number}\n" for number in range(40))
     assert cli("evaluate").code == 0
     assert_told_at_the_end(cli("evaluate", option), "no longer what the checkpoint was trained on", option)
+
+
+def test_one_from_elsewhere_is_compared_where_its_files_are_named_and_its_tweets_have_no_known_novelty(
+    cli: Cli, trained: Path, tmp_path: Path
+) -> None:
+    files = read_info(trained / "runs" / "first" / "checkpoints" / "best.safetensors")[0].corpus.files
+    copy = shutil.copy(trained / "runs" / "first" / "checkpoints" / "best.safetensors", tmp_path / "copy.safetensors")
+    options = ("--checkpoint", copy, "--baselines", "--json")
+
+    assert_told_at_the_end(cli("evaluate", *options), "not written by a run of yours", f"--data {files[0]}")
+    assert cli("evaluate", *options, "--data", files[0]).object["baselines"]
+    ended = cli("generate", "--checkpoint", copy, "--json")
+    assert ended.object["novelty"] is None
+    assert (
+        ended.err
+        == "Novelty can't be told: copy.safetensors is from elsewhere, so the files that it names are not read.\n"
+    )

@@ -39,7 +39,7 @@ def leave_part(dataset: Dataset, content: bytes) -> None:
 
 
 def get(dataset: Dataset, *acts: Act) -> tuple[list[str], list[str], list[float]]:
-    """Fetch the file; return the ranges asked for, the notes and the progress."""
+    """Fetch the file; return the ranges asked for, the notes with the pauses, and the progress."""
     notes: list[str] = []
     shares: list[float] = []
 
@@ -50,20 +50,25 @@ def get(dataset: Dataset, *acts: Act) -> tuple[list[str], list[str], list[float]
             shares.append(share)
 
     with serving(*acts) as server:
-        fetch(dataset, checked_url(server.url), on_progress)
+        fetch(dataset, checked_url(server.url), on_progress, lambda seconds: notes.append(f"{seconds} seconds"))
     assert dataset.path.read_bytes() == CONTENT
     assert list(dataset.path.parent.iterdir()) == [dataset.path]
     return server.ranges, notes, shares
 
 
 def fail(dataset: Dataset, *acts: Act, kept: int = 0) -> DownloadError:
-    """Return the error that fetching ends with; check what of the file is left."""
+    """Return the error that fetching ends with; check what of the file is left, and that the hint is of that."""
     with serving(*acts) as server, pytest.raises(DownloadError) as caught:
-        fetch(dataset, checked_url(server.url), lambda _share, _doing: None)
+        fetch(dataset, checked_url(server.url), ignored, ignored)
     part = part_path(dataset)
     assert [(path, path.stat().st_size) for path in part.parent.iterdir()] == ([(part, kept)] if kept else [])
     assert caught.value.hint
+    assert kept or "is kept" not in caught.value.hint
     return caught.value
+
+
+def ignored(*_: object) -> None:
+    """Report no progress, and make no pause."""
 
 
 def test_a_file_is_fetched_whole_and_the_progress_never_decreases(dataset: Dataset) -> None:
@@ -77,14 +82,16 @@ def test_redirects_are_followed(dataset: Dataset) -> None:
     get(dataset, answer(302, Location="/elsewhere.zip"), serve(CONTENT))
 
 
-def test_a_broken_connection_is_retried_once_from_where_it_broke(dataset: Dataset) -> None:
-    ranges, [note], _ = get(dataset, announce(CONTENT[:HALF], SIZE), serve(CONTENT))
+def test_a_broken_connection_is_retried_once_after_a_pause_from_where_it_broke(dataset: Dataset) -> None:
+    ranges, [note, pause], _ = get(dataset, announce(CONTENT[:HALF], SIZE), serve(CONTENT))
     assert ranges == ["bytes=0-", f"bytes={HALF}-"]
     assert note.endswith("trying again")
+    assert pause == "2.0 seconds"
 
 
 def test_after_a_second_broken_connection_the_part_is_kept_and_continued_by_the_next_command(dataset: Dataset) -> None:
-    fail(dataset, announce(CONTENT[:1000], SIZE), announce(CONTENT[:HALF], SIZE), kept=HALF)
+    error = fail(dataset, announce(CONTENT[:1000], SIZE), announce(CONTENT[:HALF], SIZE), kept=HALF)
+    assert "is kept: the same command continues" in error.hint
     assert get(dataset, serve(CONTENT))[0] == [f"bytes={HALF}-"]
 
 
@@ -101,6 +108,10 @@ def test_a_server_that_stalls_counts_as_broken(dataset: Dataset, monkeypatch: py
 
 def test_a_server_error_is_retried(dataset: Dataset) -> None:
     get(dataset, answer(503), serve(CONTENT))
+
+
+def test_where_nothing_came_nothing_is_said_to_be_kept(dataset: Dataset) -> None:
+    assert "mirror" in fail(dataset, answer(503)).hint
 
 
 def test_a_server_that_knows_no_ranges_sends_the_file_from_its_start(dataset: Dataset) -> None:
@@ -143,9 +154,21 @@ def test_a_missing_file_is_no_reason_to_retry(dataset: Dataset) -> None:
     assert "HTTP 404 Not Found" in error.message
 
 
-def test_a_server_that_is_not_there_is_reported_with_the_cause(dataset: Dataset) -> None:
-    with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused"):
-        fetch(dataset, checked_url("http://127.0.0.1:1/"), lambda _share, _doing: None)
+@pytest.mark.parametrize(("part", "hint"), [(b"", "online"), (CONTENT[:HALF], "is kept")])
+def test_a_server_that_is_not_there_is_reported_with_the_cause(dataset: Dataset, part: bytes, hint: str) -> None:
+    leave_part(dataset, part)
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused") as caught:
+        fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)
+    assert hint in caught.value.hint
+
+
+def test_a_part_that_cannot_be_removed_hides_no_error(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(DownloadError, match="can't be reached"):
+        fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)
 
 
 def test_a_second_program_is_refused(dataset: Dataset) -> None:
@@ -158,7 +181,7 @@ def test_a_second_program_is_refused(dataset: Dataset) -> None:
 def test_a_folder_that_cannot_be_written_is_reported(dataset: Dataset, home: Path) -> None:
     (home / "data").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(StorageError, match="can't be written"):
-        fetch(dataset, checked_url("http://127.0.0.1:1/"), lambda _share, _doing: None)
+        fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)
 
 
 def test_a_full_disk_is_reported_and_the_part_is_kept(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +190,7 @@ def test_a_full_disk_is_reported_and_the_part_is_kept(dataset: Dataset, monkeypa
 
     monkeypatch.setattr(os, "fsync", fail)
     with serving(serve(CONTENT)) as server, pytest.raises(StorageError, match="No space left on device"):
-        fetch(dataset, checked_url(server.url), lambda _share, _doing: None)
+        fetch(dataset, checked_url(server.url), ignored)
     assert part_path(dataset).stat().st_size == SIZE
     assert not dataset.path.exists()
 

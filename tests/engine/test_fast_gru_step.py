@@ -30,7 +30,7 @@ from engine.vocab import PAD
 from tests.engine.fast_batches import Shape, found_by, gradient_error, random_batch, shapes
 from tests.engine.helpers import CPU, encoded
 
-SOME = Shape(lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=7, num_layers=2, seed=3)
+SOME = Shape(lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3)
 
 
 def grads_of(model: TextGenerator) -> dict[str, Tensor]:
@@ -67,7 +67,7 @@ def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], toleranc
 
 
 @given(shape=shapes())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=30)
 def test_loss_and_all_gradients_agree_with_autograd(shape: Shape) -> None:
     model, batch = shape.model(), shape.batch()
     expected_loss, expected = by_autograd(model, batch)
@@ -88,7 +88,7 @@ def unpacked(mask: Tensor, batch: Batch) -> Tensor:
 
 
 @given(shape=shapes(), dropout=st.sampled_from([0.1, 0.5, 0.9]))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=20)
 def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(shape: Shape, dropout: float) -> None:
     model, batch = shape.model(dropout), shape.batch()
     step = GruStep(model)
@@ -104,7 +104,7 @@ def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(sha
 
 
 def test_dropout_drops_its_share_and_scales_up_the_rest_so_that_the_mean_stays() -> None:
-    shape = replace(SOME, lengths=[60] * 20, hidden_size=16, num_layers=1)
+    shape = replace(SOME, lengths=[60] * 20, hidden_size=18, num_layers=1)
     step = GruStep(shape.model(dropout=0.2))
 
     step.loss_and_grads(shape.batch())
@@ -164,7 +164,7 @@ def usual_model(num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
 
 
 @given(shape=shapes())
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_loss_and_gradients_agree_with_float32_within_the_rounding(shape: Shape) -> None:
     model, batch = shape.model().float(), shape.batch()
     exact = found_by(GruStep(model), model, batch)
@@ -202,7 +202,7 @@ def test_a_run_in_bfloat16_follows_one_in_float32() -> None:
     curves = []
     for precision in ("float32", "bfloat16"):
         torch.manual_seed(1)
-        trainer = Trainer(TextGenerator(len(vocab), 12, 24, 2), TrainingConfig(), replace(CPU, precision=precision))
+        trainer = Trainer(TextGenerator(len(vocab), 12, 18, 2), TrainingConfig(), replace(CPU, precision=precision))
         stream = BatchStream(tweets, 8, seed=3, position=Position())
         for _ in range(60):
             trainer.step(next(stream), 0.004)

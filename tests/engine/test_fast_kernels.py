@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from unittest import mock
 
 import numpy as np
@@ -72,6 +74,22 @@ def test_any_float32_is_rounded_to_bfloat16_as_torch_rounds_it(patterns: list[in
 
     assert torch.equal(after.isnan(), expected.isnan())
     assert torch.equal(after.nan_to_num(nan=0.0), expected.nan_to_num(nan=0.0))
+
+
+def test_a_cache_that_can_not_be_written_stops_no_computation() -> None:
+    gates, before = some_rows(1.0)
+    expected, found = np.empty_like(before), np.empty_like(before)
+    kernels.kernels_for(SIZE).run_step(gates.copy(), before.copy(), expected)
+
+    full = OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    with (
+        mock.patch.object(caching.IndexDataCacheFile, "load", return_value=None),
+        mock.patch.object(caching.IndexDataCacheFile, "save", side_effect=full) as save,
+    ):
+        kernels.kernels_for.__wrapped__(SIZE).run_step(gates, before, found)
+
+    assert save.called
+    assert np.array_equal(found, expected)
 
 
 def test_without_a_folder_to_keep_it_in_the_code_is_compiled_all_the_same() -> None:

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 
 from engine import folders
+from engine.config import RunConfig
 from engine.errors import CheckpointError, ConfigError, StorageError
 from engine.folders import RunFolder, checked_name, create_run_folder, find_run, list_runs, named_checkpoint_path
+from engine.preflight import check
 from tests.strategies import hostile_text
 
 
@@ -67,11 +69,18 @@ def test_a_name_that_is_not_refused_is_a_file_directly_in_the_folder(name: str) 
 # Runs -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_that_is_taken_is_refused_with_the_way_to_go_on() -> None:
-    create_run_folder("mine")
-    with pytest.raises(ConfigError, match="already a run called mine") as caught:
-        create_run_folder("mine")
-    assert "--resume mine" in caught.value.hint
+def test_a_name_that_is_taken_is_refused_with_the_way_to_go_on_if_the_run_saved_anything() -> None:
+    run = create_run_folder("mine")
+    assert list(run.path.iterdir()) == []
+    for has_saved in (False, True):
+        if has_saved:
+            run.config_path.touch()
+        with pytest.raises(ConfigError, match="already a run called mine") as caught:
+            create_run_folder("mine")
+        assert ("--resume mine" in caught.value.hint) == has_saved
+        with pytest.raises(ConfigError, match="already a run called mine") as caught:
+            check(RunConfig(run_name="mine"))
+        assert ("--resume mine" in caught.value.hint) == has_saved
 
 
 def test_runs_of_the_same_second_get_names_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +111,7 @@ def test_the_latest_run_is_the_one_that_saved_anything_last(saved: str) -> None:
         a_run(name, changed_at)
     assert [run.name for run in list_runs()] == ["three", "two", "one"]
     one = find_run("one")
+    (one.path / saved).parent.mkdir(exist_ok=True)
     (one.path / saved).write_bytes(b"")
     os.utime(one.path / saved, (400.0, 400.0))
     assert find_run("last") == one

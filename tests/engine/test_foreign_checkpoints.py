@@ -13,7 +13,8 @@ from engine import events as e
 from engine import preflight
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_files import import_checkpoint
-from engine.checkpoint_list import list_checkpoints
+from engine.checkpoint_info import read_info
+from engine.checkpoint_list import list_checkpoints, require_own_files
 from engine.config import RunConfig, RuntimeConfig
 from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError
@@ -62,8 +63,9 @@ def test_the_files_that_it_names_are_read_only_where_the_user_names_them(
     with pytest.raises(CheckpointError, match="read only if you name it"):
         preflight.check(RunConfig(checkpoint=name))
     generator = Generator(Path(name) if bring is foreign else named_checkpoint_path(name), RuntimeConfig())
-    with pytest.raises(CheckpointError, match="read only if you name it"):
+    with pytest.raises(CheckpointError, match="is from elsewhere") as novelty:
         generator.load_novelty()
+    assert "--data" not in novelty.value.hint
 
     confirmed = started_from(name, corpus=CorpusConfig(files=(str(secret),)))
     assert isinstance(confirmed, e.RunStarted)
@@ -76,6 +78,32 @@ def test_what_the_users_own_runs_wrote_is_trusted(secret: Path, name: str) -> No
     assert isinstance(started_from(name), e.RunStarted)
 
 
+@pytest.mark.parametrize(
+    ("linked", "name"), [("runs", "tiny/latest"), ("checkpoints", "mine"), ("runs/tiny", "tiny/latest")]
+)
+def test_what_they_wrote_is_trusted_behind_a_link_to_another_disk(
+    secret: Path, home: Path, tmp_path_factory: pytest.TempPathFactory, linked: str, name: str
+) -> None:
+    moved = shutil.move(home / linked, tmp_path_factory.mktemp("disk") / "moved")
+    (home / linked).symlink_to(moved)
+
+    assert isinstance(started_from(name), e.RunStarted)
+
+
+def test_files_are_confirmed_by_naming_every_one_of_them_however_it_is_spelled(
+    secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(foreign(secret))
+    info, _ = read_info(path)
+    two = replace(info, corpus=CorpusConfig(files=(str(secret), "/etc/shadow")))
+    monkeypatch.chdir(secret.parent)
+
+    require_own_files(path, info, [secret.name])
+    for named in ([], [str(secret)], ["/etc/shadow", "x"]):
+        with pytest.raises(CheckpointError, match="read only if you name it"):
+            require_own_files(path, two, named)
+
+
 def test_one_of_the_embedded_tweets_needs_no_confirmation(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     run_session(tiny_config(None, max_steps=1))
     path = shutil.copy(find_run("tiny").checkpoint_path("latest"), tmp_path_factory.mktemp("x") / "copy.safetensors")
@@ -83,10 +111,11 @@ def test_one_of_the_embedded_tweets_needs_no_confirmation(home: Path, tmp_path_f
     assert isinstance(started_from(str(path)), e.RunStarted)
 
 
-def test_a_branch_of_an_imported_one_does_not_confirm_by_itself(secret: Path) -> None:
+def test_a_branch_of_one_from_elsewhere_does_not_confirm_by_itself(secret: Path) -> None:
     imported(secret)
+    named_checkpoint_path("linked").symlink_to(foreign(secret))
     by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in list_checkpoints()}
 
-    assert by_name["theirs"].corpus is None
+    assert by_name["theirs"].corpus is by_name["linked"].corpus is None
     assert by_name["mine"].corpus is not None
     assert isinstance(run_session(replace(by_name["theirs"], run_name="branch"))[0], e.RunFailed)

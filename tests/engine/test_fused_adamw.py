@@ -47,20 +47,23 @@ def test_weights_and_state_equal_those_of_torchs_optimizer_also_where_steps_are_
 
 
 def test_torchs_compiler_is_imported_by_its_optimizer_and_not_by_ours() -> None:
-    """Once the second answer is False too, ours is needed no more."""
+    """Once the second is no longer refused, ours is not needed."""
     code = """
 import sys, torch
 from engine.fast.adamw import FusedAdamW
 
+sys.modules["torch._dynamo"] = None  # importing it fails from now on, which takes no second
+
 def takes_a_step(optimizer_type, **more):
     parameter = torch.nn.Parameter(torch.zeros(3))
     parameter.grad = torch.ones(3)
-    optimizer_type([parameter], lr=0.1, weight_decay=0.0, **more).step()
-    assert parameter.any()
-    print("torch._dynamo" in sys.modules)
+    try:
+        optimizer_type([parameter], lr=0.1, weight_decay=0.0, **more).step()
+    except ImportError as error:
+        return f"{error.name} is refused"
+    return bool(parameter.any())
 
-takes_a_step(FusedAdamW)
-takes_a_step(torch.optim.AdamW, fused=True)
+print(takes_a_step(FusedAdamW), takes_a_step(torch.optim.AdamW, fused=True))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert result.stdout.split() == ["False", "True"]
+    assert result.stdout == "True torch._dynamo is refused\n"

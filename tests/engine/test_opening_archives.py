@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.opening import Meter, entries, unpacking
+from engine.corpus.opening import Meter, entries, tars, unpacking, zips
 from tests.engine.opening_helpers import error_of, found_in, gzip_of, read_all, tar_of, zip_of
 
 FILES = {
@@ -106,6 +106,30 @@ def test_an_archive_of_countless_files_is_refused(
     monkeypatch.setattr(entries, "MAX_MEMBERS", 2)
     path = written(tmp_path, zip_of(FILES) if archive == "zip" else tar_of(FILES))
     assert "over 2 files" in error_of(path).message
+
+
+@pytest.mark.parametrize("archive", ["zip", "tar"])
+def test_countless_entries_are_refused_also_where_none_of_them_would_be_read(
+    tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (zips, tars):
+        monkeypatch.setattr(module, "MAX_ENTRIES", 2)
+    hidden = {f".{number}": b"" for number in range(3)}
+    path = written(tmp_path, zip_of(hidden) if archive == "zip" else tar_of(hidden))
+    assert "over 2 files" in error_of(path).message
+
+
+def test_a_list_of_entries_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zips, "MAX_LIST_BYTES", 1 << 17)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as zip_archive:
+        for number in range(3):
+            info = zipfile.ZipInfo(f"{number}.txt")
+            info.comment = bytes(60_000)
+            zip_archive.writestr(info, b"")
+    assert "files" in error_of(written(tmp_path, file.getvalue())).message
 
 
 def bombs() -> dict[str, bytes]:

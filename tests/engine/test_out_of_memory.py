@@ -14,7 +14,8 @@ from engine import commands as c
 from engine import events as e
 from engine.accelerated import device_step
 from engine.accelerated.buckets import DeviceBatch, to_device_batch
-from engine.checkpoint_info import read_info
+from engine.checkpoint import to_content
+from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.config import TrainingConfig
 from engine.corpus.encoded import Batch
 from engine.errors import DeviceMemoryError
@@ -252,8 +253,23 @@ def test_a_checkpoint_that_there_is_no_memory_to_put_together_is_a_warning(
     told = run_session(tiny_config(corpus))
 
     assert isinstance(told[-1], e.RunFinished)
-    assert "saving" in of_type(told, e.Warned)[0].message
+    assert of_type(told, e.Warned)[0].message.startswith(f"{DeviceMemoryError.title}: not saved")
     assert "CheckpointSaved" not in names(told)
+
+
+def test_a_step_that_there_was_no_memory_to_save_is_named_once_there_is(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tight(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
+        if info.step == 3:
+            raise MemoryError
+        return to_content(info, tensors)
+
+    monkeypatch.setattr("engine.saver.to_content", tight)
+
+    told = run_session(tiny_config(corpus, save_every=3, max_steps=5))
+
+    assert of_type(told, e.Warned)[-1].message == "Saving works again. Not kept: step-3."
 
 
 def test_a_batch_that_could_not_be_made_ready_is_made_ready_again(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from engine import commands as c
 from engine import events as e
 from engine.checkpoint_info import read_info
 from engine.checkpoint_list import pin_path
 from engine.commands import Command
 from engine.events import Event
-from engine.folders import RunFolder, find_run
+from engine.folders import RunFolder, find_run, folder_of_run
 from engine.pruning import prune_steps
-from tests.engine.helpers import of_type, resume_config, run_session, tiny_config
+from tests.engine.helpers import Script, of_type, resume_config, run_session, tiny_config
 
 
 def folder_with(path: Path, *steps: int, pinned: tuple[int, ...] = ()) -> RunFolder:
@@ -86,6 +88,48 @@ def test_a_checkpoint_of_the_very_step_is_loaded_and_not_written_over(corpus: Pa
     load = c.LoadCheckpoint(name="tiny/step-4")
     run_session(tiny_config(corpus, save_every=4), {5: [load, load, c.Stop()]}, note)
     assert [find_run("tiny").checkpoint_path("step-4").read_bytes()] == written
+
+
+@pytest.mark.parametrize("name", ["tiny/step-5", "two"])
+def test_a_step_that_is_loaded_or_pinned_is_not_written_over_by_another_branch_at_that_step(
+    corpus: Path, name: str
+) -> None:
+    step_five = folder_of_run("tiny").checkpoint_path("step-5")
+    original: list[bytes] = []
+
+    def on_event(event: Event) -> Iterable[Command]:
+        match event:
+            case e.StepsFinished(step=5) if original:
+                return [c.LoadCheckpoint(name=name), c.Stop()]
+            case e.CheckpointSaved(name="step-5"):
+                original.append(step_five.read_bytes())
+                if name == "two":
+                    pin_path(step_five).touch()
+        return ()
+
+    branch: list[Command] = [c.LoadCheckpoint(name="two"), c.SetLearningRate(learning_rate=0.05)]
+    told = run_session(tiny_config(corpus), {2: [c.SaveCheckpoint(name="two")], 5: branch}, on_event)
+
+    assert [step_five.read_bytes()] == original
+    [beside] = [event for event in of_type(told, e.CheckpointSaved) if event.name == "step-5-before-load"]
+    assert read_info(Path(beside.path))[0].training.learning_rate == 0.05
+
+
+def test_a_pinned_step_is_not_replaced_when_the_run_comes_by_again(corpus: Path) -> None:
+    path = folder_of_run("tiny").checkpoint_path("step-4")
+    pinned: list[bytes] = []
+
+    def on_event(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.CheckpointSaved) and event.name == "step-4":
+            pin_path(path).touch()
+            pinned.append(path.read_bytes())
+        return ()
+
+    script: Script = {2: [c.SaveCheckpoint(name="two")], 6: [c.LoadCheckpoint(name="two")]}
+    told = run_session(tiny_config(corpus, save_every=4), script, on_event)
+
+    assert [warned.message for warned in of_type(told, e.Warned)] == ["step-4 is pinned, so it is not replaced."]
+    assert [path.read_bytes()] == pinned
 
 
 def test_a_run_saves_every_so_often_and_keeps_as_many_as_asked_for(corpus: Path) -> None:

@@ -16,12 +16,14 @@ from engine import folders, journal
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
 from engine.commands import Command
+from engine.errors import StorageError
 from engine.events import Event
 from engine.folders import RunFolder, find_run, folder_of_run
 from engine.journal import Journal, is_in_use, read_journal
 from engine.log import log_to, log_traceback
 from tests.engine.helpers import (
     OnEvent,
+    Script,
     losses,
     names,
     of_type,
@@ -55,6 +57,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
     disk = BrokenDisk()
     monkeypatch.setattr(folders, "os", disk)
     monkeypatch.setattr(journal, "os", disk)
+    monkeypatch.setattr(Path, "stat", lambda path, **how: disk.stat(path, **how))  # noqa: PLW0108 - a partial binds no self
     return disk
 
 
@@ -79,7 +82,7 @@ def assert_nothing_partial(*, may_be_torn: bool = False) -> None:
     """Every checkpoint is whole, every line of the journal an event, and no temporary file is left."""
     run = folder_of_run("tiny")
     assert not list(run.path.rglob("*.tmp"))
-    for path in (run.path / "checkpoints").iterdir():
+    for path in (run.path / "checkpoints").glob("*"):
         load_checkpoint(path)
     content = run.journal_path.read_bytes()
     assert content.endswith(b"\n") or not content or may_be_torn
@@ -105,6 +108,7 @@ def test_a_disk_that_breaks_at_any_call_stops_no_training_and_what_is_not_saved_
     assert list(losses(told)) == list(range(1, 7))
     assert isinstance(told[-1], e.RunFinished)
     assert_keeps_the_rules(told)
+    disk.breaks_at = None
     assert_nothing_partial(may_be_torn=disk.code in {errno.EROFS, errno.EIO})  # where nothing at all can be changed
     run = folder_of_run("tiny")
     saved = [event.step for event in of_type(told, e.CheckpointSaved) if event.name == "latest"]
@@ -147,6 +151,64 @@ def test_what_the_user_asks_for_is_tried_and_answered_at_once(corpus: Path, disk
     assert disk_warnings(told)[:2] == [("disk", 3), ("disk", 5)]
     assert 8 in [event.step for event in of_type(told, e.CheckpointSaved)]
     assert isinstance(told[-1], e.RunFinished)
+
+
+def test_a_folder_that_becomes_unreadable_stops_no_training(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
+    disk.code = errno.EACCES
+
+    told = run_session(tiny_config(corpus), None, broken(disk, clock, 3, 7), clock)
+
+    assert list(losses(told)) == list(range(1, 13))
+    assert [kind for kind, _ in disk_warnings(told)] == ["disk", "disk-works"]
+    assert of_type(told, e.Warned)[0].message.startswith("Permission denied")
+
+
+def test_the_end_of_a_run_names_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
+    disk.code = errno.EIO
+
+    told = run_session(
+        tiny_config(corpus, eval_every=5, save_every=4, max_steps=10), None, broken(disk, clock, 3, 99), clock
+    )
+
+    last = of_type(told, e.Warned)[-2:]
+    lost = [warned.message for warned in last if "the run ends without" in warned.message]
+    assert [message.partition(". ")[0] for message in lost] == [
+        "Input/output error: the run ends without latest, best, step-4, step-8"
+    ]
+    assert not any("next autosave" in warned.message for warned in last)
+
+
+def test_a_checkpoint_is_not_loaded_where_the_weights_of_now_can_not_be_saved(
+    corpus: Path, disk: BrokenDisk, clock: FakeClock
+) -> None:
+    wishes = {5: [c.LoadCheckpoint(name="tiny/latest")]}
+
+    told = run_session(tiny_config(corpus), wishes, broken(disk, clock, 3, 7), clock)
+
+    refused = only(told, e.CommandRefused)
+    assert (refused.title, refused.step) == (StorageError.title, 5)
+    assert "nothing was loaded" in refused.detail
+    assert not of_type(told, e.CheckpointLoaded)
+    assert losses(told) == losses(run_session(tiny_config(corpus, run_name="undisturbed")))
+
+
+def test_what_was_learned_since_a_load_is_not_taken_for_saved(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
+    def on_event(event: Event) -> Iterable[Command]:
+        match event:
+            case e.CheckpointLoaded():
+                disk.breaks_at = 0
+            case e.StepsFinished(step=7):
+                return [c.Stop(unless_unsaved=True)]
+            case e.CommandRefused():
+                return [c.Stop()]
+        return ()
+
+    script: Script = {4: [c.SaveCheckpoint(name="four")], 6: [c.SaveLatest(), c.LoadCheckpoint(name="four")]}
+    told = run_session(tiny_config(corpus), script, on_event, clock)
+
+    assert only(told, e.CommandRefused).detail == (
+        "Nothing is saved since the checkpoint of step 4 was loaded: to leave now loses 3 steps."
+    )
 
 
 def test_before_a_checkpoint_is_loaded_the_weights_of_now_are_saved_as_soon_as_the_disk_can(
@@ -285,6 +347,44 @@ def test_a_folder_that_another_run_has_taken_is_left_to_it(corpus: Path) -> None
     other = folder_of_run("tiny")
     assert {path.name for path in other.path.iterdir()} <= {"events.jsonl", "tweetgen.log"}
     assert other.journal_path.read_bytes() == b""
+
+
+def test_a_journal_that_was_restored_from_a_copy_is_gone_on_with(corpus: Path) -> None:
+    def restored(run: RunFolder) -> None:
+        copy = run.path / "copy"
+        copy.write_bytes(run.journal_path.read_bytes())
+        copy.replace(run.journal_path)
+
+    told = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(restored))
+
+    assert not of_type(told, e.Warned)
+    journalled = list(read_journal(folder_of_run("tiny").journal_path))
+    assert journalled[0] == told[0]
+    assert journalled[-1] == told[-1]
+
+
+def test_a_journal_that_was_made_anew_begins_with_the_settings_of_then(corpus: Path) -> None:
+    def happens(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.StepsFinished) and event.step == 2:
+            return [c.SetLearningRate(learning_rate=0.03)]
+        return at_step_three(without_journal)(event)
+
+    run_session(tiny_config(corpus), on_event=happens)
+
+    started = next(iter(read_journal(find_run("tiny").journal_path)))
+    assert isinstance(started, e.RunStarted)
+    assert started.training.learning_rate == 0.03
+
+
+def test_a_new_run_that_can_not_keep_its_files_leaves_its_name_free(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        raise StorageError(f"{path} can't be written.")
+
+    monkeypatch.setattr("engine.session.log_to", full)
+    assert only(run_session(tiny_config(corpus)), e.RunFailed).title == StorageError.title
+    assert not folder_of_run("tiny").path.exists()
 
 
 # The log --------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from engine.checkpoint_list import CheckpointEntry
 from engine.config import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
+from engine.folders import named_checkpoint_path
 from engine.gru import TextGenerator
 from engine.vocab import Vocab
 from tests.engine.checkpoints import checkpoint_info
@@ -123,7 +124,8 @@ def test_a_branch_is_asked_for_what_the_checkpoint_was_and_computed_as_the_run_b
         settings={"hidden_size": 64}, run_name="mine", resume=None, checkpoint="x", runtime=RuntimeConfig(threads=1)
     )
 
-    config = Branch(entry("happy", corpus=corpus, training=TrainingConfig(preset="auto"))).config_after(before)
+    saved = entry("happy", corpus=corpus, training=TrainingConfig(preset="auto"))
+    config = Branch(replace(saved, path=named_checkpoint_path("happy"))).config_after(before)
     tutorial = Branch(entry("happy", training=TrainingConfig(preset="tutorial"))).config_after(before)
 
     assert config == RunConfig(corpus=corpus, checkpoint="happy", runtime=RuntimeConfig(threads=1))

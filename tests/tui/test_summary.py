@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.events import Warned
+from engine.events import CheckpointLoaded, CheckpointSaved, RunFinished, Warned
 from tests.fakes import run_started, steps_finished, tweet
 from tui.run_view import RunView
 from tui.state import apply
-from tui.summary import earlier_lines, summary_lines
+from tui.summary import earlier_lines, exit_code_of, summary_lines
 
 
 def view_of(run: str, corpus: str) -> RunView:
@@ -37,3 +37,18 @@ def test_a_resumed_run_on_a_full_disk_names_the_latest_that_is_there_already() -
     ]
     view = apply(apply(apply(RunView(), run_started(run="first")), full), steps_finished(1, [4.0, 3.5]))
     assert summary_lines(view)[-1] == "Nothing of it is saved: the disk took nothing."
+
+
+def test_what_was_learned_since_a_load_is_not_taken_for_saved() -> None:
+    saved = CheckpointSaved(step=9, elapsed_seconds=1.0, name="latest", path="/latest", bits_per_char=None)
+    loaded = CheckpointLoaded(step=4, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None)
+    full = Warned(step=4, elapsed_seconds=1.0, message="No space left on device.", kind="disk")
+    ended = RunFinished(step=6, elapsed_seconds=2.0, reason="stopped", total_seconds=2.0, total_chars=1)
+    view = RunView()
+    for event in (run_started(run="first"), saved, loaded, full, steps_finished(5, [4.0, 3.5]), ended):
+        view = apply(view, event)
+    assert summary_lines(view)[-2:] == [
+        "The 2 steps since step 4 was loaded are not saved.",
+        "Go on with it:  tweetgen-tui --resume first",
+    ]
+    assert exit_code_of(view) == 1

@@ -83,7 +83,8 @@ def evaluate(
     runtime.apply()
     files = corpus_config if corpus_config and corpus_config.files else None
     compares = baselines or quality
-    own = None if files and not compares else _own_corpus(path, loaded.info, must_be_same=compares)
+    named = files.files if files else ()
+    own = None if files and not compares else _own_corpus(path, loaded.info, named, must_be_same=compares)
     tweets = _tweets(files, own)
     encoded = EncodedTweets.from_flat(tweets, loaded.vocab)
     result = evaluate_tweets(loaded.to_model(runtime.device), encoded, runtime)
@@ -104,14 +105,15 @@ def _require_quality(given: Mapping[str, object], *, is_given: bool) -> None:
         raise ConfigError(f"--{name} says how tweets are written, and none are to be.", "Add --quality.")
 
 
-def _own_corpus(path: Path, info: CheckpointInfo, *, must_be_same: bool) -> Corpus:
+def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, must_be_same: bool) -> Corpus:
     """Return the corpus that the checkpoint at `path` was trained on.
 
-    Raises `CorpusError`, where asked to also if it changed, and `CheckpointError` where the checkpoint is foreign.
+    Raises `CorpusError`, where asked to also if it changed, and `CheckpointError` where the checkpoint is foreign and
+    the user has not `named` its files.
     """
     from engine.corpus.loading import load_corpus
 
-    require_own_files(path, info)
+    require_own_files(path, info, named)
     with reading_bar(Console(stderr=True)) as on_progress:
         corpus = load_corpus(info.corpus, on_progress)
     if must_be_same and corpus.digest != info.corpus_digest:

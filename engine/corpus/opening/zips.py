@@ -9,14 +9,35 @@ import zipfile
 from collections.abc import Callable
 from functools import partial
 
-from engine.corpus.opening.entries import Contents, FoundMember, Listing, Wanted
-from engine.corpus.opening.streams import buffered
+from engine.corpus.opening.entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many
+from engine.corpus.opening.streams import BUFFER_BYTES, buffered
 from engine.corpus.opening.unpacking import UNPACKING_ERRORS, Allowance, Unpacked, damaged, unpacked
 from engine.corpus.opening.wide_text import narrowed
 from engine.errors import CorpusError
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+MAX_LIST_BYTES = 64 << 20
+"""Of the list of entries, which `zipfile` reads at once; of 100,000 files it has some 10 MB."""
+_ENTRY_MAGIC = b"PK\x01\x02"
 _ENCRYPTED_FLAG = 0x1
+
+
+class _BoundedReader(io.BufferedReader):
+    """A zip as `zipfile` sees it: a list of too many entries is refused before objects are made of it."""
+
+    def __init__(self, shown: str, file: io.BufferedReader) -> None:
+        """Read `file`, which is called `shown` in messages."""
+        super().__init__(file.detach(), BUFFER_BYTES)
+        self._shown = shown
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read some bytes. Raises `CorpusError` where they are a list of more entries than may be."""
+        if size is not None and size > MAX_LIST_BYTES:
+            raise too_many(self._shown, MAX_ENTRIES)
+        data = super().read(MAX_LIST_BYTES if size is None or size < 0 else size)
+        if data.count(_ENTRY_MAGIC) > MAX_ENTRIES:
+            raise too_many(self._shown, MAX_ENTRIES)
+        return data
 
 
 def zip_contents(
@@ -36,7 +57,7 @@ def zip_contents(
 def open_zip(shown: str, open_raw: Callable[[], io.BufferedReader]) -> zipfile.ZipFile:
     """Open a zip archive; nothing of it need be closed. Raises `CorpusError`."""
     try:
-        return zipfile.ZipFile(open_raw())
+        return zipfile.ZipFile(_BoundedReader(shown, open_raw()))
     except UNPACKING_ERRORS as error:
         raise damaged(shown, "its list of entries, at the end of a zip, is missing or wrong") from error
 
