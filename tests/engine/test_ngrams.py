@@ -106,11 +106,3 @@ def test_a_vocabulary_too_large_to_pack_into_a_number_is_counted_exactly() -> No
     vocab = Vocab(map(chr, range(0x4E00, 0x4E00 + 5000)))
     assert len(vocab) ** 7 > 2**64
     assert_equals_naive(tweets, tweets[5:15], vocab)
-
-
-def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
-    bits = baselines(["abab"], ["aZbZ"], Vocab("ab"))
-    assert bits["uniform"] == pytest.approx((5 * math.log2(6) + 2 * 20) / 5)
-    per_unknown = -math.log2(1 / 8 * 3 / 6)  # 5 targets of 3 kinds, of which none is UNK
-    per_known = -2 * math.log2((2 + 3 / 6) / 8) - math.log2((1 + 3 / 6) / 8)
-    assert bits["unigram"] == pytest.approx((per_known + 2 * (per_unknown + 20)) / 5)
