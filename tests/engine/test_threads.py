@@ -57,13 +57,19 @@ Speeds = dict[int, float]
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2) -> None:
-    """Let the machine have that many cores and those speeds; one turn is taken all the same."""
+    """Let the machine have that many cores and those speeds; one turn is taken all the same, and all on one thread.
+
+    Two threads on busy cores wait for each other at every small operation: seconds for a run of twelve steps.
+    """
+    in_use = [1]
 
     def calibrate(ways: Sequence[Way], take_turn: Callable[[Way, int, int], int], _: object) -> Calibration:
         take_turn(ways[0], 0, 1)
         seconds = {way: [1000 / speeds[way.num_threads]] for way in ways}
         return Calibration(num_chars=[1000], seconds=seconds)
 
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: in_use[0])
     monkeypatch.setattr(runtime, "available_cores", lambda: num_cores)
     monkeypatch.setattr(threads, "calibrate", calibrate)
 
