@@ -12,13 +12,12 @@ from torch import Tensor
 from engine.checkpoint import save_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.config import ModelConfig, SamplingConfig, TrainingConfig
-from engine.corpus.batches import BatchStream
 from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.gru import TextGenerator
 from engine.runtime import generator_states
 from engine.trainer import Trainer
-from tests.engine.helpers import CPU, encoded
+from tests.engine.helpers import CPU, encoded, some_batches
 
 MODEL = ModelConfig(embedding_size=4, hidden_size=5)
 
@@ -54,12 +53,10 @@ def checkpoint_info(**changes: Any) -> CheckpointInfo:
 
 def checkpoint_tensors(vocab_size: int | None = None, model: ModelConfig = MODEL) -> dict[str, Tensor]:
     """Return weights, optimizer and generators of a small model after two steps."""
-    tweets, vocab = encoded()
-    batches = BatchStream(tweets, 8, seed=0, position=Position())
     torch.manual_seed(0)
-    trainer = Trainer(TextGenerator.from_config(vocab_size or len(vocab), model), TrainingConfig(), CPU)
-    for _ in range(2):
-        trainer.step(next(batches), 0.004)
+    trainer = Trainer(TextGenerator.from_config(vocab_size or len(encoded()[1]), model), TrainingConfig(), CPU)
+    for batch in some_batches(2):
+        trainer.step(batch, 0.004)
     generators = {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}
     return trainer.state() | generators
 

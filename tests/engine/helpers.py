@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import queue
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice, product
 from pathlib import Path
 from typing import TypeVar
 from unittest import mock
 
 import torch
+from torch import Tensor
 
 from engine import commands, events, loop, run
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
 from engine.config import RunConfig, RuntimeConfig, Setting
-from engine.corpus.encoded import EncodedTweets
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded import Batch, EncodedTweets
+from engine.corpus.position import Position
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
 from engine.folders import find_run
 from engine.runtime import Runtime
 from engine.session import TrainingSession
+from engine.trainer import Trainer
 from engine.vocab import Vocab
 from tests.fakes import FakeClock
 
@@ -47,6 +53,13 @@ Script = Mapping[int, Iterable[Command]]
 _EventType = TypeVar("_EventType", bound=Event)
 
 gc.freeze()  # a session collects garbage at its end; what was imported so far need not be looked through each time
+
+
+@contextmanager
+def home_at(folder: Path) -> Iterator[Path]:
+    """Keep runs and checkpoints in this folder for a while."""
+    with mock.patch.dict(os.environ, TWEETGEN_HOME=str(folder)):
+        yield folder
 
 
 def small_tweets(count: int = 60) -> list[str]:
@@ -69,6 +82,22 @@ def encoded(tweets: list[str] | None = None) -> tuple[EncodedTweets, Vocab]:
     tweets = small_tweets() if tweets is None else tweets
     vocab = Vocab.from_tweets(tweets)
     return EncodedTweets.from_tweets(tweets, vocab), vocab
+
+
+def some_batches(count: int, batch_size: int = 8) -> list[Batch]:
+    """Return the first batches of the small tweets."""
+    return list(islice(BatchStream(encoded()[0], batch_size, seed=3, position=Position()), count))
+
+
+def copy_of_state(trainer: Trainer) -> dict[str, Tensor]:
+    """Return copies of the weights and the optimizer's tensors."""
+    return {name: tensor.clone() for name, tensor in trainer.state().items()}
+
+
+def assert_same_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Compare tensors bit for bit by name."""
+    assert found.keys() == expected.keys()
+    assert [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)] == []
 
 
 def tiny_config(corpus: Path | None, *, run_name: str | None = "tiny", **settings: Setting) -> RunConfig:

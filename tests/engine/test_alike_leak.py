@@ -63,17 +63,8 @@ def test_a_run_over_the_border_between_two_tweets_is_no_leak() -> None:
     assert leak([RUN], [RUN[:15], RUN[15:]]) == 0
 
 
-def test_a_tweet_counts_once_however_much_of_it_leaks() -> None:
-    assert leak([RUN * 3], [RUN * 2, "a tweet of its own, which nobody else wrote", RUN * 2, "short"]) == 0.5
-
-
 def test_tweets_of_all_chunks_are_looked_at() -> None:
     chance = random.Random(1)  # noqa: S311 - a text, no secret
     filler = ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
     assert leak([*filler, RUN], [*filler[:2], RUN, "another one"]) == 0.75
     assert leak([RUN], [*filler, RUN]) == pytest.approx(1 / 121)
-
-
-@pytest.mark.parametrize(("train", "validation"), [([], []), ([RUN], []), ([], [RUN])])
-def test_without_tweets_nothing_leaks(train: list[str], validation: list[str]) -> None:
-    assert leak(train, validation) == 0

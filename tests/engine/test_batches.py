@@ -13,16 +13,11 @@ from engine.corpus.batches import BatchStream, epoch_order
 from engine.corpus.encoded import Batch, EncodedTweets
 from engine.corpus.position import Position
 from engine.vocab import BOS, EOS, PAD, UNK, Vocab
+from tests.engine.helpers import encoded
 from tests.strategies import tweet_lists
 
 BATCH_SIZES = st.integers(1, 9)
 SEEDS = st.integers(0, 2**63 - 1)
-
-
-def encoded(tweets: list[str]) -> tuple[EncodedTweets, Vocab]:
-    """Return tweets as numbers, with the vocabulary of exactly their characters."""
-    vocab = Vocab.from_tweets(tweets)
-    return EncodedTweets.from_tweets(tweets, vocab), vocab
 
 
 def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) -> list[Batch]:

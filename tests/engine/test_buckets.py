@@ -36,20 +36,6 @@ def test_a_bucket_holds_its_tweets_and_is_hardly_longer(length: int) -> None:
     assert bucket_length(bucket) == bucket
 
 
-def test_a_batch_keeps_its_tweets_and_gets_nothing_but_padding() -> None:
-    batch, _ = some_batch(3)
-    ready = to_device_batch(batch, 8)
-    num_tweets, length = batch.targets.shape
-
-    assert ready.tokens.shape == (bucket_length(length) + 1, 8)
-    assert ready.num_targets == batch.num_targets == int((ready.tokens[1:] != PAD).sum())
-    assert (batch.targets == ready.tokens[1 : length + 1, :num_tweets].T).all()
-    is_target = batch.targets != PAD
-    assert (ready.tokens[:length, :num_tweets].T[is_target] == batch.inputs[is_target]).all()
-    assert (ready.tokens[length + 1 :] == PAD).all()
-    assert (ready.tokens[:, num_tweets:] == PAD).all()
-
-
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("num_tweets", [1, 5, 8])
 def test_loss_and_gradients_are_those_of_the_tweets_without_padding(num_layers: int, num_tweets: int) -> None:
@@ -126,19 +112,6 @@ def test_of_too_many_buckets_the_one_not_used_for_longest_is_given_up() -> None:
     assert recorder.log[-1] == "replay"
     steps.run(step, tokens_of(4, 0))
     assert recorder.log[-1] == "aside"
-
-
-def test_after_forgetting_each_bucket_is_warmed_up_and_recorded_anew() -> None:
-    recorder = FakeRecorder()
-    steps = BucketedSteps(CPU, recorder)
-    step = note_in([])
-    for _ in range(4):
-        steps.run(step, tokens_of(3, 0))
-    recorder.log.clear()
-    steps.forget()
-    for _ in range(3):
-        steps.run(step, tokens_of(3, 0))
-    assert recorder.log == ["discard", "aside", "aside", "record", "replay"]
 
 
 class FailingRecorder(FakeRecorder):

@@ -20,7 +20,7 @@ from engine.checkpoint_files import (
     set_pinned,
 )
 from engine.checkpoint_list import list_checkpoints
-from engine.errors import CheckpointError, ConfigError, StorageError, TweetgenError
+from engine.errors import CheckpointError, StorageError
 from engine.folders import RunFolder, create_run_folder, named_checkpoint_path
 from engine.journal import Journal, is_in_use
 from tests.engine.checkpoints import write_checkpoint
@@ -73,19 +73,16 @@ def test_renaming_to_a_taken_name_is_refused(mine: Path) -> None:
     assert (mine.exists(), other.read_bytes()) == (True, before)
 
 
-@pytest.mark.parametrize("name", ["../up", ""])
-def test_renaming_to_an_impossible_name_is_refused(mine: Path, name: str) -> None:
-    with pytest.raises(ConfigError):
-        rename_checkpoint("mine", name)
-    assert mine.exists()
-
-
 @pytest.mark.parametrize("name", ["gone", "../mine"])
-def test_only_what_is_in_the_list_can_be_renamed_or_pinned(mine: Path, name: str) -> None:
-    with pytest.raises(CheckpointError, match="no checkpoint called"):
-        rename_checkpoint(name, "other")
-    with pytest.raises(CheckpointError, match="no checkpoint called"):
-        set_pinned(name, is_pinned=True)
+def test_only_what_is_in_the_list_can_be_renamed_pinned_or_deleted(mine: Path, name: str) -> None:
+    for change in (
+        lambda: rename_checkpoint(name, "other"),
+        lambda: set_pinned(name, is_pinned=True),
+        lambda: delete_checkpoint(name),
+    ):
+        with pytest.raises(CheckpointError, match="no checkpoint called"):
+            change()
+    assert mine.is_file()
 
 
 def test_a_runs_own_checkpoint_keeps_its_name(run: RunFolder) -> None:
@@ -184,14 +181,6 @@ def test_a_broken_file_is_neither_imported_nor_exported(
     with pytest.raises(CheckpointError):
         export_checkpoint(str(source), elsewhere / "copy", replace=False)
     assert not (elsewhere / "copy").exists()
-
-
-@pytest.mark.parametrize("name", ["../up", "/tmp/x", "a\0b"])
-def test_an_import_never_leaves_the_folder(home: Path, mine: Path, name: str) -> None:
-    before = sorted(home.parent.rglob("*"))
-    with pytest.raises(TweetgenError):
-        import_checkpoint(mine, name, replace=True)
-    assert sorted(home.parent.rglob("*")) == before
 
 
 def test_an_import_takes_no_name_that_is_taken_unless_it_is_to_replace_it(mine: Path, elsewhere: Path) -> None:

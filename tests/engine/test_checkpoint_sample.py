@@ -81,13 +81,6 @@ def test_a_runs_own_checkpoint_has_the_tweets_of_its_folder_whatever_it_is_calle
     assert text_of(sample_of(latest)) == "mine"
 
 
-@pytest.mark.parametrize("run", ["another", "../a run", "/etc", ""])
-def test_a_run_that_is_not_here_has_no_tweet(home: Path, run: str) -> None:
-    write_run(tweet("of a run", 1))
-
-    assert sample_of(entry(run=run)) is None
-
-
 @pytest.mark.parametrize(
     "started",
     [run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size), run_started(), tweet("no start")],

@@ -1,4 +1,4 @@
-"""From a config to a corpus: several files, too little, one row, and the check before the screen opens."""
+"""From a config to a corpus: several files, too little, one row, and the glance before the screen opens."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.corpus import checking
 from engine.corpus.checking import check_corpus
 from engine.corpus.loading import MIN_TWEETS, load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from tests.engine.helpers import small_tweets, write_corpus
-from tests.strategies import tweet_lists
 
 
 def config_of(
@@ -41,12 +41,6 @@ def test_several_files_of_several_formats_make_one_corpus(tmp_path: Path) -> Non
     assert corpus.name == "a.txt + b.csv + c.jsonl"
 
 
-def test_a_tweet_that_is_in_two_files_counts_once(tmp_path: Path) -> None:
-    one, two = write_corpus(tmp_path, small_tweets(30), "a.txt"), write_corpus(tmp_path, small_tweets(40), "b.txt")
-    report = load_corpus(config_of(one, two)).report
-    assert (report.num_rows, report.num_kept, report.dropped) == (70, 40, {"duplicate": 30})
-
-
 def test_the_same_tweets_have_the_same_digest_and_others_another(tmp_path: Path) -> None:
     one = load_corpus(config_of(write_corpus(tmp_path, small_tweets(50), "a.txt")))
     same = load_corpus(config_of(write_corpus(tmp_path, small_tweets(50), "b.txt")))
@@ -69,44 +63,12 @@ def test_too_few_usable_tweets_are_refused_with_what_became_of_each(tmp_path: Pa
     assert f"at least {MIN_TWEETS}" in caught.value.hint
 
 
-def test_a_key_that_no_object_has_is_named(tmp_path: Path) -> None:
-    path = write_corpus(tmp_path, ['{"text": "hello"}'] * 30, "a.jsonl")
-    with pytest.raises(CorpusError) as caught:
-        load_corpus(config_of(path, column="body"))
-    assert "--column" in caught.value.hint
-    assert "(body); they have text." in caught.value.hint
-
-
-@pytest.mark.parametrize(("label", "kinds"), [("7", "sad (0), happy (4)")])
-def test_where_a_label_is_too_rare_the_others_are_named(tmp_path: Path, label: str, kinds: str) -> None:
-    rows = [f"{polarity},{tweet}" for polarity, tweet in zip("000004" * 10, small_tweets(), strict=True)]
-    with pytest.raises(CorpusError) as caught:
-        load_corpus(CorpusConfig(files=(str(write_corpus(tmp_path, ["label,text", *rows], "a.csv")),), label=label))
-    assert caught.value.hint == (
-        f"--label {label} keeps only tweets with that label; the others are labelled {kinds}. "
-        "--label all keeps every one."
-    )
-
-
 def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     write_corpus(tmp_path, name="mine.txt")
     config = CorpusConfig(files=("~/mine.txt",))
     check_corpus(config)
     assert load_corpus(config).report.num_kept == 60
-
-
-# Counting -------------------------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=20)
-@given(raw=tweet_lists(min_size=MIN_TWEETS, max_size=40, max_chars=25))
-def test_rows_kept_and_dropped_add_up_to_the_rows_of_the_file(
-    tmp_path_factory: pytest.TempPathFactory, raw: list[str]
-) -> None:
-    path = write_corpus(tmp_path_factory.mktemp("corpus"), [*raw, *small_tweets(MIN_TWEETS), "http://a.example"])
-    report = load_corpus(config_of(path, max_length=20 + max(map(len, small_tweets(MIN_TWEETS))))).report
-    assert report.num_kept + sum(report.dropped.values()) == report.num_rows == len(raw) + MIN_TWEETS + 1
 
 
 # One row --------------------------------------------------------------------------------------------------------------
@@ -131,10 +93,8 @@ def test_a_row_that_is_no_tweet_is_refused_with_its_reason(tmp_path: Path, row: 
 
 
 def test_the_check_reads_no_more_than_it_needs(tmp_path: Path) -> None:
-    noise = random.Random(1)  # noqa: S311 - no secrets
-    lines = [*small_tweets(60), *(noise.randbytes(40).hex() for _ in range(20_000))]
     path = tmp_path / "cut.txt.gz"
-    path.write_bytes(gzip.compress("\n".join(lines).encode())[:-2000])
+    path.write_bytes(cut_archive())
     check_corpus(config_of(path))
     with pytest.raises(CorpusError):
         load_corpus(config_of(path))
@@ -154,3 +114,45 @@ def test_the_check_and_the_loading_of_a_small_file_agree(
         except CorpusError as error:
             verdicts.append(error.message)
     assert verdicts[0] == verdicts[1]
+
+
+def cut_archive() -> bytes:
+    """Return a packed file whose beginning is sound and whose end is missing."""
+    noise = random.Random(1)  # noqa: S311 - no secrets
+    lines = [*small_tweets(60), *(noise.randbytes(40).hex() for _ in range(20_000))]
+    return gzip.compress("\n".join(lines).encode())[:-2000]
+
+
+def test_the_time_is_that_of_all_files_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "MAX_SECONDS", 0.0)
+    for number in range(3):
+        (tmp_path / f"a{number:03}.txt").write_text("the same again\n" * 200, encoding="utf-8")
+    (tmp_path / "z.txt.gz").write_bytes(cut_archive())
+    config = CorpusConfig(files=(str(tmp_path),))
+    check_corpus(config)
+    with pytest.raises(CorpusError):
+        load_corpus(config)
+
+
+def test_a_glance_tells_how_the_first_rows_are_read_and_how_many_are_tweets(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    tweets = [f"this is number {number}" for number in range(1000)]
+    rows = [f"{0 if number % 2 else 4},{tweet}" for number, tweet in enumerate(tweets)]
+    path.write_text("\n".join(["target,text", *rows]), encoding="utf-8")
+    glance = check_corpus(CorpusConfig(files=(str(path),)))
+    (source,) = glance.sources
+    assert (source.name, source.format) == ("a.csv", "csv")
+    assert "text in column 2 (text): the longest" in source.notes
+    assert any(note.startswith("labels in column 1 (target): kept happy (4)") for note in source.notes)
+    assert (source.num_rows, source.num_kept, source.dropped) == (399, 200, {"labelled sad (0)": 199})
+    assert glance.first_tweet == tweets[0]
+    assert not glance.is_whole
+
+
+def test_a_glance_at_little_is_one_at_the_whole(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        lines = "\n".join([*small_tweets(30), "", "last"])
+        (tmp_path / f"{name}.txt").write_text(lines, encoding="utf-8")
+    glance = check_corpus(CorpusConfig(files=(str(tmp_path),)))
+    assert glance.is_whole
+    assert [(source.num_rows, source.num_kept) for source in glance.sources] == [(32, 31)] * 2

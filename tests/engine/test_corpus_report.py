@@ -18,12 +18,6 @@ OTHER = SourceReport(
 )
 
 
-def test_several_sources_are_added_up() -> None:
-    report = CorpusReport(sources=(ONE, OTHER))
-    assert (report.num_rows, report.num_kept) == (1015, 1007)
-    assert list(report.dropped.items()) == [("duplicate", 6), ("empty", 2)]
-
-
 def test_the_example_is_that_of_the_first_source_that_has_one() -> None:
     assert CorpusReport(sources=(ONE, OTHER)).examples == {"duplicate": "again"}
 

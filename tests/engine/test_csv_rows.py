@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.readers.csv_records import MAX_RECORD_LINES
-from engine.corpus.readers.csv_rows import csv_rows, looks_like
+from engine.corpus.readers.csv_rows import csv_rows
 from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
@@ -48,10 +48,6 @@ def test_one_column_of_quoted_tweets_is_read_as_the_tutorial_reads_it(newline: s
 @pytest.mark.parametrize("header", ["text", "Tweet", " TWEETS ", "full_text", '"content"', "Tweet Text", "\ufefftext"])
 def test_a_usual_column_name_alone_in_the_first_row_is_a_header(header: str) -> None:
     assert read(f"{header}\nhello\n") == (["hello"], ["header row found"])
-
-
-def test_any_other_first_row_is_a_tweet() -> None:
-    assert rows_of("text me\nhello\n") == ["text me", "hello"]
 
 
 def test_a_bare_comma_in_one_column_is_counted_and_not_cut_short() -> None:
@@ -98,12 +94,6 @@ WIDE = 'id,Text,lang\n1,"hello, you",en\n2,bye,en\n'
 @pytest.mark.parametrize("column", ["Text", "text", "2"])
 def test_a_column_is_found_by_its_name_in_any_case_or_its_number(column: str) -> None:
     assert read(WIDE, column) == (["hello, you", "bye"], ["header row found", "text in column 2 (Text)"])
-
-
-def test_without_a_name_the_text_is_in_the_longest_column_and_that_is_said() -> None:
-    rows, notes = read("1,mia,hello there,x\n2,a long name,good morning to all,y\n")
-    assert rows == ["hello there", "good morning to all"]
-    assert notes == ["no header row", "text in column 3: the longest"]
 
 
 def test_a_first_row_of_words_over_numbers_is_a_header() -> None:
@@ -156,12 +146,23 @@ def test_a_column_named_as_a_label_decides_what_is_kept() -> None:
     ]
 
 
-def test_without_a_header_values_of_polarity_are_labels() -> None:
-    content = "4,hello\n0,so sad\n2,a bus\n"
-    assert [row for row in rows_of(content) if isinstance(row, str)] == ["hello"]
-    assert [row for row in rows_of(content, label="sad") if isinstance(row, str)] == ["so sad"]
-    assert rows_of(content, label="all") == ["hello", "so sad", "a bus"]
-    assert notes_of(content)[-1] == "labels in column 1: kept happy (4); --label all keeps all"
+POLARITIES = "4,hello\n0,so sad\n2,a bus\n"
+WORDS = "label,text\npositive,hello there\nneutral,a long bus\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "label", "kept"),
+    [
+        (POLARITIES, "happy", ["hello"]),
+        (POLARITIES, "sad", ["so sad"]),
+        (POLARITIES, "neutral", ["a bus"]),
+        (POLARITIES, "all", ["hello", "so sad", "a bus"]),
+        (WORDS, "positive", ["hello there"]),
+        (WORDS, "neutral", ["a long bus"]),
+    ],
+)
+def test_labels_are_polarities_or_words(content: str, label: str, kept: list[str]) -> None:
+    assert [row for row in rows_of(content, label=label) if isinstance(row, str)] == kept
 
 
 def test_a_few_zeros_are_no_labels_but_a_file_that_begins_with_hundreds_is_sorted_by_label() -> None:
@@ -175,20 +176,6 @@ def test_a_few_zeros_are_no_labels_but_a_file_that_begins_with_hundreds_is_sorte
 )
 def test_other_columns_are_no_labels(content: str) -> None:
     assert rows_of(content) == ["hello there"]
-
-
-def test_a_label_of_words_counts_where_it_was_asked_for() -> None:
-    content = "label,text\npositive,hello there\nnegative,so very sad\n"
-    assert rows_of(content, label="positive") == [
-        "hello there",
-        Unusable("labelled negative", "line 3: so very sad"),
-    ]
-
-
-def test_neutral_is_a_polarity_or_a_word() -> None:
-    assert rows_of("label,text\n2,a long bus\n", label="neutral") == ["a long bus"]
-    content = "label,text\nneutral,a long bus\npositive,hello there\n"
-    assert rows_of(content, label="neutral") == ["a long bus", Unusable("labelled positive", "line 3: hello there")]
 
 
 def test_asking_for_a_label_where_there_is_none_is_said() -> None:
@@ -250,41 +237,3 @@ def test_an_unusable_line_takes_the_record_that_it_is_in_with_it() -> None:
         Unusable(nul, "line 5: e"),
         "g",
     ]
-
-
-# Looks ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        '"hello, there"\n',
-        '\ufeff"hello, there"\nbye\n',
-        '"hello,\nthere"\nbye\n',
-        WIDE,
-        "id;text\n1;hello, you\n",
-        "1\thello\n2\tbye\n",
-        "4,hello, you\n4,bye\n4,hi\n4,ho\n",
-        '1,"hello"\n2,"bye"\n3,"cut o',
-    ],
-)
-def test_the_look_of_a_table_is_known(head: str) -> None:
-    assert looks_like(head.encode())
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        "",
-        "\n",
-        "hello there\n",
-        "hello, world\nbye, you\n",
-        "hello; world\n",
-        '"Be yourself" - Wilde\n"Or not" - me\n',
-        "well, well, well\nI came, I saw\nnothing\n",
-        '{"a": 1, "b": 2}\n{"a": 1, "b": 2}\n',
-        "[1,2]\n[3,4]\n",
-    ],
-)
-def test_sentences_are_not_taken_for_a_table(head: str) -> None:
-    assert not looks_like(head.encode())

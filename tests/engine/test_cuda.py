@@ -10,19 +10,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
 
 from engine.accelerated import device_step
 from engine.accelerated.graphs import BucketedSteps
 from engine.accelerated.low_precision import cudnn_takes_bfloat16
 from engine.config import RuntimeConfig, TrainingConfig
-from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
-from engine.corpus.position import Position
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.trainer import Trainer
-from tests.engine.helpers import CPU, encoded
+from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
@@ -41,11 +38,6 @@ def new_trainer(runtime: Runtime, *, may_record: bool = True, num_layers: int = 
     return Trainer(model, CONFIG, runtime, may_record=may_record)
 
 
-def batches(count: int) -> list[Batch]:
-    stream = BatchStream(encoded()[0], 16, seed=3, position=Position())
-    return [next(stream) for _ in range(count)]
-
-
 def losses_of(trainer: Trainer, some: list[Batch]) -> list[float]:
     for batch in some:
         trainer.step(batch, RATE)
@@ -60,7 +52,7 @@ def steps_of(trainer: Trainer) -> BucketedSteps:
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_graphs_give_the_losses_of_steps_that_are_run_as_they_are(precision: str, num_layers: int) -> None:
-    some = batches(STEPS)
+    some = some_batches(STEPS, 16)
     recorded = new_trainer(on_cuda(precision), num_layers=num_layers)
     eager = new_trainer(on_cuda(precision), may_record=False, num_layers=num_layers)
     graphs, plain = losses_of(recorded, some), losses_of(eager, some)
@@ -71,7 +63,7 @@ def test_graphs_give_the_losses_of_steps_that_are_run_as_they_are(precision: str
 
 
 def test_a_gpu_gives_the_losses_of_the_processor() -> None:
-    some = batches(STEPS)
+    some = some_batches(STEPS, 16)
     assert losses_of(new_trainer(on_cuda()), some) == pytest.approx(losses_of(new_trainer(CPU), some), rel=0.01)
 
 
@@ -79,11 +71,11 @@ def test_a_gpu_gives_the_losses_of_the_processor() -> None:
 def test_nothing_is_warned_of_in_bfloat16() -> None:
     if not cudnn_takes_bfloat16():
         pytest.skip("cuDNN's GRU takes no bfloat16 here")
-    losses_of(new_trainer(on_cuda("bfloat16")), batches(8))
+    losses_of(new_trainer(on_cuda("bfloat16")), some_batches(8, 16))
 
 
 def test_dropout_draws_on_in_replays_and_as_in_steps_that_are_run_as_they_are() -> None:
-    [batch] = batches(1)
+    [batch] = some_batches(1, 16)
 
     def run(*, may_record: bool) -> list[float]:
         trainer = new_trainer(on_cuda(), may_record=may_record, dropout=0.5)
@@ -102,29 +94,29 @@ def test_a_recorded_step_that_is_not_finite_changes_nothing(monkeypatch: pytest.
     factor = torch.ones((), device="cuda")
     sound = device_step.mean_loss
     monkeypatch.setattr(device_step, "mean_loss", lambda *args: sound(*args) * factor)
-    trainer, [batch] = new_trainer(on_cuda()), batches(1)
+    trainer, [batch] = new_trainer(on_cuda()), some_batches(1, 16)
     losses_of(trainer, [batch] * 6)
     assert steps_of(trainer).num_recorded == 1
-    before = {name: tensor.clone() for name, tensor in trainer.state().items()}
+    before = copy_of_state(trainer)
     factor.fill_(math.nan)
     assert all(math.isnan(loss) for loss in losses_of(trainer, [batch]))
-    _assert_same(trainer.state(), before)
+    assert_same_tensors(trainer.state(), before)
     factor.fill_(1.0)
     assert losses_of(trainer, [batch] * 2)[1] < math.inf
 
 
 def test_a_trainer_goes_on_from_its_state() -> None:
-    some = batches(30)
+    some = some_batches(30, 16)
     expected = losses_of(new_trainer(on_cuda()), some)[20:]
     stopped, resumed = new_trainer(on_cuda()), new_trainer(on_cuda())
     losses_of(stopped, some[:20])
     losses_of(resumed, some[:25])
-    resumed.load_state({name: tensor.clone() for name, tensor in stopped.state().items()}, step_count=20)
+    resumed.load_state(copy_of_state(stopped), step_count=20)
     assert losses_of(resumed, some[20:]) == pytest.approx(expected, rel=2e-3)
 
 
 def test_recorded_steps_in_parts_give_the_losses_of_whole_batches() -> None:
-    some = batches(STEPS)
+    some = some_batches(STEPS, 16)
     whole, in_parts = new_trainer(on_cuda()), new_trainer(on_cuda())
     in_parts.compute_at_most(5)
     assert losses_of(in_parts, some) == pytest.approx(losses_of(whole, some), rel=2e-3)
@@ -134,8 +126,3 @@ def test_recorded_steps_in_parts_give_the_losses_of_whole_batches() -> None:
 def test_precision_auto_is_bfloat16_where_cudnns_gru_takes_it() -> None:
     runtime = Runtime.resolve(RuntimeConfig(device="cuda"))
     assert runtime.precision == ("bfloat16" if cudnn_takes_bfloat16() else "float32")
-
-
-def _assert_same(state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    for name, tensor in expected.items():
-        assert torch.equal(state[name], tensor), name

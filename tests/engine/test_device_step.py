@@ -9,22 +9,19 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine import runtime
 from engine.accelerated import device_step, update
 from engine.accelerated.low_precision import cudnn_takes_bfloat16
 from engine.config import RuntimeConfig, TrainingConfig
-from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
-from engine.corpus.position import Position
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.trainer import Trainer
 from engine.vocab import PAD
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
-from tests.engine.helpers import CPU, encoded
+from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 
 RATE = 2.0**-7  # a number that float32 holds exactly: the learning rate is a float32 tensor on a device
 CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.5)
@@ -33,11 +30,6 @@ CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.5)
 def new_model(num_layers: int = 2, dropout: float = 0.0) -> TextGenerator:
     torch.manual_seed(0)
     return TextGenerator(len(encoded()[1]), 6, 10, num_layers, dropout)
-
-
-def some_batches(count: int, batch_size: int = 7) -> list[Batch]:
-    stream = BatchStream(encoded()[0], batch_size, seed=3, position=Position())
-    return [next(stream) for _ in range(count)]
 
 
 def reference_losses(model: TextGenerator, batches: list[Batch]) -> list[float]:
@@ -68,18 +60,8 @@ def recorder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return recorder
 
 
-def copy_of_state(trainer: Trainer) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in trainer.state().items()}
-
-
-def assert_same(state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    assert state.keys() == expected.keys()
-    for name, tensor in expected.items():
-        assert torch.equal(state[name], tensor), name
-
-
 def test_losses_and_weights_are_those_of_the_reference(recorder: FakeRecorder | None) -> None:
-    batches = some_batches(30)
+    batches = some_batches(30, 7)
     trainer, reference = Trainer(new_model().double(), CONFIG, CPU), new_model().double()
 
     losses = losses_of(trainer, batches)
@@ -94,14 +76,14 @@ def test_losses_and_weights_are_those_of_the_reference(recorder: FakeRecorder | 
 
 def test_the_learning_rate_of_each_step_is_used_in_a_replay_too(recorder: FakeRecorder | None) -> None:
     trainer = Trainer(new_model(), CONFIG, CPU)
-    [batch] = some_batches(1)
+    [batch] = some_batches(1, 7)
     for _ in range(6):
         trainer.step(batch, RATE)
     before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
 
     trainer.step(batch, 0.0)
 
-    assert_same(trainer.model.state_dict(), before)
+    assert_same_tensors(trainer.model.state_dict(), before)
     trainer.step(batch, RATE)
     assert not torch.equal(trainer.model.proj.weight, before["proj.weight"])
     assert recorder is None or recorder.log[-2:] == ["replay", "replay"]
@@ -112,7 +94,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_told(
     recorder: FakeRecorder | None, monkeypatch: pytest.MonkeyPatch, device_type: str
 ) -> None:
     monkeypatch.setattr(update, "IGNORE_FOUND_INF", frozenset({device_type}))
-    trainer, batches = Trainer(new_model(), CONFIG, CPU), some_batches(4)
+    trainer, batches = Trainer(new_model(), CONFIG, CPU), some_batches(4, 7)
     sound, spoil = device_step.mean_loss, {"by": 1.0}
     monkeypatch.setattr(device_step, "mean_loss", lambda *args: sound(*args) * spoil["by"])
     losses_of(trainer, batches)
@@ -120,7 +102,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_told(
         before = copy_of_state(trainer)
         spoil["by"] = poison
         trainer.step(batches[0], RATE)
-        assert_same(trainer.state(), before)
+        assert_same_tensors(trainer.state(), before)
         spoil["by"] = 1.0
         trainer.step(batches[1], RATE)
         assert not torch.equal(trainer.state()["model.proj.weight"], before["model.proj.weight"])
@@ -128,7 +110,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_told(
 
 
 def test_a_trainer_goes_on_from_its_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
-    batches = some_batches(20)
+    batches = some_batches(20, 7)
     expected = losses_of(uninterrupted := Trainer(new_model(), CONFIG, CPU), batches)[12:]
     stopped, resumed = Trainer(new_model(), CONFIG, CPU), Trainer(new_model(), CONFIG, CPU)
     losses_of(stopped, batches[:12])
@@ -138,11 +120,11 @@ def test_a_trainer_goes_on_from_its_state_bit_for_bit(recorder: FakeRecorder | N
 
     assert recorder is None or "discard" in recorder.log
     assert losses_of(resumed, batches[12:]) == expected
-    assert_same(resumed.state(), uninterrupted.state())
+    assert_same_tensors(resumed.state(), uninterrupted.state())
 
 
 def test_dropout_draws_on_from_step_to_step_and_from_the_seed_alone(recorder: FakeRecorder | None) -> None:
-    [batch] = some_batches(1)
+    [batch] = some_batches(1, 7)
 
     def run(seed: int) -> list[float]:
         trainer = Trainer(new_model(1, dropout=0.5), CONFIG, CPU)
@@ -159,7 +141,7 @@ def test_dropout_draws_on_from_step_to_step_and_from_the_seed_alone(recorder: Fa
 
 
 def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(recorder: FakeRecorder | None) -> None:
-    batches = some_batches(30)
+    batches = some_batches(30, 7)
     exact = losses_of(Trainer(new_model(1), CONFIG, CPU), batches)
     trainer = Trainer(new_model(1), CONFIG, replace(CPU, precision="bfloat16"))
     rough = losses_of(trainer, batches)
@@ -227,9 +209,9 @@ def test_a_step_reads_no_value_back_and_takes_none_from_the_host(
 ) -> None:
     step_as_on_a_device(monkeypatch, None)
     trainer = Trainer(new_model(1, dropout), CONFIG, replace(CPU, precision=precision))
-    losses_of(trainer, some_batches(2))
+    losses_of(trainer, some_batches(2, 7))
     assert trainer._device_step is not None
-    tokens = torch.from_numpy(trainer._to_device_batch(some_batches(1)[0]).tokens)
+    tokens = torch.from_numpy(trainer._to_device_batch(some_batches(1, 7)[0]).tokens)
     with NotedOperations() as noted:
         trainer._device_step._step(tokens)
     assert {"_fused_adamw_", "nll_loss_backward", "scatter_"} <= set(noted.names)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from engine import commands as c
 from engine import events as e
@@ -22,6 +23,9 @@ from engine.folders import find_run
 from engine.journal import read_journal
 from engine.session import TrainingSession
 from tests.engine.helpers import (
+    Script,
+    assert_same_tensors,
+    home_at,
     latest,
     losses,
     names,
@@ -29,15 +33,16 @@ from tests.engine.helpers import (
     resume_config,
     run_session,
     tiny_config,
+    write_corpus,
 )
 from tests.engine.stream_rules import assert_keeps_the_rules
 
 SETTINGS: dict[str, Setting] = {"dropout": 0.3, "num_layers": 2, "average_lag": 0.2, "sample_every": 4, "eval_every": 5}
 
 
-def demanding(corpus: Path, run_name: str = "tiny") -> RunConfig:
+def demanding(corpus: Path) -> RunConfig:
     """Return a run that draws, averages, writes and evaluates."""
-    return tiny_config(corpus, run_name=run_name, **SETTINGS)
+    return tiny_config(corpus, run_name="tiny", **SETTINGS)
 
 
 @dataclass
@@ -67,6 +72,32 @@ class Mistake:
     @property
     def error(self) -> BaseException:
         return self.raises or ZeroDivisionError("what was never thought of")
+
+
+Plain = tuple[dict[int, float], dict[str, Tensor]]
+"""The losses of an undisturbed run, and all tensors of its last checkpoint."""
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    """Run what `demanding` asks for without a mistake."""
+    torch.set_num_threads(1)
+    with home_at(tmp_path_factory.mktemp("plain")) as folder:
+        return losses(run_session(demanding(write_corpus(folder)))), final_tensors()
+
+
+def final_tensors() -> dict[str, Tensor]:
+    """Return weights, optimizer and generators of the run's latest checkpoint."""
+    return load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors
+
+
+def run_with(
+    mistake: Mistake, config: RunConfig, monkeypatch: pytest.MonkeyPatch, script: Script | None = None
+) -> list[Event]:
+    """Run with a mistake, and take it back."""
+    with monkeypatch.context() as patch:
+        mistake.put_in(patch)
+        return run_session(config, script)
 
 
 def assert_failed_well(told: list[Event]) -> e.RunFailed:
@@ -99,21 +130,17 @@ UNTOUCHED = {
 
 @pytest.mark.parametrize("mistake", UNTOUCHED.values(), ids=UNTOUCHED.keys())
 def test_an_exception_that_changed_nothing_costs_no_step_and_the_resume_is_exact(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, mistake: Mistake
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, plain: Plain, mistake: Mistake
 ) -> None:
-    plain = run_session(demanding(corpus, "plain"))
-    with monkeypatch.context() as patch:
-        mistake.put_in(patch)
-        told = run_session(demanding(corpus))
+    told = run_with(mistake, demanding(corpus), monkeypatch)
 
     failed = assert_failed_well(told)
     assert 1 <= failed.step < 12
     assert latest().step == failed.step
     again = run_session(resume_config("tiny"))
     assert isinstance(again[-1], e.RunFinished)
-    assert losses([*told, *again]) == losses(plain)
-    final = [load_checkpoint(find_run(run).checkpoint_path("latest")).tensors for run in ("tiny", "plain")]
-    assert all(torch.equal(final[0][name], final[1][name]) for name in final[1])
+    assert losses([*told, *again]) == plain[0]
+    assert_same_tensors(final_tensors(), plain[1])
 
 
 BROKEN_OFF = {
@@ -124,19 +151,16 @@ BROKEN_OFF = {
 
 @pytest.mark.parametrize("mistake", BROKEN_OFF.values(), ids=BROKEN_OFF.keys())
 def test_an_update_that_broke_off_is_never_saved_and_the_run_is_resumed_from_before(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, mistake: Mistake
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, plain: Plain, mistake: Mistake
 ) -> None:
-    plain = run_session(demanding(corpus, "plain"))
-    with monkeypatch.context() as patch:
-        mistake.put_in(patch)
-        told = run_session(demanding(corpus), {3: [c.SaveLatest()]})
+    told = run_with(mistake, demanding(corpus), monkeypatch, {3: [c.SaveLatest()]})
 
     assert_failed_well(told)
     warned = only(told, e.Warned)
     assert "step 8 broke off" in warned.message
     assert latest().step == 3
     again = run_session(resume_config("tiny"))
-    assert {**losses(told), **losses(again)} == losses(plain)
+    assert {**losses(told), **losses(again)} == plain[0]
 
 
 def test_an_exception_that_is_raised_again_and_again_still_ends_in_one_event(
@@ -183,8 +207,9 @@ def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
         assert losses([*told, *run_session(resume_config(name))]) == losses(plain), target
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(2)], ids=repr)
-@pytest.mark.parametrize("target", [FORWARD, "engine.thrift.evaluate"], ids=["step", "evaluation"])
+@pytest.mark.parametrize(
+    ("error", "target"), [(KeyboardInterrupt(), FORWARD), (SystemExit(2), "engine.thrift.evaluate")], ids=repr
+)
 def test_what_asks_python_to_end_is_raised_after_the_one_last_event_and_a_save(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str
 ) -> None:

@@ -73,12 +73,6 @@ def test_all_text_of_an_event_is_harmless_once_it_is_in(event: e.Event) -> None:
         assert e.from_json(e.to_json(found)) == found
 
 
-def test_a_text_in_plain_ascii_with_a_del_in_it_is_made_harmless() -> None:
-    assert e.from_json(with_text(TOLD[-1], "a").replace('"a"', '"a\x7fb"')) == e.RunFailed(
-        step=1, elapsed_seconds=1.0, title="a\ufffdb", detail="a\ufffdb", hint="a\ufffdb"
-    )
-
-
 def test_what_nests_too_deeply_is_no_event() -> None:
     for depth in (200, 600, 900, 100_000):
         nested = "[" * depth + '"é"' + "]" * depth

@@ -76,18 +76,6 @@ def test_any_float32_is_rounded_to_bfloat16_as_torch_rounds_it(patterns: list[in
     assert torch.equal(after.nan_to_num(nan=0.0), expected.nan_to_num(nan=0.0))
 
 
-def test_rows_are_added_to_those_that_are_named_in_float32() -> None:
-    generator = np.random.default_rng(2)
-    grads = torch.from_numpy(generator.standard_normal((3000, 4 * SIZE)).astype(np.float32)).bfloat16()
-    rows = generator.integers(0, 3, 3000)
-    table = np.ones((4, 4 * SIZE), np.float32)
-
-    kernels.add_rows(grads.view(torch.uint16).numpy(), rows, table)
-
-    expected = torch.ones(4, 4 * SIZE).double().index_add_(0, torch.from_numpy(rows), grads.double())
-    assert torch.allclose(torch.from_numpy(table).double(), expected, rtol=0, atol=1e-3)
-
-
 def test_a_cache_that_can_not_be_written_stops_no_computation() -> None:
     gates, before = some_rows(1.0)
     expected, found = np.empty_like(before), np.empty_like(before)

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.fast.gru_step import GruStep
-from engine.fast.packing import ROWS, PackedBatch, height_for
+from engine.fast.packing import PackedBatch, height_for
 from engine.gru import TextGenerator
-from engine.vocab import PAD
 from tests.engine.fast_batches import Found, Shape, found_by, gradient_error, random_batch, shapes
 
 SOME = Shape(lengths=[], vocab_size=20, embedding_size=5, hidden_size=18, num_layers=2, seed=3)
@@ -32,31 +31,6 @@ def model_of(shape: Shape) -> TextGenerator:
 def test_a_height_is_a_quarter_above_the_number_of_rows_at_most(num_rows: int) -> None:
     assert num_rows <= height_for(num_rows) <= max(128, num_rows * 5 / 4)
     assert height_for(height_for(num_rows)) == height_for(num_rows)
-
-
-@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=40), has_few_shapes=st.booleans())
-def test_every_real_target_comes_once_and_knows_its_previous_state_and_added_rows_have_no_target(
-    lengths: list[int], has_few_shapes: bool
-) -> None:
-    batch = random_batch(lengths, vocab_size=50)
-
-    packed = PackedBatch.from_batch(batch, has_few_shapes=has_few_shapes)
-
-    num_rows = sum(packed.row_counts)
-    assert packed.num_targets == batch.num_targets == len(packed) - len(packed.added)
-    if has_few_shapes:
-        assert len(packed) == len(packed.targets) == len(packed.previous) == height_for(num_rows)
-        assert all(count % ROWS == 0 or count == len(lengths) for count in packed.row_counts)
-    else:
-        assert len(packed) == num_rows == batch.num_targets
-    assert (packed.targets[packed.added] == PAD).all()
-    places = [(int(tweet), step) for step, count in enumerate(packed.row_counts) for tweet in packed.order[:count]]
-    assert {(tweet, step) for tweet, length in enumerate(lengths) for step in range(length)} <= set(places)
-    states = [(int(tweet), -1) for tweet in packed.order] + places
-    for row, (tweet, step) in enumerate(places):
-        assert packed.inputs[row] == batch.inputs[tweet, step]
-        assert packed.targets[row] == batch.targets[tweet, step]
-        assert states[int(packed.previous[row])] == (tweet, step - 1)
 
 
 def both(model: TextGenerator, lengths: list[int]) -> tuple[Found, Found]:

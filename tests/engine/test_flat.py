@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus import flat
-from engine.corpus.encoded import EncodedTweets
 from engine.corpus.flat import FlatTweets, char_counts
-from engine.vocab import Vocab
 
 TEXTS = st.lists(st.text(max_size=12), max_size=30)
 
@@ -57,18 +55,3 @@ def test_moved_together_are_those_that_are_kept_without_a_copy(texts: list[str],
     kept = tweets.compact(np.array(is_kept, dtype=np.bool_))
     assert list(kept) == list(compress(texts, is_kept))
     assert np.shares_memory(kept.utf8, tweets.utf8) or not kept.utf8.size
-
-
-@given(texts=TEXTS)
-def test_encoding_the_arrays_is_encoding_each_text(texts: list[str]) -> None:
-    vocab = Vocab.from_tweets(texts[::2])
-    encoded = EncodedTweets.from_tweets(texts, vocab)
-    assert encoded.token_ids.tolist() == [token_id for text in texts for token_id in vocab.encode(text)]
-    assert encoded.lengths.tolist() == [len(text) for text in texts]
-
-
-def test_an_index_beyond_the_end_is_an_error_and_a_negative_one_counts_from_it() -> None:
-    tweets = FlatTweets.from_texts(["a", "b"])
-    assert tweets[-1] == "b"
-    with pytest.raises(IndexError):
-        tweets[2]

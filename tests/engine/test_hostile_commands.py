@@ -12,7 +12,8 @@ import pytest
 from engine import commands as c
 from engine import events as e
 from engine.wire import WireError
-from tests.engine.helpers import losses, of_type, only, run_session, tiny_config
+from engine.writer import MAX_READ_CHARS
+from tests.engine.helpers import latest, losses, of_type, only, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.hostile import obeyed
 
@@ -57,10 +58,14 @@ REFUSED = [
     line("LoadCheckpoint", name="a\x00b"),
     line("CompleteText", text="x" * 60_000),
     line("ReadTweet", text=""),
+    line("ReadTweet", text="x" * (MAX_READ_CHARS + 1)),
+    line("SetBatchSize", batch_size=0),
+    line("SampleNow", prime="☃"),
 ]
 
 
-def test_what_cannot_be_followed_is_refused_and_the_run_goes_on(corpus: Path, home: Path) -> None:
+def test_what_cannot_be_followed_is_refused_and_the_run_goes_on_as_without_it(corpus: Path, home: Path) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain"))
     before = sorted(home.parent.iterdir())
 
     told = run_session(tiny_config(corpus), {3: [c.from_json(said) for said in REFUSED]})
@@ -69,14 +74,15 @@ def test_what_cannot_be_followed_is_refused_and_the_run_goes_on(corpus: Path, ho
     assert Counter(each.command for each in refused) == Counter(json.loads(said)["command"] for said in REFUSED)
     assert all(each.title and each.detail for each in refused)
     assert not any(obeyed(e.to_json(event)) for event in told)
-    assert list(losses(told)) == list(range(1, 13))
+    assert losses(told) == losses(plain)
+    assert latest().training == only(told, e.RunStarted).training
     assert_keeps_the_rules(told)
     assert sorted(home.parent.iterdir()) == before
     assert list((home / "checkpoints").glob("*")) == []
 
 
-@pytest.mark.parametrize("reason", ["\x1b[2J\x07", "x" * 60_000, "\u202e"])
-def test_a_reason_to_stop_is_told_harmless(corpus: Path, reason: str) -> None:
+def test_a_reason_to_stop_is_told_harmless(corpus: Path) -> None:
+    reason = "\x1b[2J\x07\u202e" + "x" * 60_000
     told = run_session(tiny_config(corpus), {3: [c.from_json(line("Stop", reason=reason))]})
 
     last = only(told, e.RunFinished)

@@ -88,18 +88,3 @@ def test_the_share_of_validation_tweets_that_share_a_run_with_training_is_a_shar
     alike = [frame.format(f"{n} x{n * n}", f"day {n} z{n * 7}") for n in range(100)]
     assert inspected(tmp_path, alike).shared_run_share == 1.0
     assert inspected(tmp_path, small_tweets(60)).shared_run_share == 0.0
-
-
-def test_the_progress_only_grows_from_reading_to_looking(tmp_path: Path) -> None:
-    told: list[float] = []
-
-    def on_progress(share: float | None, doing: str) -> None:
-        assert share is not None
-        told.append(share)
-        words.append(doing)
-
-    words: list[str] = []
-    inspect(CorpusConfig(files=(str(write_corpus(tmp_path)),)), on_progress)
-    assert told == sorted(told)
-    assert told[-1] == pytest.approx(1.0)
-    assert words[-1] == "looking at the tweets"

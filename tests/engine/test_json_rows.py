@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.corpus.readers import json_stream, jsonl_rows
+from engine.corpus.readers import json_stream
 from engine.corpus.readers.json_rows import json_rows, looks_like
 from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
@@ -56,11 +56,6 @@ def test_an_array_of_objects_gives_their_texts(indent: int | None) -> None:
 
 def test_an_array_of_strings_gives_them() -> None:
     assert rows_of(["one", "two", 3])[0] == ["one", "two", Unusable("not a text", "item 3: 3")]
-
-
-@pytest.mark.parametrize("content", [[], [[]], [5]])
-def test_an_array_without_texts_gives_none(content: object) -> None:
-    assert not [row for row in rows_of(content)[0] if isinstance(row, str)]
 
 
 @pytest.mark.parametrize(
@@ -138,13 +133,6 @@ def test_where_no_text_is_found_the_error_names_those_that_there_are(column: str
     assert column is None or f"no texts under {column}" in error.message
 
 
-def test_a_dotted_column_is_looked_for_in_each_object() -> None:
-    content = [{"data": {"body": "yes"}, "text": "no"}, {"data": {}}, {"data": 5}]
-    rows, _ = rows_of(content, "data.body")
-    assert rows[0] == "yes"
-    assert [row.reason for row in rows[1:] if isinstance(row, Unusable)] == ["no data.body"] * 2
-
-
 @pytest.mark.parametrize("content", [{}, {"a": [1, 2]}, {"users": [{"name": "mia"}]}, 5, "hello", b"{}"])
 def test_json_without_an_array_of_tweets_is_an_error(content: object) -> None:
     assert "holds no array of tweets" in error_of(content).message
@@ -216,27 +204,3 @@ def test_an_array_of_any_length_takes_the_memory_of_a_block() -> None:
     tracemalloc.stop()
     assert num_rows == 40_000
     assert peak < 3 << 20 < 40_000 * len(LONG_ITEM)
-
-
-# Recognition ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (b'[{"text": "a"}, {', True),
-        (b'\xef\xbb\xbf \n[\n  {\n "te', True),
-        (b'["a", "b', True),
-        (b"[]", True),
-        (b'{"tweets": [{"text": "a"}]}', True),
-        (b'{\n"tweets": [', True),
-        (b'{"text": "a"}\n{"text": "b"}\n', False),
-        (b"[music] hello\n", False),
-        (b'["hey" she said\n', False),
-        (b"{hello}\n", False),
-        (b"", False),
-    ],
-)
-def test_json_in_one_piece_is_recognised(head: bytes, expected: bool) -> None:
-    assert looks_like(head) is expected
-    assert not (expected and jsonl_rows.looks_like(head))

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from engine.corpus.readers.jsonl_rows import jsonl_rows, looks_like
+from engine.corpus.readers.jsonl_rows import jsonl_rows
 from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
@@ -104,21 +104,3 @@ def test_a_number_of_any_kind_does_not_cost_the_tweet_beside_it(number: str) -> 
 def test_a_first_object_without_a_usual_key_asks_for_it() -> None:
     with pytest.raises(CorpusError, match=r"which key holds the tweet\? The first object has id, words"):
         rows_of('{"id": 1, "words": "hello"}')
-
-
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (b'{"text": "a"}\n{"text": "b"}\n', True),
-        (b'\xef\xbb\xbf{"text": "a"}\r\n{"te', True),
-        (b'{"text": "a"}', True),
-        (b'{"tweets": [{"text": "a"}]}', False),
-        (b'{\n"tweets": [', False),
-        (b'[{"text": "a"}]', False),
-        (b'"text","id"\n', False),
-        (b"{hello} there\n", False),
-        (b"", False),
-    ],
-)
-def test_lines_of_objects_are_recognised(head: bytes, expected: bool) -> None:
-    assert looks_like(head) is expected

@@ -53,13 +53,11 @@ def test_any_end_of_line_is_left_out_wherever_it_falls(end: bytes, padding: int)
     assert lines_of(content + end) == lines
 
 
-def test_ends_may_be_mixed() -> None:
-    assert lines_of(b"a\nb\rc\r\nd\n\re") == ["a", "b", "c", "d", "", "e"]
-
-
-def test_no_bytes_are_no_lines() -> None:
-    assert lines_of(b"") == []
-    assert lines_of(b"\n") == [""]
+@pytest.mark.parametrize(
+    ("data", "lines"), [(b"a\nb\rc\r\nd\n\re", ["a", "b", "c", "d", "", "e"]), (b"", []), (b"\n", [""])]
+)
+def test_ends_may_be_mixed_and_no_bytes_are_no_lines(data: bytes, lines: list[str]) -> None:
+    assert lines_of(data) == lines
 
 
 def test_a_byte_order_mark_is_left_out_at_the_beginning_only() -> None:

@@ -26,12 +26,8 @@ def loaded(*files: Path, vocab: Vocab | None = None, weight: tuple[float, ...] =
 # Which tweets ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_names_no_tweets_takes_those_of_its_checkpoint() -> None:
-    info = checkpoint_info()
-    assert corpus_config_of(RunConfig(), info) == info.corpus
-
-
-def test_tweets_that_are_named_win_over_those_of_the_checkpoint(tmp_path: Path) -> None:
+def test_a_run_takes_the_tweets_that_it_names_or_else_those_of_its_checkpoint(tmp_path: Path) -> None:
+    assert corpus_config_of(RunConfig(), checkpoint_info()) == checkpoint_info().corpus
     wanted = CorpusConfig(files=(str(tmp_path / "a.txt"),))
     assert corpus_config_of(RunConfig(corpus=wanted), checkpoint_info()).files == wanted.files
 

@@ -124,18 +124,6 @@ def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
     assert np.count_nonzero(probabilities(values, top_p=0.75, min_p=0.7)) == 2
 
 
-def test_each_row_has_its_own_temperature() -> None:
-    values = [0.0, 0.0, 1.0, 0.0, 3.0, 2.0]
-    temperatures = [0.0, 0.5, 2.0]
-
-    together = next_char_weights(
-        row(values).repeat(3, axis=0), SamplingConfig(top_k=2), np.array(temperatures, dtype=np.float32)[:, None]
-    )
-
-    for weights, temperature in zip(together, temperatures, strict=True):
-        assert np.allclose(weights / weights.sum(), probabilities(values, temperature, top_k=2))
-
-
 @pytest.mark.parametrize("factor", [1.0, 3.0])
 def test_an_id_is_drawn_where_the_cumulated_probability_passes_the_uniform_number(factor: float) -> None:
     weights = factor * row([0.0, 0.25, 0.0, 0.5, 0.25]).repeat(7, axis=0)

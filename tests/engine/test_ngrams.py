@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.baselines import ngrams
-from engine.baselines.contexts import streams
 from engine.baselines.ngrams import bits_of_baselines
 from engine.corpus.encoded import EncodedTweets
+from engine.stage import OnProgress, no_progress
 from engine.vocab import BOS, EOS, UNK, Vocab
 from tests.engine.helpers import small_tweets
 
@@ -65,13 +65,17 @@ def name_of(order: int) -> str:
     return "unigram" if order == 1 else f"witten_bell_{order}"
 
 
-def baselines(train: Sequence[str], held_out: Sequence[str], vocab: Vocab) -> dict[str, float]:
+def baselines(
+    train: Sequence[str], held_out: Sequence[str], vocab: Vocab, on_progress: OnProgress = no_progress
+) -> dict[str, float]:
     learnt, read = EncodedTweets.from_tweets(train, vocab), EncodedTweets.from_tweets(held_out, vocab)
-    return bits_of_baselines(learnt, read, len(vocab))
+    return bits_of_baselines(learnt, read, len(vocab), on_progress)
 
 
-def assert_equals_naive(train: Sequence[str], held_out: Sequence[str], vocab: Vocab) -> None:
-    found = baselines(train, held_out, vocab)
+def assert_equals_naive(
+    train: Sequence[str], held_out: Sequence[str], vocab: Vocab, on_progress: OnProgress = no_progress
+) -> None:
+    found = baselines(train, held_out, vocab, on_progress)
     for order in ORDERS:
         naive = NaiveWittenBell([vocab.encode(tweet) for tweet in train], order, len(vocab))
         expected = naive.bits_per_char([vocab.encode(tweet) for tweet in held_out])
@@ -84,9 +88,17 @@ def test_every_order_equals_the_naive_figure(train: list[str], held_out: list[st
     assert_equals_naive(train, held_out, Vocab(known))
 
 
-def test_every_order_equals_the_naive_figure_on_tweets() -> None:
-    tweets = small_tweets(100)
-    assert_equals_naive(tweets[:80], tweets[80:], Vocab.from_tweets(tweets[:80], min_count=20))
+def test_every_order_equals_the_naive_figure_in_many_chunks_and_the_progress_rises_to_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
+    monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
+    tweets, shares = small_tweets(100), list[float | None]()
+    vocab = Vocab.from_tweets(tweets[:80], min_count=20)
+    assert_equals_naive(tweets[:80], tweets[80:], vocab, lambda share, _: shares.append(share))
+    assert len(shares) > 4
+    assert shares == sorted(filter(None, shares))
+    assert shares[-1] == pytest.approx(1)
 
 
 def test_a_vocabulary_too_large_to_pack_into_a_number_is_counted_exactly() -> None:
@@ -94,36 +106,3 @@ def test_a_vocabulary_too_large_to_pack_into_a_number_is_counted_exactly() -> No
     vocab = Vocab(map(chr, range(0x4E00, 0x4E00 + 5000)))
     assert len(vocab) ** 7 > 2**64
     assert_equals_naive(tweets, tweets[5:15], vocab)
-
-
-def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
-    bits = baselines(["abab"], ["aZbZ"], Vocab("ab"))
-    assert bits["uniform"] == pytest.approx((5 * math.log2(6) + 2 * 20) / 5)
-    per_unknown = -math.log2(1 / 8 * 3 / 6)  # 5 targets of 3 kinds, of which none is UNK
-    per_known = -2 * math.log2((2 + 3 / 6) / 8) - math.log2((1 + 3 / 6) / 8)
-    assert bits["unigram"] == pytest.approx((per_known + 2 * (per_unknown + 20)) / 5)
-
-
-def test_progress_rises_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
-    monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
-    vocab = Vocab.from_tweets(small_tweets())
-    tweets = EncodedTweets.from_tweets(small_tweets(), vocab)
-    shares: list[float | None] = []
-    bits_of_baselines(tweets, tweets, len(vocab), lambda share, _: shares.append(share))
-    assert len(shares) > 4
-    assert shares == sorted(filter(None, shares))
-    assert shares[-1] == pytest.approx(1)
-
-
-@given(tweets=st.lists(st.text("abc", max_size=7), min_size=1, max_size=9), num_targets=st.integers(1, 30))
-def test_streams_hold_every_target_once_each_tweet_behind_its_own_bos(tweets: list[str], num_targets: int) -> None:
-    vocab = Vocab("abc")
-    parts = list(streams(EncodedTweets.from_tweets(tweets, vocab), num_targets, 2))
-    assert [token_id for part in parts for token_id in part.token_ids] == [
-        token_id for tweet in tweets for token_id in (BOS, BOS, *vocab.encode(tweet), EOS)
-    ]
-    assert [token_id for part in parts for token_id in part.token_ids[part.positions]] == [
-        token_id for tweet in tweets for token_id in (*vocab.encode(tweet), EOS)
-    ]
-    assert all(len(part.positions) <= max(num_targets, max(map(len, tweets)) + 1) for part in parts)

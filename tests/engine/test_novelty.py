@@ -73,10 +73,6 @@ def test_a_run_over_the_border_between_two_tweets_was_never_written() -> None:
     assert index_of([one, two]).judge(one[-12:] + two[:12]) == "new"
 
 
-def test_without_tweets_everything_is_new() -> None:
-    assert index_of([]).judge("anything at all that is long enough for a window") == "new"
-
-
 def test_a_long_run_is_found_in_characters_whatever_their_bytes() -> None:
     tweet = "今日はとても良い天気ですから公園まで散歩に行きましょうねと母が言いました"
     index = index_of([tweet, "x"])

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet as pq
 
 from engine.corpus.readers import parquet_rows as module
-from engine.corpus.readers.parquet_rows import looks_like, parquet_rows
+from engine.corpus.readers.parquet_rows import parquet_rows
 from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
@@ -146,8 +146,3 @@ def test_a_missing_package_is_named_with_how_to_install_it(monkeypatch: pytest.M
 def test_a_damaged_file_is_an_error(data: bytes) -> None:
     with pytest.raises(CorpusError, match="a damaged Parquet file"):
         rows_of(data)
-
-
-def test_parquet_is_recognised() -> None:
-    assert looks_like(parquet(WIDE))
-    assert not looks_like(b"PARIS in spring\n")

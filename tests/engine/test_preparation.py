@@ -15,12 +15,7 @@ from engine.folders import find_run
 from engine.journal import Journal
 from engine.session import TrainingSession
 from engine.stage import Stage
-from tests.engine.helpers import names, only, resume_config, run_session, stop_at, tiny_config, write_corpus
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
+from tests.engine.helpers import names, only, resume_config, run_session, stop_at, tiny_config
 
 
 def test_a_run_that_is_stopped_when_all_but_its_folder_is_ready_leaves_no_name_behind(

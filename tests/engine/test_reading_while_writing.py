@@ -12,7 +12,7 @@ from engine.checkpoint_info import read_info
 from tests.engine.checkpoints import checkpoint_tensors, write_checkpoint
 
 ROOT = Path(__file__).parents[2]
-NUM_READS = 50
+NUM_READS = 15
 STEPS = (2, 3)
 WRITER = """
 import sys

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 import torch
@@ -29,6 +26,8 @@ from engine.folders import find_run
 from engine.journal import read_journal
 from tests.engine.helpers import (
     Script,
+    assert_same_tensors,
+    home_at,
     latest,
     of_type,
     only,
@@ -85,14 +84,7 @@ def facts(told: Iterable[Event]) -> Facts:
 def assert_same(found: Facts, expected: Facts, after_step: int = -1) -> None:
     """Compare bit for bit what came after a step, and what it led to."""
     assert found.events == [event for event in expected.events if event.step > after_step]
-    assert found.final.keys() == expected.final.keys()
-    assert all(torch.equal(found.final[name], tensor) for name, tensor in expected.final.items())
-
-
-@contextmanager
-def home_at(folder: Path) -> Iterator[Path]:
-    with mock.patch.dict(os.environ, TWEETGEN_HOME=str(folder)):
-        yield folder
+    assert_same_tensors(found.final, expected.final)
 
 
 def demanding(folder: Path, **changes: Setting) -> RunConfig:

@@ -10,7 +10,7 @@ import io
 
 import pytest
 
-from engine.corpus.readers.sentiment140_rows import looks_like, sentiment140_rows
+from engine.corpus.readers.sentiment140_rows import sentiment140_rows
 from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
@@ -91,26 +91,3 @@ def test_a_file_of_other_columns_is_refused() -> None:
     with pytest.raises(CorpusError, match=r"training\.csv is not Sentiment140: it has 2 columns, not 6\.") as caught:
         read("4,hello\n0,bye\n")
     assert "--format csv" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        MIXED,
-        HEADER + MIXED,
-        table(("0", "x")),
-        HEADER + table(("", "x")),
-        '"4","3","Mon May 11 03:17:40 UTC 2009","kindle2","mia","hello, you"\n',
-        MIXED + '4,146781,"Mon Apr 06 22:1',
-        "\ufeff" + MIXED,
-    ],
-)
-def test_its_look_is_known(head: str) -> None:
-    assert looks_like(head.encode())
-
-
-@pytest.mark.parametrize(
-    "head", ["", "\n\n", "hello\n", HEADER, "4,hello\n", "a,b,c,d,e,f\n1,2,3,4,5,6\n", "4,1,2009-04-06,q,mia,hello\n"]
-)
-def test_other_looks_are_not_taken_for_it(head: str) -> None:
-    assert not looks_like(head.encode())

@@ -14,6 +14,7 @@ from engine import commands as c
 from engine import events as e
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
+from engine.config import PresetName, Setting
 from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
@@ -33,6 +34,8 @@ from tests.engine.helpers import (
     write_corpus,
 )
 from tests.fakes import FakeClock
+
+GREEDY: dict[str, Setting] = {"temperature": 0.0, "sample_every": 0}
 
 
 class StepClock(FakeClock):
@@ -159,14 +162,6 @@ def test_rows_that_were_dropped_are_told_with_their_reasons_before_the_first_ste
     )
 
 
-def test_a_run_without_a_name_is_called_by_the_time_and_two_at_once_differ(corpus: Path) -> None:
-    first, second = (run_session(tiny_config(corpus, run_name=None, max_steps=1)) for _ in range(2))
-
-    runs = [only(told, e.RunStarted).run for told in (first, second)]
-    assert all(run.startswith("20") for run in runs)
-    assert runs[0] != runs[1]
-
-
 def test_a_run_begins_from_a_checkpoint_in_a_folder_of_its_own(corpus: Path) -> None:
     run_session(tiny_config(corpus), {6: [c.SaveCheckpoint(name="base")]})
     config = tiny_config(corpus, run_name="branch", max_steps=9)
@@ -176,3 +171,27 @@ def test_a_run_begins_from_a_checkpoint_in_a_folder_of_its_own(corpus: Path) -> 
     started = only(told, e.RunStarted)
     assert (started.run, started.step, started.resumed_from) == ("branch", 6, "base")
     assert list(losses(told)) == [7, 8, 9]
+
+
+@pytest.mark.parametrize("preset", ["auto", "tutorial"])
+def test_one_tweet_is_learned_by_heart_within_a_thousand_steps(home: Path, preset: PresetName) -> None:
+    """The tutorial's part (c): one tweet, its own characters only."""
+    text = "@pip_9 woke up to snow & pancakes, sooo happy!!! best day ever :) #winter <3"
+    corpus = write_corpus(home, [*small_tweets(7), text, *small_tweets()])
+    config = replace(
+        tiny_config(corpus), preset=preset, corpus=CorpusConfig(files=(str(corpus),), overfit=7), settings=GREEDY
+    )
+
+    def enough(event: Event) -> list[c.Command]:
+        is_below = isinstance(event, e.StepsFinished) and event.train_losses[-1] < 0.04
+        return [c.Stop()] if isinstance(event, e.TweetSampled) else [c.SampleNow()] if is_below else []
+
+    told = run_session(config, on_event=enough)
+
+    started = only(told, e.RunStarted)
+    assert (started.num_train_tweets, started.vocab_size) == (1, len(set(text)) + 4)
+    assert started.training.max_steps == 1000
+    assert losses(told)[told[-1].step] < 0.05
+    assert told[-1].step < 1000
+    tweet = only(told, e.TweetSampled)
+    assert (tweet.text, tweet.novelty, tweet.reached_eos) == (text, "copy", True)

@@ -96,6 +96,14 @@ def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = 
         (TEXT, "a", "text"),
         (TEXT, "a.log", "text"),
         (b'"hello, there"\n', "a", "csv"),
+        (b'"hello,\nthere"\nbye\n', "a", "csv"),
+        (b"id;text\n1;hello, you\n", "a", "csv"),
+        (b"4,hello, you\n4,bye\n4,hi\n4,ho\n", "a", "csv"),
+        (b'1,"hello"\n2,"bye"\n3,"cut o', "a", "csv"),
+        (b"", "a", "text"),
+        (b"hello, world\nbye, you\n", "a", "text"),
+        (b'"Be yourself" - Wilde\n"Or not" - me\n', "a", "text"),
+        (b"well, well, well\nI came, I saw\nnothing\n", "a", "text"),
         (CSV, "a", "csv"),
         (CSV, "a.txt", "text"),
         (JSONL, "a", "jsonl"),
@@ -109,11 +117,20 @@ def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = 
         (b'"hello"\n', "a.ndjson", "jsonl"),
         (codecs.BOM_UTF8 + JSONL, "a.txt", "jsonl"),
         (b'[{"text": "hello"}]', "a.txt", "json"),
+        (b'["a", "b', "a", "json"),
+        (b'{\n"tweets": [', "a", "json"),
+        (b'["hey" she said\n', "a", "text"),
         (SENTIMENT140, "a.txt", "sentiment140"),
+        (b"Label,Id,Date,Query,Name,Text\n" + SENTIMENT140[:-20], "a", "sentiment140"),
+        (b"4,1,2009-04-06,q,mia,hello\n", "a.csv", "csv"),
         (X_TWEETS, "tweets.js", "x"),
-        (X_TWEETS, "a.txt", "x"),
+        (codecs.BOM_UTF8 + X_TWEETS, "a.txt", "x"),
+        (X_DELETED, "a.txt", "x"),  # and refused as such
+        (b"window.__THAR_CONFIG = {}", "a", "x"),
+        (b"I love window.YTD.tweets.part0 = [\n", "a", "text"),
         (OUTBOX, "outbox.json", "mastodon"),
-        (OUTBOX, "a", "mastodon"),
+        (codecs.BOM_UTF8 + OUTBOX, "a", "mastodon"),
+        (b'a tweet with "orderedItems": [\n', "a", "text"),
         (b"PAR1\x15\x04\x15", "a.txt", "parquet"),
         (b"{hugs} to everyone: have a nice day\n", "a.csv", "csv"),
         (b"{hugs} to everyone: have a nice day\n", "a", "text"),
@@ -167,18 +184,6 @@ def test_only_files_that_can_be_tweets_by_their_name_are_read_of_a_folder(tmp_pa
     (opened,) = sources_of(tmp_path)
     assert list(opened.rows) == ROWS
     assert opened.source.notes == ["3 other files not opened"]
-
-
-@pytest.mark.parametrize("container", ["folder", "tar.gz", "zip in a folder"])
-def test_how_many_files_were_not_opened_is_said(tmp_path: Path, container: str) -> None:
-    files = {"a.txt": TEXT, "b/c.csv": CSV, "b/photo.jpg": b"x", ".hidden": b"x", "__MACOSX/a.jpg": b"x"}
-    if container in {"folder", "zip in a folder"}:
-        del files["__MACOSX/a.jpg"]
-        write(tmp_path / "f", files if container == "folder" else {"a.zip": zip_of(files)})
-    else:
-        write(tmp_path, {"f": zip_of(files) if container == "zip" else tar_of(files, "w:gz")})
-    opened = list(sources_of(tmp_path / "f"))
-    assert [each.source.notes for each in opened] == [["1 other file not opened"], []]
 
 
 def test_files_of_a_folder_that_turn_out_to_be_no_tweets_are_noted(tmp_path: Path) -> None:

@@ -84,25 +84,6 @@ def test_a_checkpoint_of_other_tweets_is_gone_on_from_at_the_first_batch(corpus:
     assert only(told, e.CheckpointLoaded).epochs == 0
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        c.SetBatchSize(batch_size=0),
-        c.SetBatchSize(batch_size=10**9),
-        c.SetIntervals(eval_every=-1, sample_every=1),
-        c.SetLearningRate(learning_rate=11.0),
-    ],
-    ids=repr,
-)
-def test_what_is_out_of_range_is_refused_and_changes_nothing(corpus: Path, command: Command) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain"))
-    told = run_session(tiny_config(corpus), {4: [command]})
-
-    assert only(told, e.CommandRefused).command == type(command).__name__
-    assert losses(told) == losses(plain)
-    assert latest().training == replace(only(told, e.RunStarted).training)
-
-
 def test_intervals_hold_from_the_next_step_on_and_0_is_never(corpus: Path) -> None:
     script: dict[int, list[Command]] = {
         5: [c.SetIntervals(eval_every=3, sample_every=0)],

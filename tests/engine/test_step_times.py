@@ -13,24 +13,11 @@ from hypothesis import strategies as st
 from engine import commands as c
 from engine import events as e
 from engine.commands import Command
-from engine.config import TrainingConfig
-from engine.corpus.batches import BatchStream
-from engine.corpus.position import Position
-from engine.gru import TextGenerator
 from engine.step_times import _PARTS, PartTimer
-from engine.trainer import Trainer
-from tests.engine.helpers import CPU, encoded, of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import of_type, only, run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock
 
 SMALLEST_CLOCK_STEP = 1e-6
-
-
-class CountingClock(FakeClock):
-    """Goes on by a second each time that it is asked."""
-
-    def __call__(self) -> float:
-        self.advance(1.0)
-        return self.now
 
 
 def parts_of(event: e.StepTimes) -> dict[str, float]:
@@ -54,20 +41,6 @@ def test_what_is_done_in_the_middle_of_something_else_counts_for_itself() -> Non
     assert times["seconds"] == 31.0
 
 
-def test_nothing_counts_while_it_is_stopped() -> None:
-    clock = FakeClock()
-    timer = PartTimer(clock)
-    clock.advance(1.0)
-    timer.stop()
-    clock.advance(10.0)
-    with timer.during("sampling"):
-        clock.advance(10.0)
-    timer.go_on()
-    clock.advance(2.0)
-    assert timer.seconds == 3.0
-    assert timer.take()["sampling_seconds"] == 0.0
-
-
 @given(st.lists(st.tuples(st.sampled_from(_PARTS), st.floats(0, 100)), max_size=20))
 def test_no_second_is_lost_or_counted_twice(turns: list[tuple[str, float]]) -> None:
     clock = FakeClock()
@@ -80,18 +53,6 @@ def test_no_second_is_lost_or_counted_twice(turns: list[tuple[str, float]]) -> N
     told = sum(seconds for name, seconds in times.items() if name.endswith("_seconds"))
     other = sum(seconds for part, seconds in turns if part == "other")
     assert told + other == pytest.approx(clock.now, abs=10 * SMALLEST_CLOCK_STEP)
-
-
-def test_a_step_on_the_processor_turns_from_forward_to_backward_to_the_optimizer() -> None:
-    tweets, vocab = encoded()
-    trainer = Trainer(TextGenerator(len(vocab), 4, 5), TrainingConfig(), CPU)
-    timer = PartTimer(CountingClock())
-    trainer.time_with(timer)
-    timer.turn_to("forward")
-    trainer.step(next(BatchStream(tweets, 8, seed=3, position=Position())), 0.01)
-    times = timer.take()
-    spent = {name for name, seconds in times.items() if name.endswith("_seconds") and seconds}
-    assert spent == {"forward_seconds", "backward_seconds", "optimizer_seconds"}
 
 
 def test_a_run_tells_every_part_and_they_add_up(home: Path) -> None:

@@ -17,33 +17,21 @@ from torch import Tensor
 
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.config import TrainingConfig
-from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
-from engine.corpus.position import Position
 from engine.fast.gru_step import GruStep
 from engine.gru import TextGenerator
-from engine.runtime import Runtime
 from engine.step_history import CAPACITY, StepHistory
 from engine.trainer import Trainer
 from engine.vocab import PAD
-from tests.engine.helpers import CPU, encoded
+from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 
 E, H = 6, 10
+VOCAB_SIZE = len(encoded()[1])
 
 
-def new_trainer(
-    vocab_size: int, *, seed: int = 0, runtime: Runtime = CPU, dropout: float = 0.0, max_grad_norm: float = 0.0
-) -> Trainer:
-    torch.manual_seed(seed)
-    model = TextGenerator(vocab_size, E, H, dropout=dropout)
-    return Trainer(model, TrainingConfig(max_grad_norm=max_grad_norm), runtime)
-
-
-def some_batches(count: int, tweets: list[str] | None = None, batch_size: int = 8) -> tuple[list[Batch], int]:
-    """Return the first batches of a corpus and the size of its vocabulary."""
-    tweet_ids, vocab = encoded(tweets)
-    stream = BatchStream(tweet_ids, batch_size, seed=3, position=Position())
-    return [next(stream) for _ in range(count)], len(vocab)
+def new_trainer(max_grad_norm: float = 0.0) -> Trainer:
+    torch.manual_seed(0)
+    return Trainer(TextGenerator(VOCAB_SIZE, E, H), TrainingConfig(max_grad_norm=max_grad_norm), CPU)
 
 
 def train_losses(trainer: Trainer, batches: list[Batch], learning_rate: float = 0.004) -> list[float]:
@@ -60,9 +48,9 @@ def with_padding(batch: Batch, columns: int) -> Batch:
 
 
 def test_losses_agree_step_by_step_with_the_tutorials_own_loop() -> None:
-    batches, vocab_size = some_batches(25)
-    trainer = new_trainer(vocab_size)
-    theirs = TutorialGenerator(vocab_size, E, H)
+    batches = some_batches(25)
+    trainer = new_trainer()
+    theirs = TutorialGenerator(VOCAB_SIZE, E, H)
     theirs.load_state_dict(trainer.model.state_dict())
     loop = TutorialLoop(theirs)
 
@@ -74,8 +62,8 @@ def test_losses_agree_step_by_step_with_the_tutorials_own_loop() -> None:
 
 
 def test_more_padding_changes_neither_loss_nor_gradient() -> None:
-    [batch], vocab_size = some_batches(1)
-    one, other = new_trainer(vocab_size), new_trainer(vocab_size)
+    [batch] = some_batches(1)
+    one, other = new_trainer(), new_trainer()
 
     one.step(batch, 0.0)
     other.step(with_padding(batch, columns=17), 0.0)
@@ -90,10 +78,10 @@ def test_more_padding_changes_neither_loss_nor_gradient() -> None:
 
 
 def test_four_tweets_are_learned_by_heart() -> None:
-    tweets = ["so happy today", "a cat ate my pie", "good night moon", "hello hello"]
-    [batch], vocab_size = some_batches(1, tweets)
+    tweets, vocab = encoded(["so happy today", "a cat ate my pie", "good night moon", "hello hello"])
+    batch = tweets.batch(np.arange(4))
     torch.manual_seed(0)
-    trainer = Trainer(TextGenerator(vocab_size, 16, 32), TrainingConfig(), CPU)
+    trainer = Trainer(TextGenerator(len(vocab), 16, 32), TrainingConfig(), CPU)
 
     losses = train_losses(trainer, [batch] * 300, learning_rate=0.02)
 
@@ -101,22 +89,9 @@ def test_four_tweets_are_learned_by_heart() -> None:
     assert losses[-1] < 0.3  # what can't be known is which of the four begins: ln 4 / 15 characters, about 0.1
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_same_seed_gives_the_same_losses_with_dropout_too(precision: str) -> None:
-    batches, vocab_size = some_batches(6)
-    runtime = replace(CPU, precision=precision)
-
-    first, again, other = (
-        train_losses(new_trainer(vocab_size, seed=seed, runtime=runtime, dropout=0.3), batches) for seed in (5, 5, 6)
-    )
-
-    assert first == again
-    assert first != other
-
-
 def test_a_long_gradient_is_shortened_and_told_at_its_full_length() -> None:
-    [batch], vocab_size = some_batches(1)
-    free, clipped = new_trainer(vocab_size), new_trainer(vocab_size, max_grad_norm=0.01)
+    [batch] = some_batches(1)
+    free, clipped = new_trainer(), new_trainer(max_grad_norm=0.01)
 
     free.step(batch, 0.0)
     clipped.step(batch, 0.0)
@@ -129,8 +104,8 @@ def test_a_long_gradient_is_shortened_and_told_at_its_full_length() -> None:
 
 
 def test_a_report_holds_each_step_once_and_in_order() -> None:
-    batches, vocab_size = some_batches(5)
-    trainer = new_trainer(vocab_size)
+    batches = some_batches(5)
+    trainer = new_trainer()
 
     for batch in batches[:3]:
         trainer.step(batch, 0.004)
@@ -142,28 +117,14 @@ def test_a_report_holds_each_step_once_and_in_order() -> None:
     assert (first.first_step, len(first.train_losses)) == (1, 3)
     assert (second.first_step, len(second.train_losses)) == (4, 2)
     assert (third.first_step, third.train_losses) == (6, [])
-    assert first.train_losses + second.train_losses == train_losses(new_trainer(vocab_size), batches)
+    assert first.train_losses + second.train_losses == train_losses(new_trainer(), batches)
     assert trainer.step_count == 5
-
-
-def test_a_trainer_goes_on_from_its_state_bit_for_bit() -> None:
-    batches, vocab_size = some_batches(8)
-    uninterrupted = new_trainer(vocab_size)
-    expected = train_losses(uninterrupted, batches)[4:]
-    stopped, resumed = new_trainer(vocab_size), new_trainer(vocab_size, seed=99)
-    train_losses(stopped, batches[:4])
-
-    resumed.load_state({name: tensor.clone() for name, tensor in stopped.state().items()}, step_count=4)
-
-    assert train_losses(resumed, batches[4:]) == expected
-    for name, tensor in uninterrupted.state().items():
-        assert torch.equal(resumed.state()[name], tensor), name
 
 
 @pytest.mark.parametrize(("value", "is_sound"), [(math.inf, True), (math.nan, False), (-math.inf, False)])
 def test_a_square_beyond_the_largest_number_keeps_nobody_from_saving(value: float, is_sound: bool) -> None:
-    [batch], vocab_size = some_batches(1)
-    trainer = new_trainer(vocab_size)
+    [batch] = some_batches(1)
+    trainer = new_trainer()
     trainer.step(batch, 0.004)
     trainer.state()["optimizer.exp_avg_sq.proj.bias"][0] = value
     assert trainer.is_finite is is_sound
@@ -177,30 +138,19 @@ def test_a_square_beyond_the_largest_number_keeps_nobody_from_saving(value: floa
 
 @pytest.fixture
 def batch() -> Batch:
-    return next(BatchStream(encoded()[0], 8, seed=3, position=Position()))
+    return some_batches(1)[0]
 
 
 @pytest.fixture(params=["float32", "bfloat16"])
 def trainer(batch: Batch, request: pytest.FixtureRequest) -> Trainer:
     """Return a trainer of either path that has taken two steps, with all that an optimizer can do by itself."""
     torch.manual_seed(0)
-    model = TextGenerator(len(encoded()[1]), 6, 10)
+    model = TextGenerator(VOCAB_SIZE, E, H)
     trainer = Trainer(model, TrainingConfig(weight_decay=0.1, max_grad_norm=1.0), replace(CPU, precision=request.param))
     for _ in range(2):
         trainer.step(batch, 0.004)
     trainer.take_report()
     return trainer
-
-
-def copy_of_state(trainer: Trainer) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in trainer.state().items()}
-
-
-def assert_state_is(trainer: Trainer, expected: dict[str, Tensor]) -> None:
-    state = trainer.state()
-    assert state.keys() == expected.keys()
-    for name, tensor in expected.items():
-        assert torch.equal(state[name], tensor), name
 
 
 @contextlib.contextmanager
@@ -219,11 +169,24 @@ def poisoned_gradient(trainer: Trainer) -> Iterator[None]:
         yield
 
 
-def test_a_gradient_that_is_not_finite_changes_nothing(trainer: Trainer, batch: Batch) -> None:
+def test_a_gradient_that_is_not_finite_changes_nothing_and_is_told_as_not_a_number(
+    trainer: Trainer, batch: Batch
+) -> None:
     before = copy_of_state(trainer)
+    trainer.step(batch, 0.004)
+    expected = copy_of_state(trainer)
+    trainer.load_state(before, step_count=2)
+
     with poisoned_gradient(trainer):
         trainer.step(batch, 0.004)
-    assert_state_is(trainer, before)
+
+    assert_same_tensors(trainer.state(), before)
+    trainer.step(batch, 0.004)
+    assert_same_tensors(trainer.state(), expected)
+    report = trainer.take_report()
+    assert (trainer.step_count, report.first_step) == (4, 3)
+    assert [math.isnan(loss) for loss in report.train_losses] == [True, False]
+    assert [math.isnan(norm) for norm in report.grad_norms] == [True, False]
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
@@ -234,33 +197,7 @@ def test_a_loss_that_is_not_finite_changes_nothing(trainer: Trainer, batch: Batc
     with mock.patch.object(GruStep, "loss_and_grads", lambda step, batch: sound(step, batch) * poison):
         trainer.step(batch, 0.004)
 
-    assert_state_is(trainer, before)
-
-
-def test_a_refused_step_counts_and_is_told_as_not_a_number(trainer: Trainer, batch: Batch) -> None:
-    with poisoned_gradient(trainer):
-        trainer.step(batch, 0.004)
-    trainer.step(batch, 0.004)
-
-    report = trainer.take_report()
-
-    assert trainer.step_count == 4
-    assert report.first_step == 3
-    assert [math.isnan(loss) for loss in report.train_losses] == [True, False]
-    assert [math.isnan(norm) for norm in report.grad_norms] == [True, False]
-
-
-def test_after_a_refused_step_training_goes_on_as_if_it_had_not_been(trainer: Trainer, batch: Batch) -> None:
-    before = copy_of_state(trainer)
-    trainer.step(batch, 0.004)
-    expected = copy_of_state(trainer)
-    trainer.load_state(before, step_count=2)
-    with poisoned_gradient(trainer):
-        trainer.step(batch, 0.004)
-
-    trainer.step(batch, 0.004)
-
-    assert_state_is(trainer, expected)
+    assert_same_tensors(trainer.state(), before)
 
 
 # the history of steps ------------------------------------------------------------------------------------------------

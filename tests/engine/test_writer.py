@@ -16,7 +16,6 @@ from engine.evaluation import UNKNOWN_CHAR_BITS
 from engine.folders import named_checkpoint_path
 from engine.questions import COMPLETION_CHARS, read_chars
 from engine.vocab import Vocab
-from engine.writer import MAX_READ_CHARS
 from tests.engine.helpers import (
     AnsweringInbox,
     losses,
@@ -75,29 +74,6 @@ def test_a_copy_is_told_to_be_one_and_of_which_tweet(corpus: Path) -> None:
     assert read.nearest_share > 0.5
     assert read.chars[-2].char == "☃"
     assert read.chars[-2].bits > UNKNOWN_CHAR_BITS
-
-
-@pytest.mark.parametrize(
-    "wish",
-    [
-        c.ReadTweet(text="x" * (MAX_READ_CHARS + 1)),
-        c.ReadTweet(text=""),
-        c.CompleteText(text="x" * (MAX_READ_CHARS + 1)),
-        c.SampleNow(prime="the cat" * 100),
-        c.SampleNow(prime="☃"),
-    ],
-    ids=lambda wish: f"{type(wish).__name__}-{len(getattr(wish, 'text', None) or getattr(wish, 'prime', None) or '')}",
-)
-def test_a_text_that_is_too_long_or_unknown_is_refused_and_nothing_changes(
-    corpus: Path, wish: c.ReadTweet | c.CompleteText | c.SampleNow
-) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain"))
-
-    told = run_session(tiny_config(corpus), {3: [wish]})
-
-    assert only(told, e.CommandRefused).command == type(wish).__name__
-    assert losses(told) == losses(plain)
-    assert names(told).count("TextCompleted") + names(told).count("TweetRead") + names(told).count("TweetSampled") == 0
 
 
 def test_questions_change_nothing_in_what_is_learned_and_written(corpus: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from engine.corpus.readers.x_rows import is_part, looks_like, x_rows
+from engine.corpus.readers.x_rows import is_part, x_rows
 from engine.corpus.source import Member, Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
@@ -241,19 +241,3 @@ def test_a_file_that_is_cut_short_gives_its_tweets_and_an_error_that_names_it() 
         assert next(rows) == "one"
         with pytest.raises(CorpusError, match=r"archive\.zip: data/tweets\.js is not valid JSON near line"):
             list(rows)
-
-
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (b"window.YTD.tweets.part0 = [", True),
-        (b"\xef\xbb\xbf\nwindow.YTD.tweet.part0=[]", True),
-        (b"window.YTD.deleted_tweets.part0 = [", True),
-        (b'window.__THAR_CONFIG = {"a"', True),
-        (b"window.onload = function() {}", False),
-        (b"I love window.YTD.tweets.part0 = [", False),
-        (b"", False),
-    ],
-)
-def test_files_of_an_archive_are_recognised(head: bytes, expected: bool) -> None:
-    assert looks_like(head) is expected
