@@ -9,26 +9,15 @@ import pytest
 from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
 
 OUT_OF_RANGE = [
-    ("--embedding-size", "0"),
     ("--hidden-size", "99999"),
     ("--dropout", "nan"),
-    ("--batch-size", "0"),
     ("--learning-rate", "0"),
-    ("--warmup-steps", "-1"),
-    ("--epochs", "0"),
     ("--max-seconds", "0"),
-    ("--seed", "-1"),
     ("--threads", "-1"),
-    ("--temperature", "nan"),
-    ("--top-k", "-1"),
     ("--top-p", "0"),
-    ("--min-p", "1"),
-    ("--max-length", "0"),
     ("--overfit", "-1"),
-    ("--eval-every", "-1"),
     ("--autosave-seconds", "0"),
 ]
-OF_GENERATE = {"--temperature", "--top-k", "--top-p", "--min-p", "--max-length", "--threads"}
 
 
 @pytest.mark.parametrize(("option", "value"), OUT_OF_RANGE)
@@ -37,12 +26,8 @@ def test_a_setting_out_of_range_is_named_with_its_range(cli: Cli, tweets: Path, 
     assert_told_in_two_lines(ended, option.removeprefix("--").replace("-", "_"), f"Set {option}")
 
 
-@pytest.mark.parametrize(("option", "value"), [pair for pair in OUT_OF_RANGE if pair[0] in OF_GENERATE])
-def test_generate_has_the_same_ranges(cli: Cli, trained: Path, option: str, value: str) -> None:
-    assert_told_in_two_lines(cli("generate", option, value), f"Set {option}")
-
-
-def test_a_temperature_out_of_range_says_that_0_is_allowed(cli: Cli, trained: Path) -> None:
+def test_generate_has_the_same_ranges(cli: Cli, trained: Path) -> None:
+    assert_told_in_two_lines(cli("generate", "--top-p", "0"), "Set --top-p")
     assert_told_in_two_lines(cli("generate", "--temperature", "0.01"), "it is 0, or a number from 0.05 to 5")
 
 
@@ -59,7 +44,7 @@ def test_a_prime_with_unknown_characters_is_refused_when_the_vocabulary_is_known
     assert_told_at_the_end(cli("train", "--data", tweets, "--prime", "寿"), "寿")
 
 
-@pytest.mark.parametrize("name", ["../up", "", ".hidden", "x" * 101])
+@pytest.mark.parametrize("name", ["../up", ""])
 def test_a_run_name_that_is_no_file_name_is_refused(cli: Cli, tweets: Path, home: Path, name: str) -> None:
     assert_told_in_two_lines(cli("train", "--data", tweets, "--run-name", name), "A run can't be called")
     assert not list((home / "runs").iterdir())
@@ -87,10 +72,6 @@ def test_resume_last_without_any_run_says_how_to_start_one(cli: Cli) -> None:
 def test_a_resumed_run_keeps_the_shape_of_its_model(cli: Cli, trained: Path) -> None:
     ended = cli("train", "--resume", "first", "--hidden-size", "32", "--max-steps", "50")
     assert_told_at_the_end(ended, "hidden_size can't be changed")
-
-
-def test_a_resumed_run_may_be_told_the_shape_that_it_has(cli: Cli, trained: Path) -> None:
-    assert cli("train", "--resume", "first", "--hidden-size", "16", "--max-steps", "41").code == 0
 
 
 def test_a_resumed_run_needs_steps_beyond_those_taken(cli: Cli, trained: Path) -> None:

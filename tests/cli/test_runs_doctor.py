@@ -79,10 +79,7 @@ def test_doctor_says_that_the_data_folder_cannot_be_written(
     ("variables", "facts"),
     [
         ({"NO_COLOR": "1"}, {"colours": "none"}),
-        ({"TERM": "xterm", "COLORTERM": ""}, {"colours": "16"}),
-        ({"COLORTERM": "truecolor", "TERM": "xterm-256color"}, {"colours": "truecolor"}),
         ({"LC_ALL": "C"}, {"utf8": False, "glyphs": "ascii"}),
-        ({"LC_ALL": "en_US.UTF-8", "TERM": "xterm"}, {"utf8": True, "glyphs": "braille"}),
         ({"TMUX": "x", "SSH_CONNECTION": "x"}, {"multiplexer": "tmux", "ssh": True}),
     ],
 )

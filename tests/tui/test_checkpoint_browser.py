@@ -94,8 +94,7 @@ async def browsing(
         yield Browsing(app, pilot, session)
 
 
-@pytest.mark.parametrize("size", [(120, 40), (40, 12)], ids=str)
-async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage, size: tuple[int, int]) -> None:
+async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
     folder = create_run_folder("first")
     folder.config_path.write_text("{}")
     info = checkpoint_info()
@@ -103,25 +102,22 @@ async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage, size: tu
     folder.journal_path.write_text("".join(e.to_json(line) + "\n" for line in lines))
     path = write_checkpoint(folder.checkpoint_path("best"), run="first")
     os.utime(path, (time.time() - 330, time.time() - 330))
-    async with browsing(stage, list_checkpoints, size=size) as at:
+    async with browsing(stage, list_checkpoints, size=(120, 40)) as at:
+        await shows(at.app, "“so sunny” (step 1)", "6 min", "kB", "hidden 5 x 1", "from the run first")
+        await at.pilot.resize_terminal(40, 12)
+        await until(lambda: len(screen_text(at.app).splitlines()) == 12)
         await shows(at.app, "“so sunny” (step 1)")
-        if size[0] >= 80:
-            await shows(at.app, "6 min", "kB", "hidden 5 x 1", "from the run first")
 
 
-async def test_enter_loads_the_checkpoint_under_the_cursor(stage: Stage) -> None:
-    entries = [entry("happy", step=1200), entry("[/sad]", bits_per_char=2.34)]
+async def test_enter_loads_no_checkpoint_that_is_damaged_or_of_another_vocabulary_and_says_why(stage: Stage) -> None:
+    entries = [
+        entry("broken", problem="broken is cut short: [b]12[/b].", saved_at=1.8e9),
+        entry("foreign", vocab=("a", "b"), corpus=CorpusConfig(files=("/data/b.csv",))),
+        entry("[/sad]", saved_at=1.7e9, step=1200, bits_per_char=2.34),
+        entry("now/latest", saved_at=1.6e9),
+    ]
     async with browsing(stage, lambda: entries) as at:
-        await shows(at.app, "[/sad]", "1,200", "2.34")
-        await at.pilot.press("down")
-        await press(at.pilot, at.session, "enter")
-        assert at.session.received == [c.LoadCheckpoint(name="[/sad]")]
-        await shows(at.app, "Loaded [/sad]")
-
-
-async def test_a_damaged_checkpoint_is_shown_with_the_reason_and_not_loaded(stage: Stage) -> None:
-    async with browsing(stage, lambda: [entry("broken", problem="broken is cut short: [b]12[/b].")]) as at:
-        await shows(at.app, "broken is cut short: [b]12[/b].", "damaged")
+        await shows(at.app, "broken is cut short: [b]12[/b].", "damaged", "[/sad]", "1,200", "2.34")
         for key, words in (
             ("enter", "It can't be loaded"),
             ("n", "No run can begin from it: broken is cut short"),
@@ -129,7 +125,16 @@ async def test_a_damaged_checkpoint_is_shown_with_the_reason_and_not_loaded(stag
         ):
             await at.pilot.press(key)
             await at.says(words)
+        await at.pilot.press("down")
+        await shows(at.app, "another vocabulary")
+        await at.pilot.press("enter")
+        await at.says("n begins a new run from it")
+        await at.pilot.press("down")
+        await until(lambda: "another vocabulary" not in screen_text(at.app))
         assert at.session.received == []
+        await press(at.pilot, at.session, "enter")
+        assert at.session.received == [c.LoadCheckpoint(name="[/sad]")]
+        await shows(at.app, "Loaded [/sad]")
 
 
 async def test_before_anything_was_saved_the_list_says_how(stage: Stage) -> None:
@@ -175,18 +180,6 @@ async def test_what_is_read_already_is_shown_and_can_be_used_before_the_rest(
         assert at.current == "second"
 
 
-async def test_a_checkpoint_of_another_vocabulary_says_so_and_how_to_use_it(stage: Stage) -> None:
-    foreign = entry("foreign", vocab=("a", "b"), corpus=CorpusConfig(files=("/data/b.csv",)))
-    async with browsing(stage, lambda: [foreign, entry("now/latest", saved_at=1.7e9)]) as at:
-        assert at.current == "foreign"
-        await shows(at.app, "another vocabulary")
-        await at.pilot.press("enter")
-        await at.says("n begins a new run from it")
-        await at.pilot.press("down")
-        await until(lambda: "another vocabulary" not in screen_text(at.app))
-        assert at.session.received == []
-
-
 def branchable() -> list[CheckpointEntry]:
     return [entry("happy", step=2, corpus=CorpusConfig(files=("/data/small.txt",)))]
 
@@ -228,29 +221,28 @@ async def test_a_new_run_that_could_not_begin_is_told_and_this_one_goes_on(stage
         assert (at.session.received, len(at.app.bridges)) == ([], 1)
 
 
-async def test_after_its_end_a_run_takes_no_checkpoint_but_another_can_begin(stage: Stage) -> None:
+async def test_before_its_begin_and_after_its_end_a_run_takes_no_checkpoint_but_another_can_begin(
+    stage: Stage,
+) -> None:
     end = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
     second = FakeSession((), run_started(run="then", step=2))
-    async with browsing(stage, branchable, end, further=[second]) as at:
+    async with browsing(stage, branchable, further=[second]) as at:
+        screen = at.app.screen_stack[-2]
+        assert isinstance(screen, MainScreen)
+        screen.run_view = replace(screen.run_view, phase="starting")
+        await at.pilot.press("enter")
+        await at.says("The run is still starting.")
+        at.session.play(end)
         await until(lambda: at.app.summary_view.ended is not None)
         await at.pilot.press("enter")
         await at.says("The run is over: n begins a new one from it.")
+        assert at.session.received == []
         await at.pilot.press("n")
         await opened(at.app, YesDialog)
         assert "is saved and ends" not in screen_text(at.app)
         await at.pilot.press("y")
         await until(lambda: at.app.summary_view.started is not None and at.app.summary_view.started.run == "then")
         assert at.app.screen.query_one(LossPlot).overlay is not None
-
-
-async def test_while_the_run_starts_nothing_is_loaded(stage: Stage) -> None:
-    async with browsing(stage, branchable) as at:
-        screen = at.app.screen_stack[-2]
-        assert isinstance(screen, MainScreen)
-        screen.run_view = replace(screen.run_view, phase="starting")
-        await at.pilot.press("enter")
-        await at.says("The run is still starting.")
-        assert at.session.received == []
 
 
 @pytest.fixture
@@ -272,7 +264,7 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-async def test_r_renames_what_was_saved_by_name(stage: Stage, saved: Path) -> None:
+async def test_r_renames_k_pins_to_the_top_and_a_change_that_fails_is_told(stage: Stage, saved: Path) -> None:
     async with browsing(stage, iterate_checkpoints) as at:
         await at.pilot.press("r")
         await opened(at.app, RenameDialog)
@@ -289,6 +281,21 @@ async def test_r_renames_what_was_saved_by_name(stage: Stage, saved: Path) -> No
         await toasted(at.app, "It is called happy now.")
         await at.pilot.press("end", "r")
         await at.says("its run's own")
+        at.table.move_to(at.names.index("old"))
+        await at.pilot.press("k")
+        await until(lambda: at.names[0] == "old")
+        assert at.current == "old"
+        await shows(at.app, f"{PINNED} old")
+        await at.pilot.press("x")
+        await at.says("old is pinned: k unpins it")
+        assert "old.pinned" in files(saved)
+        await at.pilot.press("k")
+        await until(lambda: at.names[0] == "happy")
+        assert files(saved) == {"happy.safetensors", "old.safetensors"}
+        named_checkpoint_path("old").unlink()
+        await at.pilot.press("k")
+        await opened(at.app, MessageDialog)
+        await shows(at.app, "no checkpoint called old")
 
 
 async def test_deleting_asks_and_spares_what_the_run_writes_itself(stage: Stage, saved: Path) -> None:
@@ -312,33 +319,9 @@ async def test_deleting_asks_and_spares_what_the_run_writes_itself(stage: Stage,
         await until(lambda: "now/step-7" not in at.names)
 
 
-async def test_k_pins_to_the_top_and_guards_until_k_again(stage: Stage, saved: Path) -> None:
-    async with browsing(stage, iterate_checkpoints) as at:
-        await at.pilot.press("down", "k")
-        await until(lambda: at.names[0] == "old")
-        assert at.current == "old"
-        await shows(at.app, f"{PINNED} old")
-        await at.pilot.press("x")
-        await at.says("old is pinned: k unpins it")
-        assert "old.pinned" in files(saved)
-        await at.pilot.press("k")
-        await until(lambda: at.names[0] == "new")
-        assert files(saved) == {"new.safetensors", "old.safetensors"}
-
-
-async def test_a_change_that_fails_is_told(stage: Stage, saved: Path) -> None:
-    async with browsing(stage, iterate_checkpoints) as at:
-        named_checkpoint_path("new").unlink()
-        await at.pilot.press("k")
-        await opened(at.app, MessageDialog)
-        await shows(at.app, "no checkpoint called new")
-        assert at.names[0] == "new"
-
-
-@pytest.mark.parametrize("size", [(120, 40), (40, 12)], ids=str)
-async def test_c_marks_one_and_shows_it_beside_another(stage: Stage, size: tuple[int, int]) -> None:
+async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
     entries = [entry("happy", saved_at=2e9, step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22)]
-    async with browsing(stage, lambda: entries, size=size) as at:
+    async with browsing(stage, lambda: entries, size=(40, 12)) as at:
         await at.pilot.press("c")
         await at.says("happy is marked")
         await shows(at.app, COMPARED)
@@ -355,17 +338,13 @@ async def test_c_marks_one_and_shows_it_beside_another(stage: Stage, size: tuple
         await until(lambda: COMPARED not in screen_text(at.app))
 
 
-async def test_s_sorts_by_name_step_bits_and_age_again(stage: Stage, saved: Path) -> None:
+async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stage, saved: Path) -> None:
     async with browsing(stage, iterate_checkpoints) as at:
         for order, first in (("name", "new"), ("step", "new"), ("bits", "old"), ("age", "new")):
             await at.pilot.press("s")
             await shows(at.app, f"5 by {order}")
             assert next(name for name in at.names if "/" not in name) == first
             assert at.current == "new"
-
-
-async def test_a_slash_filters_and_escape_takes_it_back(stage: Stage, saved: Path) -> None:
-    async with browsing(stage, iterate_checkpoints) as at:
         await at.pilot.press("slash", *"step-7")
         await until(lambda: at.names == ["now/step-7"])
         await shows(at.app, "1 of 5", "step-7")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from textual.events import Key
 from textual.widgets import Input, Static
 
@@ -22,13 +21,6 @@ from tui.screens.save_dialog import SaveDialog
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give each test a data folder of its own."""
-    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
-    return tmp_path
-
-
 async def started(app: TweetgenApp) -> None:
     await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
 
@@ -38,7 +30,9 @@ def advice(app: TweetgenApp) -> str:
     return "".join(str(line.render()) for line in app.screen.query("#advice").results(Static))
 
 
-async def test_saving_under_a_new_name(stage: Stage) -> None:
+async def test_a_new_name_is_saved_at_once_and_a_taken_one_needs_enter_twice(stage: Stage, home: Path) -> None:
+    (home / "checkpoints").mkdir()
+    (home / "checkpoints" / "happy.safetensors").write_bytes(b"")
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test() as pilot:
@@ -46,19 +40,9 @@ async def test_saving_under_a_new_name(stage: Stage) -> None:
         await pilot.press("s")
         await opened(app, SaveDialog)
         assert app.screen.query_one(Input).value == "step-3"
-        await pilot.press(*"happy")
+        await pilot.press(*"calm")
         await press(pilot, session, "enter")
-        assert session.received == [c.SaveCheckpoint(name="happy")]
-        await until(lambda: toasts(app) == ["Saved as happy."])
-
-
-async def test_a_taken_name_needs_enter_twice(stage: Stage, home: Path) -> None:
-    (home / "checkpoints").mkdir()
-    (home / "checkpoints" / "happy.safetensors").write_bytes(b"")
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test() as pilot:
-        await started(app)
+        await until(lambda: toasts(app) == ["Saved as calm."])
         await pilot.press("s", *"happy", "enter")
         await until(lambda: "Enter again replaces it" in advice(app))
         await pilot.press("2")
@@ -66,7 +50,7 @@ async def test_a_taken_name_needs_enter_twice(stage: Stage, home: Path) -> None:
         await pilot.press("backspace", "enter")
         await until(lambda: "Enter again replaces it" in advice(app))
         await press(pilot, session, "enter")
-        assert session.received == [c.SaveCheckpoint(name="happy", replace=True)]
+        assert session.received == [c.SaveCheckpoint(name="calm"), c.SaveCheckpoint(name="happy", replace=True)]
 
 
 async def test_the_name_offered_is_free_and_an_impossible_or_pinned_one_is_not_taken(stage: Stage, home: Path) -> None:

@@ -160,18 +160,6 @@ async def test_a_reader_keeps_the_place_when_old_tweets_are_thinned() -> None:
         await until(lambda: feed.chosen is not None and feed.chosen.step == 1999)
 
 
-async def test_thinning_leaves_what_is_followed_where_it_is() -> None:
-    async with feed_of(full_view()) as (feed, pilot, start):
-        before = shown_lines(feed)
-        view = view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 1), start)
-        feed.show(view)
-        await pilot.pause()
-        after = shown_lines(feed)
-        assert after[:-1] == before[1:]
-        assert after[-1].endswith(f"tweet number {MAX_TWEETS + 1}")
-        assert feed.virtual_size.height == len(view.tweets)
-
-
 async def test_tweets_taken_back_by_a_checkpoint_leave_the_feed() -> None:
     async with feed_of(numbered(1, 60)) as (feed, pilot, view):
         feed.show(replace(view, tweets=view.tweets[:5]))
@@ -179,26 +167,19 @@ async def test_tweets_taken_back_by_a_checkpoint_leave_the_feed() -> None:
         assert [line.split()[-1] for line in shown_lines(feed) if line] == [*"12345"]
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("[@click=app.bell]x[/] [/foo] $primary", "[@click=app.bell]x[/] [/foo] $primary"),
-        ("a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\u202ee\ud800", "abc2Jde"),
-        ("", "(empty: <EOS> at once)"),
-    ],
-    ids=["markup", "escapes", "empty"],
-)
-async def test_a_tweet_is_shown_as_it_is_harmless_and_an_empty_one_says_so(text: str, shown: str) -> None:
-    async with feed_of([tweet(text)]) as (feed, _, _):
-        assert shown_lines(feed)[0].endswith(f"● 2.40  {shown}")
-        assert not any("@click" in segment.style.meta for segment in feed.render_line(0) if segment.style)
-
-
-async def test_a_tweet_that_says_that_it_is_empty_looks_different_from_one_that_is() -> None:
-    async with feed_of([tweet(""), tweet("(empty: <EOS> at once)")]) as (feed, _, _):
-        first, second = (feed.render_line(y) for y in range(2))
-        assert first.text == second.text
-        assert list(first)[-1].style != list(second)[-1].style
+async def test_a_tweet_is_shown_as_it_is_harmless_and_an_empty_one_says_so() -> None:
+    texts = {
+        "[@click=app.bell]x[/] [/foo] $primary": "[@click=app.bell]x[/] [/foo] $primary",
+        "a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\u202ee\ud800": "abc2Jde",
+        "": "(empty: <EOS> at once)",
+        "(empty: <EOS> at once)": "(empty: <EOS> at once)",
+    }
+    async with feed_of(tweet(text, 3) for text in texts) as (feed, _, _):
+        lines = [feed.render_line(y) for y in range(len(texts))]
+        for line, shown in zip(lines, texts.values(), strict=True):
+            assert line.text.rstrip().endswith(f"● 2.40  {shown}")
+            assert not any("@click" in segment.style.meta for segment in line if segment.style)
+        assert list(lines[2])[-1].style != list(lines[3])[-1].style, "a tweet that only says so looks different"
 
 
 async def test_the_top_tweet_stays_at_the_top_over_a_resize() -> None:

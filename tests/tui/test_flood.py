@@ -10,9 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import islice
-from pathlib import Path
 
-import pytest
 from textual import events
 
 from engine import commands as c
@@ -83,12 +81,6 @@ async def press(app: TweetgenApp, key: str, is_answered: Callable[[], bool]) -> 
     await until(is_answered, f"the answer to {key}")
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a data folder of its own."""
-    monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
-
-
 async def test_a_flood_is_taken_in_as_it_comes_and_kept_within_bounds(stage: Stage) -> None:
     session = FloodSession()
     last_step = session.flood[-1].step
@@ -122,16 +114,3 @@ def test_a_flood_folded_at_once_is_the_view_after_one_event_at_a_time() -> None:
         assert getattr(at_once, name) == getattr(one_by_one, name), name
     for found, expected in zip(at_once.train_losses.singles(0), one_by_one.train_losses.singles(0), strict=True):
         assert found.tolist() == expected.tolist()
-
-
-def test_a_flood_is_folded_in_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = list(islice(flood(), EVENTS_PER_SECOND // 10))
-    applied: list[e.Event] = []
-
-    def counted(view: RunView, event: e.Event) -> RunView:
-        applied.append(event)
-        return apply(view, event)
-
-    monkeypatch.setattr("tui.state.apply", counted)
-    fold(RunView(), told)
-    assert len(applied) < len(told) // 10

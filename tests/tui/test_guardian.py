@@ -224,11 +224,3 @@ def test_a_script_that_waits_for_it_stops_with_it_and_fg_wakes_all(tmp_path: Pat
     shell.expect("goes on")
     shell.expect("after 2")
     shell.close(force=True)
-
-
-def test_what_the_parent_had_open_is_not_kept_open_by_it(tmp_path: Path) -> None:
-    shell = start(tmp_path, "time.sleep(60)", first="kept = open('kept', 'w')\n")
-    guardian, kept = psutil.Process(shell.pid), str(tmp_path / "kept")
-    wait_until(lambda: kept not in [file.path for file in guardian.open_files()])
-    assert kept in [file.path for file in child_of(tmp_path).open_files()]
-    shell.close(force=True)

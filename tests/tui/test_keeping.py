@@ -18,7 +18,6 @@ from tui.screens.dialog import MessageDialog
 from tui.screens.export_dialog import ExportDialog
 from tui.screens.main import MainScreen
 from tui.widgets.feed_columns import PIN_GLYPH
-from tui.widgets.tweet_feed import TweetFeed
 
 RUN = run_started().run
 TWEETS = tuple(tweet(f"tweet number {number}", 10 * number, char_bits=(1.0,) * 15) for number in range(1, 6))
@@ -42,7 +41,7 @@ def pins_of(run: str) -> list[str]:
     return [event.text for event in events if isinstance(event, TweetSampled)]
 
 
-async def test_k_pins_the_newest_or_the_selected_tweet_and_unpins_it(stage: Stage) -> None:
+async def test_k_pins_the_newest_or_the_selected_tweet_shift_k_shows_pins_only_and_c_colours(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=(80, 24)) as pilot:
         await started(app)
@@ -54,17 +53,22 @@ async def test_k_pins_the_newest_or_the_selected_tweet_and_unpins_it(stage: Stag
         await pilot.press("k")
         await until(lambda: pins_of(RUN) == ["tweet number 5"], "one pin fewer")
         await until(lambda: screen_text(app).count(PIN_GLYPH) == 1)
-
-
-async def test_shift_k_shows_pins_only(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await started(app)
-        await pilot.press("k", "K")
+        await pilot.press("K")
         await shows(app, "pins only")
         assert "tweet number 4" not in screen_text(app)
+        await pilot.press("e")
+        await opened(app, ExportDialog)
+        await shows(app, "● pins: 1", "○ tweets of the feed: 5")
+        await pilot.click("#what")
+        await shows(app, "○ pins: 1")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
         await pilot.press("K")
         await shows(app, "tweet number 4")
+        await pilot.press("end", "c")
+        await shows(app, "surprising")
+        await pilot.press("c")
+        await until(lambda: "surprising" not in screen_text(app))
 
 
 async def test_pins_of_a_resumed_run_are_there_again_with_those_made_meanwhile(stage: Stage) -> None:
@@ -104,24 +108,10 @@ async def test_a_run_of_an_impossible_name_has_no_file_of_pins(stage: Stage, tmp
     assert not (tmp_path.parent / "elsewhere").exists()
 
 
-async def test_c_colours_and_takes_the_colours_back(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await started(app)
-        await pilot.press("c")
-        await shows(app, "surprising")
-        assert screen.query_one(TweetFeed).is_coloured
-        await pilot.press("c")
-        await until(lambda: "surprising" not in screen_text(app))
-
-
-@pytest.mark.parametrize("size", [(80, 24), (40, 12)], ids=str)
-async def test_e_exports_the_feed_or_the_pins(
-    stage: Stage, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_e_exports_the_feed_or_the_pins(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(40, 12)) as pilot:
         screen = await started(app)
         await pilot.press("k", "e")
         await opened(app, ExportDialog)
@@ -166,14 +156,3 @@ async def test_export_asks_before_it_replaces_and_says_what_is_wrong(stage: Stag
         await pilot.press("enter")
         await until(lambda: app.screen is screen, "the end of the dialog")
         assert len(path.read_text().splitlines()) == len(TWEETS) + 1
-
-
-async def test_export_begins_with_the_pins_where_they_are_shown(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await started(app)
-        await pilot.press("k", "K", "e")
-        await opened(app, ExportDialog)
-        await shows(app, "● pins: 1", "○ tweets of the feed: 5")
-        await pilot.click("#what")
-        await shows(app, "○ pins: 1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import chain
 
-import pytest
 from textual.command import CommandPalette, DiscoveryHit
 from textual.containers import VerticalScroll
 
@@ -38,22 +37,24 @@ async def started(app: TweetgenApp) -> MainScreen:
     return screen
 
 
-@pytest.mark.parametrize(("size", "unnamed"), [((120, 40), ""), (SIZE, "bits end type")])
-async def test_key_bar_names_every_key_that_there_is_room_for(
-    stage: Stage, size: tuple[int, int], unnamed: str
-) -> None:
+async def test_key_bar_names_every_key_that_there_is_room_for_and_cuts_none(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=size):
+    async with app.run_test(size=(120, 24)) as pilot:
         await started(app)
-        bar = screen_text(app).splitlines()[-1]
-        assert {key.label for key in MAIN_KEYS if key.label and key.label not in bar.split()} <= {*unnamed.split()}
-        assert [
-            key.shown for key in MAIN_KEYS if key.label not in {*unnamed.split(), ""} and key.shown not in bar
-        ] == []
-        assert len(bar.rstrip()) <= size[0]
+        for width in (120, 80, 47, 40):
+            await pilot.resize_terminal(width, 24)
+            bar = app.screen.query_one(KeyBar)
+            await until(lambda bar=bar, width=width: bar.size.width == width, "the layout")  # type: ignore[misc]
+            line = bar.render()
+            assert line.cell_length <= width
+            unnamed = {"", *["bits", "end", "type"]} if width < 120 else {""}
+            keys = [key for key in MAIN_KEYS if key.label not in unnamed] if width >= 80 else []
+            words = ["space pause", "? help", "q quit", "+-t temp", *(key.label for key in keys)]
+            words += [key.shown for key in keys]
+            assert [word for word in words if word not in line.plain] == []
 
 
-async def test_space_pauses_and_resumes_also_before_the_answer(stage: Stage) -> None:
+async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -62,19 +63,24 @@ async def test_space_pauses_and_resumes_also_before_the_answer(stage: Stage) -> 
         await until(lambda: app.summary_view.phase == "paused")
         await shows(app, "space resume")
         assert screen_text(app).splitlines()[-1].rstrip().endswith("q quit")
+        await press(pilot, session, "g")
+        await shows(app, "asked-for tweet number 1")
         await press(pilot, session, "space")
         await until(lambda: app.summary_view.phase == "training")
         screen.action_pause()
         screen.action_pause()
-        await until(lambda: len(session.received) == 4)
-        assert session.received == [c.Pause(), c.Resume()] * 2
-
-
-async def test_plus_and_minus_turn_the_temperature_up_to_its_ends(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await started(app)
+        await until(lambda: len(session.received) == 5)
+        await press(pilot, session, "f")
+        await shows(app, "▶ finishing")
+        await toasted(app, "Finishing: the learning rate falls until step")
+        await press(pilot, session, "f")
+        await shows(app, "▶ training")
+        assert session.received == (
+            [c.Pause(), c.SampleNow(), c.Resume(), c.Pause(), c.Resume(), c.Finish(), c.CancelFinish()]
+        )
+        for unit in ("bits", "nats"):
+            await pilot.press("b")
+            assert screen.query_one(LossPlot).unit == unit
         for key, temperature in (("+", 0.85), ("=", 0.9), ("-", 0.85), ("_", 0.8)):
             await press(pilot, session, key)
             await until(lambda: app.summary_view.sampling.temperature == temperature, key)  # noqa: B023 - awaited at once
@@ -83,41 +89,6 @@ async def test_plus_and_minus_turn_the_temperature_up_to_its_ends(stage: Stage) 
             for _ in range(100):
                 screen.action_temperature(direction)
             await until(lambda: app.summary_view.sampling.temperature == end, str(end))  # noqa: B023 - awaited at once
-
-
-async def test_g_writes_a_tweet_also_while_paused(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
-        await press(pilot, session, "g")
-        await shows(app, "asked-for tweet number 1")
-        await press(pilot, session, "space")
-        await press(pilot, session, "g")
-        assert session.received == [c.SampleNow(), c.Pause(), c.SampleNow()]
-        await shows(app, "asked-for tweet number 2")
-
-
-async def test_f_finishes_and_takes_it_back(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
-        await press(pilot, session, "f")
-        await shows(app, "▶ finishing")
-        await toasted(app, "Finishing: the learning rate falls until step 23. f again: not yet.")
-        await press(pilot, session, "f")
-        assert session.received == [c.Finish(), c.CancelFinish()]
-        await shows(app, "▶ training")
-
-
-async def test_b_switches_the_unit(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=SIZE) as pilot:
-        plot = (await started(app)).query_one(LossPlot)
-        for unit in ("bits", "nats"):
-            await pilot.press("b")
-            assert plot.unit == unit
 
 
 async def test_s_l_t_o_and_question_mark_open_their_dialogs(stage: Stage) -> None:

@@ -8,12 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-import engine.stage
 from engine import commands as c
 from engine import events as e
 from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, toasts, trained_by, until
+from tests.tui.conftest import Stage, opened, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
 from tui.run_view import RunView
 from tui.screens.checkpoint_questions import YesDialog
@@ -31,21 +30,21 @@ async def started(app: TweetgenApp) -> None:
     await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20), (40, 12)], ids=str)
-async def test_panels_are_whole_at_every_size(stage: Stage, size: tuple[int, int]) -> None:
+async def test_panels_are_whole_at_every_size(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=size):
+    async with app.run_test(size=(120, 40)) as pilot:
         await started(app)
-        await shows(app, "hello there")
-        lines = screen_text(app).splitlines()
-        assert len(lines) == size[1]
-        assert lines[-1].split()[0] == "space"
-        shown = [app.screen.query_one(kind) for kind in (TweetFeed, StatusPanel, LossPlot)]
-        regions = [panel.region for panel in shown if panel.region.area]
-        assert len(regions) == (2 if size[1] < 18 else 3)
-        for region in regions:
-            assert app.screen.region.contains_region(region)
-            assert not any(region.overlaps(other) for other in regions if other is not region)
+        for width, height in ((120, 40), (80, 24), (60, 20), (40, 12)):
+            await pilot.resize_terminal(width, height)
+            await until(lambda height=height: len(screen_text(app).splitlines()) == height)  # type: ignore[misc]
+            await shows(app, "hello there")
+            assert screen_text(app).splitlines()[-1].split()[0] == "space"
+            shown = [app.screen.query_one(kind) for kind in (TweetFeed, StatusPanel, LossPlot)]
+            regions = [panel.region for panel in shown if panel.region.area]
+            assert len(regions) == (2 if height < 18 else 3)
+            for region in regions:
+                assert app.screen.region.contains_region(region)
+                assert not any(region.overlaps(other) for other in regions if other is not region)
 
 
 async def test_a_very_small_terminal_shows_a_line_and_grows_back(stage: Stage) -> None:
@@ -57,23 +56,6 @@ async def test_a_very_small_terminal_shows_a_line_and_grows_back(stage: Stage) -
         await shows(app, "12 rows")
         await pilot.resize_terminal(80, 24)
         await shows(app, "hello there")
-
-
-async def test_the_stage_stands_in_for_the_plot_until_the_run_starts(stage: Stage) -> None:
-    class SlowSession(FakeSession):
-        def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
-            assert may_start.wait(10)
-            super().run(emit, commands)
-
-    may_start = threading.Event()
-    app = stage.app(SlowSession(SCRIPT))
-    trained_by(app).stage = engine.stage.Stage("reading the tweets")
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "reading the tweets")
-        await pilot.press("g")
-        await until(lambda: toasts(app) == ["The run is still starting."])
-        may_start.set()
-        await until(lambda: "reading the tweets" not in screen_text(app))
 
 
 async def test_a_resumed_run_opens_with_its_curve_and_tweets(stage: Stage) -> None:
@@ -88,7 +70,7 @@ async def test_a_resumed_run_opens_with_its_curve_and_tweets(stage: Stage) -> No
         await shows(app, "hello there")
 
 
-@pytest.mark.parametrize("key", ["s", "t", "ctrl+p"])
+@pytest.mark.parametrize("key", ["t", "ctrl+p"])
 async def test_ctrl_c_stops_the_session_and_leaves_with_130_from_every_dialog(stage: Stage, key: str) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)

@@ -100,13 +100,10 @@ def looked_at(stage: Stage) -> list[str]:
     return [Path(config.corpus.files[0]).name for config in stage.checked if config.corpus]
 
 
-@pytest.mark.parametrize("size", [(120, 40), (40, 12)], ids=str)
-async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(
-    stage: Stage, folder: Path, size: tuple[int, int]
-) -> None:
+async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(stage: Stage, folder: Path) -> None:
     first = FakeSession(SCRIPT)
     app = stage.app(first, further=[second_session()], config=on_first(folder))
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(40, 12)) as pilot:
         await open_dialog(app, pilot)
         await shows(app, "Open other tweets")
         assert chosen(app) == "first.csv"
@@ -134,7 +131,7 @@ async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(
     assert not any(bridge.is_alive for bridge in app.bridges)
 
 
-async def test_a_file_that_can_not_be_used_is_told_in_two_sentences_and_the_run_goes_on(
+async def test_a_file_chosen_or_dropped_in_that_can_not_be_used_is_told_in_two_sentences_and_the_run_goes_on(
     stage: Stage, folder: Path
 ) -> None:
     stage.errors["second.csv"] = CorpusError("second.csv holds [/no] tweets at all.", "Give a file with tweets.")
@@ -148,22 +145,13 @@ async def test_a_file_that_can_not_be_used_is_told_in_two_sentences_and_the_run_
         await opened(app, MainScreen)
         session.play(tweet("still here", 4))
         await shows(app, "still here")
-        assert session.received == []
-        assert len(app.bridges) == 1
-
-
-async def test_a_file_that_is_dropped_in_is_looked_at_at_once(stage: Stage, folder: Path) -> None:
-    stage.errors["second.csv"] = CorpusError("second.csv is a photo.", "Give a file with tweets.")
-    session = FakeSession(SCRIPT)
-    app = stage.app(session, further=[second_session()], config=on_first(folder))
-    async with app.run_test(size=(80, 24)):
-        await started(app)
         app.post_message(events.Paste(f"'{folder / 'second.csv'}'"))
-        await says(app, "second.csv is a photo. Give a file with tweets.")
+        await says(app, "second.csv holds [/no] tweets at all. Give a file with tweets.")
         app.post_message(events.Paste(str(folder / "third tweets.txt").replace(" ", "\\ ")))
         await says(app, "third tweets.txt can be used.")
         assert line(app) == str(folder / "third tweets.txt")
         assert session.received == []
+        assert len(app.bridges) == 1
 
 
 class Gate:
@@ -202,87 +190,31 @@ async def test_escape_stops_looking_and_what_comes_of_it_later_is_not_told(
         await opened(app, MainScreen)
 
 
-@pytest.mark.parametrize("takes_back", ["x", "escape"])
-async def test_another_key_takes_the_choice_back(stage: Stage, folder: Path, takes_back: str) -> None:
+async def test_the_name_that_is_typed_wins_over_the_row_and_another_key_takes_the_choice_back(
+    stage: Stage, folder: Path
+) -> None:
+    (folder / "first").touch()
     session = FakeSession(SCRIPT)
     app = stage.app(session, config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
         await open_dialog(app, pilot)
-        await pilot.press("enter")
-        await says(app, "first.csv can be used.")
+        await pilot.press(*"first", "enter")
+        await says(app, "first can be used.")
         await shows(app, "enter start")
-        await pilot.press(takes_back)
+        await pilot.press("escape")
         await until(lambda: "can be used" not in screen_text(app))
         await shows(app, "enter open")
+        await pilot.press("x", "backspace", "down", "enter")
+        await says(app, "first.csv can be used.")
+        await pilot.press("x")
+        await until(lambda: "can be used" not in screen_text(app))
+        assert looked_at(stage) == ["first", "first.csv"]
         assert session.received == []
 
 
-async def test_enter_opens_what_is_typed_however_fast_it_came(stage: Stage, folder: Path) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press("down")
-        type_at_once(app, f"{folder}/archive/tweets.js", "enter")
-        await says(app, "tweets.js can be used.")
-        assert line(app) == f"{folder}/archive/tweets.js"
-        assert looked_at(stage) == ["tweets.js"]
-
-
-async def test_a_folder_that_is_typed_fast_is_shown_and_nothing_in_it_is_opened_unseen(
+async def test_folders_are_walked_by_keys_and_by_typing_however_fast_and_nothing_is_opened_unseen(
     stage: Stage, folder: Path
 ) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        for slash in ("", "/"):
-            type_at_once(app, f"{folder}/archive{slash}", "enter")
-            await until(lambda: chosen(app) == "tweets.js")
-            assert line(app) == f"{folder}/archive/"
-            await pilot.press("up", "up", "enter")
-            await until(lambda: chosen(app) == "first.csv")
-        assert stage.checked == []
-
-
-async def test_the_name_that_is_typed_wins_over_the_row_until_another_row_is_moved_to(
-    stage: Stage, folder: Path
-) -> None:
-    (folder / "first").touch()
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press(*"first", "enter")
-        await says(app, "first can be used.")
-        await pilot.press("escape", "x", "backspace", "down", "enter")
-        await says(app, "first.csv can be used.")
-        assert looked_at(stage) == ["first", "first.csv"]
-
-
-async def test_tab_completes_what_is_typed_however_fast_it_came(stage: Stage, folder: Path) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        type_at_once(app, f"{folder}/archive/tw", "tab")
-        await until(lambda: line(app) == f"{folder}/archive/tweets.js")
-        type_at_once(app, f"{folder}/ar", "tab")
-        await until(lambda: line(app) == f"{folder}/archive/")
-        type_at_once(app, f"{folder}/nothing/", "tab")
-        await shows(app, "No such file or directory")
-        assert line(app) == f"{folder}/nothing/"
-        assert stage.checked == []
-
-
-async def test_all_of_a_folder_is_one_key_from_entering_it(stage: Stage, folder: Path) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press("a", "enter")
-        await until(lambda: chosen(app) == "tweets.js")
-        await pilot.press(".", "enter")
-        await says(app, "archive can be used.")
-        assert looked_at(stage) == ["archive"]
-
-
-async def test_folders_are_walked_by_keys_and_by_typing(stage: Stage, folder: Path) -> None:
     app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
         await open_dialog(app, pilot)
@@ -293,40 +225,43 @@ async def test_folders_are_walked_by_keys_and_by_typing(stage: Stage, folder: Pa
         await pilot.press("up", "up", "enter")
         await until(lambda: chosen(app) == "first.csv")
         assert line(app) == f"{folder}/"
-        await pilot.press("t", "tab")
-        await until(lambda: line(app) == f"{folder}/third tweets.txt")
-        await until(lambda: chosen(app) == "third tweets.txt")
-        await pilot.press("up")
-        await until(lambda: chosen(app) == "second.csv")
-        app.screen.query_one(Input).value = f"{folder}/nothing/"
+        for slash in ("", "/"):
+            type_at_once(app, f"{folder}/archive{slash}", "enter")
+            await until(lambda: chosen(app) == "tweets.js")
+            assert line(app) == f"{folder}/archive/"
+            await pilot.press("up", "up", "enter")
+            await until(lambda: chosen(app) == "first.csv")
+        type_at_once(app, f"{folder}/archive/tw", "tab")
+        await until(lambda: line(app) == f"{folder}/archive/tweets.js")
+        type_at_once(app, f"{folder}/nothing/", "tab")
         await shows(app, "No such file or directory")
-        app.screen.query_one(Input).value += f"{folder}/f"
-        await until(lambda: chosen(app) == "first.csv")
-        assert line(app) == f"{folder}/f"
+        assert line(app) == f"{folder}/nothing/"
         assert stage.checked == []
+        type_at_once(app, f"{folder}/archive/tweets.js", "enter")
+        await says(app, "tweets.js can be used.")
+        type_at_once(app, f"{folder}/archive/")
+        await until(lambda: line(app) == f"{folder}/archive/" and "can be used" not in screen_text(app))
+        await pilot.press(".", "enter")
+        await says(app, "archive can be used.")
+        assert looked_at(stage) == ["tweets.js", "archive"]
 
 
-async def test_a_click_chooses(stage: Stage, folder: Path) -> None:
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await shows(app, "second.csv")
-        await pilot.click(FileList, offset=(12, 4))
-        await says(app, "second.csv can be used.")
-
-
-async def test_hostile_names_are_shown_literally_and_can_be_opened(stage: Stage, folder: Path) -> None:
+async def test_a_click_chooses_and_hostile_names_are_shown_literally_and_can_be_opened(
+    stage: Stage, folder: Path
+) -> None:
     name = "a\x1b[31m[@click=app.bell]x[foo].csv"
     (folder / name).touch()
     app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
     async with app.run_test(size=(120, 40)) as pilot:
         await open_dialog(app, pilot)
-        await shows(app, "a[@click=app.bell]x[foo].csv")
+        await shows(app, "second.csv", "a[@click=app.bell]x[foo].csv")
         await pilot.press("up")
         await until(lambda: chosen(app) == name)
         await pilot.press("enter")
         await says(app, "a[@click=app.bell]x[foo].csv can be used.")
         assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / name),)]
+        await pilot.click(FileList, offset=(12, 5))
+        await says(app, "second.csv can be used.")
 
 
 async def test_a_very_full_folder_says_how_many_more_there_are(stage: Stage, folder: Path) -> None:

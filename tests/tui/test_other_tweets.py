@@ -86,7 +86,7 @@ def test_a_whole_path_counts_even_if_there_is_nothing_at_it(
 
 @pytest.mark.parametrize(
     "pasted",
-    ["", "good morning", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000, "folder", "https://x.y/z"],
+    ["", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000, "folder", "https://x.y/z"],
 )
 def test_text_that_is_no_path_is_none(here: Path, pasted: str) -> None:
     (here / "folder").mkdir()

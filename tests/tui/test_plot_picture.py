@@ -19,7 +19,6 @@ from tui.widgets.plot_pane import Look
 from tui.widgets.plot_picture import Picture
 from tui.widgets.plot_scales import Limits, LossScale, Unit
 
-SIZES = [(120, 40), (80, 11), (60, 6)]
 WHOLE, BOTH = PlotView(), PlotView(is_wide=True)
 PLAIN = Look()
 
@@ -55,14 +54,7 @@ def places(cells: Cells, style: StyleName) -> list[tuple[int, int]]:
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
-def test_before_the_first_step_there_is_one_calm_line_and_without_room_nothing() -> None:
-    assert [row.strip() for row in rows_of(RunView()) if row.strip()] == ["waiting for the first step"]
-    for size in ((120, 5), (15, 20), (1, 1), (0, 0)):
-        assert not "".join(rows_of(view_of(falling_losses(300)), size=size)).strip()
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("is_wide", [False, True])
+@pytest.mark.parametrize(("size", "is_wide"), [((120, 40), True), ((80, 11), False), ((60, 6), False)])
 def test_every_size_has_a_frame_a_curve_and_round_ticks(size: tuple[int, int], is_wide: bool) -> None:
     rows = rows_of(view_of(falling_losses(3000), 2.8, 2.6), PlotView(is_wide=is_wide), size=size)
     num_panes = 2 if is_wide else 1
@@ -246,9 +238,3 @@ def test_changes_are_found_to_the_cell_and_wide_characters_whole() -> None:
     again = after.copy()
     again.write(41, 0, "y", "tick")
     assert list(again.changes(after)) == [(40, 0, 2)]
-
-
-def test_words_end_at_the_edge_and_cells_hold_one_character_each() -> None:
-    cells = Cells.blank(6, 1)
-    assert cells.write(1, 0, "e\u0301a日日", "tick") == 5
-    assert cells.text() == [" ea日 "]

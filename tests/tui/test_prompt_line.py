@@ -119,7 +119,9 @@ def line(app: TweetgenApp) -> str:
     return app.screen.query_one("PromptInput", Input).value
 
 
-async def test_the_model_goes_on_with_what_is_typed_also_while_paused(stage: Stage) -> None:
+async def test_the_model_goes_on_with_what_is_typed_also_while_paused_and_arrows_turn_the_temperature(
+    stage: Stage,
+) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -137,9 +139,16 @@ async def test_the_model_goes_on_with_what_is_typed_also_while_paused(stage: Sta
         await pilot.press("right")
         await until(lambda: line(app) == "the cat and ")
         assert {type(command) for command in session.received[1:]} == {c.CompleteText}
+        await pilot.press("up")
+        await shows(app, "temp 0.85")
+        [changed] = [command for command in session.received if isinstance(command, c.SetSampling)]
+        assert changed.sampling.temperature == 0.85
+        await until(lambda: isinstance(session.received[-1], c.CompleteText), "the question at the new temperature")
+        await pilot.press("down")
+        await shows(app, "temp 0.80")
 
 
-async def test_keys_of_the_screen_are_letters_while_the_line_is_open_and_keys_again_after(stage: Stage) -> None:
+async def test_keys_are_letters_while_the_line_is_open_and_enter_sends_it_to_the_feed(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -147,46 +156,20 @@ async def test_keys_of_the_screen_are_letters_while_the_line_is_open_and_keys_ag
         await pilot.press("q", "space", "g", "+", "-", "?", "K", "p", "c")
         await until(lambda: line(app) == "q g+-?Kpc")
         assert app.screen is screen
+        for number in (1, 2):
+            await pilot.press("enter")
+            await shows(app, f"q g+-?Kpcasked-for tweet number {number}")
+        sent = [command for command in session.received if not isinstance(command, c.CompleteText)]
+        assert sent == [c.SampleNow(prime="q g+-?Kpc")] * 2
         await pilot.press("escape")
         await until(lambda: not screen.prompt.is_open)
         assert screen.query_one(KeyBar).display
         assert isinstance(screen.focused, TweetFeed)
         await press(pilot, session, "g")
         assert session.received[-1] == c.SampleNow()
-        assert {type(command) for command in session.received[:-1]} == {c.CompleteText}
-
-
-async def test_enter_sends_the_line_to_the_feed_and_the_line_stays(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await opened(app, pilot.press)
-        await pilot.press(*"oh my", "enter")
-        await shows(app, "oh my" + "asked-for tweet number 1")
-        await pilot.press("enter")
-        await shows(app, "oh my" + "asked-for tweet number 2")
-        sent = [command for command in session.received if isinstance(command, c.SampleNow)]
-        assert sent == [c.SampleNow(prime="oh my")] * 2
-        await pilot.press("escape")
-        await until(lambda: not screen.prompt.is_open)
         await pilot.press("p")
         await until(lambda: screen.prompt.is_open)
-        assert line(app) == "oh my"
-
-
-async def test_arrows_turn_the_temperature_and_the_line_is_completed_at_the_new_one(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await opened(app, pilot.press)
-        await pilot.press("a", "up")
-        await shows(app, "temp 0.85")
-        await until(lambda: isinstance(session.received[-1], c.CompleteText) and len(session.received) >= 4)
-        [changed] = [command for command in session.received if isinstance(command, c.SetSampling)]
-        assert changed.sampling.temperature == 0.85
-        assert session.received.index(changed) < len(session.received) - 1
-        await pilot.press("down")
-        await shows(app, "temp 0.80")
+        assert line(app) == "q g+-?Kpc"
 
 
 async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
@@ -206,16 +189,9 @@ async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
         await until(lambda: "at most" not in screen_text(app))
 
 
-async def test_of_a_line_longer_than_the_screen_the_end_and_the_ghost_are_in_view(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=SIZE) as pilot:
-        await opened(app, pilot.press)
-        app.screen.query_one("PromptInput", Input).value = "x" * 90
-        await pilot.press("end", *"the end")
-        await shows(app, "the end and on")
-
-
-async def test_it_works_in_a_very_small_terminal_and_keeps_the_keys_when_that_is_resized(stage: Stage) -> None:
+async def test_it_works_in_a_very_small_terminal_that_is_resized_and_shows_the_end_of_a_long_line(
+    stage: Stage,
+) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=(40, 12)) as pilot:
         await opened(app, pilot.press)
@@ -224,6 +200,9 @@ async def test_it_works_in_a_very_small_terminal_and_keeps_the_keys_when_that_is
         await pilot.resize_terminal(44, 13)
         await pilot.press(*" you")
         await shows(app, "› hey you and on")
+        app.screen.query_one("PromptInput", Input).value = "x" * 90
+        await pilot.press("end", *"the end")
+        await shows(app, "the end and on")
 
 
 class SlowSession(FakeSession):

@@ -81,12 +81,9 @@ def kept(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-@pytest.mark.parametrize("size", [SIZE, (60, 20)], ids=str)
-async def test_the_settings_fit_and_a_switch_acts_at_once_and_is_kept(
-    make_app: Made, path: Path, size: tuple[int, int]
-) -> None:
+async def test_the_settings_fit_and_a_switch_or_a_theme_acts_at_once_and_is_kept(make_app: Made, path: Path) -> None:
     app = make_app()
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(60, 20)) as pilot:
         await started(app)
         await pilot.press(",")
         await opened(app, SettingsScreen)
@@ -102,42 +99,15 @@ async def test_the_settings_fit_and_a_switch_acts_at_once_and_is_kept(
         await pilot.press("r")
         assert has_mouse(app)
         await until(lambda: kept(path) == {"screen": {}}, "the file")
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-
-
-async def test_the_arrows_go_through_the_themes_and_the_palette_keeps_one_too(make_app: Made, path: Path) -> None:
-    app = make_app()
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
         await at(app, "theme")
         for key, theme in (("right", "tweetgen"), ("right", "tweetgen-light"), ("left", "tweetgen")):
             await pilot.press(key)
             assert app.theme == theme
-            await until(lambda: kept(path) == {"theme": theme}, "the file")  # noqa: B023 - awaited at once
+            await until(lambda: kept(path).get("theme") == theme, "the file")  # noqa: B023 - awaited at once
+        await pilot.press("escape")
+        await opened(app, MainScreen)
         app.theme = "tweetgen-colour-blind"  # as the palette does
-        await until(lambda: kept(path) == {"theme": "tweetgen-colour-blind"}, "the file")
-
-
-async def test_of_changes_that_follow_quickly_the_last_one_stays_whichever_thread_writes_first(
-    make_app: Made, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writes: list[Callable[[], None]] = []
-
-    async def late(write: Callable[[], None]) -> None:
-        writes.append(write)
-
-    monkeypatch.setattr("tui.choosing_app.on_own_thread", late)
-    app = make_app()
-    async with app.run_test(size=SIZE):
-        await started(app)
-        for theme in ("tweetgen-light", "dracula", "tweetgen"):
-            app.keeper.change({"theme": theme})
-        await until(lambda: len(writes) >= 3, "all writers")
-        assert app.theme == "tweetgen"
-    for write in reversed(writes):
-        write()
-    assert kept(path) == {"theme": "tweetgen"}
+        await until(lambda: kept(path).get("theme") == "tweetgen-colour-blind", "the file")
 
 
 async def test_a_theme_that_was_kept_is_there_at_the_start_and_not_written_again(make_app: Made, path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 
-import pytest
 from rich.cells import cell_len
 from textual.geometry import Region
 from textual.pilot import Pilot
@@ -14,7 +13,6 @@ from engine.events import Event
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
-from tui.keys import MAIN_KEYS
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.panel_line import PanelLine
@@ -52,20 +50,22 @@ async def draw_at(app: TweetgenApp, pilot: Pilot[None], size: tuple[int, int]) -
     assert {cell_len(line) for line in screen_text(app).splitlines()} == {size[0]}
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW, (60, 40)])
-async def test_panels_share_the_whole_screen_without_overlap(stage: Stage, size: tuple[int, int]) -> None:
+async def test_panels_share_the_whole_screen_without_overlap(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=size):
-        await shows(app, "number 8 is said", "▶ training")
-        panels = panels_on(app)
-        assert set(panels) == {"TweetFeed", "LossPlot", "StatusPanel", "KeyBar"}
-        for one, other in itertools.combinations(panels.values(), 2):
-            assert one.intersection(other).area == 0
-        assert panels["KeyBar"] == Region(0, size[1] - 1, size[0], 1)
-        assert all(region.right <= size[0] and region.bottom <= size[1] for region in panels.values())
-        assert all(cell_len(line) == size[0] for line in screen_text(app).splitlines())
-        assert panels["TweetFeed"].height >= 5
-        assert panels["LossPlot"].height >= 6
+    async with app.run_test(size=WIDE) as pilot:
+        for size in (WIDE, NARROW, (60, 40)):
+            await pilot.resize_terminal(*size)
+            await resized(app, size)
+            await shows(app, "number 8 is said", "▶ training")
+            panels = panels_on(app)
+            assert set(panels) == {"TweetFeed", "LossPlot", "StatusPanel", "KeyBar"}
+            for one, other in itertools.combinations(panels.values(), 2):
+                assert one.intersection(other).area == 0
+            assert panels["KeyBar"] == Region(0, size[1] - 1, size[0], 1)
+            assert all(region.right <= size[0] and region.bottom <= size[1] for region in panels.values())
+            assert all(cell_len(line) == size[0] for line in screen_text(app).splitlines())
+            assert panels["TweetFeed"].height >= 5
+            assert panels["LossPlot"].height >= 6
 
 
 async def test_tab_goes_through_the_panels_of_a_tiny_terminal_one_at_a_time(stage: Stage) -> None:
@@ -107,7 +107,7 @@ async def test_what_the_machine_does_takes_the_place_and_gives_it_back_with_the_
         await until(lambda: "LossPlot" in panels_on(app), "the plot")
 
 
-async def test_keys_reach_the_panel_that_is_shown_and_the_feed_again_when_there_is_room(stage: Stage) -> None:
+async def test_keys_reach_the_panel_that_is_shown_whatever_the_size_becomes(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TINY) as pilot:
         await shows(app, "number 8 is said")
@@ -119,12 +119,6 @@ async def test_keys_reach_the_panel_that_is_shown_and_the_feed_again_when_there_
         await resized(app, NORMAL)
         await until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
         assert "PanelLine" not in panels_on(app)
-
-
-async def test_tab_moves_the_keys_between_panels_where_all_are_shown(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=NORMAL) as pilot:
-        await shows(app, "number 8 is said")
         await pilot.press("tab")
         await until(lambda: isinstance(app.focused, LossPlot), "the focus of the plot")
         await pilot.resize_terminal(*TINY)
@@ -154,53 +148,31 @@ async def test_every_size_is_drawn_without_an_error_and_the_last_is_whole(stage:
 
 
 async def test_below_the_least_size_one_line_says_so_and_keys_go_on(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
+    app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TOO_SMALL) as pilot:
         await shows(app, "needs 40")
         assert panels_on(app) == {}
         await pilot.press("space")
         await until(lambda: app.summary_view.phase == "paused")
-        await pilot.resize_terminal(*TINY)
-        await shows(app, "‖ paused")
-
-
-async def test_the_key_bar_cuts_no_key_at_any_width(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(40, 24)) as pilot:
-        await shows(app, "▶ training")
-        for width in (47, 60, 80, 120, 40):
-            await pilot.resize_terminal(width, 24)
-            bar = app.screen.query_one(KeyBar)
-            await until(lambda bar=bar, width=width: bar.size.width == width, "the layout")  # type: ignore[misc] # the usual way to bind
-            line = bar.render()
-            assert line.cell_length <= width
-            words = ["space pause", "? help", "q quit", "+-t temp"]
-            words += [f" {word}" for word in ("tweet", "open", "save", "load", "menu") if width >= 80]
-            words += [key.label for key in MAIN_KEYS if width >= 100]
-            assert [word for word in words if word not in line.plain] == []
-
-
-async def test_mouse_off_and_on_is_told(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=NORMAL) as pilot:
-        await shows(app, "▶ training")
         await pilot.press("m")
         await until(lambda: not app.has_mouse)
         await pilot.press("m")
         await until(lambda: app.has_mouse)
         await toasted(app, "The mouse is the terminal's: ", "The mouse works on this screen again.")
+        await pilot.resize_terminal(*TINY)
+        await shows(app, "‖ paused")
 
 
-@pytest.mark.parametrize("size", [WIDE, TINY])
-async def test_odd_text_moves_no_frame(stage: Stage, size: tuple[int, int]) -> None:
+async def test_odd_text_moves_no_frame(stage: Stage) -> None:
     session = FakeSession((*SCRIPT, tweet(f"{ODD} {ODD}", 90), tweet("ok", 95)))
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=WIDE) as pilot:
         await shows(app, "ok")
         await pilot.press("s")
         await until(lambda: app.screen.query("#box"), "the dialog")
         await pilot.press(*ODD)
-        await pilot.pause()
-        for line in screen_text(app).splitlines():
-            assert cell_len(line) == size[0], line
+        for size in (WIDE, TINY):
+            await pilot.resize_terminal(*size)
+            await until(lambda size=size: len(screen_text(app).splitlines()) == size[1], "the layout")  # type: ignore[misc]
+            for line in screen_text(app).splitlines():
+                assert cell_len(line) == size[0], line

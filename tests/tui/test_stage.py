@@ -17,7 +17,7 @@ import engine.stage
 from engine import commands as c
 from engine import events as e
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, shows, trained_by, until
+from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, until
 from tui.narration import Narration
 from tui.progress import Bar, PlainLines
 from tui.run_view import RunView
@@ -48,9 +48,11 @@ class SlowSession(FakeSession):
 async def test_reading_shows_its_share_as_a_bar_with_percent(stage: Stage) -> None:
     session = SlowSession((steps_finished(1, [4.0]), tweet("hello there", 1)))
     app = stage.app(session)
-    async with app.run_test(size=(80, 24)):
+    async with app.run_test(size=(80, 24)) as pilot:
         trained_by(app).stage = Moment("reading the tweets", 0.25)
         await shows(app, "reading the tweets", " 25 %")
+        await pilot.press("g")
+        await toasted(app, "The run is still starting.")
         trained_by(app).stage = Moment("reading the tweets", 0.5)
         await shows(app, " 50 %")
         [line] = [line for line in screen_text(app).splitlines() if " 50 %" in line]

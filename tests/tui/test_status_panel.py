@@ -149,18 +149,6 @@ class PanelApp(App[None]):
         return ["".join(segment.text for segment in strip).rstrip() for strip in lines]
 
 
-async def test_the_panel_chooses_its_layout_by_its_own_size() -> None:
-    app = PanelApp()
-    async with app.run_test(size=(36, 30)) as pilot:
-        app.panel.show(running())
-        await until(lambda: "temperature 0.80" in app.picture and app.picture[0] == "▶ training", "a column")
-        for size in ((40, 3), (78, 24)):
-            app.screen.set_class(size[0] >= 60, "-full")
-            await pilot.resize_terminal(*size)
-            await until(lambda: app.picture[0].startswith("▶ training   step 600"), "full lines")
-        assert app.panel.size.height == 3
-
-
 async def test_only_figures_that_changed_are_painted_and_names_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     app = PanelApp()
     async with app.run_test(size=(36, 30)) as pilot:

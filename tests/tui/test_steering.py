@@ -32,30 +32,20 @@ async def started(app: TweetgenApp) -> MainScreen:
 # The learning rate ----------------------------------------------------------------------------------------------------
 
 
-async def test_brackets_turn_the_learning_rate_and_show_at_once(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
+async def test_brackets_turn_the_learning_rate_and_show_at_once_beside_the_rate_now(stage: Stage) -> None:
+    session = FakeSession((steps_finished(1, [4.5, 4.2, 4.0], learning_rate=0.001), tweet("hello there", 3)))
     app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
-        await press(pilot, session, "]")
-        await press(pilot, session, "]")
-        await press(pilot, session, "[")
-        rates = [command.learning_rate for command in session.received if isinstance(command, c.SetLearningRate)]
-        assert rates == [0.0050357, 0.00633957, 0.0050357]
-        await shows(app, "0.00504")
-        assert not toasts(app)
-
-
-async def test_the_rate_now_and_the_highest_are_both_told_where_they_differ(stage: Stage) -> None:
-    steps = steps_finished(1, [4.5, 4.2, 4.0], learning_rate=0.001)
-    app = stage.app(FakeSession((steps, tweet("hello there", 3))))
     async with app.run_test(size=(120, 40)) as pilot:
         await started(app)
         await shows(app, "0.001 of 0.004")
-        await pilot.press("]")
+        for key in "]][":
+            await press(pilot, session, key)
+        rates = [command.learning_rate for command in session.received if isinstance(command, c.SetLearningRate)]
+        assert rates == [0.0050357, 0.00633957, 0.0050357]
         await shows(app, "0.00126 of 0.00504")
         await pilot.resize_terminal(80, 24)
         await shows(app, "lr 0.00126/0.00504")
+        assert not toasts(app)
 
 
 # Undo -----------------------------------------------------------------------------------------------------------------
@@ -106,7 +96,7 @@ async def answer(app: TweetgenApp, pilot: Pilot[None], line: Input, text: str) -
     await pilot.press("enter")
 
 
-async def test_the_palette_asks_for_the_batch_size_and_refuses_nonsense(stage: Stage) -> None:
+async def test_the_palette_asks_for_batch_size_and_intervals_refuses_nonsense_and_saves(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -127,18 +117,13 @@ async def test_the_palette_asks_for_the_batch_size_and_refuses_nonsense(stage: S
         await pilot.press("u")
         await until(lambda: session.received[-1] == c.SetBatchSize(batch_size=32), "undone")
         await until(lambda: "was 32" not in screen_text(app), "the status as before")
-
-
-async def test_the_intervals_are_set_one_at_a_time_and_the_other_stays(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await started(app)
         await answer(app, pilot, await ask(app, pilot, "Evaluation interval"), "50")
-        await until(lambda: len(session.received) == 1)
-        await answer(app, pilot, await ask(app, pilot, "Tweet interval"), "0")
-        await until(lambda: len(session.received) == 2)
-        assert session.received == [
+        await until(lambda: len(session.received) == 3)
+        screen.action_interval("sample_every")
+        await opened(app, NumberDialog)
+        await answer(app, pilot, app.screen.query_one(Input), "0")
+        await until(lambda: len(session.received) == 4)
+        assert session.received[2:] == [
             c.SetIntervals(eval_every=50, sample_every=100),
             c.SetIntervals(eval_every=50, sample_every=0),
         ]
@@ -147,17 +132,9 @@ async def test_the_intervals_are_set_one_at_a_time_and_the_other_stays(stage: St
         await opened(app, NumberDialog)
         await pilot.press("escape")
         await until(lambda: app.screen is screen)
-        assert len(session.received) == 2, "no answer changes nothing"
-
-
-async def test_the_run_can_be_saved_now(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE):
-        screen = await started(app)
         screen.action_save_latest()
-        await until(lambda: session.received == [c.SaveLatest()])
-        await until(lambda: toasts(app) == ["Saved as latest."])
+        await until(lambda: session.received[4:] == [c.SaveLatest()], "a save, and no change without an answer")
+        await toasted(app, "Saved as latest.")
 
 
 @pytest.mark.parametrize(
@@ -171,11 +148,10 @@ def test_numbers_are_read_as_people_write_them(text: str, number: int | None) ->
 # Alerts ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [SIZE, (40, 12)], ids=str)
-async def test_a_full_disk_is_told_in_a_line_and_a_tries_again(stage: Stage, size: tuple[int, int]) -> None:
+async def test_a_full_disk_is_told_in_a_line_and_a_or_a_click_tries_again(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(40, 12)) as pilot:
         screen = await started(app)
         assert not screen.query_one(AlertBar).display
         session.play(FULL_DISK)
@@ -187,6 +163,16 @@ async def test_a_full_disk_is_told_in_a_line_and_a_tries_again(stage: Stage, siz
         await press(pilot, session, "a")
         assert session.received == [c.SaveLatest()]
         await until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
+        session.play(FULL_DISK)
+        await shows(app, "a try saving again")
+        await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("try saving"), 0))
+        await until(lambda: session.received == [c.SaveLatest()] * 2, "the command")
+        await until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
+        session.play(FULL_DISK)
+        await shows(app, "esc no")
+        await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("esc no"), 0))
+        await until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
+        assert session.received == [c.SaveLatest()] * 2
 
 
 async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage) -> None:
@@ -204,24 +190,6 @@ async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage
         await until(lambda: len(app.summary_view.warnings) == 2)
         assert not screen.query_one(AlertBar).display
         assert not session.received
-
-
-async def test_a_click_answers_an_alert_or_puts_it_aside(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await started(app)
-        session.play(FULL_DISK)
-        await shows(app, "a try saving again")
-        line = screen_text(app).splitlines()[-2]
-        await pilot.click(AlertBar, offset=(line.index("try saving"), 0))
-        await until(lambda: session.received == [c.SaveLatest()], "the command")
-        await until(lambda: not screen.query_one(AlertBar).display)
-        session.play(FULL_DISK)
-        await shows(app, "esc no")
-        await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("esc no"), 0))
-        await until(lambda: not screen.query_one(AlertBar).display)
-        assert session.received == [c.SaveLatest()]
 
 
 async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(stage: Stage) -> None:

@@ -58,17 +58,19 @@ async def at(app: TweetgenApp, place: int) -> None:
     await until(lambda: app.screen.query_one(TweetText).place == place, f"the cursor at {place}")
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=str)
-async def test_it_shows_what_the_model_thought_at_the_character_under_the_cursor(
-    stage: Stage, size: tuple[int, int]
-) -> None:
-    async with dialog_of(stage, size=size) as (app, pilot, session):
+async def test_it_shows_what_the_model_thought_at_the_character_under_the_cursor(stage: Stage) -> None:
+    async with dialog_of(stage) as (app, pilot, session):
         await shows(app, "h  1 of 9", "1.00 bits when written", "2.00 bits at step 3")
         await shows(app, "▸ h", "e ", "50%", "end ", "25%")
         await shows(app, "● new, 25% copied · temperature 0.80 · 2.40 bits/char")
         await shows(app, "Nearest training tweet, 40% alike: a tweet much like it")
         await shows(app, "y copy · k pin · c continue · u use as prime · esc close")
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
+        line = app.screen.query_one(TweetText).render_line(0)
+        styles = [(style.color, style.bgcolor, style.underline) for text, style, _ in line for _ in text if style][:10]
+        assert [styles.index(style) for style in styles] == [0, 1, 1, 1, 4, 5, 6, 7, 1, 6], (
+            "by surprise, and the cursor"
+        )
         await pilot.press("right")
         await shows(app, "e  2 of 9", "▸ e", "c and u take “h”")
         assert "▸ h" not in screen_text(app)
@@ -76,21 +78,11 @@ async def test_it_shows_what_the_model_thought_at_the_character_under_the_cursor
         await shows(app, "the end", "▸ end", "1.50 bits when written", "take “hello you”")
         await pilot.press("home", "left")
         await at(app, 0)
-
-
-async def test_in_a_very_small_terminal_the_rest_is_a_page_further_down(stage: Stage) -> None:
-    async with dialog_of(stage, size=(40, 12)) as (app, pilot, _):
+        await pilot.resize_terminal(40, 12)
+        await until(lambda: "Nearest" not in screen_text(app))
         await shows(app, "h  1 of 9", "▸ h")
-        assert "Nearest" not in screen_text(app)
         await pilot.press("pagedown", "pagedown")
         await shows(app, "Nearest")
-
-
-async def test_it_is_coloured_by_surprise_and_the_cursor_is_marked(stage: Stage) -> None:
-    async with dialog_of(stage) as (app, _, _):
-        line = app.screen.query_one(TweetText).render_line(0)
-        styles = [(style.color, style.bgcolor, style.underline) for text, style, _ in line for _ in text if style][:10]
-        assert [styles.index(style) for style in styles] == [0, 1, 1, 1, 4, 5, 6, 7, 1, 6]
 
 
 async def test_a_click_and_the_arrows_move_the_cursor_over_lines(stage: Stage) -> None:

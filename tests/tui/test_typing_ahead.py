@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pytest
 from textual.app import App
 from textual.events import Key, Paste
 from textual.widgets import Input, OptionList
@@ -42,51 +41,29 @@ def line(app: App[None]) -> str:
     return app.screen.query_one(Input).value
 
 
-@pytest.mark.parametrize("word", ["quick", "hello"])
-async def test_what_follows_p_is_typed_into_its_line(stage: Stage, word: str) -> None:
+async def test_what_is_typed_or_pasted_after_p_goes_into_its_line(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=(80, 24)):
         screen = await started(app)
-        post(app, "p" + word)
-        await until(lambda: line(app) == word, f"{word} in the line")
+        post(app, "phello")
+        app.post_message(Paste("quick"))
+        post(app, "z")
+        await until(lambda: line(app) == "helloquickz", "the paste between the keys")
         assert app.screen is screen
         assert not screen.query_one("Panels").has_class("-machine")
 
 
-async def test_what_is_pasted_right_after_p_goes_into_its_line_too(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)):
-        await started(app)
-        post(app, "pa")
-        app.post_message(Paste("quick"))
-        post(app, "z")
-        await until(lambda: line(app) == "aquickz", "the paste between the keys")
-
-
-@pytest.mark.parametrize(
-    ("keys", "value"),
-    [
-        ([*"abc", "backspace", "Z"], "abZ"),
-        ([*"abc", "backspace", "Z", "left", "X", "ctrl+u", "m"], "mZ"),
-    ],
-)
-async def test_editing_keys_act_before_the_characters_typed_after_them(
-    stage: Stage, keys: list[str], value: str
-) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)):
-        await started(app)
-        post(app, ["s", *keys])
-        await opened(app, SaveDialog)
-        await until(lambda: line(app) == value, f"{value} in the line")
-
-
-async def test_a_name_typed_with_its_enter_is_saved(stage: Stage) -> None:
+async def test_editing_keys_act_before_the_characters_typed_after_them_and_enter_after_all(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=(80, 24)):
         await started(app)
-        post(app, ["s", *"mine", "enter"])
+        post(app, ["s", *"abc", "backspace", "Z", "left", "X"])
+        await opened(app, SaveDialog)
+        await until(lambda: line(app) == "abXZ", "the edited name in the line")
+        post(app, ["escape"])
+        await opened(app, MainScreen)
+        post(app, ["s", *"mi", "backspace", *"ine", "enter"])
         await until(lambda: session.received == [c.SaveCheckpoint(name="mine", replace=False)], "the command")
 
 
