@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import re
 import sys
 
 import pytest
 
-from engine.config import RunConfig, RuntimeConfig, help_of
+from engine.config import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig, help_of
 from engine.corpus_config import CorpusConfig
 from tests.cli.program import Cli
 from tui.__main__ import main
@@ -133,3 +134,12 @@ def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(mo
     monkeypatch.setattr(gc, "disable", lambda: None)
     main()
     assert opened == [to_run_config({})]
+
+
+@pytest.mark.parametrize(
+    "config", [ModelConfig, TrainingConfig, SamplingConfig, CorpusConfig, RuntimeConfig, RunConfig]
+)
+def test_every_field_of_a_config_has_its_sentence(config: type) -> None:
+    sentences = help_of(config)
+    assert list(sentences) == [field.name for field in dataclasses.fields(config)]
+    assert all(sentence.endswith(".") for sentence in sentences.values())

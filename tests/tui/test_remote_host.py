@@ -241,6 +241,15 @@ def test_the_socket_of_a_killed_run_is_taken_over_by_the_next() -> None:
         assert_serves(made)
 
 
+def test_the_socket_of_a_killed_run_is_deleted_by_whoever_finds_it_dead() -> None:
+    with hosted() as made:
+        folder, path = made.folder, made.path
+    leave_socket(path)
+    assert ask(folder) is None
+    assert not path.exists()
+    assert ask(folder) is None
+
+
 def test_an_ended_host_leaves_the_socket_of_the_next_one_alone() -> None:
     with hosted() as made:
         made.path.unlink()
