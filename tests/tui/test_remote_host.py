@@ -322,6 +322,7 @@ def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.
     made = host.Host(RunConfig(), lambda _: None, lambda: 0)
     made.take(run_started(run=RUN))
     until(lambda: "too long a path" in made.problem)
+    assert "Set XDG_RUNTIME_DIR to a shorter folder." in made.problem
     made.take(FINISHED)
     made.close()
 
