@@ -123,6 +123,8 @@ class FakeSession:
     `play` puts further events on the stream while it runs; `received` holds the commands taken so far.
     """
 
+    num_waiting = 0
+
     def __init__(self, script: Iterable[e.Event] = (), started: e.RunStarted | None = None) -> None:
         self.received: list[c.Command] = []
         self.taken_names: set[str] = set()
@@ -208,6 +210,8 @@ class FakeSession:
 
 class RaisingSession:
     """Raises when it is run, after the events given."""
+
+    num_waiting = 0
 
     def __init__(self, error: BaseException, script: Iterable[e.Event] = ()) -> None:
         self._error = error

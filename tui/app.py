@@ -94,6 +94,11 @@ class TweetgenApp(ChoosingApp):
         """Whether the user did not want to wait for the run to save."""
         return self._main_screen.is_abandoned
 
+    @property
+    def has_asked_to_end(self) -> bool:
+        """Whether the latest run was asked to end, by a screen that may."""
+        return self._main_screen.has_asked_to_end
+
     def start_run(self, config: RunConfig, beside: OtherCurve | None = None) -> None:
         """Put the screen of a new run in place of the one before, and of the dialogs over it."""
         before = self._main_screen

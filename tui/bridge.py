@@ -30,6 +30,10 @@ class Session(Protocol):
     def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command], /) -> None:
         """Run to the end: events out through `emit`, commands in from the queue."""
 
+    @property
+    def num_waiting(self) -> int:
+        """How many commands were taken from the queue and are not followed to the end yet. For any thread."""
+
 
 OnStage = Callable[[Stage], None]
 OpenSession = Callable[[RunConfig, OnStage], Session]
@@ -216,7 +220,8 @@ class EngineBridge:
     @property
     def num_waiting(self) -> int:
         """How many commands the session has not followed to the end yet. For any thread."""
-        return self._commands.qsize() + getattr(self._session, "num_waiting", 0)
+        session = self._session
+        return self._commands.qsize() + (0 if session is None else session.num_waiting)
 
     @property
     def num_untaken(self) -> int:

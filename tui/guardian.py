@@ -99,14 +99,17 @@ class Guard:
         log_crashes_of(name)
         self._tell((_WATCHED if is_elsewhere else _RUN) + harmless(name).encode() + b"\n")
 
-    def release(self, exit_code: int) -> None:
-        """Give the shell its prompt back, with this code; the caller has let go of the terminal. Once."""
+    def release(self, exit_code: int, word: str = "") -> None:
+        """Give the shell its prompt back, with this code; the caller has let go of the terminal. Once.
+
+        After a hangup the guardian prints `word`, a line about the run that goes on.
+        """
         self._is_released = True
         # a session of its own, which no terminal's end reaches
         with contextlib.suppress(OSError):  # done already, or the guardian is no more
             os.setpgid(0, os.getpgid(os.getppid()))  # the leader of a group can't lead a session
             os.setsid()
-        self._tell(_RELEASE + str(exit_code).encode() + b"\n")
+        self._tell(_RELEASE + f"{exit_code} {word}\n".encode())
 
     def _tell(self, line: bytes) -> None:
         if self._door is not None:
@@ -201,14 +204,15 @@ class _Guardian:
                     self._is_elsewhere = line.startswith(_WATCHED)
                     self._run = line.removeprefix(_WATCHED if self._is_elsewhere else _RUN).decode()
                 elif line.startswith(_RELEASE):
-                    self._let_go(int(line.removeprefix(_RELEASE)))
+                    exit_code, _, word = line.removeprefix(_RELEASE).decode().partition(" ")
+                    self._let_go(int(exit_code), word)
 
-    def _let_go(self, exit_code: int) -> NoReturn:
+    def _let_go(self, exit_code: int, word: str) -> NoReturn:
         """Exit while the child lives on. After a hangup the child can't write to a terminal that is still there."""
         self._take_terminal_back()
         self._terminal.restore()
-        if exit_code == HANGUP_CODE and self._run:
-            write_at_end(f"The run {self._run} goes on in the background:  tweetgen-tui attach {self._quoted_run}\n")
+        if exit_code == HANGUP_CODE and word:
+            write_at_end(word + "\n")
         os._exit(exit_code)
 
     @property

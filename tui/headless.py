@@ -45,7 +45,6 @@ def run_headless(
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     narration = Narration(progress_display())
     has_hung_up = _listen_to_signals(inbox, stops_on_hangup=stops_on_hangup)
-    host = Host(config, inbox.put, inbox.qsize, on_run=log_crashes_of)
     view = RunView()
     is_shown = True
 
@@ -75,14 +74,14 @@ def run_headless(
         if not has_hung_up.is_set():  # else it went with the terminal, and the run goes on
             inbox.put(Stop())
 
-    try:
+    with contextlib.closing(narration):
         on_stage(Stage("loading torch"))
         from engine.session import TrainingSession
 
-        TrainingSession(config, on_stage).run(emit, inbox)
-    finally:
-        narration.close()
-        host.close()
+        session = TrainingSession(config, on_stage)
+        host = Host(config, inbox.put, lambda: inbox.qsize() + session.num_waiting, on_run=log_crashes_of)
+        with contextlib.closing(host):
+            session.run(emit, inbox)
     for line in end_lines(view):
         with _written_if_can_be(sys.stderr, end_without_reader):
             write_line(line)

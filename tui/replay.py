@@ -72,6 +72,8 @@ def require_journal(folder: RunFolder) -> None:
 class ReplaySession:
     """Plays one journal."""
 
+    num_waiting = 0
+
     def __init__(
         self,
         path: Path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import pytest
 
@@ -14,19 +14,23 @@ from engine.config import RunConfig
 from engine.folders import create_run_folder, named_checkpoint_path
 from engine.journal import Journal
 from tests.engine.checkpoints import write_checkpoint
-from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, until
+from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, until
+from tests.tui.remote_ends import hosted
 from tui.app import TweetgenApp
 from tui.branching import curve_before
 from tui.bridge import EngineBridge
+from tui.guardian import Guard
 from tui.keys import MAIN_KEYS, PALETTE_KEYS, STEERING
 from tui.plot_view import PlotView
+from tui.remote.client import RemoteBridge
 from tui.run_view import RunView
 from tui.screens.leave_dialog import LeaveDialog
 from tui.screens.main import MainScreen
 from tui.screens.tweet_dialog import TweetDialog
 from tui.series import Series
 from tui.state import fold
+from tui.subcommands import screen
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.plot_pane import Look
@@ -124,6 +128,43 @@ async def test_q_does_not_ask_once_the_run_is_over(stage: Stage) -> None:
         await until(lambda: app.summary_view.ended is not None)
         await pilot.press("q")
         await until(lambda: app.return_code is not None, "the end")
+
+
+async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = attached_app(stage, Attached, session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "hello there")
+        await pilot.press("q")
+        await opened(app, LeaveDialog)
+        session.play(e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
+        await until(lambda: app.summary_view.ended is not None)
+        await pilot.press("d")
+        await until(lambda: app.return_code == 0, "the end")
+    assert not app.is_detached
+
+
+@pytest.mark.parametrize(("key", "told"), [("e", "ends in the background."), ("d", "tweetgen-tui attach watched")])
+async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
+    key: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    with hosted() as made:
+        bridge = RemoteBridge(made.folder)
+        app = TweetgenApp(RunConfig(), bridge, bridge.meet())
+        app._main_screen._clock = clock
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(lambda: app.summary_view.started is not None)
+            await pilot.press("q")
+            await opened(app, LeaveDialog)
+            await pilot.press(key)
+            await until(lambda: made.sent or app.is_detached, "the answer")
+            clock.advance(6.0)
+            await until(lambda: app.return_code == 0, "the end")
+        assert screen._after(app, cast("Guard", None)) == 0
+        bridge.leave()
+        assert bridge.join(DEADLINE_SECONDS)
+    assert capfd.readouterr().err.strip().endswith(told)
 
 
 async def test_h_shows_the_machine_also_where_the_process_that_trains_has_gone(stage: Stage) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from engine.commands import Command, SampleLadder, Stop
 from engine.config import RunConfig, TrainingConfig
-from engine.events import Event, Paused
+from engine.events import Event, LadderSampled, Paused
 from tests.cli.program import ending_signals
+from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import FakeSession, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS
+from tui import headless
 from tui.background import go_on
-from tui.bridge import EngineBridge
+from tui.bridge import EngineBridge, Nobody
 from tui.run_view import RunView
 
 STARTED = run_started(training=TrainingConfig(max_steps=3))
@@ -55,3 +59,29 @@ def test_a_signal_saves_and_ends_it() -> None:
     bridge = EngineBridge(RunConfig(), lambda *_: Signalling([STEPS], STARTED))
     bridge.start()
     assert go_on([bridge], RunView()) == 143
+
+
+def test_its_host_counts_the_commands_that_the_session_has_received_and_not_followed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    class Counting(Nobody):
+        """Asks for three ladders, counts at each the commands that wait, and ends the run."""
+
+        def __init__(
+            self, _: RunConfig, send: Callable[[Command], None], num_waiting: Callable[[], int], **_further: object
+        ) -> None:
+            self._send, self._num_waiting = send, num_waiting
+            for seed in range(3):
+                send(SampleLadder(seed=seed))
+
+        def take(self, event: Event) -> None:
+            if isinstance(event, LadderSampled):
+                counts.append(self._num_waiting())
+                if len(counts) == 3:
+                    self._send(Stop())
+
+    monkeypatch.setattr(headless, "Host", Counting)
+    assert headless.run_headless(tiny_config(write_corpus(home)), as_json=False) == 0
+    assert counts == [3, 2, 1]

@@ -119,6 +119,8 @@ def test_an_exception_after_the_end_adds_nothing_to_the_stream() -> None:
 
 def test_a_session_that_returns_without_a_last_event_counts_as_failed() -> None:
     class Silent:
+        num_waiting = 0
+
         def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> None:
             emit(run_started())
 

@@ -128,6 +128,16 @@ def test_a_signal_is_handed_on_once_and_the_terminals_own_reach_the_child_alone(
     assert exit_code_of(shell) == 41
 
 
+@pytest.mark.parametrize(("code", "is_said"), [(129, True), (0, False)])
+def test_what_the_child_has_to_tell_after_a_hangup_is_told_by_the_guardian(
+    tmp_path: Path, code: int, is_said: bool
+) -> None:
+    shell = start(tmp_path, LET_GO + f"guard.release({code}, 'It goes on: kill 1'); time.sleep(60)")
+    assert exit_code_of(shell) == code
+    assert ("It goes on: kill 1" in shell.before) == is_said
+    child_of(tmp_path).kill()
+
+
 def test_released_the_shell_goes_on_and_the_child_lives_in_a_session_of_its_own(tmp_path: Path) -> None:
     shell = start(
         tmp_path,

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from engine.commands import Command, Stop
 from engine.config import RunConfig
 from engine.events import Event, RunFinished
-from tests.fakes import FakeSession, run_started
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, until
+from tests.fakes import FakeClock, FakeSession, run_started
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, until
 from tui.app import TweetgenApp
 from tui.background import how_to_attach
 from tui.bridge import EngineBridge
@@ -51,6 +52,29 @@ async def test_a_run_that_cannot_save_goes_on_as_before_after_each_no(stage: Sta
         await pilot.press("y")
         await until(lambda: app.return_code is not None, "the end")
     assert app.summary_view.ended is not None
+
+
+async def test_a_late_run_that_cannot_save_ends_all_the_same_once_the_screen_has_gone(stage: Stage) -> None:
+    may_answer = threading.Event()
+
+    class Late(FakeSession):
+        def answer(self, command: Command) -> Event:
+            assert may_answer.wait(DEADLINE_SECONDS)
+            return super().answer(command)
+
+    session, clock = Late(), FakeClock()
+    session.loses_at_stop = "The disk is full."
+    app = stage.app(session)
+    app._main_screen._clock = clock
+    async with app.run_test() as pilot:
+        await until(lambda: app.summary_view.started is not None)
+        await pilot.press("q")
+        await shows(app, "saving…")
+        clock.advance(6.0)
+        await until(lambda: app.return_code is not None, "the end")
+    may_answer.set()
+    assert trained_by(app).join(DEADLINE_SECONDS)
+    assert [command.unless_unsaved for command in session.received if isinstance(command, Stop)] == [True, False]
 
 
 async def test_d_asks_where_no_terminal_could_attach_and_says_why(stage: Stage) -> None:

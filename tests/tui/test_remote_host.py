@@ -144,6 +144,32 @@ def test_commands_are_taken_no_faster_than_the_session_follows_them() -> None:
         until(lambda: len(sent) == limit + 10)
 
 
+def test_a_stop_overtakes_the_commands_that_wait_for_the_session() -> None:
+    wishes: list[c.Command] = [c.Pause(), c.SetBatchSize(batch_size=8), c.Stop()]
+    with hosted(num_waiting=lambda: 1000) as made, Speaker(made.path, HELLO) as speaker:
+        speaker.say(b"".join(map(line_of, wishes[:2])))
+        speaker.hear_until("CaughtUp")
+        assert made.sent == []
+        speaker.say(line_of(wishes[2]) + line_of(c.Resume()))
+        until(lambda: made.sent, "the stop")
+        assert made.sent == wishes
+
+
+def test_the_commands_of_a_client_that_has_gone_are_still_handed_on() -> None:
+    is_busy = threading.Event()
+    is_busy.set()
+    wishes: list[c.Command] = [c.SetBatchSize(batch_size=size) for size in range(1, 100)]
+    with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
+        with Speaker(made.path, HELLO) as speaker:
+            speaker.say(b"".join(map(line_of, wishes)))
+            until(lambda: made.host.num_watchers == 1)
+        until(lambda: made.host.num_watchers == 0, "the end of the connection")
+        assert made.sent == []
+        is_busy.clear()
+        until(lambda: len(made.sent) == len(wishes), "the commands")
+        assert made.sent == wishes
+
+
 def test_commands_that_a_session_has_received_and_not_followed_still_wait(home: Path) -> None:
     config = tiny_config(write_corpus(home))
     num_waiting: list[int] = []
@@ -296,6 +322,7 @@ def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.
     made = host.Host(RunConfig(), lambda _: None, lambda: 0)
     made.take(run_started(run=RUN))
     until(lambda: "too long a path" in made.problem)
+    assert "Set XDG_RUNTIME_DIR to a shorter folder." in made.problem
     made.take(FINISHED)
     made.close()
 

@@ -209,6 +209,30 @@ async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(stag
         assert session.received[-1] == c.SetLearningRate(learning_rate=0.004)
 
 
+async def test_u_has_nothing_to_take_back_where_a_reload_at_half_the_rate_was_refused(stage: Stage) -> None:
+    class Refusing(FakeSession):
+        def answer(self, command: c.Command) -> e.Event:
+            if isinstance(command, c.LoadCheckpoint):
+                return self._refuse("LoadCheckpoint", "It is gone.")
+            return super().answer(command)
+
+    session = Refusing((steps_finished(1, [1.7] * 600), evaluated(600, 2.4), tweet("hello there", 600)))
+    app = stage.app(session)
+    async with app.run_test(size=SIZE) as pilot:
+        await started(app)
+        for first_step in (601, 751, 901, 1051):
+            session.play(steps_finished(first_step, [4.2] * 150))
+            await until(lambda: app.summary_view.step == first_step + 149)  # noqa: B023 - awaited at once
+        await shows(app, "a reload best, halve the rate")
+        await press(pilot, session, "a")
+        await opened(app, MessageDialog)
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        await pilot.press("u")
+        await toasted(app, "There is nothing left to undo.")
+        assert len(session.received) == 1
+
+
 async def test_an_answer_that_is_refused_is_told_and_the_alert_comes_back(stage: Stage) -> None:
     class Refusing(FakeSession):
         def answer(self, command: c.Command) -> e.Event:

@@ -44,7 +44,7 @@ class Doorway:
                 self.close()
                 await self._open(path)
         except StorageError as error:
-            self.problem = error.message
+            self.problem = f"{error.message} {error.hint}".rstrip()
         except OSError as error:
             self.problem = f"{error}."
         else:

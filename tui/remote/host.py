@@ -187,6 +187,7 @@ class Host:
             if watcher in self._watchers:
                 self._watchers.remove(watcher)
             await watcher.end()
+        await watcher.finish()
 
     def _greeting(self) -> Greeting:
         view = self._view

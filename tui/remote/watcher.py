@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from engine import commands
-from engine.commands import Command
+from engine.commands import Command, Stop
 from engine.text import harmless
 from tui.remote.protocol import PROTOCOL, Hello, Message, Refusal, message_in, protocol_in, to_line
 
@@ -16,6 +17,8 @@ MAX_WAITING_BYTES = 1024 * 1024
 STALLED_SECONDS = 30.0
 """A client that reads nothing for so long is disconnected; it may connect again."""
 MAX_COMMANDS_WAITING = 32
+MAX_COMMAND_BYTES = 1024 * 1024
+"""Commands received and not handed on; a client that sends more is not read from until some are."""
 _PATIENCE_SECONDS = 0.05
 
 
@@ -32,6 +35,10 @@ class Watcher:
         self._is_behind = False
         self._is_ending = False
         self._has_news = asyncio.Event()
+        self._commands: deque[tuple[Command, int]] = deque()
+        """Received and not handed on, each with its size in bytes."""
+        self._num_command_bytes = 0
+        self._handing_on: asyncio.Task[None] | None = None
 
     def say(self, message: Message) -> None:
         """Send a message."""
@@ -121,7 +128,7 @@ class Watcher:
             await self._writer.drain()
 
     async def _follow(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
-        """Hand its commands to `send` until it disconnects or sends something else."""
+        """Hand its commands to `send` until it disconnects or sends something else; a `Stop` does not wait."""
         while True:
             try:
                 line = await self._reader.readline()
@@ -135,9 +142,37 @@ class Watcher:
             if self.is_read_only:
                 self.say(Refusal(reason="This connection may only watch."))
                 return
-            while num_waiting() >= MAX_COMMANDS_WAITING:
+            self._commands.append((command, len(line)))
+            self._num_command_bytes += len(line)
+            if isinstance(command, Stop):
+                self._hand_on_all(send)  # the session itself puts a stop ahead of what need not be done before
+            elif self._handing_on is None or self._handing_on.done():
+                self._handing_on = asyncio.create_task(self._hand_on_slowly(send, num_waiting))
+            while self._num_command_bytes > MAX_COMMAND_BYTES:
                 await asyncio.sleep(_PATIENCE_SECONDS)
-            send(command)
+
+    def _hand_on_all(self, send: Callable[[Command], None]) -> None:
+        """Hand on all commands received so far."""
+        while self._commands:
+            self._hand_on(send)
+
+    async def _hand_on_slowly(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
+        """Hand on all commands, no faster than the session follows them."""
+        while self._commands:
+            if num_waiting() < MAX_COMMANDS_WAITING:
+                self._hand_on(send)
+            else:
+                await asyncio.sleep(_PATIENCE_SECONDS)
+
+    def _hand_on(self, send: Callable[[Command], None]) -> None:
+        command, num_bytes = self._commands.popleft()
+        self._num_command_bytes -= num_bytes
+        send(command)
+
+    async def finish(self) -> None:
+        """Wait until the commands of a client that has gone are handed on."""
+        if self._handing_on is not None:
+            await self._handing_on
 
     async def end(self) -> None:
         """Close the connection; what waits is sent if it is read at once."""

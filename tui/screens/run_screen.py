@@ -80,6 +80,8 @@ class RunScreen(Screen[None]):
         self._ending: _Ending | None = None
         self.is_abandoned = False
         """Whether the user did not want to wait for the session to save."""
+        self.has_asked_to_end = False
+        """Whether the run was asked to end, and has not refused."""
         self._teller = Teller(self, clock)
 
     def on_mount(self) -> None:
@@ -110,8 +112,10 @@ class RunScreen(Screen[None]):
         for event in events:
             self._route(event)
         if self._ending is not None and (has_ended or self._clock() > self._ending.deadline):
-            then, self._ending = self._ending.then, _Ending(_nothing, math.inf)  # once: the tick goes on for a while
-            then()
+            ending, self._ending = self._ending, _Ending(_nothing, math.inf)  # once: the tick goes on for a while
+            if not has_ended:  # no screen is left that could be asked whether to end without saving
+                self._bridge.stop(ending.reason)
+            ending.then()
 
     def _route(self, event: e.Event) -> None:
         """Do what an event needs beyond drawing."""
@@ -166,7 +170,7 @@ class RunScreen(Screen[None]):
 
     def _leave_as_answered(self, answer: Literal["end", "leave"] | None) -> None:
         """End the run, or only leave it."""
-        if answer == "end":
+        if answer == "end" or (answer == "leave" and self.run_view.ended is not None):
             self.leave(0)
         elif answer == "leave":
             self.action_detach()
@@ -203,6 +207,8 @@ class RunScreen(Screen[None]):
             self._end_then(leaving, "ctrl+c leaves at once", reason, may_ask=return_code in {0, INTERRUPTED_CODE})
         elif return_code != 0:
             self.is_abandoned = return_code == INTERRUPTED_CODE
+            if self.has_asked_to_end:
+                self._bridge.stop(self._ending.reason)
             leaving()
         else:
             self._ending = replace(self._ending, then=leaving)
@@ -220,12 +226,14 @@ class RunScreen(Screen[None]):
         patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
         self._ending = _Ending(then, self._clock() + patience, reason)
         self._bridge.stop(reason, unless_unsaved=may_ask)
+        self.has_asked_to_end = not self._bridge.refusal
         self._panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
         self._leaving_timer.resume()
 
     def ask_to_lose(self, refusal: e.CommandRefused) -> None:
         """Ask whether to end all the same, where the session was to end and can't save; else go on."""
         ending, self._ending = self._ending, None
+        self.has_asked_to_end = False
         self._leaving_timer.pause()
         self._panels.show_notice("")
         if ending is None:  # somebody else at this run was to be asked

@@ -151,11 +151,13 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
             each.listener.close()
         say(end_lines(view, app.earlier_views))
         return exit_code
-    say([how_to_attach(view, bridge.attach_problem) if is_to_go_on or bridge.is_elsewhere else how_it_ends(view)])
+    is_ending = app.has_asked_to_end and not has_failed
+    word = how_it_ends(view) if is_ending else how_to_attach(view, bridge.attach_problem)
+    say([word])
     if not isinstance(bridge, EngineBridge):
         return exit_code
     let_go_of_terminal(and_pipes=True)
-    guard.release(exit_code)
+    guard.release(exit_code, word)
     return go_on(own, view)
 
 
