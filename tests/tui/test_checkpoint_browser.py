@@ -22,6 +22,7 @@ from engine.config import RunConfig
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError, StorageError
 from engine.folders import create_run_folder, named_checkpoint_path
+from engine.folders import home as data_folder
 from tests.engine.checkpoints import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
@@ -45,7 +46,7 @@ def entry(name: str, problem: str = "", saved_at: float = 1.79e9, **changes: Any
     """Return an entry of no file."""
     return CheckpointEntry(
         name=name,
-        path=Path(f"/nowhere/{name}.safetensors"),
+        path=data_folder() / "checkpoints" / f"{name.replace('/', ' ')}.safetensors",
         saved_at=saved_at,
         num_bytes=1_800_000,
         info=None if problem else checkpoint_info(**changes),
