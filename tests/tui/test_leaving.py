@@ -104,6 +104,21 @@ async def test_a_disk_that_stands_still_does_not_hold_up_the_end(stage: Stage, m
     may_end.set()
 
 
+async def test_a_setting_that_cannot_be_written_is_told_and_the_screen_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save() -> None:
+        raise PermissionError("no entry")
+
+    app = stage.app(FakeSession())
+    monkeypatch.setattr(app.keeper, "save", save)
+    async with app.run_test(notifications=True):
+        await until(lambda: app.summary_view.started is not None)
+        app.keeper.change({"bell": not app.keeper.preferences.bell})
+        await shows(app, "no entry")
+        assert app.is_running
+
+
 async def test_leaving_before_the_run_has_begun_keeps_it_from_beginning(stage: Stage) -> None:
     app = stage.app(FakeSession())
     async with app.run_test():
