@@ -116,7 +116,7 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
     async def _save(self) -> None:
         """Put the changes into the file, on a thread."""
         try:
-            await on_own_thread(self.keeper.save)
+            await on_own_thread(self.keeper.save, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the run goes on
             told = as_told(error, "Saving the settings")
             self.notify(f"{told.message} {told.hint}", severity="error", markup=False)

@@ -158,7 +158,7 @@ class CheckpointBrowser(CheckpointList):
     ) -> None:
         """Change a file on a thread, then show `changed` in place of its entry, or nothing for None."""
         try:
-            await on_own_thread(change)
+            await on_own_thread(change, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the run behind goes on
             told = as_told(error, "Changing a checkpoint")
             self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
