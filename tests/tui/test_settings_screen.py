@@ -122,10 +122,11 @@ async def test_the_arrows_go_through_the_themes_and_the_palette_keeps_one_too(ma
 async def test_of_changes_that_follow_quickly_the_last_one_stays_whichever_thread_writes_first(
     make_app: Made, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writes: list[Callable[[], None]] = []
+    saves: list[Callable[[], None]] = []
 
-    async def late(write: Callable[[], None]) -> None:
-        writes.append(write)
+    async def late(save: Callable[[], None], *, writes: bool) -> None:
+        assert writes
+        saves.append(save)
 
     monkeypatch.setattr("tui.choosing_app.on_own_thread", late)
     app = make_app()
@@ -133,10 +134,10 @@ async def test_of_changes_that_follow_quickly_the_last_one_stays_whichever_threa
         await started(app)
         for theme in ("tweetgen-light", "dracula", "tweetgen"):
             app.keeper.change({"theme": theme})
-        await until(lambda: len(writes) >= 3, "all writers")
+        await until(lambda: len(saves) >= 3, "all writers")
         assert app.theme == "tweetgen"
-    for write in reversed(writes):
-        write()
+    for save in reversed(saves):
+        save()
     assert kept(path) == {"theme": "tweetgen"}
 
 
