@@ -15,8 +15,7 @@ from textual.command import Provider
 from textual.events import Event
 from textual.theme import Theme
 
-from engine.errors import TweetgenError
-from tui.errands import on_own_thread
+from tui.errands import as_told, on_own_thread
 from tui.notices import TITLE_SECONDS, Notices
 from tui.preference_keeper import Changes, PreferenceKeeper
 from tui.preferences import AUTO
@@ -117,9 +116,10 @@ class ChoosingApp(TerminalApp, inherit_bindings=False):
     async def _save(self) -> None:
         """Put the changes into the file, on a thread."""
         try:
-            await on_own_thread(self.keeper.save)
-        except TweetgenError as error:
-            self.notify(f"{error.message} {error.hint}", severity="error", markup=False)
+            await on_own_thread(self.keeper.save, writes=True)
+        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run goes on
+            told = as_told(error, "Saving the settings")
+            self.notify(f"{told.message} {told.hint}", severity="error", markup=False)
 
     def _show_title(self) -> None:
         self.notices.show_title(self.summary_view)

@@ -1,7 +1,8 @@
 """Errands: what takes its time is done on a thread of its own, and what it raises becomes two lines for a person.
 
 The thread is a daemon, and nobody waits for it once the errand is cancelled: a file that can't be read to its end must
-keep neither the screen from going on nor the program from ending.
+keep neither the screen from going on nor the program from ending. Only for what writes the program waits a moment at
+its end.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,11 +18,18 @@ from engine.errors import InternalError, TweetgenError
 from engine.folders import home
 from engine.log import log_traceback
 
+MAX_WRITING_SECONDS = 1.0
+"""How long the end of the program waits for what is being written."""
 Result = TypeVar("Result")
+_writers: set[threading.Thread] = set()
+"""The threads of errands that write."""
 
 
-async def on_own_thread(function: Callable[[], Result]) -> Result:
-    """Return what `function` returns, or raise what it raises; it runs on a daemon thread."""
+async def on_own_thread(function: Callable[[], Result], *, writes: bool = False) -> Result:
+    """Return what `function` returns, or raise what it raises; it runs on a daemon thread.
+
+    What `writes` is waited for by `writers_have_ended`.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
@@ -40,9 +49,22 @@ async def on_own_thread(function: Callable[[], Result]) -> Result:
             outcome = None, error
         with contextlib.suppress(RuntimeError):  # the program has ended meanwhile
             loop.call_soon_threadsafe(settle, *outcome)
+        _writers.discard(thread)
 
-    threading.Thread(target=run, name="errand", daemon=True).start()
+    thread = threading.Thread(target=run, name="errand", daemon=True)
+    if writes:
+        _writers.add(thread)
+    thread.start()
     return await future
+
+
+def writers_have_ended(timeout_seconds: float) -> bool:
+    """Wait at most so long for the errands that write; return whether all have ended. For any thread."""
+    deadline = time.monotonic() + timeout_seconds
+    writers = tuple(_writers)
+    for thread in writers:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in writers)
 
 
 def as_told(error: BaseException, what: str) -> TweetgenError:

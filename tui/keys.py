@@ -34,7 +34,7 @@ class Key:
     symbols: str = ""
     """The keys as they are shown, where their names would not do."""
     opens: bool = False
-    """Whether it opens a line or a dialog to type in: what is typed right after it is meant for that."""
+    """Whether its action itself opens a line or a dialog: what is typed right after it is meant for that."""
 
     @property
     def name(self) -> str:
@@ -343,9 +343,10 @@ BROWSER_KEYS = (
         "Mark a checkpoint; c on another shows the two side by side.",
         LISTED,
         label="compare",
+        opens=True,
     ),
     Key("k", "checkpoint_pin", "Pin", "Keep it first and from being deleted, or no longer.", LISTED, label="pin"),
-    Key("r", "checkpoint_rename", "Rename", "Give it another name.", LISTED, label="rename"),
+    Key("r", "checkpoint_rename", "Rename", "Give it another name.", LISTED, label="rename", opens=True),
     Key(
         "x,delete",
         "checkpoint_delete",
@@ -354,9 +355,18 @@ BROWSER_KEYS = (
         LISTED,
         label="delete",
         symbols="x",
+        opens=True,
     ),
     Key("s", "checkpoint_sort", "Sort", "Sort by age, name, step or bits per character.", LISTED, label="sort"),
-    Key("slash", "checkpoint_filter", "Filter", "Type part of a name, run or corpus.", LISTED, label="filter"),
+    Key(
+        "slash",
+        "checkpoint_filter",
+        "Filter",
+        "Type part of a name, run or corpus.",
+        LISTED,
+        label="filter",
+        opens=True,
+    ),
 )
 
 PROMPT_KEYS = (
@@ -431,6 +441,11 @@ STEERING = frozenset(
 
 PANEL_KEYS = {"": (*MAIN_KEYS, *PALETTE_KEYS), "LossPlot": PLOT_KEYS, "TweetFeed": FEED_KEYS}
 """What the palette offers, by the class of the panel that does it; of the main screen for ""."""
+
+
+def opening(keys: Iterable[Key]) -> frozenset[str]:
+    """Return Textual's names of the keys that open a line or a dialog."""
+    return frozenset(name for key in keys if key.opens for name in key.keys.split(","))
 
 
 def bindings_of(keys: Iterable[Key]) -> list[BindingType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import tomllib
 from collections import deque
@@ -40,13 +41,19 @@ class PreferenceKeeper:
         self._unsaved.append(changes)
 
     def save(self) -> None:
-        """Write the planned changes into the file, in their order. Raises `ConfigError` and `StorageError`."""
+        """Write the planned changes into the file, in their order; those of a failed call come with the next.
+
+        Raises `ConfigError` and `StorageError`.
+        """
         with self._is_saving:
+            num_changes = len(self._unsaved)  # the screen's thread may plan more meanwhile
             changes: dict[str, object] = {}
-            while self._unsaved:
-                changes |= self._unsaved.popleft()
+            for number in range(num_changes):
+                changes |= self._unsaved[number]
             if changes and self.path is not None:
                 save_changes(self.path, changes)
+            for _ in range(num_changes):
+                self._unsaved.popleft()
 
 
 def _changed(preferences: Preferences, changes: Changes) -> Preferences:
@@ -69,7 +76,7 @@ def save_changes(path: Path, changes: Changes) -> None:
     """Put changes into the file and leave all else in it as it is. Raises `ConfigError` and `StorageError`."""
     import tomlkit
 
-    path = path.resolve() if path.exists() else path  # where it is a link, the file behind it
+    path = Path(os.path.realpath(path))  # where it is a link, the file behind it; raises nothing, unlike `resolve`
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

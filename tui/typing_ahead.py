@@ -1,6 +1,7 @@
 """Typing ahead: keys and pastes that arrive right after a key that opens a line or a dialog go into it.
 
-Without this they would still act on the main screen, since what opens gets the focus a few turns of the loop later.
+Without this they would still act on the screen before, since what opens gets the focus a few turns of the loop later.
+Which keys open something, a screen says by its `opening_keys`.
 """
 
 from __future__ import annotations
@@ -8,15 +9,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from textual.app import App
 from textual.events import Event, Key, Paste
+from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
-
-from tui.key_map import mapped
-from tui.keys import MAIN_KEYS
-from tui.screens.run_screen import RunScreen
 
 MAX_SECONDS = 1.0
 """How long keys are held back at most."""
@@ -25,7 +24,7 @@ _LOOK_SECONDS = 0.01
 
 
 class TypingAhead:
-    """Holds the events of an app's keys back while a key of the main screen opens something."""
+    """Holds the events of an app's keys back while a key of a screen opens something."""
 
     def __init__(self, app: App[None], handle: Callable[[Event], Awaitable[None]]) -> None:
         """Hold nothing back; `handle` is what the app does with an event."""
@@ -33,6 +32,8 @@ class TypingAhead:
         self._handle = handle
         self._opener: Key | None = None
         self._opener_has_acted = False
+        self._opened_on: Screen[Any] | None = None
+        """The screen that the opener was pressed on."""
         self._held: deque[Key | Paste] = deque()
         self._held_until = 0.0
         self._timer: Timer | None = None
@@ -55,7 +56,7 @@ class TypingAhead:
     async def _press(self, key: Key | Paste) -> None:
         """Send a key or a paste on its way; where a key opens something, begin to hold back what follows."""
         if isinstance(key, Key) and self._opens(key.key):
-            self._opener, self._opener_has_acted = key, False
+            self._opener, self._opener_has_acted, self._opened_on = key, False, self._app.screen
             self._held_until = time.monotonic() + MAX_SECONDS
             self._timer = self._timer or self._app.set_interval(_LOOK_SECONDS, self._hand_on)
         await self._handle(key)
@@ -64,18 +65,17 @@ class TypingAhead:
     def _opens(self, key: str) -> bool:
         """Say whether a key opens a line or a dialog now."""
         screen = self._app.screen
-        if not isinstance(screen, RunScreen) or isinstance(screen.focused, Input):
-            return False
-        return any(each.opens and key in each.keys.split(",") for each in mapped(MAIN_KEYS, screen.key_map))
+        opening_keys: frozenset[str] = getattr(screen, "opening_keys", frozenset())
+        return key in opening_keys and not isinstance(screen.focused, Input)
 
     def _is_opening(self) -> bool:
         """Say whether what the latest key opens has yet to get the focus."""
         screen = self._app.screen
         if isinstance(screen.focused, Input) or time.monotonic() > self._held_until:
             return False
-        if isinstance(screen, RunScreen):
-            return screen.is_typing or not self._opener_has_acted
-        return screen.focused is None
+        if screen is self._opened_on:
+            return not self._opener_has_acted
+        return not screen.is_mounted or (screen.focused is None and bool(screen.focus_chain))
 
     async def _hand_on(self) -> None:
         """Hand on what was held back, once what was opened can take them."""

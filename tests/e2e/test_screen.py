@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from engine.checkpoint_info import read_info
 from tests.cli.program import SMALL_MODEL, write_tweets
-from tests.e2e.conftest import QUIET, Open
+from tests.e2e.conftest import QUIET, SCRIPTED, Open
 from tests.e2e.journals import events_of, wait_for_end
 from tests.e2e.terminal import Terminal
 
+SLOW_DISK = """
+import time
+from tui import errands, preference_keeper
+errands.MAX_WRITING_SECONDS = 60.0
+write = preference_keeper.write_atomically
+def write_slowly(*arguments):
+    time.sleep(2.0)
+    write(*arguments)
+preference_keeper.write_atomically = write_slowly
+""" + SCRIPTED[2]
 A_TWEET = r"{} [●◐○] "
 
 
@@ -151,3 +162,17 @@ def test_what_is_refused_is_told_in_two_lines_and_the_screen_never_opens(
     what, hint = terminal.text.strip().splitlines()
     assert what.startswith("tweetgen-tui: ")
     assert [word in f"{what}\n{hint}" for word in words] == [True, True]
+
+
+def test_a_setting_changed_right_before_leaving_is_kept(open_terminal: Open, home: Path) -> None:
+    screen = open_terminal(program=(*SCRIPTED[:2], SLOW_DISK))
+    screen.wait_for("hello")
+    screen.press(",")
+    screen.wait_for("space change")
+    screen.press("down", "space")
+    screen.wait_for(r"\*")
+    screen.press("escape")
+    screen.wait_until_gone("space change")
+    screen.press("q")
+    assert screen.wait_for_exit()[0] == 0
+    assert tomllib.loads((home / "config.toml").read_text()) == {"screen": {"mouse": False}}

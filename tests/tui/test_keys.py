@@ -110,7 +110,7 @@ async def test_the_table_marks_exactly_the_keys_that_open_something(stage: Stage
         opening = set()
         for key in (key for key in MAIN_KEYS if key.action not in {"leave", "detach"}):
             await app.run_action(key.action, screen)
-            if app.screen is not screen or screen.is_typing:
+            if app.screen is not screen or screen.prompt.is_open:
                 opening.add(key.name)
             if app.screen is not screen:
                 await until(lambda: app.screen.focused is not None, key.title)

@@ -10,11 +10,14 @@ import pytest
 from engine.commands import Command, Stop
 from engine.config import RunConfig
 from engine.events import Event, RunFinished
-from tests.fakes import FakeClock, FakeSession, run_started
+from tests.fakes import FakeClock, FakeSession, run_started, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, until
 from tui.app import TweetgenApp
 from tui.background import how_to_attach
 from tui.bridge import EngineBridge
+from tui.errands import writers_have_ended
+from tui.pins import PinsFile
+from tui.preference_keeper import PreferenceKeeper
 from tui.run_view import RunView
 from tui.screens.checkpoint_questions import YesDialog
 from tui.screens.main import MainScreen
@@ -108,7 +111,10 @@ async def test_d_detaches_at_once_where_a_terminal_can_attach(stage: Stage) -> N
     assert app.bridge.is_alive
 
 
-async def test_a_disk_that_stands_still_does_not_hold_up_the_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("owner", [PreferenceKeeper, PinsFile])
+async def test_a_disk_that_stands_still_does_not_hold_up_the_end(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type
+) -> None:
     savers: list[threading.Thread] = []
     may_end = threading.Event()
 
@@ -116,16 +122,37 @@ async def test_a_disk_that_stands_still_does_not_hold_up_the_end(stage: Stage, m
         savers.append(threading.current_thread())
         may_end.wait()
 
-    app = stage.app(FakeSession())
-    monkeypatch.setattr(app.keeper, "save", save)
+    app = stage.app(FakeSession((tweet("hello there", 3),)))
+    monkeypatch.setattr(owner, "save", save)
     async with app.run_test() as pilot:
-        await until(lambda: app.summary_view.started is not None)
-        app.keeper.change({"bell": not app.keeper.preferences.bell})
-        await until(lambda: savers, "the writing of the preferences")
+        await until(lambda: app.summary_view.num_tweets == 1)
+        await shows(app, "hello there")
+        if owner is PinsFile:
+            await pilot.press("k")
+        else:
+            app.keeper.change({"bell": not app.keeper.preferences.bell})
+        await until(lambda: savers, "the writing")
         await pilot.press("q")
         await until(lambda: app.return_code is not None, "the end")
     assert savers[0].daemon  # so it does not hold up the process either
+    assert not writers_have_ended(0.0)
     may_end.set()
+    assert writers_have_ended(DEADLINE_SECONDS)
+
+
+async def test_a_setting_that_cannot_be_written_is_told_and_the_screen_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save() -> None:
+        raise PermissionError("no entry")
+
+    app = stage.app(FakeSession())
+    monkeypatch.setattr(app.keeper, "save", save)
+    async with app.run_test(notifications=True):
+        await until(lambda: app.summary_view.started is not None)
+        app.keeper.change({"bell": not app.keeper.preferences.bell})
+        await shows(app, "no entry")
+        assert app.is_running
 
 
 async def test_leaving_before_the_run_has_begun_keeps_it_from_beginning(stage: Stage) -> None:

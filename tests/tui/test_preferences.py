@@ -170,6 +170,19 @@ def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
     assert target.read_text() == "# kept elsewhere\n\n[notices]\nbell = false\n"
 
 
+def test_a_link_to_a_file_that_is_not_there_yet_stays_a_link(path: Path, tmp_path: Path) -> None:
+    target = tmp_path / "tweetgen.toml"
+    path.symlink_to(target)
+    save_changes(path, {"bell": False})
+    assert path.is_symlink()
+    assert tomllib.loads(target.read_text()) == {"notices": {"bell": False}}
+
+
+def test_a_folder_that_cannot_be_looked_into_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        save_changes(tmp_path / ("x" * 300) / "config.toml", {"bell": False})
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises((ConfigError, StorageError)):
@@ -198,6 +211,18 @@ def test_changes_are_written_in_the_order_in_which_they_were_made(path: Path) ->
     for thread in threads:
         thread.join()
     assert read_preferences(path)[0].theme == "tweetgen-light"
+
+
+def test_a_change_that_could_not_be_written_is_written_with_the_next(path: Path) -> None:
+    path.write_text("theme = ")
+    keeper = PreferenceKeeper(path)
+    keeper.plan_to_save({"bell": False})
+    with pytest.raises(ConfigError):
+        keeper.save()
+    path.write_text("")
+    keeper.plan_to_save({"eval_every": 7})
+    keeper.save()
+    assert read_preferences(path)[0] == Preferences(bell=False, eval_every=7)
 
 
 # The key map ----------------------------------------------------------------------------------------------------------

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from textual.app import App
 from textual.events import Key, Paste
+from textual.screen import Screen
 from textual.widgets import Input, OptionList
 
 from engine import commands as c
 from engine import events as e
+from engine.checkpoint_list import iterate_checkpoints
+from engine.folders import named_checkpoint_path
+from tests.engine.checkpoints import write_checkpoint
 from tests.fakes import FakeSession, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, toasts, until
+from tests.tui.conftest import Stage, opened, shows, toasts, until
 from tui.app import TweetgenApp
 from tui.key_map import key_named
+from tui.screens.checkpoint_browser import CheckpointBrowser
+from tui.screens.checkpoint_questions import RenameDialog, YesDialog
+from tui.screens.compare_dialog import CompareDialog
 from tui.screens.ladder_dialog import LadderDialog
 from tui.screens.main import MainScreen
 from tui.screens.save_dialog import SaveDialog
@@ -86,6 +94,47 @@ async def test_in_a_dialog_without_a_line_the_keys_are_its_own(stage: Stage) -> 
         post(app, "tt")
         await opened(app, LadderDialog)
         await until(lambda: len(session.received) == 2, "two rolls")
+
+
+@pytest.mark.parametrize(
+    ("keys", "dialog", "typed"),
+    [
+        (["/", *"best", "enter"], CheckpointBrowser, "best"),
+        (["r", *"next"], RenameDialog, "next"),
+        (["c", "down", "c", "enter"], CompareDialog, None),
+        (["x", "enter"], YesDialog, None),
+    ],
+)
+@pytest.mark.usefixtures("home")
+async def test_in_the_list_of_checkpoints_keys_go_into_what_a_key_before_them_opens(
+    stage: Stage, keys: list[str], dialog: type[Screen[Any]], typed: str | None
+) -> None:
+    for name in ("happy", "sad"):
+        write_checkpoint(named_checkpoint_path(name))
+    session = FakeSession(SCRIPT)
+    app = stage.app(session, entries=iterate_checkpoints)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        post(app, "l")
+        await shows(app, "2 by age ")
+        post(app, keys)
+        await opened(app, dialog)
+        if typed is not None:
+            await until(lambda: line(app) == typed, f"{typed} in the line")
+        await pilot.press("escape")
+        await shows(app, "2 by age ")
+        await pilot.press("s")
+        await shows(app, "2 by name ")  # so none was loaded, which would have closed the list
+        assert session.received == []
+
+
+async def test_a_key_that_opens_a_dialog_can_be_followed_by_one_of_it_that_opens_a_line(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)):
+        await started(app)
+        post(app, "l/next")
+        await opened(app, CheckpointBrowser)
+        await until(lambda: line(app) == "next", "the filter")
 
 
 async def test_where_nothing_opens_the_keys_are_the_screens(stage: Stage) -> None:

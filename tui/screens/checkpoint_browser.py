@@ -22,7 +22,7 @@ from engine.text import harmless
 from tui.branching import Branch, doubled_budgets
 from tui.errands import as_told, on_own_thread
 from tui.formatting import format_size
-from tui.keys import BROWSER_KEYS, bindings_of
+from tui.keys import BROWSER_KEYS, bindings_of, opening
 from tui.run_view import RunView
 from tui.screens.checkpoint_list_dialog import CheckpointList, ListCheckpoints
 from tui.screens.checkpoint_questions import RenameDialog, YesDialog
@@ -38,6 +38,7 @@ class CheckpointBrowser(CheckpointList):
     """Answer with the command that loads the checkpoint chosen, or the wish for a new run from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(BROWSER_KEYS)
+    opening_keys = opening(BROWSER_KEYS)
 
     def __init__(
         self, list_checkpoints: ListCheckpoints, view_now: Callable[[], RunView], check_branch: CheckBranch
@@ -157,7 +158,7 @@ class CheckpointBrowser(CheckpointList):
     ) -> None:
         """Change a file on a thread, then show `changed` in place of its entry, or nothing for None."""
         try:
-            await on_own_thread(change)
+            await on_own_thread(change, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the run behind goes on
             told = as_told(error, "Changing a checkpoint")
             self.app.push_screen(MessageDialog(told.title, told.message, told.hint))

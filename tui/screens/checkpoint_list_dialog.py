@@ -164,7 +164,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         """Open the line that is typed into."""
         line = self.query_one("#filter", Input)
         line.add_class("-open")
-        line.focus()
+        self.set_focus(line)  # at once: `focus` would let the next keys act on the table
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:

@@ -99,7 +99,7 @@ class ExportDialog(Dialog[Exported]):
         """Write and close, or say what is in the way."""
         may_replace = path == self._path_to_replace
         try:
-            await on_own_thread(partial(export, tweets, path, may_replace=may_replace))
+            await on_own_thread(partial(export, tweets, path, may_replace=may_replace), writes=True)
         except FileExistsError:
             self._path_to_replace = path
             self._advise(f"{path.name} is there already. Enter again replaces it.", is_error=True)

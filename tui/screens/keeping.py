@@ -99,7 +99,7 @@ class Keeping(RunScreen):
     async def _tell_of_failure(self, saving: partial[None]) -> None:
         """Save on a thread."""
         try:
-            await on_own_thread(saving)
+            await on_own_thread(saving, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a tweet holds or a disk does, the run goes on
             told = as_told(error, "Saving the pins")
             self._teller.error(told.title, told.message, told.hint)

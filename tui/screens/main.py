@@ -14,7 +14,8 @@ from textual.widgets import Static
 from engine import events as e
 from engine.answers import TextCompleted, TweetRead
 from tui import replay
-from tui.keys import MAIN_KEYS, bindings_of
+from tui.key_map import mapped
+from tui.keys import MAIN_KEYS, bindings_of, opening
 from tui.screens.choosing import Choosing
 from tui.screens.dialog import FailureDialog
 from tui.screens.keeping import Keeping
@@ -36,6 +37,11 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
 
     AUTO_FOCUS = "TweetFeed"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS)
+
+    @property
+    def opening_keys(self) -> frozenset[str]:
+        """The keys that open a line or a dialog."""
+        return opening(mapped(MAIN_KEYS, self.key_map))
 
     def compose(self) -> ComposeResult:
         """Lay out the panels, and the line that stands in for them in a very small terminal."""

@@ -121,11 +121,6 @@ class RunScreen(Screen[None]):
         """Do what an event needs beyond drawing."""
 
     @property
-    def is_typing(self) -> bool:
-        """Whether a line to type in is open on this screen."""
-        return False
-
-    @property
     def key_map(self) -> KeyMap:
         """The keys that the user has put in place of those of the key table."""
         return self._runs.keeper.preferences.keys

@@ -28,11 +28,6 @@ class Writing(RunScreen):
             self.prompt.close()
 
     @property
-    def is_typing(self) -> bool:
-        """Whether the line to type in is open."""
-        return self.prompt.is_open
-
-    @property
     def prompt(self) -> PromptLine:
         """The line to type in."""
         return self.query_one(PromptLine)

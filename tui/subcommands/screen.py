@@ -162,10 +162,14 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
 
 
 def _leave(exit_code: int) -> NoReturn:
-    """End the process at once: all is saved, and taking torch down in order keeps the shell waiting for a second.
+    """End the process as soon as what is being written is on the disk, unless the disk stands still.
 
-    It is also the only way past a thread that is in the middle of importing torch.
+    Taking torch down in order would keep the shell waiting for a second, and there is no other way past a thread that
+    is in the middle of importing it.
     """
+    from tui import errands
+
+    errands.writers_have_ended(errands.MAX_WRITING_SECONDS)
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -137,7 +137,7 @@ class PromptLine(Vertical):
     def open(self, view: RunView) -> None:
         """Open the line with what was typed last, and ask about it."""
         self.add_class("-open")
-        self._input.focus()
+        self.screen.set_focus(self._input)  # at once: `focus` would let the next keys act on the screen
         self.tick(view)
 
     def close(self) -> None:
