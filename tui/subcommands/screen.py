@@ -111,7 +111,8 @@ def show(
     log_missing()
     gc.freeze()
     gc.enable()
-    app.run()
+    with guard.drawing():
+        app.run()
     answer_no_more_by_drawing()
     handle_ending_signals(app.stop_run)
     signal.signal(signal.SIGINT, leave_at_once)
