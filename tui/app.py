@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import Screen
 
 from engine import preflight
@@ -22,6 +23,7 @@ from tui.choosing_app import ChoosingApp
 from tui.preference_keeper import Changes, PreferenceKeeper
 from tui.run_view import RunView
 from tui.screens.checkpoint_list_dialog import ListCheckpoints
+from tui.screens.leave_dialog import LeaveDialog
 from tui.screens.main import MainScreen
 from tui.screens.other_run import Runs
 from tui.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
@@ -49,6 +51,9 @@ class TweetgenApp(ChoosingApp):
     ]
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
+
+    class Interrupted(Message):
+        """The key ctrl+c was pressed."""
 
     def __init__(
         self,
@@ -177,5 +182,20 @@ class TweetgenApp(ChoosingApp):
             self.bridge.stop(reason_of(code) or "")
 
     def action_interrupt(self) -> None:
-        """Leave as after SIGINT."""
-        self.receive_signal(INTERRUPTED_CODE)
+        """Send ctrl+c up from the widget in focus, where the keys typed before it are on their way up still."""
+        if not (self.focused or self.screen).post_message(self.Interrupted()):
+            self.on_tweetgen_app_interrupted()
+
+    def on_tweetgen_app_interrupted(self) -> None:
+        """Leave as `q` does, with the code of SIGINT; the second time at once. A detached run goes on."""
+        if self.return_code is not None:
+            return
+        screen = self._main_screen
+        if not screen.is_mounted:
+            self.receive_signal(INTERRUPTED_CODE)
+        elif not self.bridge.is_elsewhere:
+            screen.leave(INTERRUPTED_CODE)
+        elif screen.is_leaving or isinstance(self.screen, LeaveDialog):
+            self.detach(INTERRUPTED_CODE)
+        else:
+            screen.action_leave()

@@ -15,6 +15,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from types import FrameType
 from typing import IO, TYPE_CHECKING, cast
@@ -45,11 +46,12 @@ class MeteredDriver(LinuxDriver):
         self.num_bytes = 0
         """Handed over so far."""
         self._frames = Frames()
-        self._lock = threading.RLock()  # again by a signal's handler
+        self._unsent: deque[str] = deque()
+        self._sending = threading.Lock()
         self._patient_file = PatientFile(cast("IO[str]", self._file))
         self._file = cast("IO[str]", self._patient_file)  # type: ignore[assignment] # what Textual's writer thread needs of a file
         self._resizes: SpacedCalls | None = None
-        signal.signal(signal.SIGTSTP, self._stop)
+        signal.signal(signal.SIGTSTP, self._stop_soon)
 
     @property
     def num_waiting(self) -> int:
@@ -57,12 +59,22 @@ class MeteredDriver(LinuxDriver):
         return self.num_bytes - self._patient_file.num_bytes
 
     def write(self, data: str) -> None:
-        """Hand over what looks like `data`, once a frame is whole. Also for the thread that reads keys."""
-        with self._lock:
-            text = self._frames.take(data)
-            if text:
-                self.num_bytes += len(self._patient_file.encode(text))
-                super().write(text)
+        """Hand over what looks like `data`, once a frame is whole. For any thread, and for handlers of signals.
+
+        A call during another one leaves its data to that one: a lock to wait for would stop a handler for ever.
+        """
+        self._unsent.append(data)
+        while self._unsent and self._sending.acquire(blocking=False):
+            try:
+                while self._unsent:
+                    self._send(self._frames.take(self._unsent.popleft()))
+            finally:
+                self._sending.release()
+
+    def _send(self, text: str) -> None:
+        if text:
+            self.num_bytes += len(self._patient_file.encode(text))
+            super().write(text)
 
     def start_application_mode(self) -> None:
         """Take the terminal over, and hear of its sizes at a measured pace."""
@@ -101,6 +113,13 @@ class MeteredDriver(LinuxDriver):
         self._mouse = True  # while it is False, the next line does nothing
         (self._enable_mouse_support if is_taken else self._disable_mouse_support)()
         self._mouse = is_taken  # holds also when the program comes back from a ctrl+z
+
+    def _stop_soon(self, number: int, frame: FrameType | None) -> None:
+        """Stop on the loop's next turn: the signal may have interrupted a write, which is to be whole before."""
+        try:
+            self._loop.call_soon_threadsafe(self._stop, number, frame)
+        except RuntimeError:  # the loop is closed, and nothing is written any more
+            self._stop(number, frame)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         """Stop as ctrl+z asks, and let no clock of the training count the time until it goes on."""

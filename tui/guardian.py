@@ -7,8 +7,8 @@ ctrl+z, a size) go to the child alone, and whatever is sent to the guardian is h
 * `Guard.release`: the shell gets its prompt back and the child lives on, with no terminal.
 * When the child stops (ctrl+z), the guardian stops too, or the shell would wait; `fg` wakes both. Where no shell could
   wake them (`ssh -t`, a container), neither stays stopped.
-* When the child ends or lets go, for whatever reason, and has left the terminal's settings changed, the guardian
-  restores them and resets the terminal's modes.
+* When the child ends or lets go, for whatever reason, while it draws or with the terminal's settings changed, the
+  guardian restores them and resets the terminal's modes.
 * When the guardian is killed, the child does that and ends: to the user they are one program.
 
 Called before any thread is started, and before torch is loaded: neither outlives a fork.
@@ -22,6 +22,7 @@ import signal
 import sys
 import termios
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -33,6 +34,7 @@ from tui.signals import HANGUP_CODE
 _STDIN, _STDERR = 0, 2
 _HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP")
 _RELEASE, _RUN, _WATCHED = b"release ", b"run ", b"watched "
+_DRAWS, _HAS_DRAWN = b"draws", b"has drawn"
 _RESET = (
     "\x18"  # no half of a sequence
     "\x1b[?1049l\x1b[?25h\x1b[?7h"  # the main screen, a cursor, wrapped lines
@@ -98,6 +100,18 @@ class Guard:
         """
         log_crashes_of(name)
         self._tell((_WATCHED if is_elsewhere else _RUN) + harmless(name).encode() + b"\n")
+
+    @contextlib.contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Have the guardian reset the terminal, should the block not come to its end, or lose the terminal before it.
+
+        The settings do not show that: Textual (8.2) enters the alternate screen before it changes them, and leaves it
+        after it has put them back.
+        """
+        self._tell(_DRAWS + b"\n")
+        yield
+        if os.isatty(_STDERR):
+            self._tell(_HAS_DRAWN + b"\n")
 
     def release(self, exit_code: int, word: str = "") -> None:
         """Give the shell its prompt back, with this code; the caller has let go of the terminal. Once.
@@ -169,6 +183,7 @@ class _Guardian:
         self._terminal = terminal
         self._run = ""
         self._is_elsewhere = False
+        self._is_drawing = False
         self._unread = b""
 
     def watch(self) -> int:
@@ -203,6 +218,8 @@ class _Guardian:
                 if line.startswith((_RUN, _WATCHED)):
                     self._is_elsewhere = line.startswith(_WATCHED)
                     self._run = line.removeprefix(_WATCHED if self._is_elsewhere else _RUN).decode()
+                elif line in {_DRAWS, _HAS_DRAWN}:
+                    self._is_drawing = line == _DRAWS
                 elif line.startswith(_RELEASE):
                     exit_code, _, word = line.removeprefix(_RELEASE).decode().partition(" ")
                     self._let_go(int(exit_code), word)
@@ -210,7 +227,7 @@ class _Guardian:
     def _let_go(self, exit_code: int, word: str) -> NoReturn:
         """Exit while the child lives on. After a hangup the child can't write to a terminal that is still there."""
         self._take_terminal_back()
-        self._terminal.restore()
+        self._terminal.restore(always=self._is_drawing)
         if exit_code == HANGUP_CODE and word:
             write_at_end(word + "\n")
         os._exit(exit_code)
@@ -246,7 +263,7 @@ class _Guardian:
     def _after(self, status: int) -> int:
         """Return the child's exit code; restore the terminal, and print how to go on where the child was killed."""
         self._take_terminal_back()
-        self._terminal.restore(always=os.WIFSIGNALED(status))
+        self._terminal.restore(always=self._is_drawing or os.WIFSIGNALED(status))
         if not os.WIFSIGNALED(status):
             return os.WEXITSTATUS(status)
         number = os.WTERMSIG(status)

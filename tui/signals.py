@@ -71,10 +71,17 @@ def leave_at_once(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def answer_no_more_by_drawing() -> None:
-    """Undo what Textual (8.2) does at signals of a terminal: it raises once its loop has ended."""
+def handle_signals_after_screen(on_signal: Callable[[int], None], *, is_run_to_go_on: bool) -> None:
+    """Handle signals where the screen has closed: ctrl+c ends the process at once, as its run has saved and ended.
+
+    A run that is to go on is asked to end, by `on_signal`. SIGINT stays ignored where it was. The signals of a terminal
+    get their defaults back: Textual (8.2) draws at them, and raises once its loop has ended.
+    """
     for number in _ANSWERED_BY_DRAWING:
         signal.signal(number, signal.SIG_DFL)
+    handle_ending_signals(on_signal)
+    if not is_run_to_go_on and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, leave_at_once)
 
 
 def let_go_of_terminal(*, and_pipes: bool = False) -> None:

@@ -47,6 +47,18 @@ class Stuck(FakeSession):
 from tui.bridge""",
     )
 )
+SIGNAL_AFTER_THE_SCREEN = SCRIPTED[2].replace(
+    "from tui.__main__",
+    """
+import os, signal
+from tui.app import TweetgenApp
+whole_run = TweetgenApp.run
+def run(self):
+    whole_run(self)
+    os.kill(os.getpid(), signal.SIGTERM)
+TweetgenApp.run = run
+from tui.__main__""",
+)
 
 
 def test_ctrl_z_gives_the_shell_back_stops_the_training_and_fg_paints_all_anew(
@@ -133,6 +145,18 @@ def test_a_signal_while_the_screen_opens_leaves_no_run_and_a_clean_terminal(
     assert terminal.is_at_rest
     assert "failed" not in terminal.text
     assert [each for each in processes_in(home) if each.status() != psutil.STATUS_ZOMBIE] == []
+
+
+@pytest.mark.parametrize("key", ["q", "d"])
+def test_a_signal_right_after_the_screen_leaves_no_process_and_a_clean_terminal(
+    open_terminal: Open, home: Path, key: str
+) -> None:
+    terminal = open_terminal(program=(*SCRIPTED[:2], SIGNAL_AFTER_THE_SCREEN))
+    terminal.wait_for("hello")
+    terminal.press(key)
+    assert terminal.wait_for_exit()[0] == 0
+    assert terminal.is_at_rest
+    until(lambda: all(each.status() == psutil.STATUS_ZOMBIE for each in processes_in(home)), "the end of the process")
 
 
 @pytest.mark.parametrize(("ending", "goes_on"), [((), True), (("--on-hangup", "stop"), False)])

@@ -101,24 +101,36 @@ async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -
         assert not {"quit", "help", "detach", "read-only"} & grey
 
 
-@pytest.mark.parametrize("key", ["e", "d"])
-async def test_q_on_an_attached_screen_asks_whether_to_end_the_run(stage: Stage, key: str) -> None:
+@pytest.mark.parametrize(("asks", "key"), [("q", "e"), ("q", "d"), ("ctrl+c", "e")])
+async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
     session = FakeSession(SCRIPT)
     app = attached_app(stage, Attached, session)
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(app, "hello there")
-        await pilot.press("q")
+        await pilot.press(asks)
         await opened(app, LeaveDialog)
         await shows(app, "e end the run · d leave")
         await pilot.press("escape")
         await opened(app, MainScreen)
         assert app.return_code is None
-        await pilot.press("q")
+        await pilot.press(asks)
         await opened(app, LeaveDialog)
         await pilot.press(key)
         await until(lambda: app.return_code == 0, "the end")
         assert any(isinstance(command, c.Stop) for command in session.received) == (key == "e")
         assert app.is_detached == (key == "d")
+
+
+async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goes_on(stage: Stage) -> None:
+    session = FakeSession(SCRIPT)
+    app = attached_app(stage, Attached, session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "hello there")
+        await pilot.press("ctrl+c")
+        await opened(app, LeaveDialog)
+        await pilot.press("ctrl+c")
+        await until(lambda: app.return_code is not None, "the end")
+    assert (app.return_code, app.is_detached, session.received) == (130, True, [])
 
 
 async def test_q_does_not_ask_once_the_run_is_over(stage: Stage) -> None:

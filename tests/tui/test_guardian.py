@@ -42,11 +42,11 @@ LET_GO = """
 for number in range(3):
     os.dup2(os.open(os.devnull, os.O_RDWR), number)
 """
-RAW = """
-tty.setraw(0)
+MODES = """
 sys.stderr.write("\\x1b[?1049h\\x1b[?25l raw ")
 sys.stderr.flush()
 """
+RAW = f"\ntty.setraw(0){MODES}"
 
 
 @pytest.fixture(autouse=True)
@@ -172,6 +172,26 @@ def test_a_child_that_ends_or_lets_go_with_the_terminal_changed_leaves_it_reset(
         assert exit_code_of(shell) == code
         with contextlib.suppress(psutil.NoSuchProcess):
             child_of(tmp_path).kill()
+
+
+@pytest.mark.parametrize(
+    ("then", "is_reset"),
+    [
+        (LET_GO + "os._exit(0)", True),
+        (LET_GO + "guard.release(129); time.sleep(60)", True),
+        ("os._exit(0)", True),
+        ("drawing.close(); os._exit(0)", False),
+    ],
+)
+def test_a_child_that_lost_the_terminal_while_it_drew_leaves_the_modes_reset_though_the_settings_are_at_rest(
+    tmp_path: Path, then: str, is_reset: bool
+) -> None:
+    drawing = "import contextlib; drawing = contextlib.ExitStack(); drawing.enter_context(guard.drawing())"
+    shell = start(tmp_path, f"{drawing}{MODES}{then}")
+    exit_code_of(shell)
+    assert ("\x1b[?1049l\x1b[?25h" in shell.before) is is_reset
+    with contextlib.suppress(psutil.NoSuchProcess):
+        child_of(tmp_path).kill()
 
 
 def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_guardian(tmp_path: Path) -> None:

@@ -16,7 +16,13 @@ from tui.app import TweetgenApp
 from tui.run_view import RunView
 from tui.screens.main import MainScreen
 from tui.screens.run_screen import RunScreen
-from tui.signals import HANGUP_CODE, handle_ending_signals, stop_at_signals
+from tui.signals import (
+    HANGUP_CODE,
+    handle_ending_signals,
+    handle_signals_after_screen,
+    leave_at_once,
+    stop_at_signals,
+)
 
 TERMINATED_CODE = 143
 
@@ -89,6 +95,28 @@ async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:
         app.receive_signal(HANGUP_CODE)
         await until(lambda: app.return_code is not None)
     assert (app.return_code, app.is_detached) == (HANGUP_CODE, False)
+
+
+@pytest.mark.parametrize(
+    ("before", "is_run_to_go_on", "ends_at_once"),
+    [(signal.SIG_DFL, False, True), (signal.SIG_DFL, True, False), (signal.SIG_IGN, False, False)],
+)
+def test_ctrl_c_after_the_screen_ends_at_once_unless_it_was_ignored_or_a_run_goes_on(
+    before: signal.Handlers, is_run_to_go_on: bool, ends_at_once: bool
+) -> None:
+    numbers = (*ending_signals(), signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
+    old = {number: signal.getsignal(number) for number in numbers}
+    codes: list[int] = []
+    try:
+        signal.signal(signal.SIGINT, before)
+        handle_signals_after_screen(codes.append, is_run_to_go_on=is_run_to_go_on)
+        assert (signal.getsignal(signal.SIGINT) is leave_at_once) is ends_at_once
+        if not ends_at_once:
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+    assert codes == ([130] if is_run_to_go_on else [])
 
 
 def test_the_first_signal_asks_for_an_end_and_an_ignored_one_stays_ignored() -> None:

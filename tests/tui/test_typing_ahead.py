@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from textual.app import App
 from textual.events import Key, Paste
 from textual.screen import Screen
@@ -154,3 +155,12 @@ async def test_ctrl_c_is_never_held_back(stage: Stage) -> None:
         post(app, ["p", *"quick", "ctrl+c"])
         await until(lambda: not app.is_running, "the end")
     assert app.return_code == 130
+
+
+async def test_ctrl_c_right_after_d_does_not_end_the_run_that_is_detached(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(80, 24)):
+        await started(app)
+        post(app, ["d", "ctrl+c"])
+        await until(lambda: not app.is_running, "the end")
+    assert (app.return_code, app.is_detached, app.bridge.is_alive) == (0, True, True)

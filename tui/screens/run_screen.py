@@ -121,6 +121,11 @@ class RunScreen(Screen[None]):
         """Do what an event needs beyond drawing."""
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether the session was told to end."""
+        return self._ending is not None
+
+    @property
     def key_map(self) -> KeyMap:
         """The keys that the user has put in place of those of the key table."""
         return self._runs.keeper.preferences.keys

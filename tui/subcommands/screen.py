@@ -18,12 +18,7 @@ from engine.config import RunConfig
 from engine.errors import ConfigError, InternalError
 from engine.folders import find_run
 from tui.guardian import Guard, guarded
-from tui.signals import (
-    answer_no_more_by_drawing,
-    handle_ending_signals,
-    leave_at_once,
-    let_go_of_terminal,
-)
+from tui.signals import handle_ending_signals, handle_signals_after_screen, let_go_of_terminal
 from tui.terminal_facts import GlyphSet, glyphs_for, is_utf8
 
 if TYPE_CHECKING:
@@ -111,10 +106,9 @@ def show(
     log_missing()
     gc.freeze()
     gc.enable()
-    app.run()
-    answer_no_more_by_drawing()
-    handle_ending_signals(app.stop_run)
-    signal.signal(signal.SIGINT, leave_at_once)
+    with guard.drawing():
+        app.run()
+    handle_signals_after_screen(app.stop_run, is_run_to_go_on=app.is_detached or app.failure is not None)
     _leave(_after(app, guard))
 
 

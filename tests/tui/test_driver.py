@@ -1,0 +1,116 @@
+"""The driver's writes come from two threads, and signals interrupt them: every frame goes out whole, in its order."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+from textual.app import App
+
+from tests.tui.conftest import until
+from tui.driver import MeteredDriver
+from tui.slimmer import FRAME_END, FRAME_START
+
+NUM_WRITES = 3000
+
+
+@pytest.fixture(autouse=True)
+def _signals_and_threads_as_before() -> Iterator[None]:
+    """Undo what a driver does to signals, and switch threads as often as can be meanwhile."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTSTP, signal.SIGCONT)}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class Written:
+    """What a driver hands to the thread that writes to the terminal."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.on_write: Callable[[], object] = int
+
+    def write(self, text: str) -> None:
+        self.texts.append(text)
+        self.on_write()
+
+
+class StoppingDriver(MeteredDriver):
+    """A driver that only writes where it would stop the process."""
+
+    is_writing = False
+    stops: tuple[bool, ...] = ()
+    """Whether each stop came in the middle of a write."""
+
+    def _sigtstp_application(self, *_: int | FrameType | None) -> None:
+        self.stops += (self.is_writing,)
+
+
+def driver_over(written: Written) -> StoppingDriver:
+    driver = StoppingDriver(App[Any]())
+    driver._writer_thread = written  # type: ignore[assignment] # all that a driver needs of it
+    return driver
+
+
+async def test_what_two_threads_write_goes_out_whole_once_and_in_its_order() -> None:
+    written = Written()
+    driver = driver_over(written)
+
+    def write_frames() -> None:
+        for number in range(NUM_WRITES):
+            for piece in (FRAME_START, f"<a{number}>", f"<z{number}>", FRAME_END):
+                driver.write(piece)
+
+    def write_pieces() -> None:
+        for number in range(NUM_WRITES):
+            driver.write(f"<k{number}>")
+
+    threads = [threading.Thread(target=each) for each in (write_frames, write_pieces)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    text = "".join(written.texts)
+    frames = re.findall(f"{re.escape(FRAME_START)}(.*?){re.escape(FRAME_END)}", text)
+    assert [re.sub(r"<k\d+>", "", frame) for frame in frames] == [f"<a{n}><z{n}>" for n in range(NUM_WRITES)]
+    assert re.findall(r"<k(\d+)>", text) == [str(number) for number in range(NUM_WRITES)]
+    assert driver.num_bytes == len(text)
+
+
+async def test_what_a_signals_handler_writes_in_the_middle_of_a_write_comes_after_it() -> None:
+    written = Written()
+    driver = driver_over(written)
+    signal.signal(signal.SIGCONT, lambda *_: driver.write("again"))
+
+    def interrupt() -> None:
+        written.on_write = int
+        signal.raise_signal(signal.SIGCONT)
+        assert written.texts == ["first"]
+
+    written.on_write = interrupt
+    driver.write("first")
+    assert written.texts == ["first", "again"]
+
+
+async def test_ctrl_z_in_the_middle_of_a_write_stops_after_it() -> None:
+    written = Written()
+    driver = driver_over(written)
+
+    def interrupt() -> None:
+        driver.is_writing = True
+        signal.raise_signal(signal.SIGTSTP)
+        driver.is_writing = False
+
+    written.on_write = interrupt
+    driver.write("first")
+    await until(lambda: driver.stops, "the stop")
+    assert driver.stops == (False,)
