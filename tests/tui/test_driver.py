@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -15,9 +16,9 @@ from textual.app import App
 
 from tests.tui.conftest import until
 from tui.driver import MeteredDriver
-from tui.slimmer import FRAME_END, FRAME_START
+from tui.slimmer import FRAME_END, FRAME_START, Frames
 
-NUM_WRITES = 3000
+NUM_WRITES = 1000
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,20 @@ class Written:
         self.on_write()
 
 
+class InterruptedFrames(Frames):
+    """Frames that let other threads run in the middle of a call, and fail where one of them calls as well."""
+
+    is_busy = False
+
+    def take(self, piece: str) -> str:
+        assert not self.is_busy
+        self.is_busy = True
+        time.sleep(0)
+        text = super().take(piece)
+        self.is_busy = False
+        return text
+
+
 class StoppingDriver(MeteredDriver):
     """A driver that only writes where it would stop the process."""
 
@@ -61,16 +76,20 @@ def driver_over(written: Written) -> StoppingDriver:
     return driver
 
 
-async def test_what_two_threads_write_goes_out_whole_once_and_in_its_order() -> None:
+async def test_what_two_threads_write_goes_out_whole_once_and_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.driver.Frames", InterruptedFrames)
     written = Written()
     driver = driver_over(written)
+    both_run = threading.Barrier(2)
 
     def write_frames() -> None:
+        both_run.wait()
         for number in range(NUM_WRITES):
             for piece in (FRAME_START, f"<a{number}>", f"<z{number}>", FRAME_END):
                 driver.write(piece)
 
     def write_pieces() -> None:
+        both_run.wait()
         for number in range(NUM_WRITES):
             driver.write(f"<k{number}>")
 
