@@ -49,17 +49,6 @@ def test_the_same_signal_again_leaves_at_once(launch: Launch, home: Path, tweets
     assert not list((home / "runs").iterdir())
 
 
-def test_a_run_goes_on_after_a_hangup_and_still_ends_in_order(launch: Launch, tweets: Path) -> None:
-    process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
-    process.read_events("StepsFinished")
-    process.send(signal.SIGHUP)
-    process.send(signal.SIGHUP)
-    assert len(process.read_events("StepsFinished", 3)) == 3
-    process.send(signal.SIGTERM)
-    ended = process.wait()
-    assert (ended.code, ended.objects[-1]["reason"]) == (143, "terminated")
-
-
 def test_a_reader_of_json_that_leaves_ends_the_run_in_order(launch: Launch, home: Path, tweets: Path) -> None:
     process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
     first_two = [json.loads(next(process.lines()))["event"] for _ in range(2)]
