@@ -117,6 +117,7 @@ class Run:
     def begin(self) -> None:
         """Tell the facts of the run, and make sure that it could be resumed from here."""
         prepared = self._prepared
+        self._saver.begin()  # before the run is announced: a client that hears of it finds it in the list of runs
         self._narrator.tell(
             events.RunStarted,
             run=prepared.folder.name,
@@ -140,7 +141,6 @@ class Run:
             self._narrator.tell(events.Warned, message=message)
         if self.progress.finish is not None:
             self._narrator.tell(events.FinishPlanned, last_step=self.progress.finish.last_step)
-        self._saver.begin()
         self.save("latest")
 
     def take_step(self) -> None:

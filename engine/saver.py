@@ -6,6 +6,7 @@ a `best` that could not be saved waits in memory, a `step-N` is dropped and name
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +70,13 @@ class Saver:
         self._dropped: list[str] = []
 
     def begin(self) -> None:
-        """Remove what killed processes left; the run's folder is locked, so nobody else writes in it."""
+        """Write the run's config, and remove what killed processes left: the folder is locked against other programs.
+
+        A disk that fails is reported by the first save.
+        """
         folder = self._prepared.folder
+        with contextlib.suppress(StorageError):
+            self._write_config()
         for part in (folder.path, folder.checkpoint_path("latest").parent):
             remove_leftovers(part, min_age_seconds=0.0)
         remove_leftovers(home() / "checkpoints")
@@ -148,12 +154,16 @@ class Saver:
         message = f"The {what} of the run {folder.name} was deleted; it was made anew, and what it held is gone."
         self._narrator.tell(events.Warned, message=message)
 
+    def _write_config(self) -> None:
+        """Write what the run was asked for. Raises `StorageError`."""
+        write_atomically(self._prepared.folder.config_path, to_config_content(self._prepared))
+        self._has_config = True
+
     def _write_all(self, checkpoint: _Encoded, training: TrainingConfig) -> None:
         """Write a checkpoint, and before it the run's config and a `best` that wait. Raises `StorageError`."""
         folder = self._prepared.folder
         if not self._has_config:
-            write_atomically(folder.config_path, to_config_content(self._prepared))
-            self._has_config = True
+            self._write_config()
         if self._best is not None and checkpoint.name != "best":
             self._write(self._best)
         self._write(checkpoint)

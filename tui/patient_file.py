@@ -16,8 +16,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import IO
 
-LEAVING_SECONDS = 1.0
-"""How long a terminal that takes nothing may hold up the program's end."""
+LEAVING_SECONDS = 3.0
+"""How long a terminal that takes nothing may hold up the program's end. On a busy machine one second was too short."""
 _CHUNK_BYTES = 256
 """What a terminal that can be written to takes at once, so that a write does not wait."""
 _LOOK_SECONDS = 0.1

