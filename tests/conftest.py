@@ -12,7 +12,7 @@ import torch
 from hypothesis import settings
 
 # the same examples in every run, or a failure could not be repeated; `--hypothesis-profile search` looks for new ones
-settings.register_profile("suite", deadline=None, max_examples=40, derandomize=True, database=None)
+settings.register_profile("suite", deadline=None, max_examples=60, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=3000, derandomize=False)
 settings.load_profile("suite")
 

@@ -13,6 +13,7 @@ from engine import commands as c
 from engine import events as e
 from engine.config import (
     LADDER_TEMPERATURES,
+    MAX_LEARNING_RATE,
     MAX_TEMPERATURE,
     MIN_TEMPERATURE,
     ModelConfig,
@@ -190,7 +191,10 @@ def _values(hint: Any) -> SearchStrategy[Any]:
     return _instances(hint)
 
 
-_BY_NAME: dict[str, SearchStrategy[Any]] = {"elapsed_seconds": st.floats(0, 1e18)}
+_BY_NAME: dict[str, SearchStrategy[Any]] = {
+    "elapsed_seconds": st.floats(0, 1e18),
+    "learning_rate": st.floats(0, MAX_LEARNING_RATE),  # no session has a higher one
+}
 _BY_TYPE: dict[Any, SearchStrategy[Any]] = {
     bool: st.booleans(),
     int: st.integers(0, 2**53),
