@@ -25,7 +25,7 @@ class _HarmlessFormatter(logging.Formatter):
 
 
 class LogFile(logging.handlers.WatchedFileHandler):
-    """A log on a disk that may fail: what can't be written is left out. Made anew where the file was deleted."""
+    """A log on a disk that may fail: records that can't be written are dropped; a deleted file is created again."""
 
     problem: str = ""
     """Why the latest record is not in the file; empty where it is."""
@@ -39,7 +39,7 @@ class LogFile(logging.handlers.WatchedFileHandler):
             self.problem = error.strerror or str(error)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own name and way
-        """Take note; the usual way is a traceback on stderr, in the middle of the screen."""
+        """Record the error; the default handler prints a traceback on stderr, in the middle of the screen."""
         self.problem = str(sys.exc_info()[1])
 
     @property

@@ -94,7 +94,7 @@ class TrainingLoop:
             except BaseException:  # raised on; also an interrupt must not cost what was learned
                 try:
                     self._run.save_after_failure()
-                except Exception:  # what it follows is about to be raised, and tells more
+                except Exception:  # the original exception is raised next, and says more
                     LOG.exception("the run could not be saved after that")
                 raise
 

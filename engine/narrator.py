@@ -93,7 +93,7 @@ class Narrator:
                 self.journal.write(event)
         except StorageError as error:
             problem = error
-        finally:  # by now nobody else knows of the steps that it tells
+        finally:  # these steps are reported by no other event
             self._emit(event)
         if problem is not None and not isinstance(event, RunFinished | RunFailed):  # nothing follows those
             self._warn_of_disk_at(step, problem)

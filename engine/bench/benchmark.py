@@ -154,7 +154,7 @@ def machine_facts(device: torch.device) -> MachineFacts:
 
 
 def _processor_name() -> str:
-    """Return what the processor calls itself, as far as the system tells."""
+    """Return the model name of the processor, if the system has it."""
     try:
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -90,7 +90,7 @@ def content_hash(path: Path, wanted: Wanted) -> str:
         is_zip = file.read(4) in MAGIC
         file.seek(0)
         if is_zip:
-            with contextlib.suppress(CorpusError):  # a damaged one is told of by those who read it
+            with contextlib.suppress(CorpusError):  # reading a damaged file reports it
                 infos = open_zip(str(path), open_raw).infolist()
                 names = [(info.filename, info.CRC, info.file_size) for info in infos]
                 return hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()

@@ -116,7 +116,7 @@ class Unpacked(ByteStream):
 
 
 def unpacked(file: io.BufferedReader, name: str, allowance: Allowance, member: int = 0) -> io.BufferedReader:
-    """Return the file without the packings around it, itself where there are none. Raises `CorpusError`.
+    """Return the file with all its compression layers removed, or itself if it has none. Raises `CorpusError`.
 
     `member` tells members of an archive apart, which may have the same name.
     """
