@@ -118,12 +118,9 @@ def assert_failed_well(told: list[Event]) -> e.RunFailed:
 FORWARD = "engine.fast.gru_step.GruStep._forward"
 UNTOUCHED = {
     "forward": Mistake(FORWARD, 8),
-    "backward": Mistake("engine.fast.gru_step.GruStep._backward", 8, is_after=True),
-    "next batch": Mistake("engine.corpus.encoded.EncodedTweets.batch", 8),
     "evaluation, done": Mistake("engine.thrift.evaluate", 1, is_after=True),
     "sampling": Mistake("engine.sampler.TweetWriter.advance", 30),
     "saving": Mistake("engine.saver.to_content", 2),
-    "telling, done": Mistake("engine.narrator.Narrator.tell_steps", 20, is_after=True),
     "journal": Mistake("engine.journal.Journal.append", 9),
 }
 

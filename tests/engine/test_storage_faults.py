@@ -143,26 +143,6 @@ def test_one_alert_stays_until_saving_works_which_is_tried_at_each_autosave(
     assert_nothing_partial()
 
 
-def test_what_the_user_asks_for_is_tried_and_answered_at_once(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
-    wishes = {5: [c.SaveLatest()], 8: [c.SaveLatest()]}
-
-    told = run_session(tiny_config(corpus), wishes, broken(disk, clock, 3, 7), clock)
-
-    assert disk_warnings(told)[:2] == [("disk", 3), ("disk", 5)]
-    assert 8 in [event.step for event in of_type(told, e.CheckpointSaved)]
-    assert isinstance(told[-1], e.RunFinished)
-
-
-def test_a_folder_that_becomes_unreadable_stops_no_training(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
-    disk.code = errno.EACCES
-
-    told = run_session(tiny_config(corpus), None, broken(disk, clock, 3, 7), clock)
-
-    assert list(losses(told)) == list(range(1, 13))
-    assert [kind for kind, _ in disk_warnings(told)] == ["disk", "disk-works"]
-    assert of_type(told, e.Warned)[0].message.startswith("Permission denied")
-
-
 def test_the_end_of_a_run_names_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
     disk.code = errno.EIO
 
@@ -209,18 +189,6 @@ def test_what_was_learned_since_a_load_is_not_taken_for_saved(corpus: Path, disk
     assert only(told, e.CommandRefused).detail == (
         "Nothing is saved since the checkpoint of step 4 was loaded: to leave now loses 3 steps."
     )
-
-
-def test_before_a_checkpoint_is_loaded_the_weights_of_now_are_saved_as_soon_as_the_disk_can(
-    corpus: Path, disk: BrokenDisk, clock: FakeClock
-) -> None:
-    wishes = {5: [c.LoadCheckpoint(name="tiny/latest")]}
-
-    told = run_session(tiny_config(corpus), wishes, broken(disk, clock, 3, 5), clock)
-
-    assert disk_warnings(told)[:2] == [("disk", 3), ("disk-works", 5)]
-    saved = [event.name for event in of_type(told[: told.index(only(told, e.CheckpointLoaded))], e.CheckpointSaved)]
-    assert saved[-1] == "step-5"
 
 
 def test_a_paused_run_tries_again_too(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
@@ -294,10 +262,6 @@ def deleted(run: RunFolder) -> None:
     shutil.rmtree(run.path)
 
 
-def moved_away(run: RunFolder) -> None:
-    run.path.rename(run.path.with_name("elsewhere"))
-
-
 def without_journal(run: RunFolder) -> None:
     run.journal_path.unlink()
 
@@ -313,9 +277,7 @@ def at_step_three(happens: Callable[[RunFolder], object]) -> OnEvent:
     return on_event
 
 
-@pytest.mark.parametrize(
-    ("happens", "what"), [(deleted, "folder"), (moved_away, "folder"), (without_journal, "journal")]
-)
+@pytest.mark.parametrize(("happens", "what"), [(deleted, "folder"), (without_journal, "journal")])
 def test_what_is_gone_is_made_anew_at_the_next_save_and_the_run_can_be_resumed(
     corpus: Path, happens: Callable[[RunFolder], None], what: str
 ) -> None:
@@ -349,56 +311,7 @@ def test_a_folder_that_another_run_has_taken_is_left_to_it(corpus: Path) -> None
     assert other.journal_path.read_bytes() == b""
 
 
-def test_a_journal_that_was_restored_from_a_copy_is_gone_on_with(corpus: Path) -> None:
-    def restored(run: RunFolder) -> None:
-        copy = run.path / "copy"
-        copy.write_bytes(run.journal_path.read_bytes())
-        copy.replace(run.journal_path)
-
-    told = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(restored))
-
-    assert not of_type(told, e.Warned)
-    journalled = list(read_journal(folder_of_run("tiny").journal_path))
-    assert journalled[0] == told[0]
-    assert journalled[-1] == told[-1]
-
-
-def test_a_journal_that_was_made_anew_begins_with_the_settings_of_then(corpus: Path) -> None:
-    def happens(event: Event) -> Iterable[Command]:
-        if isinstance(event, e.StepsFinished) and event.step == 2:
-            return [c.SetLearningRate(learning_rate=0.03)]
-        return at_step_three(without_journal)(event)
-
-    run_session(tiny_config(corpus), on_event=happens)
-
-    started = next(iter(read_journal(find_run("tiny").journal_path)))
-    assert isinstance(started, e.RunStarted)
-    assert started.training.learning_rate == 0.03
-
-
-def test_a_new_run_that_can_not_keep_its_files_leaves_its_name_free(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(path: Path) -> None:
-        raise StorageError(f"{path} can't be written.")
-
-    monkeypatch.setattr("engine.session.log_to", full)
-    assert only(run_session(tiny_config(corpus)), e.RunFailed).title == StorageError.title
-    assert not folder_of_run("tiny").path.exists()
-
-
 # The log --------------------------------------------------------------------------------------------------------------
-
-
-def test_the_log_goes_on_in_the_new_folder(corpus: Path) -> None:
-    def happens(event: Event) -> Iterable[Command]:
-        if event.step == 7:
-            raise ZeroDivisionError("a listener's own mistake")
-        return at_step_three(deleted)(event)
-
-    run_session(tiny_config(corpus), on_event=happens)
-
-    assert "a listener's own mistake" in find_run("tiny").log_path.read_text()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the disk that is always full")
