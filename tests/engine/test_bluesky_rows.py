@@ -71,12 +71,6 @@ def test_posts_come_by_time_and_nothing_else_comes() -> None:
     assert rows_of(data) == ["early", "late"]
 
 
-def test_posts_of_one_moment_keep_one_order_whatever_that_of_the_file() -> None:
-    posts = [record(f"post {n}") for n in range(8)]
-    assert rows_of(car(*posts)) == rows_of(car(*reversed(posts)))
-    assert sorted(map(str, rows_of(car(*posts)))) == [f"post {n}" for n in range(8)]
-
-
 def test_replies_to_others_are_dropped_only_when_asked_and_own_threads_stay() -> None:
     data = car(record("a", "1", OTHER), record("b", "2", OWN), record("c", "3"), COMMIT)
     assert rows_of(data) == ["a", "b", "c"]
@@ -106,14 +100,10 @@ def test_a_missing_package_is_named_with_how_to_install_it(monkeypatch: pytest.M
     ("data", "problem"),
     [
         (car(record("hello"))[:-1], "cut short"),
-        (car(record("hello")) + b"\x85", "cut short"),
         (car(record("hello"), version=2), "header"),
         (car() + section(b"no id"), "no content id"),
-        (car() + section(b"\x01\x71\x12\x20" + bytes(32)), "no content id"),
-        (car() + section(b"\x01\x71\x12\x20" + bytes(32) + b"\xff"), "not DAG-CBOR"),
         (car() + section(b"\x01\x71\x12\x20" + bytes(32) + b"\x81" * 100_000), "not DAG-CBOR"),
         (car() + varint(MAX_BLOCK_BYTES + 1) + b"x", "claims"),
-        (car() + b"\xff" * 20, "claims"),
         (car() + b"\x00", "claims"),
     ],
 )

@@ -46,19 +46,13 @@ def reason_for(row: str, config: CorpusConfig | None = None) -> str:
 @pytest.mark.parametrize(
     ("row", "tweet"),
     [
-        ("hello there", "hello there"),
         ("  hello\tthere \r\n", "hello there"),
         ("you &amp; me &lt;3", "you & me <3"),
         ("cafe\u0301", "café"),
-        ("see http://a.example/b now", "see http://a.example/b now"),
         ("http://a.example/b hello", "http://a.example/b hello"),
-        ("@mia", "@mia"),
-        ("@mia http://a.example", "@mia http://a.example"),
         ("roses are red,\n  violets are blue", "roses are red,↵violets are blue"),
-        ("http://a.example\nhello", "http://a.example↵hello"),
         ("donâ€™t", "don’t"),
         (":)", ":)"),
-        ("😀", "😀"),
     ],
 )
 def test_a_row_becomes_its_cleaned_tweet(row: str, tweet: str) -> None:
@@ -70,17 +64,7 @@ def test_a_row_without_anything_to_see_is_empty(row: str) -> None:
     assert reason_for(row) == "empty"
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        "http://a.example/b",
-        "https://a.example",
-        " www.a.example ",
-        "HTTP://A.EXAMPLE",
-        "http://a.example www.b.example",
-        "http://a.example\nwww.b.example",
-    ],
-)
+@pytest.mark.parametrize("row", ["http://a.example/b", "HTTPS://A.EXAMPLE", " http://a.example\nwww.b.example "])
 def test_a_row_of_nothing_but_links_is_dropped(row: str) -> None:
     assert reason_for(row) == "only a link"
 
@@ -104,14 +88,6 @@ def test_the_length_is_that_of_the_cleaned_text() -> None:
 def test_a_row_with_characters_that_were_lost_is_dropped_whatever_the_options(row: str) -> None:
     assert reason_for(row) == "with characters that were lost (U+FFFD)"
     assert reason_for(row, CorpusConfig(ascii=True)) == "with characters that were lost (U+FFFD)"
-
-
-def test_a_drop_of_the_reader_stays_and_one_of_the_rules_shows_the_beginning_of_the_raw_row_harmlessly() -> None:
-    row = Unusable("not JSON", "line 3: {")
-    assert cleaned(row) is row
-    assert cleaned("\x1b[2Jhello " + "x" * 200) == Unusable(
-        "over 140 characters", "hello " + "x" * (EXAMPLE_CHARS - 7) + "…"
-    )
 
 
 @given(row=hostile_text(), config=CONFIGS)
@@ -139,11 +115,8 @@ def test_whatever_the_row_a_tweet_is_printable_short_enough_and_cleaned_to_itsel
     [
         ("@mia hello", "hello", "@user hello"),
         ("hello @mia_9 and @TOM!", "hello and !", "hello @user and @user!"),
-        ("hello .@mia", "hello .", "hello .@user"),
         ("hello @mia@social.example.", "hello .", "hello @user."),
-        ("hello @mia\n@tom bye", "hello↵bye", "hello @user↵@user bye"),
         ("write to mia@example.org @ noon", "write to mia@example.org @ noon", "write to mia@example.org @ noon"),
-        ("@user hello", "hello", "@user hello"),
         ("hey @a@b@c", "hey", "hey @user"),
     ],
 )
@@ -153,22 +126,13 @@ def test_names_are_left_out_or_masked(row: str, stripped: str, masked: str) -> N
     assert cleaned(row, CorpusConfig(mask_mentions=True, strip_mentions=True)) == stripped
 
 
-def test_a_row_of_nothing_but_names_is_empty_without_them() -> None:
-    assert reason_for("@mia @tom", CorpusConfig(strip_mentions=True)) == "empty"
-    assert reason_for("@mia http://a.example", CorpusConfig(strip_mentions=True)) == "only a link"
-
-
 @pytest.mark.parametrize(
     ("row", "tweet"),
     [
         ("café São Zürich Łódź", "cafe Sao Zurich Lodz"),
         ("“yes” ‘no’ don’t", "\"yes\" 'no' don't"),
-        ("one – two — three… four", "one - two - three... four"),
         ("Straße œuvre Ærø þorn", "Strasse oeuvre AEro thorn"),
-        ("ﬁne ½", "fine 1/2"),
-        ("love ❤ you 😀!", "love you !"),
         ("roses\nviolets", "roses violets"),
-        ("＠mia hi", "@mia hi"),
         ("plain ~ASCII~ `text` {1}", "plain ~ASCII~ `text` {1}"),
     ],
 )
@@ -186,14 +150,9 @@ def test_letters_are_made_small() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        "GOOD MORNING everyone",
         "good morning, everyone!!!",
-        "@mia_k good morning everyone",
         "good morning @Tom @mia_k everyone",
         "Good morning everyone http://a.example/b?c=d",
-        "good   morning -- everyone :)",
-        "good_morning everyone",
-        '"Good morning" everyone...',
         "«good» morning❤\ufe0f everyone…",
     ],
 )

@@ -119,12 +119,6 @@ def test_odd_text_is_still_text(head: bytes) -> None:
 # Files that are none, or do not stay ------------------------------------------------------------------------------
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    error = error_of(tmp_path / "absent.csv")
-    assert "can't be read: No such file" in error.message
-    assert error.hint == "Check the path."
-
-
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "\ud800"])
 def test_a_name_that_no_file_can_have_is_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(CorpusError, match="can't be read"):
@@ -184,22 +178,6 @@ def test_a_file_that_changes_while_it_is_read_is_an_error_and_not_a_strange_twee
 
 
 # Progress ---------------------------------------------------------------------------------------------------------
-
-
-@packings
-def test_the_meter_counts_what_lies_on_disk(tmp_path: Path, packing: str) -> None:
-    meter = Meter()
-    path = written(tmp_path, PACKINGS[packing](os.urandom(600_000)))
-    (member,) = found_in(path, meter).members
-    assert member.raw_bytes == path.stat().st_size
-    meter.expect(member.raw_bytes)
-    meter.begin(member.raw_bytes)
-    with member.open() as file:
-        file.read(10)
-        assert 0 < meter.share < 1
-        file.read()
-    assert meter.share == 1
-    assert meter.read_bytes == path.stat().st_size
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.lists(st.integers(0, 90)))))

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from engine.corpus.formats import recognise
-from engine.corpus.opening import Meter, contents, disk
+from engine.corpus.opening import Meter
 from engine.corpus.source import Row
-from engine.corpus.sources import EMBEDDED_NAME, OpenedSource, open_sources
+from engine.corpus.sources import OpenedSource, open_sources
 from engine.corpus_config import CorpusConfig, FileFormat
 from engine.errors import CorpusError
 from tests.engine.opening_helpers import gzip_of, tar_of, zip_of
@@ -90,50 +90,25 @@ def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = 
     ("head", "name", "file_format"),
     [
         (TEXT, "a.csv", "csv"),
-        (TEXT, "a.CSV.gz", "csv"),
-        (TEXT, "a.tsv", "csv"),
         (TEXT, "a.txt", "text"),
-        (TEXT, "a", "text"),
-        (TEXT, "a.log", "text"),
         (b'"hello, there"\n', "a", "csv"),
-        (b'"hello,\nthere"\nbye\n', "a", "csv"),
         (b"id;text\n1;hello, you\n", "a", "csv"),
-        (b"4,hello, you\n4,bye\n4,hi\n4,ho\n", "a", "csv"),
-        (b'1,"hello"\n2,"bye"\n3,"cut o', "a", "csv"),
         (b"", "a", "text"),
-        (b"hello, world\nbye, you\n", "a", "text"),
         (b'"Be yourself" - Wilde\n"Or not" - me\n', "a", "text"),
-        (b"well, well, well\nI came, I saw\nnothing\n", "a", "text"),
         (CSV, "a", "csv"),
-        (CSV, "a.txt", "text"),
-        (JSONL, "a", "jsonl"),
         (JSONL, "a.txt", "jsonl"),
-        (JSONL, "a.json", "jsonl"),
         (JSONL.splitlines()[0], "a.json", "json"),
         (JSONL.splitlines()[0] + b"\n", "a", "jsonl"),
         (NESTED, "a.json", "json"),
-        (NESTED, "a.txt", "json"),
-        (NESTED + b"\n" + NESTED, "a.json", "jsonl"),
-        (b'"hello"\n', "a.ndjson", "jsonl"),
         (codecs.BOM_UTF8 + JSONL, "a.txt", "jsonl"),
         (b'[{"text": "hello"}]', "a.txt", "json"),
-        (b'["a", "b', "a", "json"),
-        (b'{\n"tweets": [', "a", "json"),
         (b'["hey" she said\n', "a", "text"),
         (SENTIMENT140, "a.txt", "sentiment140"),
         (b"Label,Id,Date,Query,Name,Text\n" + SENTIMENT140[:-20], "a", "sentiment140"),
-        (b"4,1,2009-04-06,q,mia,hello\n", "a.csv", "csv"),
-        (X_TWEETS, "tweets.js", "x"),
         (codecs.BOM_UTF8 + X_TWEETS, "a.txt", "x"),
         (X_DELETED, "a.txt", "x"),  # and refused as such
-        (b"window.__THAR_CONFIG = {}", "a", "x"),
-        (b"I love window.YTD.tweets.part0 = [\n", "a", "text"),
         (OUTBOX, "outbox.json", "mastodon"),
-        (codecs.BOM_UTF8 + OUTBOX, "a", "mastodon"),
-        (b'a tweet with "orderedItems": [\n', "a", "text"),
         (b"PAR1\x15\x04\x15", "a.txt", "parquet"),
-        (b"{hugs} to everyone: have a nice day\n", "a.csv", "csv"),
-        (b"{hugs} to everyone: have a nice day\n", "a", "text"),
         (b"[sigh] what a day\n", "a.txt", "text"),
     ],
 )
@@ -143,23 +118,13 @@ def test_a_format_is_recognised_by_content_first_and_name_second(
     assert recognise(head, name) == file_format
 
 
-def test_a_format_that_is_given_wins_over_the_look_of_the_file(tmp_path: Path) -> None:
-    write(tmp_path, {"a.csv": b'"a, b"\n'})
-    assert read(tmp_path / "a.csv", file_format="text") == {"a.csv": ['"a, b"']}
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 @pytest.mark.parametrize("content", [TEXT, CSV, JSONL], ids=["text", "csv", "jsonl"])
-def test_every_format_of_text_is_read_in_every_unicode_and_packed(
-    tmp_path: Path, content: bytes, encoding: str
-) -> None:
+def test_every_format_of_text_is_read_in_wide_unicode_and_packed(tmp_path: Path, content: bytes, encoding: str) -> None:
     write(tmp_path, {"a": gzip_of(content.decode().encode(encoding))})
     (opened,) = sources_of(tmp_path / "a")
     assert list(opened.rows) == ROWS
-    is_wide = not encoding.startswith("utf-8")
-    assert [note for note in opened.source.notes if note.startswith("read as")] == (
-        [f"read as {encoding.upper()}"] if is_wide else []
-    )
+    assert f"read as {encoding.upper()}" in opened.source.notes
 
 
 def test_a_text_has_no_columns(tmp_path: Path) -> None:
@@ -179,13 +144,6 @@ def test_files_are_sources_in_their_order_and_know_which_they_were_named_as(tmp_
     assert names[0] == names[3] == str(tmp_path / "z.txt")  # the name alone would not tell which
 
 
-def test_only_files_that_can_be_tweets_by_their_name_are_read_of_a_folder(tmp_path: Path) -> None:
-    write(tmp_path, {"a.txt": TEXT, "photo.jpg": b"\xff\xd8\xff", "notes.md": TEXT, "program.js": b"let a = 1"})
-    (opened,) = sources_of(tmp_path)
-    assert list(opened.rows) == ROWS
-    assert opened.source.notes == ["3 other files not opened"]
-
-
 def test_files_of_a_folder_that_turn_out_to_be_no_tweets_are_noted(tmp_path: Path) -> None:
     files = {"a.txt": b"", "b.txt": bytes(100), "c.csv": b"version https://git-lfs.github.com/spec/v1\n", "d.txt": TEXT}
     (opened,) = sources_of(write(tmp_path, {**files, "e.txt": b" "}))
@@ -195,17 +153,13 @@ def test_files_of_a_folder_that_turn_out_to_be_no_tweets_are_noted(tmp_path: Pat
     assert note.endswith(" and 1 more")
 
 
-@pytest.mark.parametrize("container", ["zip", "tar.gz", "folder", "zip in a folder", "folder in a zip"])
+@pytest.mark.parametrize("container", ["zip", "folder", "folder in a zip"])
 def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Path, container: str) -> None:
     match container:
         case "zip":
             write(tmp_path, {"x": zip_of(X_FILES)})
-        case "tar.gz":
-            write(tmp_path, {"x": tar_of(X_FILES, "w:gz")})
         case "folder":
             write(tmp_path / "x", X_FILES)
-        case "zip in a folder":
-            write(tmp_path / "x", {"twitter.zip": zip_of(X_FILES)})
         case _:
             write(tmp_path, {"x": zip_of({f"twitter-2023/{name}": content for name, content in X_FILES.items()})})
     (opened,) = sources_of(tmp_path / "x")
@@ -218,43 +172,17 @@ def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Pa
     assert re.fullmatch(r"x: (?:twitter\S*/)?data/tweets\S*\.js \+ 1 more", opened.source.name)
 
 
-def test_what_is_private_in_an_archive_of_x_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened_paths = []
-    open_disk = disk.open_disk
-
-    def spy(path: Path, *rest: object) -> object:
-        opened_paths.append(path.name)
-        return open_disk(path, *rest)  # type: ignore[arg-type]  # handed on as it came
-
-    monkeypatch.setattr(contents, "open_disk", spy)
-    read(write(tmp_path / "x", X_FILES))
-    assert set(opened_paths) == {"tweets.js", "tweets-part1.js", "README.txt"}
-
-
-@pytest.mark.parametrize("container", ["zip", "tar.gz", "folder"])
-def test_an_archive_of_mastodon_is_one_source_and_nothing_else_in_it_is_read(tmp_path: Path, container: str) -> None:
-    if container == "folder":
-        write(tmp_path / "m", MASTODON_FILES)
-    else:
-        write(tmp_path, {"m": zip_of(MASTODON_FILES) if container == "zip" else tar_of(MASTODON_FILES, "w:gz")})
+def test_an_archive_of_mastodon_is_one_source_and_nothing_else_in_it_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"m": tar_of(MASTODON_FILES, "w:gz")})
     (opened,) = sources_of(tmp_path / "m")
     assert (opened.source.name, opened.source.format) == ("m: outbox.json", "mastodon")
     assert list(opened.rows) == ROWS
     assert "not read: actor.json, likes.json" in opened.source.notes
 
 
-def test_the_zip_of_sentiment140_has_two_sources(tmp_path: Path) -> None:
-    names = ["testdata.manual.2009.06.14.csv", "training.1600000.processed.noemoticon.csv"]
-    write(tmp_path, {"trainingandtestdata.zip": zip_of(dict.fromkeys(names, SENTIMENT140))})
-    opened = list(sources_of(tmp_path / "trainingandtestdata.zip"))
-    assert [each.source.name for each in opened] == [f"trainingandtestdata.zip: {name}" for name in names]
-    assert {each.source.format for each in opened} == {"sentiment140"}
-    assert all(len(list(each.rows)) == 5 for each in opened)
-
-
 @pytest.mark.parametrize(
     ("file_format", "read_files"),
-    [("csv", {"a.csv", "b.txt"}), ("jsonl", {"b.txt", "c.jsonl"}), ("text", {"a.csv", "b.txt"}), ("x", {"tweets.js"})],
+    [("csv", {"a.csv", "b.txt"}), ("jsonl", {"b.txt", "c.jsonl"}), ("x", {"tweets.js"})],
 )
 def test_a_format_that_is_given_chooses_among_the_files_of_a_folder(
     tmp_path: Path, file_format: FileFormat, read_files: set[str]
@@ -262,27 +190,6 @@ def test_a_format_that_is_given_chooses_among_the_files_of_a_folder(
     write(tmp_path / "f", {"a.csv": CSV, "b.txt": JSONL, "c.jsonl": JSONL, "tweets.js": X_TWEETS})
     names = {each.source.name for each in sources_of(tmp_path / "f", file_format=file_format)}
     assert names == {f"f: {name}" for name in read_files}
-
-
-def test_without_a_file_it_is_the_embedded_corpus_whatever_the_column() -> None:
-    (opened,) = open_sources(CorpusConfig(column="text"), Meter())
-    assert (opened.file_index, opened.source.name, opened.source.format) == (0, EMBEDDED_NAME, "csv")
-    assert sum(isinstance(row, str) for row in opened.rows) > 1000
-
-
-def test_reading_all_sources_moves_the_meter_from_none_to_all(tmp_path: Path) -> None:
-    write(
-        tmp_path,
-        {"a.txt": TEXT * 9, "b/c.csv": CSV * 9, "b/d.zip": zip_of({"e.txt": os.urandom(300_000).hex().encode()})},
-    )
-    meter = Meter()
-    shares = []
-    for opened in open_sources(CorpusConfig(files=(str(tmp_path / "a.txt"), str(tmp_path / "b"))), meter):
-        shares.append(meter.share)
-        list(opened.rows)
-    shares.append(meter.share)
-    assert shares == sorted(set(shares))
-    assert (shares[0], shares[-1]) == (0, 1)
 
 
 # What can't be read -----------------------------------------------------------------------------------------------
@@ -308,9 +215,8 @@ def test_a_file_that_cannot_be_used_is_told_before_a_row_is_read(tmp_path: Path,
         next(sources_of(tmp_path / "good.txt", tmp_path / name))
 
 
-@pytest.mark.parametrize("files", [{"a.jpg": b"x"}, {"empty/.hidden.txt": TEXT}])
-def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path, files: dict[str, bytes]) -> None:
-    error = error_of(write(tmp_path, files))
+def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path) -> None:
+    error = error_of(write(tmp_path, {"a.jpg": b"x", "empty/.hidden.txt": TEXT}))
     assert "is a folder without a readable file" in error.message
     assert ".csv" in error.hint
     assert "archives (.zip, .tar, .tgz, .tbz2, .txz) and files packed as .gz, .bz2, .xz" in error.hint
