@@ -19,32 +19,19 @@ from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
 from engine.folders import find_run, list_runs
-from engine.journal import read_journal
 from engine.session import TrainingSession
 from engine.stage import Stage
 from tests.engine.helpers import (
     losses,
     of_type,
     only,
-    resume_config,
     run_session,
     small_tweets,
-    stop_at,
     tiny_config,
     write_corpus,
 )
-from tests.fakes import FakeClock
 
 GREEDY: dict[str, Setting] = {"temperature": 0.0, "sample_every": 0}
-
-
-class StepClock(FakeClock):
-    """Goes on by a quarter of a second with every step that is told."""
-
-    def on_event(self, event: Event) -> tuple[c.Command, ...]:
-        if isinstance(event, e.StepsFinished):
-            self.advance(0.25)
-        return ()
 
 
 def test_the_first_event_says_what_is_trained_on_what(corpus: Path) -> None:
@@ -71,40 +58,12 @@ def test_a_run_that_says_that_it_has_started_is_in_the_list_of_runs(corpus: Path
     assert listed == ["tiny"]
 
 
-def test_a_run_ends_after_max_steps_and_has_told_every_loss(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, max_steps=7))
-
-    finished = told[-1]
-    assert isinstance(finished, e.RunFinished)
-    assert (finished.reason, finished.step) == ("max_steps", 7)
-    assert list(losses(told)) == list(range(1, 8))
-    assert all(0 < loss < 2 * math.log(60) for loss in losses(told).values())
-
-
 def test_a_run_ends_after_its_epochs_and_has_learned_from_every_character_as_often(corpus: Path) -> None:
     finished = run_session(tiny_config(corpus, epochs=2, batch_size=10, max_steps=500))[-1]
 
     assert isinstance(finished, e.RunFinished)
     num_chars = load_corpus(CorpusConfig(files=(str(corpus),))).num_train_chars
     assert (finished.reason, finished.step, finished.total_chars) == ("epochs", 2 * 5, 2 * num_chars)
-
-
-def test_a_run_ends_after_max_seconds_of_its_clock(corpus: Path) -> None:
-    clock = StepClock(1000.0)
-
-    told = run_session(tiny_config(corpus, max_steps=500, max_seconds=2.0), on_event=clock.on_event, clock=clock)
-
-    finished = told[-1]
-    assert isinstance(finished, e.RunFinished)
-    assert (finished.reason, finished.step) == ("max_seconds", 8)
-    assert finished.total_seconds == 2.0
-
-
-def test_tweets_and_evaluations_come_at_their_steps(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, max_steps=12, sample_every=4, eval_every=5))
-
-    assert [event.step for event in of_type(told, e.TweetSampled)] == [0, 4, 8]
-    assert [event.step for event in of_type(told, e.EvalFinished)] == [5, 10, 12]
 
 
 def test_an_evaluation_that_is_the_best_is_saved_as_best(corpus: Path) -> None:
@@ -116,36 +75,6 @@ def test_an_evaluation_that_is_the_best_is_saved_as_best(corpus: Path) -> None:
     info, _ = read_info(find_run("tiny").checkpoint_path("best"))
     assert (info.step, info.bits_per_char) == (20, evaluations[-1].bits_per_char)
     assert evaluations[-1].bits_per_char == pytest.approx(evaluations[-1].val_loss / math.log(2))
-
-
-def test_an_evaluation_that_is_worse_leaves_the_best_checkpoint(corpus: Path) -> None:
-    told = run_session(
-        tiny_config(corpus, max_steps=30, eval_every=10, learning_rate=0.02), {20: [c.SetLearningRate(learning_rate=9)]}
-    )
-
-    assert [event.is_best for event in of_type(told, e.EvalFinished)] == [True, True, False]
-    assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 20
-
-
-def test_the_same_seed_tells_the_same_losses_tweets_and_evaluations(corpus: Path) -> None:
-    def facts(seed: int, run_name: str) -> list[object]:
-        told = run_session(tiny_config(corpus, run_name=run_name, seed=seed, sample_every=3, eval_every=6, dropout=0.2))
-        tweets = [event.text for event in of_type(told, e.TweetSampled)]
-        return [losses(told), tweets, [event.val_loss for event in of_type(told, e.EvalFinished)]]
-
-    assert facts(1, "one") == facts(1, "two")
-    assert facts(1, "three") != facts(2, "four")
-
-
-def test_a_resumed_run_goes_on_in_its_own_folder_and_journal(corpus: Path) -> None:
-    first = run_session(tiny_config(corpus, max_steps=20), stop_at(5))
-
-    second = run_session(resume_config("tiny"))
-
-    started = only(second, e.RunStarted)
-    assert (started.run, started.step, started.resumed_from) == ("tiny", 5, "tiny/latest")
-    assert started.elapsed_seconds >= of_type(first, e.StepsFinished)[-1].elapsed_seconds
-    assert list(read_journal(find_run("tiny").journal_path)) == first + second
 
 
 def test_the_folder_of_a_run_holds_what_the_design_says(corpus: Path, home: Path) -> None:
@@ -173,17 +102,6 @@ def test_rows_that_were_dropped_are_told_with_their_reasons_before_the_first_ste
         "small.txt (text): 60 of 62 rows kept",
         "dropped: 1 only a link, 1 duplicate",
     )
-
-
-def test_a_run_begins_from_a_checkpoint_in_a_folder_of_its_own(corpus: Path) -> None:
-    run_session(tiny_config(corpus), {6: [c.SaveCheckpoint(name="base")]})
-    config = tiny_config(corpus, run_name="branch", max_steps=9)
-
-    told = run_session(replace(config, checkpoint="base"))
-
-    started = only(told, e.RunStarted)
-    assert (started.run, started.step, started.resumed_from) == ("branch", 6, "base")
-    assert list(losses(told)) == [7, 8, 9]
 
 
 @pytest.mark.parametrize("preset", ["auto", "tutorial"])

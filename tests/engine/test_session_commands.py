@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -69,69 +68,6 @@ def test_sampling_that_was_set_is_used_by_the_next_tweet_and_saved(corpus: Path)
     assert latest().sampling == cold
 
 
-def tweet_of_the_start(corpus: Path, run_name: str, inbox: queue.SimpleQueue[Command]) -> e.TweetSampled:
-    """Return the tweet that a model without training writes, very wild at first."""
-    config = tiny_config(corpus, run_name=run_name, max_steps=1, sample_every=5, temperature=5.0, max_length=30, seed=3)
-    return only(run_session(config, inbox=inbox), e.TweetSampled)
-
-
-def test_sampling_that_was_set_in_the_middle_of_a_tweet_holds_from_its_next_character_on(corpus: Path) -> None:
-    greedy = c.SetSampling(sampling=SamplingConfig(temperature=0.0, max_length=30))
-
-    plain = tweet_of_the_start(corpus, "plain", queue.SimpleQueue())
-    steered = tweet_of_the_start(corpus, "steered", AnsweringInbox([None] * 7 + [greedy]))
-
-    assert plain.temperature == 5.0
-    assert steered.temperature == 0.0
-    assert len(plain.text) > 10
-    assert steered.text[:6] == plain.text[:6]
-    assert steered.text != plain.text
-
-
-def test_a_prime_that_the_vocabulary_lacks_is_refused_and_the_sampling_stays(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {2: [c.SetSampling(sampling=SamplingConfig(prime="☃")), c.SampleNow()]})
-
-    refused = only(told, e.CommandRefused)
-    assert (refused.command, refused.title) == ("SetSampling", "An unknown character")
-    assert "U+2603" in refused.detail
-    assert only(told, e.TweetSampled).temperature == 0.8
-    assert told[-1].step == 12
-
-
-def test_a_learning_rate_that_was_set_is_used_by_the_next_step_and_saved(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, max_steps=6), {3: [c.SetLearningRate(learning_rate=0.02)]})
-
-    assert only(told, e.LearningRateChanged).learning_rate == 0.02
-    assert [event.learning_rate for event in of_type(told, e.StepsFinished)] == [0.004] * 3 + [0.02] * 3
-    assert latest().training.learning_rate == 0.02
-
-
-def test_a_ladder_has_a_rung_for_each_temperature_and_is_the_same_each_time(corpus: Path) -> None:
-    ladder = c.SampleLadder(seed=7, prime="the", temperatures=(0.0, 1.0, 5.0))
-
-    first, second = of_type(run_session(tiny_config(corpus), {3: [ladder, ladder]}), e.LadderSampled)
-
-    assert (first.seed, first.prime) == (7, "the")
-    assert [rung.temperature for rung in first.rungs] == [0.0, 1.0, 5.0]
-    assert all(rung.text.startswith("the") for rung in first.rungs)
-    assert first.rungs == second.rungs
-
-
-BAD_LADDERS = [
-    pytest.param(c.SampleLadder(seed=1, prime="☃"), id="unknown prime"),
-    pytest.param(c.SampleLadder(seed=1, temperatures=()), id="no rung"),
-    pytest.param(c.SampleLadder(seed=1, temperatures=(0.5,) * 100_000), id="a hundred thousand rungs"),
-]
-
-
-@pytest.mark.parametrize("ladder", BAD_LADDERS)
-def test_a_ladder_that_cannot_be_climbed_is_refused(corpus: Path, ladder: c.SampleLadder) -> None:
-    told = run_session(tiny_config(corpus), {3: [ladder]})
-
-    assert only(told, e.CommandRefused).command == "SampleLadder"
-    assert isinstance(told[-1], e.RunFinished)
-
-
 def test_a_checkpoint_is_in_place_when_it_is_told(corpus: Path) -> None:
     found: list[bool] = []
 
@@ -160,15 +96,6 @@ def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(corpus: Pat
     assert "already a checkpoint called mine" in refused.detail
     assert [event.step for event in of_type(told, e.CheckpointSaved) if event.name == "mine"] == [2, 6]
     assert read_info(named_checkpoint_path("mine"))[0].step == 6
-
-
-@pytest.mark.parametrize("name", ["", "../up", "latest"])
-def test_an_impossible_name_is_refused_and_nothing_is_written(corpus: Path, home: Path, name: str) -> None:
-    told = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name=name)]})
-
-    assert only(told, e.CommandRefused).command == "SaveCheckpoint"
-    assert not list((home / "checkpoints").glob("**/*"))
-    assert told[-1].step == 12
 
 
 @pytest.mark.parametrize("is_asked", [True, False], ids=["asked for", "of the feed"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +25,8 @@ from tests.engine.helpers import (
     only,
     resume_config,
     run_session,
-    small_tweets,
     stop_at,
     tiny_config,
-    write_corpus,
 )
 from tests.engine.stream_rules import assert_keeps_the_rules
 
@@ -60,28 +57,6 @@ def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch_too(corpu
 
     assert only(told, e.RunStarted).epochs == pytest.approx(2 / 3)
     assert latest().position == Position(epoch=0, batch=2)
-
-
-def test_a_checkpoint_of_another_batch_size_is_gone_on_from_at_its_share_of_the_epoch(corpus: Path) -> None:
-    script: dict[int, list[Command]] = {
-        3: [c.SaveCheckpoint(name="three")],
-        5: [c.SetBatchSize(batch_size=16), c.LoadCheckpoint(name="three"), c.Stop()],
-    }
-    told = run_session(tiny_config(corpus, batch_size=8), script)
-
-    assert only(told, e.CheckpointLoaded).epochs == pytest.approx(2 / 3)  # half an epoch, in batches of a third
-    assert latest().training.batch_size == 16
-
-
-def test_a_checkpoint_of_other_tweets_is_gone_on_from_at_the_first_batch(corpus: Path) -> None:
-    run_session(tiny_config(corpus, batch_size=4, max_steps=11), {11: [c.SaveCheckpoint(name="of-48-tweets")]})
-    other = write_corpus(corpus.parent, small_tweets()[:24], "other.txt")
-    begun_there = replace(tiny_config(other, run_name="other"), settings={"max_steps": 14}, checkpoint="of-48-tweets")
-
-    told = run_session(begun_there, {13: [c.LoadCheckpoint(name="of-48-tweets")]})
-
-    assert only(told, e.RunStarted).epochs == 0
-    assert only(told, e.CheckpointLoaded).epochs == 0
 
 
 def test_intervals_hold_from_the_next_step_on_and_0_is_never(corpus: Path) -> None:

@@ -77,18 +77,6 @@ def test_more_padding_changes_neither_loss_nor_gradient() -> None:
         assert torch.allclose(parameter.grad, of_padded.grad, atol=1e-7)
 
 
-def test_four_tweets_are_learned_by_heart() -> None:
-    tweets, vocab = encoded(["so happy today", "a cat ate my pie", "good night moon", "hello hello"])
-    batch = tweets.batch(np.arange(4))
-    torch.manual_seed(0)
-    trainer = Trainer(TextGenerator(len(vocab), 16, 32), TrainingConfig(), CPU)
-
-    losses = train_losses(trainer, [batch] * 300, learning_rate=0.02)
-
-    assert losses[0] > 2.0
-    assert losses[-1] < 0.3  # what can't be known is which of the four begins: ln 4 / 15 characters, about 0.1
-
-
 def test_a_long_gradient_is_shortened_and_told_at_its_full_length() -> None:
     [batch] = some_batches(1)
     free, clipped = new_trainer(), new_trainer(max_grad_norm=0.01)
@@ -101,24 +89,6 @@ def test_a_long_gradient_is_shortened_and_told_at_its_full_length() -> None:
     assert norm > 0.01
     squares = [parameter.grad.square().sum() for parameter in clipped.model.parameters() if parameter.grad is not None]
     assert math.sqrt(sum(map(float, squares))) == pytest.approx(0.01, rel=1e-3)
-
-
-def test_a_report_holds_each_step_once_and_in_order() -> None:
-    batches = some_batches(5)
-    trainer = new_trainer()
-
-    for batch in batches[:3]:
-        trainer.step(batch, 0.004)
-    first = trainer.take_report()
-    for batch in batches[3:]:
-        trainer.step(batch, 0.004)
-    second, third = trainer.take_report(), trainer.take_report()
-
-    assert (first.first_step, len(first.train_losses)) == (1, 3)
-    assert (second.first_step, len(second.train_losses)) == (4, 2)
-    assert (third.first_step, third.train_losses) == (6, [])
-    assert first.train_losses + second.train_losses == train_losses(new_trainer(), batches)
-    assert trainer.step_count == 5
 
 
 @pytest.mark.parametrize(("value", "is_sound"), [(math.inf, True), (math.nan, False), (-math.inf, False)])
@@ -227,12 +197,3 @@ def test_each_step_is_told_once_and_in_order_however_many_there_are(counts: list
     assert (len(history), history.take()) == (0, ([], []))
     write(history, 100, 4)
     assert history.take() == numbers(100, 4)
-
-
-def test_steps_may_be_counted_before_the_device_gets_to_them() -> None:
-    history = StepHistory(CPU.device)
-    for _ in range(3):
-        history.count()
-    for number in range(3):
-        history.write(torch.tensor(float(number)), torch.tensor(float(-number)))
-    assert history.take() == numbers(0, 3)
