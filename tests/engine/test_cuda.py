@@ -13,8 +13,7 @@ import torch
 
 from engine.accelerated import device_step
 from engine.accelerated.graphs import BucketedSteps
-from engine.accelerated.low_precision import cudnn_takes_bfloat16
-from engine.config import RuntimeConfig, TrainingConfig
+from engine.config import TrainingConfig
 from engine.corpus.encoded import Batch
 from engine.gru import TextGenerator
 from engine.runtime import Runtime
@@ -67,13 +66,6 @@ def test_a_gpu_gives_the_losses_of_the_processor() -> None:
     assert losses_of(new_trainer(on_cuda()), some) == pytest.approx(losses_of(new_trainer(CPU), some), rel=0.01)
 
 
-@pytest.mark.filterwarnings("error")
-def test_nothing_is_warned_of_in_bfloat16() -> None:
-    if not cudnn_takes_bfloat16():
-        pytest.skip("cuDNN's GRU takes no bfloat16 here")
-    losses_of(new_trainer(on_cuda("bfloat16")), some_batches(8, 16))
-
-
 def test_dropout_draws_on_in_replays_and_as_in_steps_that_are_run_as_they_are() -> None:
     [batch] = some_batches(1, 16)
 
@@ -113,16 +105,3 @@ def test_a_trainer_goes_on_from_its_state() -> None:
     losses_of(resumed, some[:25])
     resumed.load_state(copy_of_state(stopped), step_count=20)
     assert losses_of(resumed, some[20:]) == pytest.approx(expected, rel=2e-3)
-
-
-def test_recorded_steps_in_parts_give_the_losses_of_whole_batches() -> None:
-    some = some_batches(STEPS, 16)
-    whole, in_parts = new_trainer(on_cuda()), new_trainer(on_cuda())
-    in_parts.compute_at_most(5)
-    assert losses_of(in_parts, some) == pytest.approx(losses_of(whole, some), rel=2e-3)
-    assert steps_of(in_parts).num_recorded >= 1
-
-
-def test_precision_auto_is_bfloat16_where_cudnns_gru_takes_it() -> None:
-    runtime = Runtime.resolve(RuntimeConfig(device="cuda"))
-    assert runtime.precision == ("bfloat16" if cudnn_takes_bfloat16() else "float32")

@@ -90,14 +90,3 @@ def test_a_cache_that_can_not_be_written_stops_no_computation() -> None:
 
     assert save.called
     assert np.array_equal(found, expected)
-
-
-def test_without_a_folder_to_keep_it_in_the_code_is_compiled_all_the_same() -> None:
-    gates, before = some_rows(1.0)
-    expected, found = np.empty_like(before), np.empty_like(before)
-    kernels.kernels_for(SIZE).run_step(gates.copy(), before.copy(), expected)
-
-    with mock.patch.object(caching.CacheImpl, "_locator_classes", []):
-        kernels.kernels_for.__wrapped__(SIZE).run_step(gates, before, found)
-
-    assert np.array_equal(found, expected)

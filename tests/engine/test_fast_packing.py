@@ -5,14 +5,11 @@ With added rows, sums over rows are taken in another order: "the same" is within
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.fast.gru_step import GruStep
 from engine.fast.packing import PackedBatch, height_for
@@ -31,6 +28,10 @@ def model_of(shape: Shape) -> TextGenerator:
 def test_a_height_is_a_quarter_above_the_number_of_rows_at_most(num_rows: int) -> None:
     assert num_rows <= height_for(num_rows) <= max(128, num_rows * 5 / 4)
     assert height_for(height_for(num_rows)) == height_for(num_rows)
+
+
+def test_there_are_few_heights() -> None:
+    assert len({height_for(num_rows) for num_rows in range(1, 10_001)}) < 40
 
 
 def both(model: TextGenerator, lengths: list[int]) -> tuple[Found, Found]:
@@ -66,35 +67,3 @@ def test_what_a_larger_batch_has_left_behind_is_never_read() -> None:
 
     assert found[0] == expected[0]
     assert all(torch.equal(grad, expected[1][name]) for name, grad in found[1].items())
-
-
-class Products(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own class
-    """Notes the shapes of all products of bfloat16."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # the same
-        self.shapes: set[tuple[object, ...]] = set()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN204 - torch's own signature
-        if func.__name__.startswith(("mm.", "addmm")) and args[-1].dtype == torch.bfloat16:
-            self.shapes.add((func.__name__, *(arg.shape for arg in args), *(arg.stride() for arg in args)))
-        return func(*args, **(kwargs or {}))
-
-
-def num_shapes(step: GruStep, batches_of_lengths: Iterable[list[int]]) -> int:
-    """Return how many shapes of products come in steps on such batches."""
-    with Products() as products:
-        for lengths in batches_of_lengths:
-            step.loss_and_grads(random_batch(lengths, SOME.vocab_size))
-    return len(products.shapes)
-
-
-def test_batches_of_many_lengths_come_to_few_shapes_of_products() -> None:
-    lengths = [np.random.default_rng(seed).integers(15, 60, 20).tolist() for seed in range(12)]
-    step, without = (GruStep(model_of(SOME), "bfloat16") for _ in range(2))
-    without._has_few_shapes = False
-
-    few, many = num_shapes(step, lengths), num_shapes(without, lengths)
-
-    assert few < 60
-    assert many > 2 * few
