@@ -13,7 +13,7 @@ from engine.checkpoint_files import (
     rename_checkpoint,
     set_pinned,
 )
-from engine.checkpoint_list import find_listed, is_taken, list_checkpoints, resolve_checkpoint
+from engine.checkpoint_list import find_listed, is_taken, list_checkpoints
 from engine.checkpoint_sample import sample_of
 from engine.config import RunConfig
 from engine.datasets import find_dataset
@@ -28,24 +28,15 @@ from tests.fakes import run_started, tweet
 OUTSIDE = ("victim", "latest")
 NAMES = (
     "../victim",
-    "../../victim",
     "a/../../victim",
     "../runs/a run/latest",
     "a run/../../../victim",
     "/tmp/victim",
     "~/victim",
-    "./victim",
-    ".",
     "..",
     "",
-    " ",
-    "...",
-    "-rf",
     ".pinned",
     "a\0b",
-    "a\nb",
-    "victim\\..\\victim",
-    "C:victim",
     "\x1b[2J",
     "\u202evictim",
     "\ud800",
@@ -105,15 +96,6 @@ def test_a_name_that_is_none_is_refused_and_nothing_happens(around: Path) -> Non
                 use(name)
         assert not is_taken(name)
     assert tree(around) == before
-
-
-def test_a_path_is_read_but_is_no_name(around: Path) -> None:
-    """Reading follows a path that the user wrote; only a name in the list can be changed."""
-    path = around / "victim.safetensors"
-    assert resolve_checkpoint(str(path)) == path
-    with pytest.raises(TweetgenError):
-        delete_checkpoint(str(path))
-    assert path.exists()
 
 
 @pytest.mark.parametrize("run", ["../victim", "..", ".", "/tmp/victim", "a\0b", "../../elsewhere", "a run"])

@@ -40,8 +40,6 @@ def test_a_usual_key_of_the_first_object_is_found_and_said(key: str) -> None:
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("body", {"text": "no", "body": "yes"}),
-        ("data.body", {"text": "no", "data": {"body": "yes"}}),
         ("data.1.body", {"data": [{"body": "no"}, {"body": "yes"}]}),
         ("data.body", {"data.body": "yes", "data": {"body": "no"}}),
         ("1", ["no", "yes"]),
@@ -73,19 +71,12 @@ def test_strings_are_tweets_and_blank_lines_are_nothing() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("nonsense", "not JSON"),
         ('{"text": "torn', "not JSON"),
         ("[" * 100_000, "not JSON"),
-        ('{"a":' * 100_000, "not JSON"),
         ('{"id": 1}', "no text"),
-        ("[]", "no text"),
         ('{"text": null}', "not a text"),
         ('{"text": []}', "no text"),
-        ('{"text": [5]}', "not a text"),
-        ('{"text": NaN}', "not a text"),
-        ("5", "not a text"),
         ("1" * 5000, "not a text"),
-        ("null", "not a text"),
         (json.dumps({"text": "x" * 1_100_000}), "with a line over 1 MB"),
     ],
     ids=lambda value: value[:20],

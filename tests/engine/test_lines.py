@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.readers.lines import MAX_LINE_BYTES, Line, decoded_lines, head_lines
-from engine.corpus.source import Source, Unusable, example
-from engine.text import EXAMPLE_CHARS
+from engine.corpus.source import Source, Unusable
 
 CHUNK = 65_536
 
@@ -71,11 +70,6 @@ def test_a_line_that_is_not_utf_8_is_windows_1252_and_the_others_are_not() -> No
     assert told.notes == ["2 lines read as Windows-1252"]
 
 
-@pytest.mark.parametrize("byte", [0x81, 0x8D, 0x8F, 0x90, 0x9D])
-def test_what_windows_1252_leaves_undefined_is_a_lost_character(byte: int) -> None:
-    assert lines_of(b"a" + bytes([byte]) + b"b") == ["a\ufffdb"]
-
-
 def test_a_line_with_a_nul_byte_is_unusable_and_its_neighbours_are_not() -> None:
     assert lines_of(b"one\ntw\0o\nthree") == ["one", Unusable("with a NUL byte", "line 2: two"), "three"]
 
@@ -98,11 +92,6 @@ def test_a_line_of_30_mb_is_one_counted_drop_and_takes_little_memory() -> None:
         tracemalloc.stop()
     assert [getattr(line, "reason", line) for line in lines] == ["with a line over 1 MB", "next"]
     assert peak_bytes < 10_000_000
-
-
-def test_an_example_names_the_line_and_is_bounded_and_harmless() -> None:
-    assert example("line 12", "a\x1b[2J\nb") == "line 12: a b"
-    assert len(example("line 12", "x" * 10_000)) == EXAMPLE_CHARS
 
 
 def test_the_head_of_a_file_is_its_whole_lines() -> None:

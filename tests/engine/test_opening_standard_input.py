@@ -71,13 +71,6 @@ def test_a_keyboard_is_not_waited_for(tmp_path: Path) -> None:
         os.close(mine)
 
 
-def test_a_dash_is_replaced_by_what_was_kept_and_read_once(tmp_path: Path) -> None:
-    files = kept_files(("-", "some/file.txt", "-"), io.BytesIO(TEXT), tmp_path)
-    assert files[1] == "some/file.txt"
-    assert files[0] == files[2]
-    assert Path(files[0]).read_bytes() == TEXT
-
-
 def test_a_pipe_is_kept_like_standard_input(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -70,21 +70,7 @@ def test_a_table_without_texts_is_an_error() -> None:
         rows_of({"id": [1], "names": [["a", "b"]]})
 
 
-def test_an_empty_table_gives_no_rows() -> None:
-    assert rows_of({"text": pa.array([], pa.string())}) == ([], [])
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pa.string(),
-        pa.large_string(),
-        pa.string_view(),
-        pa.binary(),
-        pa.large_binary(),
-        pa.dictionary(pa.int32(), pa.string()),
-    ],
-)
+@pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string())])
 def test_every_type_of_text_is_read_and_a_null_is_empty(kind: pa.DataType) -> None:
     texts = pa.array(["one ü", None, "", "one ü"], pa.string()).cast(kind)
     rows = rows_of({"text": texts})[0]
@@ -98,19 +84,6 @@ def test_texts_that_are_not_utf_8_are_read_as_windows_1252() -> None:
 @pytest.mark.parametrize("values", [[["a"], ["b"]], [1, 2], [{"a": "x"}, {"a": "y"}], [True, False]])
 def test_a_named_column_of_something_else_gives_drops(values: list[object]) -> None:
     assert reasons(rows_of({"text": values}, column="text")[0]) == ["not a text"] * 2
-
-
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        ("happy", ["labelled sad (0)", "good", "without a label"]),
-        ("sad", ["bad", "labelled happy (4)", "without a label"]),
-        ("all", ["bad", "good", "?"]),
-    ],
-)
-def test_labelled_tweets_are_chosen_by_their_label(label: str, expected: list[str]) -> None:
-    data = {"label": pa.array([0, 4, None], pa.int8()), "text": ["bad", "good", "?"]}
-    assert reasons(rows_of(data, label=label)[0]) == expected
 
 
 def test_rows_of_many_batches_and_groups_come_in_order() -> None:

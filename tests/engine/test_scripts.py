@@ -14,19 +14,12 @@ from engine.text import LINE_BREAK
     ("chars", "script"),
     [
         ("aéøßÆﬁＡªºn", "Latin"),
-        ("жЁӜ", "Cyrillic"),
-        ("αΩµ", "Greek"),
         ("寿司々〆", "Han"),
         ("カーﾊﾝ", "Katakana"),
-        ("ひ", "Hiragana"),
         ("한ㅋﾡ", "Hangul"),
         ("سلام", "Arabic"),
-        ("שלום", "Hebrew"),
-        ("नम", "Devanagari"),
         ("ไท", "Thai"),
         ("𝓱𝕙ℝℓ", "mathematical letters"),
-        ("ᐁ", "Canadian syllabics"),
-        ("ᦀ", "New Tai Lue"),
         ("𐌀", "Old Italic"),
         ("☺❤🐱🏽🇫©", SYMBOLS),
     ],
@@ -50,8 +43,6 @@ def test_what_all_scripts_share_is_of_none(char: str) -> None:
         ("\u0301\ufe0f", "marks"),
         ("\u200d", "joiners"),
         (LINE_BREAK, LINE_BREAKS),
-        ("x", "Latin"),
-        ("🐱", SYMBOLS),
     ],
 )
 def test_every_other_character_is_of_a_kind(chars: str, kind: str) -> None:
