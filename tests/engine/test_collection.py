@@ -21,7 +21,6 @@ from engine.errors import CorpusError
 from engine.stage import no_progress
 from engine.text import EXAMPLE_CHARS, harmless
 from tests.engine.helpers import write_corpus
-from tests.engine.opening_helpers import zip_of
 from tests.strategies import HOSTILE_PIECES
 
 PIECES = st.one_of(st.sampled_from(HOSTILE_PIECES), st.text(max_size=8), st.sampled_from(["good ", "day ", "tea"]))
@@ -83,20 +82,6 @@ def test_each_tweet_is_known_by_the_file_that_it_came_from(tmp_path: Path) -> No
     assert [tally.file_index for tally in collected.tallies] == [0, 1]
 
 
-def test_all_files_of_an_archive_belong_to_the_one_that_was_named(tmp_path: Path) -> None:
-    (tmp_path / "a.zip").write_bytes(zip_of({"x.txt": b"tea\njam\n", "y.txt": b"rain\nsnow\n"}))
-    other = write_corpus(tmp_path, ["fog"], "b.txt")
-    config = CorpusConfig(files=(str(tmp_path / "a.zip"), str(other)))
-    assert [tally.file_index for tally in collect(config, no_progress).tallies] == [0, 0, 1]
-
-
-def test_an_example_is_the_first_row_that_was_dropped_for_its_reason(tmp_path: Path) -> None:
-    path = write_corpus(tmp_path, ["tea", "x" * 200, "y" * 300])
-    [tally] = collect(CorpusConfig(files=(str(path),)), no_progress).tallies
-    assert tally.dropped == {"over 140 characters": 2}
-    assert tally.examples["over 140 characters"].startswith("xxx")
-
-
 def test_reason_and_example_are_short_and_harmless_whatever_the_reader_gives() -> None:
     tally = Tally(Source("a.csv", "csv"), 0)
     tally.drop(Unusable("no \x1b[31mbody" + "y" * 500, "\x1b[2J" + "so long " * 1000))
@@ -108,12 +93,6 @@ def test_reason_and_example_are_short_and_harmless_whatever_the_reader_gives() -
     assert example == harmless(example, EXAMPLE_CHARS)
 
 
-def test_what_was_decoded_wrongly_once_is_noted(tmp_path: Path) -> None:
-    path = write_corpus(tmp_path, ["so happy ðŸ˜Š", "plain"])
-    [tally] = collect(CorpusConfig(files=(str(path),)), no_progress).tallies
-    assert "1 repaired that were decoded wrongly once (mojibake)" in tally.report().notes
-
-
 # Too little to train on -----------------------------------------------------------------------------------------------
 
 
@@ -122,20 +101,3 @@ def test_tweets_that_are_all_alike_are_refused_where_they_are_to_be_kept(tmp_pat
     with pytest.raises(TooFewTweetsError, match="too few different tweets") as caught:
         load_corpus(CorpusConfig(files=(str(path),), keep_duplicates=True))
     assert "--keep-duplicates" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("rows", "label", "words"),
-    [
-        (['1,"good"', *(f'0,"bad {n}"' for n in range(30))], "happy", "--label all"),
-        ([f"{n} " + "x" * 200 for n in range(30)], "happy", "--max-length"),
-    ],
-)
-def test_the_hint_answers_the_reason_that_most_rows_were_dropped_for(
-    tmp_path: Path, rows: list[str], label: str, words: str
-) -> None:
-    header = ["label,text"] if rows[0].startswith("1,") else []
-    path = write_corpus(tmp_path, [*header, *rows], "a.csv" if header else "a.txt")
-    with pytest.raises(TooFewTweetsError) as caught:
-        load_corpus(CorpusConfig(files=(str(path),), label=label))
-    assert words in caught.value.hint

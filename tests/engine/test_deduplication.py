@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from engine.corpus.collection import Collection, collect
 from engine.corpus.deduplication import Grouped, group
-from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.stage import no_progress
 from tests.engine.helpers import write_corpus
@@ -43,26 +42,12 @@ def test_what_is_dropped_is_a_duplicate_where_the_words_are_the_same_and_else_a_
     assert tally.examples == {"duplicate": SAME[1], "near-duplicate": NEAR[0]}
 
 
-def test_the_copy_of_a_near_duplicate_is_a_duplicate(tmp_path: Path) -> None:
-    result = grouped(tmp_path, [SENTENCE, NEAR[0], NEAR[0]])
-    assert (result.num_duplicates, result.num_near_duplicates) == (1, 1)
-
-
 def test_each_file_answers_for_its_own_rows(tmp_path: Path) -> None:
     result = grouped(tmp_path, [SENTENCE, "tea"], ["tea", NEAR[0], "two boats"])
     first, second = (tally.report() for tally in result.collection.tallies)
     assert (first.num_rows, first.num_kept, first.dropped) == (2, 2, {})
     assert (second.num_rows, second.num_kept, second.dropped) == (3, 1, {"duplicate": 1, "near-duplicate": 1})
     assert result.collection.tally_of.tolist() == [0, 0, 1]
-
-
-def test_duplicates_that_are_to_be_kept_are_counted_all_the_same(tmp_path: Path) -> None:
-    tweets = [*SAME, *NEAR, "tea"]
-    result = grouped(tmp_path, tweets, keep_duplicates=True)
-    assert list(result.collection.texts) == tweets
-    assert (result.num_duplicates, result.num_near_duplicates) == (2, 3)
-    assert result.groups.tolist() == [0] * 6 + [6]
-    assert not result.collection.tallies[0].dropped
 
 
 @given(tweets=st.lists(st.sampled_from([*SAME, *NEAR, *OTHERS]), max_size=30), keep_duplicates=st.booleans())
@@ -79,19 +64,3 @@ def test_nothing_is_lost_invented_or_reordered(
     num_repeated = result.num_duplicates + result.num_near_duplicates
     assert sum(report.dropped.values()) == (0 if keep_duplicates else num_repeated)
     assert len(kept) == len(tweets) + 1 - (0 if keep_duplicates else num_repeated)
-
-
-def test_a_group_that_is_kept_whole_stays_on_one_side_of_the_split(tmp_path: Path) -> None:
-    topics = ("tea", "jam", "rain", "snow", "ships", "bread", "music", "chess", "trains", "maps")
-    groups = [
-        [f"{who} talked all day long about {topic} number {n:03}" for who in ("anna", "@x bob", "carl")]
-        for n, topic in enumerate(topics * 12)
-    ]
-    path = write_corpus(tmp_path, [tweet for tweets in groups for tweet in tweets])
-    corpus = load_corpus(CorpusConfig(files=(str(path),), keep_duplicates=True))
-    assert corpus.report.num_kept == sum(map(len, groups))
-    assert len(corpus.validation)
-    held_out, learnt = set(corpus.validation), set(corpus.train)
-    assert not held_out & learnt
-    for tweets in groups:
-        assert set(tweets) <= held_out or set(tweets) <= learnt

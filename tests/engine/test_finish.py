@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -101,23 +100,3 @@ def test_a_finished_run_on_the_screen_rests_and_goes_on_when_asked(corpus: Path)
     names = [type(event).__name__ for event in told]
     assert names[names.index("Warned") + 1 :][:2] == ["FinishCancelled", "Resumed"]
     assert_keeps_the_rules(told)
-
-
-def test_a_new_run_from_a_checkpoint_in_its_last_stretch_does_not_finish(corpus: Path) -> None:
-    run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()], 37: [c.SaveCheckpoint(name="late"), c.Stop()]})
-
-    told = run_session(replace(tiny_config(None, run_name="other", max_steps=70), checkpoint="late"))
-
-    assert only(told, e.RunFinished).reason == "max_steps"
-    assert not of_type(told, e.FinishPlanned)
-
-
-def test_a_checkpoint_loaded_in_the_last_stretch_takes_it_back(corpus: Path) -> None:
-    told = run_session(
-        tiny_config(corpus, max_steps=10**6),
-        {10: [c.SaveCheckpoint(name="early")], 30: [c.Finish()], 35: [c.LoadCheckpoint(name="early")]},
-        on_event=lambda event: [c.Stop()] if isinstance(event, e.FinishCancelled) else [],
-    )
-
-    names = [type(event).__name__ for event in told]
-    assert names.index("FinishCancelled") == names.index("CheckpointLoaded") + 1

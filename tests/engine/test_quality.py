@@ -58,23 +58,11 @@ def test_copies_and_near_copies_are_told_apart() -> None:
     assert (quality.copy_share, quality.near_copy_share) == (0.25, 0.25)
 
 
-def test_lengths_are_means_over_tweets() -> None:
-    comparison = compared(["ab", "abcd"], held_out=["abc", "abcde"])
-    assert (comparison.written.mean_chars, comparison.held_out.mean_chars) == (3, 4)
-    assert comparison.train_mean_chars == pytest.approx(sum(map(len, TRAIN)) / len(TRAIN))
-
-
 def test_a_comparison_says_how_the_tweets_were_drawn_and_how_many_ended() -> None:
     tweets = [written("ab", reached_eos=False, seed=11), *[written("ab", seed=12)] * 3]
     comparison = compare(tweets, FlatTweets.from_texts(["a"]), corpus_of(TRAIN))
     assert (comparison.temperature, comparison.seed) == (0.8, 11)
     assert (comparison.written.ended_share, comparison.held_out.ended_share) == (0.75, 1)
-
-
-def test_as_many_real_tweets_are_compared_as_were_written() -> None:
-    held_out = [f"tweet {number}" for number in range(50)]
-    assert compared(["ab"] * 20, held_out).held_out.num_tweets == 20
-    assert compared(["ab"] * 80, held_out).held_out.num_tweets == 50
 
 
 def test_real_tweets_are_taken_from_the_whole_of_the_data() -> None:

@@ -49,14 +49,6 @@ def test_a_pause_takes_no_step_and_stops_the_clock_until_the_run_goes_on(corpus:
     assert list(losses(told)) == list(range(1, 7))
 
 
-def test_an_asked_for_tweet_comes_at_once_and_each_is_another(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {4: [c.SampleNow(), c.SampleNow(), c.SampleNow()]})
-
-    tweets = of_type(told, e.TweetSampled)
-    assert [tweet.step for tweet in tweets] == [4, 4, 4]
-    assert len({tweet.text for tweet in tweets}) == 3
-
-
 def test_sampling_that_was_set_is_used_by_the_next_tweet_and_saved(corpus: Path) -> None:
     cold = SamplingConfig(temperature=0.0, prime="the ", max_length=15)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,8 @@ from hypothesis import strategies as st
 
 from engine import commands as c
 from engine import events as e
-from engine.commands import Command
 from engine.step_times import _PARTS, PartTimer
-from tests.engine.helpers import of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.helpers import of_type, run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock
 
 SMALLEST_CLOCK_STEP = 1e-6
@@ -68,23 +66,3 @@ def test_a_run_tells_every_part_and_they_add_up(home: Path) -> None:
     assert [bool(event.evaluation_seconds) for event in times] == [False, False, False, True, False, False]
     assert [bool(event.saving_seconds) for event in times] == [True, False, False, True, True, False]
     assert sum(event.seconds for event in times) <= told[-1].elapsed_seconds + 10 * SMALLEST_CLOCK_STEP
-
-
-def test_a_pause_is_in_no_part_whatever_is_done_in_it(home: Path) -> None:
-    clock = FakeClock()
-    script: dict[int, list[Command]] = {3: [c.Pause(), c.SampleNow(), c.SaveCheckpoint(name="x")]}
-
-    def wait_in_the_pause(event: e.Event) -> Iterable[Command]:
-        if isinstance(event, e.Paused | e.TweetSampled):
-            clock.advance(1000.0)
-        elif isinstance(event, e.CheckpointSaved) and event.name == "x":
-            return [c.Resume()]
-        elif isinstance(event, e.StepsFinished):
-            clock.advance(1.0)
-        return []
-
-    told = run_session(tiny_config(write_corpus(home)), script, wait_in_the_pause, clock, times_seconds=0.0)
-    assert only(told, e.Resumed).elapsed_seconds == 3.0
-    times = of_type(told, e.StepTimes)
-    assert sum(event.seconds for event in times) == 12.0
-    assert all(value == 0.0 for event in times for value in parts_of(event).values())
