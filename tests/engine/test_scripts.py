@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.scripts import LINE_BREAKS, SYMBOLS, by_kind, count_scripts, kind_of, script_of
+from engine.corpus.scripts import LINE_BREAKS, SYMBOLS, by_kind, count_scripts, kind_of
 from engine.text import LINE_BREAK
 
 
 @pytest.mark.parametrize(
-    ("chars", "script"),
+    ("chars", "kind"),
     [
         ("aéøßÆﬁＡªºn", "Latin"),
         ("寿司々〆", "Han"),
@@ -22,20 +22,6 @@ from engine.text import LINE_BREAK
         ("𝓱𝕙ℝℓ", "mathematical letters"),
         ("𐌀", "Old Italic"),
         ("☺❤🐱🏽🇫©", SYMBOLS),
-    ],
-)
-def test_a_letter_is_of_the_script_that_people_call_it_by(chars: str, script: str) -> None:
-    assert {char: script_of(char) for char in chars} == dict.fromkeys(chars, script)
-
-
-@pytest.mark.parametrize("char", [*"1 .,@#$+\u0301\u200d\ufe0f", LINE_BREAK])
-def test_what_all_scripts_share_is_of_none(char: str) -> None:
-    assert script_of(char) is None
-
-
-@pytest.mark.parametrize(
-    ("chars", "kind"),
-    [
         (" \u3000", "blanks"),
         ("12½³", "digits"),
         (".,@#_¿", "punctuation"),
@@ -45,8 +31,8 @@ def test_what_all_scripts_share_is_of_none(char: str) -> None:
         (LINE_BREAK, LINE_BREAKS),
     ],
 )
-def test_every_other_character_is_of_a_kind(chars: str, kind: str) -> None:
-    assert {kind_of(char) for char in chars} == {kind}
+def test_a_letter_is_of_its_script_and_every_other_character_of_a_kind(chars: str, kind: str) -> None:
+    assert {char: kind_of(char) for char in chars} == dict.fromkeys(chars, kind)
 
 
 @given(counts=st.dictionaries(st.characters(), st.integers(1, 1000), max_size=40))
