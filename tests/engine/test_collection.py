@@ -13,12 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.corpus.collection import Tally, collect
 from engine.corpus.loading import TooFewTweetsError, load_corpus, read_tweets
-from engine.corpus.source import Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
-from engine.stage import no_progress
 from engine.text import EXAMPLE_CHARS, harmless
 from tests.engine.helpers import write_corpus
 from tests.strategies import HOSTILE_PIECES
@@ -72,25 +69,6 @@ def test_kept_and_dropped_add_up_to_the_rows_of_every_source(
     assert report.num_kept == len(tweets)
     for text in (*report.dropped, *report.examples.values()):
         assert text == harmless(text, EXAMPLE_CHARS)
-
-
-def test_each_tweet_is_known_by_the_file_that_it_came_from(tmp_path: Path) -> None:
-    one, two = write_corpus(tmp_path, ["tea", "", "jam"], "1.txt"), write_corpus(tmp_path, ["rain"], "2.txt")
-    collected = collect(CorpusConfig(files=(str(one), str(two))), no_progress)
-    assert list(collected.texts) == ["tea", "jam", "rain"]
-    assert collected.tally_of.tolist() == [0, 0, 1]
-    assert [tally.file_index for tally in collected.tallies] == [0, 1]
-
-
-def test_reason_and_example_are_short_and_harmless_whatever_the_reader_gives() -> None:
-    tally = Tally(Source("a.csv", "csv"), 0)
-    tally.drop(Unusable("no \x1b[31mbody" + "y" * 500, "\x1b[2J" + "so long " * 1000))
-    [(reason, example)] = tally.examples.items()
-    assert set(tally.dropped) == {reason}
-    assert reason.startswith("no body")
-    assert reason == harmless(reason, 80)
-    assert example.startswith("so long")
-    assert example == harmless(example, EXAMPLE_CHARS)
 
 
 # Too little to train on -----------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import pytest
 from engine.corpus.readers.jsonl_rows import jsonl_rows
 from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
-from engine.errors import CorpusError
 
 
 def rows_of(content: str | bytes, column: str | None = None) -> tuple[list[Row], list[str]]:
@@ -90,8 +89,3 @@ def test_a_line_without_a_tweet_is_a_drop_by_its_reason(line: str, reason: str) 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1" * 5000, "1e999999", "-0.0"])
 def test_a_number_of_any_kind_does_not_cost_the_tweet_beside_it(number: str) -> None:
     assert rows_of(f'{{"n": {number}, "text": "hello"}}')[0] == ["hello"]
-
-
-def test_a_first_object_without_a_usual_key_asks_for_it() -> None:
-    with pytest.raises(CorpusError, match=r"which key holds the tweet\? The first object has id, words"):
-        rows_of('{"id": 1, "words": "hello"}')

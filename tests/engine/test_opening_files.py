@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.corpus.opening import Meter, unpacking
+from engine.corpus.opening import unpacking
 from engine.corpus.opening.problems import problem_as_text, problem_of
 from engine.errors import CorpusError
 from tests.engine.opening_helpers import error_of, found_in, gzip_of, read_all
@@ -178,21 +178,3 @@ def test_a_file_that_changes_while_it_is_read_is_an_error_and_not_a_strange_twee
 
 
 # Progress ---------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.tuples(st.integers(0, 100), st.lists(st.integers(0, 90)))))
-def test_the_share_only_grows_and_ends_at_one(parts: list[tuple[int, list[int]]]) -> None:
-    meter = Meter()
-    meter.add(7)  # looking at a file counts for nothing
-    for size, _ in parts:
-        meter.expect(size)
-    shares = [meter.share]
-    for size, reads in parts:
-        meter.begin(size)
-        for num_bytes in reads:
-            meter.add(num_bytes)
-            shares.append(meter.share)
-    meter.begin(0)
-    assert shares == sorted(shares)
-    assert shares[0] == 0
-    assert meter.share == (1 if meter.total_bytes else 0)

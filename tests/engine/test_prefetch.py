@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -73,26 +72,6 @@ def test_batches_and_places_are_those_of_the_stream(taken: int, ahead: int, epoc
     assert [inputs_of(next(again)) for _ in range(5)] == [inputs_of(next(plain)) for _ in range(5)]
     again.close()
     assert not batch_threads()
-
-
-def test_it_is_prepared_on_another_thread_and_only_so_far_ahead() -> None:
-    prepared: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def prepare(batch: Batch) -> Batch:
-        prepared.put(threading.get_ident())
-        return batch
-
-    prefetched = Prefetched(stream_at(Position()), prepare, ahead=3)
-    next(prefetched)
-    idents = [prepared.get(timeout=DEADLINE_SECONDS) for _ in range(4)]  # the one that was taken and three ahead
-    for _ in range(2):
-        prefetched.close()
-    assert prepared.empty()
-    assert len(set(idents)) == 1
-    assert threading.get_ident() not in idents
-    assert not batch_threads()
-    with pytest.raises(StopIteration):
-        next(prefetched)
 
 
 def failing_at(number: int, error: BaseException) -> Callable[[Batch], Batch]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import queue
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.events import Event
 from engine.folders import find_run, list_runs
-from engine.session import TrainingSession
-from engine.stage import Stage
 from tests.engine.helpers import (
     losses,
     of_type,
@@ -90,18 +87,6 @@ def test_the_folder_of_a_run_holds_what_the_design_says(corpus: Path, home: Path
     ]
     config = json.loads((home / "runs" / "tiny" / "config.json").read_text())
     assert (config["model"]["hidden_size"], config["training"]["max_steps"]) == (10, 12)
-
-
-def test_rows_that_were_dropped_are_told_with_their_reasons_before_the_first_step(home: Path) -> None:
-    corpus = write_corpus(home, [*small_tweets(), small_tweets()[0].upper(), "http://example.org/only"])
-    stages: list[Stage] = []
-
-    TrainingSession(tiny_config(corpus, max_steps=1), stages.append).run(lambda _: None, queue.SimpleQueue())
-
-    assert stages[-1].report == (
-        "small.txt (text): 60 of 62 rows kept",
-        "dropped: 1 only a link, 1 duplicate",
-    )
 
 
 @pytest.mark.parametrize("preset", ["auto", "tutorial"])

@@ -6,9 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from engine import commands as c
 from engine import events as e
@@ -16,11 +14,9 @@ from engine.commands import Command
 from engine.config import TrainingConfig
 from engine.corpus.position import Position
 from engine.events import Event
-from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
     TickingClock,
     latest,
-    losses,
     of_type,
     only,
     resume_config,
@@ -28,7 +24,6 @@ from tests.engine.helpers import (
     stop_at,
     tiny_config,
 )
-from tests.engine.stream_rules import assert_keeps_the_rules
 
 NUM_TRAIN = 48  # of the 60 small tweets
 
@@ -98,23 +93,6 @@ def test_changes_on_end_do_not_put_off_their_saving(corpus: Path) -> None:
     told = run_session(tiny_config(corpus, max_steps=100), script, clock=TickingClock(0.02))
 
     assert len({event.step for event in of_type(told, e.CheckpointSaved)} - {0, 100}) >= 2
-
-
-def test_on_a_device_batches_are_made_ready_in_the_new_size(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = FakeRecorder()
-    step_as_on_a_device(monkeypatch, recorder)
-    script: dict[int, list[Command]] = {9: [c.SetBatchSize(batch_size=16)], 20: [c.SetBatchSize(batch_size=3)]}
-
-    told = run_session(tiny_config(corpus, max_steps=40), script)
-    assert_keeps_the_rules(told)
-    assert isinstance(told[-1], e.RunFinished)
-    monkeypatch.undo()
-
-    torch.set_num_threads(1)
-    monkeypatch.setenv("TWEETGEN_HOME", str(corpus.parent))
-    here = run_session(tiny_config(corpus, max_steps=40, run_name="here"), script)
-    np.testing.assert_allclose(list(losses(told).values()), list(losses(here).values()), rtol=2e-4)
-    assert "discard" in recorder.log
 
 
 def test_the_highest_learning_rate_is_changed_and_schedule_and_warmup_still_multiply_it(corpus: Path) -> None:

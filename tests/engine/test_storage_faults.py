@@ -25,7 +25,6 @@ from tests.engine.helpers import (
     OnEvent,
     Script,
     losses,
-    names,
     of_type,
     only,
     resume_config,
@@ -189,28 +188,6 @@ def test_what_was_learned_since_a_load_is_not_taken_for_saved(corpus: Path, disk
     assert only(told, e.CommandRefused).detail == (
         "Nothing is saved since the checkpoint of step 4 was loaded: to leave now loses 3 steps."
     )
-
-
-def test_a_paused_run_tries_again_too(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
-    def on_event(event: Event) -> Iterable[Command]:
-        match event:
-            case e.StepsFinished(step=3):
-                disk.breaks_at = 0
-            case e.Warned(kind="disk"):
-                disk.breaks_at = None
-                return [c.Pause()]
-            case e.Paused():
-                clock.advance(30.0)
-            case e.Warned(kind="disk-works"):
-                return [c.Resume()]
-            case _:
-                clock.advance(1.0)
-        return ()
-
-    told = run_session(tiny_config(corpus, autosave_seconds=10.0), None, on_event, clock)
-
-    assert names(told).index("Paused") < names(told).index("Resumed")
-    assert list(read_journal(find_run("tiny").journal_path)) == told
 
 
 def test_what_waits_for_the_journal_is_bounded_and_one_line_says_how_much_is_missing(
