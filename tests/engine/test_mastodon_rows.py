@@ -111,13 +111,6 @@ def test_what_is_no_outbox_is_an_error(content: bytes) -> None:
         list(mastodon_rows(io.BytesIO(content), Source("a", "mastodon"), CorpusConfig()))
 
 
-def test_an_outbox_that_is_cut_short_gives_its_posts_and_an_error() -> None:
-    rows = mastodon_rows(io.BytesIO(outbox(post("one"), post("two"))[:-20]), Source("a", "mastodon"), CorpusConfig())
-    assert next(rows) == "one"
-    with pytest.raises(CorpusError, match="not valid JSON"):
-        next(rows)
-
-
 # HTML -----------------------------------------------------------------------------------------------------------------
 
 MENTION = (

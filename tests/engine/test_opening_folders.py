@@ -1,4 +1,4 @@
-"""A folder: its files and those below it, each once, whatever links and permissions say."""
+"""A folder: its files and those below it, each once, whatever links and permissions say; the hash of what it holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.corpus.opening import contents, walking
-from tests.engine.opening_helpers import error_of, found_in, read_all, tar_of, zip_of
+from engine.corpus.opening.contents import content_hash
+from tests.engine.opening_helpers import error_of, found_in, is_any, read_all, tar_of, zip_of
 
 
 def fill(folder: Path, files: dict[str, bytes]) -> Path:
@@ -78,3 +79,27 @@ def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: p
     assert "Permission denied" in error_of(tmp_path / "a").message
     assert found_in(tmp_path).left_out == ("a (a folder that can't be listed)",)
     assert read_all(tmp_path) == {"c.txt": b"2"}
+
+
+# The hash of what was named -------------------------------------------------------------------------------------------
+
+
+FILES = {"a.txt": b"one\n", "b/c.txt": b"two\n"}
+CONTENTS = {"text": b"one\n", "zip": zip_of(FILES), "tar": tar_of(FILES), "a damaged zip": zip_of(FILES)[:-5]}
+
+
+def test_all_that_differs_has_another_hash(tmp_path: Path) -> None:
+    other = {"a.txt": b"one\n", "b/c.txt": b"2wo\n"}
+    fill(tmp_path, {**CONTENTS, "other": b"One\n", "other zip": zip_of(other)})
+    fill(tmp_path / "folder", FILES)
+    fill(tmp_path / "other folder", other)
+    fill(tmp_path / "renamed", {"z.txt": b"one\n", "b/c.txt": b"two\n"})
+    names = os.listdir(tmp_path)
+    assert len({content_hash(tmp_path / name, is_any) for name in names}) == len(names)
+
+
+def test_what_is_not_wanted_of_a_folder_does_not_count(tmp_path: Path) -> None:
+    fill(tmp_path, FILES)
+    before = content_hash(tmp_path, lambda name: name.endswith(".txt"))
+    fill(tmp_path, {"photo.jpg": b"x", ".hidden.txt": b"x"})
+    assert content_hash(tmp_path, lambda name: name.endswith(".txt")) == before

@@ -13,7 +13,7 @@ from engine.corpus.corpus import Corpus, digest_of
 from engine.corpus.flat import FlatTweets, char_counts
 from engine.corpus.report import CorpusReport
 from engine.generation import GeneratedTweet
-from engine.quality import Comparison, compare, spread_over, words_not_in, words_of
+from engine.quality import Comparison, compare, words_not_in, words_of
 from tests.strategies import tweet_lists
 
 TRAIN = ("mum made a cake", "we love the rain and the long walk home after it", "so late again :)")
@@ -63,12 +63,6 @@ def test_a_comparison_says_how_the_tweets_were_drawn_and_how_many_ended() -> Non
     comparison = compare(tweets, FlatTweets.from_texts(["a"]), corpus_of(TRAIN))
     assert (comparison.temperature, comparison.seed) == (0.8, 11)
     assert (comparison.written.ended_share, comparison.held_out.ended_share) == (0.75, 1)
-
-
-def test_real_tweets_are_taken_from_the_whole_of_the_data() -> None:
-    tweets = FlatTweets.from_texts(str(number) for number in range(100))
-    assert spread_over(tweets, 4) == ["0", "25", "50", "75"]
-    assert spread_over(tweets, 1000) == list(tweets)
 
 
 @given(train=tweet_lists(max_size=8), tweets=tweet_lists(max_size=8))

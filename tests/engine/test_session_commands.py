@@ -1,7 +1,8 @@
-"""What each command does in the middle of a run, and that a refused one changes nothing."""
+"""What each command does in the middle of a run: what follows, what is told, what is saved."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from engine import events as e
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
 from engine.commands import Command
-from engine.config import SamplingConfig
+from engine.config import SamplingConfig, TrainingConfig
+from engine.corpus.position import Position
 from engine.events import Event
 from engine.folders import named_checkpoint_path
 from tests.engine.helpers import (
@@ -24,7 +26,9 @@ from tests.engine.helpers import (
     names,
     of_type,
     only,
+    resume_config,
     run_session,
+    stop_at,
     tiny_config,
 )
 from tests.fakes import FakeClock
@@ -117,3 +121,88 @@ def test_a_tweet_without_an_end_does_not_keep_a_run_from_stopping(corpus: Path, 
     assert [event.step for event in of_type(told, e.TweetSampled)] == ([] if is_asked else [0])
     assert [event.command for event in of_type(told, e.CommandRefused)] == (["SampleNow"] if is_asked else [])
     assert latest().last_sample_step == (-1 if is_asked else 0)
+
+
+# Steering -------------------------------------------------------------------------------------------------------------
+
+
+NUM_TRAIN = 48  # of the 60 small tweets
+
+
+@pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
+def test_another_batch_size_keeps_the_share_of_the_epoch_as_near_as_batches_go(
+    corpus: Path, before: int, after: int
+) -> None:
+    told = run_session(
+        tiny_config(corpus, batch_size=before, max_steps=13), {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
+    )
+
+    epochs_there = 1 + (9 - math.ceil(NUM_TRAIN / before)) / math.ceil(NUM_TRAIN / before) if before == 8 else 0.9
+    steps_per_epoch = math.ceil(NUM_TRAIN / after)
+    changed = only(told, e.BatchSizeChanged)
+    assert changed.batch_size == after
+    assert abs(changed.epochs - epochs_there) <= 0.5 / steps_per_epoch + 1e-9
+    assert latest().training.batch_size == after
+    assert latest().position.epoch + latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
+
+
+def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch_too(corpus: Path) -> None:
+    run_session(tiny_config(corpus, batch_size=4), stop_at(9))
+
+    told = run_session(resume_config(batch_size=16, max_steps=12), stop_at(9))
+
+    assert only(told, e.RunStarted).epochs == pytest.approx(2 / 3)
+    assert latest().position == Position(epoch=0, batch=2)
+
+
+def test_intervals_hold_from_the_next_step_on_and_0_is_never(corpus: Path) -> None:
+    script: dict[int, list[Command]] = {
+        5: [c.SetIntervals(eval_every=3, sample_every=0)],
+        10: [c.SetIntervals(eval_every=0, sample_every=5)],
+    }
+    told = run_session(tiny_config(corpus, sample_every=2, eval_every=4, max_steps=16), script)
+
+    assert [event.step for event in of_type(told, e.EvalFinished)] == [4, 6, 9]
+    assert [event.step for event in of_type(told, e.TweetSampled)] == [0, 2, 4, 10, 15]
+    assert (latest().training.eval_every, latest().training.sample_every) == (0, 5)
+
+
+@pytest.mark.parametrize("command", [c.SetBatchSize(batch_size=4), c.SetLearningRate(learning_rate=0.1)], ids=repr)
+@pytest.mark.parametrize("is_paused", [False, True], ids=["training", "paused"])
+def test_a_change_is_saved_two_seconds_later_and_not_before(corpus: Path, command: Command, is_paused: bool) -> None:
+    clock = TickingClock(0.02)
+    changed_at: list[float] = []
+    saved_at: list[float] = []
+
+    def note(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.BatchSizeChanged | e.IntervalsChanged | e.LearningRateChanged):
+            changed_at.append(clock.now)
+        if isinstance(event, e.CheckpointSaved) and event.step and event.name == "latest":
+            saved_at.append(clock.now)
+            return [c.Stop()]
+        return []
+
+    first: list[Command] = [c.Pause(), command] if is_paused else [command]
+    run_session(tiny_config(corpus, max_steps=200), {2: first}, note, clock)
+
+    assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
+
+
+def test_changes_on_end_do_not_put_off_their_saving(corpus: Path) -> None:
+    script: dict[int, list[Command]] = {step: [c.SetLearningRate(learning_rate=0.001)] for step in range(2, 100)}
+
+    told = run_session(tiny_config(corpus, max_steps=100), script, clock=TickingClock(0.02))
+
+    assert len({event.step for event in of_type(told, e.CheckpointSaved)} - {0, 100}) >= 2
+
+
+def test_the_highest_learning_rate_is_changed_and_schedule_and_warmup_still_multiply_it(corpus: Path) -> None:
+    training = TrainingConfig(learning_rate=0.01)
+    told = run_session(
+        tiny_config(corpus, learning_rate=0.01, warmup_steps=10, max_steps=8),
+        {4: [c.SetLearningRate(learning_rate=0.02)]},
+    )
+
+    rates = {event.step: event.learning_rate for event in of_type(told, e.StepsFinished)}
+    assert rates[4] == pytest.approx(training.learning_rate * 0.4)
+    assert rates[5] == pytest.approx(0.02 * 0.5)

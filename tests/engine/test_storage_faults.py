@@ -31,18 +31,12 @@ from tests.engine.helpers import (
     run_session,
     stop_at,
     tiny_config,
-    write_corpus,
 )
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.fakes import BrokenDisk, FakeClock
 
 STEP_SECONDS = 25.0
 """Of the clock; so an autosave, every minute, is due after three steps."""
-
-
-@pytest.fixture
-def corpus(home: Path) -> Path:
-    return write_corpus(home)
 
 
 @pytest.fixture
