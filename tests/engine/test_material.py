@@ -104,14 +104,3 @@ def test_it_tells_what_it_reads_and_how_far_that_is(tmp_path: Path) -> None:
     shares = [stage.share for stage in told if stage.share is not None]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
-
-
-def test_validation_tweets_are_taken_evenly(tmp_path: Path) -> None:
-    material = loaded(write_corpus(tmp_path))
-    some = material.some_validation_tweets(3)
-    assert len(some) == 3
-    everything = material.some_validation_tweets(1000)
-    assert len(everything) == len(material.corpus.validation)
-    texts = list(material.corpus.validation)
-    lengths = [len(texts[0]), len(texts[round((len(texts) - 1) / 2)]), len(texts[-1])]
-    assert some.lengths.tolist() == lengths

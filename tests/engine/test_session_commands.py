@@ -94,8 +94,7 @@ def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(corpus: Pat
     assert read_info(named_checkpoint_path("mine"))[0].step == 6
 
 
-@pytest.mark.parametrize("is_asked", [True, False], ids=["asked for", "of the feed"])
-def test_a_tweet_without_an_end_does_not_keep_a_run_from_stopping(corpus: Path, is_asked: bool) -> None:
+def test_a_tweet_without_an_end_does_not_keep_a_run_from_stopping(corpus: Path) -> None:
     """A tweet of the feed that is broken off is written after the resume."""
     endless = SamplingConfig(max_length=100_000, top_k=1)
     step = 0
@@ -109,18 +108,15 @@ def test_a_tweet_without_an_end_does_not_keep_a_run_from_stopping(corpus: Path, 
         while step < 4:
             yield None
         yield c.SetSampling(sampling=endless)
-        if is_asked:
-            yield c.SampleNow()
         yield from [None] * 50  # by now it is being written
         yield c.Stop()
 
-    config = tiny_config(corpus, sample_every=0 if is_asked else 4)
+    config = tiny_config(corpus, sample_every=4)
     told = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
 
     assert only(told, e.RunFinished).step == 4
-    assert [event.step for event in of_type(told, e.TweetSampled)] == ([] if is_asked else [0])
-    assert [event.command for event in of_type(told, e.CommandRefused)] == (["SampleNow"] if is_asked else [])
-    assert latest().last_sample_step == (-1 if is_asked else 0)
+    assert [event.step for event in of_type(told, e.TweetSampled)] == [0]
+    assert latest().last_sample_step == 0
 
 
 # Steering -------------------------------------------------------------------------------------------------------------
