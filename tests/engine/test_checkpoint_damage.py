@@ -163,6 +163,7 @@ def test_info_that_is_no_info_is_refused(folder: Path, whole: bytes, text: str) 
     [
         {"step": -1},
         {"precision": "float1"},
+        {"bits_per_char": -1e300},
         {"position": {"epoch": 10**40, "batch": 0}},
         {"finish": {"first_step": 5, "last_step": 5}},
         {"format_version": "2"},

@@ -131,6 +131,12 @@ def test_json_without_an_array_of_tweets_is_an_error(content: object) -> None:
     assert "holds no array of tweets" in error_of(content).message
 
 
+def test_objects_without_a_usual_key_ask_for_it() -> None:
+    error = error_of([{"id": "1", "post": {"words": ["hello"]}}])
+    assert "which key" in error.message
+    assert "post.words, id" in error.hint
+
+
 # Damage ---------------------------------------------------------------------------------------------------------------
 
 

@@ -70,6 +70,10 @@ def test_a_table_without_texts_is_an_error() -> None:
         rows_of({"id": [1], "names": [["a", "b"]]})
 
 
+def test_an_empty_table_gives_no_rows() -> None:
+    assert rows_of({"text": pa.array([], pa.string())}) == ([], [])
+
+
 @pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string())])
 def test_every_type_of_text_is_read_and_a_null_is_empty(kind: pa.DataType) -> None:
     texts = pa.array(["one ü", None, "", "one ü"], pa.string()).cast(kind)

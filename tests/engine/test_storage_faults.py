@@ -282,6 +282,17 @@ def test_a_folder_that_another_run_has_taken_is_left_to_it(corpus: Path) -> None
     assert other.journal_path.read_bytes() == b""
 
 
+def test_a_new_run_that_can_not_keep_its_files_leaves_its_name_free(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        raise StorageError(f"{path} can't be written.")
+
+    monkeypatch.setattr("engine.session.log_to", full)
+    assert only(run_session(tiny_config(corpus)), e.RunFailed).title == StorageError.title
+    assert not folder_of_run("tiny").path.exists()
+
+
 # The log --------------------------------------------------------------------------------------------------------------
 
 
