@@ -1,4 +1,4 @@
-"""The fuzz command tries each target, finds what breaks, keeps the input, and tries it again."""
+"""Each target of the fuzz command takes its seeds and inputs made of them."""
 
 from __future__ import annotations
 

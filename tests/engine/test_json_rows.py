@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tracemalloc
 from typing import Any
 
 import pytest
@@ -15,24 +14,7 @@ from engine.corpus.source import Row, Source, Unusable
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 
-LONG_ITEM = b'{"text": "' + b"hello " * 20 + b'"}'
 OBJECTS = [{"text": "one", "id": 1}, {"text": "two ü", "id": 2}]
-
-
-class Endless(io.RawIOBase):
-    """An array of objects that is made while it is read."""
-
-    def __init__(self, num_items: int) -> None:
-        self.left = num_items
-        self.pending = bytearray(b"[")
-
-    def read(self, size: int = -1, /) -> bytes:
-        while len(self.pending) < size and self.left:
-            self.left -= 1
-            self.pending += LONG_ITEM + (b"," if self.left else b"]")
-        taken = bytes(self.pending[:size])
-        del self.pending[:size]
-        return taken
 
 
 def rows_of(content: object, column: str | None = None) -> tuple[list[Row], list[str]]:
@@ -179,16 +161,3 @@ def test_characters_and_numbers_on_the_edge_of_a_block_stay_whole(monkeypatch: p
     for size in range(1, 40):
         monkeypatch.setattr(json_stream, "_BLOCK_BYTES", size)
         assert rows_of(data)[0] == [*expected, Unusable("not a text", "item 3: 123456")]
-
-
-# Memory ---------------------------------------------------------------------------------------------------------------
-
-
-def test_an_array_of_any_length_takes_the_memory_of_a_block() -> None:
-    tracemalloc.start()
-    rows = json_rows(Endless(40_000), Source("a", "json"), CorpusConfig())  # type: ignore[arg-type] # only read() is asked of a file
-    num_rows = sum(isinstance(row, str) for row in rows)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert num_rows == 40_000
-    assert peak < 3 << 20 < 40_000 * len(LONG_ITEM)

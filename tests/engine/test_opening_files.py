@@ -175,6 +175,3 @@ def test_a_file_that_changes_while_it_is_read_is_an_error_and_not_a_strange_twee
                 os.utime(path, ns=(1, 1))  # the clock may not have moved
         with pytest.raises(CorpusError, match="changed while it was read"):
             file.read()
-
-
-# Progress ---------------------------------------------------------------------------------------------------------
