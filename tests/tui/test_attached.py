@@ -133,15 +133,6 @@ async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goe
     assert (app.return_code, app.is_detached, session.received) == (130, True, [])
 
 
-async def test_q_does_not_ask_once_the_run_is_over(stage: Stage) -> None:
-    over = e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1)
-    app = attached_app(stage, Attached, FakeSession((*SCRIPT, over)))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.summary_view.ended is not None)
-        await pilot.press("q")
-        await until(lambda: app.return_code is not None, "the end")
-
-
 async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = attached_app(stage, Attached, session)
