@@ -12,12 +12,42 @@ OUT_OF_RANGE = [
     ("--hidden-size", "99999"),
     ("--dropout", "nan"),
     ("--learning-rate", "0"),
-    ("--max-seconds", "0"),
     ("--threads", "-1"),
     ("--top-p", "0"),
-    ("--overfit", "-1"),
     ("--autosave-seconds", "0"),
 ]
+TWEETS = "the file of tweets"
+AT_ONCE: dict[str, tuple[str, tuple[str, ...]]] = {
+    "generate has the same ranges": ("generate --top-p 0", ("Set --top-p",)),
+    "temperature": ("generate --temperature 0.01", ("it is 0, or a number from 0.05 to 5",)),
+    "the screen has the same ranges": (f"--temperature 9 --data {TWEETS}", ("Set --temperature",)),
+    "a prime as long as a tweet": ("generate --prime mum --max-length 3", ("prime", "max_length")),
+    "a run name that is a path": (f"train --run-name ../up --data {TWEETS}", ("A run can't be called",)),
+    "an unknown run": ("train --resume nothing", ("nothing", "runs list")),
+    "resume and checkpoint": ("train --resume first --checkpoint first", ("--resume goes on with a run as it is",)),
+    "resume and a name": ("train --resume first --run-name x", ("--resume goes on with a run as it is",)),
+    "resume and reading": ("train --resume first --max-length 99 --max-steps 50", ("--max-length", "--data FILE")),
+    "train: how to read, and not what": ("train --column text", ("--column", "--data FILE")),
+    "evaluate: how to read, and not what": ("evaluate --column text", ("--column", "--data FILE")),
+    "the name of a run that is there": (f"train --run-name first --data {TWEETS}", ("already a run", "--resume first")),
+}
+WHILE_PREPARING: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a prime with unknown characters": (f"train --prime 寿 --data {TWEETS}", ("寿",)),
+    "a run called last": (f"train --run-name last --max-steps 1 --data {TWEETS}", ("can't be called last",)),
+    "another model than that of the run": (
+        "train --resume first --hidden-size 32 --max-steps 50",
+        ("hidden_size can't be changed",),
+    ),
+    "no steps beyond those taken": (
+        "train --resume first --max-steps 40",
+        ("trained for 40 steps", "larger --max-steps"),
+    ),
+}
+
+
+def split(line: str, tweets: Path) -> list[str]:
+    """Return the arguments of a command line in which `TWEETS` stands for a file."""
+    return [*line.removesuffix(TWEETS).split(), *([str(tweets)] if line.endswith(TWEETS) else [])]
 
 
 @pytest.mark.parametrize(("option", "value"), OUT_OF_RANGE)
@@ -26,72 +56,30 @@ def test_a_setting_out_of_range_is_named_with_its_range(cli: Cli, tweets: Path, 
     assert_told_in_two_lines(ended, option.removeprefix("--").replace("-", "_"), f"Set {option}")
 
 
-def test_generate_has_the_same_ranges(cli: Cli, trained: Path) -> None:
-    assert_told_in_two_lines(cli("generate", "--top-p", "0"), "Set --top-p")
-    assert_told_in_two_lines(cli("generate", "--temperature", "0.01"), "it is 0, or a number from 0.05 to 5")
-
-
-def test_the_screen_has_the_same_ranges_and_wants_a_terminal(cli: Cli, tweets: Path) -> None:
-    assert_told_in_two_lines(cli("--data", tweets, "--temperature", "9"), "Set --temperature")
-    assert_told_in_two_lines(cli("--data", tweets), "needs a terminal", "tweetgen-tui train")
-
-
-def test_a_prime_as_long_as_a_tweet_is_refused(cli: Cli, trained: Path) -> None:
-    assert_told_in_two_lines(cli("generate", "--prime", "mum got", "--max-length", "7"), "prime", "max_length")
-
-
-def test_a_prime_with_unknown_characters_is_refused_when_the_vocabulary_is_known(cli: Cli, tweets: Path) -> None:
-    assert_told_at_the_end(cli("train", "--data", tweets, "--prime", "寿"), "寿")
-
-
-@pytest.mark.parametrize("name", ["../up", ""])
-def test_a_run_name_that_is_no_file_name_is_refused(cli: Cli, tweets: Path, home: Path, name: str) -> None:
-    assert_told_in_two_lines(cli("train", "--data", tweets, "--run-name", name), "A run can't be called")
-    assert not list((home / "runs").iterdir())
-
-
-def test_no_run_can_be_called_last(cli: Cli, tweets: Path) -> None:
-    ended = cli("train", "--data", tweets, "--run-name", "last", "--max-steps", "1")
-    assert_told_at_the_end(ended, "can't be called last")
-
-
-def test_a_run_name_that_is_taken_says_how_to_go_on_with_it(cli: Cli, trained: Path, tweets: Path) -> None:
+@pytest.mark.parametrize("case", AT_ONCE)
+def test_what_cannot_be_is_told_before_anything_is_written(cli: Cli, trained: Path, tweets: Path, case: str) -> None:
+    line, words = AT_ONCE[case]
     before = sorted(trained.rglob("*"))
-    assert_told_in_two_lines(cli("train", "--data", tweets, "--run-name", "first"), "already a run", "--resume first")
+    assert_told_in_two_lines(cli(*split(line, tweets)), *words)
     assert sorted(trained.rglob("*")) == before
 
 
-def test_resume_of_an_unknown_run_points_to_the_list(cli: Cli, trained: Path) -> None:
-    assert_told_in_two_lines(cli("train", "--resume", "nothing"), "nothing", "runs list")
+@pytest.mark.parametrize("case", WHILE_PREPARING)
+def test_what_shows_only_while_a_run_is_prepared_is_told_too(cli: Cli, trained: Path, tweets: Path, case: str) -> None:
+    line, words = WHILE_PREPARING[case]
+    assert_told_at_the_end(cli(*split(line, tweets)), *words)
+
+
+def test_the_screen_wants_a_terminal(cli: Cli, tweets: Path) -> None:
+    assert_told_in_two_lines(cli("--data", tweets), "needs a terminal", "tweetgen-tui train")
+
+
+def test_an_empty_run_name_is_refused(cli: Cli, tweets: Path) -> None:
+    assert_told_in_two_lines(cli("train", "--data", tweets, "--run-name", ""), "A run can't be called")
 
 
 def test_resume_last_without_any_run_says_how_to_start_one(cli: Cli) -> None:
     assert_told_in_two_lines(cli("train", "--resume", "last"), "no run yet", "tweetgen-tui train")
-
-
-def test_a_resumed_run_keeps_the_shape_of_its_model(cli: Cli, trained: Path) -> None:
-    ended = cli("train", "--resume", "first", "--hidden-size", "32", "--max-steps", "50")
-    assert_told_at_the_end(ended, "hidden_size can't be changed")
-
-
-def test_a_resumed_run_needs_steps_beyond_those_taken(cli: Cli, trained: Path) -> None:
-    ended = cli("train", "--resume", "first", "--max-steps", "40")
-    assert_told_at_the_end(ended, "trained for 40 steps", "larger --max-steps")
-
-
-@pytest.mark.parametrize("other", [("--checkpoint", "first"), ("--run-name", "x")])
-def test_resume_goes_with_neither_checkpoint_nor_run_name(cli: Cli, trained: Path, other: tuple[str, str]) -> None:
-    assert_told_in_two_lines(cli("train", "--resume", "first", *other), "--resume goes on with a run as it is")
-
-
-def test_a_resumed_run_is_never_moved_to_other_tweets_by_an_option_on_reading(cli: Cli, trained: Path) -> None:
-    ended = cli("train", "--resume", "first", "--max-length", "99", "--max-steps", "50")
-    assert_told_in_two_lines(ended, "--max-length", "--data FILE")
-
-
-@pytest.mark.parametrize("option", [("--column", "text"), ("--format", "jsonl")])
-def test_how_to_read_without_what_to_read_is_refused(cli: Cli, option: tuple[str, str]) -> None:
-    assert_told_in_two_lines(cli("train", *option), option[0], "--data FILE")
 
 
 def test_a_checkpoint_does_not_fit_tweets_in_other_characters(cli: Cli, trained: Path, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 
 from engine import datasets
 from engine.datasets import SENTIMENT140
-from tests.cli.program import DEADLINE_SECONDS, Cli, assert_told_at_the_end, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
 from tests.e2e.terminal import Terminal
 from tests.file_server import answer, serve, serving, stall_after, use_no_proxy
 
@@ -70,14 +68,6 @@ def test_without_a_terminal_nothing_is_fetched_unless_yes_is_given(cli: Cli, pat
     assert not path.parent.exists()
 
 
-def test_on_a_terminal_a_yes_goes_on(cli: Cli, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", Typed(" YES\n"))
-    with serving(serve(CONTENT)) as server:
-        ended = cli(*FETCH, "--url", server.url)
-    assert (ended.code, ended.lines) == (0, [str(path)])
-    assert "Fetch it (0.3 MB)? [y/N]" in ended.err
-
-
 @pytest.mark.parametrize("answer", ["", "what?\n"])
 def test_on_a_terminal_anything_else_fetches_nothing(
     cli: Cli, path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
@@ -113,10 +103,3 @@ def test_on_a_terminal_there_is_a_bar_and_ctrl_c_leaves_the_terminal_as_it_was(h
     assert terminal.modes_left_set == []
     assert "Stopped. 0.2 MB are kept" in terminal.text
     assert "of 81.4 MB" not in terminal.text
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)  # the pause between two looks, not a wait for something to have happened

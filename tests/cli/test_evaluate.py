@@ -44,25 +44,6 @@ def test_without_data_it_reads_the_held_out_tweets_of_the_run(cli: Cli, trained:
     assert ended.object["bits_per_char"] == pytest.approx(run["best_bits_per_char"], rel=1e-4)
 
 
-def test_without_a_checkpoint_it_says_how_to_make_one(cli: Cli, tweets: Path) -> None:
-    assert_told_in_two_lines(cli("evaluate", "--data", tweets), "tweetgen-tui train")
-
-
-def test_a_file_that_is_not_there_is_named(cli: Cli, trained: Path) -> None:
-    assert_told_in_two_lines(cli("evaluate", "--data", "/nowhere/x.txt"), "/nowhere/x.txt", "No such file")
-
-
-def test_a_file_without_a_usable_tweet_is_refused(cli: Cli, trained: Path, tmp_path: Path) -> None:
-    path = tmp_path / "links.txt"
-    path.write_text("http://example.org/1\n", encoding="utf-8")
-    assert_told_at_the_end(cli("evaluate", "--data", path), "no usable tweet")
-
-
-@pytest.mark.parametrize("option", [("--column", "x"), ("--format", "csv"), ("--max-length", "5")])
-def test_how_to_read_without_what_to_read_is_refused(cli: Cli, trained: Path, option: tuple[str, str]) -> None:
-    assert_told_in_two_lines(cli("evaluate", *option), option[0], "--data FILE")
-
-
 def test_baselines_are_added_to_the_same_figures(cli: Cli, trained: Path) -> None:
     ended = cli("evaluate", "--baselines", "--json")
     alone = cli("evaluate", "--json").object
@@ -111,20 +92,6 @@ def test_quality_is_of_the_tweets_that_generate_writes(cli: Cli, trained: Path) 
     written = cli("evaluate", *FEW, "--seed", "4", "--json").object["quality"]["written"]
     assert written["mean_chars"] == pytest.approx(sum(len(tweet["text"]) for tweet in tweets) / 20)
     assert written["ended_share"] == pytest.approx(sum(tweet["reached_eos"] for tweet in tweets) / 20)
-
-
-def test_quality_stands_in_a_table(cli: Cli, trained: Path) -> None:
-    [heading, number, *rows] = cli("evaluate", *FEW).lines[6:]
-    assert heading.split() == ["tweets", "written", "held", "out", "training"]
-    assert number.split() == ["number", "20", "12"]
-    assert [row.split("  ")[0] for row in rows] == [
-        "words that are known",
-        "distinct-3",
-        "copies",
-        "near-copies",
-        "ended by <EOS>",
-        "mean chars",
-    ]
 
 
 @pytest.mark.parametrize("option", [("--count", "5"), ("--temperature", "1"), ("--seed", "0")])

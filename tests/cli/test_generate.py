@@ -87,12 +87,6 @@ def test_a_misspelt_checkpoint_gets_a_suggestion(cli: Cli, trained: Path) -> Non
     assert_told_in_two_lines(cli("generate", "--checkpoint", "frist"), "frist", "Did you mean first")
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(cli: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "foreign.safetensors"
-    path.write_bytes(b"tweets\n" * 99)
-    assert_told_in_two_lines(cli("generate", "--checkpoint", path), str(path))
-
-
 def test_a_reader_that_leaves_ends_it_without_a_word_as_sigpipe_would(launch: Launch, trained: Path) -> None:
     for arguments in (("-n", "500"), ("--help",)):
         generating = launch("generate", *arguments)

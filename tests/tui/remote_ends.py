@@ -20,7 +20,6 @@ from tests.fakes import run_started
 from tui.remote.host import Host
 from tui.remote.places import socket_path
 from tui.remote.protocol import Hello, to_line
-from tui.run_view import RunView
 
 DEADLINE_SECONDS = 20.0
 RUN = "watched"
@@ -72,21 +71,16 @@ class Hosted:
 
 
 @contextmanager
-def hosted(
-    *script: e.Event,
-    history: RunView | None = None,
-    num_waiting: Callable[[], int] = lambda: 0,
-    run: str = RUN,
-) -> Iterator[Hosted]:
+def hosted(*script: e.Event, num_waiting: Callable[[], int] = lambda: 0) -> Iterator[Hosted]:
     """Host a run after these events; its folder is as that of a run which is on."""
-    folder = folder_of_run(run)
+    folder = folder_of_run(RUN)
     folder.path.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder.journal_path)
     sent: list[c.Command] = []
-    host = Host(RunConfig(run_name=run), sent.append, num_waiting, history)
+    host = Host(RunConfig(run_name=RUN), sent.append, num_waiting)
     made = Hosted(host, folder, sent)
     try:
-        made.play(*(script or (run_started(run=run),)))
+        made.play(*(script or (run_started(run=RUN),)))
         until(made.is_reachable, "the socket")
         yield made
     finally:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import ClassVar, cast
 
 import pytest
+from textual.pilot import Pilot
 
 from engine import commands as c
 from engine import events as e
@@ -54,17 +57,21 @@ class ReadOnly(Attached):
     refusal = "You are only watching."
 
 
-def attached_app(stage: Stage, kind: type[EngineBridge], session: FakeSession) -> TweetgenApp:
-    config = RunConfig()
-    stage.apps.append(TweetgenApp(config, kind(config, lambda _config, _on_stage: session)))
-    return stage.apps[-1]
+@asynccontextmanager
+async def attached(
+    stage: Stage, kind: type[EngineBridge] = Attached, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[None], FakeSession]]:
+    """Run a screen over such a bridge, up to its first tweet."""
+    session, config = FakeSession(SCRIPT), RunConfig()
+    app = TweetgenApp(config, kind(config, lambda _config, _on_stage: session))
+    stage.apps.append(app)
+    async with app.run_test(size=size) as pilot:
+        await shows(app, "hello there")
+        yield app, pilot, session
 
 
 async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothing(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = attached_app(stage, ReadOnly, session)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await shows(app, "hello there")
+    async with attached(stage, ReadOnly, (120, 40)) as (app, pilot, session):
         await pilot.press("space")
         await toasted(app, "You are only watching.")
         for key in (*MAIN_KEYS, *PALETTE_KEYS):
@@ -82,16 +89,14 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothin
 
 
 async def test_the_key_bar_says_how_a_screen_is_attached(stage: Stage) -> None:
-    app = attached_app(stage, Attached, FakeSession(SCRIPT))
-    async with app.run_test(size=(120, 24)) as pilot:
+    async with attached(stage, size=(120, 24)) as (app, pilot, _):
         for width, told in ((120, "attached, 2 screens"), (40, "attached")):
             await pilot.resize_terminal(width, 24)
             await until(lambda told=told: screen_text(app).splitlines()[-1].rstrip().endswith(told), told)  # type: ignore[misc]
 
 
 async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -> None:
-    app = attached_app(stage, ReadOnly, FakeSession(SCRIPT))
-    async with app.run_test(size=(120, 24)):
+    async with attached(stage, ReadOnly, (120, 24)) as (app, _, _):
         await shows(app, "read-only")
         bar = app.screen.query_one(KeyBar)
         off = bar.get_visual_style("key-bar--off")
@@ -103,10 +108,7 @@ async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -
 
 @pytest.mark.parametrize(("asks", "key"), [("q", "e"), ("q", "d"), ("ctrl+c", "e")])
 async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
-    session = FakeSession(SCRIPT)
-    app = attached_app(stage, Attached, session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "hello there")
+    async with attached(stage) as (app, pilot, session):
         await pilot.press(asks)
         await opened(app, LeaveDialog)
         await shows(app, "e end the run · d leave")
@@ -122,10 +124,7 @@ async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(sta
 
 
 async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goes_on(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = attached_app(stage, Attached, session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "hello there")
+    async with attached(stage) as (app, pilot, session):
         await pilot.press("ctrl+c")
         await opened(app, LeaveDialog)
         await pilot.press("ctrl+c")
@@ -133,20 +132,8 @@ async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goe
     assert (app.return_code, app.is_detached, session.received) == (130, True, [])
 
 
-async def test_q_does_not_ask_once_the_run_is_over(stage: Stage) -> None:
-    over = e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1)
-    app = attached_app(stage, Attached, FakeSession((*SCRIPT, over)))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.summary_view.ended is not None)
-        await pilot.press("q")
-        await until(lambda: app.return_code is not None, "the end")
-
-
 async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = attached_app(stage, Attached, session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "hello there")
+    async with attached(stage) as (app, pilot, session):
         await pilot.press("q")
         await opened(app, LeaveDialog)
         session.play(e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
@@ -182,9 +169,7 @@ async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
 async def test_h_shows_the_machine_also_where_the_process_that_trains_has_gone(stage: Stage) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    app = attached_app(stage, type("Gone", (Attached,), {"host_pid": gone.pid}), FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(app, "hello there")
+    async with attached(stage, type("Gone", (Attached,), {"host_pid": gone.pid})) as (app, pilot, _):
         await pilot.press("h")
         await shows(app, "cores busy –, all")
         assert app.failure is None

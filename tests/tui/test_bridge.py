@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import queue
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -46,12 +44,6 @@ def assert_ends_when_stopped(bridge: EngineBridge) -> None:
     assert isinstance(first, RunStarted)
     assert isinstance(last, RunFinished)
     assert last.reason == "enough"
-
-
-def test_stop_reaches_the_session_with_its_reason() -> None:
-    bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: FakeSession())
-    bridge.start()
-    assert_ends_when_stopped(bridge)
 
 
 def test_a_run_that_is_stopped_before_it_starts_opens_no_session() -> None:
@@ -144,9 +136,3 @@ def test_a_run_waits_for_the_end_of_those_before_it_also_past_one_that_was_given
     first.send(Stop(reason="enough"))
     assert first.join(DEADLINE_SECONDS)
     assert_ends_when_stopped(third)
-
-
-def test_the_screen_imports_no_torch() -> None:
-    code = "import sys, tui.app; print(any(name == 'torch' or name == 'engine.session' for name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

@@ -16,12 +16,9 @@ from engine.folders import named_checkpoint_path
 from engine.gru import TextGenerator
 from engine.vocab import Vocab
 from tests.engine.checkpoints import checkpoint_info
-from tests.fakes import run_started, steps_finished
-from tui.branching import Branch, curve_of
-from tui.checkpoint_facts import comparison, description, detail_lines, num_weights
+from tui.branching import Branch
+from tui.checkpoint_facts import comparison, description, num_weights
 from tui.checkpoint_rows import Order, arranged, cells_of, format_age
-from tui.run_view import RunView
-from tui.state import apply
 
 
 def entry(name: str, saved_at: float = 0.0, *, is_pinned: bool = False, **changes: Any) -> CheckpointEntry:
@@ -92,13 +89,6 @@ def test_weights_are_counted_as_the_model_counts_them(model: ModelConfig) -> Non
     assert num_weights(info) == expected
 
 
-def test_a_detail_tells_run_corpus_model_settings_and_losses() -> None:
-    told = "\n".join(detail_lines(entry("mine", is_pinned=True)))
-    for words in ("run a run, step 2, on small.txt", "hidden 5 x 1", "batch 32", "train 3.250 nats", "1.8 MB, pinned"):
-        assert words in told
-    assert len(detail_lines(replace(entry("bad"), info=None))) == 1
-
-
 def test_what_differs_between_two_is_told_whatever_it_is() -> None:
     pairs = comparison(checkpoint_info(), checkpoint_info())
     assert {pair.name for pair in pairs} >= {"step", "bits per character", "model", "corpus", "learning rate"}
@@ -154,17 +144,6 @@ def test_a_branch_of_a_run_that_used_up_its_budget_gets_as_much_again(
         training=TrainingConfig(preset="auto", **budget),
     )
     assert Branch(used).config_after(RunConfig()).settings == doubled
-
-
-def test_the_curve_to_compare_with_is_that_of_a_run_which_has_one() -> None:
-    started = apply(RunView(), run_started(run="first"))
-    stepped = apply(started, steps_finished(1, [4.0, 3.0]))
-
-    assert curve_of(RunView()) is None
-    assert curve_of(started) is None
-    curve = curve_of(stepped)
-    assert curve is not None
-    assert (curve.run, curve.train_losses) == ("first", stepped.train_losses)
 
 
 def test_a_figure_of_an_earlier_step_says_so_and_comes_after_those_that_are_not() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes import FakeClock
-from tui.drawing_pace import MAX_CORE_STRETCH, MAX_LINE_STRETCH, MAX_WAITING_BYTES, SECONDS, DrawingPace
+from tui.drawing_pace import MAX_LINE_STRETCH, MAX_WAITING_BYTES, SECONDS, DrawingPace
 
 TICK = 0.1
 
@@ -47,20 +47,3 @@ def test_a_line_that_was_full_is_given_less_and_then_again_more() -> None:
     screen.plots(60)
 
     assert screen.pace.stretch == 1.0
-
-
-@pytest.mark.parametrize(("core_share", "stretch"), [(0.01, 1.0), (0.2, MAX_CORE_STRETCH)])
-def test_a_screen_that_takes_much_of_a_core_draws_less(core_share: float, stretch: float) -> None:
-    screen = Screen()
-    screen.plots(60, core_share=core_share)
-    assert screen.pace.stretch == stretch
-
-
-def test_what_is_awaited_does_not_wait_its_turn() -> None:
-    screen = Screen()
-    screen.plots(10)
-    assert [screen.pace.is_due("feed", is_awaited=is_awaited) for is_awaited in (True, True, False)] == [
-        True,
-        True,
-        False,
-    ]

@@ -12,12 +12,6 @@ from engine.errors import CorpusError, InternalError
 from tui.errands import as_told, on_own_thread
 
 
-async def test_the_result_comes_from_another_thread() -> None:
-    thread = await on_own_thread(threading.current_thread)
-    assert thread is not threading.current_thread()
-    assert thread.daemon
-
-
 @pytest.mark.parametrize("error", [CorpusError("It is empty."), RecursionError(), SystemExit(3)])
 async def test_what_an_errand_raises_is_raised_where_it_is_awaited(error: BaseException) -> None:
     def fail() -> None:
@@ -54,8 +48,3 @@ def test_an_error_of_ours_is_told_with_the_log_that_holds_its_traceback(
     log = tmp_path / "tweetgen.log"
     assert str(log) in told.hint
     assert "ZeroDivisionError: oh no" in log.read_text()
-
-
-def test_an_error_of_the_users_is_told_as_it_is() -> None:
-    error = CorpusError("It is empty.", "Give another.")
-    assert as_told(error, "Looking at tweets") is error

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
-from textual.strip import Strip
 
 from engine.events import TweetSampled
 from tests.fakes import tweet
@@ -28,17 +26,8 @@ TEXTS = st.text(st.sampled_from("ab c😍é日\u200d\ufe0f\u0301👩❤"), max_s
 
 
 class FeedApp(App[None]):
-    """An app of one feed that notes what is opened."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.opened: list[TweetSampled] = []
-
     def compose(self) -> ComposeResult:
         yield TweetFeed()
-
-    def on_tweet_feed_opened(self, event: TweetFeed.Opened) -> None:
-        self.opened.append(event.tweet)
 
 
 @asynccontextmanager
@@ -75,19 +64,6 @@ def numbered(first: int, last: int) -> list[TweetSampled]:
 async def ends_with(feed: TweetFeed, number: int) -> None:
     """Wait until a tweet of `numbered` stands on the last line."""
     await until(lambda: shown_lines(feed)[-1].endswith(f"tweet number {number}"), f"tweet {number}")
-
-
-def painting(feed: TweetFeed) -> list[int]:
-    """Return a list that gets the number of each line painted from now on."""
-    painted: list[int] = []
-    render_line: Callable[[int], Strip] = feed.render_line
-
-    def watch(y: int) -> Strip:
-        painted.append(y)
-        return render_line(y)
-
-    feed.render_line = watch  # type: ignore[method-assign] # what Textual calls to paint
-    return painted
 
 
 @given(TEXTS, st.integers(1, 20))
@@ -160,13 +136,6 @@ async def test_a_reader_keeps_the_place_when_old_tweets_are_thinned() -> None:
         await until(lambda: feed.chosen is not None and feed.chosen.step == 1999)
 
 
-async def test_tweets_taken_back_by_a_checkpoint_leave_the_feed() -> None:
-    async with feed_of(numbered(1, 60)) as (feed, pilot, view):
-        feed.show(replace(view, tweets=view.tweets[:5]))
-        await pilot.pause()
-        assert [line.split()[-1] for line in shown_lines(feed) if line] == [*"12345"]
-
-
 async def test_a_tweet_is_shown_as_it_is_harmless_and_an_empty_one_says_so() -> None:
     texts = {
         "[@click=app.bell]x[/] [/foo] $primary": "[@click=app.bell]x[/] [/foo] $primary",
@@ -191,26 +160,6 @@ async def test_the_top_tweet_stays_at_the_top_over_a_resize() -> None:
         await pilot.resize_terminal(70, 24)
         await until(lambda: feed.size.width < 80)
         assert shown_lines(feed)[0].split()[:4] == [word for word in top.split() if word != "new"][:4]
-
-
-async def test_a_new_tweet_paints_only_its_own_lines_while_there_is_room() -> None:
-    async with feed_of(numbered(1, 3)) as (feed, pilot, view):
-        painted = painting(feed)
-        feed.show(view_of(numbered(4, 4), view))
-        await pilot.pause()
-        assert painted == [3]
-
-
-async def test_long_tweets_hang_under_their_text_also_when_steps_outgrow_their_column() -> None:
-    long = "one two three four five six " * 6
-    async with feed_of([tweet(f"{long}0", 9)], size=(60, 20)) as (feed, pilot, view):
-        painted = painting(feed)
-        feed.show(view_of([tweet(f"{long}1", 12_345_678)], view))
-        await pilot.pause()
-        assert 0 in painted
-        lines = [line for line in shown_lines(feed) if line]
-        [start] = {min(line.index(word) for word in long.split() if word in line) for line in lines}
-        assert " ".join(line[start:] for line in lines) == f"{long}0 {long}1"
 
 
 STRANGE = [

@@ -11,12 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
-from textual._border import BORDER_CHARS
 from textual.color import Color
 
 import tui
-from engine.text import ELLIPSIS
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, until
 from tui.glyphs import STAND_INS, GlyphFilter
@@ -53,12 +50,6 @@ def test_every_glyph_that_the_source_draws_has_a_stand_in() -> None:
     assert {char for char in beyond_ascii if not drawn(char).isascii()} == set()
 
 
-def test_so_has_every_frame_of_textual_and_the_ellipsis() -> None:
-    frames = {char for rows in BORDER_CHARS.values() for row in rows for char in row}
-    assert len(frames) > 30
-    assert all(drawn(char).isascii() for char in frames | {ELLIPSIS})
-
-
 @pytest.mark.parametrize("glyphs", list(STAND_INS))
 def test_a_stand_in_is_as_wide_as_what_it_stands_for(glyphs: GlyphSet) -> None:
     assert {
@@ -84,14 +75,6 @@ def test_without_utf8_a_question_mark_stands_for_each_character_in_its_own_width
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40))
 def test_without_utf8_all_is_ascii(text: str) -> None:
     assert drawn(text, is_utf8=False).isascii()
-
-
-def test_style_stays_and_plain_text_is_not_touched() -> None:
-    bold = Style(bold=True)
-    plain, framed = Segment("plain", bold), Segment("─", bold)
-    result = GlyphFilter("ascii").apply([plain, framed], BLACK)
-    assert result[0] is plain
-    assert result[1] == Segment("-", bold)
 
 
 SCRIPT = (

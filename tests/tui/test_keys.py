@@ -12,13 +12,9 @@ from tests.fakes import FakeSession, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
 from tui.keys import FEED_KEYS, MAIN_KEYS, PALETTE_KEYS, PANEL_KEYS, PLOT_KEYS
-from tui.screens.checkpoint_browser import CheckpointBrowser
 from tui.screens.help_screen import HelpScreen
-from tui.screens.ladder_dialog import LadderDialog
 from tui.screens.main import MainScreen
-from tui.screens.open_dialog import OpenDialog
 from tui.screens.palette import KeyCommands
-from tui.screens.save_dialog import SaveDialog
 from tui.widgets.help_text import HelpText
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
@@ -89,18 +85,6 @@ async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(
             for _ in range(100):
                 screen.action_temperature(direction)
             await until(lambda: app.summary_view.sampling.temperature == end, str(end))  # noqa: B023 - awaited at once
-
-
-async def test_s_l_t_o_and_question_mark_open_their_dialogs(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await started(app)
-        dialogs = {"s": SaveDialog, "l": CheckpointBrowser, "t": LadderDialog, "o": OpenDialog, "?": HelpScreen}
-        for key, dialog in dialogs.items():
-            await pilot.press(key)
-            await opened(app, dialog)  # type: ignore[arg-type] # a dialog whatever its answer
-            await pilot.press("escape")
-            await until(lambda: app.screen is screen, f"the way back from {key}")
 
 
 async def test_the_table_marks_exactly_the_keys_that_open_something(stage: Stage) -> None:

@@ -101,31 +101,6 @@ async def test_it_is_drawn_again_only_when_a_curve_or_a_mark_has_changed_and_few
             painted.clear()
 
 
-@pytest.mark.parametrize("size", [(120, 30), (60, 9)])
-async def test_a_resized_terminal_gets_a_whole_new_picture(size: tuple[int, int]) -> None:
-    async with plot_of() as (app, pilot, _):
-        await pilot.resize_terminal(*size)
-        await until(lambda: len(app.picture) == size[1] - 1 and app.picture[0].endswith("╮"))
-        assert {len(line) for line in app.picture} == {size[0]}
-        assert app.picture[-2].endswith("╯")
-
-
-async def test_it_takes_no_focus_by_itself_and_shows_when_it_has_it() -> None:
-    def frame_colour(app: PlotApp) -> object:
-        strip = app.screen._compositor.render_strips()[-3]
-        return next(segment.style.color for segment in strip if segment.style is not None and "╰" in segment.text)
-
-    async with plot_of(size=(100, 20), is_focused=False) as (app, pilot, plot):
-        assert not plot.has_focus
-        assert "arrows read and zoom" not in app.picture[0]
-        before = frame_colour(app)
-        await pilot.press("shift+tab")
-        await until(lambda: "arrows read and zoom" in app.picture[0])
-        await until(lambda: frame_colour(app) != before)
-        await pilot.press("tab")
-        await until(lambda: frame_colour(app) == before)
-
-
 async def test_arrows_move_a_cursor_whose_steps_are_told_until_escape() -> None:
     async with plot_of() as (app, pilot, plot):
         assert plot.check_action("hide_cursor", ()) is False  # escape is the screen's while there is no cursor

@@ -68,14 +68,6 @@ def test_every_size_has_a_frame_a_curve_and_round_ticks(size: tuple[int, int], i
     assert rows[-1].split()[0] == "0"
 
 
-def test_the_first_steps_fill_the_width_that_they_have() -> None:
-    cells, picture = cells_of(view_of(falling_losses(70)))
-    pane = picture.panes["whole"]
-    columns = {column - pane.left for _, column in places(cells, "line")}
-    assert columns == set(range(min(columns), 1 + max(columns)))
-    assert max(columns) == pane.column_of(70)
-
-
 def test_a_single_spike_among_a_million_steps_is_seen_and_does_not_bend_the_line() -> None:
     num_steps, spike_at = 1_000_000, 600_000
     view = RunView(train_losses=long_series(num_steps, spike_at))
@@ -92,19 +84,6 @@ def test_evaluations_are_points_with_the_best_marked() -> None:
     assert "◆ best 1.802" in text
     assert text.count("●") == 1 + 2
     assert text.count("◆") == 1 + 1
-
-
-def test_many_evaluations_become_a_line() -> None:
-    view = view_of(falling_losses(2000), *(3 - 0.01 * number for number in range(60)))
-    cells, _ = cells_of(view)
-    assert "●" not in "\n".join(cells.text()[1:])
-    assert len({column for _, column in places(cells, "validation")}) > 50
-
-
-def test_evaluations_before_a_window_are_not_drawn_at_its_edge() -> None:
-    view = view_of(falling_losses(5000), 2.8, 2.6, 2.7, 2.7, 2.7)
-    rows = rows_of(view, PlotView("recent").zoomed(0.5, Limits(1, 5000)))
-    assert "\n".join(rows[1:]).count("●") == 1
 
 
 def mark(step: int, kind: MarkKind) -> Mark:
@@ -163,12 +142,6 @@ def test_the_read_out_tells_what_was_so_at_the_cursor(unit: Unit) -> None:
     assert smoothed == pytest.approx(1.7 / (0.693 if unit == "bits" else 1), rel=0.03)
 
 
-def test_the_read_out_leaves_out_what_does_not_fit_the_most_important_stays() -> None:
-    row = rows_of(view_of(falling_losses(3000), 2.8), PlotView(cursor=2000), size=(44, 12))[0]
-    assert "step 2,000 at 1:40 ─ train 1." in row
-    assert "rate" not in row
-
-
 def test_the_cursor_is_a_line_in_each_pane_that_shows_its_step() -> None:
     view = view_of(falling_losses(5000))
     for step, num_lines in ((4800, 2), (1000, 1)):
@@ -178,13 +151,6 @@ def test_the_cursor_is_a_line_in_each_pane_that_shows_its_step() -> None:
         assert columns == shown
         assert len(columns) == num_lines
         assert len(places(cells, "cursor")) == num_lines * 17
-
-
-def test_a_moving_cursor_changes_two_columns_and_the_words() -> None:
-    _, picture = cells_of(view_of(falling_losses(5000)))
-    before, after = (picture.with_words(PlotView(cursor=step), is_focused=False) for step in (2000, 2060))
-    changes = list(after.changes(before))
-    assert sum(width for _, y, width in changes if y > 0) <= 2 * 17
 
 
 def test_another_run_lies_under_our_own_and_is_named() -> None:

@@ -27,7 +27,6 @@ from tui.remote.live_runs import ask
 from tui.remote.protocol import PROTOCOL, CaughtUp, Greeting, Refusal, ViewTold, to_line
 from tui.remote.view_form import form_of
 from tui.run_view import RunView
-from tui.state import fold
 
 GREETING = to_line(Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None))
 VIEW = to_line(ViewTold(view=form_of(RunView()), config=RunConfig())) + to_line(CaughtUp())
@@ -117,16 +116,6 @@ def test_what_it_sends_reaches_the_session_and_its_end_is_the_end_of_the_bridge(
         assert not bridge.is_alive
 
 
-def test_one_who_only_watches_says_why_and_sends_nothing() -> None:
-    with hosted() as made:
-        with attached(made, is_read_only=True) as (bridge, _):
-            assert "only watching" in bridge.refusal
-            bridge.send(c.Pause())
-            bridge.stop("enough")
-            assert bridge.join(10.0)
-        assert made.sent == []
-
-
 def test_the_badge_says_how_a_screen_is_attached_and_how_many_are() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         assert bridge.badge == "attached"
@@ -164,37 +153,6 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
         assert update.view is not None
         assert (update.view.step, update.events) == (1, (PAUSED,))
         assert bridge.drain() == Update()
-
-
-def test_one_that_stopped_reading_for_long_ends_up_with_the_same_view_as_everybody(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    gate = threading.Event()
-    gate.set()
-    happen = RemoteBridge._happen
-
-    def held_up(bridge: RemoteBridge, event: e.Event) -> None:
-        gate.wait()
-        happen(bridge, event)
-
-    monkeypatch.setattr(RemoteBridge, "_happen", held_up)
-    with hosted() as made, attached(made) as (bridge, view):
-        gate.clear()
-        number = 0
-        while not made.is_anyone_behind():
-            number += 1
-            made.play(*(tweet(f"{number} " + "x" * 800, number) for _ in range(200)))
-            until(lambda: (greeting := ask(made.folder)) and greeting.step == number)  # noqa: B023 - called in this round
-        gate.set()
-
-        def has_caught_up() -> bool:
-            nonlocal view
-            update = bridge.drain()
-            view = fold(update.view or view, update.events)
-            return view.num_tweets == 200 * number
-
-        until(has_caught_up)
-        assert [tweet.step for tweet in view.tweets] == [step for step in range(1, number + 1) for _ in range(200)]
 
 
 def test_a_run_that_is_not_on_is_told_with_how_to_go_on_with_it() -> None:

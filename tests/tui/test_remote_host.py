@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import queue
-import shutil
 import socket
 import threading
 from pathlib import Path
@@ -21,7 +19,7 @@ from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet
 from tests.tui.remote_ends import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, until
 from tui.bridge import EngineBridge, Nobody, open_training_session
-from tui.remote import host, watcher
+from tui.remote import host
 from tui.remote.live_runs import ask
 from tui.remote.protocol import PROTOCOL, Hello, to_line
 from tui.remote.view_form import view_of
@@ -60,23 +58,6 @@ def assert_serves(made: Hosted) -> None:
         until(lambda: len(made.sent) > before, "the command")
 
 
-def test_a_greeting_says_which_protocol_it_is_and_how_the_run_stands() -> None:
-    with hosted(run_started(run=RUN), one_step(1)) as made:
-        until(lambda: (greeting := ask(made.folder)) and greeting.step == 1)
-        with Speaker(made.path) as speaker:
-            heard = speaker.hear()
-    assert heard == {
-        "message": "Greeting",
-        "protocol": PROTOCOL,
-        "run": RUN,
-        "pid": os.getpid(),
-        "phase": "training",
-        "step": 1,
-        "elapsed_seconds": one_step(1).elapsed_seconds,
-        "best_bits_per_char": None,
-    }
-
-
 def test_the_socket_is_for_the_user_alone() -> None:
     with hosted() as made:
         assert made.path.lstat().st_mode & 0o777 == 0o600
@@ -108,16 +89,6 @@ def test_what_is_no_hello_or_no_command_is_refused_and_ends_that_connection_only
         assert_serves(made)
 
 
-def test_commands_are_handed_on_in_order_and_half_a_command_is_none() -> None:
-    wishes: list[c.Command] = [c.Pause(), c.SetBatchSize(batch_size=8), c.SetLearningRate(learning_rate=0.1)]
-    with hosted() as made:
-        with Speaker(made.path, HELLO) as speaker:
-            speaker.say(b"".join(map(line_of, wishes)) + line_of(c.Stop())[:-1])
-            until(lambda: len(made.sent) == len(wishes))
-        until(lambda: made.host.num_watchers == 0)
-        assert made.sent == wishes
-
-
 def test_one_who_came_to_watch_only_cannot_steer_whatever_it_sends() -> None:
     with hosted() as made, Speaker(made.path, to_line(Hello(is_read_only=True))) as speaker:
         speaker.hear_until("CaughtUp")
@@ -125,23 +96,6 @@ def test_one_who_came_to_watch_only_cannot_steer_whatever_it_sends() -> None:
         speaker.say(line_of(c.Stop()))
         assert reason_in(speaker.hear_to_the_end()) == "This connection may only watch."
     assert made.sent == []
-
-
-def test_commands_are_taken_no_faster_than_the_session_follows_them() -> None:
-    followed: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    sent: list[c.Command] = []
-    limit = watcher.MAX_COMMANDS_WAITING
-    with hosted(num_waiting=lambda: len(sent) - followed.qsize()) as made, Speaker(made.path, HELLO) as speaker:
-        made.sent = sent
-        made.host._send = sent.append
-        speaker.say(line_of(c.Pause()) * 3 * limit)
-        until(lambda: len(sent) == limit)
-        with Speaker(made.path, HELLO) as other:  # the host is not kept from anything
-            other.hear_until("CaughtUp")
-        assert len(sent) == limit
-        for _ in range(10):
-            followed.put(c.Pause())
-        until(lambda: len(sent) == limit + 10)
 
 
 def test_a_stop_overtakes_the_commands_that_wait_for_the_session() -> None:
@@ -155,13 +109,13 @@ def test_a_stop_overtakes_the_commands_that_wait_for_the_session() -> None:
         assert made.sent == wishes
 
 
-def test_the_commands_of_a_client_that_has_gone_are_still_handed_on() -> None:
+def test_the_commands_of_a_client_that_has_gone_are_still_handed_on_in_order_and_half_a_command_is_none() -> None:
     is_busy = threading.Event()
     is_busy.set()
     wishes: list[c.Command] = [c.SetBatchSize(batch_size=size) for size in range(1, 100)]
     with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
         with Speaker(made.path, HELLO) as speaker:
-            speaker.say(b"".join(map(line_of, wishes)))
+            speaker.say(b"".join(map(line_of, wishes)) + line_of(c.Stop())[:-1])
             until(lambda: made.host.num_watchers == 1)
         until(lambda: made.host.num_watchers == 0, "the end of the connection")
         assert made.sent == []
@@ -231,28 +185,6 @@ def test_one_who_never_reads_is_bounded_holds_nobody_up_and_is_brought_to_the_pr
         assert stalled.hear()["event"] == "Paused"
 
 
-def test_one_who_reads_nothing_for_long_is_let_go_and_may_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    with hosted() as made, Speaker(made.path, HELLO) as stalled:
-        stalled.hear_until("CaughtUp")
-        monkeypatch.setattr(watcher, "STALLED_SECONDS", 0.05)
-        made.play(*(tweet("x" * 800, 7) for _ in range(1000)))
-        until(lambda: made.host.num_watchers == 0)
-        assert len(stalled.hear_to_the_end()) < 1000
-        monkeypatch.undo()
-        assert_serves(made)
-
-
-def test_a_runtime_folder_that_was_deleted_is_made_again() -> None:
-    with hosted() as made, Speaker(made.path, HELLO) as speaker:
-        speaker.hear_until("CaughtUp")
-        shutil.rmtree(made.path.parent)
-        until(made.is_reachable)
-        made.play(PAUSED)
-        assert speaker.hear()["event"] == "Paused"
-        assert_serves(made)
-    assert not made.path.exists()
-
-
 def leave_socket(path: Path) -> None:
     """Leave a socket as a process does that was killed."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
@@ -298,19 +230,6 @@ def test_a_mistake_in_the_host_ends_nothing_but_the_host(monkeypatch: pytest.Mon
         assert not made.path.exists()
 
 
-def test_a_mistake_in_one_connection_ends_that_one(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with hosted() as made:
-        with monkeypatch.context() as broken:
-            broken.setattr(watcher, "protocol_in", lambda _: 1 // 0)
-            with Speaker(made.path, HELLO) as speaker:
-                assert len(speaker.hear_to_the_end()) == 1
-        until(lambda: made.folder.log_path.exists() and "ZeroDivisionError" in made.folder.log_path.read_text())
-        assert_serves(made)
-    assert capfd.readouterr().err == ""
-
-
 def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     made = host.Host(RunConfig(), lambda _: None, lambda: 0)
     made.take(run_started(run="../up"))
@@ -325,18 +244,6 @@ def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.
     assert "Set XDG_RUNTIME_DIR to a shorter folder." in made.problem
     made.take(FINISHED)
     made.close()
-
-
-def test_at_the_end_of_the_run_all_hear_the_last_event_and_the_socket_is_gone() -> None:
-    with hosted() as made, Speaker(made.path, HELLO) as one, Speaker(made.path, HELLO) as other:
-        for each in (one, other):
-            each.hear_until("CaughtUp")
-        made.play(*(one_step(step) for step in range(1, 500)), FINISHED)
-        made.host.close()
-        for each in (one, other):
-            heard = each.hear_to_the_end()
-            assert (len(heard), heard[-1]["event"]) == (500, "RunFinished")
-        assert not made.path.exists()
 
 
 def test_one_who_does_not_read_does_not_keep_an_ended_run_from_its_end() -> None:
@@ -365,16 +272,3 @@ def test_who_comes_to_a_resumed_run_hears_of_the_time_before_and_nothing_twice()
     assert (view.step, len(view.train_losses), view.num_tweets) == (41, 41, 1)
     assert (view.phase, view.ended) == ("training", None)
     assert [line["tweets"][0]["text"] for line in heard if line.get("message") == "TweetsTold"] == ["before"]
-
-
-def test_each_screen_is_told_how_many_there_are() -> None:
-    def counts(speaker: Speaker, wanted: int) -> None:
-        while json.loads(speaker._file.readline()) != {"message": "Screens", "count": wanted}:
-            pass
-
-    with hosted() as made, Speaker(made.path, HELLO) as one:
-        counts(one, 1)
-        with Speaker(made.path, HELLO) as other:
-            counts(one, 2)
-            counts(other, 2)
-        counts(one, 1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.command import CommandPalette, DiscoveryHit
+from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from engine import commands as c
@@ -19,6 +20,7 @@ from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp
 from tui.bridge import EngineBridge
+from tui.notices import Notices
 from tui.preference_keeper import PreferenceKeeper
 from tui.replay import TITLE
 from tui.run_view import RunView
@@ -30,7 +32,6 @@ from tui.widgets.key_bar import KeyBar
 
 SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
-Made = Callable[..., TweetgenApp]
 
 
 @pytest.fixture
@@ -38,29 +39,27 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "config.toml"
 
 
-@pytest.fixture
-def make_app(path: Path) -> Iterator[Made]:
-    """Return what makes an app that keeps its preferences in a file; its threads end with the test."""
-    apps: list[TweetgenApp] = []
-
-    def make(session: FakeSession | None = None, text: str = "", history: RunView | None = None) -> TweetgenApp:
-        if text:
-            path.write_text(text, encoding="utf-8")
-        bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: session or FakeSession(SCRIPT))
-        apps.append(TweetgenApp(RunConfig(), bridge, history, keeper=PreferenceKeeper(path)))
-        return apps[-1]
-
-    yield make
-    for app in apps:
-        app.bridge.stop("end of the test")
-        assert app.bridge.join(DEADLINE_SECONDS)
-
-
-async def started(app: TweetgenApp) -> MainScreen:
-    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-    await opened(app, MainScreen)
-    assert isinstance(app.screen, MainScreen)
-    return app.screen
+@asynccontextmanager
+async def running(
+    path: Path,
+    session: FakeSession | None = None,
+    text: str = "",
+    history: RunView | None = None,
+    size: tuple[int, int] = SIZE,
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[None]]]:
+    """Run an app that keeps its preferences in a file, up to its first tweet; its thread ends with it."""
+    if text:
+        path.write_text(text, encoding="utf-8")
+    bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: session or FakeSession(SCRIPT))
+    app = TweetgenApp(RunConfig(), bridge, history, keeper=PreferenceKeeper(path))
+    try:
+        async with app.run_test(size=size) as pilot:
+            await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+            await opened(app, MainScreen)
+            yield app, pilot
+    finally:
+        bridge.stop("end of the test")
+        assert bridge.join(DEADLINE_SECONDS)
 
 
 async def at(app: TweetgenApp, name: str) -> None:
@@ -81,10 +80,8 @@ def kept(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-async def test_the_settings_fit_and_a_switch_or_a_theme_acts_at_once_and_is_kept(make_app: Made, path: Path) -> None:
-    app = make_app()
-    async with app.run_test(size=(60, 20)) as pilot:
-        await started(app)
+async def test_the_settings_fit_and_a_switch_or_a_theme_acts_at_once_and_is_kept(path: Path) -> None:
+    async with running(path, size=(60, 20)) as (app, pilot):
         await pilot.press(",")
         await opened(app, SettingsScreen)
         await shows(app, "Settings", "Theme", "Mouse", "Terminal title", "space change", "esc close")
@@ -110,30 +107,25 @@ async def test_the_settings_fit_and_a_switch_or_a_theme_acts_at_once_and_is_kept
         await until(lambda: kept(path).get("theme") == "tweetgen-colour-blind", "the file")
 
 
-async def test_a_theme_that_was_kept_is_there_at_the_start_and_not_written_again(make_app: Made, path: Path) -> None:
-    app = make_app(text='theme = "tweetgen-light"\n')
+async def test_a_theme_that_was_kept_is_there_at_the_start_and_not_written_again(path: Path) -> None:
+    path.write_text('theme = "tweetgen-light"\n', encoding="utf-8")
     before = path.stat().st_mtime_ns
-    async with app.run_test(size=SIZE):
-        await started(app)
+    async with running(path) as (app, _):
         assert app.theme == "tweetgen-light"
     assert path.stat().st_mtime_ns == before
 
 
-async def test_wrong_entries_are_told_in_a_few_toasts_and_the_others_are_used(make_app: Made) -> None:
+async def test_wrong_entries_are_told_in_a_few_toasts_and_the_others_are_used(path: Path) -> None:
     wrong = "\n".join(f"a{number} = 1" for number in range(50))
-    app = make_app(text=f'theme = "nosuch"\n{wrong}\n[keys]\nsave = "x"\n')
-    async with app.run_test(size=SIZE):
-        await started(app)
+    async with running(path, text=f'theme = "nosuch"\n{wrong}\n[keys]\nsave = "x"\n') as (app, _):
         await toasted(app, "48 more in the same file.")
         assert toasts(app)[0].startswith('config.toml: theme: it is "nosuch"; it is one of auto, tweetgen')
         assert len(toasts(app)) == 4
         await shows(app, "x save")
 
 
-async def test_a_change_that_cannot_be_kept_acts_all_the_same_and_is_told(make_app: Made, path: Path) -> None:
-    app = make_app(text="theme = \n")
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
+async def test_a_change_that_cannot_be_kept_acts_all_the_same_and_is_told(path: Path) -> None:
+    async with running(path, text="theme = \n") as (app, pilot):
         await at(app, "mouse")
         await pilot.press("space")
         assert not has_mouse(app)
@@ -141,11 +133,9 @@ async def test_a_change_that_cannot_be_kept_acts_all_the_same_and_is_told(make_a
     assert path.read_text() == "theme = \n"
 
 
-async def test_an_interval_is_checked_kept_and_set_in_this_run_where_it_says_so(make_app: Made, path: Path) -> None:
+async def test_an_interval_is_checked_kept_and_set_in_this_run_where_it_says_so(path: Path) -> None:
     session = FakeSession(SCRIPT)
-    app = make_app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
+    async with running(path, session) as (app, pilot):
         await at(app, "sample_every")
         await shows(app, "as the preset has it", "in this run and in new ones")
         await pilot.press("enter")
@@ -173,11 +163,9 @@ async def test_an_interval_is_checked_kept_and_set_in_this_run_where_it_says_so(
         assert session.received == [now]
 
 
-async def test_a_key_that_is_given_acts_and_shows_in_bar_palette_and_help(make_app: Made, path: Path) -> None:
+async def test_a_key_that_is_given_acts_and_shows_in_bar_palette_and_help(path: Path) -> None:
     session = FakeSession(SCRIPT)
-    app = make_app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await started(app)
+    async with running(path, session) as (app, pilot):
         await at(app, "keys.pause")
         await pilot.press("enter")
         await opened(app, KeyDialog)
@@ -196,18 +184,16 @@ async def test_a_key_that_is_given_acts_and_shows_in_bar_palette_and_help(make_a
         await press(pilot, session, "f5")
         await pilot.click(KeyBar, offset=(screen_text(app).splitlines()[-1].index("f5 "), 0))
         await until(lambda: session.received == [c.Pause(), c.Resume()], "a command")
-        hits = [str(hit.display) async for hit in KeyCommands(screen).discover() if isinstance(hit, DiscoveryHit)]
+        hits = [str(hit.display) async for hit in KeyCommands(app.screen).discover() if isinstance(hit, DiscoveryHit)]
         assert "Pause or resume (f5)" in hits
         await pilot.press("?")
         await opened(app, HelpScreen)
         await shows(app, "f5           Pause the training")
 
 
-async def test_a_key_goes_back_to_its_default_unless_that_is_taken_meanwhile(make_app: Made, path: Path) -> None:
+async def test_a_key_goes_back_to_its_default_unless_that_is_taken_meanwhile(path: Path) -> None:
     session = FakeSession(SCRIPT)
-    app = make_app(session, '[keys]\npause = "g"\nsample = "space"\n')
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
+    async with running(path, session, '[keys]\npause = "g"\nsample = "space"\n') as (app, pilot):
         await press(pilot, session, "g")
         await at(app, "keys.pause")
         await pilot.press("r")
@@ -226,11 +212,9 @@ async def test_a_key_goes_back_to_its_default_unless_that_is_taken_meanwhile(mak
         assert session.received == [c.Pause(), c.Resume(), c.SampleNow()]
 
 
-async def test_the_palette_opens_with_its_own_key_and_closes_what_is_over_the_screen(make_app: Made) -> None:
+async def test_the_palette_opens_with_its_own_key_and_closes_what_is_over_the_screen(path: Path) -> None:
     session = FakeSession(SCRIPT)
-    app = make_app(session, '[keys]\ncommand_palette = "f10"\n')
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
+    async with running(path, session, '[keys]\ncommand_palette = "f10"\n') as (app, pilot):
         await pilot.press("ctrl+p", "?")
         await opened(app, HelpScreen)
         await pilot.press("f10")
@@ -242,20 +226,18 @@ async def test_the_palette_opens_with_its_own_key_and_closes_what_is_over_the_sc
         await until(lambda: session.received == [c.Pause()], "a command")
 
 
-async def test_the_end_of_a_run_is_told_and_leaving_is_not(make_app: Made) -> None:
+async def test_the_end_of_a_run_is_told_and_leaving_is_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = FakeSession(SCRIPT, run_started(training=TrainingConfig(max_steps=3)))
-    app = make_app(session)
     told: list[str] = []
-    app._main_screen._runs = replace(app._main_screen._runs, notify=told.append)
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
+    monkeypatch.setattr(Notices, "tell", lambda _, text: told.append(text))
+    async with running(path, session) as (_, pilot):
         session.play(e.Paused(step=3, elapsed_seconds=1.0))
         await until(lambda: told, "a notice")
         await pilot.press("q")
     assert told == ["tweetgen-tui: run 2026-11-25-101112 is over at 3 steps."]
 
 
-async def test_a_replay_says_so_and_refuses_in_a_toast(make_app: Made) -> None:
+async def test_a_replay_says_so_and_refuses_in_a_toast(path: Path) -> None:
     refusal = e.CommandRefused(
         step=3, elapsed_seconds=1.0, command="SampleNow", title=TITLE, detail="It can be paused, and left.", hint=""
     )
@@ -265,9 +247,7 @@ async def test_a_replay_says_so_and_refuses_in_a_toast(make_app: Made) -> None:
             return refusal if isinstance(command, c.SampleNow) else super().answer(command)
 
     session = RefusingSession(SCRIPT)
-    app = make_app(session, history=RunView(is_replay=True))
-    async with app.run_test(size=SIZE) as pilot:
-        await started(app)
+    async with running(path, session, history=RunView(is_replay=True)) as (app, pilot):
         await shows(app, "▶ replay")
         await press(pilot, session, "g")
         await until(lambda: toasts(app) == [refusal.detail], "a toast")

@@ -25,8 +25,6 @@ SCRIPT: tuple[Event, ...] = (
     evaluated(40, 3.2, is_best=True),
     *(tweet(f"number {number} is said", 10 * number) for number in range(1, 9)),
 )
-ODD = "日本 👩‍👩‍👧 e\u0301 שלום 👍🏽 ok"
-"""Wide, joined, combining, right to left."""
 
 
 def panels_on(app: TweetgenApp) -> dict[str, Region]:
@@ -93,20 +91,6 @@ async def test_tab_goes_through_the_panels_of_a_tiny_terminal_one_at_a_time(stag
         await shows(app, "temp 0.85")
 
 
-async def test_what_the_machine_does_takes_the_place_and_gives_it_back_with_the_keys(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=TINY) as pilot:
-        await shows(app, "number 8 is said")
-        await pilot.press("h")
-        await until(lambda: "number 8 is said" not in screen_text(app), "the other panel")
-        await pilot.press("h")
-        await shows(app, "number 8 is said")
-        await until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
-        await pilot.press("h", "tab")
-        await shows(app, "tweets [plot] status")
-        await until(lambda: "LossPlot" in panels_on(app), "the plot")
-
-
 async def test_keys_reach_the_panel_that_is_shown_whatever_the_size_becomes(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TINY) as pilot:
@@ -161,18 +145,3 @@ async def test_below_the_least_size_one_line_says_so_and_keys_go_on(stage: Stage
         await toasted(app, "The mouse is the terminal's: ", "The mouse works on this screen again.")
         await pilot.resize_terminal(*TINY)
         await shows(app, "‖ paused")
-
-
-async def test_odd_text_moves_no_frame(stage: Stage) -> None:
-    session = FakeSession((*SCRIPT, tweet(f"{ODD} {ODD}", 90), tweet("ok", 95)))
-    app = stage.app(session)
-    async with app.run_test(size=WIDE) as pilot:
-        await shows(app, "ok")
-        await pilot.press("s")
-        await until(lambda: app.screen.query("#box"), "the dialog")
-        await pilot.press(*ODD)
-        for size in (WIDE, TINY):
-            await pilot.resize_terminal(*size)
-            await until(lambda size=size: len(screen_text(app).splitlines()) == size[1], "the layout")  # type: ignore[misc]
-            for line in screen_text(app).splitlines():
-                assert cell_len(line) == size[0], line

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import queue
 import re
 import threading
@@ -10,18 +9,14 @@ from collections.abc import Callable
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
-from textual.app import App, ComposeResult
 
 import engine.stage
 from engine import commands as c
 from engine import events as e
-from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeClock, FakeSession, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, until
 from tui.narration import Narration
-from tui.progress import Bar, PlainLines
-from tui.run_view import RunView
-from tui.state import apply
+from tui.progress import PlainLines
 from tui.widgets.panels import Panels
 from tui.widgets.stage_hint import report_lines
 
@@ -64,38 +59,6 @@ async def test_reading_shows_its_share_as_a_bar_with_percent(stage: Stage) -> No
         await shows(app, "hello there")
 
 
-async def test_the_report_stands_until_the_first_steps_and_long_enough_to_be_read() -> None:
-    class PanelsApp(App[None]):
-        def compose(self) -> ComposeResult:
-            yield Panels()
-
-    def is_waiting() -> bool:
-        return app.query_one(Panels).has_class("-waiting")
-
-    app = PanelsApp()
-    built = Moment("building the model", report=REPORT)
-    async with app.run_test(size=(80, 24)):
-        panels = app.query_one(Panels)
-        started = apply(RunView(), run_started())
-        stepped = apply(started, steps_finished(1, [4.0]))
-        panels.tick(RunView(), built)
-        for _ in range(50):
-            panels.tick(started, built)
-            assert is_waiting()
-        panels.tick(stepped, built)
-        assert not is_waiting()
-
-    app = PanelsApp()
-    async with app.run_test(size=(80, 24)):
-        panels = app.query_one(Panels)
-        panels.tick(RunView(), built)
-        ticks = 0
-        while is_waiting():
-            ticks += 1
-            panels.tick(stepped, built)
-        assert 10 <= ticks <= 30
-
-
 async def test_a_run_that_ends_before_its_first_step_does_not_wait_for_it(stage: Stage) -> None:
     failed = e.RunFailed(step=0, elapsed_seconds=0.0, title="No", detail="It went wrong.", hint="")
     app = stage.app(FakeSession((failed,)))
@@ -133,13 +96,3 @@ def test_plain_lines_tell_a_stage_once_and_its_share_every_few_seconds() -> None
         *REPORT,
         "building the model ...",
     ]
-
-
-def test_the_bar_prints_a_report_once() -> None:
-    out = io.StringIO()
-    display = Narration(Bar(Console(file=out, force_terminal=True, width=100, _environ={})))
-    display.stage(Moment("reading the tweets", 0.5))
-    display.stage(Moment("building the model", report=REPORT))
-    display.stage(Moment("building the model", report=REPORT))
-    display.close()
-    assert out.getvalue().count(REPORT[0]) == 1

@@ -13,7 +13,7 @@ from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted
 from tui.app import TweetgenApp
 from tui.screens.dialog import FailureDialog, MessageDialog
 from tui.screens.main import MainScreen
-from tui.screens.number_dialog import NumberDialog, number_in
+from tui.screens.number_dialog import NumberDialog
 from tui.widgets.alert_bar import AlertBar
 
 SIZE = (80, 24)
@@ -135,14 +135,6 @@ async def test_the_palette_asks_for_batch_size_and_intervals_refuses_nonsense_an
         screen.action_save_latest()
         await until(lambda: session.received[4:] == [c.SaveLatest()], "a save, and no change without an answer")
         await toasted(app, "Saved as latest.")
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("7", 7), (" 1,000 ", 1000), ("1 000", 1000), ("1_000", 1000), ("-5", -5), ("", None), ("1.5", None), ("k", None)],
-)
-def test_numbers_are_read_as_people_write_them(text: str, number: int | None) -> None:
-    assert number_in(text) == number
 
 
 # Alerts ---------------------------------------------------------------------------------------------------------------

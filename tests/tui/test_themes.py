@@ -10,11 +10,10 @@ from rich.color import ColorSystem
 from rich.style import Style
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from textual.color import Color
-from textual.command import CommandPalette
 from textual.theme import Theme
 
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, until
+from tests.tui.conftest import Stage, screen_text, shows, until
 from tui.app import TweetgenApp
 from tui.theme import (
     COLOUR_BLIND_THEME,
@@ -24,7 +23,6 @@ from tui.theme import (
     OWN_THEMES,
     SIXTEEN_COLOURS_THEME,
     THEMES,
-    theme_for,
 )
 
 HIGH = {HIGH_CONTRAST_THEME.name, HIGH_CONTRAST_LIGHT_THEME.name}
@@ -185,18 +183,7 @@ async def test_in_16_colours_every_word_still_stands_out(stage: Stage) -> None:
         assert contrast(*seen) >= 4.5, (text, ink.number, paper.number)
 
 
-def test_a_terminal_of_16_colours_gets_the_theme_made_for_it() -> None:
-    assert theme_for("standard") == SIXTEEN_COLOURS_THEME.name
-    assert theme_for("256") == theme_for("truecolor") == theme_for(None) == OWN_THEMES[0].name
-
-
-async def test_the_palette_offers_ours_and_the_readable_ones_only(stage: Stage) -> None:
+async def test_ours_and_the_readable_ones_only_are_offered(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test() as pilot:
+    async with app.run_test():
         assert set(app.available_themes) == {theme.name for theme in THEMES}
-        app.search_themes()
-        await opened(app, CommandPalette)
-        await pilot.press(*"colour-b")
-        await until(lambda: "dracula" not in screen_text(app), "the search")
-        await pilot.press("enter")
-        await until(lambda: app.theme == "tweetgen-colour-blind")

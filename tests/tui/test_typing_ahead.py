@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from textual.app import App
 from textual.events import Key, Paste
+from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, OptionList
 
@@ -21,6 +23,7 @@ from tests.tui.conftest import Stage, opened, shows, toasts, until
 from tui.app import TweetgenApp
 from tui.key_map import key_named
 from tui.screens.checkpoint_browser import CheckpointBrowser
+from tui.screens.checkpoint_list_dialog import ListCheckpoints
 from tui.screens.checkpoint_questions import RenameDialog, YesDialog
 from tui.screens.compare_dialog import CompareDialog
 from tui.screens.ladder_dialog import LadderDialog
@@ -39,11 +42,17 @@ def post(app: App[None], keys: Iterable[str]) -> None:
         app.post_message(Key(key_named(key), character if len(character) == 1 else None))
 
 
-async def started(app: TweetgenApp) -> MainScreen:
-    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-    await opened(app, MainScreen)
-    assert isinstance(app.screen, MainScreen)
-    return app.screen
+@asynccontextmanager
+async def running(
+    stage: Stage, entries: ListCheckpoints = list
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[None], FakeSession]]:
+    """Run an app up to its first tweet."""
+    session = FakeSession(SCRIPT)
+    app = stage.app(session, entries=entries)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+        await opened(app, MainScreen)
+        yield app, pilot, session
 
 
 def line(app: App[None]) -> str:
@@ -51,9 +60,8 @@ def line(app: App[None]) -> str:
 
 
 async def test_what_is_typed_or_pasted_after_p_goes_into_its_line(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)):
-        screen = await started(app)
+    async with running(stage) as (app, _, _):
+        screen = app.screen
         post(app, "phello")
         app.post_message(Paste("quick"))
         post(app, "z")
@@ -63,10 +71,7 @@ async def test_what_is_typed_or_pasted_after_p_goes_into_its_line(stage: Stage) 
 
 
 async def test_editing_keys_act_before_the_characters_typed_after_them_and_enter_after_all(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)):
-        await started(app)
+    async with running(stage) as (app, _, session):
         post(app, ["s", *"abc", "backspace", "Z", "left", "X"])
         await opened(app, SaveDialog)
         await until(lambda: line(app) == "abXZ", "the edited name in the line")
@@ -77,10 +82,7 @@ async def test_editing_keys_act_before_the_characters_typed_after_them_and_enter
 
 
 async def test_keys_before_and_after_keep_their_order(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)):
-        await started(app)
+    async with running(stage) as (app, _, session):
         post(app, ["space", "g", ",", "down", "space", "escape"])
         await until(lambda: not app.has_mouse, "the second of the settings")
         assert isinstance(app.screen, SettingsScreen) or app.screen is app.screen_stack[1]
@@ -88,10 +90,7 @@ async def test_keys_before_and_after_keep_their_order(stage: Stage) -> None:
 
 
 async def test_in_a_dialog_without_a_line_the_keys_are_its_own(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test(size=(80, 24)):
-        await started(app)
+    async with running(stage) as (app, _, session):
         post(app, "tt")
         await opened(app, LadderDialog)
         await until(lambda: len(session.received) == 2, "two rolls")
@@ -112,10 +111,7 @@ async def test_in_the_list_of_checkpoints_keys_go_into_what_a_key_before_them_op
 ) -> None:
     for name in ("happy", "sad"):
         write_checkpoint(named_checkpoint_path(name))
-    session = FakeSession(SCRIPT)
-    app = stage.app(session, entries=iterate_checkpoints)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await started(app)
+    async with running(stage, entries=iterate_checkpoints) as (app, pilot, session):
         post(app, "l")
         await shows(app, "2 by age ")
         post(app, keys)
@@ -130,9 +126,7 @@ async def test_in_the_list_of_checkpoints_keys_go_into_what_a_key_before_them_op
 
 
 async def test_a_key_that_opens_a_dialog_can_be_followed_by_one_of_it_that_opens_a_line(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)):
-        await started(app)
+    async with running(stage) as (app, _, _):
         post(app, "l/next")
         await opened(app, CheckpointBrowser)
         await until(lambda: line(app) == "next", "the filter")
@@ -149,18 +143,14 @@ async def test_where_nothing_opens_the_keys_are_the_screens(stage: Stage) -> Non
 
 
 async def test_ctrl_c_is_never_held_back(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)):
-        await started(app)
+    async with running(stage) as (app, _, _):
         post(app, ["p", *"quick", "ctrl+c"])
         await until(lambda: not app.is_running, "the end")
     assert app.return_code == 130
 
 
 async def test_ctrl_c_right_after_d_does_not_end_the_run_that_is_detached(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(80, 24)):
-        await started(app)
+    async with running(stage) as (app, _, _):
         post(app, ["d", "ctrl+c"])
         await until(lambda: not app.is_running, "the end")
     assert (app.return_code, app.is_detached, app.bridge.is_alive) == (0, True, True)
