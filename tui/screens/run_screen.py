@@ -82,7 +82,7 @@ class RunScreen(Screen[None]):
         """Whether the user did not want to wait for the session to save."""
         self.has_asked_to_end = False
         """Whether the run was asked to end, and has not refused."""
-        self._teller = Teller(self, clock)
+        self._teller = Teller(self, clock, runs.drop_typed_ahead)
 
     def on_mount(self) -> None:
         """Start the session and the tick."""
@@ -142,7 +142,7 @@ class RunScreen(Screen[None]):
     def _may_steer(self) -> bool:
         """Return whether this screen may change the run; notify the user if it may not."""
         if self._bridge.refusal:
-            self._teller.toast(self._bridge.refusal)
+            self._teller.refuse(self._bridge.refusal)
         return not self._bridge.refusal
 
     def _can_command(self) -> bool:
