@@ -77,7 +77,15 @@ class TweetgenApp(ChoosingApp):
         """Whether the screen has gone and the run goes on."""
         self.stops_on_hangup = False
         """Whether the run ends where its terminal hangs up, in place of going on without a screen."""
-        self._runs = Runs(list_checkpoints, check, self.start_run, self.keeper, self.notices.tell, self.detach)
+        self._runs = Runs(
+            list_checkpoints,
+            check,
+            self.start_run,
+            self.keeper,
+            self.notices.tell,
+            self.detach,
+            self._typing_ahead.drop,
+        )
         self._main_screen = MainScreen(self.bridge, history or RunView(), self._runs)
         self._no_more_drawing = ExitStack()
         self._signal_codes: list[int] = []

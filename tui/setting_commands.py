@@ -1,15 +1,22 @@
-"""The commands that change a setting of a run: what each leads to, what takes it back, and how that is told. Pure."""
+"""The commands that change a setting of a run: a key's step, what each leads to, what takes it back. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TypeGuard
 
 from engine.commands import Command, SetBatchSize, SetIntervals, SetLearningRate, SetSampling
-from engine.config import SamplingConfig, TrainingConfig
+from engine.config import (
+    MAX_LEARNING_RATE,
+    MAX_TEMPERATURE,
+    MIN_LEARNING_RATE,
+    MIN_TEMPERATURE,
+    SamplingConfig,
+    TrainingConfig,
+)
 from engine.events import (
     BatchSizeChanged,
-    CommandRefused,
     Event,
     IntervalsChanged,
     LearningRateChanged,
@@ -20,6 +27,9 @@ from tui.run_view import RunView
 
 SettingCommand = SetSampling | SetLearningRate | SetBatchSize | SetIntervals
 
+TEMPERATURE_STEP = 0.05
+LEARNING_RATE_FACTOR = 10**0.1
+"""Ten steps are a factor of ten."""
 _MAX_PRIME_CELLS = 24
 
 
@@ -28,19 +38,18 @@ def is_setting(command: Command) -> TypeGuard[SettingCommand]:
     return isinstance(command, SettingCommand)
 
 
-def answered_by(event: Event) -> type[SettingCommand] | None:
-    """Return the kind of command that `event` answers, if it changes a setting; a refusal is an answer too."""
-    match event:
-        case SamplingChanged() | CommandRefused(command="SetSampling"):
-            return SetSampling
-        case LearningRateChanged() | CommandRefused(command="SetLearningRate"):
-            return SetLearningRate
-        case BatchSizeChanged() | CommandRefused(command="SetBatchSize"):
-            return SetBatchSize
-        case IntervalsChanged() | CommandRefused(command="SetIntervals"):
-            return SetIntervals
-        case _:
-            return None
+def other_temperature(view: RunView, direction: int) -> SetSampling:
+    """Return the command for one temperature step up (1) or down (-1) from what is shown."""
+    temperature = round(view.sampling.temperature + direction * TEMPERATURE_STEP, 2)
+    temperature = min(max(temperature, MIN_TEMPERATURE), MAX_TEMPERATURE)
+    return SetSampling(sampling=replace(view.sampling, temperature=temperature))
+
+
+def other_learning_rate(view: RunView, direction: int) -> SetLearningRate:
+    """Return the command for one step of the highest learning rate up (1) or down (-1) from what is shown."""
+    training = view.training or TrainingConfig()
+    rate = float(f"{training.learning_rate * LEARNING_RATE_FACTOR**direction:.6g}")
+    return SetLearningRate(learning_rate=min(max(rate, MIN_LEARNING_RATE), MAX_LEARNING_RATE))
 
 
 def expected_answer(command: SettingCommand, view: RunView) -> Event:

@@ -1,7 +1,8 @@
 """Typing ahead: keys and pastes that arrive right after a key that opens a line or a dialog go into it.
 
 Without this they would still act on the screen before, since what opens gets the focus a few turns of the loop later.
-Which keys open something, a screen says by its `opening_keys`.
+Which keys open something, a screen says by its `opening_keys`. Where the action of such a key is refused, what came in
+one go with it is dropped: `pquick` while a run starts must not leave the program by its `q`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class TypingAhead:
         self._handle = handle
         self._opener: Key | None = None
         self._opener_has_acted = False
+        self._acting: Event | None = None
+        """The key whose action runs now."""
         self._opened_on: Screen[Any] | None = None
         """The screen that the opener was pressed on."""
         self._held: deque[Key | Paste] = deque()
@@ -46,12 +49,19 @@ class TypingAhead:
         elif not isinstance(event, Key | Paste):
             await self._handle(event)
         elif event.is_forwarded:  # the key has come up from the widget in focus, and its action runs now
+            self._acting = event
             await self._handle(event)
+            self._acting = None
             self._opener_has_acted |= event is self._opener
         elif self._timer is not None:
             self._held.append(event)
         else:
             await self._press(event)
+
+    def drop(self) -> None:
+        """Forget what was typed behind the key whose action runs and is refused: it was not meant for the screen."""
+        if self._acting is self._opener:
+            self._held.clear()
 
     async def _press(self, key: Key | Paste) -> None:
         """Send a key or a paste on its way; where a key opens something, begin to hold back what follows."""

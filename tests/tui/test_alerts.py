@@ -10,16 +10,11 @@ import pytest
 
 from engine import events as e
 from engine.commands import Finish, LoadCheckpoint, SaveLatest
-from engine.config import RunConfig, RuntimeConfig
+from engine.config import RunConfig
 from tests.fakes import evaluated, run_started, steps_finished
-from tui.alerts import Alert, Watch, commands_for, config_to_go_on
+from tui.alerts import Alert, Watch, commands_for
 from tui.run_view import RunView
 from tui.state import apply
-
-CONFIG = RunConfig(settings={"hidden_size": 7}, runtime=RuntimeConfig(device="cpu"), run_name="mine")
-OUT_OF_MEMORY = e.RunFailed(
-    step=9, elapsed_seconds=1.0, title="The device's memory is used up", detail="2 GiB", hint="less"
-)
 
 
 class Scene:
@@ -48,7 +43,7 @@ class Scene:
 
     @property
     def alert(self) -> Alert | None:
-        return self.watch.alert(self.view, CONFIG)
+        return self.watch.alert(self.view, RunConfig())
 
     @property
     def kind(self) -> str:
@@ -132,17 +127,6 @@ def test_a_dismissed_alert_comes_again_only_after_it_was_over() -> None:
     assert any(scene.train([4.0] * 400))
 
 
-def test_the_answer_reloads_the_best_and_halves_its_rate() -> None:
-    scene = Scene()
-    scene.train([1.5] * 600)
-    scene.see(evaluated(600, 2.2))
-    scene.train([4.0] * 400)
-    assert scene.alert is not None
-    assert list(commands_for(scene.alert, scene.view)) == [
-        LoadCheckpoint(name="2026-11-25-101112/best", halves_rate=True)
-    ]
-
-
 # Not finite -----------------------------------------------------------------------------------------------------------
 
 
@@ -171,17 +155,6 @@ def test_an_answer_ends_the_alert_once_the_checkpoint_is_loaded() -> None:
     assert scene.kind == ""
     scene.see(loaded(50))
     assert (scene.watch.up, scene.watch.answered, scene.watch.refused_steps) == (frozenset(), frozenset(), ())
-
-
-def test_an_answer_that_is_refused_brings_the_alert_back() -> None:
-    scene = Scene(steps_finished(1, [2.0] * 50))
-    scene.refuse(5)
-    assert scene.alert is not None
-    scene.watch = scene.watch.with_answered(scene.alert)
-    scene.see(
-        e.CommandRefused(step=55, elapsed_seconds=1.0, command="LoadCheckpoint", title="No", detail="gone", hint="")
-    )
-    assert scene.kind == "not-finite"
 
 
 # Disk -----------------------------------------------------------------------------------------------------------------
@@ -241,17 +214,6 @@ def test_the_answer_to_a_rising_validation_reloads_the_best_and_finishes() -> No
     assert list(commands_for(scene.alert, scene.view)) == [LoadCheckpoint(name="2026-11-25-101112/best"), Finish()]
     scene.see(e.FinishPlanned(step=500, elapsed_seconds=1.0, last_step=600))
     assert scene.alert is None, "a run that is finishing is being put right"
-
-
-# Memory ---------------------------------------------------------------------------------------------------------------
-
-
-def test_a_run_that_failed_for_want_of_memory_can_be_tried_again() -> None:
-    scene = Scene(OUT_OF_MEMORY)
-    assert scene.alert == Alert(kind="memory", text="The device's memory is used up", answer="try again from latest")
-    config = config_to_go_on(scene.view, CONFIG)
-    assert config == RunConfig(resume="2026-11-25-101112", runtime=RuntimeConfig(device="cpu"))
-    assert list(commands_for(scene.alert, scene.view)) == []
 
 
 # All ------------------------------------------------------------------------------------------------------------------

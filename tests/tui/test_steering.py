@@ -8,6 +8,7 @@ from textual.widgets import Input
 
 from engine import commands as c
 from engine import events as e
+from engine.config import RunConfig, RuntimeConfig
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp
@@ -201,47 +202,31 @@ async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(stag
         assert session.received[-1] == c.SetLearningRate(learning_rate=0.004)
 
 
-async def test_u_has_nothing_to_take_back_where_a_reload_at_half_the_rate_was_refused(stage: Stage) -> None:
+async def test_an_answer_that_is_refused_is_told_the_alert_comes_back_and_u_has_nothing_to_take_back(
+    stage: Stage,
+) -> None:
     class Refusing(FakeSession):
         def answer(self, command: c.Command) -> e.Event:
             if isinstance(command, c.LoadCheckpoint):
                 return self._refuse("LoadCheckpoint", "It is gone.")
             return super().answer(command)
 
-    session = Refusing((steps_finished(1, [1.7] * 600), evaluated(600, 2.4), tweet("hello there", 600)))
+    session = Refusing(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
         await started(app)
-        for first_step in (601, 751, 901, 1051):
-            session.play(steps_finished(first_step, [4.2] * 150))
-            await until(lambda: app.summary_view.step == first_step + 149)  # noqa: B023 - awaited at once
-        await shows(app, "a reload best, halve the rate")
+        for step in (4, 5, 6):
+            session.play(e.Warned(step=step, elapsed_seconds=1.0, message="not finite", kind="not-finite"))
+        await shows(app, "a reload latest, halve the rate")
         await press(pilot, session, "a")
-        await opened(app, MessageDialog)
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-        await pilot.press("u")
-        await toasted(app, "There is nothing left to undo.")
-        assert len(session.received) == 1
-
-
-async def test_an_answer_that_is_refused_is_told_and_the_alert_comes_back(stage: Stage) -> None:
-    class Refusing(FakeSession):
-        def answer(self, command: c.Command) -> e.Event:
-            if isinstance(command, c.SaveLatest):
-                return self._refuse("SaveLatest", "It is gone.")
-            return super().answer(command)
-
-    session = Refusing((*SCRIPT, FULL_DISK))
-    app = stage.app(session)
-    async with app.run_test(size=SIZE) as pilot:
-        screen = await started(app)
-        await shows(app, "a try saving again")
-        await press(pilot, session, "a")
+        assert session.received == [c.LoadCheckpoint(name=f"{RUN}/latest", halves_rate=True)]
         await opened(app, MessageDialog)
         await shows(app, "It is gone.")
         await pilot.press("escape")
-        await until(lambda: screen.query_one(AlertBar).display, "the alert again")
+        await shows(app, "a reload latest, halve the rate")
+        await pilot.press("u")
+        await toasted(app, "There is nothing left to undo.")
+        assert len(session.received) == 1
 
 
 OUT_OF_MEMORY = e.RunFailed(
@@ -259,7 +244,9 @@ async def test_a_run_out_of_memory_is_tried_again_from_its_latest_checkpoint(
 ) -> None:
     resumed = run_started(step=2, resumed_from=f"{RUN}/latest", elapsed_seconds=1.0)
     after = FakeSession([steps_finished(3, [3.9]), tweet("and on it goes", 3)], resumed)
-    app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after])
+    runtime = RuntimeConfig(device="cpu")
+    config = RunConfig(settings={"hidden_size": 7}, runtime=runtime, run_name="mine")
+    app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after], config=config)
     async with app.run_test(size=SIZE) as pilot:
         await opened(app, FailureDialog)
         await shows(app, "Tried to allocate 2 GiB.", "a try again from latest")
@@ -269,8 +256,7 @@ async def test_a_run_out_of_memory_is_tried_again_from_its_latest_checkpoint(
             await shows(app, "a try again from latest")
         await pilot.press("a")
         await shows(app, "and on it goes")
-        assert app.bridge.config.resume == RUN
-        assert app.bridge.config.settings == {}
+        assert app.bridge.config == RunConfig(resume=RUN, runtime=runtime)
         view = app.summary_view
         assert (view.phase, view.train_losses.first_step, view.train_losses.last_step) == ("training", 1, 3)
         assert app.earlier_views == [], "it is the same run"

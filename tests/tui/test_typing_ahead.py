@@ -19,7 +19,7 @@ from engine.checkpoint_list import iterate_checkpoints
 from engine.folders import named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 from tests.fakes import FakeSession, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, shows, toasts, until
+from tests.tui.conftest import Stage, opened, shows, toasted, until
 from tui.app import TweetgenApp
 from tui.key_map import key_named
 from tui.screens.checkpoint_browser import CheckpointBrowser
@@ -132,14 +132,23 @@ async def test_a_key_that_opens_a_dialog_can_be_followed_by_one_of_it_that_opens
         await until(lambda: line(app) == "next", "the filter")
 
 
-async def test_where_nothing_opens_the_keys_are_the_screens(stage: Stage) -> None:
-    app = stage.app(FakeSession((*SCRIPT, FINISHED)))
+async def test_what_is_typed_in_one_go_with_a_key_that_is_refused_is_dropped_and_later_keys_are_the_screens(
+    stage: Stage,
+) -> None:
+    session = FakeSession((*SCRIPT, FINISHED))
+    app = stage.app(session)
     async with app.run_test(size=(80, 24)):
         await until(lambda: app.summary_view.phase == "finished")
-        post(app, "pp,")
+        post(app, "pquick")
+        await toasted(app, "The run is over; q leaves, o opens other tweets.")
+        post(app, ",")
         await opened(app, SettingsScreen)
         assert app.screen.query_one(OptionList).has_focus
-        assert "The run is over; q leaves, o opens other tweets." in toasts(app)
+        post(app, ["escape"])
+        await opened(app, MainScreen)
+        post(app, ["space", *"l/next"])  # only the first is refused
+        await opened(app, CheckpointBrowser)
+        await until(lambda: line(app) == "next", "the filter")
 
 
 async def test_ctrl_c_is_never_held_back(stage: Stage) -> None:

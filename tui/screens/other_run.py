@@ -46,6 +46,8 @@ class Runs:
     """Tells a user who looks elsewhere that a run has ended."""
     detach: Callable[[], None] = _nothing
     """Takes the screen away and lets the run go on."""
+    drop_typed_ahead: Callable[[], None] = _nothing
+    """Drops the keys that were typed in one go with one that is refused."""
 
 
 def dialog_for_other_run(

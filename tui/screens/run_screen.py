@@ -23,12 +23,12 @@ from tui.alerts import Watch
 from tui.branching import OtherCurve
 from tui.bridge import Bridge
 from tui.key_map import KeyMap
+from tui.pending import PendingCommands
 from tui.run_view import RunView
 from tui.screens.checkpoint_questions import YesDialog
 from tui.screens.leave_dialog import LeaveDialog
 from tui.screens.other_run import Runs
 from tui.screens.teller import Teller
-from tui.screens.wishes import Wishes
 from tui.signals import INTERRUPTED_CODE, reason_of
 from tui.state import fold
 from tui.summary import UNSAVED_CODE
@@ -74,7 +74,7 @@ class RunScreen(Screen[None]):
         self._runs = runs
         self._clock = clock
         self._beside = beside
-        self._wishes = Wishes()
+        self._pending = PendingCommands()
         self._undo = Undo()
         self._watch = Watch.of_late_comer(view) if bridge.is_elsewhere else Watch()
         self._ending: _Ending | None = None
@@ -82,7 +82,7 @@ class RunScreen(Screen[None]):
         """Whether the user did not want to wait for the session to save."""
         self.has_asked_to_end = False
         """Whether the run was asked to end, and has not refused."""
-        self._teller = Teller(self, clock)
+        self._teller = Teller(self, clock, runs.drop_typed_ahead)
 
     def on_mount(self) -> None:
         """Start the session and the tick."""
@@ -98,12 +98,13 @@ class RunScreen(Screen[None]):
         has_ended = not self._bridge.is_alive  # asked before draining, so that no last event is missed
         update = self._bridge.drain()
         events = update.events
-        if update.view is not None:  # what was wished for may have been answered by an event that was missed
-            self.run_view, self._wishes, self._watch = update.view, Wishes(), Watch.of_late_comer(update.view)
+        if update.view is not None:  # what is pending may have been answered by an event that was missed
+            self.run_view, self._pending, self._watch = update.view, PendingCommands(), Watch.of_late_comer(update.view)
         self.run_view = fold(self.run_view, events)
         for event in events:
-            self._wishes = self._wishes.after(event)
-            self._undo = self._undo.after(event)
+            if isinstance(event, e.CommandRefused):
+                self._undo = self._undo.after_refusal(self._pending.answered_by(event))
+            self._pending = self._pending.after(event)
             self._watch = self._watch.after(event)
         self._watch = self._watch.over(self.run_view)
         self._panels.tick(self._shown_view, self._bridge.stage)
@@ -136,12 +137,12 @@ class RunScreen(Screen[None]):
 
     @property
     def _shown_view(self) -> RunView:
-        return self._wishes.over(self.run_view)
+        return self._pending.apply_to(self.run_view)
 
     def _may_steer(self) -> bool:
         """Return whether this screen may change the run; notify the user if it may not."""
         if self._bridge.refusal:
-            self._teller.toast(self._bridge.refusal)
+            self._teller.refuse(self._bridge.refusal)
         return not self._bridge.refusal
 
     def _can_command(self) -> bool:
@@ -154,8 +155,9 @@ class RunScreen(Screen[None]):
 
     def _send(self, command: Command, *, is_undo: bool = False) -> None:
         """Send a command, and show at once what it will change."""
-        self._undo = self._undo.after_sending(command, self._shown_view, is_undo=is_undo)
-        self._wishes = self._wishes.after_sending(command)
+        if not is_undo:
+            self._undo = self._undo.after_sending(command, self._shown_view)
+        self._pending = self._pending.after_sending(command)
         self._bridge.send(command)
         self._panels.show_status(self._shown_view)
 

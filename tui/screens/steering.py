@@ -10,7 +10,7 @@ from engine.config import MAX_BATCH_SIZE, TrainingConfig
 from tui.alerts import Alert, commands_for, config_to_go_on
 from tui.screens.number_dialog import NumberDialog, NumberQuestion
 from tui.screens.run_screen import RunScreen
-from tui.setting_commands import format_interval
+from tui.setting_commands import format_interval, other_learning_rate, other_temperature
 
 MAX_INTERVAL = 1_000_000_000
 
@@ -21,22 +21,22 @@ class Steering(RunScreen):
     def action_pause(self) -> None:
         """Pause or resume."""
         if self._can_command():
-            self._send(self._wishes.pause_toggled(self.run_view))
+            self._send(self._pending.pause_toggled(self.run_view))
 
     def action_finish(self) -> None:
         """Finish the run, or take that back."""
         if self._can_command():
-            self._send(self._wishes.finish_toggled(self.run_view))
+            self._send(self._pending.finish_toggled(self.run_view))
 
     def action_temperature(self, direction: int) -> None:
         """Raise (1) or lower (-1) the temperature by a step."""
         if self._can_command():
-            self._send(self._wishes.other_temperature(self.run_view, direction))
+            self._send(other_temperature(self._shown_view, direction))
 
     def action_learning_rate(self, direction: int) -> None:
         """Raise (1) or lower (-1) the learning rate by a step."""
         if self._can_command():
-            self._send(self._wishes.other_learning_rate(self.run_view, direction))
+            self._send(other_learning_rate(self._shown_view, direction))
 
     def action_undo(self) -> None:
         """Take the last change of a setting back."""

@@ -23,10 +23,11 @@ _NO_COMMANDS: dict[Phase, str] = {
 class Teller:
     """Tells the user something over a screen."""
 
-    def __init__(self, screen: Screen[None], clock: Callable[[], float]) -> None:
-        """Tell over `screen`."""
+    def __init__(self, screen: Screen[None], clock: Callable[[], float], drop_typed_ahead: Callable[[], None]) -> None:
+        """Tell over `screen`; `drop_typed_ahead` drops the keys behind one that is refused."""
         self._screen = screen
         self._clock = clock
+        self._drop_typed_ahead = drop_typed_ahead
         self._last = ("", 0.0)
 
     def toast(self, text: str, severity: SeverityLevel = "information") -> None:
@@ -35,6 +36,11 @@ class Teller:
         if text != shown or self._clock() - at > QUIET_SECONDS:
             self._last = (text, self._clock())
             self._screen.notify(harmless(text), severity=severity, markup=False)
+
+    def refuse(self, reason: str) -> None:
+        """Say why a key does nothing now; what was typed right behind it was meant for what it would have opened."""
+        self.toast(reason)
+        self._drop_typed_ahead()
 
     def error(self, title: str, detail: str, hint: str) -> None:
         """Show an error in a dialog, or as a toast where a dialog already tells one."""
@@ -46,5 +52,5 @@ class Teller:
     def may_command(self, phase: Phase) -> bool:
         """Say whether a session in this phase takes commands; tell the user why not."""
         if phase in _NO_COMMANDS:
-            self.toast(_NO_COMMANDS[phase])
+            self.refuse(_NO_COMMANDS[phase])
         return phase not in _NO_COMMANDS

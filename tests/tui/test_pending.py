@@ -1,0 +1,220 @@
+"""Pending commands are shown at once, and undo takes changes back, in whatever order keys and answers fall."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import commands as c
+from engine import events as e
+from engine.config import SamplingConfig, TrainingConfig
+from tests.fakes import FakeSession, run_started, steps_finished
+from tui.pending import PendingCommands
+from tui.run_view import RunView
+from tui.setting_commands import SettingCommand, other_learning_rate, other_temperature
+from tui.state import apply
+from tui.undo import Undo
+
+KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
+SETTINGS = st.one_of(
+    st.builds(c.SetBatchSize, batch_size=st.integers(1, 4)),
+    st.builds(c.SetLearningRate, learning_rate=st.sampled_from([0.001, 0.002, 0.004])),
+    st.builds(c.SetIntervals, eval_every=st.integers(0, 2), sample_every=st.integers(0, 2)),
+    st.builds(
+        c.SetSampling,
+        sampling=st.builds(
+            SamplingConfig, temperature=st.sampled_from([0.5, 0.8, 1.0]), prime=st.sampled_from(["", "the "])
+        ),
+    ),
+)
+OTHERS = st.sampled_from([c.Finish(), c.CancelFinish(), c.LoadCheckpoint(name="best"), c.SampleNow(), c.SaveLatest()])
+HALVING = c.LoadCheckpoint(name="best", halves_rate=True)
+
+
+class Screen:
+    """What the main screen does with pending commands and undo, over a session that answers when it is told to."""
+
+    def __init__(self, started: e.RunStarted | None = None) -> None:
+        self.view = apply(RunView(), started or run_started())
+        self.pending = PendingCommands()
+        self.undo = Undo()
+        self.on_the_way: list[c.Command] = []
+
+    @property
+    def shown(self) -> RunView:
+        return self.pending.apply_to(self.view)
+
+    @property
+    def training(self) -> TrainingConfig:
+        assert self.shown.training is not None
+        return self.shown.training
+
+    @property
+    def settings(self) -> tuple[SamplingConfig, TrainingConfig]:
+        return self.shown.sampling, self.training
+
+    def send(self, *commands: c.Command, is_undo: bool = False) -> None:
+        for command in commands:
+            if not is_undo:
+                self.undo = self.undo.after_sending(command, self.shown)
+            self.pending = self.pending.after_sending(command)
+            self.on_the_way.append(command)
+
+    def answer(self, *, is_refused: bool = False) -> None:
+        """Have the oldest command answered, if there is one."""
+        if self.on_the_way:
+            command = self.on_the_way.pop(0)
+            self.see(refusal_of(command) if is_refused else FakeSession().answer(command))
+
+    def see(self, event: e.Event) -> None:
+        self.view = apply(self.view, event)
+        if isinstance(event, e.CommandRefused):
+            self.undo = self.undo.after_refusal(self.pending.answered_by(event))
+        self.pending = self.pending.after(event)
+
+    def take_back(self) -> str:
+        self.undo, change = self.undo.taken()
+        if change is None:
+            return ""
+        self.send(change.back, is_undo=True)
+        return change.told
+
+
+def refusal_of(command: c.Command) -> e.CommandRefused:
+    kind = type(command).__name__
+    return e.CommandRefused(step=0, elapsed_seconds=0.0, command=kind, title="no", detail="no", hint="")
+
+
+# Pending --------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(SETTINGS | OTHERS | st.booleans(), max_size=30))
+def test_each_answer_or_refusal_ends_the_oldest_command_of_its_kind(turns: list[c.Command | bool]) -> None:
+    screen = Screen()
+    for turn in turns:
+        if isinstance(turn, bool):
+            screen.answer(is_refused=turn)
+        else:
+            screen.send(turn)
+        changes = [command for command in screen.on_the_way if not isinstance(command, c.SampleNow | c.SaveLatest)]
+        assert list(screen.pending.commands) == changes
+
+
+@given(st.lists(st.sampled_from([*KEYS, "answer"]), max_size=40))
+def test_what_is_shown_is_the_sum_of_the_keys_pressed(turns: list[str]) -> None:
+    started = run_started(sampling=SamplingConfig(temperature=2.5))
+    screen = Screen(started)
+    screen.see(steps_finished(1, [2.0] * 10, learning_rate=started.training.learning_rate))
+    temperature_steps = rate_steps = 0
+    for turn in turns:
+        if turn == "answer":
+            screen.answer()
+        elif turn in "+-":
+            screen.send(other_temperature(screen.shown, KEYS[turn]))
+            temperature_steps += KEYS[turn]
+        else:
+            screen.send(other_learning_rate(screen.shown, KEYS[turn]))
+            rate_steps += KEYS[turn]
+        assert screen.shown.sampling.temperature == round(2.5 + 0.05 * temperature_steps, 2)
+        rate = 0.004 * 10 ** (rate_steps / 10)
+        assert [screen.training.learning_rate, screen.shown.learning_rate] == pytest.approx([rate, rate], rel=1e-4)
+
+
+@given(st.lists(st.sampled_from(["f", "answer"]), max_size=20))
+def test_each_f_asks_for_the_other_however_fast_they_come(turns: list[str]) -> None:
+    screen, asked = Screen(), []
+    for turn in turns:
+        if turn == "f":
+            asked.append(screen.pending.finish_toggled(screen.view))
+            screen.send(asked[-1])
+        else:
+            screen.answer()
+    assert asked == [c.CancelFinish() if number % 2 else c.Finish() for number in range(len(asked))]
+
+
+def test_space_again_before_the_answer_asks_for_the_other_and_only_the_last_counts() -> None:
+    screen = Screen()
+    for expected in (c.Pause(), c.Resume(), c.Pause()):  # a session that is paused already answers no `Pause`
+        assert screen.pending.pause_toggled(screen.view) == expected
+        screen.send(expected)
+    screen.answer()
+    assert screen.pending == PendingCommands()
+
+
+def test_a_refused_setting_is_shown_no_longer() -> None:
+    screen = Screen()
+    screen.send(c.SetBatchSize(batch_size=64))
+    assert screen.training.batch_size == 64
+    assert screen.shown.epoch == pytest.approx(screen.view.epoch)
+    screen.answer(is_refused=True)
+    assert screen.shown is screen.view
+
+
+@pytest.mark.parametrize(("start", "direction", "limit"), [(9.5, 1, 10.0), (1.1e-8, -1, 1e-8)])
+def test_the_learning_rate_stops_at_its_limits(start: float, direction: int, limit: float) -> None:
+    view = apply(RunView(), run_started(training=TrainingConfig(learning_rate=start)))
+    assert other_learning_rate(view, direction) == c.SetLearningRate(learning_rate=limit)
+
+
+# Undo -----------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(SETTINGS | st.sampled_from(["answer", "undo"]), max_size=30))
+def test_undo_leads_back_through_all_that_was_set_whatever_was_answered_by_then(turns: list[c.Command | str]) -> None:
+    screen = Screen()
+    before = [screen.settings]
+    for turn in turns:
+        if turn == "answer":
+            screen.answer()
+        elif turn == "undo":
+            assert bool(screen.take_back()) == (len(before) > 1)
+            before = before[:-1] or before
+        else:
+            assert not isinstance(turn, str)
+            screen.send(turn)
+            if screen.settings != before[-1]:
+                before.append(screen.settings)
+        assert screen.settings == before[-1]
+        assert len(screen.undo.changes) == len(before) - 1
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (c.SetLearningRate(learning_rate=0.1), "learning rate back to 0.004"),
+        (c.SetBatchSize(batch_size=64), "batch size back to 32"),
+        (
+            c.SetIntervals(eval_every=0, sample_every=7),
+            "evaluations back to every 500 steps, tweets back to every 100 steps",
+        ),
+        (c.SetSampling(sampling=SamplingConfig(prime="the ")), "no prime again"),
+        (c.SetSampling(sampling=SamplingConfig(temperature=1.0, top_k=5)), "temperature back to 0.80, top-k back to 0"),
+    ],
+    ids=repr,
+)
+def test_it_says_what_was_undone(command: SettingCommand, told: str) -> None:
+    screen = Screen()
+    screen.send(command)
+    assert screen.take_back() == told
+
+
+def test_a_refused_change_is_forgotten_and_those_around_it_are_not() -> None:
+    screen = Screen()
+    sizes = [c.SetBatchSize(batch_size=size) for size in (16, 8, 4)]
+    screen.send(sizes[0], c.SetLearningRate(learning_rate=0.1), *sizes[1:])
+    for is_refused in (False, False, True, False):
+        screen.answer(is_refused=is_refused)
+    told = [screen.take_back() for _ in range(4)]
+    assert told == ["batch size back to 16", "learning rate back to 0.004", "batch size back to 32", ""]
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_reload_at_half_the_rate_is_a_change_unless_it_is_refused(is_refused: bool) -> None:
+    screen = Screen()
+    screen.send(c.LoadCheckpoint(name="best"), HALVING, c.LoadCheckpoint(name="best"))
+    screen.answer(is_refused=True)
+    screen.answer(is_refused=is_refused)
+    screen.answer(is_refused=True)
+    assert len(screen.undo.changes) == (not is_refused)
+    assert screen.take_back() == ("" if is_refused else "learning rate back to 0.004")
