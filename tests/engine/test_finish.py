@@ -100,3 +100,14 @@ def test_a_finished_run_on_the_screen_rests_and_goes_on_when_asked(corpus: Path)
     names = [type(event).__name__ for event in told]
     assert names[names.index("Warned") + 1 :][:2] == ["FinishCancelled", "Resumed"]
     assert_keeps_the_rules(told)
+
+
+def test_a_checkpoint_loaded_in_the_last_stretch_takes_it_back(corpus: Path) -> None:
+    told = run_session(
+        tiny_config(corpus, max_steps=10**6),
+        {10: [c.SaveCheckpoint(name="early")], 30: [c.Finish()], 35: [c.LoadCheckpoint(name="early")]},
+        on_event=lambda event: [c.Stop()] if isinstance(event, e.FinishCancelled) else [],
+    )
+
+    names = [type(event).__name__ for event in told]
+    assert names.index("FinishCancelled") == names.index("CheckpointLoaded") + 1

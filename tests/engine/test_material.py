@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.config import PresetName, RunConfig
@@ -69,6 +70,13 @@ def test_the_larger_the_corpus_the_more_often_a_character_has_to_occur(
 # The vocabulary -------------------------------------------------------------------------------------------------------
 
 
+def test_the_vocabulary_is_that_of_the_training_tweets(tmp_path: Path) -> None:
+    material = loaded(write_corpus(tmp_path))
+    assert set(material.vocab.chars) == set("".join(material.corpus.train))
+    assert material.train_tweets.num_unknown_chars == 0
+    assert len(material.train_tweets) == len(material.corpus.train)
+
+
 def test_rare_characters_become_unknown_where_that_is_asked_for(tmp_path: Path) -> None:
     rare = "零一二三四五六七八九"
     tweets = [f"{tweet} {rare[number % 10] if number < 10 else ''}" for number, tweet in enumerate(small_tweets(60))]
@@ -84,6 +92,19 @@ def test_the_vocabulary_of_a_checkpoint_is_kept(tmp_path: Path) -> None:
 
 
 # Weights --------------------------------------------------------------------------------------------------------------
+
+
+def two_files(folder: Path) -> tuple[Path, Path]:
+    tweets = small_tweets(60)
+    return write_corpus(folder, tweets[:40], "a.txt"), write_corpus(folder, tweets[40:], "b.txt")
+
+
+def test_every_training_tweet_has_the_weight_of_its_file(tmp_path: Path) -> None:
+    material = loaded(*two_files(tmp_path), weight=(0.5, 3))
+    weights = material.weights
+    assert weights is not None
+    of_first = np.array([tweet in small_tweets(60)[:40] for tweet in material.corpus.train])
+    assert weights.tolist() == np.where(of_first, 0.5, 3.0).tolist()
 
 
 def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path) -> None:
