@@ -22,7 +22,7 @@ from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, sho
 from tests.tui.remote_ends import hosted
 from tui.app import TweetgenApp
 from tui.branching import curve_before
-from tui.bridge import EngineBridge
+from tui.bridge import EngineBridge, Update
 from tui.guardian import Guard
 from tui.keys import MAIN_KEYS, PALETTE_KEYS, STEERING
 from tui.plot_view import PlotView
@@ -164,6 +164,21 @@ async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
         bridge.leave()
         assert bridge.join(DEADLINE_SECONDS)
     assert capfd.readouterr().err.strip().endswith(told)
+
+
+class Behind(Attached):
+    """One whose screen misses the end, as a watcher that fell behind does: it is told the view after it."""
+
+    def drain(self) -> Update:
+        update = super().drain()
+        ended = any(isinstance(event, e.RunFinished) for event in update.events)
+        return Update((), fold(RunView(), (run_started(), *SCRIPT, *update.events))) if ended else update
+
+
+async def test_the_end_is_told_also_where_the_screen_fell_behind(stage: Stage) -> None:
+    async with attached(stage, Behind) as (app, _, session):
+        session.play(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
+        await toasted(app, "The run is over: max_steps.")
 
 
 async def test_h_shows_the_machine_also_where_the_process_that_trains_has_gone(stage: Stage) -> None:

@@ -98,7 +98,9 @@ class RunScreen(Screen[None]):
         has_ended = not self._bridge.is_alive  # asked before draining, so that no last event is missed
         update = self._bridge.drain()
         events = update.events
+        missed_end: e.Event | None = None
         if update.view is not None:  # what is pending may have been answered by an event that was missed
+            missed_end = update.view.ended if self.run_view.ended is None else None
             self.run_view, self._pending, self._watch = update.view, PendingCommands(), Watch.of_late_comer(update.view)
         self.run_view = fold(self.run_view, events)
         for event in events:
@@ -110,7 +112,7 @@ class RunScreen(Screen[None]):
         self._panels.tick(self._shown_view, self._bridge.stage)
         self._panels.show_attachment(self._bridge.badge, is_read_only=bool(self._bridge.refusal))
         self._show_alert()
-        for event in events:
+        for event in events if missed_end is None else (missed_end, *events):
             self._route(event)
         if self._ending is not None and (has_ended or self._clock() > self._ending.deadline):
             ending, self._ending = self._ending, _Ending(_nothing, math.inf)  # once: the tick goes on for a while
