@@ -110,10 +110,6 @@ def test_a_server_error_is_retried(dataset: Dataset) -> None:
     get(dataset, answer(503), serve(CONTENT))
 
 
-def test_where_nothing_came_nothing_is_said_to_be_kept(dataset: Dataset) -> None:
-    assert "mirror" in fail(dataset, answer(503)).hint
-
-
 def test_a_server_that_knows_no_ranges_sends_the_file_from_its_start(dataset: Dataset) -> None:
     leave_part(dataset, CONTENT[:HALF])
     get(dataset, serve_all(CONTENT))
@@ -149,26 +145,12 @@ def test_a_body_without_an_announced_end_is_refused_beyond_the_length(dataset: D
     assert "more than the file has" in fail(dataset, act).message
 
 
-def test_a_missing_file_is_no_reason_to_retry(dataset: Dataset) -> None:
-    error = fail(dataset, answer(404), serve(CONTENT))
-    assert "HTTP 404 Not Found" in error.message
-
-
 @pytest.mark.parametrize(("part", "hint"), [(b"", "online"), (CONTENT[:HALF], "is kept")])
 def test_a_server_that_is_not_there_is_reported_with_the_cause(dataset: Dataset, part: bytes, hint: str) -> None:
     leave_part(dataset, part)
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused") as caught:
         fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)
     assert hint in caught.value.hint
-
-
-def test_a_part_that_cannot_be_removed_hides_no_error(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Path) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(DownloadError, match="can't be reached"):
-        fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)
 
 
 def test_a_second_program_is_refused(dataset: Dataset) -> None:

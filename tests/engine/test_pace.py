@@ -74,15 +74,3 @@ def test_a_loss_of_speed_that_no_number_of_threads_mends_is_measured_less_and_le
     assert waits[0] <= (MAX_LOW_WINDOWS + 1) * WINDOW_SECONDS
     expected = [MIN_DROP_SECONDS, 2 * MIN_DROP_SECONDS, 4 * MIN_DROP_SECONDS]
     assert waits[1:] == pytest.approx(expected, abs=WINDOW_SECONDS + STEP_SECONDS)
-
-
-def test_another_model_is_measured_at_once_and_by_its_own_speed() -> None:
-    pace = Pace(MEASURED)
-    train(pace, 90_000, seconds=5)
-
-    pace.forget()
-
-    assert pace.should_measure
-    pace.restart(5_000, has_changed=False)
-    train(pace, 5_000)
-    assert not pace.has_dropped

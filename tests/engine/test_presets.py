@@ -77,14 +77,6 @@ def test_auto_takes_a_larger_model_for_a_larger_budget_however_it_is_given() -> 
         assert sizes == sorted(set(sizes)), name
 
 
-def test_auto_takes_a_larger_model_where_the_processor_multiplies_bfloat16() -> None:
-    settings: dict[str, Setting] = {"max_seconds": 60}
-    plain, fast = (
-        presets.choose("auto", settings, LARGE, "cpu", has_bfloat16=has_bfloat16) for has_bfloat16 in (False, True)
-    )
-    assert plain.model.num_layers < fast.model.num_layers
-
-
 def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
     tied = choose("auto", settings={"hidden_size": 96}).model
     assert (tied.embedding_size, tied.tied_embeddings) == (96, True)

@@ -15,7 +15,7 @@ from engine.commands import Command
 from engine.events import Event
 from engine.folders import RunFolder, find_run, folder_of_run
 from engine.pruning import prune_steps
-from tests.engine.helpers import Script, of_type, resume_config, run_session, tiny_config
+from tests.engine.helpers import Script, of_type, run_session, tiny_config
 
 
 def folder_with(path: Path, *steps: int, pinned: tuple[int, ...] = ()) -> RunFolder:
@@ -77,19 +77,6 @@ def test_what_is_loaded_stays_and_what_was_learned_before_is_kept_beside_it(corp
     assert steps_in(find_run("tiny")) == [4, 6, 8, 9]
 
 
-def test_a_checkpoint_of_the_very_step_is_loaded_and_not_written_over(corpus: Path) -> None:
-    written: list[bytes] = []
-
-    def note(event: Event) -> Iterable[Command]:
-        if isinstance(event, e.CheckpointSaved) and event.name == "step-4":
-            written.append(Path(event.path).read_bytes())
-        return ()
-
-    load = c.LoadCheckpoint(name="tiny/step-4")
-    run_session(tiny_config(corpus, save_every=4), {5: [load, load, c.Stop()]}, note)
-    assert [find_run("tiny").checkpoint_path("step-4").read_bytes()] == written
-
-
 @pytest.mark.parametrize("name", ["tiny/step-5", "two"])
 def test_a_step_that_is_loaded_or_pinned_is_not_written_over_by_another_branch_at_that_step(
     corpus: Path, name: str
@@ -139,15 +126,3 @@ def test_a_run_saves_every_so_often_and_keeps_as_many_as_asked_for(corpus: Path)
     assert saved == [f"step-{step}" for step in range(2, 13, 2)]
     assert steps_in(find_run("tiny")) == [8, 10, 12]
     assert read_info(find_run("tiny").checkpoint_path("step-10"))[0].step == 10
-
-
-def test_a_resumed_run_goes_on_by_the_same_rule_and_saves_none_twice(corpus: Path) -> None:
-    def stop_at_step_six(event: Event) -> Iterable[Command]:
-        return [c.Stop()] if isinstance(event, e.CheckpointSaved) and event.name == "step-6" else ()
-
-    run_session(tiny_config(corpus, save_every=3, keep_checkpoints=2), on_event=stop_at_step_six)
-
-    told = run_session(resume_config("tiny"))
-
-    assert [event.name for event in of_type(told, e.CheckpointSaved) if event.name != "latest"] == ["step-9", "step-12"]
-    assert steps_in(find_run("tiny")) == [9, 12]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import commands as c
 from engine import events as e
 from engine import pace, runtime, threads, wire
 from engine.calibration import Calibration, Way
@@ -26,8 +24,6 @@ from engine.errors import DeviceError
 from engine.events import Event
 from engine.folders import find_run
 from engine.gru import TextGenerator
-from engine.session import TrainingSession
-from engine.stage import Stage
 from engine.threads import Beginning, ThreadMinder, changes_since, runtime_for, ways_to_try
 from engine.trainer import Trainer
 from tests.engine.checkpoints import checkpoint_info
@@ -187,7 +183,6 @@ def test_a_checkpoints_bfloat16_is_a_wish_that_the_device_at_hand_grants_or_not(
     ("config", "was", "tuning"),
     [
         (RunConfig(), "measured", "measured"),
-        (RunConfig(), "", "measured"),
         (RunConfig(), "fixed", "fixed"),
         (RunConfig(settings={"seed": 0}), "measured", "fixed"),
         (RunConfig(runtime=RuntimeConfig(threads=1)), "measured", "fixed"),
@@ -202,16 +197,6 @@ def test_bfloat16_that_was_asked_for_on_a_gpu_without_it_is_refused(monkeypatch:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
     with pytest.raises(DeviceError, match="no bfloat16"):
         runtime_for(with_runtime(device="cuda", precision="bfloat16"), None)
-
-
-def test_the_processor_says_whether_it_has_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {"architecture": "x86_64", "avx2": True, "avx512_bf16": False, "cpu_name": "bf16", "sve_bf16_length": 1}
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
-    assert not runtime.has_fast_bfloat16()
-    told["amx_bf16"] = True
-    assert runtime.has_fast_bfloat16()
-    monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not runtime.has_fast_bfloat16()
 
 
 def test_what_was_chosen_is_told_and_written_down(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,18 +344,3 @@ def test_a_change_while_the_run_goes_on_is_told_and_kept(home: Path, monkeypatch
     assert torch.get_num_threads() == 1
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].num_threads == 1
     assert list(losses(told)) == list(range(1, 13))
-
-
-def test_a_run_can_be_stopped_while_its_threads_are_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
-    told: list[Event] = []
-
-    def on_stage(stage: Stage) -> None:
-        if "measuring" in stage.text:
-            inbox.put(c.Stop(reason="enough"))
-
-    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
-    TrainingSession(auto_config(home), on_stage).run(told.append, inbox)
-
-    assert [type(event) for event in told] == [e.RunFinished]
-    assert only(told, e.RunFinished).reason == "enough"
