@@ -187,6 +187,3 @@ def test_every_way_has_its_row_for_the_first_shape_however_short_it_is(
     assert all(np.isfinite([row.chars_per_second, row.ratio_to_tutorial, row.spread]).all() for row in report.train)
     assert report.machine["peak_bytes_before"] <= report.machine["peak_bytes_training"]  # type: ignore[operator] # numbers
     assert torch.get_num_threads() == before
-
-
-# --- on a GPU, as far as that shows without one ---------------------------------------------------------------------

@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.config import (
-    ModelConfig,
-    RunConfig,
-    RuntimeConfig,
-    SamplingConfig,
-    TrainingConfig,
-)
+from engine.config import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
 from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError
 

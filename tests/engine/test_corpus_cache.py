@@ -95,15 +95,6 @@ def test_a_cache_that_cannot_be_written_costs_no_run(tmp_path: Path) -> None:
     assert len(load_corpus(config_of(write_corpus(tmp_path))).train) == 48
 
 
-def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("engine.corpus.cache.os.replace", fail)
-    assert not load_corpus(config_of(write_corpus(tmp_path))).was_cached
-    assert entries() == []
-
-
 def test_a_file_that_changes_while_it_is_read_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = iter(["before", "after"])
     monkeypatch.setattr(cache, "key_of", lambda _: next(keys))

@@ -82,14 +82,6 @@ def test_a_row_that_is_no_tweet_is_refused_with_its_reason(tmp_path: Path, row: 
 # The check before the screen opens ------------------------------------------------------------------------------------
 
 
-def test_the_check_reads_no_more_than_it_needs(tmp_path: Path) -> None:
-    path = tmp_path / "cut.txt.gz"
-    path.write_bytes(cut_archive())
-    check_corpus(config_of(path))
-    with pytest.raises(CorpusError):
-        load_corpus(config_of(path))
-
-
 @settings(max_examples=20)
 @given(num_tweets=st.integers(0, 45), num_repeats=st.integers(1, 4))
 def test_the_check_and_the_loading_of_a_small_file_agree(

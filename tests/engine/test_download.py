@@ -9,14 +9,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
-from engine import download
 from engine.datasets import SENTIMENT140, Dataset, find_dataset
 from engine.download import checked_url, fetch, part_path
 from engine.errors import ConfigError, DownloadError, StorageError
-from tests.file_server import Act, Handler, announce, answer, serve, serve_all, serving, stall_after, use_no_proxy
+from tests.file_server import Act, announce, answer, serve, serve_all, serving, use_no_proxy
 
 CONTENT = bytes(range(256)) * 1200
 SIZE = len(CONTENT)
@@ -95,17 +93,6 @@ def test_after_a_second_broken_connection_the_part_is_kept_and_continued_by_the_
     assert get(dataset, serve(CONTENT))[0] == [f"bytes={HALF}-"]
 
 
-def test_a_server_that_stalls_counts_as_broken(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    timeout = download.TIMEOUT
-    monkeypatch.setattr(download, "TIMEOUT", httpx.Timeout(0.1, connect=15.0))
-
-    def stall(handler: Handler) -> None:
-        monkeypatch.setattr(download, "TIMEOUT", timeout)  # for the next attempt
-        stall_after(CONTENT[:HALF], SIZE)(handler)
-
-    get(dataset, stall, serve(CONTENT))
-
-
 def test_a_server_error_is_retried(dataset: Dataset) -> None:
     get(dataset, answer(503), serve(CONTENT))
 
@@ -135,14 +122,6 @@ def test_another_length_is_refused_before_anything_of_the_part_is_lost(dataset: 
     error = fail(dataset, serve_all(b"<html>log in</html>"), kept=HALF)
     assert "19 bytes instead of" in error.message
     assert "login page" in str(error.hint)
-
-
-def test_a_body_without_an_announced_end_is_refused_beyond_the_length(dataset: Dataset) -> None:
-    def act(handler: Handler) -> None:
-        handler.head(200)
-        handler.wfile.write(CONTENT + b"x")
-
-    assert "more than the file has" in fail(dataset, act).message
 
 
 @pytest.mark.parametrize(("part", "hint"), [(b"", "online"), (CONTENT[:HALF], "is kept")])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.corpus.inspection import NUM_SAMPLES, Inspection, inspect
+from engine.corpus.inspection import Inspection, inspect
 from engine.corpus.loading import MIN_TWEETS, load_corpus
 from engine.corpus_config import CorpusConfig
 from tests.engine.helpers import small_tweets, write_corpus
@@ -43,13 +43,6 @@ def test_every_figure_is_that_of_the_tweets(tmp_path_factory: pytest.TempPathFac
     for bar in found.lengths:
         assert bar.num_tweets == sum(bar.first <= len(tweet) <= bar.last for tweet in kept)
     assert set(found.samples) <= set(kept)
-
-
-def test_ten_tweets_are_drawn_the_same_ones_each_time(tmp_path: Path) -> None:
-    one, two = (inspected(tmp_path, small_tweets(60)) for _ in range(2))
-    assert one.samples == two.samples
-    assert len(set(one.samples)) == NUM_SAMPLES
-    assert list(one.samples) != sorted(one.samples, key=small_tweets(60).index), "not simply the first"
 
 
 def test_the_share_of_validation_tweets_that_share_a_run_with_training_is_a_share(tmp_path: Path) -> None:

@@ -159,12 +159,6 @@ def read(path: Path, *parts: Event | bytes) -> tuple[list[Event], str]:
             id="a newer version whose events can be read",
         ),
         pytest.param(
-            [to_json(NEWER_START).encode().replace(b'"vocab_size":', b'"vocabulary":'), paused(2)],
-            [paused(2)],
-            f"{SAYS_NEWER} Events left out: 1. Update this program to see all of it.",
-            id="a newer version whose start can't be read",
-        ),
-        pytest.param(
             [run_started(), to_json(paused(1)).encode().replace(b"{", b'{"mood":"calm",', 1)],
             [run_started(), paused(1)],
             "",

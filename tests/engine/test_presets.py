@@ -58,14 +58,6 @@ def test_auto_chooses_a_larger_model_for_a_larger_corpus_and_a_faster_device() -
     assert choose("auto", SMALL, "cuda").model.hidden_size == by_corpus[0]
 
 
-def test_auto_drops_out_the_more_often_the_corpus_is_passed_through() -> None:
-    dropouts = [choose("auto", LARGE, settings={"epochs": epochs}).model.dropout for epochs in (1, 8, 20, 50)]
-    assert dropouts[0] == 0
-    assert dropouts == sorted(set(dropouts))
-    minute = {"max_seconds": 60.0}
-    assert choose("auto", SMALL, settings=minute).model.dropout > choose("auto", LARGE, settings=minute).model.dropout
-
-
 def test_auto_takes_a_larger_model_for_a_larger_budget_however_it_is_given() -> None:
     for name, amounts in {
         "max_seconds": (60, 180, 600),

@@ -35,37 +35,23 @@ def steps_in(run: RunFolder) -> list[int]:
     return sorted(int(path.stem[5:]) for path in paths if path.stem != "step-old")
 
 
-def test_the_oldest_go_and_all_other_files_stay(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 1, 2, 3, 10, 20)
-    prune_steps(run, 2, 20)
-    assert steps_in(run) == [10, 20]
+@pytest.mark.parametrize(
+    ("there", "pinned", "keep", "step", "left"),
+    [
+        pytest.param((1, 2, 3, 10, 20), (), 2, 20, [10, 20], id="the oldest go"),
+        pytest.param((1, 2, 3), (), 3, 3, [1, 2, 3], id="few stay"),
+        pytest.param((1, 2, 3), (), 0, 3, [1, 2, 3], id="0 keeps all"),
+        pytest.param((1, 2, 3, 4), (1, 4), 1, 4, [1, 3, 4], id="a pinned one neither goes nor counts"),
+        pytest.param((100, 200, 800, 900), (), 2, 200, [100, 200], id="a stretch left by loading goes first"),
+    ],
+)
+def test_as_many_steps_stay_as_asked_for_and_all_other_files(
+    tmp_path: Path, there: tuple[int, ...], pinned: tuple[int, ...], keep: int, step: int, left: list[int]
+) -> None:
+    run = folder_with(tmp_path, *there, pinned=pinned)
+    prune_steps(run, keep, step)
+    assert steps_in(run) == left
     assert {path.stem for path in run.checkpoint_path("latest").parent.iterdir()} >= {"latest", "best", "step-old"}
-
-
-def test_few_stay_and_so_do_all_by_a_rule_of_nothing(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 1, 2, 3)
-    prune_steps(run, 3, 3)
-    prune_steps(run, 0, 3)
-    assert steps_in(run) == [1, 2, 3]
-
-
-def test_a_pinned_one_neither_goes_nor_counts(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 1, 2, 3, 4, pinned=(1, 4))
-    prune_steps(run, 1, 4)
-    assert steps_in(run) == [1, 3, 4]
-
-
-def test_a_stretch_that_was_left_by_loading_goes_first(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 100, 200, 800, 900)
-    prune_steps(run, 2, 200)
-    assert steps_in(run) == [100, 200]
-
-
-def test_one_that_can_not_be_deleted_is_left(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 2, 3)
-    run.checkpoint_path("step-1").mkdir()
-    prune_steps(run, 1, 3)
-    assert run.checkpoint_path("step-1").is_dir()
 
 
 def test_what_is_loaded_stays_and_what_was_learned_before_is_kept_beside_it(corpus: Path) -> None:

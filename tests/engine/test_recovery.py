@@ -105,19 +105,6 @@ def test_a_rate_that_was_raised_since_is_forgotten(corpus: Path, monkeypatch: py
     assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
 
-def test_on_a_processor_nothing_depends_on_when_steps_are_told(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    for number, report_seconds in enumerate((0.0, 1e9)):
-        with monkeypatch.context() as patch:
-            poison(patch, among(4, 5, 6, 11, 12, 13))
-            config = tiny_config(corpus, run_name=f"run{number}", dropout=0.3)
-            told = run_session(config, report_seconds=report_seconds)
-        assert_keeps_the_rules(told)
-        found.append((losses(told), [event.step for event in of_type(told, e.Warned)]))
-
-    assert found[0] == found[1]
-
-
 def test_a_run_that_has_gone_back_is_resumed_as_if_it_had_not_been_stopped(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,14 +15,7 @@ from engine.events import Event
 from engine.folders import find_run
 from engine.journal import read_journal
 from engine.session import TrainingSession
-from tests.engine.helpers import (
-    losses,
-    only,
-    resume_config,
-    run_session,
-    stop_at,
-    tiny_config,
-)
+from tests.engine.helpers import losses, only, resume_config, run_session, stop_at, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 
 
@@ -32,9 +25,6 @@ def failure(config: RunConfig) -> e.RunFailed:
     assert isinstance(event, e.RunFailed)
     assert_keeps_the_rules([event])
     return event
-
-
-# Before the start ---------------------------------------------------------------------------------------------------
 
 
 def test_resuming_from_a_damaged_checkpoint_is_one_failure_that_names_it(corpus: Path) -> None:
@@ -50,9 +40,6 @@ def test_resuming_from_a_damaged_checkpoint_is_one_failure_that_names_it(corpus:
     assert path.stat().st_size == 1000
 
 
-# The listener ---------------------------------------------------------------------------------------------------------
-
-
 def raising(_: Event) -> None:
     raise ZeroDivisionError("a listener's own mistake")
 
@@ -66,9 +53,6 @@ def test_a_listener_that_always_raises_stops_nothing(corpus: Path) -> None:
     assert "a listener's own mistake" in find_run("tiny").log_path.read_text()
 
 
-# Our own mistakes -----------------------------------------------------------------------------------------------------
-
-
 def test_a_mistake_of_ours_before_the_start_leaves_its_traceback_in_the_common_log(
     corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,9 +64,6 @@ def test_a_mistake_of_ours_before_the_start_leaves_its_traceback_in_the_common_l
     assert exit_code_for(failure(tiny_config(corpus)).title) == 3
     assert 'raise ZeroDivisionError("what was never thought of")' in (home / "tweetgen.log").read_text()
     assert capfd.readouterr() == ("", "")
-
-
-# The disk -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_named_checkpoint_that_cannot_be_saved_is_refused(corpus: Path, home: Path) -> None:

@@ -40,6 +40,14 @@ def test_a_completion_answers_its_request_at_the_step_at_which_it_was_asked_for(
     assert first.bits_per_char is not None
 
 
+def test_unknown_characters_are_named_in_place_of_a_completion(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), {3: [c.CompleteText(text="the ☃ \x1b", request=4)]})
+
+    answer = only(told, TextCompleted)
+    assert (answer.request, answer.unknown_chars, answer.completion) == (4, ("☃", "\ufffd"), ())
+    assert (answer.next_chars, answer.bits_per_char) == ((), None)
+
+
 def test_a_tweet_is_read_with_the_averaged_weights_that_the_checkpoint_keeps(corpus: Path) -> None:
     text = small_tweets()[0]
     config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1)
