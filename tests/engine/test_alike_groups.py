@@ -85,33 +85,14 @@ def test_groups_are_those_that_comparing_every_pair_gives(keys: list[str]) -> No
     ("other", "is_alike"),
     [
         ("happy birthday to the best brother in all of this world", True),
-        ("happy birthday to the best in all of this world", True),
         ("happy birthday mia lou to the best sister in all of this world", True),
         ("to the best sister in all of this world happy birthday", True),
-        ("happy birthday tom lou the best sister in all of this world", True),
         ("merry birthday to the best brother in all of that world", False),
         ("happy birthday to the sister in of this", False),
-        ("happy birthday to the best sister", False),
     ],
 )
 def test_a_changed_word_a_name_and_another_order_are_near_duplicates_and_no_more(other: str, is_alike: bool) -> None:
     assert groups_of([BASES[0], "and now for something", other]) == [0, 1, 0 if is_alike else 2]
-
-
-@pytest.mark.parametrize(
-    ("rest", "is_enough"),
-    [
-        ("sunny sunday and cold tea", True),  # 5 words
-        ("sunnysunday andmore coldtea wonderful", False),  # 4 words
-        ("we all like pies so much", True),  # 24 characters
-        ("we all like pie so much", False),  # 23 characters
-    ],
-)
-def test_five_words_and_24_characters_must_be_left(rest: str, is_enough: bool) -> None:
-    words = rest.split()
-    one = [*words[:2], "extra", "words", *words[2:]]
-    other = [*words[:3], "and", "changed", *words[3:]]
-    assert groups_of([" ".join(one), " ".join(other)]) == [0, 0 if is_enough else 1]
 
 
 @given(keys=st.lists(st.text("ab é", min_size=15, max_size=60), max_size=10), chance=st.randoms())

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StorageError
-from engine.folders import find_run, new_file, remove_leftovers, write_atomically
+from engine.folders import find_run, remove_leftovers, write_atomically
 from tests.engine.helpers import resume_config, run_session, stop_at, tiny_config, write_corpus
 
 ROOT = Path(__file__).parents[2]
@@ -67,14 +67,6 @@ def test_the_new_content_takes_the_place_of_the_old_once_it_is_on_the_disk(
     assert calls == [f"sync {len(NEW)} bytes", "rename", "sync folder"]
     assert target.read_bytes() == NEW
     assert list(target.parent.iterdir()) == [target]
-
-
-def test_folders_that_are_missing_are_made_and_the_name_may_be_known_last(tmp_path: Path) -> None:
-    with new_file(tmp_path / "a" / "b" / "file.bin") as new:
-        new.write(NEW[:1000])
-        new.write(NEW[1000:])
-        new.path = new.path.with_name("other.bin")
-    assert (tmp_path / "a" / "b" / "other.bin").read_bytes() == NEW
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])

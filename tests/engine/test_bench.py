@@ -5,7 +5,6 @@ No figure that a clock gave is looked at: clocks are set by hand, or tick by the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -18,7 +17,7 @@ from engine.bench import sampling, training
 from engine.bench.benchmark import Benchmark, BenchReport
 from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
-from engine.bench.training import MAX_STEPS_PER_TURN, Field, Shape, measure_training, train_figures
+from engine.bench.training import Field, Shape, train_figures
 from engine.bench.turns import Contender, alternate, median_ratio
 from engine.bench.tutorial_loop import TutorialLoop
 from engine.corpus.batches import BatchStream
@@ -188,36 +187,3 @@ def test_every_way_has_its_row_for_the_first_shape_however_short_it_is(
     assert all(np.isfinite([row.chars_per_second, row.ratio_to_tutorial, row.spread]).all() for row in report.train)
     assert report.machine["peak_bytes_before"] <= report.machine["peak_bytes_training"]  # type: ignore[operator] # numbers
     assert torch.get_num_threads() == before
-
-
-def test_without_bfloat16_there_is_no_row_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "has_bfloat16", lambda _: False)
-    assert not any("bfloat16" in contender.name for contender in some_field()[0].contenders())
-
-
-# --- on a GPU, as far as that shows without one ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("turn_seconds", "num_rounds"), [(0.01, 8), (1.0, 4)])
-def test_a_gpu_is_warmed_up_in_long_turns_that_do_not_count_until_it_is_late(
-    monkeypatch: pytest.MonkeyPatch, turn_seconds: float, num_rounds: int
-) -> None:
-    (field, _), clock = some_field(), FakeClock()
-    turns: list[tuple[int, int]] = []
-
-    def take_turn(number: int) -> int:
-        turns.append((number, field.steps_per_turn))
-        clock.advance(turn_seconds)
-        return 1000 if number < 0 else 7
-
-    contenders = [Contender(f"{name}", take_turn) for name in ("tutorial", "matrix products")]
-    monkeypatch.setattr(Field, "is_on_gpu", property(lambda _: True))
-    monkeypatch.setattr(Field, "contenders", lambda _: contenders)
-
-    figures = measure_training(field, 20.0, lambda _: None, clock, math.inf)
-
-    warm_up = [turn for turn in turns if turn[0] < -1]
-    assert turns[: len(warm_up)] == warm_up
-    assert {steps for _, steps in warm_up} == {MAX_STEPS_PER_TURN}
-    assert len({number for number, _ in warm_up}) == num_rounds
-    assert all(row.chars_per_second == pytest.approx(7 / turn_seconds) for row in figures)

@@ -20,7 +20,7 @@ from engine.checkpoint_files import (
     set_pinned,
 )
 from engine.checkpoint_list import list_checkpoints
-from engine.errors import CheckpointError, StorageError
+from engine.errors import CheckpointError
 from engine.folders import RunFolder, create_run_folder, named_checkpoint_path
 from engine.journal import Journal, is_in_use
 from tests.engine.checkpoints import write_checkpoint
@@ -85,25 +85,6 @@ def test_only_what_is_in_the_list_can_be_renamed_pinned_or_deleted(mine: Path, n
     assert mine.is_file()
 
 
-def test_a_runs_own_checkpoint_keeps_its_name(run: RunFolder) -> None:
-    with pytest.raises(CheckpointError, match="its run's own"):
-        rename_checkpoint("one/best", "mine")
-    assert run.checkpoint_path("best").exists()
-
-
-def test_what_is_pinned_is_not_deleted_until_it_is_unpinned(mine: Path) -> None:
-    set_pinned("mine", is_pinned=True)
-    set_pinned("mine", is_pinned=True)
-    with pytest.raises(CheckpointError, match="mine is pinned"):
-        delete_checkpoint("mine")
-    assert mine.exists()
-
-    set_pinned("mine", is_pinned=False)
-    set_pinned("mine", is_pinned=False)
-    delete_checkpoint("mine")
-    assert list(mine.parent.iterdir()) == []
-
-
 @pytest.mark.parametrize("name", ["one/latest", "one/best"])
 def test_a_run_that_goes_on_keeps_its_own_checkpoints(run: RunFolder, name: str) -> None:
     journal = Journal(run.journal_path)
@@ -146,17 +127,6 @@ def test_into_a_folder_a_checkpoint_is_exported_under_its_name(mine: Path, run: 
     assert export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"
 
 
-def test_an_export_replaces_nothing_unless_it_is_asked_to(mine: Path, elsewhere: Path) -> None:
-    target = elsewhere / "copy"
-    target.write_text("old")
-    with pytest.raises(StorageError, match="is there already"):
-        export_checkpoint("mine", target, replace=False)
-    assert target.read_text() == "old"
-
-    export_checkpoint("mine", target, replace=True)
-    assert target.read_bytes() == mine.read_bytes()
-
-
 DAMAGES = {
     "cut short": lambda path: os.truncate(path, path.stat().st_size // 2),
     "text": lambda path: path.write_text("good morning"),
@@ -181,17 +151,3 @@ def test_a_broken_file_is_neither_imported_nor_exported(
     with pytest.raises(CheckpointError):
         export_checkpoint(str(source), elsewhere / "copy", replace=False)
     assert not (elsewhere / "copy").exists()
-
-
-def test_an_import_takes_no_name_that_is_taken_unless_it_is_to_replace_it(mine: Path, elsewhere: Path) -> None:
-    source = write_checkpoint(elsewhere / "other.safetensors", step=7)
-    with pytest.raises(CheckpointError, match="already a checkpoint called mine"):
-        import_checkpoint(source, "mine", replace=False)
-    assert [entry.step for entry in list_checkpoints()] == [2]
-
-    import_checkpoint(source, "mine", replace=True)
-    assert [entry.step for entry in list_checkpoints()] == [7]
-
-    set_pinned("mine", is_pinned=True)
-    with pytest.raises(CheckpointError, match="mine is pinned"):
-        import_checkpoint(source, "mine", replace=True)

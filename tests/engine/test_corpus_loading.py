@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.corpus import checking
 from engine.corpus.checking import check_corpus
-from engine.corpus.loading import MIN_TWEETS, load_corpus
+from engine.corpus.loading import load_corpus
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from tests.engine.helpers import small_tweets, write_corpus
@@ -53,16 +53,6 @@ def test_an_epoch_counts_every_training_character_and_every_end_of_tweet(tmp_pat
     assert corpus.num_train_chars == len("\n".join(corpus.train)) + 1
 
 
-def test_too_few_usable_tweets_are_refused_with_what_became_of_each(tmp_path: Path) -> None:
-    path = write_corpus(tmp_path, [*small_tweets(MIN_TWEETS - 1), small_tweets(1)[0], "http://a.example/b", "x" * 200])
-    with pytest.raises(CorpusError) as caught:
-        load_corpus(config_of(path))
-    assert "22 rows read, 19 tweets kept" in caught.value.message
-    for reason in ("1 duplicate", "1 only a link", "1 over 140 characters"):
-        assert reason in caught.value.message
-    assert f"at least {MIN_TWEETS}" in caught.value.hint
-
-
 def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     write_corpus(tmp_path, name="mine.txt")
@@ -90,14 +80,6 @@ def test_a_row_that_is_no_tweet_is_refused_with_its_reason(tmp_path: Path, row: 
 
 
 # The check before the screen opens ------------------------------------------------------------------------------------
-
-
-def test_the_check_reads_no_more_than_it_needs(tmp_path: Path) -> None:
-    path = tmp_path / "cut.txt.gz"
-    path.write_bytes(cut_archive())
-    check_corpus(config_of(path))
-    with pytest.raises(CorpusError):
-        load_corpus(config_of(path))
 
 
 @settings(max_examples=20)

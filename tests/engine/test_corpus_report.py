@@ -11,15 +11,9 @@ ONE = SourceReport(
     num_rows=10,
     num_kept=7,
     dropped={"empty": 2, "duplicate": 1},
-    examples={"duplicate": "again"},
+    examples={},
 )
-OTHER = SourceReport(
-    name="b.txt", format="text", num_rows=1005, num_kept=1000, dropped={"duplicate": 5}, examples={"duplicate": "more"}
-)
-
-
-def test_the_example_is_that_of_the_first_source_that_has_one() -> None:
-    assert CorpusReport(sources=(ONE, OTHER)).examples == {"duplicate": "again"}
+OTHER = SourceReport(name="b.txt", format="text", num_rows=1005, num_kept=1000, dropped={"duplicate": 5}, examples={})
 
 
 def test_it_is_one_line_for_all_and_one_for_each() -> None:

@@ -9,14 +9,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
-from engine import download
 from engine.datasets import SENTIMENT140, Dataset, find_dataset
 from engine.download import checked_url, fetch, part_path
 from engine.errors import ConfigError, DownloadError, StorageError
-from tests.file_server import Act, Handler, announce, answer, serve, serve_all, serving, stall_after, use_no_proxy
+from tests.file_server import Act, announce, answer, serve, serve_all, serving, use_no_proxy
 
 CONTENT = bytes(range(256)) * 1200
 SIZE = len(CONTENT)
@@ -95,23 +93,8 @@ def test_after_a_second_broken_connection_the_part_is_kept_and_continued_by_the_
     assert get(dataset, serve(CONTENT))[0] == [f"bytes={HALF}-"]
 
 
-def test_a_server_that_stalls_counts_as_broken(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    timeout = download.TIMEOUT
-    monkeypatch.setattr(download, "TIMEOUT", httpx.Timeout(0.1, connect=15.0))
-
-    def stall(handler: Handler) -> None:
-        monkeypatch.setattr(download, "TIMEOUT", timeout)  # for the next attempt
-        stall_after(CONTENT[:HALF], SIZE)(handler)
-
-    get(dataset, stall, serve(CONTENT))
-
-
 def test_a_server_error_is_retried(dataset: Dataset) -> None:
     get(dataset, answer(503), serve(CONTENT))
-
-
-def test_where_nothing_came_nothing_is_said_to_be_kept(dataset: Dataset) -> None:
-    assert "mirror" in fail(dataset, answer(503)).hint
 
 
 def test_a_server_that_knows_no_ranges_sends_the_file_from_its_start(dataset: Dataset) -> None:
@@ -141,34 +124,12 @@ def test_another_length_is_refused_before_anything_of_the_part_is_lost(dataset: 
     assert "login page" in str(error.hint)
 
 
-def test_a_body_without_an_announced_end_is_refused_beyond_the_length(dataset: Dataset) -> None:
-    def act(handler: Handler) -> None:
-        handler.head(200)
-        handler.wfile.write(CONTENT + b"x")
-
-    assert "more than the file has" in fail(dataset, act).message
-
-
-def test_a_missing_file_is_no_reason_to_retry(dataset: Dataset) -> None:
-    error = fail(dataset, answer(404), serve(CONTENT))
-    assert "HTTP 404 Not Found" in error.message
-
-
 @pytest.mark.parametrize(("part", "hint"), [(b"", "online"), (CONTENT[:HALF], "is kept")])
 def test_a_server_that_is_not_there_is_reported_with_the_cause(dataset: Dataset, part: bytes, hint: str) -> None:
     leave_part(dataset, part)
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused") as caught:
         fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)
     assert hint in caught.value.hint
-
-
-def test_a_part_that_cannot_be_removed_hides_no_error(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Path) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(DownloadError, match="can't be reached"):
-        fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)
 
 
 def test_a_second_program_is_refused(dataset: Dataset) -> None:

@@ -63,14 +63,6 @@ def test_the_sum_equals_one_made_by_hand_character_by_character() -> None:
     assert result.bits_per_char == pytest.approx(result.nats_per_char / math.log(2))
 
 
-def test_a_uniform_model_needs_the_logarithm_of_the_vocabulary_size() -> None:
-    vocab = Vocab.from_tweets(small_tweets())
-
-    result = evaluated(uniform_model(vocab), small_tweets(), vocab)
-
-    assert result.bits_per_char == pytest.approx(math.log2(len(vocab)), rel=1e-6)
-
-
 def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
     vocab = Vocab("ab")
 

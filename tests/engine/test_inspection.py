@@ -8,18 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.corpus.inspection import NUM_BARS, NUM_SAMPLES, Inspection, inspect
+from engine.corpus.inspection import Inspection, inspect
 from engine.corpus.loading import MIN_TWEETS, load_corpus
 from engine.corpus_config import CorpusConfig
 from tests.engine.helpers import small_tweets, write_corpus
-
-MARKED = [
-    *(f"@mia_k number {number} is here" for number in range(6)),
-    *(f"have a look at no {number} http://a.example/{number}" for number in range(5)),
-    *(f"#happy to see no {number}" for number in range(4)),
-    "mail me: tom@b.example, not a #",
-    "WWW.example.org is a link, too, @ noon",
-]
 
 
 def inspected(folder: Path, tweets: list[str], *, keep_duplicates: bool = False) -> Inspection:
@@ -51,36 +43,6 @@ def test_every_figure_is_that_of_the_tweets(tmp_path_factory: pytest.TempPathFac
     for bar in found.lengths:
         assert bar.num_tweets == sum(bar.first <= len(tweet) <= bar.last for tweet in kept)
     assert set(found.samples) <= set(kept)
-
-
-@pytest.mark.parametrize(
-    ("longest", "width", "num_bars"),
-    [(3, 1, 3), (15, 2, 8), (140, 10, 14), (141, 20, 8), (900, 100, 9)],
-)
-def test_the_bars_are_of_a_width_that_people_count_in_and_few(
-    tmp_path: Path, longest: int, width: int, num_bars: int
-) -> None:
-    lengths = [longest, 1, *range(1, min(longest, 5)), *[longest] * MIN_TWEETS]
-    tweets = [chr(0x4E00 + number) * length for number, length in enumerate(lengths)]
-    found = inspected(tmp_path, tweets)
-    assert [bar.last - bar.first + 1 for bar in found.lengths] == [width] * num_bars
-    assert num_bars <= NUM_BARS
-    assert [bar.first for bar in found.lengths] == list(range(1, num_bars * width + 1, width))
-    assert sum(bar.num_tweets for bar in found.lengths) == len(lengths)
-
-
-def test_tweets_with_names_links_and_hashtags_are_counted(tmp_path: Path) -> None:
-    found = inspected(tmp_path, [*MARKED, *small_tweets(MIN_TWEETS)])
-    num_named = sum("@mia_k" in tweet for tweet in small_tweets(MIN_TWEETS))
-    assert (found.num_links, found.num_hashtags) == (6, 4)
-    assert found.num_mentions == 6 + num_named + 1, "an address counts as a name, as it does for the model"
-
-
-def test_ten_tweets_are_drawn_the_same_ones_each_time(tmp_path: Path) -> None:
-    one, two = (inspected(tmp_path, small_tweets(60)) for _ in range(2))
-    assert one.samples == two.samples
-    assert len(set(one.samples)) == NUM_SAMPLES
-    assert list(one.samples) != sorted(one.samples, key=small_tweets(60).index), "not simply the first"
 
 
 def test_the_share_of_validation_tweets_that_share_a_run_with_training_is_a_share(tmp_path: Path) -> None:

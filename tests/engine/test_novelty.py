@@ -6,7 +6,6 @@ import random
 import string
 from collections.abc import Iterable
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,19 +77,3 @@ def test_a_long_run_is_found_in_characters_whatever_their_bytes() -> None:
     index = index_of([tweet, "x"])
     assert index.judge(tweet[2:]) == "near-copy"
     assert index.copied_share(tweet[:23]) == 0
-
-
-def test_tweets_of_all_chunks_are_known() -> None:
-    tweets = [letters(seed, 3_000) for seed in range(120)]
-    index = index_of(tweets)
-    assert len(index.whole) == 120
-    assert len(index.windows) == 120 * ((3_000 - WINDOW) // STRIDE + 1)
-    assert {index.judge(tweet[100:-100]) for tweet in tweets} == {"near-copy"}
-
-
-def test_the_arrays_are_sorted_distinct_and_the_same_in_whatever_order_the_tweets_come() -> None:
-    one, other = index_of([*CORPUS, CORPUS[0]]), index_of(CORPUS[::-1])
-    for ours, theirs in ((one.whole, other.whole), (one.windows, other.windows)):
-        assert ours.dtype == np.uint64
-        assert (ours[1:] > ours[:-1]).all()
-        assert np.array_equal(ours, theirs)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.opening import Meter, entries, tars, unpacking, zips
+from engine.corpus.opening import entries, tars, unpacking, zips
 from tests.engine.opening_helpers import error_of, found_in, gzip_of, read_all, tar_of, zip_of
 
 FILES = {
@@ -217,15 +217,3 @@ def test_a_tar_header_with_a_negative_length_ends_nothing_in_a_loop(tmp_path: Pa
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
     assert "make no sense" in error_of(written(tmp_path, bytes(header) * 3)).message
-
-
-def test_a_packed_tar_of_many_files_is_unpacked_once_while_they_are_read_in_order(tmp_path: Path) -> None:
-    meter = Meter()
-    path = written(tmp_path, gzip_of(tar_of({f"{number:03}.txt": os.urandom(3000) for number in range(300)})))
-    members = found_in(path, meter).members
-    meter.expect(3 * path.stat().st_size)
-    meter.begin(3 * path.stat().st_size)
-    for member in members:
-        with member.open() as file:
-            file.read(100)
-    assert meter.read_bytes <= path.stat().st_size

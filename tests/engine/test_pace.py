@@ -6,14 +6,7 @@ from itertools import count
 
 import pytest
 
-from engine.pace import (
-    MAX_LOOK_SECONDS,
-    MAX_LOW_WINDOWS,
-    MIN_DROP_SECONDS,
-    MIN_LOOK_SECONDS,
-    WINDOW_SECONDS,
-    Pace,
-)
+from engine.pace import MAX_LOW_WINDOWS, MIN_DROP_SECONDS, MIN_LOOK_SECONDS, WINDOW_SECONDS, Pace
 
 MEASURED = 100_000.0
 STEP_SECONDS = 0.05
@@ -52,17 +45,6 @@ def test_a_short_dip_is_no_loss_of_speed() -> None:
     assert not pace.should_measure
 
 
-def test_looks_come_after_twice_as_long_each_time_that_nothing_has_changed_up_to_a_limit() -> None:
-    pace = Pace(MEASURED)
-    waits = []
-    for _ in range(7):
-        waits.append(train(pace, 90_000))
-        pace.restart(MEASURED, has_changed=False)
-
-    expected = [min(MAX_LOOK_SECONDS, MIN_LOOK_SECONDS * 2**number) for number in range(7)]
-    assert waits == pytest.approx(expected, abs=WINDOW_SECONDS + STEP_SECONDS)
-
-
 def test_a_loss_of_speed_that_no_number_of_threads_mends_is_measured_less_and_less_often() -> None:
     pace = Pace(MEASURED)
     waits = []
@@ -74,15 +56,3 @@ def test_a_loss_of_speed_that_no_number_of_threads_mends_is_measured_less_and_le
     assert waits[0] <= (MAX_LOW_WINDOWS + 1) * WINDOW_SECONDS
     expected = [MIN_DROP_SECONDS, 2 * MIN_DROP_SECONDS, 4 * MIN_DROP_SECONDS]
     assert waits[1:] == pytest.approx(expected, abs=WINDOW_SECONDS + STEP_SECONDS)
-
-
-def test_another_model_is_measured_at_once_and_by_its_own_speed() -> None:
-    pace = Pace(MEASURED)
-    train(pace, 90_000, seconds=5)
-
-    pace.forget()
-
-    assert pace.should_measure
-    pace.restart(5_000, has_changed=False)
-    train(pace, 5_000)
-    assert not pace.has_dropped

@@ -58,14 +58,6 @@ def test_auto_chooses_a_larger_model_for_a_larger_corpus_and_a_faster_device() -
     assert choose("auto", SMALL, "cuda").model.hidden_size == by_corpus[0]
 
 
-def test_auto_drops_out_the_more_often_the_corpus_is_passed_through() -> None:
-    dropouts = [choose("auto", LARGE, settings={"epochs": epochs}).model.dropout for epochs in (1, 8, 20, 50)]
-    assert dropouts[0] == 0
-    assert dropouts == sorted(set(dropouts))
-    minute = {"max_seconds": 60.0}
-    assert choose("auto", SMALL, settings=minute).model.dropout > choose("auto", LARGE, settings=minute).model.dropout
-
-
 def test_auto_takes_a_larger_model_for_a_larger_budget_however_it_is_given() -> None:
     for name, amounts in {
         "max_seconds": (60, 180, 600),
@@ -75,14 +67,6 @@ def test_auto_takes_a_larger_model_for_a_larger_budget_however_it_is_given() -> 
         models = [choose("auto", settings={name: amount}).model for amount in amounts]
         sizes = [(model.hidden_size, model.num_layers) for model in models]
         assert sizes == sorted(set(sizes)), name
-
-
-def test_auto_takes_a_larger_model_where_the_processor_multiplies_bfloat16() -> None:
-    settings: dict[str, Setting] = {"max_seconds": 60}
-    plain, fast = (
-        presets.choose("auto", settings, LARGE, "cpu", has_bfloat16=has_bfloat16) for has_bfloat16 in (False, True)
-    )
-    assert plain.model.num_layers < fast.model.num_layers
 
 
 def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:

@@ -15,7 +15,7 @@ from engine.commands import Command
 from engine.events import Event
 from engine.folders import RunFolder, find_run, folder_of_run
 from engine.pruning import prune_steps
-from tests.engine.helpers import Script, of_type, resume_config, run_session, tiny_config
+from tests.engine.helpers import Script, of_type, run_session, tiny_config
 
 
 def folder_with(path: Path, *steps: int, pinned: tuple[int, ...] = ()) -> RunFolder:
@@ -35,37 +35,23 @@ def steps_in(run: RunFolder) -> list[int]:
     return sorted(int(path.stem[5:]) for path in paths if path.stem != "step-old")
 
 
-def test_the_oldest_go_and_all_other_files_stay(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 1, 2, 3, 10, 20)
-    prune_steps(run, 2, 20)
-    assert steps_in(run) == [10, 20]
+@pytest.mark.parametrize(
+    ("there", "pinned", "keep", "step", "left"),
+    [
+        pytest.param((1, 2, 3, 10, 20), (), 2, 20, [10, 20], id="the oldest go"),
+        pytest.param((1, 2, 3), (), 3, 3, [1, 2, 3], id="few stay"),
+        pytest.param((1, 2, 3), (), 0, 3, [1, 2, 3], id="0 keeps all"),
+        pytest.param((1, 2, 3, 4), (1, 4), 1, 4, [1, 3, 4], id="a pinned one neither goes nor counts"),
+        pytest.param((100, 200, 800, 900), (), 2, 200, [100, 200], id="a stretch left by loading goes first"),
+    ],
+)
+def test_as_many_steps_stay_as_asked_for_and_all_other_files(
+    tmp_path: Path, there: tuple[int, ...], pinned: tuple[int, ...], keep: int, step: int, left: list[int]
+) -> None:
+    run = folder_with(tmp_path, *there, pinned=pinned)
+    prune_steps(run, keep, step)
+    assert steps_in(run) == left
     assert {path.stem for path in run.checkpoint_path("latest").parent.iterdir()} >= {"latest", "best", "step-old"}
-
-
-def test_few_stay_and_so_do_all_by_a_rule_of_nothing(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 1, 2, 3)
-    prune_steps(run, 3, 3)
-    prune_steps(run, 0, 3)
-    assert steps_in(run) == [1, 2, 3]
-
-
-def test_a_pinned_one_neither_goes_nor_counts(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 1, 2, 3, 4, pinned=(1, 4))
-    prune_steps(run, 1, 4)
-    assert steps_in(run) == [1, 3, 4]
-
-
-def test_a_stretch_that_was_left_by_loading_goes_first(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 100, 200, 800, 900)
-    prune_steps(run, 2, 200)
-    assert steps_in(run) == [100, 200]
-
-
-def test_one_that_can_not_be_deleted_is_left(tmp_path: Path) -> None:
-    run = folder_with(tmp_path, 2, 3)
-    run.checkpoint_path("step-1").mkdir()
-    prune_steps(run, 1, 3)
-    assert run.checkpoint_path("step-1").is_dir()
 
 
 def test_what_is_loaded_stays_and_what_was_learned_before_is_kept_beside_it(corpus: Path) -> None:
@@ -75,19 +61,6 @@ def test_what_is_loaded_stays_and_what_was_learned_before_is_kept_beside_it(corp
         lambda event: [c.Stop()] if isinstance(event, e.CheckpointLoaded) else [],
     )
     assert steps_in(find_run("tiny")) == [4, 6, 8, 9]
-
-
-def test_a_checkpoint_of_the_very_step_is_loaded_and_not_written_over(corpus: Path) -> None:
-    written: list[bytes] = []
-
-    def note(event: Event) -> Iterable[Command]:
-        if isinstance(event, e.CheckpointSaved) and event.name == "step-4":
-            written.append(Path(event.path).read_bytes())
-        return ()
-
-    load = c.LoadCheckpoint(name="tiny/step-4")
-    run_session(tiny_config(corpus, save_every=4), {5: [load, load, c.Stop()]}, note)
-    assert [find_run("tiny").checkpoint_path("step-4").read_bytes()] == written
 
 
 @pytest.mark.parametrize("name", ["tiny/step-5", "two"])
@@ -139,15 +112,3 @@ def test_a_run_saves_every_so_often_and_keeps_as_many_as_asked_for(corpus: Path)
     assert saved == [f"step-{step}" for step in range(2, 13, 2)]
     assert steps_in(find_run("tiny")) == [8, 10, 12]
     assert read_info(find_run("tiny").checkpoint_path("step-10"))[0].step == 10
-
-
-def test_a_resumed_run_goes_on_by_the_same_rule_and_saves_none_twice(corpus: Path) -> None:
-    def stop_at_step_six(event: Event) -> Iterable[Command]:
-        return [c.Stop()] if isinstance(event, e.CheckpointSaved) and event.name == "step-6" else ()
-
-    run_session(tiny_config(corpus, save_every=3, keep_checkpoints=2), on_event=stop_at_step_six)
-
-    told = run_session(resume_config("tiny"))
-
-    assert [event.name for event in of_type(told, e.CheckpointSaved) if event.name != "latest"] == ["step-9", "step-12"]
-    assert steps_in(find_run("tiny")) == [9, 12]

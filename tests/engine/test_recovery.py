@@ -105,19 +105,6 @@ def test_a_rate_that_was_raised_since_is_forgotten(corpus: Path, monkeypatch: py
     assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
 
-def test_on_a_processor_nothing_depends_on_when_steps_are_told(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    for number, report_seconds in enumerate((0.0, 1e9)):
-        with monkeypatch.context() as patch:
-            poison(patch, among(4, 5, 6, 11, 12, 13))
-            config = tiny_config(corpus, run_name=f"run{number}", dropout=0.3)
-            told = run_session(config, report_seconds=report_seconds)
-        assert_keeps_the_rules(told)
-        found.append((losses(told), [event.step for event in of_type(told, e.Warned)]))
-
-    assert found[0] == found[1]
-
-
 def test_a_run_that_has_gone_back_is_resumed_as_if_it_had_not_been_stopped(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,13 +123,10 @@ def test_a_run_that_has_gone_back_is_resumed_as_if_it_had_not_been_stopped(
 # Where going back is no use -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rests_at_end", [False, True], ids=["alone", "on the screen"])
-def test_it_gives_up_after_ten_times_and_what_was_good_is_kept(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, rests_at_end: bool
-) -> None:
+def test_it_gives_up_after_ten_times_and_what_was_good_is_kept(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, lambda number: number > 6)
 
-    told = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5), rests_at_end=rests_at_end)
+    told = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5), rests_at_end=True)
 
     assert_keeps_the_rules(told)
     failed = told[-1]
@@ -172,22 +156,6 @@ def test_a_run_that_gets_on_is_not_given_up(corpus: Path, monkeypatch: pytest.Mo
     assert only(told, e.RunFinished).step == 180
     assert names(told).count("CheckpointLoaded") > MAX_RELOADS
     assert {event.message.rpartition("(")[2] for event in summaries(told)} == {"1 of 10 times)."}
-
-
-def test_where_nothing_finite_comes_of_latest_either_it_goes_back_to_best(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    poison(monkeypatch, among(7, 8, 9, 10, 11, 12))
-
-    told = run_session(tiny_config(corpus, eval_every=5), save_at(6))
-
-    assert_keeps_the_rules(told)
-    assert [(event.name, event.step) for event in of_type(told, e.CheckpointLoaded)] == [
-        ("tiny/latest", 6),
-        ("tiny/best", 5),
-    ]
-    assert "went back to best, of step 5" in summaries(told)[-1].message
-    assert isinstance(told[-1], e.RunFinished)
 
 
 def test_where_latest_cannot_be_read_the_run_goes_on_with_its_weights(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import LADDER_TEMPERATURES, SamplingConfig
-from engine.errors import DivergedError, VocabError
+from engine.errors import DivergedError
 from engine.gru import TextGenerator
 from engine.next_char import NEVER_SAMPLED
 from engine.sampler import SampledTweet, TweetWriter, sample_tweets
@@ -58,19 +58,6 @@ def test_greedy_is_the_likeliest_at_every_step_of_a_reading_from_the_start(model
         logits = model.eval()(torch.tensor([[BOS, *token_ids]]))[0][0]
     logits[:, list(NEVER_SAMPLED)] = -torch.inf
     assert logits.argmax(dim=-1).tolist()[: len(token_ids)] == token_ids
-
-
-def test_every_tweet_begins_with_the_prime_and_goes_on_from_it(model: TextGenerator) -> None:
-    tweets = sample_tweets(model, VOCAB, SamplingConfig(prime="the c", max_length=30), range(8))
-
-    assert all(tweet.text.startswith("the c") for tweet in tweets)
-    assert len({tweet.text for tweet in tweets}) > 1
-    assert max(len(tweet.text) for tweet in tweets) <= 30
-
-
-def test_a_prime_with_an_unknown_character_is_refused_and_the_character_is_named(model: TextGenerator) -> None:
-    with pytest.raises(VocabError, match=r"'☃' \(U\+2603\)"):
-        write(model, SamplingConfig(prime="the ☃"))
 
 
 def bits_of_reading(model: TextGenerator, tweet: SampledTweet) -> float:

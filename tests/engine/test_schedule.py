@@ -13,12 +13,6 @@ from engine.schedule import COOLDOWN_SHARE, learning_rate_at
 PEAK = 0.004
 
 
-def test_a_constant_rate_stays_the_same_to_the_end() -> None:
-    config = TrainingConfig(learning_rate=PEAK, schedule="constant", max_steps=100)
-
-    assert [learning_rate_at(config, step, step / 100) for step in (0, 50, 99)] == [PEAK] * 3
-
-
 def test_the_warm_up_rises_in_equal_parts_and_reaches_the_peak_at_its_last_step() -> None:
     config = TrainingConfig(learning_rate=PEAK, warmup_steps=4)
 

@@ -50,10 +50,8 @@ BLANK = Unusable("without a label", "line 4: who knows")
     ("label", "rows", "note"),
     [
         ("happy", [SAD, "hello, there", NEUTRAL, BLANK, 'she said "hi"'], "kept happy (4); --label all keeps all"),
-        ("Happy", [SAD, "hello, there", NEUTRAL, BLANK, 'she said "hi"'], "kept Happy (4); --label all keeps all"),
         ("sad", ["so sad", HAPPY[0], NEUTRAL, BLANK, HAPPY[1]], "kept sad (0); --label all keeps all"),
         ("2", [SAD, HAPPY[0], "a bus", BLANK, HAPPY[1]], "kept 2; --label all keeps all"),
-        ("neutral", [SAD, HAPPY[0], "a bus", BLANK, HAPPY[1]], "kept neutral (2); --label all keeps all"),
         ("7", [SAD, HAPPY[0], NEUTRAL, BLANK, HAPPY[1]], "kept 7; --label all keeps all"),
         ("all", ["so sad", "hello, there", "a bus", "who knows", 'she said "hi"'], "kept all"),
     ],
@@ -68,12 +66,6 @@ def test_a_header_is_found_and_said() -> None:
     assert len(rows) == 5
     assert notes[:2] == ["header row found", "text in column 6 (Text)"]
     assert notes[2:] == ["labels in column 1 (Label): kept happy (4); --label all keeps all"]
-
-
-def test_in_a_column_of_0_and_1_the_happy_ones_are_1() -> None:
-    rows, notes = read(table(("0", "bad"), ("1", "good")))
-    assert rows == [Unusable("labelled sad (0)", "line 1: bad"), "good"]
-    assert notes[-1] == "labels in column 1: kept happy (1); --label all keeps all"
 
 
 @pytest.mark.parametrize("happy", ["4", "1"])

@@ -93,16 +93,6 @@ def test_a_checkpoint_is_loaded_while_paused_and_the_run_stays_paused(corpus: Pa
     assert names(told)[first : first + 6] == expected
 
 
-def test_what_was_learned_before_a_load_is_kept_and_can_be_loaded_again(corpus: Path) -> None:
-    plain = run_session(tiny_config(corpus, run_name="plain"))
-    back = [c.LoadCheckpoint(name="three"), c.LoadCheckpoint(name="tiny/step-6")]
-
-    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: back})
-
-    assert [event.step for event in of_type(told, e.CheckpointLoaded)] == [3, 6]
-    assert losses(told) == losses(plain)
-
-
 def test_latest_holds_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
     saved_losses: list[float | None] = []
 
@@ -156,8 +146,3 @@ def test_a_damaged_checkpoint_is_refused(corpus: Path) -> None:
     refused = refused_load(corpus, "broken")
     assert refused.title == "The checkpoint can't be used"
     assert "broken.safetensors is damaged" in refused.detail
-
-
-@pytest.mark.parametrize("name", ["no such", "a\0b"])
-def test_a_checkpoint_that_is_not_there_is_refused(corpus: Path, name: str) -> None:
-    assert "no checkpoint called" in refused_load(corpus, name).detail

@@ -13,11 +13,10 @@ from engine import events as e
 from engine.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.commands import Command
-from engine.errors import exit_code_for
 from engine.evaluation import Evaluation
 from engine.events import Event
 from engine.folders import named_checkpoint_path
-from tests.engine.helpers import losses, of_type, run_session, tiny_config
+from tests.engine.helpers import of_type, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 
 
@@ -30,21 +29,6 @@ def save_poisoned(corpus: Path) -> None:
     save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
 
 
-def test_losses_that_are_not_finite_are_told_as_warnings_and_end_a_run_that_knows_no_way_back(corpus: Path) -> None:
-    save_poisoned(corpus)
-
-    told = run_session(tiny_config(corpus, max_steps=500), {5: [c.LoadCheckpoint(name="poison")]})
-
-    failed = told[-1]
-    assert isinstance(failed, e.RunFailed)
-    assert failed.title == "Training diverged"
-    assert exit_code_for(failed.title) == 1
-    assert [event.name for event in of_type(told, e.CheckpointLoaded)] == ["poison", *["tiny/latest"] * 10]
-    assert [event.step for event in of_type(told, e.Warned)] == [*[3, 4, 5, 2] * 10, 3, 4, 5]
-    assert list(losses(told)) == [1, 2, 3, 4, 5]
-    assert_keeps_the_rules(told)
-
-
 def test_a_model_gone_wrong_tells_no_numbers_that_are_none_and_comes_back_to_its_best(corpus: Path) -> None:
     save_poisoned(corpus)
     wishes: list[Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
@@ -55,15 +39,6 @@ def test_a_model_gone_wrong_tells_no_numbers_that_are_none_and_comes_back_to_its
     assert "tiny/best" in [event.name for event in of_type(told, e.CheckpointLoaded)]
     assert {event.command for event in of_type(told, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
     assert max(event.step for event in of_type(told, e.EvalFinished)) == 30
-    assert_keeps_the_rules(told)
-
-
-def test_settings_that_blow_the_weights_up_are_tamed(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, max_steps=500, learning_rate=10.0, weight_decay=10.0, sample_every=10))
-
-    assert isinstance(told[-1], e.RunFinished)
-    rates = [event.learning_rate for event in of_type(told, e.LearningRateChanged)]
-    assert rates == [10.0 / 2**number for number in range(1, len(rates) + 1)] != []
     assert_keeps_the_rules(told)
 
 

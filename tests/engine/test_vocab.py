@@ -55,13 +55,6 @@ def test_special_symbols_decode_to_nothing() -> None:
     assert vocab.decode([BOS, 4, UNK, 5, EOS, PAD, PAD]) == "ab"
 
 
-def test_an_empty_vocabulary_knows_no_character() -> None:
-    vocab = Vocab("")
-    assert vocab.encode("ab") == [UNK, UNK]
-    assert vocab.encode_array("ab").tolist() == [UNK, UNK]
-    assert vocab.encode_array("").tolist() == []
-
-
 @pytest.mark.parametrize("chars", [["a", "a"], ["ab"], [""], ["<EOS>"]])
 def test_a_vocabulary_of_anything_but_single_distinct_characters_is_refused(chars: list[str]) -> None:
     with pytest.raises(VocabError):

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import wire
-from engine.config import ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +40,6 @@ def test_the_error_names_the_unknown_kind() -> None:
 def test_the_error_names_the_kind_and_the_field() -> None:
     with pytest.raises(wire.WireError, match=r"Cat: .*lives"):
         wire.decode_tagged('{"kind":"Cat","name":"Tom","lives":"many"}', "kind", KINDS)
-
-
-def test_the_pretty_form_holds_the_same_values() -> None:
-    text = wire.pretty({"model": ModelConfig(hidden_size=9), "files": ("a", "b")})
-    assert json.loads(text)["model"]["hidden_size"] == 9
-    assert json.loads(text)["files"] == ["a", "b"]
-    assert text.count("\n") > 5
-    assert text.endswith("}\n")
 
 
 @given(value=JSON_VALUES)
