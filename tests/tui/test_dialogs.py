@@ -135,20 +135,6 @@ async def test_a_ladder_that_is_answered_before_the_dialog_is_laid_out_is_shown(
         await shows(app, "so cold")
 
 
-async def test_after_the_end_of_the_run_the_ladder_does_not_wait_for_another(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test() as pilot:
-        await started(app)
-        await press(pilot, session, "t")
-        await until(lambda: "seed" in advice(app))
-        session.play(e.RunFinished(step=3, elapsed_seconds=1.0, reason="enough", total_seconds=1.0, total_chars=9))
-        await until(lambda: app.summary_view.ended, "the end")
-        await pilot.press("t")
-        await until(lambda: any("The run is over; q" in toast for toast in toasts(app)), "the reason")
-        assert "seed" in advice(app)
-
-
 async def test_a_key_pressed_twice_at_once_closes_the_dialog_only(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
@@ -162,20 +148,3 @@ async def test_a_key_pressed_twice_at_once_closes_the_dialog_only(stage: Stage) 
         await shows(app, "? help")
         assert [type(screen) for screen in app.screen_stack[1:]] == [MainScreen]
         assert session.received == [c.SaveCheckpoint(name="step-3")]
-
-
-async def test_a_dialog_under_another_closes_once_that_is_closed(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test() as pilot:
-        await started(app)
-        await pilot.press("s")
-        await opened(app, SaveDialog)
-        dialog = app.screen
-        assert isinstance(dialog, SaveDialog)
-        app.push_screen(MessageDialog("Trouble", "of some kind", ""))
-        await opened(app, MessageDialog)
-        dialog.dismiss(None)
-        await pilot.pause()
-        assert isinstance(app.screen, MessageDialog)
-        await pilot.press("escape")
-        await until(lambda: isinstance(app.screen, MainScreen), "the main screen")

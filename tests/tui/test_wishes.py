@@ -8,17 +8,13 @@ from hypothesis import strategies as st
 
 from engine import events as e
 from engine.commands import (
-    CancelFinish,
-    Finish,
     Pause,
-    Resume,
     SampleNow,
     SetBatchSize,
     SetLearningRate,
     SetSampling,
 )
 from engine.config import SamplingConfig, TrainingConfig
-from engine.events import FinishCancelled, FinishPlanned
 from tests.fakes import run_started, steps_finished
 from tui.run_view import RunView
 from tui.screens.wishes import Wishes
@@ -56,32 +52,6 @@ def test_what_is_shown_is_the_sum_of_the_keys_pressed(turns: list[str]) -> None:
         expected_rate = 0.004 * 10 ** (presses["learning rate"] / 10)
         assert shown.training.learning_rate == pytest.approx(expected_rate, rel=1e-4)
         assert shown.learning_rate == pytest.approx(expected_rate, rel=1e-4)
-
-
-@given(st.lists(st.sampled_from(["f", "answer"]), max_size=20))
-def test_each_f_asks_for_the_other_however_fast_they_come(turns: list[str]) -> None:
-    view, wishes = RunView(step=5), Wishes()
-    asked: list[Finish | CancelFinish] = []
-    num_answered = 0
-    for turn in turns:
-        if turn == "f":
-            asked.append(wishes.finish_toggled(view))
-            wishes = wishes.after_sending(asked[-1])
-        elif num_answered < len(asked):
-            now = {"step": 5, "elapsed_seconds": 0.0}
-            is_finish = isinstance(asked[num_answered], Finish)
-            answer = FinishPlanned(last_step=25, **now) if is_finish else FinishCancelled(**now)  # type: ignore[arg-type] # by name
-            view, wishes = apply(view, answer), wishes.after(answer)
-            num_answered += 1
-    assert [isinstance(command, Finish) for command in asked] == [number % 2 == 0 for number in range(len(asked))]
-
-
-def test_space_again_before_the_answer_asks_for_the_other() -> None:
-    view, wishes = running(), Wishes()
-    assert wishes.pause_toggled(view) == Pause()
-    wishes = wishes.after_sending(Pause())
-    assert wishes.pause_toggled(view) == Resume()
-    assert wishes.after(e.Paused(step=10, elapsed_seconds=0.0)) == Wishes()
 
 
 def test_a_wish_holds_until_it_is_answered_and_a_refused_one_is_given_up() -> None:
