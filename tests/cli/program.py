@@ -108,13 +108,6 @@ class Process:
         """Yield lines of stdout as they come."""
         return iter(self._stream(self._process.stdout))
 
-    def read_until(self, text: str) -> str:
-        """Return the first line of stdout that holds `text`."""
-        for line in self.lines():
-            if text in line:
-                return line
-        pytest.fail(f"never printed {text!r}; stderr: {self.wait().err}")
-
     def read_events(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
         """Return that many of the next events of a kind, as they come."""
         found = (event for line in self.lines() if (event := json.loads(line))["event"] == kind)

@@ -23,12 +23,6 @@ def _own(home: Path, name: str) -> Path:
     return home / "runs" / "first" / "checkpoints" / f"{name}.safetensors"
 
 
-def _damage(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-100] ^= 1
-    path.write_bytes(content)
-
-
 def test_the_list_has_what_was_saved_by_name_then_the_runs_own(cli: Cli, saved: Path) -> None:
     ended = cli("checkpoints", "list")
     assert (ended.code, ended.err) == (0, "")
@@ -142,20 +136,6 @@ def test_an_export_over_a_file_and_an_import_over_a_name_need_force(
     assert cli("checkpoints", "import", source, "--name", "mine", "--force").code == 0
     cli("checkpoints", "pin", "mine")
     assert_told_in_two_lines(cli("checkpoints", "import", source, "--name", "mine", "--force"), "mine is pinned")
-
-
-@pytest.mark.parametrize("command", ["export", "import"])
-def test_a_damaged_file_is_neither_exported_nor_imported(
-    cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory, command: str
-) -> None:
-    _damage(saved / "checkpoints" / "mine.safetensors")
-    before = sorted(saved.rglob("*"))
-    source = saved / "checkpoints" / "mine.safetensors"
-    target = tmp_path_factory.mktemp("elsewhere") / "copy"
-    arguments = ("mine", target) if command == "export" else (source, "--name", "other")
-    assert_told_in_two_lines(cli("checkpoints", command, *arguments), str(source), "damaged")
-    assert not target.exists()
-    assert sorted(saved.rglob("*")) == before
 
 
 def test_an_export_writes_nothing_but_the_file_to_standard_output_and_not_to_a_terminal(

@@ -316,13 +316,3 @@ async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stag
         await until(lambda: at.names == ["old"])
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="old")]
-
-
-async def test_a_click_moves_and_a_double_click_loads(stage: Stage, saved: Path) -> None:
-    async with browsing(stage, iterate_checkpoints) as at:
-        await at.pilot.click(CheckpointTable, offset=(5, 2))
-        await at.pilot.click(CheckpointTable, offset=(5, 0))
-        assert at.current == "old"
-        assert at.session.received == []
-        await at.pilot.double_click(CheckpointTable, offset=(5, 1))
-        await until(lambda: at.session.received == [c.LoadCheckpoint(name="new")])

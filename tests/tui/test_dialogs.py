@@ -13,7 +13,6 @@ from engine.config import LADDER_TEMPERATURES, SamplingConfig
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
-from tui.screens.dialog import MessageDialog
 from tui.screens.ladder_dialog import LadderDialog
 from tui.screens.main import MainScreen
 from tui.screens.save_dialog import SaveDialog
@@ -102,25 +101,6 @@ async def test_the_ladder_shows_all_seven_rungs_whole_and_rolls_again(stage: Sta
         await until(lambda: screen_text(app).count("!") == 7, "the ends of all seven")
         await pilot.press("escape")
         await opened(app, MainScreen)
-
-
-async def test_a_refused_command_is_told_in_a_dialog_over_a_readable_screen(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    session.taken_names.add("happy")
-    app = stage.app(session)
-    async with app.run_test() as pilot:
-        await started(app)
-        await pilot.press("s", *"happy", "enter")
-        await opened(app, MessageDialog)
-        await shows(
-            app,
-            "The checkpoint can't be used",
-            "There is already a checkpoint called happy.",
-            "Take another name.",
-        )
-        await pilot.press("enter")
-        await opened(app, MainScreen)
-        assert app.summary_view.phase == "training"
 
 
 async def test_a_ladder_that_is_answered_before_the_dialog_is_laid_out_is_shown(stage: Stage) -> None:

@@ -64,17 +64,6 @@ async def test_nothing_is_followed_while_a_tweet_is_selected_and_end_lets_go() -
         assert marked_lines(feed) == []
 
 
-async def test_a_tweet_of_many_lines_is_marked_and_shown_whole() -> None:
-    tweets = [*numbered(1, 30), tweet("many words " * 12, 31), *numbered(32, 60)]
-    async with feed_of(tweets, size=(60, 12)) as (feed, _, _):
-        feed.show_step(5)
-        for _ in range(26):
-            feed.action_move(1)
-        assert feed.chosen is tweets[30]
-        text = " ".join(line.split(" ● ")[-1] for line in marked_lines(feed))
-        assert text.split() == ["many", "words"] * 12
-
-
 async def test_enter_opens_the_selected_tweet_or_else_the_newest_and_so_does_a_double_click() -> None:
     tweets = numbered(1, 9)
     async with feed_of([]) as (feed, pilot, _):

@@ -10,7 +10,6 @@ from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -111,16 +110,6 @@ def test_a_gpu_tells_use_memory_power_and_temperature_as_far_as_it_knows() -> No
     lines = text_of(training("cuda:0"), with_gpu, width=46)
     assert "GPU 0   93 %  12/80 GB  420 W  61 °C" in lines
     assert "GPU 1  12/80 GB  NVIDIA H100" in lines
-
-
-@pytest.mark.parametrize(("height", "shown"), [(18, 8), (16, 5), (11, 0)])
-def test_gpus_that_do_not_fit_are_counted(height: int, shown: int) -> None:
-    lines = text_of(training("cuda:0"), replace(READING, gpus=tuple(map(gpu, range(8)))), height=height)
-    assert len(lines) <= height
-    assert len([line for line in lines if line.startswith("GPU ")]) == shown
-    told = [line for line in lines if line.startswith("GPUs")]
-    more = f"{8 - shown} more" if shown else "8"
-    assert told == ([] if shown == 8 else [f"GPUs       {more}, in a larger window"])
 
 
 @given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.booleans())

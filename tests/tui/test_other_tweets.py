@@ -9,7 +9,7 @@ import pytest
 
 from engine.config import RunConfig, RuntimeConfig
 from engine.corpus_config import CorpusConfig
-from tui.folder_listing import as_typed, begun_at_root, best_of, list_folder, matching, split_typed
+from tui.folder_listing import begun_at_root, best_of, list_folder, matching, split_typed
 from tui.other_tweets import dropped_path, on_other_tweets, start_of_choice
 
 
@@ -147,14 +147,3 @@ def test_a_typed_path_is_a_folder_and_what_was_typed_of_a_name(
 )
 def test_a_path_that_is_typed_after_another_takes_its_place(text: str, path: str) -> None:
     assert begun_at_root(text) == path
-
-
-@pytest.mark.parametrize(
-    ("path", "is_folder", "text"),
-    [("/home/me/a.csv", False, "~/a.csv"), ("/home/mean", True, "/home/mean/"), ("/", True, "/")],
-)
-def test_a_path_is_shown_as_a_person_types_it(
-    monkeypatch: pytest.MonkeyPatch, path: str, is_folder: bool, text: str
-) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    assert as_typed(Path(path), is_folder=is_folder) == text

@@ -13,7 +13,6 @@ from tui.widgets.plot_scales import (
     LossScale,
     loss_limits,
     nice_ticks,
-    step_labels,
     step_limits,
     tick_decimals,
 )
@@ -46,14 +45,6 @@ def test_the_loss_axis_holds_all_but_a_few_columns_and_every_evaluation(
         assert limits.high >= high.max()
 
 
-def test_the_loss_axis_keeps_still_until_it_must_move_or_has_much_room() -> None:
-    before = Limits(1.0, 5.0)
-    still = loss_limits(np.array([1.3]), np.array([4.4]), np.array([]), before)
-    assert still is before
-    assert loss_limits(np.array([0.9]), np.array([4.4]), np.array([]), before).low < 0.9
-    assert loss_limits(np.array([1.3]), np.array([2.0]), np.array([]), before).high < 3
-
-
 def test_ticks_are_inside_and_tell_each_other_apart() -> None:
     assert nice_ticks(Limits(0, 5600), 6, min_interval=1) == [0, 1000, 2000, 3000, 4000, 5000]
     assert nice_ticks(Limits(0, 3), 10, min_interval=1) == [0, 1, 2, 3]
@@ -77,8 +68,3 @@ def test_a_loss_of_nothing_has_a_place_on_a_log_axis() -> None:
     limits = LossScale("bits", is_log=True).limits(np.array([0.0]), np.array([1.0]), np.array([]), None)
     assert math.isfinite(limits.low)
     assert limits.low < limits.high
-
-
-def test_steps_are_written_short_only_where_that_is_exact() -> None:
-    assert step_labels([0, 500, 1000]) == ["0", "500", "1k"]
-    assert step_labels([1_234_560, 1_234_570]) == ["1,234,560", "1,234,570"]

@@ -26,21 +26,6 @@ def test_v_goes_through_the_choices_that_look_different() -> None:
     assert WIDE.switched().fitted(is_wide=False).switched().panes == ("recent",)
 
 
-def test_the_recent_part_moves_seldom_and_always_holds_the_newest_step() -> None:
-    limits = [WIDE.limits("recent", Limits(1, last)) for last in range(20_000, 22_000)]
-    assert all(window.low < last <= window.high for last, window in enumerate(limits, 20_000))
-    assert len({(window.low, window.high) for window in limits}) <= 5
-    assert all(window.span == 2000 for window in limits)
-
-
-def test_a_cursor_that_leaves_the_recent_part_goes_on_through_the_whole_run_by_its_columns() -> None:
-    view = WIDE.pointed(18_010, RUN).moved(-1, 50, RUN)
-    assert view.cursor == 17_970
-    per_column = (step_limits(1, 20_000).span + 1) / 50
-    assert view.moved(-1, 50, RUN).cursor == 17_970 - round(per_column)
-    assert view.limits("recent", RUN) == Limits(18_000, 20_000)
-
-
 def test_the_recent_part_stands_still_while_the_cursor_is_shown_and_follows_again_after_it() -> None:
     held = WIDE.pointed(19_500, RUN)
     longer = Limits(1, 40_000)

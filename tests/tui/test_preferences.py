@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError, StorageError
-from tui.key_map import key_named, settable_keys, without_clashes
+from tui.key_map import settable_keys, without_clashes
 from tui.keys import BROWSER_KEYS, FEED_KEYS, MAIN_KEYS, PLOT_KEYS, PROMPT_KEYS, TWEET_KEYS
 from tui.preference_keeper import PreferenceKeeper, save_changes
 from tui.preferences import Preferences, preferences_path, read_preferences
@@ -197,30 +197,6 @@ def test_a_change_that_could_not_be_written_is_written_with_the_next(path: Path)
 
 
 # The key map ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("?", "question_mark"),
-        (" ", "space"),
-        ("Ctrl+X", "ctrl+x"),
-        ("alt+f3", "alt+f3"),
-        ("nokey", ""),
-        ("ctrl+", ""),
-        ("\x1b", ""),
-    ],
-)
-def test_a_key_is_known_by_its_character_or_its_name(text: str, name: str) -> None:
-    assert key_named(text) == name
-
-
-def test_two_actions_can_swap_their_keys_and_of_two_with_one_key_the_first_has_it() -> None:
-    swapped = {"pause": "g", "sample": "space"}
-    assert without_clashes(swapped) == (swapped, [])
-    usable, refused = without_clashes({"pause": "x", "save": "x"})
-    assert usable == {"pause": "x"}
-    assert [name for name, _ in refused] == ["save"]
 
 
 def test_no_default_key_is_taken_by_tmux_screen_or_flow_control() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,28 +91,6 @@ def test_undo_leads_back_through_all_that_was_set_whatever_was_answered_by_then(
         screen.answer()
     assert screen.settings == before[-1]
     assert screen.undo.on_the_way == ()
-
-
-@pytest.mark.parametrize(
-    ("command", "told"),
-    [
-        (
-            SetIntervals(eval_every=0, sample_every=7),
-            "evaluations back to every 500 steps, tweets back to every 100 steps",
-        ),
-        (SetSampling(sampling=SamplingConfig(prime="the ")), "no prime again"),
-        (
-            SetSampling(sampling=SamplingConfig(temperature=1.0, top_k=5)),
-            "temperature back to 0.80, top-k back to 0",
-        ),
-    ],
-    ids=repr,
-)
-def test_it_says_what_was_undone(command: SettingCommand, told: str) -> None:
-    screen = Screen()
-    screen.send(command)
-    screen.answer()
-    assert screen.take_back() == told
 
 
 def test_a_refused_change_is_forgotten_and_those_around_it_are_not() -> None:
