@@ -1,4 +1,4 @@
-"""Options that say which tweets are read, and how: they reach the reading, and a run goes on with what they gave it."""
+"""Options that say which tweets are read, and how; and a run that goes on without what was piped in."""
 
 from __future__ import annotations
 

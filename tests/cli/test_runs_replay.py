@@ -53,11 +53,6 @@ def test_a_speed_that_is_none_is_a_mistake_in_usage(
     assert shown == []
 
 
-def test_a_run_that_is_not_there_is_told_in_two_lines(cli: Cli, trained: Path, shown: list[tuple[Any, ...]]) -> None:
-    assert_told_in_two_lines(cli("runs", "replay", "second"), "no run called second", "runs list")
-    assert shown == []
-
-
 def test_without_a_terminal_there_is_nothing_to_see(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
     assert_told_in_two_lines(cli("runs", "replay", "first"), "needs a terminal", "events.jsonl")

@@ -81,6 +81,7 @@ def test_a_loss_that_stays_well_above_its_best_is_told_soon_and_until_it_is_over
 @pytest.mark.parametrize(
     "losses",
     [
+        pytest.param([1e6, *noisy(1.7, 600)], id="one spike"),
         pytest.param([*noisy(9.0, 80), *noisy(1.7, 600)], id="a burst of 80 steps"),
         pytest.param(noisy(1.9, 1000), id="a rise as after a higher rate"),
         pytest.param([*np.linspace(2, 1.7, 300), *noisy(1.9, 150), *noisy(1.5, 300)], id="a fall with bumps"),

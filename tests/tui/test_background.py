@@ -1,4 +1,4 @@
-"""A run that goes on without a screen ends when its budget is used up, or when a signal says so."""
+"""A run that goes on without a screen ends when its budget is used up, and its host counts what waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moving through the feed: selecting, following, the plot's cursor and pins."""
+"""Moving through the feed: selecting, following, and the plot's cursor."""
 
 from __future__ import annotations
 

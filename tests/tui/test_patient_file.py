@@ -1,4 +1,4 @@
-"""A terminal that takes nothing, or has gone, holds up nobody who writes to it."""
+"""A terminal gets the last words if it takes them in time, and one that takes nothing holds nobody up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins: toggled, in order, the same from file as from the run, and never half written."""
+"""Pins: the same from file as from the run, nothing of others lost, and the newest set wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in view of a run: following, zooming, panning, the cursor, as plain values."""
+"""What is in view of a run: the choices of `v`, a standstill for the cursor, steps of the run whatever is done."""
 
 from __future__ import annotations
 

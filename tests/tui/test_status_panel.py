@@ -1,4 +1,4 @@
-"""The status: what it says as text, then that the panel paints it, and only what changed of it."""
+"""The status: what it says as text, and which cells of a line have changed."""
 
 from __future__ import annotations
 
