@@ -1,9 +1,10 @@
-"""What is in view of a run: the choices of `v`, a standstill for the cursor, steps of the run whatever is done."""
+"""What is in view of a run: the choices of `v`, the cursor and the pane that it moves, as plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +74,26 @@ def test_whatever_is_done_each_pane_shows_steps_of_the_run(
 def test_a_run_that_goes_back_stays_in_view(last: int, first: int, span: int) -> None:
     limits = Viewport(span, first).limits(Limits(1, last), None)
     assert limits.low <= last
+
+
+def test_zooming_at_a_step_that_only_the_whole_run_shows_takes_the_magnifying_glass_there() -> None:
+    window = WIDE.zoomed(0.8, RUN, 5000).limits("recent", RUN)
+    assert window.low < 5000 < window.high
+    assert window.span == pytest.approx(0.8 * 2000, abs=1)
+
+
+def test_a_cursor_that_leaves_the_recent_part_goes_on_through_the_whole_run_by_its_columns() -> None:
+    view = WIDE.pointed(18_010, RUN).moved(-1, 50, RUN)
+    assert view.cursor == 17_970
+    per_column = (step_limits(1, 20_000).span + 1) / 50
+    assert view.moved(-1, 50, RUN).cursor == 17_970 - round(per_column)
+    assert view.limits("recent", RUN) == Limits(18_000, 20_000)
+
+
+def test_a_pane_alone_goes_along_with_the_cursor() -> None:
+    view = PlotView("recent").pointed(18_001, RUN)
+    assert view.limits("recent", RUN) == Limits(18_000, 20_000)
+    view = view.moved(-10, 50, RUN)
+    window = view.limits("recent", RUN)
+    assert view.cursor is not None
+    assert window.low < view.cursor < 18_000 < window.high

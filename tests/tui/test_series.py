@@ -94,3 +94,15 @@ def test_a_series_goes_on_after_it_was_truncated(
         if added:
             assert longer.last == pytest.approx(added[-1])
             assert np.nanmax(whole(longer, 20).high) >= max(added)
+
+
+def test_a_step_seen_again_replaces_what_was_seen() -> None:
+    series = Series.empty().extended(1, [5.0, 4.0, 9.0, 9.0]).extended(3, [3.0])
+    assert (len(series), series.last, series.last_step) == (3, 3.0, 3)
+    assert whole(series, 1).high[0] == 5.0
+
+
+def test_the_value_near_a_step_is_that_of_the_step_or_the_nearest_report() -> None:
+    series = Series.empty().extended(10, [0.5]).extended(20, [0.25]).extended(30, [0.125])
+    assert [series.near(step) for step in (1, 10, 14, 16, 30, 99)] == [0.5, 0.5, 0.5, 0.25, 0.125, 0.125]
+    assert Series.empty().near(5) is None

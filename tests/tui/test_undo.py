@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import events as e
-from engine.commands import SetBatchSize, SetIntervals, SetLearningRate, SetSampling
+from engine.commands import LoadCheckpoint, SetBatchSize, SetIntervals, SetLearningRate, SetSampling
 from engine.config import SamplingConfig, TrainingConfig
 from tests.fakes import run_started
 from tui.run_view import RunView
@@ -105,3 +105,17 @@ def test_a_refused_change_is_forgotten_and_those_around_it_are_not() -> None:
     screen.answer()
     told = [screen.take_back() for _ in range(4)]
     assert told == ["batch size back to 16", "learning rate back to 0.004", "batch size back to 32", ""]
+
+
+def test_a_reload_at_half_the_rate_is_a_change_unless_it_is_refused() -> None:
+    halving, plain = LoadCheckpoint(name="best", halves_rate=True), LoadCheckpoint(name="best")
+    view = apply(RunView(), run_started())
+    loaded = e.CheckpointLoaded(step=0, elapsed_seconds=0.0, name="best", path="/best", bits_per_char=None)
+    halved = e.LearningRateChanged(step=0, elapsed_seconds=0.0, learning_rate=0.002)
+    refused = e.CommandRefused(step=0, elapsed_seconds=0.0, command="LoadCheckpoint", title="", detail="", hint="")
+    undo = Undo().after_sending(plain, view).after_sending(halving, view).after_sending(plain, view)
+    for event in (refused, loaded, halved, refused):
+        undo = undo.after(event)
+    assert (len(undo.changes), undo.on_the_way) == (1, ())
+    undo = undo.after_sending(halving, view).after(refused)
+    assert (len(undo.changes), undo.on_the_way) == (1, ())
