@@ -15,7 +15,7 @@ from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.eta import eta_of
 from tui.run_view import RunView
-from tui.state import MAX_VAL_POINTS, apply, fold
+from tui.state import MAX_VAL_POINTS, MAX_WARNINGS, apply, fold
 
 
 def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
@@ -70,6 +70,11 @@ def test_a_resumed_run_and_a_loaded_checkpoint_say_how_many_epochs_have_passed()
     assert back.epoch == pytest.approx(2.0)
     elsewhere = view_after(run_started(step=500, num_train_tweets=320, resumed_from="calm", epochs=0.0))
     assert elsewhere.epoch == 0.0
+
+
+def test_only_the_latest_warnings_are_kept() -> None:
+    warned = (e.Warned(step=1, elapsed_seconds=0.0, message=str(number)) for number in range(MAX_WARNINGS + 5))
+    assert [warning.message for warning in view_after(*warned).warnings][:1] == ["5"]
 
 
 def test_loading_a_checkpoint_takes_back_what_came_after_it() -> None:
