@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
 from engine.bench import benchmark, sampling, training
 from engine.bench.training import Shape
 from engine.corpus_config import CorpusConfig
-from tests.cli.program import Cli, assert_told_in_two_lines
+from tests.cli.program import Cli
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +46,6 @@ def test_people_get_a_table_of_each_part(cli: Cli, home: Path) -> None:
     assert ended.code == 0
     for words in ("processor", "of tutorial", "of float32 limit", "4, 6, 5 ", "packed nn.GRU", "77 ", "cached"):
         assert words in ended.out
-
-
-def test_a_device_that_is_not_there_is_told_in_two_lines(cli: Cli, home: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has it")
-    assert_told_in_two_lines(cli("bench", "--device", "cuda"), "no cuda device", "--device")
 
 
 @pytest.mark.parametrize("arguments", [("--seconds", "0"), ("--seconds", "soon"), ("--device", "tpu"), ("--data", "x")])

@@ -23,12 +23,6 @@ def _own(home: Path, name: str) -> Path:
     return home / "runs" / "first" / "checkpoints" / f"{name}.safetensors"
 
 
-def _damage(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-100] ^= 1
-    path.write_bytes(content)
-
-
 def test_the_list_has_what_was_saved_by_name_then_the_runs_own(cli: Cli, saved: Path) -> None:
     ended = cli("checkpoints", "list")
     assert (ended.code, ended.err) == (0, "")
@@ -36,9 +30,6 @@ def test_the_list_has_what_was_saved_by_name_then_the_runs_own(cli: Cli, saved: 
     assert heading.split() == ["NAME", "STEP", "BITS/CHAR", "SAVED", "SIZE"]
     [first, *others] = [row.split()[0] for row in rows]
     assert (first, set(others)) == ("mine", {"first/latest", "first/best"})
-
-
-def test_the_list_as_json_has_an_object_a_line(cli: Cli, saved: Path) -> None:
     entries = cli("checkpoints", "list", "--json").objects
     assert {entry["name"] for entry in entries} == {"mine", "first/latest", "first/best"}
     for entry in entries:
@@ -64,32 +55,16 @@ def test_a_truncated_file_is_listed_as_damaged_and_the_others_still_work(cli: Cl
     assert cli("generate", "--checkpoint", "first/best").code == 0
 
 
-def test_a_flipped_bit_in_the_numbers_is_refused_when_they_are_read(cli: Cli, saved: Path) -> None:
-    _damage(saved / "checkpoints" / "mine.safetensors")
-    assert_told_in_two_lines(cli("generate", "--checkpoint", "mine"), "damaged")
-
-
-def test_show_tells_a_person_what_a_checkpoint_says_of_itself(cli: Cli, saved: Path) -> None:
-    ended = cli("checkpoints", "show", "mine")
-    assert ended.code == 0
-    for words in ("run                 first", "corpus              tweets.txt", "hidden 16 x 1", "sha256"):
-        assert words in ended.out
-
-
-def test_show_as_json_has_the_whole_info(cli: Cli, saved: Path) -> None:
+def test_show_tells_what_a_checkpoint_says_of_itself(cli: Cli, saved: Path) -> None:
     info = cli("checkpoints", "show", "mine", "--json").object
     assert (info["run"], info["step"], info["model"]["hidden_size"]) == ("first", 40, 16)
     assert len(info["sha256"]) == 64
+    told = cli("checkpoints", "show", "mine").out
+    for words in ("run                 first", "corpus              tweets.txt", "hidden 16 x 1", "sha256"):
+        assert words in told
 
 
-def test_delete_with_yes_deletes_that_file_only(cli: Cli, saved: Path) -> None:
-    ended = cli("checkpoints", "delete", "mine", "--yes")
-    assert (ended.code, ended.out) == (0, "")
-    assert "mine.safetensors" in ended.err
-    assert {entry["name"] for entry in cli("checkpoints", "list", "--json").objects} == {"first/latest", "first/best"}
-
-
-@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+@pytest.mark.parametrize("answer", ["\n", ""])
 def test_delete_without_a_yes_deletes_nothing(
     cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
@@ -98,18 +73,16 @@ def test_delete_without_a_yes_deletes_nothing(
     assert (saved / "checkpoints" / "mine.safetensors").is_file()
 
 
-@pytest.mark.parametrize("command", [("show",), ("delete", "--yes")])
-def test_a_missing_name_is_named(cli: Cli, saved: Path, command: tuple[str, ...]) -> None:
-    assert_told_in_two_lines(cli("checkpoints", *command, "nothing"), "nothing", "checkpoints list")
+def test_a_missing_name_is_named(cli: Cli, saved: Path) -> None:
+    assert_told_in_two_lines(cli("checkpoints", "show", "nothing"), "nothing", "checkpoints list")
 
 
-@pytest.mark.parametrize("name", ["../secret", "first/../../../secret", "/secret.safetensors"])
-def test_delete_takes_no_path(cli: Cli, saved: Path, name: str) -> None:
+def test_delete_takes_no_path(cli: Cli, saved: Path) -> None:
     secret = saved / "secret.safetensors"
     secret.touch()
-    before = sorted(saved.rglob("*"))
-    assert_told_in_two_lines(cli("checkpoints", "delete", name.replace("/secret.", f"{saved}/secret."), "--yes"))
-    assert sorted(saved.rglob("*")) == before
+    for name in ("first/../../../secret", secret):
+        assert_told_in_two_lines(cli("checkpoints", "delete", name, "--yes"))
+        assert secret.exists()
 
 
 def _names(cli: Cli) -> dict[str, bool]:
@@ -121,24 +94,8 @@ def test_rename_renames(cli: Cli, saved: Path) -> None:
     assert (ended.code, ended.out) == (0, "")
     assert "my best.safetensors" in ended.err
     assert set(_names(cli)) == {"my best", "first/latest", "first/best"}
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("gone", "other", "no checkpoint called gone"),
-        ("first/best", "other", "its run's own"),
-        ("mine", "first/best", "can't be called"),
-        ("mine", "../up", "can't be called"),
-        ("mine", "", "can't be called"),
-        ("mine", "second", "already a checkpoint called second"),
-    ],
-)
-def test_what_can_not_be_renamed_is_told(cli: Cli, saved: Path, old: str, new: str, words: str) -> None:
-    shutil.copy(_own(saved, "best"), saved / "checkpoints" / "second.safetensors")
-    before = sorted(saved.rglob("*"))
-    assert_told_in_two_lines(cli("checkpoints", "rename", old, new), words)
-    assert sorted(saved.rglob("*")) == before
+    assert_told_in_two_lines(cli("checkpoints", "rename", "my best", "../up"), "can't be called")
+    assert_told_in_two_lines(cli("checkpoints", "rename", "first/best", "other"), "its run's own")
 
 
 def test_a_pinned_checkpoint_is_marked_and_not_deleted(cli: Cli, saved: Path) -> None:
@@ -165,42 +122,20 @@ def test_an_export_can_be_used_from_where_it_is_and_imported_under_a_name(
     assert {"copy", "again"} < set(_names(cli))
 
 
-def test_an_export_over_a_file_needs_force(cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_export_over_a_file_and_an_import_over_a_name_need_force(
+    cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     file = tmp_path_factory.mktemp("elsewhere") / "notes.txt"
     file.write_text("mine")
     assert_told_in_two_lines(cli("checkpoints", "export", "mine", file), "is there already", "--force")
     assert file.read_text() == "mine"
     assert cli("checkpoints", "export", "mine", file, "--force").code == 0
     assert file.stat().st_size > 1000
-
-
-def test_an_import_over_a_name_needs_force(cli: Cli, saved: Path) -> None:
     source = _own(saved, "latest")
     assert_told_in_two_lines(cli("checkpoints", "import", source, "--name", "mine"), "already", "--force")
     assert cli("checkpoints", "import", source, "--name", "mine", "--force").code == 0
     cli("checkpoints", "pin", "mine")
     assert_told_in_two_lines(cli("checkpoints", "import", source, "--name", "mine", "--force"), "mine is pinned")
-
-
-@pytest.mark.parametrize("command", ["export", "import"])
-def test_a_damaged_file_is_neither_exported_nor_imported(
-    cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory, command: str
-) -> None:
-    _damage(saved / "checkpoints" / "mine.safetensors")
-    before = sorted(saved.rglob("*"))
-    source = saved / "checkpoints" / "mine.safetensors"
-    target = tmp_path_factory.mktemp("elsewhere") / "copy"
-    arguments = ("mine", target) if command == "export" else (source, "--name", "other")
-    assert_told_in_two_lines(cli("checkpoints", command, *arguments), str(source), "damaged")
-    assert not target.exists()
-    assert sorted(saved.rglob("*")) == before
-
-
-@pytest.mark.parametrize("name", ["../up", ""])
-def test_an_import_takes_no_path_for_a_name(cli: Cli, saved: Path, name: str) -> None:
-    before = sorted(saved.parent.rglob("*"))
-    assert_told_in_two_lines(cli("checkpoints", "import", _own(saved, "best"), "--name", name), "can't be called")
-    assert sorted(saved.parent.rglob("*")) == before
 
 
 def test_an_export_writes_nothing_but_the_file_to_standard_output_and_not_to_a_terminal(

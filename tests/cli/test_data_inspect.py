@@ -5,17 +5,13 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from engine.corpus.inspection import Inspection, LengthBar
-from engine.corpus.report import CorpusReport, SourceReport
 from tests.cli.program import Cli, assert_told_in_two_lines
 from tests.engine.opening_helpers import zip_of
-from tui.inspection_report import print_inspection
 from tui.progress import reading_bar
 
 FIELDS = {"format", "rows", "kept", "dropped", "num_chars", "alphabet_size", "duplicates", "near_duplicates"}
@@ -50,47 +46,6 @@ def messy(tmp_path: Path) -> Path:
     path = tmp_path / "messy.csv"
     path.write_text("id,text\n" + "".join(f'{n},"{row}"\n' for n, row in enumerate(rows)), encoding="utf-8")
     return path
-
-
-def inspection(**changes: Any) -> Inspection:
-    """Return what a small corpus looks like."""
-    source = SourceReport(name="a.csv", format="csv", num_rows=40, num_kept=40, dropped={}, examples={})
-    facts: dict[str, Any] = {
-        "name": "a.csv",
-        "report": CorpusReport(sources=(source,)),
-        "num_train_tweets": 32,
-        "num_val_tweets": 8,
-        "num_chars": 400,
-        "char_counts": {"a": 200, " ": 100, "b": 99, "c": 1},
-        "lengths": (LengthBar(first=1, last=10, num_tweets=30), LengthBar(first=11, last=20, num_tweets=10)),
-        "mean_length": 10.0,
-        "num_mentions": 0,
-        "num_links": 0,
-        "num_hashtags": 0,
-        "scripts": {"Latin": 300},
-        "shared_run_share": 0.0,
-        "samples": ("tea", "jam"),
-        "seconds": 0.5,
-        "peak_bytes": 12_000_000,
-        "was_cached": False,
-    }
-    return Inspection(**(facts | changes))
-
-
-def drawn(found: Inspection, width: int = 100, *, is_terminal: bool = True) -> list[str]:
-    """Return the lines of a report, colours taken out."""
-    file = io.StringIO()
-    system = "truecolor" if is_terminal else None
-    print_inspection(
-        Console(file=file, width=width, force_terminal=is_terminal, color_system=system, highlight=False),  # type: ignore[arg-type] # a literal by its value
-        found,
-    )
-    return ESCAPES.sub("", file.getvalue()).splitlines()
-
-
-def line_with(lines: list[str], words: str) -> str:
-    [line] = [line for line in lines if words in line]
-    return line
 
 
 # As JSON --------------------------------------------------------------------------------------------------------------
@@ -132,59 +87,6 @@ def test_everything_that_one_wants_to_know_of_a_file_is_in_the_report(cli: Cli, 
     assert not [line for line in ended.out.splitlines() if line != line.rstrip()]
 
 
-@pytest.mark.parametrize("width", [40, 100])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    found = inspection(
-        char_counts=dict.fromkeys("abc寿司🐱אבג\u0301مرحباไทย🇫🇷", 5) | dict.fromkeys(map(chr, range(0x400, 0x500)), 1),
-        samples=("寿司 " * 40, "שלום " * 30, "👩‍👩‍👧 " * 20, "a" * 140),
-        scripts=dict.fromkeys(("Latin", "Han", "Hebrew", "Arabic", "Thai", "Cyrillic"), 10),
-    )
-    assert max(map(cell_len, drawn(found, width))) <= width
-
-
-def test_what_is_hostile_in_a_file_does_nothing_to_the_terminal() -> None:
-    hostile = "\x1b[2Jred [bold]x[/bold] [@click=app.bell]y\u202e\x07"
-    source = SourceReport(
-        name="a[red].csv", format="csv", num_rows=41, num_kept=40, dropped={hostile: 1}, examples={hostile: hostile}
-    )
-    lines = drawn(inspection(report=CorpusReport(sources=(source,)), samples=(hostile,)))
-    text = "\n".join(lines)
-    assert "\x1b" not in text
-    assert "\u202e" not in text
-    assert "a[red].csv" in text
-    assert text.count("red [bold]x[/bold] [@click=app.bell]y") == 3
-
-
-@pytest.mark.parametrize(
-    ("found", "words"),
-    [
-        (inspection(char_counts={"a": 1, "b": 1, "c": 398}), "2 occur only once: a b"),
-        (inspection(num_val_tweets=400, shared_run_share=0.005), "400 tweets; 2 of them (0.50 %) share a run"),
-        (inspection(), "8 tweets; none of them shares a run"),
-        (inspection(), "alike       no two say the same"),
-        (inspection(scripts={}), "written in  no letters"),
-        (inspection(was_cached=True), "opened from the cache in 0.50 s, 12.0 MB of memory"),
-    ],
-)
-def test_one_is_told_from_many_and_nothing_from_little(found: Inspection, words: str) -> None:
-    assert any(words in line for line in drawn(found))
-
-
-@pytest.mark.parametrize(
-    ("counts", "dropped", "words"),
-    [
-        ((2, 1), {"duplicate": 2}, "2 duplicates and 1 near-duplicate (a word or a name apart); of each group the"),
-        ((2, 0), {}, "2 duplicates; all are kept, each group on one side of the split"),
-    ],
-)
-def test_what_became_of_tweets_that_are_alike_is_said(
-    counts: tuple[int, int], dropped: dict[str, int], words: str
-) -> None:
-    source = SourceReport(name="a", format="csv", num_rows=40, num_kept=38, dropped=dropped, examples={})
-    report = CorpusReport(sources=(source,), num_duplicates=counts[0], num_near_duplicates=counts[1])
-    assert any(words in line for line in drawn(inspection(report=report)))
-
-
 def test_several_sources_are_reported_one_by_one_and_together(cli: Cli, tweets: Path, tmp_path: Path) -> None:
     archive = tmp_path / "more.zip"
     archive.write_bytes(zip_of({"x/one.txt": b"tea for two\njam\n\n", "y/two.csv": b"text\nbread for all\n"}))
@@ -197,17 +99,28 @@ def test_several_sources_are_reported_one_by_one_and_together(cli: Cli, tweets: 
     assert re.search(r"all 3 together.*\n {2}6\d of 6\d rows kept", out)
 
 
-def test_of_very_many_sources_the_first_are_shown_and_all_are_added_up() -> None:
-    sources = tuple(
-        SourceReport(name=f"{n}.txt", format="text", num_rows=3, num_kept=2, dropped={"empty": 1}, examples={})
-        for n in range(1000)
+def test_of_very_many_sources_the_first_are_shown_and_all_are_added_up(cli: Cli, tmp_path: Path) -> None:
+    archive = tmp_path / "many.zip"
+    archive.write_bytes(zip_of({f"{n}.txt": f"tea for {n}\n\n".encode() for n in range(40)}))
+    out = cli("data", "inspect", archive, "--keep-duplicates").out
+    assert out.count(".txt  text") == 24
+    for words in ("and 16 more; --json shows each", "all 40 together", "40 of 80 rows kept (50 %)", "40  empty"):
+        assert words in out, words
+
+
+def test_no_line_is_wider_than_the_terminal(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "wide.txt"
+    texts = (
+        "寿司 " * 40,
+        "שלום مرحبا " * 9,
+        "👩\u200d👩\u200d👧 ไทย 🇫🇷 " * 8,
+        "a" * 137,
+        "".join(map(chr, range(0x410, 0x460))),
     )
-    lines = drawn(inspection(report=CorpusReport(sources=sources)))
-    assert sum(".txt  text" in line for line in lines) == 24
-    assert line_with(lines, "more; --json shows each").startswith("and 976 more")
-    at = lines.index(line_with(lines, "all 1,000 together"))
-    assert lines[at + 1].strip() == "2,000 of 3,000 rows kept (67 %)"
-    assert lines[at + 2].strip() == "1,000  empty"
+    path.write_text("".join(f"{n} {texts[n % 5]}\n" for n in range(60)), encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = cli("data", "inspect", path, "--keep-duplicates").lines
+    assert max(map(cell_len, lines)) <= 40
 
 
 # What can't be trained on ---------------------------------------------------------------------------------------------
@@ -223,11 +136,6 @@ def test_too_few_tweets_are_reported_all_the_same_before_the_two_lines(cli: Cli,
     what, hint = ended.error_lines
     assert what.startswith("tweetgen-tui: few.txt holds too few usable tweets: 3 rows read, 1 tweet kept")
     assert "at least 20" in hint
-
-
-def test_with_json_there_are_the_two_lines_only(cli: Cli, tmp_path: Path) -> None:
-    path = tmp_path / "few.txt"
-    path.write_text("good morning\n", encoding="utf-8")
     assert_told_in_two_lines(cli("data", "inspect", path, "--json"), "too few")
 
 
@@ -245,15 +153,6 @@ def test_the_bar_moves_and_is_taken_away() -> None:
     assert "\x1b[31m5,000" not in file.getvalue()
     assert file.getvalue().endswith("\x1b[2K"), "the line is empty again"
     assert file.getvalue().rindex("\x1b[?25h") > file.getvalue().rindex("\x1b[?25l")
-
-
-@pytest.mark.parametrize("environment", [{}, {"TERM": "dumb"}])
-def test_elsewhere_there_is_no_bar(environment: dict[str, str]) -> None:
-    file = io.StringIO()
-    console = Console(file=file, force_terminal=bool(environment), width=80, _environ=environment)
-    with reading_bar(console) as on_progress:
-        on_progress(0.25, "a.csv")
-    assert file.getvalue().strip() == ""
 
 
 def test_what_is_piped_in_to_be_looked_at_is_not_kept(

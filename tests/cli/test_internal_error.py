@@ -51,16 +51,6 @@ def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(
     assert "ZeroDivisionError" in (home / "runs" / "x" / "tweetgen.log").read_text(encoding="utf-8")
 
 
-def test_an_unexpected_error_before_the_run_exits_with_3_and_is_in_the_log(
-    cli: Cli, home: Path, tweets: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.session.prepare", _raise)
-    ended = cli("train", "--data", tweets)
-    assert ended.code == 3
-    assert "Traceback" not in ended.err
-    assert "ZeroDivisionError" in (home / "tweetgen.log").read_text(encoding="utf-8")
-
-
 def test_a_tweet_that_the_encoding_of_stdout_lacks_is_no_error(launch: Launch, tmp_path: Path) -> None:
     path = tmp_path / "cafe.txt"
     path.write_text("".join(f"un café numéro {number} ☕\n" for number in range(60)), encoding="utf-8")

@@ -1,13 +1,12 @@
-"""Each option that says which tweets are read, and how, does through the command line what its help says."""
+"""Options that say which tweets are read, and how; and a run that goes on without what was piped in."""
 
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 
@@ -16,7 +15,6 @@ from tests.cli.program import SMALL_MODEL, Cli, assert_told_in_two_lines, write_
 NAMES = ("Tom", "Ann", "Bo", "gran", "mum", "we", "they", "you", "Zoë", "a fox")
 THINGS = ("tea", "a long walk", "my dog", "the rain", "two boats", "jam")
 TWEETS = [f"{name} likes {thing}" for thing in THINGS for name in NAMES]
-PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 FEW_STEPS = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0", "--json")
 
 
@@ -32,110 +30,9 @@ def facts(cli: Cli, *arguments: str | Path) -> dict[str, Any]:
     return ended.object
 
 
-class _Stdin:
-    """Standard input as bytes."""
-
-    def __init__(self, buffer: BinaryIO) -> None:
-        self.buffer = buffer
-
-
 def pipe_in(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    monkeypatch.setattr(sys, "stdin", _Stdin(io.BytesIO(content)))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
-
-# Which text of a row --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    lines = ["name,said,answer", *(f"{n},{tweet},so does our neighbour {tweet}" for n, tweet in enumerate(TWEETS))]
-    return write(tmp_path / "table.csv", lines)
-
-
-@pytest.mark.parametrize("column", ["2", "SAID"])
-def test_the_column_is_named_or_counted(cli: Cli, table: Path, column: str) -> None:
-    found = facts(cli, table, "--column", column)
-    assert found["kept"] == 60
-    assert set(found["samples"]) <= set(TWEETS)
-
-
-@pytest.fixture
-def labelled(tmp_path: Path) -> Path:
-    """Thirty happy, twenty sad and ten neutral tweets in the six columns of Sentiment140."""
-    labels = ["4"] * 30 + ["0"] * 20 + ["2"] * 10
-    rows = (
-        f'"{label}","{n}","Mon May 11 03:17:40 UTC 2009","NO_QUERY","someone","{tweet}"'
-        for n, (label, tweet) in enumerate(zip(labels, TWEETS, strict=True))
-    )
-    return write(tmp_path / "labelled.csv", rows)
-
-
-@pytest.mark.parametrize(
-    ("options", "kept", "dropped"),
-    [
-        ((), 30, {"labelled sad (0)": 20, "labelled neutral (2)": 10}),
-        (("--label", "sad"), 20, {"labelled happy (4)": 30, "labelled neutral (2)": 10}),
-        (("--label", "all"), 60, {}),
-        (("--label", "0"), 20, {"labelled happy (4)": 30, "labelled neutral (2)": 10}),
-    ],
-)
-def test_the_label_says_which_tweets_are_kept(
-    cli: Cli, labelled: Path, options: tuple[str, ...], kept: int, dropped: dict[str, int]
-) -> None:
-    found = facts(cli, labelled, *options)
-    assert (found["format"], found["kept"], found["dropped"]) == ("sentiment140", kept, dropped)
-
-
-def test_too_few_with_the_label_are_told_with_the_way_out(cli: Cli, labelled: Path) -> None:
-    ended = cli("data", "inspect", labelled, "--label", "2", "--json")
-    assert_told_in_two_lines(ended, "10 tweets kept", "--label all")
-
-
-# What a piece is ------------------------------------------------------------------------------------------------------
-
-
-def test_pieces_may_end_at_a_blank_line(cli: Cli, tmp_path: Path) -> None:
-    path = write(tmp_path / "poems.txt", (line for tweet in TWEETS for line in (tweet, "and so do I", "")))
-    found = facts(cli, path, "--blank-line-separated", "--keep-duplicates")
-    assert (found["rows"], found["kept"]) == (60, 60)
-    assert set(found["samples"]) <= {f"{tweet}↵and so do I" for tweet in TWEETS}
-
-
-def posts() -> list[dict[str, Any]]:
-    """Return sixty posts, of which ten are answers and five others sensitive."""
-    notes = [
-        {"type": "Note", "content": f"<p>{tweet}</p>", "sensitive": 10 <= n < 15, "inReplyTo": "x" if n < 10 else None}
-        for n, tweet in enumerate(TWEETS)
-    ]
-    return [{"type": "Create", "object": note | {"to": [PUBLIC], "summary": None}} for note in notes]
-
-
-@pytest.mark.parametrize(
-    ("options", "dropped"),
-    [
-        ((), {}),
-        (("--no-replies", "--no-sensitive"), {"reply": 10, "marked as sensitive": 5}),
-    ],
-)
-def test_replies_and_sensitive_posts_are_left_out_where_that_is_wanted(
-    cli: Cli, tmp_path: Path, options: tuple[str, ...], dropped: dict[str, int]
-) -> None:
-    path = tmp_path / "outbox.json"
-    path.write_text(json.dumps({"type": "OrderedCollection", "orderedItems": posts()}), encoding="utf-8")
-    found = facts(cli, path, *options)
-    assert (found["format"], found["dropped"]) == ("mastodon", dropped)
-    assert found["kept"] == 60 - sum(dropped.values())
-
-
-def test_links_of_an_x_archive_are_kept_where_that_is_wanted(cli: Cli, tmp_path: Path) -> None:
-    tweets = [{"tweet": {"full_text": f"{tweet} https://t.co/abc{n}"}} for n, tweet in enumerate(TWEETS)]
-    path = tmp_path / "tweets.js"
-    path.write_text(f"window.YTD.tweets.part0 = {json.dumps(tweets)}", encoding="utf-8")
-    assert (facts(cli, path)["kept"], facts(cli, path)["links"]) == (60, 0)
-    assert facts(cli, path, "--keep-links")["links"] == 60
-
-
-# What becomes of the text ---------------------------------------------------------------------------------------------
 
 SHOUTED = [f"@Mia_{n} LOVES the café, no {n}" for n in range(5)] + TWEETS
 
@@ -160,29 +57,16 @@ def test_text_is_changed_as_the_option_says_and_else_left_alone(
     assert found["kept"] == len(SHOUTED)
 
 
-def test_longer_ones_are_kept_where_the_longest_may_be_longer(cli: Cli, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.txt", [*TWEETS, "x" * 141, "y" * 280, "z" * 281])
-    assert facts(cli, path)["dropped"] == {"over 140 characters": 3}
-    assert facts(cli, path, "--max-length", "280")["dropped"] == {"over 280 characters": 1}
-
-
-def test_duplicates_are_kept_where_that_is_wanted_and_counted_all_the_same(cli: Cli, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.txt", [*TWEETS, "TOM likes tea!!", "@mia Tom likes tea"])
-    once, all_of_them = facts(cli, path), facts(cli, path, "--keep-duplicates")
-    assert (once["kept"], once["dropped"], once["duplicates"]) == (60, {"duplicate": 2}, 2)
-    assert (all_of_them["kept"], all_of_them["dropped"], all_of_them["duplicates"]) == (62, {}, 2)
-
-
-# Where tweets come from -----------------------------------------------------------------------------------------------
-
-TEXT = "".join(f"{tweet}\n" for tweet in TWEETS).encode()
-
-
-# A run ----------------------------------------------------------------------------------------------------------------
+def test_longer_ones_and_duplicates_are_kept_where_that_is_wanted(cli: Cli, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", [*TWEETS, "x" * 141, "y" * 280, "z" * 281, "TOM likes tea!!"])
+    assert facts(cli, path)["dropped"] == {"over 140 characters": 3, "duplicate": 1}
+    kept = facts(cli, path, "--max-length", "280", "--keep-duplicates")
+    assert kept["dropped"] == {"over 280 characters": 1}
+    assert kept["duplicates"] == 1
 
 
 def test_a_run_on_standard_input_goes_on_without_it(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipe_in(monkeypatch, TEXT)
+    pipe_in(monkeypatch, "".join(f"{tweet}\n" for tweet in TWEETS).encode())
     first = cli("train", "--data", "-", "--max-steps", "2", "--run-name", "piped", *FEW_STEPS)
     pipe_in(monkeypatch, b"")
     more = cli("train", "--resume", "piped", "--max-steps", "4", "--json")
@@ -192,23 +76,6 @@ def test_a_run_on_standard_input_goes_on_without_it(cli: Cli, monkeypatch: pytes
     assert began["num_train_tweets"] == went_on["num_train_tweets"] == 48
     assert "not those" not in more.err
     assert more.objects[-1]["step"] == 4
-
-
-def test_an_epoch_is_as_large_as_the_weights_make_it(cli: Cli, tmp_path: Path) -> None:
-    one, two = write(tmp_path / "one.txt", TWEETS), write_tweets(tmp_path / "two.txt")
-
-    def size_with(*weights: str) -> int:
-        given = [part for weight in weights for part in ("--weight", weight)]
-        ended = cli("train", "--data", one, "--data", two, "--max-steps", "1", *given, *FEW_STEPS)
-        size = ended.objects[0]["num_train_tweets"]
-        assert isinstance(size, int)
-        return size
-
-    plain, first_twice, second_twice = size_with(), size_with("2", "1"), size_with("1", "2")
-    assert plain == facts(cli, one, two)["num_train_tweets"] == 96
-    assert first_twice > plain
-    assert second_twice > plain
-    assert first_twice + second_twice == 3 * plain
 
 
 @pytest.mark.parametrize("weights", [("1",), ("nan", "1")])

@@ -32,19 +32,15 @@ def opening_of(shown: list[tuple[Any, ...]]) -> OpenReplay:
 
 
 @pytest.mark.parametrize(
-    ("options", "speed"), [((), 10.0), (("--speed", "2.5"), 2.5), (("--speed", "max"), float("inf"))]
+    ("arguments", "speed"),
+    [(("first",), 10.0), (("last", "--speed", "2.5"), 2.5), (("first", "--speed", "max"), float("inf"))],
 )
 def test_the_run_is_shown_at_the_speed_that_was_asked_for(
-    cli: Cli, trained: Path, shown: list[tuple[Any, ...]], options: tuple[str, ...], speed: float
+    cli: Cli, trained: Path, shown: list[tuple[Any, ...]], arguments: tuple[str, ...], speed: float
 ) -> None:
-    assert cli("runs", "replay", "first", *options).code == 0
+    assert cli("runs", "replay", *arguments).code == 0
     assert opening_of(shown).folder.path == trained / "runs" / "first"
     assert opening_of(shown).speed == speed
-
-
-def test_last_is_the_latest_run(cli: Cli, trained: Path, shown: list[tuple[Any, ...]]) -> None:
-    assert cli("runs", "replay", "last").code == 0
-    assert opening_of(shown).folder.name == "first"
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan", "inf", ""])
@@ -57,26 +53,6 @@ def test_a_speed_that_is_none_is_a_mistake_in_usage(
     assert shown == []
 
 
-def test_a_run_that_is_not_there_is_told_in_two_lines(cli: Cli, trained: Path, shown: list[tuple[Any, ...]]) -> None:
-    assert_told_in_two_lines(cli("runs", "replay", "second"), "no run called second", "runs list")
-    assert shown == []
-
-
-def test_a_run_without_a_journal_is_told_in_two_lines(cli: Cli, trained: Path, shown: list[tuple[Any, ...]]) -> None:
-    journal = trained / "runs" / "first" / "events.jsonl"
-    journal.unlink()
-    assert_told_in_two_lines(cli("runs", "replay", "first"), "first has no journal to play", str(journal))
-
-
 def test_without_a_terminal_there_is_nothing_to_see(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
     assert_told_in_two_lines(cli("runs", "replay", "first"), "needs a terminal", "events.jsonl")
-
-
-def test_nothing_in_the_folder_changes_where_a_run_is_looked_up(
-    cli: Cli, trained: Path, shown: list[tuple[Any, ...]]
-) -> None:
-    folder = trained / "runs" / "first"
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    cli("runs", "replay", "first")
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before

@@ -111,3 +111,14 @@ def test_one_tweet_is_learned_by_heart_within_a_thousand_steps(home: Path, prese
     assert told[-1].step < 1000
     tweet = only(told, e.TweetSampled)
     assert (tweet.text, tweet.novelty, tweet.reached_eos) == (text, "copy", True)
+
+
+def test_a_run_begins_from_a_checkpoint_in_a_folder_of_its_own(corpus: Path) -> None:
+    run_session(tiny_config(corpus), {6: [c.SaveCheckpoint(name="base")]})
+    config = tiny_config(corpus, run_name="branch", max_steps=9)
+
+    told = run_session(replace(config, checkpoint="base"))
+
+    started = only(told, e.RunStarted)
+    assert (started.run, started.step, started.resumed_from) == ("branch", 6, "base")
+    assert list(losses(told)) == [7, 8, 9]

@@ -1,10 +1,8 @@
-"""A run that goes on without a screen ends when its budget is used up, or when a signal says so."""
+"""A run that goes on without a screen ends when its budget is used up, and its host counts what waits."""
 
 from __future__ import annotations
 
-import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,24 +39,6 @@ def test_a_run_whose_budget_is_used_up_ends_where_no_terminal_is_attached() -> N
     bridge.start()
     assert go_on([bridge], RunView()) == 0
     assert bridge.join(DEADLINE_SECONDS)
-
-
-def test_a_signal_saves_and_ends_it() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-
-    class Signalling(FakeSession):
-        """Sends this process a signal, once it is handled."""
-
-        def play(self, event: Event) -> None:
-            super().play(event)
-            if event is STEPS:
-                while signal.getsignal(signal.SIGTERM) is before:
-                    time.sleep(0.001)
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    bridge = EngineBridge(RunConfig(), lambda *_: Signalling([STEPS], STARTED))
-    bridge.start()
-    assert go_on([bridge], RunView()) == 143
 
 
 def test_its_host_counts_the_commands_that_the_session_has_received_and_not_followed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -20,21 +19,19 @@ from engine import events as e
 from engine.checkpoint_list import CheckpointEntry, iterate_checkpoints, list_checkpoints
 from engine.config import RunConfig
 from engine.corpus_config import CorpusConfig
-from engine.errors import CorpusError, StorageError
+from engine.errors import StorageError
 from engine.folders import create_run_folder, named_checkpoint_path
 from engine.folders import home as data_folder
 from tests.engine.checkpoints import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
-from tui.screens import checkpoint_list_dialog
 from tui.screens.checkpoint_browser import CheckpointBrowser
 from tui.screens.checkpoint_questions import RenameDialog, YesDialog
 from tui.screens.compare_dialog import CompareDialog
 from tui.screens.dialog import MessageDialog
 from tui.screens.main import MainScreen
 from tui.widgets.checkpoint_table import COMPARED, PINNED, CheckpointTable
-from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
@@ -155,32 +152,6 @@ async def test_a_list_that_cannot_be_read_is_told(stage: Stage) -> None:
         await at.says("The folder can't be read.")
 
 
-async def test_what_is_read_already_is_shown_and_can_be_used_before_the_rest(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoint_list_dialog, "_BATCH_SECONDS", 0)
-    go_on = threading.Event()
-
-    def slow() -> Iterator[CheckpointEntry]:
-        yield entry("first")
-        yield entry("second")
-        assert go_on.wait(30)
-        yield entry("third")
-
-    app = stage.app(FakeSession(SCRIPT), entries=slow)
-    async with app.run_test() as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1)
-        await pilot.press("l")
-        await opened(app, CheckpointBrowser)
-        at = Browsing(app, pilot, FakeSession())
-        await shows(app, "first", "second", "reading…")
-        await pilot.press("down")
-        assert at.current == "second"
-        go_on.set()
-        await until(lambda: len(at.names) == 3)
-        assert at.current == "second"
-
-
 def branchable() -> list[CheckpointEntry]:
     return [entry("happy", step=2, corpus=CorpusConfig(files=("/data/small.txt",)))]
 
@@ -209,17 +180,6 @@ async def test_n_begins_another_run_after_a_yes_with_both_curves(stage: Stage) -
         assert app.screen.query_one(LossPlot).overlay == ("now", before.train_losses)
         assert app.summary_view.train_losses.first_step == 3
         assert [view.started for view in app.earlier_views] == [STARTED]
-
-
-async def test_a_new_run_that_could_not_begin_is_told_and_this_one_goes_on(stage: Stage) -> None:
-    stage.errors["small.txt"] = CorpusError("small.txt is gone.", "Bring it back.")
-    async with browsing(stage, branchable) as at:
-        await at.pilot.press("n")
-        await opened(at.app, MessageDialog)
-        await shows(at.app, "small.txt is gone.", "Bring it back.")
-        await at.pilot.press("escape")
-        await opened(at.app, CheckpointBrowser)
-        assert (at.session.received, len(at.app.bridges)) == ([], 1)
 
 
 async def test_before_its_begin_and_after_its_end_a_run_takes_no_checkpoint_but_another_can_begin(
@@ -356,35 +316,3 @@ async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stag
         await until(lambda: at.names == ["old"])
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="old")]
-
-
-async def test_a_click_moves_a_double_click_loads_and_the_keys_can_be_clicked(stage: Stage, saved: Path) -> None:
-    async with browsing(stage, iterate_checkpoints) as at:
-        await at.pilot.click(CheckpointTable, offset=(5, 2))
-        await at.pilot.click(CheckpointTable, offset=(5, 0))
-        assert at.current == "old"
-        [line] = [line for line in screen_text(at.app).splitlines() if "x delete" in line]
-        bar = at.app.screen.query_one(KeyBar)
-        await at.pilot.click(bar, offset=(line.index("x delete") - bar.region.x, 0))
-        await opened(at.app, YesDialog)
-        await at.pilot.press("escape")
-        await opened(at.app, CheckpointBrowser)
-        assert at.session.received == []
-        await at.pilot.double_click(CheckpointTable, offset=(5, 1))
-        await until(lambda: at.session.received == [c.LoadCheckpoint(name="new")])
-
-
-async def test_of_hundreds_any_can_be_reached_and_is_in_view(stage: Stage) -> None:
-    name = "2026-11-25-101112-of-today/{}"  # the end tells them apart, and stays
-    entries = [entry(name.format(number), saved_at=1e9 - number, step=number) for number in range(700)]
-    async with browsing(stage, lambda: entries, size=(40, 12)) as at:
-        await at.pilot.press("end")
-        assert at.current == name.format(699)
-        await shows(at.app, "-today/699")
-        await at.pilot.press("pageup", "up")
-        await shows(at.app, at.current.removeprefix("2026-11-25-101112"))
-        await at.pilot.press("home")
-        await shows(at.app, "-today/0 ")
-        at.table.move_to(350)
-        await at.pilot.press("s")
-        await shows(at.app, "-today/350", "by name")

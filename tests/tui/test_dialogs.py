@@ -13,7 +13,6 @@ from engine.config import LADDER_TEMPERATURES, SamplingConfig
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
-from tui.screens.dialog import MessageDialog
 from tui.screens.ladder_dialog import LadderDialog
 from tui.screens.main import MainScreen
 from tui.screens.save_dialog import SaveDialog
@@ -104,25 +103,6 @@ async def test_the_ladder_shows_all_seven_rungs_whole_and_rolls_again(stage: Sta
         await opened(app, MainScreen)
 
 
-async def test_a_refused_command_is_told_in_a_dialog_over_a_readable_screen(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    session.taken_names.add("happy")
-    app = stage.app(session)
-    async with app.run_test() as pilot:
-        await started(app)
-        await pilot.press("s", *"happy", "enter")
-        await opened(app, MessageDialog)
-        await shows(
-            app,
-            "The checkpoint can't be used",
-            "There is already a checkpoint called happy.",
-            "Take another name.",
-        )
-        await pilot.press("enter")
-        await opened(app, MainScreen)
-        assert app.summary_view.phase == "training"
-
-
 async def test_a_ladder_that_is_answered_before_the_dialog_is_laid_out_is_shown(stage: Stage) -> None:
     app = stage.app(FakeSession())
     async with app.run_test(size=(80, 24)):
@@ -133,20 +113,6 @@ async def test_a_ladder_that_is_answered_before_the_dialog_is_laid_out_is_shown(
         await app.push_screen(dialog)
 
         await shows(app, "so cold")
-
-
-async def test_after_the_end_of_the_run_the_ladder_does_not_wait_for_another(stage: Stage) -> None:
-    session = FakeSession(SCRIPT)
-    app = stage.app(session)
-    async with app.run_test() as pilot:
-        await started(app)
-        await press(pilot, session, "t")
-        await until(lambda: "seed" in advice(app))
-        session.play(e.RunFinished(step=3, elapsed_seconds=1.0, reason="enough", total_seconds=1.0, total_chars=9))
-        await until(lambda: app.summary_view.ended, "the end")
-        await pilot.press("t")
-        await until(lambda: any("The run is over; q" in toast for toast in toasts(app)), "the reason")
-        assert "seed" in advice(app)
 
 
 async def test_a_key_pressed_twice_at_once_closes_the_dialog_only(stage: Stage) -> None:
@@ -162,20 +128,3 @@ async def test_a_key_pressed_twice_at_once_closes_the_dialog_only(stage: Stage) 
         await shows(app, "? help")
         assert [type(screen) for screen in app.screen_stack[1:]] == [MainScreen]
         assert session.received == [c.SaveCheckpoint(name="step-3")]
-
-
-async def test_a_dialog_under_another_closes_once_that_is_closed(stage: Stage) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test() as pilot:
-        await started(app)
-        await pilot.press("s")
-        await opened(app, SaveDialog)
-        dialog = app.screen
-        assert isinstance(dialog, SaveDialog)
-        app.push_screen(MessageDialog("Trouble", "of some kind", ""))
-        await opened(app, MessageDialog)
-        dialog.dismiss(None)
-        await pilot.pause()
-        assert isinstance(app.screen, MessageDialog)
-        await pilot.press("escape")
-        await until(lambda: isinstance(app.screen, MainScreen), "the main screen")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from engine import events as e
 from engine.config import TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.eta import Eta, eta_of
-from tui.formatting import format_eta
 from tui.run_view import RunView
 from tui.state import apply
 
@@ -112,44 +110,8 @@ def test_evaluations_count_wherever_in_their_interval_the_run_stands(num_steps: 
     assert eta.seconds + eta.spread_seconds > 80
 
 
-def uneven(num_batches: int, spread: float) -> list[e.Event]:
-    """Return steps in tens, each ten of them taking half a second more or less."""
-    random.seed(4)
-    seconds, events = 0.0, list[e.Event]()
-    for batch in range(num_batches):
-        seconds += 0.5 + spread * random.uniform(-0.5, 0.5)  # noqa: S311 - no secret
-        events.append(steps_finished(1 + 10 * batch, [2.0] * 10, elapsed_seconds=seconds))
-    return events
-
-
-def test_an_uneven_pace_makes_the_end_less_sure_and_time_makes_it_surer() -> None:
-    even = eta_after(started(max_steps=100_000), *uneven(100, 0.0))
-    rough = eta_after(started(max_steps=100_000), *uneven(100, 1.0))
-    assert rough.spread_seconds / rough.seconds > even.spread_seconds / even.seconds > 0.05
-    early = eta_after(started(max_steps=100_000), *uneven(5, 0.0))
-    assert early.spread_seconds / early.seconds > 0.25
-
-
 @given(st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1e4)), max_size=20), st.integers(1, 500))
 def test_whatever_a_journal_says_the_eta_is_a_number(reports: list[tuple[int, float]], eval_every: int) -> None:
     events = [steps_finished(step, [2.0], elapsed_seconds=seconds) for step, seconds in reports]
     eta = eta_of(view_after(started(max_steps=1000, eval_every=eval_every), *events))
     assert eta is None or (eta.seconds >= 0 and eta.spread_seconds >= 0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "spread_seconds", "text"),
-    [
-        (40, 0, "40 s"),
-        (40, 2, "40 s"),
-        (40, 6, "40 s ± 5"),
-        (720, 20, "12 min"),
-        (720, 70, "12 min ± 1"),
-        (7500, 610, "2 h 05 min ± 10 min"),
-        (273_600, 8000, "3 d 4 h ± 2 h"),
-    ],
-)
-def test_a_wait_is_told_with_its_spread_where_that_is_more_than_the_rounding(
-    seconds: float, spread_seconds: float, text: str
-) -> None:
-    assert format_eta(seconds, spread_seconds) == text

@@ -26,8 +26,17 @@ TEXTS = st.text(st.sampled_from("ab c😍é日\u200d\ufe0f\u0301👩❤"), max_s
 
 
 class FeedApp(App[None]):
+    """An app of one feed that notes what is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[TweetSampled] = []
+
     def compose(self) -> ComposeResult:
         yield TweetFeed()
+
+    def on_tweet_feed_opened(self, event: TweetFeed.Opened) -> None:
+        self.opened.append(event.tweet)
 
 
 @asynccontextmanager

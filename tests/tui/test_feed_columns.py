@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len, split_graphemes
 
-from engine.fact import Novelty
 from engine.text import harmless
 from tests.fakes import tweet
 from tui.theme import NOVELTY_GLYPHS
@@ -18,7 +17,6 @@ from tui.widgets.feed_columns import (
     SELECTED_GLYPH,
     Columns,
     has_bits_of_chars,
-    novelty_words,
     shown_text,
     step_width,
 )
@@ -42,19 +40,6 @@ def test_a_narrower_feed_has_fewer_columns(width: int, expected: str) -> None:
     assert "".join(text for text, _ in parts) + "hello" == expected
 
 
-@pytest.mark.parametrize(
-    ("novelty", "share", "words"),
-    [
-        ("new", 0.3, "new"),
-        ("near-copy", 0.996, "near-copy 100%"),
-        ("near-copy", 0.0, "near-copy"),
-        ("copy", 1.0, "copy"),
-    ],
-)
-def test_novelty_is_told_in_words_with_the_share_of_a_near_copy(novelty: Novelty, share: float, words: str) -> None:
-    assert novelty_words(tweet("hello", novelty=novelty, copied_share=share)) == words
-
-
 @given(
     width=st.sampled_from([117, 77, 57, 39]),
     text=TEXTS,
@@ -70,17 +55,6 @@ def test_text_begins_in_the_same_cell_whatever_stands_before_it(
     columns = Columns(width, 6)
     parts = columns.before_text(tweet(step=99_999, bits_per_char=bits, **drawn), sign)
     assert sum(cell_len(piece) for piece, _ in parts) == columns.indent
-
-
-@pytest.mark.parametrize("width", [117, 77])
-def test_names_of_columns_stand_over_them(width: int) -> None:
-    columns = Columns(width, 6)
-    first = "".join(piece for piece, _ in columns.before_text(tweet("", 12_345), ""))
-    heading = columns.heading
-    assert heading.index("step") + len("step") == first.index("12,345") + len("12,345")
-    assert heading.index("temp") == first.index("0.80")
-    assert heading.index("bits") == first.index("2.40")
-    assert heading.index("tweet") == columns.indent == len(first)
 
 
 @given(TEXTS, st.data())
@@ -107,9 +81,7 @@ def test_more_bits_are_a_higher_step_and_a_grapheme_has_that_of_its_most_surpris
         ("abc", 4, True, True),
         ("abc", 3, False, True),
         ("abc", 3, True, False),
-        ("abc", 0, True, False),
         ("a\x1b[0mbc", 8, True, False),
-        ("", 1, True, False),
     ],
 )
 def test_bits_of_characters_count_only_where_there_is_one_for_each(
@@ -117,7 +89,3 @@ def test_bits_of_characters_count_only_where_there_is_one_for_each(
 ) -> None:
     event = tweet(text, char_bits=(1.0,) * num_bits, reached_eos=reached_eos)
     assert has_bits_of_chars(event, shown_text(event)) == is_known
-
-
-def test_a_tweet_that_was_cut_ends_with_an_ellipsis() -> None:
-    assert shown_text(tweet("never ending", reached_eos=False)) == "never ending…"

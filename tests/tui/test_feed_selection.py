@@ -1,16 +1,14 @@
-"""Moving through the feed: selecting, following, the plot's cursor and pins."""
+"""Moving through the feed: selecting, following, and the plot's cursor."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from engine.events import TweetSampled
 from tests.fakes import tweet
 from tests.tui.conftest import until
-from tests.tui.test_feed import FeedApp, ends_with, feed_of, full_view, numbered, painting, shown_lines, view_of
-from tui.state import MAX_TWEETS
-from tui.widgets.feed_columns import PIN_GLYPH, SELECTED_GLYPH
+from tests.tui.test_feed import FeedApp, ends_with, feed_of, numbered, shown_lines, view_of
+from tui.widgets.feed_columns import SELECTED_GLYPH
 from tui.widgets.tweet_feed import TweetFeed
 
 
@@ -66,17 +64,6 @@ async def test_nothing_is_followed_while_a_tweet_is_selected_and_end_lets_go() -
         assert marked_lines(feed) == []
 
 
-async def test_a_tweet_of_many_lines_is_marked_and_shown_whole() -> None:
-    tweets = [*numbered(1, 30), tweet("many words " * 12, 31), *numbered(32, 60)]
-    async with feed_of(tweets, size=(60, 12)) as (feed, _, _):
-        feed.show_step(5)
-        for _ in range(26):
-            feed.action_move(1)
-        assert feed.chosen is tweets[30]
-        text = " ".join(line.split(" ● ")[-1] for line in marked_lines(feed))
-        assert text.split() == ["many", "words"] * 12
-
-
 async def test_enter_opens_the_selected_tweet_or_else_the_newest_and_so_does_a_double_click() -> None:
     tweets = numbered(1, 9)
     async with feed_of([]) as (feed, pilot, _):
@@ -116,12 +103,6 @@ async def test_the_plots_cursor_leads_to_the_tweets_of_its_moment() -> None:
         assert marked_lines(feed) == []
         assert feed.scroll_offset.y == 0
         feed.show_step(5000)
-        await pilot.pause()
-        painted = painting(feed)
-        for step in range(5001, 5100):
-            feed.show_step(step)
-        await pilot.pause()
-        assert painted == []
         feed.show_step(None)
         await until(lambda: shown_lines(feed)[-1].endswith("of step 29900"))
         feed.show_step(5000)
@@ -129,50 +110,3 @@ async def test_the_plots_cursor_leads_to_the_tweets_of_its_moment() -> None:
         feed.show_step(None)
         assert feed.chosen is not None
         assert feed.chosen.step == 5000  # what the user has selected since stays
-
-
-async def test_pins_are_marked_and_can_be_shown_alone() -> None:
-    tweets = numbered(1, 40)
-    async with feed_of(tweets[:4], size=(60, 24)) as (feed, pilot, _):
-        feed.toggle_pins_only()
-        assert shown_lines(feed)[0].startswith(" Nothing is pinned yet")
-        feed.toggle_pins_only()
-        feed.show(view_of(tweets))
-        feed.show_pins((tweets[3], tweets[38]))
-        await pilot.pause()
-        assert [line.endswith("tweet number 39") for line in shown_lines(feed) if PIN_GLYPH in line] == [True]
-        feed.toggle_pins_only()
-        assert [line.split()[-1] for line in shown_lines(feed) if line] == ["4", "39"]
-        assert feed.border_subtitle == "pins only · K all"
-        feed.show(view_of(numbered(41, 45), view_of(tweets)))
-        assert [line.split()[-1] for line in shown_lines(feed) if line] == ["4", "39"]
-        feed.toggle_pins_only()
-        await ends_with(feed, 45)
-        assert not feed.border_subtitle
-
-
-async def test_pins_stay_when_tweets_around_them_are_thinned() -> None:
-    async with feed_of(full_view()) as (feed, pilot, view):
-        pins = (view.tweets[101], view.tweets[103])
-        feed.show_pins(tuple(replace(pin) for pin in pins))  # equal, not the same: as read from a file
-        feed.show(view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 1), view))
-        feed.show_step(103)
-        await pilot.pause()
-        shown = [int(line.split()[-1]) for line in shown_lines(feed)]
-        assert {99, 101, 102, 103, 104, 105} <= set(shown)
-        assert not {98, 100, 106} & set(shown)
-
-
-async def test_a_pin_of_a_stretch_taken_back_is_in_the_feed_only_once_the_run_comes_by_again() -> None:
-    async with feed_of(numbered(1, 9)) as (feed, pilot, start):
-        feed.show_pins((start.tweets[6],))
-        view = replace(start, tweets=start.tweets[:3])
-        feed.show(view)
-        await pilot.pause()
-        assert not any("tweet number 7" in line for line in shown_lines(feed))
-        feed.toggle_pins_only()
-        assert shown_lines(feed)[0].endswith("tweet number 7")
-        feed.toggle_pins_only()
-        feed.show(view_of([tweet("written anew", 8)], view))
-        await pilot.pause()
-        assert [line[12:].strip("0.8 ●24") for line in shown_lines(feed)[3:5]] == ["tweet number 7", "written anew"]

@@ -9,34 +9,26 @@ import pytest
 from engine.events import Event, to_json
 from tests.fakes import run_started, steps_finished, tweet
 from tui.history import read_history
-from tui.run_view import RunView
-from tui.state import fold
 
 EVENTS: tuple[Event, ...] = (run_started(), *(steps_finished(step, [3.0]) for step in range(1, 40)), tweet("hello", 39))
 WHOLE = "".join(to_json(event) + "\n" for event in EVENTS).encode()
 
 
-def test_it_is_the_view_after_all_events(tmp_path: Path) -> None:
-    (tmp_path / "j").write_bytes(WHOLE)
-    view, word = read_history(tmp_path / "j")
-    assert (view.step, len(view.train_losses), view.tweets, word) == (39, 39, (EVENTS[-1],), "")
-    assert view.started == fold(RunView(), EVENTS).started
-
-
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
+        (b"", ""),
         (b'{"event":"Pau', ""),
         (b"\0" * 5000, ""),
         (b"\0" * 5000 + b"\nedited\nby hand\n", "3 lines of the journal can't be read"),
         (b'{"event":"BrainTransplanted","step":1}\n', "written by a newer tweetgen-tui. Events left out: 1."),
     ],
-    ids=["torn", "zeros of a power loss", "edited", "newer"],
+    ids=["nothing", "torn", "zeros of a power loss", "edited", "newer"],
 )
 def test_what_is_missing_is_told_unless_a_kill_tore_it(tmp_path: Path, damage: bytes, told: str) -> None:
     (tmp_path / "j").write_bytes(WHOLE + damage)
     view, word = read_history(tmp_path / "j")
-    assert (view.step, len(view.train_losses)) == (39, 39)
+    assert (view.step, len(view.train_losses), view.tweets, view.started) == (39, 39, (EVENTS[-1],), EVENTS[0])
     assert told in word
     assert bool(word) == bool(told)
 

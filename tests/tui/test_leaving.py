@@ -102,15 +102,6 @@ async def test_d_asks_where_no_terminal_could_attach_and_says_why(stage: Stage) 
     assert PROBLEM.rstrip(".") in how_to_attach(view, PROBLEM)
 
 
-async def test_d_detaches_at_once_where_a_terminal_can_attach(stage: Stage) -> None:
-    app = stage.app(FakeSession())
-    async with app.run_test() as pilot:
-        await until(lambda: app.summary_view.started is not None)
-        await pilot.press("d")
-        await until(lambda: app.is_detached)
-    assert app.bridge.is_alive
-
-
 @pytest.mark.parametrize("owner", [PreferenceKeeper, PinsFile])
 async def test_a_disk_that_stands_still_does_not_hold_up_the_end(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type
@@ -138,21 +129,6 @@ async def test_a_disk_that_stands_still_does_not_hold_up_the_end(
     assert not writers_have_ended(0.0)
     may_end.set()
     assert writers_have_ended(DEADLINE_SECONDS)
-
-
-async def test_a_setting_that_cannot_be_written_is_told_and_the_screen_goes_on(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def save() -> None:
-        raise PermissionError("no entry")
-
-    app = stage.app(FakeSession())
-    monkeypatch.setattr(app.keeper, "save", save)
-    async with app.run_test(notifications=True):
-        await until(lambda: app.summary_view.started is not None)
-        app.keeper.change({"bell": not app.keeper.preferences.bell})
-        await shows(app, "no entry")
-        assert app.is_running
 
 
 async def test_leaving_before_the_run_has_begun_keeps_it_from_beginning(stage: Stage) -> None:

@@ -10,13 +10,12 @@ from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from engine import events as e
-from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, until
 from tui.app import TweetgenApp
 from tui.machine import GpuReading, MachineReader, MachineReading
@@ -95,9 +94,6 @@ def test_a_column_says_what_a_step_goes_into_and_how_busy_the_machine_is() -> No
 
 
 def test_before_the_first_figures_it_says_so() -> None:
-    assert plain(machine_lines(training(), None, None, 38, 18)).splitlines()[0].split() == [
-        *("a", "step", "20.0", "ms", "50", "a", "second")
-    ]
     view = apply(RunView(), run_started())
     assert plain(machine_lines(view, None, None, 38, 18)).splitlines() == [
         "a step     measuring…",
@@ -106,9 +102,7 @@ def test_before_the_first_figures_it_says_so() -> None:
         "device     cpu float32, 1 thread",
     ]
     first = replace(READING, process_cores=None, machine_cores=None, process_bytes=None, num_threads=None)
-    lines = text_of(training(), first)
-    assert "cores busy –, all – of 2" in lines
-    assert "memory     –, all 5.1 of 16 GB" in lines
+    assert "cores busy –, all – of 2" in text_of(training(), first)
 
 
 def test_a_gpu_tells_use_memory_power_and_temperature_as_far_as_it_knows() -> None:
@@ -118,42 +112,12 @@ def test_a_gpu_tells_use_memory_power_and_temperature_as_far_as_it_knows() -> No
     assert "GPU 1  12/80 GB  NVIDIA H100" in lines
 
 
-@pytest.mark.parametrize(("height", "shown"), [(18, 8), (16, 5), (11, 0)])
-def test_gpus_that_do_not_fit_are_counted(height: int, shown: int) -> None:
-    lines = text_of(training("cuda:0"), replace(READING, gpus=tuple(map(gpu, range(8)))), height=height)
-    assert len(lines) <= height
-    assert len([line for line in lines if line.startswith("GPU ")]) == shown
-    told = [line for line in lines if line.startswith("GPUs")]
-    more = f"{8 - shown} more" if shown else "8"
-    assert told == ([] if shown == 8 else [f"GPUs       {more}, in a larger window"])
-
-
 @given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.booleans())
 def test_every_line_fits_its_width(width: int, height: int, num_gpus: int, is_on_device: bool) -> None:
     reading = replace(READING, gpus=tuple(map(gpu, range(num_gpus))))
     view = training("cuda:0" if is_on_device else "cpu")
     for line in machine_lines(view, reading, COST, width, height):
         assert cell_len(plain([line])) <= max(width, 27)
-
-
-def test_this_machine_can_be_read() -> None:
-    clock = FakeClock()
-    reader = MachineReader(no_such_module, clock)
-    first = reader.read()
-    assert (first.process_cores, first.machine_cores, first.gpus) == (None, None, ())
-    assert first.process_bytes is not None
-    assert first.total_bytes is not None
-    assert first.used_bytes is not None
-    assert 1_000_000 < first.process_bytes < first.total_bytes
-    assert 0 < first.used_bytes < first.total_bytes
-    assert first.num_threads is not None
-    assert first.num_threads >= 1
-    clock.advance(1.0)
-    second = reader.read()
-    assert second.machine_cores is not None
-    assert 0 <= second.machine_cores <= second.num_cores
-    clock.advance(60.0)
-    assert reader.read().process_cores is None
 
 
 def no_such_module(name: str) -> ModuleType:

@@ -22,7 +22,7 @@ from tui.screens.dialog import FailureDialog
 from tui.screens.help_screen import HelpScreen
 from tui.screens.main import MainScreen
 from tui.screens.open_dialog import OpenDialog
-from tui.widgets.file_list import MAX_SHOWN, FileList
+from tui.widgets.file_list import FileList
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 
@@ -154,64 +154,6 @@ async def test_a_file_chosen_or_dropped_in_that_can_not_be_used_is_told_in_two_s
         assert len(app.bridges) == 1
 
 
-class Gate:
-    """A check that takes until it is let go."""
-
-    def __init__(self) -> None:
-        self.may_end = threading.Event()
-        self.has_begun = threading.Event()
-
-    def __call__(self, config: RunConfig) -> None:
-        self.has_begun.set()
-        assert self.may_end.wait(10)
-        raise CorpusError("told too late")
-
-
-async def test_escape_stops_looking_and_what_comes_of_it_later_is_not_told(
-    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gate = Gate()
-    monkeypatch.setattr(stage, "check", gate)
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press("enter")
-        await says(app, "looking at first.csv…")
-        await until(gate.has_begun.is_set)
-        await pilot.press("escape")
-        await until(lambda: "looking at first.csv" not in screen_text(app))
-        assert isinstance(app.screen, OpenDialog)
-        gate.may_end.set()
-        monkeypatch.undo()
-        await pilot.press("down")
-        await until(lambda: chosen(app) == "second.csv")
-        assert "told too late" not in screen_text(app)
-        await pilot.press("escape")
-        await opened(app, MainScreen)
-
-
-async def test_the_name_that_is_typed_wins_over_the_row_and_another_key_takes_the_choice_back(
-    stage: Stage, folder: Path
-) -> None:
-    (folder / "first").touch()
-    session = FakeSession(SCRIPT)
-    app = stage.app(session, config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        await pilot.press(*"first", "enter")
-        await says(app, "first can be used.")
-        await shows(app, "enter start")
-        await pilot.press("escape")
-        await until(lambda: "can be used" not in screen_text(app))
-        await shows(app, "enter open")
-        await pilot.press("x", "backspace", "down", "enter")
-        await says(app, "first.csv can be used.")
-        await pilot.press("x")
-        await until(lambda: "can be used" not in screen_text(app))
-        assert looked_at(stage) == ["first", "first.csv"]
-        assert session.received == []
-
-
 async def test_folders_are_walked_by_keys_and_by_typing_however_fast_and_nothing_is_opened_unseen(
     stage: Stage, folder: Path
 ) -> None:
@@ -262,20 +204,6 @@ async def test_a_click_chooses_and_hostile_names_are_shown_literally_and_can_be_
         assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / name),)]
         await pilot.click(FileList, offset=(12, 5))
         await says(app, "second.csv can be used.")
-
-
-async def test_a_very_full_folder_says_how_many_more_there_are(stage: Stage, folder: Path) -> None:
-    for number in range(MAX_SHOWN + 20):
-        (folder / "archive" / f"{number:04}.csv").touch()
-    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await open_dialog(app, pilot)
-        app.screen.query_one(Input).value = f"{folder}/archive/"
-        await until(lambda: chosen(app) == "0000.csv")
-        app.screen.query_one(FileList).scroll_end(animate=False)
-        await shows(app, "23 more: type to find one")
-        app.screen.query_one(Input).value = f"{folder}/archive/519"
-        await until(lambda: chosen(app) == "0519.csv")
 
 
 async def test_a_new_run_can_be_opened_where_one_has_failed_before_it_began(stage: Stage, folder: Path) -> None:
@@ -340,17 +268,3 @@ async def test_q_while_the_old_run_is_saved_leaves_after_it(stage: Stage, folder
         await until(lambda: not app.is_running)
     assert len(app.bridges) == 1
     assert app.return_code == 0
-
-
-async def test_a_new_run_waits_for_an_old_one_that_does_not_end(
-    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tui.screens.run_screen._MAX_SAVING_SECONDS", 0.0)
-    first = LateSession()
-    app = stage.app(first, further=[second_session()], config=on_first(folder))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await choose_next(app, pilot)
-        await shows(app, "waiting for the run before to end")
-        assert app.summary_view.started is None
-        first.may_end.set()
-        await shows(app, "second to none")

@@ -9,7 +9,7 @@ import pytest
 
 from engine.config import RunConfig, RuntimeConfig
 from engine.corpus_config import CorpusConfig
-from tui.folder_listing import as_typed, begun_at_root, best_of, list_folder, matching, split_typed
+from tui.folder_listing import begun_at_root, best_of, list_folder, matching, split_typed
 from tui.other_tweets import dropped_path, on_other_tweets, start_of_choice
 
 
@@ -50,15 +50,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("files", [(), ("-",)])
-def test_the_choice_begins_where_the_program_was_started_if_the_tweets_are_no_file(
-    here: Path, files: tuple[str, ...]
+@pytest.mark.parametrize(("files", "start"), [((), "."), (("-",), "."), (("-", "in/a.csv"), "in/a.csv")])
+def test_the_choice_begins_at_the_tweets_of_the_run_or_where_the_program_was_started(
+    here: Path, files: tuple[str, ...], start: str
 ) -> None:
-    assert start_of_choice(RunConfig(corpus=CorpusConfig(files=files))) == here
-
-
-def test_the_choice_begins_at_the_tweets_of_the_run(here: Path) -> None:
-    assert start_of_choice(RunConfig(corpus=CorpusConfig(files=("-", "in/a.csv")))) == here / "in" / "a.csv"
+    assert start_of_choice(RunConfig(corpus=CorpusConfig(files=files))) == here / start
 
 
 @pytest.mark.parametrize(
@@ -73,15 +69,10 @@ def test_a_dropped_file_is_found_however_the_terminal_writes_it(here: Path, way:
     assert dropped_path(way.format(path=path, quoted=quoted, escaped=escaped)) == path
 
 
-@pytest.mark.parametrize(
-    ("pasted", "path"),
-    [("/nowhere/x.csv", "/nowhere/x.csv"), ("'/nowhere/x y.csv'", "/nowhere/x y.csv"), ("~/x.csv", "/home/me/x.csv")],
-)
-def test_a_whole_path_counts_even_if_there_is_nothing_at_it(
-    monkeypatch: pytest.MonkeyPatch, pasted: str, path: str
-) -> None:
+def test_a_whole_path_counts_even_if_there_is_nothing_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    assert dropped_path(pasted) == Path(path)
+    assert dropped_path("'/nowhere/x y.csv'") == Path("/nowhere/x y.csv")
+    assert dropped_path("~/x.csv") == Path("/home/me/x.csv")
 
 
 @pytest.mark.parametrize(
@@ -120,13 +111,7 @@ def test_a_folder_is_listed_with_what_can_be_tweets_first_and_without_what_can_n
 
 @pytest.mark.parametrize(
     ("typed", "names"),
-    [
-        ("b", ["b.csv"]),
-        ("Z", ["A.zip"]),
-        ("o", ["old", "photo.png"]),
-        (".", [".git", ".hidden.csv", "A.zip"]),
-        ("x", []),
-    ],
+    [("Z", ["A.zip"]), ("o", ["old", "photo.png"]), (".", [".git", ".hidden.csv", "A.zip"]), ("x", [])],
 )
 def test_typing_leaves_what_holds_it_beginning_with_what_begins_with_it(
     listed: Path, typed: str, names: list[str]
@@ -147,14 +132,7 @@ def test_the_entry_of_that_very_name_is_offered_then_the_usual_one_then_the_firs
 
 @pytest.mark.parametrize(
     ("text", "folder", "name"),
-    [
-        ("/a/b/c", "/a/b", "c"),
-        ("/a/b/", "/a/b", ""),
-        ("/a", "/", "a"),
-        ("/", "/", ""),
-        ("~/a", "/home/me", "a"),
-        ("/a/../b/c", "/b", "c"),
-    ],
+    [("/a/b/", "/a/b", ""), ("/a", "/", "a"), ("/", "/", ""), ("~/a", "/home/me", "a"), ("/a/../b/c", "/b", "c")],
 )
 def test_a_typed_path_is_a_folder_and_what_was_typed_of_a_name(
     monkeypatch: pytest.MonkeyPatch, text: str, folder: str, name: str
@@ -165,31 +143,7 @@ def test_a_typed_path_is_a_folder_and_what_was_typed_of_a_name(
 
 @pytest.mark.parametrize(
     ("text", "path"),
-    [
-        ("/a/b//c/d", "/c/d"),
-        ("/a//b//c", "/c"),
-        ("~/a/~/b", "~/b"),
-        ("/a/~/b//c", "/c"),
-        ("//", "/"),
-        ("/a/b~/c", "/a/b~/c"),
-        ("", ""),
-    ],
+    [("/a//b//c", "/c"), ("~/a/~/b", "~/b"), ("//", "/"), ("/a/b~/c", "/a/b~/c"), ("", "")],
 )
 def test_a_path_that_is_typed_after_another_takes_its_place(text: str, path: str) -> None:
     assert begun_at_root(text) == path
-
-
-@pytest.mark.parametrize(
-    ("path", "is_folder", "text"),
-    [
-        ("/home/me", True, "~/"),
-        ("/home/me/a.csv", False, "~/a.csv"),
-        ("/home/mean", True, "/home/mean/"),
-        ("/", True, "/"),
-    ],
-)
-def test_a_path_is_shown_as_a_person_types_it(
-    monkeypatch: pytest.MonkeyPatch, path: str, is_folder: bool, text: str
-) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    assert as_typed(Path(path), is_folder=is_folder) == text

@@ -1,4 +1,4 @@
-"""What is in view of a run: following, zooming, panning, the cursor, as plain values."""
+"""What is in view of a run: the choices of `v`, the cursor and the pane that it moves, as plain values."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.plot_view import MIN_SPAN, PlotView, Viewport, recent_span
+from tui.plot_view import MIN_SPAN, PlotView, Viewport
 from tui.widgets.plot_scales import Limits, step_limits
 
 RUN = Limits(1, 20_000)
 WIDE = PlotView(is_wide=True)
-
-
-def test_side_by_side_are_the_whole_run_and_its_recent_part() -> None:
-    assert WIDE.panes == ("whole", "recent")
-    assert WIDE.limits("whole", RUN) == step_limits(1, 20_000)
-    assert WIDE.limits("recent", RUN) == Limits(18_000, 20_000)
 
 
 def test_v_goes_through_the_choices_that_look_different() -> None:
@@ -33,77 +27,6 @@ def test_v_goes_through_the_choices_that_look_different() -> None:
     assert WIDE.switched().fitted(is_wide=False).switched().panes == ("recent",)
 
 
-@pytest.mark.parametrize(("num_steps", "span"), [(10, 500), (5000, 500), (20_000, 2000), (5_000_000, 5000)])
-def test_the_recent_part_is_about_a_tenth_and_short_enough_to_be_held_in_full(num_steps: int, span: int) -> None:
-    assert recent_span(num_steps) == span
-
-
-def test_the_recent_part_moves_seldom_and_always_holds_the_newest_step() -> None:
-    limits = [WIDE.limits("recent", Limits(1, last)) for last in range(20_000, 22_000)]
-    assert all(window.low < last <= window.high for last, window in enumerate(limits, 20_000))
-    assert len({(window.low, window.high) for window in limits}) <= 5
-    assert all(window.span == 2000 for window in limits)
-
-
-def test_zooming_keeps_the_right_edge_or_the_anchor_in_place() -> None:
-    view = WIDE.zoomed(0.5, RUN)
-    assert view.limits("recent", RUN) == Limits(19_000, 20_000)
-    assert view.recent.first is None
-    anchored = WIDE.zoomed(0.5, RUN, 18_500).limits("recent", RUN)
-    assert anchored == Limits(18_250, 19_250)
-    assert WIDE.zoomed(0.5, RUN, 18_500).limits("whole", RUN) == WIDE.limits("whole", RUN)
-
-
-def test_zooming_at_a_step_that_only_the_whole_run_shows_takes_the_magnifying_glass_there() -> None:
-    window = WIDE.zoomed(0.8, RUN, 5000).limits("recent", RUN)
-    assert window.low < 5000 < window.high
-    assert window.span == pytest.approx(0.8 * 2000, abs=1)
-
-
-def test_zooming_in_ends_at_a_few_steps_and_zooming_out_at_the_whole_run() -> None:
-    view = PlotView()
-    for _ in range(30):
-        view = view.zoomed(0.5, RUN)
-    assert view.limits("whole", RUN).span == MIN_SPAN
-    for _ in range(30):
-        view = view.zoomed(2, RUN)
-    assert view.limits("whole", RUN) == step_limits(1, 20_000)
-
-
-def test_panning_back_stands_still_and_panning_on_to_the_newest_step_follows() -> None:
-    back = WIDE.panned(-1000, RUN)
-    assert back.limits("recent", RUN) == Limits(17_000, 19_000)
-    assert back.limits("recent", Limits(1, 30_000)) == Limits(17_000, 19_000)
-    on = back.panned(1000, RUN).panned(1000, RUN)
-    assert on.recent.first is None
-    assert on.limits("recent", Limits(1, 30_000)).high == 30_000
-
-
-def test_the_cursor_begins_at_the_newest_step_and_moves_by_columns() -> None:
-    view = WIDE.moved(-1, 50, RUN)
-    assert view.cursor == 20_000
-    assert view.moved(-1, 50, RUN).cursor == 20_000 - 40
-    assert view.moved(-10, 50, RUN).cursor == 20_000 - 400
-    assert view.moved(1, 50, RUN).cursor == 20_000
-
-
-def test_a_cursor_that_leaves_the_recent_part_goes_on_through_the_whole_run_by_its_columns() -> None:
-    view = WIDE.pointed(18_010, RUN).moved(-1, 50, RUN)
-    assert view.cursor == 17_970
-    per_column = (step_limits(1, 20_000).span + 1) / 50
-    assert view.moved(-1, 50, RUN).cursor == 17_970 - round(per_column)
-    assert view.limits("recent", RUN) == Limits(18_000, 20_000)
-
-
-def test_a_pane_alone_goes_along_with_the_cursor() -> None:
-    view = PlotView("recent").pointed(18_001, RUN)
-    assert view.limits("recent", RUN) == Limits(18_000, 20_000)
-    view = view.moved(-10, 50, RUN)
-    window = view.limits("recent", RUN)
-    assert view.cursor is not None
-    assert window.low < view.cursor < 18_000 < window.high
-
-
 def test_the_recent_part_stands_still_while_the_cursor_is_shown_and_follows_again_after_it() -> None:
     held = WIDE.pointed(19_500, RUN)
     longer = Limits(1, 40_000)
@@ -112,11 +35,6 @@ def test_the_recent_part_stands_still_while_the_cursor_is_shown_and_follows_agai
     panned = held.panned(-500, RUN).pointed(None, RUN)
     assert panned.limits("recent", longer) == Limits(17_500, 19_500)
     assert panned.following().limits("recent", longer).high == 40_000
-
-
-def test_reset_forgets_window_and_cursor_but_not_which_panes() -> None:
-    view = PlotView("recent", is_wide=True).zoomed(0.1, RUN).pointed(5000, RUN)
-    assert view.reset() == PlotView("recent", is_wide=True)
 
 
 STEPS = st.integers(1, 5_000_000)
@@ -156,3 +74,26 @@ def test_whatever_is_done_each_pane_shows_steps_of_the_run(
 def test_a_run_that_goes_back_stays_in_view(last: int, first: int, span: int) -> None:
     limits = Viewport(span, first).limits(Limits(1, last), None)
     assert limits.low <= last
+
+
+def test_zooming_at_a_step_that_only_the_whole_run_shows_takes_the_magnifying_glass_there() -> None:
+    window = WIDE.zoomed(0.8, RUN, 5000).limits("recent", RUN)
+    assert window.low < 5000 < window.high
+    assert window.span == pytest.approx(0.8 * 2000, abs=1)
+
+
+def test_a_cursor_that_leaves_the_recent_part_goes_on_through_the_whole_run_by_its_columns() -> None:
+    view = WIDE.pointed(18_010, RUN).moved(-1, 50, RUN)
+    assert view.cursor == 17_970
+    per_column = (step_limits(1, 20_000).span + 1) / 50
+    assert view.moved(-1, 50, RUN).cursor == 17_970 - round(per_column)
+    assert view.limits("recent", RUN) == Limits(18_000, 20_000)
+
+
+def test_a_pane_alone_goes_along_with_the_cursor() -> None:
+    view = PlotView("recent").pointed(18_001, RUN)
+    assert view.limits("recent", RUN) == Limits(18_000, 20_000)
+    view = view.moved(-10, 50, RUN)
+    window = view.limits("recent", RUN)
+    assert view.cursor is not None
+    assert window.low < view.cursor < 18_000 < window.high

@@ -9,99 +9,38 @@ from textual.widgets import Input
 
 from engine import commands as c
 from engine import events as e
-from engine.answers import CharChance, TextCompleted
 from engine.config import SamplingConfig
 from tests.fakes import FakeClock, FakeSession, completed, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, press, screen_text, shows, toasts, until
 from tui.app import TweetgenApp
-from tui.completions import AGAIN_SECONDS, Completions, first_word
+from tui.completions import AGAIN_SECONDS, Completions
 from tui.screens.main import MainScreen
-from tui.widgets.chance_bars import bar, shown_char, shown_percent
+from tui.widgets.chance_bars import shown_char
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.tweet_feed import TweetFeed
 
 SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
-PLAIN = SamplingConfig()
 
 
-def answer_to(question: c.CompleteText | None, completion: str = " and on") -> TextCompleted:
-    assert question is not None
-    return TextCompleted(
-        step=5,
-        elapsed_seconds=1.0,
-        request=question.request,
-        completion=tuple(completion),
-        reached_eos=False,
-        next_chars=(CharChance(char=" ", probability=0.5),),
-        unknown_chars=(),
-    )
-
-
-# What is asked when ---------------------------------------------------------------------------------------------------
-
-
-def test_one_question_is_asked_at_a_time_and_then_the_one_about_what_was_typed_meanwhile() -> None:
-    completions = Completions(FakeClock())
-
-    first = completions.question("t", PLAIN, 1)
-    assert first == c.CompleteText(text="t", request=1)
-    assert completions.question("th", PLAIN, 1) is None
-    completions.take(answer_to(first))
-    second = completions.question("the", PLAIN, 1)
-    assert second == c.CompleteText(text="the", request=2)
-    completions.take(answer_to(first, "late"))
-    assert completions.is_waiting
-    completions.refuse("The model has gone wrong.")
-    assert completions.problem == "The model has gone wrong."
-    assert completions.question("then", PLAIN, 1) == c.CompleteText(text="then", request=3)
-
-
-def test_the_same_line_is_asked_about_again_after_a_second_of_learning_and_at_another_temperature_at_once() -> None:
-    clock = FakeClock()
+def test_the_same_line_is_asked_about_again_after_a_second_of_learning() -> None:
+    clock, sampling = FakeClock(), SamplingConfig()
     completions = Completions(clock)
-    completions.take(answer_to(completions.question("t", PLAIN, 1)))
+    assert completions.question("t", sampling, 1) == c.CompleteText(text="t", request=1)
+    completions.take(completed("t", request=1, step=5))
 
-    assert completions.question("t", PLAIN, 50) is None
+    assert completions.question("t", sampling, 50) is None
     clock.advance(AGAIN_SECONDS)
-    assert completions.question("t", PLAIN, 1) is None
-    second = completions.question("t", PLAIN, 50)
-    assert second == c.CompleteText(text="t", request=2)
-    completions.take(answer_to(second))
-    assert completions.question("t", SamplingConfig(temperature=1.5), 50) == c.CompleteText(text="t", request=3)
-
-
-def test_the_ghost_stays_while_the_line_goes_along_with_it() -> None:
-    completions = Completions(FakeClock())
-    completions.take(answer_to(completions.question("the", PLAIN, 1), " cat"))
-
-    assert [completions.ghost(text) for text in ("the", "the c", "the b", "th")] == [" cat", "at", "", ""]
-    assert completions.about("the") is not None
-    assert completions.about("the c") is None
+    assert completions.question("t", sampling, 1) is None
+    assert completions.question("t", sampling, 50) == c.CompleteText(text="t", request=2)
 
 
 @pytest.mark.parametrize(
-    ("ghost", "word"),
-    [("llo there", "llo"), (" there you", " there"), ("end", "end"), ("", ""), ("  ", "  "), ("é 😀", "é")],
+    ("char", "label"),
+    [(" ", "␣"), ("", "end"), ("雪", "雪"), ("\u0301", "U+0301"), ("\x1b", "U+001B"), ("\ud800", "U+D800")],
 )
-def test_a_word_of_the_ghost_is_taken_with_the_blanks_before_it(ghost: str, word: str) -> None:
-    assert first_word(ghost) == word
-
-
-def test_a_chance_is_a_label_that_can_be_seen_a_bar_to_an_eighth_of_a_cell_and_a_percentage_in_five() -> None:
-    labels = {char: shown_char(char) for char in (" ", "", "a", "雪", "\u200d", "\u0301")}
-    assert labels == {" ": "␣", "": "end", "a": "a", "雪": "雪", "\u200d": "U+200D", "\u0301": "U+0301"}
-    assert [bar(share, 4) for share in (0.0, 1 / 32, 0.5, 7.0)] == ["    ", "▏   ", "██  ", "████"]
-    assert [shown_percent(p) for p in (1.0, 0.104, 0.0321, 0.0004, 0.0)] == [
-        " 100%",
-        "  10%",
-        " 3.2%",
-        "<0.1%",
-        " 0.0%",
-    ]
-
-
-# On the screen --------------------------------------------------------------------------------------------------------
+def test_a_character_has_a_label_that_can_be_seen_and_is_safe(char: str, label: str) -> None:
+    assert shown_char(char) == label
 
 
 async def opened(app: TweetgenApp, press_key: Callable[[str], object]) -> MainScreen:
@@ -187,22 +126,6 @@ async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
         assert line(app) == "012345678"
         await pilot.press("backspace")
         await until(lambda: "at most" not in screen_text(app))
-
-
-async def test_it_works_in_a_very_small_terminal_that_is_resized_and_shows_the_end_of_a_long_line(
-    stage: Stage,
-) -> None:
-    app = stage.app(FakeSession(SCRIPT))
-    async with app.run_test(size=(40, 12)) as pilot:
-        await opened(app, pilot.press)
-        await pilot.press(*"hey")
-        await shows(app, "› hey and on", "50%")
-        await pilot.resize_terminal(44, 13)
-        await pilot.press(*" you")
-        await shows(app, "› hey you and on")
-        app.screen.query_one("PromptInput", Input).value = "x" * 90
-        await pilot.press("end", *"the end")
-        await shows(app, "the end and on")
 
 
 class SlowSession(FakeSession):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tui import series as series_module
 from tui.columns import Columns
-from tui.series import MAX_BUCKETS, WINDOW_LENGTH, Series
+from tui.series import Series
 
 VALUES = st.floats(min_value=-100, max_value=100, allow_nan=False, width=32)
 CHUNKS = st.lists(st.tuples(st.integers(0, 5), st.lists(VALUES, min_size=0, max_size=40)), min_size=1, max_size=12)
@@ -102,44 +102,7 @@ def test_a_step_seen_again_replaces_what_was_seen() -> None:
     assert whole(series, 1).high[0] == 5.0
 
 
-def test_a_million_steps_stay_small_and_keep_the_one_spike() -> None:
-    series = Series.empty()
-    for first_step in range(1, 1_000_001, 100_000):
-        values = np.full(100_000, 2.0)
-        if first_step == 200_001:
-            values[77] = 55.0
-        series = series.extended(first_step, values.tolist())
-    assert len(series._buckets) <= MAX_BUCKETS
-    assert len(series._window_steps) <= WINDOW_LENGTH
-    assert (len(series), series.last_step) == (1_000_000, 1_000_000)
-    assert np.nanmax(whole(series, 200).high) == 55.0
-
-
-def test_narrow_columns_show_single_steps_as_far_back_as_the_window_reaches() -> None:
-    values = [float(step) for step in range(1, 100_001)]
-    series = Series.empty().extended(1, values)
-    columns = series.columns(99_901, 100_000, 100)
-    assert series.stride > 1
-    assert columns.low.tolist() == columns.high.tolist() == values[-100:]
-
-
 def test_the_value_near_a_step_is_that_of_the_step_or_the_nearest_report() -> None:
     series = Series.empty().extended(10, [0.5]).extended(20, [0.25]).extended(30, [0.125])
     assert [series.near(step) for step in (1, 10, 14, 16, 30, 99)] == [0.5, 0.5, 0.5, 0.25, 0.125, 0.125]
     assert Series.empty().near(5) is None
-
-
-def test_one_spike_does_not_bend_the_smoothed_line() -> None:
-    values = [2.0] * 1000
-    values[500] = 60.0
-    columns = whole(Series.empty().extended(1, values), 200)
-    assert columns.high.max() == 60.0
-    assert columns.smoothed() == pytest.approx(np.full(200, 2.0))
-
-
-def test_the_typical_value_follows_the_first_fall_and_ignores_a_spike() -> None:
-    falling = Series.empty().extended(1, [5.0, 4.0, 3.0, 2.0, 1.0])
-    assert falling.typical == 1.0
-    steady = Series.empty().extended(1, [2.0] * 400 + [90.0] + [2.0] * 50)
-    assert steady.typical == pytest.approx(2.0)
-    assert Series.empty().typical is None

@@ -53,15 +53,6 @@ async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
     assert app.summary_view.ended is not None
 
 
-async def test_a_signal_before_the_program_has_a_loop_is_acted_upon(stage: Stage) -> None:
-    app = stage.app(FakeSession())
-    app.receive_signal(TERMINATED_CODE)
-    async with app.run_test():
-        await until(lambda: app.return_code is not None, "the end")
-    assert app.return_code == TERMINATED_CODE
-    assert trained_by(app).join(DEADLINE_SECONDS)
-
-
 async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage: Stage) -> None:
     app = stage.app(FakeSession())
     async with app.run_test():

@@ -37,19 +37,13 @@ def test_it_looks_the_same_and_is_not_longer(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "slimmed"),
     [
-        ("plain", "plain"),
         ("\x1b[1;31ma\x1b[0m\x1b[1;31mb\x1b[0m", "\x1b[1;31mab\x1b[0m"),
         ("\x1b[31;40ma\x1b[0m\x1b[32;40mb\x1b[0m", "\x1b[40;31ma\x1b[32mb\x1b[0m"),
         ("\x1b[3;4H\n\x1b[2;2Hx", "\x1b[2;2Hx"),
-        ("\x1b[?25l\x1b[6n", "\x1b[?25l\x1b[6n"),
     ],
 )
 def test_what_is_in_use_is_not_told_again(text: str, slimmed: str) -> None:
     assert slim(text) == slimmed
-
-
-def test_it_ends_without_a_style() -> None:
-    assert slim("\x1b[1mbold").endswith("\x1b[0m")
 
 
 def test_a_frame_goes_out_as_one() -> None:

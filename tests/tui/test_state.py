@@ -15,7 +15,7 @@ from engine.config import ModelConfig, SamplingConfig, TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.eta import eta_of
 from tui.run_view import RunView
-from tui.state import MAX_TIMES, MAX_VAL_POINTS, MAX_WARNINGS, apply, fold
+from tui.state import MAX_VAL_POINTS, MAX_WARNINGS, apply, fold
 
 
 def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
@@ -27,37 +27,6 @@ def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:
 
 def loaded(step: int) -> e.CheckpointLoaded:
     return e.CheckpointLoaded(step=step, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None)
-
-
-def test_steps_move_the_curve_and_the_figures() -> None:
-    view = view_after(run_started(), steps_finished(1, [4.6, 4.5]), steps_finished(3, [4.4], learning_rate=0.003))
-    assert (view.step, len(view.train_losses), view.train_losses.last) == (3, 3, 4.4)
-    assert (view.learning_rate, view.chars_per_second) == (0.003, 70_000.0)
-    assert view.smoothed_bits == pytest.approx(4.4 / math.log(2))
-    assert view.epoch == pytest.approx(3 / math.ceil(19_000 / 32))
-
-
-@pytest.mark.parametrize(
-    ("events", "phase"),
-    [
-        ([], "training"),
-        ([e.Paused(step=5, elapsed_seconds=0.5)], "paused"),
-        ([e.Paused(step=5, elapsed_seconds=0.5), e.Resumed(step=5, elapsed_seconds=0.5)], "training"),
-        ([e.RunFinished(step=5, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)], "finished"),
-        ([e.RunFailed(step=5, elapsed_seconds=1.0, title="Oh", detail="no", hint="")], "failed"),
-    ],
-)
-def test_the_phase_follows_the_stream(events: list[e.Event], phase: str) -> None:
-    view = view_after(run_started(), *events)
-    assert view.phase == phase
-    assert (view.ended is not None) == (phase in {"finished", "failed"})
-
-
-def test_best_is_the_last_evaluation_that_said_so() -> None:
-    view = view_after(evaluated(10, 3.0), evaluated(20, 2.5), evaluated(30, 2.7, is_best=False))
-    assert view.best is not None
-    assert view.last_val is not None
-    assert (view.best.step, view.last_val.step) == (20, 30)
 
 
 def test_settings_changed_while_running_show_at_once() -> None:
@@ -103,14 +72,7 @@ def test_a_resumed_run_and_a_loaded_checkpoint_say_how_many_epochs_have_passed()
     assert elsewhere.epoch == 0.0
 
 
-def test_tweets_and_warnings_are_bounded_and_the_count_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.state.MAX_TWEETS", limit := 100)
-    view = view_after(*(tweet(f"tweet {number}", number) for number in range(limit + 5)))
-    assert limit / 2 < len(view.tweets) <= limit
-    assert view.num_tweets == limit + 5
-    assert [view.tweets[number].text for number in (0, 1, -2, -1)] == [
-        f"tweet {number}" for number in (0, 2, limit + 3, limit + 4)
-    ]
+def test_only_the_latest_warnings_are_kept() -> None:
     warned = (e.Warned(step=1, elapsed_seconds=0.0, message=str(number)) for number in range(MAX_WARNINGS + 5))
     assert [warning.message for warning in view_after(*warned).warnings][:1] == ["5"]
 
@@ -134,28 +96,6 @@ def test_progress_is_the_share_of_the_budget_that_is_used_up_most() -> None:
     assert view_after(run_started(training=both), steps).progress == pytest.approx(0.2)
     finished = e.RunFinished(step=100, elapsed_seconds=5.0, reason="done", total_seconds=1.0, total_chars=1)
     assert view_after(run_started(training=TrainingConfig(max_steps=100)), steps, finished).progress == 1.0
-
-
-STEP_TIMES = e.StepTimes(
-    step=1,
-    elapsed_seconds=2.0,
-    num_steps=1,
-    seconds=2.0,
-    data_seconds=0.0,
-    forward_seconds=1.0,
-    backward_seconds=1.0,
-    optimizer_seconds=0.0,
-    sampling_seconds=0.0,
-    evaluation_seconds=0.0,
-    saving_seconds=0.0,
-)
-
-
-def test_the_latest_step_times_of_a_session_are_kept() -> None:
-    many = [replace(STEP_TIMES, num_steps=number) for number in range(MAX_TIMES + 5)]
-    view = view_after(run_started(), *many)
-    assert view.times == tuple(many[5:])
-    assert apply(view, run_started(resumed_from="latest")).times == ()
 
 
 def test_a_resumed_run_has_the_curve_of_its_sessions_without_what_a_kill_lost() -> None:
@@ -215,12 +155,6 @@ def test_a_finish_that_was_taken_back_leaves_no_mark() -> None:
     cancelled = e.FinishCancelled(step=12, elapsed_seconds=1.1)
     assert [mark.kind for mark in view_after(run_started(), planned).marks] == ["finishing"]
     assert view_after(run_started(), planned, cancelled).marks == ()
-
-
-@pytest.mark.parametrize("learning_rate", [-1.0, 0.004, 1e38])
-def test_a_learning_rate_that_changes_before_a_run_has_begun_changes_nothing(learning_rate: float) -> None:
-    event = e.LearningRateChanged(step=1, elapsed_seconds=1.0, learning_rate=learning_rate)
-    assert apply(RunView(), event).learning_rate == 0.0
 
 
 @pytest.mark.parametrize("best_step", [2, MAX_VAL_POINTS])

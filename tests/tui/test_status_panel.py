@@ -1,28 +1,23 @@
-"""The status: what it says as text, then that the panel paints it, and only what changed of it."""
+"""The status: what it says as text, and which cells of a line have changed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.app import App, ComposeResult
-from textual.geometry import Region
 from textual.strip import Strip
 
 from engine import events as e
 from engine.config import SamplingConfig, TrainingConfig
 from tests.fakes import evaluated, run_started, steps_finished
-from tests.tui.conftest import until
 from tui.run_view import RunView
 from tui.state import apply
 from tui.widgets.line_panel import changed_cells
 from tui.widgets.status_lines import column_lines, compact_lines, plain
-from tui.widgets.status_panel import StatusPanel
 
 SAVED = e.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
 
@@ -45,7 +40,8 @@ def running(training: TrainingConfig | None = None, sampling: SamplingConfig | N
 
 
 def test_the_column_says_everything() -> None:
-    text = plain(column_lines(running(), 44, 40))
+    sampling = SamplingConfig(temperature=1.05, top_k=40, prime="good [/b] morning")
+    text = plain(column_lines(running(sampling=sampling), 44, 40))
     for line in (
         "▶ training",
         "step        600",
@@ -58,7 +54,9 @@ def test_the_column_says_everything() -> None:
         "            2.49 best, step 500",
         "speed       70k chars/s",
         "learn rate  0.004",
-        "temperature 0.80",
+        "temperature 1.05",
+        "top-k       40",
+        "prime       good [/b] morning",
         "device      cpu float32, 1 thread",
         "hidden      128 x 1",
         "parameters  148,088",
@@ -68,6 +66,7 @@ def test_the_column_says_everything() -> None:
         "saved       latest, step 550",
     ):
         assert line in text.splitlines()
+    assert "prime" not in plain(column_lines(running(), 44, 40))
 
 
 def test_80_columns_hold_the_figures_in_three_lines() -> None:
@@ -85,25 +84,6 @@ def test_a_budget_brings_a_wait_and_a_bar() -> None:
     assert "ends        in 1 h 02 min ± 4 min" in lines
     assert any(line.startswith("━" * 14 + "─") and line.endswith(" 50 %") for line in lines)
     assert "ends in 1 h 02 min ± 4 min" in plain(compact_lines(view, 100))
-
-
-def test_sampling_settings_show_when_they_are_not_the_default() -> None:
-    sampling = SamplingConfig(temperature=1.05, top_k=40, top_p=0.9, min_p=0.02, prime="good [/b] morning")
-    text = plain(column_lines(running(sampling=sampling), 44, 40))
-    for line in (
-        "temperature 1.05",
-        "top-k       40",
-        "top-p       0.9",
-        "min-p       0.02",
-        "prime       good [/b] morning",
-    ):
-        assert line in text.splitlines()
-    assert "prime" not in plain(column_lines(running(), 44, 40))
-
-
-def test_before_the_start_there_is_little_to_say() -> None:
-    assert plain(column_lines(RunView(), 34, 40)).split() == ["○", "starting", "step", "0", "temperature", "0.80"]
-    assert plain(compact_lines(RunView(), 78)).splitlines()[0] == "○ starting   step 0"
 
 
 def test_a_run_that_ended_says_so_with_a_glyph_and_waits_for_nothing() -> None:
@@ -129,41 +109,6 @@ def test_the_column_fits_its_width_and_sets_groups_apart_where_there_is_room(wid
     lines = column_lines(running(TrainingConfig(max_steps=1200)), width, height)
     assert all(cell_len(plain([line])) <= width for line in lines)
     assert (() in lines) == (height >= len([line for line in lines if line]) + 3)
-
-
-class PanelApp(App[None]):
-    """Only a status panel, as tall as its column needs where it is narrow."""
-
-    CSS = "StatusPanel { height: 1fr; } .-full StatusPanel { height: auto; }"
-
-    def compose(self) -> ComposeResult:
-        yield StatusPanel()
-
-    @property
-    def panel(self) -> StatusPanel:
-        return self.query_one(StatusPanel)
-
-    @property
-    def picture(self) -> list[str]:
-        lines = self.screen._compositor.render_strips()
-        return ["".join(segment.text for segment in strip).rstrip() for strip in lines]
-
-
-async def test_only_figures_that_changed_are_painted_and_names_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = PanelApp()
-    async with app.run_test(size=(36, 30)) as pilot:
-        started = run_started(corpus="[@click=app.bell]x[/]", run="[/foo] [bold]")
-        app.panel.show(apply(RunView(), started))
-        await until(lambda: {started.corpus, started.run} <= {line[12:] for line in app.picture}, "the names")
-        view = running()
-        app.panel.show(view)
-        await pilot.pause()
-        painted: list[tuple[Region, ...]] = []
-        monkeypatch.setattr(app.panel, "refresh", lambda *regions, **_: painted.append(regions))
-        app.panel.show(replace(view, num_tweets=7))
-        assert painted == []
-        app.panel.show(replace(view, step=601))
-        assert painted == [(Region(14, 1, 1, 1),)]
 
 
 def test_changed_cells_are_found_to_the_cell_and_lines_with_wide_characters_change_whole() -> None:

@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
-from textual.app import App
 from textual.keys import _character_to_key
 from textual.strip import Strip
 
@@ -64,11 +63,6 @@ def test_the_installed_textual_has_all_of_them() -> None:
 def test_keys_are_named_as_textual_names_most_of_them() -> None:
     same = [char for char in map(chr, range(0x20, 0x7F)) if _unicode_name_of_key(char) == _character_to_key(char)]
     assert len(same) > 80
-
-
-def test_the_driver_and_the_failure_of_an_app_are_found() -> None:
-    app: App[None] = App()
-    assert (textual_private.driver_of(app), textual_private.failure_of(app)) == (None, None)
 
 
 def update(*spans: tuple[int, int, int]) -> ChopsUpdate:

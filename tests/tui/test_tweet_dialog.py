@@ -8,14 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-import pytest
-from rich.cells import cell_len
 from textual.events import Key
 from textual.pilot import Pilot
 
 from engine import commands as c
 from engine import events as e
-from engine.answers import CharChance
 from engine.config import SamplingConfig
 from tests.fakes import FakeSession, read, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, press, screen_text, shows, toasted, until
@@ -23,7 +20,6 @@ from tui import clipboard
 from tui.app import TweetgenApp
 from tui.screens.main import MainScreen
 from tui.screens.tweet_dialog import TweetDialog
-from tui.widgets.chance_bars import ChanceBars, shown_char
 from tui.widgets.tweet_feed import TweetFeed
 from tui.widgets.tweet_text import TweetText
 
@@ -183,20 +179,6 @@ async def test_an_answer_about_another_tweet_is_not_shown_and_the_end_of_the_run
         await shows(app, "No model is running that could be asked.")
 
 
-async def test_a_hostile_and_wide_tweet_keeps_its_columns_and_shows_nothing_that_acts(stage: Stage) -> None:
-    text = "👩\u200d🚀 雪 e\u0301 [@click=app.bell]y[/]\x1b]0;t\x07\n\u202e\ue000"
-    hostile = replace(OF_FEED, text=text, char_bits=tuple([3.5] * len(text) + [1.0]), prime="👩\u200d🚀 ")
-    async with dialog_of(stage, hostile) as (app, pilot, _):
-        await shows(app, "[@click=app.bell]y[/]\ufffd]0;t\ufffd\ufffd\ufffd\ufffd■", "👩  1 of", "· given")
-        await pilot.press("right")
-        await shows(app, "U+200D  2 of")
-        for place in range(len(text) - 6, len(text) + 1):
-            app.screen.query_one(TweetText).place = place
-            await shows(app, f"{place + 1} of {len(text)}" if place < len(text) else "the end")
-            assert not set(screen_text(app)) & {"\x1b", "\x07", "\u202e", "\ue000"}
-            assert {cell_len(line) for line in screen_text(app).splitlines()} == {80}
-
-
 async def test_enter_pressed_twice_at_once_opens_one_dialog(stage: Stage) -> None:
     app = stage.app(FakeSession((STEPS, OF_FEED)))
     async with app.run_test() as pilot:
@@ -208,15 +190,6 @@ async def test_enter_pressed_twice_at_once_opens_one_dialog(stage: Stage) -> Non
         await until(lambda: isinstance(app.screen, MainScreen), "the main screen")
 
 
-def test_a_character_that_came_and_is_not_among_the_likeliest_has_the_last_row() -> None:
-    bars = ChanceBars(3)
-    chances = [CharChance(char=char, probability=p) for char, p in zip("abcd", (0.5, 0.2, 0.1, 0.05), strict=True)]
-    bars.show(chances, CharChance(char="z", probability=0.01))
-    assert [chance.char for chance in bars._chances] == ["a", "b", "z"]
-    bars.show(chances, chances[1])
-    assert [chance.char for chance in bars._chances] == ["a", "b", "c"]
-
-
 def test_osc_52_is_base64_and_multiplexers_are_told_to_hand_it_on() -> None:
     assert clipboard.osc52("héllo 雪") == f"\x1b]52;c;{base64.b64encode('héllo 雪'.encode()).decode()}\x07"
     sequence = clipboard.osc52("x" * 500)
@@ -225,10 +198,3 @@ def test_osc_52_is_base64_and_multiplexers_are_told_to_hand_it_on() -> None:
     assert all(piece.startswith("\x1bP") and len(piece) < 256 for piece in pieces)  # longer ones are dropped
     assert "".join(piece.removeprefix("\x1bP") for piece in pieces) == sequence
     assert clipboard.through_multiplexer(sequence, "no") == ""
-
-
-@pytest.mark.parametrize(
-    ("char", "shown"), [("\x1b", "U+001B"), ("\ue000", "U+E000"), ("\ud800", "U+D800"), ("é", "é")]
-)
-def test_a_character_that_is_not_safe_is_a_number(char: str, shown: str) -> None:
-    assert shown_char(char) == shown
