@@ -6,8 +6,6 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
 from engine import events as e
 from engine.checkpoint_info import read_info
 from engine.journal import is_in_use
@@ -118,9 +116,6 @@ def test_several_watch_one_run_and_what_one_does_the_others_see(
     second.wait_for("The run is over")
 
 
-@pytest.mark.skip(
-    reason="failed in 1 of 14 runs on busy cores: the screen did not answer q; the cause is not found yet"
-)
 def test_q_leaves_an_attached_screen_whose_run_has_ended(screen: Terminal, open_terminal: Open) -> None:
     second = open_terminal("attach", columns=80, rows=24)
     second.wait_for("▶ training")
