@@ -176,8 +176,11 @@ class Watcher:
 
     async def end(self) -> None:
         """Close the connection; what waits is sent if it is read at once."""
-        with contextlib.suppress(OSError, TimeoutError):
-            self._writer.close()
+        self._writer.close()
+        try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await self._writer.wait_closed()
-        self._writer.transport.abort()
+        except TimeoutError:
+            self._writer.transport.abort()  # where it has closed by itself, this would fail (Python 3.11)
+        except OSError:  # it has gone
+            pass
