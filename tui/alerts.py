@@ -85,12 +85,12 @@ class Watch:
 
     @classmethod
     def of_late_comer(cls, view: RunView) -> Watch:
-        """Return what is known to one who comes to a run as it stands: whether its disk fails, by what it warned of."""
+        """Return what is known of a run from its view alone: whether its disk fails, and whether it has failed."""
         watch = cls()
         for warned in view.warnings:
             if warned.kind in {"disk", "journal", "disk-works"}:
                 watch = watch.after(warned)
-        return watch
+        return watch if view.ended is None else watch.after(view.ended)
 
     def after(self, event: Event) -> Watch:
         """Return what is known after `event`."""

@@ -335,6 +335,7 @@ BROWSER_KEYS = (
         "Save this run, and begin a new one from the checkpoint on its tweets; this run's curve stays for comparison.",
         LISTED,
         label="new run",
+        opens=True,
     ),
     Key(
         "c",

@@ -11,6 +11,7 @@ import pytest
 from engine import events as e
 from engine.commands import Finish, LoadCheckpoint
 from engine.config import RunConfig
+from engine.errors import DeviceMemoryError
 from tests.fakes import evaluated, run_started, steps_finished
 from tui.alerts import Alert, Watch, commands_for
 from tui.run_view import RunView
@@ -228,3 +229,8 @@ def test_one_who_comes_late_is_told_that_the_disk_fails_and_not_that_it_did() ->
     assert late.up == {"disk"}
     assert late.disk_message == failing.message
     assert Watch.of_late_comer(RunView(warnings=(failing, works))).up == frozenset()
+
+
+def test_a_screen_that_missed_the_end_offers_another_try_where_the_device_had_no_memory_left() -> None:
+    ended = e.RunFailed(step=5, elapsed_seconds=1.0, title=DeviceMemoryError.title, detail="", hint="")
+    assert Watch.of_late_comer(RunView(ended=ended)).up == {"memory"}

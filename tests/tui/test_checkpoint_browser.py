@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ from engine.folders import create_run_folder, named_checkpoint_path
 from engine.folders import home as data_folder
 from tests.engine.checkpoints import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
 from tui.screens.checkpoint_browser import CheckpointBrowser
 from tui.screens.checkpoint_questions import RenameDialog, YesDialog
@@ -180,6 +181,22 @@ async def test_n_begins_another_run_after_a_yes_with_both_curves(stage: Stage) -
         assert app.screen.query_one(LossPlot).overlay == ("now", before.train_losses)
         assert app.summary_view.train_losses.first_step == 3
         assert [view.started for view in app.earlier_views] == [STARTED]
+
+
+async def test_the_list_can_be_closed_while_n_looks_at_the_tweets(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+    monkeypatch.setattr(stage, "check", lambda _: may_end.wait(DEADLINE_SECONDS))
+    async with browsing(stage, branchable) as at:
+        await at.pilot.press("n")
+        await at.says("looking at the tweets of happy…")
+        await at.pilot.press("escape")
+        await opened(at.app, MainScreen)
+        may_end.set()
+        await at.pilot.press("l")
+        await opened(at.app, CheckpointBrowser)
+        assert at.app.failure is None
 
 
 async def test_before_its_begin_and_after_its_end_a_run_takes_no_checkpoint_but_another_can_begin(

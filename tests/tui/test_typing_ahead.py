@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +18,10 @@ from textual.widgets import Input, OptionList
 from engine import commands as c
 from engine import events as e
 from engine.checkpoint_list import iterate_checkpoints
-from engine.folders import named_checkpoint_path
+from engine.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
-from tests.fakes import FakeSession, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, shows, toasted, until
+from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, until
 from tui.app import TweetgenApp
 from tui.key_map import key_named
 from tui.screens.checkpoint_browser import CheckpointBrowser
@@ -149,6 +151,59 @@ async def test_what_is_typed_in_one_go_with_a_key_that_is_refused_is_dropped_and
         post(app, ["space", *"l/next"])  # only the first is refused
         await opened(app, CheckpointBrowser)
         await until(lambda: line(app) == "next", "the filter")
+
+
+@pytest.mark.usefixtures("home")
+async def test_in_the_list_of_checkpoints_keys_after_one_that_is_refused_or_asks_later_do_not_act_on_the_list(
+    stage: Stage,
+) -> None:
+    folder = create_run_folder("other")
+    folder.config_path.write_text("{}")
+    write_checkpoint(folder.checkpoint_path("best"), run="other")
+    async with running(stage, entries=iterate_checkpoints) as (app, pilot, session):
+        post(app, "l")
+        await shows(app, "1 by age ", "other/best")
+        post(app, ["r", "s", "enter"])
+        await shows(app, "is its run's own")
+        await pilot.press("k")
+        await shows(app, "kB, pinned")
+        post(app, ["x", "s", "enter"])
+        await shows(app, "k unpins it")
+        post(app, ["n", "enter"])
+        await opened(app, YesDialog)
+        await pilot.press("escape")
+        await opened(app, CheckpointBrowser)
+        await pilot.press("s")
+        await shows(app, "1 by name ")  # no other s has acted
+        assert session.received == []
+        assert len(app.bridges) == 1
+
+
+@pytest.mark.parametrize("keys", ["pquick", "lq", "oq"])
+async def test_keys_typed_in_one_go_while_a_run_ends_for_another_do_not_leave_the_program(
+    stage: Stage, tmp_path: Path, keys: str
+) -> None:
+    may_answer = threading.Event()
+
+    class Late(FakeSession):
+        def answer(self, command: c.Command) -> e.Event:
+            assert may_answer.wait(DEADLINE_SECONDS)
+            return super().answer(command)
+
+    other = tmp_path / "other.txt"
+    other.write_text("hello\n")
+    app = stage.app(Late(SCRIPT), further=[FakeSession(SCRIPT, run_started(run="second"))])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(lambda: app.summary_view.num_tweets == 1)
+        app.post_message(Paste(str(other)))
+        await shows(app, "other.txt can be used.")
+        await pilot.press("enter")
+        await shows(app, "saving…")
+        post(app, keys)
+        await toasted(app, "The run is ending.")
+        may_answer.set()
+        await until(lambda: app.summary_view.started == run_started(run="second"), "the new run")
+        assert app.is_running
 
 
 async def test_ctrl_c_is_never_held_back(stage: Stage) -> None:

@@ -41,11 +41,24 @@ class CheckpointBrowser(CheckpointList):
     opening_keys = opening(BROWSER_KEYS)
 
     def __init__(
-        self, list_checkpoints: ListCheckpoints, view_now: Callable[[], RunView], check_branch: CheckBranch
+        self,
+        list_checkpoints: ListCheckpoints,
+        view_now: Callable[[], RunView],
+        check_branch: CheckBranch,
+        drop_typed_ahead: Callable[[], None],
     ) -> None:
-        """List what `list_checkpoints` yields, over the run that `view_now` tells of."""
+        """List what `list_checkpoints` yields, over the run that `view_now` tells of.
+
+        `drop_typed_ahead` drops the keys that arrived in one read with the key whose action runs.
+        """
         super().__init__(list_checkpoints, view_now)
         self._check_branch = check_branch
+        self._drop_typed_ahead = drop_typed_ahead
+
+    def _refuse(self, reason: str) -> None:
+        """Show why a key opens nothing, and drop the keys typed in one go with it."""
+        self._notice(reason)
+        self._drop_typed_ahead()
 
     @on(CheckpointTable.Chosen)
     def _load_chosen(self) -> None:
@@ -69,6 +82,7 @@ class CheckpointBrowser(CheckpointList):
     def action_checkpoint_branch(self) -> None:
         """Ask whether a new run is to begin from it."""
         if entry := self._table.current:
+            self._drop_typed_ahead()  # the question comes later, and these keys must not act on the list
             self._look_and_ask(entry)
 
     @work(exclusive=True, group="branch")
@@ -81,11 +95,11 @@ class CheckpointBrowser(CheckpointList):
         try:
             await on_own_thread(partial(self._check_branch, entry))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run before goes on
+            self._notice("")
             told = as_told(error, "Looking at the tweets of a checkpoint")
             self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
             return
-        finally:
-            self._notice("")
+        self._notice("")  # in no `finally`: where the list was closed meanwhile, the line is gone
         before = "" if self._view_now().ended or not self._run_name else f"The run {self._run_name} is saved and ends. "
         what = f"A new one begins from {entry.name}, at step {entry.info.step:,}, on {entry.info.corpus_name}."
         if doubled := doubled_budgets(entry.info):
@@ -102,7 +116,7 @@ class CheckpointBrowser(CheckpointList):
         """Mark a checkpoint, or show it beside the one that was marked."""
         entry = self._table.current
         if entry is None or entry.info is None:
-            self._notice("It says nothing of itself that could be compared." if entry else "")
+            self._refuse("It says nothing of itself that could be compared." if entry else "")
             return
         other = self._entries.get(self._compared or "")
         self._compared = entry.name if other is None else None
@@ -123,7 +137,7 @@ class CheckpointBrowser(CheckpointList):
         """Ask for another name."""
         entry = self._table.current
         if entry is not None and not entry.is_named:
-            self._notice(f"{entry.name} is its run's own: only what was saved by name can be renamed.")
+            self._refuse(f"{entry.name} is its run's own: only what was saved by name can be renamed.")
         elif entry is not None:
             self.app.push_screen(RenameDialog(entry.name, is_taken), partial(self._rename, entry))
 
@@ -140,9 +154,9 @@ class CheckpointBrowser(CheckpointList):
             return
         is_its_own = entry.name in {f"{self._run_name}/{name}" for name in WRITTEN_BY_THE_RUN}
         if entry.is_pinned:
-            self._notice(f"{entry.name} is pinned: k unpins it, then it can be deleted.")
+            self._refuse(f"{entry.name} is pinned: k unpins it, then it can be deleted.")
         elif is_its_own and self._view_now().ended is None:
-            self._notice(f"{entry.name} can't be deleted: this run goes on and writes it itself.")
+            self._refuse(f"{entry.name} can't be deleted: this run goes on and writes it itself.")
         else:
             question = f"Delete {entry.name} for good? It frees {format_size(entry.num_bytes)}."
             self.app.push_screen(YesDialog("Delete a checkpoint", question, "delete"), partial(self._delete, entry))

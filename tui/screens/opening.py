@@ -27,7 +27,7 @@ class Opening(RunScreen):
 
     def _open(self, dropped: Path | None = None) -> None:
         """Open the dialog for other tweets, at those dropped or beside those of this run."""
-        if self._ending is None and self._may_steer():
+        if self._may_switch():
             dialog = dialog_for_other_run(self._runs.check, self._bridge.config, lambda: self.run_view, dropped)
             self.app.push_screen(dialog, self._start_other)
 

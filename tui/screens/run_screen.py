@@ -147,9 +147,15 @@ class RunScreen(Screen[None]):
             self._teller.refuse(self._bridge.refusal)
         return not self._bridge.refusal
 
+    def _may_switch(self) -> bool:
+        """Return whether another run may be chosen now; notify the user if not."""
+        if self._ending is not None:
+            self._teller.refuse("The run is ending.")
+        return self._ending is None and self._may_steer()
+
     def _can_command(self) -> bool:
-        """Say whether the session takes commands now; tell the user if it does not."""
-        return self._may_steer() and self._teller.may_command(self.run_view.phase) and self._ending is None
+        """Return whether the session accepts commands now; notify the user if not."""
+        return self._may_switch() and self._teller.may_command(self.run_view.phase)
 
     def _show_alert(self) -> None:
         """Show the alert that is most urgent now, or none."""

@@ -58,8 +58,10 @@ class Saving(RunScreen):
 
     def action_load(self) -> None:
         """List the checkpoints, whatever the run is doing; what is chosen there is loaded, or a new run begins."""
-        if self._ending is None and self._may_steer():
-            browser = CheckpointBrowser(self._runs.list_checkpoints, lambda: self.run_view, self._check_branch)
+        if self._may_switch():
+            browser = CheckpointBrowser(
+                self._runs.list_checkpoints, lambda: self.run_view, self._check_branch, self._runs.drop_typed_ahead
+            )
             self.app.push_screen(browser, self._follow_browser)
 
     def _check_branch(self, entry: CheckpointEntry) -> object:
