@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import ClassVar
 
+import platformdirs
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -135,6 +136,14 @@ class TweetgenApp(ChoosingApp):
         for command in super().get_system_commands(screen):
             if command.title in _SYSTEM_COMMANDS:
                 yield command
+
+    def deliver_screenshot(
+        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
+    ) -> str | None:
+        """Save a picture of the screen in the folder for downloads, or in the working directory where there is none."""
+        if path is None and not platformdirs.user_downloads_path().is_dir():
+            path = "."
+        return super().deliver_screenshot(filename, path, time_format)
 
     def on_load(self) -> None:
         """Prepare for signals, before the terminal is changed: a handler runs outside of the app's context."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine import commands as c
 from engine import events as e
 from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, toasts, until
+from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp
 from tui.screens.dialog import MessageDialog
 
@@ -80,3 +82,16 @@ async def test_loading_an_earlier_checkpoint_takes_the_later_tweets_back(stage: 
         )
         await until(lambda: "from the future" not in screen_text(app))
         await shows(app, "hello there")
+
+
+async def test_a_screenshot_is_saved_where_there_is_no_folder_for_downloads(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(tmp_path / "missing"))
+    monkeypatch.chdir(tmp_path)
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test():
+        await started(app)
+        app.deliver_screenshot()
+        await toasted(app, "Saved screenshot to")
+    assert [path.suffix for path in tmp_path.iterdir()] == [".svg"]
