@@ -20,6 +20,8 @@ from textual.widgets import Input
 
 MAX_SECONDS = 1.0
 """How long keys are held back at most."""
+DROP_SECONDS = 0.05
+"""How long keys are dropped after a refusal: those of one read arrive one by one, from another thread."""
 NEVER_HELD = "ctrl+c"
 _LOOK_SECONDS = 0.01
 
@@ -39,6 +41,7 @@ class TypingAhead:
         """The screen that the opener was pressed on."""
         self._held: deque[Key | Paste] = deque()
         self._held_until = 0.0
+        self._dropping_until = 0.0
         self._timer: Timer | None = None
 
     async def handle(self, event: Event) -> None:
@@ -53,6 +56,8 @@ class TypingAhead:
             await self._handle(event)
             self._acting = None
             self._opener_has_acted |= event is self._opener
+        elif time.monotonic() < self._dropping_until:
+            pass  # in one go with a key that was refused
         elif self._timer is not None:
             self._held.append(event)
         else:
@@ -62,6 +67,7 @@ class TypingAhead:
         """Forget what was typed behind the key whose action runs and is refused: it was not meant for the screen."""
         if self._acting is self._opener:
             self._held.clear()
+            self._dropping_until = time.monotonic() + DROP_SECONDS
 
     async def _press(self, key: Key | Paste) -> None:
         """Send a key or a paste on its way; where a key opens something, begin to hold back what follows."""

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from engine.config import RunConfig
 from engine.errors import TweetgenError
 from tests.fakes import FakeSession
+from tui import typing_ahead
 from tui.app import TweetgenApp
 from tui.bridge import EngineBridge, Session
 from tui.run_view import RunView
@@ -82,6 +83,12 @@ class Stage:
         error = self.errors.get(Path(config.corpus.files[0]).name)
         if error is not None:
             raise error
+
+
+@pytest.fixture(autouse=True)
+def _no_pause_after_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drop no key that is pressed after a refusal: tests press faster than people."""
+    monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -183,6 +183,14 @@ async def test_n_begins_another_run_after_a_yes_with_both_curves(stage: Stage) -
         assert [view.started for view in app.earlier_views] == [STARTED]
 
 
+async def test_n_on_latest_of_the_run_says_that_it_is_saved_anew_before_the_new_run_begins(stage: Stage) -> None:
+    entries = [entry("now/latest", step=2, corpus=CorpusConfig(files=("/data/small.txt",)))]
+    async with browsing(stage, lambda: entries) as at:
+        await at.pilot.press("n")
+        await opened(at.app, YesDialog)
+        await at.says("A new one begins from now/latest, at the step where it ends, on small.txt.", "#question")
+
+
 async def test_the_list_can_be_closed_while_n_looks_at_the_tweets(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

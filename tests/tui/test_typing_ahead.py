@@ -22,6 +22,7 @@ from engine.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, until
+from tui import typing_ahead
 from tui.app import TweetgenApp
 from tui.key_map import key_named
 from tui.screens.checkpoint_browser import CheckpointBrowser
@@ -151,6 +152,25 @@ async def test_what_is_typed_in_one_go_with_a_key_that_is_refused_is_dropped_and
         post(app, ["space", *"l/next"])  # only the first is refused
         await opened(app, CheckpointBrowser)
         await until(lambda: line(app) == "next", "the filter")
+
+
+async def test_keys_of_the_same_read_that_arrive_after_the_refusal_are_dropped_too_but_ctrl_c(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 1000.0)
+    app = stage.app(FakeSession((*SCRIPT, FINISHED)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(lambda: app.summary_view.phase == "finished")
+        post(app, "p")
+        await toasted(app, "The run is over; q leaves, o opens other tweets.")
+        screen = app.screen
+        post(app, "h,q")
+        await pilot.pause()
+        assert app.screen is screen
+        assert not screen.query_one("Panels").has_class("-machine")
+        assert app.is_running
+        post(app, ["ctrl+c"])
+        await until(lambda: not app.is_running, "the end")
 
 
 @pytest.mark.usefixtures("home")

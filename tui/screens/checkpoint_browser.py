@@ -101,7 +101,9 @@ class CheckpointBrowser(CheckpointList):
             return
         self._notice("")  # in no `finally`: where the list was closed meanwhile, the line is gone
         before = "" if self._view_now().ended or not self._run_name else f"The run {self._run_name} is saved and ends. "
-        what = f"A new one begins from {entry.name}, at step {entry.info.step:,}, on {entry.info.corpus_name}."
+        is_saved_anew = bool(before) and entry.name == f"{self._run_name}/latest"
+        step = "at the step where it ends" if is_saved_anew else f"at step {entry.info.step:,}"
+        what = f"A new one begins from {entry.name}, {step}, on {entry.info.corpus_name}."
         if doubled := doubled_budgets(entry.info):
             limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
             what += f" The budget is used up, so it is doubled: {limits}."
