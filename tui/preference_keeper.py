@@ -78,7 +78,7 @@ def save_changes(path: Path, changes: Changes) -> None:
 
     path = Path(os.path.realpath(path))  # where it is a link, the file behind it; raises nothing, unlike `resolve`
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()  # line ends as they are, as they are read
     except FileNotFoundError:
         text = ""
     except (OSError, ValueError) as error:

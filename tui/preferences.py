@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 import platformdirs
 
+from engine.checks import LARGEST
 from engine.config import Setting, TrainingConfig, with_settings
 from engine.errors import ConfigError
 from engine.folders import APP_NAME, home
@@ -164,6 +165,8 @@ def _chosen(tables: dict[str, dict[str, Any]], complain: Complain) -> dict[str, 
 
 def broken_rule(entry: Entry, value: object) -> str:
     """Return the rule that a value of an entry breaks; empty where it keeps to it."""
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"it is at most {LARGEST:g}."
     try:
         msgspec.convert(value, _TYPES[entry.kind])
         if entry.table == "intervals":
@@ -208,6 +211,8 @@ def _shown(value: object) -> str:
             return "a table"
         case list():
             return "a list"
+        case int() if abs(value) > LARGEST:  # Python writes no number of more than 4,300 digits
+            return "a number beyond all limits"
         case str() | bool():
             return msgspec.json.encode(value).decode()
         case int() if abs(value) > sys.maxsize:  # Python refuses to write out thousands of digits

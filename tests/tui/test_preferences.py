@@ -78,6 +78,7 @@ def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
         ('[screen]\nglyphs = "maybe"', ("screen.glyphs", '"maybe"', "auto, braille, block, ascii")),
         ("[intervals]\neval_every = 1.5", ("intervals.eval_every", "1.5", "it is a whole number")),
         ("[intervals]\nautosave_seconds = nan", ("intervals.autosave_seconds", "nan", "at least 1")),
+        ("[intervals]\neval_every = 0x" + 4000 * "f", ("intervals.eval_every", "beyond all limits", "at most 1e+18")),
         ("keys = 3", ("keys", "it is a table: [keys]")),
         ('[keys]\npawse = "x"', ("keys.pawse", "no such action", "pause")),
         ('[keys]\npause = "no key"', ("keys.pause", '"no key"', "it is a key")),
@@ -96,7 +97,7 @@ def test_an_entry_that_cannot_be_used_is_one_line_with_file_key_and_what_may_sta
         assert word in problem
 
 
-@pytest.mark.parametrize("content", [b"theme = ", b"\xff\xfe\x00", b"a" * 100])
+@pytest.mark.parametrize("content", [b"theme = ", b"\xff\xfe\x00", b"a" * 100, b"bell = true\r"])
 def test_a_file_that_is_no_toml_is_told_and_never_overwritten(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     preferences, (problem,) = read_preferences(path)
@@ -132,6 +133,12 @@ def test_saving_changes_one_entry_and_leaves_the_rest_to_the_letter(path: Path) 
     save_changes(path, {"bell": True, "keys.save": "ctrl+x"})
     expected = own.replace("bell = false", "bell = true").replace('"f5"]\n', '"f5"]\nsave = "ctrl+x"\n')
     assert path.read_text(encoding="utf-8") == expected
+
+
+def test_line_ends_of_windows_stay(path: Path) -> None:
+    path.write_bytes(b"[notices]\r\nbell = false\r\n")
+    save_changes(path, {"bell": True})
+    assert path.read_bytes() == b"[notices]\r\nbell = true\r\n"
 
 
 def test_what_is_saved_is_read_again_and_a_default_put_back_leaves_the_file(path: Path) -> None:
