@@ -10,6 +10,7 @@ from engine.calibration import numbered_threads
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import CheckpointEntry
 from engine.config import ModelConfig
+from engine.text import harmless
 from engine.vocab import SPECIALS
 from tui.formatting import format_bits, format_duration, format_loss, format_short, format_size
 
@@ -44,7 +45,7 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("model", _model(info.model)),
         ("training", f"{training.preset}: batch {training.batch_size}, learning rate {training.learning_rate:g}"),
         ("computed on", f"{info.device}, {info.precision}, {numbered_threads(info.num_threads)}{path}"),
-        ("written by", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
+        ("written by", harmless(", ".join(f"{name} {version}" for name, version in info.versions.items()))),
     ]
 
 

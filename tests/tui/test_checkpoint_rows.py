@@ -158,3 +158,10 @@ def test_a_figure_of_an_earlier_step_says_so_and_comes_after_those_that_are_not(
     pairs = {pair.name: (pair.left, pair.right) for pair in comparison(old.info, fresh.info)}
     assert pairs["bits per character"] == ("1.78 @2,500", "2.00")
     assert pairs["validation loss"][0].endswith(" nats @2,500")
+
+
+def test_versions_of_a_foreign_file_are_shown_without_what_a_terminal_obeys() -> None:
+    info = checkpoint_info(versions={"torch": "2.13", "other\x1b[2J": "\x9b31m"})
+    written_by = dict(description(info))["written by"]
+    assert written_by.startswith("torch 2.13, other")
+    assert written_by.isprintable()
