@@ -58,8 +58,9 @@ def codes_of(number: signal.Signals, moment: str) -> set[int]:
 def problems_of(terminal: Terminal, home: Path, code: int, codes: set[int]) -> list[str]:
     """Return what is wrong with what a program has left. Raises `AssertionError` where its processes do not end."""
     problems = []
-    # in its first milliseconds the interpreter itself answers SIGINT so (CPython's pymain_run_module)
-    if code not in codes and "Could not import runpy module" not in terminal.text:
+    # CPython, interrupted before any code of the program runs (`pymain_run_module`), ends like this
+    is_interpreters = code == 1 and "Could not import runpy module" in terminal.text
+    if code not in codes and not is_interpreters:
         problems.append(f"exit code {code}, not one of {sorted(codes)}; on the screen:\n{terminal.text.strip()}")
     if not terminal.is_at_rest:
         problems.append(f"the terminal is not as it was; modes left set: {terminal.modes_left_set}")

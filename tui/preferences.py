@@ -211,8 +211,6 @@ def _shown(value: object) -> str:
             return "a table"
         case list():
             return "a list"
-        case int() if abs(value) > LARGEST:  # Python writes no number of more than 4,300 digits
-            return "a number beyond all limits"
         case str() | bool():
             return msgspec.json.encode(value).decode()
         case int() if abs(value) > sys.maxsize:  # Python refuses to write out thousands of digits
