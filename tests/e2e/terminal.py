@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import sys
 import termios
@@ -183,12 +184,18 @@ class Terminal:
             self._child.close(force=True)
 
     def _pump(self) -> bool:
-        """Take in what was written meanwhile; False once the program has closed its side."""
-        try:
-            data = self._child.read_nonblocking(65536, timeout=0.05)
-        except pexpect.TIMEOUT:
+        """Take in what was written meanwhile; False once the program has closed its side, and all of it was read.
+
+        Not by pexpect (4.9): what a program writes after a wait of its has passed, and before its look whether the
+        program still lives, it does not read.
+        """
+        if not select.select([self._child.child_fd], [], [], 0.05)[0]:
             return True
-        except pexpect.EOF:
+        try:
+            data = os.read(self._child.child_fd, 65536)
+        except OSError:  # Linux's way to say that there is no more
+            data = b""
+        if not data:
             return False
         self.raw += data
         data = self._held + data
