@@ -125,6 +125,7 @@ class TweetgenApp(ChoosingApp):
             view = before.run_view.to_be_resumed()
         self.bridges.append(self.bridge.successor(config))
         self._main_screen = MainScreen(self.bridge, view, self._runs, beside=beside)
+        self.end_workers_of(before)
         self.switch_screen(self._main_screen)
 
     def follow_changes(self, changes: Changes) -> None:

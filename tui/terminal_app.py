@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from io import StringIO
+from typing import Any
 
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.color import Color
 from textual.driver import Driver
 from textual.events import Event, Paste
 from textual.filter import LineFilter, Monochrome
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.driver import MeteredDriver
@@ -117,6 +121,23 @@ class TerminalApp(App[None], inherit_bindings=False):
         self.theme = wished if wished in offered else theme_for(self.console.color_system)
         for name in self.available_themes.keys() - offered.keys():
             self.unregister_theme(name)
+
+    def pop_screen(self) -> AwaitComplete:
+        """Close the screen on top, and end what it is still at."""
+        self.end_workers_of(self.screen)
+        return super().pop_screen()
+
+    def end_workers_of(self, screen: Screen[Any]) -> None:
+        """Cancel the workers of a screen that is about to be removed, once each has begun: one may write a file.
+
+        Textual (8.2) cancels them after it has removed the widgets in it, which a worker that goes on by then misses.
+        """
+
+        async def end_them() -> None:
+            await asyncio.sleep(0)  # to where each waits for its first errand
+            self.workers.cancel_node(screen)
+
+        self.call_next(end_them)
 
     def use_mouse(self, *, is_used: bool) -> None:
         """Have the terminal tell of the mouse, or leave it to the terminal, to select text with."""

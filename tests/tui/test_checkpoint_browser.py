@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -282,6 +283,14 @@ async def test_r_renames_k_pins_to_the_top_and_a_change_that_fails_is_told(stage
         await at.pilot.press("k")
         await opened(at.app, MessageDialog)
         await shows(at.app, "no checkpoint called old")
+
+
+async def test_a_change_is_made_also_where_the_list_is_closed_in_one_go_with_its_key(stage: Stage, saved: Path) -> None:
+    async with browsing(stage, iterate_checkpoints) as at:
+        at.app.post_message(events.Key("k", "k"))
+        at.app.post_message(events.Key("escape", None))
+        await opened(at.app, MainScreen)
+        await until(lambda: "new.pinned" in files(saved), "the pin")
 
 
 async def test_deleting_asks_and_spares_what_the_run_writes_itself(stage: Stage, saved: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,13 +18,19 @@ from engine.config import RunConfig
 from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, until
 from tui.app import TweetgenApp
+from tui.errands import on_own_thread
+from tui.folder_listing import Entry
+from tui.screens import open_dialog as open_dialog_module
 from tui.screens.dialog import FailureDialog
 from tui.screens.help_screen import HelpScreen
 from tui.screens.main import MainScreen
 from tui.screens.open_dialog import OpenDialog
+from tui.widgets.advice import Advice
 from tui.widgets.file_list import FileList
+from tui.widgets.loss_plot import LossPlot
+from tui.widgets.tweet_feed import TweetFeed
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 
@@ -255,6 +263,60 @@ async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: St
         first.may_end.set()
         await shows(app, "second to none")
         assert isinstance(app.screen, MainScreen)
+
+
+async def test_a_folder_that_has_been_read_while_the_dialog_closes_is_not_shown(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_be_read = threading.Event()
+
+    def read_late(_: Path) -> list[Entry]:
+        assert may_be_read.wait(DEADLINE_SECONDS)
+        return []
+
+    async def go_late(_: Advice) -> None:
+        may_be_read.set()
+        await asyncio.sleep(0.1)  # the list has gone, the dialog has not
+
+    monkeypatch.setattr(open_dialog_module, "list_folder", read_late)
+    monkeypatch.setattr(Advice, "on_unmount", go_late, raising=False)
+    app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        await pilot.press("o")
+        await opened(app, OpenDialog)
+        dialog = app.screen
+        await pilot.press("escape")
+        await until(lambda: may_be_read.is_set() and not dialog.is_attached and not dialog.is_running, "its end")
+        assert app.failure is None
+        assert app.is_running
+
+
+async def test_what_a_run_was_still_reading_is_not_shown_once_another_takes_its_place(
+    stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_be_read = threading.Event()
+
+    async def show_late(screen: MainScreen) -> None:
+        await on_own_thread(partial(may_be_read.wait, DEADLINE_SECONDS))
+        screen.query_one(LossPlot)
+
+    async def go_late(_: TweetFeed) -> None:
+        may_be_read.set()
+        await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(TweetFeed, "on_unmount", go_late, raising=False)
+    app = stage.app(FakeSession(SCRIPT), further=[second_session()], config=on_first(folder))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await started(app)
+        first = app.screen
+        assert isinstance(first, MainScreen)
+        first.run_worker(show_late(first))
+        await choose_next(app, pilot)
+        await shows(app, "second to none")
+        await until(lambda: may_be_read.is_set() and not first.is_running, "its end")
+        assert app.failure is None
+        assert app.is_running
 
 
 async def test_q_while_the_old_run_is_saved_leaves_after_it(stage: Stage, folder: Path) -> None:
