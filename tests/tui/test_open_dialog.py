@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input
 
 from engine import commands as c
@@ -265,6 +266,11 @@ async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: St
         assert isinstance(app.screen, MainScreen)
 
 
+async def has_no_worker(screen: Screen[Any]) -> None:
+    """Wait until each worker of a screen has ended or was cancelled."""
+    await until(lambda: not any(each.node is screen and not each.is_finished for each in screen.workers), "their end")
+
+
 async def test_a_folder_that_has_been_read_while_the_dialog_closes_is_not_shown(
     stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,9 +280,9 @@ async def test_a_folder_that_has_been_read_while_the_dialog_closes_is_not_shown(
         assert may_be_read.wait(DEADLINE_SECONDS)
         return []
 
-    async def go_late(_: Advice) -> None:
+    async def go_late(advice: Advice) -> None:  # with the list; the dialog goes after them
         may_be_read.set()
-        await asyncio.sleep(0.1)  # the list has gone, the dialog has not
+        await has_no_worker(advice.screen)
 
     monkeypatch.setattr(open_dialog_module, "list_folder", read_late)
     monkeypatch.setattr(Advice, "on_unmount", go_late, raising=False)
@@ -301,9 +307,9 @@ async def test_what_a_run_was_still_reading_is_not_shown_once_another_takes_its_
         await on_own_thread(partial(may_be_read.wait, DEADLINE_SECONDS))
         screen.query_one(LossPlot)
 
-    async def go_late(_: TweetFeed) -> None:
+    async def go_late(feed: TweetFeed) -> None:
         may_be_read.set()
-        await asyncio.sleep(0.1)
+        await has_no_worker(feed.screen)
 
     monkeypatch.setattr(TweetFeed, "on_unmount", go_late, raising=False)
     app = stage.app(FakeSession(SCRIPT), further=[second_session()], config=on_first(folder))
