@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 OTHER_OPTIONS = {"--help", "--rows", "--output"}
-"""Those of every command, and of `assets/make_happy.py`."""
+"""Those of every command, and of `assets/grammar/make.py`."""
 
 
 def options_of(command: object) -> set[str]:

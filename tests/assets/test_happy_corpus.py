@@ -11,12 +11,12 @@ from random import Random
 
 import pytest
 
-from assets import make_happy
-from assets.happy_compose import Row
-from assets.happy_grammar import Grammar, GrammarError, read_rules, read_words
-from assets.happy_slang import EMOJI
+from assets.grammar import make as make_happy
+from assets.grammar.compose import Row
+from assets.grammar.grammar import Grammar, GrammarError, read_rules, read_words
+from assets.grammar.slang import EMOJI
 
-FILE = Path(make_happy.__file__).with_name("happy.csv")
+FILE = make_happy.DEFAULT_OUTPUT
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from assets.happy_grammar import Grammar, Rules, Template, read_rules, read_words
-from assets.happy_mangle import Style, draw_style, end_mark, face, recase, respell
-from assets.happy_names import handle, hashtag, link
-from assets.happy_phrases import PHRASES
-from assets.happy_tables import pick
-from assets.happy_talk import TALK
-from assets.happy_topics import TOPICS
-from assets.happy_words import WORDS
+from assets.grammar.grammar import Grammar, Rules, Template, read_rules, read_words
+from assets.grammar.mangle import Style, draw_style, end_mark, face, recase, respell
+from assets.grammar.names import handle, hashtag, link
+from assets.grammar.phrases import PHRASES
+from assets.grammar.tables import pick
+from assets.grammar.talk import TALK
+from assets.grammar.topics import TOPICS
+from assets.grammar.words import WORDS
 
 MAX_CHARS: Final = 140
 REPLY_SHARE: Final = 0.46

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from assets.happy_slang import (
+from assets.grammar.slang import (
     EMOJI,
     EMOTICONS,
     ENDS,
@@ -20,7 +20,7 @@ from assets.happy_slang import (
     SPELLINGS,
     STRETCHED,
 )
-from assets.happy_tables import pick
+from assets.grammar.tables import pick
 
 CORE: Final = re.compile(r"^(\W*)([\w'-]*)(.*)$", re.DOTALL)
 SENTENCE_START: Final = re.compile(r"(^|[.!?] +)((?:@\w+ )*[\"(]*)([a-z])")

@@ -8,7 +8,7 @@ import re
 from random import Random
 from typing import Final
 
-from assets.happy_tables import pick, words
+from assets.grammar.tables import pick, words
 
 MAX_NAME_CHARS: Final = 15
 ONSETS: Final = words("b br c ch d dr f fl g gr h j k kl l m n p pl r s sh st t tr v w y z zo mi la po ka be lu")

@@ -5,29 +5,25 @@ row is a real person's tweet and no line was copied from anywhere. The shape fol
 of tweets from 2009: up to 140 characters, half of them with an @name, slang, stretched words,
 typos, emoticons. The same seed gives the same file, byte for byte; fewer rows give its beginning.
 
-    python assets/make_happy.py
-    python assets/make_happy.py --rows 1600000 --output large.csv
+    python -m assets.grammar.make
+    python -m assets.grammar.make --rows 1600000 --output large.csv
 """
 
 import argparse
 import csv
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Final
 
-if not __package__:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from assets.happy_compose import MAX_CHARS, Composer, Row
+from assets.grammar.compose import MAX_CHARS, Composer, Row
 
 DEFAULT_ROWS: Final = 30_000
 DEFAULT_SEED: Final = 2416
 """Chosen because row 200, which the tutorial learns by heart, came out nice."""
-DEFAULT_OUTPUT: Final = Path(__file__).resolve().with_name("happy.csv")
+DEFAULT_OUTPUT: Final = Path(__file__).resolve().parents[1] / "happy.csv"
 MIN_KEY_CHARS: Final = 3
 NAME_OR_LINK: Final = re.compile(r"@\w+|https?://\S+")
 WORD: Final = re.compile(r"[a-z']+")

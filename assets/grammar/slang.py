@@ -7,7 +7,7 @@ corpus sees each of them often enough to learn it.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from assets.happy_tables import pairs, words
+from assets.grammar.tables import pairs, words
 
 EMOTICONS: Final = words(
     ":) :) :) :) :) :D :D :D :D :-) :-) ;) ;) ;-) =) =) =D xD XD ^_^ <3 <3 <3 :P :p =] (: :] "

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from assets.happy_english import FORMS, fix_articles
-from assets.happy_tables import pick
+from assets.grammar.english import FORMS, fix_articles
+from assets.grammar.tables import pick
 
 Maker = Callable[[Random], str]
 PRONOUNS: Final[Mapping[str, Mapping[str, str]]] = {

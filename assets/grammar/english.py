@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from assets.happy_tables import pairs, words
+from assets.grammar.tables import pairs, words
 
 PAST: Final[Mapping[str, str]] = pairs(
     "be:was beat:beat blow:blew bring:brought build:built burn:burned buy:bought come:came "
