@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.fast.reading import ReadingWeights
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 from engine.next_char import Floats, Ids
 
 if TYPE_CHECKING:  # Numba would come with it, where little is written

@@ -21,9 +21,9 @@ from engine import runtime
 from engine.checkpoint_head import Place, read_head
 from engine.checkpoint_info import CheckpointInfo, damaged, info_in, opened, to_metadata
 from engine.errors import VocabError
-from engine.folders import write_atomically
-from engine.gru import TextGenerator
-from engine.vocab import SPECIALS, Vocab
+from engine.model.gru import TextGenerator
+from engine.model.vocab import SPECIALS, Vocab
+from engine.storage.folders import write_atomically
 
 
 @dataclass(frozen=True)

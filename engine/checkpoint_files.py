@@ -13,7 +13,7 @@ from pathlib import Path
 from engine.checkpoint_info import opened
 from engine.checkpoint_list import find_listed, pin_path, resolve_checkpoint
 from engine.errors import CheckpointError, StorageError
-from engine.folders import (
+from engine.storage.folders import (
     WRITTEN_BY_THE_RUN,
     RunFolder,
     home,
@@ -21,7 +21,7 @@ from engine.folders import (
     storage_errors,
     write_atomically,
 )
-from engine.journal import is_in_use
+from engine.storage.journal import is_in_use
 
 
 def delete_checkpoint(name: str) -> Path:

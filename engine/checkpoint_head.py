@@ -13,7 +13,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from engine import wire
+from engine.protocol import codec as wire
 
 MAX_HEAD_BYTES = 8 * 1024 * 1024
 """A vocabulary of every character that there is takes 2 MB."""

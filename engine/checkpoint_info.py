@@ -16,15 +16,15 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from engine import wire
 from engine.checkpoint_head import Head, HeadError, read_head
-from engine.checks import require, require_between, require_choice
-from engine.config import ModelConfig, Precision, SamplingConfig, TrainingConfig, Tuning
+from engine.config.corpus import CorpusConfig
+from engine.config.run import ModelConfig, Precision, SamplingConfig, TrainingConfig, Tuning
+from engine.config.validation import require, require_between, require_choice
 from engine.corpus.position import Position
-from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError
-from engine.regular_files import open_regular
+from engine.protocol import codec as wire
 from engine.schedule import Finish
+from engine.storage.safe_open import open_regular
 
 FORMAT_VERSION = 2
 _INFO_KEY = "tweetgen"

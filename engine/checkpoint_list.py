@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import SUFFIX, RunFolder, find_run, home, list_runs, named_checkpoint_path
+from engine.storage.folders import SUFFIX, RunFolder, find_run, home, list_runs, named_checkpoint_path
 
 _PIN_SUFFIX = ".pinned"
 _MAX_OFFERED = 12

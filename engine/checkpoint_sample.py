@@ -9,15 +9,16 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from engine import events, wire
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import CheckpointEntry
 from engine.errors import TweetgenError
-from engine.events import RunStarted, TweetSampled
-from engine.folders import RunFolder, folder_of_run
-from engine.journal import tweet_in
-from engine.regular_files import open_regular
-from engine.vocab import Vocab
+from engine.model.vocab import Vocab
+from engine.protocol import codec as wire
+from engine.protocol import events
+from engine.protocol.events import RunStarted, TweetSampled
+from engine.storage.folders import RunFolder, folder_of_run
+from engine.storage.journal import tweet_in
+from engine.storage.safe_open import open_regular
 
 _PART_BYTES = 1024 * 1024
 _MAX_BYTES = 64 * 1024 * 1024

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ConfigError
-from engine.folders import home
+from engine.storage.folders import home
 
 
 @dataclass(frozen=True, kw_only=True)

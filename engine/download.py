@@ -19,8 +19,8 @@ import httpx
 
 from engine.datasets import Dataset
 from engine.errors import ConfigError, DownloadError
-from engine.folders import storage_errors
-from engine.stage import OnProgress
+from engine.protocol.stage import OnProgress
+from engine.storage.folders import storage_errors
 
 TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _MIRROR = "Try again later, or give a mirror with --url."

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from engine.corpus.encoded import Batch, EncodedTweets
 from engine.fast.forward_pass import ForwardPass
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
 from engine.runtime import Runtime
-from engine.vocab import PAD
 
 UNKNOWN_CHAR_BITS = 20.0
 EVAL_BATCH_SIZE = 64

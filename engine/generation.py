@@ -11,11 +11,11 @@ import torch
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import may_read_files
-from engine.config import RuntimeConfig, SamplingConfig, Setting, with_settings
+from engine.config.run import RuntimeConfig, SamplingConfig, Setting, with_settings
 from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.loading import load_corpus
 from engine.errors import CheckpointError, CorpusError
-from engine.fact import Novelty
+from engine.protocol.base_event import Novelty
 from engine.runtime import Runtime
 from engine.sampler import SampledTweet, sample_tweets
 from engine.text import harmless

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine import events
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoint_list import resolve_checkpoint
 from engine.errors import CheckpointError
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 from engine.narrator import Narrator
 from engine.preparation import Preparation, load_into
+from engine.protocol import events
 from engine.run import Run
 from engine.runtime import generators_put_back
 from engine.trainer import Trainer

@@ -14,15 +14,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import assert_never
 
-from engine import commands, events
 from engine.collector import heap_frozen
-from engine.commands import Command
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, TweetgenError
 from engine.loader import Loader
 from engine.narrator import Narrator
 from engine.preparation import Preparation
 from engine.progress import budget_used_up, is_due
+from engine.protocol import commands, events
+from engine.protocol.commands import Command
 from engine.recovery import Recovery
 from engine.run import Run
 from engine.runtime import derived_seed

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from engine.checkpoint_info import CheckpointInfo
-from engine.config import RunConfig, TrainingConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import POOL_BATCHES, BatchStream, Weights, epoch_order
 from engine.corpus.corpus import Corpus
 from engine.corpus.encoded import Batch, EncodedTweets
 from engine.corpus.loading import load_corpus
 from engine.corpus.position import Position
-from engine.corpus_config import CorpusConfig
 from engine.errors import CheckpointError, CorpusError
-from engine.stage import Stage
-from engine.vocab import Vocab
+from engine.model.vocab import Vocab
+from engine.protocol.stage import Stage
 
 MAX_UNKNOWN_SHARE = 0.05
 """A checkpoint's vocabulary fits a corpus when it lacks at most this share of the characters."""

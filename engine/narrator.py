@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from engine.answers import TextCompleted, TweetRead
 from engine.errors import StorageError, TweetgenError
-from engine.events import Event, RunFailed, RunFinished, StepsFinished, Warned
-from engine.journal import Journal
 from engine.metrics import Stopwatch, Throughput
+from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.events import Event, RunFailed, RunFinished, StepsFinished, Warned
+from engine.storage.journal import Journal
 from engine.text import harmless
 from engine.trainer import StepReport, Trainer
 

@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from engine.config import SamplingConfig
-from engine.vocab import BOS, PAD, UNK
+from engine.config.run import SamplingConfig
+from engine.model.vocab import BOS, PAD, UNK
 
 NEVER_SAMPLED = (PAD, BOS, UNK)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.corpus.encoded import Batch
-from engine.vocab import PAD
+from engine.model.vocab import PAD
 
 
 def parts_of(batch: Batch, part_size: int) -> list[Batch]:

@@ -9,23 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from engine import presets, runtime, threads, wire
+from engine import runtime, threads
 from engine.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import latest_of, require_own_files, resolve_checkpoint
-from engine.config import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
+from engine.config import presets
+from engine.config.run import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.corpus import Corpus
 from engine.corpus.encoded import EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.report import short_lines
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import RunFolder, create_run_folder
-from engine.gru import TextGenerator
 from engine.material import Material, corpus_config_of, load_material
+from engine.model.gru import TextGenerator
 from engine.progress import budget_used_up
+from engine.protocol import codec as wire
+from engine.protocol.stage import Stage
 from engine.runtime import Runtime
-from engine.stage import Stage
+from engine.storage.folders import RunFolder, create_run_folder
 from engine.threads import Beginning, ThreadMinder, changes_since
 from engine.trainer import Trainer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.checkpoint_info import CheckpointInfo
-from engine.config import TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.evaluation import Evaluation
 from engine.schedule import Finish
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from engine.checkpoint_list import pin_path
-from engine.folders import SUFFIX, RunFolder
+from engine.storage.folders import SUFFIX, RunFolder
 
 LOG = logging.getLogger(__name__)
 _PREFIX = "step-"

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.answers import CharChance, CharRead
 from engine.char_reader import CharReader
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
 from engine.errors import DivergedError
 from engine.evaluation import UNKNOWN_CHAR_BITS
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.next_char import NEVER_SAMPLED, Floats
+from engine.protocol.answers import CharChance, CharRead
 from engine.sampler import TweetWriter
 from engine.text import harmless_char
-from engine.vocab import BOS, EOS, UNK, Vocab
 
 NUM_LIKELIEST = 8
 COMPLETION_CHARS = 40

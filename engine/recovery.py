@@ -15,9 +15,9 @@ refused is known at the next report, where it counts if the steps before it were
 from __future__ import annotations
 
 from engine.errors import DivergedError, TweetgenError
-from engine.events import Warned
 from engine.loader import Loader
 from engine.narrator import Narrator
+from engine.protocol.events import Warned
 from engine.run import Run
 
 REFUSED_IN_A_ROW = 3

@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine import events
 from engine.accelerated.buckets import DeviceBatch
 from engine.calibration import numbered_threads
-from engine.config import MIN_LEARNING_RATE, SamplingConfig, with_settings
+from engine.config.run import MIN_LEARNING_RATE, SamplingConfig, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
@@ -23,6 +22,7 @@ from engine.narrator import Narrator
 from engine.prefetch import Prefetched, Supply
 from engine.preparation import Preparation
 from engine.progress import Progress, budget_used, is_due
+from engine.protocol import events
 from engine.saver import Saver
 from engine.schedule import finish_after, learning_rate_at
 from engine.step_times import PartTimer

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.accelerated.low_precision import cudnn_takes_bfloat16
-from engine.config import RuntimeConfig, Tuning
+from engine.config.run import RuntimeConfig, Tuning
 from engine.errors import DeviceError
 
 MAX_AUTO_THREADS = 4

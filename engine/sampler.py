@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.char_reader import CharReader
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
 from engine.errors import DivergedError
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.model.vocab import BOS, EOS, Vocab
 from engine.next_char import Floats, Ids, draw, next_char_weights
-from engine.vocab import BOS, EOS, Vocab
 
 
 @dataclass(frozen=True, kw_only=True)

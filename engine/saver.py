@@ -12,14 +12,19 @@ from pathlib import Path
 
 from torch import Tensor
 
-from engine import events, runtime
+from engine import runtime
 from engine.checkpoint import save_checkpoint, to_content
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import pin_path
-from engine.config import SamplingConfig, TrainingConfig
+from engine.config.run import SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.errors import ConfigError, DeviceMemoryError, StorageError, TweetgenError
-from engine.folders import (
+from engine.narrator import Narrator
+from engine.preparation import Preparation, to_config_content
+from engine.progress import Progress
+from engine.protocol import events
+from engine.pruning import prune_steps
+from engine.storage.folders import (
     WRITTEN_BY_THE_RUN,
     home,
     named_checkpoint_path,
@@ -27,12 +32,8 @@ from engine.folders import (
     storage_errors,
     write_atomically,
 )
-from engine.narrator import Narrator
-from engine.preparation import Preparation, to_config_content
-from engine.progress import Progress
-from engine.pruning import prune_steps
+from engine.storage.versions import versions_of
 from engine.thrift import Thrift
-from engine.versions import versions_of
 
 
 @dataclass(frozen=True)

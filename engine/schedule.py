@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from engine.config import Schedule, TrainingConfig
+from engine.config.run import Schedule, TrainingConfig
 
 FINAL_LEARNING_RATE_SHARE = 0.05
 """Where the cosine ends, as a share of the highest learning rate."""

@@ -19,19 +19,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from engine.commands import Command, Stop
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError, InternalError, StorageError, TweetgenError
-from engine.events import Event, RunFailed, RunFinished
-from engine.folders import RunFolder, find_run, home
-from engine.journal import Journal
-from engine.log import LogFile, log_to, log_traceback
 from engine.loop import TrainingLoop
 from engine.memory import is_out_of_memory
 from engine.metrics import SteadyClock, Stopwatch
 from engine.narrator import Narrator
 from engine.preparation import Preparation, prepare
-from engine.stage import Stage
+from engine.protocol.commands import Command, Stop
+from engine.protocol.events import Event, RunFailed, RunFinished
+from engine.protocol.stage import Stage
+from engine.storage.folders import RunFolder, find_run, home
+from engine.storage.journal import Journal
+from engine.storage.run_log import LogFile, log_to, log_traceback
 
 LOG = logging.getLogger(__name__)
 

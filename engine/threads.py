@@ -18,12 +18,12 @@ import torch
 from engine import runtime
 from engine.calibration import Calibration, Way, best_way, calibrate, numbered_threads, thread_counts
 from engine.checkpoint_info import CheckpointInfo
-from engine.config import RunConfig, RuntimeConfig
+from engine.config.run import RunConfig, RuntimeConfig
 from engine.corpus.encoded import Batch
+from engine.model.vocab import PAD
 from engine.pace import Pace
 from engine.runtime import Runtime
 from engine.trainer import Trainer
-from engine.vocab import PAD
 
 FIRST_COLUMNS = 4
 """Characters of each tweet in the first round; few, for threads in each other's way take 100 times as long."""

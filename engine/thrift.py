@@ -14,11 +14,11 @@ from engine.accelerated.buckets import DeviceBatch
 from engine.corpus.encoded import Batch, EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, evaluate
-from engine.events import Warned
-from engine.gru import TextGenerator
 from engine.memory import is_out_of_memory
+from engine.model.gru import TextGenerator
 from engine.narrator import Narrator
 from engine.prefetch import Supply
+from engine.protocol.events import Warned
 from engine.runtime import Runtime
 
 LOG = logging.getLogger(__name__)

@@ -23,13 +23,13 @@ from engine import memory
 from engine.accelerated.buckets import DeviceBatch, to_device_batch
 from engine.accelerated.device_step import DeviceStep, recorder_for
 from engine.accelerated.update import Optimizer, Update
-from engine.averaging import WeightAverage
 from engine.checkpoint import weights_in
-from engine.config import TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.corpus.encoded import Batch
 from engine.fast.adamw import FusedAdamW
 from engine.fast.gru_step import GruStep
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.model.weight_average import WeightAverage
 from engine.parts import loss_and_grads_of, parts_of
 from engine.runtime import Runtime, generators_put_back
 from engine.step_history import StepHistory

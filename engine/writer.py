@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine import answers, events
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
 from engine.corpus.alike.novelty import novelty_of
 from engine.errors import ConfigError
 from engine.narrator import Narrator
 from engine.nearest import nearest_tweet
 from engine.preparation import Preparation
+from engine.protocol import answers, events
 from engine.questions import Completion, complete, read_chars, unknown_chars
 from engine.sampler import SampledTweet, TweetWriter, sample_tweets
 from engine.text import harmless

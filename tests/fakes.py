@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from engine import commands as c
-from engine import events as e
-from engine.answers import CharChance, CharRead, TextCompleted, TweetRead
-from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.answers import CharChance, CharRead, TextCompleted, TweetRead
 
 
 class FakeClock:

@@ -31,15 +31,15 @@ from pathlib import Path
 
 import torch
 
-from engine import events
 from engine.checkpoint import load_checkpoint
-from engine.config import RunConfig, RuntimeConfig
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import TweetgenError
-from engine.events import Event, RunStarted, StepsFinished
-from engine.folders import RunFolder, folder_of_run
-from engine.journal import is_in_use
-from engine.wire import WireError
+from engine.protocol import events
+from engine.protocol.codec import WireError
+from engine.protocol.events import Event, RunStarted, StepsFinished
+from engine.storage.folders import RunFolder, folder_of_run
+from engine.storage.journal import is_in_use
 from tui.headless import run_headless
 
 AUTOSAVE_SECONDS = 1.0

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from tui.app import TweetgenApp
 from tui.keys import (
     BROWSER_KEYS,

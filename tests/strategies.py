@@ -9,9 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from engine import commands as c
-from engine import events as e
-from engine.config import (
+from engine.config.run import (
     LADDER_TEMPERATURES,
     MAX_LEARNING_RATE,
     MAX_TEMPERATURE,
@@ -20,6 +18,8 @@ from engine.config import (
     SamplingConfig,
     TrainingConfig,
 )
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from engine.text import clean, defused
 
 HOSTILE_PIECES = (

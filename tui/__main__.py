@@ -64,7 +64,7 @@ def _run() -> None:
     else:
         gc.disable()  # what is imported stays: looking through it again and again takes 30 ms
 
-        from engine.config import RunConfig
+        from engine.config.run import RunConfig
         from tui.subcommands.screen import open_screen
 
         open_screen(RunConfig())
@@ -77,7 +77,7 @@ def _tell(error: TweetgenError) -> None:
 
 def _write_traceback() -> str:
     """Append the current exception to the log of the data folder; returns where that is."""
-    from engine.folders import home
+    from engine.storage.folders import home
     from engine.text import harmless_lines
 
     path = home() / "tweetgen.log"

@@ -27,10 +27,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.commands import Command, Finish, LoadCheckpoint, SaveLatest
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
-from engine.events import (
+from engine.protocol.commands import Command, Finish, LoadCheckpoint, SaveLatest
+from engine.protocol.events import (
     CheckpointLoaded,
     CommandRefused,
     Event,

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.checkpoint_list import CheckpointEntry, may_read_files, resolve_checkpoint
-from engine.config import RunConfig, Setting
+from engine.config.run import RunConfig, Setting
 from engine.errors import TweetgenError
-from engine.folders import folder_of_run
+from engine.storage.folders import folder_of_run
 from tui.history import read_history
 from tui.run_view import RunView
 from tui.series import Series

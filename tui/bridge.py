@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.commands import Command, Stop
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import InternalError, TweetgenError
-from engine.events import Event, RunFailed, RunFinished
-from engine.stage import Stage
+from engine.protocol.commands import Command, Stop
+from engine.protocol.events import Event, RunFailed, RunFinished
+from engine.protocol.stage import Stage
 from tui.errands import as_told
 from tui.run_view import RunView
 

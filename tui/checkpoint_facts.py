@@ -9,9 +9,9 @@ from datetime import datetime
 from engine.calibration import numbered_threads
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import CheckpointEntry
-from engine.config import ModelConfig
+from engine.config.run import ModelConfig
+from engine.model.vocab import SPECIALS
 from engine.text import harmless
-from engine.vocab import SPECIALS
 from tui.formatting import format_bits, format_duration, format_loss, format_short, format_size
 
 _NOT_EVALUATED = "not evaluated yet"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.versions import installed_version
+from engine.storage.versions import installed_version
 from tui.lazy_commands import LazyGroup
 from tui.options import RUN, Given, OnHangup, takes, to_run_config
 from tui.subcommands import screen

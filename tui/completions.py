@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.answers import CharChance, TextCompleted
-from engine.commands import CompleteText
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
+from engine.protocol.answers import CharChance, TextCompleted
+from engine.protocol.commands import CompleteText
 
 AGAIN_SECONDS = 1.0
 

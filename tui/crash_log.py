@@ -7,7 +7,7 @@ import faulthandler
 from typing import TextIO
 
 from engine.errors import ConfigError
-from engine.folders import folder_of_run
+from engine.storage.folders import folder_of_run
 
 _FILES: list[TextIO] = []
 """The file that `faulthandler` writes to, which must stay open."""

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.errors import InternalError, TweetgenError
-from engine.folders import home
-from engine.log import log_traceback
+from engine.storage.folders import home
+from engine.storage.run_log import log_traceback
 
 MAX_WRITING_SECONDS = 1.0
 """How long the end of the program waits for what is being written."""

@@ -14,11 +14,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from engine import events, preflight
-from engine.commands import Command, Stop
-from engine.config import RunConfig
-from engine.events import Event
-from engine.stage import Stage
+from engine import preflight
+from engine.config.run import RunConfig
+from engine.protocol import events
+from engine.protocol.commands import Command, Stop
+from engine.protocol.events import Event
+from engine.protocol.stage import Stage
 from tui.crash_log import log_crashes_of
 from tui.narration import Narration
 from tui.progress import progress_display, write_line

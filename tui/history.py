@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import islice, takewhile
 from pathlib import Path
 
-from engine.events import Event
-from engine.journal import read_journal
-from engine.journal_lines import Unread
+from engine.protocol.events import Event
+from engine.storage.journal import read_journal
+from engine.storage.journal_reader import Unread
 from tui.run_view import RunView
 from tui.state import fold
 

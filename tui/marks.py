@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.config import SamplingConfig
-from engine.events import (
+from engine.config.run import SamplingConfig
+from engine.protocol.events import (
     BatchSizeChanged,
     CheckpointLoaded,
     CheckpointSaved,
@@ -17,7 +17,7 @@ from engine.events import (
     Paused,
     SamplingChanged,
 )
-from engine.folders import WRITTEN_BY_THE_RUN
+from engine.storage.folders import WRITTEN_BY_THE_RUN
 
 MarkKind = Literal["temperature", "learning rate", "batch size", "paused", "saved", "loaded", "finishing"]
 

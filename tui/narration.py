@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine import events
 from engine.calibration import numbered_threads
-from engine.events import Event
-from engine.folders import WRITTEN_BY_THE_RUN
-from engine.stage import Stage
+from engine.protocol import events
+from engine.protocol.events import Event
+from engine.protocol.stage import Stage
+from engine.storage.folders import WRITTEN_BY_THE_RUN
 from engine.text import harmless
 from tui.eta import eta_of
 from tui.formatting import format_bits, format_count, format_eta, format_loss, format_rate, format_report

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from engine.events import RunFailed
+from engine.protocol.events import RunFailed
 from engine.text import harmless
 from tui.formatting import format_bits, format_count
 from tui.preferences import Preferences

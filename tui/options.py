@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import typer
 
-from engine.config import (
+from engine.config.corpus import CorpusConfig
+from engine.config.run import (
     ModelConfig,
     RunConfig,
     RuntimeConfig,
@@ -23,9 +24,8 @@ from engine.config import (
     help_of,
     settings_of,
 )
-from engine.corpus_config import CorpusConfig
 from engine.errors import ConfigError
-from engine.folders import home
+from engine.storage.folders import home
 
 Given = dict[str, Any]
 OnHangup = Annotated[

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from engine.config import RunConfig
-from engine.corpus_config import DEFAULT_LABEL, STANDARD_INPUT, CorpusConfig
+from engine.config.corpus import DEFAULT_LABEL, STANDARD_INPUT, CorpusConfig
+from engine.config.run import RunConfig
 
 _MAX_PASTED_CHARS = 4096
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine import commands as c
-from engine import events as e
-from engine.commands import Command
-from engine.events import Event
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
 from tui.run_view import RunView
 from tui.setting_commands import expected_answer, is_setting
 from tui.state import apply

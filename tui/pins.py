@@ -8,12 +8,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from engine import events
 from engine.errors import StorageError
-from engine.events import TweetSampled
-from engine.folders import write_atomically
-from engine.journal import tweet_in
-from engine.regular_files import read_regular
+from engine.protocol import events
+from engine.protocol.events import TweetSampled
+from engine.storage.folders import write_atomically
+from engine.storage.journal import tweet_in
+from engine.storage.safe_open import read_regular
 
 Pins = tuple[TweetSampled, ...]
 """In the order of their steps."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.folders import write_atomically
+from engine.storage.folders import write_atomically
 from tui.preferences import TABLE_OF, Preferences, read_preferences
 
 Changes = Mapping[str, object]

@@ -15,10 +15,10 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 import platformdirs
 
-from engine.checks import LARGEST
-from engine.config import Setting, TrainingConfig, with_settings
+from engine.config.run import Setting, TrainingConfig, with_settings
+from engine.config.validation import LARGEST
 from engine.errors import ConfigError
-from engine.folders import APP_NAME, home
+from engine.storage.folders import APP_NAME, home
 from engine.text import harmless
 from tui.key_map import KeyMap, key_named, settable_keys, without_clashes
 from tui.theme import THEMES

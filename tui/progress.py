@@ -19,7 +19,7 @@ from rich.text import Text
 from engine.text import defused
 
 if TYPE_CHECKING:
-    from engine.stage import OnProgress
+    from engine.protocol.stage import OnProgress
 
 PLAIN_SECONDS = 5.0
 """Time between two lines of progress where there is no terminal."""

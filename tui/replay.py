@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.answers import TextCompleted, TweetRead
-from engine.commands import Command, Pause, Resume, Stop
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import CheckpointError
-from engine.events import CommandRefused, Event, Paused, Resumed, RunFailed, RunFinished, StepsFinished, Warned
-from engine.folders import RunFolder
-from engine.journal import read_journal
-from engine.journal_lines import Unread
-from engine.stage import Stage
+from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.commands import Command, Pause, Resume, Stop
+from engine.protocol.events import CommandRefused, Event, Paused, Resumed, RunFailed, RunFinished, StepsFinished, Warned
+from engine.protocol.stage import Stage
+from engine.storage.folders import RunFolder
+from engine.storage.journal import read_journal
+from engine.storage.journal_reader import Unread
 from tui.bridge import OnStage, Session, open_training_session
 from tui.state import joined
 

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from engine.config import ModelConfig, SamplingConfig, TrainingConfig
-from engine.events import (
+from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.protocol.events import (
     CheckpointSaved,
     RunFailed,
     RunFinished,

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeGuard
 
-from engine.commands import Command, SetBatchSize, SetIntervals, SetLearningRate, SetSampling
-from engine.config import (
+from engine.config.run import (
     MAX_LEARNING_RATE,
     MAX_TEMPERATURE,
     MIN_LEARNING_RATE,
@@ -15,7 +14,8 @@ from engine.config import (
     SamplingConfig,
     TrainingConfig,
 )
-from engine.events import (
+from engine.protocol.commands import Command, SetBatchSize, SetIntervals, SetLearningRate, SetSampling
+from engine.protocol.events import (
     BatchSizeChanged,
     Event,
     IntervalsChanged,

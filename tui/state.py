@@ -11,10 +11,10 @@ from dataclasses import replace
 from itertools import chain, groupby
 from typing import assert_never
 
-from engine.answers import TextCompleted, TweetRead
-from engine.config import with_settings
+from engine.config.run import with_settings
 from engine.errors import ConfigError
-from engine.events import (
+from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.events import (
     BatchSizeChanged,
     CheckpointLoaded,
     CheckpointSaved,

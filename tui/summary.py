@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.errors import TweetgenError, exit_code_for
-from engine.events import RunFailed, RunFinished
+from engine.protocol.events import RunFailed, RunFinished
 from engine.text import ELLIPSIS
 from tui.formatting import format_bits, format_count, format_duration
 from tui.run_view import RunView

@@ -20,8 +20,8 @@ from textual.app import App
 from textual.driver import Driver
 
 from engine.errors import StorageError
-from engine.folders import home
-from engine.log import log_to
+from engine.storage.folders import home
+from engine.storage.run_log import log_to
 
 if TYPE_CHECKING:
     from textual._compositor import ChopsUpdate as ChopsUpdate  # noqa: PLC0414 - exported
@@ -76,7 +76,7 @@ if not TYPE_CHECKING:
 def log_missing() -> None:
     """Write to the program's log which names are missing, if any."""
     if MISSING:
-        from engine.versions import installed_version
+        from engine.storage.versions import installed_version
 
         with contextlib.suppress(StorageError), log_to(home() / "tweetgen.log", "tui"):
             _LOGGER.warning(

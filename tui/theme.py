@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from textual.theme import BUILTIN_THEMES, Theme
 
-from engine.fact import Novelty
+from engine.protocol.base_event import Novelty
 
 
 def _theme(

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from engine import events
 from engine.errors import StorageError
-from engine.events import TweetSampled
-from engine.folders import write_atomically
+from engine.protocol import events
+from engine.protocol.events import TweetSampled
+from engine.storage.folders import write_atomically
 from engine.text import defused, harmless
 
 _FORMULA_SIGNS = ("=", "+", "-", "@")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from engine.commands import Command, LoadCheckpoint, SetLearningRate
+from engine.protocol.commands import Command, LoadCheckpoint, SetLearningRate
 from tui.run_view import RunView
 from tui.setting_commands import SettingCommand, is_setting, taking_back, told_back
 

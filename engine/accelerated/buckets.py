@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.encoded import Batch
-from engine.vocab import PAD
+from engine.model.vocab import PAD
 
 MIN_SPACING = 8
 SPACINGS_PER_LENGTH = 16

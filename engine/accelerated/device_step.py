@@ -28,9 +28,9 @@ from engine.accelerated.buckets import DeviceBatch
 from engine.accelerated.graphs import BucketedSteps, CudaRecorder
 from engine.accelerated.low_precision import bfloat16_copy, refresh
 from engine.accelerated.update import Optimizer, Update
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
 from engine.step_history import StepHistory
-from engine.vocab import PAD
 
 
 class DeviceStep:

@@ -14,7 +14,7 @@ import logging
 import torch
 from torch import Tensor, nn
 
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 
 LOG = logging.getLogger(__name__)
 _FIRST_TORCH = (2, 10)

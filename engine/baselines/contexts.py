@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.encoded import EncodedTweets
-from engine.vocab import BOS, EOS
+from engine.model.vocab import BOS, EOS
 
 Numbers = npt.NDArray[np.int64]
 

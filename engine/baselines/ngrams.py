@@ -18,7 +18,7 @@ from engine.baselines.contexts import Contexts, Stream, streams
 from engine.baselines.counting import Followers, Reals, Tally
 from engine.corpus.encoded import EncodedTweets
 from engine.evaluation import UNKNOWN_CHAR_BITS
-from engine.stage import OnProgress, no_progress, part_of
+from engine.protocol.stage import OnProgress, no_progress, part_of
 
 HIGHEST_ORDER = 7
 NAMES = ("uniform", "unigram", *(f"witten_bell_{order}" for order in range(2, HIGHEST_ORDER + 1)))

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator
 from engine.corpus.encoded import Batch
-from engine.vocab import PAD
+from engine.model.vocab import PAD
 
 
 class _Loss(Protocol):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.bench.turns import Clock, Contender, alternate, median_rate, spread
+from engine.config.corpus import CorpusConfig
 from engine.corpus.corpus import Corpus
 from engine.corpus.loading import load_corpus
-from engine.corpus_config import CorpusConfig
 
 FRESH, CACHED = "fresh", "cached"
 

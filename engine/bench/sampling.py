@@ -10,10 +10,10 @@ import torch
 from engine.bench.training import OURS, TUTORIAL, Shape, named, thread_counts
 from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread, warm_up
 from engine.bench.tutorial_loop import TutorialGenerator, sample_sequence
-from engine.config import SamplingConfig
-from engine.gru import TextGenerator
+from engine.config.run import SamplingConfig
+from engine.model.gru import TextGenerator
+from engine.model.vocab import Vocab
 from engine.sampler import sample_tweets
-from engine.vocab import Vocab
 
 MANY = 256
 CHARS_PER_TURN = 140

@@ -16,9 +16,9 @@ from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
 from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread, warm_up
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.calibration import numbered_threads
-from engine.config import ModelConfig, TrainingConfig
+from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded import Batch
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 from engine.runtime import Runtime, available_cores, has_bfloat16, seed_generators
 from engine.trainer import Trainer
 

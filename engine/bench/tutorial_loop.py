@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.corpus.encoded import Batch
-from engine.vocab import BOS, EOS, PAD, Vocab
+from engine.model.vocab import BOS, EOS, PAD, Vocab
 
 LEARNING_RATE = 0.004
 

@@ -22,16 +22,16 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from engine import wire
+from engine.config.corpus import CorpusConfig
 from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.corpus import Corpus
 from engine.corpus.flat import FlatTweets
 from engine.corpus.formats import is_wanted
 from engine.corpus.opening.contents import content_hash
 from engine.corpus.report import CorpusReport
-from engine.corpus_config import CorpusConfig
 from engine.errors import StorageError
-from engine.folders import cache_folder, new_file, remove_leftovers
+from engine.protocol import codec as wire
+from engine.storage.folders import cache_folder, new_file, remove_leftovers
 
 LOG = logging.getLogger(__name__)
 VERSION = 3

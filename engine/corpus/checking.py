@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.cleaning import Cleaner, duplicate_key
 from engine.corpus.collection import Tally, tallied_rows
 from engine.corpus.loading import MIN_TWEETS, load_corpus
 from engine.corpus.report import SourceReport
 from engine.corpus.source import Unusable
-from engine.corpus_config import CorpusConfig
-from engine.stage import no_progress
+from engine.protocol.stage import no_progress
 
 MAX_SECONDS = 0.5
 _ENOUGH_TWEETS = 10 * MIN_TWEETS

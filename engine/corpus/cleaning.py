@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.mojibake import repaired
 from engine.corpus.source import Row, Unusable
-from engine.corpus_config import CorpusConfig
 from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, harmless, with_single_blanks
 
 EMPTY = "empty"

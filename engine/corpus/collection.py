@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.cleaning import Cleaner, duplicate_key
 from engine.corpus.flat import FlatBuilder, FlatTweets
 from engine.corpus.opening.disk import Meter
 from engine.corpus.report import SourceReport
 from engine.corpus.source import Row, Source, Unusable
 from engine.corpus.sources import open_sources
-from engine.corpus_config import CorpusConfig
-from engine.stage import OnProgress
+from engine.protocol.stage import OnProgress
 from engine.text import EXAMPLE_CHARS, harmless
 
 ROWS_PER_REPORT = 5_000

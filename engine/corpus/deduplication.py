@@ -10,7 +10,7 @@ import numpy.typing as npt
 from engine.corpus.alike.near_duplicates import near_duplicate_groups
 from engine.corpus.collection import Collection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE
-from engine.stage import OnProgress, no_progress
+from engine.protocol.stage import OnProgress, no_progress
 from engine.text import EXAMPLE_CHARS, harmless
 
 

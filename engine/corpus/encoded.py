@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.corpus.flat import FlatTweets
-from engine.vocab import BOS, EOS, PAD, UNK, Vocab
+from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.config.corpus import FileFormat
 from engine.corpus.opening.entries import suffix_of
 from engine.corpus.opening.problems import Problem, problem_as_text, problem_of
 from engine.corpus.readers import (
@@ -21,7 +22,6 @@ from engine.corpus.readers import (
     x_rows,
 )
 from engine.corpus.source import Member, Reader
-from engine.corpus_config import FileFormat
 
 HEAD_BYTES = 65_536
 """What is looked at to recognise a file."""

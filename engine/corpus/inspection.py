@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.alike.leak import leak_share
 from engine.corpus.cleaning import LINK, MENTION
 from engine.corpus.corpus import Corpus
@@ -16,9 +17,8 @@ from engine.corpus.flat import char_counts
 from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
 from engine.corpus.scripts import count_scripts
-from engine.corpus_config import CorpusConfig
 from engine.metrics import peak_bytes
-from engine.stage import OnProgress, no_progress, part_of
+from engine.protocol.stage import OnProgress, no_progress, part_of
 
 NUM_BARS = 14
 """At most, in the histogram of the lengths."""

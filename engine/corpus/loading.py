@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
 from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.cleaning import Cleaner, duplicate_key
@@ -20,9 +21,8 @@ from engine.corpus.report import CorpusReport
 from engine.corpus.source import Unusable
 from engine.corpus.sources import EMBEDDED_NAME
 from engine.corpus.split import validation_mask
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
-from engine.stage import OnProgress, no_progress, part_of
+from engine.protocol.stage import OnProgress, no_progress, part_of
 from engine.text import harmless
 
 MIN_TWEETS = 20

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
 from engine.text import EXAMPLE_CHARS, harmless
 
 

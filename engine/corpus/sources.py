@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.config.corpus import STANDARD_INPUT, CorpusConfig, FileFormat
 from engine.corpus.formats import OUTBOX, READERS, SUFFIXES, is_outbox, is_wanted, look_at, recognise
 from engine.corpus.opening.contents import find
 from engine.corpus.opening.disk import Meter
@@ -23,7 +24,6 @@ from engine.corpus.opening.standard_input import shown_path
 from engine.corpus.opening.wide_text import encoding_of
 from engine.corpus.readers import x_rows
 from engine.corpus.source import Row, Source
-from engine.corpus_config import STANDARD_INPUT, CorpusConfig, FileFormat
 from engine.errors import CorpusError
 from engine.text import harmless
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from engine.corpus.alike.hashing import Hashes, Indices
 from engine.corpus.alike.runs import join_shared_runs
 from engine.corpus.flat import FlatTweets
-from engine.stage import OnProgress, no_progress
+from engine.protocol.stage import OnProgress, no_progress
 
 VALIDATION_SHARE = 0.05
 MIN_VALIDATION_TWEETS = 200

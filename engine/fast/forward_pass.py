@@ -16,7 +16,7 @@ from engine.fast.buffers import Buffers
 from engine.fast.kernels import kernels_for
 from engine.fast.packing import PackedBatch
 from engine.fast.reading import ReadingWeights
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 
 
 class ForwardPass:

@@ -25,7 +25,7 @@ from engine.fast.buffers import Dropout
 from engine.fast.gru_layer import GruLayer
 from engine.fast.packing import PackedBatch
 from engine.fast.projections import InputProjection, OutputLoss, TokenInput
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 from engine.step_times import PartTimer
 
 

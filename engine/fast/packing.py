@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from engine.corpus.encoded import Batch
-from engine.vocab import PAD
+from engine.model.vocab import PAD
 
 ROWS = 8
 """To a multiple of this, at most B, are the rows of a step filled up."""

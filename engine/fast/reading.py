@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 
 
 class ReadingLayer:

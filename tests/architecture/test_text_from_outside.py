@@ -1,6 +1,7 @@
 """Text from outside is cleaned at one door: who decodes JSON is on a short list, each with its reason.
 
-A new reader of journals, sockets or checkpoints goes through `engine.events.from_json`, or is listed here on purpose.
+A new reader of journals, sockets or checkpoints goes through `engine.protocol.events.from_json`, or is listed here on
+purpose.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ ROOT = Path(__file__).parents[2]
 DECODERS = {
     *("json.load", "json.loads", "json.JSONDecoder"),
     *("msgspec.json.decode", "msgspec.json.Decoder"),
-    *("engine.wire.decode", "engine.wire.decode_tagged"),
+    *("engine.protocol.codec.decode", "engine.protocol.codec.decode_tagged"),
 }
 WHO_DECODES_AND_WHY = {
-    "engine/wire.py": "the one place that knows msgspec; its callers are those below",
-    "engine/events.py": "the door: every string of an event is made harmless",
-    "engine/commands.py": "a command is shown nowhere: the run checks its names, its prime and its numbers",
-    "engine/journal_lines.py": "of a line that is no event, its kind and version are counted and not shown",
+    "engine/protocol/codec.py": "the one place that knows msgspec; its callers are those below",
+    "engine/protocol/events.py": "the door: every string of an event is made harmless",
+    "engine/protocol/commands.py": "a command is shown nowhere: the run checks its names, its prime and its numbers",
+    "engine/storage/journal_reader.py": "of a line that is no event, its kind and version are counted and not shown",
     "engine/checkpoint_head.py": "the metadata, in which the info is still a text",
     "engine/checkpoint_info.py": "the info of a checkpoint: made harmless where it is shown; paths in it are opened",
     "engine/corpus/cache.py": "a corpus of cleaned tweets, under a checksum",
@@ -65,7 +66,7 @@ def _dotted(node: ast.expr) -> str:
         "import msgspec\nmsgspec.json.decode(line)",
         "from msgspec import json\njson.decode(line)",
         "from engine import wire\nwire.decode(line, dict)",
-        "from engine.wire import decode\nmap(decode, lines)",
+        "from engine.protocol.codec import decode\nmap(decode, lines)",
     ],
 )
 def test_a_decoder_is_found_under_every_name(code: str) -> None:

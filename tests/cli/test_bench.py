@@ -8,7 +8,7 @@ import pytest
 
 from engine.bench import benchmark, sampling, training
 from engine.bench.training import Shape
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
 from tests.cli.program import Cli
 
 

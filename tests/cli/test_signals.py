@@ -6,8 +6,8 @@ import json
 import signal
 from pathlib import Path
 
-from engine import events as e
 from engine.checkpoint_info import read_info
+from engine.protocol import events as e
 from tests.cli.conftest import Launch
 from tests.cli.program import SMALL_MODEL, TIMES_OUT_NEVER, Cli
 from tests.engine.stream_rules import assert_keeps_the_rules

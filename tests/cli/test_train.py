@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import events as e
+from engine.protocol import events as e
 from tests.cli.program import SMALL_MODEL, Cli, Finished
 from tests.engine.stream_rules import assert_keeps_the_rules
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from engine.config import RunConfig, RuntimeConfig, help_of
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, RuntimeConfig, help_of
 from tests.cli.program import Cli
 from tui.__main__ import main
 from tui.options import CLEANING, DRAWING, LENGTH, MACHINE, READING, RUN, TWEETS, Source, to_run_config

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from engine import events as e
-from engine.journal import is_in_use, read_journal
+from engine.protocol import events as e
+from engine.storage.journal import is_in_use, read_journal
 from tests.cli.program import processes_in
 from tests.e2e.terminal import DEADLINE_SECONDS
 from tests.engine.stream_rules import assert_keeps_the_rules

@@ -6,9 +6,9 @@ import os
 import signal
 from pathlib import Path
 
-from engine import events as e
 from engine.checkpoint_info import read_info
-from engine.journal import is_in_use
+from engine.protocol import events as e
+from engine.storage.journal import is_in_use
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli, write_tweets
 from tests.e2e.conftest import QUIET, Open

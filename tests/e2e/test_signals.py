@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.events import CheckpointSaved
+from engine.protocol.events import CheckpointSaved
 from tests.cli.conftest import Launch
 from tests.cli.program import processes_in
 from tests.e2e.conftest import QUIET, SCRIPTED, Open

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from engine.checkpoint import save_checkpoint
 from engine.checkpoint_info import CheckpointInfo
-from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
-from engine.corpus_config import CorpusConfig
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 from engine.runtime import generator_states
 from engine.trainer import Trainer
 from tests.engine.helpers import CPU, encoded, some_batches

@@ -8,8 +8,8 @@ import pytest
 
 from engine import trainer as trainer_module
 from engine.accelerated.graphs import CudaRecorder
-from engine.config import TrainingConfig
-from engine.gru import TextGenerator
+from engine.config.run import TrainingConfig
+from engine.model.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.trainer import Trainer
 

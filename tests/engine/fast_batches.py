@@ -11,8 +11,8 @@ from torch import Tensor
 
 from engine.corpus.encoded import Batch
 from engine.fast.gru_step import GruStep
-from engine.gru import TextGenerator
-from engine.vocab import PAD
+from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
 
 HIDDEN_SIZES = (5, 18)
 """Below the length of a vector of the processor, and above with a rest. Few, for kernels are compiled for each."""

@@ -21,20 +21,21 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from engine import commands, events, loop, run
+from engine import loop, run
 from engine.checkpoint_info import CheckpointInfo, read_info
-from engine.commands import Command
-from engine.config import RunConfig, RuntimeConfig, Setting
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch, EncodedTweets
 from engine.corpus.position import Position
-from engine.corpus_config import CorpusConfig
-from engine.events import Event
-from engine.folders import find_run
+from engine.model.vocab import Vocab
+from engine.protocol import commands, events
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
 from engine.runtime import Runtime
 from engine.session import TrainingSession
+from engine.storage.folders import find_run
 from engine.trainer import Trainer
-from engine.vocab import Vocab
 from tests.fakes import FakeClock
 
 CPU = Runtime(device=torch.device("cpu"), precision="float32", num_threads=1)

@@ -7,8 +7,8 @@ import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from engine import events as e
-from engine.events import Event
+from engine.protocol import events as e
+from engine.protocol.events import Event
 
 MAX_CHARS = 4000
 JOINERS = "\u200c\u200d"

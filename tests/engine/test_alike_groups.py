@@ -17,7 +17,7 @@ from engine.corpus.alike.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_h
 from engine.corpus.alike.runs import SHARED_RUN, join_shared_runs, winnowed
 from engine.corpus.alike.sets import distinct
 from engine.corpus.flat import FlatTweets
-from engine.stage import no_progress
+from engine.protocol.stage import no_progress
 
 WORDS = ("a", "so", "sun", "shine", "birthday", "été", "お誕生日", "mia")
 KEYS = st.lists(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join), max_size=14)

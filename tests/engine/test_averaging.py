@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.averaging import WeightAverage
 from engine.checkpoint import load_checkpoint, weights_in
-from engine.config import ModelConfig, TrainingConfig
-from engine.gru import TextGenerator
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.model.gru import TextGenerator
+from engine.model.weight_average import WeightAverage
 from engine.trainer import Trainer
 from tests.engine.checkpoints import MODEL, write_checkpoint
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.corpus.batches import BatchStream, epoch_order
 from engine.corpus.encoded import Batch, EncodedTweets
 from engine.corpus.position import Position
-from engine.vocab import BOS, EOS, PAD, UNK, Vocab
+from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
 from tests.engine.helpers import encoded
 from tests.strategies import tweet_lists
 

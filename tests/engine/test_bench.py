@@ -20,10 +20,10 @@ from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
 from engine.bench.training import Field, Shape, train_figures
 from engine.bench.turns import Contender, alternate, median_ratio
 from engine.bench.tutorial_loop import TutorialLoop
+from engine.config.corpus import CorpusConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded import Batch
 from engine.corpus.position import Position
-from engine.corpus_config import CorpusConfig
 from engine.trainer import Trainer
 from tests.engine.helpers import CPU, TickingClock, encoded, some_batches, write_corpus
 from tests.fakes import FakeClock

@@ -11,10 +11,10 @@ from typing import Any
 import libipld
 import pytest
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.bluesky_rows import bluesky_rows, looks_like
 from engine.corpus.readers.car_blocks import MAX_BLOCK_BYTES
 from engine.corpus.source import Row, Source, Unusable
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import clean
 

@@ -16,8 +16,8 @@ from engine.accelerated.buckets import bucket_length, to_device_batch
 from engine.accelerated.device_step import mean_loss
 from engine.accelerated.graphs import WARM_UP_VISITS, BucketedSteps
 from engine.corpus.encoded import Batch
-from engine.gru import TextGenerator
-from engine.vocab import PAD
+from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
 from tests.engine.device_steps import FakeRecorder, FakeRecording
 from tests.engine.helpers import encoded
 

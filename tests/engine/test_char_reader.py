@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.char_reader import CharReader
 from engine.fast.one_row import OneRow
 from engine.fast.reading import ReadingWeights
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 from engine.next_char import Floats
 from tests.engine.fast_batches import HIDDEN_SIZES
 

@@ -11,9 +11,9 @@ from engine import checkpoint
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_head import Head, read_head
 from engine.checkpoint_info import read_info
-from engine.config import SamplingConfig, TrainingConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
-from engine.corpus_config import CorpusConfig
 from tests.engine.checkpoints import checkpoint_info, checkpoint_tensors, write_checkpoint
 from tests.engine.helpers import assert_same_tensors
 

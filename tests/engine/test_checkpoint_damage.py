@@ -21,7 +21,7 @@ from engine.checkpoint import load_checkpoint
 from engine.checkpoint_files import export_checkpoint, import_checkpoint
 from engine.checkpoint_head import MAX_HEAD_BYTES
 from engine.checkpoint_list import list_checkpoints
-from engine.config import ModelConfig
+from engine.config.run import ModelConfig
 from engine.errors import CheckpointError
 from tests.engine.checkpoints import checkpoint_info, checkpoint_tensors, write_checkpoint
 from tests.engine.damaging import (

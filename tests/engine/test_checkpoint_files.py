@@ -21,8 +21,8 @@ from engine.checkpoint_files import (
 )
 from engine.checkpoint_list import list_checkpoints
 from engine.errors import CheckpointError
-from engine.folders import RunFolder, create_run_folder, named_checkpoint_path
-from engine.journal import Journal, is_in_use
+from engine.storage.folders import RunFolder, create_run_folder, named_checkpoint_path
+from engine.storage.journal import Journal, is_in_use
 from tests.engine.checkpoints import write_checkpoint
 
 

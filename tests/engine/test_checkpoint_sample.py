@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engine import events
 from engine.checkpoint_list import CheckpointEntry, list_checkpoints
 from engine.checkpoint_sample import sample_of
-from engine.folders import create_run_folder, named_checkpoint_path
-from engine.vocab import Vocab
+from engine.model.vocab import Vocab
+from engine.protocol import events
+from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints import checkpoint_info, write_checkpoint
 from tests.fakes import run_started, steps_finished, tweet
 

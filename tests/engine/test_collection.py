@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.loading import TooFewTweetsError, load_corpus, read_tweets
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS, harmless
 from tests.engine.helpers import write_corpus

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.config import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
 from engine.errors import ConfigError
 
 Kind = type[ModelConfig | TrainingConfig | SamplingConfig | CorpusConfig | RuntimeConfig]

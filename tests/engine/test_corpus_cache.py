@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
 from engine.corpus.corpus import Corpus
 from engine.corpus.loading import load_corpus
-from engine.corpus_config import CorpusConfig
-from engine.folders import cache_folder
+from engine.storage.folders import cache_folder
 from tests.engine.helpers import small_tweets, write_corpus
 
 

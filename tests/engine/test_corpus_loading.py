@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus import checking
 from engine.corpus.checking import check_corpus
 from engine.corpus.loading import load_corpus
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from tests.engine.helpers import small_tweets, write_corpus
 

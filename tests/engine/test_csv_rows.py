@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.csv_records import MAX_RECORD_LINES
 from engine.corpus.readers.csv_rows import csv_rows
 from engine.corpus.source import Row, Source, Unusable
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 
 NEVER_CLOSED = "with a quotation mark that is never closed"

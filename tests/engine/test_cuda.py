@@ -13,9 +13,9 @@ import torch
 
 from engine.accelerated import device_step
 from engine.accelerated.graphs import BucketedSteps
-from engine.config import TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.corpus.encoded import Batch
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.trainer import Trainer
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.collection import Collection, collect
 from engine.corpus.deduplication import Grouped, group
-from engine.corpus_config import CorpusConfig
-from engine.stage import no_progress
+from engine.protocol.stage import no_progress
 from tests.engine.helpers import write_corpus
 
 SENTENCE = "the small brown dog slept under our kitchen table"

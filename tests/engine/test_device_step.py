@@ -13,11 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.accelerated import device_step, update
 from engine.accelerated.low_precision import cudnn_takes_bfloat16
-from engine.config import TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.corpus.encoded import Batch
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
 from engine.trainer import Trainer
-from engine.vocab import PAD
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 

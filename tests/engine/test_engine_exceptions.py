@@ -12,16 +12,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import commands as c
-from engine import events as e
 from engine.checkpoint import load_checkpoint
-from engine.commands import Command
-from engine.config import RunConfig, Setting
+from engine.config.run import RunConfig, Setting
 from engine.errors import exit_code_for
-from engine.events import Event
-from engine.folders import find_run
-from engine.journal import read_journal
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
 from engine.session import TrainingSession
+from engine.storage.folders import find_run
+from engine.storage.journal import read_journal
 from tests.engine.helpers import (
     Script,
     assert_same_tensors,
@@ -121,7 +121,7 @@ UNTOUCHED = {
     "evaluation, done": Mistake("engine.thrift.evaluate", 1, is_after=True),
     "sampling": Mistake("engine.sampler.TweetWriter.advance", 30),
     "saving": Mistake("engine.saver.to_content", 2),
-    "journal": Mistake("engine.journal.Journal.append", 9),
+    "journal": Mistake("engine.storage.journal.Journal.append", 9),
 }
 
 
@@ -142,7 +142,7 @@ def test_an_exception_that_changed_nothing_costs_no_step_and_the_resume_is_exact
 
 BROKEN_OFF = {
     "update, done": Mistake("engine.fast.adamw.FusedAdamW.step", 8, is_after=True),
-    "average": Mistake("engine.averaging.WeightAverage.update", 8),
+    "average": Mistake("engine.model.weight_average.WeightAverage.update", 8),
 }
 
 

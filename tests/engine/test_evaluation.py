@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from engine.corpus.encoded import EncodedTweets
 from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
 from engine.fast.forward_pass import ForwardPass
-from engine.gru import TextGenerator
-from engine.vocab import BOS, EOS, Vocab
+from engine.model.gru import TextGenerator
+from engine.model.vocab import BOS, EOS, Vocab
 from tests.engine.fast_batches import Shape, random_batch, shapes
 from tests.engine.helpers import CPU, small_tweets
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from engine import events as e
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
+from engine.protocol import events as e
+from engine.protocol.codec import WireError
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
-from engine.wire import WireError
 from tests import hostile
 from tests.fakes import completed, read, run_started, tweet
 from tests.strategies import hostile_text

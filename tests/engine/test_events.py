@@ -10,11 +10,11 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 
-from engine import commands as c
-from engine import events as e
-from engine.config import ModelConfig, SamplingConfig, TrainingConfig
-from engine.fact import Fact
-from engine.wire import WireError
+from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.base_event import Fact
+from engine.protocol.codec import WireError
 from tests import strategies
 
 NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.5}

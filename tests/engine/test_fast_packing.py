@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.fast.gru_step import GruStep
 from engine.fast.packing import PackedBatch, height_for
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 from tests.engine.fast_batches import Found, Shape, found_by, gradient_error, random_batch, shapes
 
 SOME = Shape(lengths=[], vocab_size=20, embedding_size=5, hidden_size=18, num_layers=2, seed=3)

@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import commands as c
-from engine import events as e
-from engine.events import Event
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.events import Event
 from engine.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine.helpers import latest, losses, of_type, only, resume_config, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules

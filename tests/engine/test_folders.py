@@ -10,11 +10,18 @@ import platformdirs
 import pytest
 from hypothesis import given
 
-from engine import folders
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import ConfigError
-from engine.folders import RunFolder, checked_name, create_run_folder, find_run, list_runs, named_checkpoint_path
 from engine.preflight import check
+from engine.storage import folders
+from engine.storage.folders import (
+    RunFolder,
+    checked_name,
+    create_run_folder,
+    find_run,
+    list_runs,
+    named_checkpoint_path,
+)
 from tests.strategies import hostile_text
 
 

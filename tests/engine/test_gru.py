@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.bench.tutorial_loop import TutorialGenerator
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 
 V, E, H = 12, 5, 7
 

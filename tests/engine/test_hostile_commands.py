@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
-from engine.wire import WireError
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.codec import WireError
 from engine.writer import MAX_READ_CHARS
 from tests.engine.helpers import latest, losses, of_type, only, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules

@@ -15,13 +15,13 @@ from engine.checkpoint_files import (
 )
 from engine.checkpoint_list import find_listed, is_taken, list_checkpoints
 from engine.checkpoint_sample import sample_of
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.datasets import find_dataset
 from engine.errors import TweetgenError
-from engine.events import Event, to_json
-from engine.folders import create_run_folder, find_run, folder_of_run, named_checkpoint_path
+from engine.model.vocab import SPECIALS
 from engine.preflight import check
-from engine.vocab import SPECIALS
+from engine.protocol.events import Event, to_json
+from engine.storage.folders import create_run_folder, find_run, folder_of_run, named_checkpoint_path
 from tests.engine.checkpoints import checkpoint_info, write_checkpoint
 from tests.fakes import run_started, tweet
 

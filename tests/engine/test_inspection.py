@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.inspection import Inspection, inspect
 from engine.corpus.loading import MIN_TWEETS, load_corpus
-from engine.corpus_config import CorpusConfig
 from tests.engine.helpers import small_tweets, write_corpus
 
 

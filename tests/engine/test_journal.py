@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import StorageError
-from engine.events import FORMAT_VERSION, Event, Paused, to_json
-from engine.journal import Journal, is_in_use, last_event, read_journal
-from engine.journal_lines import Unread
+from engine.protocol.events import FORMAT_VERSION, Event, Paused, to_json
+from engine.storage.journal import Journal, is_in_use, last_event, read_journal
+from engine.storage.journal_reader import Unread
 from tests import strategies
 from tests.fakes import run_started, steps_finished
 
@@ -63,7 +63,7 @@ def test_what_was_written_is_read_in_order_over_all_sessions(
 def test_a_killed_process_leaves_what_it_wrote_and_no_lock(path: Path) -> None:
     code = (
         "import signal, sys; from pathlib import Path;"
-        "from engine.journal import Journal; from engine.events import Paused;"
+        "from engine.storage.journal import Journal; from engine.protocol.events import Paused;"
         "journal = Journal(Path(sys.argv[1])); journal.write(Paused(step=1, elapsed_seconds=0.5));"
         "print('x', flush=True); signal.pause()"
     )

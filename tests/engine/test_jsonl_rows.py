@@ -7,9 +7,9 @@ import json
 
 import pytest
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.jsonl_rows import jsonl_rows
 from engine.corpus.source import Row, Source, Unusable
-from engine.corpus_config import CorpusConfig
 
 
 def rows_of(content: str | bytes, column: str | None = None) -> tuple[list[Row], list[str]]:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.html_text import as_escaped, html_to_text
 from engine.corpus.readers.mastodon_rows import mastodon_rows
 from engine.corpus.source import Row, Source, Unusable
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import unescaped
 

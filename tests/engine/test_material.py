@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.config import PresetName, RunConfig
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import PresetName, RunConfig
 from engine.errors import CorpusError
 from engine.material import Material, corpus_config_of, load_material, min_char_count_for
-from engine.stage import Stage
-from engine.vocab import Vocab
+from engine.model.vocab import Vocab
+from engine.protocol.stage import Stage
 from tests.engine.checkpoints import checkpoint_info
 from tests.engine.helpers import small_tweets, write_corpus
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
+from engine.model.vocab import BOS, PAD, UNK
 from engine.next_char import NEVER_SAMPLED, Floats, draw, next_char_weights
-from engine.vocab import BOS, PAD, UNK
 
 NEARLY_ONE = 1.0 - 2.0**-53
 """The largest uniform number that there is."""

@@ -10,20 +10,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import commands as c
-from engine import events as e
 from engine.accelerated import device_step
 from engine.checkpoint import to_content
 from engine.checkpoint_info import CheckpointInfo, read_info
-from engine.config import TrainingConfig
+from engine.config.run import TrainingConfig
 from engine.corpus.encoded import Batch
 from engine.errors import DeviceMemoryError
 from engine.fast.forward_pass import ForwardPass
 from engine.fast.gru_step import GruStep
 from engine.fast.packing import PackedBatch
-from engine.folders import find_run
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from engine.session import as_tweetgen_error
+from engine.storage.folders import find_run
 from engine.trainer import Trainer
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
 from engine import preflight
 from engine.errors import StorageError
-from engine.folders import find_run
-from engine.journal import Journal
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.stage import Stage
 from engine.session import TrainingSession
-from engine.stage import Stage
+from engine.storage.folders import find_run
+from engine.storage.journal import Journal
 from tests.engine.helpers import names, only, resume_config, run_session, stop_at, tiny_config
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from engine import presets
-from engine.config import ModelConfig, PresetName, Setting
-from engine.presets import Choice
+from engine.config import presets
+from engine.config.presets import Choice
+from engine.config.run import ModelConfig, PresetName, Setting
 
 SMALL, LARGE = 100_000, 5_000_000
 

@@ -10,14 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
 from engine.corpus.encoded import EncodedTweets
 from engine.errors import DivergedError
 from engine.evaluation import evaluate
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.model.vocab import EOS, Vocab
 from engine.questions import COMPLETION_CHARS, NUM_LIKELIEST, complete, read_chars, unknown_chars
 from engine.sampler import sample_tweets
-from engine.vocab import EOS, Vocab
 from tests.engine.helpers import CPU, small_tweets
 
 VOCAB = Vocab.from_tweets(small_tweets())

@@ -13,17 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine import commands as c
-from engine import events as e
 from engine import recovery
 from engine.accelerated import device_step
-from engine.commands import Command
 from engine.errors import exit_code_for
-from engine.events import Event
 from engine.fast.adamw import FusedAdamW
 from engine.fast.gru_step import GruStep
-from engine.folders import find_run
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
 from engine.recovery import MAX_RELOADS, REFUSED_IN_A_ROW
+from engine.storage.folders import find_run
 from tests.engine.device_steps import step_as_on_a_device
 from tests.engine.helpers import (
     Script,

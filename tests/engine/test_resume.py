@@ -13,17 +13,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import commands as c
-from engine import events as e
 from engine import runtime
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
-from engine.commands import Command
-from engine.config import RunConfig, SamplingConfig, Setting
+from engine.config.run import RunConfig, SamplingConfig, Setting
 from engine.corpus.position import Position
-from engine.events import Event
-from engine.folders import find_run
-from engine.journal import read_journal
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.storage.folders import find_run
+from engine.storage.journal import read_journal
 from tests.engine.helpers import (
     Script,
     assert_same_tensors,

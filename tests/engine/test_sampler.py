@@ -10,12 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import LADDER_TEMPERATURES, SamplingConfig
+from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.model.vocab import BOS, EOS, Vocab
 from engine.next_char import NEVER_SAMPLED
 from engine.sampler import SampledTweet, TweetWriter, sample_tweets
-from engine.vocab import BOS, EOS, Vocab
 from tests.engine.helpers import small_tweets
 from tests.strategies import sampling_configs
 

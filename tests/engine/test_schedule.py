@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import Schedule, TrainingConfig
+from engine.config.run import Schedule, TrainingConfig
 from engine.progress import budget_used, budget_used_up
 from engine.schedule import COOLDOWN_SHARE, learning_rate_at
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
-from engine.config import PresetName, Setting
+from engine.config.corpus import CorpusConfig
+from engine.config.run import PresetName, Setting
 from engine.corpus.loading import load_corpus
-from engine.corpus_config import CorpusConfig
-from engine.events import Event
-from engine.folders import find_run, list_runs
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from engine.storage.folders import find_run, list_runs
 from tests.engine.helpers import (
     losses,
     of_type,

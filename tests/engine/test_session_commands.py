@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
-from engine.commands import Command
-from engine.config import SamplingConfig, TrainingConfig
+from engine.config.run import SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
-from engine.events import Event
-from engine.folders import named_checkpoint_path
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.storage.folders import named_checkpoint_path
 from tests.engine.helpers import (
     AnsweringInbox,
     Script,

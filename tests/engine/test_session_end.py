@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
 from engine.checkpoint_info import read_info
-from engine.commands import Command
-from engine.config import RunConfig
-from engine.events import Event
-from engine.folders import find_run
+from engine.config.run import RunConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.protocol.stage import Stage
 from engine.session import TrainingSession
-from engine.stage import Stage
+from engine.storage.folders import find_run
 from engine.trainer import Trainer
 from tests.engine.helpers import (
     TickingClock,

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import exit_code_for
-from engine.events import Event
-from engine.folders import find_run
-from engine.journal import read_journal
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.events import Event
 from engine.session import TrainingSession
+from engine.storage.folders import find_run
+from engine.storage.journal import read_journal
 from tests.engine.helpers import losses, only, resume_config, run_session, stop_at, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 

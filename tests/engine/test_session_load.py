@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
-from engine.commands import Command
-from engine.corpus_config import CorpusConfig
-from engine.events import Event
-from engine.folders import named_checkpoint_path
+from engine.config.corpus import CorpusConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 from tests.engine.helpers import (
     AnsweringInbox,

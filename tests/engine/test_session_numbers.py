@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
 from engine.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoint_info import CheckpointInfo
-from engine.commands import Command
 from engine.evaluation import Evaluation
-from engine.events import Event
-from engine.folders import named_checkpoint_path
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.storage.folders import named_checkpoint_path
 from tests.engine.helpers import of_type, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.formats import recognise
 from engine.corpus.opening import Meter
 from engine.corpus.source import Row
 from engine.corpus.sources import OpenedSource, open_sources
-from engine.corpus_config import CorpusConfig, FileFormat
 from engine.errors import CorpusError
 from tests.engine.opening_helpers import gzip_of, tar_of, zip_of
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.cleaning import duplicate_key
 from engine.corpus.collection import key_digests
 from engine.corpus.flat import FlatTweets
 from engine.corpus.loading import load_corpus
 from engine.corpus.split import num_validation_tweets, validation_mask
-from engine.corpus_config import CorpusConfig
 from tests.engine.helpers import small_tweets, write_corpus
 
 KEYS = st.lists(st.text("abcdefgh 0123", min_size=1, max_size=12), min_size=1, max_size=300, unique=True)

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
-from engine import folders, journal
 from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import read_info
-from engine.commands import Command
 from engine.errors import StorageError
-from engine.events import Event
-from engine.folders import RunFolder, find_run, folder_of_run
-from engine.journal import Journal, is_in_use, read_journal
-from engine.log import log_to, log_traceback
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.storage import folders, journal
+from engine.storage.folders import RunFolder, find_run, folder_of_run
+from engine.storage.journal import Journal, is_in_use, read_journal
+from engine.storage.run_log import log_to, log_traceback
 from tests.engine.helpers import (
     OnEvent,
     Script,

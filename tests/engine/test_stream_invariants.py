@@ -12,14 +12,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import commands as c
-from engine import events as e
-from engine.answers import TextCompleted, TweetRead
 from engine.checkpoint import load_checkpoint, save_checkpoint
-from engine.commands import Command
-from engine.config import RunConfig
-from engine.folders import find_run, named_checkpoint_path
-from engine.journal import read_journal
+from engine.config.run import RunConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.commands import Command
+from engine.storage.folders import find_run, named_checkpoint_path
+from engine.storage.journal import read_journal
 from tests.engine.helpers import AnsweringInbox, home_at, of_type, only, run_session, tiny_config, write_corpus
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.strategies import any_commands, commands

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.text_rows import MAX_PIECE_CHARS, text_rows
 from engine.corpus.source import Row, Source, Unusable
-from engine.corpus_config import CorpusConfig
 
 LINES = CorpusConfig()
 PIECES = CorpusConfig(blank_line_separated=True)

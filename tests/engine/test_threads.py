@@ -13,17 +13,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import events as e
-from engine import pace, runtime, threads, wire
+from engine import pace, runtime, threads
 from engine.calibration import Calibration, Way
 from engine.checkpoint_info import CheckpointInfo, read_info
-from engine.commands import Command
-from engine.config import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded import Batch
 from engine.errors import DeviceError
-from engine.events import Event
-from engine.folders import find_run
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
+from engine.protocol import codec as wire
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.storage.folders import find_run
 from engine.threads import Beginning, ThreadMinder, changes_since, runtime_for, ways_to_try
 from engine.trainer import Trainer
 from tests.engine.checkpoints import checkpoint_info

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import VocabError
-from engine.vocab import BOS, EOS, PAD, SPECIALS, UNK, Vocab
+from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK, Vocab
 from tests.strategies import hostile_text, tweet_lists
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import wire
+from engine.protocol import codec as wire
 
 
 @dataclass(frozen=True, kw_only=True)

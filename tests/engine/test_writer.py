@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import commands as c
-from engine import events as e
-from engine.answers import TextCompleted, TweetRead
 from engine.checkpoint import load_checkpoint, weights_in
-from engine.commands import Command
 from engine.evaluation import UNKNOWN_CHAR_BITS
-from engine.folders import named_checkpoint_path
+from engine.model.vocab import Vocab
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.commands import Command
 from engine.questions import COMPLETION_CHARS, read_chars
-from engine.vocab import Vocab
+from engine.storage.folders import named_checkpoint_path
 from tests.engine.helpers import (
     AnsweringInbox,
     losses,

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.x_rows import is_part, x_rows
 from engine.corpus.source import Member, Row, Source, Unusable
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 
 LINK = "https://t.co/aBc123XyZ0"

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import TweetgenError
 from tests.fakes import FakeSession
 from tui import typing_ahead

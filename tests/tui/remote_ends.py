@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine import commands as c
-from engine import events as e
-from engine.config import RunConfig
-from engine.folders import RunFolder, folder_of_run
-from engine.journal import Journal
+from engine.config.run import RunConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import RunFolder, folder_of_run
+from engine.storage.journal import Journal
 from tests.fakes import run_started
 from tui.remote.host import Host
 from tui.remote.places import socket_path

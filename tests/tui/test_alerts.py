@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine import events as e
-from engine.commands import Finish, LoadCheckpoint
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
+from engine.protocol import events as e
+from engine.protocol.commands import Finish, LoadCheckpoint
 from tests.fakes import evaluated, run_started, steps_finished
 from tui.alerts import Alert, Watch, commands_for
 from tui.run_view import RunView

@@ -11,11 +11,11 @@ from typing import ClassVar, cast
 import pytest
 from textual.pilot import Pilot
 
-from engine import commands as c
-from engine import events as e
-from engine.config import RunConfig
-from engine.folders import create_run_folder, named_checkpoint_path
-from engine.journal import Journal
+from engine.config.run import RunConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import create_run_folder, named_checkpoint_path
+from engine.storage.journal import Journal
 from tests.engine.checkpoints import write_checkpoint
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, until

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Command, SampleLadder, Stop
-from engine.config import RunConfig, TrainingConfig
-from engine.events import Event, LadderSampled, Paused
+from engine.config.run import RunConfig, TrainingConfig
+from engine.protocol.commands import Command, SampleLadder, Stop
+from engine.protocol.events import Event, LadderSampled, Paused
 from tests.cli.program import ending_signals
 from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import FakeSession, run_started, steps_finished

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.commands import Command, Stop
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import CorpusError, InternalError, exit_code_for
-from engine.events import Event, RunFailed, RunFinished, RunStarted
-from engine.stage import Stage
+from engine.protocol.commands import Command, Stop
+from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
+from engine.protocol.stage import Stage
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished
 from tui.bridge import EngineBridge, OnStage, OpenSession, Session, Update
 

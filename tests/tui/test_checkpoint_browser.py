@@ -16,14 +16,14 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from engine import commands as c
-from engine import events as e
 from engine.checkpoint_list import CheckpointEntry, iterate_checkpoints, list_checkpoints
-from engine.config import RunConfig
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig
 from engine.errors import StorageError
-from engine.folders import create_run_folder, named_checkpoint_path
-from engine.folders import home as data_folder
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import create_run_folder, named_checkpoint_path
+from engine.storage.folders import home as data_folder
 from tests.engine.checkpoints import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, until

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from engine.checkpoint_list import CheckpointEntry
-from engine.config import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
-from engine.corpus_config import CorpusConfig
-from engine.folders import named_checkpoint_path
-from engine.gru import TextGenerator
-from engine.vocab import Vocab
+from engine.model.gru import TextGenerator
+from engine.model.vocab import Vocab
+from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints import checkpoint_info
 from tui.branching import Branch
 from tui.checkpoint_facts import comparison, description, num_weights

@@ -7,9 +7,9 @@ from pathlib import Path
 from textual.events import Key
 from textual.widgets import Input, Static
 
-from engine import commands as c
-from engine import events as e
-from engine.config import LADDER_TEMPERATURES, SamplingConfig
+from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, until
 from tui.app import TweetgenApp

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import events as e
-from engine.config import TrainingConfig
+from engine.config.run import TrainingConfig
+from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.eta import Eta, eta_of
 from tui.run_view import RunView

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from engine.events import TweetSampled
+from engine.protocol.events import TweetSampled
 from tests.fakes import tweet
 from tests.tui.conftest import until
 from tui.run_view import RunView

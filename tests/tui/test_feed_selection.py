@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.events import TweetSampled
+from engine.protocol.events import TweetSampled
 from tests.fakes import tweet
 from tests.tui.conftest import until
 from tests.tui.test_feed import FeedApp, ends_with, feed_of, numbered, shown_lines, view_of

@@ -13,8 +13,8 @@ from itertools import islice
 
 from textual import events
 
-from engine import commands as c
-from engine import events as e
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, until
 from tui.app import TweetgenApp

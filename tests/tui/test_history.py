@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.events import Event, to_json
+from engine.protocol.events import Event, to_json
 from tests.fakes import run_started, steps_finished, tweet
 from tui.history import read_history
 

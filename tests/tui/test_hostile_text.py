@@ -11,7 +11,7 @@ from typing import Any
 from textual import events as te
 from textual.widgets import Input
 
-from engine import events as e
+from engine.protocol import events as e
 from tests import hostile
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, shows, until

@@ -8,8 +8,8 @@ import pytest
 from textual.widgets import Input, Static
 
 from engine.errors import StorageError
-from engine.events import Event, TweetSampled, from_json
-from engine.folders import folder_of_run
+from engine.protocol.events import Event, TweetSampled, from_json
+from engine.storage.folders import folder_of_run
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, until
 from tui.app import TweetgenApp

@@ -7,7 +7,7 @@ from itertools import chain
 from textual.command import CommandPalette, DiscoveryHit
 from textual.containers import VerticalScroll
 
-from engine import commands as c
+from engine.protocol import commands as c
 from tests.fakes import FakeSession, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
 from tui.app import TweetgenApp

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.commands import Command, Stop
-from engine.config import RunConfig
-from engine.events import Event, RunFinished
+from engine.config.run import RunConfig
+from engine.protocol.commands import Command, Stop
+from engine.protocol.events import Event, RunFinished
 from tests.fakes import FakeClock, FakeSession, run_started, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, until
 from tui.app import TweetgenApp

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
 from engine.errors import CorpusError
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp

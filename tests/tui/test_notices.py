@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine import events as e
-from engine.config import TrainingConfig
+from engine.config.run import TrainingConfig
+from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished
 from tui.notices import Notices, title_of
 from tui.preferences import Preferences

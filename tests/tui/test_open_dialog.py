@@ -13,11 +13,11 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
-from engine import commands as c
-from engine import events as e
-from engine.config import RunConfig
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig
 from engine.errors import CorpusError
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, until
 from tui.app import TweetgenApp

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import RunConfig, RuntimeConfig
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, RuntimeConfig
 from tui.folder_listing import begun_at_root, best_of, list_folder, matching, split_typed
 from tui.other_tweets import dropped_path, on_other_tweets, start_of_choice
 

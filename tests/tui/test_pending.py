@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import commands as c
-from engine import events as e
-from engine.config import SamplingConfig, TrainingConfig
+from engine.config.run import SamplingConfig, TrainingConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished
 from tui.pending import PendingCommands
 from tui.run_view import RunView

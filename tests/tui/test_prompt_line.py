@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from textual.widgets import Input
 
-from engine import commands as c
-from engine import events as e
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeClock, FakeSession, completed, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, press, screen_text, shows, toasts, until
 from tui.app import TweetgenApp

@@ -12,12 +12,12 @@ from typing import BinaryIO
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import RemoteError
-from engine.folders import RunFolder, folder_of_run
-from engine.journal import Journal
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import RunFolder, folder_of_run
+from engine.storage.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet
 from tests.tui.remote_ends import FINISHED, PAUSED, RUN, Hosted, hosted, until
 from tui.bridge import Update

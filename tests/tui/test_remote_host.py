@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
-from engine.config import RunConfig
-from engine.folders import RunFolder, folder_of_run
-from engine.journal import Journal
+from engine.config.run import RunConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import RunFolder, folder_of_run
+from engine.storage.journal import Journal
 from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet
 from tests.tui.remote_ends import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, until

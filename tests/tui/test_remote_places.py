@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StorageError
-from engine.folders import RunFolder
+from engine.storage.folders import RunFolder
 from tui.remote.places import private_folder, runtime_folder, socket_path
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine import commands as c
-from engine import events as e
 from engine.errors import CheckpointError
-from engine.folders import RunFolder
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import RunFolder
 from tests.fakes import FakeClock, completed, evaluated, read, run_started, steps_finished, tweet
 from tui.replay import TITLE, ReplaySession, require_journal
 

@@ -13,9 +13,9 @@ from textual.command import CommandPalette, DiscoveryHit
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from engine import commands as c
-from engine import events as e
-from engine.config import RunConfig, TrainingConfig
+from engine.config.run import RunConfig, TrainingConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp

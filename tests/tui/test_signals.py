@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine import events as e
+from engine.protocol import events as e
 from tests.cli.program import ending_signals
 from tests.fakes import FakeSession, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, until

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from engine.events import Event
+from engine.protocol.events import Event
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, toasted, until
 from tui.app import TweetgenApp

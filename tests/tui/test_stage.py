@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 from rich.cells import cell_len
 
-import engine.stage
-from engine import commands as c
-from engine import events as e
+import engine.protocol.stage
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeClock, FakeSession, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, until
 from tui.narration import Narration
@@ -25,7 +25,7 @@ REPORT = (
     "  column 6 (text): the longest; 12 lines read as Windows-1252",
     "dropped: 9,000 labelled sad, 999 duplicate",
 )
-Moment = engine.stage.Stage
+Moment = engine.protocol.stage.Stage
 
 
 class SlowSession(FakeSession):

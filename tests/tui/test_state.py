@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import events as e
-from engine.config import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.eta import eta_of
 from tui.run_view import RunView

@@ -11,8 +11,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from engine import events as e
-from engine.config import SamplingConfig, TrainingConfig
+from engine.config.run import SamplingConfig, TrainingConfig
+from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished
 from tui.run_view import RunView
 from tui.state import apply

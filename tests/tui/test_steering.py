@@ -6,9 +6,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine import commands as c
-from engine import events as e
-from engine.config import RunConfig, RuntimeConfig
+from engine.config.run import RunConfig, RuntimeConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, toasts, until
 from tui.app import TweetgenApp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.events import CheckpointLoaded, CheckpointSaved, RunFinished, Warned
+from engine.protocol.events import CheckpointLoaded, CheckpointSaved, RunFinished, Warned
 from tests.fakes import run_started, steps_finished, tweet
 from tui.run_view import RunView
 from tui.state import apply

@@ -27,7 +27,7 @@ whole = ChopsUpdate.__init__
 ChopsUpdate.__init__ = lambda self, *arguments: whole(self, *arguments)  # which attributes it sets is not known
 before = ChopsUpdate.render_segments
 
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from tests.fakes import FakeSession, tweet
 from tests.tui.conftest import Stage, shows
 from tui import textual_private

@@ -11,9 +11,9 @@ from typing import Any
 from textual.events import Key
 from textual.pilot import Pilot
 
-from engine import commands as c
-from engine import events as e
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
 from tests.fakes import FakeSession, read, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, press, screen_text, shows, toasted, until
 from tui import clipboard

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.events import from_json
+from engine.protocol.events import from_json
 from engine.text import defused
 from tests.fakes import tweet
 from tui.tweet_files import as_events, as_lines, as_table

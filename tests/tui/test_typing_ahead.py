@@ -15,10 +15,10 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, OptionList
 
-from engine import commands as c
-from engine import events as e
 from engine.checkpoint_list import iterate_checkpoints
-from engine.folders import create_run_folder, named_checkpoint_path
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, until

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import events as e
-from engine.config import RunConfig
-from engine.wire import WireError
+from engine.config.run import RunConfig
+from engine.protocol import events as e
+from engine.protocol.codec import WireError
 from tests import strategies
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.remote.protocol import CaughtUp, TweetsTold, ViewTold, lines_of, message_in

@@ -13,14 +13,14 @@ import threading
 from collections.abc import Iterable
 from dataclasses import replace
 
-from engine import commands, events
-from engine.commands import Command
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import RemoteError, TweetgenError
-from engine.events import Event, RunFailed, RunFinished
-from engine.folders import RunFolder
-from engine.stage import Stage
-from engine.wire import WireError
+from engine.protocol import commands, events
+from engine.protocol.codec import WireError
+from engine.protocol.commands import Command
+from engine.protocol.events import Event, RunFailed, RunFinished
+from engine.protocol.stage import Stage
+from engine.storage.folders import RunFolder
 from tui.bridge import EngineBridge, Share, Update
 from tui.history import read_history
 from tui.remote.live_runs import connected

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import StorageError
-from engine.folders import RunFolder
+from engine.storage.folders import RunFolder
 from tui.remote.places import private_folder, socket_path
 from tui.remote.protocol import MAX_WATCHER_LINE_BYTES
 

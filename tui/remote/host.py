@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from engine import events
-from engine.commands import Command
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import StorageError
-from engine.events import Event, RunFailed, RunFinished, RunStarted
-from engine.folders import RunFolder, folder_of_run
-from engine.log import log_to
+from engine.protocol import events
+from engine.protocol.commands import Command
+from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
+from engine.storage.folders import RunFolder, folder_of_run
+from engine.storage.run_log import log_to
 from tui.history import read_history
 from tui.remote.doorway import Doorway
 from tui.remote.protocol import Greeting, Screens, lines_of, to_line

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from engine.errors import RemoteError, StorageError
-from engine.folders import RunFolder
-from engine.wire import WireError
+from engine.protocol.codec import WireError
+from engine.storage.folders import RunFolder
 from tui.remote.places import is_on, require_private, socket_path
 from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, PROTOCOL, Greeting, Refusal, message_in, protocol_in
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import platformdirs
 
 from engine.errors import StorageError
-from engine.folders import APP_NAME, RunFolder
-from engine.journal import is_in_use
+from engine.storage.folders import APP_NAME, RunFolder
+from engine.storage.journal import is_in_use
 
 _MAX_PATH_BYTES = 100
 """A socket's path may have 104 on macOS, 108 on Linux, its end included."""

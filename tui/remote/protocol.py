@@ -5,7 +5,7 @@
     host      ViewTold TweetsTold* CaughtUp    all that has been, bounded
     host      {"event": ...}*              what happens from then on, the lines of `--json`
     host      Screens                      how many are attached, whenever that changes
-    watcher   {"command": ...}*            wishes, as `engine.commands` has them
+    watcher   {"command": ...}*            wishes, as `engine.protocol.commands` has them
 
 A watcher that falls behind is told a `ViewTold` again in place of what it has missed. A line that is none of these, or
 comes when it should not, is answered by `Refusal`, and the connection is closed.
@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from engine import wire
-from engine.config import RunConfig
-from engine.events import TweetSampled
+from engine.config.run import RunConfig
+from engine.protocol import codec as wire
+from engine.protocol.events import TweetSampled
 from engine.text import defused
 from tui.remote.view_form import form_of
 from tui.run_view import Phase, RunView

@@ -12,10 +12,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import events, wire
 from engine.errors import TweetgenError
-from engine.events import RunFailed, RunFinished
-from engine.wire import WireError
+from engine.protocol import codec as wire
+from engine.protocol import events
+from engine.protocol.codec import WireError
+from engine.protocol.events import RunFailed, RunFinished
 from tui.run_view import RunView
 
 _FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name not in {"tweets", "ended"}}

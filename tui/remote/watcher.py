@@ -7,8 +7,8 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from engine import commands
-from engine.commands import Command, Stop
+from engine.protocol import commands
+from engine.protocol.commands import Command, Stop
 from engine.text import harmless
 from tui.remote.protocol import PROTOCOL, Hello, Message, Refusal, message_in, protocol_in, to_line
 

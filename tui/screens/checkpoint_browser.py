@@ -16,8 +16,8 @@ from textual.binding import BindingType
 
 from engine import checkpoint_files
 from engine.checkpoint_list import CheckpointEntry, is_taken
-from engine.commands import LoadCheckpoint
-from engine.folders import WRITTEN_BY_THE_RUN, named_checkpoint_path
+from engine.protocol.commands import LoadCheckpoint
+from engine.storage.folders import WRITTEN_BY_THE_RUN, named_checkpoint_path
 from engine.text import harmless
 from tui.branching import Branch, doubled_budgets
 from tui.errands import as_told, on_own_thread

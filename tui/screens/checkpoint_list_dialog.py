@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from engine.checkpoint_list import CheckpointEntry
 from engine.checkpoint_sample import sample_of
-from engine.commands import LoadCheckpoint
+from engine.protocol.commands import LoadCheckpoint
 from engine.text import harmless
 from tui.branching import Branch
 from tui.checkpoint_facts import detail_lines

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
 from engine.errors import ConfigError
-from engine.folders import checked_name
+from engine.storage.folders import checked_name
 from engine.text import harmless
 from tui.keys import SAVED, Key
 from tui.screens.dialog import Dialog

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.commands import SetIntervals
+from engine.protocol.commands import SetIntervals
 from tui.key_map import mapped
 from tui.keys import MAIN_KEYS
 from tui.notices import ending_of, is_over

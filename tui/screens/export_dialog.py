@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.widgets import Input, Static
 
-from engine.events import TweetSampled
+from engine.protocol.events import TweetSampled
 from engine.text import harmless
 from tui.errands import as_told, on_own_thread
 from tui.screens.dialog import Dialog

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from engine.errors import ConfigError, StorageError
-from engine.events import TweetSampled
-from engine.folders import folder_of_run
+from engine.protocol.events import TweetSampled
+from engine.storage.folders import folder_of_run
 from tui.errands import as_told, on_own_thread
 from tui.pins import Pins, PinsFile, merged, toggled
 from tui.screens.export_dialog import ExportDialog, Exported

@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from engine.config import LADDER_TEMPERATURES
-from engine.events import LadderSampled
+from engine.config.run import LADDER_TEMPERATURES
+from engine.protocol.events import LadderSampled
 from engine.text import ELLIPSIS, harmless
 from tui.screens.dialog import Dialog
 from tui.theme import NOVELTY_GLYPHS

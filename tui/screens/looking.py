@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from engine.commands import ReadTweet, SampleNow, SetSampling
 from engine.errors import ConfigError
-from engine.events import TweetSampled
+from engine.protocol.commands import ReadTweet, SampleNow, SetSampling
+from engine.protocol.events import TweetSampled
 from tui.pins import key_of
 from tui.screens.keeping import Keeping
 from tui.screens.tweet_dialog import TweetActions, TweetDialog

@@ -11,8 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Static
 
-from engine import events as e
-from engine.answers import TextCompleted, TweetRead
+from engine.protocol import events as e
+from engine.protocol.answers import TextCompleted, TweetRead
 from tui import replay
 from tui.key_map import mapped
 from tui.keys import MAIN_KEYS, bindings_of, opening

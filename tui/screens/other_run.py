@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.corpus.checking import Glance
 from tui.branching import OtherCurve
 from tui.other_tweets import on_other_tweets, start_of_choice

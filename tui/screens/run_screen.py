@@ -15,9 +15,9 @@ from typing import Literal
 
 from textual.screen import Screen
 
-from engine import events as e
-from engine.commands import Command
 from engine.errors import exit_code_for
+from engine.protocol import events as e
+from engine.protocol.commands import Command
 from engine.text import harmless
 from tui.alerts import Watch
 from tui.branching import OtherCurve

@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from engine.checkpoint_list import pin_path
-from engine.commands import SaveCheckpoint
 from engine.errors import ConfigError
-from engine.folders import checked_name, named_checkpoint_path
+from engine.protocol.commands import SaveCheckpoint
+from engine.storage.folders import checked_name, named_checkpoint_path
 from engine.text import harmless
 from tui.screens.dialog import Dialog
 from tui.widgets.line_input import LineInput

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from engine.checkpoint_list import CheckpointEntry
-from engine.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
+from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
 from tui.branching import Branch, curve_before, curve_of
 from tui.errands import on_own_thread
 from tui.screens.checkpoint_browser import CheckpointBrowser

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.config import help_of
+from engine.config.run import help_of
 from engine.text import harmless
 from tui.key_map import KeyMap, mapped, objection, settable_keys
 from tui.keys import Key

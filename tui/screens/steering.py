@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from engine.commands import SetBatchSize, SetIntervals
-from engine.config import MAX_BATCH_SIZE, TrainingConfig
+from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
+from engine.protocol.commands import SetBatchSize, SetIntervals
 from tui.alerts import Alert, commands_for, config_to_go_on
 from tui.screens.number_dialog import NumberDialog, NumberQuestion
 from tui.screens.run_screen import RunScreen

@@ -15,8 +15,8 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from engine.answers import CharChance, TweetRead
-from engine.events import TweetSampled
+from engine.protocol.answers import CharChance, TweetRead
+from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, harmless
 from tui import clipboard
 from tui.keys import TWEET_KEYS, bindings_of

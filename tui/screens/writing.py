@@ -6,7 +6,7 @@ import secrets
 
 from textual.widget import Widget
 
-from engine.commands import SampleLadder, SampleNow
+from engine.protocol.commands import SampleLadder, SampleNow
 from tui.screens.ladder_dialog import LadderDialog
 from tui.screens.run_screen import RunScreen
 from tui.widgets.key_bar import KeyBar

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import RemoteError
-from engine.folders import RunFolder, find_run, list_runs
+from engine.storage.folders import RunFolder, find_run, list_runs
 from tui.guardian import guarded
 from tui.remote.places import is_on
 from tui.subcommands.screen import require_terminal, sharing, show

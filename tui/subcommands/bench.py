@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from engine.config import RuntimeConfig
+from engine.config.run import RuntimeConfig
 from tui.bench_tables import print_bench
 from tui.options import Given, Source, fields_of, takes
 from tui.progress import reading_bar

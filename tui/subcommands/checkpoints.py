@@ -15,7 +15,7 @@ from engine import checkpoint_files
 from engine.checkpoint_info import read_info
 from engine.checkpoint_list import CheckpointEntry, find_listed, list_checkpoints, resolve_checkpoint
 from engine.errors import CheckpointError, ConfigError
-from engine.folders import SUFFIX, storage_errors
+from engine.storage.folders import SUFFIX, storage_errors
 from engine.text import harmless
 from tui.checkpoint_facts import bits_of, description
 from tui.formatting import format_size

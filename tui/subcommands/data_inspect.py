@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
 from tui.options import CLEANING, READING, Given, Source, takes, to_corpus_config
 from tui.tables import print_json
 

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from engine import folders, preflight
+from engine import preflight
 from engine.errors import StorageError
+from engine.storage import folders
+from engine.storage.versions import versions_of
 from engine.text import harmless
-from engine.versions import versions_of
 from tui.tables import print_facts, print_json
 from tui.terminal_facts import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
 
@@ -46,7 +47,7 @@ def _machine() -> dict[str, Any]:
     import torch
 
     from engine.calibration import thread_counts
-    from engine.config import RuntimeConfig
+    from engine.config.run import RuntimeConfig
     from engine.runtime import Runtime, available_cores, has_fast_bfloat16
 
     chosen = Runtime.resolve(RuntimeConfig())

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 from engine.checkpoint_list import require_own_files, resolve_checkpoint
-from engine.config import RuntimeConfig, SamplingConfig
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RuntimeConfig, SamplingConfig
 from engine.errors import ConfigError, CorpusError
 from tui.evaluation_tables import print_evaluation, print_evaluation_json
 from tui.options import MACHINE, TWEETS, Given, Source, fields_of, require_files, takes, to_corpus_config

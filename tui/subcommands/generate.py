@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.checkpoint_list import resolve_checkpoint
-from engine.config import RuntimeConfig, SamplingConfig, with_settings
+from engine.config.run import RuntimeConfig, SamplingConfig, with_settings
 from engine.errors import CheckpointError, CorpusError
 from tui.options import DRAWING, LENGTH, MACHINE, Given, fields_of, takes
 from tui.tables import print_json

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from engine.checkpoint_info import read_info
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import CheckpointError
-from engine.events import RunFailed, RunFinished
-from engine.folders import RunFolder, find_run, list_runs
-from engine.journal import is_in_use, last_event
+from engine.protocol.events import RunFailed, RunFinished
+from engine.storage.folders import RunFolder, find_run, list_runs
+from engine.storage.journal import is_in_use, last_event
 from tui.formatting import format_bits, format_duration
 from tui.guardian import guarded
 from tui.remote.live_runs import ask

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from engine import preflight
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from engine.errors import ConfigError, InternalError
-from engine.folders import find_run
+from engine.storage.folders import find_run
 from tui.guardian import Guard, guarded
 from tui.signals import handle_ending_signals, handle_signals_after_screen, let_go_of_terminal
 from tui.terminal_facts import GlyphSet, glyphs_for, is_utf8

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.config import RunConfig
+from engine.config.run import RunConfig
 from tui.options import RUN, Given, OnHangup, takes, to_run_config
 
 if TYPE_CHECKING:

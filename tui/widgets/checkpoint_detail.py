@@ -7,7 +7,7 @@ from textual.containers import ScrollableContainer
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.events import TweetSampled
+from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, harmless
 
 

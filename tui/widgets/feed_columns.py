@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from engine.events import TweetSampled
+from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, harmless
 from tui.theme import NOVELTY_GLYPHS
 

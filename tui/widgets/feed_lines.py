@@ -15,7 +15,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from engine.events import TweetSampled
+from engine.protocol.events import TweetSampled
 from tui.widgets.feed_columns import PIN_GLYPH, SELECTED_GLYPH, Columns, Parts, has_bits_of_chars
 from tui.widgets.feed_surprise import NUM_STEPS, runs_by_surprise
 from tui.widgets.feed_tweets import FeedTweets

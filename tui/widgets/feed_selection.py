@@ -6,7 +6,7 @@ user has selected, or those of the moment that the plot's cursor stands at; neve
 
 from __future__ import annotations
 
-from engine.events import TweetSampled
+from engine.protocol.events import TweetSampled
 from tui.widgets.feed_lines import FeedLines
 
 Place = tuple[TweetSampled, int]

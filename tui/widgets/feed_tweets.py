@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
-from engine.events import TweetSampled
+from engine.protocol.events import TweetSampled
 from tui.pins import Pins, key_of
 from tui.widgets.feed_columns import shown_text
 from tui.widgets.wrapping import WrappedTexts

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from engine.events import StepTimes
+from engine.protocol.events import StepTimes
 from engine.text import harmless
 from tui.formatting import format_size, shortened
 from tui.machine import GpuReading, MachineReading

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from engine.stage import Stage
+from engine.protocol.stage import Stage
 from tui.alerts import Alert
 from tui.drawing_pace import DrawingPace
 from tui.formatting import format_temperature

@@ -19,9 +19,9 @@ from textual.message import Message
 from textual.suggester import SuggestionReady
 from textual.widgets import Input, Static
 
-from engine.answers import TextCompleted
-from engine.commands import CompleteText
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
+from engine.protocol.answers import TextCompleted
+from engine.protocol.commands import CompleteText
 from engine.text import defused, harmless
 from tui.completions import Completions, first_word
 from tui.keys import PROMPT_KEYS, bindings_of

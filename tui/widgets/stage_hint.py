@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.stage import Stage
+from engine.protocol.stage import Stage
 from engine.text import ELLIPSIS, harmless
 from tui.formatting import format_report, shortened
 from tui.widgets.wrapping import wrap

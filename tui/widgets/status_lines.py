@@ -13,7 +13,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from engine.calibration import numbered_threads
-from engine.config import SamplingConfig
+from engine.config.run import SamplingConfig
 from engine.text import harmless
 from tui.eta import eta_of
 from tui.formatting import (

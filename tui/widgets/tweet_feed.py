@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from engine.events import TweetSampled
+from engine.protocol.events import TweetSampled
 from tui.keys import FEED_KEYS, bindings_of
 from tui.pins import Pins
 from tui.run_view import RunView

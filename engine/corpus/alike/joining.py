@@ -15,7 +15,7 @@ import numpy.typing as npt
 from engine.corpus.alike.hashing import Hashes, Indices, chunks_of
 from engine.corpus.alike.sets import BitTable
 from engine.corpus.flat import FlatTweets
-from engine.stage import OnProgress
+from engine.protocol.stage import OnProgress
 
 MIN_BUFFER_HASHES = 1 << 22
 BYTES_PER_BUFFER_HASH = 64

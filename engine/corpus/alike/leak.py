@@ -13,7 +13,7 @@ from engine.corpus.alike.hashing import Chars, Hashes, Indices, RunHasher, begin
 from engine.corpus.alike.sets import BitTable, distinct, places_in
 from engine.corpus.cleaning import LINK, MENTION
 from engine.corpus.flat import FlatTweets
-from engine.stage import OnProgress, no_progress
+from engine.protocol.stage import OnProgress, no_progress
 
 LEAK_RUN = 30
 _SLOTS_PER_HASH = 32

@@ -17,7 +17,7 @@ from engine.corpus.alike.hashing import Chars, Hashes, Indices, RunHasher, mix
 from engine.corpus.alike.joining import join_alike
 from engine.corpus.flat import FlatTweets
 from engine.corpus.report import counted
-from engine.stage import OnProgress, no_progress
+from engine.protocol.stage import OnProgress, no_progress
 
 MIN_WORDS = 5
 MIN_CHARS = 24

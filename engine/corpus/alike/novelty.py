@@ -13,8 +13,8 @@ from engine.corpus.alike.hashing import Chars, Hashes, Indices, RunHasher, chunk
 from engine.corpus.alike.sets import are_in, distinct
 from engine.corpus.cleaning import duplicate_key
 from engine.corpus.flat import FlatTweets
-from engine.fact import Novelty
-from engine.stage import OnProgress, no_progress
+from engine.protocol.base_event import Novelty
+from engine.protocol.stage import OnProgress, no_progress
 
 WINDOW = 24
 STRIDE = 8

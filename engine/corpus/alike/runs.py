@@ -13,7 +13,7 @@ import numpy as np
 from engine.corpus.alike.hashing import Chars, Hashes, Indices, RunHasher, begins_window
 from engine.corpus.alike.joining import join_alike
 from engine.corpus.flat import FlatTweets
-from engine.stage import OnProgress, no_progress
+from engine.protocol.stage import OnProgress, no_progress
 
 WINDOW = 22
 ROW = 3

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.config.corpus import STANDARD_INPUT
 from engine.corpus.opening.disk import read_errors
-from engine.corpus_config import STANDARD_INPUT
 from engine.errors import CorpusError
-from engine.folders import new_file, remove_leftovers
+from engine.storage.folders import new_file, remove_leftovers
 
 MAX_KEPT_BYTES = 16 << 30
 SHOWN = "standard input"

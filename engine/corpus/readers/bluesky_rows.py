@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.car_blocks import car_blocks
 from engine.corpus.readers.html_text import as_escaped
 from engine.corpus.readers.json_stream import JsonStream
 from engine.corpus.readers.json_values import NOT_JSON, as_json, decode, starts_as_lines
 from engine.corpus.source import Row, Source, Unusable, example
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 
 POST_TYPE = "app.bsky.feed.post"

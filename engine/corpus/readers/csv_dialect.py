@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
 from engine.corpus.readers.csv_records import CsvRecords
 from engine.corpus.readers.labels import FEELINGS, POLARITIES, LabelRule, label_of
 from engine.corpus.readers.lines import Line
 from engine.corpus.source import Row, Source, Unusable, example
-from engine.corpus_config import DEFAULT_LABEL, CorpusConfig
 from engine.errors import CorpusError
 from engine.text import harmless
 

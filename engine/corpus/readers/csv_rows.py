@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.csv_dialect import Sample, find_delimiter, find_layout, first_lines
 from engine.corpus.readers.lines import decoded_lines, head_lines
 from engine.corpus.source import Row, Source
-from engine.corpus_config import CorpusConfig
 
 _CLEAR_SHARE = 0.7
 """Of a table's first records, as many have one number of columns where the file is called CSV for its look alone."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_paths import (
     NAMES_OF_ARRAYS,
     find_text_key,
@@ -23,7 +24,6 @@ from engine.corpus.readers.json_paths import (
 from engine.corpus.readers.json_stream import JsonStream
 from engine.corpus.readers.json_values import TextKey, only_array, starts_as_lines
 from engine.corpus.source import Row, Source
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import harmless
 

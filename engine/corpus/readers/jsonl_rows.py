@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_values import NOT_JSON, TextKey, decode, starts_as_lines
 from engine.corpus.readers.lines import decoded_lines
 from engine.corpus.source import Row, Source, Unusable, example
-from engine.corpus_config import CorpusConfig
 
 
 def looks_like(head: bytes) -> bool:

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.html_text import as_escaped, html_to_text
 from engine.corpus.readers.json_stream import JsonStream
 from engine.corpus.readers.json_values import as_json
 from engine.corpus.source import Row, Source, Unusable, example
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 
 _OUTBOX = re.compile(rb'"orderedItems"\s*:|"OrderedCollection(?:Page)?"')

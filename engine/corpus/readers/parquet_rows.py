@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from statistics import fmean
 from typing import TYPE_CHECKING, BinaryIO
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.csv_dialect import LABEL_NAMES
 from engine.corpus.readers.labels import FEELINGS, POLARITIES, LabelRule, label_of
 from engine.corpus.source import Row, Source, Unusable, example
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 from engine.text import harmless
 

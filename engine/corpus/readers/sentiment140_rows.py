@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.csv_dialect import Sample, find_layout, first_lines
 from engine.corpus.readers.labels import POLARITIES, label_of
 from engine.corpus.readers.lines import decoded_lines, head_lines
 from engine.corpus.source import Row, Source
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 
 NUM_COLUMNS = 6

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import Line, decoded_lines
 from engine.corpus.source import Row, Source, Unusable, example
-from engine.corpus_config import CorpusConfig
 
 MAX_PIECE_CHARS = 1_000_000
 OVER_LONG_PIECE = "with a piece over 1 MB"

@@ -18,11 +18,11 @@ from contextlib import closing, suppress
 
 import numpy as np
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_stream import JsonStream
 from engine.corpus.readers.json_values import as_json
 from engine.corpus.readers.x_notes import NoteTweets
 from engine.corpus.source import Member, Row, Source, Unusable, example
-from engine.corpus_config import CorpusConfig
 from engine.errors import CorpusError
 
 _TWEETS_FILE = re.compile(r"tweets?(?:-part(\d{1,6}))?\.js")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
 from engine.corpus.loading import load_corpus
-from engine.corpus_config import CorpusConfig
 from tests.engine.helpers import small_tweets
 from tests.fuzz.target import Target
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine import events
 from engine.errors import StorageError
-from engine.journal import read_journal
-from engine.journal_lines import Unread
+from engine.protocol import events
+from engine.storage.journal import read_journal
+from engine.storage.journal_reader import Unread
 from tests.fakes import completed, evaluated, read, run_started, steps_finished, tweet
 from tests.fuzz.target import Target, require_plain
 from tui.eta import eta_of

@@ -7,8 +7,8 @@ from typing import get_args
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from engine import commands, events
-from engine.wire import WireError, encode
+from engine.protocol import commands, events
+from engine.protocol.codec import WireError, encode
 from tests import strategies
 from tests.fuzz.target import Target, require_plain
 

@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 from typing import get_args
 
+from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus import cache
 from engine.corpus.loading import load_corpus
-from engine.corpus_config import CorpusConfig, FileFormat
 from engine.errors import CorpusError
 from tests.engine.opening_helpers import gzip_of, tar_of, zip_of
 from tests.fuzz.target import Target, require_plain

@@ -9,10 +9,10 @@ import threading
 import time
 from pathlib import Path
 
-from engine import commands
-from engine.config import RunConfig
-from engine.folders import folder_of_run
-from engine.journal import Journal
+from engine.config.run import RunConfig
+from engine.protocol import commands
+from engine.storage.folders import folder_of_run
+from engine.storage.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet
 from tests.fuzz.target import Target, require_plain
 from tests.fuzz.targets import messages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.checks import require, require_between, require_choice
+from engine.config.validation import require, require_between, require_choice
 
 FileFormat = Literal["auto", "csv", "sentiment140", "x", "mastodon", "bluesky", "jsonl", "json", "parquet", "text"]
 STANDARD_INPUT = "-"

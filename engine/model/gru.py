@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.config import ModelConfig
+from engine.config.run import ModelConfig
 
 
 class TextGenerator(nn.Module):

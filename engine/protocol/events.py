@@ -18,10 +18,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from engine import wire
-from engine.answers import TextCompleted, TweetRead
-from engine.config import ModelConfig, SamplingConfig, TrainingConfig, Tuning
-from engine.fact import Fact, Novelty, StepNumber
+from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig, Tuning
+from engine.protocol import codec as wire
+from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.base_event import Fact, Novelty, StepNumber
 from engine.text import MAX_CHARS, defused
 
 FORMAT_VERSION = 1
@@ -309,7 +309,9 @@ def to_json(event: Event) -> str:
 
 
 def from_json(line: str | bytes) -> Event:
-    """Return the event that `line` is the JSON form of, its strings made harmless. Raises `engine.wire.WireError`.
+    """Return the event that `line` is the JSON form of, its strings made harmless.
+
+    Raises `engine.protocol.codec.WireError`.
 
     A journal may have been edited, and a socket may be anybody's: this is the one door through which they come in.
     """

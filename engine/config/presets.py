@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.config import ModelConfig, PresetName, Schedule, Setting, TrainingConfig, with_settings
+from engine.config.run import ModelConfig, PresetName, Schedule, Setting, TrainingConfig, with_settings
 
 _BFLOAT16_GAIN = 2.2
 """How many times faster a processor trains that multiplies bfloat16."""

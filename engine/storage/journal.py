@@ -19,12 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine import events, wire
 from engine.errors import StorageError, TweetgenError
-from engine.events import Event, RunStarted, TweetSampled
-from engine.folders import storage_errors, write_all
-from engine.journal_lines import Unread, read_events
-from engine.regular_files import open_regular
+from engine.protocol import codec as wire
+from engine.protocol import events
+from engine.protocol.events import Event, RunStarted, TweetSampled
+from engine.storage.folders import storage_errors, write_all
+from engine.storage.journal_reader import Unread, read_events
+from engine.storage.safe_open import open_regular
 
 MAX_WAITING_BYTES = 1024 * 1024
 """Lines that a failing disk did not take; beyond that the oldest are dropped."""

@@ -19,7 +19,7 @@ import copy
 
 import torch
 
-from engine.gru import TextGenerator
+from engine.model.gru import TextGenerator
 
 
 class WeightAverage:

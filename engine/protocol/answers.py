@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.fact import Fact
+from engine.protocol.base_event import Fact
 
 
 @dataclass(frozen=True, kw_only=True)

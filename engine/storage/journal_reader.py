@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from engine import events, wire
 from engine.errors import TweetgenError
-from engine.events import Event, RunStarted
+from engine.protocol import codec as wire
+from engine.protocol import events
+from engine.protocol.events import Event, RunStarted
 
 
 @dataclass

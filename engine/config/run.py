@@ -3,8 +3,8 @@
 The sentence under each field is also the help of the command line's option of that name (`help_of`). A value out of
 range raises `ConfigError` with the field, the value and the range, so a config that exists is one that can be run.
 
-`RunConfig` holds the wishes; which `ModelConfig` and `TrainingConfig` they lead to is decided by `engine.presets`,
-once the corpus and the device are known.
+`RunConfig` holds the wishes; which `ModelConfig` and `TrainingConfig` they lead to is decided by
+`engine.config.presets`, once the corpus and the device are known.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
-from engine.checks import require, require_between, require_choice
-from engine.corpus_config import CorpusConfig
+from engine.config.corpus import CorpusConfig
+from engine.config.validation import require, require_between, require_choice
 from engine.errors import ConfigError
 from engine.text import MAX_CHARS, is_harmless
 

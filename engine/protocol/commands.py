@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from engine import wire
-from engine.config import LADDER_TEMPERATURES, SamplingConfig
+from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
+from engine.protocol import codec as wire
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,5 +153,5 @@ def to_json(command: Command) -> str:
 
 
 def from_json(line: str | bytes) -> Command:
-    """Return the command that `line` is the JSON form of. Raises `engine.wire.WireError`."""
+    """Return the command that `line` is the JSON form of. Raises `engine.protocol.codec.WireError`."""
     return wire.decode_tagged(line, "command", _TYPES)
