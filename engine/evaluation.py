@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch import Tensor
 
-from engine.corpus.encoded import Batch, EncodedTweets
+from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.fast.forward_pass import ForwardPass
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD

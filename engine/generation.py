@@ -12,8 +12,8 @@ from engine.checkpoint import load_checkpoint
 from engine.checkpoint_info import CheckpointInfo
 from engine.checkpoint_list import may_read_files
 from engine.config.run import RuntimeConfig, SamplingConfig, Setting, with_settings
-from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.loading import load_corpus
+from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import CheckpointError, CorpusError
 from engine.protocol.base_event import Novelty
 from engine.runtime import Runtime

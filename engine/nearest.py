@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.corpus.flat import FlatTweets
+from engine.corpus.flat_tweets import FlatTweets
 from engine.fast.kernels import compiled
 from engine.text import harmless
 

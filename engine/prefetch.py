@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 
 from engine.accelerated.buckets import DeviceBatch
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 
 BATCHES_AHEAD = 4

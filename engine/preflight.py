@@ -7,7 +7,7 @@ import tempfile
 from engine.checkpoint_info import read_info
 from engine.checkpoint_list import latest_of, require_own_files, resolve_checkpoint
 from engine.config.run import RunConfig
-from engine.corpus.checking import Glance, check_corpus
+from engine.corpus.ingest.quick_check import Glance, check_corpus
 from engine.errors import ConfigError
 from engine.storage.folders import find_run, folder_of_run, home, storage_errors, taken_error
 from engine.storage.journal import in_use_error, is_in_use

@@ -17,11 +17,11 @@ from engine.config import presets
 from engine.config.run import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.corpus import Corpus
-from engine.corpus.encoded import EncodedTweets
+from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.position import Position
 from engine.corpus.report import short_lines
+from engine.corpus.training_data import Material, corpus_config_of, load_material
 from engine.errors import CheckpointError, ConfigError
-from engine.material import Material, corpus_config_of, load_material
 from engine.model.gru import TextGenerator
 from engine.progress import budget_used_up
 from engine.protocol import codec as wire

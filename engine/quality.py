@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.corpus.alike.novelty import NoveltyIndex
-from engine.corpus.cleaning import duplicate_key
 from engine.corpus.corpus import Corpus
-from engine.corpus.flat import FlatTweets
+from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.ingest.cleaning import duplicate_key
+from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.generation import GeneratedTweet
 
 

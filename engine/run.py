@@ -15,7 +15,7 @@ from engine.accelerated.buckets import DeviceBatch
 from engine.calibration import numbered_threads
 from engine.config.run import MIN_LEARNING_RATE, SamplingConfig, with_settings
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.errors import ConfigError, DivergedError, StorageError, TweetgenError
 from engine.narrator import Narrator

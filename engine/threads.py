@@ -19,7 +19,7 @@ from engine import runtime
 from engine.calibration import Calibration, Way, best_way, calibrate, numbered_threads, thread_counts
 from engine.checkpoint_info import CheckpointInfo
 from engine.config.run import RunConfig, RuntimeConfig
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.model.vocab import PAD
 from engine.pace import Pace
 from engine.runtime import Runtime

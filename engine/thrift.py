@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from engine.accelerated.buckets import DeviceBatch
-from engine.corpus.encoded import Batch, EncodedTweets
+from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, evaluate
 from engine.memory import is_out_of_memory

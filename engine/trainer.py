@@ -25,7 +25,7 @@ from engine.accelerated.device_step import DeviceStep, recorder_for
 from engine.accelerated.update import Optimizer, Update
 from engine.checkpoint import weights_in
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.fast.adamw import FusedAdamW
 from engine.fast.gru_step import GruStep
 from engine.model.gru import TextGenerator

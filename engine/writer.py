@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.config.run import SamplingConfig
-from engine.corpus.alike.novelty import novelty_of
+from engine.corpus.similarity.novelty import novelty_of
 from engine.errors import ConfigError
 from engine.narrator import Narrator
 from engine.nearest import nearest_tweet

@@ -17,7 +17,7 @@ from textual.screen import Screen
 from engine import preflight
 from engine.checkpoint_list import iterate_checkpoints
 from engine.config.run import RunConfig
-from engine.corpus.checking import Glance
+from engine.corpus.ingest.quick_check import Glance
 from tui.branching import OtherCurve
 from tui.bridge import Bridge, EngineBridge
 from tui.choosing_app import ChoosingApp

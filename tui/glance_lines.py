@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.corpus.checking import Glance
+from engine.corpus.ingest.quick_check import Glance
 from engine.corpus.report import SourceReport, counted
 
 _USUAL_NOTES = frozenset({"header row found", "no header row"})

@@ -16,9 +16,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from engine.corpus.ingest.unicode_scripts import by_kind
 from engine.corpus.inspection import Inspection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport, counted
-from engine.corpus.scripts import by_kind
 from engine.text import harmless
 from tui.formatting import format_count, format_share, format_size, shortened
 

@@ -141,7 +141,7 @@ def to_corpus_config(given: Given, input_folder: Path | None = None) -> CorpusCo
         if name in fields:
             fields[name] = tuple(fields[name])
     if "files" in fields:
-        from engine.corpus.opening.standard_input import kept_files
+        from engine.corpus.files.standard_input import kept_files
 
         fields["files"] = kept_files(fields["files"], sys.stdin.buffer, input_folder or home() / "input")
     return CorpusConfig(**fields) if fields else None

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.baselines.contexts import Contexts, Stream, streams
 from engine.baselines.counting import Followers, Reals, Tally
-from engine.corpus.encoded import EncodedTweets
+from engine.corpus.encoded_tweets import EncodedTweets
 from engine.evaluation import UNKNOWN_CHAR_BITS
 from engine.protocol.stage import OnProgress, no_progress, part_of
 

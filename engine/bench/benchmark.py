@@ -26,7 +26,7 @@ from engine.bench.turns import Clock, TimeUpError
 from engine.config.corpus import CorpusConfig
 from engine.config.run import TrainingConfig
 from engine.corpus.position import Position
-from engine.material import DEFAULT_MIN_CHAR_COUNT, Material, load_material
+from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, Material, load_material
 from engine.metrics import peak_bytes
 from engine.protocol.stage import OnProgress
 from engine.runtime import available_cores

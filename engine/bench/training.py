@@ -17,7 +17,7 @@ from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, medi
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.calibration import numbered_threads
 from engine.config.run import ModelConfig, TrainingConfig
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.runtime import Runtime, available_cores, has_bfloat16, seed_generators
 from engine.trainer import Trainer

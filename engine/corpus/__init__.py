@@ -1,7 +1,7 @@
-"""Tweets, from what the user named to batches of numbers. Knows no torch.
+"""Tweets, from the path that the user gave to batches of token ids. Never imports torch.
 
-`opening` finds the files in a folder or archive, `formats` and `sources` recognise them, one reader per format
-(`readers`) makes rows of them, `cleaning` keeps or drops each; `alike` finds what says the same, `split` holds out, and
-`loading` puts these together into a `Corpus`, or opens it from the `cache`. `encoded` and `batches` turn it into what a
-model is trained on.
+`files` opens folders, archives and compressed files, `readers` has one reader per format, `ingest` detects the format,
+cleans, collects and deduplicates, `similarity` finds near-duplicates and copies, `download` fetches datasets. `split`
+holds out validation tweets, and `loading` puts these together into a `Corpus`, or opens it from the `cache`.
+`encoded_tweets`, `batches` and `training_data` turn it into what a model is trained on.
 """

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from engine.corpus.encoded import Batch, EncodedTweets
+from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
 
 POOL_BATCHES = 100

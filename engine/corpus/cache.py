@@ -23,12 +23,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.alike.novelty import NoveltyIndex
 from engine.corpus.corpus import Corpus
-from engine.corpus.flat import FlatTweets
-from engine.corpus.formats import is_wanted
-from engine.corpus.opening.contents import content_hash
+from engine.corpus.files.contents import content_hash
+from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.ingest.formats import is_wanted
 from engine.corpus.report import CorpusReport
+from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import StorageError
 from engine.protocol import codec as wire
 from engine.storage.folders import cache_folder, new_file, remove_leftovers

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.corpus.alike.novelty import NoveltyIndex
-from engine.corpus.flat import FlatTweets
+from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.report import CorpusReport
+from engine.corpus.similarity.novelty import NoveltyIndex
 
 
 @dataclass(frozen=True, kw_only=True)

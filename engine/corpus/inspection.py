@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.alike.leak import leak_share
-from engine.corpus.cleaning import LINK, MENTION
 from engine.corpus.corpus import Corpus
-from engine.corpus.flat import char_counts
+from engine.corpus.flat_tweets import char_counts
+from engine.corpus.ingest.cleaning import LINK, MENTION
+from engine.corpus.ingest.unicode_scripts import count_scripts
 from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
-from engine.corpus.scripts import count_scripts
+from engine.corpus.similarity.leakage import leak_share
 from engine.metrics import peak_bytes
 from engine.protocol.stage import OnProgress, no_progress, part_of
 

@@ -9,18 +9,18 @@ import numpy as np
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus import cache
-from engine.corpus.alike.novelty import NoveltyIndex
-from engine.corpus.cleaning import Cleaner, duplicate_key
-from engine.corpus.collection import collect, tallied_rows
 from engine.corpus.corpus import Corpus, digest_of
-from engine.corpus.deduplication import Grouped, group
-from engine.corpus.flat import FlatTweets, char_counts
-from engine.corpus.opening.standard_input import shown_path
-from engine.corpus.readers.labels import LABELLED, OTHER_LABEL
+from engine.corpus.files.standard_input import shown_path
+from engine.corpus.flat_tweets import FlatTweets, char_counts
+from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
+from engine.corpus.ingest.collection import collect, tallied_rows
+from engine.corpus.ingest.deduplication import Grouped, group
+from engine.corpus.ingest.sources import EMBEDDED_NAME
+from engine.corpus.readers.tables.labels import LABELLED, OTHER_LABEL
 from engine.corpus.report import CorpusReport
-from engine.corpus.source import Unusable
-from engine.corpus.sources import EMBEDDED_NAME
+from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.corpus.split import validation_mask
+from engine.corpus.types import Unusable
 from engine.errors import CorpusError
 from engine.protocol.stage import OnProgress, no_progress, part_of
 from engine.text import harmless

@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from engine.corpus.alike.hashing import Hashes, Indices
-from engine.corpus.alike.runs import join_shared_runs
-from engine.corpus.flat import FlatTweets
+from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.similarity.rolling_hash import Hashes, Indices
+from engine.corpus.similarity.winnowing import join_shared_runs
 from engine.protocol.stage import OnProgress, no_progress
 
 VALIDATION_SHARE = 0.05

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch import Tensor
 
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.fast.buffers import Buffers
 from engine.fast.kernels import kernels_for
 from engine.fast.packing import PackedBatch

@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.fast.buffers import Dropout
 from engine.fast.gru_layer import GruLayer
 from engine.fast.packing import PackedBatch

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.model.vocab import PAD
 
 ROWS = 8

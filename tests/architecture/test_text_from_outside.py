@@ -26,7 +26,7 @@ WHO_DECODES_AND_WHY = {
     "engine/checkpoint_head.py": "the metadata, in which the info is still a text",
     "engine/checkpoint_info.py": "the info of a checkpoint: made harmless where it is shown; paths in it are opened",
     "engine/corpus/cache.py": "a corpus of cleaned tweets, under a checksum",
-    "engine/corpus/readers/json_values.py": "tweets, which are cleaned like those of every other format",
+    "engine/corpus/readers/json_files/json_values.py": "tweets, which are cleaned like those of every other format",
     "tui/remote/protocol.py": "the door of the socket: every string of a message is made harmless",
     "tui/remote/view_form.py": "a view whose strings came in by a message, and the JSON form of its own event",
 }

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import datasets
-from engine.datasets import SENTIMENT140
+from engine.corpus.download import catalog as datasets
+from engine.corpus.download.catalog import SENTIMENT140
 from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
 from tests.e2e.terminal import Terminal
 from tests.file_server import answer, serve, serving, stall_after, use_no_proxy

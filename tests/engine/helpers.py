@@ -26,7 +26,7 @@ from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded import Batch, EncodedTweets
+from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
 from engine.model.vocab import Vocab
 from engine.protocol import commands, events

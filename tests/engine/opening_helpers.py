@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.opening import Contents, Meter, find
+from engine.corpus.files import Contents, Meter, find
 from engine.errors import CorpusError
 
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.alike.hashing import Chars, RunHasher, mix
-from engine.corpus.alike.joining import Fingerprints, join_alike
-from engine.corpus.alike.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
-from engine.corpus.alike.runs import SHARED_RUN, join_shared_runs, winnowed
-from engine.corpus.alike.sets import distinct
-from engine.corpus.flat import FlatTweets
+from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.similarity.components import Fingerprints, join_alike
+from engine.corpus.similarity.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
+from engine.corpus.similarity.rolling_hash import Chars, RunHasher, mix
+from engine.corpus.similarity.sorted_sets import distinct
+from engine.corpus.similarity.winnowing import SHARED_RUN, join_shared_runs, winnowed
 from engine.protocol.stage import no_progress
 
 WORDS = ("a", "so", "sun", "shine", "birthday", "été", "お誕生日", "mia")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.alike.leak import LEAK_RUN, comparable, leak_share
-from engine.corpus.flat import FlatTweets
+from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.similarity.leakage import LEAK_RUN, comparable, leak_share
 
 RUN = "we waited for the bus, and then"[:LEAK_RUN]
 TWEETS = st.lists(st.text("ab! é", min_size=25, max_size=50), max_size=8)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.batches import BatchStream, epoch_order
-from engine.corpus.encoded import Batch, EncodedTweets
+from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
 from tests.engine.helpers import encoded

@@ -22,7 +22,7 @@ from engine.bench.turns import Contender, alternate, median_ratio
 from engine.bench.tutorial_loop import TutorialLoop
 from engine.config.corpus import CorpusConfig
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.trainer import Trainer
 from tests.engine.helpers import CPU, TickingClock, encoded, some_batches, write_corpus

@@ -12,9 +12,9 @@ import libipld
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.bluesky_rows import bluesky_rows, looks_like
-from engine.corpus.readers.car_blocks import MAX_BLOCK_BYTES
-from engine.corpus.source import Row, Source, Unusable
+from engine.corpus.readers.archives.bluesky_rows import bluesky_rows, looks_like
+from engine.corpus.readers.archives.car_blocks import MAX_BLOCK_BYTES
+from engine.corpus.types import Row, Source, Unusable
 from engine.errors import CorpusError
 from engine.text import clean
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.accelerated.buckets import bucket_length, to_device_batch
 from engine.accelerated.device_step import mean_loss
 from engine.accelerated.graphs import WARM_UP_VISITS, BucketedSteps
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from tests.engine.device_steps import FakeRecorder, FakeRecording

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.cleaning import Cleaner, duplicate_key
-from engine.corpus.mojibake import repaired
-from engine.corpus.source import Row, Unusable
+from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
+from engine.corpus.ingest.mojibake import repaired
+from engine.corpus.types import Row, Unusable
 from engine.text import EXAMPLE_CHARS, LINE_BREAK
 from tests.strategies import hostile_text, tweets
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus import checking
-from engine.corpus.checking import check_corpus
+from engine.corpus.ingest import quick_check as checking
+from engine.corpus.ingest.quick_check import check_corpus
 from engine.corpus.loading import load_corpus
 from engine.errors import CorpusError
 from tests.engine.helpers import small_tweets, write_corpus

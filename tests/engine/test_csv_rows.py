@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.csv_records import MAX_RECORD_LINES
-from engine.corpus.readers.csv_rows import csv_rows
-from engine.corpus.source import Row, Source, Unusable
+from engine.corpus.readers.tables.csv_records import MAX_RECORD_LINES
+from engine.corpus.readers.tables.csv_rows import csv_rows
+from engine.corpus.types import Row, Source, Unusable
 from engine.errors import CorpusError
 
 NEVER_CLOSED = "with a quotation mark that is never closed"

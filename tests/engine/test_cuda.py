@@ -14,7 +14,7 @@ import torch
 from engine.accelerated import device_step
 from engine.accelerated.graphs import BucketedSteps
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.runtime import Runtime
 from engine.trainer import Trainer

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.collection import Collection, collect
-from engine.corpus.deduplication import Grouped, group
+from engine.corpus.ingest.collection import Collection, collect
+from engine.corpus.ingest.deduplication import Grouped, group
 from engine.protocol.stage import no_progress
 from tests.engine.helpers import write_corpus
 

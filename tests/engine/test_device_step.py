@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from engine.accelerated import device_step, update
 from engine.accelerated.low_precision import cudnn_takes_bfloat16
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.trainer import Trainer

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.datasets import SENTIMENT140, Dataset, find_dataset
-from engine.download import checked_url, fetch, part_path
+from engine.corpus.download.catalog import SENTIMENT140, Dataset, find_dataset
+from engine.corpus.download.download import checked_url, fetch, part_path
 from engine.errors import ConfigError, DownloadError, StorageError
 from tests.file_server import Act, announce, answer, serve, serve_all, serving, use_no_proxy
 

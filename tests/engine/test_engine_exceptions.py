@@ -189,7 +189,11 @@ def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
 ) -> None:
     """Where a checkpoint could be loaded in part, the run is still what it was."""
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
-    for target in ("engine.material.Material.batches", "engine.loader.load_into", "engine.loader.resolve_checkpoint"):
+    for target in (
+        "engine.corpus.training_data.Material.batches",
+        "engine.loader.load_into",
+        "engine.loader.resolve_checkpoint",
+    ):
         with monkeypatch.context() as patch:
             name = target.rpartition(".")[2].replace("_", "-")
 

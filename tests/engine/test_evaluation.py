@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from engine.corpus.encoded import EncodedTweets
+from engine.corpus.encoded_tweets import EncodedTweets
 from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
 from engine.fast.forward_pass import ForwardPass
 from engine.model.gru import TextGenerator

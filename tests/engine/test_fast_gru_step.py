@@ -20,7 +20,7 @@ from torch.func import functional_call
 
 from engine.config.run import TrainingConfig
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.fast.gru_step import GruStep
 from engine.fast.packing import PackedBatch

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus import flat
-from engine.corpus.flat import FlatTweets, char_counts
+from engine.corpus import flat_tweets as flat
+from engine.corpus.flat_tweets import FlatTweets, char_counts
 
 TEXTS = st.lists(st.text(max_size=12), max_size=30)
 

@@ -16,7 +16,7 @@ from engine.checkpoint_files import (
 from engine.checkpoint_list import find_listed, is_taken, list_checkpoints
 from engine.checkpoint_sample import sample_of
 from engine.config.run import RunConfig
-from engine.datasets import find_dataset
+from engine.corpus.download.catalog import find_dataset
 from engine.errors import TweetgenError
 from engine.model.vocab import SPECIALS
 from engine.preflight import check

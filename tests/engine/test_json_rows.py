@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers import json_stream
-from engine.corpus.readers.json_rows import json_rows, looks_like
-from engine.corpus.source import Row, Source, Unusable
+from engine.corpus.readers.json_files import json_stream
+from engine.corpus.readers.json_files.json_rows import json_rows, looks_like
+from engine.corpus.types import Row, Source, Unusable
 from engine.errors import CorpusError
 
 OBJECTS = [{"text": "one", "id": 1}, {"text": "two ü", "id": 2}]

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.jsonl_rows import jsonl_rows
-from engine.corpus.source import Row, Source, Unusable
+from engine.corpus.readers.json_files.jsonl_rows import jsonl_rows
+from engine.corpus.types import Row, Source, Unusable
 
 
 def rows_of(content: str | bytes, column: str | None = None) -> tuple[list[Row], list[str]]:

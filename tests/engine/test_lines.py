@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.readers.lines import MAX_LINE_BYTES, Line, decoded_lines, head_lines
-from engine.corpus.source import Source, Unusable
+from engine.corpus.types import Source, Unusable
 
 CHUNK = 65_536
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.html_text import as_escaped, html_to_text
-from engine.corpus.readers.mastodon_rows import mastodon_rows
-from engine.corpus.source import Row, Source, Unusable
+from engine.corpus.readers.archives.html_text import as_escaped, html_to_text
+from engine.corpus.readers.archives.mastodon_rows import mastodon_rows
+from engine.corpus.types import Row, Source, Unusable
 from engine.errors import CorpusError
 from engine.text import unescaped
 

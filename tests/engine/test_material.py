@@ -10,8 +10,8 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig
+from engine.corpus.training_data import Material, corpus_config_of, load_material, min_char_count_for
 from engine.errors import CorpusError
-from engine.material import Material, corpus_config_of, load_material, min_char_count_for
 from engine.model.vocab import Vocab
 from engine.protocol.stage import Stage
 from tests.engine.checkpoints import checkpoint_info

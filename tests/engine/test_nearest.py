@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.flat import FlatTweets
+from engine.corpus.flat_tweets import FlatTweets
 from engine.nearest import Nearest, nearest_tweet
 from tests.engine.helpers import small_tweets
 from tests.strategies import hostile_text, tweet_lists

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.baselines import ngrams
 from engine.baselines.ngrams import bits_of_baselines
-from engine.corpus.encoded import EncodedTweets
+from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.protocol.stage import OnProgress, no_progress
 from tests.engine.helpers import small_tweets

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.alike.novelty import STRIDE, WINDOW, NoveltyIndex
-from engine.corpus.cleaning import duplicate_key
-from engine.corpus.flat import FlatTweets
+from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.ingest.cleaning import duplicate_key
+from engine.corpus.similarity.novelty import STRIDE, WINDOW, NoveltyIndex
 from tests.strategies import tweet_lists
 
 CORPUS = (

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.opening import entries, tars, unpacking, zips
+from engine.corpus.files import archive_entries as entries
+from engine.corpus.files import decompress as unpacking
+from engine.corpus.files import tars, zips
 from tests.engine.opening_helpers import error_of, found_in, gzip_of, read_all, tar_of, zip_of
 
 FILES = {

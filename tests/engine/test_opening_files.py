@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.corpus.opening import unpacking
-from engine.corpus.opening.problems import problem_as_text, problem_of
+from engine.corpus.files import decompress as unpacking
+from engine.corpus.files.sniffing import problem_as_text, problem_of
 from engine.errors import CorpusError
 from tests.engine.opening_helpers import error_of, found_in, gzip_of, read_all
 

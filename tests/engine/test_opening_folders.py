@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.opening import contents, walking
-from engine.corpus.opening.contents import content_hash
+from engine.corpus.files import contents
+from engine.corpus.files import walk as walking
+from engine.corpus.files.contents import content_hash
 from tests.engine.opening_helpers import error_of, found_in, is_any, read_all, tar_of, zip_of
 
 

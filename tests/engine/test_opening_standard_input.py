@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.opening import standard_input
-from engine.corpus.opening.standard_input import keep, kept_files, shown_path
+from engine.corpus.files import standard_input
+from engine.corpus.files.standard_input import keep, kept_files, shown_path
 from engine.errors import CorpusError
 
 TEXT = b"hello there\n" * 1000

@@ -14,7 +14,7 @@ from engine.accelerated import device_step
 from engine.checkpoint import to_content
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.errors import DeviceMemoryError
 from engine.fast.forward_pass import ForwardPass
 from engine.fast.gru_step import GruStep

@@ -11,9 +11,9 @@ import pytest
 from pyarrow import parquet as pq
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers import parquet_rows as module
-from engine.corpus.readers.parquet_rows import parquet_rows
-from engine.corpus.source import Row, Source, Unusable
+from engine.corpus.readers.tables import parquet_rows as module
+from engine.corpus.readers.tables.parquet_rows import parquet_rows
+from engine.corpus.types import Row, Source, Unusable
 from engine.errors import CorpusError
 
 WIDE = {"id": [1, 2], "user": ["mia", "tom"], "tweet": ["hello there", "good morning"], "score": [0.5, None]}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.corpus.batches import BatchStream
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.prefetch import Prefetched
 from engine.protocol import commands as c

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 
-from engine.corpus.alike.novelty import NoveltyIndex
-from engine.corpus.cleaning import duplicate_key
 from engine.corpus.corpus import Corpus, digest_of
-from engine.corpus.flat import FlatTweets, char_counts
+from engine.corpus.flat_tweets import FlatTweets, char_counts
+from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.report import CorpusReport
+from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.generation import GeneratedTweet
 from engine.quality import Comparison, compare, words_not_in, words_of
 from tests.strategies import tweet_lists

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.run import SamplingConfig
-from engine.corpus.encoded import EncodedTweets
+from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DivergedError
 from engine.evaluation import evaluate
 from engine.model.gru import TextGenerator

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.corpus.scripts import LINE_BREAKS, SYMBOLS, by_kind, count_scripts, kind_of
+from engine.corpus.ingest.unicode_scripts import LINE_BREAKS, SYMBOLS, by_kind, count_scripts, kind_of
 from engine.text import LINE_BREAK
 
 

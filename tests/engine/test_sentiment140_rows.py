@@ -11,8 +11,8 @@ import io
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.sentiment140_rows import sentiment140_rows
-from engine.corpus.source import Row, Source, Unusable
+from engine.corpus.readers.tables.sentiment140_rows import sentiment140_rows
+from engine.corpus.types import Row, Source, Unusable
 from engine.errors import CorpusError
 
 DATE = "Mon Apr 06 22:19:45 PDT 2009"

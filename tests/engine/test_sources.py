@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from engine.config.corpus import CorpusConfig, FileFormat
-from engine.corpus.formats import recognise
-from engine.corpus.opening import Meter
-from engine.corpus.source import Row
-from engine.corpus.sources import OpenedSource, open_sources
+from engine.corpus.files import Meter
+from engine.corpus.ingest.formats import recognise
+from engine.corpus.ingest.sources import OpenedSource, open_sources
+from engine.corpus.types import Row
 from engine.errors import CorpusError
 from tests.engine.opening_helpers import gzip_of, tar_of, zip_of
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.cleaning import duplicate_key
-from engine.corpus.collection import key_digests
-from engine.corpus.flat import FlatTweets
+from engine.corpus.flat_tweets import FlatTweets
+from engine.corpus.ingest.cleaning import duplicate_key
+from engine.corpus.ingest.collection import key_digests
 from engine.corpus.loading import load_corpus
 from engine.corpus.split import num_validation_tweets, validation_mask
 from tests.engine.helpers import small_tweets, write_corpus

@@ -6,7 +6,7 @@ import io
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.text_rows import MAX_PIECE_CHARS, text_rows
-from engine.corpus.source import Row, Source, Unusable
+from engine.corpus.types import Row, Source, Unusable
 
 LINES = CorpusConfig()
 PIECES = CorpusConfig(blank_line_separated=True)

@@ -17,7 +17,7 @@ from engine import pace, runtime, threads
 from engine.calibration import Calibration, Way
 from engine.checkpoint_info import CheckpointInfo, read_info
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
 from engine.protocol import codec as wire

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.config.run import TrainingConfig
-from engine.corpus.encoded import Batch
+from engine.corpus.encoded_tweets import Batch
 from engine.fast.gru_step import GruStep
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.x_rows import is_part, x_rows
-from engine.corpus.source import Member, Row, Source, Unusable
+from engine.corpus.readers.archives.x_rows import is_part, x_rows
+from engine.corpus.types import Member, Row, Source, Unusable
 from engine.errors import CorpusError
 
 LINK = "https://t.co/aBc123XyZ0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.corpus.checking import Glance
+from engine.corpus.ingest.quick_check import Glance
 from engine.corpus.report import SourceReport
 from tui.glance_lines import fact_line, sample_line
 

@@ -15,7 +15,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.widgets import Input, OptionList
 
-from engine.corpus.checking import Glance
+from engine.corpus.ingest.quick_check import Glance
 from engine.errors import TweetgenError
 from engine.text import harmless
 from tui.errands import as_told, on_own_thread

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.config.run import RunConfig
-from engine.corpus.checking import Glance
+from engine.corpus.ingest.quick_check import Glance
 from tui.branching import OtherCurve
 from tui.other_tweets import on_other_tweets, start_of_choice
 from tui.preference_keeper import PreferenceKeeper

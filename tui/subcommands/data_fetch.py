@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.datasets import DATASETS, Dataset, find_dataset
+from engine.corpus.download.catalog import DATASETS, Dataset, find_dataset
 from engine.errors import ConfigError
 from tui.formatting import format_size
 from tui.tables import print_json
@@ -37,7 +37,7 @@ def fetch(
     """
     dataset = find_dataset(name)
 
-    from engine.download import checked_url, is_whole
+    from engine.corpus.download.download import checked_url, is_whole
 
     address = checked_url(dataset.url if url is None else url)
     is_there = is_whole(dataset.path, dataset.num_bytes, dataset.md5)
@@ -74,7 +74,7 @@ def _ask(dataset: Dataset, *, is_agreed: bool) -> None:
 
 def _fetch(dataset: Dataset, url: httpx.URL) -> None:
     """Fetch it with a progress display; a signal ends the program and reports what is kept."""
-    from engine.download import fetch, part_path
+    from engine.corpus.download.download import fetch, part_path
     from tui.progress import exit_at_signals, progress_display
 
     part = part_path(dataset)

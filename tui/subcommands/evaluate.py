@@ -22,8 +22,8 @@ from tui.progress import reading_bar
 if TYPE_CHECKING:  # numpy or torch would come with it, before --help is shown
     from engine.checkpoint_info import CheckpointInfo
     from engine.corpus.corpus import Corpus
-    from engine.corpus.encoded import EncodedTweets
-    from engine.corpus.flat import FlatTweets
+    from engine.corpus.encoded_tweets import EncodedTweets
+    from engine.corpus.flat_tweets import FlatTweets
     from engine.generation import GeneratedTweet, Generator
     from engine.quality import Comparison
 
@@ -73,7 +73,7 @@ def evaluate(
     runtime_config = RuntimeConfig(**fields_of(RuntimeConfig, given))
 
     from engine.checkpoint import load_checkpoint
-    from engine.corpus.encoded import EncodedTweets
+    from engine.corpus.encoded_tweets import EncodedTweets
     from engine.evaluation import evaluate as evaluate_tweets
     from engine.generation import Generator
     from engine.runtime import Runtime

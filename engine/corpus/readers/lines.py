@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from engine.corpus.source import Source, Unusable, example
+from engine.corpus.types import Source, Unusable, example
 from engine.text import EXAMPLE_CHARS
 
 MAX_LINE_BYTES = 1_000_000

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import Line, decoded_lines
-from engine.corpus.source import Row, Source, Unusable, example
+from engine.corpus.types import Row, Source, Unusable, example
 
 MAX_PIECE_CHARS = 1_000_000
 OVER_LONG_PIECE = "with a piece over 1 MB"

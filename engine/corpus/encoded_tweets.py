@@ -1,0 +1,81 @@
+"""`EncodedTweets`: many tweets as one flat array of token ids, and a padded batch cut out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.corpus.flat_tweets import FlatTweets
+from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded tweets: what the model sees and what it shall say. B tweets, T characters and the end-of-tweet symbol."""
+
+    inputs: npt.NDArray[np.int64]  # (B, T + 1): BOS, characters, PAD
+    targets: npt.NDArray[np.int64]  # (B, T + 1): characters, EOS, PAD
+    num_targets: int
+    """Targets that are not padding."""
+
+
+@dataclass(frozen=True)
+class EncodedTweets:
+    """Tweets as numbers, in the smallest integer type that holds the vocabulary."""
+
+    token_ids: npt.NDArray[np.integer]  # (all characters,)
+    offsets: npt.NDArray[np.int64]  # (tweets + 1,): tweet i is token_ids[offsets[i]:offsets[i + 1]]
+
+    @classmethod
+    def from_flat(cls, tweets: FlatTweets, vocab: Vocab) -> EncodedTweets:
+        """Encode `tweets` a chunk at a time; characters that `vocab` lacks become `UNK`."""
+        lengths = tweets.char_lengths()
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        token_ids = np.empty(offsets[-1], dtype=np.min_scalar_type(len(vocab)))
+        first = 0
+        for chunk in tweets.chunks():
+            encoded = vocab.encode_array(bytes(chunk.utf8).decode("utf-8", "surrogatepass"))
+            token_ids[first : first + len(encoded)] = encoded
+            first += len(encoded)
+        return cls(token_ids, offsets)
+
+    @classmethod
+    def from_tweets(cls, tweets: Iterable[str], vocab: Vocab) -> EncodedTweets:
+        """Encode `tweets`; characters that `vocab` lacks become `UNK`."""
+        return cls.from_flat(FlatTweets.from_texts(tweets), vocab)
+
+    def __len__(self) -> int:
+        """Return the number of tweets."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Characters of each tweet, the end-of-tweet symbol not counted."""
+        return np.diff(self.offsets)
+
+    @property
+    def num_targets(self) -> int:
+        """What a model has to say in all: every character and every end of tweet."""
+        return len(self.token_ids) + len(self)
+
+    @property
+    def num_unknown_chars(self) -> int:
+        """Characters that the vocabulary lacks."""
+        return int(np.count_nonzero(self.token_ids == UNK))
+
+    def batch(self, indices: npt.NDArray[np.int64]) -> Batch:
+        """Return the tweets at `indices` as one batch, padded to the longest of them."""
+        starts = self.offsets[indices]
+        lengths = self.offsets[indices + 1] - starts  # `lengths` of all tweets would cost more than the batch
+        columns = np.arange(lengths.max())
+        is_char = columns < lengths[:, None]  # (B, T)
+        inputs = np.full((len(indices), len(columns) + 1), PAD, dtype=np.int64)
+        inputs[:, 0] = BOS
+        inputs[:, 1:][is_char] = self.token_ids[(starts[:, None] + columns)[is_char]]
+        targets = np.full_like(inputs, PAD)
+        targets[:, :-1] = inputs[:, 1:]
+        targets[np.arange(len(indices)), lengths] = EOS
+        return Batch(inputs, targets, num_targets=int(lengths.sum()) + len(indices))

@@ -1,0 +1,97 @@
+"""`find`: from a path that the user named to the members in it, by content rather than name; and a hash of it all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from engine.corpus.files.archive_entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many
+from engine.corpus.files.decompress import Allowance, unpacked
+from engine.corpus.files.disk_file import Meter, open_disk, status_of
+from engine.corpus.files.standard_input import shown_path
+from engine.corpus.files.tars import looks_like_tar, tar_contents
+from engine.corpus.files.utf16 import narrowed
+from engine.corpus.files.walk import PassedOver, files_below
+from engine.corpus.files.zips import MAGIC, open_zip, zip_contents
+from engine.errors import CorpusError
+
+
+def find(path: Path, meter: Meter, wanted: Wanted) -> Contents:
+    """Return the members of a file, folder or archive; of the latter two, those whose names are `wanted`.
+
+    What members read from disk is counted on `meter`. Raises `CorpusError` where nothing can be opened at `path`.
+    """
+    found = status_of(path)
+    if stat.S_ISDIR(found.st_mode):
+        return _in_folder(path, meter, wanted)
+
+    def open_raw() -> io.BufferedReader:
+        return open_disk(path, meter, found)
+
+    return _in_file(path, open_raw, found.st_size, wanted)
+
+
+def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: int, wanted: Wanted) -> Contents:
+    """Return the members of an archive, or of a file that is none its one."""
+    shown = shown_path(path)
+    allowance = Allowance(shown, raw_bytes)
+
+    def open_unpacked() -> io.BufferedReader:
+        return unpacked(open_raw(), shown, allowance)
+
+    def open_text() -> io.BufferedReader:
+        return narrowed(open_unpacked())
+
+    with open_raw() as file:
+        is_zip = file.read(4) in MAGIC
+    if is_zip:
+        return zip_contents(shown, open_raw, allowance, wanted)
+    with open_unpacked() as file:
+        is_tar = looks_like_tar(file.read(512))
+    if is_tar:
+        return tar_contents(shown, open_unpacked, raw_bytes, allowance, wanted)
+    return Contents((FoundMember(path.name, open_text, raw_bytes),))
+
+
+def _in_folder(path: Path, meter: Meter, wanted: Wanted) -> Contents:
+    """Return the members of a folder, those of archives in it included."""
+    members: list[FoundMember] = []
+    passed_over = PassedOver()
+    for inside, file in files_below(path, wanted, passed_over):
+        contents = find(file, meter, wanted)
+        names = [f"{inside}/{member.name}" if contents.is_container else inside for member in contents.members]
+        members += [replace(member, name=name) for member, name in zip(contents.members, names, strict=True)]
+        passed_over.left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
+        passed_over.num_others += contents.num_others
+        if len(members) > MAX_MEMBERS:
+            raise too_many(str(path), MAX_MEMBERS)
+    return Contents(tuple(members), tuple(passed_over.left_out), passed_over.num_others, is_container=True)
+
+
+def content_hash(path: Path, wanted: Wanted) -> str:
+    """Return a hash of a file; of a folder's files that are `wanted` by name; of a zip's names and checksums.
+
+    A zip is not read through, for an archive of X or Mastodon may hold gigabytes of pictures. Raises `CorpusError`.
+    """
+    found = status_of(path)
+    if stat.S_ISDIR(found.st_mode):
+        inside = [(name, content_hash(file, wanted)) for name, file in files_below(path, wanted, PassedOver())]
+        return hashlib.sha256(repr(inside).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def open_raw() -> io.BufferedReader:
+        return open_disk(path, Meter(), found)
+
+    with open_raw() as file:
+        is_zip = file.read(4) in MAGIC
+        file.seek(0)
+        if is_zip:
+            with contextlib.suppress(CorpusError):  # reading a damaged file reports it
+                infos = open_zip(str(path), open_raw).infolist()
+                names = [(info.filename, info.CRC, info.file_size) for info in infos]
+                return hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,81 @@
+"""Zip archives as members, read by `zipfile`."""
+
+from __future__ import annotations
+
+import io
+import stat
+import warnings
+import zipfile
+from collections.abc import Callable
+from functools import partial
+
+from engine.corpus.files.archive_entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many
+from engine.corpus.files.byte_stream import BUFFER_BYTES, buffered
+from engine.corpus.files.decompress import UNPACKING_ERRORS, Allowance, Unpacked, damaged, unpacked
+from engine.corpus.files.utf16 import narrowed
+from engine.errors import CorpusError
+
+MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+MAX_LIST_BYTES = 64 << 20
+"""Of the list of entries, which `zipfile` reads at once; of 100,000 files it has some 10 MB."""
+_ENTRY_MAGIC = b"PK\x01\x02"
+_ENCRYPTED_FLAG = 0x1
+
+
+class _BoundedReader(io.BufferedReader):
+    """A zip as `zipfile` sees it: a list of too many entries is refused before objects are made of it."""
+
+    def __init__(self, shown: str, file: io.BufferedReader) -> None:
+        """Read `file`, which is called `shown` in messages."""
+        super().__init__(file.detach(), BUFFER_BYTES)
+        self._shown = shown
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read some bytes. Raises `CorpusError` where they are a list of more entries than may be."""
+        if size is not None and size > MAX_LIST_BYTES:
+            raise too_many(self._shown, MAX_ENTRIES)
+        data = super().read(MAX_LIST_BYTES if size is None or size < 0 else size)
+        if data.count(_ENTRY_MAGIC) > MAX_ENTRIES:
+            raise too_many(self._shown, MAX_ENTRIES)
+        return data
+
+
+def zip_contents(
+    shown: str, open_raw: Callable[[], io.BufferedReader], allowance: Allowance, wanted: Wanted
+) -> Contents:
+    """Return the wanted members of a zip archive. Raises `CorpusError`."""
+    archive = open_zip(shown, open_raw)
+    listing = Listing[zipfile.ZipInfo](shown, wanted)
+    for info in archive.infolist():
+        listing.add(info.filename, info, is_file=not stat.S_ISLNK(info.external_attr >> 16))
+    return listing.contents(
+        FoundMember(name, partial(_opened, archive, info, f"{shown}: {name}", allowance, number), info.compress_size)
+        for number, (name, info) in enumerate(listing.entries)
+    )
+
+
+def open_zip(shown: str, open_raw: Callable[[], io.BufferedReader]) -> zipfile.ZipFile:
+    """Open a zip archive; nothing of it need be closed. Raises `CorpusError`."""
+    try:
+        return zipfile.ZipFile(_BoundedReader(shown, open_raw()))
+    except UNPACKING_ERRORS as error:
+        raise damaged(shown, "its list of entries, at the end of a zip, is missing or wrong") from error
+
+
+def _opened(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, allowance: Allowance, number: int
+) -> io.BufferedReader:
+    """Open an entry. Raises `CorpusError`."""
+    if info.flag_bits & _ENCRYPTED_FLAG:
+        raise CorpusError(f"{name} is encrypted.", "Unpack it with its password and name the file in it.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # newer Pythons warn of entries that share data; the allowance counts them
+            entry = archive.open(info)
+    except NotImplementedError as error:
+        what = f"{name} is packed in a rare way (zip method {info.compress_type})."
+        raise CorpusError(what, "Unpack it and name the file in it.") from error
+    except UNPACKING_ERRORS as error:
+        raise damaged(name, "it is not where the archive says") from error
+    file = buffered(Unpacked((entry,), "zip", name, allowance, (number, -1)))
+    return narrowed(unpacked(file, name, allowance, number))

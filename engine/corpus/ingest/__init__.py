@@ -1,0 +1,4 @@
+"""From rows to tweets: formats are detected, rows cleaned, tweets collected and deduplicated.
+
+Never opens an archive itself.
+"""

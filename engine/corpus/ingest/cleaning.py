@@ -1,0 +1,121 @@
+"""Which rows become tweets: repaired, cleaned, changed as the options ask, each drop with its reason and an example."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.ingest.mojibake import repaired
+from engine.corpus.types import Row, Unusable
+from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, harmless, with_single_blanks
+
+EMPTY = "empty"
+ONLY_A_LINK = "only a link"
+LOST_CHARACTERS = "with characters that were lost (U+FFFD)"
+LINK = re.compile(rf"(?:https?://|www\.)[^\s{LINE_BREAK}]+", re.IGNORECASE)
+MASK = "@user"
+
+MENTION = re.compile(r"@\w+")
+_WHOLE_MENTION = re.compile(r"(?<!\w)@\w+(?:@\w(?:[\w.-]*\w)?)*")  # of Mastodon, too; no e-mail address
+_REPLACEMENT_CHARACTER = "\ufffd"
+_FIRST_OF_A_LINK = frozenset("hHwW")
+_EMOJI_SELECTORS = "\ufe0e\ufe0f"
+_NO_LETTERS = re.compile(r"[\W_]+")
+_BLANK_FOR_NO_LETTER = {code: " " for code in range(128) if not chr(code).isalnum()}
+_PLAIN = str.maketrans(
+    {
+        **dict.fromkeys("‘’‚‛′´", "'"),
+        **dict.fromkeys("“”„‟″«»", '"'),
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        **dict(zip("‹›•·⁄×¡¿", "<>**/x!?", strict=True)),
+        **dict(zip("øØłŁđĐðÐıħĦŧŦ", "oOlLdDdDihHtT", strict=True)),
+        **dict(zip("ßẞæÆœŒþÞ", ["ss", "SS", "ae", "AE", "oe", "OE", "th", "Th"], strict=True)),
+        "…": "...",
+        LINE_BREAK: " ",
+    }
+)
+
+
+class Cleaner:
+    """Makes tweets of rows, as a `CorpusConfig` asks; counts the rows whose encoding it repaired."""
+
+    def __init__(self, config: CorpusConfig) -> None:
+        """Begin without a row."""
+        self._config = config
+        self._changes_text = config.lowercase or config.strip_mentions or config.mask_mentions or config.ascii
+        self._too_long = f"over {config.max_length} characters"
+        self.num_repaired = 0
+
+    def __call__(self, row: Row) -> Row:
+        """Return the row's tweet, or why it has none."""
+        if isinstance(row, Unusable):
+            return row
+        text = row if row.isascii() else self._repaired(row)
+        tweet = clean(text)
+        if _REPLACEMENT_CHARACTER in tweet:
+            return Unusable(LOST_CHARACTERS, harmless(row, EXAMPLE_CHARS))
+        if self._changes_text:
+            tweet = self._changed(tweet)
+        reason = self._against_the_rules(tweet)
+        return Unusable(reason, harmless(row, EXAMPLE_CHARS)) if reason else tweet
+
+    def _repaired(self, row: str) -> str:
+        text = repaired(row)
+        self.num_repaired += text != row
+        return text
+
+    def _changed(self, tweet: str) -> str:
+        """Return a cleaned tweet as the options want it."""
+        if self._config.ascii:
+            tweet = in_ascii(tweet)
+        if self._config.lowercase:
+            tweet = unicodedata.normalize("NFC", tweet.replace("İ", "i").lower())  # Python makes it an i and a mark
+        if self._config.strip_mentions:
+            tweet = _WHOLE_MENTION.sub(" ", tweet)
+        elif self._config.mask_mentions:
+            tweet = _WHOLE_MENTION.sub(MASK, tweet)
+        return with_single_blanks(tweet)
+
+    def _against_the_rules(self, tweet: str) -> str:
+        """Return why a text is no tweet, or nothing."""
+        if not tweet:
+            return EMPTY
+        if tweet[0] in _FIRST_OF_A_LINK and not LINK.sub("", tweet).strip(f" {LINE_BREAK}"):
+            return ONLY_A_LINK
+        return self._too_long if len(tweet) > self._config.max_length else ""
+
+
+def in_ascii(text: str) -> str:
+    """Return `text` with accents folded and typographic characters plain; all else that is not ASCII is left out."""
+    if text.isascii():
+        return text
+    folded = unicodedata.normalize("NFKD", text.translate(_PLAIN))  # which makes a typographic slash of the one in ½
+    return folded.translate(_PLAIN).encode("ascii", "ignore").decode()
+
+
+def duplicate_key(tweet: str) -> str:
+    """Return what is left of a tweet without case, @names, links and punctuation; the tweet itself if nothing is."""
+    folded = tweet.casefold()
+    bare = LINK.sub(" ", folded) if "://" in folded or "www." in folded else folded
+    bare = MENTION.sub(" ", bare) if "@" in bare else bare
+    return _words(bare) or folded
+
+
+def _words(text: str) -> str:
+    """Return the letters, digits and the marks on them (vowel signs, for example), a blank for each run between."""
+    if text.isascii():
+        return " ".join(text.translate(_BLANK_FOR_NO_LETTER).split())
+    for selector in _EMOJI_SELECTORS:
+        text = text.replace(selector, " ")
+    if WITHOUT_MARKS.fullmatch(text):
+        return " ".join(_NO_LETTERS.sub(" ", text).split())
+    kept = [" "]
+    for char in text:
+        is_kept = char.isalnum() or (kept[-1] != " " and _is_mark(char))
+        kept.append(char if is_kept else " ")
+    return " ".join("".join(kept).split())
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char) in {"Mn", "Mc"}

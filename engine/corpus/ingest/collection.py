@@ -1,0 +1,128 @@
+"""From sources to flat arrays: every row read, cleaned, counted. Duplicates are not yet looked at."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.files.disk_file import Meter
+from engine.corpus.flat_tweets import FlatBuilder, FlatTweets
+from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
+from engine.corpus.ingest.sources import open_sources
+from engine.corpus.report import SourceReport
+from engine.corpus.types import Row, Source, Unusable
+from engine.protocol.stage import OnProgress
+from engine.text import EXAMPLE_CHARS, harmless
+
+ROWS_PER_REPORT = 5_000
+_MAX_REASON_CHARS = 80
+
+
+@dataclass
+class Tally:
+    """What became of the rows of one source."""
+
+    source: Source
+    file_index: int
+    """Which of `CorpusConfig.files` it belongs to."""
+    num_kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def drop(self, row: Unusable) -> None:
+        """Count a row that holds no tweet."""
+        reason = harmless(row.reason, _MAX_REASON_CHARS)
+        self.dropped[reason] += 1
+        if row.example and reason not in self.examples:
+            self.examples[reason] = harmless(row.example, EXAMPLE_CHARS)
+
+    def take_back(self, reason: str, count: int, example: str) -> None:
+        """Count tweets that were kept and are now dropped."""
+        self.num_kept -= count
+        self.dropped[reason] += count
+        self.examples.setdefault(reason, example)
+
+    def report(self) -> SourceReport:
+        """Return the counts; the source's notes are complete once its rows were read."""
+        return SourceReport(
+            name=harmless(self.source.name),
+            format=self.source.format,
+            notes=tuple(map(harmless, self.source.notes)),
+            num_rows=self.num_kept + self.dropped.total(),
+            num_kept=self.num_kept,
+            dropped=dict(self.dropped.most_common()),
+            examples=self.examples,
+        )
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The tweets of all sources in the order that they were read in."""
+
+    texts: FlatTweets
+    keys: FlatTweets
+    """What is compared of each: `duplicate_key`."""
+    digests: npt.NDArray[np.uint64]  # (tweets,)
+    """A stable hash of each key."""
+    tallies: tuple[Tally, ...]
+    tally_of: npt.NDArray[np.uint32]  # (tweets,)
+    """The number of the tally that each tweet belongs to."""
+
+    def compact(self, is_kept: npt.NDArray[np.bool_]) -> Collection:
+        """Return the tweets that are kept, in the memory of this one, which is used up."""
+        return Collection(
+            self.texts.compact(is_kept),
+            self.keys.compact(is_kept),
+            self.digests[is_kept],
+            self.tallies,
+            self.tally_of[is_kept],
+        )
+
+
+def collect(config: CorpusConfig, on_progress: OnProgress) -> Collection:
+    """Read and clean every row of a config's files. Raises `CorpusError`."""
+    texts, keys = FlatBuilder(), FlatBuilder()
+    tallies = []
+    for tally, rows in tallied_rows(config, on_progress):
+        tallies.append(tally)
+        cleaner = Cleaner(config)
+        for row in rows:
+            tweet = cleaner(row)
+            if isinstance(tweet, Unusable):
+                tally.drop(tweet)
+                continue
+            texts.append(tweet)
+            keys.append(duplicate_key(tweet))
+            tally.num_kept += 1
+        if cleaner.num_repaired:
+            tally.source.notes.append(f"{cleaner.num_repaired:,} repaired that were decoded wrongly once (mojibake)")
+    tally_of = np.repeat(np.arange(len(tallies), dtype=np.uint32), [tally.num_kept for tally in tallies])
+    flat_keys = keys.finish()
+    return Collection(texts.finish(), flat_keys, key_digests(flat_keys), tuple(tallies), tally_of)
+
+
+def key_digests(keys: FlatTweets) -> npt.NDArray[np.uint64]:
+    """Return a stable hash of each key, (tweets,)."""
+    digests = (hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest() for key in keys)
+    return np.frombuffer(bytearray().join(digests), dtype=">u8").astype(np.uint64)
+
+
+def tallied_rows(config: CorpusConfig, on_progress: OnProgress) -> Iterator[tuple[Tally, Iterator[Row]]]:
+    """Yield a tally and the raw rows of each source; the rows must be read before the next source is asked for."""
+    meter = Meter()
+    for opened in open_sources(config, meter):
+        yield Tally(opened.source, opened.file_index), _watched(opened.rows, opened.source, meter, on_progress)
+
+
+def _watched(rows: Iterator[Row], source: Source, meter: Meter, on_progress: OnProgress) -> Iterator[Row]:
+    """Yield `rows`, telling now and then how far it is."""
+    for number, row in enumerate(rows, start=1):
+        yield row
+        if number % ROWS_PER_REPORT == 0:
+            on_progress(meter.share, f"{source.name}, {number:,} rows")

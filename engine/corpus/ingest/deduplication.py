@@ -1,0 +1,50 @@
+"""Of tweets that say the same, one is kept: the first. What is dropped is counted where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.corpus.ingest.collection import Collection
+from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE
+from engine.corpus.similarity.near_duplicates import near_duplicate_groups
+from engine.protocol.stage import OnProgress, no_progress
+from engine.text import EXAMPLE_CHARS, harmless
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Tweets, and which of them say the same."""
+
+    collection: Collection
+    groups: npt.NDArray[np.int64]  # (tweets,)
+    """For each tweet, the first one that says the same: itself, where none before does."""
+    num_duplicates: int
+    num_near_duplicates: int
+
+
+def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep_duplicates: bool) -> Grouped:
+    """Find the groups, and drop all but the first of each unless they are to be kept; `collection` is used up."""
+    groups = near_duplicate_groups(collection.keys, on_progress)
+    numbers = np.arange(len(groups))
+    is_repeated = groups != numbers
+    is_exact = np.ones(len(groups), dtype=np.bool_)
+    is_exact[np.unique(collection.digests, return_index=True)[1]] = False
+    is_near = is_repeated & ~is_exact
+    counts = int(np.count_nonzero(is_exact)), int(np.count_nonzero(is_near))
+    if keep_duplicates or not is_repeated.any():
+        return Grouped(collection, groups, *counts)
+    for reason, is_dropped in ((DUPLICATE, is_exact), (NEAR_DUPLICATE, is_near)):
+        _take_back(collection, reason, is_dropped)
+    kept = collection.compact(~is_repeated)
+    return Grouped(kept, np.arange(len(kept.texts)), *counts)
+
+
+def _take_back(collection: Collection, reason: str, is_dropped: npt.NDArray[np.bool_]) -> None:
+    """Count dropped tweets in the tallies that they belong to."""
+    dropped = np.flatnonzero(is_dropped)
+    numbers, firsts, counts = np.unique(collection.tally_of[dropped], return_index=True, return_counts=True)
+    for number, first, count in zip(numbers.tolist(), dropped[firsts].tolist(), counts.tolist(), strict=True):
+        collection.tallies[number].take_back(reason, count, harmless(collection.texts[first], EXAMPLE_CHARS))

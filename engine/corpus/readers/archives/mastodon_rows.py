@@ -1,0 +1,87 @@
+"""Mastodon's `outbox.json`: an ActivityStreams collection of what an account did, of which posts of its own are rows.
+
+`{"type": "OrderedCollection", "orderedItems": [{"type": "Create", "actor": URL, "object": {"type": "Note", "content":
+HTML, "summary": content warning or null, "sensitive": bool, "inReplyTo": URL or null, "to": [URL], "cc": [URL]}},
+{"type": "Announce", ...}]}`. The outbox also holds what was written to single people: such messages are never read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from engine.config.corpus import CorpusConfig
+from engine.corpus.readers.archives.html_text import as_escaped, html_to_text
+from engine.corpus.readers.json_files.json_stream import JsonStream
+from engine.corpus.readers.json_files.json_values import as_json
+from engine.corpus.types import Row, Source, Unusable, example
+from engine.errors import CorpusError
+
+_OUTBOX = re.compile(rb'"orderedItems"\s*:|"OrderedCollection(?:Page)?"')
+_AUDIENCE = re.compile(r"#Public$|^as:Public$|^Public$|/followers$")
+
+
+def looks_like(head: bytes) -> bool:
+    """Say whether a file begins as an outbox."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and _OUTBOX.search(head) is not None
+
+
+def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
+    """Return one row per activity, boosts among them as unusable. Raises `CorpusError` where it is no outbox.
+
+    Since Mastodon 4.2 the key `orderedItems` stands twice, first with an empty array (mastodon#31091).
+    """
+    is_outbox = False
+    for path, items in JsonStream(file, source.name).arrays():
+        if path != ("orderedItems",):
+            continue
+        is_outbox, number = True, 0
+        for number, activity in enumerate(items, start=1):
+            row = _row(activity, config)
+            yield (
+                Unusable(row.reason, example(f"activity {number:,}", row.example)) if not isinstance(row, str) else row
+            )
+        if number:
+            return
+    if not is_outbox:
+        raise CorpusError(
+            f"{source.name} is no Mastodon outbox: it has no orderedItems.",
+            "Take outbox.json from the archive that Mastodon makes on request, or give the archive itself.",
+        )
+
+
+def _row(activity: object, config: CorpusConfig) -> Row:
+    """Return the text of a post, or why the activity is none."""
+    if not isinstance(activity, dict):
+        return Unusable("not a post")
+    note = activity.get("object")
+    if activity.get("type") == "Announce":
+        return Unusable("boost", note if isinstance(note, str) else "")
+    if activity.get("type") != "Create" or not isinstance(note, dict) or note.get("type") != "Note":
+        return Unusable("not a post", str(activity.get("type")))
+    content = note.get("content")
+    if not isinstance(content, str):
+        return Unusable("not a text", as_json(content))
+    if _is_message(note):
+        return Unusable("direct message", "its text is not shown")
+    if config.no_replies and _is_reply_to_others(note, activity.get("actor")):
+        return Unusable("reply", html_to_text(content))
+    if config.no_sensitive and (note.get("sensitive") is True or note.get("summary")):
+        return Unusable("marked as sensitive", str(note.get("summary") or ""))
+    return as_escaped(html_to_text(content))
+
+
+def _is_message(note: dict[str, object]) -> bool:
+    """Return whether a note is for neither everybody nor the followers; one without any audience is a direct note."""
+    audience: list[object] = []
+    for field in (note.get("to"), note.get("cc")):
+        audience += field if isinstance(field, list) else [field]
+    return not any(isinstance(each, str) and _AUDIENCE.search(each) for each in audience)
+
+
+def _is_reply_to_others(note: dict[str, object], actor: object) -> bool:
+    """Say whether a note answers somebody else; going on with one's own thread does not."""
+    answered = note.get("inReplyTo")
+    is_own = isinstance(actor, str) and isinstance(answered, str) and answered.startswith(f"{actor}/")
+    return bool(answered) and not is_own

@@ -1,0 +1,233 @@
+"""How a CSV file is laid out, found from its first lines (delimiter, header, columns of text and label); its rows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
+from engine.corpus.readers.lines import Line
+from engine.corpus.readers.tables.csv_records import CsvRecords
+from engine.corpus.readers.tables.labels import FEELINGS, POLARITIES, LabelRule, label_of
+from engine.corpus.types import Row, Source, Unusable, example
+from engine.errors import CorpusError
+from engine.text import harmless
+
+DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+TEXT_NAMES = frozenset(
+    {"text", "tweet", "tweets", "tweet_text", "tweettext", "full_text", "content", "message", "messages", "status"}
+    | {"body", "post", "posts", "sentence", "comment", "title", "review", "quote", "name", "names", "line", "lines"}
+)
+LABEL_NAMES = frozenset({"label", "sentiment", "polarity", "target"})
+OTHER_NAMES = frozenset({"id", "ids", "tweet_id", "date", "time", "created_at", "user", "username", "author", "query"})
+
+TOO_MANY_COLUMNS = "with too many columns"
+TOO_FEW_COLUMNS = "with too few columns"
+BLANK_LINE = "empty"
+
+_HEAD_LINES = 1000
+_HEAD_CHARS = 1_000_000
+_DELIMITER_LINES = 100
+_MIN_SHARE = 0.5
+"""Of a file's first records, as many at least have its number of columns."""
+_MIN_PROSE_SHARE, _MIN_PROSE_RECORDS = 0.95, 10
+"""The same where a blank follows the delimiter, as it follows a comma in a sentence."""
+_MIN_SAD_RECORDS = 100
+_NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are in a CSV file; columns count from 0."""
+
+    delimiter: str
+    num_columns: int
+    text_column: int
+    has_header: bool
+    label_column: int = -1
+    label_rule: LabelRule | None = None
+    """None where the rows have no label."""
+
+    def rows(self, lines: Iterable[Line]) -> Iterator[Row]:
+        """Return a row for each record of a file but the header: its text, or why it has none."""
+        is_header_ahead = self.has_header
+        rule, label_column, text_column = self.label_rule, self.label_column, self.text_column
+        for record in CsvRecords(lines, self.delimiter):
+            if isinstance(record, Unusable):
+                yield record
+                continue
+            number, fields = record
+            if is_header_ahead and fields:
+                is_header_ahead = False
+            elif len(fields) != self.num_columns:
+                yield Unusable(self._ragged(fields), example(f"line {number}", self.delimiter.join(fields)))
+            elif rule is not None and (reason := rule.reason_against(fields[label_column])):
+                yield Unusable(reason, example(f"line {number}", fields[text_column]))
+            else:
+                yield fields[text_column]
+
+    def _ragged(self, fields: list[str]) -> str:
+        """Return what is wrong with the number of a record's fields."""
+        if not fields:
+            return BLANK_LINE
+        return TOO_MANY_COLUMNS if len(fields) > self.num_columns else TOO_FEW_COLUMNS
+
+
+def first_lines(lines: Iterator[Line]) -> list[Line]:
+    """Take as many lines as a layout is found from."""
+    head: list[Line] = []
+    num_chars = 0
+    while len(head) < _HEAD_LINES and num_chars < _HEAD_CHARS and (line := next(lines, None)) is not None:
+        head.append(line)
+        num_chars += len(line) if isinstance(line, str) else 0
+    return head
+
+
+class Sample:
+    """The first records of a file, to find its layout from."""
+
+    def __init__(self, lines: Sequence[Line], delimiter: str) -> None:
+        """Parse the lines; a record that is cut off at their end counts as little as one that is unusable."""
+        self.delimiter = delimiter
+        self.records = list(_usable_records(lines, delimiter))
+        widths = Counter(map(len, self.records))
+        self.num_columns, count = widths.most_common(1)[0] if widths else (1, 0)
+        self.share = count / max(1, len(self.records))
+        """How many of the records have `num_columns`."""
+
+    def is_table(self) -> bool:
+        """Whether most records have one number of columns, and not by the chance that sentences hold commas."""
+        if self.num_columns < 2:
+            return False
+        if not self._is_prose():
+            return self.share >= _MIN_SHARE
+        return self.share >= _MIN_PROSE_SHARE and len(self.records) >= _MIN_PROSE_RECORDS
+
+    def _is_prose(self) -> bool:
+        """Whether words and a blank are around the delimiter wherever it stands, in most records of the usual width."""
+        wide = [fields for fields in self.records if len(fields) == self.num_columns]
+        prose = [fields for fields in wide if all(field.startswith(" ") for field in fields[1:])]
+        return sum(not _NUMBER.fullmatch(fields[0]) for fields in prose) > len(wide) / 2
+
+
+def _usable_records(lines: Sequence[Line], delimiter: str) -> Iterator[list[str]]:
+    for record in CsvRecords(lines, delimiter):
+        if isinstance(record, tuple) and record[1]:
+            yield record[1]
+
+
+def find_delimiter(lines: Sequence[Line], column: str | None = None) -> str:
+    """Return what parts the columns; a comma where there is one column, or no telling. `column` may be a header's."""
+    samples = [Sample(lines[:_DELIMITER_LINES], delimiter) for delimiter in DELIMITER_NAMES]
+    for sample in samples:
+        if column and sample.records and len(sample.records[0]) > 1 and column.casefold() in _folded(sample.records[0]):
+            return sample.delimiter
+    tables = [sample for sample in samples if sample.is_table()]
+    return max(tables, key=lambda sample: (sample.share, sample.num_columns), default=samples[0]).delimiter
+
+
+def find_layout(
+    lines: Sequence[Line], source: Source, config: CorpusConfig, *, text_column: int = -1, label_column: int = -1
+) -> Layout:
+    """Return the layout of a file that begins with `lines`, and note what was found out on `source`.
+
+    Columns that a format prescribes are given, from 0. Raises `CorpusError` where `config.column` isn't there.
+    """
+    sample = Sample(lines, find_delimiter(lines, config.column))
+    first, *others = sample.records or [[""]]
+    has_header = _is_header(first, others, config.column)
+    is_wide = config.column is not None or text_column >= 0 or sample.is_table()
+    num_columns = len(first) if has_header else sample.num_columns if is_wide else 1
+    rows = [fields for fields in (others if has_header else sample.records) if len(fields) == num_columns]
+    if config.column is not None:
+        text_column = _asked_column(first, num_columns, config.column, source.name)
+    is_found = text_column < 0
+    if is_found:
+        text_column = _longest_column(rows)
+    if label_column < 0:
+        label_column = _find_labels(rows, first if has_header else [], text_column, config.label)
+    seen = {label_of(fields[label_column]) for fields in rows} - {""} if label_column >= 0 else set()
+    rule = LabelRule.made_for(config.label, seen) if label_column >= 0 else None
+    layout = Layout(sample.delimiter, num_columns, text_column, has_header, label_column, rule)
+    source.notes += _notes(layout, first, config, is_found=is_found)
+    return layout
+
+
+def _notes(layout: Layout, first: list[str], config: CorpusConfig, *, is_found: bool) -> Iterator[str]:
+    """Return what a person may want to know of a layout."""
+
+    def called(column: int) -> str:
+        name = harmless("".join(first[column : column + 1]).strip(), 30) if layout.has_header else ""
+        return f"column {column + 1} ({name})" if name else f"column {column + 1}"
+
+    if layout.delimiter != ",":
+        yield f"{DELIMITER_NAMES[layout.delimiter]}-separated"
+    yield "header row found" if layout.has_header else "no header row"
+    if layout.num_columns > 1:
+        yield f"text in {called(layout.text_column)}" + (": the longest" if is_found else "")
+    if layout.label_rule:
+        yield f"labels in {called(layout.label_column)}: {layout.label_rule.note()}"
+    elif config.label != DEFAULT_LABEL:
+        yield "no labels found: every row kept"
+
+
+def _folded(fields: Sequence[str]) -> list[str]:
+    return [field.strip().casefold() for field in fields]
+
+
+def _is_header(first: list[str], others: list[list[str]], column: str | None) -> bool:
+    """Say whether a file's first record names its columns."""
+    names = [re.sub(r"[\s-]+", "_", name) for name in _folded(first)]
+    if column is not None and column.casefold() in _folded(first):
+        return True
+    if len(first) == 1:
+        return names[0] in TEXT_NAMES
+    if any(map(_NUMBER.fullmatch, names)):
+        return False
+    if not TEXT_NAMES.union(LABEL_NAMES, OTHER_NAMES).isdisjoint(names):
+        return True
+    same_width = [fields for fields in others if len(fields) == len(first)]
+    return any(
+        bool(same_width) and all(_NUMBER.fullmatch(fields[place].strip()) for fields in same_width)
+        for place in range(len(first))
+    )
+
+
+def _asked_column(first: list[str], num_columns: int, column: str, name: str) -> int:
+    """Return the column that a person named, or gave the number of. Raises `CorpusError`."""
+    folded = _folded(first)
+    if column.casefold() in folded:
+        return folded.index(column.casefold())
+    if column.isdecimal() and len(column) < 10 and 1 <= int(column) <= num_columns:
+        return int(column) - 1
+    shown = ", ".join(harmless(field, 30) for field in first[:12])
+    raise CorpusError(f"{name} has no column {column}.", f"Its first row is: {shown}. A number counts from 1.")
+
+
+def _longest_column(rows: list[list[str]]) -> int:
+    """Return the column whose fields are the longest on average, the first of equals."""
+    means = [fmean(map(len, fields)) for fields in zip(*rows, strict=True)]
+    return means.index(max(means)) if means else 0
+
+
+def _find_labels(rows: list[list[str]], header: list[str], text_column: int, wanted: str) -> int:
+    """Return the column that holds labels, or -1.
+
+    With a header its name tells, and that it holds nothing but polarities, or else what was asked for in so many
+    words. Without one its values must, which were sad ones only at the beginning of a file that is sorted by label.
+    """
+    is_value_wanted = wanted.casefold() not in FEELINGS
+    for column in range(len(header or (rows[0] if rows else []))):
+        labels = {label_of(fields[column]) for fields in rows}
+        if column == text_column:
+            continue
+        if header:
+            is_label = labels - {""} <= POLARITIES or is_value_wanted
+            if header[column].strip().casefold() in LABEL_NAMES and is_label:
+                return column
+        elif labels <= {"0", "2", "4"} and ("4" in labels or (labels == {"0"} and len(rows) >= _MIN_SAD_RECORDS)):
+            return column
+    return -1

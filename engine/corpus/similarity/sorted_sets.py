@@ -1,0 +1,75 @@
+"""Sets of hashes: exact ones as sorted arrays, which can lie in a file; `BitTable` for which hashes may be in a set."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.corpus.similarity.rolling_hash import Hashes, Indices
+
+_PART = 1 << 20
+_MIN_BITS = 16
+
+
+def distinct(hashes: Hashes) -> Hashes:
+    """Return the distinct hashes, sorted, in the memory of `hashes`, which is used up."""
+    hashes.sort()
+    count = 0
+    for first in range(0, len(hashes), _PART):
+        part = hashes[first : first + _PART]
+        is_new = np.ones(len(part), dtype=np.bool_)
+        is_new[1:] = part[1:] != part[:-1]
+        is_new[0] = not count or hashes[count - 1] != part[0]
+        kept = part[is_new]
+        hashes[count : count + len(kept)] = kept
+        count += len(kept)
+    return hashes[:count]
+
+
+def places_in(known: Hashes, hashes: Hashes) -> Indices:
+    """Return where in `known`, sorted, each hash is if it is there; elsewhere the place means nothing."""
+    return np.minimum(np.searchsorted(known, hashes), max(0, len(known) - 1))
+
+
+def are_in(known: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
+    """Return which hashes are in `known`, sorted."""
+    if not len(known):
+        return np.zeros(len(hashes), dtype=np.bool_)
+    is_in: npt.NDArray[np.bool_] = known[places_in(known, hashes)] == hashes
+    return is_in
+
+
+class BitTable:
+    """Which of many hashes may be in a set, one bit a slot (Bloom 1970, with one hash function).
+
+    A hash's slot is in its first bits, so that sorted hashes have sorted slots.
+    """
+
+    def __init__(self, num_slots: int) -> None:
+        """Begin empty, with at least `num_slots`."""
+        num_bits = max(_MIN_BITS, num_slots.bit_length())
+        self._shift = np.uint64(64 - num_bits)
+        self._table = np.zeros(1 << (num_bits - 3), dtype=np.uint8)
+
+    def slots(self, hashes: Hashes) -> Hashes:
+        """Return the slot of each hash."""
+        slots: Hashes = hashes >> self._shift
+        return slots
+
+    def has(self, slots: Hashes) -> npt.NDArray[np.bool_]:
+        """Return which slots are in the set."""
+        is_in: npt.NDArray[np.bool_] = (self._table[slots >> np.uint64(3)] & _bit(slots)) != 0
+        return is_in
+
+    def add(self, slots: Hashes) -> None:
+        """Put in some slots, which are sorted."""
+        if not len(slots):
+            return
+        places = slots >> np.uint64(3)
+        starts = np.flatnonzero(np.concatenate((np.ones(1, dtype=np.bool_), places[1:] != places[:-1])))
+        self._table[places[starts]] |= np.bitwise_or.reduceat(_bit(slots), starts)
+
+
+def _bit(slots: Hashes) -> npt.NDArray[np.uint8]:
+    """Return the bit of each slot within its byte."""
+    return np.left_shift(np.uint8(1), (slots & np.uint64(7)).astype(np.uint8))

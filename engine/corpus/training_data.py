@@ -1,0 +1,141 @@
+"""`Material`: the tweets of a run as numbers, with the vocabulary that made them numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from engine.checkpoint_info import CheckpointInfo
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig, TrainingConfig
+from engine.corpus.batches import POOL_BATCHES, BatchStream, Weights, epoch_order
+from engine.corpus.corpus import Corpus
+from engine.corpus.encoded_tweets import Batch, EncodedTweets
+from engine.corpus.loading import load_corpus
+from engine.corpus.position import Position
+from engine.errors import CheckpointError, CorpusError
+from engine.model.vocab import Vocab
+from engine.protocol.stage import Stage
+
+MAX_UNKNOWN_SHARE = 0.05
+"""A checkpoint's vocabulary fits a corpus when it lacks at most this share of the characters."""
+DEFAULT_MIN_CHAR_COUNT = 2
+_RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
+"""A character that makes up less of the training tweets than that, and of which there are fewer, is not learned in
+time to be worth its place: as `<UNK>` it costs less (measured: RECIPES.md)."""
+_SOME_TWEETS = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a model is trained on."""
+
+    config: CorpusConfig
+    corpus: Corpus
+    vocab: Vocab
+    train_tweets: EncodedTweets
+
+    @property
+    def weights(self) -> Weights | None:
+        """How often each training tweet comes in an epoch, (tweets,), if they do not all come once."""
+        if not self.config.weight or self.config.overfit is not None:
+            return None
+        return np.repeat(np.array(self.config.weight, dtype=np.float64), self.corpus.num_train_by_file)
+
+    def place_of(self, info: CheckpointInfo) -> Position:
+        """Return the place in these tweets that a checkpoint goes on from: the first, where it was of others."""
+        return info.position if info.corpus_digest == self.corpus.digest else Position()
+
+    def batches(self, training: TrainingConfig, position: Position, size_there: int | None = None) -> BatchStream:
+        """Return the training tweets in batches, from `position` on.
+
+        Where that is a place among batches of another size, `size_there`, they go on at its share of the epoch. The
+        order depends on the size, so some tweets come twice in that epoch and others not at all.
+        """
+        stream = BatchStream(
+            self.train_tweets, size_there or training.batch_size, training.seed, position, self.weights
+        )
+        if size_there in {None, training.batch_size}:
+            return stream
+        epochs = stream.epochs
+        start = Position(epoch=int(epochs))
+        stream = BatchStream(self.train_tweets, training.batch_size, training.seed, start, self.weights)
+        stream.go_to_share(epochs - int(epochs))
+        return stream
+
+    def some_batches(self, batch_size: int) -> list[Batch]:
+        """Return batches as they come in training, always the same few: at least one, of tweets from everywhere."""
+        spread = np.linspace(0, len(self.train_tweets) - 1, min(POOL_BATCHES * batch_size, len(self.train_tweets)))
+        tweets = spread.astype(np.int64)
+        order = epoch_order(self.train_tweets.lengths[tweets], batch_size, seed=0, epoch=0)
+        return [self.train_tweets.batch(tweets[own]) for own in order[: max(1, _SOME_TWEETS // batch_size)]]
+
+    def some_validation_tweets(self, count: int) -> EncodedTweets:
+        """Return at most `count` validation tweets, evenly spread: of several files, some of each."""
+        tweets = self.corpus.validation
+        if len(tweets) > count:
+            tweets = tweets.select(np.linspace(0, len(tweets) - 1, count).round().astype(np.int64))
+        return EncodedTweets.from_flat(tweets, self.vocab)
+
+
+def corpus_config_of(config: RunConfig, info: CheckpointInfo | None) -> CorpusConfig:
+    """Return which tweets to read: those asked for, or the checkpoint's; paths made absolute for a later resume."""
+    if config.corpus is None and info is not None:
+        return info.corpus
+    corpus = config.corpus or CorpusConfig()
+    keeps_every_char = corpus.overfit is not None or config.preset == "tutorial"
+    return replace(
+        corpus,
+        files=tuple(str(Path(os.path.expanduser(file)).resolve()) for file in corpus.files),
+        min_char_count=corpus.min_char_count
+        if keeps_every_char
+        else max(corpus.min_char_count, DEFAULT_MIN_CHAR_COUNT),
+    )
+
+
+def load_material(config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[[Stage], None]) -> Material:
+    """Read the tweets, telling how far that is; `vocab` is that of a checkpoint. Raises `TweetgenError`."""
+
+    def on_progress(share: float | None, doing: str) -> None:
+        on_stage(Stage("reading the tweets", share, doing))
+
+    on_stage(Stage("reading the tweets"))
+    corpus = load_corpus(config, on_progress)
+    _check_weights(config, corpus)
+    vocab = vocab or Vocab.from_counts(corpus.char_counts, min_char_count_for(config, corpus.num_train_chars))
+    train_tweets = EncodedTweets.from_flat(corpus.train, vocab)
+    _check_fit(vocab, train_tweets, corpus)
+    return Material(config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets)
+
+
+def min_char_count_for(config: CorpusConfig, num_train_chars: int) -> int:
+    """Return how often a character has to occur to be learned; where every one is wanted, that is once."""
+    if config.min_char_count < DEFAULT_MIN_CHAR_COUNT:
+        return config.min_char_count
+    return max(config.min_char_count, min(round(num_train_chars * _RARE_SHARE), _MAX_MIN_CHAR_COUNT))
+
+
+def _check_weights(config: CorpusConfig, corpus: Corpus) -> None:
+    """Raise `CorpusError` where an epoch could be without a tweet: those that come at least once are dropped ones."""
+    if not config.weight or config.overfit is not None:
+        return
+    weights = zip(config.weight, corpus.num_train_by_file, strict=True)
+    if not any(weight >= 1 and num_tweets for weight, num_tweets in weights):
+        raise CorpusError(
+            "--weight is under 1 for all files but those of which no training tweet is left.",
+            "Name the file with the largest weight first: of tweets that say the same, the first is kept.",
+        )
+
+
+def _check_fit(vocab: Vocab, tweets: EncodedTweets, corpus: Corpus) -> None:
+    """Raise `CheckpointError` where a checkpoint's vocabulary does not fit the tweets."""
+    share = tweets.num_unknown_chars / max(len(tweets.token_ids), 1)
+    if share > MAX_UNKNOWN_SHARE:
+        raise CheckpointError(
+            f"The checkpoint's vocabulary of {len(vocab.chars)} characters lacks {share:.0%} of {corpus.name}.",
+            "Train a new model on these tweets, or go on with tweets like those it was trained on.",
+        )
