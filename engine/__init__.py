@@ -1,4 +1,5 @@
 """The engine: vocabulary, GRU, trainer, sampler and the session that runs them. Knows no screen and no command line.
 
-Start reading at `session.py`; `events.py` and `commands.py` are the two vocabularies that it speaks.
+Start reading at `session/session.py`; `protocol/events.py` and `protocol/commands.py` are the two vocabularies that it
+speaks.
 """

@@ -15,7 +15,7 @@ from unittest import mock
 
 from engine.config.run import RunConfig
 from tui.app import TweetgenApp
-from tui.keys import (
+from tui.settings.key_table import (
     BROWSER_KEYS,
     FEED_KEYS,
     LISTED,

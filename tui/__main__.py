@@ -10,7 +10,7 @@ import sys
 import traceback
 
 from engine.errors import ConfigError, InternalError, TweetgenError
-from tui.signals import leave_at_once
+from tui.process.signals import leave_at_once
 
 
 def main() -> None:

@@ -14,21 +14,21 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from engine import preflight
-from engine.checkpoint_list import iterate_checkpoints
+from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
 from engine.corpus.ingest.quick_check import Glance
-from tui.branching import OtherCurve
-from tui.bridge import Bridge, EngineBridge
+from engine.session import preflight
 from tui.choosing_app import ChoosingApp
-from tui.preference_keeper import Changes, PreferenceKeeper
-from tui.run_view import RunView
+from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
+from tui.run.branching import OtherCurve
+from tui.run.bridge import Bridge, EngineBridge
+from tui.run.view import RunView
 from tui.screens.checkpoint_list_dialog import ListCheckpoints
 from tui.screens.leave_dialog import LeaveDialog
 from tui.screens.main import MainScreen
 from tui.screens.other_run import Runs
-from tui.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
-from tui.terminal_facts import GlyphSet
+from tui.settings.store import Changes, PreferenceKeeper
+from tui.terminal.capabilities import GlyphSet
 
 _WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
 _HEIGHTS = [(0, "-too-low"), (12, "-tiny"), (18, "-low"), (23, "-medium"), (30, "-tall")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from tui.formatting import format_count, format_size
+from tui.formatting.numbers import format_count, format_size
 from tui.tables import print_facts, print_table
 
 if TYPE_CHECKING:  # torch would come with it, before --help is shown

@@ -15,15 +15,15 @@ from textual.command import Provider
 from textual.events import Event
 from textual.theme import Theme
 
-from tui.errands import as_told, on_own_thread
 from tui.notices import TITLE_SECONDS, Notices
-from tui.preference_keeper import Changes, PreferenceKeeper
-from tui.preferences import AUTO
-from tui.run_view import RunView
+from tui.process.threads import as_told, on_own_thread
+from tui.run.view import RunView
 from tui.screens.palette import KeyCommands
+from tui.settings.preferences import AUTO
+from tui.settings.store import Changes, PreferenceKeeper
+from tui.settings.theme import theme_for
+from tui.terminal.capabilities import GlyphSet
 from tui.terminal_app import TerminalApp
-from tui.terminal_facts import GlyphSet
-from tui.theme import theme_for
 from tui.typing_ahead import TypingAhead
 
 _MAX_PROBLEMS_SHOWN = 3

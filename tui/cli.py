@@ -10,7 +10,7 @@ from engine.storage.versions import installed_version
 from tui.lazy_commands import LazyGroup
 from tui.options import RUN, Given, OnHangup, takes, to_run_config
 from tui.subcommands import screen
-from tui.terminal_facts import GlyphSet
+from tui.terminal.capabilities import GlyphSet
 
 app = typer.Typer(
     name="tweetgen-tui",

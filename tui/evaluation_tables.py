@@ -6,12 +6,12 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tui.formatting import format_count
+from tui.formatting.numbers import format_count
 from tui.tables import print_facts, print_json, print_table
 
 if TYPE_CHECKING:  # torch would come with it, before --help is shown
-    from engine.evaluation import Evaluation
-    from engine.quality import Comparison, Quality
+    from engine.sampling.quality import Comparison, Quality
+    from engine.training.evaluation import Evaluation
 
 _N_GRAM = "witten_bell_"
 

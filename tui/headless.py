@@ -1,6 +1,6 @@
 """The same run without a screen: signals become commands, events become a progress bar, plain lines, or JSON.
 
-stdout carries data (`--json`), stderr narration. Two things here may start a session: this module and `tui.bridge`.
+stdout carries data (`--json`), stderr narration. Two things here may start a session: this module and `tui.run.bridge`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from engine import preflight
 from engine.config.run import RunConfig
 from engine.protocol import events
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
-from tui.crash_log import log_crashes_of
+from engine.session import preflight
 from tui.narration import Narration
+from tui.process.crash_log import log_crashes_of
+from tui.process.signals import ENDING_SIGNALS, handle_ending_signals, stop_at_signals
 from tui.progress import progress_display, write_line
 from tui.remote.host import Host
-from tui.run_view import RunView
-from tui.signals import ENDING_SIGNALS, handle_ending_signals, stop_at_signals
-from tui.state import apply
-from tui.summary import end_lines, exit_code_of
+from tui.run.reducer import apply
+from tui.run.summary import end_lines, exit_code_of
+from tui.run.view import RunView
 
 
 def run_headless(
@@ -77,7 +77,7 @@ def run_headless(
 
     with contextlib.closing(narration):
         on_stage(Stage("loading torch"))
-        from engine.session import TrainingSession
+        from engine.session.session import TrainingSession
 
         session = TrainingSession(config, on_stage)
         host = Host(config, inbox.put, lambda: inbox.qsize() + session.num_waiting, on_run=log_crashes_of)

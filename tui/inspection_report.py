@@ -20,7 +20,7 @@ from engine.corpus.ingest.unicode_scripts import by_kind
 from engine.corpus.inspection import Inspection
 from engine.corpus.report import DUPLICATE, NEAR_DUPLICATE, CorpusReport, SourceReport, counted
 from engine.text import harmless
-from tui.formatting import format_count, format_share, format_size, shortened
+from tui.formatting.numbers import format_count, format_share, format_size, shortened
 
 _MAX_BAR_CELLS = 40
 _CELLS_BESIDE_BAR = 24

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from engine.calibration import numbered_threads
+from engine.compute.calibration import numbered_threads
 from engine.protocol import events
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
 from engine.storage.folders import WRITTEN_BY_THE_RUN
 from engine.text import harmless
-from tui.eta import eta_of
-from tui.formatting import format_bits, format_count, format_eta, format_loss, format_rate, format_report
+from tui.formatting.numbers import format_bits, format_count, format_eta, format_loss, format_rate, format_report
 from tui.progress import ProgressDisplay
-from tui.run_view import RunView
+from tui.run.eta import eta_of
+from tui.run.view import RunView
 
 
 def describe(event: Event) -> str | None:

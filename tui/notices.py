@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 
 from engine.protocol.events import RunFailed
 from engine.text import harmless
-from tui.formatting import format_bits, format_count
-from tui.preferences import Preferences
-from tui.run_view import RunView
+from tui.formatting.numbers import format_bits, format_count
+from tui.run.view import RunView
+from tui.settings.preferences import Preferences
 
 TITLE_SECONDS = 5.0
 """The title changes no more often: over ssh every byte counts."""

@@ -20,12 +20,12 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Input
 
-from tui.driver import MeteredDriver
-from tui.formatting import pasted_line
-from tui.glyphs import GlyphFilter
-from tui.terminal_facts import GlyphSet
-from tui.textual_private import HAS_LINUX_DRIVER, LinuxDriver, driver_of, failure_of, send_only_changed_cells
-from tui.theme import THEMES, theme_for
+from tui.formatting.numbers import pasted_line
+from tui.settings.theme import THEMES, theme_for
+from tui.terminal.capabilities import GlyphSet
+from tui.terminal.driver import MeteredDriver
+from tui.terminal.glyph_fallback import GlyphFilter
+from tui.terminal.textual_private import HAS_LINUX_DRIVER, LinuxDriver, driver_of, failure_of, send_only_changed_cells
 from tui.widgets.path_input import PathInput
 
 _MOUSE_OFF = "The mouse is the terminal's: drag to select. m gives it back to this screen."

@@ -13,7 +13,7 @@ from engine.bench.tutorial_loop import TutorialGenerator, sample_sequence
 from engine.config.run import SamplingConfig
 from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
-from engine.sampler import sample_tweets
+from engine.sampling.sampler import sample_tweets
 
 MANY = 256
 CHARS_PER_TURN = 140

@@ -15,12 +15,12 @@ from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
 from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread, warm_up
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
-from engine.calibration import numbered_threads
+from engine.compute.calibration import numbered_threads
+from engine.compute.device import Runtime, available_cores, has_bfloat16, seed_generators
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
-from engine.runtime import Runtime, available_cores, has_bfloat16, seed_generators
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 
 TUTORIAL, TIME_MAJOR, PACKED, OURS, LIMIT = "tutorial", "time-major nn.GRU", "packed nn.GRU", "ours", "matrix products"
 WITHOUT_GRAPHS = f"{OURS}, without graphs"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.calibration import take_round
+from engine.compute.calibration import take_round
 
 Clock = Callable[[], float]
 Rates = dict[str, list[float]]

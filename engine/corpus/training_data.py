@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.checkpoint_info import CheckpointInfo
+from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import POOL_BATCHES, BatchStream, Weights, epoch_order

@@ -45,7 +45,7 @@ class RunStarted(Fact):
     precision: str
     num_threads: int
     step_path: str = ""
-    """What computes the steps (`engine.trainer`); empty in the journal of a version that did not say."""
+    """What computes the steps (`engine.training.trainer`); empty in the journal of a version that did not say."""
     tuning: Tuning = ""
     model: ModelConfig
     training: TrainingConfig
@@ -78,7 +78,7 @@ class EvalFinished(Fact):
     """The validation tweets were read."""
 
     val_loss: float
-    """Nats per character, by the rule of `engine.evaluation`."""
+    """Nats per character, by the rule of `engine.training.evaluation`."""
     bits_per_char: float
     is_best: bool
 

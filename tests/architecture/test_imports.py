@@ -19,16 +19,22 @@ WITHOUT_TORCH = [
     "engine.storage.folders",
     "engine.config.presets",
     "engine.storage.journal",
-    "engine.metrics",
+    "engine.compute.clocks",
     "engine.corpus.loading",
     "engine.corpus.inspection",
     "engine.corpus.download.catalog",
     "engine.corpus.download.download",
-    "engine.checkpoint_info",
-    "engine.checkpoint_list",
-    "engine.preflight",
+    "engine.checkpoints.metadata",
+    "engine.checkpoints.catalog",
+    "engine.session.preflight",
 ]
-OF_THE_ENGINE = ["engine.session", "engine.loop", "engine.checkpoint", "engine.sampler", "engine.evaluation"]
+OF_THE_ENGINE = [
+    "engine.session.session",
+    "engine.session.loop",
+    "engine.checkpoints.checkpoint",
+    "engine.sampling.sampler",
+    "engine.training.evaluation",
+]
 
 
 def packages_loaded_by(*modules: str) -> set[str]:
@@ -49,11 +55,11 @@ def test_the_engine_loads_nothing_of_the_screen() -> None:
 
 
 def test_the_reducer_and_its_series_load_no_framework() -> None:
-    assert not packages_loaded_by("tui.state", "tui.series") & (SCREEN | {"torch"})
+    assert not packages_loaded_by("tui.run.reducer", "tui.run.series") & (SCREEN | {"torch"})
 
 
 def test_the_screen_loads_no_torch_before_it_is_open() -> None:
-    assert "torch" not in packages_loaded_by("tui.app", "tui.screens.main", "tui.bridge")
+    assert "torch" not in packages_loaded_by("tui.app", "tui.screens.main", "tui.run.bridge")
 
 
 def test_the_command_line_loads_no_torch_and_no_reader_before_it_knows_what_is_wanted() -> None:

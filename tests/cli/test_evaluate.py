@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.baselines.ngrams import NAMES
-from engine.checkpoint_info import read_info
+from engine.checkpoints.metadata import read_info
 from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
 
 FIELDS = {"bits_per_char", "nats_per_char", "num_tweets", "num_chars", "num_unknown_chars"}

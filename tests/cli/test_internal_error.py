@@ -43,7 +43,7 @@ def test_without_a_place_for_the_log_the_traceback_is_shown(
 def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(
     cli: Cli, home: Path, tweets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.trainer.Trainer.step", _raise)
+    monkeypatch.setattr("engine.training.trainer.Trainer.step", _raise)
     ended = cli("train", "--json", "--data", tweets, "--hidden-size", "8", "--run-name", "x", "--threads", "1")
     assert ended.code == 3
     assert ended.objects[-1]["event"] == "RunFailed"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.program import Cli, assert_told_in_two_lines
-from tui.replay import OpenReplay
+from tui.run.replay import OpenReplay
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import signal
 from pathlib import Path
 
-from engine.checkpoint_info import read_info
+from engine.checkpoints.metadata import read_info
 from engine.protocol import events as e
 from tests.cli.conftest import Launch
 from tests.cli.program import SMALL_MODEL, TIMES_OUT_NEVER, Cli

@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from engine.checkpoint_info import read_info
+from engine.checkpoints.metadata import read_info
 from engine.protocol import events as e
 from engine.storage.journal import is_in_use
 from tests.cli.conftest import Launch

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint_info import read_info
+from engine.checkpoints.metadata import read_info
 from tests.cli.program import SMALL_MODEL, write_tweets
 from tests.e2e.conftest import QUIET, SCRIPTED, Open
 from tests.e2e.journals import events_of, wait_for_end

@@ -38,13 +38,13 @@ STUCK_SESSION = (
     SCRIPTED[2]
     .replace("FakeSession([", "Stuck([")
     .replace(
-        "from tui.bridge",
+        "from tui.run.bridge",
         """
 import threading
 class Stuck(FakeSession):
     def answer(self, command):
         threading.Event().wait()
-from tui.bridge""",
+from tui.run.bridge""",
     )
 )
 SIGNAL_AFTER_THE_SCREEN = SCRIPTED[2].replace(

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from engine.checkpoint_info import read_info
+from engine.checkpoints.metadata import read_info
 from tests.cli.program import SMALL_MODEL
 from tests.e2e.conftest import Open
 

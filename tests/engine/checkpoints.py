@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.checkpoint import save_checkpoint
-from engine.checkpoint_info import CheckpointInfo
+from engine.checkpoints.checkpoint import save_checkpoint
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.compute.device import generator_states
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
-from engine.runtime import generator_states
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, encoded, some_batches
 
 MODEL = ModelConfig(embedding_size=4, hidden_size=5)

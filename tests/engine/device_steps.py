@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from engine import trainer as trainer_module
-from engine.accelerated.graphs import CudaRecorder
+from engine.compute.device import Runtime
+from engine.compute.gpu.cuda_graphs import CudaRecorder
 from engine.config.run import TrainingConfig
 from engine.model.gru import TextGenerator
-from engine.runtime import Runtime
-from engine.trainer import Trainer
+from engine.training import trainer as trainer_module
+from engine.training.trainer import Trainer
 
 
 class FakeRecording:

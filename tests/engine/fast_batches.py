@@ -9,8 +9,8 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine.compute.cpu.train_step import GruStep
 from engine.corpus.encoded_tweets import Batch
-from engine.fast.gru_step import GruStep
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 

@@ -21,8 +21,8 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from engine import loop, run
-from engine.checkpoint_info import CheckpointInfo, read_info
+from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.compute.device import Runtime
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.corpus.batches import BatchStream
@@ -32,10 +32,10 @@ from engine.model.vocab import Vocab
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.runtime import Runtime
-from engine.session import TrainingSession
+from engine.session import loop, run
+from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.fakes import FakeClock
 
 CPU = Runtime(device=torch.device("cpu"), precision="float32", num_threads=1)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine.checkpoint import load_checkpoint, weights_in
+from engine.checkpoints.checkpoint import load_checkpoint, weights_in
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.model.gru import TextGenerator
 from engine.model.weight_average import WeightAverage
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.checkpoints import MODEL, write_checkpoint
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 

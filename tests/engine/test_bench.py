@@ -24,7 +24,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, TickingClock, encoded, some_batches, write_corpus
 from tests.fakes import FakeClock
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.accelerated.buckets import bucket_length, to_device_batch
-from engine.accelerated.device_step import mean_loss
-from engine.accelerated.graphs import WARM_UP_VISITS, BucketedSteps
+from engine.compute.gpu.buckets import bucket_length, to_device_batch
+from engine.compute.gpu.cuda_graphs import WARM_UP_VISITS, BucketedSteps
+from engine.compute.gpu.train_step import mean_loss
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.calibration import MAX_SECONDS, Calibration, Way, best_way, calibrate, thread_counts
+from engine.compute.calibration import MAX_SECONDS, Calibration, Way, best_way, calibrate, thread_counts
 from tests.fakes import FakeClock
 
 ONE, TWO, FOUR = (Way(num_threads=number) for number in (1, 2, 4))

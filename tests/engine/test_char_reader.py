@@ -8,11 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.char_reader import CharReader
-from engine.fast.one_row import OneRow
-from engine.fast.reading import ReadingWeights
+from engine.compute.cpu.inference_weights import ReadingWeights
+from engine.compute.cpu.single_row import OneRow
 from engine.model.gru import TextGenerator
-from engine.next_char import Floats
+from engine.sampling.logits import Floats
+from engine.sampling.stepper import CharReader
 from tests.engine.fast_batches import HIDDEN_SIZES
 
 VOCAB_SIZE = 11

@@ -7,10 +7,10 @@ from typing import BinaryIO
 
 import pytest
 
-from engine import checkpoint
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_head import Head, read_head
-from engine.checkpoint_info import read_info
+from engine.checkpoints import checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.header import Head, read_head
+from engine.checkpoints.metadata import read_info
 from engine.config.corpus import CorpusConfig
 from engine.config.run import SamplingConfig, TrainingConfig
 from engine.corpus.position import Position

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_files import export_checkpoint, import_checkpoint
-from engine.checkpoint_head import MAX_HEAD_BYTES
-from engine.checkpoint_list import list_checkpoints
+from engine.checkpoints.catalog import list_checkpoints
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.header import MAX_HEAD_BYTES
+from engine.checkpoints.management import export_checkpoint, import_checkpoint
 from engine.config.run import ModelConfig
 from engine.errors import CheckpointError
 from tests.engine.checkpoints import checkpoint_info, checkpoint_tensors, write_checkpoint

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_files import (
+from engine.checkpoints.catalog import list_checkpoints
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.management import (
     delete_checkpoint,
     export_bytes,
     export_checkpoint,
@@ -19,7 +20,6 @@ from engine.checkpoint_files import (
     rename_checkpoint,
     set_pinned,
 )
-from engine.checkpoint_list import list_checkpoints
 from engine.errors import CheckpointError
 from engine.storage.folders import RunFolder, create_run_folder, named_checkpoint_path
 from engine.storage.journal import Journal, is_in_use

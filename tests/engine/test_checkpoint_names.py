@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint_files import delete_checkpoint
-from engine.checkpoint_list import is_taken, iterate_checkpoints, latest_of, list_checkpoints, resolve_checkpoint
+from engine.checkpoints.catalog import is_taken, iterate_checkpoints, latest_of, list_checkpoints, resolve_checkpoint
+from engine.checkpoints.management import delete_checkpoint
 from engine.errors import CheckpointError
 from engine.storage.folders import RunFolder, create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint

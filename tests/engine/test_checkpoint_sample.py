@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint_list import CheckpointEntry, list_checkpoints
-from engine.checkpoint_sample import sample_of
+from engine.checkpoints.catalog import CheckpointEntry, list_checkpoints
+from engine.checkpoints.preview import sample_of
 from engine.model.vocab import Vocab
 from engine.protocol import events
 from engine.storage.folders import create_run_folder, named_checkpoint_path

@@ -11,13 +11,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.accelerated import device_step
-from engine.accelerated.graphs import BucketedSteps
+from engine.compute.device import Runtime
+from engine.compute.gpu import train_step as device_step
+from engine.compute.gpu.cuda_graphs import BucketedSteps
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
-from engine.runtime import Runtime
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

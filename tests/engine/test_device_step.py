@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.accelerated import device_step, update
-from engine.accelerated.low_precision import cudnn_takes_bfloat16
+from engine.compute import optimizer_step as update
+from engine.compute.gpu import train_step as device_step
+from engine.compute.gpu.bfloat16_copy import cudnn_takes_bfloat16
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 

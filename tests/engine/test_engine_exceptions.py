@@ -12,14 +12,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.run import RunConfig, Setting
 from engine.errors import exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.session import TrainingSession
+from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.storage.journal import read_journal
 from tests.engine.helpers import (
@@ -115,12 +115,12 @@ def assert_failed_well(told: list[Event]) -> e.RunFailed:
     return failed
 
 
-FORWARD = "engine.fast.gru_step.GruStep._forward"
+FORWARD = "engine.compute.cpu.train_step.GruStep._forward"
 UNTOUCHED = {
     "forward": Mistake(FORWARD, 8),
-    "evaluation, done": Mistake("engine.thrift.evaluate", 1, is_after=True),
-    "sampling": Mistake("engine.sampler.TweetWriter.advance", 30),
-    "saving": Mistake("engine.saver.to_content", 2),
+    "evaluation, done": Mistake("engine.session.memory_fallback.evaluate", 1, is_after=True),
+    "sampling": Mistake("engine.sampling.sampler.TweetWriter.advance", 30),
+    "saving": Mistake("engine.session.checkpointing.to_content", 2),
     "journal": Mistake("engine.storage.journal.Journal.append", 9),
 }
 
@@ -141,7 +141,7 @@ def test_an_exception_that_changed_nothing_costs_no_step_and_the_resume_is_exact
 
 
 BROKEN_OFF = {
-    "update, done": Mistake("engine.fast.adamw.FusedAdamW.step", 8, is_after=True),
+    "update, done": Mistake("engine.compute.cpu.adamw.FusedAdamW.step", 8, is_after=True),
     "average": Mistake("engine.model.weight_average.WeightAverage.update", 8),
 }
 
@@ -165,8 +165,8 @@ def test_an_exception_that_is_raised_again_and_again_still_ends_in_one_event(
 ) -> None:
     def from_step_5_on(event: Event) -> list[Command]:
         if event.step == 5:
-            patch.setattr("engine.narrator.Narrator.tell", mistaken)
-            patch.setattr("engine.saver.Saver.save_own", mistaken)
+            patch.setattr("engine.session.reporter.Narrator.tell", mistaken)
+            patch.setattr("engine.session.checkpointing.Saver.save_own", mistaken)
         return []
 
     def mistaken(*_: object, **__: object) -> None:
@@ -191,8 +191,8 @@ def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
     for target in (
         "engine.corpus.training_data.Material.batches",
-        "engine.loader.load_into",
-        "engine.loader.resolve_checkpoint",
+        "engine.session.checkpoint_loading.load_into",
+        "engine.session.checkpoint_loading.resolve_checkpoint",
     ):
         with monkeypatch.context() as patch:
             name = target.rpartition(".")[2].replace("_", "-")
@@ -209,7 +209,9 @@ def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
 
 
 @pytest.mark.parametrize(
-    ("error", "target"), [(KeyboardInterrupt(), FORWARD), (SystemExit(2), "engine.thrift.evaluate")], ids=repr
+    ("error", "target"),
+    [(KeyboardInterrupt(), FORWARD), (SystemExit(2), "engine.session.memory_fallback.evaluate")],
+    ids=repr,
 )
 def test_what_asks_python_to_end_is_raised_after_the_one_last_event_and_a_save(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str

@@ -10,11 +10,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from engine.compute.cpu.forward_pass import ForwardPass
 from engine.corpus.encoded_tweets import EncodedTweets
-from engine.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
-from engine.fast.forward_pass import ForwardPass
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
+from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
 from tests.engine.fast_batches import Shape, random_batch, shapes
 from tests.engine.helpers import CPU, small_tweets
 

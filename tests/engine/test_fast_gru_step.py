@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import functional_call
 
+from engine.compute.cpu.packing import PackedBatch
+from engine.compute.cpu.train_step import GruStep
 from engine.config.run import TrainingConfig
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
-from engine.fast.gru_step import GruStep
-from engine.fast.packing import PackedBatch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.fast_batches import Shape, found_by, gradient_error, random_batch, shapes
 from tests.engine.helpers import CPU, encoded
 

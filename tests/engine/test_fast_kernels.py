@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numba.core import caching
 
-from engine.fast import kernels
+from engine.compute.cpu import numba_kernels as kernels
 
 SIZE = 16
 

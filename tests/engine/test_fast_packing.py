@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.fast.gru_step import GruStep
-from engine.fast.packing import PackedBatch, height_for
+from engine.compute.cpu.packing import PackedBatch, height_for
+from engine.compute.cpu.train_step import GruStep
 from engine.model.gru import TextGenerator
 from tests.engine.fast_batches import Found, Shape, found_by, gradient_error, random_batch, shapes
 

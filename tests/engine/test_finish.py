@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from engine.schedule import MIN_FINISH_STEPS, finish_after
+from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine.helpers import latest, losses, of_type, only, resume_config, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.engine.test_session_end import run_resting

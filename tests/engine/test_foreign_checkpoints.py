@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from engine import preflight
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_files import import_checkpoint
-from engine.checkpoint_info import read_info
-from engine.checkpoint_list import list_checkpoints, require_own_files
+from engine.checkpoints.catalog import list_checkpoints, require_own_files
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.management import import_checkpoint
+from engine.checkpoints.metadata import read_info
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import CheckpointError
-from engine.generation import Generator
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.sampling.generation import Generator
+from engine.session import preflight
 from engine.storage.folders import find_run, named_checkpoint_path
 from tests.engine.helpers import run_session, tiny_config, write_corpus
-from tui.branching import Branch
+from tui.run.branching import Branch
 
 
 @pytest.fixture

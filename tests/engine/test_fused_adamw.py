@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.fast.adamw import FusedAdamW
+from engine.compute.cpu.adamw import FusedAdamW
 
 SHAPES = [(3, 5), (7,), (2, 2)]
 
@@ -50,7 +50,7 @@ def test_torchs_compiler_is_imported_by_its_optimizer_and_not_by_ours() -> None:
     """Once the second is no longer refused, ours is not needed."""
     code = """
 import sys, torch
-from engine.fast.adamw import FusedAdamW
+from engine.compute.cpu.adamw import FusedAdamW
 
 sys.modules["torch._dynamo"] = None  # importing it fails from now on, which takes no second
 

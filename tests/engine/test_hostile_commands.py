@@ -12,7 +12,7 @@ import pytest
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.codec import WireError
-from engine.writer import MAX_READ_CHARS
+from engine.session.sampling_service import MAX_READ_CHARS
 from tests.engine.helpers import latest, losses, of_type, only, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 from tests.hostile import obeyed

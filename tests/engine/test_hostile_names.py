@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint_files import (
+from engine.checkpoints.catalog import find_listed, is_taken, list_checkpoints
+from engine.checkpoints.management import (
     delete_checkpoint,
     import_checkpoint,
     rename_checkpoint,
     set_pinned,
 )
-from engine.checkpoint_list import find_listed, is_taken, list_checkpoints
-from engine.checkpoint_sample import sample_of
+from engine.checkpoints.preview import sample_of
 from engine.config.run import RunConfig
 from engine.corpus.download.catalog import find_dataset
 from engine.errors import TweetgenError
 from engine.model.vocab import SPECIALS
-from engine.preflight import check
 from engine.protocol.events import Event, to_json
+from engine.session.preflight import check
 from engine.storage.folders import create_run_folder, find_run, folder_of_run, named_checkpoint_path
 from tests.engine.checkpoints import checkpoint_info, write_checkpoint
 from tests.fakes import run_started, tweet

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.metrics import WINDOW_SECONDS, ProcessStops, SteadyClock, Stopwatch, Throughput
+from engine.compute.clocks import WINDOW_SECONDS, ProcessStops, SteadyClock, Stopwatch, Throughput
+from engine.compute.step_timer import _PARTS, PartTimer
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.step_times import _PARTS, PartTimer
 from tests.engine.helpers import losses, of_type, only, run_session, tiny_config, write_corpus
 from tests.fakes import FakeClock
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.flat_tweets import FlatTweets
-from engine.nearest import Nearest, nearest_tweet
+from engine.sampling.nearest import Nearest, nearest_tweet
 from tests.engine.helpers import small_tweets
 from tests.strategies import hostile_text, tweet_lists
 

@@ -10,21 +10,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.accelerated import device_step
-from engine.checkpoint import to_content
-from engine.checkpoint_info import CheckpointInfo, read_info
+from engine.checkpoints.checkpoint import to_content
+from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.compute.cpu.forward_pass import ForwardPass
+from engine.compute.cpu.packing import PackedBatch
+from engine.compute.cpu.train_step import GruStep
+from engine.compute.gpu import train_step as device_step
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DeviceMemoryError
-from engine.fast.forward_pass import ForwardPass
-from engine.fast.gru_step import GruStep
-from engine.fast.packing import PackedBatch
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session import as_tweetgen_error
+from engine.session.session import as_tweetgen_error
 from engine.storage.folders import find_run
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
     CPU,
@@ -228,8 +228,8 @@ def raising(error: Exception) -> Callable[..., Any]:
 def test_a_tweet_that_there_is_no_memory_for_is_left_out_and_an_answer_refused(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.writer.TweetWriter", raising(NO_MEMORY))
-    monkeypatch.setattr("engine.writer.complete", raising(MemoryError()))
+    monkeypatch.setattr("engine.session.sampling_service.TweetWriter", raising(NO_MEMORY))
+    monkeypatch.setattr("engine.session.sampling_service.complete", raising(MemoryError()))
     script: Script = {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}
 
     told = run_session(tiny_config(corpus, sample_every=5), script)
@@ -250,7 +250,7 @@ def test_a_step_that_there_was_no_memory_to_save_is_named_once_there_is(
             raise MemoryError
         return to_content(info, tensors)
 
-    monkeypatch.setattr("engine.saver.to_content", tight)
+    monkeypatch.setattr("engine.session.checkpointing.to_content", tight)
 
     told = run_session(tiny_config(corpus, save_every=3, max_steps=5))
 

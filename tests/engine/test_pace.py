@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from engine.pace import MAX_LOW_WINDOWS, MIN_DROP_SECONDS, MIN_LOOK_SECONDS, WINDOW_SECONDS, Pace
+from engine.compute.slowdown_watch import MAX_LOW_WINDOWS, MIN_DROP_SECONDS, MIN_LOOK_SECONDS, WINDOW_SECONDS, Pace
 
 MEASURED = 100_000.0
 STEP_SECONDS = 0.05

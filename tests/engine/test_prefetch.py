@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
-from engine.prefetch import Prefetched
 from engine.protocol import commands as c
 from engine.protocol import events as e
+from engine.training.prefetch import Prefetched
 from tests.engine.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
     Script,

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import preflight
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.stage import Stage
-from engine.session import TrainingSession
+from engine.session import preflight
+from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.storage.journal import Journal
 from tests.engine.helpers import names, only, resume_config, run_session, stop_at, tiny_config
@@ -24,7 +24,7 @@ def test_a_run_that_is_stopped_when_all_but_its_folder_is_ready_leaves_no_name_b
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     told: list[e.Event] = []
     with monkeypatch.context() as patch:
-        patch.setattr("engine.preparation.ThreadMinder.of_run", lambda *_: inbox.put(c.Stop(reason="in time")))
+        patch.setattr("engine.session.setup.ThreadMinder.of_run", lambda *_: inbox.put(c.Stop(reason="in time")))
         TrainingSession(tiny_config(corpus)).run(told.append, inbox)
 
     assert only(told, e.RunFinished).reason == "in time"

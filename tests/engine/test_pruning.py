@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint_info import read_info
-from engine.checkpoint_list import pin_path
+from engine.checkpoints.catalog import pin_path
+from engine.checkpoints.metadata import read_info
+from engine.checkpoints.retention import prune_steps
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.pruning import prune_steps
 from engine.storage.folders import RunFolder, find_run, folder_of_run
 from tests.engine.helpers import Script, of_type, run_session, tiny_config
 

@@ -12,8 +12,8 @@ from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
-from engine.generation import GeneratedTweet
-from engine.quality import Comparison, compare, words_not_in, words_of
+from engine.sampling.generation import GeneratedTweet
+from engine.sampling.quality import Comparison, compare, words_not_in, words_of
 from tests.strategies import tweet_lists
 
 TRAIN = ("mum made a cake", "we love the rain and the long walk home after it", "so late again :)")

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from engine.config.run import SamplingConfig
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DivergedError
-from engine.evaluation import evaluate
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab
-from engine.questions import COMPLETION_CHARS, NUM_LIKELIEST, complete, read_chars, unknown_chars
-from engine.sampler import sample_tweets
+from engine.sampling.probes import COMPLETION_CHARS, NUM_LIKELIEST, complete, read_chars, unknown_chars
+from engine.sampling.sampler import sample_tweets
+from engine.training.evaluation import evaluate
 from tests.engine.helpers import CPU, small_tweets
 
 VOCAB = Vocab.from_tweets(small_tweets())

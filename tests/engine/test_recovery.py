@@ -13,16 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine import recovery
-from engine.accelerated import device_step
+from engine.compute.cpu.adamw import FusedAdamW
+from engine.compute.cpu.train_step import GruStep
+from engine.compute.gpu import train_step as device_step
 from engine.errors import exit_code_for
-from engine.fast.adamw import FusedAdamW
-from engine.fast.gru_step import GruStep
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.recovery import MAX_RELOADS, REFUSED_IN_A_ROW
+from engine.session import divergence as recovery
+from engine.session.divergence import MAX_RELOADS, REFUSED_IN_A_ROW
 from engine.storage.folders import find_run
 from tests.engine.device_steps import step_as_on_a_device
 from tests.engine.helpers import (

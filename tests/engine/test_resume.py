@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import runtime
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_info import read_info
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.metadata import read_info
+from engine.compute import device as runtime
 from engine.config.run import RunConfig, SamplingConfig, Setting
 from engine.corpus.position import Position
 from engine.protocol import commands as c

@@ -14,8 +14,8 @@ from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
-from engine.next_char import NEVER_SAMPLED
-from engine.sampler import SampledTweet, TweetWriter, sample_tweets
+from engine.sampling.logits import NEVER_SAMPLED
+from engine.sampling.sampler import SampledTweet, TweetWriter, sample_tweets
 from tests.engine.helpers import small_tweets
 from tests.strategies import sampling_configs
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.run import Schedule, TrainingConfig
-from engine.progress import budget_used, budget_used_up
-from engine.schedule import COOLDOWN_SHARE, learning_rate_at
+from engine.session.progress import budget_used, budget_used_up
+from engine.training.schedule import COOLDOWN_SHARE, learning_rate_at
 
 PEAK = 0.004
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_info import read_info
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.metadata import read_info
 from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, Setting
 from engine.corpus.loading import load_corpus

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_info import read_info
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.metadata import read_info
 from engine.config.run import SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.protocol import commands as c

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint_info import read_info
+from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
-from engine.session import TrainingSession
+from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.helpers import (
     TickingClock,
     names,

@@ -12,7 +12,7 @@ from engine.errors import exit_code_for
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.events import Event
-from engine.session import TrainingSession
+from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.storage.journal import read_journal
 from tests.engine.helpers import losses, only, resume_config, run_session, stop_at, tiny_config
@@ -59,7 +59,7 @@ def test_a_mistake_of_ours_before_the_start_leaves_its_traceback_in_the_common_l
     def mistaken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("what was never thought of")
 
-    monkeypatch.setattr("engine.session.prepare", mistaken)
+    monkeypatch.setattr("engine.session.session.prepare", mistaken)
 
     assert exit_code_for(failure(tiny_config(corpus)).title) == 3
     assert 'raise ZeroDivisionError("what was never thought of")' in (home / "tweetgen.log").read_text()

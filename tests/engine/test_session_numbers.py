@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint import load_checkpoint, save_checkpoint
-from engine.checkpoint_info import CheckpointInfo
-from engine.evaluation import Evaluation
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.checkpoints.metadata import CheckpointInfo
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.storage.folders import named_checkpoint_path
+from engine.training.evaluation import Evaluation
 from tests.engine.helpers import of_type, run_session, tiny_config
 from tests.engine.stream_rules import assert_keeps_the_rules
 
@@ -52,7 +52,7 @@ def test_a_checkpoint_says_of_which_step_its_figure_is_and_has_none_where_that_w
         if isinstance(event, e.CheckpointSaved):
             infos.append(load_checkpoint(Path(event.path)).info)
         if isinstance(event, e.EvalFinished):
-            monkeypatch.setattr("engine.thrift.evaluate", lambda *_: not_finite)
+            monkeypatch.setattr("engine.session.memory_fallback.evaluate", lambda *_: not_finite)
         return ()
 
     save = c.SaveLatest()

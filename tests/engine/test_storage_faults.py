@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_info import read_info
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.metadata import read_info
 from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -288,7 +288,7 @@ def test_a_new_run_that_can_not_keep_its_files_leaves_its_name_free(
     def full(path: Path) -> None:
         raise StorageError(f"{path} can't be written.")
 
-    monkeypatch.setattr("engine.session.log_to", full)
+    monkeypatch.setattr("engine.session.session.log_to", full)
     assert only(run_session(tiny_config(corpus)), e.RunFailed).title == StorageError.title
     assert not folder_of_run("tiny").path.exists()
 

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.checkpoint import load_checkpoint, save_checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e

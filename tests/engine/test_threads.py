@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import pace, runtime, threads
-from engine.calibration import Calibration, Way
-from engine.checkpoint_info import CheckpointInfo, read_info
+from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.compute import device as runtime
+from engine.compute import slowdown_watch as pace
+from engine.compute.calibration import Calibration, Way
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DeviceError
@@ -24,9 +25,10 @@ from engine.protocol import codec as wire
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
+from engine.session import thread_tuning as threads
+from engine.session.thread_tuning import Beginning, ThreadMinder, changes_since, runtime_for, ways_to_try
 from engine.storage.folders import find_run
-from engine.threads import Beginning, ThreadMinder, changes_since, runtime_for, ways_to_try
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.checkpoints import checkpoint_info
 from tests.engine.helpers import (
     CPU,

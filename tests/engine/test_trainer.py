@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
+from engine.compute.cpu.train_step import GruStep
+from engine.compute.loss_buffer import CAPACITY, StepHistory
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
-from engine.fast.gru_step import GruStep
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
-from engine.step_history import CAPACITY, StepHistory
-from engine.trainer import Trainer
+from engine.training.trainer import Trainer
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 
 E, H = 6, 10

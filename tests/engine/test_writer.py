@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoint import load_checkpoint, weights_in
-from engine.evaluation import UNKNOWN_CHAR_BITS
+from engine.checkpoints.checkpoint import load_checkpoint, weights_in
 from engine.model.vocab import Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.answers import TextCompleted, TweetRead
 from engine.protocol.commands import Command
-from engine.questions import COMPLETION_CHARS, read_chars
+from engine.sampling.probes import COMPLETION_CHARS, read_chars
 from engine.storage.folders import named_checkpoint_path
+from engine.training.evaluation import UNKNOWN_CHAR_BITS
 from tests.engine.helpers import (
     AnsweringInbox,
     losses,

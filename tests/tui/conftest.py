@@ -18,8 +18,8 @@ from engine.errors import TweetgenError
 from tests.fakes import FakeSession
 from tui import typing_ahead
 from tui.app import TweetgenApp
-from tui.bridge import EngineBridge, Session
-from tui.run_view import RunView
+from tui.run.bridge import EngineBridge, Session
+from tui.run.view import RunView
 from tui.screens.checkpoint_list_dialog import ListCheckpoints
 
 DEADLINE_SECONDS = 30.0

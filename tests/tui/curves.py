@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tests.fakes import evaluated, run_started, steps_finished
-from tui.run_view import RunView
-from tui.state import apply
+from tui.run.reducer import apply
+from tui.run.view import RunView
 
 
 def falling_losses(num_steps: int, spike_at: int | None = None) -> list[float]:

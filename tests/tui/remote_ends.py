@@ -18,8 +18,8 @@ from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
 from tui.remote.host import Host
-from tui.remote.places import socket_path
 from tui.remote.protocol import Hello, to_line
+from tui.remote.socket_path import socket_path
 
 DEADLINE_SECONDS = 20.0
 RUN = "watched"

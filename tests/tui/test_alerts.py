@@ -13,9 +13,9 @@ from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.commands import Finish, LoadCheckpoint
 from tests.fakes import evaluated, run_started, steps_finished
-from tui.alerts import Alert, Watch, commands_for
-from tui.run_view import RunView
-from tui.state import apply
+from tui.run.alerts import Alert, Watch, commands_for
+from tui.run.reducer import apply
+from tui.run.view import RunView
 
 
 class Scene:

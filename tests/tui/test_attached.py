@@ -21,18 +21,18 @@ from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, twe
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, until
 from tests.tui.remote_ends import hosted
 from tui.app import TweetgenApp
-from tui.branching import curve_before
-from tui.bridge import EngineBridge, Update
-from tui.guardian import Guard
-from tui.keys import MAIN_KEYS, PALETTE_KEYS, STEERING
 from tui.plot_view import PlotView
+from tui.process.job_control import Guard
 from tui.remote.client import RemoteBridge
-from tui.run_view import RunView
+from tui.run.branching import curve_before
+from tui.run.bridge import EngineBridge, Update
+from tui.run.reducer import fold
+from tui.run.series import Series
+from tui.run.view import RunView
 from tui.screens.leave_dialog import LeaveDialog
 from tui.screens.main import MainScreen
 from tui.screens.tweet_dialog import TweetDialog
-from tui.series import Series
-from tui.state import fold
+from tui.settings.key_table import MAIN_KEYS, PALETTE_KEYS, STEERING
 from tui.subcommands import screen
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot

@@ -16,9 +16,9 @@ from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import FakeSession, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS
 from tui import headless
-from tui.background import go_on
-from tui.bridge import EngineBridge, Nobody
-from tui.run_view import RunView
+from tui.process.detached import go_on
+from tui.run.bridge import EngineBridge, Nobody
+from tui.run.view import RunView
 
 STARTED = run_started(training=TrainingConfig(max_steps=3))
 STEPS = steps_finished(1, [4.5, 4.2, 4.0])

@@ -15,7 +15,7 @@ from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.protocol.stage import Stage
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished
-from tui.bridge import EngineBridge, OnStage, OpenSession, Session, Update
+from tui.run.bridge import EngineBridge, OnStage, OpenSession, Session, Update
 
 DEADLINE_SECONDS = 30.0
 

@@ -16,7 +16,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from engine.checkpoint_list import CheckpointEntry, iterate_checkpoints, list_checkpoints
+from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints, list_checkpoints
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
 from engine.errors import StorageError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.checkpoint_list import CheckpointEntry
+from engine.checkpoints.catalog import CheckpointEntry
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
@@ -16,9 +16,9 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints import checkpoint_info
-from tui.branching import Branch
-from tui.checkpoint_facts import comparison, description, num_weights
-from tui.checkpoint_rows import Order, arranged, cells_of, format_age
+from tui.formatting.checkpoint_facts import comparison, description, num_weights
+from tui.formatting.checkpoint_rows import Order, arranged, cells_of, format_age
+from tui.run.branching import Branch
 
 
 def entry(name: str, saved_at: float = 0.0, *, is_pinned: bool = False, **changes: Any) -> CheckpointEntry:

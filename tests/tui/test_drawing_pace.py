@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes import FakeClock
-from tui.drawing_pace import MAX_LINE_STRETCH, MAX_WAITING_BYTES, SECONDS, DrawingPace
+from tui.terminal.frame_pacing import MAX_LINE_STRETCH, MAX_WAITING_BYTES, SECONDS, DrawingPace
 
 TICK = 0.1
 

@@ -15,8 +15,8 @@ import pytest
 from textual.app import App
 
 from tests.tui.conftest import until
-from tui.driver import MeteredDriver
-from tui.slimmer import FRAME_END, FRAME_START, Frames
+from tui.terminal.driver import MeteredDriver
+from tui.terminal.sgr_compaction import FRAME_END, FRAME_START, Frames
 
 NUM_WRITES = 1000
 
@@ -77,7 +77,7 @@ def driver_over(written: Written) -> StoppingDriver:
 
 
 async def test_what_two_threads_write_goes_out_whole_once_and_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.driver.Frames", InterruptedFrames)
+    monkeypatch.setattr("tui.terminal.driver.Frames", InterruptedFrames)
     written = Written()
     driver = driver_over(written)
     both_run = threading.Barrier(2)

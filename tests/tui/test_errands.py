@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CorpusError, InternalError
-from tui.errands import as_told, on_own_thread
+from tui.process.threads import as_told, on_own_thread
 
 
 @pytest.mark.parametrize("error", [CorpusError("It is empty."), RecursionError(), SystemExit(3)])

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from engine.config.run import TrainingConfig
 from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished, tweet
-from tui.eta import Eta, eta_of
-from tui.run_view import RunView
-from tui.state import apply
+from tui.run.eta import Eta, eta_of
+from tui.run.reducer import apply
+from tui.run.view import RunView
 
 
 def view_after(*events: e.Event) -> RunView:

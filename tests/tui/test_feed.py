@@ -17,8 +17,8 @@ from textual.pilot import Pilot
 from engine.protocol.events import TweetSampled
 from tests.fakes import tweet
 from tests.tui.conftest import until
-from tui.run_view import RunView
-from tui.state import MAX_TWEETS, apply
+from tui.run.reducer import MAX_TWEETS, apply
+from tui.run.view import RunView
 from tui.widgets.tweet_feed import TweetFeed
 from tui.widgets.wrapping import WrappedTexts, wrap
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len, split_graphemes
 
 from engine.text import harmless
 from tests.fakes import tweet
-from tui.theme import NOVELTY_GLYPHS
+from tui.settings.theme import NOVELTY_GLYPHS
 from tui.widgets.feed_columns import (
     PIN_GLYPH,
     SELECTED_GLYPH,

@@ -18,9 +18,9 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, until
 from tui.app import TweetgenApp
-from tui.run_view import RunView
-from tui.series import MAX_BUCKETS, WINDOW_LENGTH
-from tui.state import MAX_TWEETS, apply, fold
+from tui.run.reducer import MAX_TWEETS, apply, fold
+from tui.run.series import MAX_BUCKETS, WINDOW_LENGTH
+from tui.run.view import RunView
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.tweet_feed import TweetFeed
 

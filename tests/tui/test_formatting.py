@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui import formatting as f
+from tui.formatting import numbers as f
 
 CASES: dict[Callable[[Any], str], dict[float, str]] = {
     f.format_short: {

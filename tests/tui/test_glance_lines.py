@@ -6,7 +6,7 @@ import pytest
 
 from engine.corpus.ingest.quick_check import Glance
 from engine.corpus.report import SourceReport
-from tui.glance_lines import fact_line, sample_line
+from tui.formatting.corpus_preview import fact_line, sample_line
 
 SOME = "196 of the first 200 rows are tweets"
 LABELLED = "labels in column 1 (target): kept"

@@ -16,9 +16,9 @@ from textual.color import Color
 import tui
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, until
-from tui.glyphs import STAND_INS, GlyphFilter
-from tui.keys import MAIN_KEYS
-from tui.terminal_facts import GlyphSet
+from tui.settings.key_table import MAIN_KEYS
+from tui.terminal.capabilities import GlyphSet
+from tui.terminal.glyph_fallback import STAND_INS, GlyphFilter
 from tui.widgets.loss_plot import LossPlot
 
 BLACK = Color(0, 0, 0)

@@ -20,7 +20,7 @@ from tests.cli.program import ending_signals
 DEADLINE_SECONDS = 60
 PROGRAM = """
 import os, pathlib, signal, sys, time, tty
-from tui.guardian import guarded
+from tui.process.job_control import guarded
 
 guard = guarded()
 pathlib.Path("child").write_text(f"{os.getpid()} {os.getppid()} {os.tcgetpgrp(0) == os.getpgrp()}")

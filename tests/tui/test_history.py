@@ -8,7 +8,7 @@ import pytest
 
 from engine.protocol.events import Event, to_json
 from tests.fakes import run_started, steps_finished, tweet
-from tui.history import read_history
+from tui.run.history import read_history
 
 EVENTS: tuple[Event, ...] = (run_started(), *(steps_finished(step, [3.0]) for step in range(1, 40)), tweet("hello", 39))
 WHOLE = "".join(to_json(event) + "\n" for event in EVENTS).encode()

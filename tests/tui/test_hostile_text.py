@@ -15,11 +15,11 @@ from engine.protocol import events as e
 from tests import hostile
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, shows, until
-from tui import clipboard
 from tui.app import TweetgenApp
 from tui.screens.dialog import FailureDialog, MessageDialog
 from tui.screens.export_dialog import ExportDialog
 from tui.screens.tweet_dialog import TweetDialog
+from tui.terminal import clipboard
 from tui.widgets.tweet_feed import TweetFeed
 
 TEXTS = list(hostile.TEXTS.values())

@@ -13,7 +13,7 @@ from engine.storage.folders import folder_of_run
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
-from tui.pins import PinsFile
+from tui.files.pins import PinsFile
 from tui.screens.dialog import MessageDialog
 from tui.screens.export_dialog import ExportDialog
 from tui.screens.main import MainScreen

@@ -11,10 +11,10 @@ from engine.protocol import commands as c
 from tests.fakes import FakeSession, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
 from tui.app import TweetgenApp
-from tui.keys import FEED_KEYS, MAIN_KEYS, PALETTE_KEYS, PANEL_KEYS, PLOT_KEYS
 from tui.screens.help_screen import HelpScreen
 from tui.screens.main import MainScreen
 from tui.screens.palette import KeyCommands
+from tui.settings.key_table import FEED_KEYS, MAIN_KEYS, PALETTE_KEYS, PANEL_KEYS, PLOT_KEYS
 from tui.widgets.help_text import HelpText
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.loss_plot import LossPlot

@@ -13,15 +13,15 @@ from engine.protocol.events import Event, RunFinished
 from tests.fakes import FakeClock, FakeSession, run_started, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, until
 from tui.app import TweetgenApp
-from tui.background import how_to_attach
-from tui.bridge import EngineBridge
-from tui.errands import writers_have_ended
-from tui.pins import PinsFile
-from tui.preference_keeper import PreferenceKeeper
-from tui.run_view import RunView
+from tui.files.pins import PinsFile
+from tui.process.detached import how_to_attach
+from tui.process.threads import writers_have_ended
+from tui.run.bridge import EngineBridge
+from tui.run.reducer import apply
+from tui.run.view import RunView
 from tui.screens.checkpoint_questions import YesDialog
 from tui.screens.main import MainScreen
-from tui.state import apply
+from tui.settings.store import PreferenceKeeper
 
 PROBLEM = "EROFS."
 

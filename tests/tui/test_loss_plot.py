@@ -16,10 +16,10 @@ from textual.widgets import Input
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, shows, until
 from tests.tui.curves import falling_losses, is_braille, view_of
-from tui.keys import PLOT_KEYS
-from tui.run_view import RunView
-from tui.series import Series
-from tui.state import apply
+from tui.run.reducer import apply
+from tui.run.series import Series
+from tui.run.view import RunView
+from tui.settings.key_table import PLOT_KEYS
 from tui.widgets.loss_plot import LossPlot
 
 VIEW = view_of(falling_losses(5000), 2.8, 2.6, 2.7)

@@ -19,8 +19,8 @@ from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, until
 from tui.app import TweetgenApp
 from tui.machine import GpuReading, MachineReader, MachineReading
-from tui.run_view import RunView
-from tui.state import apply
+from tui.run.reducer import apply
+from tui.run.view import RunView
 from tui.widgets.machine_lines import ScreenCost, machine_lines
 from tui.widgets.machine_panel import MachinePanel
 from tui.widgets.status_lines import plain

@@ -10,9 +10,9 @@ from engine.config.run import TrainingConfig
 from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished
 from tui.notices import Notices, title_of
-from tui.preferences import Preferences
-from tui.run_view import RunView
-from tui.state import apply
+from tui.run.reducer import apply
+from tui.run.view import RunView
+from tui.settings.preferences import Preferences
 
 NOW: dict[str, Any] = {"step": 20, "elapsed_seconds": 1.0}
 

@@ -21,8 +21,8 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, until
 from tui.app import TweetgenApp
-from tui.errands import on_own_thread
-from tui.folder_listing import Entry
+from tui.files.folder_listing import Entry
+from tui.process.threads import on_own_thread
 from tui.screens import open_dialog as open_dialog_module
 from tui.screens.dialog import FailureDialog
 from tui.screens.help_screen import HelpScreen

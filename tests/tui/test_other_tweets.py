@@ -9,8 +9,8 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
-from tui.folder_listing import begun_at_root, best_of, list_folder, matching, split_typed
-from tui.other_tweets import dropped_path, on_other_tweets, start_of_choice
+from tui.files.dropped_path import dropped_path, on_other_tweets, start_of_choice
+from tui.files.folder_listing import begun_at_root, best_of, list_folder, matching, split_typed
 
 
 def test_a_new_run_keeps_settings_and_cleaning_but_not_what_belongs_to_the_files_before() -> None:

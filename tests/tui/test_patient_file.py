@@ -11,7 +11,7 @@ from typing import IO
 import pytest
 
 from tests.fakes import FakeClock
-from tui.patient_file import PatientFile
+from tui.terminal.output_thread import PatientFile
 
 DEADLINE_SECONDS = 10.0
 MUCH = "x" * 2_000_000

@@ -10,11 +10,11 @@ from engine.config.run import SamplingConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished
-from tui.pending import PendingCommands
-from tui.run_view import RunView
-from tui.setting_commands import SettingCommand, other_learning_rate, other_temperature
-from tui.state import apply
-from tui.undo import Undo
+from tui.run.pending import PendingCommands
+from tui.run.reducer import apply
+from tui.run.setting_commands import SettingCommand, other_learning_rate, other_temperature
+from tui.run.undo import Undo
+from tui.run.view import RunView
 
 KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
 SETTINGS = st.one_of(

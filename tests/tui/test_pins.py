@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import StorageError
 from tests.fakes import tweet
-from tui.pins import PinsFile, merged
+from tui.files.pins import PinsFile, merged
 
 TWEETS = tuple(tweet(f"tweet {number}", number, char_bits=(0.1, 1 / 3)) for number in range(6))
 
@@ -46,7 +46,7 @@ def test_pins_that_could_not_be_read_are_not_written_over(tmp_path: Path, monkey
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr("tui.pins.read_regular", fail)
+        broken.setattr("tui.files.pins.read_regular", fail)
         with pytest.raises(StorageError, match="Input/output error"):
             file.read()
         with pytest.raises(StorageError, match="Input/output error"):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tests.tui.curves import falling_losses, is_braille, view_of
-from tui.marks import Mark, MarkKind
 from tui.plot_view import PlotView
-from tui.run_view import RunView
-from tui.series import Series
-from tui.terminal_facts import GlyphSet
+from tui.run.marks import Mark, MarkKind
+from tui.run.series import Series
+from tui.run.view import RunView
+from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot_cells import STYLE_NAMES, Cells, curve_dots
 from tui.widgets.plot_glyphs import MARK_LETTERS, StyleName
 from tui.widgets.plot_pane import Look

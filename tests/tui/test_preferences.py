@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError, StorageError
-from tui.key_map import settable_keys, without_clashes
-from tui.keys import BROWSER_KEYS, FEED_KEYS, MAIN_KEYS, PLOT_KEYS, PROMPT_KEYS, TWEET_KEYS
-from tui.preference_keeper import PreferenceKeeper, save_changes
-from tui.preferences import Preferences, preferences_path, read_preferences
+from tui.settings.key_table import BROWSER_KEYS, FEED_KEYS, MAIN_KEYS, PLOT_KEYS, PROMPT_KEYS, TWEET_KEYS
+from tui.settings.keymap import settable_keys, without_clashes
+from tui.settings.preferences import Preferences, preferences_path, read_preferences
+from tui.settings.store import PreferenceKeeper, save_changes
 
 FULL = """
 # my own words

@@ -20,13 +20,15 @@ from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet
 from tests.tui.remote_ends import FINISHED, PAUSED, RUN, Hosted, hosted, until
-from tui.bridge import Update
-from tui.remote import client, live_runs, places
+from tui.remote import client
+from tui.remote import connect as live_runs
+from tui.remote import socket_path as places
 from tui.remote.client import RemoteBridge
-from tui.remote.live_runs import ask
+from tui.remote.connect import ask
 from tui.remote.protocol import PROTOCOL, CaughtUp, Greeting, Refusal, ViewTold, to_line
-from tui.remote.view_form import form_of
-from tui.run_view import RunView
+from tui.remote.view_codec import form_of
+from tui.run.bridge import Update
+from tui.run.view import RunView
 
 GREETING = to_line(Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None))
 VIEW = to_line(ViewTold(view=form_of(RunView()), config=RunConfig())) + to_line(CaughtUp())

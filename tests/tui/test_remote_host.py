@@ -19,13 +19,13 @@ from engine.storage.journal import Journal
 from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet
 from tests.tui.remote_ends import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, until
-from tui.bridge import EngineBridge, Nobody, open_training_session
 from tui.remote import host
-from tui.remote.live_runs import ask
+from tui.remote.connect import ask
+from tui.remote.host_connection import Watcher
 from tui.remote.protocol import PROTOCOL, Hello, to_line
-from tui.remote.view_form import view_of
-from tui.remote.watcher import Watcher
-from tui.run_view import RunView
+from tui.remote.view_codec import view_of
+from tui.run.bridge import EngineBridge, Nobody, open_training_session
+from tui.run.view import RunView
 
 
 def one_step(step: int) -> e.StepsFinished:

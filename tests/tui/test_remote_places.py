@@ -11,7 +11,7 @@ import pytest
 
 from engine.errors import StorageError
 from engine.storage.folders import RunFolder
-from tui.remote.places import private_folder, runtime_folder, socket_path
+from tui.remote.socket_path import private_folder, runtime_folder, socket_path
 
 
 def mode_of(path: Path) -> int:

@@ -14,7 +14,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
 from tests.fakes import FakeClock, completed, evaluated, read, run_started, steps_finished, tweet
-from tui.replay import TITLE, ReplaySession, require_journal
+from tui.run.replay import TITLE, ReplaySession, require_journal
 
 MAX = float("inf")
 FINISHED = e.RunFinished(step=4, elapsed_seconds=40.0, reason="max steps reached", total_seconds=40.0, total_chars=9)

@@ -13,16 +13,16 @@ from tests.cli.program import ending_signals
 from tests.fakes import FakeSession, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, until
 from tui.app import TweetgenApp
-from tui.run_view import RunView
-from tui.screens.main import MainScreen
-from tui.screens.run_screen import RunScreen
-from tui.signals import (
+from tui.process.signals import (
     HANGUP_CODE,
     handle_ending_signals,
     handle_signals_after_screen,
     leave_at_once,
     stop_at_signals,
 )
+from tui.run.view import RunView
+from tui.screens.main import MainScreen
+from tui.screens.run_screen import RunScreen
 
 TERMINATED_CODE = 143
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.slimmer import FRAME_END, FRAME_START, Frames, slim
+from tui.terminal.sgr_compaction import FRAME_END, FRAME_START, Frames, slim
 
 COLORS = ["38;2;1;2;3", "38;2;9;9;9", "48;2;1;2;3", "38;5;200", "48;5;17", "31", "42", "97", "104", "39", "49"]
 PIECES = st.one_of(

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished, tweet
-from tui.eta import eta_of
-from tui.run_view import RunView
-from tui.state import MAX_VAL_POINTS, MAX_WARNINGS, apply, fold
+from tui.run.eta import eta_of
+from tui.run.reducer import MAX_VAL_POINTS, MAX_WARNINGS, apply, fold
+from tui.run.view import RunView
 
 
 def view_after(*events: e.Event, begin: RunView | None = None) -> RunView:

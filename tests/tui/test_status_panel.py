@@ -14,8 +14,8 @@ from textual.strip import Strip
 from engine.config.run import SamplingConfig, TrainingConfig
 from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished
-from tui.run_view import RunView
-from tui.state import apply
+from tui.run.reducer import apply
+from tui.run.view import RunView
 from tui.widgets.line_panel import changed_cells
 from tui.widgets.status_lines import column_lines, compact_lines, plain
 

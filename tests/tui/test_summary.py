@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from engine.protocol.events import CheckpointLoaded, CheckpointSaved, RunFinished, Warned
 from tests.fakes import run_started, steps_finished, tweet
-from tui.run_view import RunView
-from tui.state import apply
-from tui.summary import earlier_lines, exit_code_of, summary_lines
+from tui.run.reducer import apply
+from tui.run.summary import earlier_lines, exit_code_of, summary_lines
+from tui.run.view import RunView
 
 
 def view_of(run: str, corpus: str) -> RunView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.terminal_facts import colour_system, glyphs_for, is_utf8
+from tui.terminal.capabilities import colour_system, glyphs_for, is_utf8
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from rich.style import Style
 from textual.keys import _character_to_key
 from textual.strip import Strip
 
-from tui import textual_private
-from tui.textual_private import ChopsUpdate, _unicode_name_of_key, render_cropped, send_only_changed_cells
+from tui.terminal import textual_private
+from tui.terminal.textual_private import ChopsUpdate, _unicode_name_of_key, render_cropped, send_only_changed_cells
 
 CONSOLE = Console(color_system=None)
 WITHOUT_PRIVATE_NAMES = """

@@ -16,10 +16,10 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, read, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, press, screen_text, shows, toasted, until
-from tui import clipboard
 from tui.app import TweetgenApp
 from tui.screens.main import MainScreen
 from tui.screens.tweet_dialog import TweetDialog
+from tui.terminal import clipboard
 from tui.widgets.tweet_feed import TweetFeed
 from tui.widgets.tweet_text import TweetText
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.protocol.events import from_json
 from engine.text import defused
 from tests.fakes import tweet
-from tui.tweet_files import as_events, as_lines, as_table
+from tui.files.tweet_export import as_events, as_lines, as_table
 
 HOSTILE = "a\nb\r\nc\u2028d\x1b[31m, \"e\" 'f' \x00 =1+1 👩\u200d👧"
 TWEETS = (tweet("plain", 100, novelty="near-copy"), tweet('comma, "quote"', 2000, temperature=1.05))

@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, OptionList
 
-from engine.checkpoint_list import iterate_checkpoints
+from engine.checkpoints.catalog import iterate_checkpoints
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, named_checkpoint_path
@@ -24,7 +24,6 @@ from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, until
 from tui import typing_ahead
 from tui.app import TweetgenApp
-from tui.key_map import key_named
 from tui.screens.checkpoint_browser import CheckpointBrowser
 from tui.screens.checkpoint_list_dialog import ListCheckpoints
 from tui.screens.checkpoint_questions import RenameDialog, YesDialog
@@ -33,6 +32,7 @@ from tui.screens.ladder_dialog import LadderDialog
 from tui.screens.main import MainScreen
 from tui.screens.save_dialog import SaveDialog
 from tui.screens.settings_screen import SettingsScreen
+from tui.settings.keymap import key_named
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)

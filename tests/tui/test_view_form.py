@@ -16,9 +16,9 @@ from engine.protocol.codec import WireError
 from tests import strategies
 from tests.fakes import evaluated, run_started, steps_finished, tweet
 from tui.remote.protocol import CaughtUp, TweetsTold, ViewTold, lines_of, message_in
-from tui.remote.view_form import form_of, view_of
-from tui.run_view import RunView
-from tui.state import apply, fold
+from tui.remote.view_codec import form_of, view_of
+from tui.run.reducer import apply, fold
+from tui.run.view import RunView
 
 SERIES = ("train_losses", "learning_rates", "seconds")
 BY_VALUE = [field.name for field in fields(RunView) if field.name not in SERIES]

@@ -21,9 +21,7 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
-from tui.bridge import EngineBridge, Share, Update
-from tui.history import read_history
-from tui.remote.live_runs import connected
+from tui.remote.connect import connected
 from tui.remote.protocol import (
     START_OF_EVENT,
     CaughtUp,
@@ -35,8 +33,10 @@ from tui.remote.protocol import (
     message_in,
     to_line,
 )
-from tui.remote.view_form import view_of
-from tui.run_view import RunView
+from tui.remote.view_codec import view_of
+from tui.run.bridge import EngineBridge, Share, Update
+from tui.run.history import read_history
+from tui.run.view import RunView
 
 _CONNECT_SECONDS = 2.0
 _RECONNECT_SECONDS = 5.0

@@ -23,12 +23,12 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.run_log import log_to
-from tui.history import read_history
-from tui.remote.doorway import Doorway
+from tui.remote.host_connection import Watcher
+from tui.remote.listener import Doorway
 from tui.remote.protocol import Greeting, Screens, lines_of, to_line
-from tui.remote.watcher import Watcher
-from tui.run_view import RunView
-from tui.state import fold
+from tui.run.history import read_history
+from tui.run.reducer import fold
+from tui.run.view import RunView
 
 TICK_SECONDS = 0.1
 LAST_WORD_SECONDS = 1.0

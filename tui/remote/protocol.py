@@ -21,8 +21,8 @@ from engine.config.run import RunConfig
 from engine.protocol import codec as wire
 from engine.protocol.events import TweetSampled
 from engine.text import defused
-from tui.remote.view_form import form_of
-from tui.run_view import Phase, RunView
+from tui.remote.view_codec import form_of
+from tui.run.view import Phase, RunView
 
 PROTOCOL = 2
 """Raised with every change that the other side could not read."""

@@ -14,20 +14,20 @@ from typing import ClassVar, Literal
 from textual import on, work
 from textual.binding import BindingType
 
-from engine import checkpoint_files
-from engine.checkpoint_list import CheckpointEntry, is_taken
+from engine.checkpoints import management as checkpoint_files
+from engine.checkpoints.catalog import CheckpointEntry, is_taken
 from engine.protocol.commands import LoadCheckpoint
 from engine.storage.folders import WRITTEN_BY_THE_RUN, named_checkpoint_path
 from engine.text import harmless
-from tui.branching import Branch, doubled_budgets
-from tui.errands import as_told, on_own_thread
-from tui.formatting import format_size
-from tui.keys import BROWSER_KEYS, bindings_of, opening
-from tui.run_view import RunView
+from tui.formatting.numbers import format_size
+from tui.process.threads import as_told, on_own_thread
+from tui.run.branching import Branch, doubled_budgets
+from tui.run.view import RunView
 from tui.screens.checkpoint_list_dialog import CheckpointList, ListCheckpoints
 from tui.screens.checkpoint_questions import RenameDialog, YesDialog
 from tui.screens.compare_dialog import CompareDialog
 from tui.screens.dialog import MessageDialog
+from tui.settings.key_table import BROWSER_KEYS, bindings_of, opening
 from tui.widgets.checkpoint_table import CheckpointTable
 
 CheckBranch = Callable[[CheckpointEntry], object]

@@ -15,17 +15,17 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from engine.checkpoint_list import CheckpointEntry
-from engine.checkpoint_sample import sample_of
+from engine.checkpoints.catalog import CheckpointEntry
+from engine.checkpoints.preview import sample_of
 from engine.protocol.commands import LoadCheckpoint
 from engine.text import harmless
-from tui.branching import Branch
-from tui.checkpoint_facts import detail_lines
-from tui.checkpoint_rows import ORDERS, Order, arranged
-from tui.errands import as_told, on_own_thread
-from tui.keys import BROWSER_KEYS, LISTED, Key
-from tui.run_view import RunView
+from tui.formatting.checkpoint_facts import detail_lines
+from tui.formatting.checkpoint_rows import ORDERS, Order, arranged
+from tui.process.threads import as_told, on_own_thread
+from tui.run.branching import Branch
+from tui.run.view import RunView
 from tui.screens.dialog import Dialog
+from tui.settings.key_table import BROWSER_KEYS, LISTED, Key
 from tui.widgets.checkpoint_detail import CheckpointDetail
 from tui.widgets.checkpoint_table import CheckpointTable
 from tui.widgets.key_bar import KeyBar

@@ -13,8 +13,8 @@ from textual.widgets import Input, Static
 from engine.errors import ConfigError
 from engine.storage.folders import checked_name
 from engine.text import harmless
-from tui.keys import SAVED, Key
 from tui.screens.dialog import Dialog
+from tui.settings.key_table import SAVED, Key
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from engine.protocol.commands import SetIntervals
-from tui.key_map import mapped
-from tui.keys import MAIN_KEYS
 from tui.notices import ending_of, is_over
-from tui.preference_keeper import Changes
 from tui.screens.help_screen import HelpScreen
 from tui.screens.run_screen import RunScreen
 from tui.screens.settings_screen import SettingsScreen
+from tui.settings.key_table import MAIN_KEYS
+from tui.settings.keymap import mapped
+from tui.settings.store import Changes
 from tui.widgets.key_bar import KeyBar
 
 

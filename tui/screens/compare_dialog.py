@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from engine.checkpoint_list import CheckpointEntry
-from engine.checkpoint_sample import sample_of
+from engine.checkpoints.catalog import CheckpointEntry
+from engine.checkpoints.preview import sample_of
 from engine.text import ELLIPSIS, harmless
-from tui.checkpoint_facts import Pair, comparison
-from tui.errands import on_own_thread
+from tui.formatting.checkpoint_facts import Pair, comparison
+from tui.process.threads import on_own_thread
 from tui.screens.dialog import Dialog
 
 

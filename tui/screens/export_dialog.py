@@ -17,9 +17,9 @@ from textual.widgets import Input, Static
 
 from engine.protocol.events import TweetSampled
 from engine.text import harmless
-from tui.errands import as_told, on_own_thread
+from tui.files.tweet_export import FORMATS, export
+from tui.process.threads import as_told, on_own_thread
 from tui.screens.dialog import Dialog
-from tui.tweet_files import FORMATS, export
 from tui.widgets.line_input import LineInput
 
 _MAX_NAME_CHARS = 1000

@@ -8,8 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from tui.key_map import KeyMap, mapped
-from tui.keys import (
+from tui.run.marks import MarkKind
+from tui.screens.dialog import Dialog
+from tui.settings.key_table import (
     BROWSER_KEYS,
     FEED_KEYS,
     LISTED,
@@ -26,9 +27,8 @@ from tui.keys import (
     TWEETS,
     TYPING,
 )
-from tui.marks import MarkKind
-from tui.screens.dialog import Dialog
-from tui.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
+from tui.settings.keymap import KeyMap, mapped
+from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.widgets.feed_columns import PIN_GLYPH, SELECTED_GLYPH
 from tui.widgets.help_text import Entries, HelpText
 from tui.widgets.plot_glyphs import MARK_LETTERS

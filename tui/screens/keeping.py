@@ -7,8 +7,8 @@ from functools import partial
 from engine.errors import ConfigError, StorageError
 from engine.protocol.events import TweetSampled
 from engine.storage.folders import folder_of_run
-from tui.errands import as_told, on_own_thread
-from tui.pins import Pins, PinsFile, merged, toggled
+from tui.files.pins import Pins, PinsFile, merged, toggled
+from tui.process.threads import as_told, on_own_thread
 from tui.screens.export_dialog import ExportDialog, Exported
 from tui.screens.run_screen import RunScreen
 from tui.widgets.tweet_feed import TweetFeed

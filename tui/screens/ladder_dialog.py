@@ -14,7 +14,7 @@ from engine.config.run import LADDER_TEMPERATURES
 from engine.protocol.events import LadderSampled
 from engine.text import ELLIPSIS, harmless
 from tui.screens.dialog import Dialog
-from tui.theme import NOVELTY_GLYPHS
+from tui.settings.theme import NOVELTY_GLYPHS
 
 
 class LadderDialog(Dialog[None]):

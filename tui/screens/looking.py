@@ -8,7 +8,7 @@ from functools import partial
 from engine.errors import ConfigError
 from engine.protocol.commands import ReadTweet, SampleNow, SetSampling
 from engine.protocol.events import TweetSampled
-from tui.pins import key_of
+from tui.files.pins import key_of
 from tui.screens.keeping import Keeping
 from tui.screens.tweet_dialog import TweetActions, TweetDialog
 from tui.widgets.tweet_feed import TweetFeed

@@ -13,9 +13,7 @@ from textual.widgets import Static
 
 from engine.protocol import events as e
 from engine.protocol.answers import TextCompleted, TweetRead
-from tui import replay
-from tui.key_map import mapped
-from tui.keys import MAIN_KEYS, bindings_of, opening
+from tui.run import replay
 from tui.screens.choosing import Choosing
 from tui.screens.dialog import FailureDialog
 from tui.screens.keeping import Keeping
@@ -24,6 +22,8 @@ from tui.screens.opening import Opening
 from tui.screens.saving import Saving
 from tui.screens.steering import Steering
 from tui.screens.writing import Writing
+from tui.settings.key_table import MAIN_KEYS, bindings_of, opening
+from tui.settings.keymap import mapped
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.panels import Panels
 from tui.widgets.tweet_feed import TweetFeed

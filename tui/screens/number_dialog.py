@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from engine.text import harmless
-from tui.formatting import format_count
+from tui.formatting.numbers import format_count
 from tui.screens.dialog import Dialog
 from tui.widgets.line_input import LineInput
 

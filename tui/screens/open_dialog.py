@@ -18,8 +18,7 @@ from textual.widgets import Input, OptionList
 from engine.corpus.ingest.quick_check import Glance
 from engine.errors import TweetgenError
 from engine.text import harmless
-from tui.errands import as_told, on_own_thread
-from tui.folder_listing import (
+from tui.files.folder_listing import (
     Entry,
     as_typed,
     begun_at_root,
@@ -30,7 +29,8 @@ from tui.folder_listing import (
     matching,
     split_typed,
 )
-from tui.glance_lines import fact_line, sample_line
+from tui.formatting.corpus_preview import fact_line, sample_line
+from tui.process.threads import as_told, on_own_thread
 from tui.screens.dialog import Dialog
 from tui.widgets.advice import Advice
 from tui.widgets.file_list import FileList

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textual.events import Paste
 
-from tui.other_tweets import dropped_path, on_other_tweets
+from tui.files.dropped_path import dropped_path, on_other_tweets
 from tui.screens.other_run import dialog_for_other_run
 from tui.screens.run_screen import RunScreen
 

@@ -9,12 +9,12 @@ from typing import Protocol
 
 from engine.config.run import RunConfig
 from engine.corpus.ingest.quick_check import Glance
-from tui.branching import OtherCurve
-from tui.other_tweets import on_other_tweets, start_of_choice
-from tui.preference_keeper import PreferenceKeeper
-from tui.run_view import RunView
+from tui.files.dropped_path import on_other_tweets, start_of_choice
+from tui.run.branching import OtherCurve
+from tui.run.view import RunView
 from tui.screens.checkpoint_list_dialog import ListCheckpoints
 from tui.screens.open_dialog import OpenDialog
+from tui.settings.store import PreferenceKeeper
 
 
 def _nobody(_: str) -> None:

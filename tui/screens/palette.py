@@ -7,9 +7,9 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui.key_map import mapped
-from tui.keys import PANEL_KEYS, Key
 from tui.screens.run_screen import RunScreen
+from tui.settings.key_table import PANEL_KEYS, Key
+from tui.settings.keymap import mapped
 
 _LEAST_SCORE = 0.1
 

@@ -19,20 +19,20 @@ from engine.errors import exit_code_for
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.text import harmless
-from tui.alerts import Watch
-from tui.branching import OtherCurve
-from tui.bridge import Bridge
-from tui.key_map import KeyMap
-from tui.pending import PendingCommands
-from tui.run_view import RunView
+from tui.process.signals import INTERRUPTED_CODE, reason_of
+from tui.run.alerts import Watch
+from tui.run.branching import OtherCurve
+from tui.run.bridge import Bridge
+from tui.run.pending import PendingCommands
+from tui.run.reducer import fold
+from tui.run.summary import UNSAVED_CODE
+from tui.run.undo import Undo
+from tui.run.view import RunView
 from tui.screens.checkpoint_questions import YesDialog
 from tui.screens.leave_dialog import LeaveDialog
 from tui.screens.other_run import Runs
 from tui.screens.teller import Teller
-from tui.signals import INTERRUPTED_CODE, reason_of
-from tui.state import fold
-from tui.summary import UNSAVED_CODE
-from tui.undo import Undo
+from tui.settings.keymap import KeyMap
 from tui.widgets.panels import Panels
 
 TICK_SECONDS = 0.1

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
-from engine.checkpoint_list import pin_path
+from engine.checkpoints.catalog import pin_path
 from engine.errors import ConfigError
 from engine.protocol.commands import SaveCheckpoint
 from engine.storage.folders import checked_name, named_checkpoint_path

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from engine.checkpoint_list import CheckpointEntry
+from engine.checkpoints.catalog import CheckpointEntry
 from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
-from tui.branching import Branch, curve_before, curve_of
-from tui.errands import on_own_thread
+from tui.process.threads import on_own_thread
+from tui.run.branching import Branch, curve_before, curve_of
 from tui.screens.checkpoint_browser import CheckpointBrowser
 from tui.screens.run_screen import RunScreen
 from tui.screens.save_dialog import SaveDialog, free_name

@@ -1,6 +1,6 @@
 """The settings: what `config.toml` holds, listed with its values, and changed from the keyboard.
 
-A change acts at once where it can and is kept in the file. Which keys can be given to what, `tui.key_map` says.
+A change acts at once where it can and is kept in the file. Which keys can be given to what, `tui.settings.keymap` says.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from textual.widgets.option_list import Option
 
 from engine.config.run import help_of
 from engine.text import harmless
-from tui.key_map import KeyMap, mapped, objection, settable_keys
-from tui.keys import Key
-from tui.preference_keeper import PreferenceKeeper
-from tui.preferences import ENTRIES, Entry, Preferences, broken_rule
 from tui.screens.dialog import Dialog
+from tui.settings.key_table import Key
+from tui.settings.keymap import KeyMap, mapped, objection, settable_keys
+from tui.settings.preferences import ENTRIES, Entry, Preferences, broken_rule
+from tui.settings.store import PreferenceKeeper
 from tui.widgets.line_input import LineInput
 
 _LABEL_WIDTH = 26

@@ -7,10 +7,10 @@ from typing import Literal
 
 from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
 from engine.protocol.commands import SetBatchSize, SetIntervals
-from tui.alerts import Alert, commands_for, config_to_go_on
+from tui.run.alerts import Alert, commands_for, config_to_go_on
+from tui.run.setting_commands import format_interval, other_learning_rate, other_temperature
 from tui.screens.number_dialog import NumberDialog, NumberQuestion
 from tui.screens.run_screen import RunScreen
-from tui.setting_commands import format_interval, other_learning_rate, other_temperature
 
 MAX_INTERVAL = 1_000_000_000
 

@@ -8,7 +8,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from engine.text import harmless
-from tui.run_view import Phase
+from tui.run.view import Phase
 from tui.screens.dialog import MessageDialog
 
 QUIET_SECONDS = 3.0

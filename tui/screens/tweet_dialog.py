@@ -18,10 +18,10 @@ from textual.widgets import Static
 from engine.protocol.answers import CharChance, TweetRead
 from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, harmless
-from tui import clipboard
-from tui.keys import TWEET_KEYS, bindings_of
 from tui.screens.dialog import Dialog
-from tui.theme import NOVELTY_GLYPHS
+from tui.settings.key_table import TWEET_KEYS, bindings_of
+from tui.settings.theme import NOVELTY_GLYPHS
+from tui.terminal import clipboard
 from tui.widgets.chance_bars import ChanceBars, shown_char
 from tui.widgets.feed_columns import EMPTY_TWEET
 from tui.widgets.tweet_text import TweetText, harmless_chars

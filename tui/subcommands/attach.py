@@ -10,8 +10,8 @@ import typer
 from engine.config.run import RunConfig
 from engine.errors import RemoteError
 from engine.storage.folders import RunFolder, find_run, list_runs
-from tui.guardian import guarded
-from tui.remote.places import is_on
+from tui.process.job_control import guarded
+from tui.remote.socket_path import is_on
 from tui.subcommands.screen import require_terminal, sharing, show
 
 
@@ -33,9 +33,9 @@ def attach(
     require_terminal("Without one: tweetgen-tui runs list.")
     guard = guarded()
 
-    from tui.preference_keeper import PreferenceKeeper
-    from tui.preferences import preferences_path
     from tui.remote.client import RemoteBridge
+    from tui.settings.preferences import preferences_path
+    from tui.settings.store import PreferenceKeeper
 
     bridge = RemoteBridge(folder, sharing(guard, RunConfig()), is_read_only=read_only)
     try:
@@ -75,8 +75,8 @@ def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
 
 def _tell_end(folder: RunFolder) -> None:
     """Say on stderr how a run ended, and how to go on with it."""
-    from tui.history import read_history
-    from tui.summary import ending_lines
+    from tui.run.history import read_history
+    from tui.run.summary import ending_lines
 
     view, _ = read_history(folder.journal_path)
     for line in ending_lines(view):

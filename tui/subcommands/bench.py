@@ -34,7 +34,7 @@ def bench(
     config = RuntimeConfig(**fields_of(RuntimeConfig, given))
 
     from engine.bench.benchmark import Benchmark
-    from engine.runtime import Runtime
+    from engine.compute.device import Runtime
 
     device = Runtime.resolve(config).device
     sys.stderr.write(f"measuring on {device.type} for about {seconds:g} s\n")

@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from engine import checkpoint_files
-from engine.checkpoint_info import read_info
-from engine.checkpoint_list import CheckpointEntry, find_listed, list_checkpoints, resolve_checkpoint
+from engine.checkpoints import management as checkpoint_files
+from engine.checkpoints.catalog import CheckpointEntry, find_listed, list_checkpoints, resolve_checkpoint
+from engine.checkpoints.metadata import read_info
 from engine.errors import CheckpointError, ConfigError
 from engine.storage.folders import SUFFIX, storage_errors
 from engine.text import harmless
-from tui.checkpoint_facts import bits_of, description
-from tui.formatting import format_size
+from tui.formatting.checkpoint_facts import bits_of, description
+from tui.formatting.numbers import format_size
 from tui.tables import print_facts, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="List, show, copy and delete what was saved.", rich_markup_mode="rich")
@@ -51,7 +51,7 @@ def show(
     path = resolve_checkpoint(name)
     info, digest = read_info(path)
 
-    from engine.checkpoint import load_checkpoint
+    from engine.checkpoints.checkpoint import load_checkpoint
 
     load_checkpoint(path)
     if as_json:

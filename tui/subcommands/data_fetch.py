@@ -15,7 +15,7 @@ import typer
 
 from engine.corpus.download.catalog import DATASETS, Dataset, find_dataset
 from engine.errors import ConfigError
-from tui.formatting import format_size
+from tui.formatting.numbers import format_size
 from tui.tables import print_json
 
 if TYPE_CHECKING:  # imported late, so that `--help` comes at once

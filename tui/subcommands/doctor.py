@@ -12,13 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
-from engine import preflight
 from engine.errors import StorageError
+from engine.session import preflight
 from engine.storage import folders
 from engine.storage.versions import versions_of
 from engine.text import harmless
 from tui.tables import print_facts, print_json
-from tui.terminal_facts import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
+from tui.terminal.capabilities import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
 
 _PACKAGES = (
     *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
@@ -46,9 +46,9 @@ def _machine() -> dict[str, Any]:
     """Return what a run would be computed on."""
     import torch
 
-    from engine.calibration import thread_counts
+    from engine.compute.calibration import thread_counts
+    from engine.compute.device import Runtime, available_cores, has_fast_bfloat16
     from engine.config.run import RuntimeConfig
-    from engine.runtime import Runtime, available_cores, has_fast_bfloat16
 
     chosen = Runtime.resolve(RuntimeConfig())
     nvml_problem = _nvml_problem()
@@ -110,7 +110,7 @@ def _bytes_below(folder: Path) -> int:
 
 def _terminal() -> dict[str, Any]:
     """Return what is known of the terminal, and how the screen would draw on it."""
-    from tui.preferences import AUTO, preferences_path, read_preferences
+    from tui.settings.preferences import AUTO, preferences_path, read_preferences
 
     size = shutil.get_terminal_size()
     chosen = read_preferences(preferences_path())[0].glyphs

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from engine.checkpoint_list import require_own_files, resolve_checkpoint
+from engine.checkpoints.catalog import require_own_files, resolve_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RuntimeConfig, SamplingConfig
 from engine.errors import ConfigError, CorpusError
@@ -20,12 +20,12 @@ from tui.options import MACHINE, TWEETS, Given, Source, fields_of, require_files
 from tui.progress import reading_bar
 
 if TYPE_CHECKING:  # numpy or torch would come with it, before --help is shown
-    from engine.checkpoint_info import CheckpointInfo
+    from engine.checkpoints.metadata import CheckpointInfo
     from engine.corpus.corpus import Corpus
     from engine.corpus.encoded_tweets import EncodedTweets
     from engine.corpus.flat_tweets import FlatTweets
-    from engine.generation import GeneratedTweet, Generator
-    from engine.quality import Comparison
+    from engine.sampling.generation import GeneratedTweet, Generator
+    from engine.sampling.quality import Comparison
 
 WRITING = Source("Quality", SamplingConfig, ("temperature",))
 _DEFAULT_COUNT = 1000
@@ -72,11 +72,11 @@ def evaluate(
     path = resolve_checkpoint(checkpoint)
     runtime_config = RuntimeConfig(**fields_of(RuntimeConfig, given))
 
-    from engine.checkpoint import load_checkpoint
+    from engine.checkpoints.checkpoint import load_checkpoint
+    from engine.compute.device import Runtime
     from engine.corpus.encoded_tweets import EncodedTweets
-    from engine.evaluation import evaluate as evaluate_tweets
-    from engine.generation import Generator
-    from engine.runtime import Runtime
+    from engine.sampling.generation import Generator
+    from engine.training.evaluation import evaluate as evaluate_tweets
 
     loaded = load_checkpoint(path)
     runtime = Runtime.resolve(runtime_config)
@@ -151,7 +151,7 @@ def _compared(
     generator: Generator, sampling: SamplingConfig, seeds: range, tweets: FlatTweets, own: Corpus
 ) -> Comparison:
     """Return the figures of tweets that are written now, the i-th from the i-th seed, beside those of `tweets`."""
-    from engine.quality import compare
+    from engine.sampling.quality import compare
 
     sampling = replace(sampling, max_length=generator.info.sampling.max_length)
     written: list[GeneratedTweet] = []

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.checkpoint_list import resolve_checkpoint
+from engine.checkpoints.catalog import resolve_checkpoint
 from engine.config.run import RuntimeConfig, SamplingConfig, with_settings
 from engine.errors import CheckpointError, CorpusError
 from tui.options import DRAWING, LENGTH, MACHINE, Given, fields_of, takes
@@ -34,7 +34,7 @@ def generate(
     path = resolve_checkpoint(checkpoint)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
 
-    from engine.generation import Generator
+    from engine.sampling.generation import Generator
 
     generator = Generator(path, RuntimeConfig(**fields_of(RuntimeConfig, given)))
     if as_json:

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.checkpoint_info import read_info
+from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError
 from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal import is_in_use, last_event
-from tui.formatting import format_bits, format_duration
-from tui.guardian import guarded
-from tui.remote.live_runs import ask
+from tui.formatting.numbers import format_bits, format_duration
+from tui.process.job_control import guarded
+from tui.remote.connect import ask
 from tui.remote.protocol import Greeting
 from tui.subcommands.screen import require_terminal, sharing, show
 from tui.tables import print_json, print_table
@@ -116,11 +116,11 @@ def replay(
     guard = guarded()
     folder = find_run(run)
 
-    from tui.bridge import EngineBridge, Nobody
-    from tui.preference_keeper import PreferenceKeeper
-    from tui.preferences import preferences_path
-    from tui.replay import OpenReplay, require_journal
-    from tui.run_view import RunView
+    from tui.run.bridge import EngineBridge, Nobody
+    from tui.run.replay import OpenReplay, require_journal
+    from tui.run.view import RunView
+    from tui.settings.preferences import preferences_path
+    from tui.settings.store import PreferenceKeeper
 
     require_journal(folder)
     config = RunConfig()

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from engine import preflight
 from engine.config.run import RunConfig
 from engine.errors import ConfigError, InternalError
+from engine.session import preflight
 from engine.storage.folders import find_run
-from tui.guardian import Guard, guarded
-from tui.signals import handle_ending_signals, handle_signals_after_screen, let_go_of_terminal
-from tui.terminal_facts import GlyphSet, glyphs_for, is_utf8
+from tui.process.job_control import Guard, guarded
+from tui.process.signals import handle_ending_signals, handle_signals_after_screen, let_go_of_terminal
+from tui.terminal.capabilities import GlyphSet, glyphs_for, is_utf8
 
 if TYPE_CHECKING:
     from tui.app import TweetgenApp
-    from tui.bridge import Bridge, EngineBridge, Share
-    from tui.preference_keeper import PreferenceKeeper
-    from tui.run_view import RunView
+    from tui.run.bridge import Bridge, EngineBridge, Share
+    from tui.run.view import RunView
+    from tui.settings.store import PreferenceKeeper
 
 _SAVING_SECONDS = 5.0
 
@@ -39,10 +39,10 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     require_terminal("Without one: tweetgen-tui train, which takes the same options.")
     guard = guarded()
 
-    from tui.bridge import EngineBridge
-    from tui.history import read_history
-    from tui.preference_keeper import PreferenceKeeper
-    from tui.preferences import preferences_path
+    from tui.run.bridge import EngineBridge
+    from tui.run.history import read_history
+    from tui.settings.preferences import preferences_path
+    from tui.settings.store import PreferenceKeeper
 
     keeper = PreferenceKeeper(preferences_path())
     if glyphs is not None:
@@ -89,7 +89,7 @@ def show(
 ) -> NoReturn:
     """Show the run of a bridge until the user leaves, tell of it, and end the process once its run has ended."""
     from tui.app import TweetgenApp
-    from tui.textual_private import log_missing
+    from tui.terminal.textual_private import log_missing
 
     encoding = sys.stderr.encoding  # where Textual draws
     app = TweetgenApp(
@@ -114,12 +114,12 @@ def show(
 
 def _after(app: TweetgenApp, guard: Guard) -> int:
     """Tell the shell what there is to tell; return the exit code, once the run has ended where it is this process's."""
-    from tui.background import go_on, how_it_ends, how_to_attach
-    from tui.bridge import EngineBridge
-    from tui.errands import as_told
-    from tui.patient_file import say
-    from tui.state import fold
-    from tui.summary import end_lines
+    from tui.process.detached import go_on, how_it_ends, how_to_attach
+    from tui.process.threads import as_told
+    from tui.run.bridge import EngineBridge
+    from tui.run.reducer import fold
+    from tui.run.summary import end_lines
+    from tui.terminal.output_thread import say
 
     bridge = app.bridge
     update = bridge.drain()  # the run may have begun since the screen's last look
@@ -161,7 +161,7 @@ def _leave(exit_code: int) -> NoReturn:
     Taking torch down in order would keep the shell waiting for a second, and there is no other way past a thread that
     is in the middle of importing it.
     """
-    from tui import errands
+    from tui.process import threads as errands
 
     errands.writers_have_ended(errands.MAX_WRITING_SECONDS)
     logging.shutdown()

@@ -11,7 +11,7 @@ from engine.config.run import RunConfig
 from tui.options import RUN, Given, OnHangup, takes, to_run_config
 
 if TYPE_CHECKING:
-    from tui.run_view import RunView
+    from tui.run.view import RunView
 
 
 @takes(*RUN)
@@ -41,13 +41,13 @@ def train(
 
 def _train_detached(config: RunConfig) -> int:
     """Train in a child; this process shows it until it has started, and then gives the shell back."""
-    from tui.guardian import guarded
+    from tui.process.job_control import guarded
 
     guard = guarded()
 
-    from tui.background import how_to_attach
     from tui.headless import run_headless
-    from tui.signals import let_go_of_terminal
+    from tui.process.detached import how_to_attach
+    from tui.process.signals import let_go_of_terminal
 
     def let_go(view: RunView) -> None:
         sys.stderr.write(how_to_attach(view) + "\n")

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.text import harmless
-from tui.alerts import Alert
-from tui.formatting import shortened
+from tui.formatting.numbers import shortened
+from tui.run.alerts import Alert
 
 _ANSWER_KEY, _DISMISS_KEY = "a", "esc"
 _NO = " no"

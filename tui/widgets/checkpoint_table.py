@@ -19,9 +19,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from engine.checkpoint_list import CheckpointEntry
-from tui.checkpoint_rows import cells_of
-from tui.formatting import shortened
+from engine.checkpoints.catalog import CheckpointEntry
+from tui.formatting.checkpoint_rows import cells_of
+from tui.formatting.numbers import shortened
 from tui.widgets.feed_columns import PIN_GLYPH
 
 _HEADINGS = ("name", "step", "bits", "size", "age")

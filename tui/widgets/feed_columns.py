@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from engine.protocol.events import TweetSampled
 from engine.text import ELLIPSIS, harmless
-from tui.theme import NOVELTY_GLYPHS
+from tui.settings.theme import NOVELTY_GLYPHS
 
 PIN_GLYPH, SELECTED_GLYPH = "◆", "▸"
 """Both one cell wide."""

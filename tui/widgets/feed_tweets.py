@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from engine.protocol.events import TweetSampled
-from tui.pins import Pins, key_of
+from tui.files.pins import Pins, key_of
 from tui.widgets.feed_columns import shown_text
 from tui.widgets.wrapping import WrappedTexts
 

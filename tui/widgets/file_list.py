@@ -9,8 +9,8 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from engine.text import harmless
-from tui.folder_listing import Entry
-from tui.formatting import format_size
+from tui.files.folder_listing import Entry
+from tui.formatting.numbers import format_size
 
 MAX_SHOWN = 500
 """Of more entries than this, typing finds the others."""

@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui.keys import STEERING, Key
+from tui.settings.key_table import STEERING, Key
 
 _NEEDED_MOST = (
     *("pause", "help", "leave", "ladder", "sample", "open", "save", "detach", "load", "app.command_palette"),

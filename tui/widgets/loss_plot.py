@@ -19,12 +19,12 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.keys import PLOT_KEYS, bindings_of
 from tui.plot_view import PlotView
-from tui.run_view import RunView
-from tui.series import Series
+from tui.run.series import Series
+from tui.run.view import RunView
+from tui.settings.key_table import PLOT_KEYS, bindings_of
+from tui.terminal.capabilities import GlyphSet
 from tui.terminal_app import TerminalApp
-from tui.terminal_facts import GlyphSet
 from tui.widgets.plot_glyphs import StyleName
 from tui.widgets.plot_pane import Look, Pane
 from tui.widgets.plot_picture import Picture, run_of

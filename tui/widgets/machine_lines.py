@@ -13,9 +13,9 @@ from rich.cells import cell_len
 
 from engine.protocol.events import StepTimes
 from engine.text import harmless
-from tui.formatting import format_size, shortened
+from tui.formatting.numbers import format_size, shortened
 from tui.machine import GpuReading, MachineReading
-from tui.run_view import RunView
+from tui.run.view import RunView
 from tui.widgets.status_lines import Line, Piece, Tone, device_of
 
 MIN_TWO_COLUMNS = 57

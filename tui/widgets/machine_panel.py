@@ -13,11 +13,11 @@ from typing import Protocol
 
 from textual.worker import Worker
 
-from tui.driver import MeteredDriver
-from tui.errands import on_own_thread
 from tui.machine import MachineReader, MachineReading
-from tui.run_view import RunView
-from tui.textual_private import driver_of
+from tui.process.threads import on_own_thread
+from tui.run.view import RunView
+from tui.terminal.driver import MeteredDriver
+from tui.terminal.textual_private import driver_of
 from tui.widgets.line_panel import LinePanel
 from tui.widgets.machine_lines import ScreenCost, machine_lines
 from tui.widgets.status_lines import Line

@@ -12,11 +12,11 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from engine.protocol.stage import Stage
-from tui.alerts import Alert
-from tui.drawing_pace import DrawingPace
-from tui.formatting import format_temperature
-from tui.keys import MAIN_KEYS
-from tui.run_view import RunView
+from tui.formatting.numbers import format_temperature
+from tui.run.alerts import Alert
+from tui.run.view import RunView
+from tui.settings.key_table import MAIN_KEYS
+from tui.terminal.frame_pacing import DrawingPace
 from tui.terminal_app import TerminalApp
 from tui.widgets.alert_bar import AlertBar
 from tui.widgets.key_bar import KeyBar

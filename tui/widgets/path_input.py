@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.events import Paste
 from textual.message import Message
 
-from tui.formatting import pasted_line
-from tui.other_tweets import dropped_path
+from tui.files.dropped_path import dropped_path
+from tui.formatting.numbers import pasted_line
 from tui.widgets.line_input import LineInput
 
 

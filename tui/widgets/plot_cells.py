@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
-from tui.buckets import Floats
+from tui.run.buckets import Floats
 from tui.widgets.plot_glyphs import StyleName
 from tui.widgets.plot_scales import Limits
 

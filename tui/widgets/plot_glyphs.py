@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tui.marks import MarkKind
-from tui.terminal_facts import GlyphSet
+from tui.run.marks import MarkKind
+from tui.terminal.capabilities import GlyphSet
 
 StyleName = Literal[
     "text",

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tui.buckets import Floats, Ints
-from tui.columns import Columns, columns_of
-from tui.marks import Mark
-from tui.run_view import RunView
-from tui.series import Series
-from tui.terminal_facts import GlyphSet
+from tui.run.buckets import Floats, Ints
+from tui.run.marks import Mark
+from tui.run.series import Series
+from tui.run.series_columns import Columns, columns_of
+from tui.run.view import RunView
+from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot_cells import Cells, cell_chars, curve_dots
 from tui.widgets.plot_glyphs import MARK_LETTERS, PLOT_GLYPHS, PlotGlyphs, StyleName
 from tui.widgets.plot_scales import Limits, LossScale, nice_ticks, step_labels

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from rich.cells import cell_len
 
-from tui.buckets import Floats, Ints
 from tui.plot_view import PaneKind, PlotView
-from tui.run_view import RunView, ValPoint
-from tui.series import Series
+from tui.run.buckets import Floats, Ints
+from tui.run.series import Series
+from tui.run.view import RunView, ValPoint
 from tui.widgets.plot_cells import Cells
 from tui.widgets.plot_pane import LABEL_CELLS, ROWS_AROUND, Look, Pane, draw_cursor, draw_pane, draw_window
 from tui.widgets.plot_scales import Limits

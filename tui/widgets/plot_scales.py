@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from tui.buckets import Floats
-from tui.formatting import format_steps_tick
+from tui.formatting.numbers import format_steps_tick
+from tui.run.buckets import Floats
 
 Unit = Literal["nats", "bits"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from rich.cells import cell_len
 
 from engine.text import harmless
-from tui.formatting import format_duration, format_learning_rate, shortened
-from tui.run_view import RunView
-from tui.series import Series
+from tui.formatting.numbers import format_duration, format_learning_rate, shortened
+from tui.run.series import Series
+from tui.run.view import RunView
 from tui.widgets.plot_cells import Cells
 from tui.widgets.plot_glyphs import PLOT_GLYPHS, StyleName
 from tui.widgets.plot_pane import Pane

@@ -24,8 +24,8 @@ from engine.protocol.answers import TextCompleted
 from engine.protocol.commands import CompleteText
 from engine.text import defused, harmless
 from tui.completions import Completions, first_word
-from tui.keys import PROMPT_KEYS, bindings_of
-from tui.run_view import RunView
+from tui.run.view import RunView
+from tui.settings.key_table import PROMPT_KEYS, bindings_of
 from tui.widgets.chance_bars import ChanceLine, shown_char
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_input import LineInput

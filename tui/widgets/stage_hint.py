@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from engine.protocol.stage import Stage
 from engine.text import ELLIPSIS, harmless
-from tui.formatting import format_report, shortened
+from tui.formatting.numbers import format_report, shortened
 from tui.widgets.wrapping import wrap
 
 MAX_BAR_CELLS = 40

@@ -12,11 +12,10 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from engine.calibration import numbered_threads
+from engine.compute.calibration import numbered_threads
 from engine.config.run import SamplingConfig
 from engine.text import harmless
-from tui.eta import eta_of
-from tui.formatting import (
+from tui.formatting.numbers import (
     format_bits,
     format_count,
     format_duration,
@@ -28,7 +27,8 @@ from tui.formatting import (
     format_temperature,
     shortened,
 )
-from tui.run_view import Phase, RunView
+from tui.run.eta import eta_of
+from tui.run.view import Phase, RunView
 
 Tone = Literal["label", "value", "strong", "good", "bad", "quiet"]
 

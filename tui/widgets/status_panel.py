@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
-from tui.run_view import RunView
+from tui.run.view import RunView
 from tui.widgets.line_panel import LinePanel
 from tui.widgets.status_lines import Line, column_lines, compact_lines
 

@@ -14,9 +14,9 @@ from textual.content import Content
 from textual.message import Message
 
 from engine.protocol.events import TweetSampled
-from tui.keys import FEED_KEYS, bindings_of
-from tui.pins import Pins
-from tui.run_view import RunView
+from tui.files.pins import Pins
+from tui.run.view import RunView
+from tui.settings.key_table import FEED_KEYS, bindings_of
 from tui.widgets.feed_columns import Columns, step_width
 from tui.widgets.feed_selection import FeedSelection, Place
 from tui.widgets.feed_surprise import NUM_STEPS

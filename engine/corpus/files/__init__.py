@@ -2,7 +2,7 @@
 
 `contents.find` is the door: a path in, a `Contents` of `FoundMember`s out, each of which opens as plain bytes.
 
-    disk_file          a regular file, watched for changes while it is read 
+    disk_file          a regular file, watched for changes while it is read
     decompress         gzip, bzip2 and xz, within an `Allowance`                 utf16  UTF-16 and UTF-32 to UTF-8
     zips, tars         archives as members, never unpacked to disk               walk   a folder's files
     archive_entries    members, and names inside archives and folders            sniffing  files that can't hold tweets

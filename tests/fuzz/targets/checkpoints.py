@@ -10,13 +10,13 @@ import hashlib
 import json
 from pathlib import Path
 
-from engine.checkpoint import load_checkpoint
-from engine.checkpoint_info import CheckpointInfo, read_info
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.errors import CheckpointError
 from tests.engine.checkpoints import write_checkpoint
 from tests.engine.damaging import header_size, with_head, with_info_text
 from tests.fuzz.target import Target, require_plain
-from tui.checkpoint_facts import comparison, description
+from tui.formatting.checkpoint_facts import comparison, description
 
 
 def make(folder: Path) -> Target:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engine.errors import ConfigError, StorageError
 from tests.fuzz.target import Target, require_plain
-from tui.preference_keeper import save_changes
-from tui.preferences import ENTRIES, read_preferences
+from tui.settings.preferences import ENTRIES, read_preferences
+from tui.settings.store import save_changes
 
 SEEDS = (
     b'theme = "rose-pine"\n\n[screen]\nmouse = false  # in tmux\nglyphs = "ascii"\n',

@@ -17,8 +17,8 @@ from tests.fakes import run_started, steps_finished, tweet
 from tests.fuzz.target import Target, require_plain
 from tests.fuzz.targets import messages
 from tui.remote.host import Host
-from tui.remote.places import socket_path
 from tui.remote.protocol import PROTOCOL, Hello, to_line
+from tui.remote.socket_path import socket_path
 
 _SECONDS = 10.0
 _HELLO = to_line(Hello())

@@ -1,0 +1,1 @@
+"""Checkpoint files: written, read, listed, renamed, pruned. Never decides when one is saved."""

@@ -1,0 +1,149 @@
+"""A checkpoint: one safetensors file with all that it takes to go on exactly where a run stood. No pickle, ever.
+
+Tensors: `model.*`, `average.*` where an average of the weights is kept, `optimizer.*`, `generator.*`. Metadata:
+`CheckpointInfo` as JSON, and a SHA-256 of the tensors.
+Loading checks everything and turns every kind of damage into one `CheckpointError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from engine.checkpoints.header import Place, read_head
+from engine.checkpoints.metadata import CheckpointInfo, damaged, info_in, opened, to_metadata
+from engine.compute import device as runtime
+from engine.errors import VocabError
+from engine.model.gru import TextGenerator
+from engine.model.vocab import SPECIALS, Vocab
+from engine.storage.folders import write_atomically
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that a checkpoint file holds."""
+
+    info: CheckpointInfo
+    tensors: dict[str, Tensor]
+
+    @property
+    def vocab(self) -> Vocab:
+        """The vocabulary that the model was trained with."""
+        return Vocab(self.info.vocab)
+
+    def to_model(self, device: torch.device) -> TextGenerator:
+        """Return the model, with the average of its weights if there is one, in eval mode."""
+        model = TextGenerator.from_config(len(self.vocab), self.info.model)
+        model.load_state_dict(weights_in(self.tensors, "average.") or weights_in(self.tensors, "model."))
+        return model.to(device).eval()
+
+
+def weights_in(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return those of a checkpoint's tensors whose names begin with `prefix`, by the names in a `state_dict`."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """Return a SHA-256 over names, types, shapes and bytes of all tensors."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]) -> None:
+    """Write a checkpoint, whole or not at all. Raises `StorageError`."""
+    write_atomically(path, to_content(info, tensors))
+
+
+def to_content(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
+    """Return the content of a checkpoint's file."""
+    on_cpu = _apart({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()})
+    return save(on_cpu, metadata=to_metadata(info, _digest(on_cpu)))
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors, each in memory of its own, as safetensors wants them; tied ones were in the same."""
+    places: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        apart[name] = tensor.clone() if tensor.data_ptr() in places else tensor
+        places.add(tensor.data_ptr())
+    return apart
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read and check a checkpoint. Raises `CheckpointError`, which says what is wrong with which file.
+
+    Its tensors are read only once it is sure that their shapes are those of the model that it describes.
+    """
+    with opened(path) as file:
+        head = read_head(file)
+        info, digest = info_in(path, head)
+        places = head.places()
+        if problem := _misfit(info, places):
+            raise damaged(path, problem)
+        file.seek(0)
+        content = file.read(head.data_start + head.num_data_bytes)
+    try:
+        tensors = load(content)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise damaged(path, str(error)) from error
+    if _digest(tensors) != digest:
+        raise damaged(path, "its numbers are not those that were written")
+    if problem := _nonsense(tensors):
+        raise damaged(path, problem)
+    return Checkpoint(info, tensors)
+
+
+def _misfit(info: CheckpointInfo, places: dict[str, Place]) -> str:
+    """Return why tensors and info do not belong together, or nothing. Draws no random number."""
+    vocab_size = len(SPECIALS) + len(info.vocab)
+    with torch.device("meta"):
+        model = TextGenerator.from_config(vocab_size, info.model)
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    wanted = {f"model.{name}": shape for name, shape in expected.items()}
+    if info.training.average_lag:
+        wanted |= {f"average.{name}": shape for name, shape in expected.items()}
+    if info.step:
+        for name, parameter in model.named_parameters():  # of tied ones, the first
+            wanted[f"optimizer.step.{name}"] = ()
+            shape = tuple(parameter.shape)
+            wanted |= {f"optimizer.{moment}.{name}": shape for moment in ("exp_avg", "exp_avg_sq")}
+    generators = {name: place for name, place in places.items() if name.startswith("generator.")}
+    found = {name: (place.dtype, place.shape) for name, place in places.items() if name not in generators}
+    if found != {name: ("F32", shape) for name, shape in wanted.items()}:
+        return "its tensors are not those of the model that it describes"
+    if "generator.cpu" not in generators or any(
+        place.dtype != "U8" or len(place.shape) != 1 for place in generators.values()
+    ):
+        return "the states of its generators are none"
+    try:  # last: it takes the memory of a vocabulary, which now is one of a model that is there
+        Vocab(info.vocab)
+    except VocabError as error:
+        return error.message.removesuffix(".")
+    return ""
+
+
+def _nonsense(tensors: dict[str, Tensor]) -> str:
+    """Return why no training can have led to these tensors, or nothing."""
+    for name, tensor in tensors.items():
+        if tensor.dtype.is_floating_point and tensor.numel():
+            low, high = (float(bound) for bound in torch.aminmax(tensor))  # NaN where there is any
+            is_square = name.startswith("optimizer.exp_avg_sq.")
+            # a square may be beyond the largest number: its weight rests then, and no harm is done
+            if not low > -math.inf or (high == math.inf and not is_square):
+                return f"{name} has numbers that are not finite"
+            if low < 0 and (is_square or name.startswith("optimizer.step.")):
+                return f"{name} is negative"
+    if not runtime.is_generator_state(tensors["generator.cpu"]):
+        return "the state of its generator is none"
+    return ""

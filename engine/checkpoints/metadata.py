@@ -1,0 +1,175 @@
+"""What a checkpoint says about itself, read from the head of its file without torch and without its tensors.
+
+It is the JSON text under the key "tweetgen" in the metadata of the safetensors file; its own SHA-256 and that of the
+tensors stand beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import msgspec
+
+from engine.checkpoints.header import Head, HeadError, read_head
+from engine.config.corpus import CorpusConfig
+from engine.config.run import ModelConfig, Precision, SamplingConfig, TrainingConfig, Tuning
+from engine.config.validation import require, require_between, require_choice
+from engine.corpus.position import Position
+from engine.errors import CheckpointError
+from engine.protocol import codec as wire
+from engine.storage.safe_open import open_regular
+from engine.training.schedule import Finish
+
+FORMAT_VERSION = 2
+_INFO_KEY = "tweetgen"
+_INFO_DIGEST_KEY = "tweetgen_info_sha256"
+_DIGEST_KEY = "tweetgen_sha256"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointInfo:
+    """All of a checkpoint but its tensors."""
+
+    format_version: int = FORMAT_VERSION
+    run: str
+    corpus_name: str
+    corpus: CorpusConfig
+    corpus_digest: str
+    """Of the training tweets, to tell whether they are still the same."""
+    model: ModelConfig
+    training: TrainingConfig
+    sampling: SamplingConfig
+    vocab: Annotated[tuple[str, ...], msgspec.Meta(max_length=sys.maxunicode)]
+    """The characters in the order of their token ids, without the special symbols."""
+    device: str
+    precision: str
+    num_threads: int
+    step_path: str = ""
+    """What computed the steps (`engine.training.trainer`); empty in a checkpoint of a version that did not say."""
+    tuning: Tuning = ""
+    step: int
+    position: Position
+    """The batch that comes next."""
+    elapsed_seconds: float
+    total_chars: int
+    last_sample_step: int
+    """Step of the feed's last tweet; -1 before the first."""
+    last_eval_step: int
+    last_save_step: int = 0
+    """Step of the last `step-N` that was due; 0 also in a checkpoint of a version that did not say."""
+    train_loss: float | None
+    """Of the last step that had one."""
+    val_loss: float | None
+    """Of the last evaluation, nats per character."""
+    bits_per_char: float | None
+    """Of the last evaluation."""
+    best_bits_per_char: float | None
+    finish: Finish | None = None
+    """The last stretch of a run that was asked to finish."""
+    is_imported: bool = False
+    """Whether it came from elsewhere: the files that its `corpus` names are read only where the user names them."""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check every number: that the SHA-256 is right says nothing about who wrote it. Raises `ConfigError`."""
+        for name in ("step", "total_chars", "last_eval_step"):
+            require_between(self, name, 0)
+        require_between(self, "last_sample_step", -1)
+        require_between(self, "elapsed_seconds", 0.0)
+        require_between(self, "num_threads", 1)
+        require_choice(self, "precision", Precision)
+        for name in ("train_loss", "val_loss", "bits_per_char", "best_bits_per_char"):
+            require_between(self, name, 0.0)
+        require_between(self.position, "epoch", 0)
+        require_between(self.position, "batch", 0)
+        if self.finish is not None:
+            require_between(self.finish, "first_step", 0)
+            require_between(self.finish, "last_step", 1)
+            is_after = self.finish.last_step > self.finish.first_step
+            require("finish", self.finish.last_step, "it ends after it began", is_valid=is_after)
+
+    @property
+    def is_figure_old(self) -> bool:
+        """Whether `val_loss` and `bits_per_char` are of an earlier step's weights, that of `last_eval_step`."""
+        return self.bits_per_char is not None and self.last_eval_step != self.step
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether the run was asked to finish, and did."""
+        return self.finish is not None and self.step >= self.finish.last_step
+
+
+def damaged(path: Path, cause: str) -> CheckpointError:
+    """Return the error of a file that is not, or no longer, what was once saved."""
+    return CheckpointError(f"{path} is damaged: {cause}.", "Take another checkpoint; `checkpoints list` shows all.")
+
+
+def to_metadata(info: CheckpointInfo, digest: str) -> dict[str, str]:
+    """Return the metadata of the file of a checkpoint whose tensors have this SHA-256."""
+    text = wire.encode(info)
+    return {_INFO_KEY: text, _INFO_DIGEST_KEY: _digest_of(text), _DIGEST_KEY: digest}
+
+
+def _digest_of(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a checkpoint's file; what goes wrong inside becomes a `CheckpointError` that names it."""
+    try:
+        with open_regular(path) as file:
+            yield file
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror or error}.", "Check the name or path.") from error
+    except HeadError as error:
+        raise damaged(path, str(error)) from error
+
+
+def read_info(path: Path) -> tuple[CheckpointInfo, str]:
+    """Return what a checkpoint file says of itself, and the SHA-256 that its tensors should have.
+
+    Raises `CheckpointError` for a file that is missing, damaged or not ours.
+    """
+    with opened(path) as file:
+        head = read_head(file)
+        info, digest = info_in(path, head)
+        head.places()
+    return info, digest
+
+
+def info_in(path: Path, head: Head) -> tuple[CheckpointInfo, str]:
+    """Return what a head says of its checkpoint, and the SHA-256 of its tensors. Raises `CheckpointError`."""
+    metadata = head.metadata
+    if not all((metadata.tweetgen_info_sha256, metadata.tweetgen_sha256)):
+        raise CheckpointError(
+            f"{path} was not written by tweetgen-tui.", "Its weights come without a vocabulary, so they can't be used."
+        )
+    if _digest_of(metadata.tweetgen) != metadata.tweetgen_info_sha256:
+        raise damaged(path, "what it says of itself is not what was written")
+    return _decode(path, metadata.tweetgen), metadata.tweetgen_sha256
+
+
+@dataclass(frozen=True)
+class _Version:
+    """What is read first."""
+
+    format_version: object = None
+
+
+def _decode(path: Path, text: str) -> CheckpointInfo:
+    """Return the info that a file's metadata holds."""
+    try:
+        version = wire.decode(text, _Version).format_version
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise CheckpointError(f"{path} was written by a newer tweetgen-tui.", "Update this program to read it.")
+        return wire.decode(text, CheckpointInfo)
+    except wire.WireError as error:
+        raise damaged(path, str(error)) from error

@@ -1,0 +1,34 @@
+"""Which of a run's checkpoints `step-N` are deleted, so that a long run does not fill the disk."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from engine.checkpoints.catalog import pin_path
+from engine.storage.folders import SUFFIX, RunFolder
+
+LOG = logging.getLogger(__name__)
+_PREFIX = "step-"
+
+
+def prune_steps(folder: RunFolder, num_kept: int, step: int, loaded_path: Path | None = None) -> None:
+    """Delete all but the newest `num_kept` (0: none) checkpoints `step-N` of a run that stands at `step`.
+
+    Pinned ones, and the one at `loaded_path`, are neither deleted nor counted. Old is told by steps, since clocks are
+    set back: first what lies beyond `step`, of a stretch that was left by loading an earlier checkpoint, then the
+    lowest. What can't be deleted is left.
+    """
+    if not num_kept:
+        return
+    try:
+        numbered = {
+            int(digits): path
+            for path in folder.checkpoint_path("latest").parent.glob(f"{_PREFIX}*{SUFFIX}")
+            if (digits := path.stem.removeprefix(_PREFIX)).isdecimal() and not pin_path(path).exists()
+            if loaded_path is None or path.resolve() != loaded_path.resolve()
+        }
+        for number in sorted(numbered, key=lambda number: (number <= step, number))[:-num_kept]:
+            numbered[number].unlink()
+    except OSError as error:
+        LOG.warning("old checkpoints of %s can't be deleted: %s", folder.path, error)

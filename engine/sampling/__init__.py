@@ -1,0 +1,4 @@
+"""Generation of tweets: logits, temperature and truncation, the sampler and its quality measures.
+
+Never changes a weight.
+"""

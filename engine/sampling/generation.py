@@ -1,0 +1,86 @@
+"""Tweets from a checkpoint, without a run: what `tweetgen-tui generate` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from engine.checkpoints.catalog import may_read_files
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.compute.device import Runtime
+from engine.config.run import RuntimeConfig, SamplingConfig, Setting, with_settings
+from engine.corpus.loading import load_corpus
+from engine.corpus.similarity.novelty import NoveltyIndex
+from engine.errors import CheckpointError, CorpusError
+from engine.protocol.base_event import Novelty
+from engine.sampling.sampler import SampledTweet, sample_tweets
+from engine.text import harmless
+
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratedTweet:
+    """One tweet, as `generate --json` prints it."""
+
+    text: str
+    temperature: float
+    seed: int
+    reached_eos: bool
+    bits_per_char: float
+    novelty: Novelty | None
+    """None where the training tweets are no longer there to compare with."""
+
+
+class Generator:
+    """A trained model, ready to write."""
+
+    def __init__(self, path: Path, runtime_config: RuntimeConfig) -> None:
+        """Load the checkpoint at `path`. Raises `CheckpointError` and `DeviceError`."""
+        checkpoint = load_checkpoint(path)
+        self._path = path
+        self.info: CheckpointInfo = checkpoint.info
+        self._vocab = checkpoint.vocab
+        self._runtime = Runtime.resolve(runtime_config)
+        self._runtime.apply()
+        self._model = checkpoint.to_model(self._runtime.device)
+        self._novelty: NoveltyIndex | None = None
+
+    def load_novelty(self) -> None:
+        """Read the training tweets, to know copies.
+
+        Raises `CorpusError` where they are gone or changed, `CheckpointError` where the checkpoint is from elsewhere.
+        """
+        if not may_read_files(self._path, self.info):
+            raise CheckpointError(f"{self._path.name} is from elsewhere, so the files that it names are not read.")
+        corpus = load_corpus(self.info.corpus)
+        if corpus.digest != self.info.corpus_digest:
+            raise CorpusError(f"{corpus.name} is no longer what the checkpoint was trained on.")
+        self._novelty = corpus.novelty
+
+    def sampling(self, settings: dict[str, Setting]) -> SamplingConfig:
+        """Return the sampling that the checkpoint was saved with, with `settings` over it. Raises `ConfigError`."""
+        return with_settings(self.info.sampling, settings)
+
+    def write(self, count: int, sampling: SamplingConfig, seed: int) -> Iterator[GeneratedTweet]:
+        """Write `count` tweets, the i-th from `seed` + i. Raises `VocabError` on an unknown prime."""
+        for first in range(0, count, BATCH_SIZE):
+            seeds = range(seed + first, seed + min(first + BATCH_SIZE, count))
+            with torch.inference_mode():
+                tweets = sample_tweets(self._model, self._vocab, sampling, seeds, may_compile=False)
+            yield from map(self._judged, tweets)
+
+    def _judged(self, tweet: SampledTweet) -> GeneratedTweet:
+        """Return a tweet as it is shown."""
+        return GeneratedTweet(
+            text=harmless(tweet.text),
+            temperature=tweet.temperature,
+            seed=tweet.seed,
+            reached_eos=tweet.reached_eos,
+            bits_per_char=tweet.bits_per_char,
+            novelty=self._novelty.judge(tweet.text) if self._novelty else None,
+        )

@@ -1,0 +1,83 @@
+"""`CharReader`: the model, reading one character after another of B tweets. No gradient, no dropout.
+
+`TextGenerator.forward` is the readable twin and expects the same. A sequence of one character is where `nn.GRU` is
+slowest: most of its time goes into finding out what to do. Here that is settled beforehand
+(`engine.compute.cpu.inference_weights`), a step's columns turn into gates where they lie, and one tweet on a processor
+goes through compiled code (`engine.compute.cpu.single_row`).
+
+A reader knows the weights of the moment at which it was made; training that goes on later does not change what it
+reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from engine.compute.cpu.inference_weights import ReadingWeights
+from engine.model.gru import TextGenerator
+from engine.sampling.logits import Floats, Ids
+
+if TYPE_CHECKING:  # Numba would come with it, where little is written
+    from engine.compute.cpu.single_row import OneRow
+
+
+class CharReader:
+    """The hidden state of B tweets that are read at once. Not thread-safe."""
+
+    def __init__(self, model: TextGenerator, *, may_compile: bool = True) -> None:
+        """Copy the weights; B is 1, and nothing is read yet.
+
+        Compiled code takes half a second and 100 MB to load, where training has not done so already.
+        """
+        self._may_compile = may_compile
+        self._weights = ReadingWeights(model)
+        first = self._weights.table.new_zeros(1, self._weights.hidden_size)
+        self._rows = self._go_on_from([first.clone() for _ in self._weights.layers])
+
+    def select(self, rows: Ids) -> None:
+        """Go on with these of the B rows, in this order; a row may be taken more than once."""
+        kept = torch.from_numpy(rows).to(self._weights.table.device)
+        self._rows = self._go_on_from([state[kept] for state in self._rows.states])
+
+    def _go_on_from(self, states: list[Tensor]) -> OneRow | _ManyRows:
+        """Return what reads on from these states, (B, H) a layer."""
+        if self._may_compile and len(states[0]) == 1 and states[0].device.type == "cpu":
+            from engine.compute.cpu.single_row import OneRow
+
+            return OneRow(self._weights, states)
+        return _ManyRows(self._weights, states)
+
+    def read(self, token_ids: Ids) -> Floats:
+        """Read a character of each row, (B,). Returns the log-probabilities (B, V) of the next, in nats."""
+        return self._rows.read(token_ids)
+
+
+class _ManyRows:
+    """The hidden state of B tweets, and the memory that a step works in."""
+
+    def __init__(self, weights: ReadingWeights, states: list[Tensor]) -> None:
+        """Go on from these states, (B, H) a layer, which change."""
+        self.states = states
+        self._weights = weights
+        [num_rows, size], num_chars = states[0].shape, len(weights.table)
+        self._columns, self._logits = (states[0].new_empty(num_rows, width) for width in (4 * size, num_chars))
+        self._products, self._sigmoids = self._columns[:, : 3 * size], self._columns[:, : 2 * size]
+        self._reset, self._update, self._from_state, self._new = self._columns.split_with_sizes([size] * 4, dim=1)
+
+    def read(self, token_ids: Ids) -> Floats:
+        """Read a character of each, (B,). Returns the log-probabilities (B, V) of the next."""
+        token_ids_there = torch.from_numpy(token_ids).to(self._columns.device)
+        torch.index_select(self._weights.table, 0, token_ids_there, out=self._columns)
+        for number, (layer, state) in enumerate(zip(self._weights.layers, self.states, strict=True)):
+            if number > 0:
+                layer.write_input(self.states[number - 1], self._columns)
+            self._products.addmm_(state, layer.from_state)
+            self._sigmoids.sigmoid_()
+            self._new.addcmul_(self._reset, self._from_state).tanh_()
+            torch.lerp(self._new, state, self._update, out=state)
+        torch.addmm(self._weights.proj_bias, self.states[-1], self._weights.to_logits, out=self._logits)
+        log_probs: Floats = self._logits.log_softmax(dim=-1).float().cpu().numpy()
+        return log_probs

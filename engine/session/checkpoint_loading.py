@@ -1,0 +1,90 @@
+"""`Loader`: has a run go on from another checkpoint, one that the user names or one of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.checkpoints.catalog import resolve_checkpoint
+from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from engine.compute.device import generators_put_back
+from engine.errors import CheckpointError
+from engine.model.gru import TextGenerator
+from engine.protocol import events
+from engine.session.reporter import Narrator
+from engine.session.run import Run
+from engine.session.setup import Preparation, load_into
+from engine.training.trainer import Trainer
+
+
+class Loader:
+    """Loads into one run. Used by the session's thread only."""
+
+    def __init__(self, run: Run, preparation: Preparation, narrator: Narrator) -> None:
+        """Load into `run`, which is made of `preparation`, and tell it to `narrator`."""
+        self._run = run
+        self._prepared = preparation
+        self._narrator = narrator
+
+    def load(self, name: str, *, halves_rate: bool = False) -> None:
+        """Go on from another checkpoint of the same vocabulary, whatever the shape of its model.
+
+        What was learned so far is kept as the run's own checkpoint `step-N`, and `latest` is what was loaded. With
+        `halves_rate` the run goes on at half the checkpoint's learning rate, or half its own where that is lower.
+        Raises `CheckpointError`, and `StorageError` or `ConfigError` where the current weights can't be saved, before
+        anything was changed.
+        """
+        run = self._run
+        checkpoint = load_checkpoint(path := resolve_checkpoint(name))
+        if checkpoint.vocab != self._prepared.material.vocab:
+            raise CheckpointError(
+                f"{name} has another vocabulary: {len(checkpoint.vocab)} characters, not those of this run's tweets.",
+                f"Start it with its own: tweetgen-tui --checkpoint {name}",
+            )
+        self._narrator.tell_steps()
+        run.save_before_load(path)
+        self._go_on_from(checkpoint, name, path)
+        if run.progress.finish is not None:
+            run.cancel_finish()
+        if halves_rate:
+            run.halve_learning_rate(checkpoint.info.training.learning_rate)
+        run.save("latest")
+
+    def go_back_to(self, name: str) -> float:
+        """Go on from the run's own `latest` or `best`; a finish that was asked for stays where it was.
+
+        Returns the checkpoint's learning rate. Raises `CheckpointError` before anything was changed.
+        """
+        folder = self._prepared.folder
+        path = folder.checkpoint_path(name)
+        checkpoint = load_checkpoint(path)
+        self._go_on_from(checkpoint, f"{folder.name}/{name}", path)
+        return checkpoint.info.training.learning_rate
+
+    def _go_on_from(self, checkpoint: Checkpoint, name: str, path: Path) -> None:
+        """Take over model, optimizer, generators and place in the data; tell it."""
+        run, info, prepared = self._run, checkpoint.info, self._prepared
+        place = prepared.material.place_of(info)
+        batches = prepared.material.batches(run.training, place, info.training.batch_size)
+        with generators_put_back(prepared.runtime.device):
+            model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(prepared.runtime.device)
+            trainer = Trainer(model, run.training, prepared.runtime)
+            load_into(trainer, checkpoint, prepared.runtime)
+        has_new_shape = info.model != prepared.model_config
+        if not has_new_shape and run.trainer.part_size is not None:
+            trainer.compute_at_most(run.trainer.part_size)
+        prepared.model_config = info.model
+        run.progress.go_to(info)
+        run.go_on_with(trainer, batches)
+        run.note_loaded(path)
+        self._narrator.last_train_loss = info.train_loss
+        self._narrator.tell(
+            events.CheckpointLoaded,
+            name=name,
+            path=str(path),
+            bits_per_char=info.bits_per_char,
+            epochs=run.batches.epochs,
+        )
+        if has_new_shape:
+            if prepared.thread_minder is not None:
+                prepared.thread_minder.note_other_model()
+            self._narrator.tell(events.ModelChanged, model=info.model, num_parameters=model.num_parameters)

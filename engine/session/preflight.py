@@ -1,0 +1,61 @@
+"""What is wrong with a run's wishes, as far as milliseconds can tell: before a screen opens, and without torch."""
+
+from __future__ import annotations
+
+import tempfile
+
+from engine.checkpoints.catalog import latest_of, require_own_files, resolve_checkpoint
+from engine.checkpoints.metadata import read_info
+from engine.config.run import RunConfig
+from engine.corpus.ingest.quick_check import Glance, check_corpus
+from engine.errors import ConfigError
+from engine.storage.folders import find_run, folder_of_run, home, storage_errors, taken_error
+from engine.storage.journal import in_use_error, is_in_use
+
+
+def check(config: RunConfig) -> Glance | None:
+    """Raise the `TweetgenError` that the run would end with, if it shows this early.
+
+    Returns what a glance at the corpus tells; None where the run itself knows its corpus.
+    """
+    check_storage()
+    if config.run_name is not None and (folder := folder_of_run(config.run_name)).path.exists():
+        if is_in_use(folder.journal_path):
+            raise in_use_error(folder.journal_path)
+        raise taken_error(folder)
+    if config.resume is not None:
+        run = find_run(config.resume)
+        read_info(latest_of(run))
+        if is_in_use(run.journal_path):
+            raise in_use_error(run.journal_path)
+    elif config.checkpoint is not None:
+        path = resolve_checkpoint(config.checkpoint)
+        info, _ = read_info(path)
+        if config.corpus is None:
+            require_own_files(path, info)
+    if config.corpus is None:
+        return None
+    for file in config.corpus.files:
+        _check_name(file)
+    return check_corpus(config.corpus)
+
+
+def _check_name(file: str) -> None:
+    """Raise `ConfigError` where a file is called by bytes that are no text: no checkpoint could say where it is."""
+    try:
+        file.encode()
+    except UnicodeEncodeError:
+        shown = file.encode("utf-8", "replace").decode()
+        raise ConfigError(
+            f"{shown} is a name that is no UTF-8, so the run could not find it again.",
+            "Rename the file, or send it on: --data - < FILE",
+        ) from None
+
+
+def check_storage() -> None:
+    """Raise `StorageError` unless the data folder can be written."""
+    runs = home() / "runs"
+    with storage_errors(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=runs) as file:
+            file.write(b"\n")

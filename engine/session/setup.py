@@ -1,0 +1,223 @@
+"""From the wishes of a `RunConfig` to everything that a run needs: tweets read, model built or loaded, folder made.
+
+Whatever the user's files or settings do not allow is found out here, before the first step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from engine.checkpoints.catalog import latest_of, require_own_files, resolve_checkpoint
+from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.compute import device as runtime
+from engine.compute.device import Runtime
+from engine.config import presets
+from engine.config.run import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
+from engine.corpus.batches import BatchStream
+from engine.corpus.corpus import Corpus
+from engine.corpus.encoded_tweets import EncodedTweets
+from engine.corpus.position import Position
+from engine.corpus.report import short_lines
+from engine.corpus.training_data import Material, corpus_config_of, load_material
+from engine.errors import CheckpointError, ConfigError
+from engine.model.gru import TextGenerator
+from engine.protocol import codec as wire
+from engine.protocol.stage import Stage
+from engine.session import thread_tuning as threads
+from engine.session.progress import budget_used_up
+from engine.session.thread_tuning import Beginning, ThreadMinder, changes_since
+from engine.storage.folders import RunFolder, create_run_folder
+from engine.training.trainer import Trainer
+
+OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
+
+
+@dataclass(kw_only=True)
+class Preparation:
+    """All that a run begins with."""
+
+    folder: RunFolder
+    material: Material
+    val_tweets: EncodedTweets
+    runtime: Runtime
+    model_config: ModelConfig
+    training: TrainingConfig
+    sampling: SamplingConfig
+    trainer: Trainer
+    thread_minder: ThreadMinder | None
+    """None where the number of threads was set by hand, or there is nothing to choose."""
+    batches: BatchStream
+    start: CheckpointInfo | None
+    """Where the run goes on from; None begins anew."""
+    resumed_from: str | None
+    warnings: list[str]
+
+
+def prepare(
+    config: RunConfig, resumed: RunFolder | None, on_stage: Callable[[Stage], None], *, may_be_over: bool = False
+) -> Preparation:
+    """Read, build or load everything; `resumed` is the run to go on with, which the caller has locked.
+
+    `on_stage` is called with what is being done; what it raises, and whatever else fails, leaves nothing behind: a new
+    run's folder is made last. Raises `TweetgenError`s. A checkpoint whose budget is used up is refused, unless the run
+    `may_be_over` from the start.
+    """
+    if config.resume or config.checkpoint:
+        on_stage(Stage("reading the checkpoint"))
+    checkpoint, resumed_from = _find_start(config, resumed)
+    info = checkpoint.info if checkpoint else None
+    material = load_material(corpus_config_of(config, info), checkpoint.vocab if checkpoint else None, on_stage)
+    corpus, vocab = material.corpus, material.vocab
+    stage = Stage("building the model", report=tuple(short_lines(corpus.report)))
+    on_stage(stage)
+    device_runtime = threads.runtime_for(config, info)
+    model_config, training = _choose(config, info, corpus, device_runtime)
+    usual_sampling = info.sampling if info else SamplingConfig(max_length=material.config.max_length)
+    sampling = with_settings(usual_sampling, config.settings)
+    vocab.encode_known(sampling.prime)
+    device_runtime.apply()
+    runtime.seed_generators(training.seed)
+    model = TextGenerator.from_config(len(vocab), model_config).to(device_runtime.device)
+    ways = threads.ways_to_try(config, device_runtime, info)
+    trainers = {
+        way.precision: Trainer(model, training, replace(device_runtime, precision=way.precision)) for way in ways
+    }
+    if checkpoint:
+        load_into(trainers[device_runtime.precision], checkpoint, device_runtime)
+    some_batches = partial(material.some_batches, training.batch_size)
+    on_turn = partial(on_stage, replace(stage, text="measuring what is fastest here"))
+    beginning = threads.begin(trainers, ways, device_runtime, some_batches, on_turn)
+    has_same_tweets = info is not None and info.corpus_digest == corpus.digest
+    position = material.place_of(info) if info else Position()
+    batches = material.batches(training, position, info.training.batch_size if info else None)
+    has_finished = config.resume is not None and info is not None and info.has_finished
+    if info and not may_be_over:
+        _check_budget(info, training, batches)
+    val_tweets = material.some_validation_tweets(training.eval_tweets)
+    thread_minder = ThreadMinder.of_run(config.runtime, beginning, some_batches)
+    on_stage(replace(stage, text="starting the run"))
+    return Preparation(
+        folder=resumed or create_run_folder(config.run_name),
+        material=material,
+        val_tweets=val_tweets,
+        runtime=beginning.runtime,
+        model_config=model_config,
+        training=training,
+        sampling=sampling,
+        trainer=beginning.trainer,
+        thread_minder=thread_minder,
+        batches=batches,
+        start=_without_finish(info) if has_finished or config.resume is None else info,
+        resumed_from=resumed_from,
+        warnings=[
+            *(["The run had finished; it goes on at its learning rate."] if has_finished else []),
+            *_warnings(config, info, beginning, has_same_tweets=has_same_tweets),
+        ],
+    )
+
+
+def _without_finish(info: CheckpointInfo | None) -> CheckpointInfo | None:
+    """Return the start of a run that is not to finish where its checkpoint was."""
+    return None if info is None else replace(info, finish=None)
+
+
+def load_into(trainer: Trainer, checkpoint: Checkpoint, on: Runtime) -> None:
+    """Put weights, optimizer and global generators where the checkpoint had them. Raises `CheckpointError`."""
+    try:
+        trainer.load_state(checkpoint.tensors, checkpoint.info.step)
+        states = {
+            name.removeprefix("generator."): tensor
+            for name, tensor in checkpoint.tensors.items()
+            if name.startswith("generator.")
+        }
+        runtime.restore_generator_states(states, on.device)
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError("The checkpoint's tensors do not fit the model that it describes.") from error
+
+
+def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoint | None, str | None]:
+    """Return the checkpoint to go on from, and what it is called; None where there is none."""
+    if resumed is not None:
+        return load_checkpoint(latest_of(resumed)), f"{resumed.name}/latest"
+    if config.checkpoint is not None:
+        path = resolve_checkpoint(config.checkpoint)
+        checkpoint = load_checkpoint(path)
+        if config.corpus is None:
+            require_own_files(path, checkpoint.info)
+        return checkpoint, config.checkpoint
+    return None, None
+
+
+def _choose(
+    config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, on: Runtime
+) -> tuple[ModelConfig, TrainingConfig]:
+    """Return the settings of the run: the preset's or the checkpoint's, with those set by hand over them."""
+    if info is None:
+        settings = config.settings
+        if config.corpus is not None and config.corpus.overfit is not None:
+            settings = {**OVERFIT_SETTINGS, **settings}
+        ways = threads.ways_to_try(config, on, None)
+        has_bfloat16 = runtime.has_fast_bfloat16() and any(way.precision == "bfloat16" for way in ways)
+        choice = presets.choose(
+            config.preset, settings, corpus.num_train_chars, on.device.type, has_bfloat16=has_bfloat16
+        )
+        return choice.model, choice.training
+    wishes = {name: value for name, value in config.settings.items() if name in settings_of(ModelConfig)}
+    if any(getattr(info.model, name) != value for name, value in wishes.items()):
+        raise ConfigError(
+            f"The checkpoint's model has another shape; {', '.join(wishes)} can't be changed.",
+            "Leave it out, or train anew.",
+        )
+    return info.model, with_settings(info.training, config.settings)
+
+
+def _check_budget(info: CheckpointInfo, training: TrainingConfig, batches: BatchStream) -> None:
+    """Raise `ConfigError` where the checkpoint that a run goes on from has used up its budget already."""
+    budget = budget_used_up(training, (info.step, batches.epochs, info.elapsed_seconds))
+    if budget is not None:
+        option = "--" + budget.replace("_", "-")
+        raise ConfigError(
+            f"The checkpoint was trained for {info.step:,} steps in {info.elapsed_seconds:.0f} seconds already; "
+            f"the run would end at once, by {option} {getattr(training, budget):g}.",
+            f"Give a larger {option}.",
+        )
+
+
+def _warnings(
+    config: RunConfig,
+    info: CheckpointInfo | None,
+    beginning: Beginning,
+    *,
+    has_same_tweets: bool,
+) -> list[str]:
+    """Return what the user should know before the first step."""
+    if config.resume is None or info is None:
+        return []
+    warnings = []
+    if not has_same_tweets:
+        warnings.append(
+            "The tweets are not those that the run was trained on so far; it begins with their first batch."
+        )
+    changes = changes_since(info, beginning)
+    if changes:
+        warnings.append(f"Computed otherwise than before, so that the resume is exact to rounding only: {changes}.")
+    return warnings
+
+
+def to_config_content(preparation: Preparation) -> bytes:
+    """Return the file of what the run was asked for and what that came to, for people and scripts."""
+    settings = {
+        "corpus": preparation.material.config,
+        "model": preparation.model_config,
+        "training": preparation.training,
+        "sampling": preparation.sampling,
+        "device": preparation.runtime.device.type,
+        "precision": preparation.runtime.precision,
+        "num_threads": preparation.runtime.num_threads,
+        "step_path": preparation.trainer.path,
+        "resumed_from": preparation.resumed_from,
+    }
+    return wire.pretty(settings).encode()

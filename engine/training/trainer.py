@@ -1,0 +1,260 @@
+"""`Trainer`: one optimizer step at a time. Knows nothing of when to sample, evaluate, save or stop.
+
+The loss of a step stays on the device until `take_report` reads many at once, so that a GPU never waits for the
+screen. That holds for the refusal of a non-finite step too: `engine.compute.optimizer_step` leaves it to the device. On
+a processor the step is put together here, from `engine.compute.cpu`; elsewhere it is one whole, `engine.compute.gpu`.
+
+**A step that fails.** Until the update begins, whatever is raised leaves all as it was before the step, the generators
+included: it can be taken again, in smaller parts (`engine.training.micro_batches`), or by a resumed run. After that it
+can't be known what is new and what is old, and `is_whole` says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.checkpoints.checkpoint import weights_in
+from engine.compute import out_of_memory as memory
+from engine.compute.cpu.adamw import FusedAdamW
+from engine.compute.cpu.train_step import GruStep
+from engine.compute.device import Runtime, generators_put_back
+from engine.compute.gpu.buckets import DeviceBatch, to_device_batch
+from engine.compute.gpu.train_step import DeviceStep, recorder_for
+from engine.compute.loss_buffer import StepHistory
+from engine.compute.optimizer_step import Optimizer, Update
+from engine.compute.step_timer import PartTimer
+from engine.config.run import TrainingConfig
+from engine.corpus.encoded_tweets import Batch
+from engine.model.gru import TextGenerator
+from engine.model.weight_average import WeightAverage
+from engine.training.micro_batches import loss_and_grads_of, parts_of
+
+
+def _make_optimizer(model: TextGenerator, config: TrainingConfig, device: torch.device) -> Optimizer:
+    if device.type == "cpu":
+        return FusedAdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """What became of the steps since the last report, in order. NaN stands for a step that was refused."""
+
+    first_step: int
+    train_losses: list[float]
+    grad_norms: list[float]
+
+
+class Trainer:
+    """A model, its optimizer, and the count of steps. One thread at a time."""
+
+    def __init__(
+        self, model: TextGenerator, config: TrainingConfig, runtime: Runtime, *, may_record: bool = True
+    ) -> None:
+        """Take the model, which lies on the runtime's device already; `may_record` lets CUDA graphs be made."""
+        self.model = model
+        self.step_count = 0
+        self.learning_rate = config.learning_rate
+        self._runtime = runtime
+        self.part_size: int | None = None
+        """Tweets that are computed at once at most; None is a whole batch."""
+        self.refused_in_a_row = 0
+        """Steps that were refused since the last that was not; of a device's, as of the last report."""
+        self._timer = PartTimer()
+        is_here = runtime.device.type == "cpu"
+        self.path = "fast" if is_here else "device"
+        """What computes the steps, `engine.compute.cpu` or `engine.compute.gpu`; they agree to rounding."""
+        self._gru_step = self._make_gru_step() if is_here else None
+        self._max_grad_norm = config.max_grad_norm or math.inf
+        self._optimizer = _make_optimizer(model, config, runtime.device)
+        self._update = Update(self._optimizer, runtime.device)
+        self._history = StepHistory(runtime.device)
+        self._batch_size = config.batch_size
+        self._device_step = None if is_here else self._make_device_step(may_record=may_record)
+        self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
+
+    def _make_gru_step(self) -> GruStep:
+        """Return what computes on the processor, in memory that is new."""
+        gru_step = GruStep(self.model, self._runtime.precision)
+        gru_step.timer = self._timer
+        return gru_step
+
+    def _make_device_step(self, *, may_record: bool) -> DeviceStep:
+        return DeviceStep(
+            self.model,
+            self._update,
+            self._history,
+            precision=self._runtime.precision,
+            max_grad_norm=self._max_grad_norm,
+            recorder=recorder_for(self.model) if may_record else None,
+        )
+
+    @property
+    def prepare(self) -> Callable[[Batch], DeviceBatch] | None:
+        """What makes a batch ready for `step`, on any thread, where that is worth a thread; else None."""
+        return None if self._device_step is None else self._to_device_batch
+
+    def _to_device_batch(self, batch: Batch) -> DeviceBatch:
+        return to_device_batch(batch, self._batch_size)
+
+    def set_batch_size(self, batch_size: int) -> None:
+        """Make ready batches of up to that many tweets from now on; what was kept for the others is given back."""
+        self._batch_size = batch_size
+        self.close()
+
+    def time_with(self, timer: PartTimer) -> None:
+        """Turn this timer to each part of a step from now on; it is on "forward" when a step begins."""
+        self._timer = timer
+        if self._gru_step is not None:
+            self._gru_step.timer = timer
+
+    @property
+    def best_model(self) -> TextGenerator:
+        """The model to evaluate and to write with: the average of the weights where one is kept, else the model."""
+        return self.model if self._average is None else self._average.model
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the state is that after `step_count` steps; false where an update broke off."""
+        return not self._update.has_begun
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all numbers of the state are those of a checkpoint that can be loaded; waits for the device.
+
+        A square may be beyond the largest number: its weight rests then.
+        """
+        for name, tensor in self.state().items():
+            if not tensor.sum().isfinite() and not tensor.isfinite().all():
+                is_square = name.startswith("optimizer.exp_avg_sq.")
+                if not is_square or not (tensor >= 0).all():
+                    return False
+        return True
+
+    def step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
+        """Learn from one batch: forward, backward, clip, update. A non-finite loss or gradient changes nothing.
+
+        A batch that was made ready by `prepare` is taken as it is.
+        """
+        self.learning_rate = learning_rate
+        self.model.train()
+        self._update.has_begun = False
+        draws = self.model.dropout.p > 0
+        with generators_put_back(self._runtime.device) if draws else nullcontext():
+            if self._device_step is not None:
+                ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
+                self._device_step.take(ready, learning_rate)
+            elif isinstance(batch, DeviceBatch):
+                raise TypeError("a batch that was made ready for a device")
+            else:
+                self._step_here(batch, learning_rate)
+            if self._average is not None:
+                self._average.update(self.step_count + 1)
+            self._history.count()
+            self.step_count += 1
+        self._update.has_begun = False
+
+    def compute_at_most(self, part_size: int) -> None:
+        """Compute a batch in parts of at most that many tweets from now on; give back what was kept for more."""
+        self.part_size = part_size
+        self.make_room()
+
+    def make_room(self) -> None:
+        """Give back all memory that a step can do without."""
+        self.model.zero_grad()
+        if self._device_step is not None:
+            self._device_step.set_part_size(self.part_size)
+        elif self._gru_step is not None:
+            self._gru_step = self._make_gru_step()
+        memory.release(self._runtime.device)
+
+    def _step_here(self, batch: Batch, learning_rate: float) -> None:
+        """Take a step on the processor."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        loss = self._set_grads(batch)
+        self._timer.turn_to("optimizer")
+        grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
+        is_refused = ~(loss.isfinite() & grad_norm.isfinite())
+        self._update.take_unless(is_refused)
+        self._history.write(loss, grad_norm)
+        self.refused_in_a_row = self.refused_in_a_row + 1 if is_refused.item() else 0
+
+    def _set_grads(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch and set its gradients, in parts where it has more tweets than one may have."""
+        if self._gru_step is None:
+            raise TypeError("the model lies on a device")
+        loss_and_grads = self._gru_step.loss_and_grads
+        if self.part_size is None or len(batch.targets) <= self.part_size:
+            return loss_and_grads(batch)
+
+        def of_part(part: Batch) -> Tensor:
+            self._timer.turn_to("forward")
+            return loss_and_grads(part)
+
+        return loss_and_grads_of(parts_of(batch, self.part_size), of_part, list(self.model.parameters()))
+
+    def rehearse(self, batch: Batch) -> None:
+        """Do the work of a step on the processor but for the update, to see how long it takes.
+
+        Overwrites each parameter's `grad` and leaves the model in eval mode, in which no generator is used.
+        """
+        self.model.eval()
+        self._set_grads(batch)
+
+    def close(self) -> None:
+        """Give back what a device keeps for steps to come."""
+        if self._device_step is not None:
+            self._device_step.forget_recordings()
+
+    def take_report(self) -> StepReport:
+        """Return the losses and gradient norms of all steps since the last report; waits for the device once."""
+        first_step = self.step_count - len(self._history) + 1
+        with self._timer.during("forward"):  # where a device's steps are waited for
+            losses, norms = self._history.take()
+        is_finite = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
+        if self._device_step is not None:
+            for finite in is_finite:
+                self.refused_in_a_row = 0 if finite else self.refused_in_a_row + 1
+        return StepReport(
+            first_step=first_step,
+            train_losses=[loss if finite else math.nan for loss, finite in zip(losses, is_finite, strict=True)],
+            grad_norms=[norm if finite else math.nan for norm, finite in zip(norms, is_finite, strict=True)],
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """Return weights (`model.`), their average if kept (`average.`), optimizer (`optimizer.`); not copies."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if self._average is not None:
+            tensors |= {f"average.{name}": tensor for name, tensor in self._average.model.state_dict().items()}
+        for name, parameter in self.model.named_parameters():
+            for key, value in self._optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer.{key}.{name}"] = value
+        return tensors
+
+    def load_state(self, tensors: dict[str, Tensor], step_count: int) -> None:
+        """Go on from a `state` of `step_count` steps; an average that it lacks begins with its weights.
+
+        Raises `KeyError` or `RuntimeError` if it does not fit.
+        """
+        self.model.load_state_dict(weights_in(tensors, "model."))
+        if self._average is not None:
+            self._average.model.load_state_dict(weights_in(tensors, "average.") or self.model.state_dict())
+        self._optimizer.state.clear()
+        for name, parameter in self.model.named_parameters():
+            if step_count and f"optimizer.step.{name}" in tensors:
+                self._optimizer.state[parameter] = {
+                    key: tensors[f"optimizer.{key}.{name}"].to(parameter.device, copy=True)
+                    for key in ("step", "exp_avg", "exp_avg_sq")
+                }
+        self.step_count = step_count
+        self.refused_in_a_row = 0
+        self._update.has_begun = False
+        self._history.clear()
+        self.close()

@@ -1,0 +1,1 @@
+"""Numbers, checkpoints and corpora as text. Pure functions; never imports Textual."""

@@ -1,0 +1,141 @@
+"""What a checkpoint says of itself, in words: for the list's detail, for two side by side, and for the shell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from engine.checkpoints.catalog import CheckpointEntry
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.compute.calibration import numbered_threads
+from engine.config.run import ModelConfig
+from engine.model.vocab import SPECIALS
+from engine.text import harmless
+from tui.formatting.numbers import format_bits, format_duration, format_loss, format_short, format_size
+
+_NOT_EVALUATED = "not evaluated yet"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One thing that two checkpoints say."""
+
+    name: str
+    left: str
+    right: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether they say it differently."""
+        return self.left != self.right
+
+
+def description(info: CheckpointInfo) -> list[tuple[str, str]]:
+    """Return all that a person wants to know of a checkpoint, as names and values."""
+    training = info.training
+    path = f", {info.step_path} path" if info.step_path else ""
+    return [
+        ("run", info.run),
+        ("step", f"{info.step:,} (epoch {info.position.epoch}, batch {info.position.batch:,} of it next)"),
+        ("trained for", f"{format_duration(info.elapsed_seconds)}, {info.total_chars:,} characters"),
+        ("bits per character", bits_of(info)),
+        ("corpus", info.corpus_name),
+        ("vocabulary", f"{len(info.vocab)} characters"),
+        ("model", _model(info.model)),
+        ("training", f"{training.preset}: batch {training.batch_size}, learning rate {training.learning_rate:g}"),
+        ("computed on", f"{info.device}, {info.precision}, {numbered_threads(info.num_threads)}{path}"),
+        ("written by", harmless(", ".join(f"{name} {version}" for name, version in info.versions.items()))),
+    ]
+
+
+def detail_lines(entry: CheckpointEntry) -> list[str]:
+    """Return in a few lines what the row does not say."""
+    saved = datetime.fromtimestamp(entry.saved_at).astimezone().strftime("%d %b %Y %H:%M")
+    lines = [f"saved {saved}, {format_size(entry.num_bytes)}"]
+    if entry.is_pinned:
+        lines[0] += ", pinned"
+    if entry.info is None:
+        return lines
+    info, training = entry.info, entry.info.training
+    losses = [f"{name} {format_loss(loss)}{at}" for name, loss, at in _losses(info) if loss is not None]
+    settings = f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"
+    return [
+        f"from the run {info.run}, step {info.step:,}, on {info.corpus_name}",
+        f"{_model(info.model)}; {format_short(num_weights(info))} weights, {len(info.vocab)} characters",
+        f"{training.preset}: {settings}; trained for {format_duration(info.elapsed_seconds)}",
+        *([f"loss: {', '.join(losses)} nats"] if losses else []),
+        *lines,
+    ]
+
+
+def num_weights(info: CheckpointInfo) -> int:
+    """Return the numbers that a checkpoint's model has learned."""
+    model, vocab_size = info.model, len(info.vocab) + len(SPECIALS)
+    embedding = 0 if model.tied_embeddings else vocab_size * model.embedding_size
+    sizes = [model.embedding_size, *[model.hidden_size] * (model.num_layers - 1)]
+    layers = sum(3 * model.hidden_size * (size + model.hidden_size + 2) for size in sizes)
+    return embedding + layers + vocab_size * (model.hidden_size + 1)
+
+
+def comparison(left: CheckpointInfo, right: CheckpointInfo) -> list[Pair]:
+    """Return what two checkpoints say, one beside the other: the usual things, then every setting that differs."""
+    usual = zip(_compared(left), _compared(right), strict=True)
+    return [*(Pair(name, one, other) for (name, one), (_, other) in usual), *_other_settings(left, right)]
+
+
+def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
+    """Yield what is always compared."""
+    yield "step", f"{info.step:,}"
+    yield "bits per character", bits_of(info)
+    for name, loss, at in _losses(info):
+        yield f"{name} loss", "–" if loss is None else f"{format_loss(loss)} nats{at}"
+    yield "trained for", format_duration(info.elapsed_seconds)
+    yield "run", info.run
+    yield "corpus", info.corpus_name + ("" if info.corpus.overfit is None else f", {info.corpus.overfit} of it")
+    yield "vocabulary", f"{len(info.vocab)} characters"
+    yield "model", _model(info.model)
+    yield "weights", f"{num_weights(info):,}"
+    yield "batch size", f"{info.training.batch_size}"
+    yield "learning rate", f"{info.training.learning_rate:g}, {info.training.schedule}"
+    yield "computed on", f"{info.device}, {info.precision}, {numbered_threads(info.num_threads)}"
+
+
+def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[Pair]:
+    """Yield the settings that differ and are not compared already."""
+    if left.vocab != right.vocab:
+        yield Pair("its own characters", _only_in(left.vocab, right.vocab), _only_in(right.vocab, left.vocab))
+    for one, other in ((left.training, right.training), (left.sampling, right.sampling)):
+        for each in fields(one):
+            values = getattr(one, each.name), getattr(other, each.name)
+            if values[0] != values[1] and each.name not in {"batch_size", "learning_rate", "schedule", "preset_reason"}:
+                yield Pair(each.name.replace("_", " "), *("–" if value is None else f"{value}" for value in values))
+
+
+def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:
+    """Return the characters that only the first vocabulary has."""
+    return "".join(sorted(set(vocab) - set(other))) or "none"
+
+
+def _losses(info: CheckpointInfo) -> list[tuple[str, float | None, str]]:
+    """Return the losses by name, in nats per character, each with the earlier step that it is of."""
+    return [("train", info.train_loss, ""), ("validation", info.val_loss, _evaluated_at(info))]
+
+
+def bits_of(info: CheckpointInfo) -> str:
+    """Return the bits per character: "1.78", or "1.78 @2,500" where they are of an earlier step's weights."""
+    return _NOT_EVALUATED if info.bits_per_char is None else format_bits(info.bits_per_char) + _evaluated_at(info)
+
+
+def _evaluated_at(info: CheckpointInfo) -> str:
+    """Return the step of the last evaluation, as " @2,500", where it was before that of the checkpoint."""
+    return f" @{info.last_eval_step:,}" if info.is_figure_old else ""
+
+
+def _model(model: ModelConfig) -> str:
+    """Return the shape of a model."""
+    tied = ", tied" if model.tied_embeddings else ""
+    return (
+        f"embedding {model.embedding_size}, hidden {model.hidden_size} x {model.num_layers}, "
+        f"dropout {model.dropout:g}{tied}"
+    )

@@ -1,0 +1,80 @@
+"""Which checkpoints the list shows, in which order, and what stands in a row. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from engine.checkpoints.catalog import CheckpointEntry
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.text import harmless
+from tui.formatting.numbers import format_bits, format_count, format_short, format_size
+
+Order = Literal["age", "name", "step", "bits"]
+ORDERS: tuple[Order, ...] = ("age", "name", "step", "bits")
+_AGES = ((86_400 * 365.25, "y"), (86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_TWICE = 2
+"""From twice a unit on, it is shown: "90 min" says more than "1 h"."""
+
+
+def arranged(entries: Iterable[CheckpointEntry], order: Order, typed: str = "") -> list[CheckpointEntry]:
+    """Return those that hold every word typed in name, run or corpus; the pinned ones first.
+
+    By age, what the user saved comes before what the runs did; by step, the longest trained comes first; by bits, the
+    best, then those whose figure is of an earlier step, and what was never evaluated last.
+    """
+    words = typed.casefold().split()
+    fitting = [entry for entry in entries if all(word in _searched(entry) for word in words)]
+    return sorted(fitting, key=lambda entry: (not entry.is_pinned, *_rank(entry, order), _natural(entry.name)))
+
+
+def _searched(entry: CheckpointEntry) -> str:
+    """Return what a filter looks into."""
+    return " ".join((entry.name, entry.info.run, entry.info.corpus_name) if entry.info else (entry.name,)).casefold()
+
+
+def _rank(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
+    """Return what an entry is sorted by; the name decides between equals."""
+    match order:
+        case "age":
+            return (not entry.is_named, -entry.saved_at)
+        case "step":
+            return (1.0 if entry.step is None else -entry.step,)
+        case "bits":
+            is_old = entry.info is not None and entry.info.is_figure_old
+            return (float("inf"),) if entry.bits_per_char is None else (float(is_old), entry.bits_per_char)
+        case "name":
+            return ()
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a name as people sort it: step-9 before step-10."""
+    pieces = re.split(r"(\d+)", name.casefold())
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in pieces]
+
+
+def format_age(seconds: float) -> str:
+    """Return how old something is: "now", "20 s", "3 min", "5 h", "12 d", "3 y"."""
+    for size, unit in _AGES:
+        if seconds >= _TWICE * size:
+            return f"{seconds / size:.0f} {unit}"
+    return "now"
+
+
+def _bits(info: CheckpointInfo | None) -> str:
+    """Return the bits per character: "1.78", or "1.78 @2.5k" where they are of an earlier step's weights."""
+    if info is None or info.bits_per_char is None:
+        return "–"
+    return format_bits(info.bits_per_char) + (f" @{format_short(info.last_eval_step)}" if info.is_figure_old else "")
+
+
+def cells_of(entry: CheckpointEntry, now: float) -> tuple[str, str, str, str, str]:
+    """Return name, step, bits per character, size and age, as they are shown."""
+    return (
+        harmless(entry.name, 200),
+        "damaged" if entry.problem else "–" if entry.step is None else format_count(entry.step),
+        _bits(entry.info),
+        format_size(entry.num_bytes),
+        format_age(now - entry.saved_at),
+    )

@@ -1,0 +1,85 @@
+"""`Doorway`: the listening socket of a run, kept where clients look for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import StorageError
+from engine.storage.folders import RunFolder
+from tui.remote.protocol import MAX_WATCHER_LINE_BYTES
+from tui.remote.socket_path import private_folder, socket_path
+
+LOOK_SECONDS = 1.0
+"""How often the socket is checked: a runtime folder is deleted when its user has no login session left."""
+
+
+class Doorway:
+    """Belongs to the host's event loop, except `problem`, which any thread may read."""
+
+    def __init__(self, folder: RunFolder, meet: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]) -> None:
+        """Prepare to listen for the run of `folder`; `meet` is called with each connection."""
+        self._folder = folder
+        self._meet = meet
+        self._looked_at = -math.inf
+        self._server: asyncio.Server | None = None
+        self._path = Path()
+        self._inode: tuple[int, int] | None = None
+        self.problem = ""
+        """Why no client can connect; empty where they can."""
+
+    async def look(self) -> None:
+        """Check every `LOOK_SECONDS` that the socket is where clients look for it; else listen there."""
+        if time.monotonic() - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = time.monotonic()
+        try:
+            path = socket_path(self._folder)
+            if path != self._path or not self._is_in_place():
+                self.close()
+                await self._open(path)
+        except StorageError as error:
+            self.problem = f"{error.message} {error.hint}".rstrip()
+        except OSError as error:
+            self.problem = f"{error}."
+        else:
+            self.problem = ""
+
+    async def _open(self, path: Path) -> None:
+        """Listen at `path`. The run is locked, so a socket that is there belonged to a process that was killed."""
+        private_folder(path.parent)
+        path.unlink(missing_ok=True)
+        own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            own.bind(str(path))
+            path.chmod(0o600)  # no client can connect before it listens
+            status = path.lstat()
+            self._server = await asyncio.start_unix_server(self._meet, sock=own, limit=MAX_WATCHER_LINE_BYTES)
+        except OSError:
+            own.close()
+            raise
+        self._path, self._inode = path, (status.st_dev, status.st_ino)
+
+    def _is_in_place(self) -> bool:
+        """Return whether the file at the path is the socket that this process listens on."""
+        try:
+            status = self._path.lstat()
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._inode
+
+    def close(self) -> None:
+        """Stop listening and delete the socket, unless another one is there by now."""
+        if self._server is None:
+            return
+        is_own = self._is_in_place()
+        self._server.close()
+        self._server = None
+        if is_own:
+            with contextlib.suppress(OSError):
+                self._path.unlink()

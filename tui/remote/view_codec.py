@@ -1,0 +1,46 @@
+"""A whole `RunView` as values that JSON knows: what a watcher is told of the time before it came.
+
+Bounded like the view itself: the series in buckets, not every step. The tweets, of which there may be thousands, go
+apart, so that no line is long.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import TweetgenError
+from engine.protocol import codec as wire
+from engine.protocol import events
+from engine.protocol.codec import WireError
+from engine.protocol.events import RunFailed, RunFinished
+from tui.run.view import RunView
+
+_FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name not in {"tweets", "ended"}}
+"""All but the tweets, and the end, which is an event of one of two kinds."""
+
+
+def form_of(view: RunView) -> dict[str, Any]:
+    """Return a view, its tweets left out, as dictionaries, lists, numbers and texts."""
+    form = {name: msgspec.to_builtins(getattr(view, name), enc_hook=np.ndarray.tolist) for name in _FIELDS}
+    return {**form, "ended": None if view.ended is None else wire.decode(events.to_json(view.ended), dict[str, Any])}
+
+
+def view_of(form: dict[str, Any]) -> RunView:
+    """Return the view of that form. Raises `WireError` where it is of none."""
+    try:
+        fields = {name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items()}
+        ended = None if form["ended"] is None else events.from_json(wire.encode(form["ended"]))
+    except (KeyError, TypeError, OverflowError, ValueError, msgspec.MsgspecError, TweetgenError) as error:
+        raise WireError(f"no view of a run: {error}") from error
+    if ended is not None and not isinstance(ended, RunFinished | RunFailed):
+        raise WireError("no view of a run: that is no end")
+    return RunView(**fields, ended=ended)
+
+
+def _array(kind: object, values: list[float]) -> NDArray[Any]:
+    """Return values as an array of a kind, which is `NDArray` of a number."""
+    return np.asarray(values, get_args(get_args(kind)[1])[0])

@@ -1,0 +1,246 @@
+"""`apply`: the pure reducer that folds events into a `RunView`.
+
+The screen keeps the latest view and hands it to widgets, which draw it. The same events give the same view whether they
+come from a live session or from a run's journal (`tui.run.history`). Knows no framework and no thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, groupby
+from typing import assert_never
+
+from engine.config.run import with_settings
+from engine.errors import ConfigError
+from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.events import (
+    BatchSizeChanged,
+    CheckpointLoaded,
+    CheckpointSaved,
+    CommandRefused,
+    EvalFinished,
+    Event,
+    FinishCancelled,
+    FinishPlanned,
+    IntervalsChanged,
+    LadderSampled,
+    LearningRateChanged,
+    ModelChanged,
+    Paused,
+    Resumed,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    SamplingChanged,
+    StepsFinished,
+    StepTimes,
+    ThreadsChanged,
+    TweetSampled,
+    Warned,
+)
+from tui.run.marks import with_mark
+from tui.run.view import RunView, ValPoint
+
+MAX_TWEETS = 10_000
+MAX_WARNINGS = 100
+MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
+MANY_REPORTS = 20
+"""More reports of steps at once than a session tells between two ticks: a flood, or a journal."""
+MAX_TIMES = 15
+
+
+def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one case per kind of event
+    """Return the view after `event`. Pure; takes any event in any order without raising."""
+    if not isinstance(event, RunFailed):  # a failure can come from outside the session, which knows no step
+        marks = with_mark(view.marks, event, view.sampling)
+        view = replace(view, step=event.step, elapsed_seconds=event.elapsed_seconds, marks=marks)
+    match event:
+        case RunStarted():
+            return _begun(view, event)
+        case StepsFinished():
+            return _stepped(view, event)
+        case EvalFinished(step=step, val_loss=val_loss, bits_per_char=bits, is_best=is_best):
+            point = ValPoint(step=step, val_loss=val_loss, bits_per_char=bits, is_best=is_best)
+            return replace(view, val_points=_fewer((*view.val_points, point)))
+        case TweetSampled():
+            return replace(view, tweets=_thinned((*view.tweets, event)), num_tweets=view.num_tweets + 1)
+        case StepTimes():
+            return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
+        case CheckpointSaved(step=step, name=name):
+            return replace(view, saved=event, saved_step=step if name == "latest" else view.saved_step)
+        case CheckpointLoaded(step=step, name=name, epochs=epochs):
+            is_latest = view.started is not None and name == f"{view.started.run}/latest"
+            view = replace(view, saved_step=step if is_latest else None, loaded_step=step)
+            return _at_epochs(_paced_anew(_gone_back(view, step), event), epochs)
+        case ModelChanged(model=model, num_parameters=num_parameters):
+            return replace(view, model=model, num_parameters=num_parameters)
+        case LearningRateChanged(learning_rate=learning_rate):
+            return _at_learning_rate(view, learning_rate)
+        case BatchSizeChanged(batch_size=batch_size, epochs=epochs):
+            return _retrained(_at_epochs(_paced_anew(view, event), epochs), batch_size=batch_size)
+        case IntervalsChanged(eval_every=eval_every, sample_every=sample_every):
+            return _retrained(_paced_anew(view, event), eval_every=eval_every, sample_every=sample_every)
+        case FinishPlanned(last_step=last_step):
+            return replace(view, finishes_at=last_step)
+        case FinishCancelled():
+            return replace(view, finishes_at=None)
+        case ThreadsChanged(num_threads=num_threads):
+            return replace(_paced_anew(view, event), num_threads=num_threads)
+        case SamplingChanged(sampling=sampling):
+            return replace(view, sampling=sampling)
+        case Paused():
+            return replace(view, phase="paused")
+        case Resumed():
+            return replace(view, phase="training")
+        case Warned():
+            return replace(view, warnings=(*view.warnings[-(MAX_WARNINGS - 1) :], event))
+        case CommandRefused() | LadderSampled() | TextCompleted() | TweetRead():
+            return view
+        case RunFinished():
+            return replace(view, phase="finished", ended=event)
+        case RunFailed():
+            return replace(view, phase="failed", ended=event)
+        case _:
+            assert_never(event)
+
+
+def _paced_anew(view: RunView, event: Event) -> RunView:
+    """Return the view whose pace begins with `event`, and with it what the time goes into."""
+    return replace(view, paced_from_step=event.step, paced_from_seconds=event.elapsed_seconds, times=())
+
+
+def _at_epochs(view: RunView, epochs: float | None) -> RunView:
+    """Return the view that has passed through that many epochs; None where nobody has counted them."""
+    return view if epochs is None else replace(view, epochs_before=epochs, batch_size_since=view.step)
+
+
+def _at_learning_rate(view: RunView, highest: float) -> RunView:
+    """Return the view with another highest learning rate; warm-up and schedule leave the same share of it."""
+    before = view.training.learning_rate if view.training is not None else 0.0
+    if not before:  # a journal that somebody has edited changes the rate before it tells of any
+        return view
+    return _retrained(replace(view, learning_rate=view.learning_rate * highest / before), learning_rate=highest)
+
+
+def _retrained(view: RunView, **changes: float) -> RunView:
+    """Return the view with other settings of training."""
+    if view.training is None:
+        return view
+    try:
+        return replace(view, training=with_settings(view.training, changes))
+    except ConfigError:  # an event of a journal that somebody has edited
+        return view
+
+
+def _thinned(tweets: tuple[TweetSampled, ...]) -> tuple[TweetSampled, ...]:
+    """Return `tweets`, or where they have become too many, every other one of the older half of them."""
+    if len(tweets) <= MAX_TWEETS:
+        return tweets
+    half = len(tweets) // 2
+    return (*tweets[:half:2], *tweets[half:])
+
+
+def _fewer(points: tuple[ValPoint, ...]) -> tuple[ValPoint, ...]:
+    """Return `points`, or where they have become too many, about half: evenly over the steps, the latest, the best."""
+    if len(points) <= MAX_VAL_POINTS:
+        return points
+    best = next((point for point in reversed(points) if point.is_best), None)
+    width = (points[-1].step - points[0].step) // (MAX_VAL_POINTS // 2) + 1
+    older, latest = points[:-LATEST_VAL_POINTS], points[-LATEST_VAL_POINTS:]
+    even = {point.step // width: point for point in reversed(older)}
+    kept = (point for point in older if point is even[point.step // width] or point is best)
+    return (*kept, *latest)
+
+
+def _begun(view: RunView, event: RunStarted) -> RunView:
+    """Return the view at the start of a session, with the curve of the sessions before it where it resumes."""
+    before = event.resumed_from or ""
+    view = _gone_back(view, event.step) if before else view
+    return replace(
+        _at_epochs(view, event.epochs),
+        phase="training",
+        started=event,
+        branched_from=view.branched_from if before in ("", f"{event.run}/latest") else before,
+        model=event.model,
+        training=event.training,
+        num_parameters=event.num_parameters,
+        num_threads=event.num_threads,
+        finishes_at=None,
+        learning_rate=event.training.learning_rate,
+        paced_from_step=event.step,
+        paced_from_seconds=event.elapsed_seconds,
+        times=(),
+        sampling=event.sampling,
+        saved_step=event.step if event.resumed_from == f"{event.run}/latest" else None,
+        loaded_step=None,
+        ended=None,
+    )
+
+
+def _stepped(view: RunView, event: StepsFinished) -> RunView:
+    """Return the view after more steps."""
+    return replace(
+        view,
+        train_losses=view.train_losses.extended(event.first_step, event.train_losses),
+        learning_rates=view.learning_rates.extended(event.step, (event.learning_rate,)),
+        seconds=view.seconds.extended(event.step, (event.elapsed_seconds,)),
+        learning_rate=event.learning_rate,
+        chars_per_second=event.chars_per_second,
+    )
+
+
+def _gone_back(view: RunView, step: int) -> RunView:
+    """Return the view without what came after `step`."""
+    return replace(
+        view,
+        train_losses=view.train_losses.truncated(step),
+        learning_rates=view.learning_rates.truncated(step),
+        seconds=view.seconds.truncated(step),
+        marks=tuple(mark for mark in view.marks if mark.step <= step),
+        val_points=tuple(point for point in view.val_points if point.step <= step),
+        best_taken_back=view.best if view.best is not None and view.best.step > step else view.best_taken_back,
+        tweets=tuple(tweet for tweet in view.tweets if tweet.step <= step),
+    )
+
+
+def fold(view: RunView, events: Iterable[Event]) -> RunView:
+    """Return the view after `events`, as `apply` would; many reports of steps in a row are taken as one.
+
+    What else is told while steps go on, such as tweets, does not come between them.
+    """
+    for is_of_steps, same in groupby(events, key=_is_told_with_steps):
+        group = list(same)
+        reports = [event for event in group if isinstance(event, StepsFinished)]
+        if is_of_steps and len(reports) > MANY_REPORTS:
+            others = [event for event in group if not isinstance(event, StepsFinished)]
+            last_is_report = isinstance(group[-1], StepsFinished)
+            group = [*others, *_merged(reports)] if last_is_report else [*_merged(reports), *others]
+        for event in group:
+            view = apply(view, event)
+    return view
+
+
+def _is_told_with_steps(event: Event) -> bool:
+    """Say whether an event is a report of steps, or one that changes nothing that a report of steps changes.
+
+    Of such events, only which comes last matters, for the step and the time of the view.
+    """
+    return isinstance(event, StepsFinished | TweetSampled | EvalFinished | StepTimes)
+
+
+def _merged(reports: Sequence[StepsFinished]) -> Iterator[Event]:
+    """Yield reports of steps in which those without a gap between them are one."""
+    start = 0
+    for index in range(1, len(reports) + 1):
+        if index < len(reports) and reports[index].first_step == reports[index - 1].step + 1:
+            continue
+        yield joined(reports[start:index])
+        start = index
+
+
+def joined(reports: Sequence[StepsFinished]) -> StepsFinished:
+    """Return reports of steps without a gap between them as one."""
+    losses = tuple(chain.from_iterable(report.train_losses for report in reports))
+    norms = tuple(chain.from_iterable(report.grad_norms for report in reports))
+    return replace(reports[-1], first_step=reports[0].first_step, train_losses=losses, grad_norms=norms)

@@ -1,0 +1,193 @@
+"""A run played again from its journal, at its own pace times a factor: a session for the bridge, without an engine.
+
+It reads the journal as it goes and takes no lock, so that a run of any length can be played, also while it is still
+being trained. It writes nothing and refuses every command but those to pause, go on and stop.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.config.run import RunConfig
+from engine.errors import CheckpointError
+from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.commands import Command, Pause, Resume, Stop
+from engine.protocol.events import CommandRefused, Event, Paused, Resumed, RunFailed, RunFinished, StepsFinished, Warned
+from engine.protocol.stage import Stage
+from engine.storage.folders import RunFolder
+from engine.storage.journal import read_journal
+from engine.storage.journal_reader import Unread
+from tui.run.bridge import OnStage, Session, open_training_session
+from tui.run.reducer import joined
+
+TITLE = "This is a replay"
+_SLICE_SECONDS = 0.05
+_MAX_UNTAKEN = 150
+"""As many as the screen takes in at one go without a key having to wait."""
+_MAX_MERGED_STEPS = 1000
+
+
+@dataclass
+class OpenReplay:
+    """Opens the session that plays a run; for any other config one that trains, so that other tweets can be opened."""
+
+    config: RunConfig
+    folder: RunFolder
+    speed: float
+    num_untaken: Callable[[], int] = field(default=lambda: 0)
+    """How many events the screen has yet to take in."""
+
+    def __call__(self, config: RunConfig, on_stage: OnStage) -> Session:
+        """Return the session for `config`."""
+        if config is not self.config:
+            return open_training_session(config, on_stage)
+        on_stage(Stage("reading the journal"))
+        return ReplaySession(self.folder.journal_path, self.speed, self.num_untaken)
+
+
+def require_journal(folder: RunFolder) -> None:
+    """Raise `CheckpointError` where there is nothing to play."""
+    unread = Unread()
+    try:
+        first = next(iter(read_journal(folder.journal_path, unread)), None)
+    except OSError as error:
+        raise CheckpointError(f"{folder.journal_path} can't be read: {error.strerror}.") from error
+    if first is None and (unread.num_torn or unread.num_newer):
+        raise CheckpointError(
+            f"Nothing in {folder.journal_path} is an event that this version knows.",
+            "Update this program, if a newer one wrote it." if unread.num_newer else "",
+        )
+    if first is None:
+        raise CheckpointError(
+            f"The run {folder.name} has no journal to play.",
+            f"It would be {folder.journal_path}, written while it trains.",
+        )
+
+
+class ReplaySession:
+    """Plays one journal."""
+
+    num_waiting = 0
+
+    def __init__(
+        self,
+        path: Path,
+        speed: float,
+        num_untaken: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Play the journal at `path`, `speed` times as fast as it was, or as fast as what is told is taken in."""
+        self._path = path
+        self._num_untaken = num_untaken
+        self._speed = speed
+        self._clock = clock
+        self._last: Event | None = None
+        self._held: list[StepsFinished] = []
+        self._is_paused = False
+        self._unread = Unread()
+        self._warned = ""
+
+    def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command], /) -> None:
+        """Play to the end, or until `Stop`; nothing of the journal lies in memory but the line that is next."""
+        try:
+            reason = self._play(emit, commands) or "the replay has come to its end"
+        except OSError as error:
+            detail = f"{self._path} can't be read: {error.strerror or error}."
+            emit(RunFailed(**self._now, title=CheckpointError.title, detail=detail, hint=""))
+            return
+        self._warn(emit)
+        emit(RunFinished(**self._now, reason=reason, total_seconds=self._now["elapsed_seconds"], total_chars=0))
+
+    def _play(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str:
+        """Emit the events, each at its time; return why the user stopped it, or an empty string."""
+        played_seconds = due_seconds = 0.0
+        last_look = self._clock()
+        for event in _what_was_played(self._path, self._unread):
+            # a resumed run's clock may go back
+            due_seconds += max(0.0, event.elapsed_seconds - self._last.elapsed_seconds) if self._last else 0.0
+            if not self._follows_held(event):
+                self._emit_held(emit)
+            while due_seconds > played_seconds or self._is_too_fast():
+                self._emit_held(emit)
+                reason = self._follow(emit, commands)
+                if reason is not None:
+                    return reason
+                now = self._clock()
+                if not self._is_paused:
+                    # no time times any speed is none
+                    played_seconds += (now - last_look) * self._speed if now > last_look else 0.0
+                last_look = now
+            self._last = event
+            if isinstance(event, StepsFinished):
+                self._held.append(event)
+            else:
+                emit(event)
+            if self._unread.is_newer and not self._warned:
+                self._warn(emit)
+        self._emit_held(emit)
+        return ""
+
+    def _warn(self, emit: Callable[[Event], None]) -> None:
+        """Tell what the journal holds and this program can't read, once."""
+        if self._unread.word != self._warned:
+            self._warned = self._unread.word
+            emit(Warned(**self._now, message=self._warned))
+
+    def _is_too_fast(self) -> bool:
+        """Say whether the screen has yet to take in what was told."""
+        return self._num_untaken() >= _MAX_UNTAKEN or self._is_paused
+
+    def _follows_held(self, event: Event) -> bool:
+        """Return whether an event is of the steps right after those held back, and not too many for one event."""
+        if not self._held or not isinstance(event, StepsFinished):
+            return False
+        is_next = event.first_step == self._held[-1].step + 1
+        return is_next and event.first_step - self._held[0].first_step < _MAX_MERGED_STEPS
+
+    def _emit_held(self, emit: Callable[[Event], None]) -> None:
+        """Emit the steps that were held back, in case more would follow them at the same time."""
+        if self._held:
+            emit(joined(self._held))
+            self._held = []
+
+    def _follow(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str | None:
+        """Wait for a slice of time or for a command, and follow it; return the reason of a `Stop`."""
+        try:
+            command = commands.get(timeout=_SLICE_SECONDS)
+        except queue.Empty:
+            return None
+        match command:
+            case Stop(reason=reason):
+                return reason
+            case Pause():
+                self._is_paused = True
+                emit(Paused(**self._now))
+            case Resume():
+                self._is_paused = False
+                emit(Resumed(**self._now))
+            case _:
+                emit(self._refusal(command))
+        return None
+
+    def _refusal(self, command: Command) -> CommandRefused:
+        detail = "This is a replay: it can be paused, and left. Nothing of the run can be changed."
+        hint = f"tweetgen-tui --resume {self._path.parent.name} goes on with the run itself."
+        return CommandRefused(**self._now, command=type(command).__name__, title=TITLE, detail=detail, hint=hint)
+
+    @property
+    def _now(self) -> dict[str, Any]:
+        """Step and time of the last event."""
+        last = self._last
+        return {"step": last.step if last else 0, "elapsed_seconds": last.elapsed_seconds if last else 0.0}
+
+
+def _what_was_played(path: Path, unread: Unread) -> Iterator[Event]:
+    """Yield what happened in a run, without the ends of its sessions and what only somebody at its screen asked for."""
+    for event in read_journal(path, unread):
+        if not isinstance(event, RunFinished | RunFailed | CommandRefused | TextCompleted | TweetRead):
+            yield event

@@ -1,0 +1,175 @@
+"""`Series`: the bounded history of one value by step, small however long the run is, with no spike lost.
+
+Two views of the same values: the whole run as (low, high, total, count) per bucket of `stride` steps, and the latest
+values in full. When the buckets become too many, neighbours merge and the stride doubles, so 5 million steps take about
+200 KB. A series is never changed: `extended` and `truncated` return new ones. Knows no framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tui.run.buckets import Buckets, Floats, Ints, single_buckets
+from tui.run.series_columns import Columns, in_columns
+
+MAX_BUCKETS = 2048
+WINDOW_LENGTH = 8192
+_FINER_BELOW_STRIDES = 4
+"""Columns narrower than this many buckets are filled from the window, where it reaches back far enough."""
+_TYPICAL_LENGTH = 100
+_TYPICAL_SHARE = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The history of one value. Make the first with `Series.empty()`; safe to hand to any thread."""
+
+    stride: int
+    _buckets: Buckets
+    _window_steps: Ints
+    _window_values: Floats
+    first_step: int
+    """The first step with a value; 0 without any."""
+    last_step: int
+    """The last step with a value; 0 without any."""
+
+    @classmethod
+    def empty(cls) -> Series:
+        """Return the series without a value."""
+        ints, floats = np.empty(0, np.int64), np.empty(0, np.float64)
+        return cls(1, Buckets(ints, floats, floats, floats, ints), ints, floats, 0, 0)
+
+    def __len__(self) -> int:
+        """Return the number of values seen, all of the run's."""
+        return int(self._buckets.count.sum())
+
+    @property
+    def last(self) -> float | None:
+        """The latest value."""
+        return float(self._window_values[-1]) if len(self._window_values) else None
+
+    @property
+    def typical(self) -> float | None:
+        """Where the value is now, noise and spikes aside: the mean of the middle four fifths of the latest values.
+
+        The latest 100, or the latest fifth while there are fewer than 500, so that it keeps up with the first fall.
+        """
+        if not len(self._window_values):
+            return None
+        length = min(max(len(self._window_values) // _TYPICAL_SHARE, 1), _TYPICAL_LENGTH)
+        latest = np.sort(self._window_values[-length:])
+        cut = length // 10
+        return float(latest[cut : length - cut].mean())
+
+    def extended(self, first_step: int, values: Sequence[float]) -> Series:
+        """Return this series with one more value for each step from `first_step` on.
+
+        Steps may be left out between two calls (a refused step has no loss); a step seen before is replaced.
+        """
+        if not values:
+            return self
+        if len(self._buckets) and first_step <= self.last_step:
+            return self.truncated(first_step - 1).extended(first_step, values)
+        added = np.asarray(values, np.float64)
+        steps = np.arange(first_step, first_step + len(added), dtype=np.int64)
+        stride = self.stride
+        whole, open_end = self._buckets[:-1], self._buckets[-1:]
+        grown = open_end.followed_by(single_buckets(steps // stride, added))
+        buckets = whole.followed_by(grown.merged_by(grown.numbers))
+        while len(buckets) > MAX_BUCKETS:
+            stride *= 2
+            buckets = buckets.merged_by(buckets.numbers // 2)
+        return Series(
+            stride,
+            buckets,
+            np.concatenate([self._window_steps, steps])[-WINDOW_LENGTH:],
+            np.concatenate([self._window_values, added])[-WINDOW_LENGTH:],
+            self.first_step if len(self._buckets) else first_step,
+            int(steps[-1]),
+        )
+
+    def truncated(self, last_step: int) -> Series:
+        """Return this series without the values after `last_step`, as when a run goes back to a checkpoint.
+
+        Exact as far back as the window reaches; beyond, a bucket that `last_step` cuts keeps its low, high and mean.
+        """
+        if not len(self._buckets) or last_step >= self.last_step:
+            return self
+        if last_step < self.first_step:
+            return Series.empty()
+        kept = int(np.searchsorted(self._window_steps, last_step, side="right"))
+        steps, values = self._window_steps[:kept], self._window_values[:kept]
+        cut_number = last_step // self.stride
+        whole = self._buckets[: int(np.searchsorted(self._buckets.numbers, cut_number))]
+        cut_start = cut_number * self.stride
+        if len(self._window_steps) and self._window_steps[0] <= max(cut_start, self.first_step):
+            in_cut = int(np.searchsorted(steps, cut_start))
+            rest = single_buckets(steps[in_cut:] // self.stride, values[in_cut:])
+            rest = rest.merged_by(rest.numbers)
+        else:
+            rest = self._cut_bucket(len(whole), last_step)
+        buckets = whole.followed_by(rest)
+        last_kept = int(steps[-1]) if len(steps) else min(last_step, (int(buckets.numbers[-1]) + 1) * self.stride - 1)
+        return Series(self.stride, buckets, steps, values, self.first_step, last_kept)
+
+    def _cut_bucket(self, index: int, last_step: int) -> Buckets:
+        """Return the bucket at `index` as if it ended with `last_step`; none where it begins later."""
+        cut = self._buckets[index : index + 1]
+        if not len(cut) or cut.numbers[0] != last_step // self.stride:
+            return self._buckets[:0]
+        start = max(int(cut.numbers[0]) * self.stride, self.first_step)
+        count = np.minimum(cut.count, last_step - start + 1)
+        return Buckets(cut.numbers, cut.low, cut.high, cut.total / cut.count * count, count)
+
+    def singles(self, first_step: int) -> tuple[Ints, Floats]:
+        """Return the steps and values from `first_step` on, as far back as single values are kept."""
+        begin = int(np.searchsorted(self._window_steps, first_step))
+        return self._window_steps[begin:], self._window_values[begin:]
+
+    def near(self, step: int) -> float | None:
+        """Return the value at `step` or the nearest to it; where single values are merged, the mean around it."""
+        if not len(self):
+            return None
+        if len(self._window_steps) and step >= self._window_steps[0]:
+            return float(self._window_values[_nearest(self._window_steps, step)])
+        starts = np.maximum(self._buckets.numbers * self.stride, self.first_step)
+        index = _nearest((starts + np.minimum(starts + self.stride - 1, self.last_step)) / 2, step)
+        return float(self._buckets.total[index] / self._buckets.count[index])
+
+    def columns(self, first_step: int, last_step: int, num_columns: int) -> Columns:
+        """Return the values from `first_step` to `last_step` (both included) in that many columns of equal width.
+
+        A bucket counts whole in the column of its middle, so every low and high in the range is in some column.
+        """
+        column_width = max(last_step - first_step + 1, 1) / num_columns
+        pieces, middles = self._pieces(column_width, first_step, last_step)
+        return in_columns(pieces, np.clip(middles, first_step, last_step), first_step, last_step, num_columns)
+
+    def _pieces(self, column_width: float, first_step: int, last_step: int) -> tuple[Buckets, Floats]:
+        """Return the history in that range, in pieces fine enough for such columns, and the step amid each piece."""
+        buckets = self._buckets
+        starts = buckets.numbers * self.stride
+        window = buckets[:0]
+        if self.stride > 1 and column_width < _FINER_BELOW_STRIDES * self.stride and len(self._window_steps):
+            num_coarse = int(np.searchsorted(starts, self._window_steps[0]))
+            from_step = starts[num_coarse] if num_coarse < len(starts) else self.last_step + 1
+            begin = int(np.searchsorted(self._window_steps, from_step))
+            window = single_buckets(self._window_steps[begin:], self._window_values[begin:])
+            buckets, starts = buckets[:num_coarse], starts[:num_coarse]
+        begins = np.concatenate([np.maximum(starts, self.first_step), window.numbers])
+        ends = np.concatenate([np.minimum(starts + self.stride - 1, self.last_step), window.numbers])
+        pieces = buckets.followed_by(window)
+        inside = slice(*np.searchsorted(ends, [first_step]), *np.searchsorted(begins, [last_step], side="right"))
+        return pieces[inside], (begins[inside] + ends[inside]) / 2
+
+
+def _nearest(positions: NDArray[Any], step: int) -> int:
+    """Return which of some rising positions, at least one, is the nearest to a step."""
+    after = min(int(np.searchsorted(positions, step)), len(positions) - 1)
+    is_before_nearer = after > 0 and step - positions[after - 1] < positions[after] - step
+    return after - 1 if is_before_nearer else after

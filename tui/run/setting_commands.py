@@ -1,0 +1,118 @@
+"""The commands that change a setting of a run: a key's step, what each leads to, what takes it back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeGuard
+
+from engine.config.run import (
+    MAX_LEARNING_RATE,
+    MAX_TEMPERATURE,
+    MIN_LEARNING_RATE,
+    MIN_TEMPERATURE,
+    SamplingConfig,
+    TrainingConfig,
+)
+from engine.protocol.commands import Command, SetBatchSize, SetIntervals, SetLearningRate, SetSampling
+from engine.protocol.events import (
+    BatchSizeChanged,
+    Event,
+    IntervalsChanged,
+    LearningRateChanged,
+    SamplingChanged,
+)
+from tui.formatting.numbers import format_count, format_learning_rate, format_temperature, shortened
+from tui.run.view import RunView
+
+SettingCommand = SetSampling | SetLearningRate | SetBatchSize | SetIntervals
+
+TEMPERATURE_STEP = 0.05
+LEARNING_RATE_FACTOR = 10**0.1
+"""Ten steps are a factor of ten."""
+_MAX_PRIME_CELLS = 24
+
+
+def is_setting(command: Command) -> TypeGuard[SettingCommand]:
+    """Say whether a command changes a setting."""
+    return isinstance(command, SettingCommand)
+
+
+def other_temperature(view: RunView, direction: int) -> SetSampling:
+    """Return the command for one temperature step up (1) or down (-1) from what is shown."""
+    temperature = round(view.sampling.temperature + direction * TEMPERATURE_STEP, 2)
+    temperature = min(max(temperature, MIN_TEMPERATURE), MAX_TEMPERATURE)
+    return SetSampling(sampling=replace(view.sampling, temperature=temperature))
+
+
+def other_learning_rate(view: RunView, direction: int) -> SetLearningRate:
+    """Return the command for one step of the highest learning rate up (1) or down (-1) from what is shown."""
+    training = view.training or TrainingConfig()
+    rate = float(f"{training.learning_rate * LEARNING_RATE_FACTOR**direction:.6g}")
+    return SetLearningRate(learning_rate=min(max(rate, MIN_LEARNING_RATE), MAX_LEARNING_RATE))
+
+
+def expected_answer(command: SettingCommand, view: RunView) -> Event:
+    """Return the event that will answer `command`, as far as a screen can know it beforehand."""
+    step, seconds = view.step, view.elapsed_seconds
+    match command:
+        case SetSampling(sampling=sampling):
+            return SamplingChanged(step=step, elapsed_seconds=seconds, sampling=sampling)
+        case SetLearningRate(learning_rate=rate):
+            return LearningRateChanged(step=step, elapsed_seconds=seconds, learning_rate=rate)
+        case SetBatchSize(batch_size=size):
+            return BatchSizeChanged(step=step, elapsed_seconds=seconds, batch_size=size, epochs=view.epoch)
+        case SetIntervals(eval_every=eval_every, sample_every=sample_every):
+            return IntervalsChanged(
+                step=step, elapsed_seconds=seconds, eval_every=eval_every, sample_every=sample_every
+            )
+
+
+def taking_back(command: SettingCommand, view: RunView) -> SettingCommand:
+    """Return the command that sets what `command` changes to what it is in `view`."""
+    training = view.training or TrainingConfig()
+    match command:
+        case SetSampling():
+            return SetSampling(sampling=view.sampling)
+        case SetLearningRate():
+            return SetLearningRate(learning_rate=training.learning_rate)
+        case SetBatchSize():
+            return SetBatchSize(batch_size=training.batch_size)
+        case SetIntervals():
+            return SetIntervals(eval_every=training.eval_every, sample_every=training.sample_every)
+
+
+def told_back(back: SettingCommand, command: SettingCommand) -> str:
+    """Return how to tell that `back` takes back `command`, which is of its kind; empty where they are the same."""
+    return ", ".join(_differences(back, command))
+
+
+def _differences(back: SettingCommand, command: SettingCommand) -> Iterator[str]:
+    """Yield each setting that differs, and its value in `back`."""
+    match back, command:
+        case SetSampling(sampling=sampling), SetSampling(sampling=other):
+            yield from _sampling_differences(sampling, other)
+        case SetLearningRate(learning_rate=rate), SetLearningRate(learning_rate=other_rate) if rate != other_rate:
+            yield f"learning rate back to {format_learning_rate(rate)}"
+        case SetBatchSize(batch_size=size), SetBatchSize(batch_size=other_size) if size != other_size:
+            yield f"batch size back to {format_count(size)}"
+        case SetIntervals(), SetIntervals():
+            if back.eval_every != command.eval_every:
+                yield f"evaluations back to {format_interval(back.eval_every)}"
+            if back.sample_every != command.sample_every:
+                yield f"tweets back to {format_interval(back.sample_every)}"
+
+
+def format_interval(interval: int) -> str:
+    """Return an interval of steps, 0 for never, in words."""
+    return f"every {format_count(interval)} steps" if interval else "never"
+
+
+def _sampling_differences(sampling: SamplingConfig, other: SamplingConfig) -> Iterator[str]:
+    if sampling.temperature != other.temperature:
+        yield f"temperature back to {format_temperature(sampling.temperature)}"
+    if sampling.prime != other.prime:
+        yield f'prime back to "{shortened(sampling.prime, _MAX_PRIME_CELLS)}"' if sampling.prime else "no prime again"
+    for name, label in (("top_k", "top-k"), ("top_p", "top-p"), ("min_p", "min-p"), ("max_length", "greatest length")):
+        if getattr(sampling, name) != getattr(other, name):
+            yield f"{label} back to {getattr(sampling, name):g}"

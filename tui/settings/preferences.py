@@ -1,0 +1,219 @@
+"""`config.toml`: what a user has chosen once for all runs. Read here; `tui.settings.store` changes it.
+
+An entry that can't be used counts as its default and is reported; none is ever thrown away. Knows no screen.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+import platformdirs
+
+from engine.config.run import Setting, TrainingConfig, with_settings
+from engine.config.validation import LARGEST
+from engine.errors import ConfigError
+from engine.storage.folders import APP_NAME, home
+from engine.text import harmless
+from tui.settings.keymap import KeyMap, key_named, settable_keys, without_clashes
+from tui.settings.theme import THEMES
+
+AUTO: Final = "auto"
+GlyphChoice = Literal["auto", "braille", "block", "ascii"]
+Kind = Literal["switch", "choice", "whole number", "number"]
+Complain = Callable[[str, str], None]
+"""Called with the name of an entry and what is wrong with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """What a user can choose."""
+
+    theme: str = AUTO
+    """The colours; auto takes those that the terminal can show. The palette has the same list."""
+    mouse: bool = True
+    """Whether the program takes the mouse; without it the terminal's own selection works."""
+    glyphs: GlyphChoice = "auto"
+    """What plots and frames are drawn with: dots, blocks where the font lacks dots, plain characters, or what fits."""
+    title: bool = True
+    """Show run, bits per character and step in the terminal's title."""
+    bell: bool = True
+    """Ring the terminal's bell when a run has come to its end or failed."""
+    desktop: bool = True
+    """Have the terminal show a notice on the desktop then (OSC 9), where it can."""
+    eval_every: int | None = None
+    """Steps between two evaluations, 0 for never, in this run and in new ones; empty: new runs follow their preset."""
+    sample_every: int | None = None
+    """Steps between two tweets, 0 for none, in this run and in new ones; empty: new runs follow their preset."""
+    autosave_seconds: float | None = None
+    """Seconds between two savings of the latest checkpoint, in new runs only; empty: as the preset has it."""
+    save_every: int | None = None
+    """Steps between two checkpoints that stay, 0 for none, in new runs only; empty: as the preset has it."""
+    keep_checkpoints: int | None = None
+    """Checkpoints step-N of a run that are kept, 0 for all, in new runs only; empty: as the preset has it."""
+    keys: KeyMap = field(default_factory=dict)
+    """Other keys for actions of the key table, by name."""
+
+    @property
+    def intervals(self) -> dict[str, Setting]:
+        """Those that were chosen, as settings of a run."""
+        chosen = {name: getattr(self, name) for name in INTERVALS}
+        return {name: value for name, value in chosen.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the file but for the keys, and of the settings screen."""
+
+    name: str
+    """Of the field, and in the file."""
+    table: str
+    """Where it stands in the file; empty above all tables."""
+    label: str
+    kind: Kind
+    choices: tuple[str, ...] = ()
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is typed."""
+        return self.kind in {"whole number", "number"}
+
+    @property
+    def full_name(self) -> str:
+        """The name with that of its table."""
+        return f"{self.table}.{self.name}" if self.table else self.name
+
+
+ENTRIES = (
+    Entry("theme", "", "Theme", "choice", (AUTO, *(theme.name for theme in THEMES))),
+    Entry("mouse", "screen", "Mouse", "switch"),
+    Entry("glyphs", "screen", "Glyphs", "choice", get_args(GlyphChoice)),
+    Entry("title", "notices", "Terminal title", "switch"),
+    Entry("bell", "notices", "Bell at the end", "switch"),
+    Entry("desktop", "notices", "Desktop notice at the end", "switch"),
+    Entry("eval_every", "intervals", "Steps between evaluations", "whole number"),
+    Entry("sample_every", "intervals", "Steps between tweets", "whole number"),
+    Entry("autosave_seconds", "intervals", "Seconds between savings", "number"),
+    Entry("save_every", "intervals", "Steps between kept checkpoints", "whole number"),
+    Entry("keep_checkpoints", "intervals", "Kept checkpoints of a run", "whole number"),
+)
+INTERVALS = tuple(entry.name for entry in ENTRIES if entry.table == "intervals")
+TABLE_OF = {entry.name: entry.table for entry in ENTRIES}
+_TABLES = {entry.table for entry in ENTRIES if entry.table} | {"keys"}
+_TYPES: dict[Kind, Any] = {"switch": bool, "choice": str, "whole number": int, "number": float}
+
+
+def preferences_path() -> Path:
+    """Return where the file lies; it need not exist."""
+    if os.environ.get("TWEETGEN_HOME"):
+        return home() / "config.toml"
+    return Path(platformdirs.user_config_dir(APP_NAME, appauthor=False)) / "config.toml"
+
+
+def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
+    """Return what the file says, and a sentence for each entry that can't be used. Raises nothing."""
+    try:
+        document = msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])
+    except FileNotFoundError:
+        return Preferences(), ()
+    except OSError as error:
+        return Preferences(), (f"{path.name} can't be read: {error.strerror}. All settings are at their defaults.",)
+    except (ValueError, RecursionError) as error:  # among them msgspec's errors, and a text that is no UTF-8
+        reason = harmless(str(error), 200)
+        return Preferences(), (f"{path.name} is no TOML: {reason}. All settings are at their defaults.",)
+    problems: list[str] = []
+
+    def complain(name: str, text: str) -> None:
+        problems.append(harmless(f"{path.name}: {name}: {text}", 300))
+
+    tables = {name: _table(document, name, complain) for name in _TABLES}
+    tables[""] = {name: value for name, value in document.items() if name not in _TABLES}
+    keys = _chosen_keys(tables.pop("keys"), complain)
+    return Preferences(**_chosen(tables, complain), keys=keys), tuple(problems)
+
+
+def _table(document: dict[str, Any], name: str, complain: Complain) -> dict[str, Any]:
+    """Return a table of the file; empty where there is none."""
+    table = document.get(name, {})
+    if isinstance(table, dict):
+        return table
+    complain(name, f"it is {_shown(table)}; it is a table: [{name}].")
+    return {}
+
+
+def _chosen(tables: dict[str, dict[str, Any]], complain: Complain) -> dict[str, Any]:
+    """Return the values of the entries that can be used; complain of the others."""
+    chosen = {}
+    entries = {(entry.table, entry.name): entry for entry in ENTRIES}
+    for table_name, table in tables.items():
+        for name, value in table.items():
+            entry = entries.get((table_name, name))
+            if entry is None:
+                known = ", ".join(sorted(name for its_table, name in entries if its_table == table_name))
+                complain(f"{table_name}.{name}".lstrip("."), f"there is no such entry; there is {known}.")
+            elif rule := broken_rule(entry, value):
+                complain(entry.full_name, f"it is {_shown(value)}; {rule}")
+            else:
+                chosen[name] = value
+    return chosen
+
+
+def broken_rule(entry: Entry, value: object) -> str:
+    """Return the rule that a value of an entry breaks; empty where it keeps to it."""
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"it is at most {LARGEST:g}."
+    try:
+        msgspec.convert(value, _TYPES[entry.kind])
+        if entry.table == "intervals":
+            with_settings(TrainingConfig(), {entry.name: value})  # type: ignore[dict-item] # a number, as just checked
+    except msgspec.ValidationError:
+        return "it is true or false." if entry.kind == "switch" else f"it is {_one_of(entry)}."
+    except ConfigError as error:
+        return error.message
+    return f"it is {_one_of(entry)}." if entry.choices and value not in entry.choices else ""
+
+
+def _one_of(entry: Entry) -> str:
+    return f"one of {', '.join(entry.choices)}" if entry.choices else f"a {entry.kind}"
+
+
+def _chosen_keys(table: dict[str, Any], complain: Complain) -> KeyMap:
+    """Return the key map that the table of the file makes; complain of what can't be used."""
+    known = settable_keys()
+    wanted: dict[str, str] = {}
+    for name, value in table.items():
+        named = [key_named(text) if isinstance(text, str) else "" for text in _listed(value)]
+        if name not in known:
+            complain(f"keys.{name}", f"there is no such action; there is {', '.join(known)}.")
+        elif not named or not all(named):
+            complain(f"keys.{name}", f'it is {_shown(value)}; it is a key, such as "x", "f5" or "ctrl+x", or a list.')
+        else:
+            wanted[name] = ",".join(named)
+    usable, refused = without_clashes(wanted)
+    for name, reason in refused:
+        complain(f"keys.{name}", reason)
+    return usable
+
+
+def _listed(value: object) -> Iterable[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _shown(value: object) -> str:
+    """Return a value nearly as the file has it; of one that holds others, what it is."""
+    match value:
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case str() | bool():
+            return msgspec.json.encode(value).decode()
+        case int() if abs(value) > sys.maxsize:  # Python refuses to write out thousands of digits
+            return "a large number"
+        case _:
+            return str(value)

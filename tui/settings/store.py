@@ -1,0 +1,117 @@
+"""Keeps the preferences of a program while it runs, and changes their file. Reports changes to one listener."""
+
+from __future__ import annotations
+
+import os
+import threading
+import tomllib
+from collections import deque
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ConfigError
+from engine.storage.folders import write_atomically
+from tui.settings.preferences import TABLE_OF, Preferences, read_preferences
+
+Changes = Mapping[str, object]
+"""New values by the name of a field, or for a key by `keys.` and its name; None for the default."""
+
+
+class PreferenceKeeper:
+    """What the user has chosen. `save` is for any thread, all else for the screen's."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Read the file; without one, begin with the defaults and save nothing."""
+        self.path = path
+        self.preferences, self.problems = read_preferences(path) if path else (Preferences(), ())
+        self.on_change: Callable[[Changes], None] | None = None
+        self._unsaved: deque[Changes] = deque()
+        self._is_saving = threading.Lock()
+
+    def change(self, changes: Changes) -> None:
+        """Apply changes and report them."""
+        before, self.preferences = self.preferences, _changed(self.preferences, changes)
+        if self.preferences != before and self.on_change is not None:
+            self.on_change(changes)
+
+    def plan_to_save(self, changes: Changes) -> None:
+        """Have the next `save` write changes, after those planned before."""
+        self._unsaved.append(changes)
+
+    def save(self) -> None:
+        """Write the planned changes into the file, in their order; those of a failed call come with the next.
+
+        Raises `ConfigError` and `StorageError`.
+        """
+        with self._is_saving:
+            num_changes = len(self._unsaved)  # the screen's thread may plan more meanwhile
+            changes: dict[str, object] = {}
+            for number in range(num_changes):
+                changes |= self._unsaved[number]
+            if changes and self.path is not None:
+                save_changes(self.path, changes)
+            for _ in range(num_changes):
+                self._unsaved.popleft()
+
+
+def _changed(preferences: Preferences, changes: Changes) -> Preferences:
+    """Return the preferences with `changes`."""
+    default = Preferences()
+    keys = dict(preferences.keys)
+    fields: dict[str, Any] = {}
+    for name, value in changes.items():
+        key_name = name.removeprefix("keys.")
+        if key_name == name:
+            fields[name] = getattr(default, name) if value is None else value
+        elif value is None:
+            keys.pop(key_name, None)
+        else:
+            keys[key_name] = str(value)
+    return replace(preferences, **fields, keys=keys)
+
+
+def save_changes(path: Path, changes: Changes) -> None:
+    """Put changes into the file and leave all else in it as it is. Raises `ConfigError` and `StorageError`."""
+    import tomlkit
+
+    path = Path(os.path.realpath(path))  # where it is a link, the file behind it; raises nothing, unlike `resolve`
+    try:
+        text = path.read_bytes().decode()  # line ends as they are, as they are read
+    except FileNotFoundError:
+        text = ""
+    except (OSError, ValueError) as error:
+        raise _not_saved(f"{path} can't be read: {error}.") from error
+    try:
+        tomllib.loads(text)  # names a mistake in plainer words than tomlkit
+        document = tomlkit.parse(text if text.endswith("\n") else text + "\n")  # what is added would join the last line
+        for name, value in changes.items():
+            _put(document, name, value)
+        new_text = tomlkit.dumps(document)
+        tomllib.loads(new_text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _not_saved(f"{path} is no TOML that can be changed: {error}.") from error
+    write_atomically(path, new_text.encode())
+
+
+def _put(document: Any, name: str, value: object) -> None:  # noqa: ANN401 - as tomlkit types it
+    """Put one change into a document. Raises `TypeError` where something else stands in the table's place."""
+    import tomlkit
+
+    table_name, _, key = name.rpartition(".")
+    is_list = bool(table_name) and isinstance(value, str) and "," in value
+    table_name = table_name or TABLE_OF[name]
+    if table_name and table_name not in document:
+        document[table_name] = tomlkit.table()
+    table = document[table_name] if table_name else document
+    if not isinstance(table, MutableMapping):
+        raise TypeError(f"{table_name} is no table")
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = str(value).split(",") if is_list else value
+
+
+def _not_saved(message: str) -> ConfigError:
+    return ConfigError(message, "The change holds until you leave; correct the file to keep such.")

@@ -1,0 +1,1 @@
+"""The terminal: its capabilities, the driver, the bytes that are sent. Never knows a run."""
