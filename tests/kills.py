@@ -40,7 +40,7 @@ from engine.protocol.codec import WireError
 from engine.protocol.events import Event, RunStarted, StepsFinished
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import is_in_use
-from tui.headless import run_headless
+from tui.cli.headless import run_headless
 
 AUTOSAVE_SECONDS = 1.0
 ROUNDS_PER_RUN = 10

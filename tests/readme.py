@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 from engine.config.run import RunConfig
-from tui.app import TweetgenApp
+from tui.app.app import TweetgenApp
 from tui.settings.key_table import (
     BROWSER_KEYS,
     FEED_KEYS,

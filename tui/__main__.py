@@ -58,14 +58,14 @@ def _run() -> None:
     Without any there is nothing to parse, and the screen opens 0.1 s sooner.
     """
     if sys.argv[1:] or "_TWEETGEN_TUI_COMPLETE" in os.environ:
-        from tui.cli import app
+        from tui.cli.app import app
 
         app(prog_name="tweetgen-tui")
     else:
         gc.disable()  # what is imported stays: looking through it again and again takes 30 ms
 
         from engine.config.run import RunConfig
-        from tui.subcommands.screen import open_screen
+        from tui.cli.commands.screen import open_screen
 
         open_screen(RunConfig())
 

@@ -59,8 +59,8 @@ def test_the_reducer_and_its_series_load_no_framework() -> None:
 
 
 def test_the_screen_loads_no_torch_before_it_is_open() -> None:
-    assert "torch" not in packages_loaded_by("tui.app", "tui.screens.main", "tui.run.bridge")
+    assert "torch" not in packages_loaded_by("tui.app.app", "tui.screens.main.screen", "tui.run.bridge")
 
 
 def test_the_command_line_loads_no_torch_and_no_reader_before_it_knows_what_is_wanted() -> None:
-    assert not packages_loaded_by("tui.cli") & {"torch", "pyarrow", "libipld", "httpx", "textual"}
+    assert not packages_loaded_by("tui.cli.app") & {"torch", "pyarrow", "libipld", "httpx", "textual"}

@@ -10,7 +10,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from tests.readme import key_table
-from tui.cli import app
+from tui.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -23,12 +23,12 @@ WHO_DECODES_AND_WHY = {
     "engine/protocol/events.py": "the door: every string of an event is made harmless",
     "engine/protocol/commands.py": "a command is shown nowhere: the run checks its names, its prime and its numbers",
     "engine/storage/journal_reader.py": "of a line that is no event, its kind and version are counted and not shown",
-    "engine/checkpoint_head.py": "the metadata, in which the info is still a text",
-    "engine/checkpoint_info.py": "the info of a checkpoint: made harmless where it is shown; paths in it are opened",
+    "engine/checkpoints/header.py": "the metadata, in which the info is still a text",
+    "engine/checkpoints/metadata.py": "a checkpoint's info: made harmless where shown; its paths are opened",
     "engine/corpus/cache.py": "a corpus of cleaned tweets, under a checksum",
     "engine/corpus/readers/json_files/json_values.py": "tweets, which are cleaned like those of every other format",
     "tui/remote/protocol.py": "the door of the socket: every string of a message is made harmless",
-    "tui/remote/view_form.py": "a view whose strings came in by a message, and the JSON form of its own event",
+    "tui/remote/view_codec.py": "a view whose strings came in by a message, and the JSON form of its own event",
 }
 
 

@@ -21,7 +21,7 @@ def shell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     def screen(*_arguments: object) -> None:
         pytest.fail("the screen was opened")
 
-    monkeypatch.setattr("tui.subcommands.screen.open_screen", screen)
+    monkeypatch.setattr("tui.cli.commands.screen.open_screen", screen)
     return str(request.param)
 
 

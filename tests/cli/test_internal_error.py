@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli
-from tui.subcommands import doctor
+from tui.cli.commands import doctor
 
 
 def _raise(*_: Any, **__: Any) -> None:

@@ -16,9 +16,9 @@ from tui.run.replay import OpenReplay
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Return what would be shown, on a terminal that is there."""
     calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("tui.subcommands.runs.require_terminal", lambda _hint: None)
-    monkeypatch.setattr("tui.subcommands.runs.guarded", lambda: None)
-    monkeypatch.setattr("tui.subcommands.runs.show", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr("tui.cli.commands.runs.require_terminal", lambda _hint: None)
+    monkeypatch.setattr("tui.cli.commands.runs.guarded", lambda: None)
+    monkeypatch.setattr("tui.cli.commands.runs.show", lambda *arguments: calls.append(arguments))
     return calls
 
 

@@ -12,7 +12,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, help_of
 from tests.cli.program import Cli
 from tui.__main__ import main
-from tui.options import CLEANING, DRAWING, LENGTH, MACHINE, READING, RUN, TWEETS, Source, to_run_config
+from tui.cli.options import CLEANING, DRAWING, LENGTH, MACHINE, READING, RUN, TWEETS, Source, to_run_config
 
 COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
     (): RUN,
@@ -94,7 +94,7 @@ def test_help_shows_defaults_as_they_are_typed(cli: Cli) -> None:
 
 def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[RunConfig] = []
-    monkeypatch.setattr("tui.subcommands.screen.open_screen", opened.append)
+    monkeypatch.setattr("tui.cli.commands.screen.open_screen", opened.append)
     monkeypatch.setattr(sys, "argv", ["tweetgen-tui"])
     monkeypatch.setattr(gc, "disable", lambda: None)
     main()

@@ -24,7 +24,7 @@ PASTE_OF_SHELL = {2004}
 """The mode in which a shell of today reads its line."""
 FAILING_SCREEN = """
 import sys
-from tui.screens.run_screen import RunScreen
+from tui.screens.main.run_screen import RunScreen
 whole_tick = RunScreen.tick
 def tick(self):
     whole_tick(self)
@@ -51,7 +51,7 @@ SIGNAL_AFTER_THE_SCREEN = SCRIPTED[2].replace(
     "from tui.__main__",
     """
 import os, signal
-from tui.app import TweetgenApp
+from tui.app.app import TweetgenApp
 whole_run = TweetgenApp.run
 def run(self):
     whole_run(self)

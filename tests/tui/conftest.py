@@ -16,11 +16,11 @@ from textual.screen import Screen
 from engine.config.run import RunConfig
 from engine.errors import TweetgenError
 from tests.fakes import FakeSession
-from tui import typing_ahead
-from tui.app import TweetgenApp
+from tui.app import typing_ahead
+from tui.app.app import TweetgenApp
 from tui.run.bridge import EngineBridge, Session
 from tui.run.view import RunView
-from tui.screens.checkpoint_list_dialog import ListCheckpoints
+from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 
 DEADLINE_SECONDS = 30.0
 SIZES = [(120, 40), (80, 24)]

@@ -20,8 +20,8 @@ from tests.engine.checkpoints import write_checkpoint
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, until
 from tests.tui.remote_ends import hosted
-from tui.app import TweetgenApp
-from tui.plot_view import PlotView
+from tui.app.app import TweetgenApp
+from tui.cli.commands import screen
 from tui.process.job_control import Guard
 from tui.remote.client import RemoteBridge
 from tui.run.branching import curve_before
@@ -29,15 +29,15 @@ from tui.run.bridge import EngineBridge, Update
 from tui.run.reducer import fold
 from tui.run.series import Series
 from tui.run.view import RunView
-from tui.screens.leave_dialog import LeaveDialog
-from tui.screens.main import MainScreen
-from tui.screens.tweet_dialog import TweetDialog
+from tui.screens.dialogs.leave import LeaveDialog
+from tui.screens.dialogs.tweet import TweetDialog
+from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import MAIN_KEYS, PALETTE_KEYS, STEERING
-from tui.subcommands import screen
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.loss_plot import LossPlot
-from tui.widgets.plot_pane import Look
-from tui.widgets.plot_picture import Picture
+from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.plot.pane import Look
+from tui.widgets.plot.picture import Picture
+from tui.widgets.plot.viewport import PlotView
 
 SCRIPT = (steps_finished(1, [4.0, 3.0]), tweet("hello there", 2))
 

@@ -15,7 +15,7 @@ from tests.cli.program import ending_signals
 from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import FakeSession, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS
-from tui import headless
+from tui.cli import headless
 from tui.process.detached import go_on
 from tui.run.bridge import EngineBridge, Nobody
 from tui.run.view import RunView

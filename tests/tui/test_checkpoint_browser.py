@@ -27,14 +27,14 @@ from engine.storage.folders import home as data_folder
 from tests.engine.checkpoints import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, until
-from tui.app import TweetgenApp
-from tui.screens.checkpoint_browser import CheckpointBrowser
-from tui.screens.checkpoint_questions import RenameDialog, YesDialog
-from tui.screens.compare_dialog import CompareDialog
-from tui.screens.dialog import MessageDialog
-from tui.screens.main import MainScreen
-from tui.widgets.checkpoint_table import COMPARED, PINNED, CheckpointTable
-from tui.widgets.loss_plot import LossPlot
+from tui.app.app import TweetgenApp
+from tui.screens.dialogs.base import MessageDialog
+from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
+from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
+from tui.screens.dialogs.compare import CompareDialog
+from tui.screens.main.screen import MainScreen
+from tui.widgets.checkpoints.table import COMPARED, PINNED, CheckpointTable
+from tui.widgets.plot.loss_plot import LossPlot
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 STARTED = run_started(run="now")

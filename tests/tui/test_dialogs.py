@@ -12,10 +12,10 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, until
-from tui.app import TweetgenApp
-from tui.screens.ladder_dialog import LadderDialog
-from tui.screens.main import MainScreen
-from tui.screens.save_dialog import SaveDialog
+from tui.app.app import TweetgenApp
+from tui.screens.dialogs.ladder import LadderDialog
+from tui.screens.dialogs.save import SaveDialog
+from tui.screens.main.screen import MainScreen
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 

@@ -19,8 +19,8 @@ from tests.fakes import tweet
 from tests.tui.conftest import until
 from tui.run.reducer import MAX_TWEETS, apply
 from tui.run.view import RunView
-from tui.widgets.tweet_feed import TweetFeed
-from tui.widgets.wrapping import WrappedTexts, wrap
+from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.feed.wrapping import WrappedTexts, wrap
 
 TEXTS = st.text(st.sampled_from("ab c😍é日\u200d\ufe0f\u0301👩❤"), max_size=60)
 

@@ -12,7 +12,7 @@ from rich.cells import cell_len, split_graphemes
 from engine.text import harmless
 from tests.fakes import tweet
 from tui.settings.theme import NOVELTY_GLYPHS
-from tui.widgets.feed_columns import (
+from tui.widgets.feed.layout import (
     PIN_GLYPH,
     SELECTED_GLYPH,
     Columns,
@@ -20,7 +20,7 @@ from tui.widgets.feed_columns import (
     shown_text,
     step_width,
 )
-from tui.widgets.feed_surprise import NUM_STEPS, STEP_BITS, runs_by_surprise
+from tui.widgets.feed.surprise import NUM_STEPS, STEP_BITS, runs_by_surprise
 
 TEXTS = st.text(st.sampled_from("ab c😍é日שع\u200d\ufe0f\u0301👩❤"), max_size=40)
 

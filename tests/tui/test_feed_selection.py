@@ -8,8 +8,8 @@ from engine.protocol.events import TweetSampled
 from tests.fakes import tweet
 from tests.tui.conftest import until
 from tests.tui.test_feed import FeedApp, ends_with, feed_of, numbered, shown_lines, view_of
-from tui.widgets.feed_columns import SELECTED_GLYPH
-from tui.widgets.tweet_feed import TweetFeed
+from tui.widgets.feed.layout import SELECTED_GLYPH
+from tui.widgets.feed.tweet_feed import TweetFeed
 
 
 def marked_lines(feed: TweetFeed) -> list[str]:

@@ -17,12 +17,12 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, until
-from tui.app import TweetgenApp
+from tui.app.app import TweetgenApp
 from tui.run.reducer import MAX_TWEETS, apply, fold
 from tui.run.series import MAX_BUCKETS, WINDOW_LENGTH
 from tui.run.view import RunView
-from tui.widgets.loss_plot import LossPlot
-from tui.widgets.tweet_feed import TweetFeed
+from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.plot.loss_plot import LossPlot
 
 EVENTS_PER_SECOND = 12_000
 NUM_EVENTS = EVENTS_PER_SECOND

@@ -19,7 +19,7 @@ from tests.tui.conftest import Stage, screen_text, shows, until
 from tui.settings.key_table import MAIN_KEYS
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.glyph_fallback import STAND_INS, GlyphFilter
-from tui.widgets.loss_plot import LossPlot
+from tui.widgets.plot.loss_plot import LossPlot
 
 BLACK = Color(0, 0, 0)
 SOURCES = sorted(Path(tui.__path__[0]).rglob("*.py"))

@@ -15,12 +15,12 @@ from engine.protocol import events as e
 from tests import hostile
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, shows, until
-from tui.app import TweetgenApp
-from tui.screens.dialog import FailureDialog, MessageDialog
-from tui.screens.export_dialog import ExportDialog
-from tui.screens.tweet_dialog import TweetDialog
+from tui.app.app import TweetgenApp
+from tui.screens.dialogs.base import FailureDialog, MessageDialog
+from tui.screens.dialogs.export import ExportDialog
+from tui.screens.dialogs.tweet import TweetDialog
 from tui.terminal import clipboard
-from tui.widgets.tweet_feed import TweetFeed
+from tui.widgets.feed.tweet_feed import TweetFeed
 
 TEXTS = list(hostile.TEXTS.values())
 WORST = hostile.ALL_AT_ONCE

@@ -12,12 +12,12 @@ from engine.protocol.events import Event, TweetSampled, from_json
 from engine.storage.folders import folder_of_run
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, until
-from tui.app import TweetgenApp
+from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
-from tui.screens.dialog import MessageDialog
-from tui.screens.export_dialog import ExportDialog
-from tui.screens.main import MainScreen
-from tui.widgets.feed_columns import PIN_GLYPH
+from tui.screens.dialogs.base import MessageDialog
+from tui.screens.dialogs.export import ExportDialog
+from tui.screens.main.screen import MainScreen
+from tui.widgets.feed.layout import PIN_GLYPH
 
 RUN = run_started().run
 TWEETS = tuple(tweet(f"tweet number {number}", 10 * number, char_bits=(1.0,) * 15) for number in range(1, 6))

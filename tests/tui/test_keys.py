@@ -10,15 +10,15 @@ from textual.containers import VerticalScroll
 from engine.protocol import commands as c
 from tests.fakes import FakeSession, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
-from tui.app import TweetgenApp
-from tui.screens.help_screen import HelpScreen
-from tui.screens.main import MainScreen
-from tui.screens.palette import KeyCommands
+from tui.app.app import TweetgenApp
+from tui.screens.command_palette import KeyCommands
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import FEED_KEYS, MAIN_KEYS, PALETTE_KEYS, PANEL_KEYS, PLOT_KEYS
+from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.help_text import HelpText
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.loss_plot import LossPlot
-from tui.widgets.tweet_feed import TweetFeed
+from tui.widgets.plot.loss_plot import LossPlot
 
 SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))

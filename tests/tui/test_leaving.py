@@ -12,15 +12,15 @@ from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFinished
 from tests.fakes import FakeClock, FakeSession, run_started, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, until
-from tui.app import TweetgenApp
+from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
 from tui.process.detached import how_to_attach
 from tui.process.threads import writers_have_ended
 from tui.run.bridge import EngineBridge
 from tui.run.reducer import apply
 from tui.run.view import RunView
-from tui.screens.checkpoint_questions import YesDialog
-from tui.screens.main import MainScreen
+from tui.screens.dialogs.checkpoint_rename import YesDialog
+from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferenceKeeper
 
 PROBLEM = "EROFS."

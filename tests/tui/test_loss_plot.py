@@ -20,7 +20,7 @@ from tui.run.reducer import apply
 from tui.run.series import Series
 from tui.run.view import RunView
 from tui.settings.key_table import PLOT_KEYS
-from tui.widgets.loss_plot import LossPlot
+from tui.widgets.plot.loss_plot import LossPlot
 
 VIEW = view_of(falling_losses(5000), 2.8, 2.6, 2.7)
 

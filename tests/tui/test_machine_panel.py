@@ -17,13 +17,13 @@ from rich.cells import cell_len
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, until
-from tui.app import TweetgenApp
-from tui.machine import GpuReading, MachineReader, MachineReading
+from tui.app.app import TweetgenApp
 from tui.run.reducer import apply
 from tui.run.view import RunView
-from tui.widgets.machine_lines import ScreenCost, machine_lines
-from tui.widgets.machine_panel import MachinePanel
-from tui.widgets.status_lines import plain
+from tui.widgets.status.machine_lines import ScreenCost, machine_lines
+from tui.widgets.status.machine_panel import MachinePanel
+from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading
+from tui.widgets.status.status_lines import plain
 
 TIMES = e.StepTimes(
     step=100,

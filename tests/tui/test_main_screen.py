@@ -11,8 +11,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, until
-from tui.app import TweetgenApp
-from tui.screens.dialog import MessageDialog
+from tui.app.app import TweetgenApp
+from tui.screens.dialogs.base import MessageDialog
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), evaluated(3, 5.7), tweet("hello there", 3))
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)

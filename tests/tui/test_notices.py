@@ -9,7 +9,7 @@ import pytest
 from engine.config.run import TrainingConfig
 from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished
-from tui.notices import Notices, title_of
+from tui.app.notifications import Notices, title_of
 from tui.run.reducer import apply
 from tui.run.view import RunView
 from tui.settings.preferences import Preferences

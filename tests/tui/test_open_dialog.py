@@ -20,18 +20,18 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, until
-from tui.app import TweetgenApp
+from tui.app.app import TweetgenApp
 from tui.files.folder_listing import Entry
 from tui.process.threads import on_own_thread
-from tui.screens import open_dialog as open_dialog_module
-from tui.screens.dialog import FailureDialog
-from tui.screens.help_screen import HelpScreen
-from tui.screens.main import MainScreen
-from tui.screens.open_dialog import OpenDialog
-from tui.widgets.advice import Advice
-from tui.widgets.file_list import FileList
-from tui.widgets.loss_plot import LossPlot
-from tui.widgets.tweet_feed import TweetFeed
+from tui.screens.dialogs import open as open_dialog_module
+from tui.screens.dialogs.base import FailureDialog
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.dialogs.open import OpenDialog
+from tui.screens.main.screen import MainScreen
+from tui.widgets.dialog_hints import Advice
+from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.input.file_list import FileList
+from tui.widgets.plot.loss_plot import LossPlot
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from tests.tui.curves import falling_losses, is_braille, view_of
-from tui.plot_view import PlotView
 from tui.run.marks import Mark, MarkKind
 from tui.run.series import Series
 from tui.run.view import RunView
 from tui.terminal.capabilities import GlyphSet
-from tui.widgets.plot_cells import STYLE_NAMES, Cells, curve_dots
-from tui.widgets.plot_glyphs import MARK_LETTERS, StyleName
-from tui.widgets.plot_pane import Look
-from tui.widgets.plot_picture import Picture
-from tui.widgets.plot_scales import Limits, LossScale, Unit
+from tui.widgets.plot.cell_grid import STYLE_NAMES, Cells, curve_dots
+from tui.widgets.plot.glyphs import MARK_LETTERS, StyleName
+from tui.widgets.plot.pane import Look
+from tui.widgets.plot.picture import Picture
+from tui.widgets.plot.scales import Limits, LossScale, Unit
+from tui.widgets.plot.viewport import PlotView
 
 WHOLE, BOTH = PlotView(), PlotView(is_wide=True)
 PLAIN = Look()

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.widgets.plot_scales import (
+from tui.widgets.plot.scales import (
     Limits,
     LossScale,
     loss_limits,

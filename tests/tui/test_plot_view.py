@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.plot_view import MIN_SPAN, PlotView, Viewport
-from tui.widgets.plot_scales import Limits, step_limits
+from tui.widgets.plot.scales import Limits, step_limits
+from tui.widgets.plot.viewport import MIN_SPAN, PlotView, Viewport
 
 RUN = Limits(1, 20_000)
 WIDE = PlotView(is_wide=True)

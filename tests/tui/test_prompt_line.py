@@ -12,12 +12,12 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeClock, FakeSession, completed, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, press, screen_text, shows, toasts, until
-from tui.app import TweetgenApp
-from tui.completions import AGAIN_SECONDS, Completions
-from tui.screens.main import MainScreen
-from tui.widgets.chance_bars import shown_char
+from tui.app.app import TweetgenApp
+from tui.screens.main.screen import MainScreen
+from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.input.chance_bars import shown_char
+from tui.widgets.input.completions import AGAIN_SECONDS, Completions
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.tweet_feed import TweetFeed
 
 SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))

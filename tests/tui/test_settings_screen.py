@@ -18,15 +18,15 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, until
-from tui.app import TweetgenApp
-from tui.notices import Notices
+from tui.app.app import TweetgenApp
+from tui.app.notifications import Notices
 from tui.run.bridge import EngineBridge
 from tui.run.replay import TITLE
 from tui.run.view import RunView
-from tui.screens.help_screen import HelpScreen
-from tui.screens.main import MainScreen
-from tui.screens.palette import KeyCommands
-from tui.screens.settings_screen import IntervalDialog, KeyDialog, SettingsScreen
+from tui.screens.command_palette import KeyCommands
+from tui.screens.dialogs.help import HelpScreen
+from tui.screens.dialogs.settings import IntervalDialog, KeyDialog, SettingsScreen
+from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferenceKeeper
 from tui.widgets.key_bar import KeyBar
 

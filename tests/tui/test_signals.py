@@ -12,7 +12,7 @@ from engine.protocol import events as e
 from tests.cli.program import ending_signals
 from tests.fakes import FakeSession, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, until
-from tui.app import TweetgenApp
+from tui.app.app import TweetgenApp
 from tui.process.signals import (
     HANGUP_CODE,
     handle_ending_signals,
@@ -21,8 +21,8 @@ from tui.process.signals import (
     stop_at_signals,
 )
 from tui.run.view import RunView
-from tui.screens.main import MainScreen
-from tui.screens.run_screen import RunScreen
+from tui.screens.main.run_screen import RunScreen
+from tui.screens.main.screen import MainScreen
 
 TERMINATED_CODE = 143
 

@@ -12,12 +12,12 @@ from textual.pilot import Pilot
 from engine.protocol.events import Event
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, toasted, until
-from tui.app import TweetgenApp
+from tui.app.app import TweetgenApp
+from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.loss_plot import LossPlot
-from tui.widgets.panel_line import PanelLine
-from tui.widgets.status_panel import StatusPanel
-from tui.widgets.tweet_feed import TweetFeed
+from tui.widgets.panel_tabs import PanelLine
+from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.status.status_panel import StatusPanel
 
 WIDE, NORMAL, NARROW, TINY, TOO_SMALL = (120, 35), (80, 24), (60, 20), (40, 12), (30, 8)
 SCRIPT: tuple[Event, ...] = (

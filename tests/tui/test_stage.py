@@ -15,8 +15,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeClock, FakeSession, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, until
-from tui.narration import Narration
-from tui.progress import PlainLines
+from tui.cli.output.progress_bar import PlainLines
+from tui.cli.output.run_progress import Narration
 from tui.widgets.panels import Panels
 from tui.widgets.stage_hint import report_lines
 

@@ -16,8 +16,8 @@ from engine.protocol import events as e
 from tests.fakes import evaluated, run_started, steps_finished
 from tui.run.reducer import apply
 from tui.run.view import RunView
-from tui.widgets.line_panel import changed_cells
-from tui.widgets.status_lines import column_lines, compact_lines, plain
+from tui.widgets.status.line_panel import changed_cells
+from tui.widgets.status.status_lines import column_lines, compact_lines, plain
 
 SAVED = e.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
 

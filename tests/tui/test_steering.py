@@ -11,10 +11,10 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, toasts, until
-from tui.app import TweetgenApp
-from tui.screens.dialog import FailureDialog, MessageDialog
-from tui.screens.main import MainScreen
-from tui.screens.number_dialog import NumberDialog
+from tui.app.app import TweetgenApp
+from tui.screens.dialogs.base import FailureDialog, MessageDialog
+from tui.screens.dialogs.number import NumberDialog
+from tui.screens.main.screen import MainScreen
 from tui.widgets.alert_bar import AlertBar
 
 SIZE = (80, 24)

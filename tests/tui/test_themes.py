@@ -14,7 +14,7 @@ from textual.theme import Theme
 
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, until
-from tui.app import TweetgenApp
+from tui.app.app import TweetgenApp
 from tui.settings.theme import (
     COLOUR_BLIND_THEME,
     HIGH_CONTRAST_LIGHT_THEME,

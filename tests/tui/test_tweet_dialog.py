@@ -16,12 +16,12 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, read, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, press, screen_text, shows, toasted, until
-from tui.app import TweetgenApp
-from tui.screens.main import MainScreen
-from tui.screens.tweet_dialog import TweetDialog
+from tui.app.app import TweetgenApp
+from tui.screens.dialogs.tweet import TweetDialog
+from tui.screens.main.screen import MainScreen
 from tui.terminal import clipboard
-from tui.widgets.tweet_feed import TweetFeed
-from tui.widgets.tweet_text import TweetText
+from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.feed.tweet_text import TweetText
 
 OF_FEED = tweet("hello you", 3, char_bits=(1.0, 0.1, 0.2, 0.3, 4.0, 9.0, 2.0, 0.5, 0.25, 1.5), copied_share=0.25)
 STEPS = steps_finished(1, [4.5, 4.2, 4.0])

@@ -22,16 +22,16 @@ from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints import write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, until
-from tui import typing_ahead
-from tui.app import TweetgenApp
-from tui.screens.checkpoint_browser import CheckpointBrowser
-from tui.screens.checkpoint_list_dialog import ListCheckpoints
-from tui.screens.checkpoint_questions import RenameDialog, YesDialog
-from tui.screens.compare_dialog import CompareDialog
-from tui.screens.ladder_dialog import LadderDialog
-from tui.screens.main import MainScreen
-from tui.screens.save_dialog import SaveDialog
-from tui.screens.settings_screen import SettingsScreen
+from tui.app import typing_ahead
+from tui.app.app import TweetgenApp
+from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
+from tui.screens.dialogs.checkpoint_list import ListCheckpoints
+from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
+from tui.screens.dialogs.compare import CompareDialog
+from tui.screens.dialogs.ladder import LadderDialog
+from tui.screens.dialogs.save import SaveDialog
+from tui.screens.dialogs.settings import SettingsScreen
+from tui.screens.main.screen import MainScreen
 from tui.settings.keymap import key_named
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))

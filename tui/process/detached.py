@@ -10,7 +10,7 @@ import signal
 from collections.abc import Sequence
 
 from engine.text import harmless
-from tui.notices import is_over
+from tui.app.notifications import is_over
 from tui.process.signals import handle_ending_signals, stop_at_signals
 from tui.run.bridge import EngineBridge
 from tui.run.reducer import fold

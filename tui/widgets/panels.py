@@ -12,21 +12,21 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from engine.protocol.stage import Stage
+from tui.app.terminal_app import TerminalApp
 from tui.formatting.numbers import format_temperature
 from tui.run.alerts import Alert
 from tui.run.view import RunView
 from tui.settings.key_table import MAIN_KEYS
 from tui.terminal.frame_pacing import DrawingPace
-from tui.terminal_app import TerminalApp
 from tui.widgets.alert_bar import AlertBar
+from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.loss_plot import LossPlot
-from tui.widgets.machine_panel import MachinePanel
-from tui.widgets.panel_line import PanelLine
-from tui.widgets.prompt_line import PromptLine
+from tui.widgets.panel_tabs import PanelLine
+from tui.widgets.plot.loss_plot import LossPlot
 from tui.widgets.stage_hint import StageHint
-from tui.widgets.status_panel import StatusPanel
-from tui.widgets.tweet_feed import TweetFeed
+from tui.widgets.status.machine_panel import MachinePanel
+from tui.widgets.status.status_panel import StatusPanel
 
 _PANELS: tuple[tuple[str, type[Widget]], ...] = (("tweets", TweetFeed), ("plot", LossPlot), ("status", StatusPanel))
 """In the order in which a very small terminal shows them, one at a time."""

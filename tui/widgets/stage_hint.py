@@ -11,7 +11,7 @@ from textual.widget import Widget
 from engine.protocol.stage import Stage
 from engine.text import ELLIPSIS, harmless
 from tui.formatting.numbers import format_report, shortened
-from tui.widgets.wrapping import wrap
+from tui.widgets.feed.wrapping import wrap
 
 MAX_BAR_CELLS = 40
 MAX_REPORT_CELLS = 76

@@ -12,14 +12,14 @@ from engine.storage.journal_reader import Unread
 from tests.fakes import completed, evaluated, read, run_started, steps_finished, tweet
 from tests.fuzz.target import Target, require_plain
 from tui.files.pins import PinsFile
-from tui.plot_view import PlotView
 from tui.run.eta import eta_of
 from tui.run.reducer import apply, fold
 from tui.run.summary import summary_lines
 from tui.run.view import RunView
-from tui.widgets.plot_pane import Look
-from tui.widgets.plot_picture import Picture
-from tui.widgets.status_lines import column_lines, compact_lines, plain
+from tui.widgets.plot.pane import Look
+from tui.widgets.plot.picture import Picture
+from tui.widgets.plot.viewport import PlotView
+from tui.widgets.status.status_lines import column_lines, compact_lines, plain
 
 _MAX_EVENTS = 200
 

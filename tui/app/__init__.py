@@ -1,0 +1,1 @@
+"""The Textual app: preferences, notifications, input that arrives early. Never trains."""

@@ -1,0 +1,83 @@
+"""`tweetgen-tui attach`: the screen of a run that goes on in another process."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engine.config.run import RunConfig
+from engine.errors import RemoteError
+from engine.storage.folders import RunFolder, find_run, list_runs
+from tui.cli.commands.screen import require_terminal, sharing, show
+from tui.process.job_control import guarded
+from tui.remote.socket_path import is_on
+
+
+def attach(
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="The run's name; without it, the one that began last.")
+    ] = None,
+    *,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Watch, and change nothing.")] = False,
+) -> None:
+    """Show a run that goes on without a screen, or in another terminal, and steer it: every key works.
+
+    d leaves it going on; q asks whether to end it. Of a run that has ended meanwhile, say how.
+    """
+    folder = _find(run)
+    if not is_on(folder):
+        _tell_end(folder)
+        return
+    require_terminal("Without one: tweetgen-tui runs list.")
+    guard = guarded()
+
+    from tui.remote.client import RemoteBridge
+    from tui.settings.preferences import preferences_path
+    from tui.settings.store import PreferenceKeeper
+
+    bridge = RemoteBridge(folder, sharing(guard, RunConfig()), is_read_only=read_only)
+    try:
+        view = bridge.meet()
+    except RemoteError:
+        if is_on(folder):
+            raise
+        _tell_end(folder)  # it has ended in this very moment
+        sys.exit()
+    guard.note_run(folder.name, is_elsewhere=True)
+    bridge.welcome = _welcome(folder, is_read_only=read_only)
+    show(bridge.config, bridge, view, PreferenceKeeper(preferences_path()), guard)
+
+
+def _find(name: str | None) -> RunFolder:
+    """Return the run to attach to. Raises `CheckpointError` where there is no such run, `RemoteError` if none is on."""
+    if name is not None:
+        return find_run(name)
+    live = _live_runs()
+    if not live:
+        raise RemoteError("No run is on.", "tweetgen-tui runs list shows all runs; --resume RUN goes on with one.")
+    return live[0]
+
+
+def _live_runs() -> list[RunFolder]:
+    """Return the runs that are on, the one that began last first."""
+    live = [run for run in list_runs() if is_on(run)]
+    return sorted(live, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
+
+
+def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
+    """Return what to tell somebody who has just attached: which run it is, and what leaving it means."""
+    ways = "You only watch: q leaves." if is_read_only else "d leaves it going on, q asks whether to end it."
+    others = ", ".join(run.name for run in _live_runs() if run != folder)
+    return f"This is the run {folder.name}. {ways}" + (f" Also on: {others}." if others else "")
+
+
+def _tell_end(folder: RunFolder) -> None:
+    """Say on stderr how a run ended, and how to go on with it."""
+    from tui.run.history import read_history
+    from tui.run.summary import ending_lines
+
+    view, _ = read_history(folder.journal_path)
+    for line in ending_lines(view):
+        typer.echo(line, err=True)

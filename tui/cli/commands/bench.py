@@ -1,0 +1,50 @@
+"""`tweetgen-tui bench`: how fast this machine trains, writes and reads, beside the tutorial's loop and `nn.GRU`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from engine.config.run import RuntimeConfig
+from tui.cli.options import Given, Source, fields_of, takes
+from tui.cli.output.bench_tables import print_bench
+from tui.cli.output.progress_bar import reading_bar
+from tui.cli.output.tables import print_json
+
+DEVICE = Source("Machine", RuntimeConfig, ("device",))
+
+
+@takes(DEVICE)
+def bench(
+    given: Given,
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long to measure; shapes that there is no time for are left out.")
+    ] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure how fast this machine trains, writes tweets and reads a corpus, beside the tutorial's loop.
+
+    All take short turns at the same batches; the figures are medians over the rounds. The limit is what the bare
+    matrix products of the same batches take in float32.
+    """
+    config = RuntimeConfig(**fields_of(RuntimeConfig, given))
+
+    from engine.bench.benchmark import Benchmark
+    from engine.compute.device import Runtime
+
+    device = Runtime.resolve(config).device
+    sys.stderr.write(f"measuring on {device.type} for about {seconds:g} s\n")
+    with reading_bar(Console(stderr=True)) as on_progress:
+        benchmark = Benchmark(device, seconds, on_progress)
+        report = benchmark.run()
+    if benchmark.left_out:
+        shapes = ", ".join(benchmark.left_out)
+        sys.stderr.write(f"left out for want of time, of embedding, hidden, batch: {shapes}; give more --seconds\n")
+    if as_json:
+        print_json(report)
+    else:
+        print_bench(report)

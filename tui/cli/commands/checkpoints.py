@@ -1,0 +1,179 @@
+"""`tweetgen-tui checkpoints`: list, show, delete, rename, pin, export, import."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from engine.checkpoints import management as checkpoint_files
+from engine.checkpoints.catalog import CheckpointEntry, find_listed, list_checkpoints, resolve_checkpoint
+from engine.checkpoints.metadata import read_info
+from engine.errors import CheckpointError, ConfigError
+from engine.storage.folders import SUFFIX, storage_errors
+from engine.text import harmless
+from tui.cli.output.tables import print_facts, print_json, print_table
+from tui.formatting.checkpoint_facts import bits_of, description
+from tui.formatting.numbers import format_size
+
+app = typer.Typer(no_args_is_help=True, help="List, show, copy and delete what was saved.", rich_markup_mode="rich")
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Listed = Annotated[str, typer.Argument(metavar="NAME", help="As in the list.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
+_STANDARD_STREAM = "-"
+
+
+@app.command("list")
+def list_all(*, as_json: AsJson = False) -> None:
+    """List all checkpoints: what you saved by name, then each run's own."""
+    entries = list_checkpoints()
+    if as_json:
+        for entry in entries:
+            print_json(_facts(entry))
+    elif not entries:
+        typer.echo("There is no checkpoint yet. Make one with tweetgen-tui, or tweetgen-tui train.", err=True)
+    else:
+        print_table(("NAME", "STEP", "BITS/CHAR", "SAVED", "SIZE", ""), map(_row, entries))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="As in the list, or a file.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Check that a checkpoint is whole, and show all that it says of itself."""
+    path = resolve_checkpoint(name)
+    info, digest = read_info(path)
+
+    from engine.checkpoints.checkpoint import load_checkpoint
+
+    load_checkpoint(path)
+    if as_json:
+        print_json({"name": name, "path": str(path), "sha256": digest, **msgspec.to_builtins(info)})
+        return
+    print_facts([("path", str(path)), *description(info), ("sha256", digest)])
+
+
+@app.command()
+def delete(
+    name: Listed,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a checkpoint for good."""
+    find_listed(name)
+    if not yes:
+        typer.confirm(harmless(f"Delete the checkpoint {name}?"), abort=True, err=True)
+    path = checkpoint_files.delete_checkpoint(name)
+    _narrate(f"deleted {path}")
+
+
+@app.command()
+def rename(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="As in the list; only what was saved by name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="A name that is not taken.")],
+) -> None:
+    """Give a checkpoint another name."""
+    path = checkpoint_files.rename_checkpoint(old, new)
+    _narrate(f"renamed to {path}")
+
+
+@app.command()
+def pin(name: Listed) -> None:
+    """Keep a checkpoint first in the list, and from being deleted or replaced."""
+    checkpoint_files.set_pinned(name, is_pinned=True)
+    _narrate(f"pinned {name}")
+
+
+@app.command()
+def unpin(name: Listed) -> None:
+    """Let a pinned checkpoint be deleted and replaced again."""
+    checkpoint_files.set_pinned(name, is_pinned=False)
+    _narrate(f"unpinned {name}")
+
+
+@app.command("export")
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="As in the list, or a file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to: a file or folder, or - for standard output.")],
+    *,
+    force: Force = False,
+) -> None:
+    """Check that a checkpoint is whole, and copy it out."""
+    if file == _STANDARD_STREAM:
+        if sys.stdout.isatty():
+            raise ConfigError("A checkpoint is no text for a terminal.", "Name a file, or send it on: ... - > FILE")
+        sys.stdout.buffer.write(checkpoint_files.export_bytes(name))
+        sys.stdout.buffer.flush()
+        return
+    path = checkpoint_files.export_checkpoint(name, Path(file).expanduser(), replace=force)
+    _narrate(f"exported to {path}, {format_size(path.stat().st_size)}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A checkpoint file, or - for standard input.")],
+    *,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it; otherwise as the file.")] = None,
+    force: Force = False,
+) -> None:
+    """Check that a checkpoint file is whole, and copy it in under a name."""
+    if file == _STANDARD_STREAM:
+        path = _import_standard_input(name, replace=force)
+    else:
+        source = Path(file).expanduser()
+        name = name if name is not None else source.name.removesuffix(SUFFIX)
+        path = checkpoint_files.import_checkpoint(source, name, replace=force)
+    _narrate(f"imported as {path.stem}")
+
+
+def _narrate(sentence: str) -> None:
+    """Say on stderr what was done."""
+    typer.echo(harmless(sentence), err=True)
+
+
+def _import_standard_input(name: str | None, *, replace: bool) -> Path:
+    """Import what comes through standard input; returns the file written."""
+    if name is None:
+        raise ConfigError("What comes through standard input has no name.", "Give it one: --name N")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "standard input"
+        with storage_errors(source):
+            source.write_bytes(sys.stdin.buffer.read())
+        try:
+            return checkpoint_files.import_checkpoint(source, name, replace=replace)
+        except CheckpointError as error:
+            raise CheckpointError(error.message.replace(str(source), source.name), error.hint) from error
+
+
+def _facts(entry: CheckpointEntry) -> dict[str, Any]:
+    """Return an entry's JSON form."""
+    return {
+        "name": entry.name,
+        "path": str(entry.path),
+        "step": entry.step,
+        "bits_per_char": entry.bits_per_char,
+        "evaluated_at_step": entry.info.last_eval_step if entry.info and entry.info.bits_per_char is not None else None,
+        "saved_at": entry.saved_at,
+        "num_bytes": entry.num_bytes,
+        "pinned": entry.is_pinned,
+        "problem": entry.problem,
+    }
+
+
+def _row(entry: CheckpointEntry) -> tuple[str, ...]:
+    """Return an entry as cells of the table."""
+    return (
+        entry.name,
+        "-" if entry.step is None else f"{entry.step:,}",
+        "-" if entry.info is None or entry.info.bits_per_char is None else bits_of(entry.info),
+        datetime.fromtimestamp(entry.saved_at).strftime("%Y-%m-%d %H:%M"),
+        format_size(entry.num_bytes),
+        "damaged" if entry.problem else "pinned" if entry.is_pinned else "",
+    )

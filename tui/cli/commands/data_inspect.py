@@ -1,0 +1,83 @@
+"""`tweetgen-tui data inspect`: what is in a file of tweets, before anything is trained on it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from engine.config.corpus import CorpusConfig
+from tui.cli.options import CLEANING, READING, Given, Source, takes, to_corpus_config
+from tui.cli.output.tables import print_json
+
+if TYPE_CHECKING:  # numpy is imported late, so that `--help` comes at once
+    from engine.corpus.inspection import Inspection
+
+_WIDEST = 100
+
+
+@takes(Source("Tweets", CorpusConfig, (*READING, *CLEANING)))
+def inspect(
+    given: Given,
+    *,
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, folders, archives, or -.")],
+    fresh: Annotated[bool, typer.Option("--fresh", help="Read the files anew instead of from the cache.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what is in files of tweets: what is kept and dropped and why, characters, duplicates, ten of the tweets."""
+    from engine.corpus.inspection import inspect
+    from engine.corpus.loading import TooFewTweetsError
+    from tui.cli.output.inspection_report import print_inspection, print_sources
+    from tui.cli.output.progress_bar import reading_bar
+
+    console = Console(width=min(Console().width, _WIDEST), highlight=False)
+    try:
+        with tempfile.TemporaryDirectory() as folder, reading_bar(Console(stderr=True)) as on_progress:
+            config = to_corpus_config({**given, "files": files}, Path(folder)) or CorpusConfig()
+            inspection = inspect(config, on_progress, use_cache=not fresh)
+    except TooFewTweetsError as error:
+        if not as_json:
+            print_sources(console, error.report)
+            sys.stdout.flush()
+        raise
+    if as_json:
+        print_json(_facts(inspection))
+    else:
+        print_inspection(console, inspection)
+
+
+def _facts(inspection: Inspection) -> dict[str, Any]:
+    """Return an inspection's JSON form."""
+    report = inspection.report
+    return {
+        "name": inspection.name,
+        "format": ", ".join(report.formats),
+        "rows": report.num_rows,
+        "kept": report.num_kept,
+        "dropped": report.dropped,
+        "examples": report.examples,
+        "num_chars": inspection.num_chars,
+        "alphabet_size": len(inspection.char_counts),
+        "alphabet": inspection.char_counts,
+        "rare_chars": inspection.rare_chars,
+        "duplicates": report.num_duplicates,
+        "near_duplicates": report.num_near_duplicates,
+        "num_train_tweets": inspection.num_train_tweets,
+        "num_val_tweets": inspection.num_val_tweets,
+        "shared_run_share": inspection.shared_run_share,
+        "mean_length": inspection.mean_length,
+        "lengths": inspection.lengths,
+        "mentions": inspection.num_mentions,
+        "links": inspection.num_links,
+        "hashtags": inspection.num_hashtags,
+        "scripts": inspection.scripts,
+        "sources": report.sources,
+        "samples": inspection.samples,
+        "seconds": inspection.seconds,
+        "peak_bytes": inspection.peak_bytes,
+        "was_cached": inspection.was_cached,
+    }

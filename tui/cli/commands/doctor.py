@@ -1,0 +1,137 @@
+"""`tweetgen-tui doctor`: what the program found on this machine, for a person with a problem and for a bug report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.errors import StorageError
+from engine.session import preflight
+from engine.storage import folders
+from engine.storage.versions import versions_of
+from engine.text import harmless
+from tui.cli.output.tables import print_facts, print_json
+from tui.terminal.capabilities import colour_system, glyphs_for, is_over_ssh, is_utf8, multiplexer
+
+_PACKAGES = (
+    *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
+    *("numba", "pyarrow", "libipld"),
+)
+
+
+def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Show versions, devices, threads, folders and what the terminal can do."""
+    report = {
+        "versions": versions_of(*_PACKAGES),
+        "machine": _machine(),
+        "folders": _folders(),
+        "terminal": _terminal(),
+    }
+    if as_json:
+        print_json(report)
+        return
+    for number, (heading, facts) in enumerate(report.items()):
+        sys.stdout.write(("\n" if number else "") + heading + "\n")
+        print_facts((f"  {name.replace('_', ' ')}", _shown(value)) for name, value in facts.items())
+
+
+def _machine() -> dict[str, Any]:
+    """Return what a run would be computed on."""
+    import torch
+
+    from engine.compute.calibration import thread_counts
+    from engine.compute.device import Runtime, available_cores, has_fast_bfloat16
+    from engine.config.run import RuntimeConfig
+
+    chosen = Runtime.resolve(RuntimeConfig())
+    nvml_problem = _nvml_problem()
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return {
+        "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "cores": available_cores(),
+        "device": str(chosen.device),
+        "threads_to_try": thread_counts(available_cores()),
+        "bfloat16": has_fast_bfloat16(),
+        "cuda": gpus,
+        "nvml": not nvml_problem,
+        "nvml_problem": nvml_problem,
+        "mps": torch.backends.mps.is_available(),
+    }
+
+
+def _nvml_problem() -> str:
+    """Return why use and heat of NVIDIA GPUs can't be told; empty where they can."""
+    try:
+        import pynvml
+    except ImportError:
+        return "nvidia-ml-py is not installed"
+    try:
+        pynvml.nvmlInit()
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError as error:
+        return harmless(str(error))
+    return ""
+
+
+def _folders() -> dict[str, Any]:
+    """Return where things are kept, and whether they can be."""
+    try:
+        preflight.check_storage()
+        problem = ""
+    except StorageError as error:
+        problem = error.message
+    free = shutil.disk_usage(folders.home()).free if folders.home().exists() else 0
+    return {
+        "data": str(folders.home()),
+        "writable": not problem,
+        "problem": problem,
+        "free_gigabytes": round(free / 1e9, 1),
+        "runs": len(folders.list_runs()),
+        "cache": str(folders.cache_folder()),
+        "cache_megabytes": round(_bytes_below(folders.cache_folder()) / 1e6, 1),
+    }
+
+
+def _bytes_below(folder: Path) -> int:
+    """Return the size of all files in a folder; one that vanishes meanwhile counts for nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size
+    return total
+
+
+def _terminal() -> dict[str, Any]:
+    """Return what is known of the terminal, and how the screen would draw on it."""
+    from tui.settings.preferences import AUTO, preferences_path, read_preferences
+
+    size = shutil.get_terminal_size()
+    chosen = read_preferences(preferences_path())[0].glyphs
+    encoding = sys.stderr.encoding
+    return {
+        "term": os.environ.get("TERM", ""),
+        "columns": size.columns,
+        "rows": size.lines,
+        "is_terminal": sys.stderr.isatty(),
+        "colours": colour_system(os.environ),
+        "encoding": encoding,
+        "utf8": is_utf8(os.environ, encoding),
+        "glyphs": glyphs_for(os.environ, encoding) if chosen == AUTO else chosen,
+        "glyphs_chosen": chosen != AUTO,
+        "multiplexer": multiplexer(os.environ),
+        "ssh": is_over_ssh(os.environ),
+    }
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - a JSON value
+    """Return a value as a person reads it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)) or "-"

@@ -1,0 +1,162 @@
+"""`tweetgen-tui evaluate`: how well a checkpoint predicts tweets, and what those are like that it writes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from engine.checkpoints.catalog import require_own_files, resolve_checkpoint
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RuntimeConfig, SamplingConfig
+from engine.errors import ConfigError, CorpusError
+from tui.cli.options import MACHINE, TWEETS, Given, Source, fields_of, require_files, takes, to_corpus_config
+from tui.cli.output.evaluation_tables import print_evaluation, print_evaluation_json
+from tui.cli.output.progress_bar import reading_bar
+
+if TYPE_CHECKING:  # numpy or torch would come with it, before --help is shown
+    from engine.checkpoints.metadata import CheckpointInfo
+    from engine.corpus.corpus import Corpus
+    from engine.corpus.encoded_tweets import EncodedTweets
+    from engine.corpus.flat_tweets import FlatTweets
+    from engine.sampling.generation import GeneratedTweet, Generator
+    from engine.sampling.quality import Comparison
+
+WRITING = Source("Quality", SamplingConfig, ("temperature",))
+_DEFAULT_COUNT = 1000
+
+
+@takes(TWEETS, MACHINE, WRITING)
+def evaluate(
+    given: Given,
+    *,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(metavar="NAME-OR-PATH", help="What to evaluate; without it, the best of the latest run."),
+    ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines", help="Compare with a uniform guess, a unigram and Witten-Bell 2- to 7-grams."),
+    ] = False,
+    quality: Annotated[
+        bool,
+        typer.Option("--quality", help="Write tweets, and print their figures beside those of tweets by people."),
+    ] = False,
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", min=1, rich_help_panel="Quality", help="Tweets to write; 1,000 without it."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, rich_help_panel="Quality", help="Seed of the first, the next has the next; 0 without it."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Print the bits per character of a checkpoint on tweets: those of --data, or else its own held-out ones.
+
+    Every target counts, the end-of-tweet symbol included; a character that the model does not know costs 20 bits more.
+
+    With --baselines, also of predictors that only count what follows what in the checkpoint's training tweets.
+
+    With --quality, also what the tweets that it writes are like: words, variety, copies and length, beside real ones.
+    """
+    require_files(given, "max_length")
+    _require_quality({"count": count, "seed": seed, "temperature": given.get("temperature")}, is_given=quality)
+    sampling = SamplingConfig(temperature=given.get("temperature", SamplingConfig.temperature))
+    corpus_config = to_corpus_config(given)
+    path = resolve_checkpoint(checkpoint)
+    runtime_config = RuntimeConfig(**fields_of(RuntimeConfig, given))
+
+    from engine.checkpoints.checkpoint import load_checkpoint
+    from engine.compute.device import Runtime
+    from engine.corpus.encoded_tweets import EncodedTweets
+    from engine.sampling.generation import Generator
+    from engine.training.evaluation import evaluate as evaluate_tweets
+
+    loaded = load_checkpoint(path)
+    runtime = Runtime.resolve(runtime_config)
+    runtime.apply()
+    files = corpus_config if corpus_config and corpus_config.files else None
+    compares = baselines or quality
+    named = files.files if files else ()
+    own = None if files and not compares else _own_corpus(path, loaded.info, named, must_be_same=compares)
+    tweets = _tweets(files, own)
+    encoded = EncodedTweets.from_flat(tweets, loaded.vocab)
+    result = evaluate_tweets(loaded.to_model(runtime.device), encoded, runtime)
+    bits, comparison = None, None
+    if own and baselines:
+        train = EncodedTweets.from_flat(own.train, loaded.vocab)
+        bits = _bits_of_baselines(train, encoded, len(loaded.vocab))
+    if own and quality:
+        seeds = range(seed or 0, (seed or 0) + (count or _DEFAULT_COUNT))
+        comparison = _compared(Generator(path, runtime_config), sampling, seeds, tweets, own)
+    (print_evaluation_json if as_json else print_evaluation)(result, bits, comparison)
+
+
+def _require_quality(given: Mapping[str, object], *, is_given: bool) -> None:
+    """Raise `ConfigError` where an option says how to write tweets that were not asked for."""
+    name = next((name for name, value in given.items() if value is not None), None)
+    if name is not None and not is_given:
+        raise ConfigError(f"--{name} says how tweets are written, and none are to be.", "Add --quality.")
+
+
+def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, must_be_same: bool) -> Corpus:
+    """Return the corpus that the checkpoint at `path` was trained on.
+
+    Raises `CorpusError`, where asked to also if it changed, and `CheckpointError` where the checkpoint is foreign and
+    the user has not `named` its files.
+    """
+    from engine.corpus.loading import load_corpus
+
+    require_own_files(path, info, named)
+    with reading_bar(Console(stderr=True)) as on_progress:
+        corpus = load_corpus(info.corpus, on_progress)
+    if must_be_same and corpus.digest != info.corpus_digest:
+        raise CorpusError(
+            f"{corpus.name} is no longer what the checkpoint was trained on.",
+            "Leave --baselines and --quality out: they need the training tweets as they were.",
+        )
+    return corpus
+
+
+def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
+    """Return the tweets to read, of `files` or else held out, having said on stderr which. Raises `CorpusError`."""
+    from engine.corpus.loading import read_tweets
+
+    if files is None and own is not None:
+        sys.stderr.write(f"the {len(own.validation):,} held-out tweets of {own.name}\n")
+        return own.validation
+    with reading_bar(Console(stderr=True)) as on_progress:
+        tweets, report = read_tweets(files or CorpusConfig(), on_progress)
+    sys.stderr.write(f"{report}\n")
+    if not tweets:
+        raise CorpusError("There is no usable tweet to evaluate on.", "Give a file with one tweet per row.")
+    return tweets
+
+
+def _bits_of_baselines(train: EncodedTweets, held_out: EncodedTweets, vocab_size: int) -> dict[str, float]:
+    """Return what `held_out` costs each predictor that has counted in `train`."""
+    from engine.baselines.ngrams import bits_of_baselines
+
+    with reading_bar(Console(stderr=True)) as on_progress:
+        return bits_of_baselines(train, held_out, vocab_size, on_progress)
+
+
+def _compared(
+    generator: Generator, sampling: SamplingConfig, seeds: range, tweets: FlatTweets, own: Corpus
+) -> Comparison:
+    """Return the figures of tweets that are written now, the i-th from the i-th seed, beside those of `tweets`."""
+    from engine.sampling.quality import compare
+
+    sampling = replace(sampling, max_length=generator.info.sampling.max_length)
+    written: list[GeneratedTweet] = []
+    with reading_bar(Console(stderr=True)) as on_progress:
+        for tweet in generator.write(len(seeds), sampling, seeds[0]):
+            written.append(tweet)
+            on_progress(len(written) / len(seeds), "writing tweets")
+    return compare(written, tweets, own)

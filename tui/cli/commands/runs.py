@@ -1,0 +1,131 @@
+"""`tweetgen-tui runs`: the runs in the data folder, listed, or played again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from engine.checkpoints.metadata import read_info
+from engine.config.run import RunConfig
+from engine.errors import CheckpointError
+from engine.protocol.events import RunFailed, RunFinished
+from engine.storage.folders import RunFolder, find_run, list_runs
+from engine.storage.journal import is_in_use, last_event
+from tui.cli.commands.screen import require_terminal, sharing, show
+from tui.cli.output.tables import print_json, print_table
+from tui.formatting.numbers import format_bits, format_duration
+from tui.process.job_control import guarded
+from tui.remote.connect import ask
+from tui.remote.protocol import Greeting
+
+app = typer.Typer(
+    no_args_is_help=True, help="List the runs and what each is doing, or play one again.", rich_markup_mode="rich"
+)
+_MAX = "max"
+
+
+@app.command("list")
+def list_all(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False
+) -> None:
+    """List all runs, the latest first; `tweetgen-tui --resume NAME` goes on with one."""
+    facts = [_facts(run) for run in list_runs()]
+    if as_json:
+        for fact in facts:
+            print_json(fact)
+    elif not facts:
+        typer.echo("There is no run yet. Start one with tweetgen-tui, or tweetgen-tui train.", err=True)
+    else:
+        print_table(("RUN", "STEP", "TRAINED", "BEST BITS/CHAR", "CORPUS", "LAST SAVED", "STATE", ""), map(_row, facts))
+
+
+def _facts(run: RunFolder) -> dict[str, Any]:
+    """Return what there is to tell of a run: as it says itself while it is on, else by checkpoint and journal."""
+    facts: dict[str, Any] = {"run": run.name, "path": str(run.path), "last_changed": run.last_changed}
+    figures = {"step": None, "elapsed_seconds": None, "best_bits_per_char": None}
+    corpus, problem = None, ""
+    try:
+        info, _ = read_info(run.checkpoint_path("latest"))
+    except CheckpointError as error:
+        problem = error.message
+    else:
+        figures = {name: getattr(info, name) for name in figures}
+        corpus = info.corpus_name
+    greeting = ask(run)
+    if greeting is not None:
+        figures = {name: getattr(greeting, name) for name in figures}
+    pid = None if greeting is None else greeting.pid
+    return {**facts, **_state(run, greeting), "pid": pid, **figures, "corpus": corpus, "problem": problem}
+
+
+def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
+    """Return what a run is doing, as it says itself while it is on, or else how it ended."""
+    if greeting is not None:
+        return {"state": greeting.phase, "reason": ""}
+    if is_in_use(run.journal_path):
+        return {"state": "on", "reason": "says nothing"}
+    match last_event(run.journal_path):
+        case RunFinished(reason=reason):
+            return {"state": "finished", "reason": reason}
+        case RunFailed(title=title):
+            return {"state": "failed", "reason": title}
+        case _:
+            return {"state": "cut off", "reason": ""}
+
+
+def _row(facts: dict[str, Any]) -> tuple[str, ...]:
+    """Return a run as cells of the table."""
+    return (
+        facts["run"],
+        "-" if facts["step"] is None else f"{facts['step']:,}",
+        "-" if facts["elapsed_seconds"] is None else format_duration(facts["elapsed_seconds"]),
+        "-" if facts["best_bits_per_char"] is None else format_bits(facts["best_bits_per_char"]),
+        facts["corpus"] or "-",
+        datetime.fromtimestamp(facts["last_changed"]).strftime("%Y-%m-%d %H:%M"),
+        "can't be resumed" if facts["problem"] else facts["state"],
+        facts["reason"].replace("_", " "),
+    )
+
+
+def _to_speed(text: str) -> float:
+    """Return the factor that an option says; raises typer's error."""
+    if text == _MAX:
+        return float("inf")
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise typer.BadParameter(f"{text!r} is no number above 0, and not {_MAX}.")
+    return speed
+
+
+@app.command()
+def replay(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, or last for the latest.")],
+    *,
+    speed: Annotated[
+        float,
+        typer.Option(parser=_to_speed, metavar="N", help=f"How many times faster than it was; {_MAX}: all it can."),
+    ] = 10.0,
+) -> None:
+    """Play a run again in the screen, as it trained; space pauses, q leaves. Nothing of the run is changed."""
+    require_terminal("Without one: tweetgen-tui runs list, and the run's events.jsonl.")
+    guard = guarded()
+    folder = find_run(run)
+
+    from tui.run.bridge import EngineBridge, Nobody
+    from tui.run.replay import OpenReplay, require_journal
+    from tui.run.view import RunView
+    from tui.settings.preferences import preferences_path
+    from tui.settings.store import PreferenceKeeper
+
+    require_journal(folder)
+    config = RunConfig()
+    opening = OpenReplay(config, folder, speed)
+    share = sharing(guard, config)
+    bridge = EngineBridge(config, opening, share=lambda each: Nobody() if each.config is config else share(each))
+    opening.num_untaken = lambda: bridge.num_untaken
+    show(config, bridge, RunView(is_replay=True), PreferenceKeeper(preferences_path()), guard)

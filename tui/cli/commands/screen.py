@@ -1,0 +1,170 @@
+"""`tweetgen-tui` without a command: the screen, and what the shell shows after it."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from engine.config.run import RunConfig
+from engine.errors import ConfigError, InternalError
+from engine.session import preflight
+from engine.storage.folders import find_run
+from tui.process.job_control import Guard, guarded
+from tui.process.signals import handle_ending_signals, handle_signals_after_screen, let_go_of_terminal
+from tui.terminal.capabilities import GlyphSet, glyphs_for, is_utf8
+
+if TYPE_CHECKING:
+    from tui.app.app import TweetgenApp
+    from tui.run.bridge import Bridge, EngineBridge, Share
+    from tui.run.view import RunView
+    from tui.settings.store import PreferenceKeeper
+
+_SAVING_SECONDS = 5.0
+
+
+def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_hangup: bool = False) -> None:
+    """Open the screen, and print a summary when it has closed. Raises `TweetgenError` before anything is shown.
+
+    `glyphs` come before those that the user's preferences and the terminal's locale lead to. Where the terminal hangs
+    up, the run goes on without a screen, unless it `stops_on_hangup`.
+    """
+    require_terminal("Without one: tweetgen-tui train, which takes the same options.")
+    guard = guarded()
+
+    from tui.run.bridge import EngineBridge
+    from tui.run.history import read_history
+    from tui.settings.preferences import preferences_path
+    from tui.settings.store import PreferenceKeeper
+
+    keeper = PreferenceKeeper(preferences_path())
+    if glyphs is not None:
+        keeper.change({"glyphs": glyphs})
+    if config.resume is None:  # a run that goes on does so as it was
+        config = replace(config, settings={**keeper.preferences.intervals, **config.settings})
+    preflight.check(config)
+    history: RunView | None = None
+    if config.resume is not None:
+        with contextlib.suppress(OSError):  # without a journal the run goes on all the same, its curve from here on
+            history, word = read_history(find_run(config.resume).journal_path)
+            history = history.to_be_resumed()
+            if word:
+                typer.echo(word, err=True)
+    bridge = EngineBridge(config, share=sharing(guard, config, history))
+    show(config, bridge, history, keeper, guard, stops_on_hangup=stops_on_hangup)
+
+
+def sharing(guard: Guard, config: RunConfig, history: RunView | None = None) -> Share:
+    """Return what lets others attach to the run of a bridge; `history` is the view that the run of `config` resumes."""
+    from tui.remote.host import Host
+
+    def share(bridge: EngineBridge) -> Host:
+        before = history if bridge.config is config else None
+        return Host(bridge.config, bridge.send, lambda: bridge.num_waiting, before, guard.note_run)
+
+    return share
+
+
+def require_terminal(hint: str) -> None:
+    """Raise `ConfigError` with this hint where there is no terminal to draw on."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "") in ("", "dumb"):
+        raise ConfigError("The screen needs a terminal.", hint)
+
+
+def show(
+    config: RunConfig,
+    bridge: Bridge,
+    history: RunView | None,
+    keeper: PreferenceKeeper,
+    guard: Guard,
+    *,
+    stops_on_hangup: bool = False,
+) -> NoReturn:
+    """Show the run of a bridge until the user leaves, tell of it, and end the process once its run has ended."""
+    from tui.app.app import TweetgenApp
+    from tui.terminal.textual_private import log_missing
+
+    encoding = sys.stderr.encoding  # where Textual draws
+    app = TweetgenApp(
+        config,
+        bridge,
+        history,
+        keeper=keeper,
+        glyphs=glyphs_for(os.environ, encoding),
+        is_utf8=is_utf8(os.environ, encoding),
+    )
+    app.stops_on_hangup = stops_on_hangup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where it was ignored: the driver reports a lost terminal by it
+    handle_ending_signals(app.receive_signal)
+    log_missing()
+    gc.freeze()
+    gc.enable()
+    with guard.drawing():
+        app.run()
+    handle_signals_after_screen(app.stop_run, is_run_to_go_on=app.is_detached or app.failure is not None)
+    _leave(_after(app, guard))
+
+
+def _after(app: TweetgenApp, guard: Guard) -> int:
+    """Tell the shell what there is to tell; return the exit code, once the run has ended where it is this process's."""
+    from tui.process.detached import go_on, how_it_ends, how_to_attach
+    from tui.process.threads import as_told
+    from tui.run.bridge import EngineBridge
+    from tui.run.reducer import fold
+    from tui.run.summary import end_lines
+    from tui.terminal.output_thread import say
+
+    bridge = app.bridge
+    update = bridge.drain()  # the run may have begun since the screen's last look
+    view = fold(update.view or app.summary_view, update.events)
+    exit_code = app.return_code or 0
+    has_failed = app.failure is not None or app.return_code is None
+    if has_failed:
+        error = as_told(
+            app.failure or InternalError("It was closed, and nobody asked for that.", "Its log may say more."),
+            "The screen",
+        )
+        exit_code = InternalError.exit_code
+        say([f"tweetgen-tui: The screen has failed: {error.message}", error.hint])
+    may_go_on = bridge.is_alive and not view.is_replay
+    is_to_go_on = app.is_detached or has_failed
+    # a session that was told to end, and takes its time over a long step, does so without the screen
+    is_late = view.phase != "starting" and not app.is_abandoned
+    is_given_up = bridge.is_elsewhere or (may_go_on and (is_to_go_on or is_late))
+    own = [each for each in app.bridges if isinstance(each, EngineBridge)]
+    if view.ended is not None or not is_given_up:
+        for each in own:  # the earlier ones were told to end when the next began
+            each.join(0.0 if app.is_abandoned or view.phase == "starting" else _SAVING_SECONDS)
+            each.listener.close()
+        say(end_lines(view, app.earlier_views))
+        return exit_code
+    is_ending = app.has_asked_to_end and not has_failed
+    word = how_it_ends(view) if is_ending else how_to_attach(view, bridge.attach_problem)
+    say([word])
+    if not isinstance(bridge, EngineBridge):
+        return exit_code
+    let_go_of_terminal(and_pipes=True)
+    guard.release(exit_code, word)
+    return go_on(own, view)
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """End the process as soon as what is being written is on the disk, unless the disk stands still.
+
+    Taking torch down in order would keep the shell waiting for a second, and there is no other way past a thread that
+    is in the middle of importing it.
+    """
+    from tui.process import threads as errands
+
+    errands.writers_have_ended(errands.MAX_WRITING_SECONDS)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)

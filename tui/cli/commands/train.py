@@ -1,0 +1,58 @@
+"""`tweetgen-tui train`: the same run as on the screen, without one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.config.run import RunConfig
+from tui.cli.options import RUN, Given, OnHangup, takes, to_run_config
+
+if TYPE_CHECKING:
+    from tui.run.view import RunView
+
+
+@takes(*RUN)
+def train(
+    given: Given,
+    *,
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every event as a line of JSON on stdout.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Give the shell back once the run has started; attach shows it.")
+    ] = False,
+    on_hangup: OnHangup = "go-on",
+) -> None:
+    """Train without a screen: a progress bar on a terminal, plain lines elsewhere.
+
+    Ends with the budget (--max-steps, --epochs, --max-seconds); without one, Ctrl-C saves and ends.
+    """
+    if detach and as_json:
+        context.fail("--detach gives the shell back, and --json prints to the end: take one of them.")
+    config = to_run_config(given)
+    if detach:
+        sys.exit(_train_detached(config))
+    from tui.cli.headless import run_headless
+
+    sys.exit(run_headless(config, as_json=as_json, stops_on_hangup=on_hangup == "stop"))
+
+
+def _train_detached(config: RunConfig) -> int:
+    """Train in a child; this process shows it until it has started, and then gives the shell back."""
+    from tui.process.job_control import guarded
+
+    guard = guarded()
+
+    from tui.cli.headless import run_headless
+    from tui.process.detached import how_to_attach
+    from tui.process.signals import let_go_of_terminal
+
+    def let_go(view: RunView) -> None:
+        sys.stderr.write(how_to_attach(view) + "\n")
+        sys.stderr.flush()
+        let_go_of_terminal(and_pipes=True)
+        guard.release(0)
+
+    return run_headless(config, as_json=False, on_start=let_go)

@@ -1,0 +1,74 @@
+"""What `bench` measured, as tables for people."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tui.cli.output.tables import print_facts, print_table
+from tui.formatting.numbers import format_count, format_size
+
+if TYPE_CHECKING:  # torch would come with it, before --help is shown
+    from engine.bench.benchmark import BenchReport
+
+
+def print_bench(report: BenchReport) -> None:
+    """Print the machine and a table of each part; the spread is that of the middle half of the rounds."""
+    print_facts((name.replace("_", " "), _shown(name, value)) for name, value in report.machine.items() if value)
+    sys.stdout.write("\n")
+    _print_training(report)
+    sys.stdout.write("\n")
+    _print_sampling(report)
+    sys.stdout.write("\n")
+    rows = ((row.path, _rate(row.tweets_per_second), _percent(row.spread)) for row in report.read)
+    print_table(("reading", "tweets/s", "spread"), rows)
+
+
+def _print_training(report: BenchReport) -> None:
+    """Print how fast each way to train is."""
+    rows = (
+        (
+            f"{row.embedding_size}, {row.hidden_size}, {row.batch_size}",
+            row.path,
+            _rate(row.chars_per_second),
+            _times(row.ratio_to_tutorial),
+            _percent(row.share_of_limit),
+            _percent(row.spread),
+        )
+        for row in report.train
+    )
+    headings = ("embedding, hidden, batch", "training", "chars/s", "of tutorial", "of float32 limit", "spread")
+    print_table(headings, rows)
+
+
+def _print_sampling(report: BenchReport) -> None:
+    """Print how fast each way to write is."""
+    rows = (
+        (
+            f"{row.embedding_size}, {row.hidden_size}",
+            str(row.num_tweets),
+            row.path,
+            _rate(row.chars_per_second),
+            _times(row.ratio_to_tutorial),
+            _percent(row.spread),
+        )
+        for row in report.sample
+    )
+    print_table(("embedding, hidden", "at once", "writing", "chars/s", "of tutorial", "spread"), rows)
+
+
+def _shown(name: str, value: str | float) -> str:
+    """Return a fact of the machine as it is read."""
+    return format_size(int(value)) if name.startswith("peak_bytes") else str(value)
+
+
+def _rate(per_second: float) -> str:
+    return format_count(round(per_second))
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f} x"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,102 @@
+"""How a run without a screen is told: a progress bar on a terminal, plain lines elsewhere. On stderr, in words."""
+
+from __future__ import annotations
+
+from engine.compute.calibration import numbered_threads
+from engine.protocol import events
+from engine.protocol.events import Event
+from engine.protocol.stage import Stage
+from engine.storage.folders import WRITTEN_BY_THE_RUN
+from engine.text import harmless
+from tui.cli.output.progress_bar import ProgressDisplay
+from tui.formatting.numbers import format_bits, format_count, format_eta, format_loss, format_rate, format_report
+from tui.run.eta import eta_of
+from tui.run.view import RunView
+
+
+def describe(event: Event) -> str | None:
+    """Return the line that tells an event; None for those that are told by progress alone."""
+    step = f"step {format_count(event.step)}"
+    match event:
+        case events.RunStarted():
+            return _beginning(event)
+        case events.EvalFinished():
+            best = ", the best so far" if event.is_best else ""
+            return f"{step}: {format_bits(event.bits_per_char)} bits per character held out{best}"
+        case events.TweetSampled():
+            return f"{step}: {event.text}"
+        case events.CheckpointSaved(name=name) if name not in WRITTEN_BY_THE_RUN:
+            return f"saved {name}"
+        case events.FinishPlanned(last_step=last_step):
+            return f"{step}: finishing at step {format_count(last_step)}"
+        case events.FinishCancelled():
+            return f"{step}: not finishing"
+        case events.ThreadsChanged(message=message):
+            return f"{step}: {message}"
+        case events.Warned(message=message):
+            return f"warning: {message}"
+        case events.RunFinished(reason=reason):
+            return f"ended: {reason.replace('_', ' ')}"
+        case _:
+            return None
+
+
+def _beginning(event: events.RunStarted) -> str:
+    """Return the line that tells what is trained, on what, and how."""
+    how = f"{event.training.preset}: {event.training.preset_reason}"
+    if event.resumed_from is not None:
+        how = f"goes on from {event.resumed_from}"
+    return (
+        f"run {event.run}: {event.corpus}, {format_count(event.num_train_tweets)} tweets to learn from, "
+        f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
+        f"{numbered_threads(event.num_threads)}{f', both {event.tuning}' if event.tuning else ''}; {how}"
+    )
+
+
+def stage_text(stage: Stage) -> str:
+    """Return what is being done before the first step, in one line."""
+    return f"{harmless(str(stage))} ..." + ("" if stage.share is None else f" {stage.share:.0%}")
+
+
+def progress_text(view: RunView) -> str:
+    """Return where the run stands, in one line."""
+    loss, eta = view.smoothed_loss, eta_of(view)
+    parts = [
+        f"step {format_count(view.step)}",
+        f"epoch {view.epoch:.2f}",
+        "" if loss is None else f"loss {format_loss(loss)}",
+        format_rate(view.chars_per_second) if view.chars_per_second else "",
+        "no end set, Ctrl-C saves and ends"
+        if eta is None
+        else f"ends in {format_eta(eta.seconds, eta.spread_seconds)}",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+class Narration:
+    """Shows a run's events on a progress display."""
+
+    def __init__(self, display: ProgressDisplay) -> None:
+        """Show them on `display`."""
+        self._display = display
+        self._stage = Stage("")
+
+    def stage(self, stage: Stage) -> None:
+        """Show what happens before the first event, and a report once."""
+        before, self._stage = self._stage, stage
+        if stage.report != before.report:
+            for line in format_report(stage.report):
+                self._display.note(line)
+        self._display.move(stage_text(stage), stage.share, at_once=stage.text != before.text)
+
+    def show(self, event: Event, view: RunView) -> None:
+        """Show an event; `view` has it applied."""
+        line = describe(event)
+        if line is not None:
+            self._display.note(line)
+        if isinstance(event, events.RunStarted | events.StepsFinished):
+            self._display.move(progress_text(view), view.progress)
+
+    def close(self) -> None:
+        """Remove the display."""
+        self._display.close()

@@ -1,0 +1,53 @@
+"""The palette's commands: every action by name, from the key tables; over a dialog too, which is closed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from tui.screens.main.run_screen import RunScreen
+from tui.settings.key_table import PANEL_KEYS, Key
+from tui.settings.keymap import mapped
+
+_LEAST_SCORE = 0.1
+
+
+class KeyCommands(Provider):
+    """Offer the actions of the main screen and of its panels."""
+
+    async def discover(self) -> Hits:
+        """Offer all of them before anything is typed."""
+        for key, run in self._offered():
+            title = f"{key.title} ({key.shown})" if key.keys else key.title
+            yield DiscoveryHit(title, run, help=key.sentence)
+
+    async def search(self, query: str) -> Hits:
+        """Offer those whose name or sentence fits what was typed, names first."""
+        matcher = self.matcher(query)
+        for key, run in self._offered():
+            # letters here and there in a sentence are no find
+            is_in_sentence = query.casefold() in key.sentence.casefold()
+            score = matcher.match(key.title) or is_in_sentence * _LEAST_SCORE
+            if score > 0:
+                yield Hit(score, matcher.highlight(key.title), run, text=key.title, help=key.sentence)
+
+    def _offered(self) -> Iterator[tuple[Key, Callable[[], Awaitable[None]]]]:
+        main = next((screen for screen in self.app.screen_stack if isinstance(screen, RunScreen)), None)
+        if main is None:
+            return
+        for widget_name, table in PANEL_KEYS.items():
+            for key in mapped(table, main.key_map):
+                if key.action != "app.command_palette":
+                    yield key, partial(_run, main, widget_name, key.action)
+
+
+async def _run(main: RunScreen, widget_name: str, action: str) -> None:
+    """Close what is over the main screen, and do what the key would do there."""
+    while main.app.screen is not main:
+        await main.app.screen.dismiss(None)
+    target = main.query_one(widget_name) if widget_name else main
+    if widget_name:
+        target.focus()
+    await main.app.run_action(action, target)

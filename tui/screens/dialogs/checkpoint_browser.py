@@ -1,0 +1,188 @@
+"""The checkpoint browser: the list of checkpoints, and all that can be done with them.
+
+What is wished for in the run, loading or a new one, it answers; renaming, deleting and pinning it does itself, on other
+threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar, Literal
+
+from textual import on, work
+from textual.binding import BindingType
+
+from engine.checkpoints import management as checkpoint_files
+from engine.checkpoints.catalog import CheckpointEntry, is_taken
+from engine.protocol.commands import LoadCheckpoint
+from engine.storage.folders import WRITTEN_BY_THE_RUN, named_checkpoint_path
+from engine.text import harmless
+from tui.formatting.numbers import format_size
+from tui.process.threads import as_told, on_own_thread
+from tui.run.branching import Branch, doubled_budgets
+from tui.run.view import RunView
+from tui.screens.dialogs.base import MessageDialog
+from tui.screens.dialogs.checkpoint_list import CheckpointList, ListCheckpoints
+from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
+from tui.screens.dialogs.compare import CompareDialog
+from tui.settings.key_table import BROWSER_KEYS, bindings_of, opening
+from tui.widgets.checkpoints.table import CheckpointTable
+
+CheckBranch = Callable[[CheckpointEntry], object]
+"""Raises the `TweetgenError` that a new run from the checkpoint would end with, if it shows early. On a thread."""
+
+
+class CheckpointBrowser(CheckpointList):
+    """Answer with the command that loads the checkpoint chosen, or the wish for a new run from it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(BROWSER_KEYS)
+    opening_keys = opening(BROWSER_KEYS)
+
+    def __init__(
+        self,
+        list_checkpoints: ListCheckpoints,
+        view_now: Callable[[], RunView],
+        check_branch: CheckBranch,
+        drop_typed_ahead: Callable[[], None],
+    ) -> None:
+        """List what `list_checkpoints` yields, over the run that `view_now` tells of.
+
+        `drop_typed_ahead` drops the keys that arrived in one read with the key whose action runs.
+        """
+        super().__init__(list_checkpoints, view_now)
+        self._check_branch = check_branch
+        self._drop_typed_ahead = drop_typed_ahead
+
+    def _refuse(self, reason: str) -> None:
+        """Show why a key opens nothing, and drop the keys typed in one go with it."""
+        self._notice(reason)
+        self._drop_typed_ahead()
+
+    @on(CheckpointTable.Chosen)
+    def _load_chosen(self) -> None:
+        self.action_checkpoint_load()
+
+    def action_checkpoint_load(self) -> None:
+        """Answer that it is to be loaded, or say why it can't be."""
+        entry, phase = self._table.current, self._view_now().phase
+        if entry is None:
+            return
+        why_not = self._why_not_loaded(entry)
+        if not why_not and phase == "starting":
+            why_not = "The run is still starting."
+        elif not why_not and phase in {"finished", "failed"}:
+            why_not = "The run is over: n begins a new one from it."
+        if why_not:
+            self._notice(f"It can't be loaded: {why_not}" if entry.problem else why_not)
+        else:
+            self.dismiss(LoadCheckpoint(name=entry.name))
+
+    def action_checkpoint_branch(self) -> None:
+        """Ask whether a new run is to begin from it."""
+        if entry := self._table.current:
+            self._drop_typed_ahead()  # the question comes later, and these keys must not act on the list
+            self._look_and_ask(entry)
+
+    @work(exclusive=True, group="branch")
+    async def _look_and_ask(self, entry: CheckpointEntry) -> None:
+        """Look whether a new run could begin, then ask."""
+        if entry.info is None:
+            self._notice(f"No run can begin from it: {entry.problem}")
+            return
+        self._notice(f"looking at the tweets of {entry.name}…")
+        try:
+            await on_own_thread(partial(self._check_branch, entry))
+        except Exception as error:  # noqa: BLE001 - whatever a file does, the run before goes on
+            self._notice("")
+            told = as_told(error, "Looking at the tweets of a checkpoint")
+            self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
+            return
+        self._notice("")  # in no `finally`: where the list was closed meanwhile, the line is gone
+        before = "" if self._view_now().ended or not self._run_name else f"The run {self._run_name} is saved and ends. "
+        is_saved_anew = bool(before) and entry.name == f"{self._run_name}/latest"
+        step = "at the step where it ends" if is_saved_anew else f"at step {entry.info.step:,}"
+        what = f"A new one begins from {entry.name}, {step}, on {entry.info.corpus_name}."
+        if doubled := doubled_budgets(entry.info):
+            limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
+            what += f" The budget is used up, so it is doubled: {limits}."
+        answered = partial(self._begin_branch, entry)
+        self.app.push_screen(YesDialog("A new run", before + what, "begin"), answered)
+
+    def _begin_branch(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
+        if answer == "yes":
+            self.dismiss(Branch(entry))
+
+    def action_checkpoint_compare(self) -> None:
+        """Mark a checkpoint, or show it beside the one that was marked."""
+        entry = self._table.current
+        if entry is None or entry.info is None:
+            self._refuse("It says nothing of itself that could be compared." if entry else "")
+            return
+        other = self._entries.get(self._compared or "")
+        self._compared = entry.name if other is None else None
+        if other is not None and other.name != entry.name:
+            self.app.push_screen(CompareDialog(other, entry))
+        self._arrange()
+        self._notice(f"{entry.name} is marked: c on another compares them." if self._compared else "")
+
+    def action_checkpoint_pin(self) -> None:
+        """Pin it, or no longer."""
+        if entry := self._table.current:
+            pinned = replace(entry, is_pinned=not entry.is_pinned)
+            change = partial(checkpoint_files.set_pinned, entry.name, is_pinned=pinned.is_pinned)
+            done = "is pinned: it stays first, and can't be deleted" if pinned.is_pinned else "is pinned no longer"
+            self._change(change, entry, pinned, f"{entry.name} {done}.")
+
+    def action_checkpoint_rename(self) -> None:
+        """Ask for another name."""
+        entry = self._table.current
+        if entry is not None and not entry.is_named:
+            self._refuse(f"{entry.name} is its run's own: only what was saved by name can be renamed.")
+        elif entry is not None:
+            self.app.push_screen(RenameDialog(entry.name, is_taken), partial(self._rename, entry))
+
+    def _rename(self, entry: CheckpointEntry, name: str | None) -> None:
+        if name is not None:
+            change = partial(checkpoint_files.rename_checkpoint, entry.name, name)
+            renamed = replace(entry, name=name, path=named_checkpoint_path(name))
+            self._change(change, entry, renamed, f"It is called {name} now.")
+
+    def action_checkpoint_delete(self) -> None:
+        """Ask whether it is to be deleted, where it may be."""
+        entry = self._table.current
+        if entry is None:
+            return
+        is_its_own = entry.name in {f"{self._run_name}/{name}" for name in WRITTEN_BY_THE_RUN}
+        if entry.is_pinned:
+            self._refuse(f"{entry.name} is pinned: k unpins it, then it can be deleted.")
+        elif is_its_own and self._view_now().ended is None:
+            self._refuse(f"{entry.name} can't be deleted: this run goes on and writes it itself.")
+        else:
+            question = f"Delete {entry.name} for good? It frees {format_size(entry.num_bytes)}."
+            self.app.push_screen(YesDialog("Delete a checkpoint", question, "delete"), partial(self._delete, entry))
+
+    def _delete(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
+        if answer == "yes":
+            change = partial(checkpoint_files.delete_checkpoint, entry.name)
+            self._change(change, entry, None, f"{entry.name} is deleted, {format_size(entry.num_bytes)} free.")
+
+    @work(group="change")
+    async def _change(
+        self, change: Callable[[], object], entry: CheckpointEntry, changed: CheckpointEntry | None, done: str
+    ) -> None:
+        """Change a file on a thread, then show `changed` in place of its entry, or nothing for None."""
+        try:
+            await on_own_thread(change, writes=True)
+        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run behind goes on
+            told = as_told(error, "Changing a checkpoint")
+            self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
+            return
+        self._entries.pop(entry.name, None)
+        if self._compared == entry.name:
+            self._compared = changed.name if changed else None
+        if changed is not None:
+            self._entries[changed.name] = changed
+        self._arrange(cursor_on=changed.name if changed else None)
+        self.notify(harmless(done), markup=False)

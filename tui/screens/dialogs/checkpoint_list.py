@@ -1,0 +1,197 @@
+"""The list of checkpoints: a table that fills as the files are read, sorted and filtered, and one of them in detail.
+
+Files are read on other threads. What is done with a checkpoint stands in `checkpoint_browser`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from engine.checkpoints.catalog import CheckpointEntry
+from engine.checkpoints.preview import sample_of
+from engine.protocol.commands import LoadCheckpoint
+from engine.text import harmless
+from tui.formatting.checkpoint_facts import detail_lines
+from tui.formatting.checkpoint_rows import ORDERS, Order, arranged
+from tui.process.threads import as_told, on_own_thread
+from tui.run.branching import Branch
+from tui.run.view import RunView
+from tui.screens.dialogs.base import Dialog
+from tui.settings.key_table import BROWSER_KEYS, LISTED, Key
+from tui.widgets.checkpoints.detail import CheckpointDetail
+from tui.widgets.checkpoints.table import CheckpointTable
+from tui.widgets.input.line_input import LineInput
+from tui.widgets.key_bar import KeyBar
+
+ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
+"""Lists checkpoints; reading their files may wait until each is asked for. Called on a thread."""
+_CLOSE = Key("escape", "close", "Close", "Close the list.", LISTED, label="close")
+_BATCH_SECONDS = 0.15
+"""How long files are read before those read so far are shown."""
+
+
+class CheckpointList(Dialog[LoadCheckpoint | Branch]):
+    """Show what was saved, over a run."""
+
+    KEYS_LINE = ""
+    AUTO_FOCUS = "CheckpointTable"
+    DEFAULT_CSS = """
+    CheckpointList {
+        #filter { display: none; }
+        #filter.-open { display: block; }
+        #parts { height: 1fr; }
+        #notice { height: auto; max-height: 3; color: $text-accent; display: none; }
+        KeyBar { background: $surface; }
+        &.-wide #parts { layout: horizontal; }
+        &.-wide CheckpointTable { width: 1fr; }
+        &.-wide CheckpointDetail { width: 40%; max-width: 46; height: 1fr; padding-left: 1; }
+        &.-wide CheckpointDetail { border-top: none; border-left: solid $border-blurred; }
+        &.-low CheckpointDetail { height: 6; }
+        &.-tiny CheckpointDetail { height: 5; }
+    }
+    """
+
+    def __init__(self, list_checkpoints: ListCheckpoints, view_now: Callable[[], RunView]) -> None:
+        """List what `list_checkpoints` yields, over the run that `view_now` tells of."""
+        super().__init__("Checkpoints")
+        self._list_checkpoints = list_checkpoints
+        self._view_now = view_now
+        self._entries: dict[str, CheckpointEntry] = {}
+        self._is_reading = True
+        self._order: Order = "age"
+        self._typed = ""
+        self._compared: str | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out the filter, the table, the detail, a line for what happened, and the keys."""
+        yield LineInput(placeholder="part of a name, run or corpus", id="filter")
+        with Container(id="parts"):
+            yield CheckpointTable()
+            yield CheckpointDetail()
+        yield Static(markup=False, id="notice")
+        yield KeyBar((*BROWSER_KEYS, _CLOSE))
+
+    def on_mount(self) -> None:
+        """Read the list."""
+        self._arrange()
+        self.read_list()
+
+    @work(exclusive=True, group="list")
+    async def read_list(self) -> None:
+        """Read the checkpoints on a thread, and show them as they come."""
+        try:
+            entries = iter(await on_own_thread(self._list_checkpoints))
+            while batch := await on_own_thread(partial(_next_batch, entries)):
+                self._entries |= {entry.name: entry for entry in batch}
+                self._arrange()
+        except Exception as error:  # noqa: BLE001 - whatever a file does, the run behind goes on
+            self._notice(as_told(error, "Listing the checkpoints").message)
+        else:
+            if not self._entries:
+                self._notice("Nothing is saved yet: s saves a checkpoint under a name.")
+        self._is_reading = False
+        self._arrange()
+
+    @property
+    def _table(self) -> CheckpointTable:
+        return self.query_one(CheckpointTable)
+
+    def _arrange(self, cursor_on: str | None = None) -> None:
+        """Show those that fit what was typed, in their order; the cursor goes to `cursor_on` or stays."""
+        entries = arranged(self._entries.values(), self._order, self._typed)
+        unusable = frozenset(entry.name for entry in entries if self._why_not_loaded(entry))
+        self._table.show(entries, self._compared, unusable, cursor_on)
+        count = f"{len(entries):,} of {len(self._entries):,}" if self._typed else f"{len(entries):,}"
+        reading = ", reading…" if self._is_reading else ""
+        self.query_one("#box").border_title = Content(f"Checkpoints · {count} by {self._order}{reading}")
+
+    @on(CheckpointTable.Moved)
+    def _tell_detail(self, event: CheckpointTable.Moved) -> None:
+        """Say what there is to say of the checkpoint under the cursor."""
+        self._notice("")
+        detail = self.query_one(CheckpointDetail)
+        self.workers.cancel_group(self, "sample")
+        if event.entry is None:
+            detail.tell("", [])
+            detail.tell_sample(None)
+        else:
+            detail.tell(self._why_not_loaded(event.entry), detail_lines(event.entry))
+            self._find_sample(event.entry)
+
+    @work(exclusive=True, group="sample")
+    async def _find_sample(self, entry: CheckpointEntry) -> None:
+        """Show a tweet of a checkpoint's model."""
+        tweet = await on_own_thread(partial(sample_of, entry))
+        self.query_one(CheckpointDetail).tell_sample(tweet)
+
+    def _notice(self, text: str) -> None:
+        """Show what happened, or nothing."""
+        line = self.query_one("#notice", Static)
+        line.update(Content(harmless(text)))
+        line.display = bool(text)
+
+    def _why_not_loaded(self, entry: CheckpointEntry) -> str:
+        """Return why a checkpoint can't be loaded into this run, or nothing where it is not known that it can't."""
+        if entry.problem:
+            return entry.problem
+        own = self._entries.get(f"{self._run_name}/latest")
+        if entry.info is None or own is None or own.info is None or entry.info.vocab == own.info.vocab:
+            return ""
+        return (
+            f"It has another vocabulary than this run ({len(entry.info.vocab)} characters, not these "
+            f"{len(own.info.vocab)}), so it can't be loaded here: n begins a new run from it."
+        )
+
+    @property
+    def _run_name(self) -> str | None:
+        started = self._view_now().started
+        return started.run if started else None
+
+    def action_checkpoint_sort(self) -> None:
+        """Sort by the next thing."""
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._arrange()
+
+    def action_checkpoint_filter(self) -> None:
+        """Open the line that is typed into."""
+        line = self.query_one("#filter", Input)
+        line.add_class("-open")
+        self.set_focus(line)  # at once: `focus` would let the next keys act on the table
+
+    @on(Input.Changed, "#filter")
+    def _filter(self, event: Input.Changed) -> None:
+        self._typed = event.value
+        self._arrange()
+
+    @on(Input.Submitted, "#filter")
+    def _leave_filter(self) -> None:
+        self._table.focus()
+
+    def action_close(self) -> None:
+        """Take the filter back, or close without an answer."""
+        line = self.query_one("#filter", Input)
+        if line.has_class("-open"):
+            line.remove_class("-open")
+            line.value = ""
+            self._table.focus()
+        else:
+            self.dismiss(None)
+
+
+def _next_batch(entries: Iterator[CheckpointEntry]) -> list[CheckpointEntry]:
+    """Return the next entries: as many as can be read in a moment, at least one; none at the end."""
+    batch = []
+    end = time.monotonic() + _BATCH_SECONDS
+    for entry in entries:
+        batch.append(entry)
+        if time.monotonic() >= end:
+            break
+    return batch

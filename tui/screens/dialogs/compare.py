@@ -1,0 +1,70 @@
+"""Two checkpoints side by side; what differs stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Static
+
+from engine.checkpoints.catalog import CheckpointEntry
+from engine.checkpoints.preview import sample_of
+from engine.text import ELLIPSIS, harmless
+from tui.formatting.checkpoint_facts import Pair, comparison
+from tui.process.threads import on_own_thread
+from tui.screens.dialogs.base import Dialog
+
+
+class CompareDialog(Dialog[None]):
+    """Show what two checkpoints say of themselves. Neither is damaged."""
+
+    KEYS_LINE = "↑ ↓ scroll · esc close"
+    DEFAULT_CSS = """
+    CompareDialog {
+        .row { height: auto; color: $text-muted; }
+        .row > .name { width: 20%; min-width: 10; max-width: 20; margin-right: 1; }
+        .row > .value { width: 1fr; height: auto; margin-right: 1; }
+        .differs > .name { color: $text-accent; text-style: bold; }
+        .differs > .value { color: $foreground; text-style: bold; }
+        .heading > .value { color: $text-primary; text-style: bold; }
+    }
+    """
+
+    def __init__(self, left: CheckpointEntry, right: CheckpointEntry) -> None:
+        """Compare these two."""
+        super().__init__("Two checkpoints")
+        self._entries = (left, right)
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out a row for each thing that they say."""
+        left, right = self._entries
+        pairs = comparison(left.info, right.info) if left.info and right.info else []
+        with VerticalScroll():
+            yield from _row(Pair("", left.name, right.name), "heading")
+            for pair in pairs:
+                yield from _row(pair, "differs" if pair.differs else "")
+            yield from _row(Pair("a tweet", ELLIPSIS, ELLIPSIS), "differs", id="samples")
+
+    def on_mount(self) -> None:
+        """Look for a tweet of each."""
+        self._find_samples()
+
+    @work
+    async def _find_samples(self) -> None:
+        """Show a tweet that each of the two wrote, once it is found."""
+        values = self.query("#samples .value").results(Static)
+        for entry, value in zip(self._entries, list(values), strict=True):
+            tweet = await on_own_thread(partial(sample_of, entry))
+            value.update(harmless(tweet.text) if tweet else "–")
+
+
+def _row(pair: Pair, classes: str, id: str | None = None) -> Iterator[Horizontal]:  # noqa: A002 - Textual's own name for it
+    yield Horizontal(
+        Static(pair.name, markup=False, classes="name"),
+        *(Static(harmless(value), markup=False, classes="value") for value in (pair.left, pair.right)),
+        classes=f"row {classes}",
+        id=id,
+    )

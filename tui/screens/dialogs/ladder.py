@@ -1,0 +1,63 @@
+"""The temperature ladder: one tweet at each of several temperatures, all from the same seed and prime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Static
+
+from engine.config.run import LADDER_TEMPERATURES
+from engine.protocol.events import LadderSampled
+from engine.text import ELLIPSIS, harmless
+from tui.screens.dialogs.base import Dialog
+from tui.settings.theme import NOVELTY_GLYPHS
+
+
+class LadderDialog(Dialog[None]):
+    """Show a ladder, and roll another by `roll`, which says whether one is on its way; stays open until closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "roll", "roll again", show=False)]
+    KEYS_LINE = "t roll again · esc close"
+
+    def __init__(self, roll: Callable[[], bool]) -> None:
+        """Wait for the answer to the roll that was just sent."""
+        super().__init__("The same tweet, from cold to hot")
+        self._roll = roll
+        # made here, not in compose: the answer may come before the dialog is laid out
+        self._rungs = [_new_rung(temperature) for temperature in LADDER_TEMPERATURES]
+        self._advice = Static("writing…", markup=False, id="advice")
+
+    def compose_body(self) -> ComposeResult:
+        """Lay out one row per temperature."""
+        with VerticalScroll():
+            for rung in self._rungs:
+                yield Horizontal(*rung, classes="rung")
+        yield self._advice
+
+    def action_roll(self) -> None:
+        """Ask for another ladder."""
+        if self._roll():
+            self._advice.update("writing…")
+
+    def show(self, ladder: LadderSampled) -> None:
+        """Show a ladder."""
+        for (temperature, mark, text), rung in zip(self._rungs, ladder.rungs, strict=False):
+            temperature.update(f"{rung.temperature:.1f}")
+            mark.update(NOVELTY_GLYPHS[rung.novelty])
+            mark.set_classes(f"mark {rung.novelty}")
+            text.update(harmless(rung.text) + ("" if rung.reached_eos else ELLIPSIS))
+        prime = f" · prime {ladder.prime!r}" if ladder.prime else ""
+        self._advice.update(harmless(f"step {ladder.step:,} · seed {ladder.seed}{prime}"))
+
+
+def _new_rung(temperature: float) -> tuple[Static, Static, Static]:
+    """Return the cells of a row that waits for its tweet: temperature, novelty, text."""
+    return (
+        Static(f"{temperature:.1f}", markup=False, classes="temperature"),
+        Static(" ", markup=False, classes="mark"),
+        Static(ELLIPSIS, markup=False, classes="text"),
+    )

@@ -1,0 +1,90 @@
+"""Ask for a whole number: a setting of the run, with its value now and its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Input, Static
+
+from engine.text import harmless
+from tui.formatting.numbers import format_count
+from tui.screens.dialogs.base import Dialog
+from tui.widgets.input.line_input import LineInput
+
+_MAX_CHARS = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberQuestion:
+    """What is asked for."""
+
+    title: str
+    sentence: str
+    """What the number is, and what becomes of another one."""
+    value: int
+    """As it is now."""
+    low: int
+    high: int
+
+    @property
+    def limits(self) -> str:
+        """What can be answered, in words."""
+        return f"a whole number from {format_count(self.low)} to {format_count(self.high)}"
+
+
+def number_in(text: str) -> int | None:
+    """Return the whole number that `text` is, as people write them: "1,000", "1 000"; None where it is none."""
+    digits = text.strip().translate(dict.fromkeys(map(ord, ",_ '\u00a0\u202f")))
+    return int(digits) if digits.removeprefix("-").isdecimal() else None
+
+
+class NumberDialog(Dialog[int]):
+    """Answer with the number typed, once it is one within the limits."""
+
+    DEFAULT_CSS = """
+    NumberDialog #limits {
+        height: auto;
+        margin-top: 1;
+        color: $text-muted;
+        &.-error { color: $text-error; }
+    }
+    """
+    KEYS_LINE = "enter set · esc close"
+
+    def __init__(self, question: NumberQuestion) -> None:
+        """Ask, beginning with the value as it is."""
+        super().__init__(question.title)
+        self._question = question
+
+    def compose_body(self) -> ComposeResult:
+        """Show what it is about, the line to type in, and what is wrong with what was typed."""
+        yield Static(self._question.sentence, markup=False)
+        yield LineInput(str(self._question.value), max_length=_MAX_CHARS, select_on_focus=True)
+        yield Static(self._usual_advice, markup=False, id="limits")
+
+    @property
+    def _usual_advice(self) -> str:
+        return f"{format_count(self._question.value)} now; {self._question.limits}."
+
+    @on(Input.Changed)
+    def _forget_error(self) -> None:
+        """Take an error back once something else is typed."""
+        self._advise(self._usual_advice)
+
+    @on(Input.Submitted)
+    def _answer(self, event: Input.Submitted) -> None:
+        """Answer, or say why not."""
+        number = number_in(event.value)
+        if number is not None and self._question.low <= number <= self._question.high:
+            self.dismiss(number)
+            return
+        typed = harmless(event.value.strip()) or "Nothing"
+        self._advise(f"{typed} is not {self._question.limits}.", is_error=True)
+
+    def _advise(self, advice: str, *, is_error: bool = False) -> None:
+        """Show a sentence under the number."""
+        line = self.query_one("#limits", Static)
+        line.update(advice)
+        line.set_class(is_error, "-error")

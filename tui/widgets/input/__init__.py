@@ -1,0 +1,1 @@
+"""Lines to type in: prompt, path and their completions. Never acts on what was typed."""

@@ -1,0 +1,1 @@
+"""The status and machine panels, line by line. Never sends a command."""

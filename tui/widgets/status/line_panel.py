@@ -1,0 +1,85 @@
+"""`LinePanel`: a panel of figures in lines. Subclasses say what stands where; here lines are painted.
+
+Only figures that changed are painted again.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.status.status_lines import Line
+
+
+class LinePanel(Widget):
+    """Lines of text in a few tones."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "line-panel--label",
+        "line-panel--value",
+        "line-panel--strong",
+        "line-panel--good",
+        "line-panel--bad",
+        "line-panel--quiet",
+    }
+    DEFAULT_CSS = """
+    LinePanel {
+        height: auto;
+        & > .line-panel--label { color: $text-muted; }
+        & > .line-panel--value { color: $foreground; }
+        & > .line-panel--strong { color: $foreground; text-style: bold; }
+        & > .line-panel--good { color: $success; }
+        & > .line-panel--bad { color: $error; text-style: bold; }
+        & > .line-panel--quiet { color: $foreground 30%; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        """Begin without a line."""
+        super().__init__(id=id, classes=classes)
+        self.lines: list[Line] = []
+
+    def lines_for(self, width: int, height: int) -> list[Line]:
+        """Return the lines for a panel of that size."""
+        raise NotImplementedError
+
+    def show_lines(self) -> None:
+        """Paint what is different now."""
+        before, self.lines = self.lines, self.lines_for(self.size.width, self.size.height)
+        if len(before) != len(self.lines):
+            self.refresh()
+            return
+        changed = [(y, old, new) for y, (old, new) in enumerate(zip(before, self.lines, strict=True)) if old != new]
+        cells = [(y, changed_cells(self._strip(old), self._strip(new))) for y, old, new in changed]
+        regions = [Region(found[0], y, found[1] - found[0], 1) for y, found in cells if found is not None]
+        if regions:
+            self.refresh(*regions)
+
+    def on_resize(self) -> None:
+        """Choose the layout for the new size."""
+        self.lines = self.lines_for(self.size.width, self.size.height)
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the panel."""
+        return self._strip(self.lines[y] if y < len(self.lines) else ())
+
+    def _strip(self, line: Line) -> Strip:
+        """Return a line as it is painted."""
+        segments = [Segment(piece.text, self.get_component_rich_style(f"line-panel--{piece.tone}")) for piece in line]
+        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+
+
+def changed_cells(old: Strip, new: Strip) -> tuple[int, int] | None:
+    """Return where the second line differs from the first, end excluded; all of it where characters are wide."""
+    if old == new:
+        return None
+    before, after = ([(char, segment.style) for segment in line for char in segment.text] for line in (old, new))
+    if len(before) != len(after) or len(after) != new.cell_length:
+        return (0, new.cell_length)
+    different = [x for x, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
+    return (different[0], different[-1] + 1) if different else None
