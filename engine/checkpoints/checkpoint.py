@@ -21,7 +21,7 @@ from engine.checkpoints.header import Place, read_head
 from engine.checkpoints.metadata import CheckpointInfo, damaged, info_in, opened, to_metadata
 from engine.compute import device as runtime
 from engine.errors import VocabError
-from engine.model.gru import TextGenerator
+from engine.model.gru import TextGenerator, weights_in
 from engine.model.vocab import SPECIALS, Vocab
 from engine.storage.folders import write_atomically
 
@@ -43,11 +43,6 @@ class Checkpoint:
         model = TextGenerator.from_config(len(self.vocab), self.info.model)
         model.load_state_dict(weights_in(self.tensors, "average.") or weights_in(self.tensors, "model."))
         return model.to(device).eval()
-
-
-def weights_in(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return those of a checkpoint's tensors whose names begin with `prefix`, by the names in a `state_dict`."""
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

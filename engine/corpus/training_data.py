@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.checkpoints.metadata import CheckpointInfo
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, TrainingConfig
 from engine.corpus.batches import POOL_BATCHES, BatchStream, Weights, epoch_order
@@ -46,9 +45,9 @@ class Material:
             return None
         return np.repeat(np.array(self.config.weight, dtype=np.float64), self.corpus.num_train_by_file)
 
-    def place_of(self, info: CheckpointInfo) -> Position:
-        """Return the place in these tweets that a checkpoint goes on from: the first, where it was of others."""
-        return info.position if info.corpus_digest == self.corpus.digest else Position()
+    def place_of(self, corpus_digest: str, position: Position) -> Position:
+        """Return `position` if it is one in these tweets, by their digest; else the first."""
+        return position if corpus_digest == self.corpus.digest else Position()
 
     def batches(self, training: TrainingConfig, position: Position, size_there: int | None = None) -> BatchStream:
         """Return the training tweets in batches, from `position` on.
@@ -82,10 +81,10 @@ class Material:
         return EncodedTweets.from_flat(tweets, self.vocab)
 
 
-def corpus_config_of(config: RunConfig, info: CheckpointInfo | None) -> CorpusConfig:
-    """Return which tweets to read: those asked for, or the checkpoint's; paths made absolute for a later resume."""
-    if config.corpus is None and info is not None:
-        return info.corpus
+def corpus_config_of(config: RunConfig, resumed: CorpusConfig | None) -> CorpusConfig:
+    """Return which tweets to read: those asked for, or those of the resumed run; paths made absolute for a resume."""
+    if config.corpus is None and resumed is not None:
+        return resumed
     corpus = config.corpus or CorpusConfig()
     keeps_every_char = corpus.overfit is not None or config.preset == "tutorial"
     return replace(

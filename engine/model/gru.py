@@ -68,3 +68,8 @@ class TextGenerator(nn.Module):
         embedded = self.embed(inp)  # (B, T, E)
         output, hidden = self.rnn(embedded, hidden)  # (B, T, H), (L, B, H)
         return self.proj(self.dropout(output)), hidden  # (B, T, V)
+
+
+def weights_in(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return those of a checkpoint's tensors whose names begin with `prefix`, by the names in a `state_dict`."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

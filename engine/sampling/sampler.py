@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from engine.compute.arrays import Floats, Ids
 from engine.config.run import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
-from engine.sampling.logits import Floats, Ids, draw, next_char_weights
+from engine.sampling.logits import draw, next_char_weights
 from engine.sampling.stepper import CharReader
 
 

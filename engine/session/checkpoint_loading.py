@@ -63,7 +63,7 @@ class Loader:
     def _go_on_from(self, checkpoint: Checkpoint, name: str, path: Path) -> None:
         """Take over model, optimizer, generators and place in the data; tell it."""
         run, info, prepared = self._run, checkpoint.info, self._prepared
-        place = prepared.material.place_of(info)
+        place = prepared.material.place_of(info.corpus_digest, info.position)
         batches = prepared.material.batches(run.training, place, info.training.batch_size)
         with generators_put_back(prepared.runtime.device):
             model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(prepared.runtime.device)

@@ -69,7 +69,9 @@ def prepare(
         on_stage(Stage("reading the checkpoint"))
     checkpoint, resumed_from = _find_start(config, resumed)
     info = checkpoint.info if checkpoint else None
-    material = load_material(corpus_config_of(config, info), checkpoint.vocab if checkpoint else None, on_stage)
+    material = load_material(
+        corpus_config_of(config, info.corpus if info else None), checkpoint.vocab if checkpoint else None, on_stage
+    )
     corpus, vocab = material.corpus, material.vocab
     stage = Stage("building the model", report=tuple(short_lines(corpus.report)))
     on_stage(stage)
@@ -91,7 +93,7 @@ def prepare(
     on_turn = partial(on_stage, replace(stage, text="measuring what is fastest here"))
     beginning = threads.begin(trainers, ways, device_runtime, some_batches, on_turn)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
-    position = material.place_of(info) if info else Position()
+    position = material.place_of(info.corpus_digest, info.position) if info else Position()
     batches = material.batches(training, position, info.training.batch_size if info else None)
     has_finished = config.resume is not None and info is not None and info.has_finished
     if info and not may_be_over:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import weights_in
 from engine.compute import out_of_memory as memory
 from engine.compute.cpu.adamw import FusedAdamW
 from engine.compute.cpu.train_step import GruStep
@@ -31,7 +30,7 @@ from engine.compute.optimizer_step import Optimizer, Update
 from engine.compute.step_timer import PartTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
-from engine.model.gru import TextGenerator
+from engine.model.gru import TextGenerator, weights_in
 from engine.model.weight_average import WeightAverage
 from engine.training.micro_batches import loss_and_grads_of, parts_of
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.checkpoints.checkpoint import load_checkpoint, weights_in
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.run import ModelConfig, TrainingConfig
-from engine.model.gru import TextGenerator
+from engine.model.gru import TextGenerator, weights_in
 from engine.model.weight_average import WeightAverage
 from engine.training.trainer import Trainer
 from tests.engine.checkpoints import MODEL, write_checkpoint

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.compute.arrays import Floats
 from engine.compute.cpu.inference_weights import ReadingWeights
 from engine.compute.cpu.single_row import OneRow
 from engine.model.gru import TextGenerator
-from engine.sampling.logits import Floats
 from engine.sampling.stepper import CharReader
 from tests.engine.fast_batches import HIDDEN_SIZES
 

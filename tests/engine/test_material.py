@@ -27,9 +27,9 @@ def loaded(*files: Path, vocab: Vocab | None = None, weight: tuple[float, ...] =
 
 
 def test_a_run_takes_the_tweets_that_it_names_or_else_those_of_its_checkpoint(tmp_path: Path) -> None:
-    assert corpus_config_of(RunConfig(), checkpoint_info()) == checkpoint_info().corpus
+    assert corpus_config_of(RunConfig(), checkpoint_info().corpus) == checkpoint_info().corpus
     wanted = CorpusConfig(files=(str(tmp_path / "a.txt"),))
-    assert corpus_config_of(RunConfig(corpus=wanted), checkpoint_info()).files == wanted.files
+    assert corpus_config_of(RunConfig(corpus=wanted), checkpoint_info().corpus).files == wanted.files
 
 
 def test_paths_are_kept_whole_so_that_a_run_can_go_on_from_another_folder(

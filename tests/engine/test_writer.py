@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoints.checkpoint import load_checkpoint, weights_in
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.model.gru import weights_in
 from engine.model.vocab import Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CorpusError, InternalError
-from tui.process.threads import as_told, on_own_thread
+from tui.process.threads import on_own_thread
+from tui.run.error_report import as_told
 
 
 @pytest.mark.parametrize("error", [CorpusError("It is empty."), RecursionError(), SystemExit(3)])

@@ -19,9 +19,10 @@ from engine.config.run import RunConfig
 from engine.corpus.ingest.quick_check import Glance
 from engine.session import preflight
 from tui.app.preferences_app import ChoosingApp
-from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
+from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE
 from tui.run.branching import OtherCurve
 from tui.run.bridge import Bridge, EngineBridge
+from tui.run.exit_codes import reason_of
 from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.screens.dialogs.leave import LeaveDialog

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from engine.protocol.events import RunFailed
 from engine.text import harmless
 from tui.formatting.numbers import format_bits, format_count
 from tui.run.view import RunView
@@ -38,21 +37,6 @@ def title_of(view: RunView) -> str:
     if view.phase not in {"training", "starting"}:
         parts.append(view.phase)
     return harmless(" · ".join(parts), _MAX_CHARS)
-
-
-def is_over(view: RunView) -> bool:
-    """Say whether a run has ended, or rests because its budget is used up."""
-    rests = view.phase == "paused" and view.progress is not None and view.progress >= 1
-    return view.ended is not None or rests
-
-
-def ending_of(view: RunView) -> str:
-    """Return what there is to say of a run that has come to its end or failed."""
-    run = "" if view.started is None else f" {view.started.run}"
-    if isinstance(view.ended, RunFailed):
-        return harmless(f"tweetgen-tui: run{run} failed. {view.ended.title}.", _MAX_CHARS)
-    bits = "" if view.best is None else f", best {format_bits(view.best.bits_per_char)} bits"
-    return harmless(f"tweetgen-tui: run{run} is over at {format_count(view.step)} steps{bits}.", _MAX_CHARS)
 
 
 def title_sequence(title: str) -> str:

@@ -18,7 +18,8 @@ from textual.theme import Theme
 from tui.app.notifications import TITLE_SECONDS, Notices
 from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
-from tui.process.threads import as_told, on_own_thread
+from tui.process.threads import on_own_thread
+from tui.run.error_report import as_told
 from tui.run.view import RunView
 from tui.screens.command_palette import KeyCommands
 from tui.settings.preferences import AUTO

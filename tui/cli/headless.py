@@ -23,8 +23,9 @@ from engine.session import preflight
 from tui.cli.output.progress_bar import progress_display, write_line
 from tui.cli.output.run_progress import Narration
 from tui.process.crash_log import log_crashes_of
-from tui.process.signals import ENDING_SIGNALS, handle_ending_signals, stop_at_signals
+from tui.process.signals import handle_ending_signals, stop_at_signals
 from tui.remote.host import Host
+from tui.run.exit_codes import ENDING_SIGNALS
 from tui.run.reducer import apply
 from tui.run.summary import end_lines, exit_code_of
 from tui.run.view import RunView

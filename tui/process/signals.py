@@ -15,19 +15,12 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-ENDING_SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
-"""The signals, with the reason of a run that one of them has ended."""
-EXIT_CODES = {reason: 128 + number for number, reason in ENDING_SIGNALS.items()}
-"""What the program exits with, by the reason of the run's end."""
+from tui.run.exit_codes import ENDING_SIGNALS, reason_of
+
 HANGUP_CODE, INTERRUPTED_CODE = 128 + signal.SIGHUP, 128 + signal.SIGINT
 
 _ANSWERED_BY_DRAWING = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
 _SHOW_CURSOR = b"\x1b[?25h"
-
-
-def reason_of(exit_code: int) -> str | None:
-    """Return why a run ends that is left with this code; None where no signal asked for that."""
-    return next((reason for reason, code in EXIT_CODES.items() if code == exit_code), None)
 
 
 def handle_ending_signals(on_signal: Callable[[int], None]) -> None:

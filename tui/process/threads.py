@@ -1,4 +1,4 @@
-"""Errands: what takes its time is done on a thread of its own, and what it raises becomes two lines for a person.
+"""Errands: what takes its time is done on a thread of its own.
 
 The thread is a daemon, and nobody waits for it once the errand is cancelled: a file that can't be read to its end must
 keep neither the screen from going on nor the program from ending. Only for what writes the program waits a moment at
@@ -13,10 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
-
-from engine.errors import InternalError, TweetgenError
-from engine.storage.folders import home
-from engine.storage.run_log import log_traceback
 
 MAX_WRITING_SECONDS = 1.0
 """How long the end of the program waits for what is being written."""
@@ -65,11 +61,3 @@ def writers_have_ended(timeout_seconds: float) -> bool:
     for thread in writers:
         thread.join(max(0.0, deadline - time.monotonic()))
     return not any(thread.is_alive() for thread in writers)
-
-
-def as_told(error: BaseException, what: str) -> TweetgenError:
-    """Return what there is to tell the user of any error; the traceback of one that is our mistake goes to the log."""
-    if isinstance(error, TweetgenError):
-        return error
-    where = log_traceback(error, f"{what} ended with an error.", home() / "tweetgen.log", "tui")
-    return InternalError(f"{type(error).__name__}: {error}", where)

@@ -17,7 +17,7 @@ from engine.errors import InternalError, TweetgenError
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
-from tui.process.threads import as_told
+from tui.run.error_report import as_told
 from tui.run.view import RunView
 
 _LOOK_SECONDS = 0.2

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from engine.errors import TweetgenError, exit_code_for
 from engine.protocol.events import RunFailed, RunFinished
-from engine.text import ELLIPSIS
+from engine.text import ELLIPSIS, harmless
 from tui.formatting.numbers import format_bits, format_count, format_duration
-from tui.process.signals import EXIT_CODES
+from tui.run.exit_codes import EXIT_CODES
 from tui.run.view import RunView
+
+_MAX_NOTICE_CHARS = 120
 
 NUM_TWEETS = 3
 UNSAVED_CODE = TweetgenError.exit_code
@@ -104,3 +106,12 @@ def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
 def quoted(name: str) -> str:
     """Return a run's name as a shell takes it."""
     return f'"{name}"' if " " in name else name
+
+
+def ending_of(view: RunView) -> str:
+    """Return what there is to say of a run that has come to its end or failed."""
+    run = "" if view.started is None else f" {view.started.run}"
+    if isinstance(view.ended, RunFailed):
+        return harmless(f"tweetgen-tui: run{run} failed. {view.ended.title}.", _MAX_NOTICE_CHARS)
+    bits = "" if view.best is None else f", best {format_bits(view.best.bits_per_char)} bits"
+    return harmless(f"tweetgen-tui: run{run} is over at {format_count(view.step)} steps{bits}.", _MAX_NOTICE_CHARS)

@@ -169,3 +169,9 @@ class RunView:
         if training.epochs is not None:
             by_epochs = self.batch_size_since + (training.epochs - self.epochs_before) * self.steps_per_epoch
         return [limit for limit in (training.max_steps, by_epochs, self.finishes_at) if limit is not None]
+
+
+def is_over(view: RunView) -> bool:
+    """Say whether a run has ended, or rests because its budget is used up."""
+    rests = view.phase == "paused" and view.progress is not None and view.progress >= 1
+    return view.ended is not None or rests

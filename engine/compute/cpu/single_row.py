@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.compute.arrays import Floats, Ids
 from engine.compute.cpu.inference_weights import ReadingWeights
 from engine.compute.cpu.numba_kernels import Rows, compiled, kernels_for
-from engine.sampling.logits import Floats, Ids
 
 _AT_ONCE = 4
 _SHARED_BYTES = 3 * 2**19

@@ -115,8 +115,8 @@ def show(
 def _after(app: TweetgenApp, guard: Guard) -> int:
     """Tell the shell what there is to tell; return the exit code, once the run has ended where it is this process's."""
     from tui.process.detached import go_on, how_it_ends, how_to_attach
-    from tui.process.threads import as_told
     from tui.run.bridge import EngineBridge
+    from tui.run.error_report import as_told
     from tui.run.reducer import fold
     from tui.run.summary import end_lines
     from tui.terminal.output_thread import say

@@ -20,8 +20,9 @@ from engine.protocol.commands import LoadCheckpoint
 from engine.storage.folders import WRITTEN_BY_THE_RUN, named_checkpoint_path
 from engine.text import harmless
 from tui.formatting.numbers import format_size
-from tui.process.threads import as_told, on_own_thread
+from tui.process.threads import on_own_thread
 from tui.run.branching import Branch, doubled_budgets
+from tui.run.error_report import as_told
 from tui.run.view import RunView
 from tui.screens.dialogs.base import MessageDialog
 from tui.screens.dialogs.checkpoint_list import CheckpointList, ListCheckpoints

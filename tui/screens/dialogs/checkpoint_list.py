@@ -21,8 +21,9 @@ from engine.protocol.commands import LoadCheckpoint
 from engine.text import harmless
 from tui.formatting.checkpoint_facts import detail_lines
 from tui.formatting.checkpoint_rows import ORDERS, Order, arranged
-from tui.process.threads import as_told, on_own_thread
+from tui.process.threads import on_own_thread
 from tui.run.branching import Branch
+from tui.run.error_report import as_told
 from tui.run.view import RunView
 from tui.screens.dialogs.base import Dialog
 from tui.settings.key_table import BROWSER_KEYS, LISTED, Key

@@ -18,7 +18,8 @@ from textual.widgets import Input, Static
 from engine.protocol.events import TweetSampled
 from engine.text import harmless
 from tui.files.tweet_export import FORMATS, export
-from tui.process.threads import as_told, on_own_thread
+from tui.process.threads import on_own_thread
+from tui.run.error_report import as_told
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.input.line_input import LineInput
 

@@ -30,7 +30,8 @@ from tui.files.folder_listing import (
     split_typed,
 )
 from tui.formatting.corpus_preview import fact_line, sample_line
-from tui.process.threads import as_told, on_own_thread
+from tui.process.threads import on_own_thread
+from tui.run.error_report import as_told
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.dialog_hints import Advice
 from tui.widgets.input.file_list import FileList

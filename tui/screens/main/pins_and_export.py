@@ -8,7 +8,8 @@ from engine.errors import ConfigError, StorageError
 from engine.protocol.events import TweetSampled
 from engine.storage.folders import folder_of_run
 from tui.files.pins import Pins, PinsFile, merged, toggled
-from tui.process.threads import as_told, on_own_thread
+from tui.process.threads import on_own_thread
+from tui.run.error_report import as_told
 from tui.screens.dialogs.export import ExportDialog, Exported
 from tui.screens.main.run_screen import RunScreen
 from tui.widgets.feed.tweet_feed import TweetFeed

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.protocol.commands import SetIntervals
-from tui.app.notifications import ending_of, is_over
+from tui.run.summary import ending_of
+from tui.run.view import is_over
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.run_screen import RunScreen

@@ -19,10 +19,11 @@ from engine.errors import exit_code_for
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.text import harmless
-from tui.process.signals import INTERRUPTED_CODE, reason_of
+from tui.process.signals import INTERRUPTED_CODE
 from tui.run.alerts import Watch
 from tui.run.branching import OtherCurve
 from tui.run.bridge import Bridge
+from tui.run.exit_codes import reason_of
 from tui.run.pending import PendingCommands
 from tui.run.reducer import fold
 from tui.run.summary import UNSAVED_CODE

@@ -1,0 +1,15 @@
+"""Any error as two lines for the user; the traceback of an internal one goes to the log."""
+
+from __future__ import annotations
+
+from engine.errors import InternalError, TweetgenError
+from engine.storage.folders import home
+from engine.storage.run_log import log_traceback
+
+
+def as_told(error: BaseException, what: str) -> TweetgenError:
+    """Return what there is to tell the user of any error; the traceback of one that is our mistake goes to the log."""
+    if isinstance(error, TweetgenError):
+        return error
+    where = log_traceback(error, f"{what} ended with an error.", home() / "tweetgen.log", "tui")
+    return InternalError(f"{type(error).__name__}: {error}", where)
