@@ -65,7 +65,7 @@ def _dotted(node: ast.expr) -> str:
         "from json import loads as read\nread(line)",
         "import msgspec\nmsgspec.json.decode(line)",
         "from msgspec import json\njson.decode(line)",
-        "from engine import wire\nwire.decode(line, dict)",
+        "from engine.protocol import codec\ncodec.decode(line, dict)",
         "from engine.protocol.codec import decode\nmap(decode, lines)",
     ],
 )

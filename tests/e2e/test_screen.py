@@ -17,13 +17,14 @@ from tests.e2e.terminal import Terminal
 
 SLOW_DISK = """
 import time
-from tui import errands, preference_keeper
-errands.MAX_WRITING_SECONDS = 60.0
-write = preference_keeper.write_atomically
+from tui.process import threads
+from tui.settings import store
+threads.MAX_WRITING_SECONDS = 60.0
+write = store.write_atomically
 def write_slowly(*arguments):
     time.sleep(2.0)
     write(*arguments)
-preference_keeper.write_atomically = write_slowly
+store.write_atomically = write_slowly
 """ + SCRIPTED[2]
 A_TWEET = r"{} [●◐○] "
 

@@ -202,7 +202,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from engine import events
+from engine.protocol import events
 from tests.engine.helpers import run_session, tiny_config
 from tests.fakes import FakeClock
 

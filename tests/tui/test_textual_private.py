@@ -30,7 +30,7 @@ before = ChopsUpdate.render_segments
 from engine.config.run import RunConfig
 from tests.fakes import FakeSession, tweet
 from tests.tui.conftest import Stage, shows
-from tui import textual_private
+from tui.terminal import textual_private
 
 async def main():
     stage = Stage()
