@@ -1,6 +1,6 @@
 """The words that opening and reading share: a `Member` that can be opened, a `Source` that gives rows, a `Row`.
 
-`opening` turns what the user named (a file, a folder, an archive) into members; a reader turns a member, or the few of
+`files` turns what the user named (a file, a folder, an archive) into members; a reader turns a member, or the few of
 an archive that belong together, into rows, and notes on the source what it found out on the way.
 """
 

@@ -58,7 +58,7 @@ class ViewTold:
     """The run so far, but for its tweets; those of the lines that follow take the place of all told before."""
 
     view: dict[str, Any]
-    """As `view_form` has it."""
+    """As `view_codec` has it."""
     config: RunConfig
     """What the run was asked for."""
 

@@ -11,8 +11,8 @@ x the layer's input, h' the state before and h the state after,
 
 **Forward.** Nothing but the products with h' depends on the step before. So W_i x and all biases are there for all N
 rows at once before the first step, in one buffer (N, 4H) of the columns `r z m n`, and a step adds one product
-h' [W_hr W_hz W_hn]^T to its first 3H columns, and one call of a compiled kernel (`kernels`) turns the columns into
-gates where they lie.
+h' [W_hr W_hz W_hn]^T to its first 3H columns, and one call of a compiled kernel (`numba_kernels`) turns the columns
+into gates where they lie.
 
 **Backward.** Write a bar over what the loss gives as gradient, and a, b, c for the arguments of r, z, n. By the chain
 rule, with h_bar complete (from above and from the next step),
@@ -29,7 +29,7 @@ gradients then stand in (N, 4H), and each weight's gradient is one product over 
     [W_hr; W_hz; W_hn]_bar = [a_bar b_bar m_bar]^T h'       [b_hr; b_hz; b_hn]_bar = column sums of a_bar b_bar m_bar
     [W_ir; W_iz; W_in]_bar = [a_bar b_bar c_bar]^T x        [b_ir; b_iz; b_in]_bar = column sums of a_bar b_bar c_bar
 
-What x is, and so the last line, is the caller's business (`gru_step`).
+What x is, and so the last line, is the caller's business (`train_step`).
 
 **Precision.** What goes from step to step, h and h_bar, is *carried* in the precision of the weights. What is *kept* of
 all N rows, and is multiplied, may be rounded to bfloat16: gates, states, gradients, and copies of the weights. Sums in

@@ -5,8 +5,8 @@ autograd, with which the tests compare it. What makes the difference, on a proce
 
 * `packing`: all steps' rows of a kind lie in one matrix, without padding (in bfloat16, with a little);
 * `projections`: the input of the first layer is a look-up, the loss and its gradient take the memory of the logits;
-* `gru_layer`: the derivation; a step is one product and one call of a kernel that Numba compiles (`kernels`);
-* `buffers`: nothing large is allocated;
+* `gru_layer`: the derivation; a step is one product and one call of a kernel that Numba compiles (`numba_kernels`);
+* `workspace`: nothing large is allocated;
 * bfloat16, where a processor multiplies it faster: what is kept of all rows, and every large product, is in bfloat16,
   while weights, their gradients, the loss, and what is carried from step to step stay float32 (`gru_layer`). The table
   that the first layer's input is looked up in is worked out in float32, and rounded then.

@@ -5,7 +5,7 @@ tweets without padding. What it does for speed:
 
 * time-major input, as cuDNN has it (batch-first is transposed there and back), and weights in one block: `nn.GRU` calls
   its `flatten_parameters` when it is moved to a GPU. Here it would be too late, for it moves them;
-* products in TF32 where the GPU has it, or everything in bfloat16 (`low_precision`);
+* products in TF32 where the GPU has it, or everything in bfloat16 (`bfloat16_copy`);
 * the learning rate in a tensor, because a CUDA graph would hold on to a number;
 * gradients are asked for, not accumulated, and nothing of autograd's graph outlives a step: its nodes remember the
   stream that they were made on, which has to be the one that records.

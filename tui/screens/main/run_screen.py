@@ -1,7 +1,7 @@
 """The screen of a run without its keys: the view, the tick that folds events into it, sending commands, leaving.
 
-What the keys do stands beside it, one concern a file: `steering`, `writing`, `saving`, `opening`. `main` puts them
-together.
+What the keys do stands beside it, one concern a file: `steering`, `sampling`, `checkpoints`, `open_tweets`. `screen`
+puts them together.
 """
 
 from __future__ import annotations
