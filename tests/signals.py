@@ -24,6 +24,9 @@ from tests.e2e.journals import last_step, until
 from tests.e2e.terminal import Terminal
 
 MOMENTS = ("start", "screen", "q")
+INTERPRETER_ENDED = ("Failed to import the site module", "Could not import runpy module")
+"""What CPython says, with exit code 1, where SIGINT comes before any code of the program runs (`init_import_site`,
+`pymain_run_module`)."""
 LATEST_SECONDS = 0.4
 
 
@@ -58,8 +61,7 @@ def codes_of(number: signal.Signals, moment: str) -> set[int]:
 def problems_of(terminal: Terminal, home: Path, code: int, codes: set[int]) -> list[str]:
     """Return what is wrong with what a program has left. Raises `AssertionError` where its processes do not end."""
     problems = []
-    # CPython, interrupted before any code of the program runs (`pymain_run_module`), ends like this
-    is_interpreters = code == 1 and "Could not import runpy module" in terminal.text
+    is_interpreters = code == 1 and any(words in terminal.text for words in INTERPRETER_ENDED)
     if code not in codes and not is_interpreters:
         problems.append(f"exit code {code}, not one of {sorted(codes)}; on the screen:\n{terminal.text.strip()}")
     if not terminal.is_at_rest:
