@@ -8,7 +8,7 @@ from engine.storage.run_log import log_traceback
 
 
 def as_told(error: BaseException, what: str) -> TweetgenError:
-    """Return what there is to tell the user of any error; the traceback of one that is our mistake goes to the log."""
+    """Return any error as a `TweetgenError`; the traceback of an internal one goes to the log."""
     if isinstance(error, TweetgenError):
         return error
     where = log_traceback(error, f"{what} ended with an error.", home() / "tweetgen.log", "tui")
