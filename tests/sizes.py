@@ -9,7 +9,7 @@ import tempfile
 
 from tests.fakes import FakeSession
 from tests.tui.conftest import Stage, shows
-from tests.tui.test_sizes import SCRIPT, WIDE, draw_at
+from tests.tui.screens.main.test_sizes import SCRIPT, WIDE, draw_at
 
 
 async def draw_all(step: int) -> int:

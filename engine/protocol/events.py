@@ -1,7 +1,8 @@
 """Events: the facts that a session tells, in the order in which they became true.
 
 Each is a frozen dataclass of numbers and strings with an exact JSON form, so the same stream can be drawn, printed,
-kept in a run's journal, replayed, or sent elsewhere. What every stream keeps to (`tests/engine/stream_rules.py`):
+kept in a run's journal, replayed, or sent elsewhere. Invariants of every stream, checked by
+`tests/engine/session/stream_rules.py`:
 
 1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`; nothing follows that. A run that
    fails before it could start is a single `RunFailed`.

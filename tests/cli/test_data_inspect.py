@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tests.cli.program import Cli, assert_told_in_two_lines
-from tests.engine.opening_helpers import zip_of
+from tests.engine.corpus.files.open_contents import zip_of
 from tui.cli.output.progress_bar import reading_bar
 
 FIELDS = {"format", "rows", "kept", "dropped", "num_chars", "alphabet_size", "duplicates", "near_duplicates"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import Cli, assert_told_in_two_lines
-from tests.engine.damaging import with_head
+from tests.engine.checkpoints.damage import with_head
 
 
 def pipe(path: Path) -> None:

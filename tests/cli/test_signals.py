@@ -10,7 +10,7 @@ from engine.checkpoints.metadata import read_info
 from engine.protocol import events as e
 from tests.cli.conftest import Launch
 from tests.cli.program import SMALL_MODEL, TIMES_OUT_NEVER, Cli
-from tests.engine.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_keeps_the_rules
 
 ENDLESS = ("--max-steps", str(TIMES_OUT_NEVER), "--run-name", "endless")
 

@@ -9,7 +9,7 @@ import pytest
 
 from engine.protocol import events as e
 from tests.cli.program import SMALL_MODEL, Cli, Finished
-from tests.engine.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_keeps_the_rules
 
 COMMON = {"event", "step", "elapsed_seconds"}
 FIELDS = {

@@ -12,7 +12,7 @@ from engine.protocol import events as e
 from engine.storage.journal import is_in_use, read_journal
 from tests.cli.program import processes_in
 from tests.e2e.terminal import DEADLINE_SECONDS
-from tests.engine.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_keeps_the_rules
 
 
 def until(condition: Callable[[], object], what: str) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.errors import CheckpointError
-from tests.engine.checkpoints import write_checkpoint
-from tests.engine.damaging import header_size, with_head, with_info_text
+from tests.engine.checkpoints.damage import header_size, with_head, with_info_text
+from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fuzz.target import Target, require_plain
 from tui.formatting.checkpoint_facts import comparison, description
 

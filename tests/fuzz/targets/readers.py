@@ -13,7 +13,7 @@ from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus import cache
 from engine.corpus.loading import load_corpus
 from engine.errors import CorpusError
-from tests.engine.opening_helpers import gzip_of, tar_of, zip_of
+from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of
 from tests.fuzz.target import Target, require_plain
 
 _FORMATS = get_args(FileFormat)

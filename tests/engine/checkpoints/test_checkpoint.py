@@ -1,0 +1,69 @@
+"""A checkpoint gives back all that was put in, exactly; read while a run replaces it, it is the old or the new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from engine.checkpoints import checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.header import Head, read_head
+from engine.checkpoints.metadata import read_info
+from engine.config.corpus import CorpusConfig
+from engine.config.run import SamplingConfig, TrainingConfig
+from engine.corpus.position import Position
+from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint
+from tests.engine.helpers import assert_same_tensors
+
+AWKWARD = checkpoint_info(
+    corpus=CorpusConfig(files=("/tmp/with blank/ünïcode.csv", "b.csv"), column="tweet", overfit=200),
+    training=TrainingConfig(max_seconds=0.1 + 0.2, learning_rate=1e-8, seed=2**63 - 1, schedule="cosine"),
+    sampling=SamplingConfig(prime=' "\\', temperature=0.05),
+    vocab=("a", '"', "\\", "😀", "\u200d", " ", "é"),
+    position=Position(epoch=10**6, batch=10**9),
+    train_loss=1 / 3,
+    val_loss=2 / 3,
+    bits_per_char=0.1,
+    best_bits_per_char=5e-324,
+)
+
+
+def test_everything_that_was_saved_comes_back(tmp_path: Path) -> None:
+    tensors = checkpoint_tensors()
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors)
+
+    loaded = load_checkpoint(path)
+
+    assert loaded.info == checkpoint_info()
+    assert loaded.vocab.chars == checkpoint_info().vocab
+    assert_same_tensors(loaded.tensors, tensors)
+    assert all(loaded.tensors[name].dtype == tensor.dtype for name, tensor in tensors.items())
+
+
+def test_awkward_texts_and_numbers_come_back_exactly(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "one.safetensors", {}, **vars(AWKWARD))
+
+    assert read_info(path)[0] == AWKWARD
+
+
+def test_a_checkpoint_that_a_run_replaces_while_it_is_read_is_the_old_one_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = checkpoint_tensors()
+    newer = {name: tensor + 1 if name.startswith("model.") else tensor for name, tensor in tensors.items()}
+    path = write_checkpoint(tmp_path / "latest.safetensors", tensors)
+
+    def read_and_replace(file: BinaryIO) -> Head:
+        head = read_head(file)
+        write_checkpoint(path, newer, step=3, corpus_name="x" * 1000)  # a head of another length
+        return head
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "read_head", read_and_replace)
+        old = load_checkpoint(path)
+
+    assert old.info == checkpoint_info()
+    assert_same_tensors(old.tensors, tensors)
+    assert_same_tensors(load_checkpoint(path).tensors, newer)

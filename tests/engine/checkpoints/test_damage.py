@@ -1,0 +1,273 @@
+"""Every damaged or made-up checkpoint is one `CheckpointError` that names the file; nothing of it is ever loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.checkpoints.catalog import list_checkpoints
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.header import MAX_HEAD_BYTES
+from engine.checkpoints.management import export_checkpoint, import_checkpoint
+from engine.config.run import ModelConfig
+from engine.errors import CheckpointError
+from tests.engine.checkpoints.damage import (
+    header_size,
+    signed_info,
+    with_head,
+    with_header,
+    with_info,
+    with_info_text,
+    with_metadata,
+)
+from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("damage")
+
+
+@pytest.fixture(scope="module")
+def tensors() -> dict[str, Tensor]:
+    return checkpoint_tensors()
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path, tensors: dict[str, Tensor]) -> bytes:
+    """Return the bytes of a checkpoint without damage."""
+    return write_checkpoint(folder / "whole.safetensors", tensors).read_bytes()
+
+
+def assert_refused(path: Path, content: bytes | None = None) -> None:
+    """Write this content, if any; loading it must be refused, and the file be named."""
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CheckpointError) as raised:
+        load_checkpoint(path)
+    assert path.name in raised.value.message
+    assert len(raised.value.message) < 1000
+
+
+# A file that was damaged ----------------------------------------------------------------------------------------------
+
+
+def test_a_file_cut_off_anywhere_or_with_more_at_its_end_is_refused(folder: Path, whole: bytes) -> None:
+    size = header_size(whole)
+    for cut in {*range(0, 64, 7), *range(64, size, 397), size - 1, size, size + 1, len(whole) - 1}:
+        assert_refused(folder / "cut.safetensors", whole[:cut])
+    assert_refused(folder / "longer.safetensors", whole + b"\0")
+
+
+@given(data=st.data())
+def test_a_byte_changed_anywhere_is_refused(folder: Path, whole: bytes, data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, header_size(whole) - 1) | st.integers(0, len(whole) - 1))
+    changed = bytearray(whole)
+    changed[index] ^= data.draw(st.integers(1, 255))
+
+    assert_refused(folder / "changed.safetensors", bytes(changed))
+
+
+@settings(max_examples=20)
+@given(st.binary(max_size=400))
+def test_a_file_of_anything_else_is_refused(folder: Path, content: bytes) -> None:
+    assert_refused(folder / "other.safetensors", content)
+
+
+def test_weights_of_another_program_are_refused_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    save_file({"weight": torch.zeros(3)}, path, metadata={"format": "pt"})
+
+    with pytest.raises(CheckpointError, match="not written by tweetgen-tui"):
+        load_checkpoint(path)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"gone\.safetensors.*No such file"):
+        load_checkpoint(tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_no_file_is_refused_by_all_that_read(home: Path, make: Callable[[Path], None]) -> None:
+    path = home / "checkpoints" / "odd.safetensors"
+    path.parent.mkdir()
+    make(path)
+
+    for read in (
+        lambda: load_checkpoint(path),
+        lambda: import_checkpoint(path, "mine", replace=False),
+        lambda: export_checkpoint(str(path), home / "out.safetensors", replace=False),
+    ):
+        with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
+            read()
+    [entry] = list_checkpoints()
+    assert "odd" in entry.problem
+
+
+# Files of other versions ----------------------------------------------------------------------------------------------
+
+
+def test_a_file_of_the_first_format_still_loads(folder: Path, whole: bytes) -> None:
+    info = json.loads(json.loads(whole[8 : header_size(whole)])["__metadata__"]["tweetgen"])
+    info["format_version"] = 1
+    for fields, later in ((info, ("finish", "step_path", "is_imported")), (info["training"], ("average_lag",))):
+        for name in later:
+            del fields[name]
+    del info["model"]["tied_embeddings"]
+    path = folder / "first.safetensors"
+    path.write_bytes(with_info_text(whole, json.dumps(info)))
+
+    assert load_checkpoint(path).info == replace(checkpoint_info(), format_version=1, step_path="")
+
+
+def test_a_file_of_a_newer_program_says_to_update(folder: Path, whole: bytes) -> None:
+    path = folder / "newer.safetensors"
+    path.write_bytes(with_info_text(whole, '{"format_version": 99, "something": "new"}'))
+
+    with pytest.raises(CheckpointError, match="newer tweetgen-tui") as raised:
+        load_checkpoint(path)
+    assert "Update" in raised.value.hint
+
+
+# What it says of itself -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["tweetgen", "tweetgen_info_sha256", "tweetgen_sha256"])
+def test_missing_metadata_is_refused(folder: Path, whole: bytes, key: str) -> None:
+    assert_refused(folder / "metadata.safetensors", with_metadata(whole, **{key: None}))
+
+
+def test_info_that_was_changed_afterwards_is_refused(folder: Path, whole: bytes) -> None:
+    assert_refused(folder / "changed.safetensors", with_info(whole, step=3))
+
+
+@pytest.mark.parametrize("text", ["", "null", "{}", '{"step": NaN}', '{"a":' * 100_000, "\ud800"])
+def test_info_that_is_no_info_is_refused(folder: Path, whole: bytes, text: str) -> None:
+    assert_refused(folder / "info.safetensors", with_info_text(whole, text))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"step": -1},
+        {"precision": "float1"},
+        {"bits_per_char": -1e300},
+        {"position": {"epoch": 10**40, "batch": 0}},
+        {"finish": {"first_step": 5, "last_step": 5}},
+        {"format_version": "2"},
+        {"corpus": {"files": "/etc/passwd"}},
+        {"sampling": {"prime": "\x1b[2J"}},
+        {"vocab": ["a" * 100_000]},
+        {"model": {"embedding_size": 10**9, "hidden_size": 10**9}},
+        {"model": {"hidden_size": 8192, "num_layers": 16}},
+    ],
+    ids=lambda change: str(change)[:40],
+)
+def test_numbers_that_can_not_be_are_refused_though_their_digest_is_right(
+    folder: Path, whole: bytes, change: dict[str, Any]
+) -> None:
+    assert_refused(folder / "info.safetensors", signed_info(whole, **change))
+
+
+# Where its tensors lie, and what they are -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(struct.pack("<Q", 2**64 - 1), id="2^64 - 1 bytes"),
+        pytest.param(struct.pack("<Q", MAX_HEAD_BYTES + 1) + bytes(MAX_HEAD_BYTES + 1), id="too long"),
+        pytest.param(with_head(b"[" * 100_000), id="brackets"),
+        pytest.param(with_head(b'{"a":{"shape":[' + b"9" * 100_000 + b"]}}"), id="a long number"),
+    ],
+)
+def test_a_head_that_can_not_be_is_refused(folder: Path, head: bytes) -> None:
+    assert_refused(folder / "head.safetensors", head)
+
+
+def place(dtype: str, shape: list[int], first: int, last: int) -> dict[str, Any]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [first, last]}
+
+
+@pytest.mark.parametrize(
+    "bias",
+    [
+        pytest.param(place("F32", [10**6], 0, 4 * 10**6), id="out of the file"),
+        pytest.param(place("F32", [2], 8, 0), id="backwards"),
+        pytest.param(place("F32", [2], 0, 8), id="over another"),
+        pytest.param(place("F32", [2**62, 4], 0, 0), id="a product beyond 64 bits"),
+        pytest.param(place("Q4", [2], 0, 8), id="an unknown type"),
+        pytest.param({"dtype": 7, "shape": "a", "data_offsets": None}, id="nonsense"),
+        pytest.param(None, id="a gap where it was"),
+    ],
+)
+def test_a_place_that_can_not_be_is_refused(folder: Path, whole: bytes, bias: dict[str, Any] | None) -> None:
+    assert_refused(folder / "place.safetensors", with_header(whole, **{"model.proj.bias": bias}))
+
+
+def generator_state(left: int, place: int) -> Tensor:
+    """Return the state of a generator that stands at this place of its numbers and has so many left."""
+    state = bytearray(torch.get_rng_state().numpy().tobytes())
+    struct.pack_into("<i", state, 8, left)
+    struct.pack_into("<Q", state, 16, place)
+    return torch.frombuffer(state, dtype=torch.uint8)
+
+
+BIAS, SQUARE, STEP = "model.proj.bias", "optimizer.exp_avg_sq.proj.bias", "optimizer.step.proj.bias"
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        pytest.param(BIAS, lambda old: torch.where(torch.arange(len(old)) == 3, torch.nan, old), id="one NaN"),
+        pytest.param(BIAS, lambda old: old.half(), id="half precision"),
+        pytest.param(BIAS, None, id="left out"),
+        pytest.param("model.rnn.extra", lambda _: torch.zeros(3), id="one too many"),
+        pytest.param(SQUARE, lambda old: -old - 1, id="negative squares"),
+        pytest.param(SQUARE, None, id="half of the optimizer"),
+        pytest.param(STEP, lambda old: old * torch.nan, id="a step that is none"),
+        pytest.param("generator.cpu", None, id="no generator"),
+        pytest.param("generator.cpu", lambda old: old[:100].clone(), id="a short generator"),
+        pytest.param("generator.cpu", lambda _: generator_state(624, 624), id="a generator that reads beyond its end"),
+        pytest.param("generator.cuda", lambda _: torch.zeros(16), id="a generator of floats"),
+    ],
+)
+def test_tensors_that_no_training_leads_to_are_refused(
+    folder: Path, tensors: dict[str, Tensor], name: str, change: Callable[[Tensor], Tensor] | None
+) -> None:
+    others = {each: tensor for each, tensor in tensors.items() if each != name}
+    own = {} if change is None else {name: change(tensors.get(name, torch.zeros(1)))}
+    assert_refused(write_checkpoint(folder / "tensors.safetensors", {**others, **own}))
+
+
+def test_a_square_beyond_the_largest_number_is_no_damage(folder: Path, tensors: dict[str, Tensor]) -> None:
+    path = write_checkpoint(folder / "square.safetensors", {**tensors, SQUARE: tensors[SQUARE] + torch.inf})
+    assert load_checkpoint(path).tensors[SQUARE].isinf().all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": ModelConfig(embedding_size=4, hidden_size=6)},
+        {"vocab": ("a", "b")},
+        {"vocab": (*checkpoint_info().vocab[1:], checkpoint_info().vocab[1])},
+        {"vocab": (*checkpoint_info().vocab[1:], "ab")},
+    ],
+    ids=["another hidden size", "a smaller vocabulary", "a character twice", "two characters as one"],
+)
+def test_tensors_that_do_not_fit_the_info_are_refused(
+    folder: Path, tensors: dict[str, Tensor], changes: dict[str, Any]
+) -> None:
+    assert_refused(write_checkpoint(folder / "misfit.safetensors", tensors, **changes))

@@ -1,0 +1,153 @@
+"""What the user does to checkpoint files: delete, rename, pin, export, import."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.checkpoints.catalog import list_checkpoints
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.management import (
+    delete_checkpoint,
+    export_bytes,
+    export_checkpoint,
+    import_checkpoint,
+    rename_checkpoint,
+    set_pinned,
+)
+from engine.errors import CheckpointError
+from engine.storage.folders import RunFolder, create_run_folder, named_checkpoint_path
+from engine.storage.journal import Journal, is_in_use
+from tests.engine.checkpoints.saved import write_checkpoint
+
+
+@pytest.fixture
+def mine(home: Path) -> Path:
+    """Save a checkpoint as `mine`; returns its file."""
+    return write_checkpoint(named_checkpoint_path("mine"))
+
+
+@pytest.fixture
+def run(home: Path) -> RunFolder:
+    """Make a run `one` with both of its checkpoints."""
+    folder = create_run_folder("one")
+    folder.config_path.write_text("{}")
+    for name in ("latest", "best"):
+        write_checkpoint(folder.checkpoint_path(name))
+    return folder
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder outside the data folder."""
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+def names() -> dict[str, bool]:
+    """Return the names in the list, and whether each is pinned."""
+    return {entry.name: entry.is_pinned for entry in list_checkpoints()}
+
+
+def test_renaming_keeps_content_and_pin(mine: Path) -> None:
+    content = mine.read_bytes()
+    set_pinned("mine", is_pinned=True)
+
+    path = rename_checkpoint("mine", "my best")
+
+    assert path.read_bytes() == content
+    assert names() == {"my best": True}
+    assert sorted(file.name for file in mine.parent.iterdir()) == ["my best.pinned", "my best.safetensors"]
+
+
+def test_renaming_to_a_taken_name_is_refused(mine: Path) -> None:
+    other = write_checkpoint(named_checkpoint_path("other"), step=7)
+    before = other.read_bytes()
+
+    with pytest.raises(CheckpointError, match="already a checkpoint called other"):
+        rename_checkpoint("mine", "other")
+    assert (mine.exists(), other.read_bytes()) == (True, before)
+
+
+@pytest.mark.parametrize("name", ["gone", "../mine"])
+def test_only_what_is_in_the_list_can_be_renamed_pinned_or_deleted(mine: Path, name: str) -> None:
+    for change in (
+        lambda: rename_checkpoint(name, "other"),
+        lambda: set_pinned(name, is_pinned=True),
+        lambda: delete_checkpoint(name),
+    ):
+        with pytest.raises(CheckpointError, match="no checkpoint called"):
+            change()
+    assert mine.is_file()
+
+
+@pytest.mark.parametrize("name", ["one/latest", "one/best"])
+def test_a_run_that_goes_on_keeps_its_own_checkpoints(run: RunFolder, name: str) -> None:
+    journal = Journal(run.journal_path)
+    assert is_in_use(run.journal_path)
+    with pytest.raises(CheckpointError, match="the run goes on"):
+        delete_checkpoint(name)
+    with pytest.raises(CheckpointError, match="the run goes on"):
+        set_pinned(name, is_pinned=True)
+    assert name in names()
+
+    journal.close()
+    assert not is_in_use(run.journal_path)
+    set_pinned(name, is_pinned=True)
+    set_pinned(name, is_pinned=False)
+    delete_checkpoint(name)
+    assert name not in names()
+
+
+def test_what_was_exported_and_imported_is_the_same_but_for_where_it_came_from(mine: Path, elsewhere: Path) -> None:
+    exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
+    back, own = load_checkpoint(import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)
+
+    assert exported.read_bytes() == mine.read_bytes() == export_bytes("mine")
+    assert back.info == replace(own.info, is_imported=True)
+    assert all(torch.equal(back.tensors[name], own.tensors[name]) for name in own.tensors)
+    assert names() == {"back": False, "mine": False}
+
+
+def test_an_exported_file_can_be_read_by_whom_other_new_files_can(mine: Path, elsewhere: Path) -> None:
+    (elsewhere / "usual").touch()
+
+    exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
+
+    assert stat.S_IMODE(exported.stat().st_mode) == stat.S_IMODE((elsewhere / "usual").stat().st_mode)
+
+
+def test_into_a_folder_a_checkpoint_is_exported_under_its_name(mine: Path, run: RunFolder, elsewhere: Path) -> None:
+    assert export_checkpoint("mine", elsewhere, replace=False) == elsewhere / "mine.safetensors"
+    assert export_checkpoint("one/best", elsewhere, replace=False) == elsewhere / "one-best.safetensors"
+    assert export_checkpoint("one", elsewhere, replace=True) == elsewhere / "one-best.safetensors"
+
+
+DAMAGES = {
+    "cut short": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "text": lambda path: path.write_text("good morning"),
+    "gone": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_broken_file_is_neither_imported_nor_exported(
+    home: Path, mine: Path, elsewhere: Path, damage: object
+) -> None:
+    source = write_checkpoint(elsewhere / "other.safetensors")
+    assert callable(damage)
+    damage(source)
+    before = sorted(home.rglob("*"))
+
+    with pytest.raises(CheckpointError) as raised:
+        import_checkpoint(source, "other", replace=False)
+    assert str(source) in raised.value.message
+    assert sorted(home.rglob("*")) == before
+
+    with pytest.raises(CheckpointError):
+        export_checkpoint(str(source), elsewhere / "copy", replace=False)
+    assert not (elsewhere / "copy").exists()

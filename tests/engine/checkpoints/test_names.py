@@ -1,0 +1,93 @@
+"""What a name means: a path, a saved checkpoint, a run's own; and which names are refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoints.catalog import is_taken, iterate_checkpoints, latest_of, list_checkpoints, resolve_checkpoint
+from engine.checkpoints.management import delete_checkpoint
+from engine.errors import CheckpointError
+from engine.storage.folders import RunFolder, create_run_folder, named_checkpoint_path
+from tests.engine.checkpoints.saved import write_checkpoint
+
+
+def save_named(name: str) -> Path:
+    return write_checkpoint(named_checkpoint_path(name))
+
+
+def save_of_run(run: str, *names: str) -> Path:
+    """Make a run with these checkpoints; returns its folder."""
+    folder = create_run_folder(run)
+    folder.config_path.write_text("{}")
+    for name in names:
+        write_checkpoint(folder.checkpoint_path(name))
+    return folder.path
+
+
+def test_the_list_holds_what_the_user_saved_and_then_what_the_runs_did(home: Path) -> None:
+    old, new = save_named("old"), save_named("new")
+    run = save_of_run("a run", "latest", "best")
+    os.utime(old, (1000, 1000))
+    os.utime(new, (2000, 2000))
+    os.utime(run / "checkpoints" / "best.safetensors", (3000, 3000))
+    os.utime(run / "checkpoints" / "latest.safetensors", (4000, 4000))
+
+    assert [entry.name for entry in list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
+
+
+def test_the_list_can_be_read_as_far_as_it_is_wanted(home: Path) -> None:
+    """The order is known before a file is opened: what comes later may be gone by then."""
+    old, new = save_named("old"), save_named("new")
+    os.utime(old, (1000, 1000))
+    os.utime(new, (2000, 2000))
+    entries = iterate_checkpoints()
+    first = next(entries)
+    old.unlink()
+    rest = list(entries)
+
+    assert (first.name, first.step, first.is_named, first.is_pinned) == ("new", 2, True, False)
+    assert [(entry.name, entry.info) for entry in rest] == [("old", None)]
+    assert "can't be read" in rest[0].problem
+
+
+def test_a_name_in_the_list_comes_before_a_file_that_is_called_so_here(
+    home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_named("mine")
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    Path("mine").write_bytes(b"not this one")
+
+    assert resolve_checkpoint("mine") == path
+
+
+@pytest.mark.parametrize("name", ["v1.5", "happy.safetensors", "été 2026", "a+b-c_d"])
+def test_whatever_can_be_saved_can_be_found_by_the_same_name(home: Path, name: str) -> None:
+    path = save_named(name)
+
+    assert is_taken(name)
+    assert resolve_checkpoint(name) == path
+    assert delete_checkpoint(name) == path
+    assert not is_taken(name)
+
+
+def test_a_run_means_its_best_or_else_its_latest(home: Path) -> None:
+    with_both, with_latest = save_of_run("one", "latest", "best"), save_of_run("two", "latest")
+
+    assert resolve_checkpoint("one") == with_both / "checkpoints" / "best.safetensors"
+    assert resolve_checkpoint("one/latest") == with_both / "checkpoints" / "latest.safetensors"
+    assert resolve_checkpoint("two") == with_latest / "checkpoints" / "latest.safetensors"
+
+
+def test_a_run_without_latest_offers_the_checkpoints_that_it_has() -> None:
+    folder = save_of_run("bare", "best", "step-10", "step-20")
+
+    with pytest.raises(CheckpointError, match="bare has no checkpoint latest") as raised:
+        latest_of(RunFolder(folder))
+    assert raised.value.hint == "--checkpoint takes another: bare/best, bare/step-10, bare/step-20."
+    (folder / "checkpoints" / "best.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="bare has no checkpoint best or latest") as raised:
+        resolve_checkpoint("bare")
+    assert "bare/step-10" in raised.value.hint

@@ -1,0 +1,213 @@
+"""The fast path gives what autograd gives: loss and every gradient; in bfloat16 within its rounding, whole runs too.
+
+Rounded numbers have 8 binary digits, a relative error of at most 1/256. Of gradients, the length of the difference is
+compared with the length of all gradients together: a single number may be all rounding. The random shapes of the
+Hypothesis test are tiny, with large weights, so that they get there now and then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.func import functional_call
+
+from engine.compute.cpu.packing import PackedBatch
+from engine.compute.cpu.train_step import GruStep
+from engine.config.run import TrainingConfig
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded_tweets import Batch
+from engine.corpus.position import Position
+from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
+from engine.training.trainer import Trainer
+from tests.engine.compute.cpu.random_batches import Shape, found_by, gradient_error, random_batch, shapes
+from tests.engine.helpers import CPU, encoded
+
+SOME = Shape(lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3)
+
+
+def grads_of(model: TextGenerator) -> dict[str, Tensor]:
+    """Take the gradients of all parameters away."""
+    grads = {}
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        grads[name] = parameter.grad.clone()
+        parameter.grad = None
+    return grads
+
+
+def by_autograd(
+    model: TextGenerator, batch: Batch, masks: list[Tensor] | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return loss and gradients of the reference; `masks` (B, T, H) replace its own dropout."""
+    states = model.embed(torch.from_numpy(batch.inputs))
+    if masks is None:
+        states, _ = model.rnn(states)
+    for number, mask in enumerate(masks or []):
+        layer = torch.nn.GRU(states.shape[2], model.rnn.hidden_size, batch_first=True).double()
+        weights = {name: getattr(model.rnn, name[:-1] + str(number)) for name, _ in layer.named_parameters()}
+        states = functional_call(layer, weights, (states,))[0] * mask
+    logits = model.proj(states)
+    loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
+    torch.autograd.backward(loss)
+    return loss.detach(), grads_of(model)
+
+
+def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float) -> None:
+    assert found.keys() == expected.keys()
+    for name, grad in expected.items():
+        assert torch.allclose(found[name], grad, rtol=tolerance, atol=tolerance), name
+
+
+@given(shape=shapes())
+@settings(max_examples=30)
+def test_loss_and_all_gradients_agree_with_autograd(shape: Shape) -> None:
+    model, batch = shape.model(), shape.batch()
+    expected_loss, expected = by_autograd(model, batch)
+
+    loss = GruStep(model).loss_and_grads(batch)
+
+    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-10)
+    assert_close(grads_of(model), expected, 1e-10)
+
+
+def unpacked(mask: Tensor, batch: Batch) -> Tensor:
+    """Return a mask (N, H) as (B, T, H)."""
+    packed = PackedBatch.from_batch(batch)
+    padded = torch.zeros(*batch.inputs.shape, mask.shape[1], dtype=mask.dtype)
+    for step, rows in enumerate(mask.split_with_sizes(packed.row_counts)):
+        padded[packed.order[: len(rows)], step] = rows
+    return padded
+
+
+@given(shape=shapes(), dropout=st.sampled_from([0.1, 0.5, 0.9]))
+@settings(max_examples=20)
+def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(shape: Shape, dropout: float) -> None:
+    model, batch = shape.model(dropout), shape.batch()
+    step = GruStep(model)
+
+    loss = step.loss_and_grads(batch)
+
+    found = grads_of(model)
+    masks = [unpacked(place.mask, batch) for place in step.dropouts if place.mask is not None]
+    assert len(masks) == shape.num_layers
+    expected_loss, expected = by_autograd(model, batch, masks=masks)
+    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-10)
+    assert_close(found, expected, 1e-10)
+
+
+def test_dropout_drops_its_share_and_scales_up_the_rest_so_that_the_mean_stays() -> None:
+    shape = replace(SOME, lengths=[60] * 20, hidden_size=18, num_layers=1)
+    step = GruStep(shape.model(dropout=0.2))
+
+    step.loss_and_grads(shape.batch())
+
+    mask = step.dropouts[0].mask
+    assert mask is not None
+    assert set(mask.flatten().tolist()) == {0.0, 1.25}
+    assert mask.mean().item() == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_in_float32_loss_and_gradients_agree_within_its_rounding(num_layers: int) -> None:
+    torch.manual_seed(0)
+    model = TextGenerator(60, 32, 48, num_layers)
+    batch = random_batch(list(range(20, 52)), vocab_size=60)
+    expected_loss, expected = by_autograd(model, batch)
+
+    loss = GruStep(model).loss_and_grads(batch)
+
+    assert loss.item() == pytest.approx(expected_loss.item(), rel=1e-6)
+    assert_close(grads_of(model), expected, 1e-6)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_weight_that_is_not_a_number_is_seen_in_loss_and_gradient(precision: str) -> None:
+    for name in ("rnn.weight_hh_l0", "rnn.weight_ih_l1", "embed.weight", "proj.bias"):
+        model = SOME.model().float()
+        with torch.no_grad():
+            model.get_parameter(name).view(-1)[-1] = torch.nan
+
+        loss = GruStep(model, precision).loss_and_grads(random_batch([SOME.vocab_size] * 8, SOME.vocab_size))
+
+        assert loss.isnan(), name
+        assert grads_of(model)["embed.weight"].isnan().any(), name
+
+
+def test_memory_that_other_batches_have_used_changes_nothing() -> None:
+    model = SOME.model()
+    batches = [random_batch(lengths, SOME.vocab_size) for lengths in ([4, 2], [9, 9, 9, 8, 8, 1], [1], [4, 2])]
+    used = GruStep(model)
+
+    for batch in batches:
+        loss, grads = used.loss_and_grads(batch), grads_of(model)
+        fresh_loss, fresh = GruStep(model).loss_and_grads(batch), grads_of(model)
+
+        assert torch.equal(loss, fresh_loss)
+        assert all(torch.equal(grads[name], fresh[name]) for name in fresh)
+
+
+# bfloat16 ------------------------------------------------------------------------------------------------------------
+
+
+def usual_model(num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
+    """Return a model as a run begins with."""
+    torch.manual_seed(0)
+    return TextGenerator(60, 32, 48, num_layers, dropout)
+
+
+@given(shape=shapes())
+@settings(max_examples=15)
+def test_loss_and_gradients_agree_with_float32_within_the_rounding(shape: Shape) -> None:
+    model, batch = shape.model().float(), shape.batch()
+    exact = found_by(GruStep(model), model, batch)
+
+    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
+
+    assert rounded[0] == pytest.approx(exact[0], rel=0.03, abs=0.03)
+    assert gradient_error(rounded, exact) < 0.4
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_in_a_usual_model_the_difference_is_a_hundredth(num_layers: int) -> None:
+    model, batch = usual_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
+    exact = found_by(GruStep(model), model, batch)
+
+    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
+
+    assert rounded[0] == pytest.approx(exact[0], rel=1e-3)
+    assert 1e-5 < gradient_error(rounded, exact) < 0.01
+
+
+def test_a_long_sum_of_small_gradients_comes_to_what_it_comes_to_in_float32() -> None:
+    """Added one by one in bfloat16, 4,000 equal numbers come to 256 times one of them."""
+    model, batch = usual_model(), random_batch([20] * 200, vocab_size=2)
+    exact = found_by(GruStep(model), model, batch)
+
+    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
+
+    for name in ("embed.weight", "rnn.bias_ih_l0", "rnn.weight_hh_l0", "proj.weight", "proj.bias"):
+        assert (rounded[1][name] - exact[1][name]).norm() < 0.02 * exact[1][name].norm(), name
+
+
+def test_a_run_in_bfloat16_follows_one_in_float32() -> None:
+    tweets, vocab = encoded()
+    curves = []
+    for precision in ("float32", "bfloat16"):
+        torch.manual_seed(1)
+        trainer = Trainer(TextGenerator(len(vocab), 12, 18, 2), TrainingConfig(), replace(CPU, precision=precision))
+        stream = BatchStream(tweets, 8, seed=3, position=Position())
+        for _ in range(60):
+            trainer.step(next(stream), 0.004)
+        assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
+        curves.append(np.reshape(trainer.take_report().train_losses, (-1, 20)).mean(axis=1))
+    exact, rounded = curves
+    assert rounded == pytest.approx(exact, rel=0.01)
+    assert exact[-1] < exact[0] - 0.5

@@ -1,0 +1,226 @@
+"""The accelerated step, taken on the processor, does what the reference does: with graphs, without, in bfloat16."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine.compute import optimizer_step as update
+from engine.compute.gpu import train_step as device_step
+from engine.compute.gpu.bfloat16_copy import cudnn_takes_bfloat16
+from engine.config.run import TrainingConfig
+from engine.corpus.encoded_tweets import Batch
+from engine.model.gru import TextGenerator
+from engine.model.vocab import PAD
+from engine.training.trainer import Trainer
+from tests.engine.compute.gpu.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
+
+RATE = 2.0**-7  # a number that float32 holds exactly: the learning rate is a float32 tensor on a device
+CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.5)
+
+
+def new_model(num_layers: int = 2, dropout: float = 0.0) -> TextGenerator:
+    torch.manual_seed(0)
+    return TextGenerator(len(encoded()[1]), 6, 10, num_layers, dropout)
+
+
+def reference_losses(model: TextGenerator, batches: list[Batch]) -> list[float]:
+    """Train by `forward`, autograd, clipping and AdamW, as one would write it down."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=CONFIG.weight_decay)
+    losses = []
+    for batch in batches:
+        logits, _ = model(torch.from_numpy(batch.inputs))
+        loss = F.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), ignore_index=PAD)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), CONFIG.max_grad_norm)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def losses_of(trainer: Trainer, batches: list[Batch]) -> list[float]:
+    for batch in batches:
+        trainer.step(batch, RATE)
+    return trainer.take_report().train_losses
+
+
+@pytest.fixture(params=["graphs", "eager"])
+def recorder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeRecorder | None:
+    recorder = FakeRecorder() if request.param == "graphs" else None
+    step_as_on_a_device(monkeypatch, recorder)
+    return recorder
+
+
+def test_losses_and_weights_are_those_of_the_reference(recorder: FakeRecorder | None) -> None:
+    batches = some_batches(30, 7)
+    trainer, reference = Trainer(new_model().double(), CONFIG, CPU), new_model().double()
+
+    losses = losses_of(trainer, batches)
+
+    assert losses == pytest.approx(reference_losses(reference, batches), rel=1e-6)
+    assert losses[-1] < losses[0] - 0.5
+    for weight, wanted in zip(trainer.model.parameters(), reference.parameters(), strict=True):
+        assert torch.allclose(weight, wanted, rtol=1e-9, atol=1e-12)
+    if recorder is not None:
+        assert recorder.log.count("replay") > 10
+
+
+def test_the_learning_rate_of_each_step_is_used_in_a_replay_too(recorder: FakeRecorder | None) -> None:
+    trainer = Trainer(new_model(), CONFIG, CPU)
+    [batch] = some_batches(1, 7)
+    for _ in range(6):
+        trainer.step(batch, RATE)
+    before = {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+
+    trainer.step(batch, 0.0)
+
+    assert_same_tensors(trainer.model.state_dict(), before)
+    trainer.step(batch, RATE)
+    assert not torch.equal(trainer.model.proj.weight, before["proj.weight"])
+    assert recorder is None or recorder.log[-2:] == ["replay", "replay"]
+
+
+@pytest.mark.parametrize("device_type", ["one whose kernel looks at found_inf", "cpu"])
+def test_a_step_that_is_not_finite_changes_nothing_and_is_told(
+    recorder: FakeRecorder | None, monkeypatch: pytest.MonkeyPatch, device_type: str
+) -> None:
+    monkeypatch.setattr(update, "IGNORE_FOUND_INF", frozenset({device_type}))
+    trainer, batches = Trainer(new_model(), CONFIG, CPU), some_batches(4, 7)
+    sound, spoil = device_step.mean_loss, {"by": 1.0}
+    monkeypatch.setattr(device_step, "mean_loss", lambda *args: sound(*args) * spoil["by"])
+    losses_of(trainer, batches)
+    for poison in (math.nan, math.inf):
+        before = copy_of_state(trainer)
+        spoil["by"] = poison
+        trainer.step(batches[0], RATE)
+        assert_same_tensors(trainer.state(), before)
+        spoil["by"] = 1.0
+        trainer.step(batches[1], RATE)
+        assert not torch.equal(trainer.state()["model.proj.weight"], before["model.proj.weight"])
+    assert [math.isnan(loss) for loss in trainer.take_report().train_losses] == [True, False, True, False]
+
+
+def test_a_trainer_goes_on_from_its_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
+    batches = some_batches(20, 7)
+    expected = losses_of(uninterrupted := Trainer(new_model(), CONFIG, CPU), batches)[12:]
+    stopped, resumed = Trainer(new_model(), CONFIG, CPU), Trainer(new_model(), CONFIG, CPU)
+    losses_of(stopped, batches[:12])
+    losses_of(resumed, batches[:15])  # has graphs of its own, of a state that is about to be replaced
+
+    resumed.load_state(copy_of_state(stopped), step_count=12)
+
+    assert recorder is None or "discard" in recorder.log
+    assert losses_of(resumed, batches[12:]) == expected
+    assert_same_tensors(resumed.state(), uninterrupted.state())
+
+
+def test_dropout_draws_on_from_step_to_step_and_from_the_seed_alone(recorder: FakeRecorder | None) -> None:
+    [batch] = some_batches(1, 7)
+
+    def run(seed: int) -> list[float]:
+        trainer = Trainer(new_model(1, dropout=0.5), CONFIG, CPU)
+        torch.manual_seed(seed)
+        for _ in range(8):
+            trainer.step(batch, 0.0)
+        return trainer.take_report().train_losses
+
+    assert run(5) == run(5) != run(6)
+    assert len(set(run(5))) == 8
+
+
+# bfloat16 ------------------------------------------------------------------------------------------------------------
+
+
+def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(recorder: FakeRecorder | None) -> None:
+    batches = some_batches(30, 7)
+    exact = losses_of(Trainer(new_model(1), CONFIG, CPU), batches)
+    trainer = Trainer(new_model(1), CONFIG, replace(CPU, precision="bfloat16"))
+    rough = losses_of(trainer, batches)
+    assert rough == pytest.approx(exact, rel=0.01)
+    assert rough != exact
+    assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
+    assert all(
+        not name.startswith("model.") or tensor.dtype == torch.float32 for name, tensor in trainer.state().items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "cudnn", "capability", "expected"),
+    [
+        ("2.13.0+cu130", 91300, (8, 0), True),
+        ("2.9.1", 91500, (9, 0), False),
+        ("2.13.0", 91002, (9, 0), False),
+        ("2.13.0", 91300, (7, 5), False),
+    ],
+)
+def test_bfloat16_is_fast_where_torch_cudnn_and_gpu_are_new_enough(
+    monkeypatch: pytest.MonkeyPatch, version: str, cudnn: int | None, capability: tuple[int, int], expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: cudnn)
+    monkeypatch.setattr(torch, "__version__", version)
+    assert cudnn_takes_bfloat16() is expected
+
+
+# what a graph needs ---------------------------------------------------------------------------------------------------
+
+
+class NotedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
+    """Notes the name of each operation, those of autograd's way back among them."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
+        self.names: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.names.append(func.__name__.partition(".")[0])
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_a_step_reads_no_value_back_and_takes_none_from_the_host(
+    monkeypatch: pytest.MonkeyPatch, precision: str, dropout: float
+) -> None:
+    step_as_on_a_device(monkeypatch, None)
+    trainer = Trainer(new_model(1, dropout), CONFIG, replace(CPU, precision=precision))
+    losses_of(trainer, some_batches(2, 7))
+    assert trainer._device_step is not None
+    tokens = torch.from_numpy(trainer._to_device_batch(some_batches(1, 7)[0]).tokens)
+    with NotedOperations() as noted:
+        trainer._device_step._step(tokens)
+    assert {"_fused_adamw_", "nll_loss_backward", "scatter_"} <= set(noted.names)
+    assert not set(noted.names) & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
+
+
+# what may be recorded ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("num_layers", "dropout", "expected"), [(1, 0.0, True), (1, 0.3, True), (3, 0.0, True), (2, 0.3, False)]
+)
+def test_a_step_is_recorded_unless_cudnn_itself_drops(
+    monkeypatch: pytest.MonkeyPatch, num_layers: int, dropout: float, expected: bool
+) -> None:
+    made: list[torch.device] = []
+
+    def make(device: torch.device) -> FakeRecorder:
+        made.append(device)
+        return FakeRecorder()
+
+    monkeypatch.setattr(device_step, "CudaRecorder", make)
+    monkeypatch.setattr(TextGenerator, "device", torch.device("cuda"))
+    recorder = device_step.recorder_for(new_model(num_layers, dropout))
+    assert (recorder is not None) is expected
+    assert made == [torch.device("cuda")] * expected

@@ -1,0 +1,221 @@
+"""Zip and tar archives: read where they lie, member by member, and never a byte outside them."""
+
+from __future__ import annotations
+
+import bz2
+import hashlib
+import io
+import lzma
+import os
+import re
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from engine.corpus.files import archive_entries as entries
+from engine.corpus.files import decompress as unpacking
+from engine.corpus.files import tars, zips
+from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all, tar_of, zip_of
+
+FILES = {
+    "a.txt": b"one\n" * 50,
+    "data/b.csv": b"two\n" + hashlib.shake_128(b"").digest(300_000),
+    "data/deep/c.txt": b"three\n",
+}
+ARCHIVES = {
+    "zip": zip_of(FILES),
+    "stored zip": zip_of(FILES, zipfile.ZIP_STORED),
+    "tar": tar_of(FILES),
+    "tar.gz": gzip_of(tar_of(FILES)),
+    "tar.bz2": bz2.compress(tar_of(FILES)),
+    "tar.xz": lzma.compress(tar_of(FILES)),
+}
+archives = pytest.mark.parametrize("archive", ARCHIVES)
+
+
+def written(folder: Path, content: bytes) -> Path:
+    """Return a new file with this content, whose name tells nothing."""
+    path = folder / "archive"
+    path.write_bytes(content)
+    return path
+
+
+# Both -------------------------------------------------------------------------------------------------------------
+
+
+@archives
+def test_all_files_of_an_archive_are_read_in_its_order(tmp_path: Path, archive: str) -> None:
+    path = written(tmp_path, ARCHIVES[archive])
+    assert list(read_all(path).items()) == list(FILES.items())
+    assert found_in(path).is_container
+    assert os.listdir(tmp_path) == ["archive"]
+
+
+@archives
+def test_members_are_opened_in_any_order_and_as_often_as_one_likes(tmp_path: Path, archive: str) -> None:
+    members = {member.name: member for member in found_in(written(tmp_path, ARCHIVES[archive])).members}
+    with members["data/b.csv"].open() as outer:
+        head = outer.read(6)
+        with members["a.txt"].open() as inner:
+            assert inner.read() == FILES["a.txt"]
+        assert head + outer.read() == FILES["data/b.csv"]
+    with members["data/b.csv"].open() as file:
+        assert file.readline() == b"two\n"
+    with members["data/deep/c.txt"].open() as file:
+        assert file.read() == FILES["data/deep/c.txt"]
+
+
+@archives
+def test_an_archive_that_is_cut_off_is_called_damaged(tmp_path: Path, archive: str) -> None:
+    content = ARCHIVES[archive]
+    for share in (0.2, 0.6, 0.9):
+        assert "damaged" in error_of(written(tmp_path, content[: int(share * len(content))])).message
+
+
+@pytest.mark.parametrize("archive", ["zip", "tar"])
+def test_packed_files_in_an_archive_are_unpacked_too(tmp_path: Path, archive: str) -> None:
+    files = {"a.csv.gz": gzip_of(b"hello\n"), "b.txt": "hé".encode("utf-16")}
+    content = zip_of(files) if archive == "zip" else tar_of(files)
+    assert read_all(written(tmp_path, content)) == {"a.csv.gz": b"hello\n", "b.txt": "hé".encode()}
+
+
+@pytest.mark.parametrize("archive", ["zip", "tar"])
+@pytest.mark.parametrize("name", ["../out.txt", "/etc/passwd", "..\\out.txt", "C:\\out.txt"])
+def test_a_path_that_leaves_the_archive_is_named_and_never_opened(tmp_path: Path, archive: str, name: str) -> None:
+    files = {name: b"evil\n", "in.txt": b"good\n"}
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "out.txt").write_bytes(b"outside\n")
+    path = written(tmp_path / "inside", zip_of(files) if archive == "zip" else tar_of(files))
+    assert read_all(path) == {"in.txt": b"good\n"}
+    assert found_in(path).left_out == (f"{name.replace(chr(92), '/')} (its path leaves the archive)",)
+
+
+@pytest.mark.parametrize("archive", ["zip", "tar"])
+def test_hidden_files_are_passed_over_and_archives_in_archives_named(tmp_path: Path, archive: str) -> None:
+    files = {"__MACOSX/a.txt": b"x", "._a.txt": b"x", ".git/a.txt": b"x", "in.zip": zip_of(FILES), "./a.txt": b"good"}
+    path = written(tmp_path, zip_of(files) if archive == "zip" else tar_of(files))
+    assert read_all(path) == {"a.txt": b"good"}
+    assert found_in(path).left_out == ("in.zip (an archive inside an archive)",)
+
+
+@pytest.mark.parametrize("archive", ["zip", "tar"])
+def test_an_archive_of_countless_files_is_refused(
+    tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entries, "MAX_MEMBERS", 2)
+    path = written(tmp_path, zip_of(FILES) if archive == "zip" else tar_of(FILES))
+    assert "over 2 files" in error_of(path).message
+
+
+@pytest.mark.parametrize("archive", ["zip", "tar"])
+def test_countless_entries_are_refused_also_where_none_of_them_would_be_read(
+    tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (zips, tars):
+        monkeypatch.setattr(module, "MAX_ENTRIES", 2)
+    hidden = {f".{number}": b"" for number in range(3)}
+    path = written(tmp_path, zip_of(hidden) if archive == "zip" else tar_of(hidden))
+    assert "over 2 files" in error_of(path).message
+
+
+def test_a_list_of_entries_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zips, "MAX_LIST_BYTES", 1 << 17)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as zip_archive:
+        for number in range(3):
+            info = zipfile.ZipInfo(f"{number}.txt")
+            info.comment = bytes(60_000)
+            zip_archive.writestr(info, b"")
+    assert "files" in error_of(written(tmp_path, file.getvalue())).message
+
+
+def bombs() -> dict[str, bytes]:
+    """Return archives that unpack to 4 MB and more from a few thousand bytes."""
+    packed = gzip_of(bytes(4 << 20))
+    one = zip_of({"0.txt": bytes(1 << 19)})
+    start, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
+    many = one[start:end] * 100  # all lead to the same data
+    overlapping = one[:start] + many + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 100, 100, len(many), start, 0)
+    return {
+        "zip": zip_of({"a.txt": bytes(4 << 20)}),
+        "gzip in a zip": zip_of({"a.gz": packed}, zipfile.ZIP_STORED),
+        "gzip in a tar": tar_of({"a.gz": packed}),
+        "files of one zip that share their data": overlapping,
+        "many files of a tar": tar_of({f"{number}.gz": gzip_of(bytes(1 << 19)) for number in range(10)}),
+    }
+
+
+@pytest.mark.parametrize("bomb", bombs())
+def test_a_bomb_is_stopped(tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED_BYTES", 1 << 20)
+    assert re.search("far more|not where the archive says", error_of(written(tmp_path, bombs()[bomb])).message)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_tar_header_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: bytes) -> None:
+    info = tarfile.TarInfo("a.txt")
+    info.type = kind
+    info.size = 5 << 20
+    assert "too long" in error_of(written(tmp_path, info.tobuf() + bytes(5 << 20))).message
+
+
+def test_links_are_named_and_never_followed(tmp_path: Path) -> None:
+    tar, zipped = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.GNUTYPE_SPARSE):
+            info = tarfile.TarInfo(f"link-{kind.decode()}.txt")
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+    with zipfile.ZipFile(zipped, "w") as zip_archive:
+        zip_info = zipfile.ZipInfo("link.txt")
+        zip_info.external_attr = 0o120777 << 16
+        zip_archive.writestr(zip_info, "/etc/passwd")
+    for content, num_links in ((tar, 4), (zipped, 1)):
+        found = found_in(written(tmp_path, content.getvalue()))
+        assert (found.members, len(found.left_out)) == ((), num_links)
+
+
+def test_a_wrong_checksum_in_a_zip_is_found(tmp_path: Path) -> None:
+    content = bytearray(zip_of({"a.txt": b"hello"}))
+    content[content.index(b"PK\x01\x02") + 16] ^= 1
+    assert "do not add up" in error_of(written(tmp_path, bytes(content))).message
+
+
+def test_a_way_to_pack_a_zip_that_python_does_not_know_is_told(tmp_path: Path) -> None:
+    content = bytearray(zip_of({"a.txt": b"hello"}))
+    content[8] = content[content.index(b"PK\x01\x02") + 10] = 9  # Deflate64
+    assert "zip method 9" in error_of(written(tmp_path, bytes(content))).message
+
+
+# Zip --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_encrypted_file_in_a_zip_is_told(tmp_path: Path) -> None:
+    content = bytearray(zip_of({"a.txt": b"hello"}))
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    error = error_of(written(tmp_path, bytes(content)))
+    assert "a.txt is encrypted" in error.message
+    assert "password" in error.hint
+
+
+# Tar --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_tar_header_that_makes_no_sense_is_no_end_of_the_archive(tmp_path: Path) -> None:
+    content = bytearray(tar_of({"a.txt": b"one", "b.txt": b"two"}))
+    content[1024 + 10] ^= 0xFF
+    assert "no tar header" in error_of(written(tmp_path, bytes(content))).message
+
+
+def test_a_tar_header_with_a_negative_length_ends_nothing_in_a_loop(tmp_path: Path) -> None:
+    header = bytearray(tarfile.TarInfo("a.txt").tobuf())
+    header[124:136] = b"\xff" * 10 + (-1024).to_bytes(2, "big", signed=True)  # base 256, as GNU tar writes it
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    assert "make no sense" in error_of(written(tmp_path, bytes(header) * 3)).message

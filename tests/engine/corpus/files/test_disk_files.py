@@ -1,0 +1,177 @@
+"""Opening a file: packed or not, in any Unicode; damaged, changing, or no file at all."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.files import decompress as unpacking
+from engine.corpus.files.sniffing import problem_as_text, problem_of
+from engine.errors import CorpusError
+from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all
+
+TEXT = "".join(f"a nice day, number {number}\n" for number in range(2000)).encode()
+PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip_of,
+    "bzip2": lambda content: bz2.compress(content, 1),
+    "xz": lambda content: lzma.compress(content, preset=0),
+}
+packings = pytest.mark.parametrize("packing", PACKINGS)
+
+
+def written(folder: Path, content: bytes, name: str = "tweets.txt") -> Path:
+    """Return a new file with this content."""
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+# Packed -----------------------------------------------------------------------------------------------------------
+
+
+@packings
+def test_a_packed_file_is_known_by_its_content_whatever_its_name(tmp_path: Path, packing: str) -> None:
+    assert read_all(written(tmp_path, PACKINGS[packing](TEXT), "tweets.dat")) == {"tweets.dat": TEXT}
+
+
+@packings
+def test_packed_files_put_one_after_another_are_read_through(tmp_path: Path, packing: str) -> None:
+    content = PACKINGS[packing](TEXT) + PACKINGS[packing](b"") + PACKINGS[packing](b"the end\n")
+    assert read_all(written(tmp_path, content)) == {"tweets.txt": TEXT + b"the end\n"}
+
+
+def test_what_is_packed_without_end_is_refused(tmp_path: Path) -> None:
+    content = TEXT
+    for _ in range(unpacking.MAX_LAYERS + 1):
+        content = gzip_of(content)
+    assert "packed more than 3 times" in error_of(written(tmp_path, content)).message
+
+
+@packings
+def test_a_packed_file_that_is_cut_off_is_called_so(tmp_path: Path, packing: str) -> None:
+    content = PACKINGS[packing](os.urandom(5000).hex().encode())
+    for share in (0.3, 0.9, 0.999):
+        error = error_of(written(tmp_path, content[: int(share * len(content))]))
+        assert f"its {packing} data are cut off" in error.message
+
+
+@packings
+def test_a_flipped_byte_in_a_packed_file_is_found(tmp_path: Path, packing: str) -> None:
+    content = bytearray(PACKINGS[packing](TEXT))
+    content[len(content) // 2] ^= 0xFF
+    assert "damaged" in error_of(written(tmp_path, bytes(content))).message
+
+
+def test_a_bomb_between_two_packings_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED_BYTES", 1 << 20)
+    nothing_often = gzip_of(b"") * 400_000  # 8 MB that unpack to nothing
+    assert "far more" in error_of(written(tmp_path, gzip_of(nothing_often))).message
+
+
+# UTF-16 and UTF-32 ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["le", "be"])
+@settings(max_examples=20)
+@given(text=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1))
+def test_wide_text_with_a_mark_is_read_as_utf_8(
+    tmp_path_factory: pytest.TempPathFactory, encoding: str, order: str, text: str
+) -> None:
+    path = tmp_path_factory.mktemp("wide") / "tweets.txt"
+    path.write_bytes(f"\ufeff{text}".encode(f"{encoding}-{order}"))
+    assert read_all(path) == {"tweets.txt": text.encode()}
+
+
+# What can be no tweets --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "hint"),
+    [
+        (b"\xff\xd8\xff\xe0", "Tweets in a picture can't be read"),
+        (b"\x7fELF\x02\x01", "Give a CSV, JSON lines or text file."),
+        (b"SQLite format 3\0", "Export the table with the tweets as CSV"),
+        (b"%PDF-1.7", "Save its text as a plain text file"),
+        (b"Rar!\x1a\x07\x00", "Unpack it"),
+    ],
+)
+def test_the_advice_fits_the_kind_of_file(head: bytes, hint: str) -> None:
+    problem = problem_as_text(head)
+    assert problem is not None
+    assert problem.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("head", [TEXT, "größe 🎉\n".encode(), b"caf\xe9\n", b"\x1b[31mred\x1b[0m\n", TEXT + b"\0\n"])
+def test_odd_text_is_still_text(head: bytes) -> None:
+    assert problem_of(head) is None
+    assert problem_as_text(head) is None
+
+
+# Files that are none, or do not stay ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "\ud800"])
+def test_a_name_that_no_file_can_have_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CorpusError, match="can't be read"):
+        read_all(tmp_path / name)
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, TEXT)
+    monkeypatch.setattr(os, "open", refuse)  # permissions do not stop root, who may run the tests
+    error = error_of(path)
+    assert "Permission denied" in error.message
+    assert error.hint == "Check its permissions."
+
+
+def refuse(*_: object) -> NoReturn:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_disk_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(5, "Input/output error")
+
+    (member,) = found_in(written(tmp_path, TEXT * 20)).members
+    with member.open() as file:
+        monkeypatch.setattr(os, "pread", fail)
+        with pytest.raises(CorpusError, match="can't be read: Input/output error"):
+            file.read()
+
+
+def test_a_device_is_never_read() -> None:
+    assert "no file but a device" in error_of(Path("/dev/zero")).message
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    error = error_of(tmp_path / "pipe")
+    assert "is a pipe" in error.message
+    assert "--data -" in error.hint
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is rewritten"])
+def test_a_file_that_changes_while_it_is_read_is_an_error_and_not_a_strange_tweet(tmp_path: Path, change: str) -> None:
+    path = written(tmp_path, TEXT * 20)
+    (member,) = found_in(path).members
+    with member.open() as file:
+        file.read(10)
+        match change:
+            case "grows":
+                path.write_bytes(TEXT * 21)
+            case "shrinks":
+                os.truncate(path, 100)
+            case _:
+                path.write_bytes(TEXT.upper() * 20)
+                os.utime(path, ns=(1, 1))  # the clock may not have moved
+        with pytest.raises(CorpusError, match="changed while it was read"):
+            file.read()

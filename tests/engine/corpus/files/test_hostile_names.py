@@ -1,0 +1,112 @@
+"""No name leads out of the data folder, whatever it is a name of, and whoever gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoints.catalog import find_listed, is_taken, list_checkpoints
+from engine.checkpoints.management import (
+    delete_checkpoint,
+    import_checkpoint,
+    rename_checkpoint,
+    set_pinned,
+)
+from engine.checkpoints.preview import sample_of
+from engine.config.run import RunConfig
+from engine.corpus.download.catalog import find_dataset
+from engine.errors import TweetgenError
+from engine.model.vocab import SPECIALS
+from engine.protocol.events import Event, to_json
+from engine.session.preflight import check
+from engine.storage.folders import create_run_folder, find_run, folder_of_run, named_checkpoint_path
+from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
+from tests.fakes import run_started, tweet
+
+OUTSIDE = ("victim", "latest")
+NAMES = (
+    "../victim",
+    "a/../../victim",
+    "../runs/a run/latest",
+    "a run/../../../victim",
+    "/tmp/victim",
+    "~/victim",
+    "..",
+    "",
+    ".pinned",
+    "a\0b",
+    "\x1b[2J",
+    "\u202evictim",
+    "\ud800",
+    "x" * 5000,
+    "é" * 101,
+)
+Use = Callable[[str], object]
+USES: dict[str, Use] = {
+    "save": named_checkpoint_path,
+    "import": lambda name: import_checkpoint(find_listed("mine"), name, replace=True),
+    "rename to": lambda name: rename_checkpoint("mine", name),
+    "rename from": lambda name: rename_checkpoint(name, "other"),
+    "delete": delete_checkpoint,
+    "pin": lambda name: set_pinned(name, is_pinned=True),
+    "unpin": lambda name: set_pinned(name, is_pinned=False),
+    "begin a run": create_run_folder,
+    "look for a run": find_run,
+    "the folder of a run": folder_of_run,
+    "wish for a run": lambda name: check(RunConfig(run_name=name)),
+    "a preset": lambda name: RunConfig(preset=name),  # type: ignore[arg-type] # what a caller may give
+    "a setting": lambda name: RunConfig(settings={name: 1}),
+    "a dataset": find_dataset,
+}
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Return all files and folders, with the files' content."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture
+def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a data folder with a checkpoint and a run in it, and files of somebody else around it; returns those'."""
+    data = tmp_path / "around" / "data"
+    (data / "checkpoints").mkdir(parents=True)
+    monkeypatch.setenv("TWEETGEN_HOME", str(data))
+    monkeypatch.setenv("HOME", str(tmp_path / "around"))
+    monkeypatch.chdir(tmp_path / "around")
+    write_checkpoint(named_checkpoint_path("mine"))
+    run = create_run_folder("a run")
+    run.config_path.write_text("{}")
+    write_checkpoint(run.checkpoint_path("latest"))
+    for place in (tmp_path / "around", data, data / "runs"):
+        for name in OUTSIDE:
+            write_checkpoint(place / f"{name}.safetensors")
+    return tmp_path / "around"
+
+
+def test_a_name_that_is_none_is_refused_and_nothing_happens(around: Path) -> None:
+    before = tree(around)
+    for name in NAMES:
+        for use in USES.values():
+            with pytest.raises(TweetgenError):
+                use(name)
+        assert not is_taken(name)
+    assert tree(around) == before
+
+
+@pytest.mark.parametrize("run", ["../victim", "..", ".", "/tmp/victim", "a\0b", "../../elsewhere", "a run"])
+def test_the_run_that_a_checkpoint_names_is_looked_for_in_the_data_folder_only(around: Path, run: str) -> None:
+    (around / "elsewhere").mkdir()
+    started = run_started(corpus="small.txt", vocab_size=len(SPECIALS) + len(checkpoint_info().vocab))
+    lines: list[Event] = [started, tweet("stolen", 1, elapsed_seconds=0.5)]
+    journal = "".join(to_json(event) + "\n" for event in lines)
+    for place in (around, around / "elsewhere", around / "data", around / "data" / "runs" / "a run"):
+        (place / "events.jsonl").write_text(journal)
+    write_checkpoint(named_checkpoint_path("mine"), run=run)
+    [entry] = [entry for entry in list_checkpoints() if entry.name == "mine"]
+    assert entry.problem == ""
+    assert (sample_of(entry) is not None) == (run == "a run")

@@ -1,0 +1,228 @@
+"""What was named becomes sources: formats recognised, archives as one source, errors told before a row is read."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.config.corpus import CorpusConfig, FileFormat
+from engine.corpus.files import Meter
+from engine.corpus.ingest.formats import recognise
+from engine.corpus.ingest.sources import OpenedSource, open_sources
+from engine.corpus.types import Row
+from engine.errors import CorpusError
+from tests.engine.corpus.files.open_contents import gzip_of, tar_of, zip_of
+
+TEXT = b"a nice day\nand a good night\n"
+CSV = b"id,text\n1,a nice day\n2,and a good night\n"
+JSONL = b'{"text": "a nice day"}\n{"text": "and a good night"}\n'
+NESTED = b'{"export": {"posts": [{"post": {"text": "a nice day"}}, {"post": {"text": "and a good night"}}]}}'
+ROWS: list[Row] = ["a nice day", "and a good night"]
+SENTIMENT140 = b"".join(
+    b'"4","%d","Mon Apr 06 22:19:45 PDT 2009","NO_QUERY","somebody","a nice day, number %d"\n' % (number, number)
+    for number in range(5)
+)
+X_TWEETS = b'window.YTD.tweets.part0 = [{"tweet": {"id_str": "1", "full_text": "a nice day"}}]'
+X_PART = b'window.YTD.tweets.part1 = [{"tweet": {"id_str": "2", "full_text": "and a good night"}}]'
+X_DELETED = b'window.YTD.deleted_tweets.part0 = [{"tweet": {"id_str": "3", "full_text": "a secret"}}]'
+X_FILES = {
+    "Your archive.html": b"<html>",
+    "data/account.js": b"window.YTD.account.part0 = []",
+    "data/README.txt": b"what is in this archive\n",
+    "data/deleted-tweets.js": X_DELETED,
+    "data/direct-messages.js": X_DELETED,
+    "data/tweets-part1.js": X_PART,
+    "data/tweets.js": X_TWEETS,
+}
+OUTBOX = json.dumps(
+    {
+        "@context": "https://www.w3.org/ns/activitystreams",
+        "id": "outbox.json",
+        "type": "OrderedCollection",
+        "orderedItems": [
+            {"type": "Create", "object": {"type": "Note", "content": f"<p>{row}</p>", "to": ["as:Public"]}}
+            for row in ROWS
+        ],
+    }
+).encode()
+MASTODON_FILES = {"actor.json": b'{"id": "me"}\n', "likes.json": b'{"text": "not mine"}\n', "outbox.json": OUTBOX}
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    """Write files into a folder, which is returned."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def sources_of(*files: Path, file_format: FileFormat = "auto", column: str | None = None) -> Iterator[OpenedSource]:
+    """Return the sources in these files."""
+    config = CorpusConfig(files=tuple(map(str, files)), format=file_format, column=column)
+    return open_sources(config, Meter())
+
+
+def read(*files: Path, file_format: FileFormat = "auto", column: str | None = None) -> dict[str, list[Row]]:
+    """Return the rows of all sources in these files, by name."""
+    return {each.source.name: list(each.rows) for each in sources_of(*files, file_format=file_format, column=column)}
+
+
+def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = None) -> CorpusError:
+    """Return the error that opening a file ends with, before a row is read; it says which, what and what to do."""
+    with pytest.raises(CorpusError) as caught:
+        next(sources_of(path, file_format=file_format, column=column))
+    assert str(path) in caught.value.message
+    assert caught.value.hint
+    return caught.value
+
+
+# Formats ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "file_format"),
+    [
+        (TEXT, "a.csv", "csv"),
+        (TEXT, "a.txt", "text"),
+        (b'"hello, there"\n', "a", "csv"),
+        (b"id;text\n1;hello, you\n", "a", "csv"),
+        (b"", "a", "text"),
+        (b'"Be yourself" - Wilde\n"Or not" - me\n', "a", "text"),
+        (CSV, "a", "csv"),
+        (JSONL, "a.txt", "jsonl"),
+        (JSONL.splitlines()[0], "a.json", "json"),
+        (JSONL.splitlines()[0] + b"\n", "a", "jsonl"),
+        (NESTED, "a.json", "json"),
+        (codecs.BOM_UTF8 + JSONL, "a.txt", "jsonl"),
+        (b'[{"text": "hello"}]', "a.txt", "json"),
+        (b'["hey" she said\n', "a", "text"),
+        (SENTIMENT140, "a.txt", "sentiment140"),
+        (b"Label,Id,Date,Query,Name,Text\n" + SENTIMENT140[:-20], "a", "sentiment140"),
+        (codecs.BOM_UTF8 + X_TWEETS, "a.txt", "x"),
+        (X_DELETED, "a.txt", "x"),  # and refused as such
+        (OUTBOX, "outbox.json", "mastodon"),
+        (b"PAR1\x15\x04\x15", "a.txt", "parquet"),
+        (b"[sigh] what a day\n", "a.txt", "text"),
+    ],
+)
+def test_a_format_is_recognised_by_content_first_and_name_second(
+    head: bytes, name: str, file_format: FileFormat
+) -> None:
+    assert recognise(head, name) == file_format
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("content", [TEXT, CSV, JSONL], ids=["text", "csv", "jsonl"])
+def test_every_format_of_text_is_read_in_wide_unicode_and_packed(tmp_path: Path, content: bytes, encoding: str) -> None:
+    write(tmp_path, {"a": gzip_of(content.decode().encode(encoding))})
+    (opened,) = sources_of(tmp_path / "a")
+    assert list(opened.rows) == ROWS
+    assert f"read as {encoding.upper()}" in opened.source.notes
+
+
+def test_a_text_has_no_columns(tmp_path: Path) -> None:
+    write(tmp_path, {"a.txt": TEXT})
+    assert "no column tweet" in error_of(tmp_path / "a.txt", column="tweet").message
+
+
+# Which belong together --------------------------------------------------------------------------------------------
+
+
+def test_files_are_sources_in_their_order_and_know_which_they_were_named_as(tmp_path: Path) -> None:
+    write(tmp_path, {"z.txt": TEXT, "folder/a.txt": TEXT, "folder/b.csv": CSV})
+    opened = list(sources_of(tmp_path / "z.txt", tmp_path / "folder", tmp_path / "z.txt"))
+    assert [each.file_index for each in opened] == [0, 1, 1, 2]
+    names = [each.source.name for each in opened]
+    assert names[1:3] == ["folder: a.txt", "folder: b.csv"]
+    assert names[0] == names[3] == str(tmp_path / "z.txt")  # the name alone would not tell which
+
+
+def test_files_of_a_folder_that_turn_out_to_be_no_tweets_are_noted(tmp_path: Path) -> None:
+    files = {"a.txt": b"", "b.txt": bytes(100), "c.csv": b"version https://git-lfs.github.com/spec/v1\n", "d.txt": TEXT}
+    (opened,) = sources_of(write(tmp_path, {**files, "e.txt": b" "}))
+    assert list(opened.rows) == ROWS
+    (note,) = opened.source.notes
+    assert note.startswith("not read: a.txt (is empty), b.txt (is not a text file), c.csv (is a Git LFS pointer")
+    assert note.endswith(" and 1 more")
+
+
+@pytest.mark.parametrize("container", ["zip", "folder", "folder in a zip"])
+def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Path, container: str) -> None:
+    match container:
+        case "zip":
+            write(tmp_path, {"x": zip_of(X_FILES)})
+        case "folder":
+            write(tmp_path / "x", X_FILES)
+        case _:
+            write(tmp_path, {"x": zip_of({f"twitter-2023/{name}": content for name, content in X_FILES.items()})})
+    (opened,) = sources_of(tmp_path / "x")
+    assert opened.source.format == "x"
+    assert sorted(map(str, opened.rows)) == sorted(map(str, ROWS))
+    assert opened.source.notes[0].startswith("not read: ")
+    assert "README.txt" in opened.source.notes[0]
+    told = "4 other files not opened (messages, deleted tweets and media never are)"
+    assert opened.source.notes[1] == told
+    assert re.fullmatch(r"x: (?:twitter\S*/)?data/tweets\S*\.js \+ 1 more", opened.source.name)
+
+
+def test_an_archive_of_mastodon_is_one_source_and_nothing_else_in_it_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"m": tar_of(MASTODON_FILES, "w:gz")})
+    (opened,) = sources_of(tmp_path / "m")
+    assert (opened.source.name, opened.source.format) == ("m: outbox.json", "mastodon")
+    assert list(opened.rows) == ROWS
+    assert "not read: actor.json, likes.json" in opened.source.notes
+
+
+@pytest.mark.parametrize(
+    ("file_format", "read_files"),
+    [("csv", {"a.csv", "b.txt"}), ("jsonl", {"b.txt", "c.jsonl"}), ("x", {"tweets.js"})],
+)
+def test_a_format_that_is_given_chooses_among_the_files_of_a_folder(
+    tmp_path: Path, file_format: FileFormat, read_files: set[str]
+) -> None:
+    write(tmp_path / "f", {"a.csv": CSV, "b.txt": JSONL, "c.jsonl": JSONL, "tweets.js": X_TWEETS})
+    names = {each.source.name for each in sources_of(tmp_path / "f", file_format=file_format)}
+    assert names == {f"f: {name}" for name in read_files}
+
+
+# What can't be read -----------------------------------------------------------------------------------------------
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "empty.txt": (b"", "is empty"),
+    "binary.csv": (bytes(range(256)) * 8, "not a text file"),
+    "pointer.csv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
+    "cut.csv.gz": (gzip_of(os.urandom(50_000))[:20_000], "cut off"),
+    "empty.zip": (zip_of({}), "is an archive without a readable file"),
+    "nested.zip": (zip_of({"a.zip": zip_of({"a.txt": TEXT})}), "a.zip (an archive inside an archive)"),
+    "zip.gz": (gzip_of(zip_of({"a.txt": TEXT})), "is an archive inside another file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_used_is_told_before_a_row_is_read(tmp_path: Path, name: str) -> None:
+    content, words = BAD[name]
+    write(tmp_path, {name: content, "good.txt": TEXT})
+    assert words in error_of(tmp_path / name).message
+    with pytest.raises(CorpusError, match=name):
+        next(sources_of(tmp_path / "good.txt", tmp_path / name))
+
+
+def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path) -> None:
+    error = error_of(write(tmp_path, {"a.jpg": b"x", "empty/.hidden.txt": TEXT}))
+    assert "is a folder without a readable file" in error.message
+    assert ".csv" in error.hint
+    assert "archives (.zip, .tar, .tgz, .tbz2, .txz) and files packed as .gz, .bz2, .xz" in error.hint
+
+
+@pytest.mark.parametrize("file", ["-", ""])
+def test_standard_input_must_have_been_kept_and_nothing_is_no_file(file: str) -> None:
+    with pytest.raises(CorpusError):
+        next(open_sources(CorpusConfig(files=(file,)), Meter()))

@@ -1,0 +1,127 @@
+"""From the wish for a run to tweets as numbers: which files, which vocabulary, how often each tweet comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.config.corpus import CorpusConfig
+from engine.config.run import PresetName, RunConfig
+from engine.corpus.training_data import Material, corpus_config_of, load_material, min_char_count_for
+from engine.errors import CorpusError
+from engine.model.vocab import Vocab
+from engine.protocol.stage import Stage
+from tests.engine.checkpoints.saved import checkpoint_info
+from tests.engine.helpers import small_tweets, write_corpus
+
+
+def loaded(*files: Path, vocab: Vocab | None = None, weight: tuple[float, ...] = (), min_count: int = 1) -> Material:
+    config = CorpusConfig(files=tuple(map(str, files)), weight=weight, min_char_count=min_count)
+    return load_material(config, vocab, lambda _: None)
+
+
+# Which tweets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_takes_the_tweets_that_it_names_or_else_those_of_its_checkpoint(tmp_path: Path) -> None:
+    assert corpus_config_of(RunConfig(), checkpoint_info().corpus) == checkpoint_info().corpus
+    wanted = CorpusConfig(files=(str(tmp_path / "a.txt"),))
+    assert corpus_config_of(RunConfig(corpus=wanted), checkpoint_info().corpus).files == wanted.files
+
+
+def test_paths_are_kept_whole_so_that_a_run_can_go_on_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    config = corpus_config_of(RunConfig(corpus=CorpusConfig(files=("a.txt", "~/b.txt"))), None)
+    assert config.files == (str(tmp_path / "a.txt"), str(tmp_path / "me" / "b.txt"))
+
+
+@pytest.mark.parametrize(
+    ("preset", "corpus", "expected"),
+    [
+        ("auto", CorpusConfig(), 2),
+        ("auto", CorpusConfig(min_char_count=5), 5),
+        ("tutorial", CorpusConfig(), 1),
+        ("auto", CorpusConfig(overfit=3), 1),
+    ],
+)
+def test_a_character_that_occurs_once_is_left_out_but_where_every_one_counts(
+    preset: PresetName, corpus: CorpusConfig, expected: int
+) -> None:
+    config = replace(RunConfig(corpus=corpus), preset=preset)
+    assert corpus_config_of(config, None).min_char_count == expected
+
+
+@pytest.mark.parametrize(
+    ("min_count", "num_chars", "expected"),
+    [(2, 10_000, 2), (2, 2_000_000, 6), (2, 3_400_000, 10), (2, 10**9, 10), (20, 10**9, 20), (1, 10**9, 1)],
+)
+def test_the_larger_the_corpus_the_more_often_a_character_has_to_occur(
+    min_count: int, num_chars: int, expected: int
+) -> None:
+    assert min_char_count_for(CorpusConfig(min_char_count=min_count), num_chars) == expected
+
+
+# The vocabulary -------------------------------------------------------------------------------------------------------
+
+
+def test_the_vocabulary_is_that_of_the_training_tweets(tmp_path: Path) -> None:
+    material = loaded(write_corpus(tmp_path))
+    assert set(material.vocab.chars) == set("".join(material.corpus.train))
+    assert material.train_tweets.num_unknown_chars == 0
+    assert len(material.train_tweets) == len(material.corpus.train)
+
+
+def test_rare_characters_become_unknown_where_that_is_asked_for(tmp_path: Path) -> None:
+    rare = "零一二三四五六七八九"
+    tweets = [f"{tweet} {rare[number % 10] if number < 10 else ''}" for number, tweet in enumerate(small_tweets(60))]
+    material = loaded(write_corpus(tmp_path, tweets), min_count=2)
+    assert not set(rare) & set(material.vocab.chars)
+    assert material.train_tweets.num_unknown_chars == sum(char in rare for char in "".join(material.corpus.train)) > 0
+
+
+def test_the_vocabulary_of_a_checkpoint_is_kept(tmp_path: Path) -> None:
+    known = loaded(write_corpus(tmp_path)).vocab
+    again = loaded(write_corpus(tmp_path, small_tweets(40), "less.txt"), vocab=known)
+    assert again.vocab is known
+
+
+# Weights --------------------------------------------------------------------------------------------------------------
+
+
+def two_files(folder: Path) -> tuple[Path, Path]:
+    tweets = small_tweets(60)
+    return write_corpus(folder, tweets[:40], "a.txt"), write_corpus(folder, tweets[40:], "b.txt")
+
+
+def test_every_training_tweet_has_the_weight_of_its_file(tmp_path: Path) -> None:
+    material = loaded(*two_files(tmp_path), weight=(0.5, 3))
+    weights = material.weights
+    assert weights is not None
+    of_first = np.array([tweet in small_tweets(60)[:40] for tweet in material.corpus.train])
+    assert weights.tolist() == np.where(of_first, 0.5, 3.0).tolist()
+
+
+def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path) -> None:
+    one, same = write_corpus(tmp_path, name="a.txt"), write_corpus(tmp_path, name="b.txt")
+    with pytest.raises(CorpusError, match=r"--weight") as caught:
+        loaded(one, same, weight=(0.01, 1))
+    assert caught.value.hint
+    assert loaded(one, same, weight=(1, 0.01)).weights is not None
+
+
+# Telling how far it is ------------------------------------------------------------------------------------------------
+
+
+def test_it_tells_what_it_reads_and_how_far_that_is(tmp_path: Path) -> None:
+    told: list[Stage] = []
+    load_material(CorpusConfig(files=(str(write_corpus(tmp_path)),)), None, told.append)
+    assert {stage.text for stage in told} == {"reading the tweets"}
+    shares = [stage.share for stage in told if stage.share is not None]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)

@@ -1,0 +1,82 @@
+"""The average of the weights is what its formula says, is what a run is judged by, and is saved with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.config.run import ModelConfig, TrainingConfig
+from engine.model.gru import TextGenerator, weights_in
+from engine.model.weight_average import WeightAverage
+from engine.training.trainer import Trainer
+from tests.engine.checkpoints.saved import MODEL, write_checkpoint
+from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
+
+AVERAGING = TrainingConfig(average_lag=0.1, max_steps=12)
+
+
+def trained(
+    training: TrainingConfig, num_steps: int, learning_rate: float = 0.01, model: ModelConfig = MODEL
+) -> Trainer:
+    """Return a small trainer after some steps."""
+    torch.manual_seed(0)
+    trainer = Trainer(TextGenerator.from_config(len(encoded()[1]), model), training, CPU)
+    for batch in some_batches(num_steps):
+        trainer.step(batch, learning_rate)
+    return trainer
+
+
+def tensors_of(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return copy_of_state(trainer) | {"generator.cpu": torch.get_rng_state()}
+
+
+@pytest.mark.parametrize("lag", [0.02, 0.1, 0.4])
+def test_the_average_weighs_each_step_by_a_power_of_its_number(lag: float) -> None:
+    model = TextGenerator(5, 2, 3)
+    average = WeightAverage(model, lag)
+    steps = np.arange(1, 201)
+    for step in steps:
+        with torch.no_grad():
+            model.proj.bias.fill_(float(step))
+        average.update(int(step))
+
+    exponent = 1 / lag - 1  # of the cumulated weights, one more than gamma
+    weights = (steps / 200) ** exponent - ((steps - 1) / 200) ** exponent
+    assert float(average.model.proj.bias.detach()[0]) == pytest.approx(float(weights @ steps), rel=1e-4)
+    assert 200 - float(average.model.proj.bias.detach()[0]) == pytest.approx(200 * lag, abs=1.5)
+
+
+def test_a_checkpoint_of_tied_embeddings_gives_them_back_tied(tmp_path: Path) -> None:
+    tied = ModelConfig(embedding_size=5, hidden_size=5, tied_embeddings=True)
+    trainer = trained(AVERAGING, 4, model=tied)
+
+    path = write_checkpoint(tmp_path / "one.safetensors", tensors_of(trainer), training=AVERAGING, model=tied, step=4)
+
+    checkpoint = load_checkpoint(path)
+    model = checkpoint.to_model(CPU.device)
+    assert model.embed.weight is model.proj.weight
+    resumed = trained(AVERAGING, 0, model=tied)
+    resumed.load_state(checkpoint.tensors, 4)
+    assert_same_tensors(resumed.state(), trainer.state())
+    assert resumed.best_model.embed.weight is resumed.best_model.proj.weight
+
+
+def test_averaging_changes_nothing_in_the_training_itself() -> None:
+    with_average, without = trained(AVERAGING, 9), trained(TrainingConfig(), 9)
+
+    assert with_average.take_report() == without.take_report()
+    assert without.best_model is without.model
+    assert not torch.equal(with_average.best_model.proj.weight, with_average.model.proj.weight)
+
+
+def test_where_a_state_has_no_average_it_begins_with_the_weights() -> None:
+    before = trained(TrainingConfig(), 4)
+    trainer = trained(AVERAGING, 0)
+
+    trainer.load_state(tensors_of(before), 4)
+
+    assert_same_tensors(trainer.best_model.state_dict(), weights_in(tensors_of(before), "model."))

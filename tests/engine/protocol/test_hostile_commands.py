@@ -1,0 +1,91 @@
+"""Commands as anybody might send them through the socket: answered or refused, and the run goes on to its end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.codec import WireError
+from engine.session.sampling_service import MAX_READ_CHARS
+from tests.engine.helpers import latest, losses, of_type, only, run_session, tiny_config
+from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.hostile import obeyed
+
+
+def line(command: str, **fields: Any) -> str:
+    return json.dumps({"command": command, **fields})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        line("SetBatchSize", batch_size=2**64),
+        line("SetBatchSize", batch_size=8.5),
+        line("SetLearningRate", learning_rate=float("nan")),
+        '{"command":"SetLearningRate","learning_rate":1e999}',
+        line("SetSampling", sampling={"temperature": 0.001}),
+        line("SetSampling", sampling={"prime": "\x1b]0;title\x07"}),
+        line("SampleLadder", seed=0, temperatures=["hot"]),
+        line("Stop", reason=None),
+        line("SampleNow", prime="\ud800"),
+    ],
+)
+def test_what_no_command_can_hold_is_none(said: str) -> None:
+    with pytest.raises(WireError):
+        c.from_json(said)
+
+
+REFUSED = [
+    line("SetBatchSize", batch_size=10**18),
+    line("SetLearningRate", learning_rate=1e38),
+    line("SetIntervals", eval_every=-1, sample_every=0),
+    line("SetSampling", sampling={"prime": "ß☃"}),
+    line("SampleNow", prime="\x1b[2J"),
+    line("SampleNow", prime="x" * 60_000),
+    line("SampleLadder", seed=0, temperatures=[1] * 20_000),
+    line("SampleLadder", seed=0, prime="\x1b[2J"),
+    line("SaveCheckpoint", name="../../x"),
+    line("SaveCheckpoint", name="x" * 60_000),
+    line("SaveCheckpoint", name="\x1b[31m\x00"),
+    line("LoadCheckpoint", name="/dev/zero"),
+    line("LoadCheckpoint", name="../../../etc/passwd"),
+    line("LoadCheckpoint", name="a\x00b"),
+    line("CompleteText", text="x" * 60_000),
+    line("ReadTweet", text=""),
+    line("ReadTweet", text="x" * (MAX_READ_CHARS + 1)),
+    line("SetBatchSize", batch_size=0),
+    line("SampleNow", prime="☃"),
+]
+
+
+def test_what_cannot_be_followed_is_refused_and_the_run_goes_on_as_without_it(corpus: Path, home: Path) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain"))
+    before = sorted(home.parent.iterdir())
+
+    told = run_session(tiny_config(corpus), {3: [c.from_json(said) for said in REFUSED]})
+
+    refused = of_type(told, e.CommandRefused)
+    assert Counter(each.command for each in refused) == Counter(json.loads(said)["command"] for said in REFUSED)
+    assert all(each.title and each.detail for each in refused)
+    assert not any(obeyed(e.to_json(event)) for event in told)
+    assert losses(told) == losses(plain)
+    assert latest().training == only(told, e.RunStarted).training
+    assert_keeps_the_rules(told)
+    assert sorted(home.parent.iterdir()) == before
+    assert list((home / "checkpoints").glob("*")) == []
+
+
+def test_a_reason_to_stop_is_told_harmless(corpus: Path) -> None:
+    reason = "\x1b[2J\x07\u202e" + "x" * 60_000
+    told = run_session(tiny_config(corpus), {3: [c.from_json(line("Stop", reason=reason))]})
+
+    last = only(told, e.RunFinished)
+    assert last.step == 3
+    assert not obeyed(last.reason)
+    assert len(last.reason) < 10_000

@@ -1,0 +1,148 @@
+"""Going on from a checkpoint in the middle of a run: where it stands then, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.config.corpus import CorpusConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.storage.folders import named_checkpoint_path
+from tests.engine.checkpoints.saved import write_checkpoint
+from tests.engine.helpers import (
+    AnsweringInbox,
+    Script,
+    latest,
+    losses,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    small_tweets,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.session.stream_rules import assert_keeps_the_rules
+
+
+@pytest.mark.parametrize("weight", [(), (2.5,)], ids=["once", "weighted"])
+def test_a_loaded_checkpoint_takes_the_run_back_and_the_same_losses_follow(
+    corpus: Path, weight: tuple[float, ...]
+) -> None:
+    script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
+    config = tiny_config(corpus, dropout=0.3)
+
+    told = run_session(replace(config, corpus=CorpusConfig(files=(str(corpus),), weight=weight)), script)
+
+    loaded = only(told, e.CheckpointLoaded)
+    assert (loaded.name, loaded.path, loaded.step) == ("four", str(named_checkpoint_path("four")), 4)
+    place = told.index(loaded)
+    before, after = losses(told[:place]), losses(told[place:])
+    assert list(after) == list(range(5, 13))
+    assert {step: loss for step, loss in after.items() if step <= 9} == {step: before[step] for step in range(5, 10)}
+
+
+def test_steps_that_were_not_told_yet_are_told_before_a_load(corpus: Path) -> None:
+    wishes = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
+
+    told = run_session(tiny_config(corpus), inbox=AnsweringInbox(wishes), report_seconds=1e9)
+
+    steps = [(event.first_step, event.step) for event in of_type(told, e.StepsFinished)]
+    assert steps == [(1, 5), (6, 8), (6, 12)]
+    assert_keeps_the_rules(told)
+
+
+def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_told(corpus: Path) -> None:
+    run_session(
+        tiny_config(corpus, run_name="wide", hidden_size=14, num_layers=2), {3: [c.SaveCheckpoint(name="wide")]}
+    )
+
+    told = run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.SampleNow()]})
+
+    changed = only(told, e.ModelChanged)
+    assert (changed.step, changed.model.hidden_size, changed.model.num_layers) == (3, 14, 2)
+    assert changed.num_parameters > only(told, e.RunStarted).num_parameters
+    assert names(told)[names(told).index("CheckpointLoaded") + 1] == "ModelChanged"
+    assert told[-1].step == 12
+
+
+def test_a_run_whose_shape_was_changed_by_a_load_can_be_resumed(corpus: Path) -> None:
+    run_session(tiny_config(corpus, run_name="wide", hidden_size=14), {3: [c.SaveCheckpoint(name="wide")]})
+    run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.Stop()]})
+
+    told = run_session(resume_config("tiny"))
+
+    assert only(told, e.RunStarted).model.hidden_size == 14
+    assert list(losses(told)) == list(range(4, 13))
+
+
+def test_a_checkpoint_is_loaded_while_paused_and_the_run_stays_paused(corpus: Path) -> None:
+    wishes: list[c.Command] = [c.Pause(), c.LoadCheckpoint(name="three"), c.SampleNow(), c.Resume()]
+
+    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
+
+    first = names(told).index("Paused")
+    expected = ["Paused", "CheckpointSaved", "CheckpointLoaded", "CheckpointSaved", "TweetSampled", "Resumed"]
+    assert names(told)[first : first + 6] == expected
+
+
+def test_latest_holds_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
+    saved_losses: list[float | None] = []
+
+    def look(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.CheckpointSaved) and event.name == "latest":
+            saved_losses.append(latest().train_loss)
+        return ()
+
+    script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four"), c.Stop()]}
+    told = run_session(tiny_config(corpus), script, look)
+    assert saved_losses == [None, losses(told)[4], losses(told)[4]]
+    run_session(resume_config("tiny"), {4: [c.Stop()]}, look)
+    assert saved_losses[3:] == [losses(told)[4]] * 2
+
+
+@pytest.mark.parametrize(("own", "half"), [(0.4, 0.002), (0.001, 0.0005)])
+def test_half_the_rate_is_half_of_the_checkpoints_or_of_the_runs_own_if_that_is_lower(
+    corpus: Path, own: float, half: float
+) -> None:
+    wishes: list[Command] = [c.SetLearningRate(learning_rate=own), c.LoadCheckpoint(name="three", halves_rate=True)]
+
+    told = run_session(tiny_config(corpus, learning_rate=0.004), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
+
+    place = names(told).index("CheckpointLoaded")
+    assert of_type(told[place:], e.LearningRateChanged)[0].learning_rate == half
+    assert {event.learning_rate for event in of_type(told[place:], e.StepsFinished)} == {half}
+    assert latest().training.learning_rate == half
+
+
+def refused_load(corpus: Path, name: str) -> e.CommandRefused:
+    """Ask for a checkpoint that can't be loaded; the run must go on as if nothing had been asked."""
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
+    told = run_session(tiny_config(corpus, run_name="asking", dropout=0.3), {5: [c.LoadCheckpoint(name=name)]})
+    assert losses(told) == losses(plain)
+    refused = only(told, e.CommandRefused)
+    assert (refused.step, refused.command) == (5, "LoadCheckpoint")
+    return refused
+
+
+def test_a_checkpoint_of_another_vocabulary_is_refused(corpus: Path, home: Path) -> None:
+    other = write_corpus(home, [tweet.upper() for tweet in small_tweets()], name="loud.txt")
+    run_session(tiny_config(other, run_name="loud"), {3: [c.SaveCheckpoint(name="loud")]})
+
+    assert "another vocabulary" in refused_load(corpus, "loud").detail
+
+
+def test_a_damaged_checkpoint_is_refused(corpus: Path) -> None:
+    path = write_checkpoint(named_checkpoint_path("broken"))
+    path.write_bytes(path.read_bytes()[:-1])
+
+    refused = refused_load(corpus, "broken")
+    assert refused.title == "The checkpoint can't be used"
+    assert "broken.safetensors is damaged" in refused.detail

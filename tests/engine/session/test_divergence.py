@@ -1,0 +1,252 @@
+"""Steps that are refused one after the other: back to the last good state at half the rate, told, bounded."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from engine.compute.cpu.adamw import FusedAdamW
+from engine.compute.cpu.train_step import GruStep
+from engine.compute.gpu import train_step as device_step
+from engine.errors import exit_code_for
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.session import divergence as recovery
+from engine.session.divergence import MAX_RELOADS, REFUSED_IN_A_ROW
+from engine.storage.folders import find_run
+from tests.engine.compute.gpu.device_steps import step_as_on_a_device
+from tests.engine.helpers import (
+    Script,
+    latest,
+    losses,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    stop_at,
+    tiny_config,
+)
+from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.fakes import FakeClock
+
+ALWAYS = 10**9
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> None:
+    """Let nothing finite come of the computing of a batch, counted from 1, where that `is_bad`."""
+    sound, count = GruStep._forward, iter(range(1, ALWAYS))
+
+    def forward(self: GruStep, *args: Any) -> list[Tensor]:
+        outputs = sound(self, *args)
+        return [output * math.nan for output in outputs] if is_bad(next(count)) else outputs
+
+    monkeypatch.setattr(GruStep, "_forward", forward)
+
+
+def among(*numbers: int) -> Callable[[int], bool]:
+    return lambda number: number in numbers
+
+
+def summaries(told: Iterable[Event]) -> list[e.Warned]:
+    """Return the warnings that tell of steps in a row, not of one."""
+    return [event for event in of_type(told, e.Warned) if "in a row" in event.message]
+
+
+def save_at(step: int) -> dict[int, list[Command]]:
+    return {step: [c.SaveLatest()]}
+
+
+# Going back -----------------------------------------------------------------------------------------------------------
+
+
+def test_after_three_in_a_row_the_run_goes_on_from_its_latest_at_half_the_rate_and_says_so(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, among(7, 8, 9))
+
+    told = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5))
+
+    assert_keeps_the_rules(told)
+    loaded = only(told, e.CheckpointLoaded)
+    assert (loaded.name, loaded.step) == ("tiny/latest", 5)
+    assert loaded.path == str(find_run("tiny").checkpoint_path("latest"))
+    place = told.index(loaded)
+    assert [event.step for event in of_type(told[:place], e.Warned)] == [7, 8, 9]
+    assert names(told)[place : place + 3] == ["CheckpointLoaded", "LearningRateChanged", "Warned"]
+    assert only(told, e.LearningRateChanged).learning_rate == 0.002
+    [summary] = summaries(told)
+    assert summary.kind == "not-finite"
+    assert "3 steps in a row" in summary.message
+    assert "went back to latest, of step 5" in summary.message
+    assert "half the learning rate (1 of 10 times)" in summary.message
+    assert list(losses(told[place:])) == [6, 7, 8, 9, 10, 11, 12]
+    assert {event.learning_rate for event in of_type(told[place:], e.StepsFinished)} == {0.002}
+    assert isinstance(told[-1], e.RunFinished)
+
+
+def test_a_rate_that_was_raised_since_is_forgotten(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poison(monkeypatch, among(7, 8, 9, 12, 13, 14))
+    raised = {6: [c.SetLearningRate(learning_rate=0.4)]}
+
+    told = run_session(tiny_config(corpus, learning_rate=0.004), {**save_at(5), **raised})
+
+    rates = [event.learning_rate for event in of_type(told, e.LearningRateChanged)]
+    assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
+
+
+def test_a_run_that_has_gone_back_is_resumed_as_if_it_had_not_been_stopped(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(name: str, script: Script) -> list[Event]:
+        with monkeypatch.context() as patch:
+            poison(patch, among(7, 8, 9))
+            return run_session(
+                tiny_config(corpus, run_name=name, dropout=0.3, average_lag=0.2), {**save_at(5), **script}
+            )
+
+    whole, first = run("whole", {}), run("tiny", stop_at(10))
+
+    assert losses([*first, *run_session(resume_config("tiny"))]) == losses(whole)
+
+
+# Where going back is no use -------------------------------------------------------------------------------------------
+
+
+def test_it_gives_up_after_ten_times_and_what_was_good_is_kept(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poison(monkeypatch, lambda number: number > 6)
+
+    told = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5), rests_at_end=True)
+
+    assert_keeps_the_rules(told)
+    failed = told[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert (failed.title, exit_code_for(failed.title)) == ("Training diverged", 1)
+    assert "10 times" in failed.detail
+    assert "--learning-rate" in failed.hint
+    assert str(find_run("tiny").log_path) in failed.hint
+    assert names(told).count("CheckpointLoaded") == MAX_RELOADS
+    assert of_type(told, e.LearningRateChanged)[-1].learning_rate == pytest.approx(0.004 / 2**10)
+    assert len([event for event in of_type(told, e.Warned) if event.step > 5]) == REFUSED_IN_A_ROW * (MAX_RELOADS + 1)
+    assert (latest().step, latest().training.learning_rate) == (5, 0.004)
+    monkeypatch.undo()
+    monkeypatch.setenv("TWEETGEN_HOME", str(corpus.parent))
+    assert run_session(resume_config("tiny"))[-1].step == 12
+
+
+def test_a_run_that_gets_on_is_not_given_up(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """12 good steps and 3 bad ones, `latest` saved every 5: each time it goes on from farther on."""
+    monkeypatch.setattr(recovery, "CLEAR_STEPS", 5)
+    poison(monkeypatch, lambda number: number % 15 >= 12)
+    script: dict[int, list[Command]] = {step: [c.SaveLatest()] for step in range(0, 200, 5)}
+
+    told = run_session(tiny_config(corpus, max_steps=180), script)
+
+    assert_keeps_the_rules(told)
+    assert only(told, e.RunFinished).step == 180
+    assert names(told).count("CheckpointLoaded") > MAX_RELOADS
+    assert {event.message.rpartition("(")[2] for event in summaries(told)} == {"1 of 10 times)."}
+
+
+def test_where_latest_cannot_be_read_the_run_goes_on_with_its_weights(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, among(7, 8, 9))
+
+    def damage(event: Event) -> Iterable[Command]:
+        if isinstance(event, e.StepsFinished) and event.step == 6:
+            find_run("tiny").checkpoint_path("latest").write_bytes(b"nothing")
+        return ()
+
+    told = run_session(tiny_config(corpus, learning_rate=0.004), on_event=damage)
+
+    assert_keeps_the_rules(told)
+    assert "CheckpointLoaded" not in names(told)
+    [summary] = summaries(told)
+    assert "nothing to go back to (" in summary.message
+    assert "latest.safetensors is damaged" in summary.message
+    assert only(told, e.LearningRateChanged).learning_rate == 0.002
+    assert (told[-1].step, list(losses(told))) == (12, [1, 2, 3, 4, 5, 6, 10, 11, 12])
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    bad=st.sets(st.integers(1, 70)) | st.integers(1, 20).map(lambda first: set(range(first, 1000))),
+    saved=st.sets(st.integers(1, 15), max_size=4),
+    is_on_device=st.booleans(),
+)
+def test_whatever_is_refused_the_stream_keeps_its_rules_and_ends(
+    corpus: Path, bad: set[int], saved: set[int], is_on_device: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setenv("TWEETGEN_HOME", folder)
+        if is_on_device:
+            step_as_on_a_device(patch, None)
+            sound, count = device_step.mean_loss, iter(range(1, ALWAYS))
+            patch.setattr(
+                device_step, "mean_loss", lambda *args: sound(*args) * (math.nan if next(count) in bad else 1.0)
+            )
+        else:
+            poison(patch, lambda number: number in bad)
+        script: Script = {step: [c.SaveLatest()] for step in saved}
+
+        told = run_session(tiny_config(corpus, max_steps=15, eval_every=6), script)
+
+        assert_keeps_the_rules(told)
+        assert isinstance(told[-1], e.RunFinished | e.RunFailed)
+        reloads, changes = names(told).count("CheckpointLoaded"), names(told).count("LearningRateChanged")
+        assert reloads == changes == len(summaries(told)) <= MAX_RELOADS
+        has_failed = isinstance(told[-1], e.RunFailed)
+        assert reloads == MAX_RELOADS if has_failed else told[-1].step == 15
+        assert math.isfinite(latest().train_loss or 0.0)
+
+
+# What is never saved --------------------------------------------------------------------------------------------------
+
+
+def test_latest_is_not_saved_by_the_clock_while_steps_are_refused(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, among(4, 5))
+    clock = FakeClock()
+
+    def seven_seconds_a_step(event: Event) -> Iterable[Command]:
+        clock.advance(7.0 if isinstance(event, e.StepsFinished | e.Warned) else 0.0)
+        return ()
+
+    told = run_session(tiny_config(corpus, autosave_seconds=5.0, max_steps=8), None, seven_seconds_a_step, clock)
+
+    assert sorted({event.step for event in of_type(told, e.CheckpointSaved)}) == [0, 1, 2, 3, 6, 7, 8]
+
+
+def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update whose loss and gradient were finite can lead to weights that are not: step 6."""
+    sound, count = FusedAdamW.step, iter(range(1, ALWAYS))
+
+    def overflow(self: FusedAdamW) -> None:
+        sound(self)
+        if next(count) == 6:
+            next(iter(self.state)).data[0] = math.inf
+
+    monkeypatch.setattr(FusedAdamW, "step", overflow)
+    script: dict[int, list[Command]] = {6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}
+
+    told = run_session(tiny_config(corpus), {**save_at(4), **script})
+
+    assert_keeps_the_rules(told)
+    assert [event.step for event in of_type(told, e.CheckpointSaved)] == [0, 4, 12]
+    kept = next(event for event in of_type(told, e.Warned) if "latest was not saved" in event.message)
+    assert (kept.step, kept.kind) == (6, "not-finite")
+    assert only(told, e.CommandRefused).command == "SaveCheckpoint"
+    assert only(told, e.CheckpointLoaded).step == 4
+    assert isinstance(told[-1], e.RunFinished)

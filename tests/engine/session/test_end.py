@@ -1,0 +1,227 @@
+"""The end of a run: what is done before it, which commands still count, and who may have a run open."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoints.metadata import read_info
+from engine.config.run import RunConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.protocol.stage import Stage
+from engine.session.session import TrainingSession
+from engine.storage.folders import find_run
+from engine.training.trainer import Trainer
+from tests.engine.helpers import (
+    TickingClock,
+    names,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.fakes import FakeClock
+
+
+def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
+    """Run a session that rests at its end, send it these commands once it does, and stop it once they are answered."""
+    left = len(wishes)
+
+    def on_event(event: Event) -> Iterable[Command]:
+        nonlocal left
+        match event:
+            case e.Warned() if event.message.startswith("The run is over"):
+                return wishes
+            case e.TweetSampled() | e.LadderSampled() | e.CommandRefused() | e.CheckpointSaved(name="end"):
+                left -= 1
+                return [c.Stop()] if left == 0 else []
+        return []
+
+    return run_session(config, on_event=on_event, rests_at_end=True)
+
+
+# The budget is used up ------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_rests_at_its_end_still_writes_and_saves(corpus: Path) -> None:
+    wishes: list[Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
+
+    told = run_resting(tiny_config(corpus, max_steps=6), wishes)
+
+    over = names(told).index("Warned")
+    assert names(told)[over - 1] == "Paused"
+    expected = ["TweetSampled", "LadderSampled", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
+    assert names(told)[over + 1 :] == expected
+    assert max(event.step for event in told) == 6
+    assert_keeps_the_rules(told)
+
+
+def test_a_resting_run_is_not_resumed_beyond_its_budget(corpus: Path) -> None:
+    told = run_resting(tiny_config(corpus, max_steps=6), [c.Resume()])
+
+    refused = only(told, e.CommandRefused)
+    assert (refused.command, refused.hint) == ("Resume", "Resume it with a larger --max-steps.")
+    assert max(event.step for event in told) == 6
+
+
+def test_a_run_that_is_over_can_be_opened_again_where_it_may_rest(corpus: Path) -> None:
+    run_session(tiny_config(corpus, max_steps=6))
+
+    told = run_resting(resume_config(), [c.SampleNow()])
+
+    assert [event.step for event in of_type(told, e.TweetSampled)] == [6]
+    assert isinstance(told[-1], e.RunFinished)
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (c.SetLearningRate(learning_rate=0.1), "LearningRateChanged"),
+        (c.SaveCheckpoint(name="mine"), "CheckpointSaved"),
+        (c.CancelFinish(), "FinishCancelled"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_command_in_the_last_evaluation_is_followed_and_the_evaluation_is_done(
+    corpus: Path, command: Command, answer: str
+) -> None:
+    """The steps are told right before that evaluation, so the command comes in it."""
+    told = run_session(tiny_config(corpus, max_steps=6, eval_every=9), {6: [command]}, report_seconds=1e9)
+
+    after = names(told)[names(told).index("StepsFinished") + 1 :]
+    assert after == [answer, "EvalFinished", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
+    assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 6
+
+
+# Stop -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_goes_before_the_questions_that_wait_and_these_are_refused(corpus: Path) -> None:
+    ladders = [c.SampleLadder(seed=1)] * 40
+    wishes: list[Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
+
+    told = run_session(tiny_config(corpus), {3: wishes})
+
+    assert names(told).count("CommandRefused") == 41
+    assert {event.title for event in of_type(told, e.CommandRefused)} == {"The run ends"}
+    assert [event.name for event in of_type(told, e.CheckpointSaved)] == ["latest", "mine", "latest"]
+    assert of_type(told, e.LadderSampled) == []
+    assert told[-1].step == 3
+    assert_keeps_the_rules(told)
+
+
+def test_a_stop_is_seen_between_two_questions_in_an_evaluation(corpus: Path) -> None:
+    def on_event(event: Event) -> Iterable[Command]:
+        match event:
+            case e.TweetSampled(step=5):
+                return [c.SampleLadder(seed=1)] * 30
+            case e.LadderSampled():
+                return [c.Stop()]
+        return []
+
+    told = run_session(tiny_config(corpus, sample_every=5, eval_every=5), on_event=on_event)
+
+    assert (names(told).count("LadderSampled"), names(told).count("CommandRefused")) == (1, 29)
+    assert told[-1].step == 5
+
+
+def test_of_many_changes_before_a_stop_only_the_first_are_made(corpus: Path) -> None:
+    wishes: list[Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
+
+    told = run_session(tiny_config(corpus), {3: wishes})
+
+    num_saved = len([event for event in of_type(told, e.CheckpointSaved) if event.name == "mine"])
+    assert 1 <= num_saved < 50
+    assert num_saved + names(told).count("CommandRefused") == 500
+
+
+def test_a_stop_that_asks_for_a_save_writes_latest_once(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
+
+    assert [event.step for event in of_type(told, e.CheckpointSaved)] == [0, 3]
+    assert told[-1].step == 3
+
+
+def test_a_stop_with_weights_that_are_not_finite_is_refused_without_talk_of_space(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "is_finite", property(lambda self: self.step_count != 3))
+
+    told = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
+
+    refused = only(told, e.CommandRefused)
+    assert "not finite" in refused.detail
+    assert "space" not in refused.hint
+    assert told[-1].step == 12
+
+
+@pytest.mark.parametrize("reason", ["interrupted", "stopped by the user"])
+def test_a_stop_while_the_tweets_are_read_ends_the_run_before_it_began(home: Path, reason: str) -> None:
+    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    stages: list[str] = []
+
+    def on_stage(stage: Stage) -> None:
+        stages.append(stage.text)
+        inbox.put(c.Stop(reason=reason))
+
+    told: list[Event] = []
+    TrainingSession(tiny_config(write_corpus(home)), on_stage).run(told.append, inbox)
+    assert only(told, e.RunFinished).reason == reason
+    assert len(told) == len(stages) == 1
+    assert not (home / "runs").exists()
+
+
+# Commands and time ----------------------------------------------------------------------------------------------------
+
+
+class BusyInbox(queue.SimpleQueue[Command]):
+    """An inbox to which a command comes right after each look that finds it empty, until the run has begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.num_sent = 0
+        self.is_closed = False
+
+    def get_nowait(self) -> Command:
+        try:
+            return super().get_nowait()
+        except queue.Empty:
+            if not self.is_closed:
+                self.num_sent += 1
+                self.put(c.SetLearningRate(learning_rate=self.num_sent / 1000))
+            raise
+
+
+def test_commands_that_come_while_the_run_is_prepared_are_followed_in_their_order(corpus: Path) -> None:
+    inbox = BusyInbox()
+    told: list[Event] = []
+
+    def emit(event: Event) -> None:
+        inbox.is_closed = True
+        told.append(event)
+
+    TrainingSession(tiny_config(corpus)).run(emit, inbox)
+
+    rates = [event.learning_rate for event in of_type(told, e.LearningRateChanged)]
+    assert rates == [number / 1000 for number in range(1, inbox.num_sent + 1)]
+    assert len(rates) > 1
+
+
+def test_the_clock_that_is_given_says_when_steps_are_reported(corpus: Path) -> None:
+    stopped, quick = FakeClock(), TickingClock()
+
+    told = [
+        run_session(tiny_config(corpus, run_name=f"run{number}"), clock=clock, report_seconds=0.5)
+        for number, clock in enumerate((stopped, quick))
+    ]
+
+    assert [names(each).count("StepsFinished") for each in told] == [1, 12]

@@ -1,0 +1,113 @@
+"""A run that is asked to finish lowers its learning rate to nothing over a tenth of its steps, and ends there."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.events import Event
+from engine.training.schedule import MIN_FINISH_STEPS, finish_after
+from tests.engine.helpers import latest, losses, of_type, only, resume_config, run_session, tiny_config
+from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.test_end import run_resting
+
+
+def rates(told: list[Event]) -> dict[int, float]:
+    """Return the learning rate of each step, of a run that tells each step by itself."""
+    return {event.step: event.learning_rate for event in of_type(told, e.StepsFinished)}
+
+
+@given(step=st.integers(0, 10**7))
+def test_it_takes_a_tenth_of_the_steps_so_far_and_falls_from_all_of_the_rate_to_nothing(step: int) -> None:
+    finish = finish_after(step)
+    num_steps = finish.last_step - finish.first_step
+
+    assert finish.first_step == step
+    assert num_steps == max(MIN_FINISH_STEPS, math.ceil(step / 10))
+    assert finish.rate_share(step) == 1
+    shares = [finish.rate_share(step + taken) for taken in range(min(num_steps, 200))]
+    assert shares == sorted(shares, reverse=True)
+    assert finish.rate_share(finish.last_step - 1) > 0 == finish.rate_share(finish.last_step)
+
+
+def test_a_run_that_is_asked_ends_at_the_step_that_it_told(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=10**6, eval_every=500), {30: [c.Finish()]})
+
+    planned = only(told, e.FinishPlanned)
+    assert (planned.step, planned.last_step) == (30, 30 + MIN_FINISH_STEPS)
+    assert only(told, e.RunFinished).reason == "finished"
+    assert max(losses(told)) == planned.last_step
+    assert only(told, e.EvalFinished).step == planned.last_step
+    learned_with = rates(told)
+    assert learned_with[30] == learned_with[31] == 0.004
+    assert 0 < learned_with[planned.last_step] < 0.0002
+    assert_keeps_the_rules(told)
+
+
+def test_a_finish_is_taken_back(corpus: Path) -> None:
+    told = run_session(tiny_config(corpus, max_steps=60), {30: [c.Finish()], 40: [c.CancelFinish()]})
+
+    assert only(told, e.FinishCancelled).step == 40
+    assert only(told, e.RunFinished).reason == "max_steps"
+    assert rates(told)[40] < rates(told)[41] == 0.004
+
+
+def test_a_second_finish_and_one_after_the_end_are_refused(corpus: Path) -> None:
+    twice = run_session(tiny_config(corpus, max_steps=10**6), {5: [c.Finish(), c.Finish()]})
+    late = run_resting(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish()])
+
+    assert only(twice, e.CommandRefused).detail == "The run is finishing already: it ends at step 25."
+    assert only(late, e.CommandRefused).detail == "The run is over already."
+
+
+def test_stopped_in_the_last_stretch_it_goes_on_there_bit_for_bit(tmp_path: Path, corpus: Path) -> None:
+    whole = run_session(tiny_config(corpus, run_name="whole", max_steps=10**6), {30: [c.Finish()]})
+
+    first = run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()], 37: [c.Stop()]})
+    rest = run_session(resume_config())
+
+    assert {**losses(first), **losses(rest)} == losses(whole)
+    assert {**rates(first), **rates(rest)} == rates(whole)
+    assert only(rest, e.FinishPlanned).last_step == 50
+    assert only(rest, e.RunFinished).reason == "finished"
+
+
+def test_a_finished_run_that_is_resumed_goes_on_at_its_learning_rate(corpus: Path) -> None:
+    run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()]})
+    assert latest().has_finished
+
+    told = run_session(resume_config(), {55: [c.Stop()]})
+
+    assert only(told, e.Warned).message == "The run had finished; it goes on at its learning rate."
+    assert rates(told)[51] == 0.004
+    assert not of_type(told, e.FinishPlanned)
+
+
+def test_a_finished_run_on_the_screen_rests_and_goes_on_when_asked(corpus: Path) -> None:
+    told = run_session(
+        tiny_config(corpus, max_steps=10**6),
+        {5: [c.Finish()], 27: [c.Stop()]},
+        on_event=lambda event: [c.Resume()] if isinstance(event, e.Warned) else [],
+        rests_at_end=True,
+    )
+
+    assert only(told, e.Warned).message == "The run is over: finished. Its model still writes, saves and loads."
+    names = [type(event).__name__ for event in told]
+    assert names[names.index("Warned") + 1 :][:2] == ["FinishCancelled", "Resumed"]
+    assert_keeps_the_rules(told)
+
+
+def test_a_checkpoint_loaded_in_the_last_stretch_takes_it_back(corpus: Path) -> None:
+    told = run_session(
+        tiny_config(corpus, max_steps=10**6),
+        {10: [c.SaveCheckpoint(name="early")], 30: [c.Finish()], 35: [c.LoadCheckpoint(name="early")]},
+        on_event=lambda event: [c.Stop()] if isinstance(event, e.FinishCancelled) else [],
+    )
+
+    names = [type(event).__name__ for event in told]
+    assert names.index("FinishCancelled") == names.index("CheckpointLoaded") + 1

@@ -1,0 +1,276 @@
+"""Where memory is used up a run makes room, computes less at once, and learns what it would have learned anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.checkpoints.checkpoint import to_content
+from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.compute.cpu.forward_pass import ForwardPass
+from engine.compute.cpu.packing import PackedBatch
+from engine.compute.cpu.train_step import GruStep
+from engine.compute.gpu import train_step as device_step
+from engine.config.run import TrainingConfig
+from engine.corpus.encoded_tweets import Batch
+from engine.errors import DeviceMemoryError
+from engine.model.gru import TextGenerator
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.session.session import as_tweetgen_error
+from engine.storage.folders import find_run
+from engine.training.trainer import Trainer
+from tests.engine.compute.gpu.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.helpers import (
+    CPU,
+    Script,
+    assert_same_tensors,
+    encoded,
+    losses,
+    of_type,
+    run_session,
+    some_batches,
+    tiny_config,
+)
+from tests.engine.session.stream_rules import assert_keeps_the_rules
+
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+RATE = 2.0**-7
+
+
+def new_model(dropout: float = 0.0) -> TextGenerator:
+    torch.manual_seed(0)
+    return TextGenerator(len(encoded()[1]), 6, 10, 2, dropout)
+
+
+def holding(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Exception = NO_MEMORY) -> list[int]:
+    """Let the processor's memory do for a forward and backward pass of that many tweets; return the sizes computed."""
+    sound, sizes = GruStep._backward, list[int]()
+
+    def tight(self: GruStep, packed: PackedBatch, *rest: Any) -> None:
+        if len(packed.order) > num_tweets:
+            raise error  # dropout has drawn by then
+        sizes.append(len(packed.order))
+        sound(self, packed, *rest)
+
+    monkeypatch.setattr(GruStep, "_backward", tight)
+    return sizes
+
+
+def holding_on_a_device(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> None:
+    """Do as `holding` does for the accelerated step."""
+    sound = device_step.mean_loss
+
+    def tight(network: TextGenerator, tokens: Tensor, *rest: Any) -> Tensor:
+        if tokens.shape[1] > num_tweets:
+            raise NO_MEMORY
+        return sound(network, tokens, *rest)
+
+    monkeypatch.setattr(device_step, "mean_loss", tight)
+
+
+# Parts ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("way", "batch_size"), [("here", 8), ("eager", 5), ("graphs", 8), ("graphs", 5)])
+def test_steps_in_parts_are_clipped_and_taken_once_like_those_of_whole_batches(
+    monkeypatch: pytest.MonkeyPatch, way: str, batch_size: int
+) -> None:
+    """With 5 tweets in a batch made for 8, the last part on a device is padding and nothing else."""
+    recorder = FakeRecorder()
+    if way != "here":
+        step_as_on_a_device(monkeypatch, recorder if way == "graphs" else None)
+    config = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.3)
+    whole, in_parts = (Trainer(new_model().double(), config, CPU) for _ in range(2))
+    in_parts.compute_at_most(3 if batch_size == 8 else 2)
+    for batch in some_batches(12, batch_size):
+        whole.step(batch, RATE)
+        in_parts.step(batch, RATE)
+
+    report, expected = in_parts.take_report(), whole.take_report()
+
+    assert report.train_losses == pytest.approx(expected.train_losses, rel=1e-6)  # told in float32
+    assert report.grad_norms == pytest.approx(expected.grad_norms, rel=1e-6)
+    assert max(expected.grad_norms) > 0.3
+    for name, tensor in in_parts.state().items():
+        torch.testing.assert_close(tensor, whole.state()[name], rtol=1e-9, atol=1e-12)
+    assert "replay" in recorder.log or way != "graphs"
+
+
+# Steps ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [NO_MEMORY, MemoryError()], ids=repr)
+def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_learned_from_as_a_whole(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.0, num_layers=2))
+    sizes = holding(monkeypatch, 3, error)
+
+    told = run_session(tiny_config(corpus, dropout=0.0, num_layers=2))
+
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFinished)
+    assert list(losses(told).values()) == pytest.approx(list(losses(plain).values()), rel=1e-5)
+    assert sizes == [2, 2, 2, 2] * 12
+    warnings = of_type(told, e.Warned)
+    assert [event.step for event in warnings] == [0, 0]
+    assert "2 parts of up to 4 tweets" in warnings[0].message
+    assert "4 parts of up to 2 tweets" in warnings[1].message
+    assert "out of memory" in find_run("tiny").log_path.read_text() or error is not NO_MEMORY
+
+
+def test_the_step_that_failed_is_taken_again_from_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch, config = some_batches(1)[0], TrainingConfig()
+    trainers = []
+    for does_fail in (False, True):
+        trainer = Trainer(new_model(dropout=0.4), config, CPU)
+        for _ in range(3):
+            trainer.step(batch, RATE)
+        with monkeypatch.context() as patch:
+            if does_fail:
+                holding(patch, 5)
+                with pytest.raises(torch.OutOfMemoryError):
+                    trainer.step(batch, RATE)
+            trainer.compute_at_most(4)
+            trainer.step(batch, RATE)
+        trainer.step(batch, RATE)
+        trainers.append(trainer)
+    undisturbed, disturbed = trainers
+
+    assert disturbed.take_report() == undisturbed.take_report()
+    assert_same_tensors(disturbed.state(), undisturbed.state())
+
+
+def test_where_not_one_tweet_fits_the_run_fails_with_a_hint_and_its_weights_are_saved(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def from_step_5_on(event: e.Event) -> list[c.Command]:
+        if event.step == 5:
+            holding(monkeypatch, 0)
+        return []
+
+    told = run_session(tiny_config(corpus), on_event=from_step_5_on)
+
+    assert_keeps_the_rules(told)
+    failed = told[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert failed.title == DeviceMemoryError.title
+    assert "single tweet" in failed.detail
+    assert "--hidden-size" in failed.hint
+    assert str(find_run("tiny").log_path) in failed.hint
+    assert [event.message.count("parts") for event in of_type(told, e.Warned)] == [1, 1, 1]
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].step == 5
+
+
+def test_on_a_device_recordings_make_room_and_the_losses_stay(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = FakeRecorder()
+    step_as_on_a_device(monkeypatch, recorder)
+    plain = run_session(tiny_config(corpus, run_name="plain", max_steps=24))
+    log_length = len(recorder.log)
+
+    def from_step_12_on(event: e.Event) -> list[c.Command]:
+        if event.step == 12 and isinstance(event, e.StepsFinished):
+            holding_on_a_device(monkeypatch, 3)
+        return []
+
+    told = run_session(tiny_config(corpus, max_steps=24), on_event=from_step_12_on)
+
+    assert_keeps_the_rules(told)
+    assert list(losses(told).values()) == pytest.approx(list(losses(plain).values()), rel=1e-4)
+    assert [event.message.count("parts") for event in of_type(told, e.Warned)] == [1, 1]
+    log = recorder.log[log_length:]
+    last_discard = len(log) - log[::-1].index("discard")
+    assert log.index("discard") > log.index("replay")
+    assert "record" in log[last_discard:]
+
+
+# Everything else ------------------------------------------------------------------------------------------------------
+
+
+def test_an_evaluation_that_does_not_fit_reads_fewer_tweets_at_once(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run_session(tiny_config(corpus, run_name="plain", eval_every=5))
+    sound = ForwardPass.sum_of_losses
+
+    def tight(self: ForwardPass, batch: Batch) -> Tensor:
+        if len(batch.targets) > 5:
+            raise NO_MEMORY
+        return sound(self, batch)
+
+    monkeypatch.setattr(ForwardPass, "sum_of_losses", tight)
+
+    told = run_session(tiny_config(corpus, eval_every=5))
+
+    assert_keeps_the_rules(told)
+    assert [event.val_loss for event in of_type(told, e.EvalFinished)] == pytest.approx(
+        [event.val_loss for event in of_type(plain, e.EvalFinished)], rel=1e-5
+    )
+    assert losses(told) == losses(plain)
+    assert len(of_type(told, e.Warned)) == 4
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    """Return what raises whatever it is called with."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_tweet_that_there_is_no_memory_for_is_left_out_and_an_answer_refused(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.session.sampling_service.TweetWriter", raising(NO_MEMORY))
+    monkeypatch.setattr("engine.session.sampling_service.complete", raising(MemoryError()))
+    script: Script = {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}
+
+    told = run_session(tiny_config(corpus, sample_every=5), script)
+
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFinished)
+    assert [event.step for event in of_type(told, e.Warned)] == [0, 5, 10]
+    refused = of_type(told, e.CommandRefused)
+    assert [event.command for event in refused] == ["SampleNow", "CompleteText"]
+    assert {event.title for event in refused} == {DeviceMemoryError.title}
+
+
+def test_a_step_that_there_was_no_memory_to_save_is_named_once_there_is(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tight(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
+        if info.step == 3:
+            raise MemoryError
+        return to_content(info, tensors)
+
+    monkeypatch.setattr("engine.session.checkpointing.to_content", tight)
+
+    told = run_session(tiny_config(corpus, save_every=3, max_steps=5))
+
+    assert of_type(told, e.Warned)[-1].message == "Saving works again. Not kept: step-3."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NO_MEMORY,
+        RuntimeError("MPS backend out of memory (allocated 9 GB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+        MemoryError("Unable to allocate 9 GiB"),
+    ],
+    ids=repr,
+)
+def test_memory_that_is_used_up_has_a_title_of_its_own(error: Exception) -> None:
+    told = as_tweetgen_error(error, "The traceback is in the log.")
+
+    assert told.title == "The device's memory is used up"
+    assert told.message == str(error).splitlines()[0]
+    assert "batch-size" in told.hint

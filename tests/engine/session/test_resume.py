@@ -1,0 +1,251 @@
+"""A run that is stopped anywhere and resumed tells, bit for bit, what one tells that never stopped."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.metadata import read_info
+from engine.compute import device as runtime
+from engine.config.run import RunConfig, SamplingConfig, Setting
+from engine.corpus.position import Position
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.storage.folders import find_run
+from engine.storage.journal import read_journal
+from tests.engine.helpers import (
+    Script,
+    assert_same_tensors,
+    home_at,
+    latest,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    small_tweets,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.session.stream_rules import assert_keeps_the_rules
+
+LAST_STEP = 26
+EPOCH_STEPS = 5  # 48 tweets to train on, 10 in a batch
+DEMANDING: dict[str, Setting] = {
+    "num_layers": 2,
+    "dropout": 0.3,
+    "weight_decay": 0.1,
+    "max_grad_norm": 0.5,
+    "average_lag": 0.2,
+    "schedule": "cosine",
+    "warmup_steps": 3,
+    "batch_size": 10,
+    "max_steps": LAST_STEP,
+    "sample_every": 4,
+    "eval_every": 6,
+}
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass
+class Facts:
+    """What a run told, without the time it took."""
+
+    events: list[Event]
+    """Steps, each by itself, tweets and evaluations."""
+    final: dict[str, Tensor]
+    """Weights, optimizer and generators at the end."""
+
+
+def facts(told: Iterable[Event]) -> Facts:
+    """Return the facts of a run that may have been told in several parts."""
+    found = Facts([], load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors)
+    for event in told:
+        match event:
+            case e.StepsFinished():
+                found.events.append(replace(event, elapsed_seconds=0.0, chars_per_second=0.0))
+            case e.TweetSampled() | e.EvalFinished():
+                found.events.append(replace(event, elapsed_seconds=0.0))
+    found.events.sort(key=lambda event: (event.step, type(event).__name__))  # an evaluation at the end comes earlier
+    return found
+
+
+def assert_same(found: Facts, expected: Facts, after_step: int = -1) -> None:
+    """Compare bit for bit what came after a step, and what it led to."""
+    assert found.events == [event for event in expected.events if event.step > after_step]
+    assert_same_tensors(found.final, expected.final)
+
+
+def demanding(folder: Path, **changes: Setting) -> RunConfig:
+    config = tiny_config(write_corpus(folder))
+    return replace(config, settings={**config.settings, **DEMANDING, **changes})
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Facts:
+    """Return the facts of the run that never stopped."""
+    torch.set_num_threads(1)
+    with home_at(tmp_path_factory.mktemp("uninterrupted")) as folder:
+        return facts(run_session(demanding(folder)))
+
+
+def run_in_parts(folder: Path, stops: Iterable[int], script: Script | None = None, **changes: Setting) -> list[Event]:
+    """Run to the end, stopped after each of these steps and resumed; return what all parts told.
+
+    `script` is what is asked for in between; at a step where it stops, before it does.
+    """
+    config, told, left = demanding(folder, **changes), list[Event](), dict(script or {})
+    for stop in stops:
+        torch.manual_seed(9999)  # whatever happened meanwhile
+        own: dict[int, list[Command]] = {step: list(left.pop(step)) for step in sorted(left) if step <= stop}
+        own[stop] = [*own.get(stop, []), c.Stop()]
+        part = run_session(config, own)
+        assert_keeps_the_rules(part)
+        assert part[-1].step == stop
+        told += part
+        config = resume_config("last")
+    return told + run_session(config, left)
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        pytest.param(0, id="before the first step"),
+        pytest.param(EPOCH_STEPS, id="at the end of an epoch"),
+        pytest.param(12, id="where both are due"),
+        pytest.param(LAST_STEP - 1, id="before the last step"),
+    ],
+)
+def test_a_stopped_and_resumed_run_equals_one_that_never_stopped(home: Path, uninterrupted: Facts, stop: int) -> None:
+    assert_same(facts(run_in_parts(home, [stop])), uninterrupted)
+
+
+def test_a_run_stopped_between_a_tweet_and_an_evaluation_of_one_step_does_neither_twice(
+    home: Path, uninterrupted: Facts
+) -> None:
+    def after_the_tweet(event: Event) -> Iterable[Command]:
+        return [c.Stop()] if isinstance(event, e.TweetSampled) and event.step == 12 else []
+
+    first = run_session(demanding(home), on_event=after_the_tweet)
+    assert not [event for event in of_type(first, e.EvalFinished) if event.step == 12]
+
+    assert_same(facts(first + run_session(resume_config())), uninterrupted)
+
+
+STEERED: Script = {
+    3: [c.SetBatchSize(batch_size=7)],
+    7: [c.SetLearningRate(learning_rate=0.02), c.SetSampling(sampling=SamplingConfig(temperature=1.5, max_length=20))],
+    8: [c.SetIntervals(eval_every=5, sample_every=2)],
+    11: [c.SetBatchSize(batch_size=20), c.SetIntervals(eval_every=4, sample_every=3)],
+    17: [c.SetLearningRate(learning_rate=0.01), c.SetBatchSize(batch_size=10)],
+}
+
+
+def test_a_steered_run_that_was_stopped_equals_one_that_never_stopped(home: Path) -> None:
+    (home / "whole").mkdir()
+    with home_at(home / "whole"):
+        steered = facts(run_session(demanding(home / "whole"), STEERED))
+
+    assert_same(facts(run_in_parts(home, [3, 8, 17], STEERED)), steered)
+
+
+def test_what_was_best_before_the_stop_stays_the_best_after_it(home: Path) -> None:
+    run_session(demanding(home, schedule="constant"), {14: [c.SetLearningRate(learning_rate=9), c.Stop()]})
+
+    told = run_session(resume_config())
+
+    first = of_type(told, e.EvalFinished)[0]
+    assert (first.step, first.is_best) == (18, False)
+    assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 12
+
+
+def test_a_run_that_used_its_steps_up_goes_on_as_if_it_had_been_given_more_from_the_start(home: Path) -> None:
+    (home / "whole").mkdir()
+    with home_at(home / "whole"):
+        whole = facts(run_session(demanding(home / "whole", schedule="constant", max_steps=18)))
+
+    first = run_session(demanding(home, schedule="constant", max_steps=12))
+
+    assert_same(facts(first + run_session(resume_config(max_steps=18))), whole)
+
+
+def test_it_holds_in_bfloat16_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: True)  # whatever this processor has
+
+    def rough(config: RunConfig) -> RunConfig:
+        return replace(config, runtime=replace(config.runtime, precision="bfloat16"))
+
+    (home / "whole").mkdir()
+    with home_at(home / "whole"):
+        whole = facts(run_session(rough(demanding(home / "whole"))))
+
+    first = run_session(rough(demanding(home)), stop_at(13))
+    second = run_session(replace(resume_config(), runtime=replace(resume_config().runtime, precision="auto")))
+
+    assert only(second, e.RunStarted).precision == "bfloat16"
+    assert_same(facts(first + second), whole)
+
+
+KILLED_RUN = f"""
+import os, signal, sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from engine.protocol import events
+from tests.engine.helpers import run_session, tiny_config
+from tests.fakes import FakeClock
+
+clock = FakeClock()
+
+def on_event(event):
+    clock.advance(5.0 if isinstance(event, events.StepsFinished) else 0.0)
+    if event.step == 17 and isinstance(event, events.StepsFinished):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ()
+
+config = tiny_config(Path(sys.argv[1]), **{ {**DEMANDING, "autosave_seconds": 35.0}!r})
+run_session(config, on_event=on_event, clock=clock)
+"""
+
+
+def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint_as_if_nothing_had_happened(
+    home: Path, uninterrupted: Facts
+) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED_RUN, str(write_corpus(home))], cwd=ROOT, capture_output=True, check=False
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    folder = find_run("last")
+    with folder.journal_path.open("ab") as journal:
+        journal.write(b'{"event":"StepsFinished","step":18,"ela')  # torn by the kill
+    assert latest().step == 14
+
+    told = run_session(resume_config("last"))
+
+    assert only(told, e.RunStarted).step == 14
+    assert_same(facts(told), uninterrupted, after_step=14)
+    journalled = list(read_journal(folder.journal_path))
+    assert journalled[-len(told) :] == told
+    assert [event.step for event in of_type(journalled, e.StepsFinished)] == [*range(1, 18), *range(15, LAST_STEP + 1)]
+
+
+def test_where_the_tweets_have_changed_it_says_so_and_begins_with_their_first_batch(home: Path) -> None:
+    run_session(demanding(home), stop_at(7))
+    write_corpus(home, [*small_tweets(), "one more about the tea"])
+
+    told = run_session(resume_config(max_steps=8))
+
+    assert "not those" in only(told, e.Warned).message
+    assert told[-1].step == 8
+    assert latest().position == Position(epoch=0, batch=1)

@@ -1,0 +1,93 @@
+"""Every stream keeps the rules of DESIGN, section 4, whatever is asked for and whenever."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.config.run import RunConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.commands import Command
+from engine.storage.folders import find_run, named_checkpoint_path
+from engine.storage.journal import read_journal
+from tests.engine.helpers import AnsweringInbox, home_at, of_type, only, run_session, tiny_config, write_corpus
+from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.strategies import any_commands, commands
+
+PRIMES = ("", "the ", "☃")
+
+
+@contextmanager
+def home_of_its_own() -> Iterator[Path]:
+    """Give each example its own data folder."""
+    with tempfile.TemporaryDirectory() as folder, home_at(Path(folder)) as home:
+        yield home
+
+
+@settings(max_examples=15)
+@given(
+    answers=st.lists(st.none() | commands(PRIMES), max_size=40),
+    sample_every=st.integers(0, 4),
+    eval_every=st.integers(0, 4),
+    report_seconds=st.sampled_from([0.0, 1e9]),
+)
+def test_whatever_is_asked_for_the_stream_keeps_its_rules_and_the_journal_holds_it_but_for_answers_about_a_text(
+    answers: list[Command | None], sample_every: int, eval_every: int, report_seconds: float
+) -> None:
+    inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would wait for ever
+
+    with home_of_its_own() as folder:
+        config = tiny_config(write_corpus(folder), sample_every=sample_every, eval_every=eval_every)
+        told = run_session(config, inbox=inbox, report_seconds=report_seconds, times_seconds=0.0)
+
+        assert_keeps_the_rules(told)
+        assert isinstance(told[-1], e.RunFinished)
+        kept = [event for event in told if not isinstance(event, TextCompleted | TweetRead)]
+        assert list(read_journal(find_run("tiny").journal_path)) == kept
+
+
+@settings(max_examples=10)
+@given(wishes=st.lists(any_commands(), max_size=6))
+def test_whatever_text_comes_in_only_harmless_text_goes_out(wishes: list[Command]) -> None:
+    with home_of_its_own() as folder:
+        told = run_session(tiny_config(write_corpus(folder)), {3: [*wishes, c.Resume(), c.Stop()]})
+
+    assert_keeps_the_rules(told)
+    assert isinstance(told[-1], e.RunFinished)
+
+
+def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
+    """Save a checkpoint whose model writes mostly `favourites`; returns a run that begins from it."""
+    run_session(tiny_config(write_corpus(home), run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
+    sound = load_checkpoint(named_checkpoint_path("sound"))
+    num_others = len(sound.vocab.chars) - len(favourites)
+    others = tuple(chr(0x4E00 + number) for number in range(num_others))
+    tensors = {name: tensor.clone() for name, tensor in sound.tensors.items()}
+    tensors["model.proj.bias"] += torch.tensor([0.0] * 4 + [9.0] * len(favourites) + [0.0] * num_others)
+    info = replace(sound.info, vocab=(*favourites, *others))
+    save_checkpoint(named_checkpoint_path("hostile"), info, tensors)
+    tweets = [others[number % 20] * 3 + others[number // 5] for number in range(60)]
+    config = tiny_config(write_corpus(home, tweets, "han.txt"), run_name="hostile", sample_every=1)
+    return replace(config, checkpoint="hostile")
+
+
+def test_a_checkpoint_that_writes_escape_sequences_is_made_harmless_and_is_asked_for_none(home: Path) -> None:
+    config = save_hostile(home, ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028"))
+    wishes: list[Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
+
+    told = run_session(config, {4: wishes})
+
+    assert_keeps_the_rules(told)
+    assert only(told, e.CommandRefused).command == "SampleLadder"
+    assert only(told, e.LadderSampled).rungs[0].text.startswith("[[")
+    assert len(of_type(told, e.TweetSampled)) > 3

@@ -1,0 +1,337 @@
+"""The number of threads and the precision that a run takes: by rule or by made-up speeds; measuring changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.checkpoints.metadata import CheckpointInfo, read_info
+from engine.compute import device as runtime
+from engine.compute import slowdown_watch as pace
+from engine.compute.calibration import Calibration, Way
+from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
+from engine.corpus.encoded_tweets import Batch
+from engine.errors import DeviceError
+from engine.model.gru import TextGenerator
+from engine.protocol import codec as wire
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from engine.session import thread_tuning as threads
+from engine.session.thread_tuning import Beginning, ThreadMinder, changes_since, runtime_for, ways_to_try
+from engine.storage.folders import find_run
+from engine.training.trainer import Trainer
+from tests.engine.checkpoints.saved import checkpoint_info
+from tests.engine.helpers import (
+    CPU,
+    assert_same_tensors,
+    copy_of_state,
+    encoded,
+    losses,
+    of_type,
+    only,
+    resume_config,
+    run_session,
+    some_batches,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.fakes import run_started
+
+AUTO = RuntimeConfig(device="cpu", precision="float32")
+ONE, TWO = Way(num_threads=1), Way(num_threads=2)
+ROUGH = Way(num_threads=1, precision="bfloat16")
+Speeds = dict[int, float]
+"""Characters a second by the number of threads."""
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2) -> None:
+    """Let the machine have that many cores and those speeds; one turn is taken all the same, and all on one thread.
+
+    Two threads on busy cores wait for each other at every small operation: seconds for a run of twelve steps.
+    """
+    in_use = [1]
+
+    def calibrate(ways: Sequence[Way], take_turn: Callable[[Way, int, int], int], _: object) -> Calibration:
+        take_turn(ways[0], 0, 1)
+        seconds = {way: [1000 / speeds[way.num_threads]] for way in ways}
+        return Calibration(num_chars=[1000], seconds=seconds)
+
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: in_use[0])
+    monkeypatch.setattr(runtime, "available_cores", lambda: num_cores)
+    monkeypatch.setattr(threads, "calibrate", calibrate)
+
+
+def favour(monkeypatch: pytest.MonkeyPatch, best: Way) -> None:
+    """Let this way be the fastest by far."""
+
+    def calibrate(ways: Sequence[Way], *_: object) -> Calibration:
+        return Calibration(num_chars=[1000], seconds={way: [1.0 if way == best else 9.0] for way in ways})
+
+    monkeypatch.setattr(threads, "calibrate", calibrate)
+
+
+def measure_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "MIN_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "MAX_LOOK_SECONDS", 0.0)
+
+
+def auto_config(home: Path, **settings: Setting) -> RunConfig:
+    config = tiny_config(write_corpus(home))
+    return replace(config, settings={**config.settings, **settings}, runtime=AUTO)
+
+
+def warnings_of(told: Iterable[Event]) -> list[str]:
+    return [event.message for event in of_type(told, e.Warned)]
+
+
+def trainer_with_all(precision: str = "float32") -> tuple[Trainer, list[Batch]]:
+    """Return a trainer of two layers with dropout, and batches."""
+    torch.manual_seed(0)
+    shape = ModelConfig(embedding_size=4, hidden_size=6, num_layers=2, dropout=0.3)
+    trainer = Trainer(
+        TextGenerator.from_config(len(encoded()[1]), shape),
+        TrainingConfig(weight_decay=0.1, max_grad_norm=0.5),
+        replace(CPU, precision=precision),
+    )
+    return trainer, some_batches(6)
+
+
+def everything(trainer: Trainer) -> dict[str, Tensor]:
+    """Return copies of all that a step depends on or changes."""
+    return copy_of_state(trainer) | {"generator": torch.get_rng_state()}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_measuring_changes_no_weight_optimizer_or_generator(precision: str) -> None:
+    trainer, batches = trainer_with_all(precision)
+    for batch in batches[:2]:
+        trainer.step(batch, 0.004)
+    before = everything(trainer)
+
+    ways = [Way(num_threads=number, precision=precision) for number in (1, 2)]
+    calibration = threads.measure({precision: trainer}, ways, batches, lambda: None)
+
+    assert calibration.num_chars
+    assert_same_tensors(everything(trainer), before)
+
+
+def test_a_measurement_that_is_broken_off_changes_nothing_either() -> None:
+    trainer, batches = trainer_with_all()
+    trainer.step(batches[0], 0.004)
+    before = everything(trainer)
+    turns = iter(range(2))
+
+    minder = ThreadMinder(lambda: batches, 0.0)
+    on = replace(CPU, num_threads=1)
+    chosen, _ = minder.choose_again(trainer, on, lambda: next(turns, None) is None)
+
+    assert (chosen, torch.get_num_threads()) == (on, 1)
+    assert next(turns, None) is None
+    assert_same_tensors(everything(trainer), before)
+
+
+def config_with(**settings: Setting) -> RunConfig:
+    return RunConfig(settings=settings, runtime=RuntimeConfig(device="cpu"))
+
+
+def with_runtime(**wishes: Any) -> RunConfig:
+    return RunConfig(runtime=RuntimeConfig(**{"device": "cpu", **wishes}))
+
+
+@pytest.mark.parametrize("has_bfloat16", [False, True])
+def test_what_a_measurement_chooses_from_is_what_was_left_open(
+    monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool
+) -> None:
+    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: has_bfloat16)
+    rough = [ROUGH, replace(ROUGH, num_threads=2)] if has_bfloat16 else []
+    on_gpu = replace(CPU, device=torch.device("cuda"), num_threads=3, precision="bfloat16")
+    assert ways_to_try(config_with(), CPU, None) == [ONE, TWO, *rough]
+    assert ways_to_try(with_runtime(precision="float32"), CPU, None) == [ONE, TWO]
+    assert ways_to_try(with_runtime(threads=1), CPU, None) == [ONE, *rough[:1]]
+    assert ways_to_try(with_runtime(threads=1, precision="float32"), CPU, None) == [ONE]
+    assert ways_to_try(config_with(seed=0), CPU, None) == [ONE]
+    assert ways_to_try(config_with(), replace(CPU, num_threads=2), checkpoint_info(num_threads=2)) == [TWO]
+    assert ways_to_try(config_with(), on_gpu, None) == [Way(num_threads=3, precision="bfloat16")]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_checkpoints_bfloat16_is_a_wish_that_the_device_at_hand_grants_or_not(
+    monkeypatch: pytest.MonkeyPatch, device: Device
+) -> None:
+    has_it = {"cpu": False, "cuda": False}
+    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: has_it["cpu"])
+    monkeypatch.setattr(runtime, "cudnn_takes_bfloat16", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or has_it["cuda"]
+    )
+    config = RunConfig(runtime=RuntimeConfig(device=device))
+    info = checkpoint_info(precision="bfloat16", num_threads=1)
+
+    assert runtime_for(config, info).precision == "float32"
+
+    has_it[device] = True
+    assert runtime_for(config, info).precision == "bfloat16"
+    assert runtime_for(with_runtime(device=device, precision="float32"), info).precision == "float32"
+    assert runtime_for(config, replace(info, precision="float32")).precision == "float32"
+
+
+def test_bfloat16_that_was_asked_for_on_a_gpu_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
+    with pytest.raises(DeviceError, match="no bfloat16"):
+        runtime_for(with_runtime(device="cuda", precision="bfloat16"), None)
+
+
+def test_what_was_chosen_is_told_and_written_down(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, {1: 100.0, 2: 150.0})
+
+    told = run_session(auto_config(home))
+
+    assert_keeps_the_rules(told)
+    started = only(told, e.RunStarted)
+    folder = find_run("tiny")
+    info = read_info(folder.checkpoint_path("latest"))[0]
+    config = json.loads(folder.config_path.read_text())
+    expected = (2, "float32", started.step_path)
+    assert started.step_path == "fast"
+    assert (started.num_threads, started.precision, started.step_path) == expected
+    assert (info.num_threads, info.precision, info.step_path) == expected
+    assert started.tuning == info.tuning == "measured"
+    assert (config["num_threads"], config["precision"], config["step_path"]) == expected
+    assert warnings_of(told) == []
+
+
+def test_bfloat16_is_what_a_run_is_made_with_where_that_is_faster(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: True)
+    favour(monkeypatch, ROUGH)
+    config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu", threads=1))
+    asked = replace(config, runtime=replace(config.runtime, precision="bfloat16"), run_name="asked")
+
+    told = run_session(config)
+
+    assert only(told, e.RunStarted).precision == "bfloat16"
+    assert losses(told) == losses(run_session(asked))
+
+
+def test_a_given_seed_gives_the_same_run_whatever_a_clock_would_have_chosen(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: True)
+    measure_after_every_step(monkeypatch)
+    config = replace(auto_config(home, seed=11, dropout=0.3, sample_every=4), runtime=RuntimeConfig(device="cpu"))
+    runs = []
+    for number, favourite in enumerate((TWO, ROUGH, ONE)):
+        monkeypatch.setattr(runtime, "available_cores", lambda: 2)
+        favour(monkeypatch, favourite)
+        runs.append(run_session(replace(config, run_name=f"run-{number}")))
+    for told in runs:
+        started = only(told, e.RunStarted)
+        assert (started.num_threads, started.precision, started.tuning) == (1, "float32", "fixed")
+        assert losses(told) == losses(runs[0])
+        assert [tweet.text for tweet in of_type(told, e.TweetSampled)] == [
+            tweet.text for tweet in of_type(runs[0], e.TweetSampled)
+        ]
+
+    run_session(replace(config, run_name="half"), stop_at(5))
+    resumed = run_session(replace(resume_config("half"), runtime=RuntimeConfig(device="cpu")))
+    assert not of_type(resumed, e.ThreadsChanged)
+    assert only(resumed, e.RunStarted).tuning == "fixed"
+    assert losses(resumed) == {step: loss for step, loss in losses(runs[0]).items() if step > 5}
+
+
+def resumed(home: Path, before: int, wanted: RuntimeConfig) -> list[Event]:
+    """Return what a resumed run tells that ran with `before` threads, on a machine that has them."""
+    config = tiny_config(write_corpus(home), max_steps=3)
+    with mock.patch.object(runtime, "available_cores", return_value=before):
+        run_session(replace(config, runtime=replace(config.runtime, threads=before)), stop_at(1))
+    return run_session(replace(resume_config(), runtime=wanted))
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "num_cores", "expected", "words"),
+    [
+        pytest.param(2, AUTO, 2, 2, None, id="kept"),
+        pytest.param(4, AUTO, 2, 2, "2 threads in place of 4 (the machine has 2", id="fewer cores"),
+        pytest.param(2, replace(AUTO, threads=1), 2, 1, "1 thread in place of 2.", id="asked for another"),
+    ],
+)
+def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_only(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: int,
+    wanted: RuntimeConfig,
+    num_cores: int,
+    expected: int,
+    words: str | None,
+) -> None:
+    pretend(monkeypatch, {}, num_cores)
+
+    told = resumed(home, before, wanted)
+
+    assert_keeps_the_rules(told)
+    assert only(told, e.RunStarted).num_threads == expected
+    if words is None:
+        assert warnings_of(told) == []
+    else:
+        [warning] = warnings_of(told)
+        assert "exact to rounding only" in warning
+        assert words in warning
+
+
+def changes(info: CheckpointInfo) -> str:
+    trainer, _ = trainer_with_all()
+    beginning = Beginning(trainer=trainer, runtime=CPU)
+    return changes_since(info, beginning)
+
+
+def test_another_path_precision_or_device_than_the_checkpoints_is_told() -> None:
+    assert changes(checkpoint_info()) == changes(checkpoint_info(step_path="fast")) == ""
+    assert changes(checkpoint_info(step_path="plain")) == "the fast path in place of the plain one"
+    assert changes(checkpoint_info(precision="bfloat16")) == "float32 in place of bfloat16"
+    assert changes(checkpoint_info(device="cuda", num_threads=9)) == "cpu in place of cuda"
+
+
+def test_checkpoints_and_journals_of_a_version_that_did_not_say_what_computed_them_are_read() -> None:
+    info, started = checkpoint_info(step_path="fast"), run_started(step_path="fast")
+    assert wire.decode(wire.encode(info), CheckpointInfo) == info
+    old = wire.encode(info).replace('"step_path":"fast",', "")
+    assert wire.decode(old, CheckpointInfo) == checkpoint_info(step_path="")
+    assert e.from_json(e.to_json(started).replace('"step_path":"fast",', "")) == run_started(step_path="")
+
+
+def test_a_change_while_the_run_goes_on_is_told_and_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speeds: Speeds = {1: 100.0, 2: 150.0}
+    pretend(monkeypatch, speeds)
+    measure_after_every_step(monkeypatch)
+
+    def another_process(event: Event) -> Iterator[Command]:
+        if event.step == 4:
+            speeds[2] = 10.0
+        yield from ()
+
+    told = run_session(auto_config(home), on_event=another_process)
+
+    assert_keeps_the_rules(told)
+    assert only(told, e.RunStarted).num_threads == 2
+    changed = only(told, e.ThreadsChanged)
+    assert (changed.step, changed.num_threads) == (4, 1)
+    assert "1 thread in place of 2, 10.0 times as fast" in changed.message
+    assert torch.get_num_threads() == 1
+    assert read_info(find_run("tiny").checkpoint_path("latest"))[0].num_threads == 1
+    assert list(losses(told)) == list(range(1, 13))

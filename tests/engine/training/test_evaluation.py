@@ -1,0 +1,133 @@
+"""Bits per character by one rule: every target counts, an unknown character costs its `<UNK>` plus 20 bits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+from engine.compute.cpu.forward_pass import ForwardPass
+from engine.corpus.encoded_tweets import EncodedTweets
+from engine.model.gru import TextGenerator
+from engine.model.vocab import BOS, EOS, Vocab
+from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
+from tests.engine.compute.cpu.random_batches import Shape, random_batch, shapes
+from tests.engine.helpers import CPU, small_tweets
+
+
+def random_model(vocab: Vocab, dropout: float = 0.0) -> TextGenerator:
+    torch.manual_seed(4)
+    return TextGenerator(len(vocab), 6, 10, dropout=dropout)
+
+
+def uniform_model(vocab: Vocab) -> TextGenerator:
+    """Return a model that holds every symbol for equally likely."""
+    model = random_model(vocab)
+    with torch.no_grad():
+        model.proj.weight.zero_()
+        model.proj.bias.zero_()
+    return model
+
+
+def evaluated(model: TextGenerator, tweets: list[str], vocab: Vocab) -> Evaluation:
+    result = evaluate(model, EncodedTweets.from_tweets(tweets, vocab), CPU)
+    assert result is not None
+    return result
+
+
+def nats_one_by_one(model: TextGenerator, tweet: str, vocab: Vocab) -> float:
+    """Return what each target of a tweet costs, read one character at a time."""
+    total, hidden, token_id = 0.0, None, BOS
+    with torch.no_grad():
+        for target in [*vocab.encode(tweet), EOS]:
+            logits, hidden = model(torch.tensor([[token_id]]), hidden)
+            total -= float(logits[0, 0].double().log_softmax(dim=-1)[target])
+            token_id = target
+    return total
+
+
+def test_the_sum_equals_one_made_by_hand_character_by_character() -> None:
+    tweets = ["ab", "b", "abba a", "a b a b a b a b"]
+    vocab = Vocab.from_tweets(tweets)
+    model = random_model(vocab)
+
+    result = evaluated(model, tweets, vocab)
+
+    assert result.total_nats == pytest.approx(sum(nats_one_by_one(model, tweet, vocab) for tweet in tweets), rel=1e-5)
+    assert (result.num_tweets, result.num_chars, result.num_unknown_chars) == (4, 24 + 4, 0)
+    assert result.nats_per_char == pytest.approx(result.total_nats / 28)
+    assert result.bits_per_char == pytest.approx(result.nats_per_char / math.log(2))
+
+
+def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
+    vocab = Vocab("ab")
+
+    result = evaluated(uniform_model(vocab), ["aZbZ"], vocab)
+
+    assert result.num_unknown_chars == 2
+    assert result.total_nats / math.log(2) == pytest.approx(5 * math.log2(6) + 2 * 20, rel=1e-6)
+
+
+def test_batches_and_padding_do_not_show_in_the_sum() -> None:
+    tweets = [tweet * times for tweet in small_tweets(50) for times in (1, 2, 3)]
+    vocab = Vocab.from_tweets(tweets)
+    model = random_model(vocab)
+    assert len(tweets) > EVAL_BATCH_SIZE
+
+    together = evaluated(model, tweets, vocab).total_nats
+
+    assert together == pytest.approx(sum(evaluated(model, [tweet], vocab).total_nats for tweet in tweets), rel=1e-5)
+
+
+def test_an_evaluation_that_is_told_to_stop_gives_nothing_and_restores_the_model() -> None:
+    tweets = small_tweets() * 5
+    vocab = Vocab.from_tweets(tweets)
+    model = random_model(vocab)
+    model.train()
+    answers = iter([False, True])
+
+    result = evaluate(model, EncodedTweets.from_tweets(tweets, vocab), CPU, should_stop=lambda: next(answers))
+
+    assert result is None
+    assert model.training
+    assert next(answers, "asked between two batches") == "asked between two batches"
+
+
+def test_a_processor_says_what_the_models_own_forward_says_whatever_the_precision() -> None:
+    vocab = Vocab.from_tweets(small_tweets())
+    model, tweets = random_model(vocab, dropout=0.5).train(), EncodedTweets.from_tweets(small_tweets(), vocab)
+    batch = tweets.batch(np.arange(len(tweets)))
+    expected = float(_by_forward(model, CPU)(batch))
+
+    for precision in ("float32", "bfloat16"):
+        found = evaluate(model, tweets, replace(CPU, precision=precision))
+        assert found is not None
+        assert found.total_nats == pytest.approx(expected, rel=1e-6)
+    assert model.training
+
+
+# on a processor ------------------------------------------------------------------------------------------------------
+
+
+@given(shape=shapes())
+@settings(max_examples=30)
+def test_the_sum_agrees_with_the_models_own_forward(shape: Shape) -> None:
+    model, batch = shape.model().float(), shape.batch()
+    expected = float(_by_forward(model, CPU)(batch))
+
+    assert float(ForwardPass(model).sum_of_losses(batch)) == pytest.approx(expected, rel=1e-6, abs=1e-5)
+
+
+def test_a_batch_does_not_depend_on_the_one_read_before() -> None:
+    shape = Shape(lengths=[3, 9, 1], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3)
+    model, batch = shape.model().float(), shape.batch()
+    reader = ForwardPass(model)
+    first = float(reader.sum_of_losses(batch))
+
+    reader.sum_of_losses(random_batch([12, 12, 12, 12, 30], 20))
+
+    assert float(reader.sum_of_losses(batch)) == first

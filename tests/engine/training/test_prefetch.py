@@ -1,0 +1,139 @@
+"""Batches made ready ahead are the stream's, with its place; their thread ends when it is told to, and tells errors."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.corpus.batches import BatchStream
+from engine.corpus.encoded_tweets import Batch
+from engine.corpus.position import Position
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.training.prefetch import Prefetched
+from tests.engine.compute.gpu.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.helpers import (
+    Script,
+    encoded,
+    losses,
+    only,
+    resume_config,
+    run_session,
+    stop_at,
+    tiny_config,
+    write_corpus,
+)
+
+DEADLINE_SECONDS = 20.0
+
+
+def stream_at(position: Position, batch_size: int = 7, seed: int = 3) -> BatchStream:
+    return BatchStream(encoded()[0], batch_size, seed, position)
+
+
+def as_they_are(batch: Batch) -> Batch:
+    return batch
+
+
+def batch_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "batches"]
+
+
+def inputs_of(batch: Batch) -> list[list[int]]:
+    listed: list[list[int]] = batch.inputs.tolist()
+    return listed
+
+
+@settings(max_examples=30)
+@given(
+    taken=st.integers(0, 25),
+    ahead=st.integers(1, 6),
+    epoch=st.integers(0, 2),
+    batch=st.integers(0, 30),
+    size=st.integers(1, 9),
+)
+def test_batches_and_places_are_those_of_the_stream(taken: int, ahead: int, epoch: int, batch: int, size: int) -> None:
+    start = Position(epoch=epoch, batch=batch)
+    plain = stream_at(start, size)
+    prefetched = Prefetched(stream_at(start, size), as_they_are, ahead)
+    assert prefetched.tweets_per_epoch == plain.tweets_per_epoch
+    for _ in range(taken):
+        assert inputs_of(next(prefetched)) == inputs_of(next(plain))
+        assert (prefetched.position, prefetched.epochs) == (plain.position, plain.epochs)
+    assert (prefetched.position, prefetched.epochs) == (plain.position, plain.epochs)
+    prefetched.close()
+
+    again = Prefetched(stream_at(prefetched.position, size), as_they_are, ahead)
+    assert [inputs_of(next(again)) for _ in range(5)] == [inputs_of(next(plain)) for _ in range(5)]
+    again.close()
+    assert not batch_threads()
+
+
+def failing_at(number: int, error: BaseException) -> Callable[[Batch], Batch]:
+    """Return what prepares batches until that one."""
+    count = iter(range(10**6))
+
+    def prepare(batch: Batch) -> Batch:
+        if next(count) == number:
+            raise error
+        return batch
+
+    return prepare
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), MemoryError()])
+def test_an_error_comes_up_where_its_batch_would_have_and_each_time_after(error: BaseException) -> None:
+    prefetched = Prefetched(stream_at(Position()), failing_at(3, error))
+    plain = stream_at(Position())
+    for _ in range(3):
+        assert inputs_of(next(prefetched)) == inputs_of(next(plain))
+    for _ in range(2):
+        with pytest.raises(type(error)) as caught:
+            next(prefetched)
+        assert caught.value is error
+    assert prefetched.position == plain.position
+    prefetched.close()
+    assert not batch_threads()
+
+
+# in a whole session --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def corpus(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a corpus for runs whose steps are taken as on a device."""
+    step_as_on_a_device(monkeypatch, FakeRecorder())
+    return write_corpus(home)
+
+
+def test_a_run_on_a_device_that_was_stopped_goes_on_as_if_it_had_not_been(corpus: Path) -> None:
+    whole = losses(run_session(tiny_config(corpus, max_steps=20, run_name="whole")))
+    first = losses(run_session(tiny_config(corpus, max_steps=20), stop_at(9)))
+    then = losses(run_session(resume_config("tiny")))
+    assert first | then == whole
+    assert list(whole) == list(range(1, 21))
+    assert max(first) < min(then)
+    assert not batch_threads()
+
+
+def test_loading_a_checkpoint_takes_the_batches_back_too(corpus: Path) -> None:
+    script: Script = {4: [c.SaveCheckpoint(name="here")], 9: [c.LoadCheckpoint(name="here")]}
+    seen: list[tuple[int, float]] = []
+
+    def note(event: e.Event) -> tuple[c.Command, ...]:
+        if isinstance(event, e.StepsFinished):
+            seen.extend(enumerate(event.train_losses, start=event.first_step))
+        return ()
+
+    told = run_session(tiny_config(corpus, max_steps=16), script, note)
+
+    assert only(told, e.RunFinished).reason == "max_steps"
+    first_time, second_time = seen[4:9], seen[9:14]
+    assert [step for step, _ in first_time] == [step for step, _ in second_time] == [5, 6, 7, 8, 9]
+    assert [loss for _, loss in first_time] == [loss for _, loss in second_time]
+    assert not batch_threads()

@@ -1,0 +1,167 @@
+"""The list of checkpoints without a screen: order, filter, ages, what is said of one and of two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.checkpoints.catalog import CheckpointEntry
+from engine.config.corpus import CorpusConfig
+from engine.config.run import ModelConfig, RunConfig, RuntimeConfig, SamplingConfig, TrainingConfig
+from engine.corpus.position import Position
+from engine.model.gru import TextGenerator
+from engine.model.vocab import Vocab
+from engine.storage.folders import named_checkpoint_path
+from tests.engine.checkpoints.saved import checkpoint_info
+from tui.formatting.checkpoint_facts import comparison, description, num_weights
+from tui.formatting.checkpoint_rows import Order, arranged, cells_of, format_age
+from tui.run.branching import Branch
+
+
+def entry(name: str, saved_at: float = 0.0, *, is_pinned: bool = False, **changes: Any) -> CheckpointEntry:
+    return CheckpointEntry(
+        name=name,
+        path=Path(f"/tmp/{name}"),
+        saved_at=saved_at,
+        num_bytes=1_800_000,
+        info=checkpoint_info(**{"last_eval_step": changes.get("step", 2), **changes}),
+        is_pinned=is_pinned,
+    )
+
+
+ENTRIES = [
+    entry("step-10", 50, step=10, bits_per_char=2.0),
+    entry("step-9", 60, step=9, bits_per_char=None),
+    entry("run/best", 99, step=30, bits_per_char=1.5, corpus_name="happy.csv"),
+    entry("kept", 1, step=1, bits_per_char=4.0, is_pinned=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        ("age", ["kept", "step-9", "step-10", "run/best"]),
+        ("name", ["kept", "run/best", "step-9", "step-10"]),
+        ("step", ["kept", "run/best", "step-10", "step-9"]),
+        ("bits", ["kept", "run/best", "step-10", "step-9"]),
+    ],
+)
+def test_pinned_ones_come_first_then_the_order_chosen(order: Order, names: list[str]) -> None:
+    assert [each.name for each in arranged(ENTRIES, order)] == names
+
+
+def test_every_word_typed_is_in_name_run_or_corpus_and_a_damaged_file_is_found_by_its_name() -> None:
+    entries = [*ENTRIES, replace(ENTRIES[0], name="broken", info=None)]
+    found = {
+        typed: [each.name for each in arranged(entries, "age", typed)]
+        for typed in ("STEP", "happy", "a run 9", "zzz", "roke")
+    }
+    assert found == {
+        "STEP": ["step-9", "step-10"],
+        "happy": ["run/best"],
+        "a run 9": ["step-9"],
+        "zzz": [],
+        "roke": ["broken"],
+    }
+
+
+def test_ages_are_short_and_a_row_of_a_damaged_file_says_so() -> None:
+    ages = {-5: "now", 1.5: "now", 119: "119 s", 180: "3 min", 7200: "2 h", 40 * 86_400: "40 d", 9.5e7: "3 y"}
+    assert {seconds: format_age(seconds) for seconds in ages} == ages
+    damaged = replace(entry("bad\x1b[31m"), info=None, problem="cut short")
+    assert cells_of(damaged, now=200.0) == ("bad", "damaged", "–", "1.8 MB", "3 min")
+
+
+MODELS = [
+    ModelConfig(embedding_size=4, hidden_size=5),
+    ModelConfig(embedding_size=4, hidden_size=5, num_layers=3, dropout=0.1),
+    ModelConfig(embedding_size=6, hidden_size=6, tied_embeddings=True),
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=["one layer", "three layers", "tied"])
+def test_weights_are_counted_as_the_model_counts_them(model: ModelConfig) -> None:
+    info = checkpoint_info(model=model)
+    expected = TextGenerator.from_config(len(Vocab(info.vocab)), model).num_parameters
+    assert num_weights(info) == expected
+
+
+def test_what_differs_between_two_is_told_whatever_it_is() -> None:
+    pairs = comparison(checkpoint_info(), checkpoint_info())
+    assert {pair.name for pair in pairs} >= {"step", "bits per character", "model", "corpus", "learning rate"}
+    assert not any(pair.differs for pair in pairs)
+    other = checkpoint_info(
+        step=90,
+        vocab=("a", "ß"),
+        training=TrainingConfig(max_steps=12, weight_decay=0.1, batch_size=64),
+        sampling=SamplingConfig(temperature=1.1),
+    )
+    differing = {pair.name: (pair.left, pair.right) for pair in comparison(checkpoint_info(), other) if pair.differs}
+    assert differing["step"] == ("2", "90")
+    assert differing["batch size"] == ("32", "64")
+    assert differing["weight decay"] == ("0.0", "0.1")
+    assert differing["temperature"] == ("0.7", "1.1")
+    assert "ß" in differing["its own characters"][1]
+    assert "corpus" not in differing
+
+
+def test_a_branch_is_asked_for_what_the_checkpoint_was_and_computed_as_the_run_before() -> None:
+    corpus = CorpusConfig(files=("/data/a.csv",), lowercase=True)
+    before = RunConfig(
+        settings={"hidden_size": 64}, run_name="mine", resume=None, checkpoint="x", runtime=RuntimeConfig(threads=1)
+    )
+
+    saved = entry("happy", corpus=corpus, training=TrainingConfig(preset="auto"))
+    config = Branch(replace(saved, path=named_checkpoint_path("happy"))).config_after(before)
+    tutorial = Branch(entry("happy", training=TrainingConfig(preset="tutorial"))).config_after(before)
+
+    assert config == RunConfig(corpus=corpus, checkpoint="happy", runtime=RuntimeConfig(threads=1))
+    assert tutorial.preset == "tutorial"
+
+
+@pytest.mark.parametrize(
+    ("budget", "doubled"),
+    [
+        ({"max_steps": 101}, {}),
+        ({"max_steps": 100}, {"max_steps": 200}),
+        ({"max_steps": 40}, {"max_steps": 200}),
+        ({"epochs": 4.0}, {}),
+        ({"epochs": 3.5, "max_seconds": 9.0}, {"epochs": 7.0}),
+        ({"max_seconds": 5.0}, {"max_seconds": 10.0}),
+    ],
+)
+def test_a_branch_of_a_run_that_used_up_its_budget_gets_as_much_again(
+    budget: dict[str, Any], doubled: dict[str, Any]
+) -> None:
+    used = entry(
+        "spent",
+        step=100,
+        elapsed_seconds=5.0,
+        position=Position(epoch=3, batch=0),
+        training=TrainingConfig(preset="auto", **budget),
+    )
+    assert Branch(used).config_after(RunConfig()).settings == doubled
+
+
+def test_a_figure_of_an_earlier_step_says_so_and_comes_after_those_that_are_not() -> None:
+    old = entry("old", step=2600, bits_per_char=1.78, val_loss=1.23, last_eval_step=2500)
+    fresh = entry("fresh", step=2500, bits_per_char=2.0, val_loss=1.5)
+    assert old.info is not None
+    assert fresh.info is not None
+
+    assert [each.name for each in arranged([old, fresh], "bits")] == ["fresh", "old"]
+    assert (cells_of(old, 0.0)[2], cells_of(fresh, 0.0)[2]) == ("1.78 @2.5k", "2.00")
+    assert dict(description(old.info))["bits per character"] == "1.78 @2,500"
+    pairs = {pair.name: (pair.left, pair.right) for pair in comparison(old.info, fresh.info)}
+    assert pairs["bits per character"] == ("1.78 @2,500", "2.00")
+    assert pairs["validation loss"][0].endswith(" nats @2,500")
+
+
+def test_versions_of_a_foreign_file_are_shown_without_what_a_terminal_obeys() -> None:
+    info = checkpoint_info(versions={"torch": "2.13", "other\x1b[2J": "\x9b31m"})
+    written_by = dict(description(info))["written by"]
+    assert written_by.startswith("torch 2.13, other")
+    assert written_by.isprintable()

@@ -1,0 +1,237 @@
+"""A screen that shows a run of another process: what it may do, what it says of itself, and how it is left."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar, cast
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.config.run import RunConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import create_run_folder, named_checkpoint_path
+from engine.storage.journal import Journal
+from tests.engine.checkpoints.saved import write_checkpoint
+from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, until
+from tests.tui.remote.host_and_client import hosted
+from tui.app.app import TweetgenApp
+from tui.cli.commands import screen
+from tui.process.job_control import Guard
+from tui.remote.client import RemoteBridge
+from tui.run.branching import curve_before
+from tui.run.bridge import EngineBridge, Update
+from tui.run.reducer import fold
+from tui.run.series import Series
+from tui.run.view import RunView
+from tui.screens.dialogs.leave import LeaveDialog
+from tui.screens.dialogs.tweet import TweetDialog
+from tui.screens.main.screen import MainScreen
+from tui.settings.key_table import MAIN_KEYS, PALETTE_KEYS, STEERING
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.plot.loss_plot import LossPlot
+from tui.widgets.plot.pane import Look
+from tui.widgets.plot.picture import Picture
+from tui.widgets.plot.viewport import PlotView
+
+SCRIPT = (steps_finished(1, [4.0, 3.0]), tweet("hello there", 2))
+
+
+class Attached(EngineBridge):
+    """The bridge of an attached screen, but for the socket."""
+
+    is_elsewhere: ClassVar[bool] = True  # type: ignore[misc] # a fact of each instance elsewhere
+    badge = "attached, 2 screens"
+    num_screens = 2
+
+
+class ReadOnly(Attached):
+    """One that only watches."""
+
+    badge = "read-only"
+    refusal = "You are only watching."
+
+
+@asynccontextmanager
+async def attached(
+    stage: Stage, kind: type[EngineBridge] = Attached, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[None], FakeSession]]:
+    """Run a screen over such a bridge, up to its first tweet."""
+    session, config = FakeSession(SCRIPT), RunConfig()
+    app = TweetgenApp(config, kind(config, lambda _config, _on_stage: session))
+    stage.apps.append(app)
+    async with app.run_test(size=size) as pilot:
+        await shows(app, "hello there")
+        yield app, pilot, session
+
+
+async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothing(stage: Stage) -> None:
+    async with attached(stage, ReadOnly, (120, 40)) as (app, pilot, session):
+        await pilot.press("space")
+        await toasted(app, "You are only watching.")
+        for key in (*MAIN_KEYS, *PALETTE_KEYS):
+            if key.action.partition("(")[0] in STEERING:
+                await app.screen.run_action(key.action)
+                assert isinstance(app.screen, MainScreen), key.title
+        await pilot.press("enter")
+        await opened(app, TweetDialog)
+        await shows(app, "You are only watching.")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        assert session.received == []
+        await pilot.press("q")
+        await until(lambda: app.return_code == 0, "the end")
+
+
+async def test_the_key_bar_says_how_a_screen_is_attached(stage: Stage) -> None:
+    async with attached(stage, size=(120, 24)) as (app, pilot, _):
+        for width, told in ((120, "attached, 2 screens"), (40, "attached")):
+            await pilot.resize_terminal(width, 24)
+            await until(lambda told=told: screen_text(app).splitlines()[-1].rstrip().endswith(told), told)  # type: ignore[misc]
+
+
+async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -> None:
+    async with attached(stage, ReadOnly, (120, 24)) as (app, _, _):
+        await shows(app, "read-only")
+        bar = app.screen.query_one(KeyBar)
+        off = bar.get_visual_style("key-bar--off")
+        line = bar.render()
+        grey = {line.plain[span.start : span.end].strip() for span in line.spans if span.style == off}
+        assert {"pause", "space", "save", "open"} <= grey
+        assert not {"quit", "help", "detach", "read-only"} & grey
+
+
+@pytest.mark.parametrize(("asks", "key"), [("q", "e"), ("q", "d"), ("ctrl+c", "e")])
+async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(stage: Stage, asks: str, key: str) -> None:
+    async with attached(stage) as (app, pilot, session):
+        await pilot.press(asks)
+        await opened(app, LeaveDialog)
+        await shows(app, "e end the run · d leave")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        assert app.return_code is None
+        await pilot.press(asks)
+        await opened(app, LeaveDialog)
+        await pilot.press(key)
+        await until(lambda: app.return_code == 0, "the end")
+        assert any(isinstance(command, c.Stop) for command in session.received) == (key == "e")
+        assert app.is_detached == (key == "d")
+
+
+async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goes_on(stage: Stage) -> None:
+    async with attached(stage) as (app, pilot, session):
+        await pilot.press("ctrl+c")
+        await opened(app, LeaveDialog)
+        await pilot.press("ctrl+c")
+        await until(lambda: app.return_code is not None, "the end")
+    assert (app.return_code, app.is_detached, session.received) == (130, True, [])
+
+
+async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage) -> None:
+    async with attached(stage) as (app, pilot, session):
+        await pilot.press("q")
+        await opened(app, LeaveDialog)
+        session.play(e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
+        await until(lambda: app.summary_view.ended is not None)
+        await pilot.press("d")
+        await until(lambda: app.return_code == 0, "the end")
+    assert not app.is_detached
+
+
+@pytest.mark.parametrize(("key", "told"), [("e", "ends in the background."), ("d", "tweetgen-tui attach watched")])
+async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
+    key: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clock = FakeClock()
+    with hosted() as made:
+        bridge = RemoteBridge(made.folder)
+        app = TweetgenApp(RunConfig(), bridge, bridge.meet())
+        app._main_screen._clock = clock
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(lambda: app.summary_view.started is not None)
+            await pilot.press("q")
+            await opened(app, LeaveDialog)
+            await pilot.press(key)
+            await until(lambda: made.sent or app.is_detached, "the answer")
+            clock.advance(6.0)
+            await until(lambda: app.return_code == 0, "the end")
+        assert screen._after(app, cast("Guard", None)) == 0
+        bridge.leave()
+        assert bridge.join(DEADLINE_SECONDS)
+    assert capfd.readouterr().err.strip().endswith(told)
+
+
+class Behind(Attached):
+    """One whose screen misses the end, as a watcher that fell behind does: it is told the view after it."""
+
+    def drain(self) -> Update:
+        update = super().drain()
+        ended = any(isinstance(event, e.RunFinished) for event in update.events)
+        return Update((), fold(RunView(), (run_started(), *SCRIPT, *update.events))) if ended else update
+
+
+async def test_the_end_is_told_also_where_the_screen_fell_behind(stage: Stage) -> None:
+    async with attached(stage, Behind) as (app, _, session):
+        session.play(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
+        await toasted(app, "The run is over: max_steps.")
+
+
+async def test_h_shows_the_machine_also_where_the_process_that_trains_has_gone(stage: Stage) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    async with attached(stage, type("Gone", (Attached,), {"host_pid": gone.pid})) as (app, pilot, _):
+        await pilot.press("h")
+        await shows(app, "cores busy –, all")
+        assert app.failure is None
+
+
+# The curve of the run that a branch began from ----------------------------------------------------------------------
+
+
+BRANCH = (run_started(run="branch", step=20, resumed_from="calm"), steps_finished(21, [2.0, 1.9]))
+
+
+def write_parent() -> None:
+    """Write a run of 30 steps, and a checkpoint of its step 20 that was saved as calm."""
+    folder = create_run_folder("parent")
+    journal = Journal(folder.journal_path)
+    for event in (run_started(run="parent"), steps_finished(1, [3.0] * 30)):
+        journal.write(event)
+    journal.close()
+    write_checkpoint(named_checkpoint_path("calm"), run="parent", step=20)
+
+
+def test_a_branch_knows_what_it_began_from_also_after_a_resume() -> None:
+    resumed = run_started(run="branch", step=22, resumed_from="branch/latest")
+    assert fold(RunView(), (*BRANCH, resumed)).branched_from == "calm"
+    assert fold(RunView(), (run_started(run="parent"),)).branched_from == ""
+
+
+def test_the_curve_before_a_branch_is_read_from_the_journal_of_that_run() -> None:
+    assert curve_before("calm") is None
+    write_parent()
+    curve = curve_before("calm")
+    assert curve is not None
+    assert (curve.run, len(curve.train_losses)) == ("parent", 30)
+
+
+async def test_a_branch_that_is_attached_to_or_resumed_shows_the_curve_of_the_run_before(stage: Stage) -> None:
+    write_parent()
+    app = stage.app(FakeSession(()), history=fold(RunView(), BRANCH))
+    async with app.run_test(size=(120, 40)):
+        await until(lambda: app.screen.query(LossPlot) and app.screen.query_one(LossPlot).overlay, "the curve")
+        await shows(app, "parent")
+
+
+def test_the_plot_of_a_branch_begins_where_the_run_before_did() -> None:
+    view, look = fold(RunView(), BRANCH), Look(overlay=("parent", Series.empty().extended(1, [3.0] * 30)))
+    picture = Picture()
+    picture.draw(view, PlotView(), Look(), 100, 20)
+    assert picture.pane_of(1) is None
+    picture.draw(view, PlotView(), look, 100, 20)
+    assert picture.pane_of(1) is not None

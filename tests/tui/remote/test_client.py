@@ -1,0 +1,268 @@
+"""`RemoteBridge`: a screen's way to a run elsewhere, whatever happens to the connection."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pytest
+
+from engine.config.run import RunConfig
+from engine.errors import RemoteError
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import RunFolder, folder_of_run
+from engine.storage.journal import Journal
+from tests.fakes import run_started, steps_finished, tweet
+from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted, until
+from tui.remote import client
+from tui.remote import connect as live_runs
+from tui.remote import socket_path as places
+from tui.remote.client import RemoteBridge
+from tui.remote.connect import ask
+from tui.remote.protocol import PROTOCOL, CaughtUp, Greeting, Refusal, ViewTold, to_line
+from tui.remote.view_codec import form_of
+from tui.run.bridge import Update
+from tui.run.view import RunView
+
+GREETING = to_line(Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None))
+VIEW = to_line(ViewTold(view=form_of(RunView()), config=RunConfig())) + to_line(CaughtUp())
+
+
+@contextlib.contextmanager
+def attached(made: Hosted, *, is_read_only: bool = False) -> Iterator[tuple[RemoteBridge, RunView]]:
+    bridge = RemoteBridge(made.folder, is_read_only=is_read_only)
+    view = bridge.meet()
+    try:
+        yield bridge, view
+    finally:
+        bridge.leave()
+        assert bridge.join(10.0)
+
+
+def drained(bridge: RemoteBridge, num_events: int) -> list[e.Event]:
+    """Wait for that many events."""
+    happened: list[e.Event] = []
+
+    def has_enough() -> bool:
+        happened.extend(bridge.drain().events)
+        return len(happened) >= num_events
+
+    until(has_enough, f"{num_events} events")
+    return happened
+
+
+@contextlib.contextmanager
+def played(*connections: list[bytes]) -> Iterator[RunFolder]:
+    """Stand in for a host: say those lines to each that comes, one after the other, then close."""
+    folder = folder_of_run(RUN)
+    folder.path.mkdir(parents=True)
+    journal = Journal(folder.journal_path)
+    path = places.socket_path(folder)
+    places.private_folder(path.parent)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen()
+    listener.settimeout(10.0)
+
+    def play() -> None:
+        for lines in connections:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                for line in lines:
+                    connection.sendall(line)
+        journal.close()  # the run is over
+        listener.close()
+
+    player = threading.Thread(target=play)
+    player.start()
+    try:
+        yield folder
+    finally:
+        player.join()
+        path.unlink(missing_ok=True)
+
+
+def line_of(event: e.Event) -> bytes:
+    return e.to_json(event).encode() + b"\n"
+
+
+def test_one_who_attaches_gets_the_run_as_it_stands_and_then_its_events() -> None:
+    with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet("hello", 2)) as made:
+        until(lambda: (greeting := ask(made.folder)) and greeting.step == 2)
+        with attached(made) as (bridge, view):
+            assert (view.step, view.phase, [each.text for each in view.tweets]) == (2, "training", ["hello"])
+            assert len(view.train_losses) == 2
+            assert bridge.config == RunConfig(run_name=RUN)
+            assert (bridge.host_pid, bridge.is_elsewhere, bridge.is_alive) == (os.getpid(), True, True)
+            assert bridge.drain() == Update()
+            made.play(PAUSED)
+            assert drained(bridge, 1) == [PAUSED]
+
+
+def test_what_it_sends_reaches_the_session_and_its_end_is_the_end_of_the_bridge() -> None:
+    with hosted() as made, attached(made) as (bridge, _):
+        bridge.send(c.Pause())
+        bridge.stop("enough")
+        until(lambda: len(made.sent) == 2)
+        assert made.sent == [c.Pause(), c.Stop(reason="enough")]
+        made.play(FINISHED)
+        assert drained(bridge, 1) == [FINISHED]
+        assert bridge.join(10.0)
+        assert not bridge.is_alive
+
+
+def test_the_badge_says_how_a_screen_is_attached_and_how_many_are() -> None:
+    with hosted() as made, attached(made) as (bridge, _):
+        assert bridge.badge == "attached"
+        with attached(made, is_read_only=True) as (other, _):
+            until(lambda: bridge.badge == "attached, 2 screens")
+            until(lambda: other.badge == "read-only, 2 screens")
+        until(lambda: bridge.badge == "attached")
+
+
+def test_where_the_connection_breaks_it_comes_again_and_has_a_fresh_view() -> None:
+    with hosted() as made, attached(made) as (bridge, _):
+        made.play(*(steps_finished(step, [2.0]) for step in range(1, 50)))
+        until(lambda: (greeting := ask(made.folder)) and greeting.step == 49)
+        shutil.rmtree(made.path.parent)  # the runtime folder, as at the end of a login session
+        made.break_connections()
+        views: list[RunView] = []
+        until(lambda: views.append(view) if (view := bridge.drain().view) else views)
+        assert (views[0].step, len(views[0].train_losses)) == (49, 49)
+        made.play(PAUSED)
+        assert drained(bridge, 1)[-1] == PAUSED
+        bridge.send(c.Resume())
+        until(lambda: made.sent == [c.Resume()])
+
+
+def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> None:
+    with hosted() as made, attached(made) as (bridge, _):
+        made.play(steps_finished(1, [2.0]))
+        until(lambda: made.host._view.step == 1)
+        for watcher in list(made.host._watchers):
+            watcher._writer.transport.abort()
+        until(lambda: bridge._fresh_view)  # not drained: the screen takes its time
+        made.play(PAUSED)
+        until(lambda: bridge.num_untaken)
+        update = bridge.drain()
+        assert update.view is not None
+        assert (update.view.step, update.events) == (1, (PAUSED,))
+        assert bridge.drain() == Update()
+
+
+def test_a_run_that_is_not_on_is_told_with_how_to_go_on_with_it() -> None:
+    folder = folder_of_run(RUN)
+    bridge = RemoteBridge(folder)
+    with pytest.raises(RemoteError, match="is not on") as raised:
+        bridge.meet()
+    assert f"--resume {RUN}" in raised.value.hint
+    assert bridge.join(5.0)
+    assert ask(folder) is None
+
+
+def test_a_run_that_is_on_and_has_no_socket_is_waited_for_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_CONNECT_SECONDS", 0.2)
+    folder = folder_of_run(RUN)
+    folder.path.mkdir(parents=True)
+    journal = Journal(folder.journal_path)
+    with pytest.raises(RemoteError, match="can't be reached"):
+        RemoteBridge(folder).meet()
+    places.socket_path(folder).parent.chmod(0o755)
+    with pytest.raises(RemoteError, match="only you can use"):
+        RemoteBridge(folder).meet()
+    places.socket_path(folder).parent.chmod(0o700)
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ([], "says nothing"),
+        ([b"{}\n"], "no message"),
+        ([b'{"message":"Greeting","protocol":%d,"changed":[1]}\n' % (PROTOCOL + 1)], "another version"),
+        ([GREETING, to_line(Refusal(reason="That was no hello.", hint="Say hello."))], "That was no hello"),
+    ],
+)
+def test_a_host_that_does_not_greet_as_it_should_is_told_in_a_word(said: list[bytes], word: str) -> None:
+    with played(said) as folder:
+        with pytest.raises(RemoteError, match=word) as raised:
+            RemoteBridge(folder).meet()
+        assert "Traceback" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "junk", [b'{"event":"Fly"}\n', b'{"message":"ViewTold","view":{},"config":{}}\n', b"half a li"]
+)
+def test_a_host_that_says_what_it_should_not_is_left_and_asked_anew(junk: bytes) -> None:
+    with played([GREETING, VIEW, junk], [GREETING, VIEW, line_of(FINISHED)]) as folder:
+        bridge = RemoteBridge(folder)
+        bridge.meet()
+        assert drained(bridge, 1) == [FINISHED]
+        assert bridge.join(10.0)
+
+
+def test_a_run_whose_process_was_killed_ends_on_the_screen_with_how_to_go_on() -> None:
+    with played([GREETING, VIEW, line_of(steps_finished(1, [2.0]))]) as folder:
+        bridge = RemoteBridge(folder)
+        bridge.meet()
+        assert bridge.join(20.0)
+        *_, last = drained(bridge, 2)
+    assert isinstance(last, e.RunFailed)
+    assert (last.step, "is not on" in last.detail, f"--resume {RUN}" in last.hint) == (1, True, True)
+
+
+def test_an_end_that_was_not_heard_is_read_in_the_journal() -> None:
+    with played([GREETING, VIEW]) as folder:
+        with folder.journal_path.open("ab") as journal:
+            journal.write(line_of(run_started(run=RUN)) + line_of(FINISHED))
+        bridge = RemoteBridge(folder)
+        bridge.meet()
+        assert bridge.join(20.0)
+        update = bridge.drain()
+    assert update.view is not None
+    assert update.view.ended == FINISHED
+    assert update.events == ()
+
+
+def test_leaving_ends_the_connection_and_not_the_run_even_while_the_host_takes_no_more_commands() -> None:
+    with hosted(num_waiting=lambda: 1000) as made:
+        with attached(made) as (bridge, _):
+            for _ in range(40):
+                bridge.send(c.CompleteText(text="x" * 60_000))
+        assert made.sent == []
+        assert ask(made.folder) is not None
+
+
+def test_leaving_before_the_connection_is_there_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+    connected = live_runs.connected
+
+    @contextlib.contextmanager
+    def slow(folder: RunFolder, seconds: float) -> Iterator[tuple[socket.socket, Greeting, BinaryIO]]:
+        with connected(folder, seconds) as answer:
+            reached.set()
+            go_on.wait()
+            yield answer
+
+    monkeypatch.setattr(client, "connected", slow)
+    with hosted() as made:
+        bridge = RemoteBridge(made.folder)
+        meeting = threading.Thread(target=_meet, args=(bridge,))
+        meeting.start()
+        reached.wait()
+        bridge.leave()
+        go_on.set()
+        assert bridge.join(5.0)
+        meeting.join()
+
+
+def _meet(bridge: RemoteBridge) -> None:
+    with contextlib.suppress(RemoteError):
+        bridge.meet()

@@ -1,0 +1,284 @@
+"""The host sends every client everything once, whichever client stalls, and never holds up or harms the session."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.config.run import RunConfig
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import RunFolder, folder_of_run
+from engine.storage.journal import Journal
+from tests.engine.helpers import tiny_config, write_corpus
+from tests.fakes import run_started, steps_finished, tweet
+from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, until
+from tui.remote import host
+from tui.remote.connect import ask
+from tui.remote.host_connection import Watcher
+from tui.remote.protocol import PROTOCOL, Hello, to_line
+from tui.remote.view_codec import view_of
+from tui.run.bridge import EngineBridge, Nobody, open_training_session
+from tui.run.view import RunView
+
+
+def one_step(step: int) -> e.StepsFinished:
+    return steps_finished(step, [2.0])
+
+
+def reason_in(heard: list[dict[str, object]]) -> object:
+    """Return what the last line says against one who is refused."""
+    assert heard[-1]["message"] == "Refusal"
+    return heard[-1]["reason"]
+
+
+def view_in(heard: list[dict[str, object]]) -> RunView:
+    """Return the last view that is told."""
+    told = [line["view"] for line in heard if line.get("message") == "ViewTold"]
+    return view_of(told[-1])  # type: ignore[arg-type] # JSON
+
+
+def line_of(command: c.Command) -> bytes:
+    return c.to_json(command).encode() + b"\n"
+
+
+def assert_serves(made: Hosted) -> None:
+    """Make sure that a host still does all that it is for."""
+    assert made.host.problem == ""
+    with Speaker(made.path, HELLO) as speaker:
+        speaker.hear_until("CaughtUp")
+        made.play(PAUSED)
+        assert speaker.hear()["event"] == "Paused"
+        before = len(made.sent)
+        speaker.say(line_of(c.Resume()))
+        until(lambda: len(made.sent) > before, "the command")
+
+
+def test_the_socket_is_for_the_user_alone() -> None:
+    with hosted() as made:
+        assert made.path.lstat().st_mode & 0o777 == 0o600
+        assert made.path.parent.lstat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("protocol", [PROTOCOL + 1, "\x1b[31m"])
+def test_one_of_another_protocol_is_told_which_one_the_run_speaks(protocol: object) -> None:
+    hello = json.dumps({"message": "Hello", "protocol": protocol, "from the future": [1]}).encode() + b"\n"
+    with hosted() as made, Speaker(made.path, hello) as speaker:
+        reason = str(reason_in(speaker.hear_to_the_end()))
+    assert f"speaks protocol {PROTOCOL}" in reason
+    assert "\x1b" not in reason
+
+
+def test_what_is_no_hello_or_no_command_is_refused_and_ends_that_connection_only() -> None:
+    no_hello = (b"\n", b"GET / HTTP/1.1\r\n", b"[" * 70_000 + b"\n", HELLO.replace(b"Hello", b"CaughtUp"))
+    no_command = (HELLO, b"garbage\n", b'{"command":"Fly"}\n', b'{"command":"SetLearningRate","learning_rate":1e999}\n')
+    with hosted() as made:
+        for said in no_hello:
+            with Speaker(made.path, said) as speaker:
+                assert reason_in(speaker.hear_to_the_end()) == "That was no hello."
+        for said in no_command:
+            with Speaker(made.path, HELLO) as speaker:
+                speaker.hear_until("CaughtUp")
+                speaker.say(said)
+                assert reason_in(speaker.hear_to_the_end()) == "That was no command."
+        assert made.sent == []
+        assert_serves(made)
+
+
+def test_one_who_came_to_watch_only_cannot_steer_whatever_it_sends() -> None:
+    with hosted() as made, Speaker(made.path, to_line(Hello(is_read_only=True))) as speaker:
+        speaker.hear_until("CaughtUp")
+        assert made.host.num_watchers == 0
+        speaker.say(line_of(c.Stop()))
+        assert reason_in(speaker.hear_to_the_end()) == "This connection may only watch."
+    assert made.sent == []
+
+
+def test_a_stop_overtakes_the_commands_that_wait_for_the_session() -> None:
+    wishes: list[c.Command] = [c.Pause(), c.SetBatchSize(batch_size=8), c.Stop()]
+    with hosted(num_waiting=lambda: 1000) as made, Speaker(made.path, HELLO) as speaker:
+        speaker.say(b"".join(map(line_of, wishes[:2])))
+        speaker.hear_until("CaughtUp")
+        assert made.sent == []
+        speaker.say(line_of(wishes[2]) + line_of(c.Resume()))
+        until(lambda: made.sent, "the stop")
+        assert made.sent == wishes
+
+
+def test_the_commands_of_a_client_that_has_gone_are_still_handed_on_in_order_and_half_a_command_is_none() -> None:
+    is_busy = threading.Event()
+    is_busy.set()
+    wishes: list[c.Command] = [c.SetBatchSize(batch_size=size) for size in range(1, 100)]
+    with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
+        with Speaker(made.path, HELLO) as speaker:
+            speaker.say(b"".join(map(line_of, wishes)) + line_of(c.Stop())[:-1])
+            until(lambda: made.host.num_watchers == 1)
+        until(lambda: made.host.num_watchers == 0, "the end of the connection")
+        assert made.sent == []
+        is_busy.clear()
+        until(lambda: len(made.sent) == len(wishes), "the commands")
+        assert made.sent == wishes
+
+
+def test_commands_that_a_session_has_received_and_not_followed_still_wait(home: Path) -> None:
+    config = tiny_config(write_corpus(home))
+    num_waiting: list[int] = []
+    bridge = EngineBridge(config, open_training_session, share=lambda bridge: Counter(bridge, num_waiting))
+    for seed in range(3):
+        bridge.send(c.SampleLadder(seed=seed))
+    bridge.start()
+    until(lambda: len(num_waiting) == 3)
+    bridge.stop("enough")
+    assert bridge.join(20.0)
+    assert num_waiting == [3, 2, 1]
+
+
+class Counter(Nobody):
+    """Notes at each ladder how many commands wait or are being followed."""
+
+    def __init__(self, bridge: EngineBridge, counts: list[int]) -> None:
+        self._bridge, self._counts = bridge, counts
+
+    def take(self, event: e.Event) -> None:
+        if isinstance(event, e.LadderSampled):
+            self._counts.append(self._bridge.num_waiting)
+
+
+def test_who_comes_in_the_middle_of_a_flood_loses_nothing_and_hears_nothing_twice() -> None:
+    num_steps, speakers = 0, []
+    with hosted() as made:
+        for _ in range(8):
+            speakers.append(Speaker(made.path, HELLO))
+            for _ in range(200):
+                num_steps += 1
+                made.play(one_step(num_steps))
+        until(lambda: made.host.num_watchers == len(speakers))
+        made.play(PAUSED)
+        for speaker in speakers:
+            heard = speaker.hear_until("Paused")
+            view = view_in(heard)
+            assert len(view.train_losses) == view.step
+            told = [line["step"] for line in heard if line.get("event") == "StepsFinished"]
+            assert told == list(range(view.step + 1, num_steps + 1))
+            speaker.close()
+
+
+async def test_a_connection_that_ends_while_its_last_lines_are_read_ends_without_an_error() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        writer.write(bytes(1 << 20))  # more than a socket holds
+        reading = asyncio.create_task(asyncio.to_thread(theirs.recv, 1 << 21, socket.MSG_WAITALL))
+        await Watcher(reader, writer).end()
+        await reading
+
+
+def test_one_who_never_reads_is_bounded_holds_nobody_up_and_is_brought_to_the_present() -> None:
+    text = "x" * 800
+    with hosted() as made, Speaker(made.path, HELLO) as stalled, Speaker(made.path, HELLO) as other:
+        for each in (stalled, other):
+            each.hear_until("CaughtUp")
+        number = 0
+        while not made.is_anyone_behind():
+            number += 1
+            made.play(*(tweet(text, number) for _ in range(200)))
+            assert [other.hear()["step"] for _ in range(200)] == [number] * 200
+        heard = stalled.hear_until("ViewTold")
+        heard += stalled.hear_until("CaughtUp")
+        assert view_in(heard).num_tweets == number * 200
+        made.play(PAUSED)
+        assert stalled.hear()["event"] == "Paused"
+
+
+def leave_socket(path: Path) -> None:
+    """Leave a socket as a process does that was killed."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+        dead.bind(str(path))
+
+
+def test_the_socket_of_a_killed_run_is_taken_over_by_the_next() -> None:
+    with hosted() as made:
+        path = made.path
+    leave_socket(path)
+    with hosted() as made:
+        assert_serves(made)
+
+
+def test_the_socket_of_a_killed_run_is_deleted_by_whoever_finds_it_dead() -> None:
+    with hosted() as made:
+        folder, path = made.folder, made.path
+    leave_socket(path)
+    assert ask(folder) is None
+    assert not path.exists()
+    assert ask(folder) is None
+
+
+def test_an_ended_host_leaves_the_socket_of_the_next_one_alone() -> None:
+    with hosted() as made:
+        made.path.unlink()
+        leave_socket(made.path)
+        made.play(FINISHED)
+        made.host.close()
+        assert made.path.is_socket()
+
+
+def test_a_mistake_in_the_host_ends_nothing_but_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hosted() as made, Speaker(made.path, HELLO) as speaker:
+        speaker.hear_until("CaughtUp")
+        monkeypatch.setattr(host, "fold", lambda *_: 1 // 0)
+        made.play(PAUSED)
+        assert speaker.hear_to_the_end() == []
+        until(lambda: made.host.problem.startswith("ZeroDivisionError"))
+        made.play(*(tweet("kept nowhere") for _ in range(100)))
+        made.host.close()
+        assert "ZeroDivisionError" in made.folder.log_path.read_text()
+        assert not made.path.exists()
+
+
+def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = host.Host(RunConfig(), lambda _: None, lambda: 0)
+    made.take(run_started(run="../up"))
+    made.take(PAUSED)
+    assert "ConfigError" in made.problem
+    made.close()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", os.environ["XDG_RUNTIME_DIR"] + "/" + "x" * 100)
+    Path(os.environ["XDG_RUNTIME_DIR"]).mkdir(mode=0o700)
+    made = host.Host(RunConfig(), lambda _: None, lambda: 0)
+    made.take(run_started(run=RUN))
+    until(lambda: "too long a path" in made.problem)
+    assert "Set XDG_RUNTIME_DIR to a shorter folder." in made.problem
+    made.take(FINISHED)
+    made.close()
+
+
+def test_one_who_does_not_read_does_not_keep_an_ended_run_from_its_end() -> None:
+    with hosted() as made, Speaker(made.path, HELLO) as stalled:
+        stalled.hear_until("CaughtUp")
+        made.play(*(tweet("x" * 800, 7) for _ in range(1000)), FINISHED)
+        until(lambda: not made.path.exists())  # taken away last, before the client counts as stalled
+
+
+def test_who_comes_to_a_resumed_run_hears_of_the_time_before_and_nothing_twice() -> None:
+    folder: RunFolder = folder_of_run(RUN)
+    folder.path.mkdir(parents=True)
+    started = run_started(run=RUN, step=40, resumed_from=f"{RUN}/latest")
+    journal = Journal(folder.journal_path)
+    steps = (one_step(step) for step in range(1, 41))
+    events: list[e.Event] = [run_started(run=RUN), *steps, tweet("before", 30), FINISHED, started, one_step(41)]
+    for event in events:
+        journal.write(event)
+    journal.close()
+    with hosted(started, one_step(41)) as made:
+        until(lambda: (greeting := ask(made.folder)) and greeting.step == 41)
+        with Speaker(made.path, HELLO) as speaker:
+            heard = speaker.hear_until("CaughtUp")
+    view = view_in(heard)
+    assert (view.step, len(view.train_losses), view.num_tweets) == (41, 41, 1)
+    assert (view.phase, view.ended) == ("training", None)
+    assert [line["tweets"][0]["text"] for line in heard if line.get("message") == "TweetsTold"] == ["before"]

@@ -1,0 +1,352 @@
+"""The checkpoint browser: what it shows, and what each of its keys does."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints, list_checkpoints
+from engine.config.corpus import CorpusConfig
+from engine.config.run import RunConfig
+from engine.errors import StorageError
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import create_run_folder, named_checkpoint_path
+from engine.storage.folders import home as data_folder
+from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
+from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, until
+from tui.app.app import TweetgenApp
+from tui.screens.dialogs.base import MessageDialog
+from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
+from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
+from tui.screens.dialogs.compare import CompareDialog
+from tui.screens.main.screen import MainScreen
+from tui.widgets.checkpoints.table import COMPARED, PINNED, CheckpointTable
+from tui.widgets.plot.loss_plot import LossPlot
+
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+STARTED = run_started(run="now")
+Entries = Callable[[], Iterable[CheckpointEntry]]
+
+
+def entry(name: str, problem: str = "", saved_at: float = 1.79e9, **changes: Any) -> CheckpointEntry:
+    """Return an entry of no file."""
+    return CheckpointEntry(
+        name=name,
+        path=data_folder() / "checkpoints" / f"{name.replace('/', ' ')}.safetensors",
+        saved_at=saved_at,
+        num_bytes=1_800_000,
+        info=None if problem else checkpoint_info(**changes),
+        problem=problem,
+    )
+
+
+@dataclass
+class Browsing:
+    """A browser that is open over a run."""
+
+    app: TweetgenApp
+    pilot: Pilot[None]
+    session: FakeSession
+
+    @property
+    def table(self) -> CheckpointTable:
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, CheckpointBrowser)).query_one(
+            CheckpointTable
+        )
+
+    @property
+    def names(self) -> list[str]:
+        return [each.name for each in self.table.entries]
+
+    @property
+    def current(self) -> str:
+        return self.table.current.name if self.table.current else ""
+
+    async def says(self, words: str, line: str = "#notice") -> None:
+        await until(lambda: words in str(self.app.screen.query_one(line, Static).render()), words)
+
+
+@asynccontextmanager
+async def browsing(
+    stage: Stage, entries: Entries, *script: e.Event, size: tuple[int, int] = (80, 24), **options: Any
+) -> AsyncIterator[Browsing]:
+    """Open the browser over a run whose script is on screen, and wait until the list has been read."""
+    session = FakeSession((*SCRIPT, *script), STARTED)
+    app = stage.app(session, entries=entries, **options)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+        await pilot.press("l")
+        await opened(app, CheckpointBrowser)
+        await until(lambda: "reading" not in str(app.screen.query_one("#box").border_title), "the end of reading")
+        yield Browsing(app, pilot, session)
+
+
+async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
+    folder = create_run_folder("first")
+    folder.config_path.write_text("{}")
+    info = checkpoint_info()
+    lines: list[e.Event] = [run_started(corpus=info.corpus_name, vocab_size=len(info.vocab) + 4), tweet("so sunny", 1)]
+    folder.journal_path.write_text("".join(e.to_json(line) + "\n" for line in lines))
+    path = write_checkpoint(folder.checkpoint_path("best"), run="first")
+    os.utime(path, (time.time() - 330, time.time() - 330))
+    async with browsing(stage, list_checkpoints, size=(120, 40)) as at:
+        await shows(at.app, "“so sunny” (step 1)", "6 min", "kB", "hidden 5 x 1", "from the run first")
+        await at.pilot.resize_terminal(40, 12)
+        await until(lambda: len(screen_text(at.app).splitlines()) == 12)
+        await shows(at.app, "“so sunny” (step 1)")
+
+
+async def test_enter_loads_no_checkpoint_that_is_damaged_or_of_another_vocabulary_and_says_why(stage: Stage) -> None:
+    entries = [
+        entry("broken", problem="broken is cut short: [b]12[/b].", saved_at=1.8e9),
+        entry("foreign", vocab=("a", "b"), corpus=CorpusConfig(files=("/data/b.csv",))),
+        entry("[/sad]", saved_at=1.7e9, step=1200, bits_per_char=2.34),
+        entry("now/latest", saved_at=1.6e9),
+    ]
+    async with browsing(stage, lambda: entries) as at:
+        await shows(at.app, "broken is cut short: [b]12[/b].", "damaged", "[/sad]", "1,200", "2.34")
+        for key, words in (
+            ("enter", "It can't be loaded"),
+            ("n", "No run can begin from it: broken is cut short"),
+            ("c", "nothing of itself"),
+        ):
+            await at.pilot.press(key)
+            await at.says(words)
+        await at.pilot.press("down")
+        await shows(at.app, "another vocabulary")
+        await at.pilot.press("enter")
+        await at.says("n begins a new run from it")
+        await at.pilot.press("down")
+        await until(lambda: "another vocabulary" not in screen_text(at.app))
+        assert at.session.received == []
+        await press(at.pilot, at.session, "enter")
+        assert at.session.received == [c.LoadCheckpoint(name="[/sad]")]
+        await shows(at.app, "Loaded [/sad]")
+
+
+async def test_before_anything_was_saved_the_list_says_how(stage: Stage) -> None:
+    async with browsing(stage, list) as at:
+        await at.says("Nothing is saved yet: s saves a checkpoint")
+        for key in ("enter", "n", "x", "r", "k", "c", "down", "end", "pagedown"):
+            await at.pilot.press(key)
+        assert isinstance(at.app.screen, CheckpointBrowser)
+
+
+async def test_a_list_that_cannot_be_read_is_told(stage: Stage) -> None:
+    def fail() -> Iterator[CheckpointEntry]:
+        yield entry("happy")
+        raise StorageError("The folder can't be read.")
+
+    async with browsing(stage, fail) as at:
+        await at.says("The folder can't be read.")
+
+
+def branchable() -> list[CheckpointEntry]:
+    return [entry("happy", step=2, corpus=CorpusConfig(files=("/data/small.txt",)))]
+
+
+async def test_n_begins_another_run_after_a_yes_with_both_curves(stage: Stage) -> None:
+    second = FakeSession((steps_finished(3, [3.9]),), run_started(step=2))
+    config = RunConfig(settings={"hidden_size": 9})
+    async with browsing(stage, branchable, further=[second], config=config) as at:
+        app, before = at.app, at.app.summary_view
+        await at.pilot.press("n")
+        await opened(app, YesDialog)
+        question = "The run now is saved and ends. A new one begins from happy, at step 2, on small.txt."
+        await at.says(question, "#question")
+        await at.pilot.press("enter", "n", "escape")
+        await opened(app, CheckpointBrowser)
+        assert at.session.received == []
+        await at.pilot.press("n")
+        await opened(app, YesDialog)
+        await at.pilot.press("y")
+        await until(lambda: len(app.bridges) == 2 and app.summary_view.step == 3, "the new run")
+        assert isinstance(at.session.received[-1], c.Stop)
+        assert app.bridge.config == RunConfig(
+            corpus=CorpusConfig(files=("/data/small.txt",)), checkpoint="happy", preset="tutorial"
+        )
+        assert stage.checked[-1] == app.bridge.config
+        assert app.screen.query_one(LossPlot).overlay == ("now", before.train_losses)
+        assert app.summary_view.train_losses.first_step == 3
+        assert [view.started for view in app.earlier_views] == [STARTED]
+
+
+async def test_n_on_latest_of_the_run_says_that_it_is_saved_anew_before_the_new_run_begins(stage: Stage) -> None:
+    entries = [entry("now/latest", step=2, corpus=CorpusConfig(files=("/data/small.txt",)))]
+    async with browsing(stage, lambda: entries) as at:
+        await at.pilot.press("n")
+        await opened(at.app, YesDialog)
+        await at.says("A new one begins from now/latest, at the step where it ends, on small.txt.", "#question")
+
+
+async def test_the_list_can_be_closed_while_n_looks_at_the_tweets(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+    monkeypatch.setattr(stage, "check", lambda _: may_end.wait(DEADLINE_SECONDS))
+    async with browsing(stage, branchable) as at:
+        await at.pilot.press("n")
+        await at.says("looking at the tweets of happy…")
+        await at.pilot.press("escape")
+        await opened(at.app, MainScreen)
+        may_end.set()
+        await at.pilot.press("l")
+        await opened(at.app, CheckpointBrowser)
+        assert at.app.failure is None
+
+
+async def test_before_its_begin_and_after_its_end_a_run_takes_no_checkpoint_but_another_can_begin(
+    stage: Stage,
+) -> None:
+    end = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
+    second = FakeSession((), run_started(run="then", step=2))
+    async with browsing(stage, branchable, further=[second]) as at:
+        screen = at.app.screen_stack[-2]
+        assert isinstance(screen, MainScreen)
+        screen.run_view = replace(screen.run_view, phase="starting")
+        await at.pilot.press("enter")
+        await at.says("The run is still starting.")
+        at.session.play(end)
+        await until(lambda: at.app.summary_view.ended is not None)
+        await at.pilot.press("enter")
+        await at.says("The run is over: n begins a new one from it.")
+        assert at.session.received == []
+        await at.pilot.press("n")
+        await opened(at.app, YesDialog)
+        assert "is saved and ends" not in screen_text(at.app)
+        await at.pilot.press("y")
+        await until(lambda: at.app.summary_view.started is not None and at.app.summary_view.started.run == "then")
+        assert at.app.screen.query_one(LossPlot).overlay is not None
+
+
+@pytest.fixture
+def saved(home: Path) -> Path:
+    """Save two checkpoints, `old` and `new`, and the run `now`; returns their folder."""
+    write_checkpoint(named_checkpoint_path("old"), step=5, bits_per_char=2.0)
+    write_checkpoint(named_checkpoint_path("new"), step=9, bits_per_char=3.0)
+    for number, name in enumerate(("old", "new")):
+        path = named_checkpoint_path(name)
+        os.utime(path, (1000 + number, 1000 + number))
+    folder = create_run_folder("now")
+    folder.config_path.write_text("{}")
+    for name in ("latest", "best", "step-7"):
+        write_checkpoint(folder.checkpoint_path(name))
+    return home / "checkpoints"
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+async def test_r_renames_k_pins_to_the_top_and_a_change_that_fails_is_told(stage: Stage, saved: Path) -> None:
+    async with browsing(stage, iterate_checkpoints) as at:
+        await at.pilot.press("r")
+        await opened(at.app, RenameDialog)
+        assert at.app.screen.query_one(Input).value == "new"
+        for typed, advice in (("old", "already a checkpoint called old"), ("../up", "beginning with a letter")):
+            at.app.screen.query_one(Input).value = typed
+            await at.pilot.press("enter")
+            await at.says(advice, "#advice")
+        at.app.screen.query_one(Input).value = "happy"
+        await at.pilot.press("enter")
+        await until(lambda: "happy" in at.names, "the new name")
+        assert at.current == "happy"
+        assert files(saved) == {"old.safetensors", "happy.safetensors"}
+        await toasted(at.app, "It is called happy now.")
+        await at.pilot.press("end", "r")
+        await at.says("its run's own")
+        at.table.move_to(at.names.index("old"))
+        await at.pilot.press("k")
+        await until(lambda: at.names[0] == "old")
+        assert at.current == "old"
+        await shows(at.app, f"{PINNED} old")
+        await at.pilot.press("x")
+        await at.says("old is pinned: k unpins it")
+        assert "old.pinned" in files(saved)
+        await at.pilot.press("k")
+        await until(lambda: at.names[0] == "happy")
+        assert files(saved) == {"happy.safetensors", "old.safetensors"}
+        named_checkpoint_path("old").unlink()
+        await at.pilot.press("k")
+        await opened(at.app, MessageDialog)
+        await shows(at.app, "no checkpoint called old")
+
+
+async def test_a_change_is_made_also_where_the_list_is_closed_in_one_go_with_its_key(stage: Stage, saved: Path) -> None:
+    async with browsing(stage, iterate_checkpoints) as at:
+        at.app.post_message(events.Key("k", "k"))
+        at.app.post_message(events.Key("escape", None))
+        await opened(at.app, MainScreen)
+        await until(lambda: "new.pinned" in files(saved), "the pin")
+
+
+async def test_deleting_asks_and_spares_what_the_run_writes_itself(stage: Stage, saved: Path) -> None:
+    async with browsing(stage, iterate_checkpoints) as at:
+        await at.pilot.press("down", "delete")
+        await opened(at.app, YesDialog)
+        await shows(at.app, "Delete old for good?", "It frees")
+        await at.pilot.press("x", "enter", "escape")
+        await opened(at.app, CheckpointBrowser)
+        assert "old.safetensors" in files(saved)
+        await at.pilot.press("x", "y")
+        await until(lambda: "old" not in at.names, "the end of it")
+        assert files(saved) == {"new.safetensors"}
+        await toasted(at.app, "old is deleted, ")
+        for name in ("now/latest", "now/best"):
+            at.table.move_to(at.names.index(name))
+            await at.pilot.press("x")
+            await at.says(f"{name} can't be deleted: this run goes on")
+        at.table.move_to(at.names.index("now/step-7"))
+        await at.pilot.press("x", "y")
+        await until(lambda: "now/step-7" not in at.names)
+
+
+async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
+    entries = [entry("happy", saved_at=2e9, step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22)]
+    async with browsing(stage, lambda: entries, size=(40, 12)) as at:
+        await at.pilot.press("c")
+        await at.says("happy is marked")
+        await shows(at.app, COMPARED)
+        await at.pilot.press("c")  # on the same: takes the mark back
+        await until(lambda: COMPARED not in screen_text(at.app))
+        await at.pilot.press("c", "down", "c")
+        await opened(at.app, CompareDialog)
+        await shows(at.app, "happy", "sad", "1,200")
+        rows = at.app.screen.query(".row")
+        differs = {str(row.query(Static).first().render()): row.has_class("differs") for row in rows}
+        assert (differs["step"], differs["bits per character"], differs["model"]) == (True, False, False)
+        await at.pilot.press("escape")
+        await opened(at.app, CheckpointBrowser)
+        await until(lambda: COMPARED not in screen_text(at.app))
+
+
+async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stage, saved: Path) -> None:
+    async with browsing(stage, iterate_checkpoints) as at:
+        for order, first in (("name", "new"), ("step", "new"), ("bits", "old"), ("age", "new")):
+            await at.pilot.press("s")
+            await shows(at.app, f"5 by {order}")
+            assert next(name for name in at.names if "/" not in name) == first
+            assert at.current == "new"
+        await at.pilot.press("slash", *"step-7")
+        await until(lambda: at.names == ["now/step-7"])
+        await shows(at.app, "1 of 5", "step-7")
+        await at.pilot.press("escape")
+        await until(lambda: len(at.names) == 5)
+        assert at.app.screen.query_one("#filter", Input).display is False
+        await at.pilot.press("slash", *"old", "enter")
+        await until(lambda: at.names == ["old"])
+        await press(at.pilot, at.session, "enter")
+        assert at.session.received == [c.LoadCheckpoint(name="old")]

@@ -1,0 +1,224 @@
+"""The loss plot as a widget: what it redraws, and what its keys and the mouse do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.fakes import FakeSession, evaluated, steps_finished, tweet
+from tests.tui.conftest import Stage, shows, until
+from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
+from tui.run.reducer import apply
+from tui.run.series import Series
+from tui.run.view import RunView
+from tui.settings.key_table import PLOT_KEYS
+from tui.widgets.plot.loss_plot import LossPlot
+
+VIEW = view_of(falling_losses(5000), 2.8, 2.6, 2.7)
+
+
+class PlotApp(App[None]):
+    """A plot, and something else to focus."""
+
+    AUTO_FOCUS = "Input"
+    CSS = "Input { dock: bottom; height: 1; border: none; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[int | None] = []
+
+    def compose(self) -> ComposeResult:
+        yield LossPlot()
+        yield Input()
+
+    def on_loss_plot_cursor_moved(self, message: LossPlot.CursorMoved) -> None:
+        self.steps.append(message.step)
+
+    @property
+    def plot(self) -> LossPlot:
+        return self.query_one(LossPlot)
+
+    @property
+    def picture(self) -> list[str]:
+        lines = self.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip) for strip in lines][:-1]
+
+
+@asynccontextmanager
+async def plot_of(
+    view: RunView = VIEW, size: tuple[int, int] = (80, 13), *, is_focused: bool = True
+) -> AsyncIterator[tuple[PlotApp, Pilot[None], LossPlot]]:
+    """Show a view and wait for its curve; the plot has the keys unless it is said otherwise."""
+    app = PlotApp()
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app.plot.show(view)
+        await until(lambda: any(is_braille(char) for line in app.picture[1:-2] for char in line), "a curve")
+        if is_focused:
+            await pilot.press("shift+tab")
+            await until(lambda: app.plot.has_focus, "the focus")
+        yield app, pilot, app.plot
+
+
+def steps_shown(plot: LossPlot) -> list[tuple[float, float]]:
+    return [(pane.steps.low, pane.steps.high) for pane in plot.picture.panes.values()]
+
+
+async def test_a_curve_comes_with_the_first_steps_grows_and_is_taken_back_with_its_cursor() -> None:
+    async with plot_of(view_of(falling_losses(60))) as (app, pilot, plot):
+        assert steps_shown(plot) == [(0, 100)]
+        plot.show(VIEW)
+        await until(lambda: "5k" in app.picture[-1])
+        await pilot.press("left")
+        plot.show(replace(VIEW, train_losses=VIEW.train_losses.truncated(2000)))
+        await until(lambda: app.steps == [5000, 2000])
+        plot.show(replace(VIEW, train_losses=Series.empty()))
+        await until(lambda: "waiting for the first step" in "".join(app.picture) and app.steps[2:] == [0])
+        await pilot.press("left", "home", "up", "pageup", "0", "end")
+        assert app.steps[3:] == []
+
+
+async def test_it_is_drawn_again_only_when_a_curve_or_a_mark_has_changed_and_few_cells_are_painted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view = view_of(falling_losses(4900), 2.8, 2.6)
+    async with plot_of(view, size=(100, 20)) as (_, _, plot):
+        painted: list[int] = []
+        monkeypatch.setattr(plot, "refresh", lambda *regions: painted.extend(region.area for region in regions))
+        plot.show(replace(view, chars_per_second=1.0))
+        assert painted == []
+        for changed in (apply(view, steps_finished(4901, [1.7] * 20)), apply(view, evaluated(4900, 2.5))):
+            plot.show(changed)
+            assert 0 < sum(painted) < 100
+            painted.clear()
+
+
+async def test_arrows_move_a_cursor_whose_steps_are_told_until_escape() -> None:
+    async with plot_of() as (app, pilot, plot):
+        assert plot.check_action("hide_cursor", ()) is False  # escape is the screen's while there is no cursor
+        await pilot.press("left", "left", "shift+left", "right")
+        pane = plot.picture.panes["whole"]
+        columns = [pane.column_of(step) for step in app.steps if step is not None]
+        newest = pane.column_of(5000) or 0
+        assert columns == [newest, newest - 1, newest - 11, newest - 10]
+        await until(lambda: f"step {app.steps[-1]:,}" in app.picture[0])
+        await pilot.press("home", "escape")
+        assert app.steps[-2:] == [1, None]
+        await until(lambda: "train" in app.picture[0] and "step 1 " not in app.picture[0])
+
+
+async def test_keys_zoom_at_the_right_edge_or_the_cursor_and_0_resets() -> None:
+    async with plot_of() as (app, pilot, plot):
+        whole = steps_shown(plot)
+        await pilot.press("up", "up")
+        ((low, high),) = steps_shown(plot)
+        assert low > 3000
+        assert high >= 5000
+        await until(lambda: "latest" in app.picture[0])
+        await pilot.press("down")
+        assert steps_shown(plot)[0][0] < low
+        await pilot.press("0")
+        assert steps_shown(plot) == whole
+        await pilot.press("home", "shift+right", "up", "up", "up")
+        ((low, high),) = steps_shown(plot)
+        assert low <= (app.steps[-1] or 0) <= high
+        assert high - low == pytest.approx(5700 / 8, rel=0.1)
+
+
+async def test_page_keys_pan_and_end_follows() -> None:
+    async with plot_of() as (app, pilot, plot):
+        plot.switch_panes()
+        assert steps_shown(plot) == [(4500, 5000)]
+        await pilot.press("pageup")
+        assert steps_shown(plot) == [(4250, 4750)]
+        await until(lambda: "steps 4,250 to 4,750" in app.picture[0])
+        await pilot.press("pageup", "pagedown", "left", "end")
+        assert steps_shown(plot) == [(4500, 5000)]
+        assert app.steps[-1] is None
+
+
+async def test_a_wide_plot_shows_both_panes_unless_the_run_is_short() -> None:
+    async with plot_of(size=(120, 20)) as (_, _, plot):
+        assert len(steps_shown(plot)) == 2
+        plot.show(view_of(falling_losses(300)))
+        await until(lambda: len(steps_shown(plot)) == 1)
+
+
+async def test_the_wheel_zooms_at_the_pointer() -> None:
+    async with plot_of() as (_, pilot, plot):
+        pane = plot.picture.panes["whole"]
+        column = 20
+        at = pane.step_at(column)
+        for _ in range(4):
+            await pilot._post_mouse_events([MouseScrollUp], LossPlot, offset=(pane.left + column, 5))
+        zoomed = plot.picture.panes["whole"]
+        assert zoomed.num_steps < pane.num_steps / 2
+        assert zoomed.step_at(column) == pytest.approx(at, abs=20)
+        for _ in range(8):
+            await pilot._post_mouse_events([MouseScrollDown], LossPlot, offset=(pane.left + column, 5))
+        assert plot.picture.panes["whole"].num_steps == pane.num_steps
+
+
+async def drag(pilot: Pilot[None], start: int, end: int) -> None:
+    """Move the pointer with its button held."""
+    await pilot.mouse_down(LossPlot, offset=(start, 5))
+    await pilot._post_mouse_events([MouseMove], LossPlot, offset=((start + end) // 2, 5), button=1)
+    await pilot._post_mouse_events([MouseMove], LossPlot, offset=(end, 5), button=1)
+    await pilot.mouse_up(LossPlot, offset=(end, 5))
+
+
+async def test_dragging_pans_a_click_puts_the_cursor_there_and_a_double_click_resets() -> None:
+    async with plot_of() as (app, pilot, plot):
+        plot.switch_panes()
+        pane = plot.picture.panes["recent"]
+        await drag(pilot, pane.left + 10, pane.left + 40)
+        ((low, high),) = steps_shown(plot)
+        assert low == pytest.approx(4500 - 30 * 501 / pane.width, abs=1)
+        assert high - low == 500
+        assert app.steps == []
+        await pilot.double_click(LossPlot, offset=(pane.left + 10, 5))
+        assert steps_shown(plot) == [(4500, 5000)]
+        await pilot.click(LossPlot, offset=(pane.left + 30, 5))
+        assert app.steps[-1] == round(pane.step_at(30))
+        num_moves = len(app.steps)
+        await pilot.click(LossPlot, offset=(2, 5))
+        assert len(app.steps) == num_moves
+
+
+async def test_dragging_in_the_whole_run_carries_the_recent_part_along() -> None:
+    async with plot_of(size=(120, 20)) as (_, pilot, plot):
+        whole = plot.picture.panes["whole"]
+        newest = whole.left + (whole.column_of(4900) or 0)
+        await drag(pilot, newest, newest - 10)
+        assert steps_shown(plot)[0] == (0, whole.steps.high)
+        assert steps_shown(plot)[1][0] == pytest.approx(4500 - 10 * whole.num_steps / whole.width, abs=1)
+
+
+def test_every_key_of_the_plot_is_in_the_key_table() -> None:
+    told = {name for key in PLOT_KEYS for name in key.keys.split(",")}
+    assert told == {str(binding.key) for binding in LossPlot.BINDINGS if isinstance(binding, Binding)}
+
+
+async def test_the_cursor_leads_the_feed_through_the_run_and_y_and_v_work_from_anywhere(stage: Stage) -> None:
+    tweets = [tweet(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
+    app = stage.app(FakeSession([steps_finished(1, falling_losses(3000)), *tweets]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(app, "what it wrote after 3000", "nats/char")
+        await pilot.press("y")
+        await shows(app, "nats/char, log")
+        plot = app.screen.query_one(LossPlot)
+        await pilot.press("shift+tab")
+        await until(lambda: plot.has_focus, "the focus")
+        await pilot.press(*["shift+left"] * 4)
+        await until(lambda: plot.view.cursor is not None and plot.view.cursor < 2500)
+        await shows(app, f"what it wrote after {(plot.view.cursor or 0) // 100 * 100}")
+        await pilot.press("escape", "v")
+        await shows(app, "what it wrote after 3000", "latest 500 steps")

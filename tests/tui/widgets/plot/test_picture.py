@@ -1,0 +1,206 @@
+"""The loss plot as rows of text, without an app: band, line, points, marks, panes, cursor and words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
+from tui.run.marks import Mark, MarkKind
+from tui.run.series import Series
+from tui.run.view import RunView
+from tui.terminal.capabilities import GlyphSet
+from tui.widgets.plot.cell_grid import STYLE_NAMES, Cells, curve_dots
+from tui.widgets.plot.glyphs import MARK_LETTERS, StyleName
+from tui.widgets.plot.pane import Look
+from tui.widgets.plot.picture import Picture
+from tui.widgets.plot.scales import Limits, LossScale, Unit
+from tui.widgets.plot.viewport import PlotView
+
+WHOLE, BOTH = PlotView(), PlotView(is_wide=True)
+PLAIN = Look()
+
+
+def long_series(num_steps: int, spike_at: int) -> Series:
+    """Return a flat, noisy curve with a single spike."""
+    series, noise = Series.empty(), np.random.default_rng(1)
+    for first in range(1, num_steps + 1, 100_000):
+        values = 2.0 + 0.05 * noise.standard_normal(100_000)
+        if first <= spike_at < first + 100_000:
+            values[spike_at - first] = 2.9
+        series = series.extended(first, values.tolist())
+    return series
+
+
+def cells_of(
+    view: RunView, plot_view: PlotView = WHOLE, look: Look = PLAIN, size: tuple[int, int] = (100, 20)
+) -> tuple[Cells, Picture]:
+    picture = Picture()
+    picture.draw(view, plot_view, look, *size)
+    return picture.with_words(plot_view, is_focused=False), picture
+
+
+def rows_of(
+    view: RunView, plot_view: PlotView = WHOLE, look: Look = PLAIN, size: tuple[int, int] = (100, 20)
+) -> list[str]:
+    return cells_of(view, plot_view, look, size)[0].text()
+
+
+def places(cells: Cells, style: StyleName) -> list[tuple[int, int]]:
+    """Return row and column of the cells of a style."""
+    rows, columns = np.nonzero(cells.styles == STYLE_NAMES.index(style))
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("size", "is_wide"), [((120, 40), True), ((80, 11), False), ((60, 6), False)])
+def test_every_size_has_a_frame_a_curve_and_round_ticks(size: tuple[int, int], is_wide: bool) -> None:
+    rows = rows_of(view_of(falling_losses(3000), 2.8, 2.6), PlotView(is_wide=is_wide), size=size)
+    num_panes = 2 if is_wide else 1
+    assert {len(row) for row in rows} == {size[0]}
+    for corner, row in (("╭", 0), ("╮", 0), ("╰", -2), ("╯", -2)):
+        assert rows[row].count(corner) == num_panes
+    assert any(is_braille(char) for row in rows[1:-2] for char in row)
+    labels = [row[:6].strip() for row in rows[1:-2] if row[:6].strip()]
+    assert len(labels) >= 2
+    assert [float(label) for label in labels] == sorted(map(float, labels), reverse=True)
+    assert rows[-1].split()[0] == "0"
+
+
+def test_a_single_spike_among_a_million_steps_is_seen_and_does_not_bend_the_line() -> None:
+    num_steps, spike_at = 1_000_000, 600_000
+    view = RunView(train_losses=long_series(num_steps, spike_at))
+    cells, picture = cells_of(view)
+    pane = picture.panes["whole"]
+    (peak,) = (place for place in places(cells, "peak") if place[0] > 0)
+    assert peak == (1, pane.left + (pane.column_of(spike_at) or 0))
+    assert "▲ up to 2.90" in cells.text()[0]
+    assert np.nanmax(pane.smoothed) - np.nanmin(pane.smoothed) < 0.01
+
+
+def test_evaluations_are_points_with_the_best_marked() -> None:
+    text = "\n".join(rows_of(view_of(falling_losses(5000), 2.8, 2.6, 2.7)))
+    assert "◆ best 1.802" in text
+    assert text.count("●") == 1 + 2
+    assert text.count("◆") == 1 + 1
+
+
+def mark(step: int, kind: MarkKind) -> Mark:
+    return Mark(step=step, kind=kind, label=f"{kind} at {step}")
+
+
+def test_each_kind_of_mark_has_its_letter_on_the_axis() -> None:
+    kinds = list(MARK_LETTERS)
+    marks = tuple(mark(300 * number, kind) for number, kind in enumerate(kinds, 1))
+    cells, picture = cells_of(replace(view_of(falling_losses(3000)), marks=marks))
+    pane = picture.panes["whole"]
+    for number, kind in enumerate(kinds, 1):
+        column = pane.left + (pane.column_of(300 * number) or 0)
+        assert cells.text()[-2][column] == MARK_LETTERS[kind]
+
+
+def test_of_hundreds_of_marks_each_column_shows_the_most_important() -> None:
+    marks = (*(mark(step, "temperature") for step in range(1, 3000, 5)), mark(1500, "learning rate"))
+    view = replace(view_of(falling_losses(3000)), marks=marks)
+    cells, picture = cells_of(view)
+    axis = cells.text()[-2]
+    column = picture.panes["whole"].left + (picture.panes["whole"].column_of(1500) or 0)
+    assert axis[column] == "R"
+    assert set(axis[10:column]) == {"T"}
+    assert "learning rate at 1500 and" in rows_of(view, PlotView(cursor=1500))[0]
+
+
+def test_side_by_side_the_axis_of_the_whole_run_shows_where_the_recent_part_is() -> None:
+    cells, picture = cells_of(view_of(falling_losses(5000)), BOTH, size=(120, 20))
+    whole, recent = picture.panes["whole"], picture.panes["recent"]
+    window = [column for row, column in places(cells, "window") if row == cells.height - 2]
+    assert window[0] == whole.left + (whole.column_of(recent.steps.low) or 0)
+    assert "latest 500 steps" in cells.text()[0]
+    assert recent.steps == Limits(4500, 5000)
+
+
+def test_the_recent_part_shows_single_steps_when_zoomed_in() -> None:
+    losses = falling_losses(5000)
+    view = PlotView("recent").zoomed(0.1, Limits(1, 5000))
+    _, picture = cells_of(view_of(losses), view, size=(116, 20))
+    pane = picture.panes["recent"]
+    assert pane.train.count.max() == 1
+    assert pane.train.low[pane.train.count > 0].tolist() == losses[int(pane.steps.low) - 1 :]
+
+
+@pytest.mark.parametrize("unit", ["nats", "bits"])
+def test_the_read_out_tells_what_was_so_at_the_cursor(unit: Unit) -> None:
+    view = replace(view_of(falling_losses(3000), 2.8, 2.6), marks=(mark(2000, "saved"),))
+    row = rows_of(view, PlotView(cursor=2000), Look(LossScale(unit)), size=(150, 20))[0]
+    pieces = [piece.strip() for piece in row.strip(" ╭╮─").split("─")]
+    smoothed = float(pieces.pop(2).removeprefix("train "))
+    low, high = map(float, pieces.pop(2).removeprefix("⣿ ").split(" to "))
+    val = "● 2.80 at 1,500" if unit == "bits" else "● 1.940 at 1,500"
+    assert pieces == ["step 2,000 at 1:40", "saved at 2000", val, "rate 0.004"]
+    assert low < smoothed < high
+    assert smoothed == pytest.approx(1.7 / (0.693 if unit == "bits" else 1), rel=0.03)
+
+
+def test_the_cursor_is_a_line_in_each_pane_that_shows_its_step() -> None:
+    view = view_of(falling_losses(5000))
+    for step, num_lines in ((4800, 2), (1000, 1)):
+        cells, picture = cells_of(view, replace(BOTH, cursor=step), size=(120, 20))
+        columns = {column for _, column in places(cells, "cursor")}
+        shown = {pane.left + column for pane in picture.panes.values() if (column := pane.column_of(step)) is not None}
+        assert columns == shown
+        assert len(columns) == num_lines
+        assert len(places(cells, "cursor")) == num_lines * 17
+
+
+def test_another_run_lies_under_our_own_and_is_named() -> None:
+    view = view_of(falling_losses(3000))
+    other = Series.empty().extended(1, [2.2] * 2000)
+    cells, picture = cells_of(view, look=Look(overlay=("the [b]other\x1b run", other)))
+    assert "⠤⠤ the [b]otherrun ─" in cells.text()[0]
+    columns = [column for row, column in places(cells, "overlay") if row > 0]
+    assert max(columns) == picture.panes["whole"].left + (picture.panes["whole"].column_of(2000) or 0)
+    alone, _ = cells_of(view)
+    assert set(places(alone, "line")) - {(0, column) for column in range(100)} <= set(places(cells, "line"))
+
+
+@pytest.mark.parametrize("glyphs", ["block", "ascii"])
+def test_lesser_terminals_get_a_plot_of_their_glyphs(glyphs: GlyphSet) -> None:
+    view = replace(view_of(falling_losses(5000, spike_at=3000), 2.8, 2.6), marks=(mark(2000, "saved"),))
+    for plot_view in (BOTH, replace(BOTH, cursor=2000), PlotView("recent")):
+        text = "\n".join(rows_of(view, plot_view, Look(glyphs=glyphs), size=(120, 20)))
+        assert not any(is_braille(char) for char in text)
+        assert text.isascii() == (glyphs == "ascii")
+    if glyphs == "ascii":
+        whole = "\n".join(rows_of(view, look=Look(glyphs=glyphs))[1:])
+        assert (whole.count("o"), whole.count("*"), whole.count("^") > 0) == (1, 1, True)
+        assert min(whole.count("="), whole.count(":")) > 60
+
+
+def test_log_and_unit_move_the_ticks_and_say_so() -> None:
+    view = view_of(falling_losses(3000))
+    linear, log = rows_of(view), rows_of(view, look=Look(LossScale("nats", is_log=True)))
+    bits = rows_of(view, look=Look(LossScale("bits")))
+    assert [row[:6] for row in linear] != [row[:6] for row in log] != [row[:6] for row in bits]
+    assert "nats per character, log" in log[0]
+    assert "bits per character" in bits[0]
+
+
+def test_a_curve_has_no_holes_however_steep_it_is() -> None:
+    values = np.array([np.nan, 0.0, 9.9, 5.0, np.nan, 0.0, np.nan])
+    dots = curve_dots(values, values, Limits(0, 10), 10)
+    assert dots.sum(axis=0).tolist() == [0, 1, 9, 5, 2, 2, 0]
+    assert np.flatnonzero(dots[:, 2]).tolist() == list(range(9))
+
+
+def test_changes_are_found_to_the_cell_and_wide_characters_whole() -> None:
+    before = Cells.blank(60, 2)
+    after = before.copy()
+    assert list(after.changes(before)) == []
+    after.write(3, 0, "x", "tick")
+    after.write(40, 0, "日", "tick")
+    after.write(6, 1, "", "tick")
+    assert list(after.changes(before)) == [(3, 0, 1), (40, 0, 2)]
+    again = after.copy()
+    again.write(41, 0, "y", "tick")
+    assert list(again.changes(after)) == [(40, 0, 2)]
