@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.program import SMALL_MODEL, end_what_runs_in, ending_signals, processes_in, write_tweets
-from tests.e2e.journals import last_step, until
+from tests.cli.program import SMALL_MODEL, ending_signals, kill_processes_in, processes_in, write_tweets
+from tests.e2e.journals import last_step, wait_until
 from tests.e2e.terminal import Terminal
 
 MOMENTS = ("start", "screen", "q")
@@ -40,7 +40,7 @@ def ended_by(number: signal.Signals, moment: str, seconds: float, folder: Path) 
             terminal.wait_until(lambda: terminal.has_opened_screen, "never opened")
         elif moment == "q":
             terminal.wait_for("▶ training")
-            until(lambda: last_step(home), "a step")
+            wait_until(lambda: last_step(home), "a step")
             terminal.press("q")
         time.sleep(seconds)
         terminal.send_signal(number)
@@ -50,7 +50,7 @@ def ended_by(number: signal.Signals, moment: str, seconds: float, folder: Path) 
         return [str(error)]
     finally:
         terminal.close()
-        end_what_runs_in(home)
+        kill_processes_in(home)
 
 
 def codes_of(number: signal.Signals, moment: str) -> set[int]:
@@ -66,7 +66,9 @@ def problems_of(terminal: Terminal, home: Path, code: int, codes: set[int]) -> l
         problems.append(f"exit code {code}, not one of {sorted(codes)}; on the screen:\n{terminal.text.strip()}")
     if not terminal.is_at_rest:
         problems.append(f"the terminal is not as it was; modes left set: {terminal.modes_left_set}")
-    until(lambda: all(each.status() == psutil.STATUS_ZOMBIE for each in processes_in(home)), "the end of all processes")
+    wait_until(
+        lambda: all(each.status() == psutil.STATUS_ZOMBIE for each in processes_in(home)), "the end of all processes"
+    )
     runs = home / "runs"
     names = [path.name for path in runs.iterdir()] if runs.exists() else []
     return problems + [f"the run {name} has no step" for name in names if not last_step(home, name)]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.cli.program import end_what_runs_in, processes_in
+from tests.cli.program import kill_processes_in, processes_in
 from tests.e2e.terminal import Terminal
 
 RUN = "soak"
@@ -143,7 +143,7 @@ def soak(minutes: float, num_watchers: int, base: Path) -> Soak:
     finally:
         made.is_over.set()
         screen.close()
-        end_what_runs_in(made.home)
+        kill_processes_in(made.home)
     return made
 
 

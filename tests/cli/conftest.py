@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Cli, Process, end_what_runs_in, ending_signals, make_trained_home, write_tweets
+from tests.cli.program import Cli, Process, ending_signals, kill_processes_in, make_trained_home, write_tweets
 
 Launch = Callable[..., Process]
 
@@ -45,7 +45,7 @@ def launch(home: Path) -> Iterator[Launch]:
     yield start
     for process in processes:
         process.close()
-    end_what_runs_in(home)
+    kill_processes_in(home)
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def processes_in(home: Path) -> list[psutil.Process]:
     return found
 
 
-def end_what_runs_in(home: Path) -> None:
+def kill_processes_in(home: Path) -> None:
     """Kill the processes whose data folder this is, all but this one: a run goes on without its terminal."""
     for process in processes_in(home):
         with contextlib.suppress(psutil.Error):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import cli, launch  # noqa: F401 - fixtures
-from tests.cli.program import SMALL_MODEL, end_what_runs_in, ending_signals, write_tweets
+from tests.cli.program import SMALL_MODEL, ending_signals, kill_processes_in, write_tweets
 from tests.e2e.terminal import Terminal
 
 QUIET = (*SMALL_MODEL, "--sample-every", "0", "--eval-every", "0")
@@ -60,7 +60,7 @@ def open_terminal(home: Path) -> Iterator[Open]:
     yield open_it
     for terminal in terminals:
         terminal.close()
-    end_what_runs_in(home)
+    kill_processes_in(home)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.e2e.terminal import DEADLINE_SECONDS
 from tests.engine.session.stream_rules import assert_keeps_the_rules
 
 
-def until(condition: Callable[[], object], what: str) -> None:
+def wait_until(condition: Callable[[], object], what: str) -> None:
     """Wait for a condition; fail after the deadline."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
@@ -41,12 +41,12 @@ def last_step(home: Path, run: str = "watched") -> int:
 def wait_for_steps(home: Path, num_steps: int, run: str = "watched") -> None:
     """Wait until a run has come so many steps further."""
     before = last_step(home, run)
-    until(lambda: last_step(home, run) >= before + num_steps, f"{num_steps} steps after {before}")
+    wait_until(lambda: last_step(home, run) >= before + num_steps, f"{num_steps} steps after {before}")
 
 
 def wait_for_end(home: Path, run: str = "watched") -> e.RunFinished:
     """Wait until no process has a run any more; return its last event."""
-    until(lambda: not is_in_use(journal_of(home, run)), "the end of the run")
+    wait_until(lambda: not is_in_use(journal_of(home, run)), "the end of the run")
     told = events_of(home, run)
     assert_keeps_the_rules(told)
     assert isinstance(told[-1], e.RunFinished)

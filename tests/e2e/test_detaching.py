@@ -17,9 +17,9 @@ from tests.e2e.journals import (
     journal_of,
     losses_of,
     trainer_of,
-    until,
     wait_for_end,
     wait_for_steps,
+    wait_until,
 )
 from tests.e2e.terminal import Terminal
 
@@ -86,7 +86,7 @@ def test_d_before_the_run_has_begun_gives_the_shell_back_and_the_run_begins(
     terminal.press("d", "d")
     assert terminal.wait_for_exit()[0] == 0
     assert "goes on in the background" in terminal.text
-    until(lambda: any(isinstance(event, e.StepsFinished) for event in events_of(home)), "steps")
+    wait_until(lambda: any(isinstance(event, e.StepsFinished) for event in events_of(home)), "steps")
 
 
 def test_several_watch_one_run_and_what_one_does_the_others_see(
@@ -169,7 +169,7 @@ def test_other_tweets_opened_from_an_attached_screen_are_trained_there_and_can_b
     attached.press("enter")
     attached.wait_for("Enter saves the run watched")
     attached.press("enter")
-    until(lambda: len(list((home / "runs").glob("*/events.jsonl"))) == 2, "a second run")
+    wait_until(lambda: len(list((home / "runs").glob("*/events.jsonl"))) == 2, "a second run")
     [second] = [each.name for each in (home / "runs").iterdir() if each.name != "watched"]
     wait_for_end(home)
     attached.wait_for("▶ training")

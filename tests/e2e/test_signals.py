@@ -16,7 +16,7 @@ from engine.protocol.events import CheckpointSaved
 from tests.cli.conftest import Launch
 from tests.cli.program import processes_in
 from tests.e2e.conftest import QUIET, SCRIPTED, Open
-from tests.e2e.journals import events_of, last_step, trainer_of, until, wait_for_end, wait_for_steps
+from tests.e2e.journals import events_of, last_step, trainer_of, wait_for_end, wait_for_steps, wait_until
 from tests.e2e.terminal import DEADLINE_SECONDS, Terminal, environment
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
@@ -88,7 +88,9 @@ def test_a_program_that_crashes_leaves_a_clean_terminal_a_log_and_a_run_to_go_on
 ) -> None:
     screen = open_terminal("--data", tweets, *QUIET, "--run-name", "watched", "--autosave-seconds", "1")
     screen.wait_for("▶ training")
-    until(lambda: any(isinstance(event, CheckpointSaved) and event.step for event in events_of(home)), "a checkpoint")
+    wait_until(
+        lambda: any(isinstance(event, CheckpointSaved) and event.step for event in events_of(home)), "a checkpoint"
+    )
     trainer_of(home).send_signal(signal.SIGSEGV)
     assert screen.wait_for_exit()[0] == 128 + signal.SIGSEGV
     assert screen.is_at_rest
@@ -101,7 +103,7 @@ def test_a_program_that_crashes_leaves_a_clean_terminal_a_log_and_a_run_to_go_on
     crashed_at = last_step(home)
     resumed = open_terminal("--resume", "last")
     resumed.wait_for("▶ training")
-    until(lambda: last_step(home) > crashed_at, "steps after those before the crash")
+    wait_until(lambda: last_step(home) > crashed_at, "steps after those before the crash")
     resumed.press("q")
     assert resumed.wait_for_exit()[0] == 0
     assert [path.name for path in (home / "runs").iterdir()] == ["watched"]
@@ -156,7 +158,9 @@ def test_a_signal_right_after_the_screen_leaves_no_process_and_a_clean_terminal(
     terminal.press(key)
     assert terminal.wait_for_exit()[0] == 0
     assert terminal.is_at_rest
-    until(lambda: all(each.status() == psutil.STATUS_ZOMBIE for each in processes_in(home)), "the end of the process")
+    wait_until(
+        lambda: all(each.status() == psutil.STATUS_ZOMBIE for each in processes_in(home)), "the end of the process"
+    )
 
 
 @pytest.mark.parametrize(("ending", "goes_on"), [((), True), (("--on-hangup", "stop"), False)])

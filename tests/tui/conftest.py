@@ -26,7 +26,7 @@ DEADLINE_SECONDS = 30.0
 SIZES = [(120, 40), (80, 24)]
 
 
-async def until(condition: Callable[[], object], what: str = "the condition") -> None:
+async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
     """Let the app work until `condition` holds; fail after the deadline."""
     end = time.monotonic() + DEADLINE_SECONDS
     while not condition():
@@ -43,12 +43,12 @@ def screen_text(app: TweetgenApp) -> str:
 async def shows(app: TweetgenApp, *words: str) -> None:
     """Wait until the terminal shows all of `words`: a screen that was just opened is not laid out at once."""
     for word in words:
-        await until(lambda word=word: word in screen_text(app), word)  # type: ignore[misc]
+        await wait_until(lambda word=word: word in screen_text(app), word)  # type: ignore[misc]
 
 
 async def opened(app: TweetgenApp, kind: type[Screen[Any]]) -> None:
     """Wait until a screen of this kind is on top, composed and laid out."""
-    await until(lambda: isinstance(app.screen, kind) and screen_text(app).strip(), kind.__name__)
+    await wait_until(lambda: isinstance(app.screen, kind) and screen_text(app).strip(), kind.__name__)
 
 
 @dataclass
@@ -105,7 +105,7 @@ async def press(pilot: Pilot[None], session: FakeSession, key: str, num_commands
     """Press a key and wait until the session has taken that many further commands."""
     wanted = len(session.received) + num_commands
     await pilot.press(key)
-    await until(lambda: len(session.received) >= wanted, f"a command after {key}")
+    await wait_until(lambda: len(session.received) >= wanted, f"a command after {key}")
 
 
 def trained_by(app: TweetgenApp) -> EngineBridge:
@@ -125,4 +125,4 @@ async def toasted(app: TweetgenApp, *messages: str) -> None:
         latest = toasts(app)[-len(messages) :]
         return len(latest) == len(messages) and all(map(str.startswith, latest, messages))
 
-    await until(are_latest, f"{messages}")
+    await wait_until(are_latest, f"{messages}")

@@ -21,7 +21,7 @@ from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, wait_until
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
@@ -53,7 +53,7 @@ async def running(
     session = FakeSession(SCRIPT)
     app = stage.app(session, entries=entries)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+        await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
         await opened(app, MainScreen)
         yield app, pilot, session
 
@@ -68,7 +68,7 @@ async def test_what_is_typed_or_pasted_after_p_goes_into_its_line(stage: Stage) 
         post(app, "phello")
         app.post_message(Paste("quick"))
         post(app, "z")
-        await until(lambda: line(app) == "helloquickz", "the paste between the keys")
+        await wait_until(lambda: line(app) == "helloquickz", "the paste between the keys")
         assert app.screen is screen
         assert not screen.query_one("Panels").has_class("-machine")
 
@@ -77,17 +77,17 @@ async def test_editing_keys_act_before_the_characters_typed_after_them_and_enter
     async with running(stage) as (app, _, session):
         post(app, ["s", *"abc", "backspace", "Z", "left", "X"])
         await opened(app, SaveDialog)
-        await until(lambda: line(app) == "abXZ", "the edited name in the line")
+        await wait_until(lambda: line(app) == "abXZ", "the edited name in the line")
         post(app, ["escape"])
         await opened(app, MainScreen)
         post(app, ["s", *"mi", "backspace", *"ine", "enter"])
-        await until(lambda: session.received == [c.SaveCheckpoint(name="mine", replace=False)], "the command")
+        await wait_until(lambda: session.received == [c.SaveCheckpoint(name="mine", replace=False)], "the command")
 
 
 async def test_keys_before_and_after_keep_their_order(stage: Stage) -> None:
     async with running(stage) as (app, _, session):
         post(app, ["space", "g", ",", "down", "space", "escape"])
-        await until(lambda: not app.has_mouse, "the second of the settings")
+        await wait_until(lambda: not app.has_mouse, "the second of the settings")
         assert isinstance(app.screen, SettingsScreen) or app.screen is app.screen_stack[1]
         assert session.received == [c.Pause(), c.SampleNow()]
 
@@ -96,7 +96,7 @@ async def test_in_a_dialog_without_a_line_the_keys_are_its_own(stage: Stage) -> 
     async with running(stage) as (app, _, session):
         post(app, "tt")
         await opened(app, LadderDialog)
-        await until(lambda: len(session.received) == 2, "two rolls")
+        await wait_until(lambda: len(session.received) == 2, "two rolls")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ async def test_in_the_list_of_checkpoints_keys_go_into_what_a_key_before_them_op
         post(app, keys)
         await opened(app, dialog)
         if typed is not None:
-            await until(lambda: line(app) == typed, f"{typed} in the line")
+            await wait_until(lambda: line(app) == typed, f"{typed} in the line")
         await pilot.press("escape")
         await shows(app, "2 by age ")
         await pilot.press("s")
@@ -132,7 +132,7 @@ async def test_a_key_that_opens_a_dialog_can_be_followed_by_one_of_it_that_opens
     async with running(stage) as (app, _, _):
         post(app, "l/next")
         await opened(app, CheckpointBrowser)
-        await until(lambda: line(app) == "next", "the filter")
+        await wait_until(lambda: line(app) == "next", "the filter")
 
 
 async def test_what_is_typed_in_one_go_with_a_key_that_is_refused_is_dropped_and_later_keys_are_the_screens(
@@ -141,7 +141,7 @@ async def test_what_is_typed_in_one_go_with_a_key_that_is_refused_is_dropped_and
     session = FakeSession((*SCRIPT, FINISHED))
     app = stage.app(session)
     async with app.run_test(size=(80, 24)):
-        await until(lambda: app.summary_view.phase == "finished")
+        await wait_until(lambda: app.summary_view.phase == "finished")
         post(app, "pquick")
         await toasted(app, "The run is over; q leaves, o opens other tweets.")
         post(app, ",")
@@ -151,7 +151,7 @@ async def test_what_is_typed_in_one_go_with_a_key_that_is_refused_is_dropped_and
         await opened(app, MainScreen)
         post(app, ["space", *"l/next"])  # only the first is refused
         await opened(app, CheckpointBrowser)
-        await until(lambda: line(app) == "next", "the filter")
+        await wait_until(lambda: line(app) == "next", "the filter")
 
 
 async def test_keys_of_the_same_read_that_arrive_after_the_refusal_are_dropped_too_but_ctrl_c(
@@ -160,7 +160,7 @@ async def test_keys_of_the_same_read_that_arrive_after_the_refusal_are_dropped_t
     monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 1000.0)
     app = stage.app(FakeSession((*SCRIPT, FINISHED)))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.summary_view.phase == "finished")
+        await wait_until(lambda: app.summary_view.phase == "finished")
         post(app, "p")
         await toasted(app, "The run is over; q leaves, o opens other tweets.")
         screen = app.screen
@@ -170,7 +170,7 @@ async def test_keys_of_the_same_read_that_arrive_after_the_refusal_are_dropped_t
         assert not screen.query_one("Panels").has_class("-machine")
         assert app.is_running
         post(app, ["ctrl+c"])
-        await until(lambda: not app.is_running, "the end")
+        await wait_until(lambda: not app.is_running, "the end")
 
 
 @pytest.mark.usefixtures("home")
@@ -214,7 +214,7 @@ async def test_keys_typed_in_one_go_while_a_run_ends_for_another_do_not_leave_th
     other.write_text("hello\n")
     app = stage.app(Late(SCRIPT), further=[FakeSession(SCRIPT, run_started(run="second"))])
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1)
+        await wait_until(lambda: app.summary_view.num_tweets == 1)
         app.post_message(Paste(str(other)))
         await shows(app, "other.txt can be used.")
         await pilot.press("enter")
@@ -222,19 +222,19 @@ async def test_keys_typed_in_one_go_while_a_run_ends_for_another_do_not_leave_th
         post(app, keys)
         await toasted(app, "The run is ending.")
         may_answer.set()
-        await until(lambda: app.summary_view.started == run_started(run="second"), "the new run")
+        await wait_until(lambda: app.summary_view.started == run_started(run="second"), "the new run")
         assert app.is_running
 
 
 async def test_ctrl_c_is_never_held_back(stage: Stage) -> None:
     async with running(stage) as (app, _, _):
         post(app, ["p", *"quick", "ctrl+c"])
-        await until(lambda: not app.is_running, "the end")
+        await wait_until(lambda: not app.is_running, "the end")
     assert app.return_code == 130
 
 
 async def test_ctrl_c_right_after_d_does_not_end_the_run_that_is_detached(stage: Stage) -> None:
     async with running(stage) as (app, _, _):
         post(app, ["d", "ctrl+c"])
-        await until(lambda: not app.is_running, "the end")
+        await wait_until(lambda: not app.is_running, "the end")
     assert (app.return_code, app.is_detached, app.bridge.is_alive) == (0, True, True)

@@ -11,7 +11,7 @@ import pytest
 from engine.protocol import events as e
 from tests.cli.program import ending_signals
 from tests.fakes import FakeSession, tweet
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.signals import (
     HANGUP_CODE,
@@ -47,7 +47,7 @@ async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
     app = stage.app(FakeSession())
     monkeypatch.setattr(owner, moment, with_signal(app, getattr(owner, moment), TERMINATED_CODE))
     async with app.run_test():
-        await until(lambda: app.return_code is not None, "the end")
+        await wait_until(lambda: app.return_code is not None, "the end")
     assert (app.return_code, app.failure) == (TERMINATED_CODE, None)
     assert trained_by(app).join(DEADLINE_SECONDS)
     assert app.summary_view.ended is not None
@@ -56,7 +56,7 @@ async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
 async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage: Stage) -> None:
     app = stage.app(FakeSession())
     async with app.run_test():
-        await until(lambda: app.summary_view.started is not None)
+        await wait_until(lambda: app.summary_view.started is not None)
         app.detach()
         app.receive_signal(HANGUP_CODE)
         assert app.bridge.is_alive  # a hangup ends no run
@@ -70,9 +70,9 @@ async def test_a_hangup_leaves_the_run_alone_or_ends_it_as_asked(stage: Stage) -
         app = stage.app(FakeSession([tweet("hello there")]))
         app.stops_on_hangup = stops
         async with app.run_test():
-            await until(lambda app=app: app.summary_view.started is not None)  # type: ignore[misc] # bound at once
+            await wait_until(lambda app=app: app.summary_view.started is not None)  # type: ignore[misc] # bound at once
             app.receive_signal(HANGUP_CODE)
-            await until(lambda app=app: app.return_code is not None)  # type: ignore[misc] # bound at once
+            await wait_until(lambda app=app: app.return_code is not None)  # type: ignore[misc] # bound at once
         assert (app.return_code, app.is_detached) == (HANGUP_CODE, not stops)
         ended = app.summary_view.ended
         assert (ended.reason if isinstance(ended, e.RunFinished) else None) == reason
@@ -82,9 +82,9 @@ async def test_a_hangup_leaves_the_run_alone_or_ends_it_as_asked(stage: Stage) -
 async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:
     app = stage.app(FakeSession(), history=RunView(is_replay=True))
     async with app.run_test():
-        await until(lambda: app.summary_view.started is not None)
+        await wait_until(lambda: app.summary_view.started is not None)
         app.receive_signal(HANGUP_CODE)
-        await until(lambda: app.return_code is not None)
+        await wait_until(lambda: app.return_code is not None)
     assert (app.return_code, app.is_detached) == (HANGUP_CODE, False)
 
 

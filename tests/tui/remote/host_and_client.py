@@ -28,7 +28,7 @@ FINISHED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_se
 HELLO = to_line(Hello())
 
 
-def until(condition: Callable[[], object], what: str = "the condition") -> None:
+def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
     """Wait for a condition; fail after the deadline."""
     end = time.monotonic() + DEADLINE_SECONDS
     while not condition():
@@ -81,7 +81,7 @@ def hosted(*script: e.Event, num_waiting: Callable[[], int] = lambda: 0) -> Iter
     made = Hosted(host, folder, sent)
     try:
         made.play(*(script or (run_started(run=RUN),)))
-        until(made.is_reachable, "the socket")
+        wait_until(made.is_reachable, "the socket")
         yield made
     finally:
         journal.close()

@@ -18,7 +18,7 @@ from engine.storage.folders import create_run_folder, named_checkpoint_path
 from engine.storage.journal import Journal
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, wait_until
 from tests.tui.remote.host_and_client import hosted
 from tui.app.app import TweetgenApp
 from tui.cli.commands import screen
@@ -85,14 +85,14 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothin
         await opened(app, MainScreen)
         assert session.received == []
         await pilot.press("q")
-        await until(lambda: app.return_code == 0, "the end")
+        await wait_until(lambda: app.return_code == 0, "the end")
 
 
 async def test_the_key_bar_says_how_a_screen_is_attached(stage: Stage) -> None:
     async with attached(stage, size=(120, 24)) as (app, pilot, _):
         for width, told in ((120, "attached, 2 screens"), (40, "attached")):
             await pilot.resize_terminal(width, 24)
-            await until(lambda told=told: screen_text(app).splitlines()[-1].rstrip().endswith(told), told)  # type: ignore[misc]
+            await wait_until(lambda told=told: screen_text(app).splitlines()[-1].rstrip().endswith(told), told)  # type: ignore[misc]
 
 
 async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -> None:
@@ -118,7 +118,7 @@ async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(sta
         await pilot.press(asks)
         await opened(app, LeaveDialog)
         await pilot.press(key)
-        await until(lambda: app.return_code == 0, "the end")
+        await wait_until(lambda: app.return_code == 0, "the end")
         assert any(isinstance(command, c.Stop) for command in session.received) == (key == "e")
         assert app.is_detached == (key == "d")
 
@@ -128,7 +128,7 @@ async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goe
         await pilot.press("ctrl+c")
         await opened(app, LeaveDialog)
         await pilot.press("ctrl+c")
-        await until(lambda: app.return_code is not None, "the end")
+        await wait_until(lambda: app.return_code is not None, "the end")
     assert (app.return_code, app.is_detached, session.received) == (130, True, [])
 
 
@@ -137,9 +137,9 @@ async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage)
         await pilot.press("q")
         await opened(app, LeaveDialog)
         session.play(e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
-        await until(lambda: app.summary_view.ended is not None)
+        await wait_until(lambda: app.summary_view.ended is not None)
         await pilot.press("d")
-        await until(lambda: app.return_code == 0, "the end")
+        await wait_until(lambda: app.return_code == 0, "the end")
     assert not app.is_detached
 
 
@@ -153,13 +153,13 @@ async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
         app = TweetgenApp(RunConfig(), bridge, bridge.meet())
         app._main_screen._clock = clock
         async with app.run_test(size=(80, 24)) as pilot:
-            await until(lambda: app.summary_view.started is not None)
+            await wait_until(lambda: app.summary_view.started is not None)
             await pilot.press("q")
             await opened(app, LeaveDialog)
             await pilot.press(key)
-            await until(lambda: made.sent or app.is_detached, "the answer")
+            await wait_until(lambda: made.sent or app.is_detached, "the answer")
             clock.advance(6.0)
-            await until(lambda: app.return_code == 0, "the end")
+            await wait_until(lambda: app.return_code == 0, "the end")
         assert screen._after(app, cast("Guard", None)) == 0
         bridge.leave()
         assert bridge.join(DEADLINE_SECONDS)
@@ -224,7 +224,7 @@ async def test_a_branch_that_is_attached_to_or_resumed_shows_the_curve_of_the_ru
     write_parent()
     app = stage.app(FakeSession(()), history=fold(RunView(), BRANCH))
     async with app.run_test(size=(120, 40)):
-        await until(lambda: app.screen.query(LossPlot) and app.screen.query_one(LossPlot).overlay, "the curve")
+        await wait_until(lambda: app.screen.query(LossPlot) and app.screen.query_one(LossPlot).overlay, "the curve")
         await shows(app, "parent")
 
 

@@ -19,7 +19,7 @@ from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet
-from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted, until
+from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted, wait_until
 from tui.remote import client
 from tui.remote import connect as live_runs
 from tui.remote import socket_path as places
@@ -53,7 +53,7 @@ def drained(bridge: RemoteBridge, num_events: int) -> list[e.Event]:
         happened.extend(bridge.drain().events)
         return len(happened) >= num_events
 
-    until(has_enough, f"{num_events} events")
+    wait_until(has_enough, f"{num_events} events")
     return happened
 
 
@@ -95,7 +95,7 @@ def line_of(event: e.Event) -> bytes:
 
 def test_one_who_attaches_gets_the_run_as_it_stands_and_then_its_events() -> None:
     with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet("hello", 2)) as made:
-        until(lambda: (greeting := ask(made.folder)) and greeting.step == 2)
+        wait_until(lambda: (greeting := ask(made.folder)) and greeting.step == 2)
         with attached(made) as (bridge, view):
             assert (view.step, view.phase, [each.text for each in view.tweets]) == (2, "training", ["hello"])
             assert len(view.train_losses) == 2
@@ -110,7 +110,7 @@ def test_what_it_sends_reaches_the_session_and_its_end_is_the_end_of_the_bridge(
     with hosted() as made, attached(made) as (bridge, _):
         bridge.send(c.Pause())
         bridge.stop("enough")
-        until(lambda: len(made.sent) == 2)
+        wait_until(lambda: len(made.sent) == 2)
         assert made.sent == [c.Pause(), c.Stop(reason="enough")]
         made.play(FINISHED)
         assert drained(bridge, 1) == [FINISHED]
@@ -122,35 +122,35 @@ def test_the_badge_says_how_a_screen_is_attached_and_how_many_are() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         assert bridge.badge == "attached"
         with attached(made, is_read_only=True) as (other, _):
-            until(lambda: bridge.badge == "attached, 2 screens")
-            until(lambda: other.badge == "read-only, 2 screens")
-        until(lambda: bridge.badge == "attached")
+            wait_until(lambda: bridge.badge == "attached, 2 screens")
+            wait_until(lambda: other.badge == "read-only, 2 screens")
+        wait_until(lambda: bridge.badge == "attached")
 
 
 def test_where_the_connection_breaks_it_comes_again_and_has_a_fresh_view() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         made.play(*(steps_finished(step, [2.0]) for step in range(1, 50)))
-        until(lambda: (greeting := ask(made.folder)) and greeting.step == 49)
+        wait_until(lambda: (greeting := ask(made.folder)) and greeting.step == 49)
         shutil.rmtree(made.path.parent)  # the runtime folder, as at the end of a login session
         made.break_connections()
         views: list[RunView] = []
-        until(lambda: views.append(view) if (view := bridge.drain().view) else views)
+        wait_until(lambda: views.append(view) if (view := bridge.drain().view) else views)
         assert (views[0].step, len(views[0].train_losses)) == (49, 49)
         made.play(PAUSED)
         assert drained(bridge, 1)[-1] == PAUSED
         bridge.send(c.Resume())
-        until(lambda: made.sent == [c.Resume()])
+        wait_until(lambda: made.sent == [c.Resume()])
 
 
 def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         made.play(steps_finished(1, [2.0]))
-        until(lambda: made.host._view.step == 1)
+        wait_until(lambda: made.host._view.step == 1)
         for watcher in list(made.host._watchers):
             watcher._writer.transport.abort()
-        until(lambda: bridge._fresh_view)  # not drained: the screen takes its time
+        wait_until(lambda: bridge._fresh_view)  # not drained: the screen takes its time
         made.play(PAUSED)
-        until(lambda: bridge.num_untaken)
+        wait_until(lambda: bridge.num_untaken)
         update = bridge.drain()
         assert update.view is not None
         assert (update.view.step, update.events) == (1, (PAUSED,))

@@ -18,7 +18,7 @@ from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet
-from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, until
+from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, wait_until
 from tui.remote import host
 from tui.remote.connect import ask
 from tui.remote.host_connection import Watcher
@@ -57,7 +57,7 @@ def assert_serves(made: Hosted) -> None:
         assert speaker.hear()["event"] == "Paused"
         before = len(made.sent)
         speaker.say(line_of(c.Resume()))
-        until(lambda: len(made.sent) > before, "the command")
+        wait_until(lambda: len(made.sent) > before, "the command")
 
 
 def test_the_socket_is_for_the_user_alone() -> None:
@@ -107,7 +107,7 @@ def test_a_stop_overtakes_the_commands_that_wait_for_the_session() -> None:
         speaker.hear_until("CaughtUp")
         assert made.sent == []
         speaker.say(line_of(wishes[2]) + line_of(c.Resume()))
-        until(lambda: made.sent, "the stop")
+        wait_until(lambda: made.sent, "the stop")
         assert made.sent == wishes
 
 
@@ -118,11 +118,11 @@ def test_the_commands_of_a_client_that_has_gone_are_still_handed_on_in_order_and
     with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
         with Speaker(made.path, HELLO) as speaker:
             speaker.say(b"".join(map(line_of, wishes)) + line_of(c.Stop())[:-1])
-            until(lambda: made.host.num_watchers == 1)
-        until(lambda: made.host.num_watchers == 0, "the end of the connection")
+            wait_until(lambda: made.host.num_watchers == 1)
+        wait_until(lambda: made.host.num_watchers == 0, "the end of the connection")
         assert made.sent == []
         is_busy.clear()
-        until(lambda: len(made.sent) == len(wishes), "the commands")
+        wait_until(lambda: len(made.sent) == len(wishes), "the commands")
         assert made.sent == wishes
 
 
@@ -133,7 +133,7 @@ def test_commands_that_a_session_has_received_and_not_followed_still_wait(home: 
     for seed in range(3):
         bridge.send(c.SampleLadder(seed=seed))
     bridge.start()
-    until(lambda: len(num_waiting) == 3)
+    wait_until(lambda: len(num_waiting) == 3)
     bridge.stop("enough")
     assert bridge.join(20.0)
     assert num_waiting == [3, 2, 1]
@@ -158,7 +158,7 @@ def test_who_comes_in_the_middle_of_a_flood_loses_nothing_and_hears_nothing_twic
             for _ in range(200):
                 num_steps += 1
                 made.play(one_step(num_steps))
-        until(lambda: made.host.num_watchers == len(speakers))
+        wait_until(lambda: made.host.num_watchers == len(speakers))
         made.play(PAUSED)
         for speaker in speakers:
             heard = speaker.hear_until("Paused")
@@ -234,7 +234,7 @@ def test_a_mistake_in_the_host_ends_nothing_but_the_host(monkeypatch: pytest.Mon
         monkeypatch.setattr(host, "fold", lambda *_: 1 // 0)
         made.play(PAUSED)
         assert speaker.hear_to_the_end() == []
-        until(lambda: made.host.problem.startswith("ZeroDivisionError"))
+        wait_until(lambda: made.host.problem.startswith("ZeroDivisionError"))
         made.play(*(tweet("kept nowhere") for _ in range(100)))
         made.host.close()
         assert "ZeroDivisionError" in made.folder.log_path.read_text()
@@ -251,7 +251,7 @@ def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.
     Path(os.environ["XDG_RUNTIME_DIR"]).mkdir(mode=0o700)
     made = host.Host(RunConfig(), lambda _: None, lambda: 0)
     made.take(run_started(run=RUN))
-    until(lambda: "too long a path" in made.problem)
+    wait_until(lambda: "too long a path" in made.problem)
     assert "Set XDG_RUNTIME_DIR to a shorter folder." in made.problem
     made.take(FINISHED)
     made.close()
@@ -261,7 +261,7 @@ def test_one_who_does_not_read_does_not_keep_an_ended_run_from_its_end() -> None
     with hosted() as made, Speaker(made.path, HELLO) as stalled:
         stalled.hear_until("CaughtUp")
         made.play(*(tweet("x" * 800, 7) for _ in range(1000)), FINISHED)
-        until(lambda: not made.path.exists())  # taken away last, before the client counts as stalled
+        wait_until(lambda: not made.path.exists())  # taken away last, before the client counts as stalled
 
 
 def test_who_comes_to_a_resumed_run_hears_of_the_time_before_and_nothing_twice() -> None:
@@ -275,7 +275,7 @@ def test_who_comes_to_a_resumed_run_hears_of_the_time_before_and_nothing_twice()
         journal.write(event)
     journal.close()
     with hosted(started, one_step(41)) as made:
-        until(lambda: (greeting := ask(made.folder)) and greeting.step == 41)
+        wait_until(lambda: (greeting := ask(made.folder)) and greeting.step == 41)
         with Speaker(made.path, HELLO) as speaker:
             heard = speaker.hear_until("CaughtUp")
     view = view_in(heard)

@@ -9,7 +9,7 @@ from textual.containers import VerticalScroll
 
 from engine.protocol import commands as c
 from tests.fakes import FakeSession, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, until
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
@@ -26,7 +26,7 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 
 async def started(app: TweetgenApp) -> MainScreen:
     """Wait until the run is on screen."""
-    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+    await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
     await shows(app, "hello there")
     screen = app.screen
     assert isinstance(screen, MainScreen)
@@ -40,7 +40,7 @@ async def test_key_bar_names_every_key_that_there_is_room_for_and_cuts_none(stag
         for width in (120, 80, 47, 40):
             await pilot.resize_terminal(width, 24)
             bar = app.screen.query_one(KeyBar)
-            await until(lambda bar=bar, width=width: bar.size.width == width, "the layout")  # type: ignore[misc]
+            await wait_until(lambda bar=bar, width=width: bar.size.width == width, "the layout")  # type: ignore[misc]
             line = bar.render()
             assert line.cell_length <= width
             unnamed = {"", *["bits", "end", "type"]} if width < 120 else {""}
@@ -56,16 +56,16 @@ async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(
     async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         await press(pilot, session, "space")
-        await until(lambda: app.summary_view.phase == "paused")
+        await wait_until(lambda: app.summary_view.phase == "paused")
         await shows(app, "space resume")
         assert screen_text(app).splitlines()[-1].rstrip().endswith("q quit")
         await press(pilot, session, "g")
         await shows(app, "asked-for tweet number 1")
         await press(pilot, session, "space")
-        await until(lambda: app.summary_view.phase == "training")
+        await wait_until(lambda: app.summary_view.phase == "training")
         screen.action_pause()
         screen.action_pause()
-        await until(lambda: len(session.received) == 5)
+        await wait_until(lambda: len(session.received) == 5)
         await press(pilot, session, "f")
         await shows(app, "▶ finishing")
         await toasted(app, "Finishing: the learning rate falls until step")
@@ -79,12 +79,12 @@ async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(
             assert screen.query_one(LossPlot).unit == unit
         for key, temperature in (("+", 0.85), ("=", 0.9), ("-", 0.85), ("_", 0.8)):
             await press(pilot, session, key)
-            await until(lambda: app.summary_view.sampling.temperature == temperature, key)  # noqa: B023 - awaited at once
+            await wait_until(lambda: app.summary_view.sampling.temperature == temperature, key)  # noqa: B023 - awaited at once
             await shows(app, f"{temperature:.2f}")
         for direction, end in ((1, 5.0), (-1, 0.05)):
             for _ in range(100):
                 screen.action_temperature(direction)
-            await until(lambda: app.summary_view.sampling.temperature == end, str(end))  # noqa: B023 - awaited at once
+            await wait_until(lambda: app.summary_view.sampling.temperature == end, str(end))  # noqa: B023 - awaited at once
 
 
 async def test_the_table_marks_exactly_the_keys_that_open_something(stage: Stage) -> None:
@@ -97,7 +97,7 @@ async def test_the_table_marks_exactly_the_keys_that_open_something(stage: Stage
             if app.screen is not screen or screen.prompt.is_open:
                 opening.add(key.name)
             if app.screen is not screen:
-                await until(lambda: app.screen.focused is not None, key.title)
+                await wait_until(lambda: app.screen.focused is not None, key.title)
                 await app.pop_screen()
             screen.prompt.close()
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
@@ -115,14 +115,14 @@ async def test_palette_holds_every_action_with_its_sentence_and_does_it(stage: S
         (by_sentence,) = [hit async for hit in KeyCommands(screen).search("wilder")]
         assert by_sentence.text == "Raise the temperature"
         await next(hit for hit in hits if "Read the plot" in str(hit.display)).command()
-        await until(lambda: isinstance(app.screen.focused, LossPlot), "the focus on the plot")
+        await wait_until(lambda: isinstance(app.screen.focused, LossPlot), "the focus on the plot")
         await pilot.press("ctrl+p")
         await opened(app, CommandPalette)
         await pilot.press(*"tweet now")
         await shows(app, "Write a tweet now", "Write one more tweet, also while paused.")
-        await until(lambda: "Temperature ladder" not in screen_text(app), "the search")
+        await wait_until(lambda: "Temperature ladder" not in screen_text(app), "the search")
         await pilot.press("enter")
-        await until(lambda: session.received == [c.SampleNow()], "the palette's command")
+        await wait_until(lambda: session.received == [c.SampleNow()], "the palette's command")
 
 
 def test_every_action_of_the_key_table_is_one_of_its_screen_or_panel() -> None:
@@ -139,7 +139,7 @@ async def test_a_click_on_the_key_bar_does_what_the_key_does_and_on_a_notice_not
         await started(app)
         column = screen_text(app).splitlines()[-1].index("g tweet") + 2
         await pilot.click(KeyBar, offset=(column, 0))
-        await until(lambda: session.received == [c.SampleNow()])
+        await wait_until(lambda: session.received == [c.SampleNow()])
         app.screen.query_one(KeyBar).notice = "saving…"
         await shows(app, "saving…")
         await pilot.click(KeyBar, offset=(column, 0))
@@ -155,7 +155,7 @@ async def test_q_stops_the_session_and_leaves_with_0_and_ctrl_q_does_nothing(sta
         await pilot.press("ctrl+q")
         await press(pilot, session, "g")
         await pilot.press("q")
-        await until(lambda: not app.is_running, "the end")
+        await wait_until(lambda: not app.is_running, "the end")
     assert app.return_code == 0
     assert isinstance(session.received[-1], c.Stop)
     assert app.summary_view.phase == "finished"
@@ -174,4 +174,4 @@ async def test_help_tells_every_key(stage: Stage) -> None:
         assert {"● new", "◐ near-copy", "○ copy"} <= dict(groups["Reading the screen"]).keys()
         await shows(app, "The run", "space        Pause the training, or go on with it.")
         await pilot.press("end")
-        await until(lambda: app.screen.query_one(VerticalScroll).is_vertical_scroll_end, "the end of the help")
+        await wait_until(lambda: app.screen.query_one(VerticalScroll).is_vertical_scroll_end, "the end of the help")

@@ -13,7 +13,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, shows, until
+from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.settings.theme import (
     COLOUR_BLIND_THEME,
@@ -100,11 +100,11 @@ async def shown_styles(stage: Stage, themes: Sequence[Theme], keys: str) -> Show
         for key in ("", *keys):
             if key:
                 await pilot.press(key)
-                await until(lambda: app.screen is not main and screen_text(app).strip())
+                await wait_until(lambda: app.screen is not main and screen_text(app).strip())
             for theme in themes:
                 app.theme = theme.name
                 paper = Color.parse(theme.background or "black")
-                await until(lambda paper=paper: main.styles.background == paper, theme.name)  # type: ignore[misc]
+                await wait_until(lambda paper=paper: main.styles.background == paper, theme.name)  # type: ignore[misc]
                 await pilot.pause()
                 # what a dialog covers is dimmed on purpose
                 found[theme.name, key] = pairs(app, "#box" if key else "Panels")

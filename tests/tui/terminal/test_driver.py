@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from textual.app import App
 
-from tests.tui.conftest import until
+from tests.tui.conftest import wait_until
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.sgr_compaction import FRAME_END, FRAME_START, Frames
 
@@ -131,5 +131,5 @@ async def test_ctrl_z_in_the_middle_of_a_write_stops_after_it() -> None:
 
     written.on_write = interrupt
     driver.write("first")
-    await until(lambda: driver.stops, "the stop")
+    await wait_until(lambda: driver.stops, "the stop")
     assert driver.stops == (False,)

@@ -15,7 +15,7 @@ from textual.color import Color
 
 import tui
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, shows, until
+from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tui.settings.key_table import MAIN_KEYS
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.glyph_fallback import STAND_INS, GlyphFilter
@@ -88,12 +88,12 @@ async def test_in_ascii_every_screen_is_ascii(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     app.glyphs = "ascii"
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1)
+        await wait_until(lambda: app.summary_view.num_tweets == 1)
         await shows(app, "plain enough~")
         main = app.screen
         for key in (key for key in MAIN_KEYS if key.opens and key.action != "prompt"):
             await pilot.press(key.keys.split(",")[0])
-            await until(lambda: app.screen is not main)
+            await wait_until(lambda: app.screen is not main)
             await shows(app, "+-")
             assert {char for char in screen_text(app) if not char.isascii()} == set(), key.title
             app.pop_screen()
@@ -105,7 +105,7 @@ async def test_glyphs_can_be_changed_while_the_screen_is_up(stage: Stage) -> Non
         await shows(app, "╭─", "plain enough…")
         app.glyphs = "ascii"
         await shows(app, "plain enough~")
-        await until(lambda: screen_text(app).isascii(), "nothing but ASCII")
+        await wait_until(lambda: screen_text(app).isascii(), "nothing but ASCII")
         assert app.screen.query_one(LossPlot).glyphs == "ascii"
         app.glyphs = "braille"
         await shows(app, "╭─", "plain enough…")

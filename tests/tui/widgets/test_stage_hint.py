@@ -14,7 +14,7 @@ import engine.protocol.stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeClock, FakeSession, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, until
+from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, wait_until
 from tui.cli.output.progress_bar import PlainLines
 from tui.cli.output.run_progress import Narration
 from tui.widgets.panels import Panels
@@ -63,8 +63,8 @@ async def test_a_run_that_ends_before_its_first_step_does_not_wait_for_it(stage:
     failed = e.RunFailed(step=0, elapsed_seconds=0.0, title="No", detail="It went wrong.", hint="")
     app = stage.app(FakeSession((failed,)))
     async with app.run_test(size=(80, 24)):
-        await until(lambda: app.summary_view.phase == "failed")
-        await until(lambda: not any(panels.has_class("-waiting") for panels in app.query(Panels)))
+        await wait_until(lambda: app.summary_view.phase == "failed")
+        await wait_until(lambda: not any(panels.has_class("-waiting") for panels in app.query(Panels)))
 
 
 @pytest.mark.parametrize("width", [1, 20, 76])

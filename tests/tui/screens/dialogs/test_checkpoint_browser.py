@@ -26,7 +26,7 @@ from engine.storage.folders import create_run_folder, named_checkpoint_path
 from engine.storage.folders import home as data_folder
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.base import MessageDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
@@ -76,7 +76,7 @@ class Browsing:
         return self.table.current.name if self.table.current else ""
 
     async def says(self, words: str, line: str = "#notice") -> None:
-        await until(lambda: words in str(self.app.screen.query_one(line, Static).render()), words)
+        await wait_until(lambda: words in str(self.app.screen.query_one(line, Static).render()), words)
 
 
 @asynccontextmanager
@@ -87,10 +87,10 @@ async def browsing(
     session = FakeSession((*SCRIPT, *script), STARTED)
     app = stage.app(session, entries=entries, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+        await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
         await pilot.press("l")
         await opened(app, CheckpointBrowser)
-        await until(lambda: "reading" not in str(app.screen.query_one("#box").border_title), "the end of reading")
+        await wait_until(lambda: "reading" not in str(app.screen.query_one("#box").border_title), "the end of reading")
         yield Browsing(app, pilot, session)
 
 
@@ -105,7 +105,7 @@ async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
     async with browsing(stage, list_checkpoints, size=(120, 40)) as at:
         await shows(at.app, "“so sunny” (step 1)", "6 min", "kB", "hidden 5 x 1", "from the run first")
         await at.pilot.resize_terminal(40, 12)
-        await until(lambda: len(screen_text(at.app).splitlines()) == 12)
+        await wait_until(lambda: len(screen_text(at.app).splitlines()) == 12)
         await shows(at.app, "“so sunny” (step 1)")
 
 
@@ -130,7 +130,7 @@ async def test_enter_loads_no_checkpoint_that_is_damaged_or_of_another_vocabular
         await at.pilot.press("enter")
         await at.says("n begins a new run from it")
         await at.pilot.press("down")
-        await until(lambda: "another vocabulary" not in screen_text(at.app))
+        await wait_until(lambda: "another vocabulary" not in screen_text(at.app))
         assert at.session.received == []
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="[/sad]")]
@@ -173,7 +173,7 @@ async def test_n_begins_another_run_after_a_yes_with_both_curves(stage: Stage) -
         await at.pilot.press("n")
         await opened(app, YesDialog)
         await at.pilot.press("y")
-        await until(lambda: len(app.bridges) == 2 and app.summary_view.step == 3, "the new run")
+        await wait_until(lambda: len(app.bridges) == 2 and app.summary_view.step == 3, "the new run")
         assert isinstance(at.session.received[-1], c.Stop)
         assert app.bridge.config == RunConfig(
             corpus=CorpusConfig(files=("/data/small.txt",)), checkpoint="happy", preset="tutorial"
@@ -220,7 +220,7 @@ async def test_before_its_begin_and_after_its_end_a_run_takes_no_checkpoint_but_
         await at.pilot.press("enter")
         await at.says("The run is still starting.")
         at.session.play(end)
-        await until(lambda: at.app.summary_view.ended is not None)
+        await wait_until(lambda: at.app.summary_view.ended is not None)
         await at.pilot.press("enter")
         await at.says("The run is over: n begins a new one from it.")
         assert at.session.received == []
@@ -228,7 +228,7 @@ async def test_before_its_begin_and_after_its_end_a_run_takes_no_checkpoint_but_
         await opened(at.app, YesDialog)
         assert "is saved and ends" not in screen_text(at.app)
         await at.pilot.press("y")
-        await until(lambda: at.app.summary_view.started is not None and at.app.summary_view.started.run == "then")
+        await wait_until(lambda: at.app.summary_view.started is not None and at.app.summary_view.started.run == "then")
         assert at.app.screen.query_one(LossPlot).overlay is not None
 
 
@@ -262,7 +262,7 @@ async def test_r_renames_k_pins_to_the_top_and_a_change_that_fails_is_told(stage
             await at.says(advice, "#advice")
         at.app.screen.query_one(Input).value = "happy"
         await at.pilot.press("enter")
-        await until(lambda: "happy" in at.names, "the new name")
+        await wait_until(lambda: "happy" in at.names, "the new name")
         assert at.current == "happy"
         assert files(saved) == {"old.safetensors", "happy.safetensors"}
         await toasted(at.app, "It is called happy now.")
@@ -270,14 +270,14 @@ async def test_r_renames_k_pins_to_the_top_and_a_change_that_fails_is_told(stage
         await at.says("its run's own")
         at.table.move_to(at.names.index("old"))
         await at.pilot.press("k")
-        await until(lambda: at.names[0] == "old")
+        await wait_until(lambda: at.names[0] == "old")
         assert at.current == "old"
         await shows(at.app, f"{PINNED} old")
         await at.pilot.press("x")
         await at.says("old is pinned: k unpins it")
         assert "old.pinned" in files(saved)
         await at.pilot.press("k")
-        await until(lambda: at.names[0] == "happy")
+        await wait_until(lambda: at.names[0] == "happy")
         assert files(saved) == {"happy.safetensors", "old.safetensors"}
         named_checkpoint_path("old").unlink()
         await at.pilot.press("k")
@@ -290,7 +290,7 @@ async def test_a_change_is_made_also_where_the_list_is_closed_in_one_go_with_its
         at.app.post_message(events.Key("k", "k"))
         at.app.post_message(events.Key("escape", None))
         await opened(at.app, MainScreen)
-        await until(lambda: "new.pinned" in files(saved), "the pin")
+        await wait_until(lambda: "new.pinned" in files(saved), "the pin")
 
 
 async def test_deleting_asks_and_spares_what_the_run_writes_itself(stage: Stage, saved: Path) -> None:
@@ -302,7 +302,7 @@ async def test_deleting_asks_and_spares_what_the_run_writes_itself(stage: Stage,
         await opened(at.app, CheckpointBrowser)
         assert "old.safetensors" in files(saved)
         await at.pilot.press("x", "y")
-        await until(lambda: "old" not in at.names, "the end of it")
+        await wait_until(lambda: "old" not in at.names, "the end of it")
         assert files(saved) == {"new.safetensors"}
         await toasted(at.app, "old is deleted, ")
         for name in ("now/latest", "now/best"):
@@ -311,7 +311,7 @@ async def test_deleting_asks_and_spares_what_the_run_writes_itself(stage: Stage,
             await at.says(f"{name} can't be deleted: this run goes on")
         at.table.move_to(at.names.index("now/step-7"))
         await at.pilot.press("x", "y")
-        await until(lambda: "now/step-7" not in at.names)
+        await wait_until(lambda: "now/step-7" not in at.names)
 
 
 async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
@@ -321,7 +321,7 @@ async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
         await at.says("happy is marked")
         await shows(at.app, COMPARED)
         await at.pilot.press("c")  # on the same: takes the mark back
-        await until(lambda: COMPARED not in screen_text(at.app))
+        await wait_until(lambda: COMPARED not in screen_text(at.app))
         await at.pilot.press("c", "down", "c")
         await opened(at.app, CompareDialog)
         await shows(at.app, "happy", "sad", "1,200")
@@ -330,7 +330,7 @@ async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
         assert (differs["step"], differs["bits per character"], differs["model"]) == (True, False, False)
         await at.pilot.press("escape")
         await opened(at.app, CheckpointBrowser)
-        await until(lambda: COMPARED not in screen_text(at.app))
+        await wait_until(lambda: COMPARED not in screen_text(at.app))
 
 
 async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stage, saved: Path) -> None:
@@ -341,12 +341,12 @@ async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stag
             assert next(name for name in at.names if "/" not in name) == first
             assert at.current == "new"
         await at.pilot.press("slash", *"step-7")
-        await until(lambda: at.names == ["now/step-7"])
+        await wait_until(lambda: at.names == ["now/step-7"])
         await shows(at.app, "1 of 5", "step-7")
         await at.pilot.press("escape")
-        await until(lambda: len(at.names) == 5)
+        await wait_until(lambda: len(at.names) == 5)
         assert at.app.screen.query_one("#filter", Input).display is False
         await at.pilot.press("slash", *"old", "enter")
-        await until(lambda: at.names == ["old"])
+        await wait_until(lambda: at.names == ["old"])
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="old")]

@@ -11,7 +11,7 @@ from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, until
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.ladder import LadderDialog
 from tui.screens.dialogs.save import SaveDialog
@@ -21,7 +21,7 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 
 
 async def started(app: TweetgenApp) -> None:
-    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+    await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
 
 
 def advice(app: TweetgenApp) -> str:
@@ -41,13 +41,13 @@ async def test_a_new_name_is_saved_at_once_and_a_taken_one_needs_enter_twice(sta
         assert app.screen.query_one(Input).value == "step-3"
         await pilot.press(*"calm")
         await press(pilot, session, "enter")
-        await until(lambda: toasts(app) == ["Saved as calm."])
+        await wait_until(lambda: toasts(app) == ["Saved as calm."])
         await pilot.press("s", *"happy", "enter")
-        await until(lambda: "Enter again replaces it" in advice(app))
+        await wait_until(lambda: "Enter again replaces it" in advice(app))
         await pilot.press("2")
-        await until(lambda: "Enter again" not in advice(app))
+        await wait_until(lambda: "Enter again" not in advice(app))
         await pilot.press("backspace", "enter")
-        await until(lambda: "Enter again replaces it" in advice(app))
+        await wait_until(lambda: "Enter again replaces it" in advice(app))
         await press(pilot, session, "enter")
         assert session.received == [c.SaveCheckpoint(name="calm"), c.SaveCheckpoint(name="happy", replace=True)]
 
@@ -67,10 +67,10 @@ async def test_the_name_offered_is_free_and_an_impossible_or_pinned_one_is_not_t
         for name in ("../up", ""):
             field.value = name
             await pilot.press("enter")
-            await until(lambda: advice(app).startswith("Use letters, digits"))
+            await wait_until(lambda: advice(app).startswith("Use letters, digits"))
         field.value = "happy"
         await pilot.press("enter", "enter")
-        await until(lambda: "happy is pinned" in advice(app))
+        await wait_until(lambda: "happy is pinned" in advice(app))
         assert isinstance(app.screen, SaveDialog)
         assert session.received == []
 
@@ -84,13 +84,13 @@ async def test_the_ladder_shows_all_seven_rungs_whole_and_rolls_again(stage: Sta
         first = session.received[-1]
         assert isinstance(first, c.SampleLadder)
         assert first.prime == "so"
-        await until(lambda: f"seed {first.seed}" in advice(app))
+        await wait_until(lambda: f"seed {first.seed}" in advice(app))
         for temperature in LADDER_TEMPERATURES:
             await shows(app, f"rung {temperature:g} of seed")
         await press(pilot, session, "t")
         second = session.received[-1]
         assert isinstance(second, c.SampleLadder)
-        await until(lambda: f"seed {second.seed}" in advice(app))
+        await wait_until(lambda: f"seed {second.seed}" in advice(app))
         assert isinstance(app.screen, LadderDialog)
         text = ("word " * 28)[:139] + "!"
         rungs = tuple(
@@ -98,7 +98,7 @@ async def test_the_ladder_shows_all_seven_rungs_whole_and_rolls_again(stage: Sta
             for each in LADDER_TEMPERATURES
         )
         session.play(e.LadderSampled(step=3, elapsed_seconds=1.0, prime="", seed=7, rungs=rungs))
-        await until(lambda: screen_text(app).count("!") == 7, "the ends of all seven")
+        await wait_until(lambda: screen_text(app).count("!") == 7, "the ends of all seven")
         await pilot.press("escape")
         await opened(app, MainScreen)
 
@@ -124,7 +124,7 @@ async def test_a_key_pressed_twice_at_once_closes_the_dialog_only(stage: Stage) 
         await opened(app, SaveDialog)
         for _ in range(2):
             app.post_message(Key("enter", None))
-        await until(lambda: session.received, "the command")
+        await wait_until(lambda: session.received, "the command")
         await shows(app, "? help")
         assert [type(screen) for screen in app.screen_stack[1:]] == [MainScreen]
         assert session.received == [c.SaveCheckpoint(name="step-3")]

@@ -19,7 +19,7 @@ from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.folder_listing import Entry
 from tui.process.threads import on_own_thread
@@ -59,7 +59,7 @@ def second_session() -> FakeSession:
 
 
 async def started(app: TweetgenApp) -> None:
-    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+    await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
 
 
 async def open_dialog(app: TweetgenApp, pilot: Pilot[None]) -> OpenDialog:
@@ -67,7 +67,7 @@ async def open_dialog(app: TweetgenApp, pilot: Pilot[None]) -> OpenDialog:
     await started(app)
     await pilot.press("o")
     await opened(app, OpenDialog)
-    await until(lambda: chosen(app) is not None, "the folder")
+    await wait_until(lambda: chosen(app) is not None, "the folder")
     dialog = app.screen
     assert isinstance(dialog, OpenDialog)
     return dialog
@@ -91,7 +91,7 @@ def words(app: TweetgenApp) -> str:
 
 async def says(app: TweetgenApp, text: str) -> None:
     """Wait until the terminal says this, over as many lines as it takes."""
-    await until(lambda: text in words(app), text)
+    await wait_until(lambda: text in words(app), text)
 
 
 def type_at_once(app: TweetgenApp, text: str, *keys: str) -> None:
@@ -117,7 +117,7 @@ async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(stage: Stag
         await shows(app, "Open other tweets")
         assert chosen(app) == "first.csv"
         await pilot.press("down")
-        await until(lambda: chosen(app) == "second.csv")
+        await wait_until(lambda: chosen(app) == "second.csv")
         await pilot.press("enter")
         await says(app, "second.csv can be used. Enter saves the run 2026-11-25-101112 and starts a new one on it.")
         assert first.received == []
@@ -135,7 +135,7 @@ async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(stage: Stag
         await pilot.press("g")
         await shows(app, "asked-for tweet number 1")
         await pilot.press("q")
-        await until(lambda: not app.is_running)
+        await wait_until(lambda: not app.is_running)
     assert app.return_code == 0
     assert not any(bridge.is_alive for bridge in app.bridges)
 
@@ -171,19 +171,19 @@ async def test_folders_are_walked_by_keys_and_by_typing_however_fast_and_nothing
         await open_dialog(app, pilot)
         assert line(app) == f"{folder}/"
         await pilot.press("a", "tab")
-        await until(lambda: chosen(app) == "tweets.js")
+        await wait_until(lambda: chosen(app) == "tweets.js")
         assert line(app) == f"{folder}/archive/"
         await pilot.press("up", "up", "enter")
-        await until(lambda: chosen(app) == "first.csv")
+        await wait_until(lambda: chosen(app) == "first.csv")
         assert line(app) == f"{folder}/"
         for slash in ("", "/"):
             type_at_once(app, f"{folder}/archive{slash}", "enter")
-            await until(lambda: chosen(app) == "tweets.js")
+            await wait_until(lambda: chosen(app) == "tweets.js")
             assert line(app) == f"{folder}/archive/"
             await pilot.press("up", "up", "enter")
-            await until(lambda: chosen(app) == "first.csv")
+            await wait_until(lambda: chosen(app) == "first.csv")
         type_at_once(app, f"{folder}/archive/tw", "tab")
-        await until(lambda: line(app) == f"{folder}/archive/tweets.js")
+        await wait_until(lambda: line(app) == f"{folder}/archive/tweets.js")
         type_at_once(app, f"{folder}/nothing/", "tab")
         await shows(app, "No such file or directory")
         assert line(app) == f"{folder}/nothing/"
@@ -191,7 +191,7 @@ async def test_folders_are_walked_by_keys_and_by_typing_however_fast_and_nothing
         type_at_once(app, f"{folder}/archive/tweets.js", "enter")
         await says(app, "tweets.js can be used.")
         type_at_once(app, f"{folder}/archive/")
-        await until(lambda: line(app) == f"{folder}/archive/" and "can be used" not in screen_text(app))
+        await wait_until(lambda: line(app) == f"{folder}/archive/" and "can be used" not in screen_text(app))
         await pilot.press(".", "enter")
         await says(app, "archive can be used.")
         assert looked_at(stage) == ["tweets.js", "archive"]
@@ -207,7 +207,7 @@ async def test_a_click_chooses_and_hostile_names_are_shown_literally_and_can_be_
         await open_dialog(app, pilot)
         await shows(app, "second.csv", "a[@click=app.bell]x[foo].csv")
         await pilot.press("up")
-        await until(lambda: chosen(app) == name)
+        await wait_until(lambda: chosen(app) == name)
         await pilot.press("enter")
         await says(app, "a[@click=app.bell]x[foo].csv can be used.")
         assert [config.corpus and config.corpus.files for config in stage.checked] == [(str(folder / name),)]
@@ -223,13 +223,13 @@ async def test_a_new_run_can_be_opened_where_one_has_failed_before_it_began(stag
         await shows(app, "first.csv changed", "o open other tweets")
         await pilot.press("o")
         await opened(app, OpenDialog)
-        await until(lambda: chosen(app) == "first.csv")
+        await wait_until(lambda: chosen(app) == "first.csv")
         await pilot.press("down", "enter")
         await says(app, "second.csv can be used. Enter starts a new run on it.")
         await pilot.press("enter")
         await shows(app, "second to none")
         await pilot.press("q")
-        await until(lambda: not app.is_running)
+        await wait_until(lambda: not app.is_running)
     assert app.return_code == 0
 
 
@@ -268,7 +268,9 @@ async def test_the_old_run_is_saved_before_the_new_one_takes_its_place(stage: St
 
 async def has_no_worker(screen: Screen[Any]) -> None:
     """Wait until each worker of a screen has ended or was cancelled."""
-    await until(lambda: not any(each.node is screen and not each.is_finished for each in screen.workers), "their end")
+    await wait_until(
+        lambda: not any(each.node is screen and not each.is_finished for each in screen.workers), "their end"
+    )
 
 
 async def test_a_folder_that_has_been_read_while_the_dialog_closes_is_not_shown(
@@ -293,7 +295,7 @@ async def test_a_folder_that_has_been_read_while_the_dialog_closes_is_not_shown(
         await opened(app, OpenDialog)
         dialog = app.screen
         await pilot.press("escape")
-        await until(lambda: may_be_read.is_set() and not dialog.is_attached and not dialog.is_running, "its end")
+        await wait_until(lambda: may_be_read.is_set() and not dialog.is_attached and not dialog.is_running, "its end")
         assert app.failure is None
         assert app.is_running
 
@@ -320,7 +322,7 @@ async def test_what_a_run_was_still_reading_is_not_shown_once_another_takes_its_
         first.run_worker(show_late(first))
         await choose_next(app, pilot)
         await shows(app, "second to none")
-        await until(lambda: may_be_read.is_set() and not first.is_running, "its end")
+        await wait_until(lambda: may_be_read.is_set() and not first.is_running, "its end")
         assert app.failure is None
         assert app.is_running
 
@@ -333,6 +335,6 @@ async def test_q_while_the_old_run_is_saved_leaves_after_it(stage: Stage, folder
         await shows(app, "saving…")
         await pilot.press("q")
         first.may_end.set()
-        await until(lambda: not app.is_running)
+        await wait_until(lambda: not app.is_running)
     assert len(app.bridges) == 1
     assert app.return_code == 0

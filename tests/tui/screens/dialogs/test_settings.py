@@ -17,7 +17,7 @@ from engine.config.run import RunConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, until
+from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.notifications import Notices
 from tui.run.bridge import EngineBridge
@@ -54,7 +54,7 @@ async def running(
     app = TweetgenApp(RunConfig(), bridge, history, keeper=PreferenceKeeper(path))
     try:
         async with app.run_test(size=size) as pilot:
-            await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+            await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
             await opened(app, MainScreen)
             yield app, pilot
     finally:
@@ -69,7 +69,7 @@ async def at(app: TweetgenApp, name: str) -> None:
     await opened(app, SettingsScreen)
     options = app.screen.query_one(OptionList)
     options.highlighted = options.get_option_index(name)
-    await until(lambda: options.highlighted_option and options.highlighted_option.id == name, name)
+    await wait_until(lambda: options.highlighted_option and options.highlighted_option.id == name, name)
 
 
 def has_mouse(app: TweetgenApp) -> bool:
@@ -92,19 +92,19 @@ async def test_the_settings_fit_and_a_switch_or_a_theme_acts_at_once_and_is_kept
         assert not path.exists(), "nothing was chosen"
         await pilot.press("space")
         assert not has_mouse(app)
-        await until(lambda: kept(path) == {"screen": {"mouse": False}}, "the file")
+        await wait_until(lambda: kept(path) == {"screen": {"mouse": False}}, "the file")
         await pilot.press("r")
         assert has_mouse(app)
-        await until(lambda: kept(path) == {"screen": {}}, "the file")
+        await wait_until(lambda: kept(path) == {"screen": {}}, "the file")
         await at(app, "theme")
         for key, theme in (("right", "tweetgen"), ("right", "tweetgen-light"), ("left", "tweetgen")):
             await pilot.press(key)
             assert app.theme == theme
-            await until(lambda: kept(path).get("theme") == theme, "the file")  # noqa: B023 - awaited at once
+            await wait_until(lambda: kept(path).get("theme") == theme, "the file")  # noqa: B023 - awaited at once
         await pilot.press("escape")
         await opened(app, MainScreen)
         app.theme = "tweetgen-colour-blind"  # as the palette does
-        await until(lambda: kept(path).get("theme") == "tweetgen-colour-blind", "the file")
+        await wait_until(lambda: kept(path).get("theme") == "tweetgen-colour-blind", "the file")
 
 
 async def test_a_theme_that_was_kept_is_there_at_the_start_and_not_written_again(path: Path) -> None:
@@ -129,7 +129,7 @@ async def test_a_change_that_cannot_be_kept_acts_all_the_same_and_is_told(path: 
         await at(app, "mouse")
         await pilot.press("space")
         assert not has_mouse(app)
-        await until(lambda: any("The change holds until you leave" in each for each in toasts(app)), "a toast")
+        await wait_until(lambda: any("The change holds until you leave" in each for each in toasts(app)), "a toast")
     assert path.read_text() == "theme = \n"
 
 
@@ -147,19 +147,19 @@ async def test_an_interval_is_checked_kept_and_set_in_this_run_where_it_says_so(
         await pilot.press("home", "delete", "enter")
         await opened(app, SettingsScreen)
         now = c.SetIntervals(eval_every=TrainingConfig().eval_every, sample_every=3)
-        await until(lambda: session.received == [now], "a command")
-        await until(lambda: kept(path) == {"intervals": {"sample_every": 3}}, "the file")
+        await wait_until(lambda: session.received == [now], "a command")
+        await wait_until(lambda: kept(path) == {"intervals": {"sample_every": 3}}, "the file")
         await shows(app, "3  *")
         await pilot.press("enter")
         await opened(app, IntervalDialog)
         await pilot.press("backspace", "enter")
-        await until(lambda: kept(path) == {"intervals": {}}, "the file")
+        await wait_until(lambda: kept(path) == {"intervals": {}}, "the file")
         await at(app, "autosave_seconds")
         await shows(app, "latest checkpoint, in new runs")
         await pilot.press("enter")
         await opened(app, IntervalDialog)
         await pilot.press(*"7.5", "enter")
-        await until(lambda: kept(path) == {"intervals": {"autosave_seconds": 7.5}}, "the file")
+        await wait_until(lambda: kept(path) == {"intervals": {"autosave_seconds": 7.5}}, "the file")
         assert session.received == [now]
 
 
@@ -175,7 +175,7 @@ async def test_a_key_that_is_given_acts_and_shows_in_bar_palette_and_help(path: 
             await shows(app, words)
         await pilot.press("f5")
         await opened(app, SettingsScreen)
-        await until(lambda: kept(path) == {"keys": {"pause": "f5"}}, "the file")
+        await wait_until(lambda: kept(path) == {"keys": {"pause": "f5"}}, "the file")
         await pilot.press("escape")
         await opened(app, MainScreen)
         await shows(app, "f5 pause")
@@ -183,7 +183,7 @@ async def test_a_key_that_is_given_acts_and_shows_in_bar_palette_and_help(path: 
         await pilot.press("space")
         await press(pilot, session, "f5")
         await pilot.click(KeyBar, offset=(screen_text(app).splitlines()[-1].index("f5 "), 0))
-        await until(lambda: session.received == [c.Pause(), c.Resume()], "a command")
+        await wait_until(lambda: session.received == [c.Pause(), c.Resume()], "a command")
         hits = [str(hit.display) async for hit in KeyCommands(app.screen).discover() if isinstance(hit, DiscoveryHit)]
         assert "Pause or resume (f5)" in hits
         await pilot.press("?")
@@ -204,7 +204,7 @@ async def test_a_key_goes_back_to_its_default_unless_that_is_taken_meanwhile(pat
         await pilot.press("w")
         await at(app, "keys.pause")
         await pilot.press("r")
-        await until(lambda: kept(path) == {"keys": {"sample": "w"}}, "the file")
+        await wait_until(lambda: kept(path) == {"keys": {"sample": "w"}}, "the file")
         await pilot.press("escape")
         await opened(app, MainScreen)
         await press(pilot, session, "space")
@@ -223,7 +223,7 @@ async def test_the_palette_opens_with_its_own_key_and_closes_what_is_over_the_sc
         await shows(app, "Pause or resume")
         await pilot.press("enter")
         await opened(app, MainScreen)
-        await until(lambda: session.received == [c.Pause()], "a command")
+        await wait_until(lambda: session.received == [c.Pause()], "a command")
 
 
 async def test_the_end_of_a_run_is_told_and_leaving_is_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +232,7 @@ async def test_the_end_of_a_run_is_told_and_leaving_is_not(path: Path, monkeypat
     monkeypatch.setattr(Notices, "tell", lambda _, text: told.append(text))
     async with running(path, session) as (_, pilot):
         session.play(e.Paused(step=3, elapsed_seconds=1.0))
-        await until(lambda: told, "a notice")
+        await wait_until(lambda: told, "a notice")
         await pilot.press("q")
     assert told == ["tweetgen-tui: run 2026-11-25-101112 is over at 3 steps."]
 
@@ -250,7 +250,7 @@ async def test_a_replay_says_so_and_refuses_in_a_toast(path: Path) -> None:
     async with running(path, session, history=RunView(is_replay=True)) as (app, pilot):
         await shows(app, "▶ replay")
         await press(pilot, session, "g")
-        await until(lambda: toasts(app) == [refusal.detail], "a toast")
+        await wait_until(lambda: toasts(app) == [refusal.detail], "a toast")
         assert isinstance(app.screen, MainScreen)
         await press(pilot, session, "space")
         await shows(app, "replay, paused")

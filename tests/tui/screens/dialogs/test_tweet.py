@@ -15,7 +15,7 @@ from engine.config.run import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, read, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, press, screen_text, shows, toasted, until
+from tests.tui.conftest import Stage, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
@@ -41,8 +41,8 @@ async def dialog_of(
     over = session((STEPS, event, *more), started)
     app = stage.app(over)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-        await until(lambda: app.screen.query_one(TweetFeed).chosen, "the tweet in the feed")
+        await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+        await wait_until(lambda: app.screen.query_one(TweetFeed).chosen, "the tweet in the feed")
         app.screen.query_one(TweetFeed).focus()
         await pilot.press("enter")
         await shows(app, "Tweet of step 3")
@@ -51,7 +51,7 @@ async def dialog_of(
 
 async def at(app: TweetgenApp, place: int) -> None:
     """Wait until the cursor is at this character."""
-    await until(lambda: app.screen.query_one(TweetText).place == place, f"the cursor at {place}")
+    await wait_until(lambda: app.screen.query_one(TweetText).place == place, f"the cursor at {place}")
 
 
 async def test_it_shows_what_the_model_thought_at_the_character_under_the_cursor(stage: Stage) -> None:
@@ -75,7 +75,7 @@ async def test_it_shows_what_the_model_thought_at_the_character_under_the_cursor
         await pilot.press("home", "left")
         await at(app, 0)
         await pilot.resize_terminal(40, 12)
-        await until(lambda: "Nearest" not in screen_text(app))
+        await wait_until(lambda: "Nearest" not in screen_text(app))
         await shows(app, "h  1 of 9", "▸ h")
         await pilot.press("pagedown", "pagedown")
         await shows(app, "Nearest")
@@ -88,7 +88,7 @@ async def test_a_click_and_the_arrows_move_the_cursor_over_lines(stage: Stage) -
         await pilot.click(TweetText, offset=(3, 0))
         await at(app, 3)
         await pilot.press("down")
-        await until(lambda: app.screen.query_one(TweetText).place > 60, "the second line")
+        await wait_until(lambda: app.screen.query_one(TweetText).place > 60, "the second line")
         place = app.screen.query_one(TweetText).place
         assert long.text[place : place + 3] == long.text[3:6]
         await pilot.press("up")
@@ -100,13 +100,13 @@ async def test_y_copies_the_tweet_and_k_pins_it_or_no_more(stage: Stage) -> None
         main = app.screen_stack[-2]
         assert isinstance(main, MainScreen)
         await pilot.press("y")
-        await until(lambda: app.clipboard == OF_FEED.text, "the copy")
+        await wait_until(lambda: app.clipboard == OF_FEED.text, "the copy")
         await toasted(app, "Copied, if your terminal lets programs do that (OSC 52).")
         await pilot.press("k")
         await shows(app, "· pinned")
         assert [pin.text for pin in main.pins] == [OF_FEED.text]
         await pilot.press("k")
-        await until(lambda: "· pinned" not in screen_text(app))
+        await wait_until(lambda: "· pinned" not in screen_text(app))
         assert not main.pins
 
 
@@ -121,11 +121,11 @@ async def test_u_lets_all_tweets_begin_so_c_has_one_written_and_shift_p_ends_it(
             c.SetSampling(sampling=SamplingConfig(prime="hello")),
             c.SampleNow(prime="hello"),
         ]
-        await until(lambda: isinstance(app.screen, MainScreen))
-        await until(lambda: app.summary_view.tweets[-1].text == "helloasked-for tweet number 1", "the tweet")
+        await wait_until(lambda: isinstance(app.screen, MainScreen))
+        await wait_until(lambda: app.summary_view.tweets[-1].text == "helloasked-for tweet number 1", "the tweet")
         await press(pilot, session, "P")
         assert session.received[-1:] == [c.SetSampling(sampling=SamplingConfig())]
-        await until(lambda: app.summary_view.sampling.prime == "")
+        await wait_until(lambda: app.summary_view.sampling.prime == "")
 
 
 async def test_where_a_tweet_has_no_room_to_go_on_nothing_is_sent(stage: Stage) -> None:
@@ -173,7 +173,7 @@ async def test_a_refused_reading_is_told_in_the_dialog(stage: Stage) -> None:
 
 async def test_an_answer_about_another_tweet_is_not_shown_and_the_end_of_the_run_is(stage: Stage) -> None:
     async with dialog_of(stage, session=answering(read("quite another text", step=101))) as (app, _, session):
-        await until(lambda: app.summary_view.step == 101, "the answer")
+        await wait_until(lambda: app.summary_view.step == 101, "the answer")
         await shows(app, "asking the model…")
         session.play(e.RunFinished(reason="enough", total_seconds=1.0, total_chars=9, **NOW))
         await shows(app, "No model is running that could be asked.")
@@ -187,7 +187,7 @@ async def test_enter_pressed_twice_at_once_opens_one_dialog(stage: Stage) -> Non
             app.post_message(Key("enter", None))
         await shows(app, "Tweet of step 3", "2.00 bits at step 3")
         await pilot.press("escape")
-        await until(lambda: isinstance(app.screen, MainScreen), "the main screen")
+        await wait_until(lambda: isinstance(app.screen, MainScreen), "the main screen")
 
 
 def test_osc_52_is_base64_and_multiplexers_are_told_to_hand_it_on() -> None:

@@ -16,7 +16,7 @@ from textual import events
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, until
+from tests.tui.conftest import Stage, screen_text, wait_until
 from tui.app.app import TweetgenApp
 from tui.run.reducer import MAX_TWEETS, apply, fold
 from tui.run.series import MAX_BUCKETS, WINDOW_LENGTH
@@ -78,7 +78,7 @@ class FloodSession(FakeSession):
 async def press(app: TweetgenApp, key: str, is_answered: Callable[[], bool]) -> None:
     """Press a key and wait for what it does. `Pilot.press` would wait until the flood is over."""
     app.post_message(events.Key(key, key))
-    await until(is_answered, f"the answer to {key}")
+    await wait_until(is_answered, f"the answer to {key}")
 
 
 async def test_a_flood_is_taken_in_as_it_comes_and_kept_within_bounds(stage: Stage) -> None:
@@ -86,14 +86,14 @@ async def test_a_flood_is_taken_in_as_it_comes_and_kept_within_bounds(stage: Sta
     last_step = session.flood[-1].step
     app = stage.app(session, history=RunView(tweets=PAST, num_tweets=len(PAST)))
     async with app.run_test(size=(120, 40)):
-        await until(lambda: session.num_told > NUM_EVENTS // 4, "the middle of the flood")
+        await wait_until(lambda: session.num_told > NUM_EVENTS // 4, "the middle of the flood")
         plot, feed = app.screen.query_one(LossPlot), app.screen.query_one(TweetFeed)
         unit = plot.unit
         await press(app, "b", lambda: plot.unit != unit)
         await press(app, "c", lambda: feed.is_coloured)
         await press(app, "minus", lambda: app.summary_view.sampling.temperature < 0.8)
-        await until(lambda: session.num_told == NUM_EVENTS, "the end of the flood")
-        await until(lambda: app.summary_view.step == last_step and not app.bridge.num_untaken, "the last event")
+        await wait_until(lambda: session.num_told == NUM_EVENTS, "the end of the flood")
+        await wait_until(lambda: app.summary_view.step == last_step and not app.bridge.num_untaken, "the last event")
         view = app.summary_view
         assert view.num_tweets == len(PAST) + NUM_EVENTS // 20
         assert len(view.tweets) <= MAX_TWEETS
@@ -102,8 +102,8 @@ async def test_a_flood_is_taken_in_as_it_comes_and_kept_within_bounds(stage: Sta
         assert (last_step - FIRST_STEP) // view.train_losses.stride <= MAX_BUCKETS
         assert len(view.train_losses.singles(0)[0]) <= WINDOW_LENGTH
         assert len(view.val_points) == NUM_EVENTS // 1000
-        await until(lambda: f"tweet {NUM_EVENTS} of a flood" in screen_text(app), "the last tweet on the screen")
-        await until(lambda: f"{last_step:,}" in screen_text(app), "the last step on the screen")
+        await wait_until(lambda: f"tweet {NUM_EVENTS} of a flood" in screen_text(app), "the last tweet on the screen")
+        await wait_until(lambda: f"{last_step:,}" in screen_text(app), "the last step on the screen")
 
 
 def test_a_flood_folded_at_once_is_the_view_after_one_event_at_a_time() -> None:

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from engine.protocol import events as e
 from tests import hostile
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, shows, until
+from tests.tui.conftest import Stage, opened, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.base import FailureDialog, MessageDialog
 from tui.screens.dialogs.export import ExportDialog
@@ -55,7 +55,7 @@ async def test_whatever_a_run_says_is_shown_as_plain_text(stage: Stage) -> None:
         await opened(app, MessageDialog)  # no run can have that name
         await seen(app, "zqj")
         await pilot.press("escape")
-        await until(lambda: app.summary_view.num_tweets == len(tweets), "all tweets")
+        await wait_until(lambda: app.summary_view.num_tweets == len(tweets), "all tweets")
         feed = app.screen.query_one(TweetFeed)
         await pilot.press("c", "home")
         await seen(app, "zqj")
@@ -65,7 +65,7 @@ async def test_whatever_a_run_says_is_shown_as_plain_text(stage: Stage) -> None:
         for text in TEXTS:
             session.play(e.Warned(message=text, **NOW))
         session.play(e.Warned(message=WORST, kind="disk", **NOW))
-        await until(lambda: len(app.summary_view.warnings) > 0 and app.summary_view.warnings[-1].kind == "disk")
+        await wait_until(lambda: len(app.summary_view.warnings) > 0 and app.summary_view.warnings[-1].kind == "disk")
         for key, dialog in (("enter", TweetDialog), ("e", ExportDialog)):
             await pilot.press(key)
             await opened(app, dialog)
@@ -79,10 +79,10 @@ async def test_whatever_a_run_says_is_shown_as_plain_text(stage: Stage) -> None:
 async def test_what_is_pasted_into_a_line_is_harmless(stage: Stage) -> None:
     app = stage.app(FakeSession((steps_finished(1, [4.5]), tweet("hello", 3))))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1)
+        await wait_until(lambda: app.summary_view.num_tweets == 1)
         for key in ("s", "o", "ctrl+p"):
             await pilot.press(key)
-            await until(lambda: isinstance(app.focused, Input), "a line to type in")
+            await wait_until(lambda: isinstance(app.focused, Input), "a line to type in")
             line = app.focused
             assert isinstance(line, Input)
             for text in [*TEXTS[:: 6 if key == "s" else 30], WORST]:
@@ -92,7 +92,7 @@ async def test_what_is_pasted_into_a_line_is_harmless(stage: Stage) -> None:
                 assert hostile.obeyed(line.value) == [], ascii(line.value)[:100]
                 assert_harmless(app)
             await pilot.press("escape")
-            await until(lambda: not isinstance(app.focused, Input), "the end of the dialog")
+            await wait_until(lambda: not isinstance(app.focused, Input), "the end of the dialog")
 
 
 def test_what_is_copied_to_the_clipboard_is_harmless() -> None:

@@ -11,7 +11,7 @@ from engine.config.run import RunConfig
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFinished
 from tests.fakes import FakeClock, FakeSession, run_started, tweet
-from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, until
+from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
 from tui.process.detached import how_to_attach
@@ -42,7 +42,7 @@ async def test_a_run_that_cannot_save_goes_on_as_before_after_each_no(stage: Sta
     session.loses_at_stop = "The disk is full."
     app = stage.app(session)
     async with app.run_test() as pilot:
-        await until(lambda: app.summary_view.started is not None)
+        await wait_until(lambda: app.summary_view.started is not None)
         timers = len(app.screen._timers)
         for _ in range(3):
             await pilot.press("q")
@@ -53,7 +53,7 @@ async def test_a_run_that_cannot_save_goes_on_as_before_after_each_no(stage: Sta
         await pilot.press("q")
         await opened(app, YesDialog)
         await pilot.press("y")
-        await until(lambda: app.return_code is not None, "the end")
+        await wait_until(lambda: app.return_code is not None, "the end")
     assert app.summary_view.ended is not None
 
 
@@ -70,11 +70,11 @@ async def test_a_late_run_that_cannot_save_ends_all_the_same_once_the_screen_has
     app = stage.app(session)
     app._main_screen._clock = clock
     async with app.run_test() as pilot:
-        await until(lambda: app.summary_view.started is not None)
+        await wait_until(lambda: app.summary_view.started is not None)
         await pilot.press("q")
         await shows(app, "saving…")
         clock.advance(6.0)
-        await until(lambda: app.return_code is not None, "the end")
+        await wait_until(lambda: app.return_code is not None, "the end")
     may_answer.set()
     assert trained_by(app).join(DEADLINE_SECONDS)
     assert [command.unless_unsaved for command in session.received if isinstance(command, Stop)] == [True, False]
@@ -85,7 +85,7 @@ async def test_d_asks_where_no_terminal_could_attach_and_says_why(stage: Stage) 
     app = TweetgenApp(RunConfig(), bridge)
     stage.apps.append(app)
     async with app.run_test() as pilot:
-        await until(lambda: app.summary_view.started is not None)
+        await wait_until(lambda: app.summary_view.started is not None)
         await pilot.press("d")
         await opened(app, YesDialog)
         await shows(app, "No terminal can attach", PROBLEM)
@@ -95,7 +95,7 @@ async def test_d_asks_where_no_terminal_could_attach_and_says_why(stage: Stage) 
         await pilot.press("d")
         await opened(app, YesDialog)
         await pilot.press("y")
-        await until(lambda: app.is_detached)
+        await wait_until(lambda: app.is_detached)
     view = apply(RunView(), run_started())
     assert "tweetgen-tui attach" in how_to_attach(view)
     assert "attach " not in how_to_attach(view, PROBLEM).replace("attach to it", "")
@@ -116,15 +116,15 @@ async def test_a_disk_that_stands_still_does_not_hold_up_the_end(
     app = stage.app(FakeSession((tweet("hello there", 3),)))
     monkeypatch.setattr(owner, "save", save)
     async with app.run_test() as pilot:
-        await until(lambda: app.summary_view.num_tweets == 1)
+        await wait_until(lambda: app.summary_view.num_tweets == 1)
         await shows(app, "hello there")
         if owner is PinsFile:
             await pilot.press("k")
         else:
             app.keeper.change({"bell": not app.keeper.preferences.bell})
-        await until(lambda: savers, "the writing")
+        await wait_until(lambda: savers, "the writing")
         await pilot.press("q")
-        await until(lambda: app.return_code is not None, "the end")
+        await wait_until(lambda: app.return_code is not None, "the end")
     assert savers[0].daemon  # so it does not hold up the process either
     assert not writers_have_ended(0.0)
     may_end.set()
@@ -134,11 +134,11 @@ async def test_a_disk_that_stands_still_does_not_hold_up_the_end(
 async def test_leaving_before_the_run_has_begun_keeps_it_from_beginning(stage: Stage) -> None:
     app = stage.app(FakeSession())
     async with app.run_test():
-        await until(lambda: app.summary_view.started is not None)
+        await wait_until(lambda: app.summary_view.started is not None)
         waiting = EngineBridge(RunConfig(), lambda *_: FakeSession())
         app._main_screen._bridge = waiting
         app._main_screen.leave(143)
-        await until(lambda: app.return_code is not None, "the end")
+        await wait_until(lambda: app.return_code is not None, "the end")
     waiting.start()
     assert waiting.join(DEADLINE_SECONDS)
     [event] = waiting.drain().events

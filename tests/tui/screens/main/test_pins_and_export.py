@@ -11,7 +11,7 @@ from engine.errors import StorageError
 from engine.protocol.events import Event, TweetSampled, from_json
 from engine.storage.folders import folder_of_run
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, until
+from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
 from tui.screens.dialogs.base import MessageDialog
@@ -26,11 +26,11 @@ SCRIPT: tuple[Event, ...] = (steps_finished(1, [4.5, 4.2, 4.0]), *TWEETS)
 
 async def started(app: TweetgenApp, num_tweets: int = len(TWEETS)) -> MainScreen:
     """Wait until the script is on screen and the pins were read."""
-    await until(lambda: app.summary_view.num_tweets == num_tweets, "the script's end")
+    await wait_until(lambda: app.summary_view.num_tweets == num_tweets, "the script's end")
     await shows(app, TWEETS[-1].text)
     screen = app.screen
     assert isinstance(screen, MainScreen)
-    await until(lambda: not screen.workers._workers, "the reading of pins")
+    await wait_until(lambda: not screen.workers._workers, "the reading of pins")
     return screen
 
 
@@ -46,13 +46,13 @@ async def test_k_pins_the_newest_or_the_selected_tweet_shift_k_shows_pins_only_a
     async with app.run_test(size=(80, 24)) as pilot:
         await started(app)
         await pilot.press("k")
-        await until(lambda: pins_of(RUN) == ["tweet number 5"], "the newest in the file")
+        await wait_until(lambda: pins_of(RUN) == ["tweet number 5"], "the newest in the file")
         await pilot.press("up", "up", "up", "k")
-        await until(lambda: pins_of(RUN) == ["tweet number 3", "tweet number 5"], "the selected in the file")
-        await until(lambda: screen_text(app).count(PIN_GLYPH) == 2)
+        await wait_until(lambda: pins_of(RUN) == ["tweet number 3", "tweet number 5"], "the selected in the file")
+        await wait_until(lambda: screen_text(app).count(PIN_GLYPH) == 2)
         await pilot.press("k")
-        await until(lambda: pins_of(RUN) == ["tweet number 5"], "one pin fewer")
-        await until(lambda: screen_text(app).count(PIN_GLYPH) == 1)
+        await wait_until(lambda: pins_of(RUN) == ["tweet number 5"], "one pin fewer")
+        await wait_until(lambda: screen_text(app).count(PIN_GLYPH) == 1)
         await pilot.press("K")
         await shows(app, "pins only")
         assert "tweet number 4" not in screen_text(app)
@@ -68,7 +68,7 @@ async def test_k_pins_the_newest_or_the_selected_tweet_shift_k_shows_pins_only_a
         await pilot.press("end", "c")
         await shows(app, "surprising")
         await pilot.press("c")
-        await until(lambda: "surprising" not in screen_text(app))
+        await wait_until(lambda: "surprising" not in screen_text(app))
 
 
 async def test_pins_of_a_resumed_run_are_there_again_with_those_made_meanwhile(stage: Stage) -> None:
@@ -81,7 +81,7 @@ async def test_pins_of_a_resumed_run_are_there_again_with_those_made_meanwhile(s
         assert screen.pins == (gone, TWEETS[1])
         assert screen_text(app).count(PIN_GLYPH) == 2
         await pilot.press("k")
-        await until(lambda: pins_of(RUN) == ["long thinned", "tweet number 2", "tweet number 5"])
+        await wait_until(lambda: pins_of(RUN) == ["long thinned", "tweet number 2", "tweet number 5"])
 
 
 async def test_pins_that_cannot_be_saved_are_told_and_stay_on_screen(stage: Stage) -> None:
@@ -103,7 +103,7 @@ async def test_a_run_of_an_impossible_name_has_no_file_of_pins(stage: Stage, tmp
         await pilot.press("escape")
         await shows(app, "tweet number 5")
         await pilot.press("k")
-        await until(lambda: PIN_GLYPH in screen_text(app))
+        await wait_until(lambda: PIN_GLYPH in screen_text(app))
     assert not list(tmp_path.rglob("pins.jsonl"))
     assert not (tmp_path.parent / "elsewhere").exists()
 
@@ -117,7 +117,7 @@ async def test_e_exports_the_feed_or_the_pins(stage: Stage, tmp_path: Path, monk
         await opened(app, ExportDialog)
         await shows(app, "tweets of the feed: 5", "pins: 1", "Export tweets")
         await pilot.press("enter")
-        await until(lambda: app.screen is screen, "the end of the dialog")
+        await wait_until(lambda: app.screen is screen, "the end of the dialog")
         path = tmp_path / f"{RUN}-tweets.txt"
         assert path.read_text().splitlines() == [event.text for event in TWEETS]
         await toasted(app, f"Wrote 5 tweets to {path}")
@@ -125,7 +125,7 @@ async def test_e_exports_the_feed_or_the_pins(stage: Stage, tmp_path: Path, monk
         await opened(app, ExportDialog)
         app.screen.query_one(Input).value = str(tmp_path / "kept.jsonl")
         await pilot.press("tab", "enter")
-        await until(lambda: app.screen is screen, "the end of the dialog")
+        await wait_until(lambda: app.screen is screen, "the end of the dialog")
         assert from_json((tmp_path / "kept.jsonl").read_bytes()) == TWEETS[-1]
 
 
@@ -142,17 +142,17 @@ async def test_export_asks_before_it_replaces_and_says_what_is_wrong(stage: Stag
         async def told(name: str, words: str) -> None:
             app.screen.query_one(Input).value = name
             await pilot.press("enter")
-            await until(lambda: words in " ".join(str(advice.render()).split()), words)
+            await wait_until(lambda: words in " ".join(str(advice.render()).split()), words)
 
         await told("tweets.docx", "A name that ends with .txt, .jsonl, .csv is needed.")
         await told(str(tmp_path / "none" / "t.txt"), "There is no folder")
         await told(str(path), "mine.csv is there already. Enter again replaces it.")
         assert path.read_text() == "precious"
         await pilot.press("tab", "enter")
-        await until(lambda: "There are no pins yet." in str(advice.render()))
+        await wait_until(lambda: "There are no pins yet." in str(advice.render()))
         await pilot.press("tab")
         await told(str(path), "Enter again replaces it.")
         assert path.read_text() == "precious"
         await pilot.press("enter")
-        await until(lambda: app.screen is screen, "the end of the dialog")
+        await wait_until(lambda: app.screen is screen, "the end of the dialog")
         assert len(path.read_text().splitlines()) == len(TWEETS) + 1

@@ -10,7 +10,7 @@ from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, until
+from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.base import MessageDialog
 
@@ -19,7 +19,7 @@ FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached"
 
 
 async def started(app: TweetgenApp) -> None:
-    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+    await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
 
 
 @pytest.mark.parametrize("key", ["t", "ctrl+p"])
@@ -30,9 +30,9 @@ async def test_ctrl_c_stops_the_session_and_leaves_with_130_from_every_dialog(st
         await started(app)
         main_screen = app.screen
         await pilot.press(key)
-        await until(lambda: app.screen is not main_screen)
+        await wait_until(lambda: app.screen is not main_screen)
         await pilot.press("ctrl+c")
-        await until(lambda: not app.is_running)
+        await wait_until(lambda: not app.is_running)
     assert app.return_code == 130
     assert isinstance(session.received[-1], c.Stop)
     assert app.summary_view.phase == "finished"
@@ -41,13 +41,13 @@ async def test_ctrl_c_stops_the_session_and_leaves_with_130_from_every_dialog(st
 async def test_a_finished_run_stays_readable_and_keys_say_so(stage: Stage) -> None:
     app = stage.app(FakeSession((*SCRIPT, FINISHED)))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.summary_view.phase == "finished")
+        await wait_until(lambda: app.summary_view.phase == "finished")
         await shows(app, "hello there")
         await pilot.press("g", "space", "+")
-        await until(lambda: "The run is over; q leaves, o opens other tweets." in toasts(app))
+        await wait_until(lambda: "The run is over; q leaves, o opens other tweets." in toasts(app))
         assert toasts(app).count("The run is over; q leaves, o opens other tweets.") == 1
         await pilot.press("q")
-        await until(lambda: not app.is_running)
+        await wait_until(lambda: not app.is_running)
     assert app.return_code == 0
 
 
@@ -63,10 +63,10 @@ async def test_a_failed_session_is_told_in_a_dialog_and_by_the_return_code(
         await opened(app, MessageDialog)
         await shows(app, str(error))
         await pilot.press("q")
-        await until(lambda: not isinstance(app.screen, MessageDialog))
+        await wait_until(lambda: not isinstance(app.screen, MessageDialog))
         await shows(app, "hello there")
         await pilot.press("q")
-        await until(lambda: not app.is_running)
+        await wait_until(lambda: not app.is_running)
     assert app.return_code == return_code
 
 
@@ -80,7 +80,7 @@ async def test_loading_an_earlier_checkpoint_takes_the_later_tweets_back(stage: 
                 step=3, elapsed_seconds=1.0, name="happy", path="/tmp/happy.safetensors", bits_per_char=5.7
             )
         )
-        await until(lambda: "from the future" not in screen_text(app))
+        await wait_until(lambda: "from the future" not in screen_text(app))
         await shows(app, "hello there")
 
 

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from engine.protocol.events import Event
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, shows, toasted, until
+from tests.tui.conftest import Stage, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
@@ -36,8 +36,8 @@ def panels_on(app: TweetgenApp) -> dict[str, Region]:
 
 async def resized(app: TweetgenApp, size: tuple[int, int]) -> None:
     """Wait until the app is laid out for this size."""
-    await until(lambda: app.size == size and app.screen.size == size, f"{size}")
-    await until(lambda: app.screen.query_one(KeyBar).region.bottom in (0, size[1]), "the layout")
+    await wait_until(lambda: app.size == size and app.screen.size == size, f"{size}")
+    await wait_until(lambda: app.screen.query_one(KeyBar).region.bottom in (0, size[1]), "the layout")
 
 
 async def draw_at(app: TweetgenApp, pilot: Pilot[None], size: tuple[int, int]) -> None:
@@ -74,12 +74,12 @@ async def test_tab_goes_through_the_panels_of_a_tiny_terminal_one_at_a_time(stag
         assert "LossPlot" not in panels_on(app)
         await pilot.press("tab")
         await shows(app, "tweets [plot] status", "tab 2/3", "▶ training")
-        await until(lambda: "LossPlot" in panels_on(app), "the plot")
+        await wait_until(lambda: "LossPlot" in panels_on(app), "the plot")
         assert "TweetFeed" not in panels_on(app)
         assert panels_on(app)["LossPlot"].height == TINY[1] - 3
         await pilot.press("tab")
         await shows(app, "tweets plot [status]", "tab 3/3", "bits/char")
-        await until(lambda: panels_on(app)["StatusPanel"].height == TINY[1] - 2, "the status")
+        await wait_until(lambda: panels_on(app)["StatusPanel"].height == TINY[1] - 2, "the status")
         await pilot.press("tab")
         await shows(app, "tab 1/3", "number 8 is said")
         await pilot.press("shift+tab")
@@ -98,20 +98,20 @@ async def test_keys_reach_the_panel_that_is_shown_whatever_the_size_becomes(stag
         assert isinstance(app.focused, TweetFeed)
         await pilot.press("tab", "tab")
         await shows(app, "tab 3/3")
-        await until(lambda: app.focused is None, "no focus: the status takes no keys")
+        await wait_until(lambda: app.focused is None, "no focus: the status takes no keys")
         await pilot.resize_terminal(*NORMAL)
         await resized(app, NORMAL)
-        await until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
+        await wait_until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
         assert "PanelLine" not in panels_on(app)
         await pilot.press("tab")
-        await until(lambda: isinstance(app.focused, LossPlot), "the focus of the plot")
+        await wait_until(lambda: isinstance(app.focused, LossPlot), "the focus of the plot")
         await pilot.resize_terminal(*TINY)
         await resized(app, TINY)
         await shows(app, "tweets [plot] status")
-        await until(lambda: isinstance(app.focused, LossPlot), "the plot keeps the keys")
+        await wait_until(lambda: isinstance(app.focused, LossPlot), "the plot keeps the keys")
         await pilot.press("shift+tab")
         await shows(app, "[tweets] plot status")
-        await until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
+        await wait_until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
 
 
 async def test_every_size_is_drawn_without_an_error_and_the_last_is_whole(stage: Stage) -> None:
@@ -137,11 +137,11 @@ async def test_below_the_least_size_one_line_says_so_and_keys_go_on(stage: Stage
         await shows(app, "needs 40")
         assert panels_on(app) == {}
         await pilot.press("space")
-        await until(lambda: app.summary_view.phase == "paused")
+        await wait_until(lambda: app.summary_view.phase == "paused")
         await pilot.press("m")
-        await until(lambda: not app.has_mouse)
+        await wait_until(lambda: not app.has_mouse)
         await pilot.press("m")
-        await until(lambda: app.has_mouse)
+        await wait_until(lambda: app.has_mouse)
         await toasted(app, "The mouse is the terminal's: ", "The mouse works on this screen again.")
         await pilot.resize_terminal(*TINY)
         await shows(app, "‖ paused")

@@ -10,7 +10,7 @@ from engine.config.run import RunConfig, RuntimeConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, toasts, until
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.base import FailureDialog, MessageDialog
 from tui.screens.dialogs.number import NumberDialog
@@ -24,7 +24,7 @@ FULL_DISK = e.Warned(step=3, elapsed_seconds=1.0, message="No space left on devi
 
 
 async def started(app: TweetgenApp) -> MainScreen:
-    await until(lambda: app.summary_view.num_tweets >= 1, "the script's end")
+    await wait_until(lambda: app.summary_view.num_tweets >= 1, "the script's end")
     await shows(app, "hello there")
     assert isinstance(app.screen, MainScreen)
     return app.screen
@@ -60,7 +60,7 @@ async def test_u_takes_back_one_change_after_the_other(stage: Stage) -> None:
         await pilot.press("+", "+", "]")
         await press(pilot, session, "u", num_commands=0)
         await pilot.press("u", "u")
-        await until(lambda: len(session.received) == 6, "three keys and three undone")
+        await wait_until(lambda: len(session.received) == 6, "three keys and three undone")
         assert isinstance(session.received[3], c.SetLearningRate)
         assert session.received[3].learning_rate == 0.004
         temperatures = [
@@ -75,7 +75,7 @@ async def test_u_takes_back_one_change_after_the_other(stage: Stage) -> None:
         )
         await pilot.press("u")
         await toasted(app, "There is nothing left to undo.")
-        await until(lambda: app.summary_view.sampling.temperature == 0.8)
+        await wait_until(lambda: app.summary_view.sampling.temperature == 0.8)
         assert len(session.received) == 6
 
 
@@ -86,7 +86,7 @@ async def ask(app: TweetgenApp, pilot: Pilot[None], title: str) -> Input:
     """Open the dialog of that title from the palette."""
     await pilot.press("ctrl+p")
     await pilot.press(*title)
-    await until(lambda: title in screen_text(app).splitlines()[-1] or title in screen_text(app), title)
+    await wait_until(lambda: title in screen_text(app).splitlines()[-1] or title in screen_text(app), title)
     await pilot.press("enter")
     await opened(app, NumberDialog)
     return app.screen.query_one(Input)
@@ -112,18 +112,18 @@ async def test_the_palette_asks_for_batch_size_and_intervals_refuses_nonsense_an
             await shows(app, f"{nonsense or 'Nothing'} is not a whole number from 1")
         assert isinstance(app.screen, NumberDialog)
         await answer(app, pilot, line, " 1,024 ")
-        await until(lambda: session.received == [c.SetBatchSize(batch_size=1024)], "the command")
-        await until(lambda: app.screen is screen, "the way back")
+        await wait_until(lambda: session.received == [c.SetBatchSize(batch_size=1024)], "the command")
+        await wait_until(lambda: app.screen is screen, "the way back")
         await shows(app, "1,024, was 32")
         await pilot.press("u")
-        await until(lambda: session.received[-1] == c.SetBatchSize(batch_size=32), "undone")
-        await until(lambda: "was 32" not in screen_text(app), "the status as before")
+        await wait_until(lambda: session.received[-1] == c.SetBatchSize(batch_size=32), "undone")
+        await wait_until(lambda: "was 32" not in screen_text(app), "the status as before")
         await answer(app, pilot, await ask(app, pilot, "Evaluation interval"), "50")
-        await until(lambda: len(session.received) == 3)
+        await wait_until(lambda: len(session.received) == 3)
         screen.action_interval("sample_every")
         await opened(app, NumberDialog)
         await answer(app, pilot, app.screen.query_one(Input), "0")
-        await until(lambda: len(session.received) == 4)
+        await wait_until(lambda: len(session.received) == 4)
         assert session.received[2:] == [
             c.SetIntervals(eval_every=50, sample_every=100),
             c.SetIntervals(eval_every=50, sample_every=0),
@@ -132,9 +132,9 @@ async def test_the_palette_asks_for_batch_size_and_intervals_refuses_nonsense_an
         screen.action_interval("eval_every")
         await opened(app, NumberDialog)
         await pilot.press("escape")
-        await until(lambda: app.screen is screen)
+        await wait_until(lambda: app.screen is screen)
         screen.action_save_latest()
-        await until(lambda: session.received[4:] == [c.SaveLatest()], "a save, and no change without an answer")
+        await wait_until(lambda: session.received[4:] == [c.SaveLatest()], "a save, and no change without an answer")
         await toasted(app, "Saved as latest.")
 
 
@@ -155,16 +155,16 @@ async def test_a_full_disk_is_told_in_a_line_and_a_or_a_click_tries_again(stage:
         assert lines[-1].split()[0] == "space"
         await press(pilot, session, "a")
         assert session.received == [c.SaveLatest()]
-        await until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
+        await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
         session.play(FULL_DISK)
         await shows(app, "a try saving again")
         await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("try saving"), 0))
-        await until(lambda: session.received == [c.SaveLatest()] * 2, "the command")
-        await until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
+        await wait_until(lambda: session.received == [c.SaveLatest()] * 2, "the command")
+        await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
         session.play(FULL_DISK)
         await shows(app, "esc no")
         await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("esc no"), 0))
-        await until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
+        await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
         assert session.received == [c.SaveLatest()] * 2
 
 
@@ -180,7 +180,7 @@ async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage
         await pilot.press("escape")
         assert not screen.query_one(AlertBar).display
         session.play(FULL_DISK)
-        await until(lambda: len(app.summary_view.warnings) == 2)
+        await wait_until(lambda: len(app.summary_view.warnings) == 2)
         assert not screen.query_one(AlertBar).display
         assert not session.received
 
@@ -192,12 +192,12 @@ async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(stag
         screen = await started(app)
         for first_step in (601, 751, 901, 1051):
             session.play(steps_finished(first_step, [4.2] * 150))
-            await until(lambda: app.summary_view.step == first_step + 149)  # noqa: B023 - awaited at once
+            await wait_until(lambda: app.summary_view.step == first_step + 149)  # noqa: B023 - awaited at once
         await shows(app, "Diverging: loss 4.2, was 1.7", "a reload best, halve the rate", "esc no")
         await press(pilot, session, "a")
         assert session.received == [c.LoadCheckpoint(name=f"{RUN}/best", halves_rate=True)]
         session.play(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))
-        await until(lambda: not screen.query_one(AlertBar).display)
+        await wait_until(lambda: not screen.query_one(AlertBar).display)
         await press(pilot, session, "u")
         assert session.received[-1] == c.SetLearningRate(learning_rate=0.004)
 
@@ -252,7 +252,7 @@ async def test_a_run_out_of_memory_is_tried_again_from_its_latest_checkpoint(
         await shows(app, "Tried to allocate 2 GiB.", "a try again from latest")
         if is_closed_first:
             await pilot.press("escape")
-            await until(lambda: isinstance(app.screen, MainScreen))
+            await wait_until(lambda: isinstance(app.screen, MainScreen))
             await shows(app, "a try again from latest")
         await pilot.press("a")
         await shows(app, "and on it goes")

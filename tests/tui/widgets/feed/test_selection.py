@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.protocol.events import TweetSampled
 from tests.fakes import tweet
-from tests.tui.conftest import until
+from tests.tui.conftest import wait_until
 from tests.tui.widgets.feed.test_tweet_feed import FeedApp, ends_with, feed_of, numbered, shown_lines, view_of
 from tui.widgets.feed.layout import SELECTED_GLYPH
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -21,7 +21,7 @@ def marked_lines(feed: TweetFeed) -> list[str]:
 
 async def selects(feed: TweetFeed, number: int) -> None:
     """Wait until only the tweet of that number is marked, in view."""
-    await until(lambda: [line.split()[-1] for line in marked_lines(feed)] == [f"{number}"], f"{number} selected")
+    await wait_until(lambda: [line.split()[-1] for line in marked_lines(feed)] == [f"{number}"], f"{number} selected")
 
 
 async def test_keys_select_a_tweet_and_keep_it_in_view_and_down_from_the_newest_follows_again() -> None:
@@ -40,7 +40,7 @@ async def test_keys_select_a_tweet_and_keep_it_in_view_and_down_from_the_newest_
         await pilot.press("pagedown")
         await selects(feed, 1 + feed.num_rows)
         await pilot.press("end", "up", "up", "down", "down")
-        await until(lambda: not marked_lines(feed) and not feed.border_subtitle, "following again")
+        await wait_until(lambda: not marked_lines(feed) and not feed.border_subtitle, "following again")
 
 
 async def test_nothing_is_followed_while_a_tweet_is_selected_and_end_lets_go() -> None:
@@ -72,12 +72,12 @@ async def test_enter_opens_the_selected_tweet_or_else_the_newest_and_so_does_a_d
         await pilot.press("enter")
         feed.show(view_of(tweets))
         await pilot.press("enter", "up", "up", "enter")
-        await until(lambda: app.opened == [tweets[8], tweets[7]], "two opened")
+        await wait_until(lambda: app.opened == [tweets[8], tweets[7]], "two opened")
         await pilot.click(TweetFeed, offset=(30, 3))
         await selects(feed, 4)
         assert len(app.opened) == 2
         await pilot.click(TweetFeed, offset=(30, 6), times=2)
-        await until(lambda: app.opened[2:] == [tweets[6]], "one more opened")
+        await wait_until(lambda: app.opened[2:] == [tweets[6]], "one more opened")
         await pilot.click(TweetFeed, offset=(30, 20))
         assert feed.chosen is tweets[6]
 
@@ -104,7 +104,7 @@ async def test_the_plots_cursor_leads_to_the_tweets_of_its_moment() -> None:
         assert feed.scroll_offset.y == 0
         feed.show_step(5000)
         feed.show_step(None)
-        await until(lambda: shown_lines(feed)[-1].endswith("of step 29900"))
+        await wait_until(lambda: shown_lines(feed)[-1].endswith("of step 29900"))
         feed.show_step(5000)
         await pilot.press("up")
         feed.show_step(None)

@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from engine.protocol.events import TweetSampled
 from tests.fakes import tweet
-from tests.tui.conftest import until
+from tests.tui.conftest import wait_until
 from tui.run.reducer import MAX_TWEETS, apply
 from tui.run.view import RunView
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -72,7 +72,7 @@ def numbered(first: int, last: int) -> list[TweetSampled]:
 
 async def ends_with(feed: TweetFeed, number: int) -> None:
     """Wait until a tweet of `numbered` stands on the last line."""
-    await until(lambda: shown_lines(feed)[-1].endswith(f"tweet number {number}"), f"tweet {number}")
+    await wait_until(lambda: shown_lines(feed)[-1].endswith(f"tweet number {number}"), f"tweet {number}")
 
 
 @given(TEXTS, st.integers(1, 20))
@@ -105,7 +105,7 @@ async def test_the_feed_follows_at_the_end_only() -> None:
     async with feed_of(numbered(1, 100)) as (feed, pilot, start):
         await ends_with(feed, 100)
         await pilot.press("home")
-        await until(lambda: shown_lines(feed)[0].endswith("tweet number 1"))
+        await wait_until(lambda: shown_lines(feed)[0].endswith("tweet number 1"))
         before = shown_lines(feed)
         view = view_of(numbered(101, 112), start)
         feed.show(view)
@@ -119,9 +119,9 @@ async def test_the_feed_follows_at_the_end_only() -> None:
         feed.show(view)
         await ends_with(feed, 113)
         await pilot.press("pageup")
-        await until(lambda: feed.border_subtitle == "end follows")
+        await wait_until(lambda: feed.border_subtitle == "end follows")
         await pilot.press("pagedown")
-        await until(lambda: not feed.border_subtitle)
+        await wait_until(lambda: not feed.border_subtitle)
         feed.show(view_of(numbered(114, 114), view))
         await ends_with(feed, 114)
 
@@ -134,7 +134,7 @@ def full_view() -> RunView:
 async def test_a_reader_keeps_the_place_when_old_tweets_are_thinned() -> None:
     async with feed_of(full_view()) as (feed, pilot, start):
         feed.show_step(2000)
-        await until(lambda: any(line.endswith("tweet number 2000") for line in shown_lines(feed)))
+        await wait_until(lambda: any(line.endswith("tweet number 2000") for line in shown_lines(feed)))
         before = shown_lines(feed)
         view = view_of(numbered(MAX_TWEETS + 1, MAX_TWEETS + 50), start)
         assert len(view.tweets) < MAX_TWEETS
@@ -142,7 +142,7 @@ async def test_a_reader_keeps_the_place_when_old_tweets_are_thinned() -> None:
         await pilot.pause()
         assert shown_lines(feed) == before
         await pilot.press("up")
-        await until(lambda: feed.chosen is not None and feed.chosen.step == 1999)
+        await wait_until(lambda: feed.chosen is not None and feed.chosen.step == 1999)
 
 
 async def test_a_tweet_is_shown_as_it_is_harmless_and_an_empty_one_says_so() -> None:
@@ -164,10 +164,10 @@ async def test_the_top_tweet_stays_at_the_top_over_a_resize() -> None:
     tweets = [tweet(f"{number} " + "many words " * 10, number) for number in range(200)]
     async with feed_of(tweets, size=(120, 24)) as (feed, pilot, _):
         await pilot.press("pageup", "pageup")
-        await until(lambda: feed.border_subtitle, "the end left")
+        await wait_until(lambda: feed.border_subtitle, "the end left")
         top = shown_lines(feed)[0]
         await pilot.resize_terminal(70, 24)
-        await until(lambda: feed.size.width < 80)
+        await wait_until(lambda: feed.size.width < 80)
         assert shown_lines(feed)[0].split()[:4] == [word for word in top.split() if word != "new"][:4]
 
 

@@ -11,7 +11,7 @@ from engine.config.run import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeClock, FakeSession, completed, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, press, screen_text, shows, toasts, until
+from tests.tui.conftest import Stage, press, screen_text, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -45,12 +45,12 @@ def test_a_character_has_a_label_that_can_be_seen_and_is_safe(char: str, label: 
 
 async def opened(app: TweetgenApp, press_key: Callable[[str], object]) -> MainScreen:
     """Wait for the script's end and open the line."""
-    await until(lambda: app.summary_view.num_tweets == 1, "the script's end")
+    await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
     screen = app.screen
     assert isinstance(screen, MainScreen)
     await press_key("p")  # type: ignore[misc] # the pilot's
     await shows(app, "temp 0.80")
-    await until(lambda: isinstance(app.focused, Input), "the focus")
+    await wait_until(lambda: isinstance(app.focused, Input), "the focus")
     return screen
 
 
@@ -65,24 +65,26 @@ async def test_the_model_goes_on_with_what_is_typed_also_while_paused_and_arrows
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot, session, "space")
-        await until(lambda: app.summary_view.phase == "paused")
+        await wait_until(lambda: app.summary_view.phase == "paused")
         await opened(app, pilot.press)
         await pilot.press(*"the cat")
-        await until(lambda: getattr(session.received[-1], "text", "") == "the cat")
+        await wait_until(lambda: getattr(session.received[-1], "text", "") == "the cat")
         await shows(app, "› the cat and on", "␣ ", "50%", "end ", "25%", "temp 0.80")
         assert screen_text(app).splitlines()[-1].split() == (
             ["tab", "word", "→", "character", "enter", "write", "it", "↑↓", "temp", "esc", "close"]
         )
         await pilot.press("tab")
-        await until(lambda: line(app) == "the cat and")
+        await wait_until(lambda: line(app) == "the cat and")
         await pilot.press("right")
-        await until(lambda: line(app) == "the cat and ")
+        await wait_until(lambda: line(app) == "the cat and ")
         assert {type(command) for command in session.received[1:]} == {c.CompleteText}
         await pilot.press("up")
         await shows(app, "temp 0.85")
         [changed] = [command for command in session.received if isinstance(command, c.SetSampling)]
         assert changed.sampling.temperature == 0.85
-        await until(lambda: isinstance(session.received[-1], c.CompleteText), "the question at the new temperature")
+        await wait_until(
+            lambda: isinstance(session.received[-1], c.CompleteText), "the question at the new temperature"
+        )
         await pilot.press("down")
         await shows(app, "temp 0.80")
 
@@ -93,7 +95,7 @@ async def test_keys_are_letters_while_the_line_is_open_and_enter_sends_it_to_the
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
         await pilot.press("q", "space", "g", "+", "-", "?", "K", "p", "c")
-        await until(lambda: line(app) == "q g+-?Kpc")
+        await wait_until(lambda: line(app) == "q g+-?Kpc")
         assert app.screen is screen
         for number in (1, 2):
             await pilot.press("enter")
@@ -101,13 +103,13 @@ async def test_keys_are_letters_while_the_line_is_open_and_enter_sends_it_to_the
         sent = [command for command in session.received if not isinstance(command, c.CompleteText)]
         assert sent == [c.SampleNow(prime="q g+-?Kpc")] * 2
         await pilot.press("escape")
-        await until(lambda: not screen.prompt.is_open)
+        await wait_until(lambda: not screen.prompt.is_open)
         assert screen.query_one(KeyBar).display
         assert isinstance(screen.focused, TweetFeed)
         await press(pilot, session, "g")
         assert session.received[-1] == c.SampleNow()
         await pilot.press("p")
-        await until(lambda: screen.prompt.is_open)
+        await wait_until(lambda: screen.prompt.is_open)
         assert line(app) == "q g+-?Kpc"
 
 
@@ -125,7 +127,7 @@ async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
         await shows(app, "A tweet has at most 10 characters")
         assert line(app) == "012345678"
         await pilot.press("backspace")
-        await until(lambda: "at most" not in screen_text(app))
+        await wait_until(lambda: "at most" not in screen_text(app))
 
 
 class SlowSession(FakeSession):
@@ -147,15 +149,15 @@ async def test_only_the_answer_to_its_own_question_is_shown_and_a_refusal_in_the
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
-        await until(lambda: session.asked)
+        await wait_until(lambda: session.asked)
         await pilot.press(*"abc")
-        await until(lambda: line(app) == "abc")
+        await wait_until(lambda: line(app) == "abc")
         [first] = session.asked
         session.play(completed("", request=first.request + 7, step=9))
-        await until(lambda: app.summary_view.step == 9, "the answer")
+        await wait_until(lambda: app.summary_view.step == 9, "the answer")
         assert "and on" not in screen_text(app)
         session.play(completed("", request=first.request, step=10))
-        await until(lambda: len(session.asked) == 2)
+        await wait_until(lambda: len(session.asked) == 2)
         assert session.asked[1] == c.CompleteText(text="abc", request=first.request + 1)
         session.play(
             e.CommandRefused(
@@ -172,7 +174,7 @@ async def test_the_line_closes_with_the_run(stage: Stage) -> None:
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
         session.play(e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9))
-        await until(lambda: not screen.prompt.is_open)
+        await wait_until(lambda: not screen.prompt.is_open)
         await pilot.press("p")
-        await until(lambda: any(text.startswith("The run is over") for text in toasts(app)), "a word about it")
+        await wait_until(lambda: any(text.startswith("The run is over") for text in toasts(app)), "a word about it")
         assert not screen.prompt.is_open

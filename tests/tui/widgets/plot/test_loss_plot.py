@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
-from tests.tui.conftest import Stage, shows, until
+from tests.tui.conftest import Stage, shows, wait_until
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
 from tui.run.reducer import apply
 from tui.run.series import Series
@@ -61,10 +61,10 @@ async def plot_of(
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         app.plot.show(view)
-        await until(lambda: any(is_braille(char) for line in app.picture[1:-2] for char in line), "a curve")
+        await wait_until(lambda: any(is_braille(char) for line in app.picture[1:-2] for char in line), "a curve")
         if is_focused:
             await pilot.press("shift+tab")
-            await until(lambda: app.plot.has_focus, "the focus")
+            await wait_until(lambda: app.plot.has_focus, "the focus")
         yield app, pilot, app.plot
 
 
@@ -76,12 +76,12 @@ async def test_a_curve_comes_with_the_first_steps_grows_and_is_taken_back_with_i
     async with plot_of(view_of(falling_losses(60))) as (app, pilot, plot):
         assert steps_shown(plot) == [(0, 100)]
         plot.show(VIEW)
-        await until(lambda: "5k" in app.picture[-1])
+        await wait_until(lambda: "5k" in app.picture[-1])
         await pilot.press("left")
         plot.show(replace(VIEW, train_losses=VIEW.train_losses.truncated(2000)))
-        await until(lambda: app.steps == [5000, 2000])
+        await wait_until(lambda: app.steps == [5000, 2000])
         plot.show(replace(VIEW, train_losses=Series.empty()))
-        await until(lambda: "waiting for the first step" in "".join(app.picture) and app.steps[2:] == [0])
+        await wait_until(lambda: "waiting for the first step" in "".join(app.picture) and app.steps[2:] == [0])
         await pilot.press("left", "home", "up", "pageup", "0", "end")
         assert app.steps[3:] == []
 
@@ -109,10 +109,10 @@ async def test_arrows_move_a_cursor_whose_steps_are_told_until_escape() -> None:
         columns = [pane.column_of(step) for step in app.steps if step is not None]
         newest = pane.column_of(5000) or 0
         assert columns == [newest, newest - 1, newest - 11, newest - 10]
-        await until(lambda: f"step {app.steps[-1]:,}" in app.picture[0])
+        await wait_until(lambda: f"step {app.steps[-1]:,}" in app.picture[0])
         await pilot.press("home", "escape")
         assert app.steps[-2:] == [1, None]
-        await until(lambda: "train" in app.picture[0] and "step 1 " not in app.picture[0])
+        await wait_until(lambda: "train" in app.picture[0] and "step 1 " not in app.picture[0])
 
 
 async def test_keys_zoom_at_the_right_edge_or_the_cursor_and_0_resets() -> None:
@@ -122,7 +122,7 @@ async def test_keys_zoom_at_the_right_edge_or_the_cursor_and_0_resets() -> None:
         ((low, high),) = steps_shown(plot)
         assert low > 3000
         assert high >= 5000
-        await until(lambda: "latest" in app.picture[0])
+        await wait_until(lambda: "latest" in app.picture[0])
         await pilot.press("down")
         assert steps_shown(plot)[0][0] < low
         await pilot.press("0")
@@ -139,7 +139,7 @@ async def test_page_keys_pan_and_end_follows() -> None:
         assert steps_shown(plot) == [(4500, 5000)]
         await pilot.press("pageup")
         assert steps_shown(plot) == [(4250, 4750)]
-        await until(lambda: "steps 4,250 to 4,750" in app.picture[0])
+        await wait_until(lambda: "steps 4,250 to 4,750" in app.picture[0])
         await pilot.press("pageup", "pagedown", "left", "end")
         assert steps_shown(plot) == [(4500, 5000)]
         assert app.steps[-1] is None
@@ -149,7 +149,7 @@ async def test_a_wide_plot_shows_both_panes_unless_the_run_is_short() -> None:
     async with plot_of(size=(120, 20)) as (_, _, plot):
         assert len(steps_shown(plot)) == 2
         plot.show(view_of(falling_losses(300)))
-        await until(lambda: len(steps_shown(plot)) == 1)
+        await wait_until(lambda: len(steps_shown(plot)) == 1)
 
 
 async def test_the_wheel_zooms_at_the_pointer() -> None:
@@ -216,9 +216,9 @@ async def test_the_cursor_leads_the_feed_through_the_run_and_y_and_v_work_from_a
         await shows(app, "nats/char, log")
         plot = app.screen.query_one(LossPlot)
         await pilot.press("shift+tab")
-        await until(lambda: plot.has_focus, "the focus")
+        await wait_until(lambda: plot.has_focus, "the focus")
         await pilot.press(*["shift+left"] * 4)
-        await until(lambda: plot.view.cursor is not None and plot.view.cursor < 2500)
+        await wait_until(lambda: plot.view.cursor is not None and plot.view.cursor < 2500)
         await shows(app, f"what it wrote after {(plot.view.cursor or 0) // 100 * 100}")
         await pilot.press("escape", "v")
         await shows(app, "what it wrote after 3000", "latest 500 steps")

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
-from tests.tui.conftest import Stage, screen_text, shows, until
+from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.run.reducer import apply
 from tui.run.view import RunView
@@ -190,10 +190,10 @@ async def test_h_opens_the_panel_which_reads_on_another_thread_and_closes_it(sta
         assert (panel.region.area, reader.threads) == (0, [])
         await pilot.press("h")
         await shows(app, "20.0 ms", "backward", "cores busy", "812 MB")
-        await until(lambda: len(reader.threads) >= 2, "a second reading")
+        await wait_until(lambda: len(reader.threads) >= 2, "a second reading")
         assert threading.current_thread() not in reader.threads
         await pilot.press("h")
-        await until(lambda: "812 MB" not in screen_text(app), "the panel's end")
+        await wait_until(lambda: "812 MB" not in screen_text(app), "the panel's end")
         await shows(app, "hello there")
 
 
@@ -206,10 +206,10 @@ async def test_a_driver_that_hangs_holds_up_nothing(stage: Stage) -> None:
         await shows(app, "20.0 ms")
         for _ in range(3):
             panel.measure(app.summary_view)
-        await until(lambda: reader.threads, "the reading")
+        await wait_until(lambda: reader.threads, "the reading")
         assert len(reader.threads) == 1
         await pilot.press("ctrl+c")
-        await until(lambda: not app.is_running, "the end")
+        await wait_until(lambda: not app.is_running, "the end")
         may_go_on.set()
 
 
