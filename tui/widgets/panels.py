@@ -12,7 +12,6 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from engine.protocol.stage import Stage
-from tui.app.terminal_app import TerminalApp
 from tui.formatting.numbers import format_temperature
 from tui.run.alerts import Alert
 from tui.run.view import RunView
@@ -27,6 +26,7 @@ from tui.widgets.plot.loss_plot import LossPlot
 from tui.widgets.stage_hint import StageHint
 from tui.widgets.status.machine_panel import MachinePanel
 from tui.widgets.status.status_panel import StatusPanel
+from tui.widgets.terminal_info import TerminalInfo
 
 _PANELS: tuple[tuple[str, type[Widget]], ...] = (("tweets", TweetFeed), ("plot", LossPlot), ("status", StatusPanel))
 """In the order in which a very small terminal shows them, one at a time."""
@@ -106,7 +106,7 @@ class Panels(Vertical):
     def tick(self, view: RunView, stage: Stage) -> None:
         """Draw what is due of `view`; `stage` is what the session is doing before its start. Ten times a second."""
         self._num_ticks += 1
-        self._pace.note_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalApp) else 0)
+        self._pace.note_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalInfo) else 0)
         is_waiting = self._is_waiting(view)
         self.set_class(is_waiting, "-waiting")
         if is_waiting:

@@ -19,7 +19,6 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.app.terminal_app import TerminalApp
 from tui.run.series import Series
 from tui.run.view import RunView
 from tui.settings.key_table import PLOT_KEYS, bindings_of
@@ -29,6 +28,7 @@ from tui.widgets.plot.pane import Look, Pane
 from tui.widgets.plot.picture import Picture, run_of
 from tui.widgets.plot.scales import Limits, LossScale, Unit
 from tui.widgets.plot.viewport import PlotView
+from tui.widgets.terminal_info import TerminalInfo
 
 SIDE_BY_SIDE_CELLS = 96
 """From this width on there is room for two panes."""
@@ -100,7 +100,7 @@ class LossPlot(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         """Draw with the glyphs that the app draws with, and anew after each change of how to draw."""
-        if isinstance(self.app, TerminalApp):
+        if isinstance(self.app, TerminalInfo):
             self.watch(self.app, "glyphs", self._take_glyphs)
         for name in ("unit", "is_log", "glyphs", "overlay"):
             self.watch(self, name, self.redraw, init=False)
