@@ -27,7 +27,7 @@ _HELD_OUT_TARGETS = 1 << 23
 _TRAIN_TARGETS = 1 << 20
 
 
-def bits_of_baselines(
+def baseline_bits(
     train: EncodedTweets, held_out: EncodedTweets, vocab_size: int, on_progress: OnProgress = no_progress
 ) -> dict[str, float]:
     """Return the bits per character of each baseline on `held_out`, by its name in `NAMES`.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.compute.calibration import take_round
+from engine.compute.calibration import time_round
 
 Clock = Callable[[], float]
 Rates = dict[str, list[float]]
@@ -54,7 +54,7 @@ def alternate(
         on_turn(f"round {number + 1}, {contender.name}")
 
     while number == 0 or (still_in and clock() + round_seconds <= deadline):
-        taken = take_round(still_in, number, lambda contender: contender.take_turn(number), clock, before_turn)  # noqa: B023 - called at once
+        taken = time_round(still_in, number, lambda contender: contender.take_turn(number), clock, before_turn)  # noqa: B023 - called at once
         for contender, (amount, duration) in taken.items():
             rates[contender.name].append(amount / duration)
         still_in = [contender for contender in still_in if taken[contender][1] <= MAX_TURN_SHARE * seconds]

@@ -21,7 +21,7 @@ from engine.checkpoints.header import Place, read_head
 from engine.checkpoints.metadata import CheckpointInfo, damaged, info_in, opened, to_metadata
 from engine.compute import device as runtime
 from engine.errors import VocabError
-from engine.model.gru import TextGenerator, weights_in
+from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.vocab import SPECIALS, Vocab
 from engine.storage.folders import write_atomically
 
@@ -41,7 +41,9 @@ class Checkpoint:
     def to_model(self, device: torch.device) -> TextGenerator:
         """Return the model, with the average of its weights if there is one, in eval mode."""
         model = TextGenerator.from_config(len(self.vocab), self.info.model)
-        model.load_state_dict(weights_in(self.tensors, "average.") or weights_in(self.tensors, "model."))
+        model.load_state_dict(
+            weights_with_prefix(self.tensors, "average.") or weights_with_prefix(self.tensors, "model.")
+        )
         return model.to(device).eval()
 
 

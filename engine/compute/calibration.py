@@ -19,7 +19,7 @@ MAX_THREADS = 8
 """A step of this size of model gains nothing from more."""
 TURN_SECONDS = 0.03
 """Turns are made longer, round by round, until they take about this long."""
-SECONDS_PER_WAY = 0.12
+SECONDS_PER_CANDIDATE = 0.12
 MAX_SECONDS = 0.6
 """Of all turns together, unless the first ones alone take longer."""
 PATIENCE_SECONDS = 0.05
@@ -31,7 +31,7 @@ _BFLOAT16 = 1.15
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
-class Way:
+class Candidate:
     """A way to compute a step."""
 
     num_threads: int
@@ -39,7 +39,7 @@ class Way:
 
 
 _Contender = TypeVar("_Contender", bound=Hashable)
-TakeTurn = Callable[[Way, int, int], int]
+TakeTurn = Callable[[Candidate, int, int], int]
 """(way, round, size): does that round's work of that size, and returns how many characters it was."""
 
 
@@ -49,10 +49,10 @@ class Calibration:
 
     num_chars: list[int] = field(default_factory=list)
     """Of each round."""
-    seconds: dict[Way, list[float]] = field(default_factory=dict)
+    seconds: dict[Candidate, list[float]] = field(default_factory=dict)
     """Who was given up has fewer rounds."""
 
-    def ratio(self, way: Way, other: Way) -> float:
+    def ratio(self, way: Candidate, other: Candidate) -> float:
         """Return how many times as fast `way` is as `other`, in the rounds that both were in.
 
         It is the smaller one of what all these rounds say together and what their longer half says at the median:
@@ -63,11 +63,11 @@ class Calibration:
         usual = np.median((others / own)[len(pairs) // 2 :])
         return float(min(others.sum() / own.sum(), usual))
 
-    def least_seconds_per_char(self, way: Way) -> float:
+    def least_seconds_per_char(self, way: Candidate) -> float:
         """Return the seconds that a character took in the way's best round."""
         return min(own / num_chars for own, num_chars in zip(self.seconds[way], self.num_chars, strict=False))
 
-    def chars_per_second(self, way: Way) -> float:
+    def chars_per_second(self, way: Candidate) -> float:
         """Return what a way did in a second."""
         own = self.seconds[way]
         return sum(self.num_chars[: len(own)]) / sum(own)
@@ -79,12 +79,12 @@ def thread_counts(num_cores: int) -> list[int]:
     return sorted({2**power for power in range(most.bit_length())} | {most})
 
 
-def numbered_threads(num_threads: int) -> str:
+def format_num_threads(num_threads: int) -> str:
     """Return a number of threads in words."""
     return f"{num_threads} thread{'' if num_threads == 1 else 's'}"
 
 
-def take_round(
+def time_round(
     contenders: Sequence[_Contender],
     number: int,
     take_turn: Callable[[_Contender], int],
@@ -105,16 +105,16 @@ def take_round(
     return taken
 
 
-def calibrate(ways: Sequence[Way], take_turn: TakeTurn, clock: Callable[[], float]) -> Calibration:
+def calibrate(ways: Sequence[Candidate], take_turn: TakeTurn, clock: Callable[[], float]) -> Calibration:
     """Let `ways` take turns until it is known who is fast, or time is up. `take_turn` may raise to end it.
 
     When only one is left, that is known, and it ends.
     """
     calibration = Calibration(seconds={way: [] for way in ways})
-    deadline = clock() + min(MAX_SECONDS, SECONDS_PER_WAY * len(ways))
+    deadline = clock() + min(MAX_SECONDS, SECONDS_PER_CANDIDATE * len(ways))
     still_in, size, number = list(ways), 1, 0
     while True:
-        taken = take_round(still_in, number, lambda way: take_turn(way, number, size), clock)  # noqa: B023 - called at once
+        taken = time_round(still_in, number, lambda way: take_turn(way, number, size), clock)  # noqa: B023 - called at once
         for way, (_, seconds) in taken.items():
             calibration.seconds[way].append(seconds)
         num_chars, _ = taken[still_in[0]]
@@ -128,7 +128,7 @@ def calibrate(ways: Sequence[Way], take_turn: TakeTurn, clock: Callable[[], floa
         number += 1
 
 
-def _not_far_behind(seconds: dict[Way, list[float]], still_in: list[Way]) -> list[Way]:
+def _not_far_behind(seconds: dict[Candidate, list[float]], still_in: list[Candidate]) -> list[Candidate]:
     """Return those of the ways that have not fallen far behind the fastest of them.
 
     One thread stays: it is never in its own way, and a chance delay must not decide about it.
@@ -138,7 +138,7 @@ def _not_far_behind(seconds: dict[Way, list[float]], still_in: list[Way]) -> lis
     return [way for way in still_in if way.num_threads == 1 or totals[way] < most]
 
 
-def best_way(calibration: Calibration, in_use: Way | None = None) -> Way:
+def best_candidate(calibration: Calibration, in_use: Candidate | None = None) -> Candidate:
     """Return the way to take: few threads unless more are clearly faster, bfloat16 only where it clearly is.
 
     The way `in_use`, if any, is left only for one that is clearly faster, and its precision is kept.
@@ -154,7 +154,7 @@ def best_way(calibration: Calibration, in_use: Way | None = None) -> Way:
     return next((other for other in others if calibration.ratio(other, best) > _BFLOAT16), best)
 
 
-def _best_count(calibration: Calibration, ways: list[Way], holder: Way) -> Way:
+def _best_count(calibration: Calibration, ways: list[Candidate], holder: Candidate) -> Candidate:
     """Return the one of `ways`, fewest threads first, that is enough faster for `holder` to give way to it."""
     for way in ways:
         needed = _MORE_THREADS if way.num_threads > holder.num_threads else _FEWER_THREADS

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.compute.gpu.bfloat16_copy import cudnn_takes_bfloat16
+from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.config.run import RuntimeConfig, Tuning
 from engine.errors import DeviceError
 
@@ -66,11 +66,11 @@ def available_cores() -> int:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether a device computes in bfloat16 itself, without emulation; MPS is taken to."""
     if device.type == "cpu":
-        return has_fast_bfloat16()
+        return cpu_has_bfloat16()
     return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def has_fast_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 matrices itself, as far as this version of torch tells."""
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return any("bf16" in name and is_there is True for name, is_there in capabilities.items())
@@ -87,7 +87,7 @@ def auto_threads() -> int:
 
 def _auto_precision(device: torch.device) -> str:
     """Return the precision to train in before anything is measured; a GPU's float32 products are TF32 where it can."""
-    return "bfloat16" if device.type == "cuda" and cudnn_takes_bfloat16() else "float32"
+    return "bfloat16" if device.type == "cuda" and cudnn_supports_bfloat16() else "float32"
 
 
 def _resolve_device(wanted: str) -> str:
@@ -143,7 +143,7 @@ def is_generator_state(state: Tensor) -> bool:
 
 
 @contextlib.contextmanager
-def generators_put_back(device: torch.device) -> Iterator[None]:
+def generators_restored_on_error(device: torch.device) -> Iterator[None]:
     """Put torch's global generators back to where they are where something is raised in the block."""
     states = generator_states(device)
     try:

@@ -1,4 +1,4 @@
-"""`StepHistory`: the loss and the gradient norm of each step, kept on the device until somebody asks.
+"""`LossBuffer`: the loss and the gradient norm of each step, kept on the device until somebody asks.
 
 To read a number from a GPU is to wait for all that it has been given. So a step writes its two numbers into a ring on
 the device, at a place that the device counts up itself: all of it can be part of a CUDA graph. The host only counts
@@ -14,7 +14,7 @@ CAPACITY = 1024
 """Steps between two reports that take no extra reading; a report comes every tenth of a second."""
 
 
-class StepHistory:
+class LossBuffer:
     """Numbers of steps in order, none lost. One thread at a time."""
 
     def __init__(self, device: torch.device) -> None:

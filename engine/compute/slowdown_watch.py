@@ -1,4 +1,4 @@
-"""`Pace`: watches how fast the steps are, and says when it is time to measure again with how many threads.
+"""`StepPace`: watches how fast the steps are, and says when it is time to measure again with how many threads.
 
 Only seconds spent in steps are counted, so that pauses, evaluations and tweets can't look like a loss of speed. There
 are two occasions: the steps have become much slower than they should be (another process came), and a long time has
@@ -19,7 +19,7 @@ MIN_DROP_SECONDS = 30.0
 MIN_LOOK_SECONDS, MAX_LOOK_SECONDS = 20.0, 480.0
 
 
-class Pace:
+class StepPace:
     """The speed of one run's steps since the last measurement."""
 
     def __init__(self, measured: float) -> None:

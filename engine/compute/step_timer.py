@@ -1,6 +1,6 @@
-"""`PartTimer`: what a run's time goes into, part by part.
+"""`PhaseTimer`: what a run's time goes into, part by part.
 
-A clock that runs for one part of the work at a time: `turn_to` ends one part and begins the next, `during` lends the
+A clock that runs for one part of the work at a time: `switch_to` ends one part and begins the next, `during` lends the
 clock to what is in a block. A turn takes less than a microsecond, so that a step can afford several. It waits for no
 device: what a GPU does is counted where somebody waits for it.
 """
@@ -17,7 +17,7 @@ _PARTS: tuple[Part, ...] = get_args(Part)
 _MICROSECONDS = 6
 
 
-class PartTimer:
+class PhaseTimer:
     """Seconds of each part since the last `take`. One thread at a time."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -33,10 +33,10 @@ class PartTimer:
     @property
     def seconds(self) -> float:
         """Seconds of all parts together since the last `take`."""
-        self.turn_to(self._part)
+        self.switch_to(self._part)
         return sum(self._seconds.values())
 
-    def turn_to(self, part: Part) -> None:
+    def switch_to(self, part: Part) -> None:
         """Let the clock run for `part` from now on."""
         now = self._clock()
         if not self._is_stopped:
@@ -47,20 +47,20 @@ class PartTimer:
     def during(self, part: Part) -> Iterator[None]:
         """Count what is in the block for `part`, then go on with the part before."""
         before = self._part
-        self.turn_to(part)
+        self.switch_to(part)
         try:
             yield
         finally:
-            self.turn_to(before)
+            self.switch_to(before)
 
     def stop(self) -> None:
         """Count nothing from now on."""
-        self.turn_to("other")
+        self.switch_to("other")
         self._is_stopped = True
 
     def go_on(self) -> None:
         """Count again."""
-        self.turn_to("other")
+        self.switch_to("other")
         self._is_stopped = False
 
     def take(self) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """What a run can be asked to do: one frozen dataclass per concern, each checked when it is made.
 
-The sentence under each field is also the help of the command line's option of that name (`help_of`). A value out of
+The sentence under each field is also the help of the command line's option of that name (`field_help`). A value out of
 range raises `ConfigError` with the field, the value and the range, so a config that exists is one that can be run.
 
 `RunConfig` holds the wishes; which `ModelConfig` and `TrainingConfig` they lead to is decided by
@@ -203,7 +203,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Check every field, and every setting by making the configs that it belongs to."""
         require_choice(self, "preset", PresetName)
-        known = settings_of(ModelConfig) | settings_of(TrainingConfig) | settings_of(SamplingConfig)
+        known = field_names(ModelConfig) | field_names(TrainingConfig) | field_names(SamplingConfig)
         for name, value in self.settings.items():
             require(name, value, "there is no such setting", is_valid=name in known)
         with_settings(ModelConfig(), self.settings)
@@ -216,7 +216,7 @@ class RunConfig:
             )
 
 
-def settings_of(config_type: type) -> frozenset[str]:
+def field_names(config_type: type) -> frozenset[str]:
     """Return the names of a config's fields."""
     return frozenset(inspect.get_annotations(config_type))
 
@@ -226,13 +226,13 @@ _Config = TypeVar("_Config", ModelConfig, TrainingConfig, SamplingConfig)
 
 def with_settings(config: _Config, settings: Mapping[str, Setting]) -> _Config:
     """Return `config` with those of `settings` that are fields of it."""
-    own = settings_of(type(config))
+    own = field_names(type(config))
     chosen: dict[str, Any] = {name: value for name, value in settings.items() if name in own}
     return replace(config, **chosen)
 
 
 @cache
-def help_of(config_type: type) -> dict[str, str]:
+def field_help(config_type: type) -> dict[str, str]:
     """Return the sentence under each field of a config, by the field's name."""
     [definition] = ast.parse(textwrap.dedent(inspect.getsource(config_type))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []

@@ -70,6 +70,6 @@ class TextGenerator(nn.Module):
         return self.proj(self.dropout(output)), hidden  # (B, T, V)
 
 
-def weights_in(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def weights_with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Return those of a checkpoint's tensors whose names begin with `prefix`, by the names in a `state_dict`."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -14,8 +14,8 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.protocol.answers import CharChance, CharRead
 from engine.sampling.logits import NEVER_SAMPLED
-from engine.sampling.sampler import TweetWriter
-from engine.sampling.stepper import CharReader
+from engine.sampling.sampler import TweetSampler
+from engine.sampling.stepper import CharStepper
 from engine.text import harmless_char
 from engine.training.evaluation import UNKNOWN_CHAR_BITS
 
@@ -51,7 +51,7 @@ def complete(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, text:
     Raises `VocabError` where the text holds an unknown character, `DivergedError` on a model that has gone wrong.
     """
     asked = replace(sampling, prime=text, max_length=len(text) + COMPLETION_CHARS)
-    writer = TweetWriter(model, vocab, asked, [seed])
+    writer = TweetSampler(model, vocab, asked, [seed])
     next_chars = likeliest(vocab, writer.expected[0])
     while not writer.is_done:
         writer.advance()
@@ -67,7 +67,7 @@ def read_chars(model: TextGenerator, vocab: Vocab, text: str) -> tuple[CharRead,
 
     Raises `DivergedError` on a model that has gone wrong.
     """
-    reader = CharReader(model)
+    reader = CharStepper(model)
     token_ids = [*vocab.encode(text), EOS]
     read = []
     for char, before, token_id in zip([*text, ""], [BOS, *token_ids], token_ids, strict=False):

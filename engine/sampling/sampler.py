@@ -1,6 +1,6 @@
 """From what a model expects to a tweet: one streamed character by character, or many in a batch.
 
-`TweetWriter` holds the tweets being written: `engine.sampling.stepper` tells what the model expects,
+`TweetSampler` holds the tweets being written: `engine.sampling.stepper` tells what the model expects,
 `engine.sampling.logits` what may come of it. The draw is by inverse transform sampling, each tweet from its own stream
 of uniform numbers, so that
 
@@ -23,7 +23,7 @@ from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import draw, next_char_weights
-from engine.sampling.stepper import CharReader
+from engine.sampling.stepper import CharStepper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class SampledTweet:
     """How surprised the model was by each of them."""
 
 
-class TweetWriter:
+class TweetSampler:
     """B tweets being written at once; `advance` adds a character to each. Rows that have ended leave the batch.
 
     The weights are those of the moment when the writing began. How characters are drawn may be set anew between two
@@ -60,7 +60,7 @@ class TweetWriter:
     ) -> None:
         """Read the prime. `temperatures`, one a tweet, win over `sampling`'s. Raises `VocabError` on the prime.
 
-        `may_compile` as in `CharReader`: off where few tweets are all that the process does.
+        `may_compile` as in `CharStepper`: off where few tweets are all that the process does.
         """
         prime_ids = vocab.encode_known(sampling.prime)
         self.sampling = sampling
@@ -74,7 +74,7 @@ class TweetWriter:
         self._rows = np.arange(len(self._seeds))  # of the tweets that are being written
         self._batch = self._rows
         self._finished: dict[int, SampledTweet] = {}
-        self._reader = CharReader(model, may_compile=may_compile)
+        self._reader = CharStepper(model, may_compile=may_compile)
         self._expected = self._read_prime(prime_ids)  # log-probabilities (B, V)
 
     @property
@@ -165,8 +165,8 @@ def sample_tweets(
     *,
     may_compile: bool = True,
 ) -> list[SampledTweet]:
-    """Write one tweet per seed, in one batch. Arguments as of `TweetWriter`."""
-    writer = TweetWriter(model, vocab, sampling, seeds, temperatures, may_compile=may_compile)
+    """Write one tweet per seed, in one batch. Arguments as of `TweetSampler`."""
+    writer = TweetSampler(model, vocab, sampling, seeds, temperatures, may_compile=may_compile)
     while not writer.is_done:
         writer.advance()
     return writer.results()

@@ -1,4 +1,4 @@
-"""`CharReader`: the model, reading one character after another of B tweets. No gradient, no dropout.
+"""`CharStepper`: the model, reading one character after another of B tweets. No gradient, no dropout.
 
 `TextGenerator.forward` is the readable twin and expects the same. A sequence of one character is where `nn.GRU` is
 slowest: most of its time goes into finding out what to do. Here that is settled beforehand
@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from engine.compute.arrays import Floats, Ids
-from engine.compute.cpu.inference_weights import ReadingWeights
+from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.model.gru import TextGenerator
 
 if TYPE_CHECKING:  # Numba would come with it, where little is written
-    from engine.compute.cpu.single_row import OneRow
+    from engine.compute.cpu.single_row import SingleRowStepper
 
 
-class CharReader:
+class CharStepper:
     """The hidden state of B tweets that are read at once. Not thread-safe."""
 
     def __init__(self, model: TextGenerator, *, may_compile: bool = True) -> None:
@@ -33,7 +33,7 @@ class CharReader:
         Compiled code takes half a second and 100 MB to load, where training has not done so already.
         """
         self._may_compile = may_compile
-        self._weights = ReadingWeights(model)
+        self._weights = InferenceWeights(model)
         first = self._weights.table.new_zeros(1, self._weights.hidden_size)
         self._rows = self._go_on_from([first.clone() for _ in self._weights.layers])
 
@@ -42,23 +42,23 @@ class CharReader:
         kept = torch.from_numpy(rows).to(self._weights.table.device)
         self._rows = self._go_on_from([state[kept] for state in self._rows.states])
 
-    def _go_on_from(self, states: list[Tensor]) -> OneRow | _ManyRows:
+    def _go_on_from(self, states: list[Tensor]) -> SingleRowStepper | _BatchStepper:
         """Return what reads on from these states, (B, H) a layer."""
         if self._may_compile and len(states[0]) == 1 and states[0].device.type == "cpu":
-            from engine.compute.cpu.single_row import OneRow
+            from engine.compute.cpu.single_row import SingleRowStepper
 
-            return OneRow(self._weights, states)
-        return _ManyRows(self._weights, states)
+            return SingleRowStepper(self._weights, states)
+        return _BatchStepper(self._weights, states)
 
     def read(self, token_ids: Ids) -> Floats:
         """Read a character of each row, (B,). Returns the log-probabilities (B, V) of the next, in nats."""
         return self._rows.read(token_ids)
 
 
-class _ManyRows:
+class _BatchStepper:
     """The hidden state of B tweets, and the memory that a step works in."""
 
-    def __init__(self, weights: ReadingWeights, states: list[Tensor]) -> None:
+    def __init__(self, weights: InferenceWeights, states: list[Tensor]) -> None:
         """Go on from these states, (B, H) a layer, which change."""
         self.states = states
         self._weights = weights

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from engine.compute.device import generators_put_back
+from engine.compute.device import generators_restored_on_error
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
@@ -65,7 +65,7 @@ class Loader:
         run, info, prepared = self._run, checkpoint.info, self._prepared
         place = prepared.material.place_of(info.corpus_digest, info.position)
         batches = prepared.material.batches(run.training, place, info.training.batch_size)
-        with generators_put_back(prepared.runtime.device):
+        with generators_restored_on_error(prepared.runtime.device):
             model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(prepared.runtime.device)
             trainer = Trainer(model, run.training, prepared.runtime)
             load_into(trainer, checkpoint, prepared.runtime)

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.compute.calibration import numbered_threads
+from engine.compute.calibration import format_num_threads
 from engine.compute.gpu.buckets import DeviceBatch
-from engine.compute.step_timer import PartTimer
+from engine.compute.step_timer import PhaseTimer
 from engine.config.run import MIN_LEARNING_RATE, SamplingConfig, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
@@ -57,7 +57,7 @@ class Run:
         self._in_flight: Position | None = None
         """The place of the batch that a step is being taken with."""
         self.writer = Writer(preparation, narrator)
-        self.timer = PartTimer(self._clock)
+        self.timer = PhaseTimer(self._clock)
         """On "other" between two steps."""
         self.trainer.time_with(self.timer)
 
@@ -148,13 +148,13 @@ class Run:
         began = self._clock()
         used = budget_used(self.training, self.position)
         self._in_flight = self.batches.position
-        self.timer.turn_to("data")
+        self.timer.switch_to("data")
         batch = self._next_batch()
-        self.timer.turn_to("forward")
+        self.timer.switch_to("forward")
         rate = learning_rate_at(self.training, self.trainer.step_count, used, self.progress.finish)
         self.thrift.take_step(batch, rate)
         self._in_flight = None
-        self.timer.turn_to("other")
+        self.timer.switch_to("other")
         self.timer.num_steps += 1
         self._narrator.total_chars += batch.num_targets
         if self._minder is not None:
@@ -192,7 +192,7 @@ class Run:
             return
         self._prepared.runtime = chosen
         message = (
-            f"{numbered_threads(chosen.num_threads)} in place of {before.num_threads}, {ratio:.1f} times as fast now; "
+            f"{format_num_threads(chosen.num_threads)} in place of {before.num_threads}, {ratio:.1f} times as fast now; "
             "a run can be repeated to the bit only with --seed or a fixed number, --threads."
         )
         self._narrator.tell(events.ThreadsChanged, num_threads=chosen.num_threads, message=message)

@@ -12,7 +12,7 @@ from engine.errors import ConfigError
 from engine.protocol import answers, events
 from engine.sampling.nearest import nearest_tweet
 from engine.sampling.probes import Completion, complete, read_chars, unknown_chars
-from engine.sampling.sampler import SampledTweet, TweetWriter, sample_tweets
+from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.session.reporter import Narrator
 from engine.session.setup import Preparation
 from engine.text import harmless
@@ -37,7 +37,7 @@ class Writer:
         `ConfigError` where it is too long.
         """
         first = sampling() if prime is None else replace(sampling(), prime=prime)
-        writer = TweetWriter(self._prepared.trainer.best_model, self._prepared.material.vocab, first, [seed])
+        writer = TweetSampler(self._prepared.trainer.best_model, self._prepared.material.vocab, first, [seed])
         writer.advance()
         while not writer.is_done:
             writer.set_draw(sampling())

@@ -15,7 +15,7 @@ from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute import device as runtime
 from engine.compute.device import Runtime
 from engine.config import presets
-from engine.config.run import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, settings_of, with_settings
+from engine.config.run import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, field_names, with_settings
 from engine.corpus.batches import BatchStream
 from engine.corpus.corpus import Corpus
 from engine.corpus.encoded_tweets import EncodedTweets
@@ -83,7 +83,7 @@ def prepare(
     device_runtime.apply()
     runtime.seed_generators(training.seed)
     model = TextGenerator.from_config(len(vocab), model_config).to(device_runtime.device)
-    ways = threads.ways_to_try(config, device_runtime, info)
+    ways = threads.candidates_to_try(config, device_runtime, info)
     trainers = {
         way.precision: Trainer(model, training, replace(device_runtime, precision=way.precision)) for way in ways
     }
@@ -161,13 +161,13 @@ def _choose(
         settings = config.settings
         if config.corpus is not None and config.corpus.overfit is not None:
             settings = {**OVERFIT_SETTINGS, **settings}
-        ways = threads.ways_to_try(config, on, None)
-        has_bfloat16 = runtime.has_fast_bfloat16() and any(way.precision == "bfloat16" for way in ways)
+        ways = threads.candidates_to_try(config, on, None)
+        has_bfloat16 = runtime.cpu_has_bfloat16() and any(way.precision == "bfloat16" for way in ways)
         choice = presets.choose(
             config.preset, settings, corpus.num_train_chars, on.device.type, has_bfloat16=has_bfloat16
         )
         return choice.model, choice.training
-    wishes = {name: value for name, value in config.settings.items() if name in settings_of(ModelConfig)}
+    wishes = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}
     if any(getattr(info.model, name) != value for name, value in wishes.items()):
         raise ConfigError(
             f"The checkpoint's model has another shape; {', '.join(wishes)} can't be changed.",

@@ -17,9 +17,16 @@ import torch
 
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute import device as runtime
-from engine.compute.calibration import Calibration, Way, best_way, calibrate, numbered_threads, thread_counts
+from engine.compute.calibration import (
+    Calibration,
+    Candidate,
+    best_candidate,
+    calibrate,
+    format_num_threads,
+    thread_counts,
+)
 from engine.compute.device import Runtime
-from engine.compute.slowdown_watch import Pace
+from engine.compute.slowdown_watch import StepPace
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.vocab import PAD
@@ -46,15 +53,15 @@ def runtime_for(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
     return on if is_fixed else replace(on, tuning="measured")
 
 
-def ways_to_try(config: RunConfig, on: Runtime, info: CheckpointInfo | None) -> list[Way]:
+def candidates_to_try(config: RunConfig, on: Runtime, info: CheckpointInfo | None) -> list[Candidate]:
     """Return the ways to compute that a measurement is to choose from; one alone where there is nothing to measure."""
     wanted = config.runtime
     if on.device.type != "cpu" or info is not None or "seed" in config.settings:
-        return [Way(num_threads=on.num_threads, precision=on.precision)]
+        return [Candidate(num_threads=on.num_threads, precision=on.precision)]
     counts = [wanted.threads] if wanted.threads else thread_counts(runtime.available_cores())
-    is_open = wanted.precision == "auto" and runtime.has_fast_bfloat16()
+    is_open = wanted.precision == "auto" and runtime.cpu_has_bfloat16()
     precisions = ["float32", "bfloat16"] if is_open else [on.precision]
-    return [Way(num_threads=count, precision=precision) for precision in precisions for count in counts]
+    return [Candidate(num_threads=count, precision=precision) for precision in precisions for count in counts]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +76,7 @@ class Beginning:
 
 def begin(
     trainers: Mapping[str, Trainer],
-    ways: Sequence[Way],
+    ways: Sequence[Candidate],
     on: Runtime,
     batches: Callable[[], Sequence[Batch]],
     on_turn: Callable[[], None],
@@ -79,7 +86,7 @@ def begin(
         on.apply()
         return Beginning(trainer=trainers[on.precision], runtime=on)
     calibration = measure(trainers, ways, batches(), on_turn)
-    way = best_way(calibration)
+    way = best_candidate(calibration)
     chosen = replace(on, num_threads=way.num_threads, precision=way.precision, tuning="measured")
     chosen.apply()
     return Beginning(
@@ -88,7 +95,7 @@ def begin(
 
 
 def measure(
-    trainers: Mapping[str, Trainer], ways: Sequence[Way], batches: Sequence[Batch], on_turn: Callable[[], None]
+    trainers: Mapping[str, Trainer], ways: Sequence[Candidate], batches: Sequence[Batch], on_turn: Callable[[], None]
 ) -> Calibration:
     """Let `ways` rehearse with the trainer of their precision. `on_turn` may raise before any turn, to end it.
 
@@ -100,7 +107,7 @@ def measure(
     def clock() -> float:
         return time.perf_counter() - not_counted
 
-    def take_turn(way: Way, number: int, size: int) -> int:
+    def take_turn(way: Candidate, number: int, size: int) -> int:
         nonlocal not_counted
         on_turn()
         batch = first_columns(batches[number % len(batches)], FIRST_COLUMNS * size)
@@ -133,7 +140,7 @@ class ThreadMinder:
     def __init__(self, batches: Callable[[], Sequence[Batch]], chars_per_second: float) -> None:
         """Begin after the measurement of the start; `batches` gives some to rehearse with."""
         self._batches = batches
-        self._pace = Pace(chars_per_second)
+        self._pace = StepPace(chars_per_second)
 
     def note(self, seconds: float, num_chars: int) -> None:
         """Take note of a step."""
@@ -168,7 +175,7 @@ class ThreadMinder:
         Where `should_stop` says so, all stays as it is, and it is still to be done.
         """
         counts = {*thread_counts(runtime.available_cores()), on.num_threads}
-        ways = [Way(num_threads=count, precision=on.precision) for count in sorted(counts)]
+        ways = [Candidate(num_threads=count, precision=on.precision) for count in sorted(counts)]
 
         def on_turn() -> None:
             if should_stop():
@@ -180,8 +187,8 @@ class ThreadMinder:
             return on, 1.0
         finally:
             on.apply()
-        in_use = Way(num_threads=on.num_threads, precision=on.precision)
-        best = best_way(calibration, in_use)
+        in_use = Candidate(num_threads=on.num_threads, precision=on.precision)
+        best = best_candidate(calibration, in_use)
         self._pace.restart(calibration.chars_per_second(best), has_changed=best != in_use)
         if best == in_use:
             return on, 1.0
@@ -201,7 +208,7 @@ def changes_since(info: CheckpointInfo, beginning: Beginning) -> str:
     if info.step_path not in {"", path}:
         changes.append(f"the {path} path in place of the {info.step_path} one")
     if on.device.type == info.device == "cpu" and on.num_threads != info.num_threads:
-        changes.append(f"{numbered_threads(on.num_threads)} in place of {info.num_threads}")
+        changes.append(f"{format_num_threads(on.num_threads)} in place of {info.num_threads}")
         if info.num_threads > runtime.available_cores():
             changes[-1] += f" (the machine has {runtime.available_cores()} cores)"
     return ", ".join(changes)

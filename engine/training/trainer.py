@@ -22,15 +22,15 @@ from torch import Tensor
 from engine.compute import out_of_memory as memory
 from engine.compute.cpu.adamw import FusedAdamW
 from engine.compute.cpu.train_step import GruStep
-from engine.compute.device import Runtime, generators_put_back
+from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu.buckets import DeviceBatch, to_device_batch
 from engine.compute.gpu.train_step import DeviceStep, recorder_for
-from engine.compute.loss_buffer import StepHistory
+from engine.compute.loss_buffer import LossBuffer
 from engine.compute.optimizer_step import Optimizer, Update
-from engine.compute.step_timer import PartTimer
+from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
-from engine.model.gru import TextGenerator, weights_in
+from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.weight_average import WeightAverage
 from engine.training.micro_batches import loss_and_grads_of, parts_of
 
@@ -65,7 +65,7 @@ class Trainer:
         """Tweets that are computed at once at most; None is a whole batch."""
         self.refused_in_a_row = 0
         """Steps that were refused since the last that was not; of a device's, as of the last report."""
-        self._timer = PartTimer()
+        self._timer = PhaseTimer()
         is_here = runtime.device.type == "cpu"
         self.path = "fast" if is_here else "device"
         """What computes the steps, `engine.compute.cpu` or `engine.compute.gpu`; they agree to rounding."""
@@ -73,7 +73,7 @@ class Trainer:
         self._max_grad_norm = config.max_grad_norm or math.inf
         self._optimizer = _make_optimizer(model, config, runtime.device)
         self._update = Update(self._optimizer, runtime.device)
-        self._history = StepHistory(runtime.device)
+        self._history = LossBuffer(runtime.device)
         self._batch_size = config.batch_size
         self._device_step = None if is_here else self._make_device_step(may_record=may_record)
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
@@ -107,7 +107,7 @@ class Trainer:
         self._batch_size = batch_size
         self.close()
 
-    def time_with(self, timer: PartTimer) -> None:
+    def time_with(self, timer: PhaseTimer) -> None:
         """Turn this timer to each part of a step from now on; it is on "forward" when a step begins."""
         self._timer = timer
         if self._gru_step is not None:
@@ -145,7 +145,7 @@ class Trainer:
         self.model.train()
         self._update.has_begun = False
         draws = self.model.dropout.p > 0
-        with generators_put_back(self._runtime.device) if draws else nullcontext():
+        with generators_restored_on_error(self._runtime.device) if draws else nullcontext():
             if self._device_step is not None:
                 ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
                 self._device_step.take(ready, learning_rate)
@@ -178,7 +178,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         loss = self._set_grads(batch)
-        self._timer.turn_to("optimizer")
+        self._timer.switch_to("optimizer")
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
         is_refused = ~(loss.isfinite() & grad_norm.isfinite())
         self._update.take_unless(is_refused)
@@ -194,7 +194,7 @@ class Trainer:
             return loss_and_grads(batch)
 
         def of_part(part: Batch) -> Tensor:
-            self._timer.turn_to("forward")
+            self._timer.switch_to("forward")
             return loss_and_grads(part)
 
         return loss_and_grads_of(parts_of(batch, self.part_size), of_part, list(self.model.parameters()))
@@ -210,7 +210,7 @@ class Trainer:
     def close(self) -> None:
         """Give back what a device keeps for steps to come."""
         if self._device_step is not None:
-            self._device_step.forget_recordings()
+            self._device_step.discard_graphs()
 
     def take_report(self) -> StepReport:
         """Return the losses and gradient norms of all steps since the last report; waits for the device once."""
@@ -242,9 +242,9 @@ class Trainer:
 
         Raises `KeyError` or `RuntimeError` if it does not fit.
         """
-        self.model.load_state_dict(weights_in(tensors, "model."))
+        self.model.load_state_dict(weights_with_prefix(tensors, "model."))
         if self._average is not None:
-            self._average.model.load_state_dict(weights_in(tensors, "average.") or self.model.state_dict())
+            self._average.model.load_state_dict(weights_with_prefix(tensors, "average.") or self.model.state_dict())
         self._optimizer.state.clear()
         for name, parameter in self.model.named_parameters():
             if step_count and f"optimizer.step.{name}" in tensors:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from engine.config.corpus import CorpusConfig
-from engine.config.run import RunConfig, RuntimeConfig, help_of
+from engine.config.run import RunConfig, RuntimeConfig, field_help
 from tests.cli.program import Cli
 from tui.__main__ import main
 from tui.cli.options import CLEANING, DRAWING, LENGTH, MACHINE, READING, RUN, TWEETS, Source, to_run_config
@@ -53,7 +53,7 @@ def test_every_command_has_help_that_tells_each_option_with_the_sentence_of_its_
     for source in COMMANDS[command]:
         for name in source.fields:
             assert "--" + OTHER_NAMES.get(name, name.replace("_", "-")) in text
-            first_words = " ".join(help_of(source.config_type)[name].split()[:3])
+            first_words = " ".join(field_help(source.config_type)[name].split()[:3])
             assert first_words in _words(text)
 
 

@@ -21,8 +21,8 @@ from engine.config.run import (
     RuntimeConfig,
     SamplingConfig,
     TrainingConfig,
-    help_of,
-    settings_of,
+    field_help,
+    field_names,
 )
 from engine.errors import ConfigError
 from engine.storage.folders import home
@@ -108,7 +108,7 @@ def _parameter(source: Source, name: str) -> inspect.Parameter:
     field_type = get_type_hints(source.config_type)[name]
     option = typer.Option(
         _FLAGS.get(name, "--" + name.replace("_", "-")),
-        help=help_of(source.config_type)[name] + _shown_default(source.config_type, name),
+        help=field_help(source.config_type)[name] + _shown_default(source.config_type, name),
         metavar=_METAVARS.get(name),
         rich_help_panel=source.heading,
     )
@@ -126,7 +126,7 @@ def _shown_default(config_type: type, name: str) -> str:
 
 def fields_of(config_type: type, given: Given) -> Given:
     """Return those of the given options that are fields of a config."""
-    return {name: value for name, value in given.items() if name in settings_of(config_type)}
+    return {name: value for name, value in given.items() if name in field_names(config_type)}
 
 
 def to_corpus_config(given: Given, input_folder: Path | None = None) -> CorpusConfig | None:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch import Tensor
 
-from engine.compute.cpu.inference_weights import ReadingWeights
+from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.numba_kernels import kernels_for
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.workspace import Buffers
@@ -25,7 +25,7 @@ class ForwardPass:
     @torch.no_grad()
     def __init__(self, model: TextGenerator) -> None:
         """Lay the weights out; compile what is not compiled yet."""
-        self._weights = ReadingWeights(model)
+        self._weights = InferenceWeights(model)
         self._run_step = kernels_for(model.rnn.hidden_size).run_step
         self._buffers = Buffers(model.proj.weight.dtype)
 

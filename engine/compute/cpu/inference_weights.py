@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from engine.model.gru import TextGenerator
 
 
-class ReadingLayer:
+class InferenceLayer:
     """The weights of one GRU layer; what products take faster in another order is laid out so when it is asked for."""
 
     def __init__(self, rnn: nn.GRU, number: int) -> None:
@@ -47,13 +47,13 @@ class ReadingLayer:
         return columns
 
 
-class ReadingWeights:
+class InferenceWeights:
     """All weights of a model, as they were at the moment when this was made."""
 
     @torch.no_grad()
     def __init__(self, model: TextGenerator) -> None:
         """Copy them, and work out the table."""
-        self.layers = [ReadingLayer(model.rnn, number) for number in range(model.rnn.num_layers)]
+        self.layers = [InferenceLayer(model.rnn, number) for number in range(model.rnn.num_layers)]
         self.hidden_size = model.rnn.hidden_size
         embedded = model.embed.weight.detach()
         self.table = self.layers[0].write_input(embedded, embedded.new_empty(len(embedded), 4 * self.hidden_size))

@@ -1,4 +1,4 @@
-"""`OneRow`: one tweet read on a processor, character by character, in a handful of compiled calls each.
+"""`SingleRowStepper`: one tweet read on a processor, character by character, in a handful of compiled calls each.
 
 For so few numbers a call costs more than its work, and at H = 512 the work is to fetch the weights: 3 MB, more than
 the cache next to the processor holds. So
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.compute.arrays import Floats, Ids
-from engine.compute.cpu.inference_weights import ReadingWeights
+from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.numba_kernels import Rows, compiled, kernels_for
 
 _AT_ONCE = 4
@@ -62,10 +62,10 @@ def _normalize(logits: Rows) -> None:
 add_product, normalize = compiled(_add_product, may_reorder_sums=True), compiled(_normalize)
 
 
-class OneRow:
+class SingleRowStepper:
     """The hidden state of one tweet, and the memory that a step works in."""
 
-    def __init__(self, weights: ReadingWeights, states: list[Tensor]) -> None:
+    def __init__(self, weights: InferenceWeights, states: list[Tensor]) -> None:
         """Go on from these states, (1, H) a layer, which change."""
         self.states = states
         size = weights.hidden_size
@@ -105,7 +105,7 @@ class _Layer:
     """A layer's weights as arrays on the same memory."""
 
     def __init__(self, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor) -> None:
-        """Look at the weights of a `ReadingLayer`."""
+        """Look at the weights of a `InferenceLayer`."""
         gates = 2 * weight_hh.shape[1]
         self.gates_ih, self.new_ih = weight_ih[:gates].numpy(), weight_ih[gates:].numpy()
         self.weight_hh, self.bias = weight_hh.numpy(), bias.numpy()

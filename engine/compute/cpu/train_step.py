@@ -24,7 +24,7 @@ from engine.compute.cpu.gru_layer import GruLayer
 from engine.compute.cpu.packing import PackedBatch
 from engine.compute.cpu.projections import InputProjection, OutputLoss, TokenInput
 from engine.compute.cpu.workspace import Dropout
-from engine.compute.step_timer import PartTimer
+from engine.compute.step_timer import PhaseTimer
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 
@@ -45,7 +45,7 @@ class GruStep:
         self.dropouts = [Dropout(model.dropout.p, kept) for _ in self._layers]
         """One behind each layer."""
         self._output = OutputLoss(model.proj, kept)
-        self.timer = PartTimer()
+        self.timer = PhaseTimer()
         """Turned from the forward to the backward pass."""
 
     @torch.no_grad()
@@ -56,7 +56,7 @@ class GruStep:
         """
         packed = PackedBatch.from_batch(batch, has_few_shapes=self._has_few_shapes)
         outputs = self._forward(packed)
-        self.timer.turn_to("backward")
+        self.timer.switch_to("backward")
         loss, grads = self._output.loss_and_grads(outputs[-1], packed)
         self._backward(packed, outputs, grads)
         return loss

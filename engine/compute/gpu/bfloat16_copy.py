@@ -21,7 +21,7 @@ _FIRST_TORCH = (2, 10)
 _FIRST_CUDNN = 91300
 
 
-def cudnn_takes_bfloat16() -> bool:
+def cudnn_supports_bfloat16() -> bool:
     """Whether cuDNN's GRU takes bfloat16 on this GPU; without that, a kernel per character takes its place.
 
     Since cuDNN 9.13 and torch 2.10 (pytorch/pytorch#164411), from compute capability 8.0 on.
@@ -37,7 +37,7 @@ def bfloat16_copy(model: TextGenerator) -> TextGenerator:
     low = copy.deepcopy(model).to(torch.bfloat16).train()
     for parameter in low.parameters():
         parameter.grad = None
-    if model.device.type == "cuda" and cudnn_takes_bfloat16():
+    if model.device.type == "cuda" and cudnn_supports_bfloat16():
         try:
             _flatten(low.rnn)
         except (AttributeError, RuntimeError, TypeError):

@@ -5,7 +5,7 @@ The rules are torch's (notes "CUDA Graphs" of its CUDA semantics):
 * **Warm-up on a side stream**, the one that records: cuDNN, cuBLAS and the allocator set themselves up in the first
   runs, which a recording could not hold. Ours are real steps, so nothing has to be undone. A recording runs nothing.
 * **Fixed addresses.** Whatever comes in lies in the bucket's own tensor, which is written before each replay; weights,
-  optimizer state and learning rate are written in place; what goes out lies in `StepHistory`.
+  optimizer state and learning rate are written in place; what goes out lies in `LossBuffer`.
 * **One memory pool.** Graphs may share memory if none needs another's results and no two run at once: all they leave
   behind is outside the pool, and all replays are on one stream.
 * **Nothing may wait, and nothing else may go on.** A step reads no value back. Batches are prepared in a thread that
@@ -55,7 +55,7 @@ class CudaRecorder:
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch leaves it untyped
         self._pool = torch.cuda.graph_pool_handle()
 
-    def run_aside(self, work: Callable[[], None]) -> None:
+    def run_on_side_stream(self, work: Callable[[], None]) -> None:
         """Do the work on the stream that records; the current stream goes on after it."""
         current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)
@@ -132,7 +132,7 @@ class BucketedSteps:
         if bucket.recording is None and self._may_record and bucket.num_visits > WARM_UP_VISITS:
             self._record(step, bucket, self._recorder)
         if bucket.recording is None:
-            self._recorder.run_aside(lambda: step(bucket.tokens))
+            self._recorder.run_on_side_stream(lambda: step(bucket.tokens))
         else:
             bucket.recording.replay()
 

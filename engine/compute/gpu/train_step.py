@@ -27,7 +27,7 @@ from torch import Tensor
 from engine.compute.gpu.bfloat16_copy import bfloat16_copy, refresh
 from engine.compute.gpu.buckets import DeviceBatch
 from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder
-from engine.compute.loss_buffer import StepHistory
+from engine.compute.loss_buffer import LossBuffer
 from engine.compute.optimizer_step import Optimizer, Update
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
@@ -40,7 +40,7 @@ class DeviceStep:
         self,
         model: TextGenerator,
         update: Update,
-        history: StepHistory,
+        history: LossBuffer,
         *,
         precision: str,
         max_grad_norm: float,
@@ -66,7 +66,7 @@ class DeviceStep:
         self._learning_rate.fill_(learning_rate)
         self._steps.run(self._step, tokens.pin_memory() if self._device.type == "cuda" else tokens)
 
-    def forget_recordings(self) -> None:
+    def discard_graphs(self) -> None:
         """Give the memory of all CUDA graphs back; the next steps are recorded anew."""
         self._steps.forget()
 
@@ -74,7 +74,7 @@ class DeviceStep:
         """Compute that many tweets at once at most from now on, and give back what was kept for more."""
         self._part_size = part_size
         self._model.zero_grad()
-        self.forget_recordings()
+        self.discard_graphs()
 
     def _step(self, tokens: Tensor) -> None:
         """Do all of it, for `tokens` (T + 1, B) int32 on the device."""

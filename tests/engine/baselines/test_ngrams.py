@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.baselines import ngrams
-from engine.baselines.ngrams import bits_of_baselines
+from engine.baselines.ngrams import baseline_bits
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.protocol.stage import OnProgress, no_progress
@@ -69,7 +69,7 @@ def baselines(
     train: Sequence[str], held_out: Sequence[str], vocab: Vocab, on_progress: OnProgress = no_progress
 ) -> dict[str, float]:
     learnt, read = EncodedTweets.from_tweets(train, vocab), EncodedTweets.from_tweets(held_out, vocab)
-    return bits_of_baselines(learnt, read, len(vocab), on_progress)
+    return baseline_bits(learnt, read, len(vocab), on_progress)
 
 
 def assert_equals_naive(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compute.calibration import MAX_SECONDS, Calibration, Way, best_way, calibrate, thread_counts
+from engine.compute.calibration import MAX_SECONDS, Calibration, Candidate, best_candidate, calibrate, thread_counts
 from tests.fakes import FakeClock
 
-ONE, TWO, FOUR = (Way(num_threads=number) for number in (1, 2, 4))
-ROUGH_ONE, ROUGH_TWO = (Way(num_threads=number, precision="bfloat16") for number in (1, 2))
+ONE, TWO, FOUR = (Candidate(num_threads=number) for number in (1, 2, 4))
+ROUGH_ONE, ROUGH_TWO = (Candidate(num_threads=number, precision="bfloat16") for number in (1, 2))
 CHARS_OF_SIZE_1 = 128
 ALL_CHARS = 2400
 """Of a whole batch: no turn is longer."""
@@ -19,12 +19,12 @@ ALL_CHARS = 2400
 class Speeds:
     """Takes turns at made-up speeds, in characters a second, and keeps a record of them."""
 
-    def __init__(self, speeds: dict[Way, float]) -> None:
+    def __init__(self, speeds: dict[Candidate, float]) -> None:
         self.clock = FakeClock()
-        self.turns: list[tuple[Way, int]] = []
+        self.turns: list[tuple[Candidate, int]] = []
         self._speeds = speeds
 
-    def take_turn(self, way: Way, number: int, size: int) -> int:
+    def take_turn(self, way: Candidate, number: int, size: int) -> int:
         self.turns.append((way, number))
         num_chars = min(ALL_CHARS, CHARS_OF_SIZE_1 * size)
         self.clock.advance(num_chars / self._speeds[way])
@@ -58,9 +58,9 @@ def test_tried_are_doublings_of_one_thread_up_to_all_cores_and_never_more_than_e
     ],
 )
 def test_another_way_is_taken_only_where_it_is_clearly_faster(
-    speeds: dict[Way, float], in_use: Way | None, expected: Way
+    speeds: dict[Candidate, float], in_use: Candidate | None, expected: Candidate
 ) -> None:
-    assert best_way(Speeds({ONE: 100e3, **speeds}).calibrate(), in_use) == expected
+    assert best_candidate(Speeds({ONE: 100e3, **speeds}).calibrate(), in_use) == expected
 
 
 def test_threads_in_each_others_way_are_given_up_after_one_turn() -> None:
@@ -70,7 +70,7 @@ def test_threads_in_each_others_way_are_given_up_after_one_turn() -> None:
 
     assert speeds.turns == [(ONE, 0), (TWO, 0)]
     assert speeds.clock.now < 0.2
-    assert best_way(calibration) == ONE
+    assert best_candidate(calibration) == ONE
 
 
 @given(
@@ -80,11 +80,11 @@ def test_threads_in_each_others_way_are_given_up_after_one_turn() -> None:
 def test_it_takes_less_than_a_second_beyond_the_first_turns_and_never_chooses_what_was_slower(
     rates: list[float], share: float
 ) -> None:
-    speeds = Speeds({Way(num_threads=1 + number): rate * share for number, rate in enumerate(rates)})
+    speeds = Speeds({Candidate(num_threads=1 + number): rate * share for number, rate in enumerate(rates)})
     least = min(rates) * share
 
     calibration = speeds.calibrate()
 
     first_turns = len(rates) * CHARS_OF_SIZE_1 / least
     assert speeds.clock.now <= max(MAX_SECONDS, first_turns) + 1e-6 or speeds.turns[-1][1] <= 1
-    assert calibration.ratio(best_way(calibration), ONE) >= 1.0
+    assert calibration.ratio(best_candidate(calibration), ONE) >= 1.0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.compute.clocks import WINDOW_SECONDS, ProcessStops, SteadyClock, Stopwatch, Throughput
-from engine.compute.step_timer import _PARTS, PartTimer
+from engine.compute.step_timer import _PARTS, PhaseTimer
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
@@ -132,9 +132,9 @@ def parts_of(event: e.StepTimes) -> dict[str, float]:
 @given(st.lists(st.tuples(st.sampled_from(_PARTS), st.floats(0, 100)), max_size=20))
 def test_no_second_is_lost_or_counted_twice(turns: list[tuple[str, float]]) -> None:
     clock = FakeClock()
-    timer = PartTimer(clock)
+    timer = PhaseTimer(clock)
     for part, seconds in turns:
-        timer.turn_to(part)  # type: ignore[arg-type] # one of the parts
+        timer.switch_to(part)  # type: ignore[arg-type] # one of the parts
         clock.advance(seconds)
     times = timer.take()
     assert times["seconds"] == pytest.approx(clock.now, abs=SMALLEST_CLOCK_STEP)

@@ -6,13 +6,13 @@ from itertools import count
 
 import pytest
 
-from engine.compute.slowdown_watch import MAX_LOW_WINDOWS, MIN_DROP_SECONDS, MIN_LOOK_SECONDS, WINDOW_SECONDS, Pace
+from engine.compute.slowdown_watch import MAX_LOW_WINDOWS, MIN_DROP_SECONDS, MIN_LOOK_SECONDS, WINDOW_SECONDS, StepPace
 
 MEASURED = 100_000.0
 STEP_SECONDS = 0.05
 
 
-def train(pace: Pace, rate: float, seconds: float = 1e9) -> float:
+def train(pace: StepPace, rate: float, seconds: float = 1e9) -> float:
     """Take steps at that many characters a second until it is time to measure; return the seconds that took."""
     for number in count():
         if pace.should_measure or number * STEP_SECONDS >= seconds:
@@ -22,7 +22,7 @@ def train(pace: Pace, rate: float, seconds: float = 1e9) -> float:
 
 
 def test_a_collapse_is_noticed_within_seconds() -> None:
-    pace = Pace(MEASURED)
+    pace = StepPace(MEASURED)
     train(pace, 80_000, seconds=8)
 
     assert train(pace, 8_000) <= (MAX_LOW_WINDOWS + 1) * WINDOW_SECONDS
@@ -31,13 +31,13 @@ def test_a_collapse_is_noticed_within_seconds() -> None:
 
 @pytest.mark.parametrize("share", [0.72, 0.9, 1.0, 1.5])
 def test_a_step_that_does_more_than_a_pass_is_no_loss_of_speed(share: float) -> None:
-    pace = Pace(MEASURED)
+    pace = StepPace(MEASURED)
     assert train(pace, share * MEASURED) >= MIN_LOOK_SECONDS
     assert not pace.has_dropped
 
 
 def test_a_short_dip_is_no_loss_of_speed() -> None:
-    pace = Pace(MEASURED)
+    pace = StepPace(MEASURED)
     for _ in range(2):
         train(pace, 90_000, seconds=4)
         train(pace, 5_000, seconds=WINDOW_SECONDS)
@@ -46,7 +46,7 @@ def test_a_short_dip_is_no_loss_of_speed() -> None:
 
 
 def test_a_loss_of_speed_that_no_number_of_threads_mends_is_measured_less_and_less_often() -> None:
-    pace = Pace(MEASURED)
+    pace = StepPace(MEASURED)
     waits = []
     for _ in range(4):
         waits.append(train(pace, 8_000))

@@ -10,7 +10,7 @@ import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.config.run import ModelConfig, TrainingConfig
-from engine.model.gru import TextGenerator, weights_in
+from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.weight_average import WeightAverage
 from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import MODEL, write_checkpoint
@@ -79,4 +79,4 @@ def test_where_a_state_has_no_average_it_begins_with_the_weights() -> None:
 
     trainer.load_state(tensors_of(before), 4)
 
-    assert_same_tensors(trainer.best_model.state_dict(), weights_in(tensors_of(before), "model."))
+    assert_same_tensors(trainer.best_model.state_dict(), weights_with_prefix(tensors_of(before), "model."))

@@ -15,7 +15,7 @@ from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.sampling.logits import NEVER_SAMPLED
-from engine.sampling.sampler import SampledTweet, TweetWriter, sample_tweets
+from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from tests.engine.helpers import small_tweets
 from tests.strategies import sampling_configs
 
@@ -81,7 +81,7 @@ def test_sampling_set_in_the_middle_of_a_tweet_holds_from_the_next_character_on(
     wild = SamplingConfig(temperature=5.0, max_length=30)
     seed = next(seed for seed in range(100) if len(write(model, wild, seed).text) == 30)
     expected = write(model, wild, seed).text[:8]
-    writer = TweetWriter(model, VOCAB, wild, [seed])
+    writer = TweetSampler(model, VOCAB, wild, [seed])
     for _ in range(8):
         writer.advance()
 
@@ -111,7 +111,7 @@ def test_a_tweet_is_written_with_the_weights_of_the_moment_when_it_began() -> No
     torch.manual_seed(3)
     model = TextGenerator(len(VOCAB), 8, 16)
     expected = write(model, SamplingConfig(max_length=40))
-    writer = TweetWriter(model, VOCAB, SamplingConfig(max_length=40), [0])
+    writer = TweetSampler(model, VOCAB, SamplingConfig(max_length=40), [0])
 
     with torch.no_grad():
         for parameter in model.parameters():

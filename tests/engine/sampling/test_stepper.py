@@ -1,4 +1,4 @@
-"""`CharReader` expects what `TextGenerator.forward` expects, one character at a time, one row or many."""
+"""`CharStepper` expects what `TextGenerator.forward` expects, one character at a time, one row or many."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.compute.arrays import Floats
-from engine.compute.cpu.inference_weights import ReadingWeights
-from engine.compute.cpu.single_row import OneRow
+from engine.compute.cpu.inference_weights import InferenceWeights
+from engine.compute.cpu.single_row import SingleRowStepper
 from engine.model.gru import TextGenerator
-from engine.sampling.stepper import CharReader
+from engine.sampling.stepper import CharStepper
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES
 
 VOCAB_SIZE = 11
@@ -51,7 +51,7 @@ def test_it_expects_what_the_module_expects_at_every_character(
 ) -> None:
     model = make_model(num_layers, embedding_size, hidden_size, seed)
     token_ids = torch.randint(VOCAB_SIZE, (num_rows, length)).numpy()
-    reader = CharReader(model)
+    reader = CharStepper(model)
     reader.select(np.zeros(num_rows, dtype=np.int64))
 
     for count in range(1, length + 1):
@@ -62,7 +62,7 @@ def test_it_expects_what_the_module_expects_at_every_character(
 @pytest.mark.parametrize("rows", [[2, 0], [1], [1, 1, 1, 1], [0, 1, 2]])
 def test_rows_go_on_from_where_they_were_whichever_are_selected(rows: list[int]) -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=4)
-    reader = CharReader(model)
+    reader = CharStepper(model)
     reader.select(np.zeros(3, dtype=np.int64))
     reader.read(np.array([4, 5, 6]))
 
@@ -75,7 +75,7 @@ def test_rows_go_on_from_where_they_were_whichever_are_selected(rows: list[int])
 def test_one_row_is_read_alike_with_compiled_code_and_without() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
     token_ids = torch.randint(VOCAB_SIZE, (20, 1)).numpy()
-    readers = [CharReader(model), CharReader(model, may_compile=False)]
+    readers = [CharStepper(model), CharStepper(model, may_compile=False)]
 
     for one in token_ids:
         compiled, plain = (reader.read(one) for reader in readers)
@@ -88,7 +88,7 @@ def test_large_weights_are_read_alike_by_one_thread_and_by_two(hidden_size: int)
     readers = []
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
-        readers.append(OneRow(ReadingWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)]))
+        readers.append(SingleRowStepper(InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)]))
     is_shared = [[layer.shared_weight_hh is not None for layer in reader._layers] for reader in readers]
     assert is_shared == [[False] * 2, [hidden_size == 363] * 2]
 
@@ -103,7 +103,7 @@ def test_what_is_not_finite_shows_in_every_log_probability(spoiled: float, num_r
     model = make_model(num_layers=1, embedding_size=3, hidden_size=5, seed=9)
     with torch.no_grad():
         model.proj.bias[6] = spoiled
-    reader = CharReader(model)
+    reader = CharStepper(model)
     reader.select(np.zeros(num_rows, dtype=np.int64))
 
     assert np.isnan(reader.read(np.full(num_rows, 5))).all()

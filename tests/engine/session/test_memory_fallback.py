@@ -228,7 +228,7 @@ def raising(error: Exception) -> Callable[..., Any]:
 def test_a_tweet_that_there_is_no_memory_for_is_left_out_and_an_answer_refused(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.session.sampling_service.TweetWriter", raising(NO_MEMORY))
+    monkeypatch.setattr("engine.session.sampling_service.TweetSampler", raising(NO_MEMORY))
     monkeypatch.setattr("engine.session.sampling_service.complete", raising(MemoryError()))
     script: Script = {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}
 

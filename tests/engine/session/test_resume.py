@@ -181,7 +181,7 @@ def test_a_run_that_used_its_steps_up_goes_on_as_if_it_had_been_given_more_from_
 
 
 def test_it_holds_in_bfloat16_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: True)  # whatever this processor has
+    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)  # whatever this processor has
 
     def rough(config: RunConfig) -> RunConfig:
         return replace(config, runtime=replace(config.runtime, precision="bfloat16"))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.model.gru import weights_in
+from engine.model.gru import weights_with_prefix
 from engine.model.vocab import Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
@@ -62,7 +62,7 @@ def test_a_tweet_is_read_with_the_averaged_weights_that_the_checkpoint_keeps(cor
     chars = read_chars(model, vocab, text)
     assert [char.bits for char in read.chars] == pytest.approx([char.bits for char in chars], abs=2e-3)
     assert read.bits_per_char == pytest.approx(sum(char.bits for char in chars) / len(chars), abs=2e-3)
-    model.load_state_dict(weights_in(checkpoint.tensors, "model."))
+    model.load_state_dict(weights_with_prefix(checkpoint.tensors, "model."))
     assert abs(read.chars[0].bits - read_chars(model, vocab, text)[0].bits) > 0.01
 
 

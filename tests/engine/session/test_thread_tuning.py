@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.compute import device as runtime
 from engine.compute import slowdown_watch as pace
-from engine.compute.calibration import Calibration, Way
+from engine.compute.calibration import Calibration, Candidate
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DeviceError
@@ -26,7 +26,7 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import thread_tuning as threads
-from engine.session.thread_tuning import Beginning, ThreadMinder, changes_since, runtime_for, ways_to_try
+from engine.session.thread_tuning import Beginning, ThreadMinder, changes_since, runtime_for, candidates_to_try
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import checkpoint_info
@@ -49,8 +49,8 @@ from tests.engine.session.stream_rules import assert_keeps_the_rules
 from tests.fakes import run_started
 
 AUTO = RuntimeConfig(device="cpu", precision="float32")
-ONE, TWO = Way(num_threads=1), Way(num_threads=2)
-ROUGH = Way(num_threads=1, precision="bfloat16")
+ONE, TWO = Candidate(num_threads=1), Candidate(num_threads=2)
+ROUGH = Candidate(num_threads=1, precision="bfloat16")
 Speeds = dict[int, float]
 """Characters a second by the number of threads."""
 
@@ -62,7 +62,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2)
     """
     in_use = [1]
 
-    def calibrate(ways: Sequence[Way], take_turn: Callable[[Way, int, int], int], _: object) -> Calibration:
+    def calibrate(ways: Sequence[Candidate], take_turn: Callable[[Candidate, int, int], int], _: object) -> Calibration:
         take_turn(ways[0], 0, 1)
         seconds = {way: [1000 / speeds[way.num_threads]] for way in ways}
         return Calibration(num_chars=[1000], seconds=seconds)
@@ -73,10 +73,10 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2)
     monkeypatch.setattr(threads, "calibrate", calibrate)
 
 
-def favour(monkeypatch: pytest.MonkeyPatch, best: Way) -> None:
+def favour(monkeypatch: pytest.MonkeyPatch, best: Candidate) -> None:
     """Let this way be the fastest by far."""
 
-    def calibrate(ways: Sequence[Way], *_: object) -> Calibration:
+    def calibrate(ways: Sequence[Candidate], *_: object) -> Calibration:
         return Calibration(num_chars=[1000], seconds={way: [1.0 if way == best else 9.0] for way in ways})
 
     monkeypatch.setattr(threads, "calibrate", calibrate)
@@ -121,7 +121,7 @@ def test_measuring_changes_no_weight_optimizer_or_generator(precision: str) -> N
         trainer.step(batch, 0.004)
     before = everything(trainer)
 
-    ways = [Way(num_threads=number, precision=precision) for number in (1, 2)]
+    ways = [Candidate(num_threads=number, precision=precision) for number in (1, 2)]
     calibration = threads.measure({precision: trainer}, ways, batches, lambda: None)
 
     assert calibration.num_chars
@@ -156,16 +156,16 @@ def test_what_a_measurement_chooses_from_is_what_was_left_open(
     monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool
 ) -> None:
     monkeypatch.setattr(runtime, "available_cores", lambda: 2)
-    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: has_bfloat16)
+    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: has_bfloat16)
     rough = [ROUGH, replace(ROUGH, num_threads=2)] if has_bfloat16 else []
     on_gpu = replace(CPU, device=torch.device("cuda"), num_threads=3, precision="bfloat16")
-    assert ways_to_try(config_with(), CPU, None) == [ONE, TWO, *rough]
-    assert ways_to_try(with_runtime(precision="float32"), CPU, None) == [ONE, TWO]
-    assert ways_to_try(with_runtime(threads=1), CPU, None) == [ONE, *rough[:1]]
-    assert ways_to_try(with_runtime(threads=1, precision="float32"), CPU, None) == [ONE]
-    assert ways_to_try(config_with(seed=0), CPU, None) == [ONE]
-    assert ways_to_try(config_with(), replace(CPU, num_threads=2), checkpoint_info(num_threads=2)) == [TWO]
-    assert ways_to_try(config_with(), on_gpu, None) == [Way(num_threads=3, precision="bfloat16")]
+    assert candidates_to_try(config_with(), CPU, None) == [ONE, TWO, *rough]
+    assert candidates_to_try(with_runtime(precision="float32"), CPU, None) == [ONE, TWO]
+    assert candidates_to_try(with_runtime(threads=1), CPU, None) == [ONE, *rough[:1]]
+    assert candidates_to_try(with_runtime(threads=1, precision="float32"), CPU, None) == [ONE]
+    assert candidates_to_try(config_with(seed=0), CPU, None) == [ONE]
+    assert candidates_to_try(config_with(), replace(CPU, num_threads=2), checkpoint_info(num_threads=2)) == [TWO]
+    assert candidates_to_try(config_with(), on_gpu, None) == [Candidate(num_threads=3, precision="bfloat16")]
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -174,8 +174,8 @@ def test_a_checkpoints_bfloat16_is_a_wish_that_the_device_at_hand_grants_or_not(
 ) -> None:
     has_it = {"cpu": False, "cuda": False}
     monkeypatch.setattr(runtime, "available_cores", lambda: 2)
-    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: has_it["cpu"])
-    monkeypatch.setattr(runtime, "cudnn_takes_bfloat16", lambda: False)
+    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: has_it["cpu"])
+    monkeypatch.setattr(runtime, "cudnn_supports_bfloat16", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or has_it["cuda"]
@@ -218,7 +218,7 @@ def test_what_was_chosen_is_told_and_written_down(home: Path, monkeypatch: pytes
 
 
 def test_bfloat16_is_what_a_run_is_made_with_where_that_is_faster(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)
     favour(monkeypatch, ROUGH)
     config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu", threads=1))
     asked = replace(config, runtime=replace(config.runtime, precision="bfloat16"), run_name="asked")
@@ -232,7 +232,7 @@ def test_bfloat16_is_what_a_run_is_made_with_where_that_is_faster(home: Path, mo
 def test_a_given_seed_gives_the_same_run_whatever_a_clock_would_have_chosen(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)
     measure_after_every_step(monkeypatch)
     config = replace(auto_config(home, seed=11, dropout=0.3, sample_every=4), runtime=RuntimeConfig(device="cpu"))
     runs = []

@@ -119,7 +119,7 @@ FORWARD = "engine.compute.cpu.train_step.GruStep._forward"
 UNTOUCHED = {
     "forward": Mistake(FORWARD, 8),
     "evaluation, done": Mistake("engine.session.memory_fallback.evaluate", 1, is_after=True),
-    "sampling": Mistake("engine.sampling.sampler.TweetWriter.advance", 30),
+    "sampling": Mistake("engine.sampling.sampler.TweetSampler.advance", 30),
     "saving": Mistake("engine.session.checkpointing.to_content", 2),
     "journal": Mistake("engine.storage.journal.Journal.append", 9),
 }

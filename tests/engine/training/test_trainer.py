@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.compute.cpu.train_step import GruStep
-from engine.compute.loss_buffer import CAPACITY, StepHistory
+from engine.compute.loss_buffer import CAPACITY, LossBuffer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
@@ -173,7 +173,7 @@ def test_a_loss_that_is_not_finite_changes_nothing(trainer: Trainer, batch: Batc
 # the history of steps ------------------------------------------------------------------------------------------------
 
 
-def write(history: StepHistory, first: int, count: int) -> None:
+def write(history: LossBuffer, first: int, count: int) -> None:
     for number in range(first, first + count):
         history.write(torch.tensor(float(number)), torch.tensor(float(-number)))
         history.count()
@@ -186,7 +186,7 @@ def numbers(first: int, count: int) -> tuple[list[float], list[float]]:
 @settings(max_examples=20)
 @given(counts=st.lists(st.integers(0, CAPACITY + 100), max_size=4))
 def test_each_step_is_told_once_and_in_order_however_many_there_are(counts: list[int]) -> None:
-    history, first = StepHistory(CPU.device), 0
+    history, first = LossBuffer(CPU.device), 0
     for count in counts:
         write(history, first, count)
         assert len(history) == count

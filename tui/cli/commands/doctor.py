@@ -47,7 +47,7 @@ def _machine() -> dict[str, Any]:
     import torch
 
     from engine.compute.calibration import thread_counts
-    from engine.compute.device import Runtime, available_cores, has_fast_bfloat16
+    from engine.compute.device import Runtime, available_cores, cpu_has_bfloat16
     from engine.config.run import RuntimeConfig
 
     chosen = Runtime.resolve(RuntimeConfig())
@@ -58,7 +58,7 @@ def _machine() -> dict[str, Any]:
         "cores": available_cores(),
         "device": str(chosen.device),
         "threads_to_try": thread_counts(available_cores()),
-        "bfloat16": has_fast_bfloat16(),
+        "bfloat16": cpu_has_bfloat16(),
         "cuda": gpus,
         "nvml": not nvml_problem,
         "nvml_problem": nvml_problem,

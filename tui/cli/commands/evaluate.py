@@ -141,10 +141,10 @@ def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
 
 def _bits_of_baselines(train: EncodedTweets, held_out: EncodedTweets, vocab_size: int) -> dict[str, float]:
     """Return what `held_out` costs each predictor that has counted in `train`."""
-    from engine.baselines.ngrams import bits_of_baselines
+    from engine.baselines.ngrams import baseline_bits
 
     with reading_bar(Console(stderr=True)) as on_progress:
-        return bits_of_baselines(train, held_out, vocab_size, on_progress)
+        return baseline_bits(train, held_out, vocab_size, on_progress)
 
 
 def _compared(

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.config.run import help_of
+from engine.config.run import field_help
 from engine.text import harmless
 from tui.screens.dialogs.base import Dialog
 from tui.settings.key_table import Key
@@ -112,7 +112,7 @@ class SettingsScreen(Dialog[None]):
     def _explain(self, event: OptionList.OptionHighlighted) -> None:
         """Say what the entry under the cursor is."""
         entry = self._entries[event.option.id or ""]
-        self._advise(entry.sentence if isinstance(entry, Key) else help_of(Preferences)[entry.name])
+        self._advise(entry.sentence if isinstance(entry, Key) else field_help(Preferences)[entry.name])
 
     @on(OptionList.OptionSelected)
     def _edit(self, event: OptionList.OptionSelected) -> None:
@@ -191,7 +191,7 @@ class IntervalDialog(Dialog[str]):
     def compose_body(self) -> ComposeResult:
         """Show the line to type in, and what is wrong with what was typed."""
         yield LineInput(self._current, placeholder=_BY_PRESET, max_length=12, select_on_focus=True)
-        yield Static(help_of(Preferences)[self._entry.name], markup=False, id="advice")
+        yield Static(field_help(Preferences)[self._entry.name], markup=False, id="advice")
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:

@@ -35,7 +35,7 @@ class FakeRecorder(CudaRecorder):
     def __init__(self) -> None:
         self.log: list[str] = []
 
-    def run_aside(self, work: Callable[[], None]) -> None:
+    def run_on_side_stream(self, work: Callable[[], None]) -> None:
         self.log.append("aside")
         work()
 

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute import optimizer_step as update
 from engine.compute.gpu import train_step as device_step
-from engine.compute.gpu.bfloat16_copy import cudnn_takes_bfloat16
+from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
@@ -168,7 +168,7 @@ def test_bfloat16_is_fast_where_torch_cudnn_and_gpu_are_new_enough(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
     monkeypatch.setattr(torch.backends.cudnn, "version", lambda: cudnn)
     monkeypatch.setattr(torch, "__version__", version)
-    assert cudnn_takes_bfloat16() is expected
+    assert cudnn_supports_bfloat16() is expected
 
 
 # what a graph needs ---------------------------------------------------------------------------------------------------
