@@ -15,7 +15,7 @@ from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
 from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread, warm_up
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
-from engine.compute.calibration import format_num_threads
+from engine.compute.calibration import threads_label
 from engine.compute.device import Runtime, available_cores, has_bfloat16, seed_generators
 from engine.config.run import ModelConfig, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
@@ -172,7 +172,7 @@ def thread_counts(device: torch.device) -> list[int]:
 
 def named(name: str, num_threads: int, device: torch.device) -> str:
     """Return a name with its number of threads, where that makes a difference."""
-    return f"{name}, {format_num_threads(num_threads)}" if device.type == "cpu" else name
+    return f"{name}, {threads_label(num_threads)}" if device.type == "cpu" else name
 
 
 def wait_for(device: torch.device) -> None:

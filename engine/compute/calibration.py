@@ -79,7 +79,7 @@ def thread_counts(num_cores: int) -> list[int]:
     return sorted({2**power for power in range(most.bit_length())} | {most})
 
 
-def format_num_threads(num_threads: int) -> str:
+def threads_label(num_threads: int) -> str:
     """Return a number of threads in words."""
     return f"{num_threads} thread{'' if num_threads == 1 else 's'}"
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.compute.calibration import format_num_threads
+from engine.compute.calibration import threads_label
 from engine.compute.gpu.buckets import DeviceBatch
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import MIN_LEARNING_RATE, SamplingConfig, with_settings
@@ -192,7 +192,7 @@ class Run:
             return
         self._prepared.runtime = chosen
         message = (
-            f"{format_num_threads(chosen.num_threads)} in place of {before.num_threads}, {ratio:.1f} times as fast now; "
+            f"{threads_label(chosen.num_threads)} in place of {before.num_threads}, {ratio:.1f} times as fast now; "
             "a run can be repeated to the bit only with --seed or a fixed number, --threads."
         )
         self._narrator.tell(events.ThreadsChanged, num_threads=chosen.num_threads, message=message)

@@ -22,8 +22,8 @@ from engine.compute.calibration import (
     Candidate,
     best_candidate,
     calibrate,
-    format_num_threads,
     thread_counts,
+    threads_label,
 )
 from engine.compute.device import Runtime
 from engine.compute.slowdown_watch import StepPace
@@ -208,7 +208,7 @@ def changes_since(info: CheckpointInfo, beginning: Beginning) -> str:
     if info.step_path not in {"", path}:
         changes.append(f"the {path} path in place of the {info.step_path} one")
     if on.device.type == info.device == "cpu" and on.num_threads != info.num_threads:
-        changes.append(f"{format_num_threads(on.num_threads)} in place of {info.num_threads}")
+        changes.append(f"{threads_label(on.num_threads)} in place of {info.num_threads}")
         if info.num_threads > runtime.available_cores():
             changes[-1] += f" (the machine has {runtime.available_cores()} cores)"
     return ", ".join(changes)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.metadata import CheckpointInfo
-from engine.compute.calibration import format_num_threads
+from engine.compute.calibration import threads_label
 from engine.config.run import ModelConfig
 from engine.model.vocab import SPECIALS
 from engine.text import harmless
@@ -44,7 +44,7 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
         ("vocabulary", f"{len(info.vocab)} characters"),
         ("model", _model(info.model)),
         ("training", f"{training.preset}: batch {training.batch_size}, learning rate {training.learning_rate:g}"),
-        ("computed on", f"{info.device}, {info.precision}, {format_num_threads(info.num_threads)}{path}"),
+        ("computed on", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}{path}"),
         ("written by", harmless(", ".join(f"{name} {version}" for name, version in info.versions.items()))),
     ]
 
@@ -98,7 +98,7 @@ def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
     yield "weights", f"{num_weights(info):,}"
     yield "batch size", f"{info.training.batch_size}"
     yield "learning rate", f"{info.training.learning_rate:g}, {info.training.schedule}"
-    yield "computed on", f"{info.device}, {info.precision}, {format_num_threads(info.num_threads)}"
+    yield "computed on", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}"
 
 
 def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[Pair]:

@@ -26,7 +26,7 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import thread_tuning as threads
-from engine.session.thread_tuning import Beginning, ThreadMinder, changes_since, runtime_for, candidates_to_try
+from engine.session.thread_tuning import Beginning, ThreadMinder, candidates_to_try, changes_since, runtime_for
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import checkpoint_info

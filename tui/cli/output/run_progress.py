@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.compute.calibration import format_num_threads
+from engine.compute.calibration import threads_label
 from engine.protocol import events
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
@@ -49,7 +49,7 @@ def _beginning(event: events.RunStarted) -> str:
     return (
         f"run {event.run}: {event.corpus}, {format_count(event.num_train_tweets)} tweets to learn from, "
         f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
-        f"{format_num_threads(event.num_threads)}{f', both {event.tuning}' if event.tuning else ''}; {how}"
+        f"{threads_label(event.num_threads)}{f', both {event.tuning}' if event.tuning else ''}; {how}"
     )
 
 

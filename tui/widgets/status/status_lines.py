@@ -12,7 +12,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from engine.compute.calibration import format_num_threads
+from engine.compute.calibration import threads_label
 from engine.config.run import SamplingConfig
 from engine.text import harmless
 from tui.formatting.numbers import (
@@ -196,7 +196,7 @@ def device_of(view: RunView) -> str:
     """Return what the run is computed on."""
     if view.started is None:
         return _UNKNOWN
-    return f"{view.started.device} {view.started.precision}, {format_num_threads(view.num_threads)}"
+    return f"{view.started.device} {view.started.precision}, {threads_label(view.num_threads)}"
 
 
 def _learning_rate(view: RunView, of: str) -> str:
