@@ -38,8 +38,8 @@ from engine.errors import TweetgenError
 from engine.protocol import events
 from engine.protocol.codec import WireError
 from engine.protocol.events import Event, RunStarted, StepsFinished
+from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.journal import is_in_use
 from tui.cli.headless import run_headless
 
 AUTOSAVE_SECONDS = 1.0
@@ -204,7 +204,7 @@ def config_of(corpus: Path, name: str, *, is_resumed: bool) -> RunConfig:
 
 def check_files(folder: RunFolder, told: list[Event], tally: Tally) -> None:
     """Check what a killed run has left. Raises `ValueError` and `TweetgenError`."""
-    if is_in_use(folder.journal_path):
+    if is_locked(folder.journal_path):
         raise ValueError("its lock has outlived it")
     checkpoints = folder.checkpoint_path("latest").parent
     left = list(folder.path.rglob("*.tmp"))

@@ -23,12 +23,12 @@ from engine.bench.reading import ReadFigures, measure_reading
 from engine.bench.sampling import SampleFigures, measure_sampling
 from engine.bench.training import Field, Shape, TrainFigures, measure_training, shapes_for
 from engine.bench.turns import Clock, TimeUpError
-from engine.compute.clocks import peak_bytes
 from engine.compute.device import available_cores
 from engine.config.corpus import CorpusConfig
 from engine.config.run import TrainingConfig
 from engine.corpus.position import Position
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, Material, load_material
+from engine.peak_memory import peak_bytes
 from engine.protocol.stage import OnProgress
 from engine.storage.versions import versions_of
 

@@ -23,7 +23,7 @@ from engine.compute import device as runtime
 from engine.errors import VocabError
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.vocab import SPECIALS, Vocab
-from engine.storage.folders import write_atomically
+from engine.storage.atomic_write import write_atomically
 
 
 @dataclass(frozen=True)

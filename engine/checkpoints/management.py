@@ -13,15 +13,9 @@ from pathlib import Path
 from engine.checkpoints.catalog import find_listed, pin_path, resolve_checkpoint
 from engine.checkpoints.metadata import opened
 from engine.errors import CheckpointError, StorageError
-from engine.storage.folders import (
-    WRITTEN_BY_THE_RUN,
-    RunFolder,
-    home,
-    named_checkpoint_path,
-    storage_errors,
-    write_atomically,
-)
-from engine.storage.journal import is_in_use
+from engine.storage.atomic_write import storage_errors, write_atomically
+from engine.storage.file_lock import is_locked
+from engine.storage.folders import WRITTEN_BY_THE_RUN, RunFolder, home, named_checkpoint_path
 
 
 def delete_checkpoint(name: str) -> Path:
@@ -142,7 +136,7 @@ def _refuse_pinned(name: str, path: Path) -> None:
 def _refuse_in_use(name: str, path: Path, verb: str) -> None:
     """Raise `CheckpointError` where a checkpoint is one that a run which goes on writes and would be resumed from."""
     run = RunFolder(path.parent.parent)
-    if "/" in name and path.stem in WRITTEN_BY_THE_RUN and is_in_use(run.journal_path):
+    if "/" in name and path.stem in WRITTEN_BY_THE_RUN and is_locked(run.journal_path):
         raise CheckpointError(
             f"{name} can't be {verb}: the run goes on and writes it itself.", "End the run first, or save under a name."
         )

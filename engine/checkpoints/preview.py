@@ -17,7 +17,7 @@ from engine.protocol import codec as wire
 from engine.protocol import events
 from engine.protocol.events import RunStarted, TweetSampled
 from engine.storage.folders import RunFolder, folder_of_run
-from engine.storage.journal import tweet_in
+from engine.storage.journal_reader import tweet_in
 from engine.storage.safe_open import open_regular
 
 _PART_BYTES = 1024 * 1024

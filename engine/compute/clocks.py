@@ -1,12 +1,10 @@
 """How fast: characters per second over the last few seconds, and clocks that stand still while nothing is trained.
 
-And the memory that the process has taken. Nothing here knows the time of day: that clock is set, forward and back.
+Nothing here knows the time of day: that clock is set, forward and back.
 """
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -112,12 +110,6 @@ class Stopwatch:
         if self._paused_at is not None:
             self._started += self.clock() - self._paused_at
             self._paused_at = None
-
-
-def peak_bytes() -> int:
-    """Return the most memory that this process has had at once."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 class Throughput:

@@ -31,7 +31,8 @@ from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import StorageError
 from engine.protocol import codec as wire
-from engine.storage.folders import cache_folder, new_file, remove_leftovers
+from engine.storage.atomic_write import new_file, remove_leftovers
+from engine.storage.folders import cache_folder
 
 LOG = logging.getLogger(__name__)
 VERSION = 3

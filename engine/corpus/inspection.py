@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.compute.clocks import peak_bytes
 from engine.config.corpus import CorpusConfig
 from engine.corpus.corpus import Corpus
 from engine.corpus.flat_tweets import char_counts
@@ -18,6 +17,7 @@ from engine.corpus.ingest.unicode_scripts import count_scripts
 from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.leakage import leak_share
+from engine.peak_memory import peak_bytes
 from engine.protocol.stage import OnProgress, no_progress, part_of
 
 NUM_BARS = 14

@@ -25,14 +25,8 @@ from engine.session.memory_fallback import Thrift
 from engine.session.progress import Progress
 from engine.session.reporter import Narrator
 from engine.session.setup import Preparation, to_config_content
-from engine.storage.folders import (
-    WRITTEN_BY_THE_RUN,
-    home,
-    named_checkpoint_path,
-    remove_leftovers,
-    storage_errors,
-    write_atomically,
-)
+from engine.storage.atomic_write import remove_leftovers, storage_errors, write_atomically
+from engine.storage.folders import WRITTEN_BY_THE_RUN, home, named_checkpoint_path
 from engine.storage.versions import versions_of
 
 

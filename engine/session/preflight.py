@@ -9,8 +9,10 @@ from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.corpus.ingest.quick_check import Glance, check_corpus
 from engine.errors import ConfigError
-from engine.storage.folders import find_run, folder_of_run, home, storage_errors, taken_error
-from engine.storage.journal import in_use_error, is_in_use
+from engine.storage.atomic_write import storage_errors
+from engine.storage.file_lock import is_locked
+from engine.storage.folders import find_run, folder_of_run, home, taken_error
+from engine.storage.journal import in_use_error
 
 
 def check(config: RunConfig) -> Glance | None:
@@ -20,13 +22,13 @@ def check(config: RunConfig) -> Glance | None:
     """
     check_storage()
     if config.run_name is not None and (folder := folder_of_run(config.run_name)).path.exists():
-        if is_in_use(folder.journal_path):
+        if is_locked(folder.journal_path):
             raise in_use_error(folder.journal_path)
         raise taken_error(folder)
     if config.resume is not None:
         run = find_run(config.resume)
         read_info(latest_of(run))
-        if is_in_use(run.journal_path):
+        if is_locked(run.journal_path):
             raise in_use_error(run.journal_path)
     elif config.checkpoint is not None:
         path = resolve_checkpoint(config.checkpoint)

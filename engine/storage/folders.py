@@ -13,36 +13,26 @@ $TWEETGEN_HOME/cache, or the platform's user cache folder
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import re
-import secrets
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import platformdirs
 
-from engine.errors import CheckpointError, ConfigError, StorageError
+from engine.errors import CheckpointError, ConfigError
+from engine.storage.atomic_write import storage_errors
 
 APP_NAME = "tweetgen-tui"
 SUFFIX = ".safetensors"
 _NAME = re.compile(r"[\w][\w .+-]{0,99}")
 _MAX_NAME_BYTES = 200
 """A file's name may have 255, of which the suffix and a temporary file's additions take some."""
-_SHOWN_NAME_CHARS = 50
-"""Of a file's name, in that of its temporary file."""
 WRITTEN_BY_THE_RUN = ("latest", "best")
 """What a run calls the checkpoints of its own that it writes again and again."""
 _MEANINGS = {"run": {"last"}, "checkpoint": {"last", *WRITTEN_BY_THE_RUN}}
 """Names that mean something already."""
-_REMEDIES = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some space or set"),
-    **dict.fromkeys((errno.EACCES, errno.EPERM), "Give yourself the permission or set"),
-}
 
 
 def home() -> Path:
@@ -178,90 +168,3 @@ def taken_error(run: RunFolder) -> ConfigError:
     """Return the error of a name that a run has; one that saved nothing can't be resumed."""
     way = f"Go on with it: --resume {run.name}; or take" if run.config_path.exists() else "Take"
     return ConfigError(f"There is already a run called {run.name}.", f"{way} another name.")
-
-
-@contextlib.contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` inside into a `StorageError` that names `path`, the cause, and what helps against that."""
-    try:
-        yield
-    except OSError as error:
-        cause = error.strerror or str(error)
-        remedy = _REMEDIES.get(error.errno or 0, "Set")
-        hint = f"{remedy} TWEETGEN_HOME to a folder that can be written."
-        raise StorageError(f"{path} can't be written: {cause}.", hint) from error
-
-
-@dataclass
-class NewFile:
-    """A file that is written under a temporary name."""
-
-    path: Path
-    """What it is called once it is whole; may be set until then."""
-    temporary: Path
-    descriptor: int
-
-    def write(self, content: bytes) -> None:
-        """Append `content`; the system may accept it in parts. Raises `OSError`."""
-        write_all(self.descriptor, content)
-
-
-@contextlib.contextmanager
-def new_file(path: Path, mode: int = 0o600) -> Iterator[NewFile]:
-    """Write a file inside that appears at `path` whole, in place of the old one, or not at all.
-
-    Sibling temporary file, fsync, rename, fsync of the folder, which is made where it is missing. `mode` is subject to
-    the umask. Raises `StorageError`, also for an `OSError` inside, and leaves nothing behind.
-    """
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name[:_SHOWN_NAME_CHARS]}.{secrets.token_hex(4)}.tmp")
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-        new = NewFile(path, temporary, descriptor)
-        try:
-            try:
-                yield new
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)  # before the rename: some network file systems report only now what went wrong
-            os.replace(temporary, new.path)
-        except BaseException:  # raised on; also an interrupt leaves no temporary file behind
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-        _sync_folder(path.parent)
-
-
-def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file so that at any moment it is whole: the old one or the new one. Raises `StorageError`."""
-    with new_file(path, mode) as new:
-        new.write(content)
-
-
-def write_all(descriptor: int, content: bytes) -> None:
-    """Write all of `content`; the system may accept it in parts. Raises `OSError`."""
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power loss, where the system can; some network file systems can't."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def remove_leftovers(folder: Path, min_age_seconds: float = 3600.0) -> None:
-    """Remove the temporary files that killed processes left in a folder; what can't be removed stays.
-
-    Other processes may be writing theirs in it: `min_age_seconds` is 0 only for a folder that the caller has locked.
-    """
-    with contextlib.suppress(OSError):
-        for path in folder.glob(".*.????????.tmp"):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime >= min_age_seconds:
-                    path.unlink()

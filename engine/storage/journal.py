@@ -9,31 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
-import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.errors import StorageError, TweetgenError
-from engine.protocol import codec as wire
+from engine.errors import StorageError
 from engine.protocol import events
-from engine.protocol.events import Event, RunStarted, TweetSampled
-from engine.storage.folders import storage_errors, write_all
-from engine.storage.journal_reader import Unread, read_events
-from engine.storage.safe_open import open_regular
+from engine.protocol.events import Event, RunStarted
+from engine.storage.atomic_write import storage_errors, write_all
+from engine.storage.file_lock import try_lock
 
 MAX_WAITING_BYTES = 1024 * 1024
 """Lines that a failing disk did not take; beyond that the oldest are dropped."""
-_TAIL_BYTES = 256 * 1024
-"""Longer than any event is."""
-_HAS_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
-_LOCK_TRIES, _SECONDS_BETWEEN = 5, 0.02
-"""`is_in_use` holds the lock for some microseconds."""
 _NOT_OPEN = -1
 
 
@@ -148,7 +138,8 @@ class Journal:
         with storage_errors(self.path):
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o666)
             try:
-                _lock(descriptor, self.path)
+                if not try_lock(descriptor):
+                    raise in_use_error(self.path)
                 status = os.fstat(descriptor)
                 if not stat.S_ISREG(status.st_mode):  # a pipe blocks when it is full
                     raise OSError(errno.EINVAL, "Not a regular file")
@@ -185,37 +176,8 @@ def _is_same(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    """Keep other programs out of an open journal; a file system without locks does without. Raises `StorageError`."""
-    for tries_left in reversed(range(_LOCK_TRIES)):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not tries_left:
-                raise in_use_error(path) from None
-            time.sleep(_SECONDS_BETWEEN)
-        except OSError as error:
-            if error.errno not in _HAS_NO_LOCKS:
-                raise
-            return
-        else:
-            return
-
-
-def is_in_use(path: Path) -> bool:
-    """Return whether a program, this one included, has the journal open for writing."""
-    try:
-        with open_regular(path) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def in_use_error(path: Path) -> StorageError:
-    """Return what there is to say of a run whose journal another program has open."""
+    """Return the error of a run whose journal another program has open."""
     run = path.parent.name
     return StorageError(
         f"The run {run} is open in another program.",
@@ -226,38 +188,3 @@ def in_use_error(path: Path) -> StorageError:
 def line_of(event: Event) -> bytes:
     """Return an event as the journal has it."""
     return events.to_json(event).encode() + b"\n"
-
-
-def read_journal(path: Path, unread: Unread | None = None) -> Iterator[Event]:
-    """Return the events of a journal in order; what is none is left out, and counted in `unread`.
-
-    A missing file holds none. Raises `OSError` where it can't be read.
-    """
-    try:
-        with open_regular(path) as file:
-            yield from read_events(file, Unread() if unread is None else unread)
-    except FileNotFoundError:
-        return
-
-
-def last_event(path: Path) -> Event | None:
-    """Return the last event that can be read at the end of a journal; None where there is none."""
-    try:
-        with open_regular(path) as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            lines = file.read(_TAIL_BYTES).split(b"\n")
-    except OSError:
-        return None
-    for line in reversed(lines):
-        with contextlib.suppress(wire.WireError, TweetgenError):
-            return events.from_json(line)
-    return None
-
-
-def tweet_in(line: bytes) -> TweetSampled | None:
-    """Return the tweet that a line holds; None where it holds something else, or is torn."""
-    try:
-        event = events.from_json(line)
-    except wire.WireError:
-        return None
-    return event if isinstance(event, TweetSampled) else None

@@ -6,14 +6,21 @@ worth a word: the journal was edited, or a newer version of this program wrote i
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import TweetgenError
 from engine.protocol import codec as wire
 from engine.protocol import events
-from engine.protocol.events import Event, RunStarted
+from engine.protocol.events import Event, RunStarted, TweetSampled
+from engine.storage.safe_open import open_regular
+
+_TAIL_BYTES = 256 * 1024
+"""Longer than any event is."""
 
 
 @dataclass
@@ -75,3 +82,38 @@ def _count(line: bytes, unread: Unread) -> None:
     else:
         unread.num_newer += 1
         unread.is_newer |= kind.format_version > events.FORMAT_VERSION
+
+
+def read_journal(path: Path, unread: Unread | None = None) -> Iterator[Event]:
+    """Return the events of a journal in order; what is none is left out, and counted in `unread`.
+
+    A missing file holds none. Raises `OSError` where it can't be read.
+    """
+    try:
+        with open_regular(path) as file:
+            yield from read_events(file, Unread() if unread is None else unread)
+    except FileNotFoundError:
+        return
+
+
+def last_event(path: Path) -> Event | None:
+    """Return the last event that can be read at the end of a journal; None where there is none."""
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read(_TAIL_BYTES).split(b"\n")
+    except OSError:
+        return None
+    for line in reversed(lines):
+        with contextlib.suppress(wire.WireError, TweetgenError):
+            return events.from_json(line)
+    return None
+
+
+def tweet_in(line: bytes) -> TweetSampled | None:
+    """Return the tweet that a line holds; None where it holds something else, or is torn."""
+    try:
+        event = events.from_json(line)
+    except wire.WireError:
+        return None
+    return event if isinstance(event, TweetSampled) else None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import StorageError
-from engine.storage.folders import storage_errors
+from engine.storage.atomic_write import storage_errors
 from engine.text import harmless_lines
 
 logging.getLogger("engine").addHandler(logging.NullHandler())  # or what comes without a log would go to stderr

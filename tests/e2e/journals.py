@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 
 from engine.protocol import events as e
-from engine.storage.journal import is_in_use, read_journal
+from engine.storage.file_lock import is_locked
+from engine.storage.journal_reader import read_journal
 from tests.cli.program import processes_in
 from tests.e2e.terminal import DEADLINE_SECONDS
 from tests.engine.session.stream_rules import assert_keeps_the_rules
@@ -46,7 +47,7 @@ def wait_for_steps(home: Path, num_steps: int, run: str = "watched") -> None:
 
 def wait_for_end(home: Path, run: str = "watched") -> e.RunFinished:
     """Wait until no process has a run any more; return its last event."""
-    wait_until(lambda: not is_in_use(journal_of(home, run)), "the end of the run")
+    wait_until(lambda: not is_locked(journal_of(home, run)), "the end of the run")
     told = events_of(home, run)
     assert_keeps_the_rules(told)
     assert isinstance(told[-1], e.RunFinished)

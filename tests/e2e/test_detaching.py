@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.checkpoints.metadata import read_info
 from engine.protocol import events as e
-from engine.storage.journal import is_in_use
+from engine.storage.file_lock import is_locked
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli, write_tweets
 from tests.e2e.conftest import QUIET, Open
@@ -176,4 +176,4 @@ def test_other_tweets_opened_from_an_attached_screen_are_trained_there_and_can_b
     attached.press("d")
     assert attached.wait_for_exit()[0] == 0
     assert f"tweetgen-tui attach {second}" in attached.text
-    assert is_in_use(journal_of(home, second))
+    assert is_locked(journal_of(home, second))

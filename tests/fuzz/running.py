@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +16,14 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
+from engine.peak_memory import peak_bytes
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.target import Target
 
 TURN_SECONDS = 0.3
 _HANG_SECONDS = 20
 _MAX_KEPT = 400
-_MEBIBYTE = 1024 * (1024 if sys.platform == "darwin" else 1)
+_MEBIBYTE = 1 << 20
 _VARYING = re.compile(r"\d+|'.*?'|\".*?\"|`.*?`|/\S+")
 
 
@@ -83,7 +82,7 @@ class Driver:
 
 def tried(target: Target, data: bytes) -> tuple[str, float]:
     """Return what a target makes of an input, and the processor time that it took. Raises `Broken`."""
-    memory_before = _most_memory()
+    memory_before = peak_bytes()
     began = time.process_time()
     signal.signal(signal.SIGALRM, _hang)
     signal.alarm(_HANG_SECONDS)
@@ -98,7 +97,7 @@ def tried(target: Target, data: bytes) -> tuple[str, float]:
     seconds = time.process_time() - began
     if seconds > target.max_seconds:
         raise Broken(target, data, f"took {seconds:.1f} seconds")
-    grown = (_most_memory() - memory_before) // _MEBIBYTE
+    grown = (peak_bytes() - memory_before) // _MEBIBYTE
     if grown > target.max_mebibytes:
         raise Broken(target, data, f"took {grown} MiB")
     return outcome, seconds
@@ -106,10 +105,6 @@ def tried(target: Target, data: bytes) -> tuple[str, float]:
 
 def _hang(_: int, __: FrameType | None) -> None:
     raise HangError(f"no end after {_HANG_SECONDS} seconds")
-
-
-def _most_memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def drive(targets: Sequence[Target], seconds: float, seed: int, folder: Path) -> list[Driver]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from engine.errors import StorageError
 from engine.protocol import events
 from engine.protocol.events import TweetSampled
-from engine.storage.folders import write_atomically
+from engine.storage.atomic_write import write_atomically
 from engine.text import defused, harmless
 
 _FORMULA_SIGNS = ("=", "+", "-", "@")

@@ -15,8 +15,8 @@ from pathlib import Path
 import platformdirs
 
 from engine.errors import StorageError
+from engine.storage.file_lock import is_locked
 from engine.storage.folders import APP_NAME, RunFolder
-from engine.storage.journal import is_in_use
 
 _MAX_PATH_BYTES = 100
 """A socket's path may have 104 on macOS, 108 on Linux, its end included."""
@@ -37,7 +37,7 @@ def socket_path(folder: RunFolder) -> Path:
 
 def is_on(folder: RunFolder) -> bool:
     """Return whether a process trains a run; delete the socket of one that was killed."""
-    if is_in_use(folder.journal_path):
+    if is_locked(folder.journal_path):
         return True
     with contextlib.suppress(OSError):
         socket_path(folder).unlink()

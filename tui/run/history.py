@@ -6,8 +6,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 
 from engine.protocol.events import Event
-from engine.storage.journal import read_journal
-from engine.storage.journal_reader import Unread
+from engine.storage.journal_reader import Unread, read_journal
 from tui.run.reducer import fold
 from tui.run.view import RunView
 

@@ -20,8 +20,7 @@ from engine.protocol.commands import Command, Pause, Resume, Stop
 from engine.protocol.events import CommandRefused, Event, Paused, Resumed, RunFailed, RunFinished, StepsFinished, Warned
 from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
-from engine.storage.journal import read_journal
-from engine.storage.journal_reader import Unread
+from engine.storage.journal_reader import Unread, read_journal
 from tui.run.bridge import OnStage, Session, open_training_session
 from tui.run.reducer import joined
 

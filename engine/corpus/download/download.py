@@ -6,7 +6,6 @@ The bytes go to NAME.part, which a later attempt continues; it is renamed to NAM
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -20,7 +19,8 @@ import httpx
 from engine.corpus.download.catalog import Dataset
 from engine.errors import ConfigError, DownloadError
 from engine.protocol.stage import OnProgress
-from engine.storage.folders import storage_errors
+from engine.storage.atomic_write import storage_errors
+from engine.storage.file_lock import try_lock
 
 TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _MIRROR = "Try again later, or give a mirror with --url."
@@ -68,10 +68,8 @@ def fetch(
         part.parent.mkdir(parents=True, exist_ok=True)
         file = part.open("ab", buffering=0)
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DownloadError(f"Another program is fetching {dataset.path.name}.", "Wait until it is done.") from None
+        if not try_lock(file.fileno()):
+            raise DownloadError(f"Another program is fetching {dataset.path.name}.", "Wait until it is done.")
         try:
             try:
                 _attempt(dataset, url, file, on_progress)

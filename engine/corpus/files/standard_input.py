@@ -13,7 +13,7 @@ from typing import BinaryIO
 from engine.config.corpus import STANDARD_INPUT
 from engine.corpus.files.disk_file import read_errors
 from engine.errors import CorpusError
-from engine.storage.folders import new_file, remove_leftovers
+from engine.storage.atomic_write import new_file, remove_leftovers
 
 MAX_KEPT_BYTES = 16 << 30
 SHOWN = "standard input"

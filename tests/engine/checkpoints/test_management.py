@@ -21,8 +21,9 @@ from engine.checkpoints.management import (
     set_pinned,
 )
 from engine.errors import CheckpointError
+from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, create_run_folder, named_checkpoint_path
-from engine.storage.journal import Journal, is_in_use
+from engine.storage.journal import Journal
 from tests.engine.checkpoints.saved import write_checkpoint
 
 
@@ -88,7 +89,7 @@ def test_only_what_is_in_the_list_can_be_renamed_pinned_or_deleted(mine: Path, n
 @pytest.mark.parametrize("name", ["one/latest", "one/best"])
 def test_a_run_that_goes_on_keeps_its_own_checkpoints(run: RunFolder, name: str) -> None:
     journal = Journal(run.journal_path)
-    assert is_in_use(run.journal_path)
+    assert is_locked(run.journal_path)
     with pytest.raises(CheckpointError, match="the run goes on"):
         delete_checkpoint(name)
     with pytest.raises(CheckpointError, match="the run goes on"):
@@ -96,7 +97,7 @@ def test_a_run_that_goes_on_keeps_its_own_checkpoints(run: RunFolder, name: str)
     assert name in names()
 
     journal.close()
-    assert not is_in_use(run.journal_path)
+    assert not is_locked(run.journal_path)
     set_pinned(name, is_pinned=True)
     set_pinned(name, is_pinned=False)
     delete_checkpoint(name)

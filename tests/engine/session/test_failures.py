@@ -14,7 +14,7 @@ from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
-from engine.storage.journal import read_journal
+from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import losses, only, resume_config, run_session, stop_at, tiny_config
 from tests.engine.session.stream_rules import assert_keeps_the_rules
 

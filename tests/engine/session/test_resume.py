@@ -23,7 +23,7 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.storage.folders import find_run
-from engine.storage.journal import read_journal
+from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import (
     Script,
     assert_same_tensors,

@@ -17,9 +17,11 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.storage import folders, journal
+from engine.storage import atomic_write, journal
+from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, folder_of_run
-from engine.storage.journal import Journal, is_in_use, read_journal
+from engine.storage.journal import Journal
+from engine.storage.journal_reader import read_journal
 from engine.storage.run_log import log_to, log_traceback
 from tests.engine.helpers import (
     OnEvent,
@@ -48,7 +50,7 @@ def clock() -> FakeClock:
 def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
     """The disk of all that is written while a run trains."""
     disk = BrokenDisk()
-    monkeypatch.setattr(folders, "os", disk)
+    monkeypatch.setattr(atomic_write, "os", disk)
     monkeypatch.setattr(journal, "os", disk)
     monkeypatch.setattr(Path, "stat", lambda path, **how: disk.stat(path, **how))  # noqa: PLW0108 - a partial binds no self
     return disk
@@ -261,7 +263,7 @@ def test_what_is_gone_is_made_anew_at_the_next_save_and_the_run_can_be_resumed(
     assert isinstance(journalled[0], e.RunStarted)
     assert journalled[0].step == 5
     assert journalled[1:] == told[-len(journalled) + 1 :]
-    assert not is_in_use(run.journal_path)
+    assert not is_locked(run.journal_path)
     resumed = run_session(resume_config("tiny", max_steps=12))
     assert {**losses(told), **losses(resumed)} == undisturbed
 

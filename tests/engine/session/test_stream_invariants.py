@@ -19,7 +19,7 @@ from engine.protocol import events as e
 from engine.protocol.answers import TextCompleted, TweetRead
 from engine.protocol.commands import Command
 from engine.storage.folders import find_run, named_checkpoint_path
-from engine.storage.journal import read_journal
+from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import AnsweringInbox, home_at, of_type, only, run_session, tiny_config, write_corpus
 from tests.engine.session.stream_rules import assert_keeps_the_rules
 from tests.strategies import any_commands, commands

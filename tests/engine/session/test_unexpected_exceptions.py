@@ -21,7 +21,7 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
-from engine.storage.journal import read_journal
+from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import (
     Script,
     assert_same_tensors,

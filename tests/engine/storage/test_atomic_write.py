@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StorageError
-from engine.storage.folders import find_run, remove_leftovers, write_atomically
+from engine.storage.atomic_write import remove_leftovers, write_atomically
+from engine.storage.folders import find_run
 from tests.engine.helpers import resume_config, run_session, stop_at, tiny_config, write_corpus
 
 ROOT = Path(__file__).parents[3]
@@ -134,7 +135,7 @@ def left(folder: Path, name: str, age_seconds: float = 0.0) -> Path:
 
 def test_a_process_killed_before_the_rename_leaves_the_old_file_whole_and_a_file_that_is_removed(target: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from engine.storage.folders import write_atomically;"
+        "import os, sys; from pathlib import Path; from engine.storage.atomic_write import write_atomically;"
         f"os.replace = lambda *_: os.kill(os.getpid(), {signal.SIGKILL});"
         "write_atomically(Path(sys.argv[1]), b'new')"
     )

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from engine.errors import StorageError
 from engine.protocol.events import FORMAT_VERSION, Event, Paused, to_json
-from engine.storage.journal import Journal, is_in_use, last_event, read_journal
-from engine.storage.journal_reader import Unread
+from engine.storage.file_lock import is_locked
+from engine.storage.journal import Journal
+from engine.storage.journal_reader import Unread, last_event, read_journal
 from tests import strategies
 from tests.fakes import run_started, steps_finished
 
@@ -72,13 +73,13 @@ def test_a_killed_process_leaves_what_it_wrote_and_no_lock(path: Path) -> None:
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"x\n"
-        assert is_in_use(path)
+        assert is_locked(path)
         with pytest.raises(StorageError, match="tiny is open in another program") as refused:
             Journal(path)
         assert "tweetgen-tui attach tiny" in refused.value.hint
         process.send_signal(signal.SIGKILL)
     assert list(read_journal(path)) == [paused(1)]
-    assert not is_in_use(path)
+    assert not is_locked(path)
     write(path, paused(2))
     assert list(read_journal(path)) == [paused(1), paused(2)]
 
@@ -112,7 +113,7 @@ def test_a_file_system_without_locks_does_without(path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(fcntl, "flock", flock)
     write(path, paused(1))
-    assert not is_in_use(path)
+    assert not is_locked(path)
     assert list(read_journal(path)) == [paused(1)]
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from engine.errors import StorageError
 from engine.protocol import events
-from engine.storage.journal import read_journal
-from engine.storage.journal_reader import Unread
+from engine.storage.journal_reader import Unread, read_journal
 from tests.fakes import completed, evaluated, read, run_started, steps_finished, tweet
 from tests.fuzz.target import Target, require_plain
 from tui.files.pins import PinsFile

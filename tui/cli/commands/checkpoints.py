@@ -15,7 +15,8 @@ from engine.checkpoints import management as checkpoint_files
 from engine.checkpoints.catalog import CheckpointEntry, find_listed, list_checkpoints, resolve_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.errors import CheckpointError, ConfigError
-from engine.storage.folders import SUFFIX, storage_errors
+from engine.storage.atomic_write import storage_errors
+from engine.storage.folders import SUFFIX
 from engine.text import harmless
 from tui.cli.output.tables import print_facts, print_json, print_table
 from tui.formatting.checkpoint_facts import bits_of, description

@@ -11,8 +11,9 @@ from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError
 from engine.protocol.events import RunFailed, RunFinished
+from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, list_runs
-from engine.storage.journal import is_in_use, last_event
+from engine.storage.journal_reader import last_event
 from tui.cli.commands.screen import require_terminal, sharing, show
 from tui.cli.output.tables import print_json, print_table
 from tui.formatting.numbers import format_bits, format_duration
@@ -64,7 +65,7 @@ def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
     """Return what a run is doing, as it says itself while it is on, or else how it ended."""
     if greeting is not None:
         return {"state": greeting.phase, "reason": ""}
-    if is_in_use(run.journal_path):
+    if is_locked(run.journal_path):
         return {"state": "on", "reason": "says nothing"}
     match last_event(run.journal_path):
         case RunFinished(reason=reason):
