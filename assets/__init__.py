@@ -1,1 +1,1 @@
-"""A synthetic corpus of happy tweets, shipped with the program, and the grammar that writes it."""
+"""The embedded corpus, synthetic happy tweets, and the grammar that generates it; only the corpus is in the wheel."""

@@ -1,4 +1,4 @@
 """The grammar that generates the embedded corpus `assets/happy.csv`.
 
-Not shipped in the wheel; the program never imports it.
+It is not in the wheel, and the program never imports it.
 """

@@ -1,8 +1,8 @@
-"""From sentences to a row: who is addressed, what it is about, how long it gets, what decorates it.
+"""Assembly of a row from sentences: addressee, topic, length, hashtags and links.
 
-A row is either a reply (an @name, then talk to "you") or an announcement (statements on one topic,
-perhaps between an opener and a goodbye). Sentences are added until a length drawn for the row is
-reached; then one writer's `Style` respells them.
+A row is either a reply (an @name, then sentences addressed to "you") or an announcement (statements on one topic,
+optionally between an opener and a goodbye). Sentences are appended until the row's random target length is reached;
+then a random `Style` respells them.
 """
 
 from collections.abc import Iterator
@@ -22,18 +22,18 @@ from assets.grammar.words import WORDS
 MAX_CHARS: Final = 140
 REPLY_SHARE: Final = 0.46
 ONCE: Final = frozenset({"withsome", "atplace", "past", "future", "plannedday", "tail", "until"})
-"""Rules that would contradict or repeat themselves within one sentence."""
+"""Rules that expand to nothing from their second use in a sentence on, which would repeat or contradict the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tweet and how it was made."""
+    """One tweet and its derivation."""
 
     text: str
     base: str
-    """The sentences before the writer's spelling, marks and decoration."""
+    """The sentences before respelling, punctuation and decoration."""
     frames: tuple[str, ...]
-    """The sentence templates, as written in `happy_topics` and `happy_talk`."""
+    """The sentence templates, as written in `topics` and `talk`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Sentence:
     text: str
     frame: str
     soft_mark: float = 0.0
-    """Chance of a comma or colon after it; more than none where it leads to the next one."""
+    """Probability of a comma, dash, colon or ellipsis after it; above 0 only if it introduces the next sentence."""
 
 
 class Composer:
-    """Writes rows from the grammar; holds no random state of its own."""
+    """Generates rows from the grammar, without random state of its own."""
 
     def __init__(self) -> None:
-        """Read the vocabulary, the phrases and the sentence templates."""
+        """Parse the vocabulary, the phrases and the sentence templates. Raises `GrammarError`."""
         topics, talk = read_rules(TOPICS), read_rules(TALK)
         rules = {**read_words(WORDS), **read_rules(PHRASES)}
         named = {f"frames.{name}": templates for name, templates in {**topics, **talk}.items()}
@@ -61,7 +61,7 @@ class Composer:
         self._replies: Final = _by_size(replies)
 
     def row(self, rng: Random) -> Row:
-        """Write one row; it may be longer than `MAX_CHARS`."""
+        """Generate one row, which may be longer than `MAX_CHARS`."""
         goal_chars = 18 + int(rng.random() * 62 + rng.random() * 40)
         style = draw_style(rng)
         if rng.random() < REPLY_SHARE:
@@ -83,7 +83,7 @@ class Composer:
         return Sentence(self._grammar.sentence(template, rng), template.text, soft_mark)
 
     def _announcement(self, rng: Random, topic: tuple[Template, ...]) -> Iterator[Sentence]:
-        """Yield sentences in order: opener, statements and comments, goodbye."""
+        """Yield an optional opener, statements and comments, and a goodbye as the last sentence."""
         if rng.random() < 0.24:
             yield self._expand(self._talk["opener"], rng)
         yield self._expand(topic, rng)
@@ -98,7 +98,7 @@ class Composer:
                 return
 
     def _reply(self, rng: Random) -> Iterator[Sentence]:
-        """Yield sentences in order: one to the addressee, then more, perhaps a turn to oneself."""
+        """Yield sentences to the addressee; a change of subject and a statement on it are the last two."""
         _, first = pick(rng, self._replies)
         yield self._expand(first, rng)
         while True:
@@ -114,7 +114,7 @@ class Composer:
 
 
 def _by_size(rules: Rules) -> tuple[tuple[str, tuple[Template, ...]], ...]:
-    """Repeat each section once a template, so that picking one favours no sentence."""
+    """Repeat each section once per template, so that templates are equally likely in a uniform draw of sections."""
     return tuple((name.rpartition(".")[2], templates) for name, templates in rules.items() for _ in templates)
 
 
@@ -123,7 +123,7 @@ def _addressees(rng: Random) -> str:
 
 
 def _fill(plan: Iterator[Sentence], goal_chars: int) -> list[Sentence]:
-    """Take sentences until the goal is reached, never a frame twice and no opener last."""
+    """Collect sentences up to the target length, without repeating a frame and without an opener as the last."""
     sentences: list[Sentence] = []
     chars = 0
     for sentence in plan:
@@ -139,7 +139,7 @@ def _fill(plan: Iterator[Sentence], goal_chars: int) -> list[Sentence]:
 
 
 def _write(sentences: list[Sentence], style: Style, rng: Random) -> str:
-    """Respell the sentences and join them with marks and faces."""
+    """Join the respelled sentences with punctuation and emoticons."""
     pieces: list[str] = []
     for number, sentence in enumerate(sentences, start=1):
         is_last = number == len(sentences)
@@ -154,7 +154,7 @@ def _write(sentences: list[Sentence], style: Style, rng: Random) -> str:
 
 
 def _decoration(rng: Random, topic: str) -> str:
-    """Draw what follows the last sentence: mostly nothing, else hashtags, a link or a name."""
+    """Return the random suffix of a row: hashtags, a link, a credited @name or, mostly, nothing."""
     chance = rng.random()
     if chance < 0.09:
         tags = [hashtag(rng, topic) for _ in range(pick(rng, (1, 1, 1, 2, 3)))]

@@ -1,8 +1,7 @@
-"""English word forms for the happy corpus: plurals, tenses and a/an.
+"""English inflection for the embedded corpus: plurals, tenses and a/an.
 
-Covers the words of `happy_words` and `happy_phrases`, not the language: regular rules, and a table
-for each exception. Phrases inflect on their head: the first word of a verb phrase, the last word of
-a noun phrase or the one before " of ".
+It covers the words of `words` and `phrases`, not the language: regular rules with tables of exceptions. Phrases
+inflect on their head: the first word of a verb phrase, the last word of a noun phrase or the one before " of ".
 """
 
 import re
@@ -52,7 +51,7 @@ VOWEL: Final = re.compile(
 
 
 def plural(phrase: str) -> str:
-    """Put the head noun of a phrase into the plural: `pair of socks` gives `pairs of socks`."""
+    """Return a noun phrase in the plural: `pair of socks` gives `pairs of socks`."""
     head, of, rest = phrase.partition(" of ")
     before, space, noun = head.rpartition(" ")
     return f"{before}{space}{_plural_noun(noun)}{of}{rest}"
@@ -69,7 +68,7 @@ def _plural_noun(noun: str) -> str:
 
 
 def singular(phrase: str) -> str:
-    """Put the last noun of a plural phrase into the singular: `sweet peas` gives `sweet pea`."""
+    """Return a plural phrase that ends in its head in the singular: `sweet peas` gives `sweet pea`."""
     before, space, noun = phrase.rpartition(" ")
     if noun in SINGULAR:
         noun = SINGULAR[noun]
@@ -81,7 +80,7 @@ def singular(phrase: str) -> str:
 
 
 def past(phrase: str) -> str:
-    """Put the first verb of a phrase into the past tense: `go home` gives `went home`."""
+    """Return a verb phrase in the past tense: `go home` gives `went home`."""
     verb, space, rest = phrase.partition(" ")
     return f"{_past_verb(verb)}{space}{rest}"
 
@@ -99,7 +98,7 @@ def _past_verb(verb: str) -> str:
 
 
 def gerund(phrase: str) -> str:
-    """Turn the first verb of a phrase into its -ing form: `make tea` gives `making tea`."""
+    """Return a verb phrase in the -ing form: `make tea` gives `making tea`."""
     verb, space, rest = phrase.partition(" ")
     return f"{_gerund_verb(verb)}{space}{rest}"
 
@@ -115,12 +114,12 @@ def _gerund_verb(verb: str) -> str:
 
 
 def article(phrase: str) -> str:
-    """Put `a` in front; `fix_articles` turns it into `an` where the next sound asks for it."""
+    """Prefix `a`; `fix_articles` changes it to `an` once the next word is final."""
     return f"a {phrase}"
 
 
 def fix_articles(sentence: str) -> str:
-    """Write `an` for `a` before a vowel sound."""
+    """Replace `a` by `an` before a vowel sound."""
     return VOWEL.sub(r"\1n ", sentence)
 
 

@@ -1,8 +1,7 @@
-"""A small recursive grammar: rules of templates with slots, choices, word forms and pronouns.
+"""A context-free grammar of templates with slots, choices, inflection and pronouns.
 
-The notation is explained in `happy_words` and `happy_phrases`. All chance comes from the `Random`
-that the caller passes, and only through `Random.random`, whose sequence Python keeps between
-versions; so one seed gives one corpus.
+The notation is explained in `words` and `phrases`. The caller passes the random generator, and only
+`Random.random` is called: Python guarantees its sequence across versions, so a seed determines the corpus.
 """
 
 import re
@@ -26,12 +25,12 @@ SPACES: Final = re.compile(r" {2,}| (?=[,.!?])")
 
 
 class GrammarError(ValueError):
-    """A rule text that cannot be read, or a slot without a rule."""
+    """Invalid rule text, or a slot without a rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place that a rule fills; its forms apply to the filling, in order."""
+    """A nonterminal of a template; the inflections `forms` apply to its expansion, in order."""
 
     name: str
     forms: tuple[str, ...]
@@ -39,7 +38,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Alternatives of equal weight inside a template."""
+    """Equally likely alternatives inside a template."""
 
     options: tuple["Parts", ...]
 
@@ -52,10 +51,10 @@ class Template:
     """One alternative of a rule."""
 
     text: str
-    """The line as written, which is the name of a sentence frame."""
+    """The source line, which identifies a sentence frame."""
     parts: Parts
     gender: str
-    """`m` or `f` where a pronoun may refer to this, else empty."""
+    """`m` or `f`: sets the gender of later pronouns. Empty: no change."""
 
 
 Rules = dict[str, tuple[Template, ...]]
@@ -63,23 +62,23 @@ Rules = dict[str, tuple[Template, ...]]
 
 @dataclass(slots=True)
 class _State:
-    """What one sentence remembers while it is expanded."""
+    """The state of one expansion: the gender of the latest person, and the rules that were used once."""
 
     gender: str = ""
     used: set[str] = field(default_factory=set)
 
 
 def read_words(text: str) -> Rules:
-    """Read word classes: `name: item, item, ...`, continued on indented lines."""
+    """Parse word classes: `name: item, item, ...`, continued on indented lines."""
     joined = re.sub(r"\n +", " ", text.strip())
     pairs = (line.split(": ", 1) for line in joined.split("\n") if line)
     return {name: tuple(_alternatives(items.split(", "))) for name, items in pairs}
 
 
 def read_rules(text: str) -> Rules:
-    """Read phrase or sentence rules: a line `= name`, then one alternative a line.
+    """Parse phrase or sentence rules: a line `= name`, then one alternative per line.
 
-    An indented line continues the one before.
+    An indented line continues the previous one.
     """
     joined = re.sub(r"\n +", " ", text.strip())
     sections = re.split(r"^= ", joined, flags=re.MULTILINE)[1:]
@@ -88,11 +87,11 @@ def read_rules(text: str) -> Rules:
 
 
 def _alternatives(lines: Sequence[str]) -> Iterator[Template]:
-    """Yield each line's template as often as its weight says."""
+    """Yield each line's template `weight` times."""
     for line in lines:
         found = LINE.fullmatch(line.strip().rstrip(","))
         if found is None:
-            raise GrammarError(f"cannot read {line!r}")
+            raise GrammarError(f"invalid line {line!r}")
         template = Template(found["text"], _parse(found["text"]), found["gender"] or "")
         yield from [template] * int(found["weight"] or 1)
 
@@ -106,7 +105,7 @@ def _parse(text: str) -> Parts:
 
 
 def _parse_options(tokens: Sequence[str], at: int) -> tuple[tuple[Parts, ...], int]:
-    """Parse up to a closing bracket or the end; return the options and where they stop."""
+    """Parse up to a closing bracket or the end; return the options and the index after them."""
     options: list[list[str | Slot | Choice]] = [[]]
     while at < len(tokens) and tokens[at] != "]":
         if tokens[at] == "|":
@@ -125,13 +124,13 @@ def _parse_options(tokens: Sequence[str], at: int) -> tuple[tuple[Parts, ...], i
 
 
 class Grammar:
-    """Rules that expand templates to sentences.
-
-    Raises `GrammarError` when a template names a slot that nothing fills.
-    """
+    """Expands templates to sentences."""
 
     def __init__(self, rules: Rules, makers: Mapping[str, Maker], once: frozenset[str] = frozenset()) -> None:
-        """Take rules, functions for slots that aren't words, and rules to use once a sentence."""
+        """Store rules, functions for slots without a rule, and the names of rules that expand once per sentence.
+
+        Raises `GrammarError` if a template has a slot without rule or function.
+        """
         self.rules: Final = rules
         self._makers: Final = makers
         self._once: Final = once
@@ -142,7 +141,7 @@ class Grammar:
                 raise GrammarError(f"no rule for {missing} in {template.text!r}")
 
     def sentence(self, template: Template, rng: Random) -> str:
-        """Expand one template, in the base spelling: lower case but for names, no end mark."""
+        """Expand one template, in standard spelling: lower case except names, without a final mark."""
         text = self._expand(template.parts, rng, _State())
         return fix_articles(SPACES.sub(lambda m: " " if m[0] == "  " else "", text).strip())
 
@@ -176,7 +175,7 @@ class Grammar:
 
 
 def slots_of(parts: Parts) -> Iterator[Slot]:
-    """Yield the slots of a template, those inside choices too."""
+    """Yield the slots of a template, including those inside choices."""
     for part in parts:
         if isinstance(part, Slot):
             yield part

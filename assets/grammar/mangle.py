@@ -1,7 +1,7 @@
-"""How people typed in 2009: slang, stretched words, typos, emoticons, lost capitals.
+"""The spelling of tweets in 2009: slang, stretched words, typos, emoticons, missing capitals.
 
-Takes sentences in the base spelling of `happy_grammar` and rewrites them in the manner of one
-writer, a `Style` drawn once a row. @names and links pass unchanged.
+Sentences in the standard spelling of `grammar` are respelled in a `Style`, which is drawn once per row and stands for
+one author. @names and links pass unchanged.
 """
 
 import re
@@ -28,26 +28,26 @@ SENTENCE_START: Final = re.compile(r"(^|[.!?] +)((?:@\w+ )*[\"(]*)([a-z])")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How one writer types."""
+    """The habits of one author."""
 
     case: str
     """`lower`, `sentence` or `shout`."""
     slang: float
-    """Chance that a word with a slang spelling gets it."""
+    """Probability of slang for a word that has a slang spelling."""
     typos: float
-    """Chance of a typo in a word of four letters or more."""
+    """Probability of a typo in a word of at least four letters."""
     has_apostrophes: bool
-    """Whether don't keeps its apostrophe."""
+    """Whether words such as don't keep their apostrophe."""
     stretch: float
-    """Chance that a word that can be stretched is stretched."""
+    """Probability of stretching, for words in `STRETCHED`."""
     emphasis: float
-    """Chance that a word that can be stretched is put in capitals."""
+    """Probability of capitals, for words in `STRETCHED`."""
     faces: str
-    """What ends a sentence beside or instead of a mark: `emoticon`, `emoji` or empty."""
+    """The kind of face after a sentence: `emoticon`, `emoji` or, for no faces, empty."""
 
 
 def draw_style(rng: Random) -> Style:
-    """Draw a writer."""
+    """Draw a random style."""
     return Style(
         case=pick(rng, ("lower",) * 24 + ("sentence",) * 25 + ("shout",)),
         slang=pick(rng, (0.0, 0.0, 0.0, 0.1, 0.15, 0.25, 0.4, 0.7)),
@@ -60,7 +60,7 @@ def draw_style(rng: Random) -> Style:
 
 
 def respell(sentence: str, style: Style, rng: Random) -> str:
-    """Write a sentence the way the style spells, without its case or end mark."""
+    """Return a sentence respelled in a style; `recase` and `end_mark` apply the rest of it."""
     if style.slang:
         for phrase, slang in PHRASES:
             if phrase in sentence and rng.random() < style.slang:
@@ -100,7 +100,7 @@ def _stretch(word: str, rng: Random) -> str:
 
 
 def _mistype(word: str, rng: Random) -> str:
-    """Swap, drop, double or miss one letter, never the first."""
+    """Transpose, drop, double or replace one letter after the first."""
     at = 1 + int(rng.random() * (len(word) - 2))
     head, letter, tail = word[:at], word[at], word[at + 1 :]
     slip = int(rng.random() * 4)
@@ -114,9 +114,9 @@ def _mistype(word: str, rng: Random) -> str:
 
 
 def end_mark(sentence: str, rng: Random, soft: float) -> str:
-    """Choose the mark that ends a sentence; a link or a mark of its own needs none.
+    """Return a random final mark, empty after a link.
 
-    `soft` is the chance of a mark that leads on.
+    `soft` is the probability of a mark that introduces the next sentence, such as a comma.
     """
     last = sentence.rsplit(" ", 1)[-1]
     if last.startswith("http:"):
@@ -131,7 +131,7 @@ def end_mark(sentence: str, rng: Random, soft: float) -> str:
 
 
 def face(style: Style, rng: Random) -> str:
-    """Draw an emoticon, or one to three emoji; empty for a writer who uses neither."""
+    """Return a random emoticon or one to four emoji; empty in a style without faces."""
     if style.faces == "emoticon":
         return pick(rng, EMOTICONS)
     if style.faces == "emoji":
@@ -140,7 +140,7 @@ def face(style: Style, rng: Random) -> str:
 
 
 def recase(text: str, style: Style) -> str:
-    """Put a whole row into the style's case, leaving @names, links and faces alone."""
+    """Return a whole row in the style's case, with @names, links and emoticons unchanged."""
     if style.case == "shout":
         return " ".join(t if t.startswith(("@", "http:")) or t in EMOTICONS else t.upper() for t in text.split(" "))
     if style.case == "lower":

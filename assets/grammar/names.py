@@ -1,7 +1,7 @@
-"""Invented @names, links and hashtags for the happy corpus.
+"""Invented @names, links and hashtags for the embedded corpus.
 
-Names are built from syllables and words, so none is chosen because a person or a brand has it.
-The link hosts cannot exist.
+Names are random combinations of syllables and words; none is copied from a person or a brand. The hosts of links cannot
+be registered.
 """
 
 import re
@@ -40,7 +40,7 @@ GIVEN: Final = words(
     "tilly betty dotty frankie"
 )
 HOSTS: Final = words("twee.xt pix.xy tinylnk.zz pikpik.zz snip.qp yay.xo hpy.qt")
-"""Country codes that ISO 3166 keeps for private use, so no such domain can be registered."""
+"""Under country codes that ISO 3166 reserves for private use, so that no such domain can be registered."""
 CODE_CHARS: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 TAGS: Final = words(
     "happy happy happy yay win win bestday bestdayever love smile smile lovelife goodtimes "
@@ -60,11 +60,11 @@ UNWANTED: Final = re.compile(
     r"tit|turd|tw[ai]t|wank|who?re",
     re.IGNORECASE,
 )
-"""What syllables must not spell by chance."""
+"""Substrings that random syllables must not produce."""
 
 
 def handle(rng: Random) -> str:
-    """Make an @name of at most 15 characters after the @."""
+    """Return a random @name of 3 to 15 characters after the @."""
     while True:
         name = pick(rng, STYLES)(rng)
         if 3 <= len(name) <= MAX_NAME_CHARS and not UNWANTED.search(name):
@@ -72,13 +72,13 @@ def handle(rng: Random) -> str:
 
 
 def link(rng: Random) -> str:
-    """Make a short link to a host that cannot exist."""
+    """Return a random short link."""
     code = "".join(pick(rng, CODE_CHARS) for _ in range(4 + int(rng.random() * 3)))
     return f"http://{pick(rng, HOSTS)}/{code}"
 
 
 def hashtag(rng: Random, topic: str) -> str:
-    """Make a hashtag: the topic's own name, or a common one."""
+    """Return a random hashtag, with probability 0.35 the topic's name."""
     return f"#{topic if topic and rng.random() < 0.35 else pick(rng, TAGS)}"
 
 

@@ -1,8 +1,8 @@
-"""Phrases of the happy corpus: the rules between single words and whole sentences.
+"""Phrases of the embedded corpus: the rules between words and sentences.
 
-A rule starts with `= name`; each following line is one alternative. `{word}` expands a rule,
-`{word.ing}` inflects the result, `[a|b|]` picks one of the parts in the line itself. Verb phrases
-are written in the base form, so that a sentence can ask for `{act}`, `{act.ed}` or `{act.ing}`.
+A rule starts with `= name`; each following line is one alternative. `{word}` expands a rule, `{word.ing}` inflects
+the result, `[a|b|]` picks one of its parts. Verb phrases are in the base form, so that a sentence can use `{act}`,
+`{act.ed}` or `{act.ing}`.
 """
 
 PHRASES = """

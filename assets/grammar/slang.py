@@ -1,7 +1,6 @@
-"""The tables of 2009 spelling: slang, laughs, words that stretch, emoticons, emoji, end marks.
+"""Tables for the spelling of 2009: slang, laughs, stretched words, emoticons, emoji, final marks.
 
-A spelling listed twice is drawn twice as often. The emoji are few, so that a model trained on the
-corpus sees each of them often enough to learn it.
+An item listed twice is twice as likely. The emoji are few, so that each is frequent enough to be learned by a model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -170,4 +169,4 @@ PROPER: Final = frozenset(
     )
 )
 ENDS: Final = words("! ! ! ! ! . . . ... .. !! !! !!!")
-"""End marks of a statement, as often as they should come."""
+"""Final marks of a statement; repetition is the weight."""

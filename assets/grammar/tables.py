@@ -1,4 +1,4 @@
-"""Small tables written as text, and the one way to draw from them."""
+"""Tables written as text, and uniform draws from them."""
 
 from collections.abc import Sequence
 from random import Random
@@ -8,15 +8,15 @@ T = TypeVar("T")
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Return the words of a text; a word written twice is drawn twice as often."""
+    """Split a text into words; a word listed twice is twice as likely in `pick`."""
     return tuple(text.split())
 
 
 def pairs(text: str) -> dict[str, str]:
-    """Return a mapping from a text of `key:value` words."""
+    """Parse `key:value` words into a mapping."""
     return dict(pair.split(":") for pair in text.split())
 
 
 def pick(rng: Random, items: Sequence[T]) -> T:
-    """Return one item, each equally likely."""
+    """Draw one item uniformly, by a single call of `Random.random`."""
     return items[int(rng.random() * len(items))]

@@ -1,7 +1,7 @@
-"""Sentence templates for talk: openers, replies to an @name, comments and goodbyes.
+"""Sentence templates outside the topics: openers, comments, goodbyes, and replies to an @name.
 
-The sections whose name starts with `reply` follow an @name and speak to "you"; `opener`, `comment`
-and `closer` go around the statements of `happy_topics`.
+The sections `reply.*` follow an @name and address "you"; `opener`, `comment` and `closer` surround the statements of
+`topics`. The notation is explained in `phrases`.
 """
 
 TALK = """

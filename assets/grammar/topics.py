@@ -1,8 +1,7 @@
-"""Sentence templates by topic: what the happy corpus talks about.
+"""Sentence templates by topic.
 
-A section is one topic, a line is one sentence template (a frame). A row picks one topic for its
-statements. Slots and `[a|b|]` choices are explained in `happy_phrases`; no end mark means that
-the row decides between `!`, `.`, `...` and none.
+A section is one topic, a line is one sentence template (a frame); the statements of a row share a topic. The notation
+is explained in `phrases`; a line without a final mark gets a random one.
 """
 
 TOPICS = """

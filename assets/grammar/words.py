@@ -1,9 +1,8 @@
-"""The vocabulary of the happy corpus: word classes, written out for this project.
+"""The vocabulary of the embedded corpus: word classes, written for this project.
 
-Each class is a name and a colon, then its items, separated by commas. `3*word` makes an item three
-times as likely; `mum ~f` also tells the pronoun slots `{he} {him} {his}` which form to take. The
-classes hold words and short compounds; phrases live in `happy_phrases`, whole sentences in
-`happy_topics` and `happy_talk`. Every name of a person, pet, town, team, band or title is made up.
+Each class is a name and a colon, then its items, separated by commas. `3*word` makes an item three times as likely;
+`mum ~f` sets the gender of the pronoun slots `{he} {him} {his}`. The classes contain words and short compounds; phrases
+are in `phrases`, sentences in `topics` and `talk`. Every name of a person, pet, town, team, band or title is invented.
 """
 
 WORDS = """
