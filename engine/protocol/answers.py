@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.protocol.base_event import Fact
+from engine.protocol.base_event import BaseEvent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class CharRead:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextCompleted(Fact):
+class TextCompleted(BaseEvent):
     """How the model would go on, as `CompleteText` asked."""
 
     request: int
@@ -48,7 +48,7 @@ class TextCompleted(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TweetRead(Fact):
+class TweetRead(BaseEvent):
     """What the model thinks of a text, as `ReadTweet` asked."""
 
     text: str

@@ -13,7 +13,7 @@ StepNumber = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fact:
+class BaseEvent:
     """What all events share."""
 
     step: StepNumber

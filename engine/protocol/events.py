@@ -22,7 +22,7 @@ from typing import Literal, get_args
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig, Tuning
 from engine.protocol import codec as wire
 from engine.protocol.answers import TextCompleted, TweetRead
-from engine.protocol.base_event import Fact, Novelty, StepNumber
+from engine.protocol.base_event import BaseEvent, Novelty, StepNumber
 from engine.text import MAX_CHARS, defused
 
 FORMAT_VERSION = 1
@@ -33,7 +33,7 @@ written ("journal" in runs of earlier versions only); "disk-works" says that bot
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunStarted(Fact):
+class RunStarted(BaseEvent):
     """Everything is ready; the first step comes next."""
 
     run: str
@@ -60,7 +60,7 @@ class RunStarted(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepsFinished(Fact):
+class StepsFinished(BaseEvent):
     """One or more steps without a gap; the last of them is `step`."""
 
     first_step: StepNumber
@@ -75,7 +75,7 @@ class StepsFinished(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalFinished(Fact):
+class EvalFinished(BaseEvent):
     """The validation tweets were read."""
 
     val_loss: float
@@ -85,7 +85,7 @@ class EvalFinished(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TweetSampled(Fact):
+class TweetSampled(BaseEvent):
     """The model wrote a tweet."""
 
     text: str
@@ -114,7 +114,7 @@ class LadderTweet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LadderSampled(Fact):
+class LadderSampled(BaseEvent):
     """The model wrote one tweet per temperature from the same seed and prime, as `SampleLadder` asked."""
 
     prime: str
@@ -123,7 +123,7 @@ class LadderSampled(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointSaved(Fact):
+class CheckpointSaved(BaseEvent):
     """A checkpoint is in place."""
 
     name: str
@@ -133,7 +133,7 @@ class CheckpointSaved(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointLoaded(Fact):
+class CheckpointLoaded(BaseEvent):
     """The session goes on from a checkpoint; `step` is the checkpoint's."""
 
     name: str
@@ -144,7 +144,7 @@ class CheckpointLoaded(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelChanged(Fact):
+class ModelChanged(BaseEvent):
     """The checkpoint just loaded holds a model of another shape."""
 
     model: ModelConfig
@@ -152,14 +152,14 @@ class ModelChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningRateChanged(Fact):
+class LearningRateChanged(BaseEvent):
     """The highest learning rate is another from now on."""
 
     learning_rate: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchSizeChanged(Fact):
+class BatchSizeChanged(BaseEvent):
     """A step reads another number of tweets from now on."""
 
     batch_size: int
@@ -168,7 +168,7 @@ class BatchSizeChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class IntervalsChanged(Fact):
+class IntervalsChanged(BaseEvent):
     """Evaluations and tweets of the feed come at other intervals from now on, in steps; 0 is never."""
 
     eval_every: int
@@ -176,7 +176,7 @@ class IntervalsChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepTimes(Fact):
+class StepTimes(BaseEvent):
     """What the last seconds of training went into, in seconds; what is in no part went into telling and waiting."""
 
     num_steps: int
@@ -195,19 +195,19 @@ class StepTimes(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinishPlanned(Fact):
+class FinishPlanned(BaseEvent):
     """The learning rate falls to nothing from now on, and the run ends at `last_step`."""
 
     last_step: StepNumber
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinishCancelled(Fact):
+class FinishCancelled(BaseEvent):
     """The run goes on at its learning rate, and without that end."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThreadsChanged(Fact):
+class ThreadsChanged(BaseEvent):
     """Another number of processor threads computes the steps from now on: that was measured to be faster."""
 
     num_threads: int
@@ -216,24 +216,24 @@ class ThreadsChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplingChanged(Fact):
+class SamplingChanged(BaseEvent):
     """The next character is drawn another way."""
 
     sampling: SamplingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Paused(Fact):
+class Paused(BaseEvent):
     """No step will be taken until `Resumed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resumed(Fact):
+class Resumed(BaseEvent):
     """Steps are taken again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Warned(Fact):
+class Warned(BaseEvent):
     """Something is not as it should be, and the run goes on."""
 
     message: str
@@ -241,7 +241,7 @@ class Warned(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandRefused(Fact):
+class CommandRefused(BaseEvent):
     """A command could not be followed; nothing was changed by it."""
 
     command: str
@@ -251,7 +251,7 @@ class CommandRefused(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFinished(Fact):
+class RunFinished(BaseEvent):
     """The run came to its end, or was told to stop. The last event."""
 
     reason: str
@@ -261,7 +261,7 @@ class RunFinished(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFailed(Fact):
+class RunFailed(BaseEvent):
     """The run could not go on. The last event."""
 
     title: str

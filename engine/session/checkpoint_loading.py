@@ -1,4 +1,4 @@
-"""`Loader`: has a run go on from another checkpoint, one that the user names or one of its own."""
+"""`CheckpointLoader`: has a run go on from another checkpoint, one that the user names or one of its own."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from engine.compute.device import generators_restored_on_error
 from engine.errors import CheckpointError
 from engine.model.gru import TextGenerator
 from engine.protocol import events
-from engine.session.reporter import Narrator
+from engine.session.reporter import Reporter
 from engine.session.run import Run
 from engine.session.setup import Preparation, load_into
 from engine.training.trainer import Trainer
 
 
-class Loader:
+class CheckpointLoader:
     """Loads into one run. Used by the session's thread only."""
 
-    def __init__(self, run: Run, preparation: Preparation, narrator: Narrator) -> None:
-        """Load into `run`, which is made of `preparation`, and tell it to `narrator`."""
+    def __init__(self, run: Run, preparation: Preparation, reporter: Reporter) -> None:
+        """Load into `run`, which is made of `preparation`, and tell it to `reporter`."""
         self._run = run
         self._prepared = preparation
-        self._narrator = narrator
+        self._reporter = reporter
 
     def load(self, name: str, *, halves_rate: bool = False) -> None:
         """Go on from another checkpoint of the same vocabulary, whatever the shape of its model.
@@ -40,7 +40,7 @@ class Loader:
                 f"{name} has another vocabulary: {len(checkpoint.vocab)} characters, not those of this run's tweets.",
                 f"Start it with its own: tweetgen-tui --checkpoint {name}",
             )
-        self._narrator.tell_steps()
+        self._reporter.emit_steps()
         run.save_before_load(path)
         self._go_on_from(checkpoint, name, path)
         if run.progress.finish is not None:
@@ -70,14 +70,14 @@ class Loader:
             trainer = Trainer(model, run.training, prepared.runtime)
             load_into(trainer, checkpoint, prepared.runtime)
         has_new_shape = info.model != prepared.model_config
-        if not has_new_shape and run.trainer.part_size is not None:
-            trainer.compute_at_most(run.trainer.part_size)
+        if not has_new_shape and run.trainer.micro_batch_size is not None:
+            trainer.set_micro_batch_size(run.trainer.micro_batch_size)
         prepared.model_config = info.model
         run.progress.go_to(info)
-        run.go_on_with(trainer, batches)
-        run.note_loaded(path)
-        self._narrator.last_train_loss = info.train_loss
-        self._narrator.tell(
+        run.replace_trainer(trainer, batches)
+        run.record_load(path)
+        self._reporter.last_train_loss = info.train_loss
+        self._reporter.emit(
             events.CheckpointLoaded,
             name=name,
             path=str(path),
@@ -85,6 +85,6 @@ class Loader:
             epochs=run.batches.epochs,
         )
         if has_new_shape:
-            if prepared.thread_minder is not None:
-                prepared.thread_minder.note_other_model()
-            self._narrator.tell(events.ModelChanged, model=info.model, num_parameters=model.num_parameters)
+            if prepared.thread_tuner is not None:
+                prepared.thread_tuner.reset()
+            self._reporter.emit(events.ModelChanged, model=info.model, num_parameters=model.num_parameters)

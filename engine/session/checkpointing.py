@@ -1,4 +1,4 @@
-"""`Saver`: puts together all that a checkpoint holds, writes it, and tells that it is there.
+"""`CheckpointSaver`: puts together all that a checkpoint holds, writes it, and tells that it is there.
 
 A disk that fails stops no training. It is tried again at the next autosave, of which `latest` is as the run is then;
 a `best` that could not be saved waits in memory, a `step-N` is dropped and named once saving works again.
@@ -21,9 +21,9 @@ from engine.config.run import SamplingConfig, TrainingConfig
 from engine.corpus.position import Position
 from engine.errors import ConfigError, DeviceMemoryError, StorageError, TweetgenError
 from engine.protocol import events
-from engine.session.memory_fallback import Thrift
+from engine.session.memory_fallback import MemoryFallback
 from engine.session.progress import Progress
-from engine.session.reporter import Narrator
+from engine.session.reporter import Reporter
 from engine.session.setup import Preparation, to_config_content
 from engine.storage.atomic_write import remove_leftovers, storage_errors, write_atomically
 from engine.storage.folders import WRITTEN_BY_THE_RUN, home, named_checkpoint_path
@@ -39,15 +39,17 @@ class _Encoded:
     bits_per_char: float | None
 
 
-class Saver:
+class CheckpointSaver:
     """Writes the checkpoints of one run."""
 
-    def __init__(self, preparation: Preparation, narrator: Narrator, progress: Progress, thrift: Thrift) -> None:
+    def __init__(
+        self, preparation: Preparation, reporter: Reporter, progress: Progress, memory_fallback: MemoryFallback
+    ) -> None:
         """Take what a checkpoint is made of; `preparation` holds the trainer that is in use."""
         self._prepared = preparation
-        self._narrator = narrator
+        self._reporter = reporter
         self._progress = progress
-        self._thrift = thrift
+        self._memory_fallback = memory_fallback
         self.loaded_path: Path | None = None
         """The checkpoint that the run goes on from, which is not deleted to make room."""
         self.loaded_step: int | None = None
@@ -57,7 +59,7 @@ class Saver:
         """The step of the `latest` on the disk; None before the first, and while it is from before a load."""
         self.problem: TweetgenError | None = None
         """Why the last try to save a checkpoint of the run's own failed; None where it did not."""
-        self._clock = narrator.stopwatch.clock
+        self._clock = reporter.stopwatch.clock
         self._tried_at = self._clock()
         self._has_config = False
         self._best: _Encoded | None = None
@@ -83,7 +85,7 @@ class Saver:
     @property
     def is_failing(self) -> bool:
         """Whether something could not be written, be it a checkpoint or the journal."""
-        return self.problem is not None or self._narrator.journal.is_failing
+        return self.problem is not None or self._reporter.journal.is_failing
 
     def save_own(
         self,
@@ -104,40 +106,40 @@ class Saver:
             self._tried_at = self._clock()
         checkpoint: _Encoded | None = None
         try:
-            with self._thrift.refusing("saving"):
+            with self._memory_fallback.out_of_memory_as_error("saving"):
                 info = self._info(training, sampling, position)
                 checkpoint = _Encoded(name, self._content(info), info.bits_per_char)
                 if self.problem is not None and name != "latest" and not is_asked:
-                    self._put_off(name, checkpoint)
+                    self._postpone(name, checkpoint)
                     return self.problem
-                self._make_folder_anew_if_gone(training, sampling)
-                journal_problem = self._narrator.flush_journal()
+                self._recreate_folder_if_gone(training, sampling)
+                journal_problem = self._reporter.flush_journal()
                 self._write_all(checkpoint, training)
         except (StorageError, DeviceMemoryError) as error:
             self.problem = error
             if name == "best" or not is_asked:  # whoever asks for a `step-N` is answered
-                self._put_off(name, checkpoint)
+                self._postpone(name, checkpoint)
             lost = ["latest", *(["best"] if self._best else []), *self._dropped] if is_last else []
-            self._narrator.warn_of_disk(error, is_asked=is_asked, lost=lost)
+            self._reporter.warn_of_disk(error, is_asked=is_asked, lost=lost)
             return error
         self.problem = None
         if journal_problem is None:
             dropped, self._dropped = self._dropped, []
-            self._narrator.tell_disk_works(f"Not kept: {', '.join(dropped)}." if dropped else "")
-        elif not is_last:  # at the end the narrator reports what the journal lacks
-            self._narrator.warn_of_disk(journal_problem, is_asked=is_asked)
+            self._reporter.emit_disk_works(f"Not kept: {', '.join(dropped)}." if dropped else "")
+        elif not is_last:  # at the end the reporter reports what the journal lacks
+            self._reporter.warn_of_disk(journal_problem, is_asked=is_asked)
         return None
 
-    def _put_off(self, name: str, checkpoint: _Encoded | None) -> None:
+    def _postpone(self, name: str, checkpoint: _Encoded | None) -> None:
         """Keep a `best` until it can be written; drop a `step-N`, and what there was no memory to encode."""
         if name == "best" and checkpoint is not None:
             self._best = checkpoint
         elif name != "latest":
             self._dropped.append(name)
 
-    def _make_folder_anew_if_gone(self, training: TrainingConfig, sampling: SamplingConfig) -> None:
+    def _recreate_folder_if_gone(self, training: TrainingConfig, sampling: SamplingConfig) -> None:
         """Go on in a new folder of the same name where the run's was deleted. Raises `StorageError`."""
-        folder, journal = self._prepared.folder, self._narrator.journal
+        folder, journal = self._prepared.folder, self._reporter.journal
         with storage_errors(folder.config_path):
             is_there = folder.config_path.exists()
         model = self._prepared.model_config
@@ -147,7 +149,7 @@ class Saver:
         self._has_config = is_there
         self.latest_step = self.latest_step if is_there else None
         message = f"The {what} of the run {folder.name} was deleted; it was made anew, and what it held is gone."
-        self._narrator.tell(events.Warned, message=message)
+        self._reporter.emit(events.Warned, message=message)
 
     def _write_config(self) -> None:
         """Write what the run was asked for. Raises `StorageError`."""
@@ -173,12 +175,12 @@ class Saver:
         path = self._prepared.folder.checkpoint_path(checkpoint.name)
         if self._is_pinned_step(path):
             message = f"{checkpoint.name} is pinned, so it is not replaced."
-            self._narrator.tell(events.Warned, message=message)
+            self._reporter.emit(events.Warned, message=message)
             return
         write_atomically(path, checkpoint.content)
         if checkpoint.name == "best":
             self._best = None
-        self._tell_saved(checkpoint.name, path, checkpoint.bits_per_char)
+        self._emit_saved(checkpoint.name, path, checkpoint.bits_per_char)
 
     def _is_pinned_step(self, path: Path) -> bool:
         """Return whether a checkpoint is one of the pinned `step-N`. Raises `StorageError`."""
@@ -200,7 +202,7 @@ class Saver:
             f"The current weights can't be saved: step-{step} is pinned or being loaded.", "Unpin it, or train a step."
         )
 
-    def note_loaded(self, path: Path, step: int) -> None:
+    def record_load(self, path: Path, step: int) -> None:
         """Take note that the run goes on from the checkpoint at `path`; only `latest` itself is saved as `latest`."""
         self.loaded_path, self.loaded_step = path, step
         self.latest_step = step if path == self._prepared.folder.checkpoint_path("latest") else None
@@ -221,10 +223,10 @@ class Saver:
             raise ConfigError(f"The checkpoint {name} is pinned.", "Take another name, or unpin it first.")
         info = self._info(training, sampling, position)
         save_checkpoint(path, info, self._tensors())
-        self._tell_saved(name, path, info.bits_per_char)
+        self._emit_saved(name, path, info.bits_per_char)
 
-    def _tell_saved(self, name: str, path: Path, bits_per_char: float | None) -> None:
-        self._narrator.tell(events.CheckpointSaved, name=name, path=str(path), bits_per_char=bits_per_char)
+    def _emit_saved(self, name: str, path: Path, bits_per_char: float | None) -> None:
+        self._reporter.emit(events.CheckpointSaved, name=name, path=str(path), bits_per_char=bits_per_char)
 
     def _content(self, info: CheckpointInfo) -> bytes:
         """Return the content of a checkpoint's file, as the run is now."""
@@ -237,7 +239,7 @@ class Saver:
 
     def _info(self, training: TrainingConfig, sampling: SamplingConfig, position: Position) -> CheckpointInfo:
         """Return what the checkpoint says of itself."""
-        self._narrator.tell_steps()
+        self._reporter.emit_steps()
         prepared, progress = self._prepared, self._progress
         return CheckpointInfo(
             run=prepared.folder.name,
@@ -255,12 +257,12 @@ class Saver:
             tuning=prepared.runtime.tuning,
             step=prepared.trainer.step_count,
             position=position,
-            elapsed_seconds=self._narrator.stopwatch.seconds,
-            total_chars=self._narrator.total_chars,
+            elapsed_seconds=self._reporter.stopwatch.seconds,
+            total_chars=self._reporter.total_chars,
             last_sample_step=progress.last_sample_step,
             last_eval_step=progress.last_eval_step,
             last_save_step=progress.last_save_step,
-            train_loss=self._narrator.last_train_loss,
+            train_loss=self._reporter.last_train_loss,
             val_loss=progress.val_loss,
             bits_per_char=progress.bits_per_char,
             best_bits_per_char=progress.best_bits_per_char,

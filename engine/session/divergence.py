@@ -1,4 +1,4 @@
-"""`Recovery`: what a run does where its steps are refused, one after the other, because nothing finite comes of them.
+"""Recovery from divergence: what a run does when its steps are refused, one after the other, as not finite.
 
 A refused step costs nothing, and one alone is a hiccup. But where it is `REFUSED_IN_A_ROW`, the weights are at a place
 that steps do not lead away from. So the run goes back to its own `latest`, halves the learning rate, and goes on; if
@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from engine.errors import DivergedError, TweetgenError
 from engine.protocol.events import Warned
-from engine.session.checkpoint_loading import Loader
-from engine.session.reporter import Narrator
+from engine.session.checkpoint_loading import CheckpointLoader
+from engine.session.reporter import Reporter
 from engine.session.run import Run
 
 REFUSED_IN_A_ROW = 3
@@ -26,14 +26,14 @@ CLEAR_STEPS = 100
 _ADVICE = "Go on from a checkpoint with a lower --learning-rate, or leave out tweets that are not like the others."
 
 
-class Recovery:
+class DivergenceRecovery:
     """Takes a run back to where its steps were finite. Used by the session's thread only."""
 
-    def __init__(self, run: Run, loader: Loader, narrator: Narrator) -> None:
+    def __init__(self, run: Run, loader: CheckpointLoader, reporter: Reporter) -> None:
         """Watch over this run, and take it back by its `loader`."""
         self._run = run
         self._loader = loader
-        self._narrator = narrator
+        self._reporter = reporter
         self._num_reloads = 0
         self._farthest_step = 0
         self._reloaded_step: int | None = None
@@ -43,14 +43,14 @@ class Recovery:
         """Whether so many steps in a row were refused."""
         return self._run.trainer.refused_in_a_row >= REFUSED_IN_A_ROW
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Forget what was: the run goes on from a checkpoint that the user has chosen."""
         self._num_reloads, self._farthest_step, self._reloaded_step = 0, 0, None
 
     def go_back(self) -> None:
         """Go on from the last good state at half the rate, and say so. Raises `DivergedError` once that is no use."""
         trainer = self._run.trainer
-        self._narrator.tell_steps()
+        self._reporter.emit_steps()
         num_refused = trainer.refused_in_a_row
         last_finite = trainer.step_count - num_refused
         if last_finite >= self._farthest_step + CLEAR_STEPS:
@@ -64,7 +64,7 @@ class Recovery:
         names = ("best", "latest") if last_finite == self._reloaded_step else ("latest", "best")
         where = self._reload_first_of(names)
         self._reloaded_step = self._run.trainer.step_count
-        self._narrator.tell(
+        self._reporter.emit(
             Warned,
             message=f"{problem} {where} at half the learning rate ({self._num_reloads} of {MAX_RELOADS} times).",
             kind="not-finite",

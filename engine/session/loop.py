@@ -21,10 +21,10 @@ from engine.config.run import SamplingConfig
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, TweetgenError
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
-from engine.session.checkpoint_loading import Loader
-from engine.session.divergence import Recovery
+from engine.session.checkpoint_loading import CheckpointLoader
+from engine.session.divergence import DivergenceRecovery
 from engine.session.progress import budget_used_up, is_due
-from engine.session.reporter import Narrator
+from engine.session.reporter import Reporter
 from engine.session.run import Run
 from engine.session.setup import Preparation
 
@@ -38,7 +38,7 @@ FINISHED = "finished"
 """Why a run ended that was asked to finish."""
 MAX_CHANGES_BEFORE_STOP = 32
 """Commands that arrived before a `Stop` and are still followed first, questions not counted."""
-_DUE_SAMPLE, _ASKED_SAMPLE, _ASKED_COMPLETION = 1, 2, 3  # purposes of derived seeds
+_DUE_SAMPLE, _REQUESTED_SAMPLE, _REQUESTED_COMPLETION = 1, 2, 3  # purposes of derived seeds
 _QUESTIONS = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet
 """What can be followed in the middle of an evaluation: it changes nothing."""
 
@@ -55,31 +55,31 @@ class TrainingLoop:
     def __init__(
         self,
         preparation: Preparation,
-        narrator: Narrator,
+        reporter: Reporter,
         take_command: Callable[[], Command | None],
         *,
-        rests_at_end: bool = False,
+        pauses_at_end: bool = False,
     ) -> None:
         """Store everything; nothing happens before `run`. `take_command` returns None when no command is queued."""
-        self._rests_at_end = rests_at_end
-        self._run = Run(preparation, narrator)
-        self._loader = Loader(self._run, preparation, narrator)
-        self._recovery = Recovery(self._run, self._loader, narrator)
-        self._narrator = narrator
+        self._pauses_at_end = pauses_at_end
+        self._run = Run(preparation, reporter)
+        self._loader = CheckpointLoader(self._run, preparation, reporter)
+        self._recovery = DivergenceRecovery(self._run, self._loader, reporter)
+        self._reporter = reporter
         self._take_command = take_command
-        self._clock = narrator.stopwatch.clock
+        self._clock = reporter.stopwatch.clock
         self._waiting: deque[Command] = deque()
         self._stop_reason: str | None = None
-        self._num_asked_samples = 0
+        self._num_requested_samples = 0
         self._stop_seen_at: float | None = None
         self._is_saved = False
         """Whether `latest` was saved for the `Stop` that ends the run."""
-        self._num_being_followed = 0
+        self._num_executing = 0
 
     @property
     def num_waiting(self) -> int:
         """How many commands were received and are not followed to the end yet. For any thread."""
-        return len(self._waiting) + self._num_being_followed
+        return len(self._waiting) + self._num_executing
 
     def run(self) -> None:
         """Train until a command or the budget ends it. Raises what can't be helped; the caller tells it.
@@ -103,24 +103,24 @@ class TrainingLoop:
         self._run.begin()
         last_report = self._clock()
         while self._stop_reason is None:
-            self._follow_commands()
+            self._execute_commands()
             if self._run.is_paused or self._stop_reason is not None:
                 continue
             reason = self._end_reached()
             if reason is not None:
-                self._narrator.tell_steps()
-                if not self._has_gone_back():
-                    self._come_to_the_end(reason)
+                self._reporter.emit_steps()
+                if not self._recovered_from_divergence():
+                    self._finish_or_pause(reason)
                 continue
-            self._do_what_is_due()
+            self._run_due_work()
             if self._waiting:
                 continue
             self._run.take_step()
-            if self._has_gone_back():
+            if self._recovered_from_divergence():
                 continue
             if self._clock() - last_report >= REPORT_SECONDS:
-                self._narrator.tell_steps()
-                self._run.tell_times()
+                self._reporter.emit_steps()
+                self._run.emit_step_times()
                 last_report = self._clock()
         self._end(self._stop_reason)
 
@@ -128,23 +128,23 @@ class TrainingLoop:
         """Return the name of the budget that is used up, or `FINISHED`; None where the run goes on."""
         return FINISHED if self._run.is_finished else budget_used_up(self._run.training, self._run.position)
 
-    def _come_to_the_end(self, reason: str) -> None:
+    def _finish_or_pause(self, reason: str) -> None:
         """Evaluate once more; then end, or pause with the model loaded. Commands that arrive meanwhile go first."""
         if self._run.training.eval_every:
             self._run.evaluate(self._must_interrupt)
         if self._waiting:
             return
         self._run.save_step_if_due()
-        if not self._rests_at_end:
+        if not self._pauses_at_end:
             self._stop_reason = reason
             return
         self._run.save("latest")
         self._run.pause()
         how = reason if reason == FINISHED else f"{reason.replace('_', ' ')} reached"
         message = f"The run is over: {how}. Its model still writes, saves and loads."
-        self._narrator.tell(events.Warned, message=message)
+        self._reporter.emit(events.Warned, message=message)
 
-    def _has_gone_back(self) -> bool:
+    def _recovered_from_divergence(self) -> bool:
         """Go back where too many steps in a row were refused; say whether it was so. Raises `DivergedError`."""
         if not self._recovery.is_due:
             return False
@@ -160,33 +160,36 @@ class TrainingLoop:
         for command in self._waiting:
             if not isinstance(command, commands.Stop):
                 self._refuse(command, _RunEndsError("The run ends, so this was not done."))
-        self._narrator.tell(
+        self._reporter.emit(
             events.RunFinished,
             reason=reason,
-            total_seconds=self._narrator.stopwatch.seconds,
-            total_chars=self._narrator.total_chars,
+            total_seconds=self._reporter.stopwatch.seconds,
+            total_chars=self._reporter.total_chars,
         )
 
-    def _do_what_is_due(self) -> None:
+    def _run_due_work(self) -> None:
         """Write, evaluate and save as the step and the clock say."""
         run, step = self._run, self._run.trainer.step_count
-        run.mind_threads(self._has_something_waiting)
+        run.retune_threads(self._has_waiting_command)
         if is_due(step, run.training.sample_every, run.progress.last_sample_step):
-            self._write_due_tweet(step)
+            self._sample_due_tweet(step)
         if is_due(step, run.training.eval_every, run.progress.last_eval_step):
             run.evaluate(self._must_interrupt)
         run.save_if_due()
 
-    def _write_due_tweet(self, step: int) -> None:
+    def _sample_due_tweet(self, step: int) -> None:
         """Write the feed's next tweet; its seed depends on the step alone."""
         last_sample_step, self._run.progress.last_sample_step = self._run.progress.last_sample_step, step
-        self._narrator.tell_steps()  # what a device still has to do of them is no part of the writing
+        self._reporter.emit_steps()  # what a device still has to do of them is no part of the writing
         try:
             seed = derived_seed(self._run.training.seed, _DUE_SAMPLE, step)
-            with self._run.timer.during("sampling"), self._run.thrift.refusing("writing a tweet"):
-                self._run.writer.write_tweet(self._sampling_now, seed)
+            with (
+                self._run.timer.during("sampling"),
+                self._run.memory_fallback.out_of_memory_as_error("writing a tweet"),
+            ):
+                self._run.sampling_service.sample_tweet(self._sampling_now, seed)
         except (DivergedError, DeviceMemoryError) as error:
-            self._narrator.tell(events.Warned, message=error.message)
+            self._reporter.emit(events.Warned, message=error.message)
         except _RunEndsError:
             self._run.progress.last_sample_step = last_sample_step  # a run that goes on from here writes it
 
@@ -203,27 +206,27 @@ class TrainingLoop:
                 raise _RunEndsError("A stop was asked for, so this tweet was not finished.")
         return self._run.sampling
 
-    def _write_asked_tweet(self, prime: str | None) -> None:
+    def _sample_requested_tweet(self, prime: str | None) -> None:
         """Write a tweet that the user asked for: another one each time, and none of the feed's own."""
-        self._num_asked_samples += 1
-        where = (_ASKED_SAMPLE, self._run.trainer.step_count, self._num_asked_samples)
+        self._num_requested_samples += 1
+        where = (_REQUESTED_SAMPLE, self._run.trainer.step_count, self._num_requested_samples)
         seed = derived_seed(self._run.training.seed, *where)
-        self._run.writer.write_tweet(self._sampling_now, seed, prime)
+        self._run.sampling_service.sample_tweet(self._sampling_now, seed, prime)
 
     def _complete(self, text: str, request: int) -> None:
         """Say how a text goes on: always by the same draws, so that only what the model learns changes it."""
-        seed = derived_seed(self._run.training.seed, _ASKED_COMPLETION)
-        self._run.writer.complete_text(text, request, self._run.sampling, seed)
+        seed = derived_seed(self._run.training.seed, _REQUESTED_COMPLETION)
+        self._run.sampling_service.complete_text(text, request, self._run.sampling, seed)
 
     def _must_interrupt(self) -> bool:
         """Follow what can be followed in the middle of an evaluation; say whether something else is waiting."""
         self._receive()
         while self._waiting and isinstance(self._waiting[0], _QUESTIONS):
-            self._try_to_follow(self._waiting.popleft())
+            self._try_to_execute(self._waiting.popleft())
             self._receive()
         return bool(self._waiting)
 
-    def _has_something_waiting(self) -> bool:
+    def _has_waiting_command(self) -> bool:
         """Take in what has come; say whether any of it is still to be followed."""
         self._receive()
         return bool(self._waiting)
@@ -232,7 +235,7 @@ class TrainingLoop:
         """Drain the inbox. `SetSampling` takes effect at once, and a `Stop` moves ahead."""
         while (command := self._take_command()) is not None:
             if isinstance(command, commands.SetSampling):
-                self._try_to_follow(command)
+                self._try_to_execute(command)
             elif isinstance(command, commands.Stop):
                 self._put_first(command)
             else:
@@ -247,31 +250,31 @@ class TrainingLoop:
             (before if is_before else after).append(command)
         self._waiting = deque([*before, stop, *after])
 
-    def _follow_commands(self) -> None:
+    def _execute_commands(self) -> None:
         """Follow all that is waiting; while paused, wait for more."""
         if self._run.is_paused and not self._waiting:
             self._run.save_if_changed()
             time.sleep(PAUSED_POLL_SECONDS)
         self._receive()
         while self._waiting and self._stop_reason is None:
-            self._try_to_follow(self._waiting.popleft())
+            self._try_to_execute(self._waiting.popleft())
             self._receive()
 
-    def _try_to_follow(self, command: Command) -> None:
+    def _try_to_execute(self, command: Command) -> None:
         """Follow a command, or tell why not."""
-        self._num_being_followed += 1
+        self._num_executing += 1
         try:
             part: Part = "sampling" if isinstance(command, _QUESTIONS) else "other"
-            with self._run.timer.during(part), self._run.thrift.refusing("what was asked for"):
-                self._follow(command)
+            with self._run.timer.during(part), self._run.memory_fallback.out_of_memory_as_error("what was asked for"):
+                self._execute(command)
         except TweetgenError as error:
             self._refuse(command, error)
         finally:
-            self._num_being_followed -= 1
+            self._num_executing -= 1
 
     def _refuse(self, command: Command, error: TweetgenError) -> None:
         """Emit `CommandRefused`."""
-        self._narrator.tell(
+        self._reporter.emit(
             events.CommandRefused,
             command=type(command).__name__,
             title=error.title,
@@ -295,7 +298,7 @@ class TrainingLoop:
             raise ConfigError("The run is over already.")
         self._run.finish()
 
-    def _follow(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case per kind of command
+    def _execute(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case per kind of command
         """Do what a command asks for. Raises a `TweetgenError` before anything was changed."""
         match command:
             case commands.Pause():
@@ -321,20 +324,20 @@ class TrainingLoop:
             case commands.CancelFinish():
                 self._run.cancel_finish()
             case commands.SampleNow(prime=prime):
-                self._write_asked_tweet(prime)
+                self._sample_requested_tweet(prime)
             case commands.CompleteText(text=text, request=request):
                 self._complete(text, request)
             case commands.ReadTweet(text=text):
-                self._run.writer.read_tweet(text)
+                self._run.sampling_service.read_tweet(text)
             case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):
                 sampling = SamplingConfig(prime=prime, max_length=self._run.sampling.max_length)
-                self._run.writer.climb_ladder(sampling, seed, temperatures)
+                self._run.sampling_service.sample_ladder(sampling, seed, temperatures)
             case commands.SaveCheckpoint(name=name, replace=replace):
                 self._run.save_named(name, replace=replace)
             case commands.SaveLatest():
                 self._run.save("latest", is_asked=True)
             case commands.LoadCheckpoint(name=name, halves_rate=halves_rate):
                 self._loader.load(name, halves_rate=halves_rate)
-                self._recovery.begin_anew()
+                self._recovery.reset()
             case _:
                 assert_never(command)

@@ -46,12 +46,12 @@ class Progress:
         self.val_loss = info.val_loss
         self.bits_per_char = info.bits_per_char
 
-    def note_not_finite(self, step: int) -> None:
+    def record_non_finite(self, step: int) -> None:
         """Record a non-finite evaluation at `step`: there is no figure for these weights."""
         self.last_eval_step = step
         self.val_loss = self.bits_per_char = None
 
-    def note(self, step: int, evaluation: Evaluation) -> bool:
+    def record_evaluation(self, step: int, evaluation: Evaluation) -> bool:
         """Take note of an evaluation at `step`; returns whether it is the best so far."""
         self.last_eval_step = step
         self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char

@@ -1,4 +1,4 @@
-"""`Narrator`: turns what happens in a run into events; to the listener, and into the journal.
+"""`Reporter`: turns what happens in a run into events; to the listener, and into the journal.
 
 It knows the step and the time, keeps the rules on strings and numbers, and never lets a listener's mistake or a full
 disk stop the training. A failing disk is reported once, however often it is tried, and once more when it works.
@@ -23,7 +23,7 @@ from engine.training.trainer import StepReport, Trainer
 LOG = logging.getLogger(__name__)
 
 
-class Narrator:
+class Reporter:
     """The voice of one run. Used by the session's thread only."""
 
     def __init__(
@@ -39,14 +39,14 @@ class Narrator:
         self._has_warned_of_disk = False
         self._throughput = Throughput()
 
-    def tell(self, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - the fields of whichever event
+    def emit(self, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - the fields of whichever event
         """Tell one fact, after all steps that came before it."""
-        self.tell_steps()
+        self.emit_steps()
         if event_type in (RunFinished, RunFailed):
             self._finish_journal()
-        self._tell_at(self.trainer.step_count, event_type, **fields)
+        self._emit_at(self.trainer.step_count, event_type, **fields)
 
-    def tell_steps(self) -> None:
+    def emit_steps(self) -> None:
         """Tell the steps since the last time: each with its loss, or that it was refused."""
         report = self.trainer.take_report()
         rate = self._throughput.update(self.stopwatch.seconds, self.total_chars) if report.train_losses else 0.0
@@ -54,20 +54,20 @@ class Narrator:
         for is_refused, group in groupby(numbered, key=lambda pair: math.isnan(pair[1])):
             steps = [step for step, _ in group]
             if is_refused:
-                self._tell_refused(steps)
+                self._emit_refused(steps)
             else:
-                self._tell_taken(steps, report, rate)
+                self._emit_taken(steps, report, rate)
 
-    def start_rate_anew(self) -> None:
+    def reset_throughput(self) -> None:
         """Forget the past rate: something other than training took time."""
         self._throughput = Throughput()
 
-    def _tell_taken(self, steps: list[int], report: StepReport, rate: float) -> None:
+    def _emit_taken(self, steps: list[int], report: StepReport, rate: float) -> None:
         """Tell steps that were taken, without a gap."""
         chosen = slice(steps[0] - report.first_step, steps[-1] - report.first_step + 1)
         losses = report.train_losses[chosen]
         self.last_train_loss = losses[-1]
-        self._tell_at(
+        self._emit_at(
             steps[-1],
             StepsFinished,
             first_step=steps[0],
@@ -77,13 +77,13 @@ class Narrator:
             chars_per_second=rate,
         )
 
-    def _tell_refused(self, steps: list[int]) -> None:
+    def _emit_refused(self, steps: list[int]) -> None:
         """Tell steps that changed nothing."""
         for step in steps:
             message = "The loss or its gradient was not finite; the step was refused and the weights are as they were."
-            self._tell_at(step, Warned, message=message, kind="not-finite")
+            self._emit_at(step, Warned, message=message, kind="not-finite")
 
-    def _tell_at(self, step: int, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - as in `tell`
+    def _emit_at(self, step: int, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - as in `emit`
         """Make the event, write it down, hand it over."""
         clean = {name: harmless(value) if isinstance(value, str) else value for name, value in fields.items()}
         event = event_type(step=step, elapsed_seconds=self.stopwatch.seconds, **clean)
@@ -103,7 +103,7 @@ class Narrator:
 
         At the end of a run `lost` names the checkpoints that nothing will try to save again.
         """
-        self.tell_steps()
+        self.emit_steps()
         self._has_warned_of_disk &= not is_asked
         self._warn_of_disk_at(self.trainer.step_count, problem, lost)
 
@@ -116,20 +116,20 @@ class Narrator:
         # the cause first: a narrow screen shows the beginning
         outlook = f"the run ends without {', '.join(lost)}" if lost else "not saved, tried again at the next autosave"
         message = f"{cause or problem.title}: {outlook}. {problem} {problem.hint}"
-        self._tell_at(step, Warned, message=message, kind="disk")
+        self._emit_at(step, Warned, message=message, kind="disk")
 
-    def tell_disk_works(self, lost: str = "") -> None:
+    def emit_disk_works(self, lost: str = "") -> None:
         """Report, where something could not be saved, that everything is now, but for what is `lost`."""
         if self._has_warned_of_disk and not self.journal.is_failing:
             self._has_warned_of_disk = False
             num_lost, self.journal.num_lost = self.journal.num_lost, 0
             gap = f"The journal lacks {num_lost:,} events." if num_lost else ""
             message = " ".join(word for word in ("Saving works again.", lost, gap) if word)
-            self.tell(Warned, message=message, kind="disk-works")
+            self.emit(Warned, message=message, kind="disk-works")
 
     def flush_journal(self) -> StorageError | None:
         """Write what waits for the journal; returns what went wrong."""
-        self.tell_steps()
+        self.emit_steps()
         try:
             self.journal.flush()
         except StorageError as error:
@@ -142,4 +142,4 @@ class Narrator:
         num_missing = self.journal.num_lost + self.journal.num_waiting
         if num_missing:
             message = f"The journal lacks {num_missing:,} events. {problem or ''}".strip()
-            self.tell(Warned, message=message, kind="disk")
+            self.emit(Warned, message=message, kind="disk")

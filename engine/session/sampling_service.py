@@ -1,4 +1,4 @@
-"""`Writer`: has the model of a run write and answer, and tells what came of it."""
+"""`SamplingService`: has the model of a run write and answer, and tells what came of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.protocol import answers, events
 from engine.sampling.nearest import nearest_tweet
 from engine.sampling.probes import Completion, complete, read_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from engine.session.reporter import Narrator
+from engine.session.reporter import Reporter
 from engine.session.setup import Preparation
 from engine.text import harmless
 
@@ -22,22 +22,22 @@ MAX_RUNGS = 64
 """Temperatures of a ladder; a command may come from anywhere, and nothing else is done meanwhile."""
 
 
-class Writer:
+class SamplingService:
     """Writes with whichever trainer `preparation` holds at the time. Used by the session's thread only."""
 
-    def __init__(self, preparation: Preparation, narrator: Narrator) -> None:
-        """Write as told, and tell it to `narrator`."""
+    def __init__(self, preparation: Preparation, reporter: Reporter) -> None:
+        """Write as told, and tell it to `reporter`."""
         self._prepared = preparation
-        self._narrator = narrator
+        self._reporter = reporter
 
-    def write_tweet(self, sampling: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> None:
+    def sample_tweet(self, sampling: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> None:
         """Write one tweet. `sampling`, asked before each character, says how that one is drawn.
 
         Raises `DivergedError` on a model that has gone wrong, `VocabError` where `prime` holds an unknown character,
         `ConfigError` where it is too long.
         """
         first = sampling() if prime is None else replace(sampling(), prime=prime)
-        writer = TweetSampler(self._prepared.trainer.best_model, self._prepared.material.vocab, first, [seed])
+        writer = TweetSampler(self._prepared.trainer.eval_model, self._prepared.material.vocab, first, [seed])
         writer.advance()
         while not writer.is_done:
             writer.set_draw(sampling())
@@ -45,7 +45,7 @@ class Writer:
         [tweet] = writer.results()
         share = self._copied_share(tweet.text)
         is_shown_whole = harmless(tweet.text) == tweet.text
-        self._narrator.tell(
+        self._reporter.emit(
             events.TweetSampled,
             **_facts(tweet, share),
             copied_share=round(share, 3),
@@ -53,16 +53,16 @@ class Writer:
             prime=first.prime,
         )
 
-    def climb_ladder(self, sampling: SamplingConfig, seed: int, temperatures: Sequence[float]) -> None:
+    def sample_ladder(self, sampling: SamplingConfig, seed: int, temperatures: Sequence[float]) -> None:
         """Write one tweet per temperature, all from one seed. Raises `ConfigError`, `VocabError`, `DivergedError`."""
         if not 1 <= len(temperatures) <= MAX_RUNGS or seed < 0:
             raise ConfigError(f"A ladder takes 1 to {MAX_RUNGS} temperatures, and a seed of at least 0.")
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
-        model, vocab = self._prepared.trainer.best_model, self._prepared.material.vocab
+        model, vocab = self._prepared.trainer.eval_model, self._prepared.material.vocab
         tweets = sample_tweets(model, vocab, sampling, [seed] * len(checked), checked)
         shares = [self._copied_share(tweet.text) for tweet in tweets]
         rungs = tuple(events.LadderTweet(**facts) for facts in map(_facts, tweets, shares))
-        self._narrator.tell(events.LadderSampled, prime=sampling.prime, seed=seed, rungs=rungs)
+        self._reporter.emit(events.LadderSampled, prime=sampling.prime, seed=seed, rungs=rungs)
 
     def complete_text(self, text: str, request: int, sampling: SamplingConfig, seed: int) -> None:
         """Say how a text would go on, as an answer to `request`. Raises `DivergedError`, `ConfigError`."""
@@ -72,8 +72,8 @@ class Writer:
         if unknown:
             completion = Completion()
         else:
-            completion = complete(self._prepared.trainer.best_model, vocab, sampling, text, seed)
-        self._narrator.tell(
+            completion = complete(self._prepared.trainer.eval_model, vocab, sampling, text, seed)
+        self._reporter.emit(
             answers.TextCompleted,
             request=request,
             completion=tuple(completion.text),
@@ -90,9 +90,9 @@ class Writer:
         """
         _check_length(text, 1)
         material = self._prepared.material
-        chars = read_chars(self._prepared.trainer.best_model, material.vocab, text)
+        chars = read_chars(self._prepared.trainer.eval_model, material.vocab, text)
         nearest = nearest_tweet(material.corpus.train, text)
-        self._narrator.tell(
+        self._reporter.emit(
             answers.TweetRead,
             text=text,
             chars=chars,

@@ -27,7 +27,7 @@ from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
 from engine.session.loop import TrainingLoop
-from engine.session.reporter import Narrator
+from engine.session.reporter import Reporter
 from engine.session.setup import Preparation, prepare
 from engine.storage.folders import RunFolder, find_run, home
 from engine.storage.journal import Journal
@@ -97,15 +97,15 @@ class TrainingSession:
         on_stage: Callable[[Stage], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         *,
-        rests_at_end: bool = False,
+        pauses_at_end: bool = False,
     ) -> None:
         """Take the wishes; nothing is read before `run`. `on_stage` is told what happens before `RunStarted`.
 
-        With `rests_at_end` a run whose budget is used up pauses instead of ending: somebody is there to tell it what
+        With `pauses_at_end` a run whose budget is used up pauses instead of ending: somebody is there to tell it what
         to do. `clock` gives the seconds that the run measures: of training, between reports and until a save.
         """
         self._config = config
-        self._rests_at_end = rests_at_end
+        self._pauses_at_end = pauses_at_end
         self._on_stage = on_stage
         self._clock = clock
         self._loop: TrainingLoop | None = None
@@ -130,7 +130,7 @@ class TrainingSession:
             with contextlib.ExitStack() as opened:
                 resumed = None if self._config.resume is None else find_run(self._config.resume)
                 journal = None if resumed is None else opened.enter_context(_journal_of(resumed))
-                preparation = prepare(self._config, resumed, on_stage, may_be_over=self._rests_at_end)
+                preparation = prepare(self._config, resumed, on_stage, may_be_over=self._pauses_at_end)
                 with _removed_on_failure(preparation.folder) if resumed is None else contextlib.nullcontext():
                     journal = journal or opened.enter_context(_journal_of(preparation.folder))
                     log = opened.enter_context(log_to(preparation.folder.log_path))
@@ -142,7 +142,7 @@ class TrainingSession:
         except BaseException as error:  # the end of the line: whatever it is becomes an event
             if not stream.is_over:
                 where = log_traceback(error, "before the run could start", home() / "tweetgen.log")
-                _fail(as_tweetgen_error(error, where), stream)
+                _fail(to_tweetgen_error(error, where), stream)
             if not isinstance(error, Exception):
                 raise
 
@@ -158,16 +158,16 @@ class TrainingSession:
         start = preparation.start
         stopwatch = Stopwatch(SteadyClock(self._clock), offset=start.elapsed_seconds if start else 0.0)
         total_chars = start.total_chars if start else 0
-        narrator = Narrator(stream, journal, preparation.trainer, stopwatch, total_chars)
-        narrator.last_train_loss = start.train_loss if start else None
+        reporter = Reporter(stream, journal, preparation.trainer, stopwatch, total_chars)
+        reporter.last_train_loss = start.train_loss if start else None
         try:
-            self._loop = TrainingLoop(preparation, narrator, inbox.take, rests_at_end=self._rests_at_end)
+            self._loop = TrainingLoop(preparation, reporter, inbox.take, pauses_at_end=self._pauses_at_end)
             self._loop.run()
         except BaseException as error:  # whatever it is, the stream ends with it
-            LOG.exception("the run failed at step %d", narrator.trainer.step_count)
+            LOG.exception("the run failed at step %d", reporter.trainer.step_count)
             if not stream.is_over:
                 where = log.where_traceback_is
-                _tell_failure(_with_log(as_tweetgen_error(error, where), where), narrator, stream)
+                _emit_failure(_with_log(to_tweetgen_error(error, where), where), reporter, stream)
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -189,14 +189,14 @@ def _journal_of(run: RunFolder) -> contextlib.closing[Journal]:
     return contextlib.closing(Journal(run.journal_path))
 
 
-def _tell_failure(failure: TweetgenError, narrator: Narrator, stream: _Stream) -> None:
+def _emit_failure(failure: TweetgenError, reporter: Reporter, stream: _Stream) -> None:
     """Tell that the run failed, though telling itself may be what does not work."""
     fields = {"title": failure.title, "detail": failure.message, "hint": failure.hint}
     try:
-        narrator.tell(RunFailed, **fields)
+        reporter.emit(RunFailed, **fields)
     except Exception:  # the stream must end with one terminal event, whatever is broken
         LOG.exception("the failure could not be told as it should be")
-        step, seconds = narrator.trainer.step_count, narrator.stopwatch.seconds
+        step, seconds = reporter.trainer.step_count, reporter.stopwatch.seconds
         stream(RunFailed(step=step, elapsed_seconds=seconds, **fields))
 
 
@@ -205,7 +205,7 @@ def _with_log(error: TweetgenError, where: str) -> TweetgenError:
     return error if where in error.hint else type(error)(error.message, f"{error.hint} {where}".strip())
 
 
-def as_tweetgen_error(error: BaseException, where: str) -> TweetgenError:
+def to_tweetgen_error(error: BaseException, where: str) -> TweetgenError:
     """Return what there is to tell the user of any error at all; `where` is the sentence on its traceback."""
     if isinstance(error, TweetgenError):
         return error

@@ -28,7 +28,7 @@ from engine.protocol import codec as wire
 from engine.protocol.stage import Stage
 from engine.session import thread_tuning as threads
 from engine.session.progress import budget_used_up
-from engine.session.thread_tuning import Beginning, ThreadMinder, changes_since
+from engine.session.thread_tuning import ThreadTuner, TuningResult, computation_changes
 from engine.storage.folders import RunFolder, create_run_folder
 from engine.training.trainer import Trainer
 
@@ -47,7 +47,7 @@ class Preparation:
     training: TrainingConfig
     sampling: SamplingConfig
     trainer: Trainer
-    thread_minder: ThreadMinder | None
+    thread_tuner: ThreadTuner | None
     """None where the number of threads was set by hand, or there is nothing to choose."""
     batches: BatchStream
     start: CheckpointInfo | None
@@ -83,7 +83,7 @@ def prepare(
     device_runtime.apply()
     runtime.seed_generators(training.seed)
     model = TextGenerator.from_config(len(vocab), model_config).to(device_runtime.device)
-    ways = threads.candidates_to_try(config, device_runtime, info)
+    ways = threads.candidates_for(config, device_runtime, info)
     trainers = {
         way.precision: Trainer(model, training, replace(device_runtime, precision=way.precision)) for way in ways
     }
@@ -91,7 +91,7 @@ def prepare(
         load_into(trainers[device_runtime.precision], checkpoint, device_runtime)
     some_batches = partial(material.some_batches, training.batch_size)
     on_turn = partial(on_stage, replace(stage, text="measuring what is fastest here"))
-    beginning = threads.begin(trainers, ways, device_runtime, some_batches, on_turn)
+    result = threads.begin(trainers, ways, device_runtime, some_batches, on_turn)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
     position = material.place_of(info.corpus_digest, info.position) if info else Position()
     batches = material.batches(training, position, info.training.batch_size if info else None)
@@ -99,24 +99,24 @@ def prepare(
     if info and not may_be_over:
         _check_budget(info, training, batches)
     val_tweets = material.some_validation_tweets(training.eval_tweets)
-    thread_minder = ThreadMinder.of_run(config.runtime, beginning, some_batches)
+    thread_tuner = ThreadTuner.for_run(config.runtime, result, some_batches)
     on_stage(replace(stage, text="starting the run"))
     return Preparation(
         folder=resumed or create_run_folder(config.run_name),
         material=material,
         val_tweets=val_tweets,
-        runtime=beginning.runtime,
+        runtime=result.runtime,
         model_config=model_config,
         training=training,
         sampling=sampling,
-        trainer=beginning.trainer,
-        thread_minder=thread_minder,
+        trainer=result.trainer,
+        thread_tuner=thread_tuner,
         batches=batches,
         start=_without_finish(info) if has_finished or config.resume is None else info,
         resumed_from=resumed_from,
         warnings=[
             *(["The run had finished; it goes on at its learning rate."] if has_finished else []),
-            *_warnings(config, info, beginning, has_same_tweets=has_same_tweets),
+            *_warnings(config, info, result, has_same_tweets=has_same_tweets),
         ],
     )
 
@@ -161,7 +161,7 @@ def _choose(
         settings = config.settings
         if config.corpus is not None and config.corpus.overfit is not None:
             settings = {**OVERFIT_SETTINGS, **settings}
-        ways = threads.candidates_to_try(config, on, None)
+        ways = threads.candidates_for(config, on, None)
         has_bfloat16 = runtime.cpu_has_bfloat16() and any(way.precision == "bfloat16" for way in ways)
         choice = presets.choose(
             config.preset, settings, corpus.num_train_chars, on.device.type, has_bfloat16=has_bfloat16
@@ -191,7 +191,7 @@ def _check_budget(info: CheckpointInfo, training: TrainingConfig, batches: Batch
 def _warnings(
     config: RunConfig,
     info: CheckpointInfo | None,
-    beginning: Beginning,
+    result: TuningResult,
     *,
     has_same_tweets: bool,
 ) -> list[str]:
@@ -203,7 +203,7 @@ def _warnings(
         warnings.append(
             "The tweets are not those that the run was trained on so far; it begins with their first batch."
         )
-    changes = changes_since(info, beginning)
+    changes = computation_changes(info, result)
     if changes:
         warnings.append(f"Computed otherwise than before, so that the resume is exact to rounding only: {changes}.")
     return warnings

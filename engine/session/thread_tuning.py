@@ -53,7 +53,7 @@ def runtime_for(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
     return on if is_fixed else replace(on, tuning="measured")
 
 
-def candidates_to_try(config: RunConfig, on: Runtime, info: CheckpointInfo | None) -> list[Candidate]:
+def candidates_for(config: RunConfig, on: Runtime, info: CheckpointInfo | None) -> list[Candidate]:
     """Return the ways to compute that a measurement is to choose from; one alone where there is nothing to measure."""
     wanted = config.runtime
     if on.device.type != "cpu" or info is not None or "seed" in config.settings:
@@ -65,7 +65,7 @@ def candidates_to_try(config: RunConfig, on: Runtime, info: CheckpointInfo | Non
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beginning:
+class TuningResult:
     """What a run begins with."""
 
     trainer: Trainer
@@ -80,16 +80,16 @@ def begin(
     on: Runtime,
     batches: Callable[[], Sequence[Batch]],
     on_turn: Callable[[], None],
-) -> Beginning:
+) -> TuningResult:
     """Choose between `ways`, and make torch use what was chosen. `on_turn` may raise, to end it."""
     if len(ways) == 1:
         on.apply()
-        return Beginning(trainer=trainers[on.precision], runtime=on)
+        return TuningResult(trainer=trainers[on.precision], runtime=on)
     calibration = measure(trainers, ways, batches(), on_turn)
     way = best_candidate(calibration)
     chosen = replace(on, num_threads=way.num_threads, precision=way.precision, tuning="measured")
     chosen.apply()
-    return Beginning(
+    return TuningResult(
         trainer=trainers[way.precision], runtime=chosen, chars_per_second=calibration.chars_per_second(way)
     )
 
@@ -114,9 +114,9 @@ def measure(
         torch.set_num_threads(way.num_threads)
         if way.precision == "bfloat16":
             began = time.perf_counter()
-            trainers[way.precision].rehearse(batch)
+            trainers[way.precision].forward_backward(batch)
             not_counted += time.perf_counter() - began
-        trainers[way.precision].rehearse(batch)
+        trainers[way.precision].forward_backward(batch)
         return batch.num_targets
 
     for precision in sorted({way.precision for way in ways}):  # what is compiled once is not measured
@@ -134,7 +134,7 @@ class _StoppedError(Exception):
     """Somebody waits for something else than a measurement."""
 
 
-class ThreadMinder:
+class ThreadTuner:
     """Looks after the number of threads of one run, where that is measured. Used by the session's thread."""
 
     def __init__(self, batches: Callable[[], Sequence[Batch]], chars_per_second: float) -> None:
@@ -142,34 +142,34 @@ class ThreadMinder:
         self._batches = batches
         self._pace = StepPace(chars_per_second)
 
-    def note(self, seconds: float, num_chars: int) -> None:
+    def record_step(self, seconds: float, num_chars: int) -> None:
         """Take note of a step."""
         self._pace.note(seconds, num_chars)
 
-    def note_other_model(self) -> None:
+    def reset(self) -> None:
         """Take note that all that was measured is of no use any more."""
         self._pace.forget()
 
-    def note_other_batches(self, batches: Callable[[], Sequence[Batch]]) -> None:
+    def use_batches(self, batches: Callable[[], Sequence[Batch]]) -> None:
         """Rehearse with other batches from now on; all that was measured is of no use any more."""
         self._batches = batches
         self._pace.forget()
 
     @classmethod
-    def of_run(
-        cls, wanted: RuntimeConfig, beginning: Beginning, batches: Callable[[], Sequence[Batch]]
-    ) -> ThreadMinder | None:
+    def for_run(
+        cls, wanted: RuntimeConfig, result: TuningResult, batches: Callable[[], Sequence[Batch]]
+    ) -> ThreadTuner | None:
         """Return what looks after a run's threads; None where they are fixed."""
-        on = beginning.runtime
+        on = result.runtime
         has_choice = on.device.type == "cpu" and runtime.available_cores() > 1 and not wanted.threads
-        return cls(batches, beginning.chars_per_second) if has_choice and on.tuning == "measured" else None
+        return cls(batches, result.chars_per_second) if has_choice and on.tuning == "measured" else None
 
     @property
     def should_measure(self) -> bool:
         """Whether it is time to measure again."""
         return self._pace.should_measure
 
-    def choose_again(self, trainer: Trainer, on: Runtime, should_stop: Callable[[], bool]) -> tuple[Runtime, float]:
+    def retune(self, trainer: Trainer, on: Runtime, should_stop: Callable[[], bool]) -> tuple[Runtime, float]:
         """Measure, and return the runtime to go on with and how many times as fast that is as the one in use, `on`.
 
         Where `should_stop` says so, all stays as it is, and it is still to be done.
@@ -197,9 +197,9 @@ class ThreadMinder:
         return chosen, calibration.ratio(best, in_use)
 
 
-def changes_since(info: CheckpointInfo, beginning: Beginning) -> str:
+def computation_changes(info: CheckpointInfo, result: TuningResult) -> str:
     """Return what computes the steps otherwise than those before the checkpoint, in words; empty if nothing does."""
-    on, path = beginning.runtime, beginning.trainer.path
+    on, path = result.runtime, result.trainer.path
     changes = [
         f"{now} in place of {before}"
         for now, before in ((on.device.type, info.device), (on.precision, info.precision))

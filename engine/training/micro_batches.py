@@ -17,15 +17,18 @@ from engine.corpus.encoded_tweets import Batch
 from engine.model.vocab import PAD
 
 
-def parts_of(batch: Batch, part_size: int) -> list[Batch]:
-    """Return the tweets of a batch in their order, `part_size` of them in a part, fewer in the last."""
-    firsts = range(0, len(batch.targets), part_size)
-    pairs = [(batch.inputs[first : first + part_size], batch.targets[first : first + part_size]) for first in firsts]
+def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
+    """Return the tweets of a batch in their order, `micro_batch_size` of them in a part, fewer in the last."""
+    firsts = range(0, len(batch.targets), micro_batch_size)
+    pairs = [
+        (batch.inputs[first : first + micro_batch_size], batch.targets[first : first + micro_batch_size])
+        for first in firsts
+    ]
     return [Batch(inputs, targets, int(np.count_nonzero(targets != PAD))) for inputs, targets in pairs]
 
 
 @torch.no_grad()
-def loss_and_grads_of(
+def accumulate_gradients(
     parts: Sequence[Batch], loss_and_grads: Callable[[Batch], Tensor], parameters: Sequence[nn.Parameter]
 ) -> Tensor:
     """Return the loss, () in nats, of all parts as one batch; set each parameter's `grad` to its gradient.

@@ -1,4 +1,4 @@
-"""`Prefetched`: batches made ready by a thread, while the device computes.
+"""`PrefetchedBatches`: batches made ready by a thread, while the device computes.
 
 Only for devices. On a processor it does not pay: making a batch ready is 0.07 ms of a step of 12 ms at (128, 128, 32)
 and of 25 ms at (64, 256, 32), and with a thread that does it, steps took 1.02 and 0.99 times as long (two cores, one of
@@ -26,8 +26,8 @@ BATCHES_AHEAD = 4
 _Ready = TypeVar("_Ready")
 
 
-class Supply(Protocol):
-    """Batches without end, and the place that was reached in them: a `BatchStream`, or one that is `Prefetched`."""
+class BatchSource(Protocol):
+    """An endless source of batches with its position in the data: a `BatchStream` or `PrefetchedBatches`."""
 
     @property
     def position(self) -> Position:
@@ -45,7 +45,7 @@ class Supply(Protocol):
         """Return the next batch."""
 
 
-class Prefetched(Generic[_Ready]):
+class PrefetchedBatches(Generic[_Ready]):
     """A stream's batches, each put through `prepare`. One thread at a time takes them, and closes in the end."""
 
     def __init__(self, stream: BatchStream, prepare: Callable[[Batch], _Ready], ahead: int = BATCHES_AHEAD) -> None:

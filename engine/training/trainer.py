@@ -6,7 +6,7 @@ a processor the step is put together here, from `engine.compute.cpu`; elsewhere 
 
 **A step that fails.** Until the update begins, whatever is raised leaves all as it was before the step, the generators
 included: it can be taken again, in smaller parts (`engine.training.micro_batches`), or by a resumed run. After that it
-can't be known what is new and what is old, and `is_whole` says so.
+can't be known what is new and what is old, and `is_consistent` says so.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator, weights_with_prefix
 from engine.model.weight_average import WeightAverage
-from engine.training.micro_batches import loss_and_grads_of, parts_of
+from engine.training.micro_batches import accumulate_gradients, split_batch
 
 
 def _make_optimizer(model: TextGenerator, config: TrainingConfig, device: torch.device) -> Optimizer:
@@ -61,7 +61,7 @@ class Trainer:
         self.step_count = 0
         self.learning_rate = config.learning_rate
         self._runtime = runtime
-        self.part_size: int | None = None
+        self.micro_batch_size: int | None = None
         """Tweets that are computed at once at most; None is a whole batch."""
         self.refused_in_a_row = 0
         """Steps that were refused since the last that was not; of a device's, as of the last report."""
@@ -107,19 +107,19 @@ class Trainer:
         self._batch_size = batch_size
         self.close()
 
-    def time_with(self, timer: PhaseTimer) -> None:
+    def use_timer(self, timer: PhaseTimer) -> None:
         """Turn this timer to each part of a step from now on; it is on "forward" when a step begins."""
         self._timer = timer
         if self._gru_step is not None:
             self._gru_step.timer = timer
 
     @property
-    def best_model(self) -> TextGenerator:
+    def eval_model(self) -> TextGenerator:
         """The model to evaluate and to write with: the average of the weights where one is kept, else the model."""
         return self.model if self._average is None else self._average.model
 
     @property
-    def is_whole(self) -> bool:
+    def is_consistent(self) -> bool:
         """Whether all of the state is that after `step_count` steps; false where an update broke off."""
         return not self._update.has_begun
 
@@ -152,32 +152,32 @@ class Trainer:
             elif isinstance(batch, DeviceBatch):
                 raise TypeError("a batch that was made ready for a device")
             else:
-                self._step_here(batch, learning_rate)
+                self._step_on_cpu(batch, learning_rate)
             if self._average is not None:
                 self._average.update(self.step_count + 1)
             self._history.count()
             self.step_count += 1
         self._update.has_begun = False
 
-    def compute_at_most(self, part_size: int) -> None:
+    def set_micro_batch_size(self, micro_batch_size: int) -> None:
         """Compute a batch in parts of at most that many tweets from now on; give back what was kept for more."""
-        self.part_size = part_size
-        self.make_room()
+        self.micro_batch_size = micro_batch_size
+        self.free_memory()
 
-    def make_room(self) -> None:
+    def free_memory(self) -> None:
         """Give back all memory that a step can do without."""
         self.model.zero_grad()
         if self._device_step is not None:
-            self._device_step.set_part_size(self.part_size)
+            self._device_step.set_part_size(self.micro_batch_size)
         elif self._gru_step is not None:
             self._gru_step = self._make_gru_step()
         memory.release(self._runtime.device)
 
-    def _step_here(self, batch: Batch, learning_rate: float) -> None:
+    def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
         """Take a step on the processor."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-        loss = self._set_grads(batch)
+        loss = self._compute_gradients(batch)
         self._timer.switch_to("optimizer")
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
         is_refused = ~(loss.isfinite() & grad_norm.isfinite())
@@ -185,27 +185,27 @@ class Trainer:
         self._history.write(loss, grad_norm)
         self.refused_in_a_row = self.refused_in_a_row + 1 if is_refused.item() else 0
 
-    def _set_grads(self, batch: Batch) -> Tensor:
+    def _compute_gradients(self, batch: Batch) -> Tensor:
         """Return the loss of a batch and set its gradients, in parts where it has more tweets than one may have."""
         if self._gru_step is None:
             raise TypeError("the model lies on a device")
         loss_and_grads = self._gru_step.loss_and_grads
-        if self.part_size is None or len(batch.targets) <= self.part_size:
+        if self.micro_batch_size is None or len(batch.targets) <= self.micro_batch_size:
             return loss_and_grads(batch)
 
         def of_part(part: Batch) -> Tensor:
             self._timer.switch_to("forward")
             return loss_and_grads(part)
 
-        return loss_and_grads_of(parts_of(batch, self.part_size), of_part, list(self.model.parameters()))
+        return accumulate_gradients(split_batch(batch, self.micro_batch_size), of_part, list(self.model.parameters()))
 
-    def rehearse(self, batch: Batch) -> None:
+    def forward_backward(self, batch: Batch) -> None:
         """Do the work of a step on the processor but for the update, to see how long it takes.
 
         Overwrites each parameter's `grad` and leaves the model in eval mode, in which no generator is used.
         """
         self.model.eval()
-        self._set_grads(batch)
+        self._compute_gradients(batch)
 
     def close(self) -> None:
         """Give back what a device keeps for steps to come."""

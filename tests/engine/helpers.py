@@ -164,7 +164,7 @@ def run_session(
     report_seconds: float = 0.0,
     *,
     times_seconds: float = math.inf,
-    rests_at_end: bool = False,
+    pauses_at_end: bool = False,
 ) -> list[Event]:
     """Run a session to its end and return everything that it told.
 
@@ -192,7 +192,7 @@ def run_session(
         mock.patch.object(run, "TIMES_SECONDS", times_seconds),
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
     ):
-        TrainingSession(config, clock=clock, rests_at_end=rests_at_end).run(emit, inbox)
+        TrainingSession(config, clock=clock, pauses_at_end=pauses_at_end).run(emit, inbox)
     return told
 
 

@@ -45,7 +45,7 @@ def open_training_session(config: RunConfig, on_stage: OnStage) -> Session:
     on_stage(Stage("loading torch"))
     from engine.session.session import TrainingSession
 
-    return TrainingSession(config, on_stage, rests_at_end=True)
+    return TrainingSession(config, on_stage, pauses_at_end=True)
 
 
 class Listener(Protocol):

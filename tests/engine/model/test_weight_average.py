@@ -62,15 +62,15 @@ def test_a_checkpoint_of_tied_embeddings_gives_them_back_tied(tmp_path: Path) ->
     resumed = trained(AVERAGING, 0, model=tied)
     resumed.load_state(checkpoint.tensors, 4)
     assert_same_tensors(resumed.state(), trainer.state())
-    assert resumed.best_model.embed.weight is resumed.best_model.proj.weight
+    assert resumed.eval_model.embed.weight is resumed.eval_model.proj.weight
 
 
 def test_averaging_changes_nothing_in_the_training_itself() -> None:
     with_average, without = trained(AVERAGING, 9), trained(TrainingConfig(), 9)
 
     assert with_average.take_report() == without.take_report()
-    assert without.best_model is without.model
-    assert not torch.equal(with_average.best_model.proj.weight, with_average.model.proj.weight)
+    assert without.eval_model is without.model
+    assert not torch.equal(with_average.eval_model.proj.weight, with_average.model.proj.weight)
 
 
 def test_where_a_state_has_no_average_it_begins_with_the_weights() -> None:
@@ -79,4 +79,4 @@ def test_where_a_state_has_no_average_it_begins_with_the_weights() -> None:
 
     trainer.load_state(tensors_of(before), 4)
 
-    assert_same_tensors(trainer.best_model.state_dict(), weights_with_prefix(tensors_of(before), "model."))
+    assert_same_tensors(trainer.eval_model.state_dict(), weights_with_prefix(tensors_of(before), "model."))

@@ -13,7 +13,7 @@ from hypothesis import given
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.base_event import Fact
+from engine.protocol.base_event import BaseEvent
 from engine.protocol.codec import WireError
 from tests import strategies
 
@@ -76,9 +76,9 @@ CONFIGS = {
 
 
 def fields_of(kind: type) -> str:
-    """Return the names of a dataclass's own fields, those of `Fact` left out."""
+    """Return the names of a dataclass's own fields, those of `BaseEvent` left out."""
     names = [field.name for field in dataclasses.fields(kind)]
-    return " ".join(name for name in names if name not in NOW or not issubclass(kind, Fact))
+    return " ".join(name for name in names if name not in NOW or not issubclass(kind, BaseEvent))
 
 
 def test_every_kind_of_event_and_command_has_the_fields_that_scripts_know() -> None:

@@ -126,7 +126,7 @@ def test_a_run_that_has_gone_back_is_resumed_as_if_it_had_not_been_stopped(
 def test_it_gives_up_after_ten_times_and_what_was_good_is_kept(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, lambda number: number > 6)
 
-    told = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5), rests_at_end=True)
+    told = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5), pauses_at_end=True)
 
     assert_keeps_the_rules(told)
     failed = told[-1]

@@ -46,7 +46,7 @@ def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
                 return [c.Stop()] if left == 0 else []
         return []
 
-    return run_session(config, on_event=on_event, rests_at_end=True)
+    return run_session(config, on_event=on_event, pauses_at_end=True)
 
 
 # The budget is used up ------------------------------------------------------------------------------------------------

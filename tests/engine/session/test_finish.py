@@ -93,7 +93,7 @@ def test_a_finished_run_on_the_screen_rests_and_goes_on_when_asked(corpus: Path)
         tiny_config(corpus, max_steps=10**6),
         {5: [c.Finish()], 27: [c.Stop()]},
         on_event=lambda event: [c.Resume()] if isinstance(event, e.Warned) else [],
-        rests_at_end=True,
+        pauses_at_end=True,
     )
 
     assert only(told, e.Warned).message == "The run is over: finished. Its model still writes, saves and loads."

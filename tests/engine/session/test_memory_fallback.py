@@ -22,7 +22,7 @@ from engine.errors import DeviceMemoryError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session.session import as_tweetgen_error
+from engine.session.session import to_tweetgen_error
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu.device_steps import FakeRecorder, step_as_on_a_device
@@ -87,7 +87,7 @@ def test_steps_in_parts_are_clipped_and_taken_once_like_those_of_whole_batches(
         step_as_on_a_device(monkeypatch, recorder if way == "graphs" else None)
     config = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.3)
     whole, in_parts = (Trainer(new_model().double(), config, CPU) for _ in range(2))
-    in_parts.compute_at_most(3 if batch_size == 8 else 2)
+    in_parts.set_micro_batch_size(3 if batch_size == 8 else 2)
     for batch in some_batches(12, batch_size):
         whole.step(batch, RATE)
         in_parts.step(batch, RATE)
@@ -137,7 +137,7 @@ def test_the_step_that_failed_is_taken_again_from_the_same_draws(monkeypatch: py
                 holding(patch, 5)
                 with pytest.raises(torch.OutOfMemoryError):
                     trainer.step(batch, RATE)
-            trainer.compute_at_most(4)
+            trainer.set_micro_batch_size(4)
             trainer.step(batch, RATE)
         trainer.step(batch, RATE)
         trainers.append(trainer)
@@ -269,7 +269,7 @@ def test_a_step_that_there_was_no_memory_to_save_is_named_once_there_is(
     ids=repr,
 )
 def test_memory_that_is_used_up_has_a_title_of_its_own(error: Exception) -> None:
-    told = as_tweetgen_error(error, "The traceback is in the log.")
+    told = to_tweetgen_error(error, "The traceback is in the log.")
 
     assert told.title == "The device's memory is used up"
     assert told.message == str(error).splitlines()[0]

@@ -24,7 +24,7 @@ def test_a_run_that_is_stopped_when_all_but_its_folder_is_ready_leaves_no_name_b
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
     told: list[e.Event] = []
     with monkeypatch.context() as patch:
-        patch.setattr("engine.session.setup.ThreadMinder.of_run", lambda *_: inbox.put(c.Stop(reason="in time")))
+        patch.setattr("engine.session.setup.ThreadTuner.for_run", lambda *_: inbox.put(c.Stop(reason="in time")))
         TrainingSession(tiny_config(corpus)).run(told.append, inbox)
 
     assert only(told, e.RunFinished).reason == "in time"

@@ -107,9 +107,9 @@ def test_a_disk_that_breaks_at_any_call_stops_no_training_and_what_is_not_saved_
     assert_nothing_partial(may_be_torn=disk.code in {errno.EROFS, errno.EIO})  # where nothing at all can be changed
     run = folder_of_run("tiny")
     saved = [event.step for event in of_type(told, e.CheckpointSaved) if event.name == "latest"]
-    is_whole = saved[-1:] == [6] and list(read_journal(run.journal_path))[:-1] == told[:-1]
-    assert is_whole or disk_warnings(told)[-1] == ("disk", 6)
-    if is_whole and for_calls and disk_warnings(told):
+    is_consistent = saved[-1:] == [6] and list(read_journal(run.journal_path))[:-1] == told[:-1]
+    assert is_consistent or disk_warnings(told)[-1] == ("disk", 6)
+    if is_consistent and for_calls and disk_warnings(told):
         best_step = [event.step for event in of_type(told, e.EvalFinished) if event.is_best][-1]
         assert disk_warnings(told)[-1][0] == "disk-works"
         assert read_info(run.checkpoint_path("best"))[0].step == best_step

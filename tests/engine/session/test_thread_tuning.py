@@ -26,7 +26,7 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import thread_tuning as threads
-from engine.session.thread_tuning import Beginning, ThreadMinder, candidates_to_try, changes_since, runtime_for
+from engine.session.thread_tuning import ThreadTuner, TuningResult, candidates_for, computation_changes, runtime_for
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import checkpoint_info
@@ -134,9 +134,9 @@ def test_a_measurement_that_is_broken_off_changes_nothing_either() -> None:
     before = everything(trainer)
     turns = iter(range(2))
 
-    minder = ThreadMinder(lambda: batches, 0.0)
+    minder = ThreadTuner(lambda: batches, 0.0)
     on = replace(CPU, num_threads=1)
-    chosen, _ = minder.choose_again(trainer, on, lambda: next(turns, None) is None)
+    chosen, _ = minder.retune(trainer, on, lambda: next(turns, None) is None)
 
     assert (chosen, torch.get_num_threads()) == (on, 1)
     assert next(turns, None) is None
@@ -159,13 +159,13 @@ def test_what_a_measurement_chooses_from_is_what_was_left_open(
     monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: has_bfloat16)
     rough = [ROUGH, replace(ROUGH, num_threads=2)] if has_bfloat16 else []
     on_gpu = replace(CPU, device=torch.device("cuda"), num_threads=3, precision="bfloat16")
-    assert candidates_to_try(config_with(), CPU, None) == [ONE, TWO, *rough]
-    assert candidates_to_try(with_runtime(precision="float32"), CPU, None) == [ONE, TWO]
-    assert candidates_to_try(with_runtime(threads=1), CPU, None) == [ONE, *rough[:1]]
-    assert candidates_to_try(with_runtime(threads=1, precision="float32"), CPU, None) == [ONE]
-    assert candidates_to_try(config_with(seed=0), CPU, None) == [ONE]
-    assert candidates_to_try(config_with(), replace(CPU, num_threads=2), checkpoint_info(num_threads=2)) == [TWO]
-    assert candidates_to_try(config_with(), on_gpu, None) == [Candidate(num_threads=3, precision="bfloat16")]
+    assert candidates_for(config_with(), CPU, None) == [ONE, TWO, *rough]
+    assert candidates_for(with_runtime(precision="float32"), CPU, None) == [ONE, TWO]
+    assert candidates_for(with_runtime(threads=1), CPU, None) == [ONE, *rough[:1]]
+    assert candidates_for(with_runtime(threads=1, precision="float32"), CPU, None) == [ONE]
+    assert candidates_for(config_with(seed=0), CPU, None) == [ONE]
+    assert candidates_for(config_with(), replace(CPU, num_threads=2), checkpoint_info(num_threads=2)) == [TWO]
+    assert candidates_for(config_with(), on_gpu, None) == [Candidate(num_threads=3, precision="bfloat16")]
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -296,8 +296,8 @@ def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_o
 
 def changes(info: CheckpointInfo) -> str:
     trainer, _ = trainer_with_all()
-    beginning = Beginning(trainer=trainer, runtime=CPU)
-    return changes_since(info, beginning)
+    result = TuningResult(trainer=trainer, runtime=CPU)
+    return computation_changes(info, result)
 
 
 def test_another_path_precision_or_device_than_the_checkpoints_is_told() -> None:

@@ -165,8 +165,8 @@ def test_an_exception_that_is_raised_again_and_again_still_ends_in_one_event(
 ) -> None:
     def from_step_5_on(event: Event) -> list[Command]:
         if event.step == 5:
-            patch.setattr("engine.session.reporter.Narrator.tell", mistaken)
-            patch.setattr("engine.session.checkpointing.Saver.save_own", mistaken)
+            patch.setattr("engine.session.reporter.Reporter.emit", mistaken)
+            patch.setattr("engine.session.checkpointing.CheckpointSaver.save_own", mistaken)
         return []
 
     def mistaken(*_: object, **__: object) -> None:

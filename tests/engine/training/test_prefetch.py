@@ -15,7 +15,7 @@ from engine.corpus.encoded_tweets import Batch
 from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.training.prefetch import Prefetched
+from engine.training.prefetch import PrefetchedBatches
 from tests.engine.compute.gpu.device_steps import FakeRecorder, step_as_on_a_device
 from tests.engine.helpers import (
     Script,
@@ -60,7 +60,7 @@ def inputs_of(batch: Batch) -> list[list[int]]:
 def test_batches_and_places_are_those_of_the_stream(taken: int, ahead: int, epoch: int, batch: int, size: int) -> None:
     start = Position(epoch=epoch, batch=batch)
     plain = stream_at(start, size)
-    prefetched = Prefetched(stream_at(start, size), as_they_are, ahead)
+    prefetched = PrefetchedBatches(stream_at(start, size), as_they_are, ahead)
     assert prefetched.tweets_per_epoch == plain.tweets_per_epoch
     for _ in range(taken):
         assert inputs_of(next(prefetched)) == inputs_of(next(plain))
@@ -68,7 +68,7 @@ def test_batches_and_places_are_those_of_the_stream(taken: int, ahead: int, epoc
     assert (prefetched.position, prefetched.epochs) == (plain.position, plain.epochs)
     prefetched.close()
 
-    again = Prefetched(stream_at(prefetched.position, size), as_they_are, ahead)
+    again = PrefetchedBatches(stream_at(prefetched.position, size), as_they_are, ahead)
     assert [inputs_of(next(again)) for _ in range(5)] == [inputs_of(next(plain)) for _ in range(5)]
     again.close()
     assert not batch_threads()
@@ -88,7 +88,7 @@ def failing_at(number: int, error: BaseException) -> Callable[[Batch], Batch]:
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), MemoryError()])
 def test_an_error_comes_up_where_its_batch_would_have_and_each_time_after(error: BaseException) -> None:
-    prefetched = Prefetched(stream_at(Position()), failing_at(3, error))
+    prefetched = PrefetchedBatches(stream_at(Position()), failing_at(3, error))
     plain = stream_at(Position())
     for _ in range(3):
         assert inputs_of(next(prefetched)) == inputs_of(next(plain))
