@@ -95,13 +95,13 @@ class TerminalApp(App[None], inherit_bindings=False):
     def num_waiting_bytes(self) -> int:
         """Bytes that the terminal has not taken yet; 0 where nobody counts them."""
         driver = driver_of(self)
-        return driver.num_waiting if isinstance(driver, MeteredDriver) else 0
+        return driver.num_waiting_bytes if isinstance(driver, MeteredDriver) else 0
 
     def write_to_terminal(self, sequence: str) -> None:
         """Write to the terminal, where there is one, past what is drawn, but with the same glyphs."""
         driver = driver_of(self)
         if isinstance(driver, MeteredDriver):
-            driver.write(self._glyph_filter.drawn(sequence))
+            driver.write(self._glyph_filter.translated(sequence))
 
     async def on_event(self, event: Event) -> None:
         """Take an event in. Of what is pasted into a line, only what is harmless there: Textual's (8.2) shows it all.
@@ -144,7 +144,7 @@ class TerminalApp(App[None], inherit_bindings=False):
         self.has_mouse = is_used
         driver = driver_of(self)
         if isinstance(driver, MeteredDriver):
-            driver.take_mouse(is_taken=is_used)
+            driver.set_mouse_reporting(is_on=is_used)
 
     def action_mouse(self) -> None:
         """Leave the mouse to the terminal, or take it back."""

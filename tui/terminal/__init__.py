@@ -1,1 +1,1 @@
-"""The terminal: its capabilities, the driver, the bytes that are sent. Never knows a run."""
+"""The terminal: its capabilities, Textual's driver, output pacing and compaction. Never imports a run or a widget."""

@@ -1,6 +1,6 @@
-"""What the terminal can show, as environment and locale tell it. Pure functions; the terminal itself is not asked.
+"""What the terminal can show, by environment and locale. Pure functions; never queries the terminal.
 
-Each function takes the environment as a mapping, so that a test can put any terminal in front of it.
+Each function accepts the environment as a mapping, so that a test can simulate any terminal.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from collections.abc import Mapping
 from typing import Literal
 
 GlyphSet = Literal["braille", "block", "ascii"]
-"""What plots, frames and marks are drawn with: dots, blocks where a font lacks dots, or nothing beyond ASCII."""
+"""Character set for plots, frames and marks: braille dots; blocks for fonts without braille; ASCII only."""
 
 ColourSystem = Literal["none", "16", "256", "truecolor"]
 
 _UNICODE_ENCODINGS = {"utf8", "utf16", "utf32"}
 _COERCED = {"C.UTF-8", "C.utf8", "UTF-8"}
-"""What Python itself puts into LC_CTYPE where the locale is C (PEP 538), whatever the terminal can show."""
+"""What Python sets LC_CTYPE to in the C locale (PEP 538), whatever the terminal can show."""
 _FONT_WITHOUT_BRAILLE = {"linux"}
-"""Terminals whose fonts hold 512 glyphs at most."""
+"""Terminals whose fonts have at most 512 glyphs."""
 _COLOURS_OF_SUFFIX: dict[str, ColourSystem] = {"kitty": "256", "256color": "256", "16color": "16"}
 _FORCED_COLOURS: dict[str, ColourSystem] = {"standard": "16", "256": "256", "truecolor": "truecolor"}
 
 
 def is_utf8(environ: Mapping[str, str], encoding: str | None) -> bool:
-    """Say whether the terminal takes UTF-8: by the locale that the user set, then by the encoding of the output."""
+    """Return whether the terminal accepts UTF-8: by the user's locale, then by the encoding of the output."""
     charset = _charset(environ)
     return _is_unicode(charset or encoding or "ascii") and _is_unicode(encoding or charset or "ascii")
 
 
 def _charset(environ: Mapping[str, str]) -> str:
-    """Return the encoding that the environment names, or an empty string where it names none."""
+    """Return the encoding named by the environment; empty if none is."""
     locale = environ.get("LC_ALL") or environ.get("LC_CTYPE") or ""
     if not locale or (locale in _COERCED and not environ.get("LC_ALL")):
         locale = environ.get("LANG") or locale
@@ -45,13 +45,13 @@ def _is_unicode(encoding: str) -> bool:
 
 
 def glyphs_for(environ: Mapping[str, str], encoding: str | None) -> GlyphSet:
-    """Return what this terminal surely shows, as far as can be known without asking who sits before it."""
+    """Return the richest glyph set that this terminal can be assumed to show."""
     is_bare = environ.get("TERM", "") in _FONT_WITHOUT_BRAILLE
     return "ascii" if is_bare or not is_utf8(environ, encoding) else "braille"
 
 
 def colour_system(environ: Mapping[str, str]) -> ColourSystem:
-    """Return how many colours the screen will use: as Textual and rich (15) decide it, and none with `NO_COLOR`."""
+    """Return the colours that Textual and rich (15) will use; "none" with `NO_COLOR`."""
     if "NO_COLOR" in environ:
         return "none"
     forced = _FORCED_COLOURS.get(environ.get("TEXTUAL_COLOR_SYSTEM", "auto"))
@@ -74,5 +74,5 @@ def multiplexer(environ: Mapping[str, str]) -> str:
 
 
 def is_over_ssh(environ: Mapping[str, str]) -> bool:
-    """Say whether the program was started through ssh."""
+    """Return whether the program was started through ssh."""
     return any(environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"))

@@ -1,11 +1,9 @@
-"""`MeteredDriver`: Textual's driver, which counts what goes out, sends it in fewer bytes, and knows what still waits.
+"""`MeteredDriver`: Textual's driver, with compacted output and a count of the bytes that are still unsent.
 
-What waits are characters that were handed over and that the terminal's line has not taken yet: on a slow one, drawing
-less often is all that helps. The writing itself is on Textual's own thread, so that a line that stands still holds up
-neither the session nor, while little waits, the keys; nor, `LEAVING_SECONDS` after the end was asked for, the end.
+Callers use the count to draw less often on a slow connection. Writing happens on a thread, so that a stalled connection
+blocks neither the session nor the keys, nor the exit for more than `LEAVING_SECONDS`.
 
-A terminal that is gone is told to the program as a hangup. However often its size changes, the screen hears of it ten
-times a second at most.
+A terminal that is gone raises SIGHUP. Resizes are throttled to ten per second.
 """
 
 from __future__ import annotations
@@ -24,137 +22,135 @@ from textual import events
 from textual.message import Message
 
 from engine.compute.clocks import PROCESS_STOPS
-from tui.terminal.output_thread import LEAVING_SECONDS, PatientFile
-from tui.terminal.sgr_compaction import Frames
+from tui.terminal.output_thread import LEAVING_SECONDS, OutputThread
+from tui.terminal.sgr_compaction import FrameBuffer
 from tui.terminal.textual_private import LinuxDriver
 
 if TYPE_CHECKING:
     from textual.app import App
 
 RESIZE_SECONDS = 0.1
-"""Between two changes of size that the screen hears of."""
+"""Shortest interval between two resize events."""
 
 
 class MeteredDriver(LinuxDriver):
-    """As `LinuxDriver`, for Linux and macOS."""
+    """`LinuxDriver` (Linux and macOS) with output compaction, metering and throttled resizes."""
 
     def __init__(
         self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
-        """Take the terminal."""
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.num_bytes = 0
-        """Handed over so far."""
-        self._frames = Frames()
+        """Bytes queued so far."""
+        self._frames = FrameBuffer()
         self._unsent: deque[str] = deque()
         self._sending = threading.Lock()
-        self._patient_file = PatientFile(cast("IO[str]", self._file))
-        self._file = cast("IO[str]", self._patient_file)  # type: ignore[assignment] # what Textual's writer thread needs of a file
-        self._resizes: SpacedCalls | None = None
-        signal.signal(signal.SIGTSTP, self._stop_soon)
+        self._output = OutputThread(cast("IO[str]", self._file))
+        self._file = cast("IO[str]", self._output)  # type: ignore[assignment] # has what Textual's writer thread uses of a file
+        self._resizes: Throttle | None = None
+        signal.signal(signal.SIGTSTP, self._suspend_soon)
 
     @property
-    def num_waiting(self) -> int:
-        """Bytes that the terminal has not taken yet."""
-        return self.num_bytes - self._patient_file.num_bytes
+    def num_waiting_bytes(self) -> int:
+        """Bytes that the terminal has not accepted yet."""
+        return self.num_bytes - self._output.num_sent_bytes
 
     def write(self, data: str) -> None:
-        """Hand over what looks like `data`, once a frame is whole. For any thread, and for handlers of signals.
+        """Queue `data`, compacted, as soon as its frame is complete. For any thread and for signal handlers.
 
-        A call during another one leaves its data to that one: a lock to wait for would stop a handler for ever.
+        A nested call only appends: the outer call sends its data. A blocking lock would deadlock in a signal handler.
         """
         self._unsent.append(data)
         while self._unsent and self._sending.acquire(blocking=False):
             try:
                 while self._unsent:
-                    self._send(self._frames.take(self._unsent.popleft()))
+                    self._send(self._frames.add(self._unsent.popleft()))
             finally:
                 self._sending.release()
 
     def _send(self, text: str) -> None:
         if text:
-            self.num_bytes += len(self._patient_file.encode(text))
+            self.num_bytes += len(self._output.encode(text))
             super().write(text)
 
     def start_application_mode(self) -> None:
-        """Take the terminal over, and hear of its sizes at a measured pace."""
-        self._patient_file.be_patient()
-        super().start_application_mode()  # type: ignore[no-untyped-call] # as Textual has it
-        self._resizes = resizes = SpacedCalls(asyncio.get_running_loop(), RESIZE_SECONDS)
-        tell_size = signal.getsignal(signal.SIGWINCH)
+        """Enter application mode, with throttled resize signals."""
+        self._output.clear_deadline()
+        super().start_application_mode()  # type: ignore[no-untyped-call] # untyped in Textual
+        self._resizes = resizes = Throttle(asyncio.get_running_loop(), RESIZE_SECONDS)
+        report_size = signal.getsignal(signal.SIGWINCH)
 
         def on_resize(number: int, frame: FrameType | None) -> None:
-            if callable(tell_size):
-                resizes.call(lambda: tell_size(number, frame))
+            if callable(report_size):
+                resizes.call(lambda: report_size(number, frame))
 
         signal.signal(signal.SIGWINCH, on_resize)
 
     def stop_application_mode(self) -> None:
-        """Give the terminal back, also one that takes nothing any more."""
-        self._patient_file.give_up_after(LEAVING_SECONDS)
+        """Restore the terminal; unsent output is dropped after `LEAVING_SECONDS`."""
+        self._output.set_deadline(LEAVING_SECONDS)
         super().stop_application_mode()
 
     def process_message(self, message: Message) -> None:
-        """Hand on what the terminal says; of its sizes, the latest."""
+        """Forward messages from the terminal; of resizes within `RESIZE_SECONDS` only the latest."""
         if isinstance(message, events.Resize) and self._resizes is not None:
             self._resizes.call(lambda: super(MeteredDriver, self).process_message(message))
         else:
             super().process_message(message)
 
     def run_input_thread(self) -> None:
-        """Read keys; a terminal that is no more has hung up, whether or not the kernel says so by a signal."""
+        """Read keys; raise SIGHUP when the terminal is gone, as the kernel does not always send it."""
         try:
             super().run_input_thread()
         except OSError:
             os.kill(os.getpid(), signal.SIGHUP)
 
-    def take_mouse(self, *, is_taken: bool) -> None:
-        """Have the terminal tell of the mouse, or leave it to the terminal, to select text with."""
-        self._mouse = True  # while it is False, the next line does nothing
-        (self._enable_mouse_support if is_taken else self._disable_mouse_support)()
-        self._mouse = is_taken  # holds also when the program comes back from a ctrl+z
+    def set_mouse_reporting(self, *, is_on: bool) -> None:
+        """Turn mouse reporting on, or off so that the terminal itself selects text."""
+        self._mouse = True  # the next line does nothing while it is False
+        (self._enable_mouse_support if is_on else self._disable_mouse_support)()
+        self._mouse = is_on  # also restores the state when the process resumes after ctrl+z
 
-    def _stop_soon(self, number: int, frame: FrameType | None) -> None:
-        """Stop on the loop's next turn: the signal may have interrupted a write, which is to be whole before."""
+    def _suspend_soon(self, number: int, frame: FrameType | None) -> None:
+        """Suspend on the loop's next iteration: the signal may have interrupted a write, which must complete first."""
         try:
-            self._loop.call_soon_threadsafe(self._stop, number, frame)
-        except RuntimeError:  # the loop is closed, and nothing is written any more
-            self._stop(number, frame)
+            self._loop.call_soon_threadsafe(self._suspend, number, frame)
+        except RuntimeError:  # the loop is closed: no write is in progress
+            self._suspend(number, frame)
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        """Stop as ctrl+z asks, and let no clock of the training count the time until it goes on."""
+    def _suspend(self, number: int, frame: FrameType | None) -> None:
+        """Suspend the process for ctrl+z; the training clocks exclude the time until SIGCONT."""
         PROCESS_STOPS.begin()
         try:
-            self._sigtstp_application(number, frame)  # goes on here
+            self._sigtstp_application(number, frame)  # returns after SIGCONT
         finally:
             PROCESS_STOPS.end()
 
 
-class SpacedCalls:
-    """Calls on an event loop, at least so many seconds apart; of those in between, only the last is made."""
+class Throttle:
+    """Runs callbacks on an event loop at least `seconds` apart; of those requested in between, only the last."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Call on `loop`."""
         self._loop = loop
         self._seconds = seconds
         self._clock = clock
-        self._last = -seconds
-        self._next: Callable[[], None] | None = None
+        self._last_call = -seconds
+        self._pending: Callable[[], None] | None = None
 
-    def call(self, function: Callable[[], None]) -> None:
-        """Call `function` as soon as it is its turn. For any thread, and for handlers of signals."""
-        self._loop.call_soon_threadsafe(self._take, function)
+    def call(self, callback: Callable[[], None]) -> None:
+        """Run `callback` as soon as the interval allows. For any thread and for signal handlers."""
+        self._loop.call_soon_threadsafe(self._schedule, callback)
 
-    def _take(self, function: Callable[[], None]) -> None:
-        is_due_already = self._next is not None
-        self._next = function
-        if not is_due_already:
-            self._loop.call_later(max(0.0, self._last + self._seconds - self._clock()), self._make)
+    def _schedule(self, callback: Callable[[], None]) -> None:
+        is_scheduled = self._pending is not None
+        self._pending = callback
+        if not is_scheduled:
+            self._loop.call_later(max(0.0, self._last_call + self._seconds - self._clock()), self._call_pending)
 
-    def _make(self) -> None:
-        function, self._next = self._next, None
-        self._last = self._clock()
-        if function is not None:
-            function()
+    def _call_pending(self) -> None:
+        callback, self._pending = self._pending, None
+        self._last_call = self._clock()
+        if callback is not None:
+            callback()

@@ -1,7 +1,7 @@
-"""`PatientFile`: what a terminal is written to through; whoever writes never waits for the terminal.
+"""`OutputThread`: writes to the terminal on a thread of its own, so that no caller waits for a slow connection.
 
-What was written goes out on a thread of its own, as fast as the terminal takes it. A flush waits for it only at the end
-of the program, and not for long: a line that stands still, or has gone, must hold up neither the keys nor the end.
+A flush waits only once a deadline is set, at exit: a stalled or closed terminal must block neither the keys nor the end
+of the program.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterable
 from typing import IO
 
 LEAVING_SECONDS = 3.0
-"""How long a terminal that takes nothing may hold up the program's end. On a busy machine one second was too short."""
+"""How long a stalled terminal may delay the exit. One second was too short on a busy machine."""
 _CHUNK_BYTES = 256
-"""What a terminal that can be written to takes at once, so that a write does not wait."""
-_LOOK_SECONDS = 0.1
+"""Size of one write: a terminal that is ready accepts as much without blocking."""
+_POLL_SECONDS = 0.1
 
 
-class PatientFile:
-    """A text file that counts the bytes that were taken. For any thread."""
+class OutputThread:
+    """A text file that counts the bytes accepted by the terminal. For any thread."""
 
     def __init__(self, file: IO[str], clock: Callable[[], float] = time.monotonic) -> None:
         """Write to the descriptor of `file`, in its encoding."""
@@ -33,45 +33,45 @@ class PatientFile:
         self._clock = clock
         self._waiting: deque[bytes] = deque()
         self._changed = threading.Condition()
-        self._patience_ends = math.inf
-        self._sender: threading.Thread | None = None
-        self.num_bytes = 0
-        """Taken by the terminal, or given up."""
+        self._deadline = math.inf
+        self._thread: threading.Thread | None = None
+        self.num_sent_bytes = 0
+        """Accepted by the terminal, or dropped."""
 
     def encode(self, text: str) -> bytes:
-        """Return text as it is written."""
+        """Return `text` in the encoding of the terminal, unencodable characters replaced."""
         return text.encode(self._encoding, "replace")
 
-    def be_patient(self) -> None:
-        """Wait for the terminal without an end."""
-        self._patience_ends = math.inf
+    def clear_deadline(self) -> None:
+        """Wait for the terminal indefinitely."""
+        self._deadline = math.inf
 
-    def give_up_after(self, seconds: float) -> None:
-        """From so many seconds on, throw away what the terminal does not take at once; until then, let a flush wait."""
-        self._patience_ends = self._clock() + seconds
+    def set_deadline(self, seconds: float) -> None:
+        """Drop output that the terminal has not accepted by then; until then, `flush` waits."""
+        self._deadline = self._clock() + seconds
 
     def write(self, text: str) -> int:
-        """Hand text over, to be sent when its turn has come."""
+        """Queue `text`; the first call starts the thread."""
         with self._changed:
             self._waiting.append(self.encode(text))
             self._changed.notify_all()
-            if self._sender is None:
-                self._sender = threading.Thread(target=self._send_all, name="terminal", daemon=True)
-                self._sender.start()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._send_all, name="terminal", daemon=True)
+                self._thread.start()
         return len(text)
 
     def flush(self) -> None:
-        """At the end, wait until all that was written is taken, or patience has ended; else do nothing."""
+        """Wait until the queue is empty or the deadline has passed; return at once if there is no deadline."""
         with self._changed:
-            while self._waiting and not math.isinf(self._patience_ends):
-                self._changed.wait(_LOOK_SECONDS)
+            while self._waiting and not math.isinf(self._deadline):
+                self._changed.wait(_POLL_SECONDS)
 
     def fileno(self) -> int:
-        """Return the file's number."""
+        """Return the descriptor of the terminal."""
         return self._file.fileno()
 
     def _send_all(self) -> None:
-        """Send what is handed over, for ever. The body of the thread."""
+        """Send queued data in a loop. The body of the thread."""
         while True:
             with self._changed:
                 while not self._waiting:
@@ -83,30 +83,30 @@ class PatientFile:
                 self._changed.notify_all()
 
     def _send(self, data: bytes) -> None:
-        """Send data as the terminal takes it; where it has gone, or patience ends, throw the rest away."""
-        taken = 0
+        """Send `data` as the terminal accepts it; drop the rest if the terminal is gone or the deadline has passed."""
+        num_sent = 0
         try:
-            while taken < len(data):
-                is_patient = self._clock() < self._patience_ends
-                if select.select([], [self.fileno()], [], _LOOK_SECONDS if is_patient else 0.0)[1]:
-                    num_taken = os.write(self.fileno(), data[taken : taken + _CHUNK_BYTES])
-                    taken += num_taken
-                    self.num_bytes += num_taken
-                elif not is_patient:
+            while num_sent < len(data):
+                is_in_time = self._clock() < self._deadline
+                if select.select([], [self.fileno()], [], _POLL_SECONDS if is_in_time else 0.0)[1]:
+                    count = os.write(self.fileno(), data[num_sent : num_sent + _CHUNK_BYTES])
+                    num_sent += count
+                    self.num_sent_bytes += count
+                elif not is_in_time:
                     break
-        except (OSError, ValueError):  # it has gone, or the file was closed
+        except (OSError, ValueError):  # the terminal is gone, or the file was closed
             pass
-        self.num_bytes += len(data) - taken
+        self.num_sent_bytes += len(data) - num_sent
 
 
 def write_at_end(text: str) -> None:
-    """Write to stderr, as far as a terminal takes it; the program is about to end."""
-    file = PatientFile(sys.__stderr__ or sys.stderr)  # while it runs, Textual has another in its place
-    file.give_up_after(LEAVING_SECONDS)
+    """Write to stderr at the end of the program, as far as the terminal accepts it in time."""
+    file = OutputThread(sys.__stderr__ or sys.stderr)  # Textual replaces sys.stderr while it runs
+    file.set_deadline(LEAVING_SECONDS)
     file.write(text)
     file.flush()
 
 
-def say(lines: Iterable[str]) -> None:
-    """Print lines on stderr, where a terminal takes them; the program is about to end."""
+def print_at_end(lines: Iterable[str]) -> None:
+    """Print lines on stderr at the end of the program."""
     write_at_end("".join(line + "\n" for line in lines))

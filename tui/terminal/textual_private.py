@@ -1,7 +1,6 @@
-"""What the program uses of Textual beyond its public names, in one place.
+"""Every private name of Textual that the program uses, in one place.
 
-Each name is looked up here, at import. Where a newer Textual lacks one, Textual's own behaviour stays, and the log says
-so.
+Names are looked up at import. If the installed Textual lacks one, its own behaviour applies and the log records it.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 MISSING: list[str] = []
-"""Names that this program knows (Textual 8.2) and the installed Textual lacks."""
+"""Private names of Textual 8.2 that the installed version lacks."""
 
 
-def _found(module: str, name: str, *uses: str) -> Any:  # noqa: ANN401 - whatever the name leads to
-    """Return an object of a module, or None where it, or an attribute that we use of its instances, is missing."""
+def _found(module: str, name: str, *uses: str) -> Any:  # noqa: ANN401 - any object of Textual
+    """Return an object of a module; None if it, or an attribute used of its instances, is missing."""
     try:
         found = getattr(import_module(module), name, None)
     except ImportError:
@@ -47,7 +46,7 @@ def _found(module: str, name: str, *uses: str) -> Any:  # noqa: ANN401 - whateve
 
 
 def _is_set_at_start(owner: type[Any], attribute: str) -> bool:
-    """Say whether new instances of a class have an attribute, by the code that makes them."""
+    """Return whether `__init__` sets an attribute on new instances, by its bytecode."""
     makers: Iterable[Any] = (vars(each).get("__init__") for each in owner.__mro__)
     steps = (step for maker in makers if hasattr(maker, "__code__") for step in dis.get_instructions(maker))
     return any(step.opname == "STORE_ATTR" and step.argval == attribute for step in steps)
@@ -74,7 +73,7 @@ if not TYPE_CHECKING:
 
 
 def log_missing() -> None:
-    """Write to the program's log which names are missing, if any."""
+    """Log the missing names, if any, to the program's log."""
     if MISSING:
         from engine.storage.versions import installed_version
 
@@ -85,38 +84,38 @@ def log_missing() -> None:
 
 
 def driver_of(app: App[Any]) -> Driver | None:
-    """Return what connects an app to its terminal, once it runs."""
+    """Return an app's driver; None before it runs."""
     return getattr(app, "_driver", None)
 
 
 def failure_of(app: App[Any]) -> Exception | None:
-    """Return the exception that has ended an app."""
+    """Return the exception that ended an app, if any."""
     return getattr(app, "_exception", None)
 
 
 def _unicode_name_of_key(character: str) -> str:
-    """Return a character's name as most of Textual's keys have it: "question_mark"."""
+    """Return Textual's key name of a character by its Unicode name: "question_mark"."""
     if character.isalnum():
         return character
     return unicodedata.name(character, character).lower().replace("-", "_").replace(" ", "_")
 
 
 name_of_key: Callable[[str], str] = _NAME_OF_KEY or _unicode_name_of_key
-"""Returns Textual's name of the key that types a character."""
+"""Returns Textual's key name of a character."""
 
 
 def send_only_changed_cells() -> None:
-    """Have every app of this process send only the cells of a line that changed, not all left of them as well.
+    """Patch Textual, for every app of this process, to send only the changed cells of a line.
 
     Textual (8.2) crops an update of a line on its right only ("TODO: crop to x extents" in `ChopsUpdate`). A test fails
     once it crops both sides.
     """
     if _CHOPS_UPDATE is not None:
-        ChopsUpdate.render_segments = render_cropped  # type: ignore[assignment, method-assign]  # what this is for
+        ChopsUpdate.render_segments = render_cropped  # type: ignore[assignment, method-assign]  # a patch
 
 
 def render_cropped(update: ChopsUpdate, console: Console) -> str:
-    """Return what brings an update to the terminal."""
+    """Return the output of an update, each line cropped on both sides."""
     pieces: list[str] = []
     last_line = update.spans[-1][0]
     for y, first, end in update.spans:

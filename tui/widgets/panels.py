@@ -16,7 +16,7 @@ from tui.formatting.numbers import format_temperature
 from tui.run.alerts import Alert
 from tui.run.view import RunView
 from tui.settings.key_table import MAIN_KEYS
-from tui.terminal.frame_pacing import DrawingPace
+from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.alert_bar import AlertBar
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.prompt_line import PromptLine
@@ -44,7 +44,7 @@ class Panels(Vertical):
         self._view_in_status: RunView | None = None
         self._last_tick_of_report = 0
         self._tweets_awaited_since: int | None = None
-        self._pace = DrawingPace(time.monotonic, time.thread_time, is_remote=bool(os.environ.get("SSH_CONNECTION")))
+        self._pace = FramePacing(time.monotonic, time.thread_time, is_remote=bool(os.environ.get("SSH_CONNECTION")))
 
     def compose(self) -> ComposeResult:
         """Lay out plot and status over the feed, and the key bar below."""

@@ -1,4 +1,4 @@
-"""What the terminal can do, told from an environment."""
+"""Capabilities of terminals, from simulated environments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.terminal.capabilities import colour_system, glyphs_for, is_utf8
         {},
     ],
 )
-def test_a_locale_of_utf8_or_none_at_all_takes_utf8(environ: dict[str, str]) -> None:
+def test_a_utf8_locale_or_no_locale_means_utf8(environ: dict[str, str]) -> None:
     assert is_utf8(environ, "utf-8")
     assert glyphs_for(environ, "utf-8") == "braille"
 

@@ -1,4 +1,4 @@
-"""The driver's writes come from two threads, and signals interrupt them: every frame goes out whole, in its order."""
+"""The driver's writes come from two threads and from signal handlers: every frame is sent whole and in order."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from textual.app import App
 
 from tests.tui.conftest import wait_until
 from tui.terminal.driver import MeteredDriver
-from tui.terminal.sgr_compaction import FRAME_END, FRAME_START, Frames
+from tui.terminal.sgr_compaction import FRAME_END, FRAME_START, FrameBuffer
 
 NUM_WRITES = 1000
 
 
 @pytest.fixture(autouse=True)
 def _signals_and_threads_as_before() -> Iterator[None]:
-    """Undo what a driver does to signals, and switch threads as often as can be meanwhile."""
+    """Restore the signal handlers, and switch threads as often as possible meanwhile."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTSTP, signal.SIGCONT)}
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -34,7 +34,7 @@ def _signals_and_threads_as_before() -> Iterator[None]:
 
 
 class Written:
-    """What a driver hands to the thread that writes to the terminal."""
+    """A writer thread that records what the driver writes."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -45,26 +45,26 @@ class Written:
         self.on_write()
 
 
-class InterruptedFrames(Frames):
-    """Frames that let other threads run in the middle of a call, and fail where one of them calls as well."""
+class InterruptedFrames(FrameBuffer):
+    """A frame buffer that yields to other threads in the middle of a call and fails on a nested call."""
 
     is_busy = False
 
-    def take(self, piece: str) -> str:
+    def add(self, piece: str) -> str:
         assert not self.is_busy
         self.is_busy = True
         time.sleep(0)
-        text = super().take(piece)
+        text = super().add(piece)
         self.is_busy = False
         return text
 
 
 class StoppingDriver(MeteredDriver):
-    """A driver that only writes where it would stop the process."""
+    """A driver that records suspensions in place of stopping the process."""
 
     is_writing = False
     stops: tuple[bool, ...] = ()
-    """Whether each stop came in the middle of a write."""
+    """Whether each suspension came in the middle of a write."""
 
     def _sigtstp_application(self, *_: int | FrameType | None) -> None:
         self.stops += (self.is_writing,)
@@ -72,12 +72,12 @@ class StoppingDriver(MeteredDriver):
 
 def driver_over(written: Written) -> StoppingDriver:
     driver = StoppingDriver(App[Any]())
-    driver._writer_thread = written  # type: ignore[assignment] # all that a driver needs of it
+    driver._writer_thread = written  # type: ignore[assignment] # has all that a driver uses
     return driver
 
 
-async def test_what_two_threads_write_goes_out_whole_once_and_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.terminal.driver.Frames", InterruptedFrames)
+async def test_writes_of_two_threads_are_sent_once_in_order_with_whole_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.terminal.driver.FrameBuffer", InterruptedFrames)
     written = Written()
     driver = driver_over(written)
     both_run = threading.Barrier(2)
@@ -105,7 +105,7 @@ async def test_what_two_threads_write_goes_out_whole_once_and_in_its_order(monke
     assert driver.num_bytes == len(text)
 
 
-async def test_what_a_signals_handler_writes_in_the_middle_of_a_write_comes_after_it() -> None:
+async def test_a_signal_handlers_write_during_another_write_is_sent_after_it() -> None:
     written = Written()
     driver = driver_over(written)
     signal.signal(signal.SIGCONT, lambda *_: driver.write("again"))
@@ -120,7 +120,7 @@ async def test_what_a_signals_handler_writes_in_the_middle_of_a_write_comes_afte
     assert written.texts == ["first", "again"]
 
 
-async def test_ctrl_z_in_the_middle_of_a_write_stops_after_it() -> None:
+async def test_ctrl_z_during_a_write_suspends_after_it() -> None:
     written = Written()
     driver = driver_over(written)
 

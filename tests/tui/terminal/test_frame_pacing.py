@@ -1,11 +1,11 @@
-"""How often panels draw: the usual pace, over ssh, on a line that does not keep up, and where a core is wanted."""
+"""How often panels draw: at the default pace, over ssh, with blocked output, and with a busy core."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.fakes import FakeClock
-from tui.terminal.frame_pacing import MAX_LINE_STRETCH, MAX_WAITING_BYTES, SECONDS, DrawingPace
+from tui.terminal.frame_pacing import MAX_LINE_SLOWDOWN, MAX_WAITING_BYTES, SECONDS, FramePacing
 
 TICK = 0.1
 
@@ -15,7 +15,7 @@ class Screen:
 
     def __init__(self, *, is_remote: bool = False) -> None:
         self.clock, self.core = FakeClock(), FakeClock()
-        self.pace = DrawingPace(self.clock, self.core, is_remote=is_remote)
+        self.pace = FramePacing(self.clock, self.core, is_remote=is_remote)
 
     def plots(self, seconds: float, waiting: int = 0, core_share: float = 0.0) -> int:
         num_plots = 0
@@ -32,18 +32,18 @@ def test_over_ssh_a_panel_draws_half_as_often(is_remote: bool, share: float) -> 
     assert Screen(is_remote=is_remote).plots(100) == pytest.approx(share * 100 / SECONDS["plot"], abs=2)
 
 
-def test_nothing_is_drawn_while_the_line_is_full_not_even_what_is_awaited() -> None:
+def test_nothing_is_drawn_while_output_is_blocked_not_even_awaited_panels() -> None:
     screen = Screen()
     assert screen.plots(5, waiting=MAX_WAITING_BYTES + 1) == 0
     assert not screen.pace.is_due("plot", is_awaited=True)
 
 
-def test_a_line_that_was_full_is_given_less_and_then_again_more() -> None:
+def test_blocked_output_slows_drawing_down_until_the_terminal_keeps_up() -> None:
     screen = Screen()
     screen.plots(60, waiting=MAX_WAITING_BYTES + 1)
-    assert screen.pace.stretch == MAX_LINE_STRETCH
-    assert screen.plots(SECONDS["plot"] * MAX_LINE_STRETCH) <= 4
+    assert screen.pace.slowdown == MAX_LINE_SLOWDOWN
+    assert screen.plots(SECONDS["plot"] * MAX_LINE_SLOWDOWN) <= 4
 
     screen.plots(60)
 
-    assert screen.pace.stretch == 1.0
+    assert screen.pace.slowdown == 1.0

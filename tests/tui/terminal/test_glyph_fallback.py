@@ -1,4 +1,4 @@
-"""Lesser glyphs: everything that the screen draws has a stand-in as wide as itself."""
+"""Every glyph that the screen draws has a replacement of the same width in each glyph set."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tui.settings.key_table import MAIN_KEYS
 from tui.terminal.capabilities import GlyphSet
-from tui.terminal.glyph_fallback import STAND_INS, GlyphFilter
+from tui.terminal.glyph_fallback import FALLBACKS, GlyphFilter
 from tui.widgets.plot.loss_plot import LossPlot
 
 BLACK = Color(0, 0, 0)
 SOURCES = sorted(Path(tui.__path__[0]).rglob("*.py"))
 NOT_ON_THE_SCREEN = {"inspection_report.py", "glyphs.py"}
-"""A report on stdout; and the tables of stand-ins."""
+"""Sources whose strings are not drawn: a report on stdout, and the glyph tables."""
 
 
-def drawn(text: str, glyphs: GlyphSet = "ascii", *, is_utf8: bool = True) -> str:
-    """Return a text as the filter lets it through."""
+def translated(text: str, glyphs: GlyphSet = "ascii", *, is_utf8: bool = True) -> str:
+    """Return `text` after the filter."""
     return "".join(segment.text for segment in GlyphFilter(glyphs, is_utf8=is_utf8).apply([Segment(text)], BLACK))
 
 
 def literals(path: Path) -> Iterator[str]:
-    """Yield the strings of a source but for docstrings."""
+    """Yield the string literals of a source, without docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -43,38 +43,38 @@ def literals(path: Path) -> Iterator[str]:
             yield node.value
 
 
-def test_every_glyph_that_the_source_draws_has_a_stand_in() -> None:
+def test_every_glyph_in_the_sources_has_an_ascii_replacement() -> None:
     sources = [path for path in SOURCES if path.name not in NOT_ON_THE_SCREEN]
     beyond_ascii = {char for path in sources for text in literals(path) for char in text if not char.isascii()}
     assert len(beyond_ascii) > 30
-    assert {char for char in beyond_ascii if not drawn(char).isascii()} == set()
+    assert {char for char in beyond_ascii if not translated(char).isascii()} == set()
 
 
-@pytest.mark.parametrize("glyphs", list(STAND_INS))
-def test_a_stand_in_is_as_wide_as_what_it_stands_for(glyphs: GlyphSet) -> None:
+@pytest.mark.parametrize("glyphs", list(FALLBACKS))
+def test_a_replacement_is_as_wide_as_its_glyph(glyphs: GlyphSet) -> None:
     assert {
-        chr(code) for code, stand_in in STAND_INS[glyphs].items() if cell_len(chr(code)) != cell_len(stand_in)
+        chr(code) for code, fallback in FALLBACKS[glyphs].items() if cell_len(chr(code)) != cell_len(fallback)
     } == set()
 
 
-def test_blocks_stand_where_dots_were() -> None:
-    assert drawn("⣿⠉⣀⡇⢸ ╭ é", "block") == "█▀▄▌▐ ╭ é"
-    assert drawn("⣿⠉⣀⡇⠒ ╭─┃ é") == "#'.:- +-| é"
+def test_braille_becomes_blocks_or_ascii_of_the_same_shape() -> None:
+    assert translated("⣿⠉⣀⡇⢸ ╭ é", "block") == "█▀▄▌▐ ╭ é"
+    assert translated("⣿⠉⣀⡇⠒ ╭─┃ é") == "#'.:- +-| é"
 
 
-def test_what_differs_in_meaning_differs_in_ascii() -> None:
+def test_glyphs_of_different_meaning_differ_in_ascii() -> None:
     for marks in ("●◐○", "○▶‖■✗", "●◆▲", "━─", "▲▼"):
-        assert len(set(drawn(marks))) == len(marks)
+        assert len(set(translated(marks))) == len(marks)
 
 
-def test_without_utf8_a_question_mark_stands_for_each_character_in_its_own_width() -> None:
-    assert drawn("añ日👩‍👩‍👧x…", is_utf8=False) == "a?? ? x~"
-    assert drawn("añ日👩‍👩‍👧x…") == "añ日👩‍👩‍👧x~"
+def test_without_utf8_other_characters_become_question_marks_of_the_same_width() -> None:
+    assert translated("añ日👩‍👩‍👧x…", is_utf8=False) == "a?? ? x~"
+    assert translated("añ日👩‍👩‍👧x…") == "añ日👩‍👩‍👧x~"
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40))
 def test_without_utf8_all_is_ascii(text: str) -> None:
-    assert drawn(text, is_utf8=False).isascii()
+    assert translated(text, is_utf8=False).isascii()
 
 
 SCRIPT = (

@@ -1,4 +1,4 @@
-"""A terminal gets the last words if it takes them in time, and one that takes nothing holds nobody up."""
+"""A terminal gets the last output if it accepts it in time; a stalled one does not delay the exit."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import IO
 import pytest
 
 from tests.fakes import FakeClock
-from tui.terminal.output_thread import PatientFile
+from tui.terminal.output_thread import OutputThread
 
 DEADLINE_SECONDS = 10.0
 MUCH = "x" * 2_000_000
-"""More than any pipe takes before it is read."""
+"""More than any pipe accepts before it is read."""
 
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, IO[str]]]:
-    """The end that is read, and the end that is written to."""
+    """The reading descriptor and the writing file of a pipe."""
     reading, writing = os.pipe()
     with TextIOWrapper(os.fdopen(writing, "wb", buffering=0), encoding="utf-8", write_through=True) as file:
         yield reading, file
@@ -34,36 +34,36 @@ def read_all(reading: int, num_bytes: int) -> bytes:
     return data
 
 
-def test_at_the_end_a_flush_waits_for_a_terminal_that_takes_what_it_is_given(pipe: tuple[int, IO[str]]) -> None:
+def test_a_flush_with_a_deadline_waits_for_a_terminal_that_reads(pipe: tuple[int, IO[str]]) -> None:
     reading, writing = pipe
-    file = PatientFile(writing)
-    taken: list[bytes] = []
-    reader = threading.Thread(target=lambda: taken.append(read_all(reading, len(MUCH))))
+    file = OutputThread(writing)
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(read_all(reading, len(MUCH))))
     reader.start()
-    file.give_up_after(DEADLINE_SECONDS)
+    file.set_deadline(DEADLINE_SECONDS)
     file.write(MUCH)
     file.flush()
-    assert file.num_bytes == len(MUCH)
+    assert file.num_sent_bytes == len(MUCH)
     reader.join()
-    assert taken == [MUCH.encode()]
+    assert received == [MUCH.encode()]
 
 
-def test_at_the_end_patience_with_a_terminal_that_takes_nothing_ends(pipe: tuple[int, IO[str]]) -> None:
+def test_a_flush_drops_the_output_of_a_stalled_terminal_at_the_deadline(pipe: tuple[int, IO[str]]) -> None:
     clock = FakeClock()
-    file = PatientFile(pipe[1], clock)
+    file = OutputThread(pipe[1], clock)
     file.write(MUCH)
-    file.give_up_after(1.0)
+    file.set_deadline(1.0)
     clock.advance(1.5)
     file.flush()
-    assert file.num_bytes == len(MUCH)
+    assert file.num_sent_bytes == len(MUCH)
 
 
-def test_what_an_encoding_lacks_is_replaced_and_counted_as_it_is_written() -> None:
+def test_unencodable_characters_are_replaced_and_counted_as_sent() -> None:
     reading, writing = os.pipe()
     with TextIOWrapper(os.fdopen(writing, "wb", buffering=0), encoding="ascii", write_through=True) as ascii_file:
-        file = PatientFile(ascii_file)
-        file.give_up_after(DEADLINE_SECONDS)
+        file = OutputThread(ascii_file)
+        file.set_deadline(DEADLINE_SECONDS)
         file.write("⣿!")
         file.flush()
-        assert (os.read(reading, 10), file.num_bytes) == (b"?!", 2)
+        assert (os.read(reading, 10), file.num_sent_bytes) == (b"?!", 2)
     os.close(reading)

@@ -1,4 +1,4 @@
-"""`slim`: the same picture in fewer bytes. The pictures are those of an independent terminal (pyte)."""
+"""Compacted output draws the same picture, as rendered by an independent terminal (pyte)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.terminal.sgr_compaction import FRAME_END, FRAME_START, Frames, slim
+from tui.terminal.sgr_compaction import FRAME_END, FRAME_START, FrameBuffer, compacted
 
 COLORS = ["38;2;1;2;3", "38;2;9;9;9", "48;2;1;2;3", "38;5;200", "48;5;17", "31", "42", "97", "104", "39", "49"]
 PIECES = st.one_of(
@@ -22,33 +22,33 @@ PIECES = st.one_of(
 
 def picture(text: str) -> list[list[pyte.screens.Char]]:
     screen = pyte.Screen(12, 40)  # no text here is so long that it scrolls
-    pyte.Stream(screen).feed(text.replace("\n", "\r\n"))  # as the line does it
+    pyte.Stream(screen).feed(text.replace("\n", "\r\n"))  # like a terminal's line discipline
     return [[screen.buffer[y][x] for x in range(12)] for y in range(40)]
 
 
 @given(st.lists(PIECES, max_size=20).map("".join))
-def test_it_looks_the_same_and_is_not_longer(text: str) -> None:
+def test_compacted_output_draws_the_same_picture_and_is_not_longer(text: str) -> None:
     text += "\x1b[0m"
 
-    assert picture(slim(text)) == picture(text)
-    assert len(slim(text)) <= len(text)
+    assert picture(compacted(text)) == picture(text)
+    assert len(compacted(text)) <= len(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "slimmed"),
+    ("text", "expected"),
     [
         ("\x1b[1;31ma\x1b[0m\x1b[1;31mb\x1b[0m", "\x1b[1;31mab\x1b[0m"),
         ("\x1b[31;40ma\x1b[0m\x1b[32;40mb\x1b[0m", "\x1b[40;31ma\x1b[32mb\x1b[0m"),
         ("\x1b[3;4H\n\x1b[2;2Hx", "\x1b[2;2Hx"),
     ],
 )
-def test_what_is_in_use_is_not_told_again(text: str, slimmed: str) -> None:
-    assert slim(text) == slimmed
+def test_active_attributes_are_not_sent_again(text: str, expected: str) -> None:
+    assert compacted(text) == expected
 
 
-def test_a_frame_goes_out_as_one() -> None:
-    frames = Frames()
-    assert [frames.take(piece) for piece in (FRAME_START, "\x1b[31ma\x1b[0m", "\x1b[31mb\x1b[0m", FRAME_END)] == [
+def test_a_frame_is_sent_as_a_whole() -> None:
+    frames = FrameBuffer()
+    assert [frames.add(piece) for piece in (FRAME_START, "\x1b[31ma\x1b[0m", "\x1b[31mb\x1b[0m", FRAME_END)] == [
         "",
         "",
         "",
@@ -56,13 +56,13 @@ def test_a_frame_goes_out_as_one() -> None:
     ]
 
 
-def test_a_frame_that_leaves_the_cursor_where_it_is_does_not_go_out() -> None:
-    frames = Frames()
+def test_a_frame_that_only_repeats_the_cursor_position_is_dropped() -> None:
+    frames = FrameBuffer()
     bodies = ("a\x1b[1;1H", "\x1b[1;1H", "\x1b[2;1H", "b\x1b[2;1H")
-    sent = ["".join(map(frames.take, (FRAME_START, body, FRAME_END))) for body in bodies]
+    sent = ["".join(map(frames.add, (FRAME_START, body, FRAME_END))) for body in bodies]
 
     assert [bool(text) for text in sent] == [True, False, True, True]
 
 
-def test_what_stands_outside_a_frame_goes_out_at_once() -> None:
-    assert Frames().take("\x1b[?25l") == "\x1b[?25l"
+def test_output_outside_a_frame_is_sent_at_once() -> None:
+    assert FrameBuffer().add("\x1b[?25l") == "\x1b[?25l"

@@ -1,4 +1,4 @@
-"""Textual's private names: what is done with them, and that the program runs without them."""
+"""Patches of Textual's private names, and that the program runs without them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ textual_private.log_missing()
 """
 
 
-def test_the_screen_starts_without_them_and_the_log_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_screen_starts_without_the_private_names_and_logs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
     ended = subprocess.run([sys.executable, "-c", WITHOUT_PRIVATE_NAMES], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -56,7 +58,7 @@ def test_the_screen_starts_without_them_and_the_log_names_them(tmp_path: Path, m
         assert name in log
 
 
-def test_the_installed_textual_has_all_of_them() -> None:
+def test_the_installed_textual_has_every_private_name() -> None:
     assert textual_private.MISSING == []
 
 
@@ -72,11 +74,11 @@ def update(*spans: tuple[int, int, int]) -> ChopsUpdate:
 
 
 def sent(text: str) -> list[str]:
-    """Return what is sent, cut where the cursor moves."""
+    """Return output split at the cursor moves."""
     return [piece.replace("\x1b[", "") for piece in text.split("\x1b[") if piece]
 
 
-def test_textual_itself_still_sends_what_stands_left_of_a_span() -> None:
+def test_textual_itself_still_sends_the_cells_left_of_a_span() -> None:
     """Once this fails, `send_only_changed_cells` is no longer needed."""
     pieces = update((0, 2, 4)).__rich_console__(CONSOLE, CONSOLE.options)
     text = "".join(piece.text for piece in pieces if isinstance(piece, Segment) and not piece.control)

@@ -119,7 +119,7 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
     from tui.run.error_report import as_told
     from tui.run.reducer import fold
     from tui.run.summary import end_lines
-    from tui.terminal.output_thread import say
+    from tui.terminal.output_thread import print_at_end
 
     bridge = app.bridge
     update = bridge.drain()  # the run may have begun since the screen's last look
@@ -132,7 +132,7 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
             "The screen",
         )
         exit_code = InternalError.exit_code
-        say([f"tweetgen-tui: The screen has failed: {error.message}", error.hint])
+        print_at_end([f"tweetgen-tui: The screen has failed: {error.message}", error.hint])
     may_go_on = bridge.is_alive and not view.is_replay
     is_to_go_on = app.is_detached or has_failed
     # a session that was told to end, and takes its time over a long step, does so without the screen
@@ -143,11 +143,11 @@ def _after(app: TweetgenApp, guard: Guard) -> int:
         for each in own:  # the earlier ones were told to end when the next began
             each.join(0.0 if app.is_abandoned or view.phase == "starting" else _SAVING_SECONDS)
             each.listener.close()
-        say(end_lines(view, app.earlier_views))
+        print_at_end(end_lines(view, app.earlier_views))
         return exit_code
     is_ending = app.has_asked_to_end and not has_failed
     word = how_it_ends(view) if is_ending else how_to_attach(view, bridge.attach_problem)
-    say([word])
+    print_at_end([word])
     if not isinstance(bridge, EngineBridge):
         return exit_code
     let_go_of_terminal(and_pipes=True)

@@ -193,8 +193,8 @@ async def test_enter_pressed_twice_at_once_opens_one_dialog(stage: Stage) -> Non
 def test_osc_52_is_base64_and_multiplexers_are_told_to_hand_it_on() -> None:
     assert clipboard.osc52("héllo 雪") == f"\x1b]52;c;{base64.b64encode('héllo 雪'.encode()).decode()}\x07"
     sequence = clipboard.osc52("x" * 500)
-    assert clipboard.through_multiplexer(sequence, "tmux") == f"\x1bPtmux;\x1b{sequence}\x1b\\"
-    pieces = clipboard.through_multiplexer(sequence, "screen").split("\x1b\\")[:-1]
+    assert clipboard.wrapped_for(sequence, "tmux") == f"\x1bPtmux;\x1b{sequence}\x1b\\"
+    pieces = clipboard.wrapped_for(sequence, "screen").split("\x1b\\")[:-1]
     assert all(piece.startswith("\x1bP") and len(piece) < 256 for piece in pieces)  # longer ones are dropped
     assert "".join(piece.removeprefix("\x1bP") for piece in pieces) == sequence
-    assert clipboard.through_multiplexer(sequence, "no") == ""
+    assert clipboard.wrapped_for(sequence, "no") == ""
