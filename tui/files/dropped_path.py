@@ -17,7 +17,7 @@ from engine.config.run import RunConfig
 _MAX_PASTED_CHARS = 4096
 
 
-def on_other_tweets(config: RunConfig, path: Path) -> RunConfig:
+def config_for_new_data(config: RunConfig, path: Path) -> RunConfig:
     """Return the config of a new run on a file, folder or archive.
 
     Preset, settings, machine and what becomes of a tweet stay; how the files before were written, what the run was
@@ -36,7 +36,7 @@ def on_other_tweets(config: RunConfig, path: Path) -> RunConfig:
     return replace(config, corpus=corpus, run_name=None, checkpoint=None, resume=None)
 
 
-def start_of_choice(config: RunConfig) -> Path:
+def initial_path(config: RunConfig) -> Path:
     """Return where a person begins to look for other tweets: at those of this run, or where the program was started."""
     files = config.corpus.files if config.corpus else ()
     first = next((file for file in files if file != STANDARD_INPUT), "")
@@ -54,7 +54,7 @@ def dropped_path(pasted: str) -> Path | None:
         return None
     quoted = [_from_word(word) for word in _only_word(text)]
     whole = (path for path in quoted if path.is_absolute())
-    return next((path for path in (_from_word(text), *quoted) if _is_there(path)), next(whole, None))
+    return next((path for path in (_from_word(text), *quoted) if _exists(path)), next(whole, None))
 
 
 def _only_word(text: str) -> list[str]:
@@ -73,7 +73,7 @@ def _from_word(word: str) -> Path:
     return Path(os.path.expanduser(word))
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     """Say whether a path that was pasted exists; one that is not whole only counts if it is a file."""
     try:
         return path.exists() if path.is_absolute() else path.is_file()

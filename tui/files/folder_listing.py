@@ -21,7 +21,7 @@ _ORDER: dict[Kind, int] = {"above": 0, "here": 1, "folder": 2, "tweets": 3, "oth
 
 
 @dataclass(frozen=True)
-class Entry:
+class FolderEntry:
     """One line of a folder."""
 
     path: Path
@@ -29,7 +29,7 @@ class Entry:
     num_bytes: int = 0
 
     @property
-    def leads_on(self) -> bool:
+    def opens_folder(self) -> bool:
         """Whether choosing it shows another folder."""
         return self.kind in ("above", "folder")
 
@@ -39,70 +39,70 @@ class Entry:
         return self.kind not in ("above", "here")
 
 
-def list_folder(folder: Path) -> list[Entry]:
+def list_folder(folder: Path) -> list[FolderEntry]:
     """Return what is in a folder, in the order to show it. Raises `OSError`. Pipes and devices are left out."""
     with os.scandir(folder) as found:
         entries = [entry for each in found if (entry := _entry(each)) is not None]
     entries.sort(key=lambda entry: (_ORDER[entry.kind], entry.path.name.casefold()))
-    above = [] if folder.parent == folder else [Entry(folder.parent, "above")]
-    return [*above, Entry(folder, "here"), *entries]
+    above = [] if folder.parent == folder else [FolderEntry(folder.parent, "above")]
+    return [*above, FolderEntry(folder, "here"), *entries]
 
 
-def _entry(found: os.DirEntry[str]) -> Entry | None:
+def _entry(found: os.DirEntry[str]) -> FolderEntry | None:
     """Return one line of a folder; None for what can't be read as a file."""
     path = Path(found.path)
     try:
         if found.is_dir():
-            return Entry(path, "folder")
+            return FolderEntry(path, "folder")
         if not found.is_file():
             return None
         kind: Kind = "tweets" if path.suffix.casefold() in _SUFFIXES_OF_TWEETS else "other"
-        return Entry(path, kind, found.stat().st_size)
+        return FolderEntry(path, kind, found.stat().st_size)
     except OSError:  # gone meanwhile, or a loop of links
         return None
 
 
-def entry_at(folder: Path, name: str) -> Entry | None:
+def entry_at(folder: Path, name: str) -> FolderEntry | None:
     """Return what has exactly this name in a folder, whether it can be read or not; None where nothing has."""
     if name in {".", ".."}:
-        return Entry(folder, "here") if name == "." else Entry(folder.parent, "above")
+        return FolderEntry(folder, "here") if name == "." else FolderEntry(folder.parent, "above")
     path = folder / name
     if not os.path.lexists(path):
         return None
-    return Entry(path, "folder" if os.path.isdir(path) else "other")
+    return FolderEntry(path, "folder" if os.path.isdir(path) else "other")
 
 
-def matching(entries: Iterable[Entry], typed: str) -> list[Entry]:
+def matching(entries: Iterable[FolderEntry], typed: str) -> list[FolderEntry]:
     """Return the entries whose name holds what was typed, those first that begin with it.
 
     Hidden ones wait for a dot. Without anything typed, the folder above and this folder are among them.
     """
-    wanted = typed.casefold()
+    needle = typed.casefold()
     if not typed:
         return [entry for entry in entries if not (entry.is_inside and entry.path.name.startswith("."))]
-    fitting = [
+    matches = [
         entry
         for entry in entries
         if entry.is_inside
-        and wanted in entry.path.name.casefold()
+        and needle in entry.path.name.casefold()
         and (typed.startswith(".") or not entry.path.name.startswith("."))
     ]
-    return sorted(fitting, key=lambda entry: not entry.path.name.casefold().startswith(wanted))
+    return sorted(matches, key=lambda entry: not entry.path.name.casefold().startswith(needle))
 
 
-def best_of(entries: list[Entry], typed: str, usual: Path | None, *, only_exact: bool = False) -> int | None:
+def best_match(entries: list[FolderEntry], typed: str, default: Path | None, *, only_exact: bool = False) -> int | None:
     """Return the index of the entry to offer first: the one of that very name, or unless `only_exact` the first.
 
     Without anything typed it is the usual one, or the first that is inside.
     """
-    wanted = [entry.is_inside and (_is_called(entry, typed) if typed else entry.path == usual) for entry in entries]
-    if not entries or (typed and only_exact and not any(wanted)):
+    is_wanted = [entry.is_inside and (_has_name(entry, typed) if typed else entry.path == default) for entry in entries]
+    if not entries or (typed and only_exact and not any(is_wanted)):
         return None
-    ranks = [(not fits, not entry.is_inside) for entry, fits in zip(entries, wanted, strict=True)]
+    ranks = [(not is_match, not entry.is_inside) for entry, is_match in zip(entries, is_wanted, strict=True)]
     return ranks.index(min(ranks))
 
 
-def _is_called(entry: Entry, typed: str) -> bool:
+def _has_name(entry: FolderEntry, typed: str) -> bool:
     """Say whether an entry has this name, or it is what can be shown of its name."""
     name = entry.path.name
     return name == typed or (not name.isprintable() and harmless(name) == typed)
@@ -121,14 +121,14 @@ def split_typed(text: str) -> tuple[Path, str]:
     return Path(os.path.abspath("/" if is_root else head or ".")), rest
 
 
-def begun_at_root(text: str) -> str:
+def after_last_root(text: str) -> str:
     """Return a typed path from where it begins anew: what stands before `//` or `/~/` was there already."""
     for mark in ("//", "/~/"):
         text = text[text.rfind(mark) + 1 :] if mark in text else text
     return text
 
 
-def as_typed(path: Path, *, is_folder: bool) -> str:
+def display_path(path: Path, *, is_folder: bool) -> str:
     """Return a path as a person would type it: the home is `~`, a folder ends with a slash."""
     text = str(path)
     home = os.path.expanduser("~")

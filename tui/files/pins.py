@@ -21,20 +21,20 @@ _MAX_BYTES = 16 * 1024 * 1024
 TweetKey = tuple[int, float, str]
 
 
-def key_of(tweet: TweetSampled) -> TweetKey:
+def tweet_key(tweet: TweetSampled) -> TweetKey:
     """Return what tells a tweet from others, also from file to event."""
     return tweet.step, tweet.elapsed_seconds, tweet.text
 
 
 def toggled(pins: Pins, tweet: TweetSampled) -> Pins:
     """Return the pins with this tweet among them, or without it where it was."""
-    rest = tuple(pin for pin in pins if key_of(pin) != key_of(tweet))
+    rest = tuple(pin for pin in pins if tweet_key(pin) != tweet_key(tweet))
     return rest if len(rest) < len(pins) else merged(pins, (tweet,))
 
 
 def merged(pins: Pins, others: Pins) -> Pins:
     """Return both, each tweet once, in the order of their steps."""
-    found = {key_of(pin): pin for pin in (*pins, *others)}
+    found = {tweet_key(pin): pin for pin in (*pins, *others)}
     return tuple(sorted(found.values(), key=lambda pin: (pin.step, pin.elapsed_seconds)))
 
 
@@ -47,7 +47,7 @@ class PinsFile:
         self._lock = threading.Lock()
         self._last_saved = 0
         self._is_read = False
-        self._foreign: list[bytes] = []
+        self._unreadable_lines: list[bytes] = []
         """Lines that are no pins, or those of a newer version."""
 
     def read(self) -> Pins:
@@ -66,7 +66,7 @@ class PinsFile:
             ) from error
         self._is_read = True
         found = [(line, tweet_in(line)) for line in lines]
-        self._foreign = [line for line, pin in found if pin is None and line.strip()]
+        self._unreadable_lines = [line for line, pin in found if pin is None and line.strip()]
         return merged((), tuple(pin for _, pin in found if pin is not None))
 
     def save(self, pins: Pins, number: int) -> None:
@@ -78,6 +78,6 @@ class PinsFile:
             if number > self._last_saved:
                 if not self._is_read:
                     pins = merged(self.read(), pins)
-                lines = [*(events.to_json(pin).encode() for pin in pins), *self._foreign]
+                lines = [*(events.to_json(pin).encode() for pin in pins), *self._unreadable_lines]
                 write_atomically(self._path, b"".join(line + b"\n" for line in lines))
                 self._last_saved = number

@@ -20,21 +20,21 @@ from engine.protocol.events import TweetSampled
 from engine.storage.atomic_write import write_atomically
 from engine.text import defused, harmless
 
-_FORMULA_SIGNS = ("=", "+", "-", "@")
+_FORMULA_PREFIXES = ("=", "+", "-", "@")
 COLUMNS = ("step", "temperature", "novelty", "bits_per_char", "text")
 
 
-def as_lines(tweets: Iterable[TweetSampled]) -> str:
+def to_text(tweets: Iterable[TweetSampled]) -> str:
     """Return the texts, one a line."""
     return "".join(f"{_one_line(tweet)}\n" for tweet in tweets)
 
 
-def as_events(tweets: Iterable[TweetSampled]) -> str:
+def to_jsonl(tweets: Iterable[TweetSampled]) -> str:
     """Return the events, one a line, as they stand in a journal."""
     return "".join(f"{events.to_json(replace(tweet, text=defused(tweet.text)))}\n" for tweet in tweets)
 
 
-def as_table(tweets: Iterable[TweetSampled]) -> str:
+def to_csv(tweets: Iterable[TweetSampled]) -> str:
     """Return comma-separated values, under a line of names."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -42,14 +42,14 @@ def as_table(tweets: Iterable[TweetSampled]) -> str:
     for tweet in tweets:
         facts = (tweet.step, f"{tweet.temperature:g}", tweet.novelty, f"{tweet.bits_per_char:.4f}")
         text = _one_line(tweet)
-        writer.writerow((*facts, f"'{text}" if text.startswith(_FORMULA_SIGNS) else text))
+        writer.writerow((*facts, f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text))
     return table.getvalue()
 
 
 FORMATS: dict[str, Callable[[Iterable[TweetSampled]], str]] = {
-    ".txt": as_lines,
-    ".jsonl": as_events,
-    ".csv": as_table,
+    ".txt": to_text,
+    ".jsonl": to_jsonl,
+    ".csv": to_csv,
 }
 """By suffix."""
 

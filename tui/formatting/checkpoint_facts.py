@@ -18,7 +18,7 @@ _NOT_EVALUATED = "not evaluated yet"
 
 
 @dataclass(frozen=True)
-class Pair:
+class ComparedField:
     """One thing that two checkpoints say."""
 
     name: str
@@ -62,14 +62,14 @@ def detail_lines(entry: CheckpointEntry) -> list[str]:
     settings = f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"
     return [
         f"from the run {info.run}, step {info.step:,}, on {info.corpus_name}",
-        f"{_model(info.model)}; {format_short(num_weights(info))} weights, {len(info.vocab)} characters",
+        f"{_model(info.model)}; {format_short(num_parameters(info))} weights, {len(info.vocab)} characters",
         f"{training.preset}: {settings}; trained for {format_duration(info.elapsed_seconds)}",
         *([f"loss: {', '.join(losses)} nats"] if losses else []),
         *lines,
     ]
 
 
-def num_weights(info: CheckpointInfo) -> int:
+def num_parameters(info: CheckpointInfo) -> int:
     """Return the numbers that a checkpoint's model has learned."""
     model, vocab_size = info.model, len(info.vocab) + len(SPECIALS)
     embedding = 0 if model.tied_embeddings else vocab_size * model.embedding_size
@@ -78,10 +78,10 @@ def num_weights(info: CheckpointInfo) -> int:
     return embedding + layers + vocab_size * (model.hidden_size + 1)
 
 
-def comparison(left: CheckpointInfo, right: CheckpointInfo) -> list[Pair]:
+def comparison(left: CheckpointInfo, right: CheckpointInfo) -> list[ComparedField]:
     """Return what two checkpoints say, one beside the other: the usual things, then every setting that differs."""
     usual = zip(_compared(left), _compared(right), strict=True)
-    return [*(Pair(name, one, other) for (name, one), (_, other) in usual), *_other_settings(left, right)]
+    return [*(ComparedField(name, one, other) for (name, one), (_, other) in usual), *_other_settings(left, right)]
 
 
 def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
@@ -95,21 +95,23 @@ def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
     yield "corpus", info.corpus_name + ("" if info.corpus.overfit is None else f", {info.corpus.overfit} of it")
     yield "vocabulary", f"{len(info.vocab)} characters"
     yield "model", _model(info.model)
-    yield "weights", f"{num_weights(info):,}"
+    yield "weights", f"{num_parameters(info):,}"
     yield "batch size", f"{info.training.batch_size}"
     yield "learning rate", f"{info.training.learning_rate:g}, {info.training.schedule}"
     yield "computed on", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}"
 
 
-def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[Pair]:
+def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[ComparedField]:
     """Yield the settings that differ and are not compared already."""
     if left.vocab != right.vocab:
-        yield Pair("its own characters", _only_in(left.vocab, right.vocab), _only_in(right.vocab, left.vocab))
+        yield ComparedField("its own characters", _only_in(left.vocab, right.vocab), _only_in(right.vocab, left.vocab))
     for one, other in ((left.training, right.training), (left.sampling, right.sampling)):
         for each in fields(one):
             values = getattr(one, each.name), getattr(other, each.name)
             if values[0] != values[1] and each.name not in {"batch_size", "learning_rate", "schedule", "preset_reason"}:
-                yield Pair(each.name.replace("_", " "), *("–" if value is None else f"{value}" for value in values))
+                yield ComparedField(
+                    each.name.replace("_", " "), *("–" if value is None else f"{value}" for value in values)
+                )
 
 
 def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:

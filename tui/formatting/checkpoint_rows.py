@@ -14,7 +14,7 @@ from tui.formatting.numbers import format_bits, format_count, format_short, form
 Order = Literal["age", "name", "step", "bits"]
 ORDERS: tuple[Order, ...] = ("age", "name", "step", "bits")
 _AGES = ((86_400 * 365.25, "y"), (86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-_TWICE = 2
+_MIN_UNITS = 2
 """From twice a unit on, it is shown: "90 min" says more than "1 h"."""
 
 
@@ -25,16 +25,16 @@ def arranged(entries: Iterable[CheckpointEntry], order: Order, typed: str = "") 
     best, then those whose figure is of an earlier step, and what was never evaluated last.
     """
     words = typed.casefold().split()
-    fitting = [entry for entry in entries if all(word in _searched(entry) for word in words)]
-    return sorted(fitting, key=lambda entry: (not entry.is_pinned, *_rank(entry, order), _natural(entry.name)))
+    fitting = [entry for entry in entries if all(word in _searched_text(entry) for word in words)]
+    return sorted(fitting, key=lambda entry: (not entry.is_pinned, *_sort_key(entry, order), _natural_key(entry.name)))
 
 
-def _searched(entry: CheckpointEntry) -> str:
+def _searched_text(entry: CheckpointEntry) -> str:
     """Return what a filter looks into."""
     return " ".join((entry.name, entry.info.run, entry.info.corpus_name) if entry.info else (entry.name,)).casefold()
 
 
-def _rank(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
+def _sort_key(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
     """Return what an entry is sorted by; the name decides between equals."""
     match order:
         case "age":
@@ -48,7 +48,7 @@ def _rank(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
             return ()
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def _natural_key(name: str) -> list[tuple[int, str]]:
     """Return a name as people sort it: step-9 before step-10."""
     pieces = re.split(r"(\d+)", name.casefold())
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in pieces]
@@ -57,7 +57,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def format_age(seconds: float) -> str:
     """Return how old something is: "now", "20 s", "3 min", "5 h", "12 d", "3 y"."""
     for size, unit in _AGES:
-        if seconds >= _TWICE * size:
+        if seconds >= _MIN_UNITS * size:
             return f"{seconds / size:.0f} {unit}"
     return "now"
 

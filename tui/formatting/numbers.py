@@ -15,7 +15,7 @@ _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _WAIT_UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
 _MAX_PASTED_CHARS = 4096
 """As long as a path can be; more belongs into no line."""
-_SECONDS_TOLD = 5
+_WAIT_ROUNDING_SECONDS = 5
 """Seconds to wait are told in these."""
 
 
@@ -48,7 +48,7 @@ def format_duration(seconds: float) -> str:
 def format_wait(seconds: float) -> str:
     """Return a time to wait, no more exactly than anyone can know it: "40 s", "12 min", "2 h 05 min", "3 d 4 h"."""
     if seconds < 55:
-        return f"{max(_SECONDS_TOLD * round(seconds / _SECONDS_TOLD), _SECONDS_TOLD)} s"
+        return f"{max(_WAIT_ROUNDING_SECONDS * round(seconds / _WAIT_ROUNDING_SECONDS), _WAIT_ROUNDING_SECONDS)} s"
     minutes = max(round(seconds / 60), 1)
     if minutes < 60:
         return f"{minutes} min"
@@ -60,7 +60,7 @@ def format_eta(seconds: float, spread_seconds: float) -> str:
     """Return a time to wait and how sure it is: "40 s ± 5", "12 min ± 1", "2 h 05 min ± 10 min", "12 min" if sure."""
     wait = format_wait(seconds)
     unit_seconds, unit = next((size, name) for size, name in _WAIT_UNITS if wait.endswith(name))
-    coarseness = _SECONDS_TOLD if unit == "s" else 1
+    coarseness = _WAIT_ROUNDING_SECONDS if unit == "s" else 1
     spread = coarseness * round(spread_seconds / unit_seconds / coarseness)
     if not spread:
         return wait

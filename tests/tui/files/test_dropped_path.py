@@ -9,8 +9,8 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
-from tui.files.dropped_path import dropped_path, on_other_tweets, start_of_choice
-from tui.files.folder_listing import begun_at_root, best_of, list_folder, matching, split_typed
+from tui.files.dropped_path import config_for_new_data, dropped_path, initial_path
+from tui.files.folder_listing import after_last_root, best_match, list_folder, matching, split_typed
 
 
 def test_a_new_run_keeps_settings_and_cleaning_but_not_what_belongs_to_the_files_before() -> None:
@@ -33,7 +33,7 @@ def test_a_new_run_keeps_settings_and_cleaning_but_not_what_belongs_to_the_files
         checkpoint="happy",
     )
 
-    other = on_other_tweets(config, Path("/data/outbox.json"))
+    other = config_for_new_data(config, Path("/data/outbox.json"))
 
     assert other == RunConfig(
         preset="tutorial",
@@ -54,7 +54,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_choice_begins_at_the_tweets_of_the_run_or_where_the_program_was_started(
     here: Path, files: tuple[str, ...], start: str
 ) -> None:
-    assert start_of_choice(RunConfig(corpus=CorpusConfig(files=files))) == here / start
+    assert initial_path(RunConfig(corpus=CorpusConfig(files=files))) == here / start
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_typing_leaves_what_holds_it_beginning_with_what_begins_with_it(
 def test_the_entry_of_that_very_name_is_offered_then_the_usual_one_then_the_first_in_the_folder(listed: Path) -> None:
     entries = matching(list_folder(listed), "")
     usual = listed / "photo.png"
-    assert best_of(entries, "b.csv", usual) == 4
-    assert best_of(entries, "", usual) == 5
-    assert best_of(entries[3:], "p", usual) == 0
-    assert best_of(entries, "", None) == 2
-    assert best_of(entries[:2], "", None) == 0
-    assert best_of([], "x", usual) is None
+    assert best_match(entries, "b.csv", usual) == 4
+    assert best_match(entries, "", usual) == 5
+    assert best_match(entries[3:], "p", usual) == 0
+    assert best_match(entries, "", None) == 2
+    assert best_match(entries[:2], "", None) == 0
+    assert best_match([], "x", usual) is None
 
 
 @pytest.mark.parametrize(
@@ -146,4 +146,4 @@ def test_a_typed_path_is_a_folder_and_what_was_typed_of_a_name(
     [("/a//b//c", "/c"), ("~/a/~/b", "~/b"), ("//", "/"), ("/a/b~/c", "/a/b~/c"), ("", "")],
 )
 def test_a_path_that_is_typed_after_another_takes_its_place(text: str, path: str) -> None:
-    assert begun_at_root(text) == path
+    assert after_last_root(text) == path

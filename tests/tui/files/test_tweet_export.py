@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.protocol.events import from_json
 from engine.text import defused
 from tests.fakes import tweet
-from tui.files.tweet_export import as_events, as_lines, as_table
+from tui.files.tweet_export import to_csv, to_jsonl, to_text
 
 HOSTILE = "a\nb\r\nc\u2028d\x1b[31m, \"e\" 'f' \x00 =1+1 👩\u200d👧"
 TWEETS = (tweet("plain", 100, novelty="near-copy"), tweet('comma, "quote"', 2000, temperature=1.05))
@@ -21,14 +21,14 @@ TWEETS = (tweet("plain", 100, novelty="near-copy"), tweet('comma, "quote"', 2000
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=5))
 def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
     tweets = [tweet(text) for text in texts]
-    assert len(as_lines(tweets).splitlines()) == len(texts)
-    assert len(as_events(tweets).split("\n")) == len(texts) + 1
-    assert len(as_table(tweets).splitlines()) == len(texts) + 1
-    assert [from_json(line) for line in as_events(tweets).split("\n")[:-1]] == [tweet(defused(text)) for text in texts]
+    assert len(to_text(tweets).splitlines()) == len(texts)
+    assert len(to_jsonl(tweets).split("\n")) == len(texts) + 1
+    assert len(to_csv(tweets).splitlines()) == len(texts) + 1
+    assert [from_json(line) for line in to_jsonl(tweets).split("\n")[:-1]] == [tweet(defused(text)) for text in texts]
 
 
 def test_a_table_names_its_columns_and_quotes_what_must_be() -> None:
-    rows = list(csv.reader(as_table(TWEETS).splitlines()))
+    rows = list(csv.reader(to_csv(TWEETS).splitlines()))
     assert rows == [
         ["step", "temperature", "novelty", "bits_per_char", "text"],
         ["100", "0.8", "near-copy", "2.4000", "plain"],
@@ -37,13 +37,13 @@ def test_a_table_names_its_columns_and_quotes_what_must_be() -> None:
 
 
 def test_text_is_written_harmless_and_whole() -> None:
-    assert as_lines([tweet(HOSTILE)]) == "a b c d, \"e\" 'f' =1+1 👩\u200d👧\n"
-    assert as_lines([tweet("long " * 2000)]) == ("long " * 2000).strip() + "\n"
+    assert to_text([tweet(HOSTILE)]) == "a b c d, \"e\" 'f' =1+1 👩\u200d👧\n"
+    assert to_text([tweet("long " * 2000)]) == ("long " * 2000).strip() + "\n"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)", "=cmd|' /C calc'!A0", "a=1", "'=1", "1-1"])
 def test_a_table_has_no_cell_that_a_table_program_would_compute_and_the_other_formats_have_the_text(text: str) -> None:
-    [_, row] = csv.reader(io.StringIO(as_table([tweet(text)])))
+    [_, row] = csv.reader(io.StringIO(to_csv([tweet(text)])))
     assert row[-1] == ("'" + text if text[0] in "=+-@" else text)
-    assert as_lines([tweet(text)]) == text + "\n"
-    assert from_json(as_events([tweet(text)])) == tweet(text)
+    assert to_text([tweet(text)]) == text + "\n"
+    assert from_json(to_jsonl([tweet(text)])) == tweet(text)

@@ -16,7 +16,7 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import Vocab
 from engine.storage.folders import named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info
-from tui.formatting.checkpoint_facts import comparison, description, num_weights
+from tui.formatting.checkpoint_facts import comparison, description, num_parameters
 from tui.formatting.checkpoint_rows import Order, arranged, cells_of, format_age
 from tui.run.branching import Branch
 
@@ -86,7 +86,7 @@ MODELS = [
 def test_weights_are_counted_as_the_model_counts_them(model: ModelConfig) -> None:
     info = checkpoint_info(model=model)
     expected = TextGenerator.from_config(len(Vocab(info.vocab)), model).num_parameters
-    assert num_weights(info) == expected
+    assert num_parameters(info) == expected
 
 
 def test_what_differs_between_two_is_told_whatever_it_is() -> None:

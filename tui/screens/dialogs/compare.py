@@ -13,7 +13,7 @@ from textual.widgets import Static
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.preview import sample_of
 from engine.text import ELLIPSIS, harmless
-from tui.formatting.checkpoint_facts import Pair, comparison
+from tui.formatting.checkpoint_facts import ComparedField, comparison
 from tui.process.threads import on_own_thread
 from tui.screens.dialogs.base import Dialog
 
@@ -43,10 +43,10 @@ class CompareDialog(Dialog[None]):
         left, right = self._entries
         pairs = comparison(left.info, right.info) if left.info and right.info else []
         with VerticalScroll():
-            yield from _row(Pair("", left.name, right.name), "heading")
+            yield from _row(ComparedField("", left.name, right.name), "heading")
             for pair in pairs:
                 yield from _row(pair, "differs" if pair.differs else "")
-            yield from _row(Pair("a tweet", ELLIPSIS, ELLIPSIS), "differs", id="samples")
+            yield from _row(ComparedField("a tweet", ELLIPSIS, ELLIPSIS), "differs", id="samples")
 
     def on_mount(self) -> None:
         """Look for a tweet of each."""
@@ -61,7 +61,7 @@ class CompareDialog(Dialog[None]):
             value.update(harmless(tweet.text) if tweet else "–")
 
 
-def _row(pair: Pair, classes: str, id: str | None = None) -> Iterator[Horizontal]:  # noqa: A002 - Textual's own name for it
+def _row(pair: ComparedField, classes: str, id: str | None = None) -> Iterator[Horizontal]:  # noqa: A002 - Textual's own name for it
     yield Horizontal(
         Static(pair.name, markup=False, classes="name"),
         *(Static(harmless(value), markup=False, classes="value") for value in (pair.left, pair.right)),

@@ -19,10 +19,10 @@ from engine.corpus.ingest.quick_check import Glance
 from engine.errors import TweetgenError
 from engine.text import harmless
 from tui.files.folder_listing import (
-    Entry,
-    as_typed,
-    begun_at_root,
-    best_of,
+    FolderEntry,
+    after_last_root,
+    best_match,
+    display_path,
     entry_at,
     folder_part,
     list_folder,
@@ -71,7 +71,7 @@ class OpenDialog(Dialog[Path]):
         self._folder: Path = start
         self._folder_text: str | None = None
         """The part of the line that leads to `_folder`, whose entries are these."""
-        self._entries: list[Entry] = []
+        self._entries: list[FolderEntry] = []
         self._listed: str | None = None
         """The line that the list shown belongs to."""
         self._is_moved = False
@@ -106,7 +106,7 @@ class OpenDialog(Dialog[Path]):
 
     def _browse(self, folder: Path) -> None:
         """Show another folder."""
-        self._set_line(as_typed(folder, is_folder=True))
+        self._set_line(display_path(folder, is_folder=True))
         self._turn("choosing")
         self._read_folder(folder, self._line.value)
 
@@ -123,7 +123,7 @@ class OpenDialog(Dialog[Path]):
 
         A key may be acted on before the ones typed before it were followed, so whatever acts on the path follows first.
         """
-        text = begun_at_root(self._line.value)
+        text = after_last_root(self._line.value)
         if text != self._line.value:
             self._line.value = text
         if text != self._followed:
@@ -151,7 +151,7 @@ class OpenDialog(Dialog[Path]):
         except OSError as error:
             entries = []
             if self._state == "choosing":
-                self._advice.tell(f"{as_typed(folder, is_folder=True)}: {error.strerror or error}.")
+                self._advice.tell(f"{display_path(folder, is_folder=True)}: {error.strerror or error}.")
         self._folder, self._folder_text, self._entries = folder, folder_text, entries
         self._show_entries()
 
@@ -159,14 +159,14 @@ class OpenDialog(Dialog[Path]):
         """Show the entries that fit what was typed of a name; all of them beside a name that was put into the line."""
         name = self._followed.rpartition("/")[2]
         fitting = matching(self._entries, name if self._is_typed else "")
-        self._list.show(fitting, best_of(fitting, name, self._start, only_exact=not self._is_typed))
+        self._list.show(fitting, best_match(fitting, name, self._start, only_exact=not self._is_typed))
         self._listed = self._followed
         self._is_moved = False
         if self._is_tab_waiting:
             self._is_tab_waiting = False
             self.call_later(self._complete)
 
-    def _row(self) -> Entry | None:
+    def _row(self) -> FolderEntry | None:
         """Return the entry that is highlighted, if the list is that of the path as it is typed."""
         return self._list.chosen if self._listed == self._followed else None
 
@@ -192,10 +192,10 @@ class OpenDialog(Dialog[Path]):
         entry = self._row()
         if entry is None:
             return
-        if entry.leads_on:
+        if entry.opens_folder:
             self._browse(entry.path)
         elif entry.is_inside:
-            self._set_line(as_typed(entry.path, is_folder=False))
+            self._set_line(display_path(entry.path, is_folder=False))
             self._show_folder_of(self._followed)
 
     @on(Input.Submitted)
@@ -222,7 +222,7 @@ class OpenDialog(Dialog[Path]):
         self._look_at(event.path)
 
     @work(exclusive=True, group="look")
-    async def _open_typed(self, row: Entry | None) -> None:
+    async def _open_typed(self, row: FolderEntry | None) -> None:
         """Open a row that a person chose; or else what has exactly the name typed; or else the row highlighted.
 
         What is in no list yet, and has no such name, is looked at as it was typed: nobody has seen what else would fit.
@@ -237,18 +237,18 @@ class OpenDialog(Dialog[Path]):
             self._browse(folder)
         elif row is None:
             await self._look(folder / name)
-        elif row.leads_on:
+        elif row.opens_folder:
             self._browse(row.path)
         else:
             if row.is_inside:
-                self._set_line(as_typed(row.path, is_folder=False))
+                self._set_line(display_path(row.path, is_folder=False))
                 self._show_folder_of(self._followed)
             await self._look(row.path)
 
     @work(exclusive=True, group="look")
     async def _look_at(self, path: Path) -> None:
         """Put a path into the line and look at it."""
-        self._set_line(as_typed(path, is_folder=False))
+        self._set_line(display_path(path, is_folder=False))
         self._show_folder_of(self._followed)
         await self._look(path)
 

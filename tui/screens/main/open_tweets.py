@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textual.events import Paste
 
-from tui.files.dropped_path import dropped_path, on_other_tweets
+from tui.files.dropped_path import config_for_new_data, dropped_path
 from tui.screens.main.run_screen import RunScreen
 from tui.screens.main.services import dialog_for_other_run
 
@@ -34,5 +34,5 @@ class Opening(RunScreen):
     def _start_other(self, path: Path | None) -> None:
         """End this run and start another."""
         if path is not None and self._ending is None:
-            config = on_other_tweets(self._bridge.config, path)
+            config = config_for_new_data(self._bridge.config, path)
             self._end_then(partial(self._runs.start, config), f"then a new run on {path.name}")

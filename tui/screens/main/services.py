@@ -9,7 +9,7 @@ from typing import Protocol
 
 from engine.config.run import RunConfig
 from engine.corpus.ingest.quick_check import Glance
-from tui.files.dropped_path import on_other_tweets, start_of_choice
+from tui.files.dropped_path import config_for_new_data, initial_path
 from tui.run.branching import OtherCurve
 from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
@@ -64,5 +64,7 @@ def dialog_for_other_run(
             return "Enter starts a new run on it."
         return f"Enter saves the run {view.started.run} and starts a new one on it."
 
-    start = dropped or start_of_choice(config)
-    return OpenDialog(lambda path: check(on_other_tweets(config, path)), start, outcome, is_dropped=dropped is not None)
+    start = dropped or initial_path(config)
+    return OpenDialog(
+        lambda path: check(config_for_new_data(config, path)), start, outcome, is_dropped=dropped is not None
+    )

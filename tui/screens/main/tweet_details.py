@@ -8,7 +8,7 @@ from functools import partial
 from engine.errors import ConfigError
 from engine.protocol.commands import ReadTweet, SampleNow, SetSampling
 from engine.protocol.events import TweetSampled
-from tui.files.pins import key_of
+from tui.files.pins import tweet_key
 from tui.screens.dialogs.tweet import TweetActions, TweetDialog
 from tui.screens.main.pins_and_export import Keeping
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -57,7 +57,7 @@ class Looking(Keeping):
         return "" if tweet.text else "It holds no character."
 
     def _is_pinned(self, tweet: TweetSampled) -> bool:
-        return key_of(tweet) in map(key_of, self.pins)
+        return tweet_key(tweet) in map(tweet_key, self.pins)
 
     def _turn_pin(self, tweet: TweetSampled) -> bool:
         """Keep a tweet, or no more; say which."""

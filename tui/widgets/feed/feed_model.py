@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from engine.protocol.events import TweetSampled
-from tui.files.pins import Pins, key_of
+from tui.files.pins import Pins, tweet_key
 from tui.widgets.feed.layout import shown_text
 from tui.widgets.feed.wrapping import WrappedTexts
 
@@ -37,7 +37,7 @@ class FeedTweets:
 
     def is_pinned(self, tweet: TweetSampled) -> bool:
         """Say whether a tweet is kept."""
-        return bool(self._pinned) and key_of(tweet) in self._pinned
+        return bool(self._pinned) and tweet_key(tweet) in self._pinned
 
     def take(self, tweets: tuple[TweetSampled, ...], num_ever: int, held: Iterable[TweetSampled]) -> int | None:
         """Take the tweets of a view, `num_ever` of which were ever written.
@@ -60,7 +60,7 @@ class FeedTweets:
     def keep(self, pins: Pins, held: Iterable[TweetSampled]) -> None:
         """Take these pins in place of those before."""
         self.pins = pins
-        self._pinned = frozenset(map(key_of, pins))
+        self._pinned = frozenset(map(tweet_key, pins))
         self.rearrange(held)
 
     def rearrange(self, held: Iterable[TweetSampled]) -> None:
@@ -97,7 +97,7 @@ class FeedTweets:
         tweets = self.of_view
         last_step = tweets[-1].step if tweets else -1
         missing = {
-            key_of(tweet): tweet for tweet in extra if tweet.step <= last_step and _place_in(tweets, tweet) is None
+            tweet_key(tweet): tweet for tweet in extra if tweet.step <= last_step and _place_in(tweets, tweet) is None
         }
         return sorted((*tweets, *missing.values()), key=_STEP) if missing else list(tweets)
 
@@ -115,6 +115,6 @@ def _place_in(tweets: Sequence[TweetSampled], tweet: TweetSampled) -> int | None
         other = tweets[place]
         if other.step != tweet.step:
             return None
-        if other is tweet or key_of(other) == key_of(tweet):
+        if other is tweet or tweet_key(other) == tweet_key(tweet):
             return place
     return None

@@ -9,7 +9,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from engine.text import harmless
-from tui.files.folder_listing import Entry
+from tui.files.folder_listing import FolderEntry
 from tui.formatting.numbers import format_size
 
 MAX_SHOWN = 500
@@ -30,9 +30,9 @@ class FileList(OptionList, can_focus=False):
     def __init__(self) -> None:
         """Begin empty."""
         super().__init__(markup=False)
-        self._entries: list[Entry] = []
+        self._entries: list[FolderEntry] = []
 
-    def show(self, entries: list[Entry], highlighted: int | None) -> None:
+    def show(self, entries: list[FolderEntry], highlighted: int | None) -> None:
         """Show these entries."""
         self._entries = entries[:MAX_SHOWN]
         options = [Option(self._line(entry)) for entry in self._entries]
@@ -47,12 +47,12 @@ class FileList(OptionList, can_focus=False):
         self.scroll_to_highlight()
 
     @property
-    def chosen(self) -> Entry | None:
+    def chosen(self) -> FolderEntry | None:
         """The entry that is highlighted."""
         index = self.highlighted
         return self._entries[index] if index is not None and index < len(self._entries) else None
 
-    def _line(self, entry: Entry) -> Content:
+    def _line(self, entry: FolderEntry) -> Content:
         """Return an entry as it is shown."""
         match entry.kind:
             case "above":

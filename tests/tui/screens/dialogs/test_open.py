@@ -21,7 +21,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
-from tui.files.folder_listing import Entry
+from tui.files.folder_listing import FolderEntry
 from tui.process.threads import on_own_thread
 from tui.screens.dialogs import open as open_dialog_module
 from tui.screens.dialogs.base import FailureDialog
@@ -278,7 +278,7 @@ async def test_a_folder_that_has_been_read_while_the_dialog_closes_is_not_shown(
 ) -> None:
     may_be_read = threading.Event()
 
-    def read_late(_: Path) -> list[Entry]:
+    def read_late(_: Path) -> list[FolderEntry]:
         assert may_be_read.wait(DEADLINE_SECONDS)
         return []
 
