@@ -92,7 +92,7 @@ class CheckpointInfo:
             require_between(self.finish, "first_step", 0)
             require_between(self.finish, "last_step", 1)
             is_after = self.finish.last_step > self.finish.first_step
-            require("finish", self.finish.last_step, "it ends after it began", is_valid=is_after)
+            require("finish", self.finish.last_step, f"after step {self.finish.first_step}", is_valid=is_after)
 
     @property
     def is_figure_old(self) -> bool:

@@ -1,4 +1,1 @@
-"""Settings of a run as frozen dataclasses, their presets and their validation.
-
-Never reads a file and never imports torch.
-"""
+"""Settings of a run as frozen dataclasses, their validation and the presets. Reads no file and imports no torch."""

@@ -1,4 +1,7 @@
-"""`CorpusConfig`: which files are read and how, and what becomes of the tweets in them."""
+"""`CorpusConfig`: which files are read, in which format, and which of their tweets are kept.
+
+The text under each field is the help of its command-line option.
+"""
 
 from __future__ import annotations
 
@@ -14,60 +17,60 @@ DEFAULT_LABEL = "happy"
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusConfig:
-    """Which tweets are read, and which of them are used."""
+    """Settings for reading and cleaning a corpus."""
 
     files: tuple[str, ...] = ()
-    """A file, folder or archive of tweets, or - for standard input; may be repeated. Without it, the embedded ones."""
+    """File, folder or archive of tweets, or - for standard input; repeatable. Default: the embedded corpus."""
     format: FileFormat = "auto"
-    """How the files are written; auto looks at their content, then at their name."""
+    """Format of the files; auto detects it from the content, then the name."""
     column: str | None = None
-    """Column (name, or number from 1) or key (dotted where it is nested) that holds the tweet."""
+    """Column (name, or number from 1) or JSON key (dotted if nested) of the tweet text."""
     label: str = DEFAULT_LABEL
-    """Of tweets labelled with a polarity: happy, sad, neutral, all, or a value such as 2."""
+    """Sentiment label to keep: happy, sad, neutral, all, or a value such as 2."""
     weight: tuple[float, ...] = ()
-    """How often the tweets of each --data come in an epoch, in their order; the largest at least 1. May be repeated."""
+    """Repetitions per epoch, one weight per --data file, in order."""
     blank_line_separated: bool = False
-    """Plain text: pieces end at a blank line instead of at every line."""
+    """Plain text: separate tweets at blank lines, not at every line break."""
     no_replies: bool = False
-    """X, Mastodon and Bluesky archives: leave out answers to others."""
+    """X, Mastodon and Bluesky archives: skip replies to others."""
     no_sensitive: bool = False
-    """Mastodon archives: leave out posts marked as sensitive or behind a content warning."""
+    """Mastodon archives: skip posts marked sensitive or behind a content warning."""
     keep_links: bool = False
-    """X archives: keep the t.co links at which pictures and pages were."""
+    """X archives: keep the t.co links of pictures and pages."""
     lowercase: bool = False
-    """Turn all letters into small ones."""
+    """Convert all letters to lower case."""
     strip_mentions: bool = False
-    """Leave out every @name."""
+    """Remove every @name."""
     mask_mentions: bool = False
-    """Turn every @name into @user."""
+    """Replace every @name with @user."""
     ascii: bool = False
-    """Turn accented letters into plain ones and leave out all else that is not ASCII."""
+    """Remove accents from letters, and all other non-ASCII characters."""
     max_length: int = 140
-    """Characters that a tweet may have; longer ones are dropped."""
+    """Maximum length of a training tweet in characters; longer ones are dropped."""
     keep_duplicates: bool = False
-    """Train on all of a group of tweets that say the same, not on one only."""
+    """Keep duplicates and near-duplicates; by default only the first tweet of each group is kept."""
     min_char_count: int = 1
-    """Times that a character must occur in the training tweets to be in the vocabulary."""
+    """Minimum count in the training tweets for a character to enter the vocabulary."""
     overfit: int | None = None
-    """Train on this one row of the data (counted from 0; the tutorial takes 200) until the model knows it by heart."""
+    """Overfit one row of the data, counted from 0 (the tutorial uses 200)."""
 
     def __post_init__(self) -> None:
-        """Check every field."""
+        """Validate every field. Raises `ConfigError`."""
         require_choice(self, "format", FileFormat)
         require_between(self, "max_length", 1, 100_000)
         require_between(self, "min_char_count", 1)
         require_between(self, "overfit", 0)
-        rule = "it is happy, sad, neutral, all or a value"
-        require("label", repr(self.label), rule, is_valid=bool(self.label.strip()))
+        allowed = "happy, sad, neutral, all or a value"
+        require("label", repr(self.label), allowed, is_valid=bool(self.label.strip()))
         self._check_weight()
 
     def _check_weight(self) -> None:
-        """Check that the weights, if there are any, fit the files."""
-        rule = "there is one for each --data, from 0.01 to 100, and the largest is at least 1"
-        is_fitting = (
+        """Require no weights, or one valid weight per file."""
+        allowed = "one number per --data file, each from 0.01 to 100 and the largest at least 1"
+        is_complete = (
             len(self.weight) == len(self.files)
             and all(0.01 <= each <= 100 for each in self.weight)
             and max(self.weight, default=0) >= 1
         )
         shown = ", ".join(f"{each:g}" for each in self.weight)
-        require("weight", shown, rule, is_valid=not self.weight or is_fitting)
+        require("weight", shown, allowed, is_valid=not self.weight or is_complete)

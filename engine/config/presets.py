@@ -1,6 +1,6 @@
-"""From a preset's name to the settings of a run: the tutorial's own, or what fits corpus, device and budget. No torch.
+"""Presets: `tutorial` is the tutorial's own settings, `auto` fits corpus, device and budget. Imports no torch.
 
-Where `auto` takes its numbers from is told in RECIPES.md, beside this file.
+The measurements behind the numbers of `auto` are in docs/recipes.md.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from engine.config.run import ModelConfig, PresetName, Schedule, Setting, TrainingConfig, with_settings
 
 _BFLOAT16_GAIN = 2.2
-"""How many times faster a processor trains that multiplies bfloat16."""
+"""Speedup of training on a CPU with native bfloat16."""
 _CHARS_PER_SECOND = 75_000.0
-"""What one thread trains in float32 at hidden size 256, to tell how long a budget in steps or epochs is."""
+"""Training speed of one thread in float32 at hidden size 256; converts a budget in steps or epochs to seconds."""
 _CHARS_PER_TWEET = 75
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
-    """The settings of a run."""
+class PresetConfigs:
+    """The configs that a preset resolves to."""
 
     model: ModelConfig
     training: TrainingConfig
@@ -27,15 +27,15 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class _Recipe:
-    """What `auto` takes for budgets up to some time."""
+    """Settings of `auto` for budgets up to some time."""
 
     up_to_seconds: float
-    """In float32."""
+    """Budget in seconds of float32 training."""
     hidden_size: int
     num_layers: int
     learning_rate: float
     chars_per_second: float
-    """About, to tell how often the corpus is passed through."""
+    """Rough training speed, to estimate the number of epochs."""
     batch_size: int = 32
 
 
@@ -54,43 +54,44 @@ _DEVICE_RECIPE = _Recipe(
     batch_size=128,
 )
 _WITHOUT_BUDGET_SECONDS = 110.0
-"""Without a budget, what is good after a minute or two, and goes on to be."""
+"""A run without a budget uses the recipe of this one: good after two minutes, and still improving later."""
 _WARMUP_STEPS = 100
 _EPOCHS_WITHOUT_BUDGET = 6.0
-"""Nobody knows how long such a run goes on."""
+"""Assumed number of epochs, for the dropout; the length of such a run is unknown."""
 _HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
-"""For a corpus of fewer characters than that, the largest hidden size."""
+"""Corpus size in characters to the largest hidden size below that size."""
 _DROPOUTS = {40.0: 0.3, 15.0: 0.2, 6.0: 0.1}
-"""From so many epochs on, the dropout."""
+"""Minimum number of epochs to dropout, from the highest down."""
 
 
-def choose(
+def resolve_preset(
     preset: PresetName,
     settings: Mapping[str, Setting],
     num_train_chars: int,
     device_type: str,
     *,
     has_bfloat16: bool = False,
-) -> Choice:
-    """Return the preset's settings with those over it that were set by hand.
+) -> PresetConfigs:
+    """Return the configs of a preset, overridden by the user's `settings`.
 
-    `num_train_chars` is the length of an epoch, `device_type` "cpu", "cuda" or "mps"; a processor that `has_bfloat16`
-    multiplies it faster. Raises `ConfigError`.
+    `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps"; `has_bfloat16` claims a CPU
+    with native bfloat16. Raises `ConfigError`.
     """
-    choice = _tutorial()
+    configs = _tutorial()
     if preset == "auto":
-        choice = _auto(settings, num_train_chars, device_type, _BFLOAT16_GAIN if has_bfloat16 else 1.0)
-    return Choice(model=with_settings(choice.model, settings), training=with_settings(choice.training, settings))
+        configs = _auto(settings, num_train_chars, device_type, _BFLOAT16_GAIN if has_bfloat16 else 1.0)
+    return PresetConfigs(
+        model=with_settings(configs.model, settings), training=with_settings(configs.training, settings)
+    )
 
 
-def _tutorial() -> Choice:
-    """Return CSC321 Tutorial 11's own settings."""
+def _tutorial() -> PresetConfigs:
     training = TrainingConfig(preset="tutorial", preset_reason="as in CSC321 Tutorial 11")
-    return Choice(model=ModelConfig(), training=training)
+    return PresetConfigs(model=ModelConfig(), training=training)
 
 
-def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: str, gain: float) -> Choice:
-    """Return a size that the device trains in the budget and the corpus does not let it learn by heart."""
+def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: str, gain: float) -> PresetConfigs:
+    """Return the largest model that the device can train in the budget and that the corpus is large enough for."""
     budget = _chars_in_budget(settings, num_train_chars, gain * _CHARS_PER_SECOND)
     has_budget = budget is not None
     seconds = _WITHOUT_BUDGET_SECONDS * gain if budget is None else budget / _CHARS_PER_SECOND
@@ -103,7 +104,7 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
     schedule: Schedule = "cooldown" if has_budget else "constant"
     end = "to the end of the budget" if has_budget else "rate: no end is set"
     if not has_budget and settings.get("schedule", schedule) != "constant":
-        end = "needs an end, and none is set: the rate stays"
+        end = "needs a budget, and none is set: the rate stays constant"
     num_layers = int(settings.get("num_layers", recipe.num_layers if hidden_size == recipe.hidden_size else 1))
     size = f"{settings.get('hidden_size', hidden_size)}" + (f" in {num_layers} layers" if num_layers > 1 else "")
     reason = (
@@ -123,11 +124,11 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
         sample_every=50,
     )
     epochs = _EPOCHS_WITHOUT_BUDGET if num_chars is None else num_chars / num_train_chars
-    return Choice(model=_auto_model(settings, hidden_size, num_layers, epochs), training=training)
+    return PresetConfigs(model=_auto_model(settings, hidden_size, num_layers, epochs), training=training)
 
 
 def _auto_model(settings: Mapping[str, Setting], hidden_size: int, num_layers: int, epochs: float) -> ModelConfig:
-    """Return a model with tied embeddings, unless their size was set to something else."""
+    """Return a model whose embeddings are tied unless the user set another embedding size."""
     hidden_size = int(settings.get("hidden_size", hidden_size))
     embedding_size = int(settings.get("embedding_size", hidden_size))
     return ModelConfig(
@@ -144,12 +145,12 @@ def _chars_per_step(settings: Mapping[str, Setting]) -> float:
 
 
 def _warmup_steps(num_steps: float) -> int:
-    """Return the length of the warm-up of a run of about so many steps: a tenth of a short one."""
+    """Return the warm-up of a run of about `num_steps` steps: a tenth of them, at most `_WARMUP_STEPS`."""
     return min(_WARMUP_STEPS, max(1, round(num_steps / 10)))
 
 
 def _chars_in_budget(settings: Mapping[str, Setting], num_train_chars: int, chars_per_second: float) -> float | None:
-    """Return how many characters the budget lets the model learn from, at this speed; None without a budget."""
+    """Return the training characters that fit the smallest budget at this speed; None without a budget."""
     chars_per_unit = {
         "max_seconds": chars_per_second,
         "max_steps": _chars_per_step(settings),

@@ -1,10 +1,10 @@
-"""What a run can be asked to do: one frozen dataclass per concern, each checked when it is made.
+"""Settings of a run: one frozen dataclass per concern, validated on construction.
 
-The sentence under each field is also the help of the command line's option of that name (`field_help`). A value out of
-range raises `ConfigError` with the field, the value and the range, so a config that exists is one that can be run.
+The text under each field is the help of the command-line option of that name (`field_help`). A value out of range
+raises `ConfigError`, so every config that exists is valid.
 
-`RunConfig` holds the wishes; which `ModelConfig` and `TrainingConfig` they lead to is decided by
-`engine.config.presets`, once the corpus and the device are known.
+`RunConfig` is the request. `engine.config.presets` turns it into a `ModelConfig` and a `TrainingConfig` once corpus and
+device are known.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from engine.text import MAX_CHARS, is_harmless
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Tuning = Literal["", "measured", "fixed"]
-"""How precision and number of threads were chosen: measured, or fixed by hand or by rule; empty if unknown."""
+"""How precision and number of threads were chosen: measured, or fixed by the user or by a rule; empty if unknown."""
 Schedule = Literal["constant", "cosine", "cooldown"]
 PresetName = Literal["auto", "tutorial"]
 Setting = int | float | str
@@ -41,75 +41,75 @@ LADDER_TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.5, 2.0, 5.0)
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The shape of a `TextGenerator`, but for the size of its vocabulary."""
+    """Sizes of a `TextGenerator`, except its vocabulary."""
 
     embedding_size: int = 128
-    """Size of a character's embedding (E)."""
+    """Size of the character embedding (E)."""
     hidden_size: int = 128
     """Size of the GRU's hidden state (H)."""
     num_layers: int = 1
-    """Number of GRU layers on top of each other (L)."""
+    """Number of stacked GRU layers (L)."""
     dropout: float = 0.0
-    """Share of activations dropped between GRU layers and before the projection, while training."""
+    """Dropout probability between GRU layers and before the output projection."""
     tied_embeddings: bool = False
-    """Characters are written with the matrix that they are read with (Press and Wolf 2017, arXiv:1608.05859)."""
+    """Share one matrix between embedding and output projection."""
 
     def __post_init__(self) -> None:
-        """Check every field."""
+        """Validate every field. Raises `ConfigError`."""
         require_between(self, "embedding_size", 1, 8192)
         require_between(self, "hidden_size", 1, 8192)
         require_between(self, "num_layers", 1, 16)
         require_between(self, "dropout", 0.0, 0.95)
         is_square = not self.tied_embeddings or self.embedding_size == self.hidden_size
-        rule = f"tied to the projection, it is the hidden_size, {self.hidden_size}"
-        require("embedding_size", self.embedding_size, rule, is_valid=is_square)
+        allowed = f"equal to hidden_size, {self.hidden_size}, with tied embeddings"
+        require("embedding_size", self.embedding_size, allowed, is_valid=is_square)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a model is trained: optimizer, schedule, budget, and what happens every so many steps."""
+    """Optimizer, learning-rate schedule, budget, and the intervals of evaluation, sampling and saving."""
 
     preset: str = "tutorial"
-    """Settings to start from: auto chooses by corpus and device, tutorial is CSC321 Tutorial 11's own."""
+    """Starting settings: auto fits corpus, device and budget; tutorial is CSC321 Tutorial 11's."""
     preset_reason: str = ""
-    """Why the preset chose what it chose, in one line."""
+    """Why the preset chose these settings, in one line."""
     batch_size: int = 32
-    """Tweets in one step (B)."""
+    """Tweets per step (B)."""
     learning_rate: float = 0.004
-    """AdamW's learning rate at its highest."""
+    """Peak learning rate of AdamW."""
     schedule: Schedule = "constant"
-    """After the warm-up: constant, a cosine to a twentieth, or a cooldown to nothing at the end of the budget."""
+    """Learning rate after the warm-up: constant, cosine (to 5 % of the peak) or cooldown (to zero, at the end)."""
     warmup_steps: int = 0
-    """Steps over which the learning rate rises from nothing."""
+    """Steps of linear warm-up of the learning rate."""
     weight_decay: float = 0.0
-    """AdamW's decoupled weight decay."""
+    """Decoupled weight decay of AdamW."""
     max_grad_norm: float = 0.0
-    """Longest gradient that is used as it is; a longer one is shortened to it. 0 never shortens."""
+    """Clip the gradient to this norm; 0 disables clipping."""
     average_lag: float = 0.0
-    """Mean age, as a share of the steps so far, of the weights whose average writes and is evaluated; 0: the last."""
+    """Sample and evaluate with averaged weights; their mean age as a share of all steps. 0 disables averaging."""
     epochs: float | None = None
-    """Passes over the training tweets after which the run ends."""
+    """Stop after this many passes over the training tweets."""
     max_steps: int | None = None
-    """Steps after which the run ends."""
+    """Stop after this many steps."""
     max_seconds: float | None = None
-    """Seconds of training after which the run ends, pauses not counted."""
+    """Stop after this many seconds of training, pauses excluded."""
     eval_every: int = 500
-    """Steps between two evaluations; 0 never evaluates."""
+    """Steps between evaluations; 0 disables them."""
     eval_tweets: int = 2000
-    """Validation tweets that an evaluation during training reads, always the same ones."""
+    """Validation tweets per evaluation during training, always the same ones."""
     sample_every: int = 100
-    """Steps between two tweets in the feed; 0 writes none."""
+    """Steps between sampled tweets; 0 disables them."""
     save_every: int = 0
-    """Steps between two checkpoints step-N of the run, which stay; 0 saves none."""
+    """Steps between checkpoints named step-N; 0 disables them."""
     keep_checkpoints: int = 10
-    """Checkpoints step-N of a run that are kept; older ones go, unless they are pinned. 0 keeps all."""
+    """Number of step-N checkpoints to keep; older ones are deleted unless pinned. 0 keeps all."""
     autosave_seconds: float = 60.0
-    """Seconds between two savings of the latest checkpoint."""
+    """Seconds between saves of the latest checkpoint."""
     seed: int = 0
-    """Where all randomness starts. Given, the same command gives the same run, bit for bit, on the same machine."""
+    """Random seed; if given, the same command repeats the run bit for bit on the same machine."""
 
     def __post_init__(self) -> None:
-        """Check every field."""
+        """Validate every field. Raises `ConfigError`."""
         require_between(self, "batch_size", 1, MAX_BATCH_SIZE)
         require_between(self, "learning_rate", MIN_LEARNING_RATE, MAX_LEARNING_RATE)
         require_choice(self, "schedule", Schedule)
@@ -131,51 +131,51 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingConfig:
-    """How the next character is drawn from what the model expects."""
+    """How the next character is sampled from the model's distribution."""
 
     temperature: float = 0.8
-    """0.05 to 5: low is safe and repetitive, 1 is the model as it is, high is wild; 0 always takes the likeliest."""
+    """Sampling temperature, 0.05 to 5: low is repetitive, 1 is the model's own distribution; 0 is greedy."""
     top_k: int = 0
-    """Draw from the k likeliest characters only; 0 from all."""
+    """Sample from the k most likely characters only; 0 disables."""
     top_p: float = 1.0
-    """Draw from the likeliest characters that together hold this probability; 1 from all."""
+    """Sample from the most likely characters with this total probability only (nucleus); 1 disables."""
     min_p: float = 0.0
-    """Leave out characters less likely than this share of the likeliest one's probability; 0 leaves out none."""
+    """Exclude characters less likely than this share of the most likely one; 0 disables."""
     prime: str = ""
-    """Text that every tweet begins with."""
+    """Text that every sampled tweet starts with."""
     max_length: int = 140
-    """Characters, the prime included, after which a tweet is cut."""
+    """Maximum length of a sampled tweet in characters, the prime included."""
 
     def __post_init__(self) -> None:
-        """Check every field."""
+        """Validate every field. Raises `ConfigError`."""
         value: object = self.temperature
         is_valid = isinstance(value, int | float) and (value == 0 or MIN_TEMPERATURE <= value <= MAX_TEMPERATURE)
-        rule = f"it is 0, or a number from {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}"
-        require("temperature", value, rule, is_valid=is_valid)
+        allowed = f"0 or a number from {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}"
+        require("temperature", value, allowed, is_valid=is_valid)
         require_between(self, "top_k", 0)
         require_between(self, "top_p", 0.001, 1.0)
         require_between(self, "min_p", 0.0, 0.999)
         require_between(self, "max_length", 1, 100_000)
         longest = min(self.max_length - 1, MAX_CHARS)
-        rule = f"it is shorter than max_length, which is {self.max_length}, and has at most {MAX_CHARS:,} characters"
-        require("prime", f"{len(self.prime)} characters long", rule, is_valid=len(self.prime) <= longest)
-        rule = "it holds no control or invisible characters, and no flood of accents"
-        require("prime", repr(self.prime), rule, is_valid=is_harmless(self.prime))
+        allowed = f"shorter than max_length, {self.max_length}, and at most {MAX_CHARS:,} characters long"
+        require("prime", f"{len(self.prime)} characters", allowed, is_valid=len(self.prime) <= longest)
+        allowed = "text without control or invisible characters or stacks of accents"
+        require("prime", repr(self.prime), allowed, is_valid=is_harmless(self.prime))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeConfig:
-    """What the run is computed on and with."""
+    """Device, precision and threads, as requested."""
 
     device: Device = "auto"
-    """cpu, cuda, mps, or auto: the fastest of them that this machine has."""
+    """cpu, cuda, mps, or auto: the fastest one available."""
     precision: Precision = "auto"
-    """float32, bfloat16, or auto: what training is measured to be faster with; with --seed, float32 on a processor."""
+    """float32, bfloat16, or auto: the faster one as measured; with --seed, float32 on a CPU."""
     threads: int = 0
-    """Processor threads; 0 measures which number trains fastest; with --seed, all cores but one, at most four."""
+    """CPU threads; 0: measured at the start, or with --seed all cores but one, at most 4."""
 
     def __post_init__(self) -> None:
-        """Check every field."""
+        """Validate every field. Raises `ConfigError`."""
         require_choice(self, "device", Device)
         require_choice(self, "precision", Precision)
         require_between(self, "threads", 0, 1024)
@@ -183,41 +183,42 @@ class RuntimeConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """All that one run was asked for."""
+    """Everything requested for one run."""
 
     preset: PresetName = "auto"
-    """Settings to start from: auto chooses by corpus and device, tutorial is CSC321 Tutorial 11's own."""
+    """Starting settings: auto fits corpus, device and budget; tutorial is CSC321 Tutorial 11's."""
     settings: Mapping[str, Setting] = field(default_factory=dict)
-    """Fields of `ModelConfig`, `TrainingConfig` and `SamplingConfig` set by hand, over the preset or the checkpoint."""
+    """Fields of `ModelConfig`, `TrainingConfig` and `SamplingConfig` that override the preset or the checkpoint."""
     corpus: CorpusConfig | None = None
-    """Which tweets; None takes those of the checkpoint, or else the embedded corpus."""
+    """The corpus; None is that of the checkpoint, or else the embedded one."""
     runtime: RuntimeConfig = RuntimeConfig()
     """Device, precision and threads."""
     run_name: str | None = None
-    """Name of the run and its folder; without it, the date and time."""
+    """Name of the run and its folder. Default: date and time."""
     checkpoint: str | None = None
-    """Name or path of a checkpoint that a new run begins from."""
+    """Start a new run from this checkpoint, a name or a path."""
     resume: str | None = None
-    """Name of a run that goes on in its own folder; `last` is the latest one."""
+    """Continue this run in its own folder; `last` is the latest one."""
 
     def __post_init__(self) -> None:
-        """Check every field, and every setting by making the configs that it belongs to."""
+        """Validate every field and every setting. Raises `ConfigError`."""
         require_choice(self, "preset", PresetName)
         known = field_names(ModelConfig) | field_names(TrainingConfig) | field_names(SamplingConfig)
         for name, value in self.settings.items():
-            require(name, value, "there is no such setting", is_valid=name in known)
+            if name not in known:
+                raise ConfigError(f"There is no setting {name}, which was set to {value}.")
         with_settings(ModelConfig(), self.settings)
         with_settings(TrainingConfig(), self.settings)
         with_settings(SamplingConfig(), self.settings)
         if self.resume is not None and (self.checkpoint is not None or self.run_name is not None):
             raise ConfigError(
-                "--resume goes on with a run as it is; it takes no --checkpoint and no --run-name.",
-                "Use --checkpoint alone to begin a new run from a checkpoint.",
+                "--resume continues a run in its own folder; it can't be combined with --checkpoint or --run-name.",
+                "Use --checkpoint alone to start a new run from a checkpoint.",
             )
 
 
 def field_names(config_type: type) -> frozenset[str]:
-    """Return the names of a config's fields."""
+    """Return the names of the fields of a config class."""
     return frozenset(inspect.get_annotations(config_type))
 
 
@@ -225,20 +226,20 @@ _Config = TypeVar("_Config", ModelConfig, TrainingConfig, SamplingConfig)
 
 
 def with_settings(config: _Config, settings: Mapping[str, Setting]) -> _Config:
-    """Return `config` with those of `settings` that are fields of it."""
-    own = field_names(type(config))
-    chosen: dict[str, Any] = {name: value for name, value in settings.items() if name in own}
+    """Return a copy of `config` with the settings that are fields of it; other settings are ignored."""
+    names = field_names(type(config))
+    chosen: dict[str, Any] = {name: value for name, value in settings.items() if name in names}
     return replace(config, **chosen)
 
 
 @cache
 def field_help(config_type: type) -> dict[str, str]:
-    """Return the sentence under each field of a config, by the field's name."""
+    """Return the docstring under each field of a config class, by field name; read from its source."""
     [definition] = ast.parse(textwrap.dedent(inspect.getsource(config_type))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
-    sentences = {}
+    docstrings = {}
     for statement, following in pairwise(body):
         match statement, following:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(sentence))):
-                sentences[name] = sentence
-    return sentences
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(docstring))):
+                docstrings[name] = docstring
+    return docstrings

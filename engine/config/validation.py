@@ -1,4 +1,4 @@
-"""Checks of a config's fields, made when it is: the field, the value and the range in one `ConfigError`."""
+"""Checks of config fields; each raises one `ConfigError` that names the field, the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from typing import get_args
 from engine.errors import ConfigError
 
 LARGEST = 1e18
-"""No number of a config is larger: none needs to be, and all have a JSON form."""
+"""Upper bound of every number in a config; all up to it have a JSON form."""
 
 
-def require(name: str, value: object, rule: str, *, is_valid: bool) -> None:
-    """Raise `ConfigError` unless the value of the field `name` is valid; `rule` says what would be."""
+def require(name: str, value: object, allowed: str, *, is_valid: bool) -> None:
+    """Raise `ConfigError` unless the value of the field `name` is valid; `allowed` completes "NAME must be"."""
     if not is_valid:
         option = "--" + name.replace("_", "-")
-        raise ConfigError(f"{name} can't be {value}: {rule}.", f"Set {option} to such a value, or leave it out.")
+        raise ConfigError(f"{name} must be {allowed}, not {value}.", f"Change {option}, or leave it out.")
 
 
 def require_between(config: object, name: str, low: float, high: float = LARGEST) -> None:
-    """Raise `ConfigError` unless the field `name` holds a number of its type in [low, high], or None where it may."""
+    """Raise `ConfigError` unless the field `name` is a number of its annotated type in [low, high], or an allowed None.
+
+    The type is read from the annotation: "int", "float", "int | None" and so on.
+    """
     value = getattr(config, name)
-    written_type = inspect.get_annotations(type(config))[name]  # "int", "float", "int | None", ...
-    if value is None and "None" in written_type:
+    annotation = inspect.get_annotations(type(config))[name]
+    if value is None and "None" in annotation:
         return
-    rule = f"it is a number from {low:g} to {high:g}" if high < LARGEST else f"it is at least {low:g}"
-    is_number = isinstance(value, int | float if "float" in written_type else int)
+    allowed = f"a number from {low:g} to {high:g}" if high < LARGEST else f"at least {low:g}"
+    is_number = isinstance(value, int | float if "float" in annotation else int)
     # a comparison, not isfinite: that fails on an int beyond the largest float
-    require(name, value, rule, is_valid=is_number and low <= value <= high)
+    require(name, value, allowed, is_valid=is_number and low <= value <= high)
 
 
 def require_choice(config: object, name: str, choices: object) -> None:
-    """Raise `ConfigError` unless the field `name` holds one of a Literal's values."""
+    """Raise `ConfigError` unless the field `name` is one of a Literal's values."""
     value = getattr(config, name)
-    require(name, value, "it is one of " + ", ".join(get_args(choices)), is_valid=value in get_args(choices))
+    require(name, value, "one of " + ", ".join(get_args(choices)), is_valid=value in get_args(choices))

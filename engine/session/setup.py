@@ -163,10 +163,10 @@ def _choose(
             settings = {**OVERFIT_SETTINGS, **settings}
         ways = threads.candidates_for(config, on, None)
         has_bfloat16 = runtime.cpu_has_bfloat16() and any(way.precision == "bfloat16" for way in ways)
-        choice = presets.choose(
+        configs = presets.resolve_preset(
             config.preset, settings, corpus.num_train_chars, on.device.type, has_bfloat16=has_bfloat16
         )
-        return choice.model, choice.training
+        return configs.model, configs.training
     wishes = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}
     if any(getattr(info.model, name) != value for name, value in wishes.items()):
         raise ConfigError(

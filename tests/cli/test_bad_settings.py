@@ -18,14 +18,14 @@ OUT_OF_RANGE = [
 ]
 TWEETS = "the file of tweets"
 AT_ONCE: dict[str, tuple[str, tuple[str, ...]]] = {
-    "generate has the same ranges": ("generate --top-p 0", ("Set --top-p",)),
-    "temperature": ("generate --temperature 0.01", ("it is 0, or a number from 0.05 to 5",)),
-    "the screen has the same ranges": (f"--temperature 9 --data {TWEETS}", ("Set --temperature",)),
+    "generate has the same ranges": ("generate --top-p 0", ("Change --top-p",)),
+    "temperature": ("generate --temperature 0.01", ("temperature must be 0 or a number from 0.05 to 5, not 0.01",)),
+    "the screen has the same ranges": (f"--temperature 9 --data {TWEETS}", ("Change --temperature",)),
     "a prime as long as a tweet": ("generate --prime mum --max-length 3", ("prime", "max_length")),
     "a run name that is a path": (f"train --run-name ../up --data {TWEETS}", ("A run can't be called",)),
     "an unknown run": ("train --resume nothing", ("nothing", "runs list")),
-    "resume and checkpoint": ("train --resume first --checkpoint first", ("--resume goes on with a run as it is",)),
-    "resume and a name": ("train --resume first --run-name x", ("--resume goes on with a run as it is",)),
+    "resume and checkpoint": ("train --resume first --checkpoint first", ("--resume continues a run",)),
+    "resume and a name": ("train --resume first --run-name x", ("--resume continues a run",)),
     "resume and reading": ("train --resume first --max-length 99 --max-steps 50", ("--max-length", "--data FILE")),
     "train: how to read, and not what": ("train --column text", ("--column", "--data FILE")),
     "evaluate: how to read, and not what": ("evaluate --column text", ("--column", "--data FILE")),
@@ -53,7 +53,7 @@ def split(line: str, tweets: Path) -> list[str]:
 @pytest.mark.parametrize(("option", "value"), OUT_OF_RANGE)
 def test_a_setting_out_of_range_is_named_with_its_range(cli: Cli, tweets: Path, option: str, value: str) -> None:
     ended = cli("train", "--data", tweets, option, value)
-    assert_told_in_two_lines(ended, option.removeprefix("--").replace("-", "_"), f"Set {option}")
+    assert_told_in_two_lines(ended, option.removeprefix("--").replace("-", "_"), f"Change {option}")
 
 
 @pytest.mark.parametrize("case", AT_ONCE)

@@ -1,4 +1,4 @@
-"""Presets: the tutorial's own settings, what fits corpus and device, and what was set by hand over them."""
+"""Presets: the tutorial's own settings, `auto` by corpus, device and budget, and the user's settings over both."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Mapping
 import pytest
 
 from engine.config import presets
-from engine.config.presets import Choice
+from engine.config.presets import PresetConfigs
 from engine.config.run import ModelConfig, PresetName, Setting
 
 SMALL, LARGE = 100_000, 5_000_000
 
 
-def choose(
+def resolve(
     preset: PresetName,
     num_train_chars: int = LARGE,
     device_type: str = "cpu",
     settings: Mapping[str, Setting] | None = None,
-) -> Choice:
-    return presets.choose(preset, settings or {}, num_train_chars, device_type)
+) -> PresetConfigs:
+    return presets.resolve_preset(preset, settings or {}, num_train_chars, device_type)
 
 
 @pytest.mark.parametrize("device_type", ["cpu", "cuda"])
 @pytest.mark.parametrize("num_train_chars", [SMALL, LARGE])
-def test_the_tutorials_settings_are_its_own_whatever_corpus_and_device(num_train_chars: int, device_type: str) -> None:
-    choice = choose("tutorial", num_train_chars, device_type)
-    assert choice.model == ModelConfig(embedding_size=128, hidden_size=128, num_layers=1, dropout=0.0)
-    training = choice.training
+def test_the_tutorial_preset_does_not_depend_on_corpus_or_device(num_train_chars: int, device_type: str) -> None:
+    configs = resolve("tutorial", num_train_chars, device_type)
+    assert configs.model == ModelConfig(embedding_size=128, hidden_size=128, num_layers=1, dropout=0.0)
+    training = configs.training
     assert (training.learning_rate, training.batch_size, training.sample_every) == (0.004, 32, 100)
     assert (training.schedule, training.warmup_steps, training.weight_decay, training.max_grad_norm) == (
         "constant",
@@ -39,64 +39,64 @@ def test_the_tutorials_settings_are_its_own_whatever_corpus_and_device(num_train
 
 
 @pytest.mark.parametrize("preset", ["auto", "tutorial"])
-def test_what_was_set_by_hand_wins(preset: PresetName) -> None:
+def test_the_users_settings_override_the_preset(preset: PresetName) -> None:
     settings: dict[str, Setting] = {"hidden_size": 33, "learning_rate": 0.5, "max_steps": 7, "top_k": 3}
-    choice = choose(preset, settings=settings)
-    assert choice.model.hidden_size == 33
-    assert (choice.training.learning_rate, choice.training.max_steps) == (0.5, 7)
-    assert choice.training.preset == preset
+    configs = resolve(preset, settings=settings)
+    assert configs.model.hidden_size == 33
+    assert (configs.training.learning_rate, configs.training.max_steps) == (0.5, 7)
+    assert configs.training.preset == preset
 
 
 def test_auto_chooses_a_larger_model_for_a_larger_corpus_and_a_faster_device() -> None:
     ten_minutes = {"max_seconds": 600.0}
     by_corpus = [
-        choose("auto", num_chars, settings=ten_minutes).model.hidden_size for num_chars in (SMALL, 500_000, LARGE)
+        resolve("auto", num_chars, settings=ten_minutes).model.hidden_size for num_chars in (SMALL, 500_000, LARGE)
     ]
-    by_device = [choose("auto", LARGE, device_type).model.hidden_size for device_type in ("cpu", "cuda")]
+    by_device = [resolve("auto", LARGE, device_type).model.hidden_size for device_type in ("cpu", "cuda")]
     assert by_corpus == sorted(set(by_corpus))
     assert by_device == sorted(set(by_device))
-    assert choose("auto", SMALL, "cuda").model.hidden_size == by_corpus[0]
+    assert resolve("auto", SMALL, "cuda").model.hidden_size == by_corpus[0]
 
 
-def test_auto_takes_a_larger_model_for_a_larger_budget_however_it_is_given() -> None:
+def test_auto_chooses_a_larger_model_for_a_larger_budget_in_seconds_steps_or_epochs() -> None:
     for name, amounts in {
         "max_seconds": (60, 180, 600),
         "max_steps": (3000, 7000, 30_000),
         "epochs": (1, 3, 10),
     }.items():
-        models = [choose("auto", settings={name: amount}).model for amount in amounts]
+        models = [resolve("auto", settings={name: amount}).model for amount in amounts]
         sizes = [(model.hidden_size, model.num_layers) for model in models]
         assert sizes == sorted(set(sizes)), name
 
 
 def test_auto_ties_the_embeddings_unless_their_size_was_set() -> None:
-    tied = choose("auto", settings={"hidden_size": 96}).model
+    tied = resolve("auto", settings={"hidden_size": 96}).model
     assert (tied.embedding_size, tied.tied_embeddings) == (96, True)
-    free = choose("auto", settings={"hidden_size": 96, "embedding_size": 32}).model
+    free = resolve("auto", settings={"hidden_size": 96, "embedding_size": 32}).model
     assert (free.embedding_size, free.tied_embeddings) == (32, False)
-    assert not choose("tutorial").model.tied_embeddings
+    assert not resolve("tutorial").model.tied_embeddings
 
 
 def test_the_warm_up_of_a_short_run_is_a_tenth_of_it() -> None:
     steps = [
-        choose("auto", settings={"max_steps": num_steps}).training.warmup_steps for num_steps in (5, 40, 600, 9000)
+        resolve("auto", settings={"max_steps": num_steps}).training.warmup_steps for num_steps in (5, 40, 600, 9000)
     ]
     assert steps == [1, 4, 60, 100]
-    assert choose("auto").training.warmup_steps == 100
-    assert choose("auto", 20_000, settings={"epochs": 3}).training.warmup_steps == 2
+    assert resolve("auto").training.warmup_steps == 100
+    assert resolve("auto", 20_000, settings={"epochs": 3}).training.warmup_steps == 2
 
 
 @pytest.mark.parametrize("budget", [{"max_steps": 100}, {"max_seconds": 10.0}, {"epochs": 2.0}])
 def test_auto_lowers_the_learning_rate_to_the_end_of_a_budget(budget: dict[str, Setting]) -> None:
-    assert choose("auto", settings=budget).training.schedule == "cooldown"
-    assert "cooldown" in choose("auto", settings=budget).training.preset_reason
+    assert resolve("auto", settings=budget).training.schedule == "cooldown"
+    assert "cooldown" in resolve("auto", settings=budget).training.preset_reason
 
 
 @pytest.mark.parametrize(
     "settings", [{}, {"hidden_size": 77}, {"schedule": "cosine"}, {"schedule": "constant", "max_steps": 9}]
 )
-def test_auto_says_what_it_chose_and_never_what_it_did_not(settings: dict[str, Setting]) -> None:
-    choice = choose("auto", settings=settings)
-    assert f"hidden {choice.model.hidden_size} " in choice.training.preset_reason
-    assert f"{choice.training.schedule} " in choice.training.preset_reason
-    assert "5,000,000 characters on cpu" in choice.training.preset_reason
+def test_the_reason_of_auto_names_the_settings_that_apply(settings: dict[str, Setting]) -> None:
+    configs = resolve("auto", settings=settings)
+    assert f"hidden {configs.model.hidden_size} " in configs.training.preset_reason
+    assert f"{configs.training.schedule} " in configs.training.preset_reason
+    assert "5,000,000 characters on cpu" in configs.training.preset_reason

@@ -1,4 +1,4 @@
-"""Configs: what exists can be run, and what can't is refused by name, value and range."""
+"""Validation of configs: an invalid value is refused with its field, the value and the allowed range."""
 
 from __future__ import annotations
 
@@ -41,21 +41,22 @@ CASES = [(kind, field, value) for kind, field, values in OUT_OF_RANGE for value 
 
 
 @pytest.mark.parametrize(("kind", "field", "value"), CASES, ids=lambda value: str(value)[:20])
-def test_a_value_out_of_range_is_refused_by_name_and_value(kind: Kind, field: str, value: Any) -> None:
+def test_a_value_out_of_range_is_refused_with_its_field_and_value(kind: Kind, field: str, value: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         kind(**{field: value})
-    assert caught.value.message.startswith(f"{field} can't be {value}: it is"[:4000].rstrip())
+    assert caught.value.message.startswith(f"{field} must be ")
+    assert caught.value.message.endswith(f", not {value}.")
     assert "--" + field.replace("_", "-") in caught.value.hint
 
 
 @pytest.mark.parametrize(
     "settings", [{"hidden_size": 0}, {"learning_rate": -1.0}, {"no_such_thing": 1}, {"temperature": 99}]
 )
-def test_a_run_is_refused_for_a_setting_that_its_configs_would_refuse(settings: Mapping[str, float]) -> None:
+def test_a_run_config_refuses_an_invalid_or_unknown_setting(settings: Mapping[str, float]) -> None:
     with pytest.raises(ConfigError):
         RunConfig(settings=settings)
 
 
-def test_tied_embeddings_are_as_wide_as_the_hidden_state() -> None:
-    with pytest.raises(ConfigError, match=r"embedding_size.*it is the hidden_size, 128"):
+def test_tied_embeddings_must_have_the_hidden_size() -> None:
+    with pytest.raises(ConfigError, match=r"embedding_size must be equal to hidden_size, 128"):
         ModelConfig(embedding_size=64, hidden_size=128, tied_embeddings=True)
