@@ -5,37 +5,68 @@ from __future__ import annotations
 import gc
 import re
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer.main
 
-from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, field_help
 from tests.cli.program import Cli
 from tui.__main__ import main
-from tui.cli.options import CLEANING, DRAWING, LENGTH, MACHINE, READING, RUN, TWEETS, Source, to_run_config
+from tui.cli.app import app
+from tui.cli.commands.generate import LENGTH
+from tui.cli.options import FILTERS, MACHINE, RUN, SAMPLING, TWEETS, Source, to_run_config
 
 COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
     (): RUN,
     ("train",): RUN,
-    ("generate",): (DRAWING, LENGTH, MACHINE),
-    ("evaluate",): (TWEETS, MACHINE),
+    ("generate",): (SAMPLING, LENGTH, FILTERS, MACHINE),
+    ("evaluate",): (*TWEETS, MACHINE),
     ("bench",): (Source("Machine", RuntimeConfig, ("device",)),),
     ("doctor",): (),
     ("data",): (),
-    ("data", "inspect"): (Source("Tweets", CorpusConfig, (*READING, *CLEANING)),),
+    ("data", "inspect"): TWEETS[1:],
     ("data", "fetch"): (),
     ("checkpoints",): (),
     ("checkpoints", "list"): (),
     ("checkpoints", "show"): (),
     ("checkpoints", "delete"): (),
     ("runs",): (),
+    ("checkpoints", "rename"): (),
+    ("checkpoints", "pin"): (),
+    ("checkpoints", "unpin"): (),
+    ("checkpoints", "export"): (),
+    ("checkpoints", "import"): (),
     ("runs", "list"): (),
+    ("runs", "replay"): (),
+    ("attach",): (),
 }
+FOLDING = ((), ("train",), ("evaluate",))
+"""Commands whose `--help` leaves out the rare options."""
+MAX_LINES = 58
 
 
 def _words(text: str) -> str:
-    """Return text without the frames and line breaks of the help."""
+    """Return text without frames and line breaks."""
     return re.sub(r"[\s│]+", " ", text)
+
+
+def _options(command: tuple[str, ...]) -> set[str]:
+    """Return the long options of a command."""
+    found: Any = typer.main.get_command(app)
+    for name in command:
+        found = found.commands[name]
+    return {option for parameter in found.params for option in parameter.opts if option.startswith("--")}
+
+
+def _all_commands(
+    group: Any, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:  # typer's class has no public name
+    """Yield the words of every command below a group, and of the group."""
+    yield path
+    for name, below in getattr(group, "commands", {}).items():
+        yield from _all_commands(below, (*path, name))
 
 
 OTHER_NAMES = {"files": "data", "ascii": "to-ascii"}
@@ -43,10 +74,10 @@ OTHER_NAMES = {"files": "data", "ascii": "to-ascii"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_has_help_that_tells_each_option_with_the_sentence_of_its_config(
+def test_the_field_help_a_command_describes_each_option_by_the_docstring_of_its_config_field(
     cli: Cli, command: tuple[str, ...]
 ) -> None:
-    ended = cli(*command, "--help")
+    ended = cli(*command, "--help-all" if command in FOLDING else "--help")
     assert (ended.code, ended.err) == (0, "")
     text = ended.out
     assert " ".join(("Usage: tweetgen-tui", *command)) in text
@@ -55,6 +86,34 @@ def test_every_command_has_help_that_tells_each_option_with_the_sentence_of_its_
             assert "--" + OTHER_NAMES.get(name, name.replace("_", "-")) in text
             first_words = " ".join(field_help(source.config_type)[name].split()[:3])
             assert first_words in _words(text)
+
+
+def test_the_commands_checked_here_are_all_that_there_are() -> None:
+    assert set(_all_commands(typer.main.get_command(app))) == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_shows_words_and_no_internals_of_the_library(cli: Cli, command: tuple[str, ...]) -> None:
+    text = cli(*command, "--help-all" if command in FOLDING else "--help").out
+    assert not re.search(r"<(bool|int|float|str|\w+\|)|range>|\bNone\b|\\|\(\d[\d.]*\)", text), text
+    assert all(option in text for option in _options(command))
+
+
+def test_the_field_help_the_program_has_examples_first_then_commands_then_options_on_a_screen_and_a_half(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = cli("--help").lines
+    headings = [line for line in lines if re.fullmatch("[A-Z][a-z]+( [a-z]+)?", line)]
+    assert headings == ["Examples", "Commands", "Tweets", "Training", "Sampling", "Run", "Help"]
+    assert len(lines) <= MAX_LINES
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("command", FOLDING, ids=" ".join)
+def test_rare_options_are_on_the_page_of_help_all_only(cli: Cli, command: tuple[str, ...]) -> None:
+    assert "--lowercase" not in cli(*command, "--help").out
+    assert "--lowercase" in cli(*command, "--help-all").out
 
 
 def test_version_is_one_line_on_stdout_and_h_is_short_for_help(cli: Cli) -> None:
@@ -89,7 +148,7 @@ def test_a_usage_error_exits_with_2_and_says_in_plain_words_what_is_wrong(cli: C
 def test_help_shows_defaults_as_they_are_typed(cli: Cli) -> None:
     text = _words(cli("generate", "--help").out)
     assert "[default: 0.8]" in text
-    assert "(0.8)" not in text
+    assert "[default: 1]" in text
 
 
 def test_without_arguments_the_screen_opens_as_the_command_line_would_open_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The command line: parse, check, hand over. What a command does lives in `tui.cli.commands`."""
+"""The command line: parses the options and calls what `tui.cli.commands` has for them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tui.terminal.capabilities import GlyphSet
 app = typer.Typer(
     name="tweetgen-tui",
     cls=LazyGroup,
+    subcommand_metavar="[COMMAND]",
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -24,31 +24,43 @@ _SCREEN = {"rich_help_panel": "Screen"}
 
 
 def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the form of typer's callbacks
-    """Print the version and leave."""
+    """Print the version and exit."""
     if is_asked:
         typer.echo(f"tweetgen-tui {installed_version('tweetgen-tui')}")
         raise typer.Exit
 
 
 @app.callback(invoke_without_command=True)
-@takes(*RUN)
+@takes(*RUN, folds=True)
 def open_screen(
     given: Given,
     *,
     context: typer.Context,
-    version: Annotated[  # noqa: ARG001 - its callback does the work
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    version: Annotated[  # noqa: ARG001 - its callback prints it
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
     glyphs: Annotated[
         GlyphSet | None,
-        typer.Option(help="What plots and frames are drawn with; not given, what suits the terminal.", **_SCREEN),
+        typer.Option(
+            metavar="braille|block|ascii",
+            help="Characters for plots and frames; by default those that the terminal supports.",
+            **_SCREEN,
+        ),
     ] = None,
     on_hangup: OnHangup = "go-on",
-    ascii_only: Annotated[bool, typer.Option("--ascii", help="The same as --glyphs ascii.", **_SCREEN)] = False,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Same as --glyphs ascii.", **_SCREEN)] = False,
 ) -> None:
     """Watch and steer a character-level GRU while it learns to write tweets.
 
-    Without a command, the screen opens and training starts: on the embedded happy tweets, or on your own (--data).
+    Without a command, the screen opens and training starts.
+
+    Examples:
+    tweetgen-tui                         train on the tweets that come with it
+    tweetgen-tui --data my.csv           train on your own tweets
+    tweetgen-tui --resume last           continue the latest run
+    tweetgen-tui attach                  reopen the screen of a running run
+    tweetgen-tui train --max-seconds 60  train without a screen
+    tweetgen-tui generate -n 5           print five tweets
     """
     if context.invoked_subcommand is None:
         screen.open_screen(to_run_config(given), "ascii" if ascii_only else glyphs, stops_on_hangup=on_hangup == "stop")

@@ -1,6 +1,6 @@
-"""The commands below `tweetgen-tui`, each imported when it is asked for: the screen, which asks for none, opens sooner.
+"""The commands of `tweetgen-tui`, each imported on first use, so that the screen, which uses none, opens sooner.
 
-A command's module in `tui.cli.commands` is called like it, and holds a function of that name, or a typer `app`.
+The module `tui.cli.commands.NAME` has a function of the command's name, or a `CommandGroup` called `app`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import Any
 
 import typer.main
-from typer.core import TyperGroup
 
 from engine.errors import TweetgenError
 from engine.text import harmless_lines
+from tui.cli.help_page import CommandWithHelp, GroupWithHelp
 
 NAMES = ("train", "attach", "generate", "evaluate", "bench", "checkpoints", "runs", "data", "doctor")
 
@@ -27,31 +27,31 @@ _PLAIN_WORDS = (
     (r"Input should be (.*\w)$", r"It should be \1."),
     ("Value error, ", ""),
 )
-"""What typer (0.29) takes over from the library that checks values, and what is said in its place."""
+"""Patterns in messages of typer (0.29), and what replaces them."""
 
 
-class LazyGroup(TyperGroup):
-    """A group of the commands of `NAMES`."""
+class LazyGroup(GroupWithHelp):
+    """The group of the commands in `NAMES`."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - whatever typer hands over
-        """Know their names."""
+        """Create the group without importing a command."""
         super().__init__(**attributes)
         self.commands = _Commands()
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
-        """Read the arguments."""
-        with _ended_by_closed_pipe(), _told_harmlessly():
+        """Parse the arguments."""
+        with _ended_by_closed_pipe(), _plain_usage_errors():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as above
-        """Do what they ask for."""
-        with _ended_by_closed_pipe(), _told_harmlessly():
+        """Run the command that they name."""
+        with _ended_by_closed_pipe(), _plain_usage_errors():
             return super().invoke(ctx)
 
 
 @contextlib.contextmanager
 def _ended_by_closed_pipe() -> Iterator[None]:
-    """End the program without a word, as SIGPIPE would, once the reader of its output has left (`... | head -1`)."""
+    """Exit quietly with the code of SIGPIPE once the reader of stdout has closed it (`... | head -1`)."""
     try:
         try:
             yield
@@ -62,16 +62,16 @@ def _ended_by_closed_pipe() -> Iterator[None]:
             error.__context__, BrokenPipeError
         ):  # rich (15) exits with 1
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is still buffered
         sys.exit(128 + signal.SIGPIPE)
 
 
 @contextlib.contextmanager
-def _told_harmlessly() -> Iterator[None]:
-    """Make messages about wrong arguments harmless and plain: typer (0.29) quotes some of them as they were given."""
+def _plain_usage_errors() -> Iterator[None]:
+    """Reword messages of typer (0.29), and escape control characters, since some quote the argument as it was typed."""
     try:
         yield
-    except Exception as error:  # raised on, with other words
+    except Exception as error:  # re-raised, reworded
         message = getattr(error, "message", None)  # the class of typer's errors has no public name
         if isinstance(message, str) and not isinstance(error, TweetgenError):
             for pattern, plain in _PLAIN_WORDS:
@@ -84,22 +84,22 @@ class _Commands(MutableMapping[str, Any]):
     """The commands by name, in the order of `NAMES`."""
 
     def __init__(self) -> None:
-        """Begin without any that was asked for."""
-        self._made: dict[str, Any] = {}
+        """Start with no command imported."""
+        self._imported: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - typer's class of commands has no public name
         """Import and return a command."""
         if name not in NAMES:
             raise KeyError(name)
-        if name not in self._made:
-            self._made[name] = _made(name)
-        return self._made[name]
+        if name not in self._imported:
+            self._imported[name] = _imported(name)
+        return self._imported[name]
 
     def __setitem__(self, name: str, command: Any) -> None:  # noqa: ANN401 - as above
-        self._made[name] = command
+        self._imported[name] = command
 
     def __delitem__(self, name: str) -> None:
-        del self._made[name]
+        del self._imported[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(NAMES)
@@ -108,14 +108,14 @@ class _Commands(MutableMapping[str, Any]):
         return len(NAMES)
 
 
-def _made(name: str) -> Any:  # noqa: ANN401 - as above
-    """Return a command as typer makes it below a parent."""
+def _imported(name: str) -> Any:  # noqa: ANN401 - as above
+    """Import a command, and return it as typer makes it below a parent group."""
     module = import_module(f"tui.cli.commands.{name}")
-    parent = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    parent.callback()(lambda: None)  # so that it stays a parent, of however few
+    parent = typer.Typer(add_completion=False)
+    parent.callback()(lambda: None)  # without a callback, typer makes a single command the program itself
     if hasattr(module, "app"):
         parent.add_typer(module.app, name=name)
     else:
-        parent.command(name)(getattr(module, name))
+        parent.command(name, cls=CommandWithHelp)(getattr(module, name))
     group: Any = typer.main.get_command(parent)
     return group.commands[name]

@@ -1,7 +1,7 @@
 """Command-line options made from the fields of the configs: same name, same help, same meaning in every command.
 
-A command says which fields it takes; it is handed a dictionary of those that were given, so that what was not given can
-be decided by a preset or a checkpoint.
+A command lists the fields it takes and gets a dictionary of those on the command line; a preset or a checkpoint decides
+the others.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -26,14 +26,16 @@ from engine.config.run import (
 )
 from engine.errors import ConfigError
 from engine.storage.folders import home
+from tui.cli.help_page import show_all
 
 Given = dict[str, Any]
 OnHangup = Annotated[
     Literal["go-on", "stop"],
     typer.Option(
         "--on-hangup",
-        help="What a dropped connection does: the run goes on without a screen, or is saved and stops.",
-        rich_help_panel="Run",
+        metavar="go-on|stop",
+        help="When the connection drops: keep training without a screen, or save and stop.",
+        rich_help_panel="Connection",
     ),
 ]
 """An option of the commands that train."""
@@ -48,23 +50,32 @@ class Source(NamedTuple):
 
 
 READING = ("format", "column", "label", "weight", "blank_line_separated", "no_replies", "no_sensitive", "keep_links")
-"""How the files of --data are read; without one there is nothing to say."""
+"""How the files of --data are read; invalid without --data."""
 CLEANING = ("lowercase", "strip_mentions", "mask_mentions", "ascii", "max_length", "keep_duplicates")
-TWEETS = Source("Tweets", CorpusConfig, ("files", *READING, *CLEANING))
-DRAWING = Source("Sampling", SamplingConfig, ("temperature", "top_k", "top_p", "min_p", "prime"))
-LENGTH = Source("Sampling", SamplingConfig, ("max_length",))
+TWEETS = (
+    Source("Tweets", CorpusConfig, ("files",)),
+    Source("File formats", CorpusConfig, READING),
+    Source("Cleaning", CorpusConfig, CLEANING),
+)
+SAMPLING = Source("Sampling", SamplingConfig, ("temperature", "prime"))
+FILTERS = Source("Sampling filters", SamplingConfig, ("top_k", "top_p", "min_p"))
 MACHINE = Source("Machine", RuntimeConfig, ("device", "precision", "threads"))
 RUN = (
-    TWEETS,
-    Source("Tweets", CorpusConfig, ("overfit",)),
-    Source("Model", RunConfig, ("preset",)),
+    *TWEETS,
+    Source("Training", RunConfig, ("preset",)),
+    Source("Training", TrainingConfig, ("max_seconds", "max_steps", "seed")),
     Source("Model", ModelConfig, ("embedding_size", "hidden_size", "num_layers", "dropout")),
-    Source("Training", TrainingConfig, ("batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay")),
-    Source("Training", TrainingConfig, ("max_grad_norm", "average_lag", "epochs", "max_steps", "max_seconds", "seed")),
+    Source("Training details", CorpusConfig, ("overfit",)),
     Source(
-        "Training", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds", "save_every", "keep_checkpoints")
+        "Training details",
+        TrainingConfig,
+        ("epochs", "batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay"),
     ),
-    DRAWING,
+    Source("Training details", TrainingConfig, ("max_grad_norm", "average_lag")),
+    Source("Intervals", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
+    Source("Intervals", TrainingConfig, ("save_every", "keep_checkpoints")),
+    SAMPLING,
+    FILTERS,
     MACHINE,
     Source("Run", RunConfig, ("run_name", "checkpoint", "resume")),
 )
@@ -73,27 +84,39 @@ _METAVARS = {
     "files": "FILE",
     "column": "NAME-OR-NUMBER",
     "label": "LABEL",
-    "weight": "TIMES",
+    "weight": "X",
     "overfit": "ROW",
     "run_name": "NAME",
     "checkpoint": "NAME-OR-PATH",
     "resume": "RUN",
     "prime": "TEXT",
 }
+_HELP_ALL = inspect.Parameter(
+    "help_all",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool, typer.Option("--help-all", is_eager=True, callback=show_all, help="Show all options and exit.")
+    ],
+)
 
 
-def takes(*sources: Source) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `sources` besides its own; it is called with those that were given first."""
+def takes(*sources: Source, folds: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `sources` besides its own; it is called with a dictionary of those on the line.
+
+    Where it `folds`, `--help` leaves out the rare ones and `--help-all` shows them.
+    """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         [_, *own] = inspect.signature(command, eval_str=True).parameters.values()
 
-        def with_options(**values: Any) -> None:  # noqa: ANN401 - whatever typer parsed
+        def with_options(*, help_all: bool = False, **values: Any) -> None:  # noqa: ANN401, ARG001 - whatever typer parsed
             others = {parameter.name: values.pop(parameter.name) for parameter in own}
             command({name: value for name, value in values.items() if value not in (None, [])}, **others)
 
-        parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-        parameters += [_parameter(source, name) for source in sources for name in source.fields]
+        parameters = [_parameter(source, name) for source in sources for name in source.fields]
+        parameters += [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        parameters += [_HELP_ALL] if folds else []
         with_options.__doc__ = command.__doc__
         with_options.__name__ = command.__name__
         with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
@@ -104,12 +127,12 @@ def takes(*sources: Source) -> Callable[[Callable[..., None]], Callable[..., Non
 
 
 def _parameter(source: Source, name: str) -> inspect.Parameter:
-    """Return the parameter behind one option; not given, it is None."""
+    """Return the parameter behind one option; it is None where the option is not on the line."""
     field_type = get_type_hints(source.config_type)[name]
     option = typer.Option(
         _FLAGS.get(name, "--" + name.replace("_", "-")),
         help=field_help(source.config_type)[name] + _shown_default(source.config_type, name),
-        metavar=_METAVARS.get(name),
+        metavar=_METAVARS.get(name) or _metavar(field_type),
         rich_help_panel=source.heading,
     )
     given_type: Any = {"files": list[str], "weight": list[float]}.get(name, field_type)
@@ -117,11 +140,20 @@ def _parameter(source: Source, name: str) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
+def _metavar(field_type: Any) -> str | None:  # noqa: ANN401 - a type, a union or a literal
+    """Return the choices of a literal, N for a whole number, X for any other value, None for a flag."""
+    if get_origin(field_type) is Literal:
+        return "|".join(get_args(field_type))
+    if field_type is bool:
+        return None
+    return "N" if field_type in (int, int | None) else "X"
+
+
 def _shown_default(config_type: type, name: str) -> str:
-    """Return the default as the help shows it, which typer does not know; empty where a preset decides it."""
+    """Return the default for the help, which typer does not know; empty where a preset decides it."""
     default = None if config_type in (ModelConfig, TrainingConfig) else getattr(config_type, name, None)
     is_shown = isinstance(default, str | int | float) and not isinstance(default, bool) and default != ""
-    return f" \\[default: {default}]" if is_shown else ""
+    return f" [default: {default}]" if is_shown else ""
 
 
 def fields_of(config_type: type, given: Given) -> Given:

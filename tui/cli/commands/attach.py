@@ -17,14 +17,18 @@ from tui.remote.socket_path import is_on
 
 def attach(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="The run's name; without it, the one that began last.")
+        str | None, typer.Argument(metavar="RUN", help="The run's name; by default the running one that started last.")
     ] = None,
     *,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Watch, and change nothing.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Show the run without changing it.")] = False,
 ) -> None:
-    """Show a run that goes on without a screen, or in another terminal, and steer it: every key works.
+    """Open the screen of a run in the background or another terminal.
 
-    d leaves it going on; q asks whether to end it. Of a run that has ended meanwhile, say how.
+    Every key works. d detaches again, q asks whether to stop the run. Of a run that has finished, this prints how.
+
+    Examples:
+    tweetgen-tui attach
+    tweetgen-tui attach my-run --read-only
     """
     folder = _find(run)
     if not is_on(folder):

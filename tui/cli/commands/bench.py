@@ -22,14 +22,18 @@ def bench(
     given: Given,
     *,
     seconds: Annotated[
-        float, typer.Option(min=1, help="How long to measure; shapes that there is no time for are left out.")
+        float,
+        typer.Option(metavar="X", min=1, help="Time to measure for; shapes that do not fit into it are left out."),
     ] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure how fast this machine trains, writes tweets and reads a corpus, beside the tutorial's loop.
+    """Measure how fast this machine trains, samples and reads a corpus.
 
-    All take short turns at the same batches; the figures are medians over the rounds. The limit is what the bare
-    matrix products of the same batches take in float32.
+    Also measures the tutorial's loop and `nn.GRU`, in short turns on the same batches; figures are medians over the
+    rounds. The float32 limit is the time of the bare matrix products of the same batches.
+
+    Examples:
+    tweetgen-tui bench --seconds 120
     """
     config = RuntimeConfig(**fields_of(RuntimeConfig, given))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import typer
-
 from tui.cli.commands import data_fetch, data_inspect
+from tui.cli.help_page import CommandGroup
 
-app = typer.Typer(no_args_is_help=True, help="Look at tweets, and fetch some.", rich_markup_mode="rich")
+app = CommandGroup("Inspect files of tweets, or download a known data set.")
 app.command("inspect")(data_inspect.inspect)
 app.command("fetch")(data_fetch.fetch)

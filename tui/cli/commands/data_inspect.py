@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from engine.config.corpus import CorpusConfig
-from tui.cli.options import CLEANING, READING, Given, Source, takes, to_corpus_config
+from tui.cli.options import TWEETS, Given, takes, to_corpus_config
 from tui.cli.output.tables import print_json
 
 if TYPE_CHECKING:  # numpy is imported late, so that `--help` comes at once
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # numpy is imported late, so that `--help` comes at once
 _WIDEST = 100
 
 
-@takes(Source("Tweets", CorpusConfig, (*READING, *CLEANING)))
+@takes(*TWEETS[1:])
 def inspect(
     given: Given,
     *,

@@ -27,7 +27,7 @@ _PACKAGES = (
 
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
-    """Show versions, devices, threads, folders and what the terminal can do."""
+    """Print versions, devices, folders and terminal capabilities."""
     report = {
         "versions": versions_of(*_PACKAGES),
         "machine": _machine(),

@@ -31,39 +31,53 @@ WRITING = Source("Quality", SamplingConfig, ("temperature",))
 _DEFAULT_COUNT = 1000
 
 
-@takes(TWEETS, MACHINE, WRITING)
+@takes(*TWEETS, MACHINE, WRITING, folds=True)
 def evaluate(
     given: Given,
     *,
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="NAME-OR-PATH", help="What to evaluate; without it, the best of the latest run."),
+        typer.Option(metavar="NAME-OR-PATH", help="Checkpoint to evaluate; by default the best of the latest run."),
     ] = None,
     baselines: Annotated[
         bool,
-        typer.Option("--baselines", help="Compare with a uniform guess, a unigram and Witten-Bell 2- to 7-grams."),
+        typer.Option(
+            "--baselines",
+            help="Compare with uniform, unigram and Witten-Bell 2- to 7-gram models of the training tweets.",
+        ),
     ] = False,
     quality: Annotated[
         bool,
-        typer.Option("--quality", help="Write tweets, and print their figures beside those of tweets by people."),
+        typer.Option(
+            "--quality", help="Sample tweets, and compare known words, diversity, copies and lengths with real ones."
+        ),
     ] = False,
     count: Annotated[
         int | None,
-        typer.Option("-n", "--count", min=1, rich_help_panel="Quality", help="Tweets to write; 1,000 without it."),
+        typer.Option(
+            "-n", "--count", metavar="N", min=1, rich_help_panel="Quality", help="Tweets to sample. [default: 1000]"
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, rich_help_panel="Quality", help="Seed of the first, the next has the next; 0 without it."),
+        typer.Option(
+            metavar="N",
+            min=0,
+            rich_help_panel="Quality",
+            help="Seed of the first tweet, plus 1 for each further one. [default: 0]",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Print the bits per character of a checkpoint on tweets: those of --data, or else its own held-out ones.
+    """Print the bits per character of a checkpoint.
 
-    Every target counts, the end-of-tweet symbol included; a character that the model does not know costs 20 bits more.
+    It is evaluated on --data, or by default on its own validation tweets. Every target counts, <EOS> included; a
+    character outside the vocabulary costs 20 bits more.
 
-    With --baselines, also of predictors that only count what follows what in the checkpoint's training tweets.
-
-    With --quality, also what the tweets that it writes are like: words, variety, copies and length, beside real ones.
+    Examples:
+    tweetgen-tui evaluate
+    tweetgen-tui evaluate --data other.csv --json
+    tweetgen-tui evaluate --baselines --quality
     """
     require_files(given, "max_length")
     _require_quality({"count": count, "seed": seed, "temperature": given.get("temperature")}, is_given=quality)

@@ -11,24 +11,36 @@ import typer
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.config.run import RuntimeConfig, SamplingConfig, with_settings
 from engine.errors import CheckpointError, CorpusError
-from tui.cli.options import DRAWING, LENGTH, MACHINE, Given, fields_of, takes
+from tui.cli.options import FILTERS, MACHINE, SAMPLING, Given, Source, fields_of, takes
 from tui.cli.output.tables import print_json
 
+LENGTH = Source("Sampling", SamplingConfig, ("max_length",))
 
-@takes(DRAWING, LENGTH, MACHINE)
+
+@takes(SAMPLING, LENGTH, FILTERS, MACHINE)
 def generate(
     given: Given,
     *,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Tweets to write.")] = 1,
+    count: Annotated[int, typer.Option("-n", "--count", metavar="N", min=1, help="Number of tweets.")] = 1,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of the first tweet, the next has the next; a random one without it.")
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Seed of the first tweet, plus 1 for each further one; random by default."
+        ),
     ] = None,
     checkpoint: Annotated[
-        str | None, typer.Option(metavar="NAME-OR-PATH", help="Who writes; without it, the best of the latest run.")
+        str | None,
+        typer.Option(metavar="NAME-OR-PATH", help="Checkpoint to sample from; by default the best of the latest run."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Write tweets with a trained model, one per line on stdout."""
+    """Print tweets of a trained model, one per line.
+
+    Examples:
+    tweetgen-tui generate -n 5
+    tweetgen-tui generate -n 5 --temperature 0.6 --prime "good morning"
+    tweetgen-tui generate --checkpoint my-run/best --seed 1 --json
+    """
     settings = fields_of(SamplingConfig, given)
     with_settings(SamplingConfig(), settings)
     path = resolve_checkpoint(checkpoint)
@@ -41,7 +53,7 @@ def generate(
         try:
             generator.load_novelty()
         except (CheckpointError, CorpusError) as error:
-            typer.echo(f"Novelty can't be told: {error.message}", err=True)
+            typer.echo(f"No novelty figures: {error.message}", err=True)
     for tweet in generator.write(count, generator.sampling(settings), first_seed):
         if as_json:
             print_json(tweet)

@@ -15,15 +15,14 @@ from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal_reader import last_event
 from tui.cli.commands.screen import require_terminal, sharing, show
+from tui.cli.help_page import CommandGroup
 from tui.cli.output.tables import print_json, print_table
 from tui.formatting.numbers import format_bits, format_duration
 from tui.process.job_control import guarded
 from tui.remote.connect import ask
 from tui.remote.protocol import Greeting
 
-app = typer.Typer(
-    no_args_is_help=True, help="List the runs and what each is doing, or play one again.", rich_markup_mode="rich"
-)
+app = CommandGroup("List the runs and their states, or replay one.")
 _MAX = "max"
 
 

@@ -14,23 +14,29 @@ if TYPE_CHECKING:
     from tui.run.view import RunView
 
 
-@takes(*RUN)
+@takes(*RUN, folds=True)
 def train(
     given: Given,
     *,
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print every event as a line of JSON on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON on stdout.")] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Give the shell back once the run has started; attach shows it.")
+        bool, typer.Option("--detach", help="Train in the background; tweetgen-tui attach opens the screen.")
     ] = False,
     on_hangup: OnHangup = "go-on",
 ) -> None:
-    """Train without a screen: a progress bar on a terminal, plain lines elsewhere.
+    """Train without a screen.
 
-    Ends with the budget (--max-steps, --epochs, --max-seconds); without one, Ctrl-C saves and ends.
+    Shows a progress bar on a terminal, plain lines elsewhere. The run stops after --max-steps, --epochs or
+    --max-seconds, whichever comes first; without one of them, Ctrl-C saves and stops it.
+
+    Examples:
+    tweetgen-tui train --max-seconds 120
+    tweetgen-tui train --data my.csv --max-steps 1000 --json
+    tweetgen-tui train --detach
     """
     if detach and as_json:
-        context.fail("--detach gives the shell back, and --json prints to the end: take one of them.")
+        context.fail("--detach and --json exclude each other: a run in the background has no output.")
     config = to_run_config(given)
     if detach:
         sys.exit(_train_detached(config))

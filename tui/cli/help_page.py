@@ -1,0 +1,140 @@
+"""The page that `--help` prints: usage, summary, examples, commands, then options in groups.
+
+Where a command has `--help-all`, its `--help` leaves out the groups in `RARE`. Typer's own page is not used: it begins
+with the options, shows types such as `<bool>`, and is six screens long for `train`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+RARE = frozenset(
+    {
+        *("File formats", "Cleaning", "Model", "Training details", "Intervals", "Sampling filters"),
+        *("Machine", "Screen", "Shell", "Connection"),
+    }
+)
+"""Headings of options that a first run does not need."""
+_PANEL_OF = {"install_completion": "Shell", "show_completion": "Shell"} | dict.fromkeys(
+    ("version", "help_all", "help"), "Help"
+)
+"""Headings of options that come from typer."""
+_F = TypeVar("_F", bound=Callable[..., Any])
+_EXAMPLES = "Examples:\n"
+_MAX_WIDTH = 100
+_MAX_LABEL_WIDTH = 25
+
+
+class CommandWithHelp(TyperCommand):
+    """A command with our help page."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - typer's classes have no public name
+        """Print the page."""
+        print_help(self, ctx)
+
+
+class GroupWithHelp(TyperGroup):
+    """A group of commands with our help page."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - as above
+        """Print the page."""
+        print_help(self, ctx)
+
+
+class CommandGroup(typer.Typer):
+    """A group such as `data`, whose commands have our help page; without a command it prints its own."""
+
+    def __init__(self, summary: str) -> None:
+        """Create a group without commands."""
+        super().__init__(cls=GroupWithHelp, no_args_is_help=True, help=summary, subcommand_metavar="COMMAND")
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[_F], _F]:  # noqa: ANN401 - typer's options
+        """Return the decorator that adds a command."""
+        return super().command(name, cls=CommandWithHelp, **options)
+
+
+def show_all(context: typer.Context, is_asked: bool) -> None:  # noqa: FBT001 - the form of typer's callbacks
+    """Print the page with the rare options too, and exit."""
+    if is_asked:
+        print_help(context.command, context, with_rare=True)
+        raise typer.Exit
+
+
+def print_help(command: Any, context: Any, *, with_rare: bool = False) -> None:  # noqa: ANN401 - as above
+    """Print the help of a command or group on stdout."""
+    console = Console(highlight=False)
+    width = min(console.width, _MAX_WIDTH)
+    parameters = [each for each in command.get_params(context) if not getattr(each, "hidden", False)]
+    folds = not with_rare and any(each.name == "help_all" for each in parameters)
+    summary, _, examples = inspect.cleandoc(command.help or "").partition(_EXAMPLES)
+    usage = " ".join((f"Usage: {context.command_path}", *command.collect_usage_pieces(context)))
+    console.print(Text(usage, "bold"))
+    for paragraph in summary.strip().split("\n\n"):
+        console.print("", Text(_filled(paragraph, width)), sep="\n")
+    if examples:
+        console.print("", Text("Examples", "bold"), Text(textwrap.indent(textwrap.dedent(examples), "  ")), sep="\n")
+    if isinstance(command, TyperGroup):
+        _print_group(console, "Commands", _commands(command, context), width)
+    for heading, members in _by_heading(parameters).items():
+        if not (folds and heading in RARE):
+            _print_group(console, heading, map(_entry, members), width)
+
+
+def _filled(text: str, width: int) -> str:
+    """Return a paragraph with line breaks for this width."""
+    return textwrap.fill(" ".join(text.split()), width)
+
+
+def _commands(group: TyperGroup, context: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - as above
+    """Yield the name and the first sentence of each command."""
+    for name in group.list_commands(context):
+        command: Any = group.get_command(context, name)
+        yield name, inspect.cleandoc(command.help or "").partition("\n\n")[0]
+
+
+def _by_heading(parameters: Iterable[Any]) -> dict[str, list[Any]]:
+    """Return arguments and options by heading: a command's own first, those about help last."""
+    groups: dict[str, list[Any]] = {"Arguments": [], "Options": []}
+    for each in parameters:
+        own = "Arguments" if isinstance(each, TyperArgument) else "Options"
+        heading = _PANEL_OF.get(each.name) or getattr(each, "rich_help_panel", None) or own
+        groups.setdefault(heading, []).append(each)
+    of_help = groups.pop("Help")
+    return {heading: each for heading, each in groups.items() if each} | {"Help": of_help}
+
+
+def _entry(parameter: Any) -> tuple[str, str]:  # noqa: ANN401 - as above
+    """Return an argument or option as it is typed, and its help with its default."""
+    text = parameter.help or ""
+    if isinstance(parameter, TyperArgument):
+        return parameter.metavar or "", text
+    names = ", ".join(sorted(parameter.opts, key=len))
+    if parameter.is_flag:
+        return names, text
+    default = parameter.default if isinstance(parameter.default, int | float | str) else None
+    return f"{names} {parameter.metavar}", text if default is None else f"{text} [default: {default}]"
+
+
+def _print_group(console: Console, heading: str, entries: Iterable[tuple[str, str]], width: int) -> None:
+    """Print labels and texts in two columns; a label wider than its column has a line to itself."""
+    console.print("", Text(heading, "bold"), sep="\n")
+    pairs = list(entries)
+    label_width = min(max(len(label) for label, _ in pairs), _MAX_LABEL_WIDTH)
+    indent = " " * (label_width + 4)
+    for label, text in pairs:
+        lines = _filled(text, width - len(indent)).split("\n")
+        if len(label) > label_width:
+            console.print(Text(f"  {label}", "cyan"))
+            lines = ["", *lines]
+        else:
+            console.print(Text.assemble((f"  {label:<{label_width + 2}}", "cyan"), lines[0]))
+        for line in lines[1:]:
+            console.print(Text(indent + line))
