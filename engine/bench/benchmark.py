@@ -27,7 +27,7 @@ from engine.compute.device import available_cores
 from engine.config.corpus import CorpusConfig
 from engine.config.run import TrainingConfig
 from engine.corpus.position import Position
-from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, Material, load_material
+from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
 from engine.peak_memory import peak_bytes
 from engine.protocol.stage import OnProgress
 from engine.storage.versions import versions_of
@@ -81,31 +81,31 @@ class Benchmark:
         num_threads = torch.get_num_threads()
         try:
             read = measure_reading(self._corpus, READING_SHARE * self._seconds, self._told("reading"), self._clock)
-            material = load_material(self._corpus, None, lambda _: None)
+            training_data = load_training_data(self._corpus, None, lambda _: None)
             machine["peak_bytes_reading"] = peak_bytes()
-            self._train_once(material)
+            self._train_once(training_data)
             machine["peak_bytes_training"] = peak_bytes()
-            train, sample = self._models(material)
+            train, sample = self._models(training_data)
         finally:
             torch.set_num_threads(num_threads)
         self._on_progress(1.0, "")
         machine["seconds"] = round(self._clock() - self._began, 1)
         return BenchReport(train=train, sample=sample, read=read, machine=machine)
 
-    def _train_once(self, material: Material) -> None:
+    def _train_once(self, training_data: TrainingData) -> None:
         """Take a turn of ours before any other loop has run, at the first shape."""
         self._told("memory")("ours")
-        field = self._field(material, self._shapes[0])
+        field = self._field(training_data, self._shapes[0])
         ours = field.ours("float32", available_cores())
         field.steps_per_turn = 3
         ours.take_turn(0)
 
-    def _field(self, material: Material, shape: Shape) -> Field:
+    def _field(self, training_data: TrainingData, shape: Shape) -> Field:
         """Return everyone who trains a model of that shape."""
-        batches = material.batches(TrainingConfig(batch_size=shape.batch_size), Position())
-        return Field(shape, len(material.vocab), self._device, batches, self._clock)
+        batches = training_data.batches(TrainingConfig(batch_size=shape.batch_size), Position())
+        return Field(shape, len(training_data.vocab), self._device, batches, self._clock)
 
-    def _models(self, material: Material) -> tuple[list[TrainFigures], list[SampleFigures]]:
+    def _models(self, training_data: TrainingData) -> tuple[list[TrainFigures], list[SampleFigures]]:
         """Train at each shape, and write with what came of it; a larger model gets more of the time that is left."""
         train: list[TrainFigures] = []
         sample: list[SampleFigures] = []
@@ -116,14 +116,14 @@ class Benchmark:
             end = self._began + self._seconds if index else math.inf
             what = f"({shape.embedding_size}, {shape.hidden_size}, {shape.batch_size})"
             try:
-                field = self._field(material, shape)
+                field = self._field(training_data, shape)
                 told = self._told(f"training {what}")
                 train += measure_training(field, (1 - SAMPLING_SHARE) * seconds, told, self._clock, end)
                 tutorial = field.tutorial_model()
                 tutorial.load_state_dict(field.model.state_dict())
                 models, told = (field.model, tutorial), self._told(f"writing {what}")
                 sample += measure_sampling(
-                    shape, models, material.vocab, SAMPLING_SHARE * seconds, told, self._clock, end
+                    shape, models, training_data.vocab, SAMPLING_SHARE * seconds, told, self._clock, end
                 )
             except TimeUpError:
                 self.left_out.append(what)

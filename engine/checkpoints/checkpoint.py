@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from engine.checkpoints.header import Place, read_head
-from engine.checkpoints.metadata import CheckpointInfo, damaged, info_in, opened, to_metadata
+from engine.checkpoints.header import TensorSpec, read_header
+from engine.checkpoints.metadata import CheckpointInfo, damaged, open_checkpoint, parse_info, to_metadata
 from engine.compute import device as runtime
 from engine.errors import VocabError
 from engine.model.gru import TextGenerator, weights_with_prefix
@@ -63,11 +63,11 @@ def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]
 
 def to_content(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
     """Return the content of a checkpoint's file."""
-    on_cpu = _apart({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()})
+    on_cpu = _unshared({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()})
     return save(on_cpu, metadata=to_metadata(info, _digest(on_cpu)))
 
 
-def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors, each in memory of its own, as safetensors wants them; tied ones were in the same."""
     places: set[int] = set()
     apart = {}
@@ -82,11 +82,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
     Its tensors are read only once it is sure that their shapes are those of the model that it describes.
     """
-    with opened(path) as file:
-        head = read_head(file)
-        info, digest = info_in(path, head)
+    with open_checkpoint(path) as file:
+        head = read_header(file)
+        info, digest = parse_info(path, head)
         places = head.places()
-        if problem := _misfit(info, places):
+        if problem := _mismatch(info, places):
             raise damaged(path, problem)
         file.seek(0)
         content = file.read(head.data_start + head.num_data_bytes)
@@ -96,12 +96,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise damaged(path, str(error)) from error
     if _digest(tensors) != digest:
         raise damaged(path, "its numbers are not those that were written")
-    if problem := _nonsense(tensors):
+    if problem := _invalid_values(tensors):
         raise damaged(path, problem)
     return Checkpoint(info, tensors)
 
 
-def _misfit(info: CheckpointInfo, places: dict[str, Place]) -> str:
+def _mismatch(info: CheckpointInfo, places: dict[str, TensorSpec]) -> str:
     """Return why tensors and info do not belong together, or nothing. Draws no random number."""
     vocab_size = len(SPECIALS) + len(info.vocab)
     with torch.device("meta"):
@@ -130,7 +130,7 @@ def _misfit(info: CheckpointInfo, places: dict[str, Place]) -> str:
     return ""
 
 
-def _nonsense(tensors: dict[str, Tensor]) -> str:
+def _invalid_values(tensors: dict[str, Tensor]) -> str:
     """Return why no training can have led to these tensors, or nothing."""
     for name, tensor in tensors.items():
         if tensor.dtype.is_floating_point and tensor.numel():

@@ -1,7 +1,7 @@
 """The head of a checkpoint's file: what its metadata says, and where each tensor lies. Trusts nothing in it.
 
 A safetensors file is eight bytes that say how long the head is, the head as JSON, then the tensors without a gap.
-Everything here is bounded by `MAX_HEAD_BYTES`, whatever the file claims, and read with plain reads: a file that is
+Everything here is bounded by `MAX_HEADER_BYTES`, whatever the file claims, and read with plain reads: a file that is
 mapped into memory ends the process where it is cut short meanwhile. Knows no torch.
 """
 
@@ -15,7 +15,7 @@ import msgspec
 
 from engine.protocol import codec as wire
 
-MAX_HEAD_BYTES = 8 * 1024 * 1024
+MAX_HEADER_BYTES = 8 * 1024 * 1024
 """A vocabulary of every character that there is takes 2 MB."""
 _NUM_BYTES = {"F32": 4, "U8": 1}
 """Of one number, by the types that a checkpoint has; others are in no checkpoint."""
@@ -24,11 +24,11 @@ _METADATA = "__metadata__"
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
 
-class HeadError(ValueError):
+class HeaderError(ValueError):
     """The head is not that of any checkpoint; its text says why."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class TensorSpec(msgspec.Struct, frozen=True):
     """Type, shape and place of one tensor."""
 
     dtype: str = ""
@@ -38,9 +38,9 @@ class Place(msgspec.Struct, frozen=True):
 
     @property
     def num_bytes(self) -> int:
-        """What its shape takes; raises `HeadError` for a type that no checkpoint has."""
+        """What its shape takes; raises `HeaderError` for a type that no checkpoint has."""
         if self.dtype not in _NUM_BYTES:
-            raise HeadError("it has numbers of a type that no checkpoint has")
+            raise HeaderError("it has numbers of a type that no checkpoint has")
         return _NUM_BYTES[self.dtype] * math.prod(self.shape)
 
 
@@ -58,7 +58,7 @@ class _OnlyMetadata(msgspec.Struct, frozen=True):
     metadata: Metadata = msgspec.field(name=_METADATA, default=Metadata())
 
 
-class Head(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, frozen=True):
     """The head of a file, checked."""
 
     metadata: Metadata
@@ -70,38 +70,38 @@ class Head(msgspec.Struct, frozen=True):
         """Where the tensors begin in the file."""
         return 8 + len(self.text)
 
-    def places(self) -> dict[str, Place]:
-        """Return where each tensor lies: one after the other, to the end of the file. Raises `HeadError`."""
-        places = _decoded(self.text, dict[str, Place])
+    def places(self) -> dict[str, TensorSpec]:
+        """Return where each tensor lies: one after the other, to the end of the file. Raises `HeaderError`."""
+        places = _decoded(self.text, dict[str, TensorSpec])
         places.pop(_METADATA, None)
         end = 0
         for place in sorted(places.values(), key=lambda place: place.data_offsets):
             first, last = place.data_offsets
             if first != end or last - first != place.num_bytes:
-                raise HeadError("its tensors overlap, or leave a gap")
+                raise HeaderError("its tensors overlap, or leave a gap")
             end = last
         if end != self.num_data_bytes:
-            raise HeadError(f"it holds {self.num_data_bytes:,} bytes of tensors where {end:,} were written")
+            raise HeaderError(f"it holds {self.num_data_bytes:,} bytes of tensors where {end:,} were written")
         return places
 
 
-def read_head(file: BinaryIO) -> Head:
-    """Return the head of an open file. Raises `HeadError`, and `OSError` where it can't be read."""
+def read_header(file: BinaryIO) -> Header:
+    """Return the head of an open file. Raises `HeaderError`, and `OSError` where it can't be read."""
     num_file_bytes = os.fstat(file.fileno()).st_size
     num_bytes = int.from_bytes(file.read(8), "little")
     if not 2 <= num_bytes <= num_file_bytes - 8:
-        raise HeadError("it is cut off, or no checkpoint")
-    if num_bytes > MAX_HEAD_BYTES:
-        raise HeadError(f"its head is {num_bytes:,} bytes long; no checkpoint's is")
+        raise HeaderError("it is cut off, or no checkpoint")
+    if num_bytes > MAX_HEADER_BYTES:
+        raise HeaderError(f"its head is {num_bytes:,} bytes long; no checkpoint's is")
     text = file.read(num_bytes)
     if len(text) != num_bytes:
-        raise HeadError("it is cut off")
-    return Head(_decoded(text, _OnlyMetadata).metadata, text, num_file_bytes - 8 - num_bytes)
+        raise HeaderError("it is cut off")
+    return Header(_decoded(text, _OnlyMetadata).metadata, text, num_file_bytes - 8 - num_bytes)
 
 
 def _decoded(text: bytes, kind: type[wire.Value]) -> wire.Value:
-    """Return what the JSON of a head says. Raises `HeadError`."""
+    """Return what the JSON of a head says. Raises `HeaderError`."""
     try:
         return wire.decode(text, kind)
     except wire.WireError as error:
-        raise HeadError(f"its head can't be read: {error}") from error
+        raise HeaderError(f"its head can't be read: {error}") from error

@@ -11,11 +11,11 @@ import os
 from pathlib import Path
 
 from engine.checkpoints.catalog import find_listed, pin_path, resolve_checkpoint
-from engine.checkpoints.metadata import opened
+from engine.checkpoints.metadata import open_checkpoint
 from engine.errors import CheckpointError, StorageError
 from engine.storage.atomic_write import storage_errors, write_atomically
 from engine.storage.file_lock import is_locked
-from engine.storage.folders import WRITTEN_BY_THE_RUN, RunFolder, home, named_checkpoint_path
+from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_checkpoint_path
 
 
 def delete_checkpoint(name: str) -> Path:
@@ -123,7 +123,7 @@ def _checked_content(path: Path) -> bytes:
     from engine.checkpoints.checkpoint import load_checkpoint  # brings torch, which the screen's list does without
 
     load_checkpoint(path)
-    with opened(path) as file:
+    with open_checkpoint(path) as file:
         return file.read()
 
 
@@ -136,7 +136,7 @@ def _refuse_pinned(name: str, path: Path) -> None:
 def _refuse_in_use(name: str, path: Path, verb: str) -> None:
     """Raise `CheckpointError` where a checkpoint is one that a run which goes on writes and would be resumed from."""
     run = RunFolder(path.parent.parent)
-    if "/" in name and path.stem in WRITTEN_BY_THE_RUN and is_locked(run.journal_path):
+    if "/" in name and path.stem in RUN_CHECKPOINTS and is_locked(run.journal_path):
         raise CheckpointError(
             f"{name} can't be {verb}: the run goes on and writes it itself.", "End the run first, or save under a name."
         )

@@ -16,7 +16,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from engine.checkpoints.header import Head, HeadError, read_head
+from engine.checkpoints.header import Header, HeaderError, read_header
 from engine.config.corpus import CorpusConfig
 from engine.config.run import ModelConfig, Precision, SamplingConfig, TrainingConfig, Tuning
 from engine.config.validation import require, require_between, require_choice
@@ -95,7 +95,7 @@ class CheckpointInfo:
             require("finish", self.finish.last_step, f"after step {self.finish.first_step}", is_valid=is_after)
 
     @property
-    def is_figure_old(self) -> bool:
+    def is_evaluation_stale(self) -> bool:
         """Whether `val_loss` and `bits_per_char` are of an earlier step's weights, that of `last_eval_step`."""
         return self.bits_per_char is not None and self.last_eval_step != self.step
 
@@ -122,14 +122,14 @@ def _digest_of(text: str) -> str:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def open_checkpoint(path: Path) -> Iterator[BinaryIO]:
     """Open a checkpoint's file; what goes wrong inside becomes a `CheckpointError` that names it."""
     try:
         with open_regular(path) as file:
             yield file
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}.", "Check the name or path.") from error
-    except HeadError as error:
+    except HeaderError as error:
         raise damaged(path, str(error)) from error
 
 
@@ -138,14 +138,14 @@ def read_info(path: Path) -> tuple[CheckpointInfo, str]:
 
     Raises `CheckpointError` for a file that is missing, damaged or not ours.
     """
-    with opened(path) as file:
-        head = read_head(file)
-        info, digest = info_in(path, head)
+    with open_checkpoint(path) as file:
+        head = read_header(file)
+        info, digest = parse_info(path, head)
         head.places()
     return info, digest
 
 
-def info_in(path: Path, head: Head) -> tuple[CheckpointInfo, str]:
+def parse_info(path: Path, head: Header) -> tuple[CheckpointInfo, str]:
     """Return what a head says of its checkpoint, and the SHA-256 of its tensors. Raises `CheckpointError`."""
     metadata = head.metadata
     if not all((metadata.tweetgen_info_sha256, metadata.tweetgen_sha256)):

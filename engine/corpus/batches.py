@@ -76,7 +76,7 @@ class BatchStream:
         """Epochs that have been passed through, the current one in part."""
         return self.position.epoch + self.position.batch / len(self._batches)
 
-    def go_to_share(self, share: float) -> None:
+    def seek(self, share: float) -> None:
         """Stand at this share, 0 to 1, of the epoch; as near to it as batches go."""
         self._position = Position(epoch=self._position.epoch, batch=round(share * len(self._batches)))
 

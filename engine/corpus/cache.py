@@ -31,7 +31,7 @@ from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import StorageError
 from engine.protocol import codec as wire
-from engine.storage.atomic_write import new_file, remove_leftovers
+from engine.storage.atomic_write import new_file, remove_stale_temporaries
 from engine.storage.folders import cache_folder
 
 LOG = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def store(key: str, corpus: Corpus) -> None:
     encoded = wire.encode(facts)
     path = _path(key)
     try:
-        remove_leftovers(path.parent)
+        remove_stale_temporaries(path.parent)
         with new_file(path) as new:
             save_file(arrays, new.temporary, metadata={"facts": encoded, "checksum": str(_checksum(arrays, encoded))})
         for old in _entries()[MAX_ENTRIES:]:

@@ -13,14 +13,14 @@ from engine.corpus.corpus import Corpus, digest_of
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
-from engine.corpus.ingest.collection import collect, tallied_rows
+from engine.corpus.ingest.collection import collect, rows_by_source
 from engine.corpus.ingest.deduplication import Grouped, group
 from engine.corpus.ingest.sources import EMBEDDED_NAME
 from engine.corpus.readers.tables.labels import LABELLED, OTHER_LABEL
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.corpus.split import validation_mask
-from engine.corpus.types import Unusable
+from engine.corpus.types import DroppedRow
 from engine.errors import CorpusError
 from engine.protocol.stage import OnProgress, no_progress, part_of
 from engine.text import harmless
@@ -75,7 +75,7 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
     validation = tweets.texts.select(np.flatnonzero(is_held_out))
     learnt = tweets.compact(~is_held_out)
     train = learnt.texts
-    file_of = np.array([tally.file_index for tally in tweets.tallies])[learnt.tally_of]
+    file_of = np.array([counts.file_index for counts in tweets.sources])[learnt.source_of]
     return Corpus(
         name=corpus_name(config),
         train=train,
@@ -97,7 +97,7 @@ def _read_and_group(config: CorpusConfig, on_progress: OnProgress) -> Grouped:
 def _report_of(grouped: Grouped) -> CorpusReport:
     """Return what became of every row."""
     return CorpusReport(
-        sources=tuple(tally.report() for tally in grouped.collection.tallies),
+        sources=tuple(counts.report() for counts in grouped.collection.sources),
         num_duplicates=grouped.num_duplicates,
         num_near_duplicates=grouped.num_near_duplicates,
     )
@@ -112,10 +112,10 @@ def corpus_name(config: CorpusConfig) -> str:
 
 def _overfit_corpus(config: CorpusConfig) -> Corpus:
     """Return the corpus of the one tweet that `config.overfit` counts to, as the tutorial's part (c) trains on."""
-    rows = (row for _, rows in tallied_rows(config, no_progress) for row in rows)
+    rows = (row for _, rows in rows_by_source(config, no_progress) for row in rows)
     row = next(islice(rows, config.overfit, None), None)
-    tweet = Unusable("the data ends before it") if row is None else Cleaner(config)(row)
-    if isinstance(tweet, Unusable):
+    tweet = DroppedRow("the data ends before it") if row is None else Cleaner(config)(row)
+    if isinstance(tweet, DroppedRow):
         name = corpus_name(config).removeprefix("row ")
         raise CorpusError(f"Row {name} can't be used: {tweet.reason}.", "Choose another row.")
     tweets = FlatTweets.from_texts([tweet])

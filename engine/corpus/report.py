@@ -87,7 +87,7 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
 
 
-def short_lines(report: CorpusReport) -> Iterable[str]:
+def summary_lines(report: CorpusReport) -> Iterable[str]:
     """Yield the report in a few lines for a small panel: the first sources, their notes, what was dropped in all."""
     for source in report.sources[:_MAX_SOURCES]:
         yield f"{source.name} ({source.format}): {_kept([source])}"

@@ -1,4 +1,4 @@
-"""`Material`: the tweets of a run as numbers, with the vocabulary that made them numbers."""
+"""`TrainingData`: the tweets of a run as numbers, with the vocabulary that made them numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SOME_TWEETS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class TrainingData:
     """What a model is trained on."""
 
     config: CorpusConfig
@@ -45,7 +45,7 @@ class Material:
             return None
         return np.repeat(np.array(self.config.weight, dtype=np.float64), self.corpus.num_train_by_file)
 
-    def place_of(self, corpus_digest: str, position: Position) -> Position:
+    def resume_position(self, corpus_digest: str, position: Position) -> Position:
         """Return `position` if it is one in these tweets, by their digest; else the first."""
         return position if corpus_digest == self.corpus.digest else Position()
 
@@ -63,7 +63,7 @@ class Material:
         epochs = stream.epochs
         start = Position(epoch=int(epochs))
         stream = BatchStream(self.train_tweets, training.batch_size, training.seed, start, self.weights)
-        stream.go_to_share(epochs - int(epochs))
+        stream.seek(epochs - int(epochs))
         return stream
 
     def some_batches(self, batch_size: int) -> list[Batch]:
@@ -96,7 +96,7 @@ def corpus_config_of(config: RunConfig, resumed: CorpusConfig | None) -> CorpusC
     )
 
 
-def load_material(config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[[Stage], None]) -> Material:
+def load_training_data(config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[[Stage], None]) -> TrainingData:
     """Read the tweets, telling how far that is; `vocab` is that of a checkpoint. Raises `TweetgenError`."""
 
     def on_progress(share: float | None, doing: str) -> None:
@@ -108,7 +108,7 @@ def load_material(config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[
     vocab = vocab or Vocab.from_counts(corpus.char_counts, min_char_count_for(config, corpus.num_train_chars))
     train_tweets = EncodedTweets.from_flat(corpus.train, vocab)
     _check_fit(vocab, train_tweets, corpus)
-    return Material(config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets)
+    return TrainingData(config=config, corpus=corpus, vocab=vocab, train_tweets=train_tweets)
 
 
 def min_char_count_for(config: CorpusConfig, num_train_chars: int) -> int:

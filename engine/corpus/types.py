@@ -37,7 +37,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Unusable:
+class DroppedRow:
     """A row that holds no tweet; it is counted under `reason`."""
 
     reason: str
@@ -50,7 +50,7 @@ def example(where: str, what: str) -> str:
     return harmless(f"{where}: {what[: 4 * EXAMPLE_CHARS]}", EXAMPLE_CHARS)
 
 
-Row = str | Unusable
+Row = str | DroppedRow
 """A row of a file: its raw text, or why it has none."""
 
 Reader = Callable[[BinaryIO, Source, CorpusConfig], Iterator[Row]]

@@ -82,5 +82,5 @@ class Generator:
             seed=tweet.seed,
             reached_eos=tweet.reached_eos,
             bits_per_char=tweet.bits_per_char,
-            novelty=self._novelty.judge(tweet.text) if self._novelty else None,
+            novelty=self._novelty.classify(tweet.text) if self._novelty else None,
         )

@@ -76,7 +76,7 @@ def quality_of(
     """Return the figures of at least one tweet; `unknown_words` are those of `words_not_in`."""
     words = [word for tweet in tweets for word in words_of(tweet)]
     trigrams = Counter(tweet[at : at + 3] for tweet in tweets for at in range(len(tweet) - 2))
-    judged = Counter(map(novelty.judge, tweets))
+    judged = Counter(map(novelty.classify, tweets))
     return Quality(
         num_tweets=len(tweets),
         known_word_share=_share(sum(word not in unknown_words for word in words), len(words)),

@@ -35,7 +35,7 @@ class CheckpointLoader:
         """
         run = self._run
         checkpoint = load_checkpoint(path := resolve_checkpoint(name))
-        if checkpoint.vocab != self._prepared.material.vocab:
+        if checkpoint.vocab != self._prepared.training_data.vocab:
             raise CheckpointError(
                 f"{name} has another vocabulary: {len(checkpoint.vocab)} characters, not those of this run's tweets.",
                 f"Start it with its own: tweetgen-tui --checkpoint {name}",
@@ -63,8 +63,8 @@ class CheckpointLoader:
     def _go_on_from(self, checkpoint: Checkpoint, name: str, path: Path) -> None:
         """Take over model, optimizer, generators and place in the data; tell it."""
         run, info, prepared = self._run, checkpoint.info, self._prepared
-        place = prepared.material.place_of(info.corpus_digest, info.position)
-        batches = prepared.material.batches(run.training, place, info.training.batch_size)
+        place = prepared.training_data.resume_position(info.corpus_digest, info.position)
+        batches = prepared.training_data.batches(run.training, place, info.training.batch_size)
         with generators_restored_on_error(prepared.runtime.device):
             model = TextGenerator.from_config(len(checkpoint.vocab), info.model).to(prepared.runtime.device)
             trainer = Trainer(model, run.training, prepared.runtime)

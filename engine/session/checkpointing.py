@@ -25,8 +25,8 @@ from engine.session.memory_fallback import MemoryFallback
 from engine.session.progress import Progress
 from engine.session.reporter import Reporter
 from engine.session.setup import Preparation, to_config_content
-from engine.storage.atomic_write import remove_leftovers, storage_errors, write_atomically
-from engine.storage.folders import WRITTEN_BY_THE_RUN, home, named_checkpoint_path
+from engine.storage.atomic_write import remove_stale_temporaries, storage_errors, write_atomically
+from engine.storage.folders import RUN_CHECKPOINTS, home, named_checkpoint_path
 from engine.storage.versions import versions_of
 
 
@@ -75,8 +75,8 @@ class CheckpointSaver:
         with contextlib.suppress(StorageError):
             self._write_config()
         for part in (folder.path, folder.checkpoint_path("latest").parent):
-            remove_leftovers(part, min_age_seconds=0.0)
-        remove_leftovers(home() / "checkpoints")
+            remove_stale_temporaries(part, min_age_seconds=0.0)
+        remove_stale_temporaries(home() / "checkpoints")
 
     def is_latest_due(self, autosave_seconds: float) -> bool:
         """Return whether it is time to save `latest`, or to try that again."""
@@ -143,7 +143,7 @@ class CheckpointSaver:
         with storage_errors(folder.config_path):
             is_there = folder.config_path.exists()
         model = self._prepared.model_config
-        if not journal.make_anew_if_gone(model=model, training=training, sampling=sampling):
+        if not journal.recreate_if_missing(model=model, training=training, sampling=sampling):
             return
         what = "journal" if is_there else "folder"
         self._has_config = is_there
@@ -185,7 +185,7 @@ class CheckpointSaver:
     def _is_pinned_step(self, path: Path) -> bool:
         """Return whether a checkpoint is one of the pinned `step-N`. Raises `StorageError`."""
         with storage_errors(path):
-            return path.stem not in WRITTEN_BY_THE_RUN and pin_path(path).exists()
+            return path.stem not in RUN_CHECKPOINTS and pin_path(path).exists()
 
     def name_before_load(self, step: int, path: Path) -> str | None:
         """Return the name to save the current weights under before `path` is loaded; None where `path` holds them.
@@ -243,13 +243,13 @@ class CheckpointSaver:
         prepared, progress = self._prepared, self._progress
         return CheckpointInfo(
             run=prepared.folder.name,
-            corpus_name=prepared.material.corpus.name,
-            corpus=prepared.material.config,
-            corpus_digest=prepared.material.corpus.digest,
+            corpus_name=prepared.training_data.corpus.name,
+            corpus=prepared.training_data.config,
+            corpus_digest=prepared.training_data.corpus.digest,
             model=prepared.model_config,
             training=training,
             sampling=sampling,
-            vocab=prepared.material.vocab.chars,
+            vocab=prepared.training_data.vocab.chars,
             device=prepared.runtime.device.type,
             precision=prepared.runtime.precision,
             num_threads=prepared.runtime.num_threads,

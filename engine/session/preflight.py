@@ -7,15 +7,15 @@ import tempfile
 from engine.checkpoints.catalog import latest_of, require_own_files, resolve_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
-from engine.corpus.ingest.quick_check import Glance, check_corpus
+from engine.corpus.ingest.quick_check import CorpusPreview, check_corpus
 from engine.errors import ConfigError
 from engine.storage.atomic_write import storage_errors
 from engine.storage.file_lock import is_locked
-from engine.storage.folders import find_run, folder_of_run, home, taken_error
+from engine.storage.folders import find_run, folder_of_run, home, name_taken_error
 from engine.storage.journal import in_use_error
 
 
-def check(config: RunConfig) -> Glance | None:
+def check(config: RunConfig) -> CorpusPreview | None:
     """Raise the `TweetgenError` that the run would end with, if it shows this early.
 
     Returns what a glance at the corpus tells; None where the run itself knows its corpus.
@@ -24,7 +24,7 @@ def check(config: RunConfig) -> Glance | None:
     if config.run_name is not None and (folder := folder_of_run(config.run_name)).path.exists():
         if is_locked(folder.journal_path):
             raise in_use_error(folder.journal_path)
-        raise taken_error(folder)
+        raise name_taken_error(folder)
     if config.resume is not None:
         run = find_run(config.resume)
         read_info(latest_of(run))

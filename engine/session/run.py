@@ -121,10 +121,10 @@ class Run:
         self._reporter.emit(
             events.RunStarted,
             run=prepared.folder.name,
-            corpus=prepared.material.corpus.name,
+            corpus=prepared.training_data.corpus.name,
             num_train_tweets=self.batches.tweets_per_epoch,
-            num_val_tweets=len(prepared.material.corpus.validation),
-            vocab_size=len(prepared.material.vocab),
+            num_val_tweets=len(prepared.training_data.corpus.validation),
+            vocab_size=len(prepared.training_data.vocab),
             num_parameters=self.trainer.model.num_parameters,
             device=str(prepared.runtime.device),
             precision=prepared.runtime.precision,
@@ -167,7 +167,7 @@ class Run:
             return batch
         place = self.batches.position
         self.close()
-        self.batches = self._supplied(self._prepared.material.batches(self.training, place))
+        self.batches = self._supplied(self._prepared.training_data.batches(self.training, place))
         return next(self.batches)
 
     def emit_step_times(self) -> None:
@@ -326,7 +326,7 @@ class Run:
 
     def set_sampling(self, sampling: SamplingConfig) -> None:
         """Draw the next character this way. Raises `VocabError` where the prime holds an unknown character."""
-        self._prepared.material.vocab.encode_known(sampling.prime)
+        self._prepared.training_data.vocab.encode_known(sampling.prime)
         self.sampling = sampling
         self._emit_change(events.SamplingChanged, sampling=sampling)
 
@@ -350,15 +350,15 @@ class Run:
     def set_batch_size(self, batch_size: int) -> None:
         """Read that many tweets in a step, and go on at the same share of the epoch. Raises `ConfigError`."""
         training = with_settings(self.training, {"batch_size": batch_size})
-        material, size_before = self._prepared.material, self.training.batch_size
+        training_data, size_before = self._prepared.training_data, self.training.batch_size
         self._reporter.emit_steps()
-        batches = material.batches(training, self.batches.position, size_before)
+        batches = training_data.batches(training, self.batches.position, size_before)
         self.close()
         self.training = training
         self.trainer.set_batch_size(batch_size)
         self.batches = self._supplied(batches)
         if self._thread_tuner is not None:
-            self._thread_tuner.use_batches(partial(material.some_batches, batch_size))
+            self._thread_tuner.use_batches(partial(training_data.some_batches, batch_size))
         self._reporter.reset_throughput()
         self._emit_change(events.BatchSizeChanged, batch_size=batch_size, epochs=self.batches.epochs)
 

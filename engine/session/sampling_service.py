@@ -37,7 +37,7 @@ class SamplingService:
         `ConfigError` where it is too long.
         """
         first = sampling() if prime is None else replace(sampling(), prime=prime)
-        writer = TweetSampler(self._prepared.trainer.eval_model, self._prepared.material.vocab, first, [seed])
+        writer = TweetSampler(self._prepared.trainer.eval_model, self._prepared.training_data.vocab, first, [seed])
         writer.advance()
         while not writer.is_done:
             writer.set_draw(sampling())
@@ -58,7 +58,7 @@ class SamplingService:
         if not 1 <= len(temperatures) <= MAX_RUNGS or seed < 0:
             raise ConfigError(f"A ladder takes 1 to {MAX_RUNGS} temperatures, and a seed of at least 0.")
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
-        model, vocab = self._prepared.trainer.eval_model, self._prepared.material.vocab
+        model, vocab = self._prepared.trainer.eval_model, self._prepared.training_data.vocab
         tweets = sample_tweets(model, vocab, sampling, [seed] * len(checked), checked)
         shares = [self._copied_share(tweet.text) for tweet in tweets]
         rungs = tuple(events.LadderTweet(**facts) for facts in map(_facts, tweets, shares))
@@ -67,7 +67,7 @@ class SamplingService:
     def complete_text(self, text: str, request: int, sampling: SamplingConfig, seed: int) -> None:
         """Say how a text would go on, as an answer to `request`. Raises `DivergedError`, `ConfigError`."""
         _check_length(text, 0)
-        vocab = self._prepared.material.vocab
+        vocab = self._prepared.training_data.vocab
         unknown = unknown_chars(vocab, text)
         if unknown:
             completion = Completion()
@@ -89,9 +89,9 @@ class SamplingService:
         Raises `ConfigError` where it is too long, `DivergedError` on a model that has gone wrong.
         """
         _check_length(text, 1)
-        material = self._prepared.material
-        chars = read_chars(self._prepared.trainer.eval_model, material.vocab, text)
-        nearest = nearest_tweet(material.corpus.train, text)
+        training_data = self._prepared.training_data
+        chars = read_chars(self._prepared.trainer.eval_model, training_data.vocab, text)
+        nearest = nearest_tweet(training_data.corpus.train, text)
         self._reporter.emit(
             answers.TweetRead,
             text=text,
@@ -103,7 +103,7 @@ class SamplingService:
         )
 
     def _copied_share(self, text: str) -> float:
-        return self._prepared.material.corpus.novelty.copied_share(text)
+        return self._prepared.training_data.corpus.novelty.copied_share(text)
 
 
 def _facts(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:

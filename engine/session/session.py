@@ -166,7 +166,7 @@ class TrainingSession:
         except BaseException as error:  # whatever it is, the stream ends with it
             LOG.exception("the run failed at step %d", reporter.trainer.step_count)
             if not stream.is_over:
-                where = log.where_traceback_is
+                where = log.traceback_location
                 _emit_failure(_with_log(to_tweetgen_error(error, where), where), reporter, stream)
             if not isinstance(error, Exception):
                 raise

@@ -20,8 +20,8 @@ from engine.corpus.batches import BatchStream
 from engine.corpus.corpus import Corpus
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.corpus.position import Position
-from engine.corpus.report import short_lines
-from engine.corpus.training_data import Material, corpus_config_of, load_material
+from engine.corpus.report import summary_lines
+from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.errors import CheckpointError, ConfigError
 from engine.model.gru import TextGenerator
 from engine.protocol import codec as wire
@@ -40,7 +40,7 @@ class Preparation:
     """All that a run begins with."""
 
     folder: RunFolder
-    material: Material
+    training_data: TrainingData
     val_tweets: EncodedTweets
     runtime: Runtime
     model_config: ModelConfig
@@ -69,15 +69,15 @@ def prepare(
         on_stage(Stage("reading the checkpoint"))
     checkpoint, resumed_from = _find_start(config, resumed)
     info = checkpoint.info if checkpoint else None
-    material = load_material(
+    training_data = load_training_data(
         corpus_config_of(config, info.corpus if info else None), checkpoint.vocab if checkpoint else None, on_stage
     )
-    corpus, vocab = material.corpus, material.vocab
-    stage = Stage("building the model", report=tuple(short_lines(corpus.report)))
+    corpus, vocab = training_data.corpus, training_data.vocab
+    stage = Stage("building the model", report=tuple(summary_lines(corpus.report)))
     on_stage(stage)
     device_runtime = threads.runtime_for(config, info)
     model_config, training = _choose(config, info, corpus, device_runtime)
-    usual_sampling = info.sampling if info else SamplingConfig(max_length=material.config.max_length)
+    usual_sampling = info.sampling if info else SamplingConfig(max_length=training_data.config.max_length)
     sampling = with_settings(usual_sampling, config.settings)
     vocab.encode_known(sampling.prime)
     device_runtime.apply()
@@ -89,21 +89,21 @@ def prepare(
     }
     if checkpoint:
         load_into(trainers[device_runtime.precision], checkpoint, device_runtime)
-    some_batches = partial(material.some_batches, training.batch_size)
+    some_batches = partial(training_data.some_batches, training.batch_size)
     on_turn = partial(on_stage, replace(stage, text="measuring what is fastest here"))
     result = threads.begin(trainers, ways, device_runtime, some_batches, on_turn)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
-    position = material.place_of(info.corpus_digest, info.position) if info else Position()
-    batches = material.batches(training, position, info.training.batch_size if info else None)
+    position = training_data.resume_position(info.corpus_digest, info.position) if info else Position()
+    batches = training_data.batches(training, position, info.training.batch_size if info else None)
     has_finished = config.resume is not None and info is not None and info.has_finished
     if info and not may_be_over:
         _check_budget(info, training, batches)
-    val_tweets = material.some_validation_tweets(training.eval_tweets)
+    val_tweets = training_data.some_validation_tweets(training.eval_tweets)
     thread_tuner = ThreadTuner.for_run(config.runtime, result, some_batches)
     on_stage(replace(stage, text="starting the run"))
     return Preparation(
         folder=resumed or create_run_folder(config.run_name),
-        material=material,
+        training_data=training_data,
         val_tweets=val_tweets,
         runtime=result.runtime,
         model_config=model_config,
@@ -212,7 +212,7 @@ def _warnings(
 def to_config_content(preparation: Preparation) -> bytes:
     """Return the file of what the run was asked for and what that came to, for people and scripts."""
     settings = {
-        "corpus": preparation.material.config,
+        "corpus": preparation.training_data.config,
         "model": preparation.model_config,
         "training": preparation.training,
         "sampling": preparation.sampling,

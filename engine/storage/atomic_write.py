@@ -99,7 +99,7 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def remove_leftovers(folder: Path, min_age_seconds: float = 3600.0) -> None:
+def remove_stale_temporaries(folder: Path, min_age_seconds: float = 3600.0) -> None:
     """Remove the temporary files that killed processes left in a folder; what can't be removed stays.
 
     Other processes may be writing theirs in it: `min_age_seconds` is 0 only for a folder that the caller has locked.

@@ -29,9 +29,9 @@ SUFFIX = ".safetensors"
 _NAME = re.compile(r"[\w][\w .+-]{0,99}")
 _MAX_NAME_BYTES = 200
 """A file's name may have 255, of which the suffix and a temporary file's additions take some."""
-WRITTEN_BY_THE_RUN = ("latest", "best")
+RUN_CHECKPOINTS = ("latest", "best")
 """What a run calls the checkpoints of its own that it writes again and again."""
-_MEANINGS = {"run": {"last"}, "checkpoint": {"last", *WRITTEN_BY_THE_RUN}}
+_MEANINGS = {"run": {"last"}, "checkpoint": {"last", *RUN_CHECKPOINTS}}
 """Names that mean something already."""
 
 
@@ -161,10 +161,10 @@ def create_run_folder(name: str | None) -> RunFolder:
             except FileExistsError:
                 continue
         return RunFolder(runs / candidate)
-    raise taken_error(RunFolder(runs / candidates[0]))
+    raise name_taken_error(RunFolder(runs / candidates[0]))
 
 
-def taken_error(run: RunFolder) -> ConfigError:
+def name_taken_error(run: RunFolder) -> ConfigError:
     """Return the error of a name that a run has; one that saved nothing can't be resumed."""
     way = f"Go on with it: --resume {run.name}; or take" if run.config_path.exists() else "Take"
     return ConfigError(f"There is already a run called {run.name}.", f"{way} another name.")

@@ -62,7 +62,7 @@ class Journal:
         if isinstance(event, RunStarted):
             self._started = event
         self._last = event
-        self._waiting.append(line_of(event))
+        self._waiting.append(to_line(event))
         if self.is_failing:
             self._drop_oldest()
         else:
@@ -93,22 +93,22 @@ class Journal:
         What got into the file of lines that failed is taken back, at the latest before the next.
         """
         with storage_errors(self.path):
-            self._take_back()
+            self._truncate_partial_write()
             try:
                 write_all(self._descriptor, b"\n" + lines if self._is_torn else lines)
             except OSError:
                 with contextlib.suppress(OSError):
-                    self._take_back()
+                    self._truncate_partial_write()
                 raise
             self._num_bytes = os.fstat(self._descriptor).st_size
             self._is_torn = False
 
-    def _take_back(self) -> None:
+    def _truncate_partial_write(self) -> None:
         """Cut off what was written of lines that failed. Raises `OSError`."""
         if os.fstat(self._descriptor).st_size > self._num_bytes:
             os.ftruncate(self._descriptor, self._num_bytes)
 
-    def make_anew_if_gone(self, **settings: Any) -> bool:  # noqa: ANN401 - fields of `RunStarted`
+    def recreate_if_missing(self, **settings: Any) -> bool:  # noqa: ANN401 - fields of `RunStarted`
         """Make file and folder anew where they were deleted or moved away; returns whether that was so.
 
         A file that an editor or a backup put in place of the open one is appended to. Raises `StorageError`, also where
@@ -130,7 +130,7 @@ class Journal:
         if self._started is not None and self._last is not None:
             step, seconds = self._last.step, self._last.elapsed_seconds
             again = replace(self._started, step=step, elapsed_seconds=seconds, epochs=None, **settings)
-            self._waiting.appendleft(line_of(again))
+            self._waiting.appendleft(to_line(again))
         return True
 
     def _open(self, how: int) -> None:
@@ -185,6 +185,6 @@ def in_use_error(path: Path) -> StorageError:
     )
 
 
-def line_of(event: Event) -> bytes:
+def to_line(event: Event) -> bytes:
     """Return an event as the journal has it."""
     return events.to_json(event).encode() + b"\n"

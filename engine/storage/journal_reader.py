@@ -24,7 +24,7 @@ _TAIL_BYTES = 256 * 1024
 
 
 @dataclass
-class Unread:
+class SkippedLines:
     """What was left out of a journal so far."""
 
     num_sessions: int = 0
@@ -36,7 +36,7 @@ class Unread:
     """Whether the journal says of itself that a newer version wrote it."""
 
     @property
-    def word(self) -> str:
+    def warning(self) -> str:
         """What the user should know of it; empty where nothing is missing but what kills tore."""
         if self.is_newer or self.num_newer:
             missing = f" Events left out: {self.num_newer:,}." if self.num_newer else ""
@@ -54,44 +54,44 @@ class _Kind:
     format_version: int = 0
 
 
-def read_events(file: BinaryIO, unread: Unread) -> Iterator[Event]:
-    """Yield the events of an open journal in order, counting in `unread` what is none. Raises `OSError`."""
+def read_events(file: BinaryIO, skipped: SkippedLines) -> Iterator[Event]:
+    """Yield the events of an open journal in order, counting in `skipped` what is none. Raises `OSError`."""
     for line in file:
         try:
             event = events.from_json(line)
         except (wire.WireError, TweetgenError):
-            _count(line, unread)
+            _count(line, skipped)
             continue
         if isinstance(event, RunStarted):
-            unread.num_sessions += 1
-            unread.is_newer |= event.format_version > events.FORMAT_VERSION
+            skipped.num_sessions += 1
+            skipped.is_newer |= event.format_version > events.FORMAT_VERSION
         yield event
 
 
-def _count(line: bytes, unread: Unread) -> None:
+def _count(line: bytes, skipped: SkippedLines) -> None:
     """Count a line that is no event of this version."""
     if not line.strip():
         return
     try:
         kind = wire.decode(line, _Kind)
     except wire.WireError:
-        unread.num_torn += 1
+        skipped.num_torn += 1
         return
     if events.is_known(kind.event) and kind.format_version <= events.FORMAT_VERSION:
-        unread.num_torn += 1
+        skipped.num_torn += 1
     else:
-        unread.num_newer += 1
-        unread.is_newer |= kind.format_version > events.FORMAT_VERSION
+        skipped.num_newer += 1
+        skipped.is_newer |= kind.format_version > events.FORMAT_VERSION
 
 
-def read_journal(path: Path, unread: Unread | None = None) -> Iterator[Event]:
-    """Return the events of a journal in order; what is none is left out, and counted in `unread`.
+def read_journal(path: Path, skipped: SkippedLines | None = None) -> Iterator[Event]:
+    """Return the events of a journal in order; what is none is left out, and counted in `skipped`.
 
     A missing file holds none. Raises `OSError` where it can't be read.
     """
     try:
         with open_regular(path) as file:
-            yield from read_events(file, Unread() if unread is None else unread)
+            yield from read_events(file, SkippedLines() if skipped is None else skipped)
     except FileNotFoundError:
         return
 

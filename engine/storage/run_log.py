@@ -43,7 +43,7 @@ class LogFile(logging.handlers.WatchedFileHandler):
         self.problem = str(sys.exc_info()[1])
 
     @property
-    def where_traceback_is(self) -> str:
+    def traceback_location(self) -> str:
         """The sentence on where the traceback is that was logged last."""
         if self.problem:
             return f"There is no traceback, for {self.baseFilename} can't be written: {self.problem}."
@@ -72,6 +72,6 @@ def log_traceback(error: BaseException, what: str, path: Path, package: str = "e
     try:
         with log_to(path, package) as log:
             logging.getLogger(package).error(what, exc_info=error)
-            return log.where_traceback_is
+            return log.traceback_location
     except StorageError as unwritten:
         return f"There is no traceback, for {unwritten.message}"

@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from engine.checkpoints.catalog import iterate_checkpoints
 from engine.config.run import RunConfig
-from engine.corpus.ingest.quick_check import Glance
+from engine.corpus.ingest.quick_check import CorpusPreview
 from engine.session import preflight
 from tui.app.preferences_app import ChoosingApp
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE
@@ -63,7 +63,7 @@ class TweetgenApp(ChoosingApp):
         bridge: Bridge | None = None,
         history: RunView | None = None,
         list_checkpoints: ListCheckpoints = iterate_checkpoints,
-        check: Callable[[RunConfig], Glance | None] = preflight.check,
+        check: Callable[[RunConfig], CorpusPreview | None] = preflight.check,
         glyphs: GlyphSet = "braille",
         *,
         is_utf8: bool = True,

@@ -131,7 +131,7 @@ def bits_of(info: CheckpointInfo) -> str:
 
 def _evaluated_at(info: CheckpointInfo) -> str:
     """Return the step of the last evaluation, as " @2,500", where it was before that of the checkpoint."""
-    return f" @{info.last_eval_step:,}" if info.is_figure_old else ""
+    return f" @{info.last_eval_step:,}" if info.is_evaluation_stale else ""
 
 
 def _model(model: ModelConfig) -> str:

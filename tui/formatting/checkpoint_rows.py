@@ -42,7 +42,7 @@ def _sort_key(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
         case "step":
             return (1.0 if entry.step is None else -entry.step,)
         case "bits":
-            is_old = entry.info is not None and entry.info.is_figure_old
+            is_old = entry.info is not None and entry.info.is_evaluation_stale
             return (float("inf"),) if entry.bits_per_char is None else (float(is_old), entry.bits_per_char)
         case "name":
             return ()
@@ -66,7 +66,9 @@ def _bits(info: CheckpointInfo | None) -> str:
     """Return the bits per character: "1.78", or "1.78 @2.5k" where they are of an earlier step's weights."""
     if info is None or info.bits_per_char is None:
         return "–"
-    return format_bits(info.bits_per_char) + (f" @{format_short(info.last_eval_step)}" if info.is_figure_old else "")
+    return format_bits(info.bits_per_char) + (
+        f" @{format_short(info.last_eval_step)}" if info.is_evaluation_stale else ""
+    )
 
 
 def cells_of(entry: CheckpointEntry, now: float) -> tuple[str, str, str, str, str]:

@@ -6,7 +6,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 
 from engine.protocol.events import Event
-from engine.storage.journal_reader import Unread, read_journal
+from engine.storage.journal_reader import SkippedLines, read_journal
 from tui.run.reducer import fold
 from tui.run.view import RunView
 
@@ -19,9 +19,9 @@ def read_history(path: Path, until: Event | None = None) -> tuple[RunView, str]:
     Only the events before `until` count, if it is there. A missing file leads nowhere. Raises `OSError` where it can't
     be read.
     """
-    unread = Unread()
+    skipped = SkippedLines()
     view = RunView()
-    events = takewhile(lambda event: event != until, read_journal(path, unread))
+    events = takewhile(lambda event: event != until, read_journal(path, skipped))
     while some := list(islice(events, _EVENTS_AT_ONCE)):
         view = fold(view, some)
-    return view, unread.word
+    return view, skipped.warning

@@ -17,7 +17,7 @@ from engine.protocol.events import (
     Paused,
     SamplingChanged,
 )
-from engine.storage.folders import WRITTEN_BY_THE_RUN
+from engine.storage.folders import RUN_CHECKPOINTS
 
 MarkKind = Literal["temperature", "learning rate", "batch size", "paused", "saved", "loaded", "finishing"]
 
@@ -57,7 +57,7 @@ def _mark_of(event: Event, before: SamplingConfig) -> Mark | None:
             return Mark(step=step, kind="batch size", label=f"batch size {batch_size}")
         case Paused(step=step):
             return Mark(step=step, kind="paused", label="paused")
-        case CheckpointSaved(step=step, name=name) if name not in WRITTEN_BY_THE_RUN:
+        case CheckpointSaved(step=step, name=name) if name not in RUN_CHECKPOINTS:
             return Mark(step=step, kind="saved", label=f"saved {name}")
         case CheckpointLoaded(step=step, name=name):
             return Mark(step=step, kind="loaded", label=f"loaded {name}")

@@ -20,7 +20,7 @@ from engine.protocol.commands import Command, Pause, Resume, Stop
 from engine.protocol.events import CommandRefused, Event, Paused, Resumed, RunFailed, RunFinished, StepsFinished, Warned
 from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import Unread, read_journal
+from engine.storage.journal_reader import SkippedLines, read_journal
 from tui.run.bridge import OnStage, Session, open_training_session
 from tui.run.reducer import joined
 
@@ -51,15 +51,15 @@ class OpenReplay:
 
 def require_journal(folder: RunFolder) -> None:
     """Raise `CheckpointError` where there is nothing to play."""
-    unread = Unread()
+    skipped = SkippedLines()
     try:
-        first = next(iter(read_journal(folder.journal_path, unread)), None)
+        first = next(iter(read_journal(folder.journal_path, skipped)), None)
     except OSError as error:
         raise CheckpointError(f"{folder.journal_path} can't be read: {error.strerror}.") from error
-    if first is None and (unread.num_torn or unread.num_newer):
+    if first is None and (skipped.num_torn or skipped.num_newer):
         raise CheckpointError(
             f"Nothing in {folder.journal_path} is an event that this version knows.",
-            "Update this program, if a newer one wrote it." if unread.num_newer else "",
+            "Update this program, if a newer one wrote it." if skipped.num_newer else "",
         )
     if first is None:
         raise CheckpointError(
@@ -88,7 +88,7 @@ class ReplaySession:
         self._last: Event | None = None
         self._held: list[StepsFinished] = []
         self._is_paused = False
-        self._unread = Unread()
+        self._skipped = SkippedLines()
         self._warned = ""
 
     def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command], /) -> None:
@@ -106,7 +106,7 @@ class ReplaySession:
         """Emit the events, each at its time; return why the user stopped it, or an empty string."""
         played_seconds = due_seconds = 0.0
         last_look = self._clock()
-        for event in _what_was_played(self._path, self._unread):
+        for event in _what_was_played(self._path, self._skipped):
             # a resumed run's clock may go back
             due_seconds += max(0.0, event.elapsed_seconds - self._last.elapsed_seconds) if self._last else 0.0
             if not self._follows_held(event):
@@ -126,15 +126,15 @@ class ReplaySession:
                 self._held.append(event)
             else:
                 emit(event)
-            if self._unread.is_newer and not self._warned:
+            if self._skipped.is_newer and not self._warned:
                 self._warn(emit)
         self._emit_held(emit)
         return ""
 
     def _warn(self, emit: Callable[[Event], None]) -> None:
         """Tell what the journal holds and this program can't read, once."""
-        if self._unread.word != self._warned:
-            self._warned = self._unread.word
+        if self._skipped.warning != self._warned:
+            self._warned = self._skipped.warning
             emit(Warned(**self._now, message=self._warned))
 
     def _is_too_fast(self) -> bool:
@@ -185,8 +185,8 @@ class ReplaySession:
         return {"step": last.step if last else 0, "elapsed_seconds": last.elapsed_seconds if last else 0.0}
 
 
-def _what_was_played(path: Path, unread: Unread) -> Iterator[Event]:
+def _what_was_played(path: Path, skipped: SkippedLines) -> Iterator[Event]:
     """Yield what happened in a run, without the ends of its sessions and what only somebody at its screen asked for."""
-    for event in read_journal(path, unread):
+    for event in read_journal(path, skipped):
         if not isinstance(event, RunFinished | RunFailed | CommandRefused | TextCompleted | TweetRead):
             yield event

@@ -11,27 +11,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.corpus.files.archive_entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many
-from engine.corpus.files.decompress import Allowance, unpacked
-from engine.corpus.files.disk_file import Meter, open_disk, status_of
+from engine.corpus.files.decompress import UnpackLimit, unpacked
+from engine.corpus.files.disk_file import open_disk, status_of
+from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.files.tars import looks_like_tar, tar_contents
 from engine.corpus.files.utf16 import narrowed
-from engine.corpus.files.walk import PassedOver, files_below
+from engine.corpus.files.walk import SkippedEntries, files_below
 from engine.corpus.files.zips import MAGIC, open_zip, zip_contents
 from engine.errors import CorpusError
 
 
-def find(path: Path, meter: Meter, wanted: Wanted) -> Contents:
+def find(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
     """Return the members of a file, folder or archive; of the latter two, those whose names are `wanted`.
 
-    What members read from disk is counted on `meter`. Raises `CorpusError` where nothing can be opened at `path`.
+    What members read from disk is counted on `progress`. Raises `CorpusError` where nothing can be opened at `path`.
     """
     found = status_of(path)
     if stat.S_ISDIR(found.st_mode):
-        return _in_folder(path, meter, wanted)
+        return _in_folder(path, progress, wanted)
 
     def open_raw() -> io.BufferedReader:
-        return open_disk(path, meter, found)
+        return open_disk(path, progress, found)
 
     return _in_file(path, open_raw, found.st_size, wanted)
 
@@ -39,10 +40,10 @@ def find(path: Path, meter: Meter, wanted: Wanted) -> Contents:
 def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: int, wanted: Wanted) -> Contents:
     """Return the members of an archive, or of a file that is none its one."""
     shown = shown_path(path)
-    allowance = Allowance(shown, raw_bytes)
+    limit = UnpackLimit(shown, raw_bytes)
 
     def open_unpacked() -> io.BufferedReader:
-        return unpacked(open_raw(), shown, allowance)
+        return unpacked(open_raw(), shown, limit)
 
     def open_text() -> io.BufferedReader:
         return narrowed(open_unpacked())
@@ -50,27 +51,27 @@ def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: i
     with open_raw() as file:
         is_zip = file.read(4) in MAGIC
     if is_zip:
-        return zip_contents(shown, open_raw, allowance, wanted)
+        return zip_contents(shown, open_raw, limit, wanted)
     with open_unpacked() as file:
         is_tar = looks_like_tar(file.read(512))
     if is_tar:
-        return tar_contents(shown, open_unpacked, raw_bytes, allowance, wanted)
+        return tar_contents(shown, open_unpacked, raw_bytes, limit, wanted)
     return Contents((FoundMember(path.name, open_text, raw_bytes),))
 
 
-def _in_folder(path: Path, meter: Meter, wanted: Wanted) -> Contents:
+def _in_folder(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
     """Return the members of a folder, those of archives in it included."""
     members: list[FoundMember] = []
-    passed_over = PassedOver()
-    for inside, file in files_below(path, wanted, passed_over):
-        contents = find(file, meter, wanted)
+    skipped = SkippedEntries()
+    for inside, file in files_below(path, wanted, skipped):
+        contents = find(file, progress, wanted)
         names = [f"{inside}/{member.name}" if contents.is_container else inside for member in contents.members]
         members += [replace(member, name=name) for member, name in zip(contents.members, names, strict=True)]
-        passed_over.left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
-        passed_over.num_others += contents.num_others
+        skipped.left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
+        skipped.num_others += contents.num_others
         if len(members) > MAX_MEMBERS:
             raise too_many(str(path), MAX_MEMBERS)
-    return Contents(tuple(members), tuple(passed_over.left_out), passed_over.num_others, is_container=True)
+    return Contents(tuple(members), tuple(skipped.left_out), skipped.num_others, is_container=True)
 
 
 def content_hash(path: Path, wanted: Wanted) -> str:
@@ -80,11 +81,11 @@ def content_hash(path: Path, wanted: Wanted) -> str:
     """
     found = status_of(path)
     if stat.S_ISDIR(found.st_mode):
-        inside = [(name, content_hash(file, wanted)) for name, file in files_below(path, wanted, PassedOver())]
+        inside = [(name, content_hash(file, wanted)) for name, file in files_below(path, wanted, SkippedEntries())]
         return hashlib.sha256(repr(inside).encode("utf-8", "surrogatepass")).hexdigest()
 
     def open_raw() -> io.BufferedReader:
-        return open_disk(path, Meter(), found)
+        return open_disk(path, ReadProgress(), found)
 
     with open_raw() as file:
         is_zip = file.read(4) in MAGIC

@@ -37,7 +37,7 @@ UNPACKING_ERRORS = (
 """What the standard library raises on damaged archives."""
 
 
-class Allowance:
+class UnpackLimit:
     """What may still come out of one named file; guards against archives made to fill memory or never to end."""
 
     def __init__(self, name: str, packed_bytes: int) -> None:
@@ -47,7 +47,7 @@ class Allowance:
         self._reached: dict[tuple[int, int], int] = {}
         self._total = 0
 
-    def spend(self, stream: tuple[int, int], position: int) -> None:
+    def count(self, stream: tuple[int, int], position: int) -> None:
         """Count the bytes of a stream (member, layer) before `position`, once however often it is read.
 
         Raises `CorpusError` beyond the limit.
@@ -81,19 +81,19 @@ _PACKINGS: tuple[tuple[str, tuple[bytes, ...], Callable[[io.BufferedReader], io.
 
 
 class Unpacked(ByteStream):
-    """What the standard library unpacks, counted against an allowance, its errors turned into `CorpusError`."""
+    """What the standard library unpacks, counted against a limit, its errors turned into `CorpusError`."""
 
     def __init__(
         self,
         files: tuple[io.BufferedIOBase | IO[bytes], ...],
         kind: str,
         name: str,
-        allowance: Allowance,
+        limit: UnpackLimit,
         stream: tuple[int, int],
     ) -> None:
-        """Read the first of `files`, and close all of them; the allowance counts it as `stream`."""
+        """Read the first of `files`, and close all of them; the limit counts it as `stream`."""
         self._files, self._kind, self._name = files, kind, name
-        self._allowance, self._stream = allowance, stream
+        self._limit, self._stream = limit, stream
         self._position = 0
 
     def next_bytes(self, max_bytes: int) -> bytes:
@@ -105,7 +105,7 @@ class Unpacked(ByteStream):
         except UNPACKING_ERRORS as error:
             raise damaged(self._name, f"its {self._kind} data do not add up") from error
         self._position += len(data)
-        self._allowance.spend(self._stream, self._position)
+        self._limit.count(self._stream, self._position)
         return data
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class Unpacked(ByteStream):
         super().close()
 
 
-def unpacked(file: io.BufferedReader, name: str, allowance: Allowance, member: int = 0) -> io.BufferedReader:
+def unpacked(file: io.BufferedReader, name: str, limit: UnpackLimit, member: int = 0) -> io.BufferedReader:
     """Return the file with all its compression layers removed, or itself if it has none. Raises `CorpusError`.
 
     `member` tells members of an archive apart, which may have the same name.
@@ -126,6 +126,6 @@ def unpacked(file: io.BufferedReader, name: str, allowance: Allowance, member: i
         if found is None:
             return file
         kind, unpack = found
-        file = buffered(Unpacked((unpack(file), file), kind, name, allowance, (member, layer)))
+        file = buffered(Unpacked((unpack(file), file), kind, name, limit, (member, layer)))
     file.close()
     raise CorpusError(f"{name} is packed more than {MAX_LAYERS} times over.", "Unpack it and name the file in it.")

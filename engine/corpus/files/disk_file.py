@@ -1,4 +1,4 @@
-"""`DiskFile`: a regular file; one that changes while it is read is an error. `Meter`: how far reading is.
+"""`DiskFile`: a regular file; one that changes while it is read is an error. `ReadProgress`: how far reading is.
 
 Nothing else is opened: a device may never end and a pipe can be read only once.
 """
@@ -14,50 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.corpus.files.byte_stream import ByteStream, buffered
+from engine.corpus.files.read_progress import ReadProgress
 from engine.errors import CorpusError
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """Without blocking, opening a pipe that nobody writes to returns, and is then refused."""
-
-
-class Meter:
-    """Counts the raw bytes read, part by part, against those there are.
-
-    Bytes read outside a part (to recognise a format, to list an archive) count for nothing, and a part that is left
-    early, skipped over or read twice still counts once: the share only grows.
-    """
-
-    def __init__(self) -> None:
-        """Begin with nothing to read."""
-        self.total_bytes = 0
-        """Raw bytes of all parts; grows while parts are found."""
-        self._before = 0
-        self._part = 0
-        self._read = 0
-
-    def expect(self, num_bytes: int) -> None:
-        """Learn of a part that will be read."""
-        self.total_bytes += num_bytes
-
-    def begin(self, num_bytes: int) -> None:
-        """Begin to read a part that was expected; the one before counts as done."""
-        self._before += self._part
-        self._part = num_bytes
-        self._read = 0
-
-    def add(self, num_bytes: int) -> None:
-        """Count bytes that were read."""
-        self._read += num_bytes
-
-    @property
-    def read_bytes(self) -> int:
-        """Raw bytes read of those that were expected."""
-        return min(self._before + min(self._read, self._part), self.total_bytes)
-
-    @property
-    def share(self) -> float:
-        """How much has been read, 0 to 1."""
-        return self.read_bytes / self.total_bytes if self.total_bytes else 0.0
 
 
 @contextlib.contextmanager
@@ -94,14 +55,14 @@ def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
 
 
 class DiskFile(ByteStream):
-    """The bytes of a regular file, counted on a meter.
+    """The bytes of a regular file, counted on a progress.
 
     It is open only during each read, so that many archives may wait for their members to be read.
     """
 
-    def __init__(self, path: Path, meter: Meter, found: os.stat_result) -> None:
+    def __init__(self, path: Path, progress: ReadProgress, found: os.stat_result) -> None:
         """Begin at the first byte. Raises `CorpusError` where it is no longer the file that was `found`."""
-        self._path, self._meter, self._found = path, meter, found
+        self._path, self._progress, self._found = path, progress, found
         self._position = 0
         os.close(self._opened())
 
@@ -126,7 +87,7 @@ class DiskFile(ByteStream):
                 data = os.pread(descriptor, max_bytes, self._position)
         finally:
             os.close(descriptor)
-        self._meter.add(len(data))
+        self._progress.add(len(data))
         self._position += len(data)
         return data
 
@@ -139,6 +100,6 @@ class DiskFile(ByteStream):
         return position
 
 
-def open_disk(path: Path, meter: Meter, found: os.stat_result) -> io.BufferedReader:
+def open_disk(path: Path, progress: ReadProgress, found: os.stat_result) -> io.BufferedReader:
     """Open a regular file that was found before. Raises `CorpusError`, also later while it is read."""
-    return buffered(DiskFile(path, meter, found))
+    return buffered(DiskFile(path, progress, found))

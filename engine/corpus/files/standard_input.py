@@ -13,7 +13,7 @@ from typing import BinaryIO
 from engine.config.corpus import STANDARD_INPUT
 from engine.corpus.files.disk_file import read_errors
 from engine.errors import CorpusError
-from engine.storage.atomic_write import new_file, remove_leftovers
+from engine.storage.atomic_write import new_file, remove_stale_temporaries
 
 MAX_KEPT_BYTES = 16 << 30
 SHOWN = "standard input"
@@ -30,7 +30,7 @@ def keep(stream: BinaryIO, folder: Path) -> Path:
     """
     if stream.isatty():
         raise CorpusError("Nothing is piped in: standard input is the keyboard.", "Pipe tweets in, or name a file.")
-    remove_leftovers(folder, _STALE_SECONDS)
+    remove_stale_temporaries(folder, _STALE_SECONDS)
     digest = hashlib.sha256()
     with new_file(folder / "standard-input") as new:
         for chunk in _chunks(stream):

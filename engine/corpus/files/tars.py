@@ -1,7 +1,7 @@
 """Tar archives as members, packed or not: `tarfile` reads the headers, a member's bytes are read where it says.
 
-A packed tar can only be read forwards. `_Passes` hands one open pass from member to member, so that reading all of them
-in their order unpacks the archive once. Links, devices and sparse files are never followed or made up.
+A compressed tar can only be read forwards. `_ReaderPool` passes one open reader from member to member, so that reading
+all of them in order decompresses the archive once. Never follows links, and never reads devices or sparse files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 
 from engine.corpus.files.archive_entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many
 from engine.corpus.files.byte_stream import ByteStream, buffered
-from engine.corpus.files.decompress import UNPACKING_ERRORS, Allowance, damaged, unpacked
+from engine.corpus.files.decompress import UNPACKING_ERRORS, UnpackLimit, damaged, unpacked
 from engine.corpus.files.utf16 import narrowed
 
 _MAX_HEADER_BYTES = 1 << 18
@@ -74,17 +74,17 @@ def looks_like_tar(head: bytes) -> bool:
 
 
 def tar_contents(
-    shown: str, open_tar: Callable[[], io.BufferedReader], raw_bytes: int, allowance: Allowance, wanted: Wanted
+    shown: str, open_tar: Callable[[], io.BufferedReader], raw_bytes: int, limit: UnpackLimit, wanted: Wanted
 ) -> Contents:
     """Return the wanted members of a tar archive of `raw_bytes` on disk. Raises `CorpusError`."""
     listing = _listed(shown, open_tar, wanted)
     tar_bytes = max((info.offset_data + info.size for _, info in listing.entries), default=1)
-    passes = _Passes(open_tar)
+    pool = _ReaderPool(open_tar)
     members = []
     before = 0
     for name, info in listing.entries:
         end = info.offset_data + info.size
-        opened = partial(_opened, passes, info, f"{shown}: {name}", allowance)
+        opened = partial(_opened, pool, info, f"{shown}: {name}", limit)
         members.append(FoundMember(name, opened, (end - before) * raw_bytes // tar_bytes))
         before = end
     return listing.contents(members)
@@ -118,7 +118,7 @@ def _headers(file: io.BufferedReader, shown: str) -> Iterator[tarfile.TarInfo]:
         raise damaged(shown, "what follows a file in it is no tar header")
 
 
-class _Passes:
+class _ReaderPool:
     """Lends an open tar that stands at a place: the one that was given back last, where that lies before it."""
 
     def __init__(self, open_tar: Callable[[], io.BufferedReader]) -> None:
@@ -126,26 +126,26 @@ class _Passes:
         self._open_tar = open_tar
         self._idle: tuple[io.BufferedReader, int] | None = None
 
-    def take(self, offset: int) -> io.BufferedReader:
+    def acquire(self, offset: int) -> io.BufferedReader:
         """Return an open tar that stands at `offset`."""
         idle, self._idle = self._idle, None
         file, position = idle if idle is not None and idle[1] <= offset else (self._open_tar(), 0)
         _skip(file, position, offset)
         return file
 
-    def give_back(self, file: io.BufferedReader, position: int) -> None:
+    def release(self, file: io.BufferedReader, position: int) -> None:
         """Keep an open tar that stands at `position` for the next member."""
         self._idle = (file, position)
 
 
-class _Stretch(ByteStream):
+class _TarMember(ByteStream):
     """The bytes of one member; ends with them, and complains if the archive ends first."""
 
-    def __init__(self, passes: _Passes, info: tarfile.TarInfo, name: str) -> None:
+    def __init__(self, pool: _ReaderPool, info: tarfile.TarInfo, name: str) -> None:
         """Begin at the member's first byte."""
-        self._passes, self._name = passes, name
+        self._pool, self._name = pool, name
         self._position, self._end = info.offset_data, info.offset_data + info.size
-        self._tar = passes.take(info.offset_data)
+        self._tar = pool.acquire(info.offset_data)
 
     def next_bytes(self, max_bytes: int) -> bytes:
         """Read some bytes."""
@@ -158,11 +158,11 @@ class _Stretch(ByteStream):
     def close(self) -> None:
         """Give the tar back; again does nothing."""
         if not self.closed and hasattr(self, "_tar"):
-            self._passes.give_back(self._tar, self._position)
+            self._pool.release(self._tar, self._position)
         super().close()
 
 
-def _opened(passes: _Passes, info: tarfile.TarInfo, name: str, allowance: Allowance) -> io.BufferedReader:
+def _opened(pool: _ReaderPool, info: tarfile.TarInfo, name: str, limit: UnpackLimit) -> io.BufferedReader:
     """Open an entry. Raises `CorpusError`."""
-    stretch = buffered(_Stretch(passes, info, name))
-    return narrowed(unpacked(stretch, name, allowance, info.offset_data))
+    stretch = buffered(_TarMember(pool, info, name))
+    return narrowed(unpacked(stretch, name, limit, info.offset_data))

@@ -13,7 +13,7 @@ from engine.errors import CorpusError
 
 
 @dataclass
-class PassedOver:
+class SkippedEntries:
     """What was met below a folder and not returned."""
 
     left_out: list[str] = field(default_factory=list)
@@ -22,11 +22,11 @@ class PassedOver:
     """Files that were not wanted."""
 
 
-def files_below(folder: Path, wanted: Wanted, passed_over: PassedOver) -> list[tuple[str, Path]]:
+def files_below(folder: Path, wanted: Wanted, skipped: SkippedEntries) -> list[tuple[str, Path]]:
     """Return every archive and every file that is `wanted` and not hidden, by its path inside `folder`.
 
     Links are followed, for some programs keep their data behind links, but nothing is visited twice. A folder below
-    that can't be listed, and whatever is not wanted, is added to `passed_over`. Raises `CorpusError` where `folder`
+    that can't be listed, and whatever is not wanted, is added to `skipped`. Raises `CorpusError` where `folder`
     can't be listed, or there is no end of it.
     """
     seen: set[tuple[int, int]] = set()
@@ -43,11 +43,11 @@ def files_below(folder: Path, wanted: Wanted, passed_over: PassedOver) -> list[t
             if is_archive(inside) or wanted(inside):
                 files.append((inside, path))
             else:
-                passed_over.num_others += 1
+                skipped.num_others += 1
             if len(files) > MAX_MEMBERS:
                 raise too_many(str(folder), MAX_MEMBERS)
         elif stat.S_ISDIR(found.st_mode):
-            names = _names_in(path, inside, passed_over.left_out)
+            names = _names_in(path, inside, skipped.left_out)
             num_entries += len(names)
             if num_entries > MAX_ENTRIES:
                 raise too_many(str(folder), MAX_ENTRIES)

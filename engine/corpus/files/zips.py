@@ -11,7 +11,7 @@ from functools import partial
 
 from engine.corpus.files.archive_entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many
 from engine.corpus.files.byte_stream import BUFFER_BYTES, buffered
-from engine.corpus.files.decompress import UNPACKING_ERRORS, Allowance, Unpacked, damaged, unpacked
+from engine.corpus.files.decompress import UNPACKING_ERRORS, Unpacked, UnpackLimit, damaged, unpacked
 from engine.corpus.files.utf16 import narrowed
 from engine.errors import CorpusError
 
@@ -40,16 +40,14 @@ class _BoundedReader(io.BufferedReader):
         return data
 
 
-def zip_contents(
-    shown: str, open_raw: Callable[[], io.BufferedReader], allowance: Allowance, wanted: Wanted
-) -> Contents:
+def zip_contents(shown: str, open_raw: Callable[[], io.BufferedReader], limit: UnpackLimit, wanted: Wanted) -> Contents:
     """Return the wanted members of a zip archive. Raises `CorpusError`."""
     archive = open_zip(shown, open_raw)
     listing = Listing[zipfile.ZipInfo](shown, wanted)
     for info in archive.infolist():
         listing.add(info.filename, info, is_file=not stat.S_ISLNK(info.external_attr >> 16))
     return listing.contents(
-        FoundMember(name, partial(_opened, archive, info, f"{shown}: {name}", allowance, number), info.compress_size)
+        FoundMember(name, partial(_opened, archive, info, f"{shown}: {name}", limit, number), info.compress_size)
         for number, (name, info) in enumerate(listing.entries)
     )
 
@@ -63,19 +61,19 @@ def open_zip(shown: str, open_raw: Callable[[], io.BufferedReader]) -> zipfile.Z
 
 
 def _opened(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, allowance: Allowance, number: int
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limit: UnpackLimit, number: int
 ) -> io.BufferedReader:
     """Open an entry. Raises `CorpusError`."""
     if info.flag_bits & _ENCRYPTED_FLAG:
         raise CorpusError(f"{name} is encrypted.", "Unpack it with its password and name the file in it.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # newer Pythons warn of entries that share data; the allowance counts them
+            warnings.simplefilter("ignore")  # newer Pythons warn of entries that share data; the limit counts them
             entry = archive.open(info)
     except NotImplementedError as error:
         what = f"{name} is packed in a rare way (zip method {info.compress_type})."
         raise CorpusError(what, "Unpack it and name the file in it.") from error
     except UNPACKING_ERRORS as error:
         raise damaged(name, "it is not where the archive says") from error
-    file = buffered(Unpacked((entry,), "zip", name, allowance, (number, -1)))
-    return narrowed(unpacked(file, name, allowance, number))
+    file = buffered(Unpacked((entry,), "zip", name, limit, (number, -1)))
+    return narrowed(unpacked(file, name, limit, number))

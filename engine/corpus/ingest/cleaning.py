@@ -7,7 +7,7 @@ import unicodedata
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.mojibake import repaired
-from engine.corpus.types import Row, Unusable
+from engine.corpus.types import DroppedRow, Row
 from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, harmless, with_single_blanks
 
 EMPTY = "empty"
@@ -49,16 +49,16 @@ class Cleaner:
 
     def __call__(self, row: Row) -> Row:
         """Return the row's tweet, or why it has none."""
-        if isinstance(row, Unusable):
+        if isinstance(row, DroppedRow):
             return row
         text = row if row.isascii() else self._repaired(row)
         tweet = clean(text)
         if _REPLACEMENT_CHARACTER in tweet:
-            return Unusable(LOST_CHARACTERS, harmless(row, EXAMPLE_CHARS))
+            return DroppedRow(LOST_CHARACTERS, harmless(row, EXAMPLE_CHARS))
         if self._changes_text:
             tweet = self._changed(tweet)
-        reason = self._against_the_rules(tweet)
-        return Unusable(reason, harmless(row, EXAMPLE_CHARS)) if reason else tweet
+        reason = self._reason_to_drop(tweet)
+        return DroppedRow(reason, harmless(row, EXAMPLE_CHARS)) if reason else tweet
 
     def _repaired(self, row: str) -> str:
         text = repaired(row)
@@ -77,7 +77,7 @@ class Cleaner:
             tweet = _WHOLE_MENTION.sub(MASK, tweet)
         return with_single_blanks(tweet)
 
-    def _against_the_rules(self, tweet: str) -> str:
+    def _reason_to_drop(self, tweet: str) -> str:
         """Return why a text is no tweet, or nothing."""
         if not tweet:
             return EMPTY

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.files.disk_file import Meter
+from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.flat_tweets import FlatBuilder, FlatTweets
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.sources import open_sources
 from engine.corpus.report import SourceReport
-from engine.corpus.types import Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Row, Source
 from engine.protocol.stage import OnProgress
 from engine.text import EXAMPLE_CHARS, harmless
 
@@ -25,7 +25,7 @@ _MAX_REASON_CHARS = 80
 
 
 @dataclass
-class Tally:
+class SourceCounts:
     """What became of the rows of one source."""
 
     source: Source
@@ -35,14 +35,14 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
-    def drop(self, row: Unusable) -> None:
+    def drop(self, row: DroppedRow) -> None:
         """Count a row that holds no tweet."""
         reason = harmless(row.reason, _MAX_REASON_CHARS)
         self.dropped[reason] += 1
         if row.example and reason not in self.examples:
             self.examples[reason] = harmless(row.example, EXAMPLE_CHARS)
 
-    def take_back(self, reason: str, count: int, example: str) -> None:
+    def drop_kept(self, reason: str, count: int, example: str) -> None:
         """Count tweets that were kept and are now dropped."""
         self.num_kept -= count
         self.dropped[reason] += count
@@ -70,9 +70,9 @@ class Collection:
     """What is compared of each: `duplicate_key`."""
     digests: npt.NDArray[np.uint64]  # (tweets,)
     """A stable hash of each key."""
-    tallies: tuple[Tally, ...]
-    tally_of: npt.NDArray[np.uint32]  # (tweets,)
-    """The number of the tally that each tweet belongs to."""
+    sources: tuple[SourceCounts, ...]
+    source_of: npt.NDArray[np.uint32]  # (tweets,)
+    """Index into `sources` of each tweet's source."""
 
     def compact(self, is_kept: npt.NDArray[np.bool_]) -> Collection:
         """Return the tweets that are kept, in the memory of this one, which is used up."""
@@ -80,31 +80,31 @@ class Collection:
             self.texts.compact(is_kept),
             self.keys.compact(is_kept),
             self.digests[is_kept],
-            self.tallies,
-            self.tally_of[is_kept],
+            self.sources,
+            self.source_of[is_kept],
         )
 
 
 def collect(config: CorpusConfig, on_progress: OnProgress) -> Collection:
     """Read and clean every row of a config's files. Raises `CorpusError`."""
     texts, keys = FlatBuilder(), FlatBuilder()
-    tallies = []
-    for tally, rows in tallied_rows(config, on_progress):
-        tallies.append(tally)
+    sources = []
+    for counts, rows in rows_by_source(config, on_progress):
+        sources.append(counts)
         cleaner = Cleaner(config)
         for row in rows:
             tweet = cleaner(row)
-            if isinstance(tweet, Unusable):
-                tally.drop(tweet)
+            if isinstance(tweet, DroppedRow):
+                counts.drop(tweet)
                 continue
             texts.append(tweet)
             keys.append(duplicate_key(tweet))
-            tally.num_kept += 1
+            counts.num_kept += 1
         if cleaner.num_repaired:
-            tally.source.notes.append(f"{cleaner.num_repaired:,} repaired that were decoded wrongly once (mojibake)")
-    tally_of = np.repeat(np.arange(len(tallies), dtype=np.uint32), [tally.num_kept for tally in tallies])
+            counts.source.notes.append(f"{cleaner.num_repaired:,} repaired that were decoded wrongly once (mojibake)")
+    source_of = np.repeat(np.arange(len(sources), dtype=np.uint32), [counts.num_kept for counts in sources])
     flat_keys = keys.finish()
-    return Collection(texts.finish(), flat_keys, key_digests(flat_keys), tuple(tallies), tally_of)
+    return Collection(texts.finish(), flat_keys, key_digests(flat_keys), tuple(sources), source_of)
 
 
 def key_digests(keys: FlatTweets) -> npt.NDArray[np.uint64]:
@@ -113,16 +113,19 @@ def key_digests(keys: FlatTweets) -> npt.NDArray[np.uint64]:
     return np.frombuffer(bytearray().join(digests), dtype=">u8").astype(np.uint64)
 
 
-def tallied_rows(config: CorpusConfig, on_progress: OnProgress) -> Iterator[tuple[Tally, Iterator[Row]]]:
-    """Yield a tally and the raw rows of each source; the rows must be read before the next source is asked for."""
-    meter = Meter()
-    for opened in open_sources(config, meter):
-        yield Tally(opened.source, opened.file_index), _watched(opened.rows, opened.source, meter, on_progress)
+def rows_by_source(config: CorpusConfig, on_progress: OnProgress) -> Iterator[tuple[SourceCounts, Iterator[Row]]]:
+    """Yield the counts and the raw rows of each source; the rows must be read before the next source is asked for."""
+    progress = ReadProgress()
+    for opened in open_sources(config, progress):
+        yield (
+            SourceCounts(opened.source, opened.file_index),
+            _watched(opened.rows, opened.source, progress, on_progress),
+        )
 
 
-def _watched(rows: Iterator[Row], source: Source, meter: Meter, on_progress: OnProgress) -> Iterator[Row]:
+def _watched(rows: Iterator[Row], source: Source, progress: ReadProgress, on_progress: OnProgress) -> Iterator[Row]:
     """Yield `rows`, telling now and then how far it is."""
     for number, row in enumerate(rows, start=1):
         yield row
         if number % ROWS_PER_REPORT == 0:
-            on_progress(meter.share, f"{source.name}, {number:,} rows")
+            on_progress(progress.share, f"{source.name}, {number:,} rows")

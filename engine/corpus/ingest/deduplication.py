@@ -37,14 +37,14 @@ def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep
     if keep_duplicates or not is_repeated.any():
         return Grouped(collection, groups, *counts)
     for reason, is_dropped in ((DUPLICATE, is_exact), (NEAR_DUPLICATE, is_near)):
-        _take_back(collection, reason, is_dropped)
+        _drop_kept(collection, reason, is_dropped)
     kept = collection.compact(~is_repeated)
     return Grouped(kept, np.arange(len(kept.texts)), *counts)
 
 
-def _take_back(collection: Collection, reason: str, is_dropped: npt.NDArray[np.bool_]) -> None:
-    """Count dropped tweets in the tallies that they belong to."""
+def _drop_kept(collection: Collection, reason: str, is_dropped: npt.NDArray[np.bool_]) -> None:
+    """Count dropped tweets in the counts of their sources."""
     dropped = np.flatnonzero(is_dropped)
-    numbers, firsts, counts = np.unique(collection.tally_of[dropped], return_index=True, return_counts=True)
+    numbers, firsts, counts = np.unique(collection.source_of[dropped], return_index=True, return_counts=True)
     for number, first, count in zip(numbers.tolist(), dropped[firsts].tolist(), counts.tolist(), strict=True):
-        collection.tallies[number].take_back(reason, count, harmless(collection.texts[first], EXAMPLE_CHARS))
+        collection.sources[number].drop_kept(reason, count, harmless(collection.texts[first], EXAMPLE_CHARS))

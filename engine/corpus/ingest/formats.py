@@ -17,10 +17,10 @@ from engine.corpus.readers.tables import csv_rows, parquet_rows, sentiment140_ro
 from engine.corpus.types import Member, Reader
 
 HEAD_BYTES = 65_536
-"""What is looked at to recognise a file."""
+"""What is looked at to recognize_format a file."""
 OUTBOX = "outbox.json"
 
-_LOOKS: tuple[tuple[FileFormat, Callable[[bytes], bool]], ...] = (  # the more particular before the more general
+_DETECTORS: tuple[tuple[FileFormat, Callable[[bytes], bool]], ...] = (  # the more particular before the more general
     ("parquet", parquet_rows.looks_like),
     ("x", x_rows.looks_like),
     ("mastodon", mastodon_rows.looks_like),
@@ -64,9 +64,9 @@ SUFFIXES: dict[FileFormat, tuple[str, ...]] = {
 """What files in a folder or archive are called that are read as this format."""
 
 
-def recognise(head: bytes, name: str) -> FileFormat:
+def recognize_format(head: bytes, name: str) -> FileFormat:
     """Return the format that a file's first bytes and, where they don't tell, its name speak for."""
-    for file_format, looks_like in _LOOKS:
+    for file_format, looks_like in _DETECTORS:
         if looks_like(head):
             is_document = file_format == "jsonl" and suffix_of(name) == ".json" and json_rows.is_one_document(head)
             return "json" if is_document else file_format
@@ -86,11 +86,11 @@ def is_outbox(name: str) -> bool:
     return name.rpartition("/")[2] == OUTBOX
 
 
-def look_at(member: Member, wanted: FileFormat) -> FileFormat | Problem:
+def detect_format(member: Member, wanted: FileFormat) -> FileFormat | Problem:
     """Return a file's format, `wanted` if that says one, or what speaks against reading it. Raises `CorpusError`."""
     with member.open() as file:
         head = file.read(HEAD_BYTES)
     if problem := problem_of(head):
         return problem
-    file_format = recognise(head, member.name) if wanted == "auto" else wanted
+    file_format = recognize_format(head, member.name) if wanted == "auto" else wanted
     return (None if file_format in _BINARY_FORMATS else problem_as_text(head)) or file_format

@@ -17,11 +17,19 @@ from pathlib import Path
 from engine.config.corpus import STANDARD_INPUT, CorpusConfig, FileFormat
 from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, PACKED_SUFFIXES, Contents, FoundMember
 from engine.corpus.files.contents import find
-from engine.corpus.files.disk_file import Meter
+from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.sniffing import Problem
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.files.utf16 import encoding_of
-from engine.corpus.ingest.formats import OUTBOX, READERS, SUFFIXES, is_outbox, is_wanted, look_at, recognise
+from engine.corpus.ingest.formats import (
+    OUTBOX,
+    READERS,
+    SUFFIXES,
+    detect_format,
+    is_outbox,
+    is_wanted,
+    recognize_format,
+)
 from engine.corpus.readers.archives import x_rows
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
@@ -30,7 +38,7 @@ from engine.text import harmless
 EMBEDDED_NAME = "happy tweets (embedded, synthetic)"
 _MAX_NAMES = 3
 
-__all__ = ["EMBEDDED_NAME", "OpenedSource", "open_sources", "recognise"]
+__all__ = ["EMBEDDED_NAME", "OpenedSource", "open_sources", "recognize_format"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class _Planned:
+class _SourcePlan:
     """A source that will be read."""
 
     file_index: int
@@ -72,39 +80,39 @@ class _Planned:
         return sum(member.raw_bytes for member in self.members)
 
 
-def open_sources(config: CorpusConfig, meter: Meter) -> Iterator[OpenedSource]:
-    """Return all sources of a config in the order of its files, or the embedded corpus; reading moves `meter`.
+def open_sources(config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
+    """Return all sources of a config in the order of its files, or the embedded corpus; reading moves `progress`.
 
     Raises `CorpusError` before the first where anything that was named can't be read.
     """
     if not config.files:
-        yield from _embedded(config, meter)
+        yield from _embedded(config, progress)
         return
     names = _names([Path(os.path.expanduser(file)) for file in config.files])
-    planned = [
-        source for index, file in enumerate(config.files) for source in _plan(index, file, names[index], config, meter)
-    ]
-    yield from _opened(planned, config, meter)
+    planned: list[_SourcePlan] = []
+    for index, file in enumerate(config.files):
+        planned += _plan(index, file, names[index], config, progress)
+    yield from _opened(planned, config, progress)
 
 
-def _embedded(config: CorpusConfig, meter: Meter) -> Iterator[OpenedSource]:
+def _embedded(config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
     """Return the corpus that comes with the program."""
     with importlib.resources.as_file(importlib.resources.files("assets") / "happy.csv") as path:
-        members = find(path, meter, lambda _: False).members
-        planned = _Planned(0, Source(EMBEDDED_NAME, "csv"), members)
-        yield from _opened([planned], replace(config, column=None), meter)
+        members = find(path, progress, lambda _: False).members
+        planned = _SourcePlan(0, Source(EMBEDDED_NAME, "csv"), members)
+        yield from _opened([planned], replace(config, column=None), progress)
 
 
-def _opened(planned: Sequence[_Planned], config: CorpusConfig, meter: Meter) -> Iterator[OpenedSource]:
+def _opened(planned: Sequence[_SourcePlan], config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
     """Return what was planned, ready to be read."""
-    meter.expect(sum(each.raw_bytes for each in planned))
+    progress.expect(sum(each.raw_bytes for each in planned))
     for each in planned:
-        yield OpenedSource(each.file_index, each.source, _rows(each, config, meter))
+        yield OpenedSource(each.file_index, each.source, _rows(each, config, progress))
 
 
-def _rows(planned: _Planned, config: CorpusConfig, meter: Meter) -> Iterator[Row]:
+def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) -> Iterator[Row]:
     """Return the rows of one source."""
-    meter.begin(planned.raw_bytes)
+    progress.begin(planned.raw_bytes)
     if planned.source.format == "x":
         yield from x_rows.x_rows(planned.members, planned.source, config)
     else:
@@ -122,21 +130,21 @@ def _names(paths: list[Path]) -> list[str]:
     return [harmless(name if name and counts[name] == 1 else whole) for name, whole in zip(names, shown, strict=True)]
 
 
-def _plan(file_index: int, file: str, name: str, config: CorpusConfig, meter: Meter) -> list[_Planned]:
+def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress: ReadProgress) -> list[_SourcePlan]:
     """Return the sources in what was named. Raises `CorpusError` where there is none."""
     if file == STANDARD_INPUT:
         raise CorpusError("Standard input can be read only once.", "Save it as a file and name that.")
     if not file:
         raise CorpusError("The name of a file is empty.", "Name a file, a folder, or - for standard input.")
     path = Path(os.path.expanduser(file))
-    contents = find(path, meter, lambda name: is_wanted(name, config.format))
+    contents = find(path, progress, lambda name: is_wanted(name, config.format))
     if not contents.is_container:
         (member,) = contents.members
-        file_format = look_at(member, config.format)
+        file_format = detect_format(member, config.format)
         if isinstance(file_format, Problem):
             raise file_format.error(shown_path(path))
         _refuse_column(file_format, config.column, shown_path(path))
-        return [_Planned(file_index, Source(name, file_format), (member,))]
+        return [_SourcePlan(file_index, Source(name, file_format), (member,))]
     groups, left_out = _in_container(contents, config)
     if not groups:
         raise _nothing_readable(path, left_out, config.format)
@@ -144,17 +152,17 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, meter: Me
     for group in groups:
         source = Source(harmless(f"{name}: {group.name}"), group.format)
         _refuse_column(group.format, config.column, source.name)
-        sources.append(_Planned(file_index, source, group.members))
+        sources.append(_SourcePlan(file_index, source, group.members))
     if left_out:
         sources[0].source.notes.append(f"not read: {_listed(left_out)}")
     if contents.num_others:
-        sources[0].source.notes.append(_told_others(contents.num_others, is_of_x=groups[0].format == "x"))
+        sources[0].source.notes.append(_others_note(contents.num_others, is_of_x=groups[0].format == "x"))
     return sources
 
 
 def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group], list[str]]:
     """Return what is read of a folder or archive, and phrases for what is not."""
-    looked_at = [(member, look_at(member, config.format)) for member in contents.members]
+    looked_at = [(member, detect_format(member, config.format)) for member in contents.members]
     archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}  # those of X and Mastodon, by their folder
     for member, file_format in looked_at:
         if not isinstance(file_format, Problem) and _is_of_archive(member.name, file_format):
@@ -209,7 +217,7 @@ def _nothing_readable(path: Path, left_out: list[str], file_format: FileFormat) 
     )
 
 
-def _told_others(count: int, *, is_of_x: bool) -> str:
+def _others_note(count: int, *, is_of_x: bool) -> str:
     """Return that there are files besides, which by their names hold no tweets."""
     told = f"{count:,} other file{'' if count == 1 else 's'} not opened"
     return f"{told} (messages, deleted tweets and media never are)" if is_of_x else told

@@ -1,7 +1,7 @@
 """From bytes to lines, each decoded by itself: UTF-8, or else Windows-1252. Never holds a line without bound.
 
 A file of old tweets mixes encodings from line to line, so no choice for the whole file is right. A line that can't be
-used (a NUL byte, more than a megabyte) reaches the reader as an `Unusable` in its place: every line is one item, and
+used (a NUL byte, more than a megabyte) reaches the reader as an `DroppedRow` in its place: every line is one item, and
 the reader can count.
 """
 
@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from engine.corpus.types import Source, Unusable, example
+from engine.corpus.types import DroppedRow, Source, example
 from engine.text import EXAMPLE_CHARS
 
 MAX_LINE_BYTES = 1_000_000
@@ -20,7 +20,7 @@ OVER_LONG_LINE = "with a line over 1 MB"
 NUL_BYTE = "with a NUL byte"
 _CHUNK_BYTES = 65_536
 
-Line = str | Unusable
+Line = str | DroppedRow
 """A line without its end, or why there is none."""
 
 
@@ -33,9 +33,9 @@ def decoded_lines(file: BinaryIO, source: Source) -> Iterator[Line]:
     for number, line in enumerate(_raw_lines(file), start=1):
         data = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         if len(line) > MAX_LINE_BYTES:
-            yield Unusable(OVER_LONG_LINE, example(f"line {number}", _beginning(data)))
+            yield DroppedRow(OVER_LONG_LINE, example(f"line {number}", _beginning(data)))
         elif b"\0" in line:
-            yield Unusable(NUL_BYTE, example(f"line {number}", _beginning(data)))
+            yield DroppedRow(NUL_BYTE, example(f"line {number}", _beginning(data)))
         else:
             try:
                 text = data.decode()

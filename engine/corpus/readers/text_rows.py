@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import Line, decoded_lines
-from engine.corpus.types import Row, Source, Unusable, example
+from engine.corpus.types import DroppedRow, Row, Source, example
 
 MAX_PIECE_CHARS = 1_000_000
 OVER_LONG_PIECE = "with a piece over 1 MB"
@@ -26,14 +26,14 @@ def _pieces(lines: Iterator[Line]) -> Iterator[Row]:
     """Return what stands between blank lines."""
     piece: list[str] = []
     num_chars = 0
-    problem: Unusable | None = None
+    problem: DroppedRow | None = None
     for number, line in enumerate(lines, start=1):
-        if isinstance(line, Unusable):
+        if isinstance(line, DroppedRow):
             problem = problem or line
         elif line and not line.isspace():
             num_chars += len(line) + 1
             if num_chars > MAX_PIECE_CHARS:
-                problem = problem or Unusable(OVER_LONG_PIECE, example(f"line {number}", line))
+                problem = problem or DroppedRow(OVER_LONG_PIECE, example(f"line {number}", line))
             if problem is None:
                 piece.append(line)
             else:
@@ -44,7 +44,7 @@ def _pieces(lines: Iterator[Line]) -> Iterator[Row]:
     yield from _piece(piece, problem)
 
 
-def _piece(piece: list[str], problem: Unusable | None) -> Iterator[Row]:
+def _piece(piece: list[str], problem: DroppedRow | None) -> Iterator[Row]:
     """Return the piece that has ended as its one row, or no row where there is none."""
     if problem is not None:
         yield problem

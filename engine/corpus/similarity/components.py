@@ -2,7 +2,7 @@
 
 Each tweet has many hashes, and most occur once. A first look at all of them marks which may be repeated, in a table of
 bits of a quarter to half the texts' size. A second look collects only those and sorts them; where they are too many,
-it takes several passes, each over a range of hash values, and forgets what it has joined whenever its buffer is full.
+it takes several pool, each over a range of hash values, and forgets what it has joined whenever its buffer is full.
 """
 
 from __future__ import annotations

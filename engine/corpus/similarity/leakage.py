@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import LINK, MENTION
-from engine.corpus.similarity.rolling_hash import Chars, Hashes, Indices, RunHasher, begins_window, chunks_of, mix
+from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, begins_window, chunks_of, mix
 from engine.corpus.similarity.sorted_sets import BitTable, distinct, places_in
 from engine.protocol.stage import OnProgress, no_progress
 
@@ -59,6 +59,6 @@ def _is_in_any(known: Hashes, tweets: FlatTweets, on_progress: OnProgress) -> np
 
 def _runs(tweets: FlatTweets) -> tuple[Hashes, Indices]:
     """Return the hashes of all runs of `LEAK_RUN` characters in some tweets, and whose they are."""
-    chars = Chars.of(FlatTweets.from_texts(map(comparable, tweets)))
+    chars = CodePoints.of(FlatTweets.from_texts(map(comparable, tweets)))
     begins = np.flatnonzero(begins_window(chars, LEAK_RUN))
     return mix(RunHasher.of(chars).windows(LEAK_RUN)[begins]), chars.owners[begins]

@@ -16,7 +16,7 @@ import numpy as np
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.report import counted
 from engine.corpus.similarity.components import join_alike
-from engine.corpus.similarity.rolling_hash import Chars, Hashes, Indices, RunHasher, mix
+from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, mix
 from engine.protocol.stage import OnProgress, no_progress
 
 MIN_WORDS = 5
@@ -40,7 +40,7 @@ class _Words:
     offsets: Indices  # (tweets + 1,): the words of tweet i are those from offsets[i] to before offsets[i + 1]
 
     @classmethod
-    def of(cls, chars: Chars, hasher: RunHasher) -> _Words:
+    def of(cls, chars: CodePoints, hasher: RunHasher) -> _Words:
         """Cut tweets at their blanks."""
         is_letter = np.zeros(len(chars.codes) + 2, dtype=np.bool_)
         np.not_equal(chars.codes, _BLANK, out=is_letter[1:-1])
@@ -58,7 +58,7 @@ def deletion_hashes(keys: FlatTweets) -> tuple[Hashes, Indices]:
 
     A tweet that is too short to be a near-duplicate has one: of its text as it is.
     """
-    chars = Chars.of(keys)
+    chars = CodePoints.of(keys)
     hasher = RunHasher.of(chars)
     words = _Words.of(chars, hasher)
     sums = _sums(words.hashes, words.offsets)

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import duplicate_key
-from engine.corpus.similarity.rolling_hash import Chars, Hashes, Indices, RunHasher, chunks_of, mix, whole_hashes
+from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, chunks_of, mix, whole_hashes
 from engine.corpus.similarity.sorted_sets import are_in, distinct
 from engine.protocol.base_event import Novelty
 from engine.protocol.stage import OnProgress, no_progress
@@ -36,7 +36,7 @@ class NoveltyIndex:
         windows = np.empty(int(_num_windows(np.diff(keys.offsets)).sum()), dtype=np.uint64)
         num_windows = 0
         for first, chunk in chunks_of(keys):
-            chars = Chars.of(chunk)
+            chars = CodePoints.of(chunk)
             starts = _window_starts(chars)
             whole[first : first + len(chunk)] = whole_hashes(chars)
             windows[num_windows : num_windows + len(starts)] = _window_hashes(chars, starts)
@@ -46,7 +46,7 @@ class NoveltyIndex:
 
     def copied_share(self, tweet: str) -> float:
         """Return the share, 0 to 1, of the tweet's characters that lie in long runs shared with a training tweet."""
-        chars = Chars.of(FlatTweets.from_texts([duplicate_key(tweet)]))
+        chars = CodePoints.of(FlatTweets.from_texts([duplicate_key(tweet)]))
         if are_in(self.whole, whole_hashes(chars)).all():
             return 1.0
         length = len(chars.codes)
@@ -56,7 +56,7 @@ class NoveltyIndex:
             is_copied[start : start + WINDOW] = True
         return float(is_copied.mean())
 
-    def judge(self, tweet: str) -> Novelty:
+    def classify(self, tweet: str) -> Novelty:
         """Return how new a tweet is."""
         return novelty_of(self.copied_share(tweet))
 
@@ -68,7 +68,7 @@ def novelty_of(copied_share: float) -> Novelty:
     return "near-copy" if copied_share >= NEAR_COPY_SHARE else "new"
 
 
-def _window_hashes(chars: Chars, starts: Indices) -> Hashes:
+def _window_hashes(chars: CodePoints, starts: Indices) -> Hashes:
     """Return the hash of each window that begins at `starts`."""
     return mix(RunHasher.of(chars).runs(starts, starts + WINDOW))
 
@@ -78,7 +78,7 @@ def _num_windows(lengths: Indices) -> Indices:
     return np.maximum(0, (lengths - WINDOW) // STRIDE + 1)
 
 
-def _window_starts(chars: Chars) -> Indices:
+def _window_starts(chars: CodePoints) -> Indices:
     """Return where the kept windows of each tweet begin; none crosses the border between two."""
     counts = _num_windows(chars.lengths)
     number_in_tweet = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -28,14 +28,14 @@ _SMALLEST_TABLE = CHUNK_BYTES
 
 
 @dataclass(frozen=True)
-class Chars:
+class CodePoints:
     """The characters of a few tweets, one tweet after the other."""
 
     codes: npt.NDArray[np.uint8] | npt.NDArray[np.uint32]  # (characters,)
     offsets: Indices  # (tweets + 1,): tweet i is codes[offsets[i]:offsets[i + 1]]
 
     @classmethod
-    def of(cls, tweets: FlatTweets) -> Chars:
+    def of(cls, tweets: FlatTweets) -> CodePoints:
         """Return the code points of `tweets`; for ASCII, they are the bytes."""
         if not (tweets.utf8 & 0x80).any():
             return cls(tweets.utf8, tweets.offsets)
@@ -63,7 +63,7 @@ class RunHasher:
     prefix: Hashes  # (characters + 1,)
 
     @classmethod
-    def of(cls, chars: Chars) -> RunHasher:
+    def of(cls, chars: CodePoints) -> RunHasher:
         """Sum up the characters once."""
         prefix = np.zeros(len(chars.codes) + 1, dtype=np.uint64)
         # One is added because a NUL would count for nothing: a word would equal the same word with a NUL behind it.
@@ -97,12 +97,12 @@ def mix(hashes: Hashes) -> Hashes:
     return mixed
 
 
-def whole_hashes(chars: Chars) -> Hashes:
+def whole_hashes(chars: CodePoints) -> Hashes:
     """Return one hash of the whole of each tweet, (tweets,)."""
     return mix(RunHasher.of(chars).runs(chars.offsets[:-1], chars.offsets[1:]))
 
 
-def begins_window(chars: Chars, size: int) -> npt.NDArray[np.bool_]:
+def begins_window(chars: CodePoints, size: int) -> npt.NDArray[np.bool_]:
     """Return at which characters a run of `size` begins that ends in the same tweet, (characters,)."""
     changes = np.zeros(len(chars.codes) + 1, dtype=np.int8)
     is_long = chars.lengths >= size

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.similarity.components import join_alike
-from engine.corpus.similarity.rolling_hash import Chars, Hashes, Indices, RunHasher, begins_window
+from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, begins_window
 from engine.protocol.stage import OnProgress, no_progress
 
 WINDOW = 22
@@ -28,7 +28,7 @@ def join_shared_runs(keys: FlatTweets, labels: Indices, on_progress: OnProgress 
 
 def winnowed(tweets: FlatTweets) -> tuple[Hashes, Indices]:
     """Return the fingerprints of some tweets, and whose they are."""
-    chars = Chars.of(tweets)
+    chars = CodePoints.of(tweets)
     begins_row = begins_window(chars, SHARED_RUN)[: max(0, len(chars.codes) - SHARED_RUN + 1)]
     hashes = RunHasher.of(chars).windows(WINDOW)
     if not begins_row.any():

@@ -9,7 +9,7 @@ import pytest
 
 from engine.checkpoints import checkpoint
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.header import Head, read_head
+from engine.checkpoints.header import Header, read_header
 from engine.checkpoints.metadata import read_info
 from engine.config.corpus import CorpusConfig
 from engine.config.run import SamplingConfig, TrainingConfig
@@ -55,13 +55,13 @@ def test_a_checkpoint_that_a_run_replaces_while_it_is_read_is_the_old_one_whole(
     newer = {name: tensor + 1 if name.startswith("model.") else tensor for name, tensor in tensors.items()}
     path = write_checkpoint(tmp_path / "latest.safetensors", tensors)
 
-    def read_and_replace(file: BinaryIO) -> Head:
-        head = read_head(file)
+    def read_and_replace(file: BinaryIO) -> Header:
+        head = read_header(file)
         write_checkpoint(path, newer, step=3, corpus_name="x" * 1000)  # a head of another length
         return head
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "read_head", read_and_replace)
+        patch.setattr(checkpoint, "read_header", read_and_replace)
         old = load_checkpoint(path)
 
     assert old.info == checkpoint_info()

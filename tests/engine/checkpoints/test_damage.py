@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engine.checkpoints.catalog import list_checkpoints
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.header import MAX_HEAD_BYTES
+from engine.checkpoints.header import MAX_HEADER_BYTES
 from engine.checkpoints.management import export_checkpoint, import_checkpoint
 from engine.config.run import ModelConfig
 from engine.errors import CheckpointError
@@ -188,7 +188,7 @@ def test_numbers_that_can_not_be_are_refused_though_their_digest_is_right(
     "head",
     [
         pytest.param(struct.pack("<Q", 2**64 - 1), id="2^64 - 1 bytes"),
-        pytest.param(struct.pack("<Q", MAX_HEAD_BYTES + 1) + bytes(MAX_HEAD_BYTES + 1), id="too long"),
+        pytest.param(struct.pack("<Q", MAX_HEADER_BYTES + 1) + bytes(MAX_HEADER_BYTES + 1), id="too long"),
         pytest.param(with_head(b"[" * 100_000), id="brackets"),
         pytest.param(with_head(b'{"a":{"shape":[' + b"9" * 100_000 + b"]}}"), id="a long number"),
     ],

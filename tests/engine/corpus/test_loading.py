@@ -1,4 +1,4 @@
-"""From a config to a corpus: several files, too little, one row, and the glance before the screen opens."""
+"""From a config to a corpus: several files, too little, one row, and the preview before the screen opens."""
 
 from __future__ import annotations
 
@@ -121,20 +121,20 @@ def test_a_glance_tells_how_the_first_rows_are_read_and_how_many_are_tweets(tmp_
     tweets = [f"this is number {number}" for number in range(1000)]
     rows = [f"{0 if number % 2 else 4},{tweet}" for number, tweet in enumerate(tweets)]
     path.write_text("\n".join(["target,text", *rows]), encoding="utf-8")
-    glance = check_corpus(CorpusConfig(files=(str(path),)))
-    (source,) = glance.sources
+    preview = check_corpus(CorpusConfig(files=(str(path),)))
+    (source,) = preview.sources
     assert (source.name, source.format) == ("a.csv", "csv")
     assert "text in column 2 (text): the longest" in source.notes
     assert any(note.startswith("labels in column 1 (target): kept happy (4)") for note in source.notes)
     assert (source.num_rows, source.num_kept, source.dropped) == (399, 200, {"labelled sad (0)": 199})
-    assert glance.first_tweet == tweets[0]
-    assert not glance.is_whole
+    assert preview.first_tweet == tweets[0]
+    assert not preview.is_whole
 
 
 def test_a_glance_at_little_is_one_at_the_whole(tmp_path: Path) -> None:
     for name in ("a", "b"):
         lines = "\n".join([*small_tweets(30), "", "last"])
         (tmp_path / f"{name}.txt").write_text(lines, encoding="utf-8")
-    glance = check_corpus(CorpusConfig(files=(str(tmp_path),)))
-    assert glance.is_whole
-    assert [(source.num_rows, source.num_kept) for source in glance.sources] == [(32, 31)] * 2
+    preview = check_corpus(CorpusConfig(files=(str(tmp_path),)))
+    assert preview.is_whole
+    assert [(source.num_rows, source.num_kept) for source in preview.sources] == [(32, 31)] * 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.corpus.report import CorpusReport, SourceReport, short_lines
+from engine.corpus.report import CorpusReport, SourceReport, summary_lines
 
 ONE = SourceReport(
     name="a.csv",
@@ -26,11 +26,11 @@ def test_it_is_one_line_for_all_and_one_for_each() -> None:
 def test_one_row_that_nothing_was_dropped_of_reads_well() -> None:
     source = SourceReport(name="c", format="text", num_rows=1, num_kept=1, dropped={}, examples={})
     assert str(source) == "1 row read, 1 tweet kept; dropped: none"
-    assert list(short_lines(CorpusReport(sources=(source,)))) == ["c (text): 1 of 1 row kept"]
+    assert list(summary_lines(CorpusReport(sources=(source,)))) == ["c (text): 1 of 1 row kept"]
 
 
 def test_in_short_it_names_every_source_with_its_notes_and_what_was_dropped_in_all() -> None:
-    assert list(short_lines(CorpusReport(sources=(ONE, OTHER)))) == [
+    assert list(summary_lines(CorpusReport(sources=(ONE, OTHER)))) == [
         "a.csv (csv): 7 of 10 rows kept",
         "  header row found; text in column 2",
         "b.txt (text): 1,000 of 1,005 rows kept",
@@ -39,7 +39,7 @@ def test_in_short_it_names_every_source_with_its_notes_and_what_was_dropped_in_a
 
 
 def test_in_short_the_sources_without_a_line_of_their_own_are_added_up() -> None:
-    lines = list(short_lines(CorpusReport(sources=(ONE,) * 200)))
+    lines = list(summary_lines(CorpusReport(sources=(ONE,) * 200)))
     assert lines[-2:] == [
         "and 194 more files: 1,358 of 1,940 rows kept",
         "dropped: 400 empty, 200 duplicate",

@@ -10,7 +10,7 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.config.run import PresetName, RunConfig
-from engine.corpus.training_data import Material, corpus_config_of, load_material, min_char_count_for
+from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data, min_char_count_for
 from engine.errors import CorpusError
 from engine.model.vocab import Vocab
 from engine.protocol.stage import Stage
@@ -18,9 +18,11 @@ from tests.engine.checkpoints.saved import checkpoint_info
 from tests.engine.helpers import small_tweets, write_corpus
 
 
-def loaded(*files: Path, vocab: Vocab | None = None, weight: tuple[float, ...] = (), min_count: int = 1) -> Material:
+def loaded(
+    *files: Path, vocab: Vocab | None = None, weight: tuple[float, ...] = (), min_count: int = 1
+) -> TrainingData:
     config = CorpusConfig(files=tuple(map(str, files)), weight=weight, min_char_count=min_count)
-    return load_material(config, vocab, lambda _: None)
+    return load_training_data(config, vocab, lambda _: None)
 
 
 # Which tweets ---------------------------------------------------------------------------------------------------------
@@ -71,18 +73,22 @@ def test_the_larger_the_corpus_the_more_often_a_character_has_to_occur(
 
 
 def test_the_vocabulary_is_that_of_the_training_tweets(tmp_path: Path) -> None:
-    material = loaded(write_corpus(tmp_path))
-    assert set(material.vocab.chars) == set("".join(material.corpus.train))
-    assert material.train_tweets.num_unknown_chars == 0
-    assert len(material.train_tweets) == len(material.corpus.train)
+    training_data = loaded(write_corpus(tmp_path))
+    assert set(training_data.vocab.chars) == set("".join(training_data.corpus.train))
+    assert training_data.train_tweets.num_unknown_chars == 0
+    assert len(training_data.train_tweets) == len(training_data.corpus.train)
 
 
 def test_rare_characters_become_unknown_where_that_is_asked_for(tmp_path: Path) -> None:
     rare = "零一二三四五六七八九"
     tweets = [f"{tweet} {rare[number % 10] if number < 10 else ''}" for number, tweet in enumerate(small_tweets(60))]
-    material = loaded(write_corpus(tmp_path, tweets), min_count=2)
-    assert not set(rare) & set(material.vocab.chars)
-    assert material.train_tweets.num_unknown_chars == sum(char in rare for char in "".join(material.corpus.train)) > 0
+    training_data = loaded(write_corpus(tmp_path, tweets), min_count=2)
+    assert not set(rare) & set(training_data.vocab.chars)
+    assert (
+        training_data.train_tweets.num_unknown_chars
+        == sum(char in rare for char in "".join(training_data.corpus.train))
+        > 0
+    )
 
 
 def test_the_vocabulary_of_a_checkpoint_is_kept(tmp_path: Path) -> None:
@@ -100,10 +106,10 @@ def two_files(folder: Path) -> tuple[Path, Path]:
 
 
 def test_every_training_tweet_has_the_weight_of_its_file(tmp_path: Path) -> None:
-    material = loaded(*two_files(tmp_path), weight=(0.5, 3))
-    weights = material.weights
+    training_data = loaded(*two_files(tmp_path), weight=(0.5, 3))
+    weights = training_data.weights
     assert weights is not None
-    of_first = np.array([tweet in small_tweets(60)[:40] for tweet in material.corpus.train])
+    of_first = np.array([tweet in small_tweets(60)[:40] for tweet in training_data.corpus.train])
     assert weights.tolist() == np.where(of_first, 0.5, 3.0).tolist()
 
 
@@ -120,7 +126,7 @@ def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path)
 
 def test_it_tells_what_it_reads_and_how_far_that_is(tmp_path: Path) -> None:
     told: list[Stage] = []
-    load_material(CorpusConfig(files=(str(write_corpus(tmp_path)),)), None, told.append)
+    load_training_data(CorpusConfig(files=(str(write_corpus(tmp_path)),)), None, told.append)
     assert {stage.text for stage in told} == {"reading the tweets"}
     shares = [stage.share for stage in told if stage.share is not None]
     assert shares == sorted(shares)

@@ -58,5 +58,5 @@ def test_a_checkpoint_says_of_which_step_its_figure_is_and_has_none_where_that_w
     save = c.SaveLatest()
     run_session(tiny_config(corpus, eval_every=4, max_steps=9), {5: [save], 8: [c.Pause(), save, c.Resume()]}, look)
 
-    figures = [(info.step, info.bits_per_char is not None, info.is_figure_old) for info in infos]
+    figures = [(info.step, info.bits_per_char is not None, info.is_evaluation_stale) for info in infos]
     assert figures == [(0, False, False), (4, True, False), (5, True, True), (8, True, True), (9, False, False)]

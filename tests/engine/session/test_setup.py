@@ -38,7 +38,7 @@ def test_a_run_whose_preparation_fails_at_its_last_leaves_no_name_behind(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("what was never thought of")
 
-    monkeypatch.setattr("engine.corpus.training_data.Material.some_validation_tweets", broken)
+    monkeypatch.setattr("engine.corpus.training_data.TrainingData.some_validation_tweets", broken)
     told = run_session(tiny_config(corpus))
 
     assert "what was never thought of" in only(told, e.RunFailed).detail

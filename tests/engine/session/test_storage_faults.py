@@ -305,7 +305,7 @@ def test_a_log_that_can_not_be_written_prints_nothing_and_claims_no_traceback(
     (tmp_path / "full.log").symlink_to("/dev/full")
     with log_to(tmp_path / "full.log", "some.package") as log:
         logging.getLogger("some.package").error("of what nobody will know")
-        assert "There is no traceback, for" in log.where_traceback_is
+        assert "There is no traceback, for" in log.traceback_location
     where = log_traceback(ZeroDivisionError(), "it ended", tmp_path / "no folder" / "x.log", "some.package")
     assert where.startswith("There is no traceback, for")
     assert "No such file" in where

@@ -190,7 +190,7 @@ def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
     """Where a checkpoint could be loaded in part, the run is still what it was."""
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
     for target in (
-        "engine.corpus.training_data.Material.batches",
+        "engine.corpus.training_data.TrainingData.batches",
         "engine.session.checkpoint_loading.load_into",
         "engine.session.checkpoint_loading.resolve_checkpoint",
     ):

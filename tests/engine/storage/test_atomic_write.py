@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StorageError
-from engine.storage.atomic_write import remove_leftovers, write_atomically
+from engine.storage.atomic_write import remove_stale_temporaries, write_atomically
 from engine.storage.folders import find_run
 from tests.engine.helpers import resume_config, run_session, stop_at, tiny_config, write_corpus
 
@@ -144,7 +144,7 @@ def test_a_process_killed_before_the_rename_leaves_the_old_file_whole_and_a_file
     assert process.returncode == -signal.SIGKILL, process.stderr
     assert target.read_bytes() == OLD
     assert len(list(target.parent.iterdir())) == 2
-    remove_leftovers(target.parent, 0.0)
+    remove_stale_temporaries(target.parent, 0.0)
     assert_untouched(target)
 
 
@@ -152,11 +152,11 @@ def test_only_temporary_files_are_removed_and_young_ones_only_where_nobody_else_
     left(tmp_path, ".old.safetensors.zzzzzzz1.tmp", 2 * 3600.0)
     young = left(tmp_path, ".young.safetensors.a1b2c3d4.tmp")
     others = {left(tmp_path, name, 1e6) for name in ("latest.safetensors", ".hidden", ".x.tmp", "notes.tmp")}
-    remove_leftovers(tmp_path)
+    remove_stale_temporaries(tmp_path)
     assert set(tmp_path.iterdir()) == {*others, young}
-    remove_leftovers(tmp_path, 0.0)
+    remove_stale_temporaries(tmp_path, 0.0)
     assert set(tmp_path.iterdir()) == others
-    remove_leftovers(tmp_path / "gone")
+    remove_stale_temporaries(tmp_path / "gone")
 
 
 def test_a_resumed_run_removes_its_own_and_old_ones_of_named_checkpoints(home: Path) -> None:

@@ -19,7 +19,7 @@ from engine.errors import StorageError
 from engine.protocol.events import FORMAT_VERSION, Event, Paused, to_json
 from engine.storage.file_lock import is_locked
 from engine.storage.journal import Journal
-from engine.storage.journal_reader import Unread, last_event, read_journal
+from engine.storage.journal_reader import SkippedLines, last_event, read_journal
 from tests import strategies
 from tests.fakes import run_started, steps_finished
 
@@ -128,8 +128,8 @@ SAYS_NEWER = "The journal was written by a newer tweetgen-tui."
 def read(path: Path, *parts: Event | bytes) -> tuple[list[Event], str]:
     """Return the events of a journal of these lines, and the word about what was left out."""
     path.write_bytes(b"".join((part if isinstance(part, bytes) else to_json(part).encode()) + b"\n" for part in parts))
-    unread = Unread()
-    return list(read_journal(path, unread)), unread.word
+    skipped = SkippedLines()
+    return list(read_journal(path, skipped)), skipped.warning
 
 
 @pytest.mark.parametrize(

@@ -30,5 +30,5 @@ def _check(data: bytes) -> str:
     if corpus is None:
         return "none"
     tweets = [*corpus.train, *corpus.validation]
-    corpus.novelty.judge(tweets[0] if tweets else "")
+    corpus.novelty.classify(tweets[0] if tweets else "")
     return f"{len(tweets)}"

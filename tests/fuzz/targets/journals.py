@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.errors import StorageError
 from engine.protocol import events
-from engine.storage.journal_reader import Unread, read_journal
+from engine.storage.journal_reader import SkippedLines, read_journal
 from tests.fakes import completed, evaluated, read, run_started, steps_finished, tweet
 from tests.fuzz.target import Target, require_plain
 from tui.files.pins import PinsFile
@@ -54,20 +54,20 @@ def make(folder: Path) -> Target:
 def _check(path: Path, data: bytes) -> str:
     """Read a journal, and draw the run that it tells of."""
     path.write_bytes(data)
-    unread = Unread()
-    told = [event for _, event in zip(range(_MAX_EVENTS), read_journal(path, unread), strict=False)]
+    skipped = SkippedLines()
+    told = [event for _, event in zip(range(_MAX_EVENTS), read_journal(path, skipped), strict=False)]
     view = RunView()
     for event in told:
         view = apply(view, event)
     for drawn in (view, fold(RunView(), told)):
         require_plain(_drawn(drawn).replace("\n", ""))
-    require_plain(unread.word)
+    require_plain(skipped.warning)
     try:
         pins = PinsFile(path).read()
     except StorageError as error:
         require_plain(error.message, error.hint)
         pins = ()
-    return f"{' '.join(sorted({type(event).__name__ for event in told}))} {unread.word} {bool(pins)}"
+    return f"{' '.join(sorted({type(event).__name__ for event in told}))} {skipped.warning} {bool(pins)}"
 
 
 def _drawn(view: RunView) -> str:

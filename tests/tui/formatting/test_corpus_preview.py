@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.corpus.ingest.quick_check import Glance
+from engine.corpus.ingest.quick_check import CorpusPreview
 from engine.corpus.report import SourceReport
 from tui.formatting.corpus_preview import fact_line, sample_line
 
@@ -40,9 +40,9 @@ def test_format_column_labels_and_the_share_of_rows_that_are_tweets_are_told(
     sources: list[SourceReport], is_whole: bool, told: str
 ) -> None:
     name = "in" if sources and sources[0].name.startswith("in: ") else "a.csv"
-    assert fact_line(Glance(sources=tuple(sources), is_whole=is_whole), name) == told
+    assert fact_line(CorpusPreview(sources=tuple(sources), is_whole=is_whole), name) == told
 
 
 def test_the_first_tweet_is_told_where_one_was_seen() -> None:
-    assert sample_line(Glance(first_tweet="good morning")) == "first tweet: good morning"
-    assert sample_line(Glance()) == ""
+    assert sample_line(CorpusPreview(first_tweet="good morning")) == "first tweet: good morning"
+    assert sample_line(CorpusPreview()) == ""

@@ -6,7 +6,7 @@ from engine.compute.calibration import threads_label
 from engine.protocol import events
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
-from engine.storage.folders import WRITTEN_BY_THE_RUN
+from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import harmless
 from tui.cli.output.progress_bar import ProgressDisplay
 from tui.formatting.numbers import format_bits, format_count, format_eta, format_loss, format_rate, format_report
@@ -25,7 +25,7 @@ def describe(event: Event) -> str | None:
             return f"{step}: {format_bits(event.bits_per_char)} bits per character held out{best}"
         case events.TweetSampled():
             return f"{step}: {event.text}"
-        case events.CheckpointSaved(name=name) if name not in WRITTEN_BY_THE_RUN:
+        case events.CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:
             return f"saved {name}"
         case events.FinishPlanned(last_step=last_step):
             return f"{step}: finishing at step {format_count(last_step)}"

@@ -17,7 +17,7 @@ from textual.binding import BindingType
 from engine.checkpoints import management as checkpoint_files
 from engine.checkpoints.catalog import CheckpointEntry, is_taken
 from engine.protocol.commands import LoadCheckpoint
-from engine.storage.folders import WRITTEN_BY_THE_RUN, named_checkpoint_path
+from engine.storage.folders import RUN_CHECKPOINTS, named_checkpoint_path
 from engine.text import harmless
 from tui.formatting.numbers import format_size
 from tui.process.threads import on_own_thread
@@ -155,7 +155,7 @@ class CheckpointBrowser(CheckpointList):
         entry = self._table.current
         if entry is None:
             return
-        is_its_own = entry.name in {f"{self._run_name}/{name}" for name in WRITTEN_BY_THE_RUN}
+        is_its_own = entry.name in {f"{self._run_name}/{name}" for name in RUN_CHECKPOINTS}
         if entry.is_pinned:
             self._refuse(f"{entry.name} is pinned: k unpins it, then it can be deleted.")
         elif is_its_own and self._view_now().ended is None:

@@ -15,7 +15,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.widgets import Input, OptionList
 
-from engine.corpus.ingest.quick_check import Glance
+from engine.corpus.ingest.quick_check import CorpusPreview
 from engine.errors import TweetgenError
 from engine.text import harmless
 from tui.files.folder_listing import (
@@ -37,7 +37,7 @@ from tui.widgets.dialog_hints import Advice
 from tui.widgets.input.file_list import FileList
 from tui.widgets.input.path_input import PathInput
 
-Check = Callable[[Path], Glance | None]
+Check = Callable[[Path], CorpusPreview | None]
 """Looks at tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""
 _State = Literal["choosing", "looking", "ready"]
 _KEYS_LINES: dict[_State, str] = {
@@ -257,13 +257,13 @@ class OpenDialog(Dialog[Path]):
         self._turn("looking")
         self._advice.tell(f"looking at {path.name}…")
         try:
-            glance = await on_own_thread(partial(self._check, path))
+            preview = await on_own_thread(partial(self._check, path))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run before goes on
             self._refuse(as_told(error, "Looking at tweets"))
         else:
             self._turn("ready")
             self._ready_path = path
-            facts, sample = (fact_line(glance, path.name), sample_line(glance)) if glance else ("", "")
+            facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
             self._advice.tell(f"{path.name} can be used. {self._tell_outcome()}", facts, sample, "ready")
 
     def _refuse(self, error: TweetgenError) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.config.run import RunConfig
-from engine.corpus.ingest.quick_check import Glance
+from engine.corpus.ingest.quick_check import CorpusPreview
 from tui.files.dropped_path import config_for_new_data, initial_path
 from tui.run.branching import OtherCurve
 from tui.run.view import RunView
@@ -37,7 +37,7 @@ class Runs:
     """What a main screen asks of the program around it."""
 
     list_checkpoints: ListCheckpoints
-    check: Callable[[RunConfig], Glance | None]
+    check: Callable[[RunConfig], CorpusPreview | None]
     """Raises the `TweetgenError` that a run would end with, if it shows early. Called on a thread."""
     start: StartRun
     keeper: PreferenceKeeper = field(default_factory=PreferenceKeeper)
@@ -51,7 +51,7 @@ class Runs:
 
 
 def dialog_for_other_run(
-    check: Callable[[RunConfig], Glance | None],
+    check: Callable[[RunConfig], CorpusPreview | None],
     config: RunConfig,
     view_now: Callable[[], RunView],
     dropped: Path | None,

@@ -20,7 +20,7 @@ from engine.corpus.readers.archives.car_blocks import car_blocks
 from engine.corpus.readers.archives.html_text import as_escaped
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import NOT_JSON, as_json, decode, starts_as_lines
-from engine.corpus.types import Row, Source, Unusable, example
+from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 
 POST_TYPE = "app.bsky.feed.post"
@@ -48,10 +48,10 @@ def bluesky_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
     head = file.read(_HEAD_BYTES)
     is_repository = _CAR_HEADER.match(head) is not None
     for post in _posts_by_time(file, head, source) if is_repository else _json_posts(file, head, source):
-        if isinstance(post, Unusable):
+        if isinstance(post, DroppedRow):
             yield post
         elif config.no_replies and post.is_reply_to_others:
-            yield Unusable("reply", example("a post", post.text))
+            yield DroppedRow("reply", example("a post", post.text))
         else:
             yield as_escaped(post.text)
 
@@ -71,18 +71,18 @@ class _Post:
         return bool(self.answered) and not (self.own_did and self.answered.startswith(f"at://{self.own_did}/"))
 
 
-def _post(record: dict[str, object], cid: bytes = b"", own_did: str = "") -> _Post | Unusable:
+def _post(record: dict[str, object], cid: bytes = b"", own_did: str = "") -> _Post | DroppedRow:
     """Return what a record of a post says."""
     text, created, reply = record.get("text"), record.get("createdAt"), record.get("reply")
     if not isinstance(text, str):
-        return Unusable("not a text", example("a post", as_json(text)))
+        return DroppedRow("not a text", example("a post", as_json(text)))
     parent = reply.get("parent") if isinstance(reply, dict) else None
     uri = parent.get("uri") if isinstance(parent, dict) else None
     answered = uri if isinstance(uri, str) else "unknown" if reply else ""
     return _Post(created if isinstance(created, str) else "", cid, text, answered, own_did)
 
 
-def _posts_by_time(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post | Unusable]:
+def _posts_by_time(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post | DroppedRow]:
     """Yield the posts of a repository, the oldest first, after those without a text."""
     posts: list[_Post] = []
     own_did = ""
@@ -92,7 +92,7 @@ def _posts_by_time(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Pos
             continue
         if block.get("$type") == POST_TYPE:
             post = _post(block, cid)
-            if isinstance(post, Unusable):
+            if isinstance(post, DroppedRow):
                 yield post
                 continue
             posts.append(post)
@@ -105,7 +105,7 @@ def _posts_by_time(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Pos
         yield replace(post, own_did=own_did)
 
 
-def _json_posts(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post | Unusable]:
+def _json_posts(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post | DroppedRow]:
     """Yield the posts of JSON records."""
     stream = JsonStream(file, source.name, head)
     beginning = stream.beginning()
@@ -117,7 +117,7 @@ def _json_posts(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post |
                 try:
                     yield from _unwrapped(decode(line), f"line {number:,}")
                 except ValueError:
-                    yield Unusable(NOT_JSON, example(f"line {number:,}", line))
+                    yield DroppedRow(NOT_JSON, example(f"line {number:,}", line))
     elif beginning.startswith("[") or _PAGE_KEY.search(beginning):
         for path, items in stream.arrays():
             for number, item in enumerate(items if path in {(), *((key,) for key in _PAGES)} else (), start=1):
@@ -126,7 +126,7 @@ def _json_posts(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post |
         yield from _unwrapped(stream.value(), "the record")
 
 
-def _unwrapped(value: object, where: str) -> Iterator[_Post | Unusable]:
+def _unwrapped(value: object, where: str) -> Iterator[_Post | DroppedRow]:
     """Yield the post that a value is or wraps, or the posts of a page."""
     pages = [value[key] for key in _PAGES if isinstance(value.get(key), list)] if isinstance(value, dict) else []
     if pages:
@@ -136,7 +136,7 @@ def _unwrapped(value: object, where: str) -> Iterator[_Post | Unusable]:
         yield _record(value, where)
 
 
-def _record(value: object, where: str) -> _Post | Unusable:
+def _record(value: object, where: str) -> _Post | DroppedRow:
     """Return the post that a value is or wraps, or why it is none."""
     own_did = ""
     for _ in range(1 + len(_WRAPPERS)):
@@ -145,10 +145,10 @@ def _record(value: object, where: str) -> _Post | Unusable:
         if value.get("$type") == POST_TYPE:
             return _post(value, own_did=own_did)
         if "reason" in value and "post" in value:
-            return Unusable("repost", example(where, "its reason says so"))
+            return DroppedRow("repost", example(where, "its reason says so"))
         own_did = _did(value.get("uri")) or own_did
         value = next((value[key] for key in _WRAPPERS if isinstance(value.get(key), dict)), None)
-    return Unusable("not a post", example(where, "a record of another kind"))
+    return DroppedRow("not a post", example(where, "a record of another kind"))
 
 
 def _did(uri: object) -> str:

@@ -15,7 +15,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.html_text import as_escaped, html_to_text
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_json
-from engine.corpus.types import Row, Source, Unusable, example
+from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 
 _OUTBOX = re.compile(rb'"orderedItems"\s*:|"OrderedCollection(?:Page)?"')
@@ -40,7 +40,9 @@ def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Itera
         for number, activity in enumerate(items, start=1):
             row = _row(activity, config)
             yield (
-                Unusable(row.reason, example(f"activity {number:,}", row.example)) if not isinstance(row, str) else row
+                DroppedRow(row.reason, example(f"activity {number:,}", row.example))
+                if not isinstance(row, str)
+                else row
             )
         if number:
             return
@@ -54,21 +56,21 @@ def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Itera
 def _row(activity: object, config: CorpusConfig) -> Row:
     """Return the text of a post, or why the activity is none."""
     if not isinstance(activity, dict):
-        return Unusable("not a post")
+        return DroppedRow("not a post")
     note = activity.get("object")
     if activity.get("type") == "Announce":
-        return Unusable("boost", note if isinstance(note, str) else "")
+        return DroppedRow("boost", note if isinstance(note, str) else "")
     if activity.get("type") != "Create" or not isinstance(note, dict) or note.get("type") != "Note":
-        return Unusable("not a post", str(activity.get("type")))
+        return DroppedRow("not a post", str(activity.get("type")))
     content = note.get("content")
     if not isinstance(content, str):
-        return Unusable("not a text", as_json(content))
+        return DroppedRow("not a text", as_json(content))
     if _is_message(note):
-        return Unusable("direct message", "its text is not shown")
+        return DroppedRow("direct message", "its text is not shown")
     if config.no_replies and _is_reply_to_others(note, activity.get("actor")):
-        return Unusable("reply", html_to_text(content))
+        return DroppedRow("reply", html_to_text(content))
     if config.no_sensitive and (note.get("sensitive") is True or note.get("summary")):
-        return Unusable("marked as sensitive", str(note.get("summary") or ""))
+        return DroppedRow("marked as sensitive", str(note.get("summary") or ""))
     return as_escaped(html_to_text(content))
 
 

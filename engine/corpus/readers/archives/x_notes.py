@@ -69,7 +69,7 @@ class NoteTweets:
         created = _iso_time(note.get("createdAt"))
         self._by_key[beginning[:_KEY_CHARS]].append(_Note(text, beginning, created))
 
-    def take(self, text: str, created_at: object) -> str | None:
+    def pop_full_text(self, text: str, created_at: object) -> str | None:
         """Return the whole text of the tweet of which this is the shortened one, if there is one."""
         if not self._by_key:
             return None
@@ -87,7 +87,7 @@ class NoteTweets:
                 return twin.text
         return None
 
-    def left_over(self) -> Iterator[str]:
+    def unmatched(self) -> Iterator[str]:
         """Yield the texts of the notes whose twin was not met."""
         for notes in self._by_key.values():
             for note in notes:

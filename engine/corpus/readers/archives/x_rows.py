@@ -22,7 +22,7 @@ from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.x_notes import NoteTweets
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_json
-from engine.corpus.types import Member, Row, Source, Unusable, example
+from engine.corpus.types import DroppedRow, Member, Row, Source, example
 from engine.errors import CorpusError
 
 _TWEETS_FILE = re.compile(r"tweets?(?:-part(\d{1,6}))?\.js")
@@ -59,7 +59,7 @@ def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> I
     tweet at all, or a file is not what its name says.
     """
     notes = NoteTweets(source.name)
-    own_id, tweets = _taken_apart(members, source, notes)
+    own_id, tweets = _split_members(members, source, notes)
     if config.no_replies and not own_id:
         own_id = _answered_id(tweets, source)
     num_tweets = num_without_links = 0
@@ -75,8 +75,8 @@ def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> I
     if not num_tweets:
         raise _without_tweets(source, has_file=bool(tweets))
     source.notes += _notes(num_without_links, notes.num_found)
-    for text in notes.left_over():
-        yield Unusable("long note without its tweet", example("note-tweet.js", text))
+    for text in notes.unmatched():
+        yield DroppedRow("long note without its tweet", example("note-tweet.js", text))
 
 
 def _notes(num_without_links: int, num_long: int) -> Iterator[str]:
@@ -88,7 +88,7 @@ def _notes(num_without_links: int, num_long: int) -> Iterator[str]:
         yield f"{num_long:,} long tweet{'s' * (num_long > 1)} taken from note-tweet.js"
 
 
-def _taken_apart(members: Sequence[Member], source: Source, notes: NoteTweets) -> tuple[str, list[Member]]:
+def _split_members(members: Sequence[Member], source: Source, notes: NoteTweets) -> tuple[str, list[Member]]:
     """Return the owner's id, or "", and the files of tweets in their order; keep the long tweets in `notes`."""
     own_id = ""
     tweets: list[Member] = []
@@ -110,18 +110,18 @@ def _row(entry: object, notes: NoteTweets, own_id: str, config: CorpusConfig, wh
     tweet = entry.get("tweet", entry) if isinstance(entry, dict) else None
     text = tweet.get("full_text", tweet.get("text")) if isinstance(tweet, dict) else None
     if not isinstance(tweet, dict) or not isinstance(text, str):
-        return Unusable("not a tweet", example(where, as_json(tweet)))
+        return DroppedRow("not a tweet", example(where, as_json(tweet)))
     if text.startswith("RT @"):
-        return Unusable("retweet", example(where, text))
-    text = notes.take(text, tweet.get("created_at")) or text
+        return DroppedRow("retweet", example(where, text))
+    text = notes.pop_full_text(text, tweet.get("created_at")) or text
     if config.no_replies and _is_reply_to_others(tweet, own_id):
-        return Unusable("reply", example(where, text))
+        return DroppedRow("reply", example(where, text))
     return text
 
 
 def _without_links(text: str, where: str) -> Row:
     """Return the text of a tweet without its t.co links, if anything is left."""
-    return _LINK.sub("", text).strip() or Unusable("only a link", example(where, text))
+    return _LINK.sub("", text).strip() or DroppedRow("only a link", example(where, text))
 
 
 def _is_reply_to_others(tweet: dict[str, object], own_id: str) -> bool:

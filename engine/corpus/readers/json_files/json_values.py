@@ -19,7 +19,7 @@ from engine.corpus.readers.json_files.json_paths import (
     shown_paths,
     values_at,
 )
-from engine.corpus.types import Row, Source, Unusable, example
+from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import EXAMPLE_CHARS, harmless
 
@@ -98,12 +98,12 @@ class TextKey:
             for each in chain([next(values, Missing(value))], values):
                 yield self._missing(each.beside, where) if isinstance(each, Missing) else _text_or_not(each, where)
 
-    def _missing(self, value: object, where: str) -> Unusable:
+    def _missing(self, value: object, where: str) -> DroppedRow:
         """Return why a value has no row: the key is not in it."""
         self.num_missing += 1
         keys = shown_paths(value) if self.num_missing == 1 else ""  # one example is shown, and a look costs time
         keys = keys or (", ".join(islice(value, 8)) if isinstance(value, dict) else "")
-        return Unusable(f"no {self.inside}{self.key}", example(where, f"it has {keys or 'no keys'}"))
+        return DroppedRow(f"no {self.inside}{self.key}", example(where, f"it has {keys or 'no keys'}"))
 
     def _usual(self, record: dict[str, object]) -> str:
         """Return the usual key that the first object has, and note it."""
@@ -132,4 +132,4 @@ def only_array(value: object, name: str) -> str | None:
 
 def _text_or_not(value: object, where: str) -> Row:
     """Return a value as a row."""
-    return value if isinstance(value, str) else Unusable("not a text", example(where, as_json(value)))
+    return value if isinstance(value, str) else DroppedRow("not a text", example(where, as_json(value)))

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_files.json_values import NOT_JSON, TextKey, decode, starts_as_lines
 from engine.corpus.readers.lines import decoded_lines
-from engine.corpus.types import Row, Source, Unusable, example
+from engine.corpus.types import DroppedRow, Row, Source, example
 
 
 def looks_like(head: bytes) -> bool:
@@ -28,13 +28,13 @@ def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator
     """
     text_key = TextKey(source, config.column)
     for number, line in enumerate(decoded_lines(file, source), start=1):
-        if isinstance(line, Unusable):
+        if isinstance(line, DroppedRow):
             yield line
         elif line and not line.isspace():
             where = f"line {number:,}"
             try:
                 value = decode(line)
             except ValueError:
-                yield Unusable(NOT_JSON, example(where, line))
+                yield DroppedRow(NOT_JSON, example(where, line))
             else:
                 yield from text_key.rows(value, where)

@@ -12,7 +12,7 @@ from engine.config.corpus import DEFAULT_LABEL, CorpusConfig
 from engine.corpus.readers.lines import Line
 from engine.corpus.readers.tables.csv_records import CsvRecords
 from engine.corpus.readers.tables.labels import FEELINGS, POLARITIES, LabelRule, label_of
-from engine.corpus.types import Row, Source, Unusable, example
+from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import harmless
 
@@ -56,16 +56,16 @@ class Layout:
         is_header_ahead = self.has_header
         rule, label_column, text_column = self.label_rule, self.label_column, self.text_column
         for record in CsvRecords(lines, self.delimiter):
-            if isinstance(record, Unusable):
+            if isinstance(record, DroppedRow):
                 yield record
                 continue
             number, fields = record
             if is_header_ahead and fields:
                 is_header_ahead = False
             elif len(fields) != self.num_columns:
-                yield Unusable(self._ragged(fields), example(f"line {number}", self.delimiter.join(fields)))
-            elif rule is not None and (reason := rule.reason_against(fields[label_column])):
-                yield Unusable(reason, example(f"line {number}", fields[text_column]))
+                yield DroppedRow(self._ragged(fields), example(f"line {number}", self.delimiter.join(fields)))
+            elif rule is not None and (reason := rule.reason_to_drop(fields[label_column])):
+                yield DroppedRow(reason, example(f"line {number}", fields[text_column]))
             else:
                 yield fields[text_column]
 
@@ -150,7 +150,7 @@ def find_layout(
     if label_column < 0:
         label_column = _find_labels(rows, first if has_header else [], text_column, config.label)
     seen = {label_of(fields[label_column]) for fields in rows} - {""} if label_column >= 0 else set()
-    rule = LabelRule.made_for(config.label, seen) if label_column >= 0 else None
+    rule = LabelRule.for_file(config.label, seen) if label_column >= 0 else None
     layout = Layout(sample.delimiter, num_columns, text_column, has_header, label_column, rule)
     source.notes += _notes(layout, first, config, is_found=is_found)
     return layout

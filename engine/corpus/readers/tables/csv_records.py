@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from engine.corpus.readers.lines import Line
-from engine.corpus.types import Unusable, example
+from engine.corpus.types import DroppedRow, example
 
 MAX_RECORD_LINES = 1000
 MAX_RECORD_CHARS = 1_000_000
@@ -38,11 +38,11 @@ class CsvRecords:
         self._given_back: deque[tuple[int, Line]] = deque()
         self._tried_before_line = 0
 
-    def __iter__(self) -> Iterator[Record | Unusable]:
+    def __iter__(self) -> Iterator[Record | DroppedRow]:
         """Return each record, or why there is none."""
         while (numbered := self._next_line()) is not None:
             number, line = numbered
-            if isinstance(line, Unusable):
+            if isinstance(line, DroppedRow):
                 yield line
             elif '"' in line:
                 yield self._quoted_record(number, line)
@@ -52,7 +52,7 @@ class CsvRecords:
     def _next_line(self) -> tuple[int, Line] | None:
         return self._given_back.popleft() if self._given_back else next(self._lines, None)
 
-    def _quoted_record(self, number: int, line: str) -> Record | Unusable:
+    def _quoted_record(self, number: int, line: str) -> Record | DroppedRow:
         """Return the record that begins with this line, or why there is none; then only this line is used up."""
         taken: list[tuple[int, Line]] = [(number, line)]
         try:
@@ -64,8 +64,8 @@ class CsvRecords:
             self._given_back.extendleft(reversed(taken[1:]))
             self._tried_before_line = max(self._tried_before_line, taken[-1][0])
             is_open = len(taken) > 1 or isinstance(error, _NeverClosedError)
-            return Unusable(NEVER_CLOSED if is_open else OVER_LONG_FIELD, example(f"line {number}", line))
-        return next((line for _, line in taken if isinstance(line, Unusable)), (number, fields))
+            return DroppedRow(NEVER_CLOSED if is_open else OVER_LONG_FIELD, example(f"line {number}", line))
+        return next((line for _, line in taken if isinstance(line, DroppedRow)), (number, fields))
 
     def _taking(self, line: str, taken: list[tuple[int, Line]]) -> Iterator[str]:
         """Return the line taken already, then take more as long as they are asked for: as a quotation is open."""

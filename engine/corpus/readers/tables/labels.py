@@ -33,7 +33,7 @@ class LabelRule:
     """Why a row with this label is dropped; learns the labels that it meets, up to a bound."""
 
     @classmethod
-    def made_for(cls, wanted: str, seen: Collection[str]) -> LabelRule:
+    def for_file(cls, wanted: str, seen: Collection[str]) -> LabelRule:
         """Return the rule for what a `CorpusConfig` calls `label`; `seen` are labels of the file, blanks left out."""
         wanted = label_of(wanted)
         happy = _happy_labels(frozenset(seen))
@@ -50,7 +50,7 @@ class LabelRule:
         }
         return cls(wanted, kept, {"": WITHOUT_A_LABEL, **{label: f"{LABELLED}{name}" for label, name in names.items()}})
 
-    def reason_against(self, cell: str) -> str | None:
+    def reason_to_drop(self, cell: str) -> str | None:
         """Return why a row with this label is dropped, or None where it is kept."""
         label = label_of(cell)
         if self.keeps_all or label in self.kept:

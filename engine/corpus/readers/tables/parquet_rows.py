@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.tables.csv_dialect import LABEL_NAMES
 from engine.corpus.readers.tables.labels import FEELINGS, POLARITIES, LabelRule, label_of
-from engine.corpus.types import Row, Source, Unusable, example
+from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 from engine.text import harmless
 
@@ -68,11 +68,11 @@ def parquet_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
 
 def _row(value: object, label: object, rule: LabelRule | None, where: str) -> Row:
     """Return the text of a row, or why it has none."""
-    if rule and (reason := rule.reason_against("" if label is None else str(label))):
-        return Unusable(reason, example(where, str(value)[:200]))
+    if rule and (reason := rule.reason_to_drop("" if label is None else str(label))):
+        return DroppedRow(reason, example(where, str(value)[:200]))
     if value is None:
-        return Unusable("empty", example(where, "null"))
-    return value if isinstance(value, str) else Unusable("not a text", example(where, str(value)[:200]))
+        return DroppedRow("empty", example(where, "null"))
+    return value if isinstance(value, str) else DroppedRow("not a text", example(where, str(value)[:200]))
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def _label_rule(first: pa.RecordBatch, name: str, source: Source, config: Corpus
     is_value_wanted = config.label.casefold() not in FEELINGS
     if not (seen <= POLARITIES or is_value_wanted):
         return None
-    rule = LabelRule.made_for(config.label, seen)
+    rule = LabelRule.for_file(config.label, seen)
     source.notes.append(f"labels in column {harmless(name, 30)}: {rule.note()}")
     return rule
 

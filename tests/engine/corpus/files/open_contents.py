@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.files import Contents, Meter, find
+from engine.corpus.files import Contents, ReadProgress, find
 from engine.errors import CorpusError
 
 
@@ -44,9 +44,9 @@ def is_any(name: str) -> bool:
     return not name.endswith((".zip", ".tar"))
 
 
-def found_in(path: Path, meter: Meter | None = None) -> Contents:
+def found_in(path: Path, progress: ReadProgress | None = None) -> Contents:
     """Return what is found at a path, every file in it wanted."""
-    return find(path, meter or Meter(), is_any)
+    return find(path, progress or ReadProgress(), is_any)
 
 
 def read_all(path: Path) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.mojibake import repaired
-from engine.corpus.types import Row, Unusable
+from engine.corpus.types import DroppedRow, Row
 from engine.text import EXAMPLE_CHARS, LINE_BREAK
 from tests.strategies import hostile_text, tweets
 
@@ -35,7 +35,7 @@ def cleaned(row: Row, config: CorpusConfig | None = None) -> Row:
 def reason_for(row: str, config: CorpusConfig | None = None) -> str:
     """Return why a row is dropped; the drop shows the row."""
     dropped = cleaned(row, config)
-    assert isinstance(dropped, Unusable)
+    assert isinstance(dropped, DroppedRow)
     assert len(dropped.example) <= EXAMPLE_CHARS
     return dropped.reason
 
@@ -95,7 +95,7 @@ def test_whatever_the_row_a_tweet_is_printable_short_enough_and_cleaned_to_itsel
     row: str, config: CorpusConfig
 ) -> None:
     tweet = cleaned(row, config)
-    if isinstance(tweet, Unusable):
+    if isinstance(tweet, DroppedRow):
         rules = {"empty", "only a link", f"over {config.max_length} characters"}
         assert tweet.reason in rules | {"with characters that were lost (U+FFFD)"}
         assert len(tweet.example) <= EXAMPLE_CHARS

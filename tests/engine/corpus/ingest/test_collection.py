@@ -1,4 +1,4 @@
-"""From files to tweets and tallies: every row is counted once, where it came from, with an example that is harmless.
+"""From files to tweets and sources: every row is counted once, where it came from, with an example that is harmless.
 
 The property tries 25 corpora of up to three files of several formats.
 """

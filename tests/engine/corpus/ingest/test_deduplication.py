@@ -37,17 +37,17 @@ def test_the_first_of_each_group_is_kept_in_the_order_of_the_file(tmp_path: Path
 def test_what_is_dropped_is_a_duplicate_where_the_words_are_the_same_and_else_a_near_one(tmp_path: Path) -> None:
     result = grouped(tmp_path, [*SAME, *NEAR])
     assert (result.num_duplicates, result.num_near_duplicates) == (2, 3)
-    [tally] = result.collection.tallies
-    assert tally.dropped == {"duplicate": 2, "near-duplicate": 3}
-    assert tally.examples == {"duplicate": SAME[1], "near-duplicate": NEAR[0]}
+    [counts] = result.collection.sources
+    assert counts.dropped == {"duplicate": 2, "near-duplicate": 3}
+    assert counts.examples == {"duplicate": SAME[1], "near-duplicate": NEAR[0]}
 
 
 def test_each_file_answers_for_its_own_rows(tmp_path: Path) -> None:
     result = grouped(tmp_path, [SENTENCE, "tea"], ["tea", NEAR[0], "two boats"])
-    first, second = (tally.report() for tally in result.collection.tallies)
+    first, second = (counts.report() for counts in result.collection.sources)
     assert (first.num_rows, first.num_kept, first.dropped) == (2, 2, {})
     assert (second.num_rows, second.num_kept, second.dropped) == (3, 1, {"duplicate": 1, "near-duplicate": 1})
-    assert result.collection.tally_of.tolist() == [0, 0, 1]
+    assert result.collection.source_of.tolist() == [0, 0, 1]
 
 
 @given(tweets=st.lists(st.sampled_from([*SAME, *NEAR, *OTHERS]), max_size=30), keep_duplicates=st.booleans())
@@ -58,7 +58,7 @@ def test_nothing_is_lost_invented_or_reordered(
     kept = list(result.collection.texts)
     rest = iter([*tweets, "the last one"])
     assert all(tweet in rest for tweet in kept), "in the order of the file"
-    report = result.collection.tallies[0].report()
+    report = result.collection.sources[0].report()
     assert report.num_rows == len(tweets) + 1
     assert report.num_kept == len(kept)
     num_repeated = result.num_duplicates + result.num_near_duplicates

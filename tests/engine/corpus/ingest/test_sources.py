@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from engine.config.corpus import CorpusConfig, FileFormat
-from engine.corpus.files import Meter
-from engine.corpus.ingest.formats import recognise
+from engine.corpus.files import ReadProgress
+from engine.corpus.ingest.formats import recognize_format
 from engine.corpus.ingest.sources import OpenedSource, open_sources
 from engine.corpus.types import Row
 from engine.errors import CorpusError
@@ -66,7 +66,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
 def sources_of(*files: Path, file_format: FileFormat = "auto", column: str | None = None) -> Iterator[OpenedSource]:
     """Return the sources in these files."""
     config = CorpusConfig(files=tuple(map(str, files)), format=file_format, column=column)
-    return open_sources(config, Meter())
+    return open_sources(config, ReadProgress())
 
 
 def read(*files: Path, file_format: FileFormat = "auto", column: str | None = None) -> dict[str, list[Row]]:
@@ -115,7 +115,7 @@ def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = 
 def test_a_format_is_recognised_by_content_first_and_name_second(
     head: bytes, name: str, file_format: FileFormat
 ) -> None:
-    assert recognise(head, name) == file_format
+    assert recognize_format(head, name) == file_format
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
@@ -225,4 +225,4 @@ def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path
 @pytest.mark.parametrize("file", ["-", ""])
 def test_standard_input_must_have_been_kept_and_nothing_is_no_file(file: str) -> None:
     with pytest.raises(CorpusError):
-        next(open_sources(CorpusConfig(files=(file,)), Meter()))
+        next(open_sources(CorpusConfig(files=(file,)), ReadProgress()))

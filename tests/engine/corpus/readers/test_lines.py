@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.readers.lines import MAX_LINE_BYTES, Line, decoded_lines, head_lines
-from engine.corpus.types import Source, Unusable
+from engine.corpus.types import DroppedRow, Source
 
 CHUNK = 65_536
 
@@ -55,14 +55,14 @@ def test_a_line_that_is_not_utf_8_is_windows_1252_and_the_others_are_not() -> No
 
 
 def test_a_line_with_a_nul_byte_is_unusable_and_its_neighbours_are_not() -> None:
-    assert lines_of(b"one\ntw\0o\nthree") == ["one", Unusable("with a NUL byte", "line 2: two"), "three"]
+    assert lines_of(b"one\ntw\0o\nthree") == ["one", DroppedRow("with a NUL byte", "line 2: two"), "three"]
 
 
 def test_a_line_as_long_as_the_bound_stays_and_one_longer_goes() -> None:
     long = b"x" * MAX_LINE_BYTES
     lines = lines_of(b"one\n" + long + b"\n" + long + b"x\r\n" + long + b"xx\rtwo")
     assert lines[:2] == ["one", long.decode()]
-    assert [line.reason for line in lines[2:4] if isinstance(line, Unusable)] == ["with a line over 1 MB"] * 2
+    assert [line.reason for line in lines[2:4] if isinstance(line, DroppedRow)] == ["with a line over 1 MB"] * 2
     assert lines[4:] == ["two"]
 
 

@@ -6,7 +6,7 @@ import io
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.text_rows import MAX_PIECE_CHARS, text_rows
-from engine.corpus.types import Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Row, Source
 
 LINES = CorpusConfig()
 PIECES = CorpusConfig(blank_line_separated=True)
@@ -32,7 +32,7 @@ def test_pieces_end_at_blank_lines_and_keep_their_line_breaks() -> None:
 
 def test_a_piece_with_an_unusable_line_is_unusable_as_a_whole() -> None:
     rows = rows_of(b"a\nb\0\nc\0\nd\n\ne\n", PIECES)
-    assert rows == [Unusable("with a NUL byte", "line 2: b"), "e"]
+    assert rows == [DroppedRow("with a NUL byte", "line 2: b"), "e"]
 
 
 def test_a_piece_over_the_bound_is_one_counted_drop() -> None:

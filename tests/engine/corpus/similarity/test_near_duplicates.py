@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.similarity.components import Fingerprints, join_alike
 from engine.corpus.similarity.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
-from engine.corpus.similarity.rolling_hash import Chars, RunHasher, mix
+from engine.corpus.similarity.rolling_hash import CodePoints, RunHasher, mix
 from engine.corpus.similarity.sorted_sets import distinct
 from engine.corpus.similarity.winnowing import SHARED_RUN, join_shared_runs, winnowed
 from engine.protocol.stage import no_progress
@@ -139,7 +139,7 @@ def test_tweets_of_different_chunks_are_joined() -> None:
 
 
 def test_a_hash_is_the_same_in_every_process_and_far_into_a_long_text() -> None:
-    chars = Chars.of(FlatTweets.from_texts(["sunny day", "x" * 600_000 + "sunny day"]))
+    chars = CodePoints.of(FlatTweets.from_texts(["sunny day", "x" * 600_000 + "sunny day"]))
     hasher, starts = RunHasher.of(chars), np.array([0, 9 + 600_000])
     assert mix(hasher.runs(starts, starts + 9)).tolist() == [12034776648049966825] * 2
 

@@ -34,21 +34,21 @@ def letters(seed: int, count: int) -> str:
 @given(tweets=tweet_lists())
 def test_every_tweet_of_the_corpus_is_a_copy(tweets: list[str]) -> None:
     index = index_of(tweets)
-    assert {index.judge(tweet) for tweet in tweets} == {"copy"}
+    assert {index.classify(tweet) for tweet in tweets} == {"copy"}
 
 
 @pytest.mark.parametrize("tweet", ["a walk in the rain", "short", "short one and more", "", ":)", "one short"])
 def test_what_shares_no_long_run_is_new(tweet: str) -> None:
     index = index_of(CORPUS)
-    assert index.judge(tweet) == "new"
+    assert index.classify(tweet) == "new"
     assert index.copied_share(tweet) == 0
 
 
 def test_a_tweet_that_is_half_copied_is_a_near_copy() -> None:
     index = index_of(CORPUS)
-    assert index.judge(CORPUS[0][:40] + " " + letters(1, 10)) == "near-copy"
-    assert index.judge(CORPUS[0][:32] + " " + letters(2, 100)) == "new"
-    assert index.judge(CORPUS[0][:36] + CORPUS[1][12:50]) == "near-copy"  # of two tweets
+    assert index.classify(CORPUS[0][:40] + " " + letters(1, 10)) == "near-copy"
+    assert index.classify(CORPUS[0][:32] + " " + letters(2, 100)) == "new"
+    assert index.classify(CORPUS[0][:36] + CORPUS[1][12:50]) == "near-copy"  # of two tweets
 
 
 @given(seed=st.integers(0, 10_000), start=st.integers(0, 100), before=st.integers(0, 20), after=st.integers(0, 20))
@@ -69,11 +69,11 @@ def test_a_run_shorter_than_a_window_is_never_called_copied(seed: int, size: int
 
 def test_a_run_over_the_border_between_two_tweets_was_never_written() -> None:
     one, two = letters(1, 40), letters(2, 40)
-    assert index_of([one, two]).judge(one[-12:] + two[:12]) == "new"
+    assert index_of([one, two]).classify(one[-12:] + two[:12]) == "new"
 
 
 def test_a_long_run_is_found_in_characters_whatever_their_bytes() -> None:
     tweet = "今日はとても良い天気ですから公園まで散歩に行きましょうねと母が言いました"
     index = index_of([tweet, "x"])
-    assert index.judge(tweet[2:]) == "near-copy"
+    assert index.classify(tweet[2:]) == "near-copy"
     assert index.copied_share(tweet[:23]) == 0

@@ -14,7 +14,7 @@ import pytest
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.bluesky_rows import bluesky_rows, looks_like
 from engine.corpus.readers.archives.car_blocks import MAX_BLOCK_BYTES
-from engine.corpus.types import Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 from engine.text import clean
 
@@ -146,7 +146,7 @@ def test_other_records_and_reposts_are_drops() -> None:
 
 def test_a_line_that_is_not_json_is_a_drop() -> None:
     rows = rows_of(json.dumps(record("hello")).encode() + b"\n{torn\n")
-    assert rows == ["hello", Unusable("not JSON", "line 2: {torn")]
+    assert rows == ["hello", DroppedRow("not JSON", "line 2: {torn")]
 
 
 def test_own_threads_are_known_by_the_address_of_the_record() -> None:

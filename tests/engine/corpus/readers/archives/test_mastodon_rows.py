@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.html_text import as_escaped, html_to_text
 from engine.corpus.readers.archives.mastodon_rows import mastodon_rows
-from engine.corpus.types import Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 from engine.text import unescaped
 
@@ -60,7 +60,7 @@ def reasons(rows: list[Row]) -> list[str]:
 def test_posts_are_rows_and_boosts_are_counted() -> None:
     boost = {"type": "Announce", "actor": ACTOR, "object": "https://other.example/1"}
     rows = rows_of(post("<p>one</p>"), boost, post("<p>two</p>"))
-    assert rows == ["one", Unusable("boost", "activity 2: https://other.example/1"), "two"]
+    assert rows == ["one", DroppedRow("boost", "activity 2: https://other.example/1"), "two"]
 
 
 def test_other_activities_and_posts_without_text_are_drops() -> None:
@@ -82,7 +82,7 @@ def test_replies_to_others_are_dropped_only_when_asked_and_own_threads_stay() ->
         post("b", inReplyTo=f"{ACTOR}/statuses/1"),
     ]
     assert rows_of(*replies) == ["a", "b"]
-    assert rows_of(*replies, no_replies=True) == [Unusable("reply", "activity 1: a"), "b"]
+    assert rows_of(*replies, no_replies=True) == [DroppedRow("reply", "activity 1: a"), "b"]
 
 
 @pytest.mark.parametrize("followers", [{"to": [f"{ACTOR}/followers"]}, {"to": [], "cc": [PUBLIC]}, {"to": "as:Public"}])

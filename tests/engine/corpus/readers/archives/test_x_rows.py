@@ -11,7 +11,7 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.x_rows import is_part, x_rows
-from engine.corpus.types import Member, Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Member, Row, Source
 from engine.errors import CorpusError
 
 LINK = "https://t.co/aBc123XyZ0"
@@ -77,7 +77,7 @@ def test_parts_are_read_in_the_order_in_which_they_were_split() -> None:
 def test_retweets_are_dropped() -> None:
     rows = rows_of_tweets(tweet("RT @mia: hello"), tweet("RT @mia: it goes on and…"), tweet("RT is no retweet"))
     assert reasons(rows) == ["retweet", "retweet", "RT is no retweet"]
-    assert rows[0] == Unusable("retweet", "tweet 1: RT @mia: hello")
+    assert rows[0] == DroppedRow("retweet", "tweet 1: RT @mia: hello")
 
 
 def test_links_of_x_are_left_out_and_counted_unless_asked_for() -> None:

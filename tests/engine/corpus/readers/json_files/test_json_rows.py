@@ -11,7 +11,7 @@ import pytest
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_files import json_stream
 from engine.corpus.readers.json_files.json_rows import json_rows, looks_like
-from engine.corpus.types import Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 
 OBJECTS = [{"text": "one", "id": 1}, {"text": "two ü", "id": 2}]
@@ -37,7 +37,7 @@ def test_an_array_of_objects_gives_their_texts(indent: int | None) -> None:
 
 
 def test_an_array_of_strings_gives_them() -> None:
-    assert rows_of(["one", "two", 3])[0] == ["one", "two", Unusable("not a text", "item 3: 3")]
+    assert rows_of(["one", "two", 3])[0] == ["one", "two", DroppedRow("not a text", "item 3: 3")]
 
 
 @pytest.mark.parametrize(
@@ -160,4 +160,4 @@ def test_characters_and_numbers_on_the_edge_of_a_block_stay_whole(monkeypatch: p
     data = json.dumps([*expected, 123456], ensure_ascii=False).encode()
     for size in range(1, 40):
         monkeypatch.setattr(json_stream, "_BLOCK_BYTES", size)
-        assert rows_of(data)[0] == [*expected, Unusable("not a text", "item 3: 123456")]
+        assert rows_of(data)[0] == [*expected, DroppedRow("not a text", "item 3: 123456")]

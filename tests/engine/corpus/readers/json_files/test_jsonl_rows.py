@@ -9,7 +9,7 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.json_files.jsonl_rows import jsonl_rows
-from engine.corpus.types import Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Row, Source
 
 
 def rows_of(content: str | bytes, column: str | None = None) -> tuple[list[Row], list[str]]:
@@ -20,7 +20,7 @@ def rows_of(content: str | bytes, column: str | None = None) -> tuple[list[Row],
 
 def reason_of(line: str) -> str:
     (row,) = rows_of(line, column="text")[0]
-    assert isinstance(row, Unusable)
+    assert isinstance(row, DroppedRow)
     assert row.example.startswith("line 1: ")
     assert len(row.example) <= 120
     return row.reason
@@ -51,16 +51,16 @@ def test_a_column_is_a_key_or_a_dotted_path(column: str, value: object) -> None:
 def test_a_column_takes_each_item_of_the_arrays_that_it_leads_through() -> None:
     lines = [{"posts": [{"text": "one"}, {"id": 1}, {"text": ["two", "three"]}]}, {"posts": []}]
     content = "\n".join(map(json.dumps, lines))
-    expected = ["one", Unusable("no posts.text", "line 1: it has id"), "two", "three"]
+    expected = ["one", DroppedRow("no posts.text", "line 1: it has id"), "two", "three"]
     rows, notes = rows_of(content)
     assert rows[:-1] == rows_of(content, "posts.text")[0][:-1] == expected
-    assert [row.reason for row in rows[-1:] if isinstance(row, Unusable)] == ["no posts.text"]
+    assert [row.reason for row in rows[-1:] if isinstance(row, DroppedRow)] == ["no posts.text"]
     assert notes == ["texts under posts.text"]
 
 
 def test_a_row_without_the_key_shows_which_texts_it_has() -> None:
     (row,) = rows_of('{"id": "7", "export": {"posts": [{"text": "hello"}]}}', "post")[0]
-    assert row == Unusable("no post", "line 1: it has export.posts.text, id")
+    assert row == DroppedRow("no post", "line 1: it has export.posts.text, id")
 
 
 def test_strings_are_tweets_and_blank_lines_are_nothing() -> None:

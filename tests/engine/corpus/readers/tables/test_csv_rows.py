@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.tables.csv_records import MAX_RECORD_LINES
 from engine.corpus.readers.tables.csv_rows import csv_rows
-from engine.corpus.types import Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 
 NEVER_CLOSED = "with a quotation mark that is never closed"
@@ -52,12 +52,12 @@ def test_a_usual_column_name_alone_in_the_first_row_is_a_header(header: str) -> 
 
 def test_a_bare_comma_in_one_column_is_counted_and_not_cut_short() -> None:
     rows = rows_of('hello there\nhello, world\n"hello, all"\n')
-    assert rows == ["hello there", Unusable("with too many columns", "line 2: hello, world"), "hello, all"]
+    assert rows == ["hello there", DroppedRow("with too many columns", "line 2: hello, world"), "hello, all"]
 
 
 def test_a_few_sentences_with_a_comma_each_are_no_two_columns() -> None:
     rows = rows_of("hello, world\nbye, you\n")
-    assert [row.reason for row in rows if isinstance(row, Unusable)] == ["with too many columns"] * 2
+    assert [row.reason for row in rows if isinstance(row, DroppedRow)] == ["with too many columns"] * 2
     assert rows_of("1, hello there\n2, bye\n") == [" hello there", " bye"]
     assert rows_of("hello, world out there\n" * 10) == [" world out there"] * 10
 
@@ -110,9 +110,9 @@ def test_a_column_that_is_missing_is_named_beside_those_that_are_there(column: s
 def test_a_record_of_another_width_is_counted_and_shown() -> None:
     assert rows_of("id,text\n1,hello\n2\n\n3,bye, you\n4,bye\n", column="text") == [
         "hello",
-        Unusable("with too few columns", "line 3: 2"),
-        Unusable("empty", "line 4:"),
-        Unusable("with too many columns", "line 5: 3,bye, you"),
+        DroppedRow("with too few columns", "line 3: 2"),
+        DroppedRow("empty", "line 4:"),
+        DroppedRow("with too many columns", "line 5: 3,bye, you"),
         "bye",
     ]
 
@@ -123,9 +123,9 @@ def test_a_record_of_another_width_is_counted_and_shown() -> None:
 def test_a_column_named_as_a_label_decides_what_is_kept() -> None:
     rows, notes = read("tweet,Sentiment\nso sad,0\nhello,1\nwho knows,\nbye,1.0\n")
     assert rows == [
-        Unusable("labelled sad (0)", "line 2: so sad"),
+        DroppedRow("labelled sad (0)", "line 2: so sad"),
         "hello",
-        Unusable("without a label", "line 4: who knows"),
+        DroppedRow("without a label", "line 4: who knows"),
         "bye",
     ]
     assert notes == [
@@ -189,13 +189,13 @@ def test_a_quoted_tweet_may_go_over_lines() -> None:
 def test_a_quotation_mark_that_is_never_closed_costs_its_line_and_no_other(rest: list[str]) -> None:
     content = "\n".join(["first", '"never closed', *rest]) + "\n"
     rows = rows_of(content)
-    assert rows[:2] == ["first", Unusable(NEVER_CLOSED, 'line 2: "never closed')]
+    assert rows[:2] == ["first", DroppedRow(NEVER_CLOSED, 'line 2: "never closed')]
     assert rows[2:] == [line.strip('"') for line in rest]
 
 
 def test_quotations_left_open_on_every_line_are_as_many_drops() -> None:
     rows = rows_of('x","\n' * 20_000)  # minutes, if each line were followed to the end
-    assert [row.reason for row in rows if isinstance(row, Unusable)] == [NEVER_CLOSED] * 20_000
+    assert [row.reason for row in rows if isinstance(row, DroppedRow)] == [NEVER_CLOSED] * 20_000
 
 
 def test_a_record_of_as_many_lines_as_allowed_is_whole() -> None:
@@ -218,8 +218,8 @@ def test_an_unusable_line_takes_the_record_that_it_is_in_with_it() -> None:
     nul = "with a NUL byte"
     assert rows_of(b'a\nb\0\nc\n"d\ne\0\nf"\ng\n') == [
         "a",
-        Unusable(nul, "line 2: b"),
+        DroppedRow(nul, "line 2: b"),
         "c",
-        Unusable(nul, "line 5: e"),
+        DroppedRow(nul, "line 5: e"),
         "g",
     ]

@@ -13,7 +13,7 @@ from pyarrow import parquet as pq
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.tables import parquet_rows as module
 from engine.corpus.readers.tables.parquet_rows import parquet_rows
-from engine.corpus.types import Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 
 WIDE = {"id": [1, 2], "user": ["mia", "tom"], "tweet": ["hello there", "good morning"], "score": [0.5, None]}
@@ -78,7 +78,7 @@ def test_an_empty_table_gives_no_rows() -> None:
 def test_every_type_of_text_is_read_and_a_null_is_empty(kind: pa.DataType) -> None:
     texts = pa.array(["one ü", None, "", "one ü"], pa.string()).cast(kind)
     rows = rows_of({"text": texts})[0]
-    assert rows == ["one ü", Unusable("empty", "row 2: null"), "", "one ü"]
+    assert rows == ["one ü", DroppedRow("empty", "row 2: null"), "", "one ü"]
 
 
 def test_texts_that_are_not_utf_8_are_read_as_windows_1252() -> None:

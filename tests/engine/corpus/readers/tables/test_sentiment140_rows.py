@@ -12,7 +12,7 @@ import pytest
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.tables.sentiment140_rows import sentiment140_rows
-from engine.corpus.types import Row, Source, Unusable
+from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
 
 DATE = "Mon Apr 06 22:19:45 PDT 2009"
@@ -37,13 +37,13 @@ def read(content: str | bytes, label: str = "happy", column: str | None = None) 
 
 
 MIXED = table(("0", "so sad"), ("4", "hello, there"), ("2", "a bus"), ("", "who knows"), ("4", 'she said "hi"'))
-SAD = Unusable("labelled sad (0)", "line 1: so sad")
+SAD = DroppedRow("labelled sad (0)", "line 1: so sad")
 HAPPY = [
-    Unusable("labelled happy (4)", "line 2: hello, there"),
-    Unusable("labelled happy (4)", 'line 5: she said "hi"'),
+    DroppedRow("labelled happy (4)", "line 2: hello, there"),
+    DroppedRow("labelled happy (4)", 'line 5: she said "hi"'),
 ]
-NEUTRAL = Unusable("labelled neutral (2)", "line 3: a bus")
-BLANK = Unusable("without a label", "line 4: who knows")
+NEUTRAL = DroppedRow("labelled neutral (2)", "line 3: a bus")
+BLANK = DroppedRow("without a label", "line 4: who knows")
 
 
 @pytest.mark.parametrize(
