@@ -18,6 +18,7 @@ from engine.errors import TweetgenError
 from tests.fakes import FakeSession
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
+from tui.process.outcome import Outcome
 from tui.run.bridge import EngineBridge, Session
 from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
@@ -101,7 +102,7 @@ def stage() -> Iterator[Stage]:
         assert bridge.join(DEADLINE_SECONDS)
 
 
-async def press(pilot: Pilot[None], session: FakeSession, key: str, num_commands: int = 1) -> None:
+async def press(pilot: Pilot[Outcome], session: FakeSession, key: str, num_commands: int = 1) -> None:
     """Press a key and wait until the session has taken that many further commands."""
     wanted = len(session.received) + num_commands
     await pilot.press(key)

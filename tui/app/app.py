@@ -43,7 +43,7 @@ def _nothing() -> None:
 
 
 class TweetgenApp(ChoosingApp):
-    """Show a run, then those started after it. After `run`, `return_code` and `summary_view` say how it went."""
+    """Show a run, then those started after it. `run` returns the `Outcome`; `summary_view` is its run."""
 
     TITLE = "tweetgen-tui"
     CSS_PATH = "../tweetgen.tcss"
@@ -75,8 +75,6 @@ class TweetgenApp(ChoosingApp):
         """One for each run, the latest last. Whoever runs the app makes sure that their threads have ended."""
         self.earlier_views: list[RunView] = []
         """The runs before the latest, as the screen last knew them."""
-        self.is_detached = False
-        """Whether the screen has gone and the run goes on."""
         self.stops_on_hangup = False
         """Whether the run ends where its terminal hangs up, in place of going on without a screen."""
         self._runs = Runs(
@@ -85,7 +83,6 @@ class TweetgenApp(ChoosingApp):
             self.start_run,
             self.keeper,
             self.notices.tell,
-            self.detach,
             self._typing_ahead.drop,
         )
         self._main_screen = MainScreen(self.bridge, history or RunView(), self._runs)
@@ -103,16 +100,6 @@ class TweetgenApp(ChoosingApp):
     def summary_view(self) -> RunView:
         """The latest run as the screen last knew it."""
         return self._main_screen.run_view
-
-    @property
-    def is_abandoned(self) -> bool:
-        """Whether the user did not want to wait for the run to save."""
-        return self._main_screen.is_abandoned
-
-    @property
-    def has_asked_to_end(self) -> bool:
-        """Whether the latest run was asked to end, by a screen that may."""
-        return self._main_screen.has_asked_to_end
 
     def start_run(self, config: RunConfig, beside: OtherCurve | None = None) -> None:
         """Put the screen of a new run in place of the one before, and of the dialogs over it."""
@@ -167,11 +154,6 @@ class TweetgenApp(ChoosingApp):
         # over Textual's own, which (8.2) can't be switched for another
         self.push_screen(self._main_screen)
 
-    def detach(self, return_code: int = 0) -> None:
-        """Take the screen away and let the run go on."""
-        self.is_detached = True
-        self.exit(return_code=return_code)
-
     def receive_signal(self, code: int) -> None:
         """Leave as a signal asks, with exit code `code`. For a signal's handler, at any moment from here on."""
         if self.return_code is None:
@@ -191,7 +173,7 @@ class TweetgenApp(ChoosingApp):
             if self.return_code is not None:
                 self.stop_run(code)
             elif self.bridge.is_elsewhere or (has_hung_up and can_go_on):
-                self.detach(code)
+                self._main_screen.detach(code)
             else:
                 self._main_screen.leave(code)
 
@@ -215,6 +197,6 @@ class TweetgenApp(ChoosingApp):
         elif not self.bridge.is_elsewhere:
             screen.leave(INTERRUPTED_CODE)
         elif screen.is_leaving or isinstance(self.screen, LeaveDialog):
-            self.detach(INTERRUPTED_CODE)
+            screen.detach(INTERRUPTED_CODE)
         else:
             screen.action_leave()

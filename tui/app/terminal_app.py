@@ -21,6 +21,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.formatting.numbers import pasted_line
+from tui.process.outcome import Outcome
 from tui.settings.theme import THEMES, theme_for
 from tui.terminal.capabilities import GlyphSet
 from tui.terminal.driver import MeteredDriver
@@ -46,7 +47,7 @@ _GREYS = _Greys()
 """One for all lines: a line remembers by its filter what it looked like."""
 
 
-class TerminalApp(App[None], inherit_bindings=False):
+class TerminalApp(App[Outcome], inherit_bindings=False):
     """An app that draws with the glyphs and colours that its terminal has."""
 
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)

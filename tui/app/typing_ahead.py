@@ -29,7 +29,7 @@ _LOOK_SECONDS = 0.01
 class TypingAhead:
     """Holds the events of an app's keys back while a key of a screen opens something."""
 
-    def __init__(self, app: App[None], handle: Callable[[Event], Awaitable[None]]) -> None:
+    def __init__(self, app: App[Any], handle: Callable[[Event], Awaitable[None]]) -> None:
         """Hold nothing back; `handle` is what the app does with an event."""
         self._app = app
         self._handle = handle

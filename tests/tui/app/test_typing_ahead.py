@@ -24,6 +24,7 @@ from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, wait_until
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
+from tui.process.outcome import Outcome
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
@@ -38,7 +39,7 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)
 
 
-def post(app: App[None], keys: Iterable[str]) -> None:
+def post(app: App[Outcome], keys: Iterable[str]) -> None:
     """Have keys arrive in one go, as from one read of the terminal."""
     for key in keys:
         character = " " if key == "space" else key
@@ -48,7 +49,7 @@ def post(app: App[None], keys: Iterable[str]) -> None:
 @asynccontextmanager
 async def running(
     stage: Stage, entries: ListCheckpoints = list
-) -> AsyncIterator[tuple[TweetgenApp, Pilot[None], FakeSession]]:
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
     """Run an app up to its first tweet."""
     session = FakeSession(SCRIPT)
     app = stage.app(session, entries=entries)
@@ -58,7 +59,7 @@ async def running(
         yield app, pilot, session
 
 
-def line(app: App[None]) -> str:
+def line(app: App[Outcome]) -> str:
     return app.screen.query_one(Input).value
 
 
@@ -237,4 +238,4 @@ async def test_ctrl_c_right_after_d_does_not_end_the_run_that_is_detached(stage:
     async with running(stage) as (app, _, _):
         post(app, ["d", "ctrl+c"])
         await wait_until(lambda: not app.is_running, "the end")
-    assert (app.return_code, app.is_detached, app.bridge.is_alive) == (0, True, True)
+    assert (app.return_value, app.bridge.is_alive) == (Outcome(is_detached=True), True)

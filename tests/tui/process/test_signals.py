@@ -13,6 +13,7 @@ from tests.cli.program import ending_signals
 from tests.fakes import FakeSession, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, wait_until
 from tui.app.app import TweetgenApp
+from tui.process.outcome import Outcome
 from tui.process.signals import (
     HANGUP_CODE,
     handle_ending_signals,
@@ -57,7 +58,7 @@ async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage:
     app = stage.app(FakeSession())
     async with app.run_test():
         await wait_until(lambda: app.summary_view.started is not None)
-        app.detach()
+        app._main_screen.detach()
         app.receive_signal(HANGUP_CODE)
         assert app.bridge.is_alive  # a hangup ends no run
         app.receive_signal(TERMINATED_CODE)
@@ -73,7 +74,7 @@ async def test_a_hangup_leaves_the_run_alone_or_ends_it_as_asked(stage: Stage) -
             await wait_until(lambda app=app: app.summary_view.started is not None)  # type: ignore[misc] # bound at once
             app.receive_signal(HANGUP_CODE)
             await wait_until(lambda app=app: app.return_code is not None)  # type: ignore[misc] # bound at once
-        assert (app.return_code, app.is_detached) == (HANGUP_CODE, not stops)
+        assert app.return_value == Outcome(exit_code=HANGUP_CODE, is_detached=not stops, is_ending=stops)
         ended = app.summary_view.ended
         assert (ended.reason if isinstance(ended, e.RunFinished) else None) == reason
         assert app.bridge.is_alive is not stops
@@ -85,7 +86,7 @@ async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:
         await wait_until(lambda: app.summary_view.started is not None)
         app.receive_signal(HANGUP_CODE)
         await wait_until(lambda: app.return_code is not None)
-    assert (app.return_code, app.is_detached) == (HANGUP_CODE, False)
+    assert app.return_value == Outcome(exit_code=HANGUP_CODE, is_ending=True)
 
 
 @pytest.mark.parametrize(

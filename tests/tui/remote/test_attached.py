@@ -23,6 +23,7 @@ from tests.tui.remote.host_and_client import hosted
 from tui.app.app import TweetgenApp
 from tui.cli.commands import screen
 from tui.process.job_control import Guard
+from tui.process.outcome import Outcome
 from tui.remote.client import RemoteBridge
 from tui.run.branching import curve_before
 from tui.run.bridge import EngineBridge, Update
@@ -60,7 +61,7 @@ class ReadOnly(Attached):
 @asynccontextmanager
 async def attached(
     stage: Stage, kind: type[EngineBridge] = Attached, size: tuple[int, int] = (80, 24)
-) -> AsyncIterator[tuple[TweetgenApp, Pilot[None], FakeSession]]:
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
     """Run a screen over such a bridge, up to its first tweet."""
     session, config = FakeSession(SCRIPT), RunConfig()
     app = TweetgenApp(config, kind(config, lambda _config, _on_stage: session))
@@ -120,7 +121,7 @@ async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(sta
         await pilot.press(key)
         await wait_until(lambda: app.return_code == 0, "the end")
         assert any(isinstance(command, c.Stop) for command in session.received) == (key == "e")
-        assert app.is_detached == (key == "d")
+        assert app.return_value == Outcome(is_detached=key == "d", is_ending=key == "e")
 
 
 async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goes_on(stage: Stage) -> None:
@@ -129,7 +130,7 @@ async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goe
         await opened(app, LeaveDialog)
         await pilot.press("ctrl+c")
         await wait_until(lambda: app.return_code is not None, "the end")
-    assert (app.return_code, app.is_detached, session.received) == (130, True, [])
+    assert (app.return_value, session.received) == (Outcome(exit_code=130, is_detached=True), [])
 
 
 async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage) -> None:
@@ -140,7 +141,7 @@ async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage)
         await wait_until(lambda: app.summary_view.ended is not None)
         await pilot.press("d")
         await wait_until(lambda: app.return_code == 0, "the end")
-    assert not app.is_detached
+    assert app.return_value == Outcome()
 
 
 @pytest.mark.parametrize(("key", "told"), [("e", "ends in the background."), ("d", "tweetgen-tui attach watched")])
@@ -157,10 +158,11 @@ async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
             await pilot.press("q")
             await opened(app, LeaveDialog)
             await pilot.press(key)
-            await wait_until(lambda: made.sent or app.is_detached, "the answer")
+            await wait_until(lambda: made.sent or app.return_value, "the answer")
             clock.advance(6.0)
             await wait_until(lambda: app.return_code == 0, "the end")
-        assert screen._after(app, cast("Guard", None)) == 0
+        assert app.return_value is not None
+        assert screen._follow(app.return_value, app, cast("Guard", None)) == 0
         bridge.leave()
         assert bridge.join(DEADLINE_SECONDS)
     assert capfd.readouterr().err.strip().endswith(told)

@@ -23,6 +23,7 @@ from tui.terminal.capabilities import GlyphSet, glyphs_for, is_utf8
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
+    from tui.process.outcome import Outcome
     from tui.run.bridge import Bridge, EngineBridge, Share
     from tui.run.view import RunView
     from tui.settings.store import PreferenceKeeper
@@ -89,6 +90,8 @@ def show(
 ) -> NoReturn:
     """Show the run of a bridge until the user leaves, tell of it, and end the process once its run has ended."""
     from tui.app.app import TweetgenApp
+    from tui.process.outcome import Outcome
+    from tui.run.error_report import as_told
     from tui.terminal.textual_private import log_missing
 
     encoding = sys.stderr.encoding  # where Textual draws
@@ -107,52 +110,47 @@ def show(
     gc.freeze()
     gc.enable()
     with guard.drawing():
-        app.run()
-    handle_signals_after_screen(app.stop_run, is_run_to_go_on=app.is_detached or app.failure is not None)
-    _leave(_after(app, guard))
+        outcome = app.run()
+    failure = app.failure
+    if failure is not None or outcome is None:
+        failure = failure or InternalError("It was closed, and nobody asked for that.", "Its log may say more.")
+        outcome = Outcome.failed(as_told(failure, "The screen"))
+    handle_signals_after_screen(app.stop_run, is_run_to_go_on=outcome.is_detached)
+    _leave(_follow(outcome, app, guard))
 
 
-def _after(app: TweetgenApp, guard: Guard) -> int:
-    """Tell the shell what there is to tell; return the exit code, once the run has ended where it is this process's."""
-    from tui.process.detached import go_on, how_it_ends, how_to_attach
+def _follow(outcome: Outcome, app: TweetgenApp, guard: Guard) -> int:
+    """Do what `after_screen` returns, and return the exit code once the run has ended where it is this process's."""
+    from tui.process.detached import go_on
+    from tui.process.outcome import after_screen
     from tui.run.bridge import EngineBridge
-    from tui.run.error_report import as_told
     from tui.run.reducer import fold
-    from tui.run.summary import end_lines
     from tui.terminal.output_thread import print_at_end
 
+    if outcome.failure is not None:
+        print_at_end([f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint])
     bridge = app.bridge
-    update = bridge.drain()  # the run may have begun since the screen's last look
+    update = bridge.drain()  # the run may have begun since the screen's last tick
     view = fold(update.view or app.summary_view, update.events)
-    exit_code = app.return_code or 0
-    has_failed = app.failure is not None or app.return_code is None
-    if has_failed:
-        error = as_told(
-            app.failure or InternalError("It was closed, and nobody asked for that.", "Its log may say more."),
-            "The screen",
-        )
-        exit_code = InternalError.exit_code
-        print_at_end([f"tweetgen-tui: The screen has failed: {error.message}", error.hint])
-    may_go_on = bridge.is_alive and not view.is_replay
-    is_to_go_on = app.is_detached or has_failed
-    # a session that was told to end, and takes its time over a long step, does so without the screen
-    is_late = view.phase != "starting" and not app.is_abandoned
-    is_given_up = bridge.is_elsewhere or (may_go_on and (is_to_go_on or is_late))
+    after = after_screen(
+        outcome,
+        view,
+        app.earlier_views,
+        is_alive=bridge.is_alive,
+        is_elsewhere=bridge.is_elsewhere,
+        attach_problem=bridge.attach_problem,
+    )
     own = [each for each in app.bridges if isinstance(each, EngineBridge)]
-    if view.ended is not None or not is_given_up:
-        for each in own:  # the earlier ones were told to end when the next began
-            each.join(0.0 if app.is_abandoned or view.phase == "starting" else _SAVING_SECONDS)
-            each.listener.close()
-        print_at_end(end_lines(view, app.earlier_views))
-        return exit_code
-    is_ending = app.has_asked_to_end and not has_failed
-    word = how_it_ends(view) if is_ending else how_to_attach(view, bridge.attach_problem)
-    print_at_end([word])
-    if not isinstance(bridge, EngineBridge):
-        return exit_code
-    let_go_of_terminal(and_pipes=True)
-    guard.release(exit_code, word)
-    return go_on(own, view)
+    if after.runs_on:
+        print_at_end(after.lines)
+        let_go_of_terminal(and_pipes=True)
+        guard.release(after.exit_code, after.lines[0])
+        return go_on(own, view)
+    for each in own:  # the earlier ones were asked to end when the next began
+        each.join(after.saving_seconds)
+        each.listener.close()
+    print_at_end(after.lines)
+    return after.exit_code
 
 
 def _leave(exit_code: int) -> NoReturn:

@@ -19,6 +19,7 @@ from engine.errors import exit_code_for
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.text import harmless
+from tui.process.outcome import Outcome
 from tui.process.signals import INTERRUPTED_CODE
 from tui.run.alerts import Watch
 from tui.run.branching import OtherCurve
@@ -79,9 +80,7 @@ class RunScreen(Screen[None]):
         self._undo = Undo()
         self._watch = Watch.of_late_comer(view) if bridge.is_elsewhere else Watch()
         self._ending: _Ending | None = None
-        self.is_abandoned = False
-        """Whether the user did not want to wait for the session to save."""
-        self.has_asked_to_end = False
+        self._has_asked_to_end = False
         """Whether the run was asked to end, and has not refused."""
         self._teller = Teller(self, clock, runs.drop_typed_ahead)
 
@@ -207,18 +206,21 @@ class RunScreen(Screen[None]):
     def _go_without_screen(self) -> None:
         if self._ending is None:
             self._ending = _Ending(_nothing, math.inf)  # a key that is on its way already must not end the run
-            self._runs.detach()
+            self.detach()
+
+    def detach(self, exit_code: int = 0) -> None:
+        """Close the screen and let the run continue."""
+        self._close(exit_code, is_detached=True)
 
     def leave(self, return_code: int) -> None:
         """Leave once the session has saved and ended; a second call with a code other than 0 leaves at once."""
-        leaving = partial(self._exit, return_code)
+        leaving = partial(self._exit, return_code, is_abandoned=self.is_leaving and return_code == INTERRUPTED_CODE)
         if self._ending is None:
             reason = reason_of(return_code) or _BY_USER
             # whoever sends a signal is not there to be asked
             self._end_then(leaving, "ctrl+c leaves at once", reason, may_ask=return_code in {0, INTERRUPTED_CODE})
         elif return_code != 0:
-            self.is_abandoned = return_code == INTERRUPTED_CODE
-            if self.has_asked_to_end:
+            if self._has_asked_to_end:
                 self._bridge.stop(self._ending.reason)
             leaving()
         else:
@@ -237,14 +239,14 @@ class RunScreen(Screen[None]):
         patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
         self._ending = _Ending(then, self._clock() + patience, reason)
         self._bridge.stop(reason, unless_unsaved=may_ask)
-        self.has_asked_to_end = not self._bridge.refusal
+        self._has_asked_to_end = not self._bridge.refusal
         self._panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
         self._leaving_timer.resume()
 
     def ask_to_lose(self, refusal: e.CommandRefused) -> None:
         """Ask whether to end all the same, where the session was to end and can't save; else go on."""
         ending, self._ending = self._ending, None
-        self.has_asked_to_end = False
+        self._has_asked_to_end = False
         self._leaving_timer.pause()
         self._panels.show_notice("")
         if ending is None:  # somebody else at this run was to be asked
@@ -257,11 +259,20 @@ class RunScreen(Screen[None]):
         question = f"{refusal.detail} Leave all the same?"
         self.app.push_screen(YesDialog("Not saved", question, "leave and lose it"), answer)
 
-    def _exit(self, return_code: int) -> None:
+    def _exit(self, return_code: int, *, is_abandoned: bool = False) -> None:
         """End the app. The code of a failed run comes before the one asked for."""
         ended = self.run_view.ended
         if isinstance(ended, e.RunFailed):
             return_code = exit_code_for(ended.title)
         elif ended is not None and self.run_view.num_unsaved_steps:
             return_code = return_code or UNSAVED_CODE
-        self.app.exit(return_code=return_code)
+        self._close(return_code, is_abandoned=is_abandoned)
+
+    def _close(self, exit_code: int, *, is_detached: bool = False, is_abandoned: bool = False) -> None:
+        outcome = Outcome(
+            exit_code=exit_code,
+            is_detached=is_detached,
+            is_ending=self._has_asked_to_end,
+            is_abandoned=is_abandoned,
+        )
+        self.app.exit(outcome, exit_code)

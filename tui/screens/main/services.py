@@ -44,8 +44,6 @@ class Runs:
     """What the user has chosen for all runs."""
     notify: Callable[[str], None] = _nobody
     """Tells a user who looks elsewhere that a run has ended."""
-    detach: Callable[[], None] = _nothing
-    """Takes the screen away and lets the run go on."""
     drop_typed_ahead: Callable[[], None] = _nothing
     """Drops the keys that were typed in one go with one that is refused."""
 

@@ -28,6 +28,7 @@ from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
 from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
+from tui.process.outcome import Outcome
 from tui.screens.dialogs.base import MessageDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
@@ -58,7 +59,7 @@ class Browsing:
     """A browser that is open over a run."""
 
     app: TweetgenApp
-    pilot: Pilot[None]
+    pilot: Pilot[Outcome]
     session: FakeSession
 
     @property

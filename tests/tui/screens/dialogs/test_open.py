@@ -22,6 +22,7 @@ from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.folder_listing import FolderEntry
+from tui.process.outcome import Outcome
 from tui.process.threads import on_own_thread
 from tui.screens.dialogs import open as open_dialog_module
 from tui.screens.dialogs.base import FailureDialog
@@ -62,7 +63,7 @@ async def started(app: TweetgenApp) -> None:
     await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
 
 
-async def open_dialog(app: TweetgenApp, pilot: Pilot[None]) -> OpenDialog:
+async def open_dialog(app: TweetgenApp, pilot: Pilot[Outcome]) -> OpenDialog:
     """Open the dialog with its key, once the run is on screen."""
     await started(app)
     await pilot.press("o")
@@ -245,7 +246,7 @@ class LateSession(FakeSession):
         return super().answer(command)
 
 
-async def choose_next(app: TweetgenApp, pilot: Pilot[None]) -> None:
+async def choose_next(app: TweetgenApp, pilot: Pilot[Outcome]) -> None:
     await open_dialog(app, pilot)
     await pilot.press("down", "enter")
     await says(app, "can be used")

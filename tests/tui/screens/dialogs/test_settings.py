@@ -20,6 +20,7 @@ from tests.fakes import FakeSession, run_started, steps_finished, tweet
 from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.notifications import Notices
+from tui.process.outcome import Outcome
 from tui.run.bridge import EngineBridge
 from tui.run.replay import TITLE
 from tui.run.view import RunView
@@ -46,7 +47,7 @@ async def running(
     text: str = "",
     history: RunView | None = None,
     size: tuple[int, int] = SIZE,
-) -> AsyncIterator[tuple[TweetgenApp, Pilot[None]]]:
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome]]]:
     """Run an app that keeps its preferences in a file, up to its first tweet; its thread ends with it."""
     if text:
         path.write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, read, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
+from tui.process.outcome import Outcome
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.terminal import clipboard
@@ -36,7 +37,7 @@ async def dialog_of(
     size: tuple[int, int] = (80, 24),
     session: Callable[..., FakeSession] = FakeSession,
     started: e.RunStarted | None = None,
-) -> AsyncIterator[tuple[TweetgenApp, Pilot[None], FakeSession]]:
+) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
     """Open the tweet that is the newest of a run."""
     over = session((STEPS, event, *more), started)
     app = stage.app(over)

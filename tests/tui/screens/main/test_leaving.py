@@ -15,6 +15,7 @@ from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_b
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
 from tui.process.detached import how_to_attach
+from tui.process.outcome import Outcome
 from tui.process.threads import writers_have_ended
 from tui.run.bridge import EngineBridge
 from tui.run.reducer import apply
@@ -91,11 +92,11 @@ async def test_d_asks_where_no_terminal_could_attach_and_says_why(stage: Stage) 
         await shows(app, "No terminal can attach", PROBLEM)
         await pilot.press("escape")
         await opened(app, MainScreen)
-        assert not app.is_detached
+        assert app.return_value is None
         await pilot.press("d")
         await opened(app, YesDialog)
         await pilot.press("y")
-        await wait_until(lambda: app.is_detached)
+        await wait_until(lambda: app.return_value == Outcome(is_detached=True))
     view = apply(RunView(), run_started())
     assert "tweetgen-tui attach" in how_to_attach(view)
     assert "attach " not in how_to_attach(view, PROBLEM).replace("attach to it", "")

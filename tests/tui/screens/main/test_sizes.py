@@ -13,6 +13,7 @@ from engine.protocol.events import Event
 from tests.fakes import FakeSession, evaluated, steps_finished, tweet
 from tests.tui.conftest import Stage, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
+from tui.process.outcome import Outcome
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.panel_tabs import PanelLine
@@ -40,7 +41,7 @@ async def resized(app: TweetgenApp, size: tuple[int, int]) -> None:
     await wait_until(lambda: app.screen.query_one(KeyBar).region.bottom in (0, size[1]), "the layout")
 
 
-async def draw_at(app: TweetgenApp, pilot: Pilot[None], size: tuple[int, int]) -> None:
+async def draw_at(app: TweetgenApp, pilot: Pilot[Outcome], size: tuple[int, int]) -> None:
     """Draw the screen at a size, with the next panel in front where one has room; no line may be wider or narrower."""
     await pilot.resize_terminal(*size)
     await resized(app, size)

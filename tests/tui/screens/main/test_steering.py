@@ -12,6 +12,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
+from tui.process.outcome import Outcome
 from tui.screens.dialogs.base import FailureDialog, MessageDialog
 from tui.screens.dialogs.number import NumberDialog
 from tui.screens.main.screen import MainScreen
@@ -82,7 +83,7 @@ async def test_u_takes_back_one_change_after_the_other(stage: Stage) -> None:
 # Numbers --------------------------------------------------------------------------------------------------------------
 
 
-async def ask(app: TweetgenApp, pilot: Pilot[None], title: str) -> Input:
+async def ask(app: TweetgenApp, pilot: Pilot[Outcome], title: str) -> Input:
     """Open the dialog of that title from the palette."""
     await pilot.press("ctrl+p")
     await pilot.press(*title)
@@ -92,7 +93,7 @@ async def ask(app: TweetgenApp, pilot: Pilot[None], title: str) -> Input:
     return app.screen.query_one(Input)
 
 
-async def answer(app: TweetgenApp, pilot: Pilot[None], line: Input, text: str) -> None:
+async def answer(app: TweetgenApp, pilot: Pilot[Outcome], line: Input, text: str) -> None:
     line.value = text
     await pilot.press("enter")
 

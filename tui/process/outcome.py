@@ -1,0 +1,73 @@
+"""How a screen was closed, and what its process does then: exit code, printed lines, whether the run continues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.errors import InternalError, TweetgenError
+from tui.process.detached import how_it_ends, how_to_attach
+from tui.run.summary import end_lines
+from tui.run.view import RunView
+
+_SAVING_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a screen was closed: the return value of the app."""
+
+    exit_code: int = 0
+    is_detached: bool = False
+    """The run is to continue without the screen."""
+    is_ending: bool = False
+    """The run was asked to save and end."""
+    is_abandoned: bool = False
+    """The user did not wait for that."""
+    failure: TweetgenError | None = None
+    """The error of the screen itself that closed it."""
+
+    @classmethod
+    def failed(cls, error: TweetgenError) -> Outcome:
+        """Return the outcome of a screen that an error closed; the run is to continue."""
+        return cls(exit_code=InternalError.exit_code, is_detached=True, failure=error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AfterScreen:
+    """What a process does once its screen is closed."""
+
+    exit_code: int
+    lines: tuple[str, ...]
+    """Printed on stderr."""
+    runs_on: bool = False
+    """Whether it continues its run in the background, and releases the shell."""
+    saving_seconds: float = 0.0
+    """How long it waits for its runs to save and end."""
+
+
+def after_screen(
+    outcome: Outcome,
+    view: RunView,
+    earlier_views: Iterable[RunView] = (),
+    *,
+    is_alive: bool,
+    is_elsewhere: bool = False,
+    attach_problem: str = "",
+) -> AfterScreen:
+    """Return what the process does after `outcome`, where the latest run has `view`. Pure.
+
+    The run `is_alive` while more events can come, and `is_elsewhere` where another process trains it; `attach_problem`
+    is why no terminal can attach to it, if none can.
+    """
+    # a session that was asked to end, and is in a long step, ends without the screen
+    is_late = view.phase != "starting" and not outcome.is_abandoned
+    may_run_on = is_alive and not view.is_replay
+    if view.ended is None and (is_elsewhere or (may_run_on and (outcome.is_detached or is_late))):
+        line = how_it_ends(view) if outcome.is_ending else how_to_attach(view, attach_problem)
+        return AfterScreen(exit_code=outcome.exit_code, lines=(line,), runs_on=not is_elsewhere)
+    return AfterScreen(
+        exit_code=outcome.exit_code,
+        lines=tuple(end_lines(view, earlier_views)),
+        saving_seconds=0.0 if outcome.is_abandoned or view.phase == "starting" else _SAVING_SECONDS,
+    )
