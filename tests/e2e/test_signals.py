@@ -54,8 +54,9 @@ import os, signal
 from tui.app.app import TweetgenApp
 whole_run = TweetgenApp.run
 def run(self):
-    whole_run(self)
+    outcome = whole_run(self)
     os.kill(os.getpid(), signal.SIGTERM)
+    return outcome
 TweetgenApp.run = run
 from tui.__main__""",
 )
