@@ -67,7 +67,7 @@ def steps_finished(first_step: int, losses: Iterable[float], **changes: Any) -> 
     return replace(event, **changes)
 
 
-def tweet(text: str, step: int = 100, **changes: Any) -> e.TweetSampled:
+def tweet_sampled(text: str, step: int = 100, **changes: Any) -> e.TweetSampled:
     """Return a tweet of the model."""
     event = e.TweetSampled(
         step=step,
@@ -81,7 +81,7 @@ def tweet(text: str, step: int = 100, **changes: Any) -> e.TweetSampled:
     return replace(event, **changes)
 
 
-def evaluated(step: int, bits_per_char: float, *, is_best: bool = True) -> e.EvalFinished:
+def eval_finished(step: int, bits_per_char: float, *, is_best: bool = True) -> e.EvalFinished:
     """Return an evaluation."""
     val_loss = bits_per_char * 0.693
     return e.EvalFinished(
@@ -89,7 +89,7 @@ def evaluated(step: int, bits_per_char: float, *, is_best: bool = True) -> e.Eva
     )
 
 
-def completed(text: str, request: int = 0, step: int = 100, elapsed_seconds: float = 5.0) -> TextCompleted:
+def text_completed(text: str, request: int = 0, step: int = 100, elapsed_seconds: float = 5.0) -> TextCompleted:
     """Return how a text goes on: with " and on", and most likely with a blank."""
     return TextCompleted(
         step=step,
@@ -102,7 +102,7 @@ def completed(text: str, request: int = 0, step: int = 100, elapsed_seconds: flo
     )
 
 
-def read(text: str, step: int = 100, elapsed_seconds: float = 5.0) -> TweetRead:
+def tweet_read(text: str, step: int = 100, elapsed_seconds: float = 5.0) -> TweetRead:
     """Return what a model thinks of a text: each character costs 2 bits, and an "e" was likelier."""
     likeliest = (CharChance(char="e", probability=0.5), CharChance(char="", probability=0.25))
     return TweetRead(
@@ -127,8 +127,8 @@ class FakeSession:
 
     def __init__(self, script: Iterable[e.Event] = (), started: e.RunStarted | None = None) -> None:
         self.received: list[c.Command] = []
-        self.taken_names: set[str] = set()
-        self.loses_at_stop = ""
+        self.saved_names: set[str] = set()
+        self.stop_refusal = ""
         """What would be lost if it stopped; empty where it can save."""
         self._script = tuple(script)
         self._started = started or run_started()
@@ -141,16 +141,16 @@ class FakeSession:
         self._emit = emit
         self._step = self._started.step
         for event in (self._started, *self._script):
-            self.play(event)
+            self.emit(event)
         is_running = not isinstance(self._script[-1] if self._script else None, e.RunFinished | e.RunFailed)
         while is_running:
             command = commands.get()
             self.received.append(command)
             answer = self.answer(command)
-            self.play(answer)
+            self.emit(answer)
             is_running = not isinstance(answer, e.RunFinished)
 
-    def play(self, event: e.Event) -> None:
+    def emit(self, event: e.Event) -> None:
         with self._lock:
             self._step = event.step
             self._emit(event)
@@ -162,8 +162,8 @@ class FakeSession:
                 return e.Paused(**now)
             case c.Resume():
                 return e.Resumed(**now)
-            case c.Stop(unless_unsaved=True) if self.loses_at_stop:
-                return self._refuse("Stop", self.loses_at_stop)
+            case c.Stop(unless_unsaved=True) if self.stop_refusal:
+                return self._refuse("Stop", self.stop_refusal)
             case c.Stop(reason=reason):
                 return e.RunFinished(reason=reason, total_seconds=1.0, total_chars=1000, **now)
             case c.SetSampling(sampling=sampling):
@@ -175,9 +175,9 @@ class FakeSession:
             case c.SetIntervals(eval_every=eval_every, sample_every=sample_every):
                 return e.IntervalsChanged(eval_every=eval_every, sample_every=sample_every, **now)
             case c.CompleteText(text=text, request=request):
-                return completed(text, request, **now)
+                return text_completed(text, request, **now)
             case c.ReadTweet(text=text):
-                return read(text, **now)
+                return tweet_read(text, **now)
             case c.SaveLatest():
                 return e.CheckpointSaved(name="latest", path="/tmp/latest.safetensors", bits_per_char=2.4, **now)
             case c.Finish():
@@ -186,13 +186,15 @@ class FakeSession:
                 return e.FinishCancelled(**now)
             case c.SampleNow(prime=prime):
                 self._num_tweets += 1
-                return tweet(f"{prime or ''}asked-for tweet number {self._num_tweets}", self._step, prime=prime or "")
+                return tweet_sampled(
+                    f"{prime or ''}asked-for tweet number {self._num_tweets}", self._step, prime=prime or ""
+                )
             case c.SampleLadder(seed=seed, prime=prime, temperatures=temperatures):
                 return e.LadderSampled(prime=prime, seed=seed, rungs=_rungs(seed, temperatures), **now)
             case c.SaveCheckpoint(name=name, replace=is_replacing):
-                if name in self.taken_names and not is_replacing:
+                if name in self.saved_names and not is_replacing:
                     return self._refuse("SaveCheckpoint", f"There is already a checkpoint called {name}.")
-                self.taken_names.add(name)
+                self.saved_names.add(name)
                 return e.CheckpointSaved(name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, **now)
             case c.LoadCheckpoint(name=name):
                 return e.CheckpointLoaded(name=name, path=f"/tmp/{name}.safetensors", bits_per_char=2.4, **now)

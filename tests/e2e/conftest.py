@@ -19,10 +19,10 @@ SCRIPTED = (
     sys.executable,
     "-c",
     """
-from tests.fakes import FakeSession, tweet
+from tests.fakes import FakeSession, tweet_sampled
 from tui.run.bridge import EngineBridge
 EngineBridge.__init__.__defaults__ = (
-    lambda config, on_stage: FakeSession([tweet("hello ñ there")]),
+    lambda config, on_stage: FakeSession([tweet_sampled("hello ñ there")]),
     *EngineBridge.__init__.__defaults__[1:],
 )
 from tui.__main__ import main

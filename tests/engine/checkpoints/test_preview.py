@@ -12,7 +12,7 @@ from engine.model.vocab import Vocab
 from engine.protocol import events
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
-from tests.fakes import run_started, steps_finished, tweet
+from tests.fakes import run_started, steps_finished, tweet_sampled
 
 STARTED = run_started(run="a run", corpus="small.txt", vocab_size=len(Vocab(checkpoint_info().vocab)))
 
@@ -37,7 +37,9 @@ def text_of(found: events.TweetSampled | None) -> str | None:
 
 
 def test_the_last_tweet_before_the_checkpoint_is_found(home: Path) -> None:
-    write_run(tweet("first", 10), tweet("second", 20), steps_finished(21, [3.0]), tweet("third", 30))
+    write_run(
+        tweet_sampled("first", 10), tweet_sampled("second", 20), steps_finished(21, [3.0]), tweet_sampled("third", 30)
+    )
 
     assert text_of(sample_of(entry(25, 1.25))) == "second"
     assert text_of(sample_of(entry(20, 1.0))) == "second"
@@ -49,7 +51,7 @@ def test_the_same_is_true_anywhere_in_a_long_journal(home: Path) -> None:
     lines = [
         each
         for step in range(100, 60_100, 100)
-        for each in (steps_finished(step - 99, [3.25] * 100), tweet(f"of step {step}", step))
+        for each in (steps_finished(step - 99, [3.25] * 100), tweet_sampled(f"of step {step}", step))
     ]
     write_run(*lines)
 
@@ -58,25 +60,36 @@ def test_the_same_is_true_anywhere_in_a_long_journal(home: Path) -> None:
 
 
 def test_after_going_back_to_a_checkpoint_the_tweets_of_that_time_count(home: Path) -> None:
-    again = tweet("second time", 20, elapsed_seconds=5.0)
-    write_run(tweet("first time", 20), tweet("later", 40), again, tweet("later again", 40, elapsed_seconds=6.0))
+    again = tweet_sampled("second time", 20, elapsed_seconds=5.0)
+    write_run(
+        tweet_sampled("first time", 20),
+        tweet_sampled("later", 40),
+        again,
+        tweet_sampled("later again", 40, elapsed_seconds=6.0),
+    )
 
     assert text_of(sample_of(entry(25, 5.2))) == "second time"
     assert text_of(sample_of(entry(25, 1.3))) == "first time"
 
 
 def test_torn_lines_are_passed_over(home: Path) -> None:
-    write_run(tweet("whole", 10), '{"event":"TweetSampled","step":', '{"event":"TweetSampled","step":"x"}', "", "\x00")
+    write_run(
+        tweet_sampled("whole", 10), '{"event":"TweetSampled","step":', '{"event":"TweetSampled","step":"x"}', "", "\x00"
+    )
 
     assert text_of(sample_of(entry(50, 50.0))) == "whole"
 
 
 @pytest.mark.parametrize(
     "started",
-    [run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size), run_started(), tweet("no start")],
+    [
+        run_started(run="a run", corpus="other.txt", vocab_size=STARTED.vocab_size),
+        run_started(),
+        tweet_sampled("no start"),
+    ],
     ids=["other tweets", "other vocabulary", "no start"],
 )
 def test_another_run_that_has_the_same_name_lends_no_tweet(home: Path, started: events.Event) -> None:
-    write_run(tweet("not its own", 1), started=started)
+    write_run(tweet_sampled("not its own", 1), started=started)
 
     assert sample_of(entry()) is None

@@ -14,7 +14,7 @@ from engine.protocol import events as e
 from engine.protocol.codec import WireError
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
 from tests import hostile
-from tests.fakes import completed, read, run_started, tweet
+from tests.fakes import run_started, text_completed, tweet_read, tweet_sampled
 from tests.strategies import hostile_text
 
 TEXTS = [text.encode("utf-8", "ignore").decode() for text in [hostile.ALL_AT_ONCE, *hostile.TEXTS.values()]]
@@ -22,7 +22,7 @@ TOLD = (
     run_started(
         run="R", corpus="R", device="R", resumed_from="R", sampling=SamplingConfig(prime="R", max_length=10_000)
     ),
-    tweet("R", prime="R"),
+    tweet_sampled("R", prime="R"),
     e.LadderSampled(
         step=1,
         elapsed_seconds=1.0,
@@ -30,8 +30,8 @@ TOLD = (
         seed=1,
         rungs=(e.LadderTweet(temperature=1.0, text="R", reached_eos=True, bits_per_char=1.0, novelty="new"),),
     ),
-    completed("R"),
-    read("R"),
+    text_completed("R"),
+    tweet_read("R"),
     e.Warned(step=1, elapsed_seconds=1.0, message="R"),
     e.CheckpointSaved(step=1, elapsed_seconds=1.0, name="R", path="R", bits_per_char=None),
     e.CommandRefused(step=1, elapsed_seconds=1.0, command="R", title="R", detail="R", hint="R"),

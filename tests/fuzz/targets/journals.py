@@ -8,7 +8,7 @@ from typing import Any
 from engine.errors import StorageError
 from engine.protocol import events
 from engine.storage.journal_reader import SkippedLines, read_journal
-from tests.fakes import completed, evaluated, read, run_started, steps_finished, tweet
+from tests.fakes import eval_finished, run_started, steps_finished, text_completed, tweet_read, tweet_sampled
 from tests.fuzz.target import Target, require_plain
 from tui.files.pins import PinsFile
 from tui.run.eta import eta_of
@@ -35,10 +35,18 @@ def seeds() -> tuple[bytes, ...]:
     finished = events.RunFinished(**at, reason="stopped", total_seconds=9.0, total_chars=900)
     newer = b'{"event":"BrainTransplanted","step":3,"elapsed_seconds":1.0}\n'
     return (
-        _lines(run_started(), *steps, evaluated(60, 2.5), tweet("hello", 60), finished),
-        _lines(run_started(), *steps[:5], loaded, *steps[5:8], tweet("a b c"), completed("so"), read("so")),
+        _lines(run_started(), *steps, eval_finished(60, 2.5), tweet_sampled("hello", 60), finished),
+        _lines(
+            run_started(),
+            *steps[:5],
+            loaded,
+            *steps[5:8],
+            tweet_sampled("a b c"),
+            text_completed("so"),
+            tweet_read("so"),
+        ),
         _lines(run_started(), steps[0], run_started(resumed_from="x/latest"), events.Paused(**at)) + newer,
-        _lines(tweet("pinned", 3), tweet("also pinned", 9)),
+        _lines(tweet_sampled("pinned", 3), tweet_sampled("also pinned", 9)),
         _lines(run_started(), events.BatchSizeChanged(**at, batch_size=8, epochs=1.5), *steps[20:24]),
         _lines(
             run_started(), events.FinishPlanned(**at, last_step=90), events.LearningRateChanged(**at, learning_rate=1)

@@ -13,7 +13,7 @@ from engine.config.run import RunConfig
 from engine.protocol import commands
 from engine.storage.folders import folder_of_run
 from engine.storage.journal import Journal
-from tests.fakes import run_started, steps_finished, tweet
+from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.fuzz.target import Target, require_plain
 from tests.fuzz.targets import messages
 from tui.remote.host import Host
@@ -37,7 +37,7 @@ class _Tried:
         self._path = socket_path(folder)
         self._sent: list[commands.Command] = []
         self._host = Host(RunConfig(), self._sent.append, lambda: 0)
-        for event in (run_started(run=_RUN), steps_finished(1, [3.0, 2.5]), tweet("hello", 2)):
+        for event in (run_started(run=_RUN), steps_finished(1, [3.0, 2.5]), tweet_sampled("hello", 2)):
             self._host.take(event)
         atexit.register(self._host.close)
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.config.run import TrainingConfig
 from engine.protocol import events as e
-from tests.fakes import evaluated, run_started, steps_finished
+from tests.fakes import eval_finished, run_started, steps_finished
 from tui.app.notifications import Notices, title_of
 from tui.run.reducer import apply
 from tui.run.view import RunView
@@ -25,7 +25,7 @@ def view_after(*events: e.Event, is_replay: bool = False) -> RunView:
 
 
 STARTED = run_started(run="first", training=TrainingConfig(max_steps=20))
-TRAINING = (STARTED, steps_finished(1, [2.0] * 19), evaluated(12_300, 2.412))
+TRAINING = (STARTED, steps_finished(1, [2.0] * 19), eval_finished(12_300, 2.412))
 
 
 class Terminal:

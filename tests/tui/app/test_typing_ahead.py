@@ -20,7 +20,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, wait_until
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
@@ -35,7 +35,7 @@ from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.screen import MainScreen
 from tui.settings.keymap import key_named
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StorageError
-from tests.fakes import tweet
+from tests.fakes import tweet_sampled
 from tui.files.pins import PinsFile, merged
 
-TWEETS = tuple(tweet(f"tweet {number}", number, char_bits=(0.1, 1 / 3)) for number in range(6))
+TWEETS = tuple(tweet_sampled(f"tweet {number}", number, char_bits=(0.1, 1 / 3)) for number in range(6))
 
 
 def test_pins_come_back_from_their_file_as_they_were(tmp_path: Path) -> None:
-    hostile = tweet('a "quoted", 👩\u200d👧 [red]\\n', 3)
+    hostile = tweet_sampled('a "quoted", 👩\u200d👧 [red]\\n', 3)
     pins = merged(TWEETS[:2], (hostile, *TWEETS[4:]))
     path = tmp_path / "a run" / "pins.jsonl"
     PinsFile(path).save(pins, 1)

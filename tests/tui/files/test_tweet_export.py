@@ -11,20 +11,22 @@ from hypothesis import strategies as st
 
 from engine.protocol.events import from_json
 from engine.text import defused
-from tests.fakes import tweet
+from tests.fakes import tweet_sampled
 from tui.files.tweet_export import to_csv, to_jsonl, to_text
 
 HOSTILE = "a\nb\r\nc\u2028d\x1b[31m, \"e\" 'f' \x00 =1+1 👩\u200d👧"
-TWEETS = (tweet("plain", 100, novelty="near-copy"), tweet('comma, "quote"', 2000, temperature=1.05))
+TWEETS = (tweet_sampled("plain", 100, novelty="near-copy"), tweet_sampled('comma, "quote"', 2000, temperature=1.05))
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=40), max_size=5))
 def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
-    tweets = [tweet(text) for text in texts]
+    tweets = [tweet_sampled(text) for text in texts]
     assert len(to_text(tweets).splitlines()) == len(texts)
     assert len(to_jsonl(tweets).split("\n")) == len(texts) + 1
     assert len(to_csv(tweets).splitlines()) == len(texts) + 1
-    assert [from_json(line) for line in to_jsonl(tweets).split("\n")[:-1]] == [tweet(defused(text)) for text in texts]
+    assert [from_json(line) for line in to_jsonl(tweets).split("\n")[:-1]] == [
+        tweet_sampled(defused(text)) for text in texts
+    ]
 
 
 def test_a_table_names_its_columns_and_quotes_what_must_be() -> None:
@@ -37,13 +39,13 @@ def test_a_table_names_its_columns_and_quotes_what_must_be() -> None:
 
 
 def test_text_is_written_harmless_and_whole() -> None:
-    assert to_text([tweet(HOSTILE)]) == "a b c d, \"e\" 'f' =1+1 👩\u200d👧\n"
-    assert to_text([tweet("long " * 2000)]) == ("long " * 2000).strip() + "\n"
+    assert to_text([tweet_sampled(HOSTILE)]) == "a b c d, \"e\" 'f' =1+1 👩\u200d👧\n"
+    assert to_text([tweet_sampled("long " * 2000)]) == ("long " * 2000).strip() + "\n"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)", "=cmd|' /C calc'!A0", "a=1", "'=1", "1-1"])
 def test_a_table_has_no_cell_that_a_table_program_would_compute_and_the_other_formats_have_the_text(text: str) -> None:
-    [_, row] = csv.reader(io.StringIO(to_csv([tweet(text)])))
+    [_, row] = csv.reader(io.StringIO(to_csv([tweet_sampled(text)])))
     assert row[-1] == ("'" + text if text[0] in "=+-@" else text)
-    assert to_text([tweet(text)]) == text + "\n"
-    assert from_json(to_jsonl([tweet(text)])) == tweet(text)
+    assert to_text([tweet_sampled(text)]) == text + "\n"
+    assert from_json(to_jsonl([tweet_sampled(text)])) == tweet_sampled(text)

@@ -10,7 +10,7 @@ import pytest
 
 from engine.protocol import events as e
 from tests.cli.program import ending_signals
-from tests.fakes import FakeSession, tweet
+from tests.fakes import FakeSession, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
@@ -68,7 +68,7 @@ async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage:
 
 async def test_a_hangup_leaves_the_run_alone_or_ends_it_as_asked(stage: Stage) -> None:
     for stops, reason in ((False, None), (True, "hung up")):
-        app = stage.app(FakeSession([tweet("hello there")]))
+        app = stage.app(FakeSession([tweet_sampled("hello there")]))
         app.stops_on_hangup = stops
         async with app.run_test():
             await wait_until(lambda app=app: app.summary_view.started is not None)  # type: ignore[misc] # bound at once

@@ -49,7 +49,7 @@ class Hosted:
     def path(self) -> Path:
         return socket_path(self.folder)
 
-    def play(self, *events: e.Event) -> None:
+    def emit(self, *events: e.Event) -> None:
         for event in events:
             self.host.take(event)
 
@@ -80,7 +80,7 @@ def hosted(*script: e.Event, num_waiting: Callable[[], int] = lambda: 0) -> Iter
     host = Host(RunConfig(run_name=RUN), sent.append, num_waiting)
     made = Hosted(host, folder, sent)
     try:
-        made.play(*(script or (run_started(run=RUN),)))
+        made.emit(*(script or (run_started(run=RUN),)))
         wait_until(made.is_reachable, "the socket")
         yield made
     finally:

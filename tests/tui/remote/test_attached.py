@@ -17,7 +17,7 @@ from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from engine.storage.journal import Journal
 from tests.engine.checkpoints.saved import write_checkpoint
-from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, toasted, wait_until
 from tests.tui.remote.host_and_client import hosted
 from tui.app.app import TweetgenApp
@@ -40,7 +40,7 @@ from tui.widgets.plot.pane import Look
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.viewport import PlotView
 
-SCRIPT = (steps_finished(1, [4.0, 3.0]), tweet("hello there", 2))
+SCRIPT = (steps_finished(1, [4.0, 3.0]), tweet_sampled("hello there", 2))
 
 
 class Attached(EngineBridge):
@@ -137,7 +137,7 @@ async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage)
     async with attached(stage) as (app, pilot, session):
         await pilot.press("q")
         await opened(app, LeaveDialog)
-        session.play(e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
+        session.emit(e.RunFinished(step=2, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
         await wait_until(lambda: app.summary_view.ended is not None)
         await pilot.press("d")
         await wait_until(lambda: app.return_code == 0, "the end")
@@ -179,7 +179,7 @@ class Behind(Attached):
 
 async def test_the_end_is_told_also_where_the_screen_fell_behind(stage: Stage) -> None:
     async with attached(stage, Behind) as (app, _, session):
-        session.play(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
+        session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
         await toasted(app, "The run is over: max_steps.")
 
 

@@ -18,7 +18,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
-from tests.fakes import run_started, steps_finished, tweet
+from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted, wait_until
 from tui.remote import client
 from tui.remote import connect as live_runs
@@ -71,7 +71,7 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
     listener.listen()
     listener.settimeout(10.0)
 
-    def play() -> None:
+    def serve() -> None:
         for lines in connections:
             connection, _ = listener.accept()
             with connection, contextlib.suppress(OSError):
@@ -80,12 +80,12 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
         journal.close()  # the run is over
         listener.close()
 
-    player = threading.Thread(target=play)
-    player.start()
+    server = threading.Thread(target=serve)
+    server.start()
     try:
         yield folder
     finally:
-        player.join()
+        server.join()
         path.unlink(missing_ok=True)
 
 
@@ -94,7 +94,7 @@ def line_of(event: e.Event) -> bytes:
 
 
 def test_one_who_attaches_gets_the_run_as_it_stands_and_then_its_events() -> None:
-    with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet("hello", 2)) as made:
+    with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet_sampled("hello", 2)) as made:
         wait_until(lambda: (greeting := ask(made.folder)) and greeting.step == 2)
         with attached(made) as (bridge, view):
             assert (view.step, view.phase, [each.text for each in view.tweets]) == (2, "training", ["hello"])
@@ -102,7 +102,7 @@ def test_one_who_attaches_gets_the_run_as_it_stands_and_then_its_events() -> Non
             assert bridge.config == RunConfig(run_name=RUN)
             assert (bridge.host_pid, bridge.is_elsewhere, bridge.is_alive) == (os.getpid(), True, True)
             assert bridge.drain() == Update()
-            made.play(PAUSED)
+            made.emit(PAUSED)
             assert drained(bridge, 1) == [PAUSED]
 
 
@@ -112,7 +112,7 @@ def test_what_it_sends_reaches_the_session_and_its_end_is_the_end_of_the_bridge(
         bridge.stop("enough")
         wait_until(lambda: len(made.sent) == 2)
         assert made.sent == [c.Pause(), c.Stop(reason="enough")]
-        made.play(FINISHED)
+        made.emit(FINISHED)
         assert drained(bridge, 1) == [FINISHED]
         assert bridge.join(10.0)
         assert not bridge.is_alive
@@ -129,14 +129,14 @@ def test_the_badge_says_how_a_screen_is_attached_and_how_many_are() -> None:
 
 def test_where_the_connection_breaks_it_comes_again_and_has_a_fresh_view() -> None:
     with hosted() as made, attached(made) as (bridge, _):
-        made.play(*(steps_finished(step, [2.0]) for step in range(1, 50)))
+        made.emit(*(steps_finished(step, [2.0]) for step in range(1, 50)))
         wait_until(lambda: (greeting := ask(made.folder)) and greeting.step == 49)
         shutil.rmtree(made.path.parent)  # the runtime folder, as at the end of a login session
         made.break_connections()
         views: list[RunView] = []
         wait_until(lambda: views.append(view) if (view := bridge.drain().view) else views)
         assert (views[0].step, len(views[0].train_losses)) == (49, 49)
-        made.play(PAUSED)
+        made.emit(PAUSED)
         assert drained(bridge, 1)[-1] == PAUSED
         bridge.send(c.Resume())
         wait_until(lambda: made.sent == [c.Resume()])
@@ -144,12 +144,12 @@ def test_where_the_connection_breaks_it_comes_again_and_has_a_fresh_view() -> No
 
 def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> None:
     with hosted() as made, attached(made) as (bridge, _):
-        made.play(steps_finished(1, [2.0]))
+        made.emit(steps_finished(1, [2.0]))
         wait_until(lambda: made.host._view.step == 1)
         for watcher in list(made.host._watchers):
             watcher._writer.transport.abort()
         wait_until(lambda: bridge._fresh_view)  # not drained: the screen takes its time
-        made.play(PAUSED)
+        made.emit(PAUSED)
         wait_until(lambda: bridge.num_untaken)
         update = bridge.drain()
         assert update.view is not None

@@ -17,7 +17,7 @@ from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.engine.helpers import tiny_config, write_corpus
-from tests.fakes import run_started, steps_finished, tweet
+from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, wait_until
 from tui.remote import host
 from tui.remote.connect import ask
@@ -53,7 +53,7 @@ def assert_serves(made: Hosted) -> None:
     assert made.host.problem == ""
     with Speaker(made.path, HELLO) as speaker:
         speaker.hear_until("CaughtUp")
-        made.play(PAUSED)
+        made.emit(PAUSED)
         assert speaker.hear()["event"] == "Paused"
         before = len(made.sent)
         speaker.say(line_of(c.Resume()))
@@ -157,9 +157,9 @@ def test_who_comes_in_the_middle_of_a_flood_loses_nothing_and_hears_nothing_twic
             speakers.append(Speaker(made.path, HELLO))
             for _ in range(200):
                 num_steps += 1
-                made.play(one_step(num_steps))
+                made.emit(one_step(num_steps))
         wait_until(lambda: made.host.num_watchers == len(speakers))
-        made.play(PAUSED)
+        made.emit(PAUSED)
         for speaker in speakers:
             heard = speaker.hear_until("Paused")
             view = view_in(heard)
@@ -187,12 +187,12 @@ def test_one_who_never_reads_is_bounded_holds_nobody_up_and_is_brought_to_the_pr
         number = 0
         while not made.is_anyone_behind():
             number += 1
-            made.play(*(tweet(text, number) for _ in range(200)))
+            made.emit(*(tweet_sampled(text, number) for _ in range(200)))
             assert [other.hear()["step"] for _ in range(200)] == [number] * 200
         heard = stalled.hear_until("ViewTold")
         heard += stalled.hear_until("CaughtUp")
         assert view_in(heard).num_tweets == number * 200
-        made.play(PAUSED)
+        made.emit(PAUSED)
         assert stalled.hear()["event"] == "Paused"
 
 
@@ -223,7 +223,7 @@ def test_an_ended_host_leaves_the_socket_of_the_next_one_alone() -> None:
     with hosted() as made:
         made.path.unlink()
         leave_socket(made.path)
-        made.play(FINISHED)
+        made.emit(FINISHED)
         made.host.close()
         assert made.path.is_socket()
 
@@ -232,10 +232,10 @@ def test_a_mistake_in_the_host_ends_nothing_but_the_host(monkeypatch: pytest.Mon
     with hosted() as made, Speaker(made.path, HELLO) as speaker:
         speaker.hear_until("CaughtUp")
         monkeypatch.setattr(host, "fold", lambda *_: 1 // 0)
-        made.play(PAUSED)
+        made.emit(PAUSED)
         assert speaker.hear_to_the_end() == []
         wait_until(lambda: made.host.problem.startswith("ZeroDivisionError"))
-        made.play(*(tweet("kept nowhere") for _ in range(100)))
+        made.emit(*(tweet_sampled("kept nowhere") for _ in range(100)))
         made.host.close()
         assert "ZeroDivisionError" in made.folder.log_path.read_text()
         assert not made.path.exists()
@@ -260,7 +260,7 @@ def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.
 def test_one_who_does_not_read_does_not_keep_an_ended_run_from_its_end() -> None:
     with hosted() as made, Speaker(made.path, HELLO) as stalled:
         stalled.hear_until("CaughtUp")
-        made.play(*(tweet("x" * 800, 7) for _ in range(1000)), FINISHED)
+        made.emit(*(tweet_sampled("x" * 800, 7) for _ in range(1000)), FINISHED)
         wait_until(lambda: not made.path.exists())  # taken away last, before the client counts as stalled
 
 
@@ -270,7 +270,7 @@ def test_who_comes_to_a_resumed_run_hears_of_the_time_before_and_nothing_twice()
     started = run_started(run=RUN, step=40, resumed_from=f"{RUN}/latest")
     journal = Journal(folder.journal_path)
     steps = (one_step(step) for step in range(1, 41))
-    events: list[e.Event] = [run_started(run=RUN), *steps, tweet("before", 30), FINISHED, started, one_step(41)]
+    events: list[e.Event] = [run_started(run=RUN), *steps, tweet_sampled("before", 30), FINISHED, started, one_step(41)]
     for event in events:
         journal.write(event)
     journal.close()

@@ -14,7 +14,7 @@ from engine.config.run import RunConfig
 from engine.protocol import events as e
 from engine.protocol.codec import WireError
 from tests import strategies
-from tests.fakes import evaluated, run_started, steps_finished, tweet
+from tests.fakes import eval_finished, run_started, steps_finished, tweet_sampled
 from tui.remote.protocol import CaughtUp, TweetsTold, ViewTold, lines_of, message_in
 from tui.remote.view_codec import form_of, view_of
 from tui.run.reducer import apply, fold
@@ -54,8 +54,8 @@ def test_any_view_arrives_as_it_was_sent(events: list[e.Event]) -> None:
 def long_view(num_steps: int, num_tweets: int = 0) -> RunView:
     """Return the view of a run of so many steps, told by the hundred thousand."""
     reports = (steps_finished(step, [3.0 + step % 7 / 7] * 1000) for step in range(1, num_steps, 1000))
-    tweets = (tweet(f"tweet number {number} of many", number) for number in range(num_tweets))
-    return fold(fold(RunView(), [run_started()]), [*reports, *tweets, evaluated(num_steps, 2.5)])
+    tweets = (tweet_sampled(f"tweet number {number} of many", number) for number in range(num_tweets))
+    return fold(fold(RunView(), [run_started()]), [*reports, *tweets, eval_finished(num_steps, 2.5)])
 
 
 def test_what_is_sent_does_not_grow_with_the_number_of_steps() -> None:
@@ -64,7 +64,7 @@ def test_what_is_sent_does_not_grow_with_the_number_of_steps() -> None:
 
 
 def test_no_line_is_long_however_many_tweets_there_are() -> None:
-    view = fold(RunView(), [run_started(), *(tweet("x" * 140, char_bits=(1.25,) * 140) for _ in range(1000))])
+    view = fold(RunView(), [run_started(), *(tweet_sampled("x" * 140, char_bits=(1.25,) * 140) for _ in range(1000))])
     assert max(map(len, lines_of(view, RunConfig()))) < 1_000_000
 
 

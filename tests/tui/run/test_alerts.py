@@ -12,7 +12,7 @@ from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.commands import Finish, LoadCheckpoint
-from tests.fakes import evaluated, run_started, steps_finished
+from tests.fakes import eval_finished, run_started, steps_finished
 from tui.run.alerts import Alert, Watch, commands_for
 from tui.run.reducer import apply
 from tui.run.view import RunView
@@ -170,7 +170,7 @@ def test_a_full_disk_is_told_until_everything_can_be_saved_again() -> None:
 def evaluations(bits: Sequence[float]) -> list[e.Event]:
     best = np.minimum.accumulate(bits)
     return [
-        evaluated(100 * (number + 1), value, is_best=bool(value == best[number] and value not in bits[:number]))
+        eval_finished(100 * (number + 1), value, is_best=bool(value == best[number] and value not in bits[:number]))
         for number, value in enumerate(bits)
     ]
 

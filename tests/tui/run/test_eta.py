@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.config.run import TrainingConfig
 from engine.protocol import events as e
-from tests.fakes import evaluated, run_started, steps_finished, tweet
+from tests.fakes import eval_finished, run_started, steps_finished, tweet_sampled
 from tui.run.eta import Eta, eta_of
 from tui.run.reducer import apply
 from tui.run.view import RunView
@@ -33,7 +33,7 @@ def a_steady_run(num_batches: int, first_step: int = 1, begin: float = 0.0, tent
     for batch in range(num_batches):
         step, seconds = first_step + 10 * batch, begin + tenth * batch
         events += [
-            tweet("x", step, elapsed_seconds=seconds + 0.8 * tenth),
+            tweet_sampled("x", step, elapsed_seconds=seconds + 0.8 * tenth),
             steps_finished(step, [2.0] * 10, elapsed_seconds=seconds + tenth),
         ]
     return events
@@ -99,7 +99,7 @@ def with_evaluations(num_steps: int, interval: int = 100, cost: float = 3.0) -> 
         events.append(steps_finished(step, [2.0] * 5, elapsed_seconds=seconds))
         if (step + 4) % interval == 0:
             seconds += cost
-            events.append(evaluated(step + 4, 2.5))
+            events.append(eval_finished(step + 4, 2.5))
     return events
 
 

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from engine.protocol.events import Event, to_json
-from tests.fakes import run_started, steps_finished, tweet
+from tests.fakes import run_started, steps_finished, tweet_sampled
 from tui.run.history import read_history
 
-EVENTS: tuple[Event, ...] = (run_started(), *(steps_finished(step, [3.0]) for step in range(1, 40)), tweet("hello", 39))
+EVENTS: tuple[Event, ...] = (
+    run_started(),
+    *(steps_finished(step, [3.0]) for step in range(1, 40)),
+    tweet_sampled("hello", 39),
+)
 WHOLE = "".join(to_json(event) + "\n" for event in EVENTS).encode()
 
 

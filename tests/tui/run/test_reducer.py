@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol import events as e
-from tests.fakes import evaluated, run_started, steps_finished, tweet
+from tests.fakes import eval_finished, run_started, steps_finished, tweet_sampled
 from tui.run.eta import eta_of
 from tui.run.reducer import MAX_VAL_POINTS, MAX_WARNINGS, apply, fold
 from tui.run.view import RunView
@@ -79,7 +79,11 @@ def test_only_the_latest_warnings_are_kept() -> None:
 
 def test_loading_a_checkpoint_takes_back_what_came_after_it() -> None:
     view = view_after(
-        run_started(), steps_finished(1, [2.0] * 100), evaluated(50, 2.5), evaluated(100, 2.4), tweet("late", 90)
+        run_started(),
+        steps_finished(1, [2.0] * 100),
+        eval_finished(50, 2.5),
+        eval_finished(100, 2.4),
+        tweet_sampled("late", 90),
     )
     view = apply(view, loaded(60))
     assert (view.step, view.train_losses.last_step, len(view.train_losses)) == (60, 60, 60)
@@ -99,12 +103,12 @@ def test_progress_is_the_share_of_the_budget_that_is_used_up_most() -> None:
 
 
 def test_a_resumed_run_has_the_curve_of_its_sessions_without_what_a_kill_lost() -> None:
-    lost: list[e.Event] = [steps_finished(101, [9.0] * 20), evaluated(120, 9.0), tweet("lost", 120)]
+    lost: list[e.Event] = [steps_finished(101, [9.0] * 20), eval_finished(120, 9.0), tweet_sampled("lost", 120)]
     first: list[e.Event] = [
         run_started(),
         steps_finished(1, [2.0] * 100),
-        evaluated(100, 2.4),
-        tweet("kept", 100),
+        eval_finished(100, 2.4),
+        tweet_sampled("kept", 100),
         *lost,
     ]
     second: list[e.Event] = [
@@ -121,8 +125,8 @@ def test_a_resumed_run_has_the_curve_of_its_sessions_without_what_a_kill_lost() 
 EVENTS = st.one_of(
     st.builds(run_started, step=st.integers(0, 50), resumed_from=st.sampled_from([None, "latest"])),
     st.builds(steps_finished, st.integers(1, 60), st.lists(st.floats(0, 9), min_size=1, max_size=5)),
-    st.builds(evaluated, st.integers(1, 60), st.floats(0, 9), is_best=st.booleans()),
-    st.builds(tweet, st.text(max_size=5), st.integers(1, 60)),
+    st.builds(eval_finished, st.integers(1, 60), st.floats(0, 9), is_best=st.booleans()),
+    st.builds(tweet_sampled, st.text(max_size=5), st.integers(1, 60)),
     st.builds(loaded, st.integers(0, 60)),
     st.just(e.Paused(step=1, elapsed_seconds=0.0)),
     st.just(e.Resumed(step=1, elapsed_seconds=0.0)),
@@ -144,10 +148,10 @@ def test_any_events_in_any_order_lead_to_a_view_that_can_be_drawn(events: list[e
 
 def test_the_best_evaluation_stays_the_best_when_a_checkpoint_from_before_it_is_loaded() -> None:
     loaded = e.CheckpointLoaded(step=50, elapsed_seconds=3.0, name="early", path="/early", bits_per_char=None)
-    view = view_after(run_started(), steps_finished(1, [2.0] * 100), evaluated(100, 2.4), loaded)
+    view = view_after(run_started(), steps_finished(1, [2.0] * 100), eval_finished(100, 2.4), loaded)
     assert view.best is not None
     assert view.best.bits_per_char == 2.4
-    assert apply(view, evaluated(60, 2.2)).best == apply(view, evaluated(60, 2.2)).val_points[-1]
+    assert apply(view, eval_finished(60, 2.2)).best == apply(view, eval_finished(60, 2.2)).val_points[-1]
 
 
 def test_a_finish_that_was_taken_back_leaves_no_mark() -> None:
@@ -160,7 +164,7 @@ def test_a_finish_that_was_taken_back_leaves_no_mark() -> None:
 @pytest.mark.parametrize("best_step", [2, MAX_VAL_POINTS])
 def test_evaluations_are_bounded_and_the_best_and_the_latest_are_kept(best_step: int) -> None:
     steps = range(1, 3 * MAX_VAL_POINTS // 2 + 1)
-    view = fold(RunView(), [run_started(), *(evaluated(step, 2.0, is_best=step == best_step) for step in steps)])
+    view = fold(RunView(), [run_started(), *(eval_finished(step, 2.0, is_best=step == best_step) for step in steps)])
     kept = [point.step for point in view.val_points]
     assert len(kept) <= MAX_VAL_POINTS
     assert kept == sorted(set(kept))

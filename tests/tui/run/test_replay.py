@@ -13,7 +13,7 @@ from engine.errors import CheckpointError
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
-from tests.fakes import FakeClock, completed, evaluated, read, run_started, steps_finished, tweet
+from tests.fakes import FakeClock, eval_finished, run_started, steps_finished, text_completed, tweet_read, tweet_sampled
 from tui.run.replay import TITLE, ReplaySession, require_journal
 
 MAX = float("inf")
@@ -21,9 +21,9 @@ FINISHED = e.RunFinished(step=4, elapsed_seconds=40.0, reason="max steps reached
 RUN = (
     run_started(),
     steps_finished(1, [4.0], elapsed_seconds=10.0),
-    tweet("hello", 1, elapsed_seconds=10.0),
+    tweet_sampled("hello", 1, elapsed_seconds=10.0),
     steps_finished(2, [3.0, 2.0], elapsed_seconds=20.0),
-    evaluated(3, 2.5),
+    eval_finished(3, 2.5),
     steps_finished(4, [1.0], elapsed_seconds=40.0),
 )
 
@@ -87,7 +87,7 @@ def test_a_run_that_was_resumed_plays_through_the_ends_between_its_sessions(tmp_
 
 def test_answers_and_refusals_of_then_are_not_told_again(tmp_path: Path) -> None:
     refused = e.CommandRefused(step=1, elapsed_seconds=10.0, command="Finish", title="x", detail="y", hint="z")
-    events = (RUN[0], refused, completed("a", elapsed_seconds=10.0), read("a", elapsed_seconds=10.0), RUN[1])
+    events = (RUN[0], refused, text_completed("a", elapsed_seconds=10.0), tweet_read("a", elapsed_seconds=10.0), RUN[1])
     assert events_of(played(journal_of(tmp_path, events), MAX))[:-1] == [RUN[0], RUN[1]]
 
 
@@ -101,7 +101,7 @@ def test_while_paused_nothing_is_told_and_no_time_is_played(tmp_path: Path) -> N
 
 
 def test_stop_ends_it_at_once_with_its_reason(tmp_path: Path) -> None:
-    many: list[e.Event] = [run_started(), *(tweet("x", 1, elapsed_seconds=10.0 * n) for n in range(1, 5000))]
+    many: list[e.Event] = [run_started(), *(tweet_sampled("x", 1, elapsed_seconds=10.0 * n) for n in range(1, 5000))]
     told = played(journal_of(tmp_path, many), 10.0, (0.1, c.Stop(reason="enough")))
     last = told[-1][1]
     assert isinstance(last, e.RunFinished)
@@ -128,7 +128,7 @@ def test_steps_that_are_due_together_come_as_one_event_without_a_loss_less(tmp_p
 
 
 def test_a_flood_waits_for_the_screen_to_take_it_in(tmp_path: Path) -> None:
-    path = journal_of(tmp_path, [run_started(), *(tweet(f"number {number}", 1) for number in range(2000))])
+    path = journal_of(tmp_path, [run_started(), *(tweet_sampled(f"number {number}", 1) for number in range(2000))])
     clock = FakeClock()
     waiting: list[e.Event] = []
     taken: list[e.Event] = []

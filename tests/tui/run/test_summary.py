@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.protocol.events import CheckpointLoaded, CheckpointSaved, RunFinished, Warned
-from tests.fakes import run_started, steps_finished, tweet
+from tests.fakes import run_started, steps_finished, tweet_sampled
 from tui.run.reducer import apply
 from tui.run.summary import earlier_lines, exit_code_of, summary_lines
 from tui.run.view import RunView
@@ -11,7 +11,7 @@ from tui.run.view import RunView
 
 def view_of(run: str, corpus: str) -> RunView:
     view = apply(RunView(), run_started(run=run, corpus=corpus))
-    return apply(apply(view, steps_finished(1, [4.0, 3.5])), tweet("hello there", 2))
+    return apply(apply(view, steps_finished(1, [4.0, 3.5])), tweet_sampled("hello there", 2))
 
 
 def test_earlier_runs_are_told_with_their_tweets_and_how_to_go_on_with_them() -> None:

@@ -8,7 +8,7 @@ from textual.command import CommandPalette, DiscoveryHit
 from textual.containers import VerticalScroll
 
 from engine.protocol import commands as c
-from tests.fakes import FakeSession, steps_finished, tweet
+from tests.fakes import FakeSession, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.command_palette import KeyCommands
@@ -21,7 +21,7 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
 
 SIZE = (80, 24)
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 
 
 async def started(app: TweetgenApp) -> MainScreen:

@@ -12,7 +12,7 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from textual.color import Color
 from textual.theme import Theme
 
-from tests.fakes import FakeSession, evaluated, steps_finished, tweet
+from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.settings.theme import (
@@ -28,10 +28,10 @@ from tui.settings.theme import (
 HIGH = {HIGH_CONTRAST_THEME.name, HIGH_CONTRAST_LIGHT_THEME.name}
 SCRIPT = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
-    evaluated(40, 3.2, is_best=True),
-    tweet("fresh words", 60),
-    tweet("stale words", 70, novelty="copy"),
-    tweet("old words", 80, novelty="near-copy", reached_eos=False),
+    eval_finished(40, 3.2, is_best=True),
+    tweet_sampled("fresh words", 60),
+    tweet_sampled("stale words", 70, novelty="copy"),
+    tweet_sampled("old words", 80, novelty="near-copy", reached_eos=False),
 )
 
 

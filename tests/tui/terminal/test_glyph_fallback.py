@@ -14,7 +14,7 @@ from rich.segment import Segment
 from textual.color import Color
 
 import tui
-from tests.fakes import FakeSession, evaluated, steps_finished, tweet
+from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tui.settings.key_table import MAIN_KEYS
 from tui.terminal.capabilities import GlyphSet
@@ -79,8 +79,8 @@ def test_without_utf8_all_is_ascii(text: str) -> None:
 
 SCRIPT = (
     steps_finished(1, [4.5 - 0.02 * step for step in range(100)]),
-    evaluated(50, 3.2, is_best=True),
-    tweet("plain enough", 100, novelty="near-copy", reached_eos=False),
+    eval_finished(50, 3.2, is_best=True),
+    tweet_sampled("plain enough", 100, novelty="near-copy", reached_eos=False),
 )
 
 

@@ -28,13 +28,13 @@ ChopsUpdate.__init__ = lambda self, *arguments: whole(self, *arguments)  # which
 before = ChopsUpdate.render_segments
 
 from engine.config.run import RunConfig
-from tests.fakes import FakeSession, tweet
+from tests.fakes import FakeSession, tweet_sampled
 from tests.tui.conftest import Stage, shows
 from tui.terminal import textual_private
 
 async def main():
     stage = Stage()
-    app = stage.app(FakeSession([tweet("hello there")]))
+    app = stage.app(FakeSession([tweet_sampled("hello there")]))
     async with app.run_test():
         await shows(app, "hello there")
         app.use_mouse(is_used=False)

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 import engine.protocol.stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeClock, FakeSession, steps_finished, tweet
+from tests.fakes import FakeClock, FakeSession, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, wait_until
 from tui.cli.output.progress_bar import PlainLines
 from tui.cli.output.run_progress import Narration
@@ -41,7 +41,7 @@ class SlowSession(FakeSession):
 
 
 async def test_reading_shows_its_share_as_a_bar_with_percent(stage: Stage) -> None:
-    session = SlowSession((steps_finished(1, [4.0]), tweet("hello there", 1)))
+    session = SlowSession((steps_finished(1, [4.0]), tweet_sampled("hello there", 1)))
     app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
         trained_by(app).stage = Moment("reading the tweets", 0.25)

@@ -23,7 +23,7 @@ from engine.protocol.events import Event, to_json
 from engine.session.preflight import check
 from engine.storage.folders import create_run_folder, find_run, folder_of_run, named_checkpoint_path
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
-from tests.fakes import run_started, tweet
+from tests.fakes import run_started, tweet_sampled
 
 OUTSIDE = ("victim", "latest")
 NAMES = (
@@ -102,7 +102,7 @@ def test_a_name_that_is_none_is_refused_and_nothing_happens(around: Path) -> Non
 def test_the_run_that_a_checkpoint_names_is_looked_for_in_the_data_folder_only(around: Path, run: str) -> None:
     (around / "elsewhere").mkdir()
     started = run_started(corpus="small.txt", vocab_size=len(SPECIALS) + len(checkpoint_info().vocab))
-    lines: list[Event] = [started, tweet("stolen", 1, elapsed_seconds=0.5)]
+    lines: list[Event] = [started, tweet_sampled("stolen", 1, elapsed_seconds=0.5)]
     journal = "".join(to_json(event) + "\n" for event in lines)
     for place in (around, around / "elsewhere", around / "data", around / "data" / "runs" / "a run"):
         (place / "events.jsonl").write_text(journal)

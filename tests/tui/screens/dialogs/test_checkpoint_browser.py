@@ -25,7 +25,7 @@ from engine.protocol import events as e
 from engine.storage.folders import create_run_folder, named_checkpoint_path
 from engine.storage.folders import home as data_folder
 from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
-from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
@@ -37,7 +37,7 @@ from tui.screens.main.screen import MainScreen
 from tui.widgets.checkpoints.table import COMPARED, PINNED, CheckpointTable
 from tui.widgets.plot.loss_plot import LossPlot
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 STARTED = run_started(run="now")
 Entries = Callable[[], Iterable[CheckpointEntry]]
 
@@ -99,7 +99,10 @@ async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
     folder = create_run_folder("first")
     folder.config_path.write_text("{}")
     info = checkpoint_info()
-    lines: list[e.Event] = [run_started(corpus=info.corpus_name, vocab_size=len(info.vocab) + 4), tweet("so sunny", 1)]
+    lines: list[e.Event] = [
+        run_started(corpus=info.corpus_name, vocab_size=len(info.vocab) + 4),
+        tweet_sampled("so sunny", 1),
+    ]
     folder.journal_path.write_text("".join(e.to_json(line) + "\n" for line in lines))
     path = write_checkpoint(folder.checkpoint_path("best"), run="first")
     os.utime(path, (time.time() - 330, time.time() - 330))
@@ -220,7 +223,7 @@ async def test_before_its_begin_and_after_its_end_a_run_takes_no_checkpoint_but_
         screen.run_view = replace(screen.run_view, phase="starting")
         await at.pilot.press("enter")
         await at.says("The run is still starting.")
-        at.session.play(end)
+        at.session.emit(end)
         await wait_until(lambda: at.app.summary_view.ended is not None)
         await at.pilot.press("enter")
         await at.says("The run is over: n begins a new one from it.")

@@ -10,14 +10,14 @@ from textual.widgets import Input, Static
 from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.ladder import LadderDialog
 from tui.screens.dialogs.save import SaveDialog
 from tui.screens.main.screen import MainScreen
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 
 
 async def started(app: TweetgenApp) -> None:
@@ -97,7 +97,7 @@ async def test_the_ladder_shows_all_seven_rungs_whole_and_rolls_again(stage: Sta
             e.LadderTweet(temperature=each, text=text, reached_eos=True, bits_per_char=2.0, novelty="new")
             for each in LADDER_TEMPERATURES
         )
-        session.play(e.LadderSampled(step=3, elapsed_seconds=1.0, prime="", seed=7, rungs=rungs))
+        session.emit(e.LadderSampled(step=3, elapsed_seconds=1.0, prime="", seed=7, rungs=rungs))
         await wait_until(lambda: screen_text(app).count("!") == 7, "the ends of all seven")
         await pilot.press("escape")
         await opened(app, MainScreen)

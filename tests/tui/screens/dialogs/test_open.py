@@ -18,7 +18,7 @@ from engine.config.run import RunConfig
 from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.folder_listing import FolderEntry
@@ -34,7 +34,7 @@ from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.file_list import FileList
 from tui.widgets.plot.loss_plot import LossPlot
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def on_first(folder: Path) -> RunConfig:
 
 
 def second_session() -> FakeSession:
-    return FakeSession((steps_finished(1, [3.5]), tweet("second to none", 1)), run_started(run="second-run"))
+    return FakeSession((steps_finished(1, [3.5]), tweet_sampled("second to none", 1)), run_started(run="second-run"))
 
 
 async def started(app: TweetgenApp) -> None:
@@ -153,7 +153,7 @@ async def test_a_file_chosen_or_dropped_in_that_can_not_be_used_is_told_in_two_s
         await says(app, "second.csv holds [/no] tweets at all. Give a file with tweets.")
         await pilot.press("escape")
         await opened(app, MainScreen)
-        session.play(tweet("still here", 4))
+        session.emit(tweet_sampled("still here", 4))
         await shows(app, "still here")
         app.post_message(events.Paste(f"'{folder / 'second.csv'}'"))
         await says(app, "second.csv holds [/no] tweets at all. Give a file with tweets.")

@@ -16,7 +16,7 @@ from textual.widgets import OptionList
 from engine.config.run import RunConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.app.notifications import Notices
@@ -32,7 +32,7 @@ from tui.settings.store import PreferenceKeeper
 from tui.widgets.key_bar import KeyBar
 
 SIZE = (80, 24)
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ async def test_the_end_of_a_run_is_told_and_leaving_is_not(path: Path, monkeypat
     told: list[str] = []
     monkeypatch.setattr(Notices, "tell", lambda _, text: told.append(text))
     async with running(path, session) as (_, pilot):
-        session.play(e.Paused(step=3, elapsed_seconds=1.0))
+        session.emit(e.Paused(step=3, elapsed_seconds=1.0))
         await wait_until(lambda: told, "a notice")
         await pilot.press("q")
     assert told == ["tweetgen-tui: run 2026-11-25-101112 is over at 3 steps."]

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from engine.config.run import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, read, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, run_started, steps_finished, tweet_read, tweet_sampled
 from tests.tui.conftest import Stage, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
@@ -24,7 +24,9 @@ from tui.terminal import clipboard
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.feed.tweet_text import TweetText
 
-OF_FEED = tweet("hello you", 3, char_bits=(1.0, 0.1, 0.2, 0.3, 4.0, 9.0, 2.0, 0.5, 0.25, 1.5), copied_share=0.25)
+OF_FEED = tweet_sampled(
+    "hello you", 3, char_bits=(1.0, 0.1, 0.2, 0.3, 4.0, 9.0, 2.0, 0.5, 0.25, 1.5), copied_share=0.25
+)
 STEPS = steps_finished(1, [4.5, 4.2, 4.0])
 NOW: dict[str, Any] = {"step": 3, "elapsed_seconds": 1.0}
 
@@ -140,7 +142,7 @@ async def test_where_a_tweet_has_no_room_to_go_on_nothing_is_sent(stage: Stage) 
 
 
 async def test_an_empty_tweet_says_that_it_is_one_and_asks_nothing(stage: Stage) -> None:
-    async with dialog_of(stage, tweet("", 3, char_bits=(0.25,))) as (app, _, session):
+    async with dialog_of(stage, tweet_sampled("", 3, char_bits=(0.25,))) as (app, _, session):
         await shows(app, "(empty: <EOS> at once) · 0.25 bits when written", "It holds no character.")
         assert session.received == []
 
@@ -173,10 +175,10 @@ async def test_a_refused_reading_is_told_in_the_dialog(stage: Stage) -> None:
 
 
 async def test_an_answer_about_another_tweet_is_not_shown_and_the_end_of_the_run_is(stage: Stage) -> None:
-    async with dialog_of(stage, session=answering(read("quite another text", step=101))) as (app, _, session):
+    async with dialog_of(stage, session=answering(tweet_read("quite another text", step=101))) as (app, _, session):
         await wait_until(lambda: app.summary_view.step == 101, "the answer")
         await shows(app, "asking the model…")
-        session.play(e.RunFinished(reason="enough", total_seconds=1.0, total_chars=9, **NOW))
+        session.emit(e.RunFinished(reason="enough", total_seconds=1.0, total_chars=9, **NOW))
         await shows(app, "No model is running that could be asked.")
 
 

@@ -15,7 +15,7 @@ from textual import events
 
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, wait_until
 from tui.app.app import TweetgenApp
 from tui.run.reducer import MAX_TWEETS, apply, fold
@@ -27,7 +27,7 @@ from tui.widgets.plot.loss_plot import LossPlot
 EVENTS_PER_SECOND = 12_000
 NUM_EVENTS = EVENTS_PER_SECOND
 FIRST_STEP = MAX_TWEETS
-PAST = tuple(tweet(f"an earlier tweet, number {step}", step) for step in range(1, FIRST_STEP))
+PAST = tuple(tweet_sampled(f"an earlier tweet, number {step}", step) for step in range(1, FIRST_STEP))
 """So many that those of the flood are too many to keep."""
 
 
@@ -36,9 +36,9 @@ def flood() -> Iterator[e.Event]:
     step = FIRST_STEP
     for number in range(1, NUM_EVENTS + 1):
         if number % 20 == 0:
-            yield tweet(f"tweet {number} of a flood, long enough for more than a line where it is narrow", step)
+            yield tweet_sampled(f"tweet {number} of a flood, long enough for more than a line where it is narrow", step)
         elif number % 1000 == 1:
-            yield evaluated(step, 4.0, is_best=number == 1)
+            yield eval_finished(step, 4.0, is_best=number == 1)
         else:
             step += 1
             yield steps_finished(step, [3.0 + step % 7 / 10])
@@ -54,13 +54,13 @@ class FloodSession(FakeSession):
 
     def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
         self._emit = emit
-        self.play(run_started(step=FIRST_STEP))
+        self.emit(run_started(step=FIRST_STEP))
         started = time.monotonic()
         is_wanted = True
         while is_wanted:
             due = min(round((time.monotonic() - started) * EVENTS_PER_SECOND), NUM_EVENTS)
             for event in self.flood[self.num_told : due]:
-                self.play(event)
+                self.emit(event)
             self.num_told = due
             is_wanted = self._answers(commands)
 
@@ -71,7 +71,7 @@ class FloodSession(FakeSession):
         except queue.Empty:
             return True
         self.received.append(command)
-        self.play(self.answer(command))
+        self.emit(self.answer(command))
         return not isinstance(command, c.Stop)
 
 

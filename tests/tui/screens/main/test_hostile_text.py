@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from engine.protocol import events as e
 from tests import hostile
-from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.base import FailureDialog, MessageDialog
@@ -47,7 +47,9 @@ async def seen(app: TweetgenApp, *words: str) -> None:
 
 
 async def test_whatever_a_run_says_is_shown_as_plain_text(stage: Stage) -> None:
-    tweets = [tweet(text, number, char_bits=(1.5,) * (len(text) + 1)) for number, text in enumerate(TEXTS, start=3)]
+    tweets = [
+        tweet_sampled(text, number, char_bits=(1.5,) * (len(text) + 1)) for number, text in enumerate(TEXTS, start=3)
+    ]
     started = run_started(run=WORST, corpus=WORST, device=WORST, resumed_from=WORST)
     session = FakeSession((steps_finished(1, [4.5, 4.2, 4.0]), *tweets), started)
     app = stage.app(session)
@@ -63,21 +65,21 @@ async def test_whatever_a_run_says_is_shown_as_plain_text(stage: Stage) -> None:
             await pilot.press("pagedown")
             assert_harmless(app)
         for text in TEXTS:
-            session.play(e.Warned(message=text, **NOW))
-        session.play(e.Warned(message=WORST, kind="disk", **NOW))
+            session.emit(e.Warned(message=text, **NOW))
+        session.emit(e.Warned(message=WORST, kind="disk", **NOW))
         await wait_until(lambda: len(app.summary_view.warnings) > 0 and app.summary_view.warnings[-1].kind == "disk")
         for key, dialog in (("enter", TweetDialog), ("e", ExportDialog)):
             await pilot.press(key)
             await opened(app, dialog)
             assert_harmless(app)
             await pilot.press("escape")
-        session.play(e.RunFailed(title=WORST, detail=WORST, hint="[/foo] " + WORST, **NOW))
+        session.emit(e.RunFailed(title=WORST, detail=WORST, hint="[/foo] " + WORST, **NOW))
         await opened(app, FailureDialog)
         await seen(app, "zqj")
 
 
 async def test_what_is_pasted_into_a_line_is_harmless(stage: Stage) -> None:
-    app = stage.app(FakeSession((steps_finished(1, [4.5]), tweet("hello", 3))))
+    app = stage.app(FakeSession((steps_finished(1, [4.5]), tweet_sampled("hello", 3))))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(lambda: app.summary_view.num_tweets == 1)
         for key in ("s", "o", "ctrl+p"):

@@ -10,7 +10,7 @@ import pytest
 from engine.config.run import RunConfig
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFinished
-from tests.fakes import FakeClock, FakeSession, run_started, tweet
+from tests.fakes import FakeClock, FakeSession, run_started, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
@@ -40,7 +40,7 @@ class UnreachableHost:
 
 async def test_a_run_that_cannot_save_goes_on_as_before_after_each_no(stage: Stage) -> None:
     session = FakeSession()
-    session.loses_at_stop = "The disk is full."
+    session.stop_refusal = "The disk is full."
     app = stage.app(session)
     async with app.run_test() as pilot:
         await wait_until(lambda: app.summary_view.started is not None)
@@ -67,7 +67,7 @@ async def test_a_late_run_that_cannot_save_ends_all_the_same_once_the_screen_has
             return super().answer(command)
 
     session, clock = Late(), FakeClock()
-    session.loses_at_stop = "The disk is full."
+    session.stop_refusal = "The disk is full."
     app = stage.app(session)
     app._main_screen._clock = clock
     async with app.run_test() as pilot:
@@ -114,7 +114,7 @@ async def test_a_disk_that_stands_still_does_not_hold_up_the_end(
         savers.append(threading.current_thread())
         may_end.wait()
 
-    app = stage.app(FakeSession((tweet("hello there", 3),)))
+    app = stage.app(FakeSession((tweet_sampled("hello there", 3),)))
     monkeypatch.setattr(owner, "save", save)
     async with app.run_test() as pilot:
         await wait_until(lambda: app.summary_view.num_tweets == 1)

@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 from engine.errors import StorageError
 from engine.protocol.events import Event, TweetSampled, from_json
 from engine.storage.folders import folder_of_run
-from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
@@ -20,7 +20,7 @@ from tui.screens.main.screen import MainScreen
 from tui.widgets.feed.layout import PIN_GLYPH
 
 RUN = run_started().run
-TWEETS = tuple(tweet(f"tweet number {number}", 10 * number, char_bits=(1.0,) * 15) for number in range(1, 6))
+TWEETS = tuple(tweet_sampled(f"tweet number {number}", 10 * number, char_bits=(1.0,) * 15) for number in range(1, 6))
 SCRIPT: tuple[Event, ...] = (steps_finished(1, [4.5, 4.2, 4.0]), *TWEETS)
 
 
@@ -72,7 +72,7 @@ async def test_k_pins_the_newest_or_the_selected_tweet_shift_k_shows_pins_only_a
 
 
 async def test_pins_of_a_resumed_run_are_there_again_with_those_made_meanwhile(stage: Stage) -> None:
-    gone = tweet("long thinned", 5)
+    gone = tweet_sampled("long thinned", 5)
     PinsFile(folder_of_run(RUN).pins_path).save((gone, TWEETS[1]), 1)
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -9,12 +9,12 @@ import pytest
 from engine.errors import CorpusError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, RaisingSession, evaluated, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, RaisingSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.dialogs.base import MessageDialog
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), evaluated(3, 5.7), tweet("hello there", 3))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), eval_finished(3, 5.7), tweet_sampled("hello there", 3))
 FINISHED = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps reached", total_seconds=1.0, total_chars=99)
 
 
@@ -71,11 +71,11 @@ async def test_a_failed_session_is_told_in_a_dialog_and_by_the_return_code(
 
 
 async def test_loading_an_earlier_checkpoint_takes_the_later_tweets_back(stage: Stage) -> None:
-    session = FakeSession((*SCRIPT, steps_finished(4, [3.9] * 10), tweet("from the future", 13)))
+    session = FakeSession((*SCRIPT, steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13)))
     app = stage.app(session)
     async with app.run_test(size=(80, 24)):
         await shows(app, "from the future")
-        session.play(
+        session.emit(
             e.CheckpointLoaded(
                 step=3, elapsed_seconds=1.0, name="happy", path="/tmp/happy.safetensors", bits_per_char=5.7
             )

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from engine.protocol.events import Event
-from tests.fakes import FakeSession, evaluated, steps_finished, tweet
+from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
@@ -23,8 +23,8 @@ from tui.widgets.status.status_panel import StatusPanel
 WIDE, NORMAL, NARROW, TINY, TOO_SMALL = (120, 35), (80, 24), (60, 20), (40, 12), (30, 8)
 SCRIPT: tuple[Event, ...] = (
     steps_finished(1, [4.5 - 0.03 * step for step in range(80)]),
-    evaluated(40, 3.2, is_best=True),
-    *(tweet(f"number {number} is said", 10 * number) for number in range(1, 9)),
+    eval_finished(40, 3.2, is_best=True),
+    *(tweet_sampled(f"number {number} is said", 10 * number) for number in range(1, 9)),
 )
 
 

@@ -9,7 +9,7 @@ from textual.widgets import Input
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeSession, evaluated, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, eval_finished, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
@@ -19,7 +19,7 @@ from tui.screens.main.screen import MainScreen
 from tui.widgets.alert_bar import AlertBar
 
 SIZE = (80, 24)
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 RUN = "2026-11-25-101112"
 FULL_DISK = e.Warned(step=3, elapsed_seconds=1.0, message="No space left on device.", kind="disk")
 
@@ -35,7 +35,7 @@ async def started(app: TweetgenApp) -> MainScreen:
 
 
 async def test_brackets_turn_the_learning_rate_and_show_at_once_beside_the_rate_now(stage: Stage) -> None:
-    session = FakeSession((steps_finished(1, [4.5, 4.2, 4.0], learning_rate=0.001), tweet("hello there", 3)))
+    session = FakeSession((steps_finished(1, [4.5, 4.2, 4.0], learning_rate=0.001), tweet_sampled("hello there", 3)))
     app = stage.app(session)
     async with app.run_test(size=(120, 40)) as pilot:
         await started(app)
@@ -148,7 +148,7 @@ async def test_a_full_disk_is_told_in_a_line_and_a_or_a_click_tries_again(stage:
     async with app.run_test(size=(40, 12)) as pilot:
         screen = await started(app)
         assert not screen.query_one(AlertBar).display
-        session.play(FULL_DISK)
+        session.emit(FULL_DISK)
         await shows(app, "a try saving again", "esc no")
         lines = screen_text(app).splitlines()
         assert "a try saving again" in lines[-2]
@@ -157,12 +157,12 @@ async def test_a_full_disk_is_told_in_a_line_and_a_or_a_click_tries_again(stage:
         await press(pilot, session, "a")
         assert session.received == [c.SaveLatest()]
         await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
-        session.play(FULL_DISK)
+        session.emit(FULL_DISK)
         await shows(app, "a try saving again")
         await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("try saving"), 0))
         await wait_until(lambda: session.received == [c.SaveLatest()] * 2, "the command")
         await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
-        session.play(FULL_DISK)
+        session.emit(FULL_DISK)
         await shows(app, "esc no")
         await pilot.click(AlertBar, offset=(screen_text(app).splitlines()[-2].index("esc no"), 0))
         await wait_until(lambda: not screen.query_one(AlertBar).display, "the end of the alert")
@@ -176,28 +176,28 @@ async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage
         screen = await started(app)
         await pilot.press("escape", "a")
         await toasted(app, "There is no alert to answer.")
-        session.play(FULL_DISK)
+        session.emit(FULL_DISK)
         await shows(app, "a try saving again")
         await pilot.press("escape")
         assert not screen.query_one(AlertBar).display
-        session.play(FULL_DISK)
+        session.emit(FULL_DISK)
         await wait_until(lambda: len(app.summary_view.warnings) == 2)
         assert not screen.query_one(AlertBar).display
         assert not session.received
 
 
 async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(stage: Stage) -> None:
-    session = FakeSession((steps_finished(1, [1.7] * 600), evaluated(600, 2.4), tweet("hello there", 600)))
+    session = FakeSession((steps_finished(1, [1.7] * 600), eval_finished(600, 2.4), tweet_sampled("hello there", 600)))
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         for first_step in (601, 751, 901, 1051):
-            session.play(steps_finished(first_step, [4.2] * 150))
+            session.emit(steps_finished(first_step, [4.2] * 150))
             await wait_until(lambda: app.summary_view.step == first_step + 149)  # noqa: B023 - awaited at once
         await shows(app, "Diverging: loss 4.2, was 1.7", "a reload best, halve the rate", "esc no")
         await press(pilot, session, "a")
         assert session.received == [c.LoadCheckpoint(name=f"{RUN}/best", halves_rate=True)]
-        session.play(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))
+        session.emit(e.CheckpointLoaded(step=600, elapsed_seconds=70.0, name="x", path="/x", bits_per_char=2.4))
         await wait_until(lambda: not screen.query_one(AlertBar).display)
         await press(pilot, session, "u")
         assert session.received[-1] == c.SetLearningRate(learning_rate=0.004)
@@ -217,7 +217,7 @@ async def test_an_answer_that_is_refused_is_told_the_alert_comes_back_and_u_has_
     async with app.run_test(size=SIZE) as pilot:
         await started(app)
         for step in (4, 5, 6):
-            session.play(e.Warned(step=step, elapsed_seconds=1.0, message="not finite", kind="not-finite"))
+            session.emit(e.Warned(step=step, elapsed_seconds=1.0, message="not finite", kind="not-finite"))
         await shows(app, "a reload latest, halve the rate")
         await press(pilot, session, "a")
         assert session.received == [c.LoadCheckpoint(name=f"{RUN}/latest", halves_rate=True)]
@@ -244,7 +244,7 @@ async def test_a_run_out_of_memory_is_tried_again_from_its_latest_checkpoint(
     stage: Stage, is_closed_first: bool
 ) -> None:
     resumed = run_started(step=2, resumed_from=f"{RUN}/latest", elapsed_seconds=1.0)
-    after = FakeSession([steps_finished(3, [3.9]), tweet("and on it goes", 3)], resumed)
+    after = FakeSession([steps_finished(3, [3.9]), tweet_sampled("and on it goes", 3)], resumed)
     runtime = RuntimeConfig(device="cpu")
     config = RunConfig(settings={"hidden_size": 7}, runtime=runtime, run_name="mine")
     app = stage.app(FakeSession((*SCRIPT, OUT_OF_MEMORY)), further=[after], config=config)

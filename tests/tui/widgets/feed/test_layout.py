@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len, split_graphemes
 
 from engine.text import harmless
-from tests.fakes import tweet
+from tests.fakes import tweet_sampled
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.widgets.feed.layout import (
     PIN_GLYPH,
@@ -36,7 +36,7 @@ TEXTS = st.text(st.sampled_from("ab c😍é日שع\u200d\ufe0f\u0301👩❤"), m
 )
 def test_a_narrower_feed_has_fewer_columns(width: int, expected: str) -> None:
     columns = Columns(width, step_width(12_345, 5))
-    parts = columns.before_text(tweet("hello", 12_345, novelty="near-copy", copied_share=0.62), "")
+    parts = columns.before_text(tweet_sampled("hello", 12_345, novelty="near-copy", copied_share=0.62), "")
     assert "".join(text for text, _ in parts) + "hello" == expected
 
 
@@ -53,7 +53,7 @@ def test_text_begins_in_the_same_cell_whatever_stands_before_it(
     width: int, sign: str, bits: float, **drawn: Any
 ) -> None:
     columns = Columns(width, 6)
-    parts = columns.before_text(tweet(step=99_999, bits_per_char=bits, **drawn), sign)
+    parts = columns.before_text(tweet_sampled(step=99_999, bits_per_char=bits, **drawn), sign)
     assert sum(cell_len(piece) for piece, _ in parts) == columns.indent
 
 
@@ -87,5 +87,5 @@ def test_more_bits_are_a_higher_step_and_a_grapheme_has_that_of_its_most_surpris
 def test_bits_of_characters_count_only_where_there_is_one_for_each(
     text: str, num_bits: int, reached_eos: bool, is_known: bool
 ) -> None:
-    event = tweet(text, char_bits=(1.0,) * num_bits, reached_eos=reached_eos)
+    event = tweet_sampled(text, char_bits=(1.0,) * num_bits, reached_eos=reached_eos)
     assert has_bits_of_chars(event, shown_text(event)) == is_known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.protocol.events import TweetSampled
-from tests.fakes import tweet
+from tests.fakes import tweet_sampled
 from tests.tui.conftest import wait_until
 from tests.tui.widgets.feed.test_tweet_feed import FeedApp, ends_with, feed_of, numbered, shown_lines, view_of
 from tui.widgets.feed.layout import SELECTED_GLYPH
@@ -83,7 +83,7 @@ async def test_enter_opens_the_selected_tweet_or_else_the_newest_and_so_does_a_d
 
 
 def moments(*steps: int) -> Iterator[TweetSampled]:
-    return (tweet(f"tweet {number} of step {step}", step) for number, step in enumerate(steps))
+    return (tweet_sampled(f"tweet {number} of step {step}", step) for number, step in enumerate(steps))
 
 
 async def test_the_plots_cursor_leads_to_the_tweets_of_its_moment() -> None:

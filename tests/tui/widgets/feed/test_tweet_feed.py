@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from engine.protocol.events import TweetSampled
-from tests.fakes import tweet
+from tests.fakes import tweet_sampled
 from tests.tui.conftest import wait_until
 from tui.run.reducer import MAX_TWEETS, apply
 from tui.run.view import RunView
@@ -67,7 +67,7 @@ def shown_lines(feed: TweetFeed) -> list[str]:
 
 
 def numbered(first: int, last: int) -> list[TweetSampled]:
-    return [tweet(f"tweet number {number}", number) for number in range(first, last + 1)]
+    return [tweet_sampled(f"tweet number {number}", number) for number in range(first, last + 1)]
 
 
 async def ends_with(feed: TweetFeed, number: int) -> None:
@@ -152,7 +152,7 @@ async def test_a_tweet_is_shown_as_it_is_harmless_and_an_empty_one_says_so() -> 
         "": "(empty: <EOS> at once)",
         "(empty: <EOS> at once)": "(empty: <EOS> at once)",
     }
-    async with feed_of(tweet(text, 3) for text in texts) as (feed, _, _):
+    async with feed_of(tweet_sampled(text, 3) for text in texts) as (feed, _, _):
         lines = [feed.render_line(y) for y in range(len(texts))]
         for line, shown in zip(lines, texts.values(), strict=True):
             assert line.text.rstrip().endswith(f"● 2.40  {shown}")
@@ -161,7 +161,7 @@ async def test_a_tweet_is_shown_as_it_is_harmless_and_an_empty_one_says_so() -> 
 
 
 async def test_the_top_tweet_stays_at_the_top_over_a_resize() -> None:
-    tweets = [tweet(f"{number} " + "many words " * 10, number) for number in range(200)]
+    tweets = [tweet_sampled(f"{number} " + "many words " * 10, number) for number in range(200)]
     async with feed_of(tweets, size=(120, 24)) as (feed, pilot, _):
         await pilot.press("pageup", "pageup")
         await wait_until(lambda: feed.border_subtitle, "the end left")
@@ -185,7 +185,7 @@ STRANGE = [
 async def test_every_line_has_the_width_of_the_feed_whatever_it_is_written_with(size: tuple[int, int]) -> None:
     def coloured(text: str, step: int) -> TweetSampled:
         bits = tuple(float(place % 9) for place in range(len(text) + 1))
-        return tweet(text, step, char_bits=bits, novelty="copy")
+        return tweet_sampled(text, step, char_bits=bits, novelty="copy")
 
     texts = ["plain", *map(str.strip, STRANGE)]
     async with feed_of(coloured(text, step) for step, text in enumerate(texts)) as (feed, pilot, _):
@@ -202,8 +202,8 @@ async def test_every_line_has_the_width_of_the_feed_whatever_it_is_written_with(
 
 
 async def test_colours_say_how_surprising_each_character_was() -> None:
-    event = tweet("abcd", char_bits=(0.0, 0.0, 9.0, 4.0, 1.0))
-    async with feed_of([event, tweet("old", 200)]) as (feed, _, _):
+    event = tweet_sampled("abcd", char_bits=(0.0, 0.0, 9.0, 4.0, 1.0))
+    async with feed_of([event, tweet_sampled("old", 200)]) as (feed, _, _):
 
         def pieces(y: int) -> list[Any]:
             return [(segment.text.strip(), segment.style) for segment in feed.render_line(y)]

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from engine.config.run import SamplingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from tests.fakes import FakeClock, FakeSession, completed, run_started, steps_finished, tweet
+from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, text_completed, tweet_sampled
 from tests.tui.conftest import Stage, press, screen_text, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
 from tui.screens.main.screen import MainScreen
@@ -20,14 +20,14 @@ from tui.widgets.input.completions import AGAIN_SECONDS, Completions
 from tui.widgets.key_bar import KeyBar
 
 SIZE = (80, 24)
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet("hello there", 3))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 
 
 def test_the_same_line_is_asked_about_again_after_a_second_of_learning() -> None:
     clock, sampling = FakeClock(), SamplingConfig()
     completions = Completions(clock)
     assert completions.question("t", sampling, 1) == c.CompleteText(text="t", request=1)
-    completions.take(completed("t", request=1, step=5))
+    completions.take(text_completed("t", request=1, step=5))
 
     assert completions.question("t", sampling, 50) is None
     clock.advance(AGAIN_SECONDS)
@@ -153,13 +153,13 @@ async def test_only_the_answer_to_its_own_question_is_shown_and_a_refusal_in_the
         await pilot.press(*"abc")
         await wait_until(lambda: line(app) == "abc")
         [first] = session.asked
-        session.play(completed("", request=first.request + 7, step=9))
+        session.emit(text_completed("", request=first.request + 7, step=9))
         await wait_until(lambda: app.summary_view.step == 9, "the answer")
         assert "and on" not in screen_text(app)
-        session.play(completed("", request=first.request, step=10))
+        session.emit(text_completed("", request=first.request, step=10))
         await wait_until(lambda: len(session.asked) == 2)
         assert session.asked[1] == c.CompleteText(text="abc", request=first.request + 1)
-        session.play(
+        session.emit(
             e.CommandRefused(
                 step=11, elapsed_seconds=1.0, command="CompleteText", title="t", detail="It has gone wrong.", hint=""
             )
@@ -173,7 +173,7 @@ async def test_the_line_closes_with_the_run(stage: Stage) -> None:
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
-        session.play(e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9))
+        session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9))
         await wait_until(lambda: not screen.prompt.is_open)
         await pilot.press("p")
         await wait_until(lambda: any(text.startswith("The run is over") for text in toasts(app)), "a word about it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.fakes import evaluated, run_started, steps_finished
+from tests.fakes import eval_finished, run_started, steps_finished
 from tui.run.reducer import apply
 from tui.run.view import RunView
 
@@ -24,7 +24,7 @@ def view_of(losses: list[float], *val_bits: float) -> RunView:
         view = apply(view, steps_finished(index + 1, losses[index : index + 50]))
     best = float("inf")
     for index, bits in enumerate(val_bits, 1):
-        view = apply(view, evaluated(index * len(losses) // len(val_bits), bits, is_best=bits < best))
+        view = apply(view, eval_finished(index * len(losses) // len(val_bits), bits, is_best=bits < best))
         best = min(best, bits)
     return view
 

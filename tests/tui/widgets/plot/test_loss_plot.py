@@ -13,7 +13,7 @@ from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.fakes import FakeSession, evaluated, steps_finished, tweet
+from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, shows, wait_until
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
 from tui.run.reducer import apply
@@ -95,7 +95,7 @@ async def test_it_is_drawn_again_only_when_a_curve_or_a_mark_has_changed_and_few
         monkeypatch.setattr(plot, "refresh", lambda *regions: painted.extend(region.area for region in regions))
         plot.show(replace(view, chars_per_second=1.0))
         assert painted == []
-        for changed in (apply(view, steps_finished(4901, [1.7] * 20)), apply(view, evaluated(4900, 2.5))):
+        for changed in (apply(view, steps_finished(4901, [1.7] * 20)), apply(view, eval_finished(4900, 2.5))):
             plot.show(changed)
             assert 0 < sum(painted) < 100
             painted.clear()
@@ -208,7 +208,7 @@ def test_every_key_of_the_plot_is_in_the_key_table() -> None:
 
 
 async def test_the_cursor_leads_the_feed_through_the_run_and_y_and_v_work_from_anywhere(stage: Stage) -> None:
-    tweets = [tweet(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
+    tweets = [tweet_sampled(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
     app = stage.app(FakeSession([steps_finished(1, falling_losses(3000)), *tweets]))
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(app, "what it wrote after 3000", "nats/char")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from engine.protocol import events as e
-from tests.fakes import FakeSession, run_started, steps_finished, tweet
+from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.run.reducer import apply
@@ -173,7 +173,7 @@ class FakeReader:
         return READING
 
 
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet("hello there", 100))
+SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), TIMES, tweet_sampled("hello there", 100))
 
 
 async def opened(app: TweetgenApp, reader: FakeReader) -> MachinePanel:

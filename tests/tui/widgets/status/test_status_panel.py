@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from engine.config.run import SamplingConfig, TrainingConfig
 from engine.protocol import events as e
-from tests.fakes import evaluated, run_started, steps_finished
+from tests.fakes import eval_finished, run_started, steps_finished
 from tui.run.reducer import apply
 from tui.run.view import RunView
 from tui.widgets.status.line_panel import changed_cells
@@ -33,7 +33,7 @@ def running(training: TrainingConfig | None = None, sampling: SamplingConfig | N
     started = run_started(training=training or TrainingConfig(), sampling=sampling or SamplingConfig())
     steps = steps_finished(1, [1.702] * 600, elapsed_seconds=3723.0)
     return replace(
-        view_after(started, steps, evaluated(500, 2.49), evaluated(600, 2.51, is_best=False), SAVED),
+        view_after(started, steps, eval_finished(500, 2.49), eval_finished(600, 2.51, is_best=False), SAVED),
         step=600,
         elapsed_seconds=3723.0,
     )
