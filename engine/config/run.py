@@ -70,7 +70,7 @@ class TrainingConfig:
     """Optimizer, learning-rate schedule, budget, and the intervals of evaluation, sampling and saving."""
 
     preset: str = "tutorial"
-    """Starting settings: auto fits corpus, device and budget; tutorial is CSC321 Tutorial 11's."""
+    """Starting settings: auto fits corpus and budget; tutorial is CSC321 Tutorial 11."""
     preset_reason: str = ""
     """Why the preset chose these settings, in one line."""
     batch_size: int = 32
@@ -92,7 +92,7 @@ class TrainingConfig:
     max_steps: int | None = None
     """Stop after this many steps."""
     max_seconds: float | None = None
-    """Stop after this many seconds of training, pauses excluded."""
+    """Stop after this many seconds, pauses excluded."""
     eval_every: int = 500
     """Steps between evaluations; 0 disables them."""
     eval_tweets: int = 2000
@@ -186,7 +186,7 @@ class RunConfig:
     """Everything requested for one run."""
 
     preset: PresetName = "auto"
-    """Starting settings: auto fits corpus, device and budget; tutorial is CSC321 Tutorial 11's."""
+    """Starting settings: auto fits corpus and budget; tutorial is CSC321 Tutorial 11."""
     settings: Mapping[str, Setting] = field(default_factory=dict)
     """Fields of `ModelConfig`, `TrainingConfig` and `SamplingConfig` that override the preset or the checkpoint."""
     corpus: CorpusConfig | None = None
@@ -198,7 +198,7 @@ class RunConfig:
     checkpoint: str | None = None
     """Start a new run from this checkpoint, a name or a path."""
     resume: str | None = None
-    """Continue this run in its own folder; `last` is the latest one."""
+    """Continue this run in its own folder; last: the latest run."""
 
     def __post_init__(self) -> None:
         """Validate every field and every setting. Raises `ConfigError`."""

@@ -52,13 +52,11 @@ def open_screen(
 ) -> None:
     """Watch and steer a character-level GRU while it learns to write tweets.
 
-    Without a command, the screen opens and training starts.
-
     Examples:
-    tweetgen-tui                         train on the tweets that come with it
-    tweetgen-tui --data my.csv           train on your own tweets
+    tweetgen-tui                         open the screen, train on its own tweets
+    tweetgen-tui --data my.csv           train on yours
     tweetgen-tui --resume last           continue the latest run
-    tweetgen-tui attach                  reopen the screen of a running run
+    tweetgen-tui attach                  show a run that trains in the background
     tweetgen-tui train --max-seconds 60  train without a screen
     tweetgen-tui generate -n 5           print five tweets
     """

@@ -7,6 +7,7 @@ with the options, shows types such as `<bool>`, and is six screens long for `tra
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -75,8 +76,8 @@ def print_help(command: Any, context: Any, *, with_rare: bool = False) -> None: 
     parameters = [each for each in command.get_params(context) if not getattr(each, "hidden", False)]
     folds = not with_rare and any(each.name == "help_all" for each in parameters)
     summary, _, examples = inspect.cleandoc(command.help or "").partition(_EXAMPLES)
-    usage = " ".join((f"Usage: {context.command_path}", *command.collect_usage_pieces(context)))
-    console.print(Text(usage, "bold"))
+    pieces = re.sub(r"{(.*?)}(\.\.\.)?", r"\1", " ".join(command.collect_usage_pieces(context)))
+    console.print(Text(f"Usage: {context.command_path} {pieces}", "bold"))
     for paragraph in summary.strip().split("\n\n"):
         console.print("", Text(_filled(paragraph, width)), sep="\n")
     if examples:

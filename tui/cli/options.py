@@ -87,7 +87,7 @@ _METAVARS = {
     "weight": "X",
     "overfit": "ROW",
     "run_name": "NAME",
-    "checkpoint": "NAME-OR-PATH",
+    "checkpoint": "NAME",
     "resume": "RUN",
     "prime": "TEXT",
 }

@@ -25,14 +25,14 @@ from tui.formatting.numbers import format_size
 
 app = CommandGroup("List, show, copy, rename, pin and delete checkpoints.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
-Listed = Annotated[str, typer.Argument(metavar="NAME", help="As in the list.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
+Listed = Annotated[str, typer.Argument(metavar="NAME", help="Name as listed by checkpoints list.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing one.")]
 _STANDARD_STREAM = "-"
 
 
 @app.command("list")
 def list_all(*, as_json: AsJson = False) -> None:
-    """List all checkpoints: what you saved by name, then each run's own."""
+    """List all checkpoints: those saved by name, then each run's own."""
     entries = list_checkpoints()
     if as_json:
         for entry in entries:
@@ -45,11 +45,11 @@ def list_all(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="As in the list, or a file.")],
+    name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="Name as listed by checkpoints list, or a file.")],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a checkpoint is whole, and show all that it says of itself."""
+    """Verify a checkpoint and print its metadata."""
     path = resolve_checkpoint(name)
     info, digest = read_info(path)
 
@@ -68,7 +68,7 @@ def delete(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a checkpoint for good."""
+    """Delete a checkpoint."""
     find_listed(name)
     if not yes:
         typer.confirm(harmless(f"Delete the checkpoint {name}?"), abort=True, err=True)
@@ -78,36 +78,36 @@ def delete(
 
 @app.command()
 def rename(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="As in the list; only what was saved by name.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="A name that is not taken.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Name as listed by checkpoints list.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="A name that is not in use.")],
 ) -> None:
-    """Give a checkpoint another name."""
+    """Rename a checkpoint that was saved by name."""
     path = checkpoint_files.rename_checkpoint(old, new)
     _narrate(f"renamed to {path}")
 
 
 @app.command()
 def pin(name: Listed) -> None:
-    """Keep a checkpoint first in the list, and from being deleted or replaced."""
+    """Protect a checkpoint from being deleted or replaced."""
     checkpoint_files.set_pinned(name, is_pinned=True)
     _narrate(f"pinned {name}")
 
 
 @app.command()
 def unpin(name: Listed) -> None:
-    """Let a pinned checkpoint be deleted and replaced again."""
+    """Remove the pin of a checkpoint."""
     checkpoint_files.set_pinned(name, is_pinned=False)
     _narrate(f"unpinned {name}")
 
 
 @app.command("export")
 def export(
-    name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="As in the list, or a file.")],
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to: a file or folder, or - for standard output.")],
+    name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="Name as listed by checkpoints list, or a file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Target file or folder, or - for standard output.")],
     *,
     force: Force = False,
 ) -> None:
-    """Check that a checkpoint is whole, and copy it out."""
+    """Verify a checkpoint and copy it to a file."""
     if file == _STANDARD_STREAM:
         if sys.stdout.isatty():
             raise ConfigError("A checkpoint is no text for a terminal.", "Name a file, or send it on: ... - > FILE")
@@ -122,10 +122,12 @@ def export(
 def import_(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A checkpoint file, or - for standard input.")],
     *,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it; otherwise as the file.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name to store it under; by default that of the file.")
+    ] = None,
     force: Force = False,
 ) -> None:
-    """Check that a checkpoint file is whole, and copy it in under a name."""
+    """Verify a checkpoint file and store it under a name."""
     if file == _STANDARD_STREAM:
         path = _import_standard_input(name, replace=force)
     else:

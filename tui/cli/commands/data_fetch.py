@@ -23,17 +23,22 @@ if TYPE_CHECKING:  # imported late, so that `--help` comes at once
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"What to fetch: {', '.join(DATASETS)}.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"Data set: {', '.join(DATASETS)}.")],
     *,
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Fetch it from a mirror; the checksum is the same.")
+        str | None, typer.Option(metavar="URL", help="Download from a mirror; the checksum stays the same.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Accept the terms without being asked, as without a terminal.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Fetch a known data set into the data folder and print its path.
+    """Download a known data set and print its path.
 
-    Its terms come first, then a question. An attempt that was cut short is continued; the checksum decides at the end.
+    Shows its terms and asks first. Resumes an interrupted download, and verifies the checksum.
+
+    Examples:
+    tweetgen-tui data fetch sentiment140
     """
     dataset = find_dataset(name)
 

@@ -24,11 +24,21 @@ _WIDEST = 100
 def inspect(
     given: Given,
     *,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, folders, archives, or -.")],
-    fresh: Annotated[bool, typer.Option("--fresh", help="Read the files anew instead of from the cache.")] = False,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Files, folders or archives, or - for standard input.")
+    ],
+    fresh: Annotated[bool, typer.Option("--fresh", help="Read the files again, not the cache.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what is in files of tweets: what is kept and dropped and why, characters, duplicates, ten of the tweets."""
+    """Report what files of tweets contain.
+
+    Counts the rows that are kept, and those that are dropped by reason; shows formats, duplicates, split, lengths,
+    characters and ten of the tweets.
+
+    Examples:
+    tweetgen-tui data inspect my.csv
+    tweetgen-tui data inspect twitter-2026-11-20.zip --no-replies --json
+    """
     from engine.corpus.inspection import inspect
     from engine.corpus.loading import TooFewTweetsError
     from tui.cli.output.inspection_report import print_inspection, print_sources

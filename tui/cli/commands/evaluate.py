@@ -37,7 +37,7 @@ def evaluate(
     *,
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="NAME-OR-PATH", help="Checkpoint to evaluate; by default the best of the latest run."),
+        typer.Option(metavar="NAME", help="Name or path of the checkpoint; by default the best of the latest run."),
     ] = None,
     baselines: Annotated[
         bool,

@@ -30,7 +30,7 @@ def generate(
     ] = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option(metavar="NAME-OR-PATH", help="Checkpoint to sample from; by default the best of the latest run."),
+        typer.Option(metavar="NAME", help="Name or path of the checkpoint; by default the best of the latest run."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:

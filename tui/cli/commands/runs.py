@@ -30,7 +30,7 @@ _MAX = "max"
 def list_all(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False
 ) -> None:
-    """List all runs, the latest first; `tweetgen-tui --resume NAME` goes on with one."""
+    """List all runs, the latest first."""
     facts = [_facts(run) for run in list_runs()]
     if as_json:
         for fact in facts:
@@ -108,10 +108,10 @@ def replay(
     *,
     speed: Annotated[
         float,
-        typer.Option(parser=_to_speed, metavar="N", help=f"How many times faster than it was; {_MAX}: all it can."),
+        typer.Option(parser=_to_speed, metavar="N", help=f"Times faster than the run trained; {_MAX}: no limit."),
     ] = 10.0,
 ) -> None:
-    """Play a run again in the screen, as it trained; space pauses, q leaves. Nothing of the run is changed."""
+    """Replay a run on the screen without changing it; space pauses, q quits."""
     require_terminal("Without one: tweetgen-tui runs list, and the run's events.jsonl.")
     guard = guarded()
     folder = find_run(run)
