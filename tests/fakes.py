@@ -14,7 +14,7 @@ from typing import Any
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.answers import CharChance, CharRead, TextCompleted, TweetRead
+from engine.protocol.events import CharChance, CharRead, TextCompleted, TweetRead
 
 
 class FakeClock:

@@ -36,7 +36,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.errors import TweetgenError
 from engine.protocol import events
-from engine.protocol.codec import WireError
+from engine.protocol.codec import DecodeError
 from engine.protocol.events import Event, RunStarted, StepsFinished
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, folder_of_run
@@ -103,7 +103,7 @@ class Journal:
 def event_in(line: bytes) -> Event:
     try:
         return events.from_json(line)
-    except WireError as error:
+    except DecodeError as error:
         raise ValueError(f"a line of the journal is no event: {error}") from error
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, BinaryIO
 
 import msgspec
 
-from engine.protocol import codec as wire
+from engine.protocol import codec
 
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 """A vocabulary of every character that there is takes 2 MB."""
@@ -99,9 +99,9 @@ def read_header(file: BinaryIO) -> Header:
     return Header(_decoded(text, _OnlyMetadata).metadata, text, num_file_bytes - 8 - num_bytes)
 
 
-def _decoded(text: bytes, kind: type[wire.Value]) -> wire.Value:
+def _decoded(text: bytes, kind: type[codec.Value]) -> codec.Value:
     """Return what the JSON of a head says. Raises `HeaderError`."""
     try:
-        return wire.decode(text, kind)
-    except wire.WireError as error:
+        return codec.decode(text, kind)
+    except codec.DecodeError as error:
         raise HeaderError(f"its head can't be read: {error}") from error

@@ -22,7 +22,7 @@ from engine.config.run import ModelConfig, Precision, SamplingConfig, TrainingCo
 from engine.config.validation import require, require_between, require_choice
 from engine.corpus.position import Position
 from engine.errors import CheckpointError
-from engine.protocol import codec as wire
+from engine.protocol import codec
 from engine.storage.safe_open import open_regular
 from engine.training.schedule import Finish
 
@@ -112,7 +112,7 @@ def damaged(path: Path, cause: str) -> CheckpointError:
 
 def to_metadata(info: CheckpointInfo, digest: str) -> dict[str, str]:
     """Return the metadata of the file of a checkpoint whose tensors have this SHA-256."""
-    text = wire.encode(info)
+    text = codec.encode(info)
     return {_INFO_KEY: text, _INFO_DIGEST_KEY: _digest_of(text), _DIGEST_KEY: digest}
 
 
@@ -167,9 +167,9 @@ class _Version:
 def _decode(path: Path, text: str) -> CheckpointInfo:
     """Return the info that a file's metadata holds."""
     try:
-        version = wire.decode(text, _Version).format_version
+        version = codec.decode(text, _Version).format_version
         if isinstance(version, int) and version > FORMAT_VERSION:
             raise CheckpointError(f"{path} was written by a newer tweetgen-tui.", "Update this program to read it.")
-        return wire.decode(text, CheckpointInfo)
-    except wire.WireError as error:
+        return codec.decode(text, CheckpointInfo)
+    except codec.DecodeError as error:
         raise damaged(path, str(error)) from error

@@ -13,8 +13,7 @@ from engine.checkpoints.catalog import CheckpointEntry
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.errors import TweetgenError
 from engine.model.vocab import Vocab
-from engine.protocol import codec as wire
-from engine.protocol import events
+from engine.protocol import codec, events
 from engine.protocol.events import RunStarted, TweetSampled
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal_reader import tweet_in
@@ -37,7 +36,7 @@ def sample_of(entry: CheckpointEntry) -> TweetSampled | None:
         with open_regular(journal) as file:
             if _is_of_same_run(file.readline(_PART_BYTES), entry.info):
                 return _last_tweet(file, entry.info)
-    except (OSError, TweetgenError, wire.WireError):
+    except (OSError, TweetgenError, codec.DecodeError):
         return None
     return None
 

@@ -30,7 +30,7 @@ from engine.corpus.ingest.formats import is_wanted
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import StorageError
-from engine.protocol import codec as wire
+from engine.protocol import codec
 from engine.storage.atomic_write import new_file, remove_stale_temporaries
 from engine.storage.folders import cache_folder
 
@@ -55,7 +55,7 @@ class _Facts:
 
 def key_of(config: CorpusConfig) -> str:
     """Return the name of a corpus in the cache. Raises `CorpusError` where a file can't be read."""
-    settings = wire.encode(replace(config, **_UNRELATED))  # type: ignore[arg-type] # a field's value by its name
+    settings = codec.encode(replace(config, **_UNRELATED))  # type: ignore[arg-type] # a field's value by its name
     content = []
     for file in config.files:
         path = Path(os.path.expanduser(file))
@@ -72,7 +72,7 @@ def load(key: str, name: str) -> Corpus | None:
             arrays = {array_name: entry.get_tensor(array_name) for array_name in entry.keys()}  # noqa: SIM118 - no mapping
         if str(_checksum(arrays, metadata["facts"])) != metadata["checksum"]:
             raise ValueError("the checksum differs")
-        facts = wire.decode(metadata["facts"], _Facts)
+        facts = codec.decode(metadata["facts"], _Facts)
         corpus = Corpus(
             name=name,
             train=FlatTweets(arrays["train.utf8"], arrays["train.offsets"]),
@@ -110,7 +110,7 @@ def store(key: str, corpus: Corpus) -> None:
         digest=corpus.digest,
         report=corpus.report,
     )
-    encoded = wire.encode(facts)
+    encoded = codec.encode(facts)
     path = _path(key)
     try:
         remove_stale_temporaries(path.parent)

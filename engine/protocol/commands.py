@@ -1,6 +1,6 @@
-"""Commands: the wishes that a session looks at between two steps, and while it is paused.
+"""Commands: what a session executes between two steps, and while it is paused.
 
-Each is a frozen dataclass with an exact JSON form, like the events that answer it. A command that can't be followed is
+Each is a frozen dataclass with an exact JSON form, like the events that answer it. A command that can't be executed is
 answered by `CommandRefused` and changes nothing.
 """
 
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import get_args
 
 from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
-from engine.protocol import codec as wire
+from engine.protocol import codec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pause:
-    """Take no further step; answered by `Paused`."""
+    """Pause training; answered by `Paused`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resume:
-    """Take steps again; answered by `Resumed`."""
+    """Continue training; answered by `Resumed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +29,33 @@ class Stop:
 
     reason: str = "stopped"
     unless_unsaved: bool = False
-    """Whether to refuse, and go on, where `latest` can't be saved: somebody is there to be asked."""
+    """Whether to refuse where `latest` can't be saved, so that the user can decide."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetSampling:
-    """Draw the very next character this way, also in a tweet half written; answered by `SamplingChanged`."""
+    """Change the sampling settings from the next character on, even within a tweet; answered by `SamplingChanged`."""
 
     sampling: SamplingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetLearningRate:
-    """Make this the highest learning rate; answered by `LearningRateChanged`."""
+    """Set the peak learning rate; answered by `LearningRateChanged`."""
 
     learning_rate: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetBatchSize:
-    """Read that many tweets in a step; answered by `BatchSizeChanged`."""
+    """Set the batch size, in tweets per step; answered by `BatchSizeChanged`."""
 
     batch_size: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetIntervals:
-    """Evaluate and write a tweet every so many steps, 0 for never; answered by `IntervalsChanged`."""
+    """Set how often to evaluate and to sample, in steps, 0 for never; answered by `IntervalsChanged`."""
 
     eval_every: int
     sample_every: int
@@ -63,41 +63,41 @@ class SetIntervals:
 
 @dataclass(frozen=True, kw_only=True)
 class Finish:
-    """Let the learning rate fall to nothing over the next tenth, then end; answered by `FinishPlanned`."""
+    """Anneal the learning rate to zero over the next 10 % of the steps, then stop; answered by `FinishPlanned`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CancelFinish:
-    """Go on as before `Finish`; answered by `FinishCancelled`."""
+    """Cancel a `Finish`; answered by `FinishCancelled`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleNow:
-    """Write a tweet now; answered by `TweetSampled`."""
+    """Sample a tweet now; answered by `TweetSampled`."""
 
     prime: str | None = None
-    """What it begins with; None for what all tweets of the run begin with."""
+    """The prompt; None for that of the sampling settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompleteText:
-    """Say how a text would go on, with the weights of this moment; answered by `TextCompleted`."""
+    """Continue a text with the current weights; answered by `TextCompleted`."""
 
     text: str
     request: int = 0
-    """Any number, to tell the answer from others'."""
+    """Any number; identifies the answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadTweet:
-    """Say what the model thinks of each character of a text, and what is most like it; answered by `TweetRead`."""
+    """Predict along a text, and find the training tweet nearest to it; answered by `TweetRead`."""
 
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleLadder:
-    """Write one tweet per temperature from the same seed and prime; answered by `LadderSampled`."""
+    """Sample one tweet per temperature from the same seed and prompt; answered by `LadderSampled`."""
 
     seed: int
     prime: str = ""
@@ -106,7 +106,7 @@ class SampleLadder:
 
 @dataclass(frozen=True, kw_only=True)
 class SaveCheckpoint:
-    """Save under a name; answered by `CheckpointSaved`, or refused where the name is taken and `replace` is false."""
+    """Save under a name; answered by `CheckpointSaved`. Refused where the name is taken and `replace` is false."""
 
     name: str
     replace: bool = False
@@ -119,11 +119,11 @@ class SaveLatest:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadCheckpoint:
-    """Go on from a checkpoint, by name or path; answered by `CheckpointLoaded`."""
+    """Continue from a checkpoint, by name or path; answered by `CheckpointLoaded`."""
 
     name: str
     halves_rate: bool = False
-    """Whether to go on at half the learning rate of the checkpoint; then `LearningRateChanged` follows."""
+    """Whether to continue at half the checkpoint's learning rate; `LearningRateChanged` follows then."""
 
 
 Command = (
@@ -149,9 +149,9 @@ _TYPES: dict[str, type[Command]] = {command_type.__name__: command_type for comm
 
 def to_json(command: Command) -> str:
     """Return the command as one line: `{"command": NAME, ...}`."""
-    return wire.encode(command, tag="command")
+    return codec.encode(command, tag="command")
 
 
 def from_json(line: str | bytes) -> Command:
-    """Return the command that `line` is the JSON form of. Raises `engine.protocol.codec.WireError`."""
-    return wire.decode_tagged(line, "command", _TYPES)
+    """Return the command that `line` encodes. Raises `engine.protocol.codec.DecodeError`."""
+    return codec.decode_tagged(line, "command", _TYPES)

@@ -16,7 +16,7 @@ from engine.config.run import RuntimeConfig, SamplingConfig, Setting, with_setti
 from engine.corpus.loading import load_corpus
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.errors import CheckpointError, CorpusError
-from engine.protocol.base_event import Novelty
+from engine.protocol.events import Novelty
 from engine.sampling.sampler import SampledTweet, sample_tweets
 from engine.text import harmless
 

@@ -12,7 +12,7 @@ from engine.config.run import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK, Vocab
-from engine.protocol.answers import CharChance, CharRead
+from engine.protocol.events import CharChance, CharRead
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.sampling.sampler import TweetSampler
 from engine.sampling.stepper import CharStepper

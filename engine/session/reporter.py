@@ -14,8 +14,7 @@ from typing import Any
 
 from engine.compute.clocks import Stopwatch, Throughput
 from engine.errors import StorageError, TweetgenError
-from engine.protocol.answers import TextCompleted, TweetRead
-from engine.protocol.events import Event, RunFailed, RunFinished, StepsFinished, Warned
+from engine.protocol.events import Event, RunFailed, RunFinished, StepsFinished, TextCompleted, TweetRead, Warned
 from engine.storage.journal import Journal
 from engine.text import harmless
 from engine.training.trainer import StepReport, Trainer

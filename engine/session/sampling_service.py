@@ -9,7 +9,7 @@ from typing import Any
 from engine.config.run import SamplingConfig
 from engine.corpus.similarity.novelty import novelty_of
 from engine.errors import ConfigError
-from engine.protocol import answers, events
+from engine.protocol import events
 from engine.sampling.nearest import nearest_tweet
 from engine.sampling.probes import Completion, complete, read_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
@@ -74,7 +74,7 @@ class SamplingService:
         else:
             completion = complete(self._prepared.trainer.eval_model, vocab, sampling, text, seed)
         self._reporter.emit(
-            answers.TextCompleted,
+            events.TextCompleted,
             request=request,
             completion=tuple(completion.text),
             reached_eos=completion.reached_eos,
@@ -93,7 +93,7 @@ class SamplingService:
         chars = read_chars(self._prepared.trainer.eval_model, training_data.vocab, text)
         nearest = nearest_tweet(training_data.corpus.train, text)
         self._reporter.emit(
-            answers.TweetRead,
+            events.TweetRead,
             text=text,
             chars=chars,
             bits_per_char=sum(char.bits for char in chars) / len(chars),

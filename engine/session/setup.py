@@ -24,7 +24,7 @@ from engine.corpus.report import summary_lines
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.errors import CheckpointError, ConfigError
 from engine.model.gru import TextGenerator
-from engine.protocol import codec as wire
+from engine.protocol import codec
 from engine.protocol.stage import Stage
 from engine.session import thread_tuning as threads
 from engine.session.progress import budget_used_up
@@ -222,4 +222,4 @@ def to_config_content(preparation: Preparation) -> bytes:
         "step_path": preparation.trainer.path,
         "resumed_from": preparation.resumed_from,
     }
-    return wire.pretty(settings).encode()
+    return codec.pretty(settings).encode()

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import TweetgenError
-from engine.protocol import codec as wire
-from engine.protocol import events
+from engine.protocol import codec, events
 from engine.protocol.events import Event, RunStarted, TweetSampled
 from engine.storage.safe_open import open_regular
 
@@ -59,7 +58,7 @@ def read_events(file: BinaryIO, skipped: SkippedLines) -> Iterator[Event]:
     for line in file:
         try:
             event = events.from_json(line)
-        except (wire.WireError, TweetgenError):
+        except (codec.DecodeError, TweetgenError):
             _count(line, skipped)
             continue
         if isinstance(event, RunStarted):
@@ -73,8 +72,8 @@ def _count(line: bytes, skipped: SkippedLines) -> None:
     if not line.strip():
         return
     try:
-        kind = wire.decode(line, _Kind)
-    except wire.WireError:
+        kind = codec.decode(line, _Kind)
+    except codec.DecodeError:
         skipped.num_torn += 1
         return
     if events.is_known(kind.event) and kind.format_version <= events.FORMAT_VERSION:
@@ -105,7 +104,7 @@ def last_event(path: Path) -> Event | None:
     except OSError:
         return None
     for line in reversed(lines):
-        with contextlib.suppress(wire.WireError, TweetgenError):
+        with contextlib.suppress(codec.DecodeError, TweetgenError):
             return events.from_json(line)
     return None
 
@@ -114,6 +113,6 @@ def tweet_in(line: bytes) -> TweetSampled | None:
     """Return the tweet that a line holds; None where it holds something else, or is torn."""
     try:
         event = events.from_json(line)
-    except wire.WireError:
+    except codec.DecodeError:
         return None
     return event if isinstance(event, TweetSampled) else None

@@ -20,7 +20,7 @@ DECODERS = {
 }
 WHO_DECODES_AND_WHY = {
     "engine/protocol/codec.py": "the one place that knows msgspec; its callers are those below",
-    "engine/protocol/events.py": "the door: every string of an event is made harmless",
+    "engine/protocol/events/__init__.py": "the door: every string of an event is made harmless",
     "engine/protocol/commands.py": "a command is shown nowhere: the run checks its names, its prime and its numbers",
     "engine/storage/journal_reader.py": "of a line that is no event, its kind and version are counted and not shown",
     "engine/checkpoints/header.py": "the metadata, in which the info is still a text",

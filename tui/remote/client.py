@@ -16,7 +16,7 @@ from dataclasses import replace
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, TweetgenError
 from engine.protocol import commands, events
-from engine.protocol.codec import WireError
+from engine.protocol.codec import DecodeError
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
@@ -186,7 +186,7 @@ class RemoteBridge:
         writer.start()
         try:
             self._take_in(lines)
-        except (OSError, WireError) as error:
+        except (OSError, DecodeError) as error:
             self._problem = RemoteError(f"The connection to the run {self._folder.name} broke: {error}.")
         finally:
             self._hang_up()  # or the writer might wait for ever for somebody to read
@@ -194,7 +194,7 @@ class RemoteBridge:
             writer.join()
 
     def _take_in(self, lines: Iterable[bytes]) -> None:
-        """Take in lines: a whole view, then events. Raises `WireError`."""
+        """Take in lines: a whole view, then events. Raises `DecodeError`."""
         told: ViewTold | None = None
         view = RunView()
         for line in lines:
@@ -216,7 +216,7 @@ class RemoteBridge:
                 case Refusal(reason=reason, hint=hint):
                     raise RemoteError(f"The run {self._folder.name} can't be attached to: {reason}", hint)
                 case _:
-                    raise WireError("that should not come here")
+                    raise DecodeError("that should not come here")
 
     def _happen(self, event: Event) -> None:
         self._last_event = event

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from engine.errors import RemoteError, StorageError
-from engine.protocol.codec import WireError
+from engine.protocol.codec import DecodeError
 from engine.storage.folders import RunFolder
 from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, PROTOCOL, Greeting, Refusal, message_in, protocol_in
 from tui.remote.socket_path import is_on, require_private, socket_path
@@ -67,7 +67,7 @@ def _greeting(lines: BinaryIO, folder: RunFolder) -> Greeting:
             return _own_greeting(line)
     except OSError as error:
         problem = error.strerror or problem
-    except WireError as error:
+    except DecodeError as error:
         problem = str(error)
     raise RemoteError(
         f"The run {folder.name} can't be attached to: {problem}.",
@@ -76,13 +76,13 @@ def _greeting(lines: BinaryIO, folder: RunFolder) -> Greeting:
 
 
 def _own_greeting(line: bytes) -> Greeting:
-    """Return the greeting in a line. Raises `WireError` with what to tell where there is none of our protocol."""
+    """Return the greeting in a line. Raises `DecodeError` with what to tell where there is none of our protocol."""
     if protocol_in(line) not in (PROTOCOL, None):
-        raise WireError("it is of another version of tweetgen-tui")
+        raise DecodeError("it is of another version of tweetgen-tui")
     message = message_in(line)
     if isinstance(message, Greeting):
         return message
-    raise WireError(message.reason.rstrip(".") if isinstance(message, Refusal) else "it does not greet")
+    raise DecodeError(message.reason.rstrip(".") if isinstance(message, Refusal) else "it does not greet")
 
 
 def ask(folder: RunFolder) -> Greeting | None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from engine.config.run import RunConfig
-from engine.protocol import codec as wire
+from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.text import defused
 from tui.remote.view_codec import form_of
@@ -98,17 +98,17 @@ START_OF_EVENT = b'{"event":'
 
 def to_line(message: Message) -> bytes:
     """Return a message as a line."""
-    return wire.encode(message, _TAG).encode() + b"\n"
+    return codec.encode(message, _TAG).encode() + b"\n"
 
 
 def message_in(line: bytes) -> Message:
-    """Return the message that a line holds, its strings made harmless. Raises `WireError`."""
-    return wire.decode_tagged(line, _TAG, _TYPES, defused)
+    """Return the message that a line holds, its strings made harmless. Raises `DecodeError`."""
+    return codec.decode_tagged(line, _TAG, _TYPES, defused)
 
 
 def protocol_in(line: bytes) -> object:
     """Return which protocol the sender of a first line speaks, whatever else may be in it; None where it names none."""
-    return wire.decode(line, dict[str, Any]).get("protocol")
+    return codec.decode(line, dict[str, Any]).get("protocol")
 
 
 def lines_of(view: RunView, config: RunConfig) -> Iterator[bytes]:

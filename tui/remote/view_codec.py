@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import TweetgenError
-from engine.protocol import codec as wire
-from engine.protocol import events
-from engine.protocol.codec import WireError
+from engine.protocol import codec, events
+from engine.protocol.codec import DecodeError
 from engine.protocol.events import RunFailed, RunFinished
 from tui.run.view import RunView
 
@@ -26,18 +25,18 @@ _FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name 
 def form_of(view: RunView) -> dict[str, Any]:
     """Return a view, its tweets left out, as dictionaries, lists, numbers and texts."""
     form = {name: msgspec.to_builtins(getattr(view, name), enc_hook=np.ndarray.tolist) for name in _FIELDS}
-    return {**form, "ended": None if view.ended is None else wire.decode(events.to_json(view.ended), dict[str, Any])}
+    return {**form, "ended": None if view.ended is None else codec.decode(events.to_json(view.ended), dict[str, Any])}
 
 
 def view_of(form: dict[str, Any]) -> RunView:
-    """Return the view of that form. Raises `WireError` where it is of none."""
+    """Return the view of that form. Raises `DecodeError` where it is of none."""
     try:
         fields = {name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items()}
-        ended = None if form["ended"] is None else events.from_json(wire.encode(form["ended"]))
+        ended = None if form["ended"] is None else events.from_json(codec.encode(form["ended"]))
     except (KeyError, TypeError, OverflowError, ValueError, msgspec.MsgspecError, TweetgenError) as error:
-        raise WireError(f"no view of a run: {error}") from error
+        raise DecodeError(f"no view of a run: {error}") from error
     if ended is not None and not isinstance(ended, RunFinished | RunFailed):
-        raise WireError("no view of a run: that is no end")
+        raise DecodeError("no view of a run: that is no end")
     return RunView(**fields, ended=ended)
 
 

@@ -13,7 +13,6 @@ from typing import assert_never
 
 from engine.config.run import with_settings
 from engine.errors import ConfigError
-from engine.protocol.answers import TextCompleted, TweetRead
 from engine.protocol.events import (
     BatchSizeChanged,
     CheckpointLoaded,
@@ -35,7 +34,9 @@ from engine.protocol.events import (
     SamplingChanged,
     StepsFinished,
     StepTimes,
+    TextCompleted,
     ThreadsChanged,
+    TweetRead,
     TweetSampled,
     Warned,
 )

@@ -15,9 +15,19 @@ from typing import Any
 
 from engine.config.run import RunConfig
 from engine.errors import CheckpointError
-from engine.protocol.answers import TextCompleted, TweetRead
 from engine.protocol.commands import Command, Pause, Resume, Stop
-from engine.protocol.events import CommandRefused, Event, Paused, Resumed, RunFailed, RunFinished, StepsFinished, Warned
+from engine.protocol.events import (
+    CommandRefused,
+    Event,
+    Paused,
+    Resumed,
+    RunFailed,
+    RunFinished,
+    StepsFinished,
+    TextCompleted,
+    TweetRead,
+    Warned,
+)
 from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
 from engine.storage.journal_reader import SkippedLines, read_journal

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from textual.theme import BUILTIN_THEMES, Theme
 
-from engine.protocol.base_event import Novelty
+from engine.protocol.events import Novelty
 
 
 def _theme(

@@ -13,7 +13,7 @@ from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, chunks_of, mix, whole_hashes
 from engine.corpus.similarity.sorted_sets import are_in, distinct
-from engine.protocol.base_event import Novelty
+from engine.protocol.events import Novelty
 from engine.protocol.stage import OnProgress, no_progress
 
 WINDOW = 24

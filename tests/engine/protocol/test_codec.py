@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.protocol import codec as wire
+from engine.protocol import codec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,19 +33,19 @@ JSON_VALUES = st.recursive(
 
 
 def test_the_error_names_the_unknown_kind() -> None:
-    with pytest.raises(wire.WireError, match="no kind is called 'Cow'"):
-        wire.decode_tagged('{"kind":"Cow","name":"Elsie"}', "kind", KINDS)
+    with pytest.raises(codec.DecodeError, match="no kind is called 'Cow'"):
+        codec.decode_tagged('{"kind":"Cow","name":"Elsie"}', "kind", KINDS)
 
 
 def test_the_error_names_the_kind_and_the_field() -> None:
-    with pytest.raises(wire.WireError, match=r"Cat: .*lives"):
-        wire.decode_tagged('{"kind":"Cat","name":"Tom","lives":"many"}', "kind", KINDS)
+    with pytest.raises(codec.DecodeError, match=r"Cat: .*lives"):
+        codec.decode_tagged('{"kind":"Cat","name":"Tom","lives":"many"}', "kind", KINDS)
 
 
 @given(value=JSON_VALUES)
 def test_any_json_at_all_is_either_read_or_refused(value: Any) -> None:
     try:
-        read = wire.decode_tagged(json.dumps(value), "kind", KINDS)
-    except wire.WireError:
+        read = codec.decode_tagged(json.dumps(value), "kind", KINDS)
+    except codec.DecodeError:
         return
     assert isinstance(read, Cat | Dog)

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from engine.config.run import SamplingConfig
 from engine.protocol import events as e
-from engine.protocol.codec import WireError
+from engine.protocol.codec import DecodeError
 from engine.text import MAX_CHARS, MAX_COMBINING_RUN, clean, defused, harmless, is_harmless
 from tests import hostile
 from tests.fakes import run_started, text_completed, tweet_read, tweet_sampled
@@ -75,7 +75,7 @@ def test_all_text_of_an_event_is_harmless_once_it_is_in(event: e.Event) -> None:
 def test_what_nests_too_deeply_is_no_event() -> None:
     for depth in (200, 600, 900, 100_000):
         nested = "[" * depth + '"é"' + "]" * depth
-        with pytest.raises(WireError):
+        with pytest.raises(DecodeError):
             e.from_json(with_text(TOLD[0], "x").replace('"x"', nested))
 
 

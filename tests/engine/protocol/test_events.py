@@ -13,8 +13,8 @@ from hypothesis import given
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.base_event import BaseEvent
-from engine.protocol.codec import WireError
+from engine.protocol.codec import DecodeError
+from engine.protocol.events import BaseEvent
 from tests import strategies
 
 NOW: dict[str, Any] = {"step": 7, "elapsed_seconds": 1.5}
@@ -130,7 +130,7 @@ WRONG = (
 @pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
 @pytest.mark.parametrize(("kind", "read"), [("event", e.from_json), ("command", c.from_json)], ids=["event", "command"])
 def test_what_is_no_event_or_command_is_refused(text: str | bytes, kind: str, read: Callable[..., object]) -> None:
-    with pytest.raises(WireError):
+    with pytest.raises(DecodeError):
         read(text.replace(b"KIND", kind.encode()) if isinstance(text, bytes) else text.replace("KIND", kind))
 
 

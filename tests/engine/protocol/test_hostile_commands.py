@@ -11,7 +11,7 @@ import pytest
 
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.codec import WireError
+from engine.protocol.codec import DecodeError
 from engine.session.sampling_service import MAX_READ_CHARS
 from tests.engine.helpers import latest, losses, of_type, only, run_session, tiny_config
 from tests.engine.session.stream_rules import assert_keeps_the_rules
@@ -37,7 +37,7 @@ def line(command: str, **fields: Any) -> str:
     ],
 )
 def test_what_no_command_can_hold_is_none(said: str) -> None:
-    with pytest.raises(WireError):
+    with pytest.raises(DecodeError):
         c.from_json(said)
 
 

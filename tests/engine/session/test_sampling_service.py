@@ -12,8 +12,8 @@ from engine.model.gru import weights_with_prefix
 from engine.model.vocab import Vocab
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.answers import TextCompleted, TweetRead
 from engine.protocol.commands import Command
+from engine.protocol.events import TextCompleted, TweetRead
 from engine.sampling.probes import COMPLETION_CHARS, read_chars
 from engine.storage.folders import named_checkpoint_path
 from engine.training.evaluation import UNKNOWN_CHAR_BITS

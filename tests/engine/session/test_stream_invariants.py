@@ -16,8 +16,8 @@ from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.config.run import RunConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.protocol.answers import TextCompleted, TweetRead
 from engine.protocol.commands import Command
+from engine.protocol.events import TextCompleted, TweetRead
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import AnsweringInbox, home_at, of_type, only, run_session, tiny_config, write_corpus

@@ -21,7 +21,7 @@ from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Set
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import DeviceError
 from engine.model.gru import TextGenerator
-from engine.protocol import codec as wire
+from engine.protocol import codec
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
@@ -309,9 +309,9 @@ def test_another_path_precision_or_device_than_the_checkpoints_is_told() -> None
 
 def test_checkpoints_and_journals_of_a_version_that_did_not_say_what_computed_them_are_read() -> None:
     info, started = checkpoint_info(step_path="fast"), run_started(step_path="fast")
-    assert wire.decode(wire.encode(info), CheckpointInfo) == info
-    old = wire.encode(info).replace('"step_path":"fast",', "")
-    assert wire.decode(old, CheckpointInfo) == checkpoint_info(step_path="")
+    assert codec.decode(codec.encode(info), CheckpointInfo) == info
+    old = codec.encode(info).replace('"step_path":"fast",', "")
+    assert codec.decode(old, CheckpointInfo) == checkpoint_info(step_path="")
     assert e.from_json(e.to_json(started).replace('"step_path":"fast",', "")) == run_started(step_path="")
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 from hypothesis import HealthCheck, Phase, given, settings
 
 from engine.protocol import commands, events
-from engine.protocol.codec import WireError, encode
+from engine.protocol.codec import DecodeError, encode
 from tests import strategies
 from tests.fuzz.target import Target, require_plain
 
@@ -49,13 +49,13 @@ def _check(data: bytes) -> str:
         assert events.from_json(line) == event
         require_plain(*_strings(event))
         told.append(type(event).__name__)
-    except WireError as error:
+    except DecodeError as error:
         told.append(str(error))
     try:
         command = commands.from_json(data)
         assert commands.from_json(commands.to_json(command)) == command
         told.append(type(command).__name__)
-    except WireError as error:
+    except DecodeError as error:
         told.append(str(error))
     return " ".join(told)
 

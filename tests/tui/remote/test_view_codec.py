@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.config.run import RunConfig
 from engine.protocol import events as e
-from engine.protocol.codec import WireError
+from engine.protocol.codec import DecodeError
 from tests import strategies
 from tests.fakes import eval_finished, run_started, steps_finished, tweet_sampled
 from tui.remote.protocol import CaughtUp, TweetsTold, ViewTold, lines_of, message_in
@@ -91,5 +91,5 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     ],
 )
 def test_what_is_the_form_of_no_view_is_refused(path: str, value: Any) -> None:
-    with pytest.raises(WireError):
+    with pytest.raises(DecodeError):
         view_of(changed(path, value))

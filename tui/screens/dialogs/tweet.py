@@ -15,8 +15,7 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from engine.protocol.answers import CharChance, TweetRead
-from engine.protocol.events import TweetSampled
+from engine.protocol.events import CharChance, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, harmless
 from tui.screens.dialogs.base import Dialog
 from tui.settings.key_table import TWEET_KEYS, bindings_of

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from engine.protocol import events as e
-from engine.protocol.answers import TextCompleted, TweetRead
+from engine.protocol.events import TextCompleted, TweetRead
 from tui.run import replay
 from tui.screens.dialogs.base import FailureDialog
 from tui.screens.main.checkpoints import Saving

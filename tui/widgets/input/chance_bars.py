@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from engine.protocol.answers import CharChance
+from engine.protocol.events import CharChance
 from engine.text import harmless_char
 
 LABEL_CELLS = 3

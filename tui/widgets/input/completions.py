@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.config.run import SamplingConfig
-from engine.protocol.answers import CharChance, TextCompleted
 from engine.protocol.commands import CompleteText
+from engine.protocol.events import CharChance, TextCompleted
 
 AGAIN_SECONDS = 1.0
 

@@ -21,8 +21,8 @@ from textual.suggester import SuggestionReady
 from textual.widgets import Input, Static
 
 from engine.config.run import SamplingConfig
-from engine.protocol.answers import TextCompleted
 from engine.protocol.commands import CompleteText
+from engine.protocol.events import TextCompleted
 from engine.text import defused, harmless
 from tui.run.view import RunView
 from tui.settings.key_table import PROMPT_KEYS, bindings_of

@@ -1,0 +1,151 @@
+"""Events: what happened in a session, in order.
+
+Each is a frozen dataclass of numbers and strings with an exact JSON form, so the same stream can be drawn, printed,
+kept in a run's journal, replayed, or sent through a socket. Invariants of every stream, checked by
+`tests/engine/session/stream_rules.py`:
+
+1. It begins with `RunStarted` and ends with exactly one `RunFinished` or `RunFailed`; nothing follows that. A run that
+   fails before it could start is a single `RunFailed`.
+2. `step` never goes back, except through a `CheckpointLoaded`.
+3. No step lies between `Paused` and `Resumed`; paused time counts in no rate and in no `elapsed_seconds`.
+4. Every number is finite. A step with a non-finite loss or gradient leaves the weights unchanged, keeps its number, and
+   is reported by a `Warned` in place of its loss.
+5. Every string is harmless (`engine.text`): one line, printable, bounded.
+6. `CheckpointSaved` comes after the file is in place under its final name.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from engine.protocol import codec
+from engine.protocol.events.base import FORMAT_VERSION, BaseEvent, Novelty, StepNumber
+from engine.protocol.events.run import (
+    BatchSizeChanged,
+    CommandRefused,
+    FinishCancelled,
+    FinishPlanned,
+    IntervalsChanged,
+    LearningRateChanged,
+    Paused,
+    Resumed,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    SamplingChanged,
+    Warned,
+    WarningKind,
+)
+from engine.protocol.events.sampling import (
+    CharChance,
+    CharRead,
+    LadderSampled,
+    LadderTweet,
+    TextCompleted,
+    TweetRead,
+    TweetSampled,
+)
+from engine.protocol.events.training import (
+    CheckpointLoaded,
+    CheckpointSaved,
+    EvalFinished,
+    ModelChanged,
+    StepsFinished,
+    StepTimes,
+    ThreadsChanged,
+)
+from engine.text import MAX_CHARS, defused
+
+Event = (
+    RunStarted
+    | StepsFinished
+    | EvalFinished
+    | TweetSampled
+    | LadderSampled
+    | CheckpointSaved
+    | CheckpointLoaded
+    | ModelChanged
+    | LearningRateChanged
+    | BatchSizeChanged
+    | IntervalsChanged
+    | StepTimes
+    | TextCompleted
+    | TweetRead
+    | FinishPlanned
+    | FinishCancelled
+    | ThreadsChanged
+    | SamplingChanged
+    | Paused
+    | Resumed
+    | Warned
+    | CommandRefused
+    | RunFinished
+    | RunFailed
+)
+_TYPES: dict[str, type[Event]] = {event_type.__name__: event_type for event_type in get_args(Event)}
+
+__all__ = [
+    "FORMAT_VERSION",
+    "BaseEvent",
+    "BatchSizeChanged",
+    "CharChance",
+    "CharRead",
+    "CheckpointLoaded",
+    "CheckpointSaved",
+    "CommandRefused",
+    "EvalFinished",
+    "Event",
+    "FinishCancelled",
+    "FinishPlanned",
+    "IntervalsChanged",
+    "LadderSampled",
+    "LadderTweet",
+    "LearningRateChanged",
+    "ModelChanged",
+    "Novelty",
+    "Paused",
+    "Resumed",
+    "RunFailed",
+    "RunFinished",
+    "RunStarted",
+    "SamplingChanged",
+    "StepNumber",
+    "StepTimes",
+    "StepsFinished",
+    "TextCompleted",
+    "ThreadsChanged",
+    "TweetRead",
+    "TweetSampled",
+    "Warned",
+    "WarningKind",
+    "from_json",
+    "is_known",
+    "to_json",
+]
+
+
+def is_known(name: str) -> bool:
+    """Return whether this version has an event of this name."""
+    return name in _TYPES
+
+
+def to_json(event: Event) -> str:
+    """Return the event as one line: `{"event": NAME, "step": N, "elapsed_seconds": S, ...}`."""
+    return codec.encode(event, tag="event")
+
+
+def from_json(line: str | bytes) -> Event:
+    """Return the event that `line` encodes, its strings made harmless. Raises `engine.protocol.codec.DecodeError`.
+
+    A journal may have been edited, and a socket's peer may be anyone: all events from outside come through here.
+    """
+    return codec.decode_tagged(line, "event", _TYPES, None if _is_plain(line) else defused)
+
+
+def _is_plain(line: str | bytes) -> bool:
+    r"""Return whether no string of a line can be harmful: ASCII without a backslash or DEL, which JSON allows raw."""
+    if len(line) > MAX_CHARS or not line.isascii():
+        return False
+    if isinstance(line, bytes):
+        return b"\\" not in line and b"\x7f" not in line
+    return "\\" not in line and "\x7f" not in line

@@ -1,0 +1,24 @@
+"""What every event has in common: its place in the run; and the field types that several events share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+
+FORMAT_VERSION = 1
+"""Of the event vocabulary: raised whenever a reader of the previous version could misunderstand an event."""
+Novelty = Literal["new", "near-copy", "copy"]
+StepNumber = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""Checked when an event is decoded: a journal may have been edited, and arrays are allocated from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseEvent:
+    """The fields of all events."""
+
+    step: StepNumber
+    """Optimizer steps taken so far."""
+    elapsed_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+    """Seconds of training so far, pauses excluded; continues across resumes."""

@@ -1,0 +1,101 @@
+"""Events with text of the model: sampled tweets, and the answers to questions about a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.protocol.events.base import BaseEvent, Novelty
+
+
+@dataclass(frozen=True, kw_only=True)
+class TweetSampled(BaseEvent):
+    """The model sampled a tweet."""
+
+    text: str
+    temperature: float
+    reached_eos: bool
+    bits_per_char: float
+    """At temperature 1."""
+    novelty: Novelty
+    copied_share: float = 0.0
+    """The share, 0 to 1, of its characters in long runs that also occur in a training tweet."""
+    char_bits: tuple[float, ...] = ()
+    """Bits of each character, and of `<EOS>` if it was reached; () where they are not recorded."""
+    prime: str = ""
+    """The prompt that it begins with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderTweet:
+    """One rung of a temperature ladder."""
+
+    temperature: float
+    text: str
+    reached_eos: bool
+    bits_per_char: float
+    novelty: Novelty
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderSampled(BaseEvent):
+    """The model sampled one tweet per temperature from the same seed and prompt; answers `SampleLadder`."""
+
+    prime: str
+    seed: int
+    rungs: tuple[LadderTweet, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharChance:
+    """A possible next character and its probability."""
+
+    char: str
+    """Empty for `<EOS>`."""
+    probability: float
+    """At temperature 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharRead:
+    """What the model predicted at one character of a text."""
+
+    char: str
+    """Empty for `<EOS>`."""
+    bits: float
+    """Its cost at temperature 1; an unknown character costs its `<UNK>` plus 20."""
+    likeliest: tuple[CharChance, ...]
+    """The most probable characters at this place, most probable first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextCompleted(BaseEvent):
+    """The model's continuation of a text; answers `CompleteText`."""
+
+    request: int
+    """As in the command."""
+    completion: tuple[str, ...]
+    """The continuation at the run's temperature; as characters, so that leading and trailing blanks survive."""
+    reached_eos: bool
+    """Whether the completion ends the tweet."""
+    next_chars: tuple[CharChance, ...]
+    """The most probable next characters."""
+    unknown_chars: tuple[str, ...]
+    """Characters of the text outside the vocabulary; if there are any, there is no completion."""
+    bits_per_char: float | None = None
+    """Of the text itself, at temperature 1; None where it has no characters to predict."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TweetRead(BaseEvent):
+    """The model's predictions along a text; answers `ReadTweet`."""
+
+    text: str
+    chars: tuple[CharRead, ...]
+    """One per character, and one for `<EOS>`."""
+    bits_per_char: float
+    copied_share: float
+    """The share, 0 to 1, of its characters in long runs that also occur in a training tweet."""
+    nearest: str
+    """The most similar training tweet; empty where none has anything in common with the text."""
+    nearest_share: float
+    """Similarity to that tweet, 0 to 1."""

@@ -1,0 +1,90 @@
+"""Events of training: steps with their losses, evaluations, times, and the checkpoints that are saved and loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.config.run import ModelConfig
+from engine.protocol.events.base import BaseEvent, StepNumber
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepsFinished(BaseEvent):
+    """One or more consecutive steps; the last of them is `step`."""
+
+    first_step: StepNumber
+    train_losses: tuple[float, ...]
+    """One per step, nats per character."""
+    grad_norms: tuple[float, ...]
+    """One per step, before clipping."""
+    learning_rate: float
+    """Of the last of these steps."""
+    chars_per_second: float
+    """Targets without padding, over the last few seconds of training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalFinished(BaseEvent):
+    """The model was evaluated on the validation tweets."""
+
+    val_loss: float
+    """Nats per character, by the rule of `engine.training.evaluation`."""
+    bits_per_char: float
+    is_best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTimes(BaseEvent):
+    """Time spent on each part of the last seconds of training; the rest is reporting and idle time."""
+
+    num_steps: int
+    seconds: float
+    """Since the previous of these events, or the start; pauses and thread measurements excluded."""
+    data_seconds: float
+    """Preparing batches."""
+    forward_seconds: float
+    """On a GPU, whose steps run asynchronously: all of the step."""
+    backward_seconds: float
+    optimizer_seconds: float
+    sampling_seconds: float
+    """Sampling tweets, and answering questions about the model."""
+    evaluation_seconds: float
+    saving_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadsChanged(BaseEvent):
+    """The steps run on another number of CPU threads from now on, measured to be faster."""
+
+    num_threads: int
+    message: str
+    """The previous number, and the speed-up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(BaseEvent):
+    """A checkpoint is in place under its final name."""
+
+    name: str
+    path: str
+    bits_per_char: float | None
+    """Of the last evaluation; None before the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointLoaded(BaseEvent):
+    """The run continues from a checkpoint; `step` is the checkpoint's."""
+
+    name: str
+    path: str
+    bits_per_char: float | None
+    epochs: float | None = None
+    """Epochs completed by the checkpoint; None in journals of versions without this field."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelChanged(BaseEvent):
+    """The checkpoint just loaded has a model of another shape."""
+
+    model: ModelConfig
+    num_parameters: int
