@@ -60,7 +60,7 @@ def test_show_tells_what_a_checkpoint_says_of_itself(cli: Cli, saved: Path) -> N
     assert (info["run"], info["step"], info["model"]["hidden_size"]) == ("first", 40, 16)
     assert len(info["sha256"]) == 64
     told = cli("checkpoints", "show", "mine").out
-    for words in ("run                 first", "corpus              tweets.txt", "hidden 16 x 1", "sha256"):
+    for words in ("run                   first", "corpus                tweets.txt", "GRU 1 x 16", "sha256"):
         assert words in told
 
 

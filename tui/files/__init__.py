@@ -1,1 +1,1 @@
-"""Files that the screen reads and writes itself: folders listed, tweets exported, pins. Never imports Textual."""
+"""Files that the screen itself reads and writes: listings, dropped paths, pins, exports. Never imports Textual."""

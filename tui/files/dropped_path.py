@@ -1,6 +1,6 @@
-"""Another run on other tweets: what is kept of the run before, and which file a terminal means by what it pastes.
+"""Open other data: the path in a terminal's paste, and the configuration of a new run on it.
 
-Pure but for asking whether a path exists; never opens a file.
+Checks whether paths exist; never opens a file.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _MAX_PASTED_CHARS = 4096
 
 
 def config_for_new_data(config: RunConfig, path: Path) -> RunConfig:
-    """Return the config of a new run on a file, folder or archive.
+    """Return the configuration of a new run on a file, folder or archive.
 
-    Preset, settings, machine and what becomes of a tweet stay; how the files before were written, what the run was
-    called and where it went on from do not.
+    Preset, settings, runtime and tweet cleaning are kept; the format of the previous files, the run's name and its
+    checkpoint are reset.
     """
     corpus = replace(
         config.corpus or CorpusConfig(),
@@ -37,17 +37,17 @@ def config_for_new_data(config: RunConfig, path: Path) -> RunConfig:
 
 
 def initial_path(config: RunConfig) -> Path:
-    """Return where a person begins to look for other tweets: at those of this run, or where the program was started."""
+    """Return the path that a file dialog starts at: the run's data, or the working directory."""
     files = config.corpus.files if config.corpus else ()
     first = next((file for file in files if file != STANDARD_INPUT), "")
     return Path(os.path.abspath(os.path.expanduser(first)))
 
 
 def dropped_path(pasted: str) -> Path | None:
-    """Return the path that was dropped into the terminal, which pastes it; None where the text is none.
+    """Return the path that was dropped into the terminal and pasted by it; None if the text is not a path.
 
-    Terminals quote blanks each in its own way, and some paste an address. A whole path counts even if there is nothing
-    at it: then the user can be told so.
+    Terminals quote spaces in different ways, and some paste a `file://` URL. An absolute path counts even if it does
+    not exist, so that the error can be reported.
     """
     text = pasted.strip()
     if not text or len(text) > _MAX_PASTED_CHARS or "\n" in text:
@@ -58,24 +58,24 @@ def dropped_path(pasted: str) -> Path | None:
 
 
 def _only_word(text: str) -> list[str]:
-    """Return the one word that a shell would make of `text`, if it makes one."""
+    """Return the single word that a shell would split `text` into; empty if there are more or quotes are unbalanced."""
     try:
         words = shlex.split(text)
-    except ValueError:  # an apostrophe in a name that is not quoted
+    except ValueError:  # an unquoted apostrophe
         return []
     return words if len(words) == 1 else []
 
 
 def _from_word(word: str) -> Path:
-    """Return the path that a word stands for: an address is decoded, `~` is the home."""
+    """Return the path of a word: `file://` URLs are decoded, `~` is expanded."""
     if word.startswith("file://"):
         word = unquote(urlsplit(word).path)
     return Path(os.path.expanduser(word))
 
 
 def _exists(path: Path) -> bool:
-    """Say whether a path that was pasted exists; one that is not whole only counts if it is a file."""
+    """Return whether a pasted path exists; a relative one must be a file."""
     try:
         return path.exists() if path.is_absolute() else path.is_file()
-    except (OSError, ValueError):  # too long, or with a NUL in it
+    except (OSError, ValueError):  # too long, or contains NUL
         return False

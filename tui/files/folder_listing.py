@@ -1,4 +1,4 @@
-"""A folder as a person chooses from it: folders, files of a kind that holds tweets, other files. Knows no screen."""
+"""Folder listings for a file dialog, and completion of a typed path. Never imports a widget."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 from engine.text import harmless
 
 Kind = Literal["above", "here", "folder", "tweets", "other"]
-"""The folder above, this folder as a whole, a folder in it, a file that may hold tweets, any other file."""
+"""The parent folder, this folder as a whole, a subfolder, a file that may contain tweets, any other file."""
 
 _SUFFIXES_OF_TWEETS = frozenset(
     {".csv", ".tsv", ".txt", ".text", ".json", ".jsonl", ".ndjson", ".js", ".car", ".parquet"}
@@ -22,7 +22,7 @@ _ORDER: dict[Kind, int] = {"above": 0, "here": 1, "folder": 2, "tweets": 3, "oth
 
 @dataclass(frozen=True)
 class FolderEntry:
-    """One line of a folder."""
+    """One row of a folder listing."""
 
     path: Path
     kind: Kind
@@ -30,17 +30,17 @@ class FolderEntry:
 
     @property
     def opens_folder(self) -> bool:
-        """Whether choosing it shows another folder."""
+        """Whether choosing the entry lists another folder."""
         return self.kind in ("above", "folder")
 
     @property
     def is_inside(self) -> bool:
-        """Whether it is something in the folder that is listed."""
+        """Whether the entry is inside the listed folder."""
         return self.kind not in ("above", "here")
 
 
 def list_folder(folder: Path) -> list[FolderEntry]:
-    """Return what is in a folder, in the order to show it. Raises `OSError`. Pipes and devices are left out."""
+    """Return the entries of a folder in display order, without pipes and devices. Raises `OSError`."""
     with os.scandir(folder) as found:
         entries = [entry for each in found if (entry := _entry(each)) is not None]
     entries.sort(key=lambda entry: (_ORDER[entry.kind], entry.path.name.casefold()))
@@ -49,7 +49,7 @@ def list_folder(folder: Path) -> list[FolderEntry]:
 
 
 def _entry(found: os.DirEntry[str]) -> FolderEntry | None:
-    """Return one line of a folder; None for what can't be read as a file."""
+    """Return an entry; None if it can't be read as a file."""
     path = Path(found.path)
     try:
         if found.is_dir():
@@ -58,12 +58,12 @@ def _entry(found: os.DirEntry[str]) -> FolderEntry | None:
             return None
         kind: Kind = "tweets" if path.suffix.casefold() in _SUFFIXES_OF_TWEETS else "other"
         return FolderEntry(path, kind, found.stat().st_size)
-    except OSError:  # gone meanwhile, or a loop of links
+    except OSError:  # deleted meanwhile, or a loop of links
         return None
 
 
 def entry_at(folder: Path, name: str) -> FolderEntry | None:
-    """Return what has exactly this name in a folder, whether it can be read or not; None where nothing has."""
+    """Return the entry with exactly this name, readable or not; None if there is none."""
     if name in {".", ".."}:
         return FolderEntry(folder, "here") if name == "." else FolderEntry(folder.parent, "above")
     path = folder / name
@@ -73,9 +73,9 @@ def entry_at(folder: Path, name: str) -> FolderEntry | None:
 
 
 def matching(entries: Iterable[FolderEntry], typed: str) -> list[FolderEntry]:
-    """Return the entries whose name holds what was typed, those first that begin with it.
+    """Return the entries whose name contains `typed`, prefix matches first.
 
-    Hidden ones wait for a dot. Without anything typed, the folder above and this folder are among them.
+    Hidden entries need a leading dot. If nothing is typed, parent and current folder are included.
     """
     needle = typed.casefold()
     if not typed:
@@ -91,9 +91,9 @@ def matching(entries: Iterable[FolderEntry], typed: str) -> list[FolderEntry]:
 
 
 def best_match(entries: list[FolderEntry], typed: str, default: Path | None, *, only_exact: bool = False) -> int | None:
-    """Return the index of the entry to offer first: the one of that very name, or unless `only_exact` the first.
+    """Return the index of the entry to highlight: an exact match, or unless `only_exact` the first entry.
 
-    Without anything typed it is the usual one, or the first that is inside.
+    If nothing is typed, it is `default` or the first entry inside the folder.
     """
     is_wanted = [entry.is_inside and (_has_name(entry, typed) if typed else entry.path == default) for entry in entries]
     if not entries or (typed and only_exact and not any(is_wanted)):
@@ -103,18 +103,18 @@ def best_match(entries: list[FolderEntry], typed: str, default: Path | None, *, 
 
 
 def _has_name(entry: FolderEntry, typed: str) -> bool:
-    """Say whether an entry has this name, or it is what can be shown of its name."""
+    """Return whether an entry's name, or what the screen can show of it, is `typed`."""
     name = entry.path.name
     return name == typed or (not name.isprintable() and harmless(name) == typed)
 
 
 def folder_part(text: str) -> str:
-    """Return the part of a typed path that leads to the folder, with its slash."""
+    """Return the folder part of a typed path, including its slash."""
     return text[: text.rfind("/") + 1]
 
 
 def split_typed(text: str) -> tuple[Path, str]:
-    """Return the folder that a typed path is in, and what was typed of the name; relative to the working directory."""
+    """Return the folder of a typed path, relative to the working directory, and the typed part of the name."""
     expanded = os.path.expanduser(text)
     head, _, rest = expanded.rpartition("/")
     is_root = head == "" and expanded.startswith("/")
@@ -122,14 +122,14 @@ def split_typed(text: str) -> tuple[Path, str]:
 
 
 def after_last_root(text: str) -> str:
-    """Return a typed path from where it begins anew: what stands before `//` or `/~/` was there already."""
+    """Return a typed path from the last `//` or `/~/` on, which start over at the root or home folder."""
     for mark in ("//", "/~/"):
         text = text[text.rfind(mark) + 1 :] if mark in text else text
     return text
 
 
 def display_path(path: Path, *, is_folder: bool) -> str:
-    """Return a path as a person would type it: the home is `~`, a folder ends with a slash."""
+    """Return a path as a user would type it: `~` for the home folder, a trailing slash for folders."""
     text = str(path)
     home = os.path.expanduser("~")
     if home != "/" and (text == home or text.startswith(home + "/")):

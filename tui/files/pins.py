@@ -1,6 +1,6 @@
-"""Pins: the tweets of a run that the user keeps, a file of events in the run's folder. Knows no framework.
+"""Pinned tweets of a run, stored as JSON events in the run's folder. Never imports Textual.
 
-They outlive what the feed forgets: tweets that were thinned, and those of a stretch that a loaded checkpoint took back.
+Pins outlive the feed, which drops tweets when it is thinned and when an earlier checkpoint is loaded.
 """
 
 from __future__ import annotations
@@ -16,42 +16,41 @@ from engine.storage.journal_reader import tweet_in
 from engine.storage.safe_open import read_regular
 
 Pins = tuple[TweetSampled, ...]
-"""In the order of their steps."""
+"""Sorted by step."""
 _MAX_BYTES = 16 * 1024 * 1024
 TweetKey = tuple[int, float, str]
 
 
 def tweet_key(tweet: TweetSampled) -> TweetKey:
-    """Return what tells a tweet from others, also from file to event."""
+    """Return a key that identifies a tweet, equal for the event and its copy in a file."""
     return tweet.step, tweet.elapsed_seconds, tweet.text
 
 
 def toggled(pins: Pins, tweet: TweetSampled) -> Pins:
-    """Return the pins with this tweet among them, or without it where it was."""
+    """Return the pins with `tweet` added, or removed if it was pinned."""
     rest = tuple(pin for pin in pins if tweet_key(pin) != tweet_key(tweet))
     return rest if len(rest) < len(pins) else merged(pins, (tweet,))
 
 
 def merged(pins: Pins, others: Pins) -> Pins:
-    """Return both, each tweet once, in the order of their steps."""
+    """Return the union, sorted by step."""
     found = {tweet_key(pin): pin for pin in (*pins, *others)}
     return tuple(sorted(found.values(), key=lambda pin: (pin.step, pin.elapsed_seconds)))
 
 
 class PinsFile:
-    """The file that the pins of a run are kept in. Any thread may call it; reading and writing take their time."""
+    """The pins file of a run. For any thread; blocks on the disk."""
 
     def __init__(self, path: Path) -> None:
-        """Keep them there; nothing is read or made yet."""
         self._path = path
         self._lock = threading.Lock()
         self._last_saved = 0
         self._is_read = False
         self._unreadable_lines: list[bytes] = []
-        """Lines that are no pins, or those of a newer version."""
+        """Lines that are not tweets, or of a newer version: rewritten unchanged."""
 
     def read(self) -> Pins:
-        """Return the pins; what is none is left out, but stays in the file; a missing one holds none.
+        """Return the pins, skipping unreadable lines; empty if there is no file.
 
         Raises `StorageError`.
         """
@@ -70,9 +69,9 @@ class PinsFile:
         return merged((), tuple(pin for _, pin in found if pin is not None))
 
     def save(self, pins: Pins, number: int) -> None:
-        """Save these in place of those before, unless ones with a higher number were. Raises `StorageError`.
+        """Replace the saved pins, unless a save with a higher number came first. Raises `StorageError`.
 
-        Those in a file that was not read yet stay: nobody can have meant to remove them.
+        Pins in a file that was never read are merged in: the user can't have removed them.
         """
         with self._lock:
             if number > self._last_saved:

@@ -1,8 +1,7 @@
-"""Files that tweets are exported to: plain lines, events, or a table, by the name's suffix. Knows no framework.
+"""Exports tweets as text, JSON lines or CSV, by the file's suffix. Never imports Textual.
 
-Whatever a tweet holds, it takes one line, and no table program computes with it: where a cell would be taken for a
-formula, an apostrophe stands first, as such programs themselves mark text; the other formats have the tweet as it is.
-Meant for a thread of its own: disks can be slow.
+A tweet takes one line in every format. In CSV, a cell that a spreadsheet would evaluate as a formula gets a leading
+apostrophe; the other formats keep the text. Blocks on the disk: call from a worker thread.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ COLUMNS = ("step", "temperature", "novelty", "bits_per_char", "text")
 
 
 def to_text(tweets: Iterable[TweetSampled]) -> str:
-    """Return the texts, one a line."""
+    """Return the texts, one per line."""
     return "".join(f"{_one_line(tweet)}\n" for tweet in tweets)
 
 
 def to_jsonl(tweets: Iterable[TweetSampled]) -> str:
-    """Return the events, one a line, as they stand in a journal."""
+    """Return the events as JSON, one per line, as in a journal."""
     return "".join(f"{events.to_json(replace(tweet, text=defused(tweet.text)))}\n" for tweet in tweets)
 
 
 def to_csv(tweets: Iterable[TweetSampled]) -> str:
-    """Return comma-separated values, under a line of names."""
+    """Return comma-separated values with a header row."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -57,8 +56,7 @@ FORMATS: dict[str, Callable[[Iterable[TweetSampled]], str]] = {
 def export(tweets: Iterable[TweetSampled], path: Path, *, may_replace: bool) -> None:
     """Write tweets to a file in the format of its suffix.
 
-    Raises `FileExistsError` where there is one already that may not be replaced, `StorageError` where nothing can be
-    written.
+    Raises `FileExistsError` if the file exists and `may_replace` is false, `StorageError` if it can't be written.
     """
     content = FORMATS[path.suffix.lower()](tweets).encode()
     if os.path.exists(path):
@@ -75,5 +73,5 @@ def export(tweets: Iterable[TweetSampled], path: Path, *, may_replace: bool) -> 
 
 
 def _one_line(tweet: TweetSampled) -> str:
-    """Return the whole text as one printable line."""
+    """Return the text as one printable line, not truncated."""
     return harmless(tweet.text, max_chars=max(1, len(tweet.text)))

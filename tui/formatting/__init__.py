@@ -1,1 +1,1 @@
-"""Numbers, checkpoints and corpora as text. Pure functions; never imports Textual."""
+"""Numbers, checkpoints and corpus previews as text. Pure functions; never imports Textual."""

@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself, in words: for the list's detail, for two side by side, and for the shell. Pure."""
+"""A checkpoint's metadata as text: for the list's detail, for a comparison of two, and for the command line. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_EVALUATED = "not evaluated yet"
 
 @dataclass(frozen=True)
 class ComparedField:
-    """One thing that two checkpoints say."""
+    """One field of two checkpoints, side by side."""
 
     name: str
     left: str
@@ -27,30 +27,30 @@ class ComparedField:
 
     @property
     def differs(self) -> bool:
-        """Whether they say it differently."""
+        """Whether the values are unequal."""
         return self.left != self.right
 
 
 def description(info: CheckpointInfo) -> list[tuple[str, str]]:
-    """Return all that a person wants to know of a checkpoint, as names and values."""
+    """Return all metadata as names and values."""
     training = info.training
     path = f", {info.step_path} path" if info.step_path else ""
     return [
         ("run", info.run),
-        ("step", f"{info.step:,} (epoch {info.position.epoch}, batch {info.position.batch:,} of it next)"),
+        ("step", f"{info.step:,} (epoch {info.position.epoch}, batch {info.position.batch:,} next)"),
         ("trained for", f"{format_duration(info.elapsed_seconds)}, {info.total_chars:,} characters"),
-        ("bits per character", bits_of(info)),
+        ("validation bits/char", bits_of(info)),
         ("corpus", info.corpus_name),
         ("vocabulary", f"{len(info.vocab)} characters"),
         ("model", _model(info.model)),
         ("training", f"{training.preset}: batch {training.batch_size}, learning rate {training.learning_rate:g}"),
-        ("computed on", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}{path}"),
-        ("written by", harmless(", ".join(f"{name} {version}" for name, version in info.versions.items()))),
+        ("device", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}{path}"),
+        ("versions", harmless(", ".join(f"{name} {version}" for name, version in info.versions.items()))),
     ]
 
 
 def detail_lines(entry: CheckpointEntry) -> list[str]:
-    """Return in a few lines what the row does not say."""
+    """Return a few lines with what the row of the table lacks."""
     saved = datetime.fromtimestamp(entry.saved_at).astimezone().strftime("%d %b %Y %H:%M")
     lines = [f"saved {saved}, {format_size(entry.num_bytes)}"]
     if entry.is_pinned:
@@ -62,7 +62,7 @@ def detail_lines(entry: CheckpointEntry) -> list[str]:
     settings = f"batch {training.batch_size}, learning rate {training.learning_rate:g}, {training.schedule}"
     return [
         f"from the run {info.run}, step {info.step:,}, on {info.corpus_name}",
-        f"{_model(info.model)}; {format_short(num_parameters(info))} weights, {len(info.vocab)} characters",
+        f"{_model(info.model)}; {format_short(num_parameters(info))} parameters, {len(info.vocab)} characters",
         f"{training.preset}: {settings}; trained for {format_duration(info.elapsed_seconds)}",
         *([f"loss: {', '.join(losses)} nats"] if losses else []),
         *lines,
@@ -70,7 +70,7 @@ def detail_lines(entry: CheckpointEntry) -> list[str]:
 
 
 def num_parameters(info: CheckpointInfo) -> int:
-    """Return the numbers that a checkpoint's model has learned."""
+    """Return the number of the model's parameters."""
     model, vocab_size = info.model, len(info.vocab) + len(SPECIALS)
     embedding = 0 if model.tied_embeddings else vocab_size * model.embedding_size
     sizes = [model.embedding_size, *[model.hidden_size] * (model.num_layers - 1)]
@@ -79,15 +79,15 @@ def num_parameters(info: CheckpointInfo) -> int:
 
 
 def comparison(left: CheckpointInfo, right: CheckpointInfo) -> list[ComparedField]:
-    """Return what two checkpoints say, one beside the other: the usual things, then every setting that differs."""
+    """Return the main fields of two checkpoints, then every other setting that differs."""
     usual = zip(_compared(left), _compared(right), strict=True)
     return [*(ComparedField(name, one, other) for (name, one), (_, other) in usual), *_other_settings(left, right)]
 
 
 def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
-    """Yield what is always compared."""
+    """Yield the fields that every comparison shows."""
     yield "step", f"{info.step:,}"
-    yield "bits per character", bits_of(info)
+    yield "validation bits/char", bits_of(info)
     for name, loss, at in _losses(info):
         yield f"{name} loss", "–" if loss is None else f"{format_loss(loss)} nats{at}"
     yield "trained for", format_duration(info.elapsed_seconds)
@@ -95,16 +95,18 @@ def _compared(info: CheckpointInfo) -> Iterator[tuple[str, str]]:
     yield "corpus", info.corpus_name + ("" if info.corpus.overfit is None else f", {info.corpus.overfit} of it")
     yield "vocabulary", f"{len(info.vocab)} characters"
     yield "model", _model(info.model)
-    yield "weights", f"{num_parameters(info):,}"
+    yield "parameters", f"{num_parameters(info):,}"
     yield "batch size", f"{info.training.batch_size}"
     yield "learning rate", f"{info.training.learning_rate:g}, {info.training.schedule}"
-    yield "computed on", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}"
+    yield "device", f"{info.device}, {info.precision}, {threads_label(info.num_threads)}"
 
 
 def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[ComparedField]:
-    """Yield the settings that differ and are not compared already."""
+    """Yield the settings that differ and are not among the main fields."""
     if left.vocab != right.vocab:
-        yield ComparedField("its own characters", _only_in(left.vocab, right.vocab), _only_in(right.vocab, left.vocab))
+        yield ComparedField(
+            "only in its vocabulary", _only_in(left.vocab, right.vocab), _only_in(right.vocab, left.vocab)
+        )
     for one, other in ((left.training, right.training), (left.sampling, right.sampling)):
         for each in fields(one):
             values = getattr(one, each.name), getattr(other, each.name)
@@ -120,24 +122,24 @@ def _only_in(vocab: tuple[str, ...], other: tuple[str, ...]) -> str:
 
 
 def _losses(info: CheckpointInfo) -> list[tuple[str, float | None, str]]:
-    """Return the losses by name, in nats per character, each with the earlier step that it is of."""
+    """Return name, loss in nats per character, and the step of its evaluation if that is an earlier one."""
     return [("train", info.train_loss, ""), ("validation", info.val_loss, _evaluated_at(info))]
 
 
 def bits_of(info: CheckpointInfo) -> str:
-    """Return the bits per character: "1.78", or "1.78 @2,500" where they are of an earlier step's weights."""
+    """Return the bits per character: "1.78", or "1.78 @2,500" if evaluated at an earlier step."""
     return _NOT_EVALUATED if info.bits_per_char is None else format_bits(info.bits_per_char) + _evaluated_at(info)
 
 
 def _evaluated_at(info: CheckpointInfo) -> str:
-    """Return the step of the last evaluation, as " @2,500", where it was before that of the checkpoint."""
+    """Return the step of the last evaluation, as " @2,500", if that is before the checkpoint's step."""
     return f" @{info.last_eval_step:,}" if info.is_evaluation_stale else ""
 
 
 def _model(model: ModelConfig) -> str:
-    """Return the shape of a model."""
+    """Return the architecture: "GRU 2 x 256, embedding 96, dropout 0.1, tied"."""
     tied = ", tied" if model.tied_embeddings else ""
     return (
-        f"embedding {model.embedding_size}, hidden {model.hidden_size} x {model.num_layers}, "
+        f"GRU {model.num_layers} x {model.hidden_size}, embedding {model.embedding_size}, "
         f"dropout {model.dropout:g}{tied}"
     )

@@ -1,4 +1,4 @@
-"""Which checkpoints the list shows, in which order, and what stands in a row. Pure."""
+"""The rows of the checkpoint list: filter, sort order, and the text of each cell. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Order = Literal["age", "name", "step", "bits"]
 ORDERS: tuple[Order, ...] = ("age", "name", "step", "bits")
 _AGES = ((86_400 * 365.25, "y"), (86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _MIN_UNITS = 2
-"""From twice a unit on, it is shown: "90 min" says more than "1 h"."""
+"""A unit is used from this many on: "90 min" is more precise than "1 h"."""
 
 
 def arranged(entries: Iterable[CheckpointEntry], order: Order, typed: str = "") -> list[CheckpointEntry]:
-    """Return those that hold every word typed in name, run or corpus; the pinned ones first.
+    """Return the entries that contain every typed word in name, run or corpus, pinned ones first.
 
-    By age, what the user saved comes before what the runs did; by step, the longest trained comes first; by bits, the
-    best, then those whose figure is of an earlier step, and what was never evaluated last.
+    By age, named checkpoints precede those of runs; by step, the highest comes first; by bits, the lowest, then those
+    evaluated at an earlier step, then those never evaluated.
     """
     words = typed.casefold().split()
     fitting = [entry for entry in entries if all(word in _searched_text(entry) for word in words)]
@@ -30,12 +30,12 @@ def arranged(entries: Iterable[CheckpointEntry], order: Order, typed: str = "") 
 
 
 def _searched_text(entry: CheckpointEntry) -> str:
-    """Return what a filter looks into."""
+    """Return the text that a filter searches."""
     return " ".join((entry.name, entry.info.run, entry.info.corpus_name) if entry.info else (entry.name,)).casefold()
 
 
 def _sort_key(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
-    """Return what an entry is sorted by; the name decides between equals."""
+    """Return the sort key; ties are broken by name."""
     match order:
         case "age":
             return (not entry.is_named, -entry.saved_at)
@@ -49,13 +49,13 @@ def _sort_key(entry: CheckpointEntry, order: Order) -> tuple[float, ...]:
 
 
 def _natural_key(name: str) -> list[tuple[int, str]]:
-    """Return a name as people sort it: step-9 before step-10."""
+    """Return a key for natural sort order: step-9 before step-10."""
     pieces = re.split(r"(\d+)", name.casefold())
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in pieces]
 
 
 def format_age(seconds: float) -> str:
-    """Return how old something is: "now", "20 s", "3 min", "5 h", "12 d", "3 y"."""
+    """Return an age: "now", "20 s", "3 min", "5 h", "12 d", "3 y"."""
     for size, unit in _AGES:
         if seconds >= _MIN_UNITS * size:
             return f"{seconds / size:.0f} {unit}"
@@ -63,7 +63,7 @@ def format_age(seconds: float) -> str:
 
 
 def _bits(info: CheckpointInfo | None) -> str:
-    """Return the bits per character: "1.78", or "1.78 @2.5k" where they are of an earlier step's weights."""
+    """Return the bits per character: "1.78", or "1.78 @2.5k" if evaluated at an earlier step."""
     if info is None or info.bits_per_char is None:
         return "–"
     return format_bits(info.bits_per_char) + (
@@ -72,7 +72,7 @@ def _bits(info: CheckpointInfo | None) -> str:
 
 
 def cells_of(entry: CheckpointEntry, now: float) -> tuple[str, str, str, str, str]:
-    """Return name, step, bits per character, size and age, as they are shown."""
+    """Return name, step, bits per character, size and age as text."""
     return (
         harmless(entry.name, 200),
         "damaged" if entry.problem else "–" if entry.step is None else format_count(entry.step),

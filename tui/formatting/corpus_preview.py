@@ -1,4 +1,4 @@
-"""What a preview at tweets tells, in two lines: how they are read and how many are kept; the first of them. Pure."""
+"""A corpus preview in two lines: format and share of usable rows; the first tweet. Pure."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ _ALL_KEPT = "kept all"
 
 
 def fact_line(preview: CorpusPreview, name: str) -> str:
-    """Return how the tweets are read, and how many of the first rows are some; nothing where nothing was looked at.
+    """Return format, columns and the share of rows that are tweets; empty without sources.
 
-    `name` is that of what was asked for, which is not told once more.
+    `name` is the requested file or folder: a source of the same name is not repeated.
     """
     if not preview.sources:
         return ""
     first = preview.sources[0]
     read_as = ", ".join([" and ".join(dict.fromkeys(source.format for source in preview.sources)), *_notes(first)])
-    facts = [f"{_looked_at(preview.sources, name)}{read_as}", _counts(preview)]
+    facts = [f"{_sources_prefix(preview.sources, name)}{read_as}", _counts(preview)]
     return " · ".join([*facts, *_labels(first)])
 
 
 def sample_line(preview: CorpusPreview) -> str:
-    """Return the first tweet."""
+    """Return the first tweet; empty if none was seen."""
     return f"first tweet: {preview.first_tweet}" if preview.first_tweet else ""
 
 
-def _looked_at(sources: tuple[SourceReport, ...], name: str) -> str:
-    """Return the sources' names as a beginning, unless there is but one and it is `name`."""
+def _sources_prefix(sources: tuple[SourceReport, ...], name: str) -> str:
+    """Return a prefix that names the sources, unless the only one is `name`."""
     if len(sources) > 1:
-        return f"looked at {counted(len(sources), 'file')}: "
+        return f"checked {counted(len(sources), 'file')}: "
     source_name = sources[0].name.removeprefix(f"{name}: ")
     return f"{source_name}: " if source_name != name else ""
 
@@ -43,7 +43,7 @@ def _notes(source: SourceReport) -> list[str]:
 
 
 def _labels(source: SourceReport) -> list[str]:
-    """Return which labels are kept, and how all would be."""
+    """Return which labels are kept, and the option that keeps all."""
     found = [match.group(1) for note in source.notes if (match := _LABELS.fullmatch(note))]
     return [f"{kept}; start with --label all for all" for kept in found if kept != _ALL_KEPT]
 

@@ -1,6 +1,6 @@
-"""Numbers, times and counts as people read them; the screen and the headless run print them alike. Pure functions.
+"""Numbers, times, sizes and counts as text, the same on the screen and on the command line. Pure functions.
 
-Widths stay put where they can: a figure that changes many times a second must not make its neighbours dance.
+Widths stay constant where possible: a value that changes many times a second must not shift its neighbours.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from engine.text import ELLIPSIS, defused, harmless
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _WAIT_UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
 _MAX_PASTED_CHARS = 4096
-"""As long as a path can be; more belongs into no line."""
+"""The longest path; longer pastes are cut."""
 _WAIT_ROUNDING_SECONDS = 5
-"""Seconds to wait are told in these."""
+"""Granularity of waits under a minute."""
 
 
 def format_count(count: int) -> str:
@@ -39,14 +39,14 @@ def format_rate(chars_per_second: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time as a clock shows it: "0:07", "2:03", "1:02:03"."""
+    """Return a duration: "0:07", "2:03", "1:02:03"."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def format_wait(seconds: float) -> str:
-    """Return a time to wait, no more exactly than anyone can know it: "40 s", "12 min", "2 h 05 min", "3 d 4 h"."""
+    """Return a wait, rounded to what an estimate can know: "40 s", "12 min", "2 h 05 min", "3 d 4 h"."""
     if seconds < 55:
         return f"{max(_WAIT_ROUNDING_SECONDS * round(seconds / _WAIT_ROUNDING_SECONDS), _WAIT_ROUNDING_SECONDS)} s"
     minutes = max(round(seconds / 60), 1)
@@ -57,7 +57,7 @@ def format_wait(seconds: float) -> str:
 
 
 def format_eta(seconds: float, spread_seconds: float) -> str:
-    """Return a time to wait and how sure it is: "40 s ± 5", "12 min ± 1", "2 h 05 min ± 10 min", "12 min" if sure."""
+    """Return a wait and its uncertainty: "40 s ± 5", "12 min ± 1", "2 h 05 min ± 10 min", or just "12 min"."""
     wait = format_wait(seconds)
     unit_seconds, unit = next((size, name) for size, name in _WAIT_UNITS if wait.endswith(name))
     coarseness = _WAIT_ROUNDING_SECONDS if unit == "s" else 1
@@ -89,7 +89,7 @@ def format_temperature(temperature: float) -> str:
 
 
 def format_steps_tick(step: float) -> str:
-    """Return a step as an axis shows it: "0", "500", "1k", "1.25k", "2.5M"."""
+    """Return the label of a step on an axis: "0", "500", "1k", "1.25k", "2.5M"."""
     for size, unit in _UNITS:
         if abs(step) >= size:
             return f"{step / size:.4g}{unit}"
@@ -97,7 +97,7 @@ def format_steps_tick(step: float) -> str:
 
 
 def shortened(text: str, max_cells: int) -> str:
-    """Return `text` in at most `max_cells` cells of the terminal, cut with an ellipsis; a wide character counts two."""
+    """Return `text` truncated with an ellipsis to at most `max_cells` terminal cells; a wide character takes two."""
     if cell_len(text) <= max_cells:
         return text
     return set_cell_size(text, max(max_cells - 1, 0)).rstrip() + ELLIPSIS if max_cells > 0 else ""
@@ -113,7 +113,7 @@ def format_size(num_bytes: int) -> str:
 
 
 def format_share(part: int, whole: int) -> str:
-    """Return a share in percent, telling little from nothing: "0 %", "<0.1 %", "3.4 %", "52 %", "99.9 %", "100 %"."""
+    """Return a share in percent; only exact ones are 0 or 100: "0 %", "<0.1 %", "3.4 %", "52 %", "99.9 %", "100 %"."""
     percent = 100 * part / whole if whole else 0.0
     if 0 < percent < 0.1:
         return "<0.1 %"
@@ -123,10 +123,10 @@ def format_share(part: int, whole: int) -> str:
 
 
 def pasted_line(text: str) -> str:
-    """Return what a line to type in takes of a paste: its first line, harmless, its blanks kept."""
+    """Return the first line of a paste without control characters, its spaces preserved."""
     return defused((text[:_MAX_PASTED_CHARS].splitlines() or [""])[0])
 
 
 def format_report(lines: Iterable[str]) -> list[str]:
-    """Return the lines of a report as they can be shown, their indents kept."""
+    """Return the lines of a report without control characters, their indentation preserved."""
     return [line[: len(line) - len(line.lstrip(" "))] + harmless(line) for line in lines]

@@ -1,4 +1,4 @@
-"""What a new run keeps of the one before, what a terminal pastes for a dropped file, and how a folder is listed."""
+"""The configuration of a run on other data, the path of a dropped file, and folder listings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.files.dropped_path import config_for_new_data, dropped_path, initial_pa
 from tui.files.folder_listing import after_last_root, best_match, list_folder, matching, split_typed
 
 
-def test_a_new_run_keeps_settings_and_cleaning_but_not_what_belongs_to_the_files_before() -> None:
+def test_a_run_on_new_data_keeps_settings_and_cleaning_but_not_the_file_options() -> None:
     corpus = CorpusConfig(
         files=("a.csv", "b.csv"),
         format="csv",
@@ -45,13 +45,13 @@ def test_a_new_run_keeps_settings_and_cleaning_but_not_what_belongs_to_the_files
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Be in an empty folder."""
+    """Change to an empty folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize(("files", "start"), [((), "."), (("-",), "."), (("-", "in/a.csv"), "in/a.csv")])
-def test_the_choice_begins_at_the_tweets_of_the_run_or_where_the_program_was_started(
+def test_the_dialog_starts_at_the_runs_data_or_the_working_directory(
     here: Path, files: tuple[str, ...], start: str
 ) -> None:
     assert initial_path(RunConfig(corpus=CorpusConfig(files=files))) == here / start
@@ -61,7 +61,7 @@ def test_the_choice_begins_at_the_tweets_of_the_run_or_where_the_program_was_sta
     "way",
     ["  {path}\n", "'{path}'", '"{path}"', "file://{quoted}", "{escaped}"],
 )
-def test_a_dropped_file_is_found_however_the_terminal_writes_it(here: Path, way: str) -> None:
+def test_a_dropped_file_is_found_however_the_terminal_quotes_it(here: Path, way: str) -> None:
     path = here / "my tweets (1)é.csv"
     path.touch()
     quoted = str(path).replace(" ", "%20").replace("é", "%C3%A9")
@@ -69,7 +69,7 @@ def test_a_dropped_file_is_found_however_the_terminal_writes_it(here: Path, way:
     assert dropped_path(way.format(path=path, quoted=quoted, escaped=escaped)) == path
 
 
-def test_a_whole_path_counts_even_if_there_is_nothing_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absolute_path_counts_even_if_it_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert dropped_path("'/nowhere/x y.csv'") == Path("/nowhere/x y.csv")
     assert dropped_path("~/x.csv") == Path("/home/me/x.csv")
@@ -79,14 +79,14 @@ def test_a_whole_path_counts_even_if_there_is_nothing_at_it(monkeypatch: pytest.
     "pasted",
     ["", "it's fine", "/ is a slash", "a\nb", "\x00", "/" + "x" * 5000, "folder", "https://x.y/z"],
 )
-def test_text_that_is_no_path_is_none(here: Path, pasted: str) -> None:
+def test_text_that_is_not_a_path_is_none(here: Path, pasted: str) -> None:
     (here / "folder").mkdir()
     assert dropped_path(pasted) is None
 
 
 @pytest.fixture
 def listed(tmp_path: Path) -> Path:
-    """Return a folder with something of each kind."""
+    """Return a folder with an entry of each kind."""
     for name in ("b.csv", "A.zip", "photo.png", ".hidden.csv"):
         (tmp_path / name).write_bytes(b"1234")
     for name in ("old", ".git"):
@@ -97,7 +97,7 @@ def listed(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_listed_with_what_can_be_tweets_first_and_without_what_can_not_be_read(listed: Path) -> None:
+def test_a_listing_has_tweet_files_first_and_no_unreadable_entries(listed: Path) -> None:
     shown = [(entry.path.name, entry.kind) for entry in matching(list_folder(listed), "")]
     assert shown == [
         (listed.parent.name, "above"),
@@ -113,13 +113,11 @@ def test_a_folder_is_listed_with_what_can_be_tweets_first_and_without_what_can_n
     ("typed", "names"),
     [("Z", ["A.zip"]), ("o", ["old", "photo.png"]), (".", [".git", ".hidden.csv", "A.zip"]), ("x", [])],
 )
-def test_typing_leaves_what_holds_it_beginning_with_what_begins_with_it(
-    listed: Path, typed: str, names: list[str]
-) -> None:
+def test_typing_filters_by_substring_with_prefix_matches_first(listed: Path, typed: str, names: list[str]) -> None:
     assert [entry.path.name for entry in matching(list_folder(listed), typed)][: len(names) or None] == names
 
 
-def test_the_entry_of_that_very_name_is_offered_then_the_usual_one_then_the_first_in_the_folder(listed: Path) -> None:
+def test_an_exact_match_is_highlighted_then_the_default_then_the_first_inside(listed: Path) -> None:
     entries = matching(list_folder(listed), "")
     usual = listed / "photo.png"
     assert best_match(entries, "b.csv", usual) == 4
@@ -134,7 +132,7 @@ def test_the_entry_of_that_very_name_is_offered_then_the_usual_one_then_the_firs
     ("text", "folder", "name"),
     [("/a/b/", "/a/b", ""), ("/a", "/", "a"), ("/", "/", ""), ("~/a", "/home/me", "a"), ("/a/../b/c", "/b", "c")],
 )
-def test_a_typed_path_is_a_folder_and_what_was_typed_of_a_name(
+def test_a_typed_path_is_split_into_folder_and_typed_name(
     monkeypatch: pytest.MonkeyPatch, text: str, folder: str, name: str
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
@@ -145,5 +143,5 @@ def test_a_typed_path_is_a_folder_and_what_was_typed_of_a_name(
     ("text", "path"),
     [("/a//b//c", "/c"), ("~/a/~/b", "~/b"), ("//", "/"), ("/a/b~/c", "/a/b~/c"), ("", "")],
 )
-def test_a_path_that_is_typed_after_another_takes_its_place(text: str, path: str) -> None:
+def test_a_root_typed_after_a_path_starts_over(text: str, path: str) -> None:
     assert after_last_root(text) == path

@@ -1,4 +1,4 @@
-"""Pins: the same from file as from the run, nothing of others lost, and the newest set wins."""
+"""Pins: equal after a round trip, foreign lines preserved, and the newest set wins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.files.pins import PinsFile, merged
 TWEETS = tuple(tweet_sampled(f"tweet {number}", number, char_bits=(0.1, 1 / 3)) for number in range(6))
 
 
-def test_pins_come_back_from_their_file_as_they_were(tmp_path: Path) -> None:
+def test_pins_are_equal_after_a_round_trip(tmp_path: Path) -> None:
     hostile = tweet_sampled('a "quoted", 👩\u200d👧 [red]\\n', 3)
     pins = merged(TWEETS[:2], (hostile, *TWEETS[4:]))
     path = tmp_path / "a run" / "pins.jsonl"
@@ -24,7 +24,7 @@ def test_pins_come_back_from_their_file_as_they_were(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["pins.jsonl"]
 
 
-def test_what_is_no_tweet_of_this_version_stays_in_the_file(tmp_path: Path) -> None:
+def test_lines_that_are_not_tweets_stay_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "pins.jsonl"
     foreign = b'{torn\n\xff\xfe\0\n{"event":"TweetSampled","text":{"by":"a newer version"}}\n'
     PinsFile(path).save(TWEETS[:2], 1)
@@ -37,7 +37,7 @@ def test_what_is_no_tweet_of_this_version_stays_in_the_file(tmp_path: Path) -> N
     assert len(path.read_bytes().splitlines()) == len(TWEETS) + 3
 
 
-def test_pins_that_could_not_be_read_are_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pins_that_could_not_be_read_are_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "pins.jsonl"
     PinsFile(path).save(TWEETS[:3], 1)
     file = PinsFile(path)

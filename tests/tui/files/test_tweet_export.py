@@ -1,4 +1,4 @@
-"""Exported tweets: one a line whatever they hold, never over a file that was not to be replaced."""
+"""Exported tweets: one per line whatever they contain, and no file replaced without permission."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_format_has_a_line_for_each_tweet(texts: list[str]) -> None:
     ]
 
 
-def test_a_table_names_its_columns_and_quotes_what_must_be() -> None:
+def test_csv_has_a_header_row_and_quotes_where_needed() -> None:
     rows = list(csv.reader(to_csv(TWEETS).splitlines()))
     assert rows == [
         ["step", "temperature", "novelty", "bits_per_char", "text"],
@@ -38,13 +38,13 @@ def test_a_table_names_its_columns_and_quotes_what_must_be() -> None:
     ]
 
 
-def test_text_is_written_harmless_and_whole() -> None:
+def test_text_is_exported_whole_without_control_characters() -> None:
     assert to_text([tweet_sampled(HOSTILE)]) == "a b c d, \"e\" 'f' =1+1 👩\u200d👧\n"
     assert to_text([tweet_sampled("long " * 2000)]) == ("long " * 2000).strip() + "\n"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)", "=cmd|' /C calc'!A0", "a=1", "'=1", "1-1"])
-def test_a_table_has_no_cell_that_a_table_program_would_compute_and_the_other_formats_have_the_text(text: str) -> None:
+def test_csv_has_no_formulas_and_the_other_formats_have_the_text(text: str) -> None:
     [_, row] = csv.reader(io.StringIO(to_csv([tweet_sampled(text)])))
     assert row[-1] == ("'" + text if text[0] in "=+-@" else text)
     assert to_text([tweet_sampled(text)]) == text + "\n"

@@ -1,4 +1,4 @@
-"""The list of checkpoints without a screen: order, filter, ages, what is said of one and of two."""
+"""The checkpoint list without a screen: order, filter, ages, and the details of one and of two."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ ENTRIES = [
         ("bits", ["kept", "run/best", "step-10", "step-9"]),
     ],
 )
-def test_pinned_ones_come_first_then_the_order_chosen(order: Order, names: list[str]) -> None:
+def test_pinned_checkpoints_come_first_then_the_chosen_order(order: Order, names: list[str]) -> None:
     assert [each.name for each in arranged(ENTRIES, order)] == names
 
 
-def test_every_word_typed_is_in_name_run_or_corpus_and_a_damaged_file_is_found_by_its_name() -> None:
+def test_the_filter_searches_name_run_and_corpus_and_of_a_damaged_file_the_name() -> None:
     entries = [*ENTRIES, replace(ENTRIES[0], name="broken", info=None)]
     found = {
         typed: [each.name for each in arranged(entries, "age", typed)]
@@ -68,7 +68,7 @@ def test_every_word_typed_is_in_name_run_or_corpus_and_a_damaged_file_is_found_b
     }
 
 
-def test_ages_are_short_and_a_row_of_a_damaged_file_says_so() -> None:
+def test_ages_are_short_and_a_damaged_file_is_marked() -> None:
     ages = {-5: "now", 1.5: "now", 119: "119 s", 180: "3 min", 7200: "2 h", 40 * 86_400: "40 d", 9.5e7: "3 y"}
     assert {seconds: format_age(seconds) for seconds in ages} == ages
     damaged = replace(entry("bad\x1b[31m"), info=None, problem="cut short")
@@ -83,15 +83,15 @@ MODELS = [
 
 
 @pytest.mark.parametrize("model", MODELS, ids=["one layer", "three layers", "tied"])
-def test_weights_are_counted_as_the_model_counts_them(model: ModelConfig) -> None:
+def test_the_number_of_parameters_equals_the_models(model: ModelConfig) -> None:
     info = checkpoint_info(model=model)
     expected = TextGenerator.from_config(len(Vocab(info.vocab)), model).num_parameters
     assert num_parameters(info) == expected
 
 
-def test_what_differs_between_two_is_told_whatever_it_is() -> None:
+def test_a_comparison_shows_every_difference() -> None:
     pairs = comparison(checkpoint_info(), checkpoint_info())
-    assert {pair.name for pair in pairs} >= {"step", "bits per character", "model", "corpus", "learning rate"}
+    assert {pair.name for pair in pairs} >= {"step", "validation bits/char", "model", "corpus", "learning rate"}
     assert not any(pair.differs for pair in pairs)
     other = checkpoint_info(
         step=90,
@@ -104,11 +104,11 @@ def test_what_differs_between_two_is_told_whatever_it_is() -> None:
     assert differing["batch size"] == ("32", "64")
     assert differing["weight decay"] == ("0.0", "0.1")
     assert differing["temperature"] == ("0.7", "1.1")
-    assert "ß" in differing["its own characters"][1]
+    assert "ß" in differing["only in its vocabulary"][1]
     assert "corpus" not in differing
 
 
-def test_a_branch_is_asked_for_what_the_checkpoint_was_and_computed_as_the_run_before() -> None:
+def test_a_branch_has_the_checkpoints_settings_and_the_previous_runs_runtime() -> None:
     corpus = CorpusConfig(files=("/data/a.csv",), lowercase=True)
     before = RunConfig(
         settings={"hidden_size": 64}, run_name="mine", resume=None, checkpoint="x", runtime=RuntimeConfig(threads=1)
@@ -133,7 +133,7 @@ def test_a_branch_is_asked_for_what_the_checkpoint_was_and_computed_as_the_run_b
         ({"max_seconds": 5.0}, {"max_seconds": 10.0}),
     ],
 )
-def test_a_branch_of_a_run_that_used_up_its_budget_gets_as_much_again(
+def test_a_branch_of_a_run_with_a_spent_budget_gets_as_much_again(
     budget: dict[str, Any], doubled: dict[str, Any]
 ) -> None:
     used = entry(
@@ -146,7 +146,7 @@ def test_a_branch_of_a_run_that_used_up_its_budget_gets_as_much_again(
     assert Branch(used).config_after(RunConfig()).settings == doubled
 
 
-def test_a_figure_of_an_earlier_step_says_so_and_comes_after_those_that_are_not() -> None:
+def test_an_evaluation_of_an_earlier_step_is_marked_and_sorted_last() -> None:
     old = entry("old", step=2600, bits_per_char=1.78, val_loss=1.23, last_eval_step=2500)
     fresh = entry("fresh", step=2500, bits_per_char=2.0, val_loss=1.5)
     assert old.info is not None
@@ -154,14 +154,14 @@ def test_a_figure_of_an_earlier_step_says_so_and_comes_after_those_that_are_not(
 
     assert [each.name for each in arranged([old, fresh], "bits")] == ["fresh", "old"]
     assert (cells_of(old, 0.0)[2], cells_of(fresh, 0.0)[2]) == ("1.78 @2.5k", "2.00")
-    assert dict(description(old.info))["bits per character"] == "1.78 @2,500"
+    assert dict(description(old.info))["validation bits/char"] == "1.78 @2,500"
     pairs = {pair.name: (pair.left, pair.right) for pair in comparison(old.info, fresh.info)}
-    assert pairs["bits per character"] == ("1.78 @2,500", "2.00")
+    assert pairs["validation bits/char"] == ("1.78 @2,500", "2.00")
     assert pairs["validation loss"][0].endswith(" nats @2,500")
 
 
-def test_versions_of_a_foreign_file_are_shown_without_what_a_terminal_obeys() -> None:
+def test_versions_are_shown_without_control_characters() -> None:
     info = checkpoint_info(versions={"torch": "2.13", "other\x1b[2J": "\x9b31m"})
-    written_by = dict(description(info))["written by"]
-    assert written_by.startswith("torch 2.13, other")
-    assert written_by.isprintable()
+    versions = dict(description(info))["versions"]
+    assert versions.startswith("torch 2.13, other")
+    assert versions.isprintable()

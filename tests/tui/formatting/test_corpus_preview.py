@@ -1,4 +1,4 @@
-"""What a glance at tweets tells in the dialog."""
+"""The preview of a corpus in the file dialog."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def source(name: str = "a.csv", *notes: str, num_kept: int = 196) -> SourceRepor
 
 
 @pytest.mark.parametrize(
-    ("sources", "is_whole", "told"),
+    ("sources", "is_whole", "expected"),
     [
         (
             [source("a.csv", "header row found", "text in column 2 (text)")],
@@ -32,17 +32,17 @@ def source(name: str = "a.csv", *notes: str, num_kept: int = 196) -> SourceRepor
         ),
         ([source(num_kept=200)], True, "csv · all 200 rows are tweets"),
         ([source("in: a.csv")], False, f"a.csv: csv · {SOME}"),
-        ([source("in: a.csv"), source("in: b.csv")], True, "looked at 2 files: csv · 392 of 400 rows are tweets"),
+        ([source("in: a.csv"), source("in: b.csv")], True, "checked 2 files: csv · 392 of 400 rows are tweets"),
         ([], False, ""),
     ],
 )
-def test_format_column_labels_and_the_share_of_rows_that_are_tweets_are_told(
-    sources: list[SourceReport], is_whole: bool, told: str
+def test_format_column_labels_and_the_share_of_rows_that_are_tweets_are_shown(
+    sources: list[SourceReport], is_whole: bool, expected: str
 ) -> None:
     name = "in" if sources and sources[0].name.startswith("in: ") else "a.csv"
-    assert fact_line(CorpusPreview(sources=tuple(sources), is_whole=is_whole), name) == told
+    assert fact_line(CorpusPreview(sources=tuple(sources), is_whole=is_whole), name) == expected
 
 
-def test_the_first_tweet_is_told_where_one_was_seen() -> None:
+def test_the_first_tweet_is_shown_if_there_is_one() -> None:
     assert sample_line(CorpusPreview(first_tweet="good morning")) == "first tweet: good morning"
     assert sample_line(CorpusPreview()) == ""

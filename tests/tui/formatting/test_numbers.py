@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CASES: dict[Callable[[Any], str], dict[float, str]] = {
 
 
 @pytest.mark.parametrize("format_it", CASES, ids=lambda each: each.__name__)
-def test_numbers_are_shown_as_people_read_them(format_it: Callable[[Any], str]) -> None:
+def test_numbers_are_formatted_for_people(format_it: Callable[[Any], str]) -> None:
     assert {number: format_it(number) for number in CASES[format_it]} == CASES[format_it]
 
 

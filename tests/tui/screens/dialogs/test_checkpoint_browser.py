@@ -107,7 +107,7 @@ async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
     path = write_checkpoint(folder.checkpoint_path("best"), run="first")
     os.utime(path, (time.time() - 330, time.time() - 330))
     async with browsing(stage, list_checkpoints, size=(120, 40)) as at:
-        await shows(at.app, "“so sunny” (step 1)", "6 min", "kB", "hidden 5 x 1", "from the run first")
+        await shows(at.app, "“so sunny” (step 1)", "6 min", "kB", "GRU 1 x 5", "from the run first")
         await at.pilot.resize_terminal(40, 12)
         await wait_until(lambda: len(screen_text(at.app).splitlines()) == 12)
         await shows(at.app, "“so sunny” (step 1)")
@@ -331,7 +331,7 @@ async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
         await shows(at.app, "happy", "sad", "1,200")
         rows = at.app.screen.query(".row")
         differs = {str(row.query(Static).first().render()): row.has_class("differs") for row in rows}
-        assert (differs["step"], differs["bits per character"], differs["model"]) == (True, False, False)
+        assert (differs["step"], differs["validation bits/char"], differs["model"]) == (True, False, False)
         await at.pilot.press("escape")
         await opened(at.app, CheckpointBrowser)
         await wait_until(lambda: COMPARED not in screen_text(at.app))
