@@ -1,20 +1,20 @@
-"""What can go wrong, each kind with the exit code that it ends the program with.
+"""The exceptions of this program, each with its exit code. Never raised for control flow.
 
     TweetgenError            1   a problem with the user's files or settings
     ├── ConfigError          1   a setting out of range, or two that do not fit together
     ├── CorpusError          1   text that can't be read, or too little of it
-    ├── VocabError           1   a character that the model has never seen
+    ├── VocabError           1   a character that is not in the vocabulary
     ├── CheckpointError      1   a checkpoint that is missing, damaged, foreign or does not fit
     ├── StorageError         1   a folder or file that can't be written
-    ├── DownloadError        1   a file that can't be fetched, or is not the one that was wanted
+    ├── DownloadError        1   a file that can't be fetched, or has the wrong checksum
     ├── RemoteError          1   a run in another process that can't be reached
     ├── DeviceError          1   a device or precision that this machine lacks
-    │   └── DeviceMemoryError    1   a device whose memory is used up
-    ├── DivergedError        1   training that can't go on: loss or gradient is not finite any more
-    └── InternalError        3   a mistake of ours; the traceback is in the log
+    │   └── DeviceMemoryError    1   a device that is out of memory
+    ├── DivergedError        1   a loss or gradient that stays non-finite
+    └── InternalError        3   a bug in this program; the traceback is in the log
 
-Every error is two lines: `message` says what is wrong with which thing, `hint` what to do about it. Both are plain
-text and already harmless to print.
+Every error is two lines: `message` names the thing and what is wrong with it, `hint` the remedy. Both are plain text
+and safe to print.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from engine.text import harmless
 
 
 class TweetgenError(Exception):
-    """Something that the user can be told in two lines."""
+    """An error that the user sees as two lines, without a traceback."""
 
     exit_code: ClassVar[int] = 1
-    title: ClassVar[str] = "Something is wrong"
+    title: ClassVar[str] = "Error"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        """Keep both lines as they will be shown: one line each, harmless, bounded."""
+        """Store both lines as they are shown: one line each, sanitized and bounded."""
         self.message = harmless(message)
         self.hint = harmless(hint)
         super().__init__(self.message)
@@ -50,9 +50,9 @@ class CorpusError(TweetgenError):
 
 
 class VocabError(TweetgenError):
-    """A text holds a character that the vocabulary lacks."""
+    """A text contains a character that the vocabulary lacks."""
 
-    title = "An unknown character"
+    title = "Unknown character"
 
 
 class CheckpointError(TweetgenError):
@@ -64,46 +64,46 @@ class CheckpointError(TweetgenError):
 class StorageError(TweetgenError):
     """A folder or file can't be written."""
 
-    title = "Nothing can be saved there"
+    title = "The file can't be written"
 
 
 class DownloadError(TweetgenError):
-    """A file can't be fetched, or what came is not the one that was wanted."""
+    """A file can't be fetched, or its size or checksum is wrong."""
 
     title = "The download failed"
 
 
 class RemoteError(TweetgenError):
-    """A run that another process trains can't be reached, or no longer."""
+    """A run in another process can't be reached, or the connection is lost."""
 
     title = "The run can't be reached"
 
 
 class DeviceError(TweetgenError):
-    """A device or precision that this machine lacks was asked for."""
+    """The requested device or precision is not available on this machine."""
 
     title = "The device can't be used"
 
 
 class DeviceMemoryError(DeviceError):
-    """A device has no memory left for what a run needs."""
+    """A device is out of memory."""
 
-    title = "The device's memory is used up"
+    title = "The device is out of memory"
 
 
 class DivergedError(TweetgenError):
-    """Loss or gradient was not finite too many times in a row."""
+    """Loss or gradient was non-finite too many times in a row."""
 
     title = "Training diverged"
 
 
 class InternalError(TweetgenError):
-    """A mistake in this program, not in what the user gave it."""
+    """A bug in this program, not in the user's input."""
 
     exit_code = 3
     title = "The program has a bug"
 
 
 def exit_code_for(title: str) -> int:
-    """Return the exit code of the kind of error with this title, as a `RunFailed` event carries it."""
+    """Return the exit code of an error by its title, the only part of its class that a `RunFailed` event carries."""
     return InternalError.exit_code if title == InternalError.title else TweetgenError.exit_code

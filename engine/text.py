@@ -1,10 +1,9 @@
-"""Clean what comes in, make harmless what goes out. Pure functions on strings; never reads a file.
+"""Text in and out: `clean` normalizes tweets, `harmless` and `defused` sanitize what is shown. Never reads a file.
 
 `clean` turns a raw tweet into the text that a model learns: entities unescaped, NFC, line breaks as one visible symbol,
-no invisible mischief. `harmless` makes any string safe to show on a terminal or write to a log: what is left can't move
-a cursor, change a colour, reorder a line or flood the screen. `defused` does the same with a string that comes in from
-outside already cleaned, so that harmless text is not changed by a single blank. Joiners and variation selectors stay in
-all three, or emoji would break.
+no invisible characters. `harmless` makes any string safe for a terminal or a log: the result can't move a cursor,
+change a colour, reorder a line or flood the screen. `defused` does the same but preserves every blank, for text that
+was already cleaned elsewhere. All three keep joiners and variation selectors, which emoji need.
 """
 
 from __future__ import annotations
@@ -16,26 +15,26 @@ from itertools import chain, groupby
 
 ELLIPSIS = "…"
 LINE_BREAK = "↵"
-"""Stands for a line break in a cleaned tweet, so that a tweet is one line and the model can learn where lines end."""
+"""A line break in a cleaned tweet, so that a tweet is one line and the model can learn where lines end."""
 EXAMPLE_CHARS = 120
-"""Characters of the beginning of a dropped row that a report may show."""
+"""Length of the excerpt of a dropped row in a report."""
 MAX_COMBINING_RUN = 4
-"""More combining marks than this on one character are dropped: no script needs them, and they flood a screen."""
+"""Combining marks per character; more are dropped: no script needs them, and they flood a screen."""
 MAX_CHARS = 4000
-"""Characters of the longest text that is shown or told of anywhere."""
+"""Length of the longest text that is shown or sent anywhere."""
 LOST = "\ufffd"
-"""Stands for a character that is not safe to show."""
+"""Replaces a character that is not safe to show."""
 _MAX_CHARS_NORMALIZED = 1000
 _MAX_MARKS_NORMALIZED = 30
-"""As many as Unicode's stream-safe form has in a row (UAX #15, 13)."""
+"""The limit of Unicode's stream-safe text format (UAX #15, 13)."""
 _UNMARKED = (
     "[ -\u02ff\u0370-\u0482\u2000-\u20cf\u2100-\u2cee\u3000-\u3029\u3030-\u3098\u309b-\ua66e\uac00-\ud7ff"
     "\U0001f000-\U0001f9ff]"
 )
 WITHOUT_MARKS = re.compile(f"{_UNMARKED}*")
-"""Ranges that hold no combining mark; most text is made of nothing else."""
+"""Ranges without combining marks; most text matches."""
 _WITH_SINGLE_SELECTORS = re.compile(f"(?:{_UNMARKED}++\ufe0f?+)*+")
-"""The same with emoji in it: no flood of marks."""
+"""The same with single variation selectors, as emoji have them."""
 
 _LONG_NUMBERS = re.compile(r"&#[0-9]{10,};?")
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d")  # joiners: Persian, Indic scripts, emoji families
@@ -44,9 +43,9 @@ _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(
 
 
 def _is_dangerous(char: str) -> bool:
-    """Say whether `char` is a control, format, surrogate or private-use character, or unassigned.
+    """Return whether `char` is a control, format, surrogate or private-use character, or unassigned.
 
-    Emoji tag characters (U+E0020 to U+E007F, category Cf) go too: alone they are invisible payload.
+    Emoji tag characters (U+E0020 to U+E007F, category Cf) count too: alone they are an invisible payload.
     """
     category = unicodedata.category(char)
     return category[0] == "C" and char not in _KEPT_FORMAT_CHARACTERS
@@ -64,7 +63,7 @@ def _without_floods(text: str) -> str:
         is_joiner = char in _KEPT_FORMAT_CHARACTERS
         if is_joiner and (not kept or kept[-1] in _KEPT_FORMAT_CHARACTERS or kept[-1] in {" ", LINE_BREAK}):
             continue
-        if not is_joiner:  # a joiner is no character for marks to sit on: it begins no new run
+        if not is_joiner:  # a joiner is not a base character: it does not start a new run
             run = run + 1 if _is_mark(char) else 0
         if is_joiner or run <= MAX_COMBINING_RUN:
             kept.append(char)
@@ -72,10 +71,9 @@ def _without_floods(text: str) -> str:
 
 
 def _without_long_runs(text: str) -> str:
-    """Drop all but the first of very many combining marks in a row.
+    """Drop combining marks beyond `_MAX_MARKS_NORMALIZED` in a row, before normalization.
 
-    They are ordered in a time that grows with the square of their number, while nothing else runs: a megabyte of them
-    took ten minutes (Python 3.11).
+    `unicodedata.normalize` orders them in quadratic time with the GIL held: a megabyte took ten minutes (Python 3.11).
     """
     if len(text) <= _MAX_CHARS_NORMALIZED or _WITH_SINGLE_SELECTORS.fullmatch(text):
         return text
@@ -84,7 +82,7 @@ def _without_long_runs(text: str) -> str:
 
 
 def with_single_blanks(text: str, *, keeps_line_breaks: bool = True) -> str:
-    """Return `text` with every run of white space as one blank, or as one `LINE_BREAK` if there is one in it."""
+    """Return `text` with white space collapsed to one blank, or one `LINE_BREAK` if it contains a line break."""
     if keeps_line_breaks and (LINE_BREAK in text or not text.isprintable()) and _ANY_LINE_BREAK.search(text):
         lines = (" ".join(line.split()) for line in _ANY_LINE_BREAK.split(text))
         return LINE_BREAK.join(filter(None, lines))
@@ -92,7 +90,7 @@ def with_single_blanks(text: str, *, keeps_line_breaks: bool = True) -> str:
 
 
 def _printable(text: str, *, keeps_line_breaks: bool) -> str:
-    """Drop escape sequences and what is dangerous, and turn every run of white space into one blank or break."""
+    """Drop escape sequences and dangerous characters, and collapse white space to single blanks or breaks."""
     text = _ESCAPE_SEQUENCE.sub("", text) if "\x1b" in text else text
     text = with_single_blanks(text, keeps_line_breaks=keeps_line_breaks)
     if text.isprintable() and _WITH_SINGLE_SELECTORS.fullmatch(text):
@@ -102,49 +100,49 @@ def _printable(text: str, *, keeps_line_breaks: bool) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Return text with its HTML entities decoded, once."""
+    """Return `text` with its HTML entities decoded once."""
     try:
         return html.unescape(text)
-    except ValueError:  # a number of more digits than Python reads
+    except ValueError:  # more digits than Python converts
         return html.unescape(_LONG_NUMBERS.sub("\ufffd", text))
 
 
 def clean(raw: str) -> str:
     """Return `raw` as the model learns it: entities unescaped, NFC, one line, printable, no blanks at the ends.
 
-    A line break, with all white space and further breaks around it, becomes one `LINE_BREAK`. Idempotent but for text
-    that spells out an entity after unescaping (`&amp;lt;`): it is unescaped once per call.
+    A line break, with all white space and breaks around it, becomes one `LINE_BREAK`. Idempotent except for nested
+    entities (`&amp;lt;`), which are unescaped once per call.
     """
     text = unescaped(raw)
     if text.isascii():
         return _printable(text, keeps_line_breaks=True)
-    # before, too: NFC makes two marks of some, which must not happen after they were counted
+    # before counting marks, too: NFC splits some marks in two
     text = unicodedata.normalize("NFC", _without_long_runs(text))
     return unicodedata.normalize("NFC", _printable(text, keeps_line_breaks=True))
 
 
 def harmless(text: str, max_chars: int = MAX_CHARS) -> str:
     """Return `text` as one printable line of at most `max_chars` characters, cut with an ellipsis."""
-    # a cap before the work: a megabyte of marks must not cost a second on its way to a label
+    # cap the input first: a megabyte of marks must not cost a second per label
     shown = _printable(text[: 8 * max_chars], keeps_line_breaks=False)
     return shown if len(shown) <= max_chars else shown[: max_chars - 1] + ELLIPSIS
 
 
 def harmless_lines(text: str) -> str:
-    """Return `text` with each of its lines made harmless, their indents kept."""
+    """Return `text` with each line made harmless; indents are preserved."""
     return "\n".join(line[: len(line) - len(line.lstrip(" "))] + harmless(line) for line in text.split("\n"))
 
 
 def harmless_char(char: str) -> str:
-    """Return a single character if it is safe to show within a line, also a blank; else the replacement character."""
+    """Return a single character if it is safe to show within a line, blanks included; else U+FFFD."""
     return char if harmless(f".{char}.") == f".{char}." else LOST
 
 
 def defused(text: str) -> str:
-    """Return `text`, blanks and all, if it is safe to show as it is.
+    """Return `text` unchanged if it is safe to show.
 
-    Else white space becomes blanks, each other character that is not safe a replacement character, a flood of marks a
-    few, and what is longer than `MAX_CHARS` is cut with an ellipsis.
+    Else white space becomes blanks, every other unsafe character U+FFFD, floods of marks are cut to a few, and text
+    longer than `MAX_CHARS` is cut with an ellipsis.
     """
     if len(text) == 1:
         return harmless_char(text)
@@ -156,7 +154,7 @@ def defused(text: str) -> str:
 
 
 def is_harmless(text: str) -> bool:
-    """Say whether text is safe to show as it is, blanks and all."""
+    """Return whether text is safe to show unchanged."""
     return defused(text) == text
 
 

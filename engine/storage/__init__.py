@@ -1,1 +1,1 @@
-"""Files in the data folder: run folders, journals, logs, locks and safe reads. Never imports torch."""
+"""The data folder: paths, run folders, journals, logs, locks, atomic writes and safe reads. Never imports torch."""

@@ -17,45 +17,45 @@ from pathlib import Path
 from engine.errors import StorageError
 
 _SHOWN_NAME_CHARS = 50
-"""Of a file's name, in that of its temporary file."""
+"""Characters of a file's name that the name of its temporary file repeats."""
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some space or set"),
-    **dict.fromkeys((errno.EACCES, errno.EPERM), "Give yourself the permission or set"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "Change the permissions or set"),
 }
 
 
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` inside into a `StorageError` that names `path`, the cause, and what helps against that."""
+    """Convert an `OSError` inside the block to a `StorageError` that names `path`, the cause and the remedy."""
     try:
         yield
     except OSError as error:
         cause = error.strerror or str(error)
         remedy = _REMEDIES.get(error.errno or 0, "Set")
-        hint = f"{remedy} TWEETGEN_HOME to a folder that can be written."
+        hint = f"{remedy} TWEETGEN_HOME to a writable folder."
         raise StorageError(f"{path} can't be written: {cause}.", hint) from error
 
 
 @dataclass
 class NewFile:
-    """A file that is written under a temporary name."""
+    """A file that is being written under a temporary name."""
 
     path: Path
-    """What it is called once it is whole; may be set until then."""
+    """Its final path; may be changed until the block ends."""
     temporary: Path
     descriptor: int
 
     def write(self, content: bytes) -> None:
-        """Append `content`; the system may accept it in parts. Raises `OSError`."""
+        """Append all of `content`, in several system calls if needed. Raises `OSError`."""
         write_all(self.descriptor, content)
 
 
 @contextlib.contextmanager
 def new_file(path: Path, mode: int = 0o600) -> Iterator[NewFile]:
-    """Write a file inside that appears at `path` whole, in place of the old one, or not at all.
+    """Open a new file that replaces `path` when the block ends, and is removed when the block raises.
 
-    Sibling temporary file, fsync, rename, fsync of the folder, which is made where it is missing. `mode` is subject to
-    the umask. Raises `StorageError`, also for an `OSError` inside, and leaves nothing behind.
+    Temporary sibling, fsync, rename, fsync of the folder, which is created if missing. `mode` is subject to the umask.
+    Raises `StorageError`, also for an `OSError` inside the block.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,9 +67,9 @@ def new_file(path: Path, mode: int = 0o600) -> Iterator[NewFile]:
                 yield new
                 os.fsync(descriptor)
             finally:
-                os.close(descriptor)  # before the rename: some network file systems report only now what went wrong
+                os.close(descriptor)  # before the rename: some network file systems report write errors only on close
             os.replace(temporary, new.path)
-        except BaseException:  # raised on; also an interrupt leaves no temporary file behind
+        except BaseException:  # re-raised; an interrupt leaves no temporary file behind either
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
@@ -77,20 +77,20 @@ def new_file(path: Path, mode: int = 0o600) -> Iterator[NewFile]:
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file so that at any moment it is whole: the old one or the new one. Raises `StorageError`."""
+    """Replace a file atomically: readers see the old content or the new. Raises `StorageError`."""
     with new_file(path, mode) as new:
         new.write(content)
 
 
 def write_all(descriptor: int, content: bytes) -> None:
-    """Write all of `content`; the system may accept it in parts. Raises `OSError`."""
+    """Write all of `content`, in several system calls if needed. Raises `OSError`."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power loss, where the system can; some network file systems can't."""
+    """Make a rename in `folder` survive a power loss; some network file systems don't support it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -100,9 +100,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 def remove_stale_temporaries(folder: Path, min_age_seconds: float = 3600.0) -> None:
-    """Remove the temporary files that killed processes left in a folder; what can't be removed stays.
+    """Remove temporary files that killed processes left in a folder; errors are ignored.
 
-    Other processes may be writing theirs in it: `min_age_seconds` is 0 only for a folder that the caller has locked.
+    Other processes may be writing theirs: pass `min_age_seconds=0` only for a folder that the caller has locked.
     """
     with contextlib.suppress(OSError):
         for path in folder.glob(".*.????????.tmp"):

@@ -1,14 +1,14 @@
-"""Where things lie on disk: the data folder, runs, checkpoints; and the one way a file is written. Knows no torch.
+"""Paths on disk: the data folder, its runs and named checkpoints. Creates run folders, never writes a file.
 
 $TWEETGEN_HOME, or the platform's user data folder for "tweetgen-tui"
 ├── runs/<run>/          config.json  events.jsonl  pins.jsonl  tweetgen.log
 │                        checkpoints/{latest,best,step-N}.safetensors
-├── checkpoints/         <name>.safetensors, what the user saved by name; <name>.pinned beside it keeps it
-├── data/                what `data fetch` got
-└── input/               what came through standard input, kept so that a run can go on
+├── checkpoints/         <name>.safetensors, saved by name; an empty <name>.pinned beside it protects it
+├── data/                downloads of `data fetch`
+└── input/               copies of standard input, so that a run can be resumed
 
 $TWEETGEN_HOME/cache, or the platform's user cache folder
-└── corpora/             corpora that were read once; can be made again at any time
+└── corpora/             parsed corpora; safe to delete at any time
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ APP_NAME = "tweetgen-tui"
 SUFFIX = ".safetensors"
 _NAME = re.compile(r"[\w][\w .+-]{0,99}")
 _MAX_NAME_BYTES = 200
-"""A file's name may have 255, of which the suffix and a temporary file's additions take some."""
+"""File systems allow 255, and the suffix and a temporary file's additions need some."""
 RUN_CHECKPOINTS = ("latest", "best")
-"""What a run calls the checkpoints of its own that it writes again and again."""
-_MEANINGS = {"run": {"last"}, "checkpoint": {"last", *RUN_CHECKPOINTS}}
-"""Names that mean something already."""
+"""The checkpoints that a run overwrites."""
+_RESERVED_NAMES = {"run": {"last"}, "checkpoint": {"last", *RUN_CHECKPOINTS}}
+"""Names with a meaning on the command line."""
 
 
 def home() -> Path:
-    """Return the folder that everything is kept in; it need not exist."""
+    """Return the data folder; it need not exist."""
     override = os.environ.get("TWEETGEN_HOME")
     return (
         Path(os.path.expanduser(override)) if override else Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
@@ -44,27 +44,27 @@ def home() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return where what can be made again is kept; it need not exist."""
+    """Return the cache folder; it need not exist."""
     if os.environ.get("TWEETGEN_HOME"):
         return home() / "cache"
     return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
 
 
 def checked_name(name: str, kind: str) -> str:
-    """Return `name` if what a user makes can be called so; raises `ConfigError`. `kind` is "run" or "checkpoint"."""
+    """Return `name` if it is a valid name of a `kind`, "run" or "checkpoint"; else raise `ConfigError`."""
     if not _NAME.fullmatch(name) or name != name.strip() or len(name.encode()) > _MAX_NAME_BYTES:
         raise ConfigError(
             f"A {kind} can't be called {name!r}.",
-            "Use letters, digits, blanks, '.', '_', '+' and '-', up to 100, beginning with a letter or digit.",
+            "Use up to 100 letters, digits, blanks, '.', '_', '+' and '-', beginning with a letter or digit.",
         )
-    if name in _MEANINGS[kind]:
-        raise ConfigError(f"A {kind} can't be called {name}.", "That means something already; take another name.")
+    if name in _RESERVED_NAMES[kind]:
+        raise ConfigError(f"A {kind} can't be called {name}.", "The name is reserved; choose another one.")
     return name
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run. Makes nothing on disk by itself."""
+    """The paths inside the folder of one run. Creates nothing on disk."""
 
     path: Path
 
@@ -75,37 +75,37 @@ class RunFolder:
 
     @property
     def config_path(self) -> Path:
-        """What the run was asked for, for people and scripts to read."""
+        """The settings of the run, as JSON for people and scripts."""
         return self.path / "config.json"
 
     @property
     def journal_path(self) -> Path:
-        """All events of the run, one a line."""
+        """All events of the run, one per line."""
         return self.path / "events.jsonl"
 
     @property
     def pins_path(self) -> Path:
-        """The tweets that the user keeps, one a line; only there once any was kept."""
+        """The tweets that the user pinned, one per line; missing until the first pin."""
         return self.path / "pins.jsonl"
 
     @property
     def log_path(self) -> Path:
-        """Tracebacks, and whatever else helps to find a bug."""
+        """Tracebacks and warnings."""
         return self.path / "tweetgen.log"
 
     def checkpoint_path(self, name: str) -> Path:
-        """Where the run's own checkpoint of that name (`latest`, `best`) lies."""
+        """Return the path of the run's own checkpoint `name` (`latest`, `best`, `step-N`)."""
         return self.path / "checkpoints" / (name + SUFFIX)
 
     @property
     def last_changed(self) -> float:
-        """When anything was last saved in it, seconds since 1970."""
+        """When its journal, settings or checkpoints last changed, seconds since 1970."""
         paths = (self.checkpoint_path("latest"), self.checkpoint_path("best"), self.journal_path, self.config_path)
         return max(map(_changed_at, paths))
 
 
 def _changed_at(path: Path) -> float:
-    """Return when a file was changed, seconds since 1970; 0 for one that is not there, or no more."""
+    """Return when a file was changed, seconds since 1970; 0 if it is missing."""
     try:
         return path.stat().st_mtime
     except OSError:
@@ -113,7 +113,7 @@ def _changed_at(path: Path) -> float:
 
 
 def named_checkpoint_path(name: str) -> Path:
-    """Return where the checkpoint lies that the user saves as `name`. Raises `ConfigError` on an impossible name."""
+    """Return the path of the checkpoint that the user saves as `name`. Raises `ConfigError` on an invalid name."""
     return home() / "checkpoints" / (checked_name(name, "checkpoint") + SUFFIX)
 
 
@@ -124,7 +124,7 @@ def list_runs() -> list[RunFolder]:
 
 
 def find_run(name: str) -> RunFolder:
-    """Return the run called `name`, or the latest for "last". Raises `CheckpointError` where there is none."""
+    """Return the run called `name`, or the latest for "last". Raises `CheckpointError` if there is no such run."""
     runs = list_runs()
     if name == "last":
         found = runs[:1]
@@ -133,19 +133,19 @@ def find_run(name: str) -> RunFolder:
     else:
         found = [run for run in runs if run.name == name]
         if not found:
-            raise CheckpointError(f"There is no run called {name}.", "`tweetgen-tui runs list` shows those there are.")
+            raise CheckpointError(f"There is no run called {name}.", "`tweetgen-tui runs list` shows all runs.")
     return found[0]
 
 
 def folder_of_run(name: str) -> RunFolder:
-    """Return the folder of the run called `name`; it need not exist. Raises `ConfigError` on an impossible name."""
+    """Return the folder of the run called `name`; it need not exist. Raises `ConfigError` on an invalid name."""
     return RunFolder(home() / "runs" / checked_name(name, "run"))
 
 
 def create_run_folder(name: str | None) -> RunFolder:
-    """Make a new run's folder; without a name, one called by date and time.
+    """Create the folder of a new run, named by date and time if `name` is None.
 
-    Raises `ConfigError` where the name is impossible or taken, `StorageError` where the folder can't be made.
+    Raises `ConfigError` if the name is invalid or taken, `StorageError` if the folder can't be created.
     """
     runs = home() / "runs"
     if name is not None:
@@ -165,6 +165,6 @@ def create_run_folder(name: str | None) -> RunFolder:
 
 
 def name_taken_error(run: RunFolder) -> ConfigError:
-    """Return the error of a name that a run has; one that saved nothing can't be resumed."""
-    way = f"Go on with it: --resume {run.name}; or take" if run.config_path.exists() else "Take"
-    return ConfigError(f"There is already a run called {run.name}.", f"{way} another name.")
+    """Return the error for a run name that is taken; the hint offers `--resume` if that run can be resumed."""
+    remedy = f"Resume it: --resume {run.name}; or choose" if run.config_path.exists() else "Choose"
+    return ConfigError(f"There is already a run called {run.name}.", f"{remedy} another name.")

@@ -1,8 +1,7 @@
-"""The journal of a run: every event, one line of JSON each, in its folder. What a resumed run's curve is drawn from.
+"""Writes the journal of a run: every event as one line of JSON. The plot of a resumed run is restored from it.
 
-Lines are only ever appended, whole: half of one that a full disk left is taken back. A line that was torn by a kill or
-a power loss is left out when reading, silently. Its lock is what keeps other programs out of the whole run; the system
-releases it however a process ends.
+The file is append-only: a partial line that a full disk left is truncated before the next write, and a line torn by a
+kill is skipped by `journal_reader`. The lock on the open journal keeps other programs out of the whole run.
 """
 
 from __future__ import annotations
@@ -23,42 +22,42 @@ from engine.storage.atomic_write import storage_errors, write_all
 from engine.storage.file_lock import try_lock
 
 MAX_WAITING_BYTES = 1024 * 1024
-"""Lines that a failing disk did not take; beyond that the oldest are dropped."""
+"""Limit of the lines buffered while the disk fails; beyond it the oldest are dropped."""
 _NOT_OPEN = -1
 
 
 class Journal:
-    """An open journal. `write` puts a line where even a killed process leaves it.
+    """An open, locked journal. A written line survives a kill of the process.
 
-    Once the disk has failed, lines wait in memory until `flush` is called and succeeds.
+    After a failed write, lines are buffered in memory until `flush` succeeds.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open for appending, alone; a torn last line is closed before the next.
+        """Open and lock the file for appending; the next line starts after a torn last one.
 
-        Raises `StorageError`, also where another program has the run open.
+        Raises `StorageError`, also if another program has the run open.
         """
         self.path = path
         self.is_failing = False
-        """Whether the last try to write failed; nothing is tried until `flush` is called."""
+        """Whether the last write failed; `write` then only buffers until `flush` is called."""
         self.num_lost = 0
-        """Events that were dropped, because too many waited."""
+        """Events dropped because the buffer was full."""
         self._waiting: deque[bytes] = deque()
         self._started: RunStarted | None = None
         self._last: Event | None = None
         self._descriptor = self._folder = _NOT_OPEN
         self._num_bytes = 0
-        """Length of the file; beyond it lies what a failed write left."""
+        """Length of the valid part of the file; a failed write may have left more."""
         self._is_torn = False
         self._open(os.O_CREAT)
 
     @property
     def num_waiting(self) -> int:
-        """Events that are not written yet."""
+        """Events that are buffered and not written yet."""
         return len(self._waiting)
 
     def write(self, event: Event) -> None:
-        """Append an event. Raises `StorageError` where that is tried and fails; the event waits then."""
+        """Append an event. Raises `StorageError` on the first failure; the event stays buffered."""
         if isinstance(event, RunStarted):
             self._started = event
         self._last = event
@@ -69,7 +68,7 @@ class Journal:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits. Raises `StorageError`."""
+        """Write the buffered lines. Raises `StorageError`."""
         if not self._waiting:
             return
         try:
@@ -81,7 +80,7 @@ class Journal:
         self._waiting.clear()
 
     def _drop_oldest(self) -> None:
-        """Let no more wait than `MAX_WAITING_BYTES`."""
+        """Shrink the buffer to `MAX_WAITING_BYTES`."""
         num_bytes = sum(map(len, self._waiting))
         while num_bytes > MAX_WAITING_BYTES and len(self._waiting) > 1:
             num_bytes -= len(self._waiting.popleft())
@@ -90,7 +89,7 @@ class Journal:
     def append(self, lines: bytes) -> None:
         """Append whole lines, all or none. Raises `StorageError`.
 
-        What got into the file of lines that failed is taken back, at the latest before the next.
+        A partial write is truncated at once, or before the next append if that fails too.
         """
         with storage_errors(self.path):
             self._truncate_partial_write()
@@ -104,16 +103,16 @@ class Journal:
             self._is_torn = False
 
     def _truncate_partial_write(self) -> None:
-        """Cut off what was written of lines that failed. Raises `OSError`."""
+        """Truncate what a failed append wrote. Raises `OSError`."""
         if os.fstat(self._descriptor).st_size > self._num_bytes:
             os.ftruncate(self._descriptor, self._num_bytes)
 
     def recreate_if_missing(self, **settings: Any) -> bool:  # noqa: ANN401 - fields of `RunStarted`
-        """Make file and folder anew where they were deleted or moved away; returns whether that was so.
+        """Recreate file and folder if they were deleted or moved away; return whether they were.
 
-        A file that an editor or a backup put in place of the open one is appended to. Raises `StorageError`, also where
-        another folder is there: it may be another run's. The new journal begins with `RunStarted`, as after a resume,
-        with these `settings`.
+        A file that an editor or a backup put in place of the open one is appended to. Raises `StorageError`, also if
+        another folder has that name: it may be another run's. The new journal begins with `RunStarted`, as after a
+        resume, with these `settings`.
         """
         with storage_errors(self.path):
             if _is_same(self.path, self._descriptor):
@@ -121,7 +120,8 @@ class Journal:
             is_same_folder = _is_same(self.path.parent, self._folder)
             if not is_same_folder and self.path.exists():
                 raise StorageError(
-                    f"{self.path} is another run's now.", "Move that folder away: then this run goes on in a new one."
+                    f"{self.path} belongs to another run now.",
+                    "Move that folder away; this run then creates a new one.",
                 )
             self.path.parent.mkdir(parents=True, exist_ok=True)
         self._open(os.O_CREAT if is_same_folder else os.O_CREAT | os.O_EXCL)
@@ -129,12 +129,12 @@ class Journal:
             return False
         if self._started is not None and self._last is not None:
             step, seconds = self._last.step, self._last.elapsed_seconds
-            again = replace(self._started, step=step, elapsed_seconds=seconds, epochs=None, **settings)
-            self._waiting.appendleft(to_line(again))
+            restarted = replace(self._started, step=step, elapsed_seconds=seconds, epochs=None, **settings)
+            self._waiting.appendleft(to_line(restarted))
         return True
 
     def _open(self, how: int) -> None:
-        """Open and lock the file, in place of one that is open. Raises `StorageError`."""
+        """Open and lock the file, and close the one that was open. Raises `StorageError`."""
         with storage_errors(self.path):
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | how, 0o666)
             try:
@@ -145,8 +145,10 @@ class Journal:
                     raise OSError(errno.EINVAL, "Not a regular file")
                 num_bytes = status.st_size
                 is_torn = num_bytes > 0 and os.pread(descriptor, 1, num_bytes - 1) != b"\n"
-                folder = os.open(self.path.parent, os.O_RDONLY)  # while it is open, no new folder can be taken for it
-            except BaseException:  # raised on; no descriptor is left open
+                folder = os.open(
+                    self.path.parent, os.O_RDONLY
+                )  # while it is open, its inode can't be reused by a new folder
+            except BaseException:  # re-raised; no descriptor is left open
                 os.close(descriptor)
                 raise
         self._close_file()
@@ -154,7 +156,7 @@ class Journal:
         self._num_bytes, self._is_torn = num_bytes, is_torn
 
     def close(self) -> None:
-        """Try a last time to write what waits, and close the file; a second time does nothing."""
+        """Try a last time to write the buffered lines, and close the file. Idempotent."""
         if self._descriptor != _NOT_OPEN:
             with contextlib.suppress(StorageError):
                 self.flush()
@@ -162,14 +164,14 @@ class Journal:
 
     def _close_file(self) -> None:
         for descriptor in (self._descriptor, self._folder):
-            with contextlib.suppress(OSError):  # what a network file system reports only now was written long ago
+            with contextlib.suppress(OSError):  # a network file system may report old errors only now
                 if descriptor != _NOT_OPEN:
                     os.close(descriptor)
         self._descriptor = self._folder = _NOT_OPEN
 
 
 def _is_same(path: Path, descriptor: int) -> bool:
-    """Return whether the path still leads to what is open. Raises `OSError` where that can't be known."""
+    """Return whether the path still names the open file. Raises `OSError` if that can't be determined."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except (FileNotFoundError, NotADirectoryError):
@@ -186,5 +188,5 @@ def in_use_error(path: Path) -> StorageError:
 
 
 def to_line(event: Event) -> bytes:
-    """Return an event as the journal has it."""
+    """Return an event as its line in the journal."""
     return events.to_json(event).encode() + b"\n"

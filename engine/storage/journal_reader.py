@@ -1,7 +1,7 @@
-"""The lines of a journal, as somebody may have left them: what is no event is left out, and counted. Knows no torch.
+"""Reads the journal of a run: invalid lines are skipped and counted. Never writes, never imports torch.
 
-A kill or a power loss tears at most one line of each session, which nobody misses. Whatever else can't be read is
-worth a word: the journal was edited, or a newer version of this program wrote it.
+A kill or a power loss tears at most one line per session, which is not worth a warning. More invalid lines are: the
+journal was edited, or a newer version of this program wrote it.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ _TAIL_BYTES = 256 * 1024
 
 @dataclass
 class SkippedLines:
-    """What was left out of a journal so far."""
+    """Counts of the lines of a journal that could not be read so far."""
 
     num_sessions: int = 0
     num_torn: int = 0
-    """Lines that are no events of any version."""
+    """Lines that are not events of any version."""
     num_newer: int = 0
-    """Events of kinds that this version does not know."""
+    """Events of types that this version does not know."""
     is_newer: bool = False
-    """Whether the journal says of itself that a newer version wrote it."""
+    """Whether the journal's format version is newer than this program's."""
 
     @property
     def warning(self) -> str:
-        """What the user should know of it; empty where nothing is missing but what kills tore."""
+        """The warning for the user; empty if no more than one torn line per session is missing."""
         if self.is_newer or self.num_newer:
-            missing = f" Events left out: {self.num_newer:,}." if self.num_newer else ""
+            missing = f" Events skipped: {self.num_newer:,}." if self.num_newer else ""
             return f"The journal was written by a newer tweetgen-tui.{missing} Update this program to see all of it."
         if self.num_torn > max(self.num_sessions, 1):
-            return f"{self.num_torn:,} lines of the journal can't be read; they are left out."
+            return f"{self.num_torn:,} lines of the journal can't be read; they are skipped."
         return ""
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """What is read of a line that is no event."""
+    """The fields decoded from a line that is not a known event."""
 
     event: str
     format_version: int = 0
 
 
 def read_events(file: BinaryIO, skipped: SkippedLines) -> Iterator[Event]:
-    """Yield the events of an open journal in order, counting in `skipped` what is none. Raises `OSError`."""
+    """Yield the events of an open journal in order; count the other lines in `skipped`. Raises `OSError`."""
     for line in file:
         try:
             event = events.from_json(line)
@@ -68,7 +68,7 @@ def read_events(file: BinaryIO, skipped: SkippedLines) -> Iterator[Event]:
 
 
 def _count(line: bytes, skipped: SkippedLines) -> None:
-    """Count a line that is no event of this version."""
+    """Count a line that is not an event of this version."""
     if not line.strip():
         return
     try:
@@ -84,9 +84,9 @@ def _count(line: bytes, skipped: SkippedLines) -> None:
 
 
 def read_journal(path: Path, skipped: SkippedLines | None = None) -> Iterator[Event]:
-    """Return the events of a journal in order; what is none is left out, and counted in `skipped`.
+    """Yield the events of a journal in order, none if the file is missing; count the other lines in `skipped`.
 
-    A missing file holds none. Raises `OSError` where it can't be read.
+    Raises `OSError` if the file can't be read.
     """
     try:
         with open_regular(path) as file:
@@ -96,7 +96,7 @@ def read_journal(path: Path, skipped: SkippedLines | None = None) -> Iterator[Ev
 
 
 def last_event(path: Path) -> Event | None:
-    """Return the last event that can be read at the end of a journal; None where there is none."""
+    """Return the last readable event in the tail of a journal, or None."""
     try:
         with open_regular(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
@@ -110,7 +110,7 @@ def last_event(path: Path) -> Event | None:
 
 
 def tweet_in(line: bytes) -> TweetSampled | None:
-    """Return the tweet that a line holds; None where it holds something else, or is torn."""
+    """Return the tweet that a line of a journal records; None if it is another event or torn."""
     try:
         event = events.from_json(line)
     except codec.DecodeError:

@@ -1,6 +1,6 @@
-"""Opens files that nobody vouches for: regular ones only, and never more of them than was asked for.
+"""Opens untrusted files: regular ones only, and never reads more than the limit.
 
-A pipe in a file's place would keep a reader waiting for ever, and a device never ends. Knows no torch.
+A pipe in place of a file would block its reader for ever, and a device never ends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading. Raises `OSError`, also for what is no regular file and for an impossible name."""
+    """Open a regular file for reading. Raises `OSError`, also for other kinds of file and for an invalid name."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except ValueError as error:  # a NUL character in the name
@@ -25,13 +25,13 @@ def open_regular(path: Path) -> BinaryIO:
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "Not a regular file")
         return os.fdopen(descriptor, "rb")
-    except BaseException:  # raised on; no descriptor is left open
+    except BaseException:  # re-raised; no descriptor is left open
         os.close(descriptor)
         raise
 
 
 def read_regular(path: Path, max_bytes: int) -> bytes:
-    """Return the content of a file. Raises `OSError`, also where there is more than `max_bytes` of it."""
+    """Return the content of a regular file. Raises `OSError`, also if it has more than `max_bytes`."""
     with open_regular(path) as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:

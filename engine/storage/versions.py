@@ -1,4 +1,4 @@
-"""The versions of this program and of what it is built on."""
+"""The versions of this program and its dependencies."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 @cache
 def installed_version(package: str) -> str:
-    """Return the version of an installed package, or "not installed" (as when run from a folder that is not).
+    """Return the version of an installed package, or "not installed" (as when run from a source folder).
 
-    Looked up once: a checkpoint is saved with it, also where nothing can be read any more, or there is a newer one.
+    Cached: checkpoints record it, even when the disk fails later or the package was upgraded meanwhile.
     """
     try:
         return version(package)

@@ -71,5 +71,5 @@ def test_a_named_checkpoint_that_cannot_be_saved_is_refused(corpus: Path, home: 
 
     told = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name="mine")]})
 
-    assert only(told, e.CommandRefused).title == "Nothing can be saved there"
+    assert only(told, e.CommandRefused).title == "The file can't be written"
     assert isinstance(told[-1], e.RunFinished)

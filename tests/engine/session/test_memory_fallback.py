@@ -271,6 +271,6 @@ def test_a_step_that_there_was_no_memory_to_save_is_named_once_there_is(
 def test_memory_that_is_used_up_has_a_title_of_its_own(error: Exception) -> None:
     told = to_tweetgen_error(error, "The traceback is in the log.")
 
-    assert told.title == "The device's memory is used up"
+    assert told.title == "The device is out of memory"
     assert told.message == str(error).splitlines()[0]
     assert "batch-size" in told.hint

@@ -224,7 +224,7 @@ def test_a_stop_that_would_lose_steps_is_refused_once_with_what_is_saved(
         if is_resumed
         else "Nothing is saved: to leave now loses 6 steps."
     )
-    assert refused.hint.startswith("Give yourself the permission")
+    assert refused.hint.startswith("Change the permissions")
     assert only(told, e.RunFinished).reason == "all the same"
 
 
@@ -277,7 +277,7 @@ def test_a_folder_that_another_run_has_taken_is_left_to_it(corpus: Path) -> None
     told = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(taken))
 
     assert list(losses(told)) == list(range(1, 9))
-    assert "events.jsonl is another run's now" in of_type(told, e.Warned)[0].message
+    assert "events.jsonl belongs to another run now" in of_type(told, e.Warned)[0].message
     assert disk_warnings(told)[-1] == ("disk", 8)
     other = folder_of_run("tiny")
     assert {path.name for path in other.path.iterdir()} <= {"events.jsonl", "tweetgen.log"}
@@ -305,9 +305,9 @@ def test_a_log_that_can_not_be_written_prints_nothing_and_claims_no_traceback(
     (tmp_path / "full.log").symlink_to("/dev/full")
     with log_to(tmp_path / "full.log", "some.package") as log:
         logging.getLogger("some.package").error("of what nobody will know")
-        assert "There is no traceback, for" in log.traceback_location
+        assert "The traceback is lost:" in log.traceback_location
     where = log_traceback(ZeroDivisionError(), "it ended", tmp_path / "no folder" / "x.log", "some.package")
-    assert where.startswith("There is no traceback, for")
+    assert where.startswith("The traceback is lost:")
     assert "No such file" in where
     where = log_traceback(ZeroDivisionError("oh no"), "it ended", tmp_path / "x.log", "some.package")
     assert where == f"The traceback is in {tmp_path / 'x.log'}."

@@ -75,7 +75,7 @@ def test_the_new_content_takes_the_place_of_the_old_once_it_is_on_the_disk(
     ("code", "remedy"),
     [
         (errno.ENOSPC, "Free some space or set TWEETGEN_HOME"),
-        (errno.EACCES, "Give yourself the permission or set TWEETGEN_HOME"),
+        (errno.EACCES, "Change the permissions or set TWEETGEN_HOME"),
         (errno.EROFS, "Set TWEETGEN_HOME"),
     ],
 )

@@ -144,13 +144,13 @@ def read(path: Path, *parts: Event | bytes) -> tuple[list[Event], str]:
         pytest.param(
             [run_started(), *[b"\xff\xfe", b"[]", b'{"step": 1}', b"[" * 100_000] * 3, paused(2)],
             [run_started(), paused(2)],
-            "12 lines of the journal can't be read; they are left out.",
+            "12 lines of the journal can't be read; they are skipped.",
             id="more is counted",
         ),
         pytest.param(
             [run_started(), NEWER, paused(2), NEWER],
             [run_started(), paused(2)],
-            f"{SAYS_NEWER} Events left out: 2. Update this program to see all of it.",
+            f"{SAYS_NEWER} Events skipped: 2. Update this program to see all of it.",
             id="events of a newer version",
         ),
         pytest.param(

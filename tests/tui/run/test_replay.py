@@ -177,7 +177,7 @@ def test_a_journal_of_a_newer_version_is_told_once_and_counted_at_the_end(tmp_pa
     assert isinstance(first, e.Warned)
     assert first.message.startswith("The journal was written by a newer tweetgen-tui. Update")
     assert isinstance(second, e.Warned)
-    assert "Events left out: 2." in second.message
+    assert "Events skipped: 2." in second.message
 
 
 def test_lines_that_somebody_has_damaged_are_counted_at_the_end(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_lines_that_somebody_has_damaged_are_counted_at_the_end(tmp_path: Path) 
     *told, warned, end = events_of(played(path, MAX))
     assert isinstance(end, e.RunFinished)
     assert isinstance(warned, e.Warned)
-    assert warned.message == "3 lines of the journal can't be read; they are left out."
+    assert warned.message == "3 lines of the journal can't be read; they are skipped."
     assert not any(isinstance(event, e.Warned) for event in told)
 
 

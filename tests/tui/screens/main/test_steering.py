@@ -233,7 +233,7 @@ async def test_an_answer_that_is_refused_is_told_the_alert_comes_back_and_u_has_
 OUT_OF_MEMORY = e.RunFailed(
     step=3,
     elapsed_seconds=1.0,
-    title="The device's memory is used up",
+    title="The device is out of memory",
     detail="Tried to allocate 2 GiB.",
     hint="Try a smaller --batch-size or --hidden-size.",
 )
