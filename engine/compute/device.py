@@ -1,4 +1,4 @@
-"""What a run is computed on and with: device, precision and threads in one value; and the generators."""
+"""`Runtime`, the device, precision and number of threads of a run; and the state of torch's random generators."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from engine.config.run import RuntimeConfig, Tuning
 from engine.errors import DeviceError
 
 MAX_AUTO_THREADS = 4
-"""A step of this size of model gains nothing from more."""
+"""Upper bound where the number of threads is not measured, lower than `calibration.MAX_THREADS`: threads that have to
+wait for a busy core cost far more than those beyond four gain."""
 _NUM_WORDS = 624
-"""Of the state of a Mersenne Twister."""
+"""Words in the state of a Mersenne Twister."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """A device that is there, a precision that it has, a number of threads."""
+    """An available device, a precision that it supports, and a number of CPU threads."""
 
     device: torch.device
     precision: str
@@ -34,12 +35,12 @@ class Runtime:
 
     @classmethod
     def resolve(cls, config: RuntimeConfig) -> Runtime:
-        """Return what `config` comes to on this machine. Raises `DeviceError` for what it lacks."""
+        """Resolve `config` on this machine. Raises `DeviceError` if it lacks the device, bfloat16 or the cores."""
         if config.threads > available_cores():
             raise DeviceError(
-                f"There are {available_cores()} processor cores for this program; {config.threads} threads would wait "
-                "for each other.",
-                "Leave --threads out, to have it measured, or take fewer.",
+                f"This program may use {available_cores()} CPU cores; {config.threads} threads would wait for each "
+                "other.",
+                "Leave --threads out to have it measured, or set fewer.",
             )
         device = torch.device(_resolve_device(config.device))
         if config.precision == "bfloat16" and device.type == "cuda" and not has_bfloat16(device):
@@ -48,50 +49,50 @@ class Runtime:
         return cls(device=device, precision=precision, num_threads=config.threads or auto_threads())
 
     def apply(self) -> None:
-        """Make torch use this number of threads, in this process."""
+        """Set the number of torch's threads, for the whole process."""
         torch.set_num_threads(self.num_threads)
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
-        """Return a context in which products are computed in this precision; the weights stay float32."""
+        """Return a context that computes matrix products in this precision; the weights stay float32."""
         if self.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
 
 def available_cores() -> int:
-    """Return the processor cores that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 itself, without emulation; MPS is taken to."""
+    """Return whether a device has native bfloat16, without emulation; assumed of MPS."""
     if device.type == "cpu":
         return cpu_has_bfloat16()
     return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 matrices itself, as far as this version of torch tells."""
+    """Return whether torch reports native bfloat16 matrix products for this CPU."""
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return any("bf16" in name and is_there is True for name, is_there in capabilities.items())
 
 
 def auto_threads() -> int:
-    """Return all cores but the one that draws the screen, at most `MAX_AUTO_THREADS`: where nothing is measured.
+    """Return the number of threads without a measurement: all cores but one for the screen, at most `MAX_AUTO_THREADS`.
 
-    A team of threads that waits for a core that another process has can be ten times slower than one thread alone.
-    While training, `engine.session.thread_tuning` measures it.
+    Threads that wait for a core occupied by another process can be ten times slower than a single thread.
+    `engine.session.thread_tuning` measures the number during training.
     """
     return max(1, min(MAX_AUTO_THREADS, available_cores() - 1))
 
 
 def _auto_precision(device: torch.device) -> str:
-    """Return the precision to train in before anything is measured; a GPU's float32 products are TF32 where it can."""
+    """Return the precision without a measurement; float32 products on a GPU use TF32 where available."""
     return "bfloat16" if device.type == "cuda" and cudnn_supports_bfloat16() else "float32"
 
 
 def _resolve_device(wanted: str) -> str:
-    """Return the name of a device that is there."""
+    """Return the name of an available device. Raises `DeviceError`."""
     is_there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         return next(name for name, there in is_there.items() if there)
@@ -103,7 +104,7 @@ def _resolve_device(wanted: str) -> str:
 
 
 def seed_generators(seed: int) -> None:
-    """Seed torch's global generators, which draw initial weights and dropout."""
+    """Seed torch's global generators, the source of initial weights and dropout masks."""
     torch.manual_seed(seed)
 
 
@@ -118,7 +119,7 @@ def generator_states(device: torch.device) -> dict[str, Tensor]:
 
 
 def restore_generator_states(states: dict[str, Tensor], device: torch.device) -> None:
-    """Put torch's global generators back into `states`; those of a device that is not in use are left out."""
+    """Restore torch's global generators from `states`; states of other devices are ignored."""
     torch.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
@@ -127,10 +128,10 @@ def restore_generator_states(states: dict[str, Tensor], device: torch.device) ->
 
 
 def is_generator_state(state: Tensor) -> bool:
-    """Return whether torch's generator on the processor can be put into a state, (5056,), and draw from it.
+    """Return whether `state`, (5056,) uint8, is a valid state of torch's CPU generator.
 
-    Torch itself does not see that a state's place in its 624 numbers and how many are left of them do not agree; it
-    would read beyond them.
+    Torch does not check that the state's position in its 624 words and the count of those left agree; if they do not,
+    it reads out of bounds.
     """
     if state.dtype != torch.uint8 or state.shape != torch.get_rng_state().shape:
         return False
@@ -138,21 +139,21 @@ def is_generator_state(state: Tensor) -> bool:
         torch.Generator().set_state(state)
     except (RuntimeError, TypeError):
         return False
-    left, _, place = struct.unpack_from("<iiQ", state.numpy().tobytes(), 8)
-    return int(left) + int(place) <= _NUM_WORDS + 1
+    left, _, position = struct.unpack_from("<iiQ", state.numpy().tobytes(), 8)
+    return int(left) + int(position) <= _NUM_WORDS + 1
 
 
 @contextlib.contextmanager
 def generators_restored_on_error(device: torch.device) -> Iterator[None]:
-    """Put torch's global generators back to where they are where something is raised in the block."""
+    """Restore torch's global generators to their present state if the block raises an exception."""
     states = generator_states(device)
     try:
         yield
-    except BaseException:  # raised on; whatever it was, the next try draws the same
+    except BaseException:  # re-raised; a retry draws the same numbers
         restore_generator_states(states, device)
         raise
 
 
 def derived_seed(seed: int, *where: int) -> int:
-    """Return a seed for one purpose at one place of a run, so that no draw depends on the draws before it."""
+    """Derive the seed for one purpose at one position of a run, so that no draw depends on earlier draws."""
     return int(np.random.SeedSequence([seed, *where]).generate_state(1, np.uint64)[0] >> np.uint64(1))

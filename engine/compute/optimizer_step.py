@@ -1,8 +1,8 @@
-"""The optimizer's step, unless the device itself finds that it must not be taken.
+"""`OptimizerStep`: one AdamW step that the device itself skips if the loss or the gradient is not finite.
 
-The fused AdamW reads a number on the device, `found_inf`, the door that `torch.amp.GradScaler` uses: where it is 1,
-weights and state stay as they are, and nobody on the host has to know in time. On MPS the kernel is given the number
-and never looks at it (`FusedAdamWKernelImpl.mm`), so there the old values are put back instead.
+The fused AdamW reads a number on the device, `found_inf`, as `torch.amp.GradScaler` sets it: where it is 1, weights and
+optimizer state stay unchanged, and the host need not wait for the result. On MPS the kernel accepts the number but
+ignores it (`FusedAdamWKernelImpl.mm`), so there the old values are restored afterwards.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from torch.optim import AdamW
 from engine.compute.cpu.adamw import FusedAdamW
 
 Optimizer: TypeAlias = AdamW | FusedAdamW
-"""What a device's parameters are updated by, or the processor's."""
+"""AdamW of a GPU, or of the CPU."""
 
 IGNORE_FOUND_INF = frozenset({"mps"})
-"""Devices whose fused AdamW updates all the same."""
+"""Devices whose fused AdamW ignores `found_inf`."""
 
 
-class Update:
-    """The update of one optimizer's weights, and whether it is under way."""
+class OptimizerStep:
+    """The update of one optimizer's weights, and whether one has started."""
 
     def __init__(self, optimizer: Optimizer, device: torch.device) -> None:
-        """Update by a fused optimizer, on the device of its weights."""
+        """Use a fused optimizer whose weights are on `device`."""
         self.optimizer = optimizer
         self.has_begun = False
-        """True from the first change on; who takes the step says when all of it is done. If something is raised
-        meanwhile, the weights may be new in part."""
+        """True from the first changed weight until the caller resets it after the step. If an exception is raised in
+        between, the weights may be partly updated."""
         self._device = device
 
-    def take_unless(self, is_refused: Tensor) -> None:
-        """Take the optimizer's step unless `is_refused`, a () bool on the device; waits for nothing."""
+    def apply_unless(self, is_skipped: Tensor) -> None:
+        """Run the optimizer's step unless `is_skipped`, a () bool on the device; never waits for the device."""
         if self._device.type in IGNORE_FOUND_INF:
-            self._take_and_restore(is_refused)
+            self._apply_and_restore(is_skipped)
             return
         self.optimizer.grad_scale = None  # type: ignore[union-attr] # read by the fused step beside found_inf
-        self.optimizer.found_inf = is_refused.float()  # type: ignore[union-attr] # GradScaler sets it the same way
+        self.optimizer.found_inf = is_skipped.float()  # type: ignore[union-attr] # GradScaler sets it the same way
         self.has_begun = True
         self.optimizer.step()
         self.optimizer.found_inf = None  # type: ignore[union-attr] # it would keep a graph's memory from the next graph
 
     @torch.no_grad()
-    def _take_and_restore(self, is_refused: Tensor) -> None:
-        """Take the step, then put back what was there before if it is refused."""
-        before = [tensor.clone() for tensor in _changed_by(self.optimizer)]
+    def _apply_and_restore(self, is_skipped: Tensor) -> None:
+        """Run the step, then restore weights and state where it is to be skipped."""
+        before = [tensor.clone() for tensor in _updated_tensors(self.optimizer)]
         self.has_begun = True
         self.optimizer.step()
-        for tensor, old in zip_longest(_changed_by(self.optimizer), before):
-            kept = torch.zeros_like(tensor) if old is None else old  # the first step makes the state, all zeros
-            tensor.copy_(torch.where(is_refused, kept, tensor))
+        for tensor, old in zip_longest(_updated_tensors(self.optimizer), before):
+            kept = torch.zeros_like(tensor) if old is None else old  # the first step creates the state, from zeros
+            tensor.copy_(torch.where(is_skipped, kept, tensor))
 
 
-def _changed_by(optimizer: Optimizer) -> list[Tensor]:
-    """Return the weights and then the state of each, as far as there is one."""
+def _updated_tensors(optimizer: Optimizer) -> list[Tensor]:
+    """Return the weights, then the optimizer state of each that has one."""
     parameters: list[nn.Parameter] = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     return [*parameters, *(value for each in parameters for value in optimizer.state.get(each, {}).values())]

@@ -1,8 +1,8 @@
-"""`PhaseTimer`: what a run's time goes into, part by part.
+"""`PhaseTimer`: a breakdown of a run's time by phase of the work.
 
-A clock that runs for one part of the work at a time: `switch_to` ends one part and begins the next, `during` lends the
-clock to what is in a block. A turn takes less than a microsecond, so that a step can afford several. It waits for no
-device: what a GPU does is counted where somebody waits for it.
+One phase is active at a time: `switch_to` ends it and starts another, `during` activates one for a block. A switch
+takes less than a microsecond, so a step can afford several. The timer never waits for a device: time on a GPU counts
+for the phase in which the host waits for it.
 """
 
 from __future__ import annotations
@@ -12,61 +12,61 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Literal, get_args
 
-Part = Literal["data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving", "other"]
-_PARTS: tuple[Part, ...] = get_args(Part)
-_MICROSECONDS = 6
+Phase = Literal["data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving", "other"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+_DECIMALS = 6
 
 
 class PhaseTimer:
-    """Seconds of each part since the last `take`. One thread at a time."""
+    """Seconds of each phase since the last `drain`. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Begin with the part "other"."""
+        """Start in the phase "other"."""
         self.num_steps = 0
-        """Counted by whoever takes them."""
+        """Steps since the last `drain`, incremented by the caller."""
         self._clock = clock
-        self._part: Part = "other"
+        self._phase: Phase = "other"
         self._since = clock()
         self._is_stopped = False
-        self._seconds = dict.fromkeys(_PARTS, 0.0)
+        self._seconds = dict.fromkeys(PHASES, 0.0)
 
     @property
     def seconds(self) -> float:
-        """Seconds of all parts together since the last `take`."""
-        self.switch_to(self._part)
+        """Seconds of all phases since the last `drain`."""
+        self.switch_to(self._phase)
         return sum(self._seconds.values())
 
-    def switch_to(self, part: Part) -> None:
-        """Let the clock run for `part` from now on."""
+    def switch_to(self, phase: Phase) -> None:
+        """End the active phase and start `phase`."""
         now = self._clock()
         if not self._is_stopped:
-            self._seconds[self._part] += now - self._since
-        self._part, self._since = part, now
+            self._seconds[self._phase] += now - self._since
+        self._phase, self._since = phase, now
 
     @contextlib.contextmanager
-    def during(self, part: Part) -> Iterator[None]:
-        """Count what is in the block for `part`, then go on with the part before."""
-        before = self._part
-        self.switch_to(part)
+    def during(self, phase: Phase) -> Iterator[None]:
+        """Time the block as `phase`, then return to the phase before."""
+        before = self._phase
+        self.switch_to(phase)
         try:
             yield
         finally:
             self.switch_to(before)
 
     def stop(self) -> None:
-        """Count nothing from now on."""
+        """Stop timing, as in a pause."""
         self.switch_to("other")
         self._is_stopped = True
 
-    def go_on(self) -> None:
-        """Count again."""
+    def resume(self) -> None:
+        """Resume in the phase "other"."""
         self.switch_to("other")
         self._is_stopped = False
 
-    def take(self) -> dict[str, float]:
-        """Return the fields of a `StepTimes`, and begin anew."""
-        fields = {"num_steps": self.num_steps, "seconds": round(self.seconds, _MICROSECONDS)}
-        fields |= {f"{part}_seconds": round(self._seconds[part], _MICROSECONDS) for part in _PARTS if part != "other"}
+    def drain(self) -> dict[str, float]:
+        """Return the fields of a `StepTimes` event, rounded to microseconds, and reset all counts."""
+        fields = {"num_steps": self.num_steps, "seconds": round(self.seconds, _DECIMALS)}
+        fields |= {f"{phase}_seconds": round(self._seconds[phase], _DECIMALS) for phase in PHASES if phase != "other"}
         self.num_steps = 0
-        self._seconds = dict.fromkeys(_PARTS, 0.0)
+        self._seconds = dict.fromkeys(PHASES, 0.0)
         return fields

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import assert_never
 
 from engine.compute.device import derived_seed
-from engine.compute.gc_freeze import heap_frozen
-from engine.compute.step_timer import Part
+from engine.compute.memory import heap_frozen
+from engine.compute.step_timer import Phase
 from engine.config.run import SamplingConfig
 from engine.errors import ConfigError, DeviceMemoryError, DivergedError, TweetgenError
 from engine.protocol import commands, events
@@ -264,8 +264,8 @@ class TrainingLoop:
         """Follow a command, or tell why not."""
         self._num_executing += 1
         try:
-            part: Part = "sampling" if isinstance(command, _QUESTIONS) else "other"
-            with self._run.timer.during(part), self._run.memory_fallback.out_of_memory_as_error("what was asked for"):
+            phase: Phase = "sampling" if isinstance(command, _QUESTIONS) else "other"
+            with self._run.timer.during(phase), self._run.memory_fallback.out_of_memory_as_error("what was asked for"):
                 self._execute(command)
         except TweetgenError as error:
             self._refuse(command, error)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from engine.compute.device import Runtime
 from engine.compute.gpu.buckets import DeviceBatch
-from engine.compute.out_of_memory import is_out_of_memory
+from engine.compute.memory import is_out_of_memory
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.errors import DeviceMemoryError
 from engine.model.gru import TextGenerator

@@ -173,7 +173,7 @@ class Run:
     def emit_step_times(self) -> None:
         """Tell what the time went into, every `TIMES_SECONDS` of it."""
         if self.timer.seconds >= TIMES_SECONDS:
-            self._reporter.emit(events.StepTimes, **self.timer.take())
+            self._reporter.emit(events.StepTimes, **self.timer.drain())
 
     def retune_threads(self, should_stop: Callable[[], bool]) -> None:
         """Where the steps have become slow, or were not measured for long, measure which number of threads is fastest.
@@ -186,7 +186,7 @@ class Run:
         self._reporter.emit_steps()
         self.timer.stop()
         chosen, ratio = self._thread_tuner.retune(self.trainer, before, should_stop)
-        self.timer.go_on()
+        self.timer.resume()
         self._reporter.reset_throughput()
         if chosen == before:
             return
@@ -321,7 +321,7 @@ class Run:
         if self.is_paused:
             self.is_paused = False
             self._reporter.stopwatch.resume()
-            self.timer.go_on()
+            self.timer.resume()
             self._reporter.emit(events.Resumed)
 
     def set_sampling(self, sampling: SamplingConfig) -> None:

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from engine.compute.clocks import SteadyClock, Stopwatch
-from engine.compute.out_of_memory import is_out_of_memory
+from engine.compute.memory import is_out_of_memory
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError, InternalError, StorageError, TweetgenError
 from engine.protocol.commands import Command, Stop

@@ -144,16 +144,16 @@ class ThreadTuner:
 
     def record_step(self, seconds: float, num_chars: int) -> None:
         """Take note of a step."""
-        self._pace.note(seconds, num_chars)
+        self._pace.add_step(seconds, num_chars)
 
     def reset(self) -> None:
         """Take note that all that was measured is of no use any more."""
-        self._pace.forget()
+        self._pace.invalidate()
 
     def use_batches(self, batches: Callable[[], Sequence[Batch]]) -> None:
         """Rehearse with other batches from now on; all that was measured is of no use any more."""
         self._batches = batches
-        self._pace.forget()
+        self._pace.invalidate()
 
     @classmethod
     def for_run(

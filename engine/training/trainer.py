@@ -19,14 +19,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.compute import out_of_memory as memory
 from engine.compute.cpu.adamw import FusedAdamW
 from engine.compute.cpu.train_step import GruStep
 from engine.compute.device import Runtime, generators_restored_on_error
 from engine.compute.gpu.buckets import DeviceBatch, to_device_batch
 from engine.compute.gpu.train_step import DeviceStep, recorder_for
 from engine.compute.loss_buffer import LossBuffer
-from engine.compute.optimizer_step import Optimizer, Update
+from engine.compute.memory import free_memory
+from engine.compute.optimizer_step import Optimizer, OptimizerStep
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
@@ -72,7 +72,7 @@ class Trainer:
         self._gru_step = self._make_gru_step() if is_here else None
         self._max_grad_norm = config.max_grad_norm or math.inf
         self._optimizer = _make_optimizer(model, config, runtime.device)
-        self._update = Update(self._optimizer, runtime.device)
+        self._update = OptimizerStep(self._optimizer, runtime.device)
         self._history = LossBuffer(runtime.device)
         self._batch_size = config.batch_size
         self._device_step = None if is_here else self._make_device_step(may_record=may_record)
@@ -171,7 +171,7 @@ class Trainer:
             self._device_step.set_part_size(self.micro_batch_size)
         elif self._gru_step is not None:
             self._gru_step = self._make_gru_step()
-        memory.release(self._runtime.device)
+        free_memory(self._runtime.device)
 
     def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
         """Take a step on the processor."""
@@ -181,7 +181,7 @@ class Trainer:
         self._timer.switch_to("optimizer")
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
         is_refused = ~(loss.isfinite() & grad_norm.isfinite())
-        self._update.take_unless(is_refused)
+        self._update.apply_unless(is_refused)
         self._history.write(loss, grad_norm)
         self.refused_in_a_row = self.refused_in_a_row + 1 if is_refused.item() else 0
 
@@ -216,7 +216,7 @@ class Trainer:
         """Return the losses and gradient norms of all steps since the last report; waits for the device once."""
         first_step = self.step_count - len(self._history) + 1
         with self._timer.during("forward"):  # where a device's steps are waited for
-            losses, norms = self._history.take()
+            losses, norms = self._history.drain()
         is_finite = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
         if self._device_step is not None:
             for finite in is_finite:

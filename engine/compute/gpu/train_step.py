@@ -28,7 +28,7 @@ from engine.compute.gpu.bfloat16_copy import bfloat16_copy, refresh
 from engine.compute.gpu.buckets import DeviceBatch
 from engine.compute.gpu.cuda_graphs import BucketedSteps, CudaRecorder
 from engine.compute.loss_buffer import LossBuffer
-from engine.compute.optimizer_step import Optimizer, Update
+from engine.compute.optimizer_step import Optimizer, OptimizerStep
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 
@@ -39,7 +39,7 @@ class DeviceStep:
     def __init__(
         self,
         model: TextGenerator,
-        update: Update,
+        update: OptimizerStep,
         history: LossBuffer,
         *,
         precision: str,
@@ -85,7 +85,7 @@ class DeviceStep:
         parameters = list(self._model.parameters())
         grad_norm = torch.nn.utils.clip_grad_norm_(parameters, self._max_grad_norm)
         with _capturable(self._optimizer, self._device):
-            self._update.take_unless(~(loss.isfinite() & grad_norm.isfinite()))
+            self._update.apply_unless(~(loss.isfinite() & grad_norm.isfinite()))
         self._history.write(loss, grad_norm)
         self._model.zero_grad()  # it would keep a graph's memory from the next graph
 

@@ -1,4 +1,4 @@
-"""The choice between ways to compute, on made-up speeds and a clock that is set by hand."""
+"""Choosing threads and precision, on made-up speeds and a fake clock."""
 
 from __future__ import annotations
 
@@ -10,65 +10,63 @@ from engine.compute.calibration import MAX_SECONDS, Calibration, Candidate, best
 from tests.fakes import FakeClock
 
 ONE, TWO, FOUR = (Candidate(num_threads=number) for number in (1, 2, 4))
-ROUGH_ONE, ROUGH_TWO = (Candidate(num_threads=number, precision="bfloat16") for number in (1, 2))
+BFLOAT16_ONE, BFLOAT16_TWO = (Candidate(num_threads=number, precision="bfloat16") for number in (1, 2))
 CHARS_OF_SIZE_1 = 128
 ALL_CHARS = 2400
-"""Of a whole batch: no turn is longer."""
+"""Characters of a whole batch, the upper limit of a trial."""
 
 
 class Speeds:
-    """Takes turns at made-up speeds, in characters a second, and keeps a record of them."""
+    """Runs trials at made-up speeds, in characters per second, and records them."""
 
     def __init__(self, speeds: dict[Candidate, float]) -> None:
         self.clock = FakeClock()
-        self.turns: list[tuple[Candidate, int]] = []
+        self.trials: list[tuple[Candidate, int]] = []
         self._speeds = speeds
 
-    def take_turn(self, way: Candidate, number: int, size: int) -> int:
-        self.turns.append((way, number))
+    def run_trial(self, candidate: Candidate, number: int, size: int) -> int:
+        self.trials.append((candidate, number))
         num_chars = min(ALL_CHARS, CHARS_OF_SIZE_1 * size)
-        self.clock.advance(num_chars / self._speeds[way])
+        self.clock.advance(num_chars / self._speeds[candidate])
         return num_chars
 
     def calibrate(self) -> Calibration:
-        return calibrate(list(self._speeds), self.take_turn, self.clock)
+        return calibrate(list(self._speeds), self.run_trial, self.clock)
 
 
 @pytest.mark.parametrize(
     ("num_cores", "counts"),
     [(1, [1]), (6, [1, 2, 4, 6]), (64, [1, 2, 4, 8])],
 )
-def test_tried_are_doublings_of_one_thread_up_to_all_cores_and_never_more_than_eight(
-    num_cores: int, counts: list[int]
-) -> None:
+def test_candidates_are_powers_of_two_and_all_cores_up_to_eight(num_cores: int, counts: list[int]) -> None:
     assert thread_counts(num_cores) == counts
 
 
 @pytest.mark.parametrize(
     ("speeds", "in_use", "expected"),
     [
-        pytest.param({TWO: 108e3, FOUR: 108e3}, None, ONE, id="more threads are hardly a gain"),
-        pytest.param({TWO: 10e3, FOUR: 5e3}, None, ONE, id="in each other's way"),
-        pytest.param({TWO: 140e3, ROUGH_ONE: 120e3, ROUGH_TWO: 150e3}, None, TWO, id="bfloat16 is hardly faster"),
-        pytest.param({TWO: 140e3, ROUGH_ONE: 200e3, ROUGH_TWO: 190e3}, None, ROUGH_ONE, id="bfloat16 is faster"),
-        pytest.param({TWO: 105e3}, TWO, TWO, id="two stay where they gain little"),
-        pytest.param({TWO: 93e3}, TWO, ONE, id="two are left where they lose more"),
-        pytest.param({TWO: 105e3}, ONE, ONE, id="one stays where two would gain little"),
-        pytest.param({TWO: 125e3}, ONE, TWO, id="one is left where two clearly gain"),
+        pytest.param({TWO: 108e3, FOUR: 108e3}, None, ONE, id="more threads gain little"),
+        pytest.param({TWO: 10e3, FOUR: 5e3}, None, ONE, id="threads that block each other"),
+        pytest.param({TWO: 140e3, BFLOAT16_ONE: 120e3, BFLOAT16_TWO: 150e3}, None, TWO, id="bfloat16 gains little"),
+        pytest.param({TWO: 140e3, BFLOAT16_ONE: 200e3, BFLOAT16_TWO: 190e3}, None, BFLOAT16_ONE, id="bfloat16 gains"),
+        pytest.param({TWO: 105e3}, TWO, TWO, id="two in use gain little"),
+        pytest.param({TWO: 93e3}, TWO, ONE, id="two in use lose"),
+        pytest.param({TWO: 105e3}, ONE, ONE, id="one in use, two gain little"),
+        pytest.param({TWO: 125e3}, ONE, TWO, id="one in use, two clearly gain"),
     ],
 )
-def test_another_way_is_taken_only_where_it_is_clearly_faster(
+def test_another_candidate_is_chosen_only_if_it_is_clearly_faster(
     speeds: dict[Candidate, float], in_use: Candidate | None, expected: Candidate
 ) -> None:
     assert best_candidate(Speeds({ONE: 100e3, **speeds}).calibrate(), in_use) == expected
 
 
-def test_threads_in_each_others_way_are_given_up_after_one_turn() -> None:
+def test_threads_that_block_each_other_drop_out_after_one_trial() -> None:
     speeds = Speeds({ONE: 100e3, TWO: 1e3})
 
     calibration = speeds.calibrate()
 
-    assert speeds.turns == [(ONE, 0), (TWO, 0)]
+    assert speeds.trials == [(ONE, 0), (TWO, 0)]
     assert speeds.clock.now < 0.2
     assert best_candidate(calibration) == ONE
 
@@ -77,7 +75,7 @@ def test_threads_in_each_others_way_are_given_up_after_one_turn() -> None:
     st.lists(st.floats(1e3, 1e7), min_size=1, max_size=8),
     st.floats(1e-4, 1.0),
 )
-def test_it_takes_less_than_a_second_beyond_the_first_turns_and_never_chooses_what_was_slower(
+def test_it_ends_in_time_or_after_the_first_round_and_never_chooses_a_slower_candidate(
     rates: list[float], share: float
 ) -> None:
     speeds = Speeds({Candidate(num_threads=1 + number): rate * share for number, rate in enumerate(rates)})
@@ -85,6 +83,6 @@ def test_it_takes_less_than_a_second_beyond_the_first_turns_and_never_chooses_wh
 
     calibration = speeds.calibrate()
 
-    first_turns = len(rates) * CHARS_OF_SIZE_1 / least
-    assert speeds.clock.now <= max(MAX_SECONDS, first_turns) + 1e-6 or speeds.turns[-1][1] <= 1
+    first_round = len(rates) * CHARS_OF_SIZE_1 / least
+    assert speeds.clock.now <= max(MAX_SECONDS, first_round) + 1e-6 or speeds.trials[-1][1] <= 1
     assert calibration.ratio(best_candidate(calibration), ONE) >= 1.0

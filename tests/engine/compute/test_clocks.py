@@ -1,4 +1,4 @@
-"""The stopwatch stands still in pauses and sleep, the rate is that of the last seconds, each second is in one part."""
+"""Clocks exclude pauses and suspensions, the throughput covers the last seconds, each second counts for one phase."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.compute.clocks import WINDOW_SECONDS, ProcessStops, SteadyClock, Stopwatch, Throughput
-from engine.compute.step_timer import _PARTS, PhaseTimer
+from engine.compute.step_timer import PHASES, Phase, PhaseTimer
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
@@ -20,7 +20,7 @@ from tests.fakes import FakeClock
 
 
 @given(st.lists(st.tuples(st.sampled_from(["pause", "resume"]), st.integers(0, 100))))
-def test_it_counts_exactly_the_time_between_the_pauses(script: list[tuple[str, int]]) -> None:
+def test_a_stopwatch_excludes_exactly_its_pauses(script: list[tuple[str, int]]) -> None:
     clock = FakeClock()
     stopwatch = Stopwatch(clock)
     is_paused, expected, last = False, 0, 0.0
@@ -33,7 +33,7 @@ def test_it_counts_exactly_the_time_between_the_pauses(script: list[tuple[str, i
         last = stopwatch.seconds
 
 
-def test_what_was_longer_ago_than_the_window_does_not_count() -> None:
+def test_the_throughput_ignores_steps_before_its_window() -> None:
     throughput = Throughput()
     for index in range(100):
         throughput.update(index / 10, 1000 * index)
@@ -41,13 +41,13 @@ def test_what_was_longer_ago_than_the_window_does_not_count() -> None:
     assert rates[20] > rates[40] > rates[60] == pytest.approx(100) == rates[99]
 
 
-def test_steps_that_take_longer_than_the_window_have_a_rate_too() -> None:
+def test_steps_longer_than_the_window_have_a_throughput_too() -> None:
     throughput = Throughput()
     assert [throughput.update(index * 4 * WINDOW_SECONDS, 1000 * index) for index in range(4)][1:] == [50, 50, 50]
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 10_000)), min_size=1))
-def test_a_rate_is_finite_and_never_negative(steps: list[tuple[float, int]]) -> None:
+def test_the_throughput_is_finite_and_never_negative(steps: list[tuple[float, int]]) -> None:
     throughput = Throughput()
     seconds, chars = 0.0, 0
     for duration, num_chars in steps:
@@ -55,13 +55,13 @@ def test_a_rate_is_finite_and_never_negative(steps: list[tuple[float, int]]) -> 
         assert 0 <= throughput.update(seconds, chars) < float("inf")
 
 
-# Clocks that jump, and laptops that sleep -----------------------------------------------------------------------------
+# Clocks that jump, suspended laptops ----------------------------------------------------------------------------------
 
 
 EIGHT_HOURS = 8 * 3600.0
 
 
-def test_a_long_step_that_computes_is_time() -> None:
+def test_a_long_step_that_uses_the_cpu_counts() -> None:
     clock, cpu = FakeClock(), FakeClock()
     steady = SteadyClock(clock, cpu)
     began = steady()
@@ -73,7 +73,7 @@ def test_a_long_step_that_computes_is_time() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0, 100))))
-def test_it_never_goes_back(script: list[tuple[float, float]]) -> None:
+def test_a_steady_clock_never_goes_back(script: list[tuple[float, float]]) -> None:
     clock, cpu = FakeClock(), FakeClock()
     stopwatch = Stopwatch(SteadyClock(clock, cpu))
     last = 0.0
@@ -84,25 +84,25 @@ def test_it_never_goes_back(script: list[tuple[float, float]]) -> None:
         last = stopwatch.seconds
 
 
-def test_a_laptop_that_slept_has_trained_no_longer_for_it(corpus: Path) -> None:
+def test_a_suspension_does_not_count_as_training_time(corpus: Path) -> None:
     clock = FakeClock()
 
-    def sleeps_in_step_five(event: Event) -> Iterable[Command]:
+    def suspend_in_step_five(event: Event) -> Iterable[Command]:
         if isinstance(event, e.StepsFinished):
             clock.advance(EIGHT_HOURS if event.step == 5 else 0.25)
         return ()
 
-    told = run_session(tiny_config(corpus, max_seconds=2.0), None, sleeps_in_step_five, clock, times_seconds=0.0)
+    events = run_session(tiny_config(corpus, max_seconds=2.0), None, suspend_in_step_five, clock, times_seconds=0.0)
 
-    finished = only(told, e.RunFinished)
+    finished = only(events, e.RunFinished)
     assert (finished.reason, finished.elapsed_seconds, finished.total_seconds) == ("max_seconds", 2.0, 2.0)
-    assert list(losses(told)) == list(range(1, 10))  # one step more: the sleep was in the place of a quarter second
-    assert sum(event.seconds for event in of_type(told, e.StepTimes)) <= 2.0
-    rates = [event.chars_per_second for event in of_type(told, e.StepsFinished)]
+    assert list(losses(events)) == list(range(1, 10))  # one more step: the suspension replaced a quarter second
+    assert sum(event.seconds for event in of_type(events, e.StepTimes)) <= 2.0
+    rates = [event.chars_per_second for event in of_type(events, e.StepsFinished)]
     assert min(rates[6:]) > 0.5 * max(rates)
 
 
-def test_a_stop_that_was_told_counts_for_nothing_however_short() -> None:
+def test_a_recorded_stop_never_counts_however_short() -> None:
     clock = FakeClock(100.0)
     stops = ProcessStops(clock)
     stops.begin()
@@ -119,40 +119,40 @@ def test_a_stop_that_was_told_counts_for_nothing_however_short() -> None:
     assert steady() - began == 3.0
 
 
-# What a run's time goes into ------------------------------------------------------------------------------------------
+# The time of a run by phase -------------------------------------------------------------------------------------------
 
 
 SMALLEST_CLOCK_STEP = 1e-6
 
 
-def parts_of(event: e.StepTimes) -> dict[str, float]:
-    return {part: getattr(event, f"{part}_seconds") for part in _PARTS if part != "other"}
+def phases_of(event: e.StepTimes) -> dict[str, float]:
+    return {phase: getattr(event, f"{phase}_seconds") for phase in PHASES if phase != "other"}
 
 
-@given(st.lists(st.tuples(st.sampled_from(_PARTS), st.floats(0, 100)), max_size=20))
-def test_no_second_is_lost_or_counted_twice(turns: list[tuple[str, float]]) -> None:
+@given(st.lists(st.tuples(st.sampled_from(PHASES), st.floats(0, 100)), max_size=20))
+def test_no_second_is_lost_or_counted_twice(script: list[tuple[Phase, float]]) -> None:
     clock = FakeClock()
     timer = PhaseTimer(clock)
-    for part, seconds in turns:
-        timer.switch_to(part)  # type: ignore[arg-type] # one of the parts
+    for phase, seconds in script:
+        timer.switch_to(phase)
         clock.advance(seconds)
-    times = timer.take()
+    times = timer.drain()
     assert times["seconds"] == pytest.approx(clock.now, abs=SMALLEST_CLOCK_STEP)
-    told = sum(seconds for name, seconds in times.items() if name.endswith("_seconds"))
-    other = sum(seconds for part, seconds in turns if part == "other")
-    assert told + other == pytest.approx(clock.now, abs=10 * SMALLEST_CLOCK_STEP)
+    reported = sum(seconds for name, seconds in times.items() if name.endswith("_seconds"))
+    other = sum(seconds for phase, seconds in script if phase == "other")
+    assert reported + other == pytest.approx(clock.now, abs=10 * SMALLEST_CLOCK_STEP)
 
 
-def test_a_run_tells_every_part_and_they_add_up(home: Path) -> None:
+def test_a_run_reports_every_phase_and_they_add_up(home: Path) -> None:
     config = tiny_config(write_corpus(home), max_steps=6, sample_every=3, eval_every=3)
-    told = run_session(config, {4: [c.SaveCheckpoint(name="mine")]}, times_seconds=0.0)
-    times = of_type(told, e.StepTimes)
+    events = run_session(config, {4: [c.SaveCheckpoint(name="mine")]}, times_seconds=0.0)
+    times = of_type(events, e.StepTimes)
     assert [event.step for event in times] == [1, 2, 3, 4, 5, 6]
     assert [event.num_steps for event in times] == [1] * 6
     for event in times:
-        assert sum(parts_of(event).values()) <= event.seconds + 10 * SMALLEST_CLOCK_STEP
+        assert sum(phases_of(event).values()) <= event.seconds + 10 * SMALLEST_CLOCK_STEP
         assert min(event.forward_seconds, event.backward_seconds, event.optimizer_seconds, event.data_seconds) > 0
     assert [bool(event.sampling_seconds) for event in times] == [True, False, False, True, False, False]
     assert [bool(event.evaluation_seconds) for event in times] == [False, False, False, True, False, False]
     assert [bool(event.saving_seconds) for event in times] == [True, False, False, True, True, False]
-    assert sum(event.seconds for event in times) <= told[-1].elapsed_seconds + 10 * SMALLEST_CLOCK_STEP
+    assert sum(event.seconds for event in times) <= events[-1].elapsed_seconds + 10 * SMALLEST_CLOCK_STEP

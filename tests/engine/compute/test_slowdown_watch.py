@@ -1,4 +1,4 @@
-"""When the number of threads is measured again, on made-up speeds."""
+"""When the number of threads is measured again, on made-up step speeds."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from itertools import count
 
 import pytest
 
-from engine.compute.slowdown_watch import MAX_LOW_WINDOWS, MIN_DROP_SECONDS, MIN_LOOK_SECONDS, WINDOW_SECONDS, StepPace
+from engine.compute.slowdown_watch import MAX_LOW_WINDOWS, MIN_CHECK_SECONDS, MIN_DROP_SECONDS, WINDOW_SECONDS, StepPace
 
 MEASURED = 100_000.0
 STEP_SECONDS = 0.05
 
 
 def train(pace: StepPace, rate: float, seconds: float = 1e9) -> float:
-    """Take steps at that many characters a second until it is time to measure; return the seconds that took."""
+    """Run steps at `rate` characters per second until it is time to measure; return the seconds until then."""
     for number in count():
         if pace.should_measure or number * STEP_SECONDS >= seconds:
             return number * STEP_SECONDS
-        pace.note(STEP_SECONDS, round(rate * STEP_SECONDS))
+        pace.add_step(STEP_SECONDS, round(rate * STEP_SECONDS))
     raise AssertionError
 
 
-def test_a_collapse_is_noticed_within_seconds() -> None:
+def test_a_collapse_of_the_speed_is_detected_within_seconds() -> None:
     pace = StepPace(MEASURED)
     train(pace, 80_000, seconds=8)
 
@@ -30,13 +30,13 @@ def test_a_collapse_is_noticed_within_seconds() -> None:
 
 
 @pytest.mark.parametrize("share", [0.72, 0.9, 1.0, 1.5])
-def test_a_step_that_does_more_than_a_pass_is_no_loss_of_speed(share: float) -> None:
+def test_a_whole_step_may_be_slower_than_the_measured_passes(share: float) -> None:
     pace = StepPace(MEASURED)
-    assert train(pace, share * MEASURED) >= MIN_LOOK_SECONDS
+    assert train(pace, share * MEASURED) >= MIN_CHECK_SECONDS
     assert not pace.has_dropped
 
 
-def test_a_short_dip_is_no_loss_of_speed() -> None:
+def test_a_short_dip_is_no_slowdown() -> None:
     pace = StepPace(MEASURED)
     for _ in range(2):
         train(pace, 90_000, seconds=4)
@@ -45,7 +45,7 @@ def test_a_short_dip_is_no_loss_of_speed() -> None:
     assert not pace.should_measure
 
 
-def test_a_loss_of_speed_that_no_number_of_threads_mends_is_measured_less_and_less_often() -> None:
+def test_the_wait_doubles_while_measuring_changes_nothing() -> None:
     pace = StepPace(MEASURED)
     waits = []
     for _ in range(4):

@@ -84,8 +84,8 @@ def favour(monkeypatch: pytest.MonkeyPatch, best: Candidate) -> None:
 
 def measure_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.0)
-    monkeypatch.setattr(pace, "MIN_LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(pace, "MAX_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "MIN_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "MAX_CHECK_SECONDS", 0.0)
 
 
 def auto_config(home: Path, **settings: Setting) -> RunConfig:

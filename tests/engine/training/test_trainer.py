@@ -190,10 +190,10 @@ def test_each_step_is_told_once_and_in_order_however_many_there_are(counts: list
     for count in counts:
         write(history, first, count)
         assert len(history) == count
-        assert history.take() == numbers(first, count)
+        assert history.drain() == numbers(first, count)
         first += count
     write(history, first, 5)
     history.clear()
-    assert (len(history), history.take()) == (0, ([], []))
+    assert (len(history), history.drain()) == (0, ([], []))
     write(history, 100, 4)
-    assert history.take() == numbers(100, 4)
+    assert history.drain() == numbers(100, 4)
