@@ -52,7 +52,7 @@ def desktop_sequence(text: str, environment: Mapping[str, str]) -> str:
     return sequence
 
 
-class Notices:
+class Notifications:
     """Writes notices to a terminal."""
 
     def __init__(
@@ -85,7 +85,7 @@ class Notices:
             # a terminal that keeps no titles shows none rather than that of a run long gone
             self._write(title_sequence("") + _POP_TITLE)
 
-    def tell(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Ring the bell and show a notice on the desktop, as far as the user wants them."""
         preferences = self._preferences()
         if preferences.desktop and self._knows_sequences:

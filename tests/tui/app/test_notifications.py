@@ -9,7 +9,7 @@ import pytest
 from engine.config.run import TrainingConfig
 from engine.protocol import events as e
 from tests.fakes import eval_finished, run_started, steps_finished
-from tui.app.notifications import Notices, title_of
+from tui.app.notifications import Notifications, title_of
 from tui.run.reducer import apply
 from tui.run.view import RunView
 from tui.settings.preferences import Preferences
@@ -34,7 +34,7 @@ class Terminal:
     def __init__(self, term: str = "xterm-256color", **chosen: Any) -> None:
         self.preferences = Preferences(**chosen)
         self.written: list[str] = []
-        self.notices = Notices(self.written.append, lambda: self.preferences, {"TERM": term})
+        self.notifications = Notifications(self.written.append, lambda: self.preferences, {"TERM": term})
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_the_title_tells_run_bits_and_step(events: tuple[e.Event, ...], title: s
 
 def test_the_title_before_is_kept_once_and_put_back_once_and_each_title_written_once() -> None:
     terminal = Terminal()
-    terminal.notices.restore_title()
-    terminal.notices.show_title(view_after(STARTED))
+    terminal.notifications.restore_title()
+    terminal.notifications.show_title(view_after(STARTED))
     for _ in range(3):
-        terminal.notices.show_title(view_after(*TRAINING))
-    terminal.notices.restore_title()
-    terminal.notices.restore_title()
+        terminal.notifications.show_title(view_after(*TRAINING))
+    terminal.notifications.restore_title()
+    terminal.notifications.restore_title()
     assert terminal.written == [
         "\x1b[22;0t\x1b]0;tweetgen-tui · first\x07",
         "\x1b]0;tweetgen-tui · first · 2.41 bits · 12,300 steps\x07",
@@ -68,12 +68,12 @@ def test_the_title_before_is_kept_once_and_put_back_once_and_each_title_written_
 
 def test_a_title_that_is_switched_off_is_not_written_and_the_one_before_comes_back() -> None:
     terminal = Terminal(title=False)
-    terminal.notices.show_title(view_after(STARTED))
+    terminal.notifications.show_title(view_after(STARTED))
     assert terminal.written == []
     terminal.preferences = Preferences()
-    terminal.notices.show_title(view_after(STARTED))
+    terminal.notifications.show_title(view_after(STARTED))
     terminal.preferences = Preferences(title=False)
-    terminal.notices.show_title(view_after(*TRAINING))
+    terminal.notifications.show_title(view_after(*TRAINING))
     assert terminal.written[-1].endswith("\x1b[23;0t")
     assert len(terminal.written) == 2
 
@@ -83,7 +83,7 @@ def test_neither_the_name_of_a_run_nor_the_text_of_a_notice_ends_its_sequence() 
     assert not {"\x07", "\x1b"} & set(title_of(view))
     assert len(title_of(view_after(run_started(run="x" * 5000)))) <= 120
     terminal = Terminal(bell=False)
-    terminal.notices.tell("a\x1b]0;gotcha\x07b")
+    terminal.notifications.notify("a\x1b]0;gotcha\x07b")
     (written,) = terminal.written
     assert (written.count("\x1b"), written.count("\x07")) == (1, 1)
 
@@ -98,12 +98,12 @@ def test_neither_the_name_of_a_run_nor_the_text_of_a_notice_ends_its_sequence() 
 )
 def test_bell_and_notice_come_as_they_were_chosen(chosen: dict[str, Any], written: list[str]) -> None:
     terminal = Terminal(**chosen)
-    terminal.notices.tell("over")
+    terminal.notifications.notify("over")
     assert terminal.written == written
 
 
 def test_a_console_that_knows_no_sequences_gets_the_bell_alone() -> None:
     terminal = Terminal(term="linux")
-    terminal.notices.show_title(view_after(STARTED))
-    terminal.notices.tell("over")
+    terminal.notifications.show_title(view_after(STARTED))
+    terminal.notifications.notify("over")
     assert terminal.written == ["\x07"]

@@ -32,7 +32,7 @@ def with_signal(app: TweetgenApp, whole: Callable[..., Any], code: int) -> Calla
     """Return a method that receives a signal before it does what it does."""
 
     def receive_first(*arguments: Any) -> Any:
-        app.receive_signal(code)
+        app.signals.receive(code)
         return whole(*arguments)
 
     return receive_first
@@ -59,9 +59,9 @@ async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage:
     async with app.run_test():
         await wait_until(lambda: app.summary_view.started is not None)
         app._main_screen.detach()
-        app.receive_signal(HANGUP_CODE)
+        app.signals.receive(HANGUP_CODE)
         assert app.bridge.is_alive  # a hangup ends no run
-        app.receive_signal(TERMINATED_CODE)
+        app.signals.receive(TERMINATED_CODE)
     assert app.return_code == 0
     assert trained_by(app).join(DEADLINE_SECONDS)
 
@@ -69,10 +69,10 @@ async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage:
 async def test_a_hangup_leaves_the_run_alone_or_ends_it_as_asked(stage: Stage) -> None:
     for stops, reason in ((False, None), (True, "hung up")):
         app = stage.app(FakeSession([tweet_sampled("hello there")]))
-        app.stops_on_hangup = stops
+        app.signals.stops_on_hangup = stops
         async with app.run_test():
             await wait_until(lambda app=app: app.summary_view.started is not None)  # type: ignore[misc] # bound at once
-            app.receive_signal(HANGUP_CODE)
+            app.signals.receive(HANGUP_CODE)
             await wait_until(lambda app=app: app.return_code is not None)  # type: ignore[misc] # bound at once
         assert app.return_value == Outcome(exit_code=HANGUP_CODE, is_detached=not stops, is_ending=stops)
         ended = app.summary_view.ended
@@ -84,7 +84,7 @@ async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:
     app = stage.app(FakeSession(), history=RunView(is_replay=True))
     async with app.run_test():
         await wait_until(lambda: app.summary_view.started is not None)
-        app.receive_signal(HANGUP_CODE)
+        app.signals.receive(HANGUP_CODE)
         await wait_until(lambda: app.return_code is not None)
     assert app.return_value == Outcome(exit_code=HANGUP_CODE, is_ending=True)
 

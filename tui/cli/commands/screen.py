@@ -103,9 +103,9 @@ def show(
         glyphs=glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
     )
-    app.stops_on_hangup = stops_on_hangup
+    app.signals.stops_on_hangup = stops_on_hangup
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where it was ignored: the driver reports a lost terminal by it
-    handle_ending_signals(app.receive_signal)
+    handle_ending_signals(app.signals.receive)
     log_missing()
     gc.freeze()
     gc.enable()
@@ -115,7 +115,7 @@ def show(
     if failure is not None or outcome is None:
         failure = failure or InternalError("It was closed, and nobody asked for that.", "Its log may say more.")
         outcome = Outcome.failed(as_told(failure, "The screen"))
-    handle_signals_after_screen(app.stop_run, is_run_to_go_on=outcome.is_detached)
+    handle_signals_after_screen(app.signals.stop_run, is_run_to_go_on=outcome.is_detached)
     _leave(_follow(outcome, app, guard))
 
 

@@ -19,7 +19,7 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, shows, toasted, toasts, wait_until
 from tui.app.app import TweetgenApp
-from tui.app.notifications import Notices
+from tui.app.notifications import Notifications
 from tui.process.outcome import Outcome
 from tui.run.bridge import EngineBridge
 from tui.run.replay import TITLE
@@ -230,7 +230,7 @@ async def test_the_palette_opens_with_its_own_key_and_closes_what_is_over_the_sc
 async def test_the_end_of_a_run_is_told_and_leaving_is_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = FakeSession(SCRIPT, run_started(training=TrainingConfig(max_steps=3)))
     told: list[str] = []
-    monkeypatch.setattr(Notices, "tell", lambda _, text: told.append(text))
+    monkeypatch.setattr(Notifications, "notify", lambda _, text: told.append(text))
     async with running(path, session) as (_, pilot):
         session.emit(e.Paused(step=3, elapsed_seconds=1.0))
         await wait_until(lambda: told, "a notice")

@@ -1,0 +1,93 @@
+"""Applies the user's preferences to the app: colours, keys, mouse, glyphs, title. Saves those changed on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.theme import Theme
+
+from tui.app.notifications import TITLE_SECONDS, Notifications
+from tui.app.terminal_app import TerminalApp
+from tui.process.threads import on_own_thread
+from tui.run.error_report import as_told
+from tui.screens.main.screen import MainScreen
+from tui.settings.preferences import AUTO
+from tui.settings.store import Changes, PreferenceKeeper
+from tui.settings.theme import theme_for
+from tui.terminal.capabilities import GlyphSet
+
+_MAX_PROBLEMS_SHOWN = 3
+
+
+def preferred_glyphs(keeper: PreferenceKeeper, suited: GlyphSet) -> GlyphSet:
+    """Return the glyphs that the user has chosen, else those that suit the terminal."""
+    chosen = keeper.preferences.glyphs
+    return suited if chosen == AUTO else chosen
+
+
+class PreferencesController:
+    """Applies each change of the preferences at once, and has the store write it on a thread."""
+
+    def __init__(
+        self,
+        app: TerminalApp,
+        keeper: PreferenceKeeper,
+        suited_glyphs: GlyphSet,
+        main_screen: Callable[[], MainScreen],
+    ) -> None:
+        """Show the latest run in the terminal's title; `suited_glyphs` are used unless the user has chosen others."""
+        self.notifications = Notifications(app.write_to_terminal, lambda: keeper.preferences)
+        self._app = app
+        self._keeper = keeper
+        self._suited_glyphs = suited_glyphs
+        self._main_screen = main_screen
+        self._default_theme = ""
+        """The theme in use unless the user has chosen one in the palette."""
+
+    def start(self) -> None:
+        """Apply the preferences, and follow their changes. Called once the app is mounted and has a theme."""
+        app, keeper = self._app, self._keeper
+        self._default_theme = app.theme
+        app.theme_changed_signal.subscribe(app, self._save_theme)
+        keeper.on_change = self._follow
+        if not keeper.preferences.mouse:
+            app.use_mouse(is_used=False)
+        shown = keeper.problems[:_MAX_PROBLEMS_SHOWN]
+        num_more = len(keeper.problems) - len(shown)
+        for problem in (*shown, *([f"{num_more} more in the same file."] if num_more else [])):
+            app.notify(problem, severity="warning", timeout=15, markup=False)
+        app.set_interval(TITLE_SECONDS, self._show_title)
+
+    def _follow(self, changes: Changes) -> None:
+        """Apply changes of the preferences, and save them."""
+        app, preferred = self._app, self._keeper.preferences
+        if "theme" in changes:
+            self._default_theme = theme_for(app.console.color_system) if preferred.theme == AUTO else preferred.theme
+            app.theme = self._default_theme
+        if any(name.startswith("keys.") for name in changes):
+            app.set_keymap(preferred.keys)
+        if "mouse" in changes:
+            app.use_mouse(is_used=preferred.mouse)
+        if "glyphs" in changes:
+            app.glyphs = preferred_glyphs(self._keeper, self._suited_glyphs)
+        if "title" in changes:
+            self._show_title()
+        self._main_screen().follow_changes(changes)
+        self._keeper.plan_to_save(changes)
+        app.run_worker(self._save())
+
+    def _save_theme(self, theme: Theme) -> None:
+        """Save a theme that was chosen in the palette; a signal that arrives after another choice is ignored."""
+        if theme.name == self._app.theme != self._default_theme:
+            self._keeper.change({"theme": theme.name})
+
+    async def _save(self) -> None:
+        """Write the changes to the file, on a thread."""
+        try:
+            await on_own_thread(self._keeper.save, writes=True)
+        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run goes on
+            report = as_told(error, "Saving the settings")
+            self._app.notify(f"{report.message} {report.hint}", severity="error", markup=False)
+
+    def _show_title(self) -> None:
+        self.notifications.show_title(self._main_screen().run_view)
