@@ -20,11 +20,11 @@ def test_the_bar_shows_the_progress_beside_events_in_a_file_and_ctrl_c_saves_and
     options = ["--data", str(tweets), *SMALL_MODEL, "--max-seconds", "900", "--run-name", "watched", "--json"]
     command = f"exec {shlex.join([sys.executable, '-m', 'tui', 'train', *options])} > {shlex.quote(str(told))}"
     terminal = open_terminal(program=("/bin/sh", "-c", command))
-    terminal.wait_for(r"step [\d,]+  epoch [\d.]+  loss [\d.]+ .*ends in 1\d min")
+    terminal.wait_for(r"step [\d,]+  epoch [\d.]+  loss [\d.]+ .*stops in 1\d min")
     terminal.press("ctrl+c")
     assert terminal.wait_for_exit()[0] == 130
     assert terminal.is_at_rest
-    assert "ends in" not in terminal.text
+    assert "stops in" not in terminal.text
     assert "Go on with it:  tweetgen-tui --resume watched" in terminal.text
     assert b'"event"' not in terminal.raw
     events = [json.loads(line)["event"] for line in told.read_text(encoding="utf-8").splitlines()]

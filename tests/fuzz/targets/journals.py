@@ -18,7 +18,8 @@ from tui.run.view import RunView
 from tui.widgets.plot.pane import Look
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.viewport import PlotView
-from tui.widgets.status.status_lines import column_lines, compact_lines, plain
+from tui.widgets.status.lines import plain
+from tui.widgets.status.status_lines import column_lines, compact_lines
 
 _MAX_EVENTS = 200
 

@@ -188,7 +188,7 @@ async def test_h_shows_the_machine_also_where_the_process_that_trains_has_gone(s
         gone.wait()
     async with attached(stage, type("Gone", (Attached,), {"host_pid": gone.pid})) as (app, pilot, _):
         await pilot.press("h")
-        await shows(app, "cores busy –, all")
+        await shows(app, "CPU cores  –, system")
         assert app.failure is None
 
 

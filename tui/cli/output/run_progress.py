@@ -21,8 +21,8 @@ def describe(event: Event) -> str | None:
         case events.RunStarted():
             return _beginning(event)
         case events.EvalFinished():
-            best = ", the best so far" if event.is_best else ""
-            return f"{step}: {format_bits(event.bits_per_char)} bits per character held out{best}"
+            best = ", best so far" if event.is_best else ""
+            return f"{step}: {format_bits(event.bits_per_char)} validation bits/char{best}"
         case events.TweetSampled():
             return f"{step}: {event.text}"
         case events.CheckpointSaved(name=name) if name not in RUN_CHECKPOINTS:
@@ -66,9 +66,7 @@ def progress_text(view: RunView) -> str:
         f"epoch {view.epoch:.2f}",
         "" if loss is None else f"loss {format_loss(loss)}",
         format_rate(view.chars_per_second) if view.chars_per_second else "",
-        "no end set, Ctrl-C saves and ends"
-        if eta is None
-        else f"ends in {format_eta(eta.seconds, eta.spread_seconds)}",
+        "stops on Ctrl-C, saved" if eta is None else f"stops in {format_eta(eta.seconds, eta.spread_seconds)}",
     ]
     return "  ".join(part for part in parts if part)
 

@@ -1,1 +1,1 @@
-"""The status and machine panels, line by line. Never sends a command."""
+"""The status and machine panels and the lines of text in them. Never sends a command."""

@@ -1,7 +1,4 @@
-"""`LinePanel`: a panel of figures in lines. Subclasses say what stands where; here lines are painted.
-
-Only figures that changed are painted again.
-"""
+"""`LinePanel`: paints lines of text, of an update only the changed cells. Subclasses compute the lines."""
 
 from __future__ import annotations
 
@@ -12,11 +9,11 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.status.status_lines import Line
+from tui.widgets.status.lines import Line
 
 
 class LinePanel(Widget):
-    """Lines of text in a few tones."""
+    """Base of the status and machine panels."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "line-panel--label",
@@ -39,7 +36,6 @@ class LinePanel(Widget):
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's own name
-        """Begin without a line."""
         super().__init__(id=id, classes=classes)
         self.lines: list[Line] = []
 
@@ -48,7 +44,7 @@ class LinePanel(Widget):
         raise NotImplementedError
 
     def show_lines(self) -> None:
-        """Paint what is different now."""
+        """Recompute the lines and repaint the changed cells."""
         before, self.lines = self.lines, self.lines_for(self.size.width, self.size.height)
         if len(before) != len(self.lines):
             self.refresh()
@@ -60,22 +56,21 @@ class LinePanel(Widget):
             self.refresh(*regions)
 
     def on_resize(self) -> None:
-        """Choose the layout for the new size."""
+        """Recompute the lines for the new size."""
         self.lines = self.lines_for(self.size.width, self.size.height)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """Return one line of the panel."""
+        """Return line `y` of the panel."""
         return self._strip(self.lines[y] if y < len(self.lines) else ())
 
     def _strip(self, line: Line) -> Strip:
-        """Return a line as it is painted."""
-        segments = [Segment(piece.text, self.get_component_rich_style(f"line-panel--{piece.tone}")) for piece in line]
+        segments = [Segment(each.text, self.get_component_rich_style(f"line-panel--{each.tone}")) for each in line]
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
 
 
 def changed_cells(old: Strip, new: Strip) -> tuple[int, int] | None:
-    """Return where the second line differs from the first, end excluded; all of it where characters are wide."""
+    """Return first and end column of the changed cells; the whole line if it has wide characters."""
     if old == new:
         return None
     before, after = ([(char, segment.style) for segment in line for char in segment.text] for line in (old, new))

@@ -1,7 +1,7 @@
-"""What the machine does, as one value: processor, memory, and each NVIDIA GPU. Knows no framework.
+"""Reads the load of processor, memory and NVIDIA GPUs as one frozen value. Never imports Textual.
 
-psutil reads the processor and memory, NVIDIA's own library (nvidia-ml-py, an optional extra) the GPUs. Whatever can't
-be read is None or left out. A reading takes milliseconds where there are GPUs: it is not for the screen's thread.
+psutil reads processor and memory; NVIDIA's library (nvidia-ml-py, an optional extra) the GPUs. What can't be read is
+None or left out. Blocks for milliseconds per GPU: not for the screen's thread.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from types import ModuleType
 from typing import TypeVar
 
 _MAX_GAP_SECONDS = 10.0
-"""After a longer one the cores' use since the reading before says nothing of now."""
-_Figure = TypeVar("_Figure")
+"""After a longer gap, the load since the previous reading is too old to show."""
+_Value = TypeVar("_Figure")
 ImportModule = Callable[[str], ModuleType]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GpuReading:
-    """One GPU, as far as it tells."""
+    """One GPU; values that its driver does not report are None."""
 
     number: int
     name: str
-    use: float | None
-    """Share of the last moment in which it computed, 0 to 1."""
+    utilization: float | None
+    """Share of the last sampling period during which a kernel ran, 0 to 1."""
     used_bytes: int | None
     total_bytes: int | None
     power_watts: float | None
@@ -37,24 +37,24 @@ class GpuReading:
 
 @dataclass(frozen=True, kw_only=True)
 class MachineReading:
-    """The machine, as far as it tells."""
+    """The load of the machine; values that can't be read are None."""
 
     process_cores: float | None
-    """Cores that this process has kept busy since the reading before; None in the first."""
+    """Cores used by this process since the previous reading; None in the first."""
     machine_cores: float | None
-    """The same of all processes together."""
+    """Cores used by all processes."""
     num_cores: int
     process_bytes: int | None
     used_bytes: int | None
-    """Of the machine's memory, by all processes."""
+    """Memory used by all processes."""
     total_bytes: int | None
     num_threads: int | None
-    """Of this process."""
+    """Threads of this process."""
     gpus: tuple[GpuReading, ...]
 
 
 class MachineReader:
-    """Reads the machine. One thread at a time, whichever; making one takes its time too."""
+    """Reads the load. For one thread at a time; the constructor blocks too."""
 
     def __init__(
         self,
@@ -62,47 +62,47 @@ class MachineReader:
         clock: Callable[[], float] = time.monotonic,
         pid: int | None = None,
     ) -> None:
-        """Look at the process `pid`, None for this one; open NVIDIA's library, where it and a driver are installed.
+        """Measure the process `pid`, None for this one; open NVIDIA's library if it and a driver are installed.
 
-        Of a process that has ended, nothing is known.
+        Values of a process that has ended are None.
         """
-        import psutil  # not at the start of the program, which has better things to do
+        import psutil  # costs start-up time
 
         self._psutil = psutil
-        self._process = _figure(lambda: psutil.Process(pid), psutil.Error)
+        self._process = _or_none(lambda: psutil.Process(pid), psutil.Error)
         self._clock = clock
         self._read_at = -math.inf
         self._nvml = _opened_nvml(import_module)
 
     @classmethod
     def of_process(cls, pid: int | None) -> MachineReader:
-        """Return what reads the machine and a process on it; None is this one."""
+        """Return a reader of the machine and of the process `pid`; None is this one."""
         return cls(pid=pid)
 
     def read(self) -> MachineReading:
-        """Return how it is now."""
+        """Read the current load."""
         psutil, errors = self._psutil, (self._psutil.Error, OSError)
         num_cores = psutil.cpu_count() or 1
         process = self._process
-        process_percent = process and _figure(process.cpu_percent, errors)
-        machine_percent = _figure(psutil.cpu_percent, errors)
-        memory = _figure(psutil.virtual_memory, errors)
+        process_percent = process and _or_none(process.cpu_percent, errors)
+        machine_percent = _or_none(psutil.cpu_percent, errors)
+        memory = _or_none(psutil.virtual_memory, errors)
         now = self._clock()
         is_first, self._read_at = now - self._read_at > _MAX_GAP_SECONDS, now
         return MachineReading(
             process_cores=None if is_first or process_percent is None else process_percent / 100,
             machine_cores=None if is_first or machine_percent is None else machine_percent / 100 * num_cores,
             num_cores=num_cores,
-            process_bytes=process and _figure(lambda: int(process.memory_info().rss), errors),
+            process_bytes=process and _or_none(lambda: int(process.memory_info().rss), errors),
             used_bytes=None if memory is None else memory.total - memory.available,
             total_bytes=None if memory is None else memory.total,
-            num_threads=process and _figure(process.num_threads, errors),
+            num_threads=process and _or_none(process.num_threads, errors),
             gpus=() if self._nvml is None else tuple(_gpus(self._nvml)),
         )
 
 
 def _opened_nvml(import_module: ImportModule) -> ModuleType | None:
-    """Return NVIDIA's library, ready for use, or None where it or a driver is missing."""
+    """Return NVIDIA's library, initialized; None if it or a driver is missing."""
     try:
         nvml = import_module("pynvml")
     except ImportError:
@@ -115,31 +115,31 @@ def _opened_nvml(import_module: ImportModule) -> ModuleType | None:
 
 
 def _gpus(nvml: ModuleType) -> Iterator[GpuReading]:
-    """Yield each GPU that answers."""
-    for number in range(_figure(nvml.nvmlDeviceGetCount, nvml.NVMLError) or 0):
-        with contextlib.suppress(nvml.NVMLError):  # one that has just been lost
+    """Yield each GPU that responds."""
+    for number in range(_or_none(nvml.nvmlDeviceGetCount, nvml.NVMLError) or 0):
+        with contextlib.suppress(nvml.NVMLError):  # the GPU was lost
             yield _gpu(nvml, number)
 
 
 def _gpu(nvml: ModuleType, number: int) -> GpuReading:
-    """Return a GPU's figures, each where it has it. Raises `NVMLError` where it can't be reached."""
+    """Return the values of a GPU. Raises `NVMLError` if it does not respond."""
     handle, error = nvml.nvmlDeviceGetHandleByIndex(number), nvml.NVMLError
-    memory = _figure(lambda: nvml.nvmlDeviceGetMemoryInfo(handle), error)
+    memory = _or_none(lambda: nvml.nvmlDeviceGetMemoryInfo(handle), error)
     return GpuReading(
         number=number,
-        name=_figure(lambda: str(nvml.nvmlDeviceGetName(handle)), error) or "",
-        use=_figure(lambda: float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100, error),
+        name=_or_none(lambda: str(nvml.nvmlDeviceGetName(handle)), error) or "",
+        utilization=_or_none(lambda: float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100, error),
         used_bytes=None if memory is None else int(memory.used),
         total_bytes=None if memory is None else int(memory.total),
-        power_watts=_figure(lambda: float(nvml.nvmlDeviceGetPowerUsage(handle)) / 1000, error),
-        temperature_celsius=_figure(
+        power_watts=_or_none(lambda: float(nvml.nvmlDeviceGetPowerUsage(handle)) / 1000, error),
+        temperature_celsius=_or_none(
             lambda: int(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)), error
         ),
     )
 
 
-def _figure(read: Callable[[], _Figure], errors: type[Exception] | tuple[type[Exception], ...]) -> _Figure | None:
-    """Return what `read` returns, or None where it fails: not every machine and GPU tells everything."""
+def _or_none(read: Callable[[], _Value], errors: type[Exception] | tuple[type[Exception], ...]) -> _Value | None:
+    """Return the result of `read`, or None if it raises one of `errors`."""
     try:
         return read()
     except errors:

@@ -1,4 +1,4 @@
-"""The machine panel: what it says as text, what it reads, and that it opens, measures and closes at every size."""
+"""The machine panel: its lines as text, its readings, and that it opens, measures and closes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
 from tui.run.reducer import apply
 from tui.run.view import RunView
-from tui.widgets.status.machine_lines import ScreenCost, machine_lines
+from tui.widgets.status.lines import plain
+from tui.widgets.status.machine_lines import machine_lines
 from tui.widgets.status.machine_panel import MachinePanel
 from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading
-from tui.widgets.status.status_lines import plain
+from tui.widgets.status.screen_cost import ScreenCost
 
 TIMES = e.StepTimes(
     step=100,
@@ -55,7 +56,7 @@ def gpu(number: int = 0, **changes: Any) -> GpuReading:
     reading = GpuReading(
         number=number,
         name="NVIDIA H100",
-        use=0.93,
+        utilization=0.93,
         used_bytes=12_100_000_000,
         total_bytes=80_000_000_000,
         power_watts=419.6,
@@ -72,9 +73,9 @@ def text_of(view: RunView, reading: MachineReading | None = READING, width: int 
     return plain(machine_lines(view, reading, COST, width, height)).splitlines()
 
 
-def test_a_column_says_what_a_step_goes_into_and_how_busy_the_machine_is() -> None:
+def test_a_column_shows_the_parts_of_a_step_and_the_load_of_the_machine() -> None:
     assert text_of(training()) == [
-        "a step       20.0 ms  50 a second",
+        "step         20.0 ms  50 steps/s",
         "data         0.20 ms    1 %",
         "forward      6.00 ms   30 % ━━━",
         "backward     10.0 ms   50 % ━━━━━",
@@ -82,31 +83,31 @@ def test_a_column_says_what_a_step_goes_into_and_how_busy_the_machine_is() -> No
         "sampling     0.40 ms    2 %",
         "evaluation   2.00 ms   10 % ━",
         "saving       0.00 ms    0 %",
-        "the rest     0.40 ms    2 %",
+        "other        0.40 ms    2 %",
         "screen       0.50 ms    2 %",
         "",
-        "cores busy 0.9, all 1.4 of 2",
-        "memory     812 MB, all 5.1 of 16 GB",
+        "CPU cores  0.9, system 1.4 of 2",
+        "memory     812 MB, system 5.1 of 16 GB",
         "terminal   1.2 kB/s",
         "device     cpu float32, 1 thread",
         "threads    15 in this process",
     ]
 
 
-def test_before_the_first_figures_it_says_so() -> None:
+def test_before_the_first_measurement_values_are_dashes() -> None:
     view = apply(RunView(), run_started())
     assert plain(machine_lines(view, None, None, 38, 18)).splitlines() == [
-        "a step     measuring…",
+        "step       measuring…",
         "",
         "terminal   –",
         "device     cpu float32, 1 thread",
     ]
     first = replace(READING, process_cores=None, machine_cores=None, process_bytes=None, num_threads=None)
-    assert "cores busy –, all – of 2" in text_of(training(), first)
+    assert "CPU cores  –, system – of 2" in text_of(training(), first)
 
 
-def test_a_gpu_tells_use_memory_power_and_temperature_as_far_as_it_knows() -> None:
-    with_gpu = replace(READING, gpus=(gpu(), gpu(1, power_watts=None, use=None, temperature_celsius=None)))
+def test_a_gpu_shows_utilization_memory_power_and_temperature_as_far_as_known() -> None:
+    with_gpu = replace(READING, gpus=(gpu(), gpu(1, power_watts=None, utilization=None, temperature_celsius=None)))
     lines = text_of(training("cuda:0"), with_gpu, width=46)
     assert "GPU 0   93 %  12/80 GB  420 W  61 °C" in lines
     assert "GPU 1  12/80 GB  NVIDIA H100" in lines
@@ -129,39 +130,39 @@ class FakeNvmlError(Exception):
 
 
 def fake_nvml(*, has_driver: bool = True) -> Any:
-    """Return a driver with three GPUs: one that tells everything, one that tells little, one that is lost."""
+    """Return a driver with three GPUs: one reports all values, one few, one is lost."""
 
-    def told(figure: object, num_that_tell: int = 1) -> Callable[..., object]:
-        def tell(handle: int = 0, *_: object) -> object:
-            if handle >= num_that_tell:
+    def answering(figure: object, num_answering: int = 1) -> Callable[..., object]:
+        def answer(handle: int = 0, *_: object) -> object:
+            if handle >= num_answering:
                 raise FakeNvmlError("Not Supported")
             return figure
 
-        return tell
+        return answer
 
     return SimpleNamespace(
         NVMLError=FakeNvmlError,
         NVML_TEMPERATURE_GPU=0,
-        nvmlInit=told(None, num_that_tell=1 if has_driver else 0),
-        nvmlDeviceGetCount=told(3),
-        nvmlDeviceGetHandleByIndex=lambda number: told(number, 2)(number),
-        nvmlDeviceGetName=told("NVIDIA H100", 2),
-        nvmlDeviceGetMemoryInfo=told(SimpleNamespace(total=80_000_000_000, used=12_100_000_000), 2),
-        nvmlDeviceGetUtilizationRates=told(SimpleNamespace(gpu=93)),
-        nvmlDeviceGetPowerUsage=told(419_600),
-        nvmlDeviceGetTemperature=told(61),
+        nvmlInit=answering(None, num_answering=1 if has_driver else 0),
+        nvmlDeviceGetCount=answering(3),
+        nvmlDeviceGetHandleByIndex=lambda number: answering(number, 2)(number),
+        nvmlDeviceGetName=answering("NVIDIA H100", 2),
+        nvmlDeviceGetMemoryInfo=answering(SimpleNamespace(total=80_000_000_000, used=12_100_000_000), 2),
+        nvmlDeviceGetUtilizationRates=answering(SimpleNamespace(gpu=93)),
+        nvmlDeviceGetPowerUsage=answering(419_600),
+        nvmlDeviceGetTemperature=answering(61),
     )
 
 
-def test_each_gpu_is_read_as_far_as_it_tells_and_without_library_or_driver_there_are_none() -> None:
+def test_unknown_values_of_a_gpu_are_none_and_without_library_or_driver_there_are_no_gpus() -> None:
     reading = MachineReader(lambda _: fake_nvml()).read()
-    assert reading.gpus == (gpu(), gpu(1, use=None, power_watts=None, temperature_celsius=None))
+    assert reading.gpus == (gpu(), gpu(1, utilization=None, power_watts=None, temperature_celsius=None))
     assert MachineReader(no_such_module).read().gpus == ()
     assert MachineReader(lambda _: fake_nvml(has_driver=False)).read().gpus == ()
 
 
 class FakeReader:
-    """Gives the same reading; tells how often and on which thread it was asked."""
+    """Returns the same reading; records the threads of the calls."""
 
     def __init__(self, wait: Callable[[], object] = lambda: None) -> None:
         self.threads: list[threading.Thread] = []
@@ -183,13 +184,13 @@ async def opened(app: TweetgenApp, reader: FakeReader) -> MachinePanel:
     return panel
 
 
-async def test_h_opens_the_panel_which_reads_on_another_thread_and_closes_it(stage: Stage) -> None:
+async def test_h_opens_and_closes_the_panel_which_reads_on_another_thread(stage: Stage) -> None:
     app, reader = stage.app(FakeSession(SCRIPT)), FakeReader()
     async with app.run_test(size=(80, 24)) as pilot:
         panel = await opened(app, reader)
         assert (panel.region.area, reader.threads) == (0, [])
         await pilot.press("h")
-        await shows(app, "20.0 ms", "backward", "cores busy", "812 MB")
+        await shows(app, "20.0 ms", "backward", "CPU cores", "812 MB")
         await wait_until(lambda: len(reader.threads) >= 2, "a second reading")
         assert threading.current_thread() not in reader.threads
         await pilot.press("h")
@@ -197,7 +198,7 @@ async def test_h_opens_the_panel_which_reads_on_another_thread_and_closes_it(sta
         await shows(app, "hello there")
 
 
-async def test_a_driver_that_hangs_holds_up_nothing(stage: Stage) -> None:
+async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> None:
     may_go_on = threading.Event()
     app, reader = stage.app(FakeSession(SCRIPT)), FakeReader(lambda: may_go_on.wait(10))
     async with app.run_test(size=(80, 24)) as pilot:

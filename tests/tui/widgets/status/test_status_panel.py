@@ -1,4 +1,4 @@
-"""The status: what it says as text, and which cells of a line have changed."""
+"""The lines of the status panel as text, and the changed cells of a line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tests.fakes import eval_finished, run_started, steps_finished
 from tui.run.reducer import apply
 from tui.run.view import RunView
 from tui.widgets.status.line_panel import changed_cells
-from tui.widgets.status.status_lines import column_lines, compact_lines, plain
+from tui.widgets.status.lines import plain
+from tui.widgets.status.status_lines import column_lines, compact_lines
 
 SAVED = e.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
 
@@ -39,7 +40,7 @@ def running(training: TrainingConfig | None = None, sampling: SamplingConfig | N
     )
 
 
-def test_the_column_says_everything() -> None:
+def test_the_column_has_every_value() -> None:
     sampling = SamplingConfig(temperature=1.05, top_k=40, prime="good [/b] morning")
     text = plain(column_lines(running(sampling=sampling), 44, 40))
     for line in (
@@ -47,7 +48,7 @@ def test_the_column_says_everything() -> None:
         "step        600",
         "epoch       1.01",
         "time        1:02:03",
-        "ends        no limit",
+        "stops       when you quit",
         "loss        1.702 nats/char",
         "bits/char   2.46 train",
         "            2.51 validation",
@@ -58,10 +59,10 @@ def test_the_column_says_everything() -> None:
         "top-k       40",
         "prime       good [/b] morning",
         "device      cpu float32, 1 thread",
-        "hidden      128 x 1",
+        "model       GRU 1 x 128",
         "parameters  148,088",
         "corpus      happy.csv",
-        "tweets      19,000 + 1,000",
+        "tweets      19,000 train, 1,000 validation",
         "run         2026-11-25-101112",
         "saved       latest, step 550",
     ):
@@ -69,33 +70,49 @@ def test_the_column_says_everything() -> None:
     assert "prime" not in plain(column_lines(running(), 44, 40))
 
 
-def test_80_columns_hold_the_figures_in_three_lines() -> None:
+def test_80_columns_fit_the_status_in_three_lines() -> None:
     lines = plain(compact_lines(running(), 78)).splitlines()
     assert lines == [
-        "▶ training   step 600   epoch 1.01   time 1:02:03   no limit   70k chars/s",
+        "▶ training   step 600   epoch 1.01   time 1:02:03   70k chars/s",
         "loss 1.702   bits 2.46   val 2.51   best 2.49   temp 0.80   lr 0.004",
         "happy.csv   19k tweets   148k parameters   cpu float32, 1 thread",
     ]
 
 
-def test_a_budget_brings_a_wait_and_a_bar() -> None:
+def test_a_budget_adds_an_eta_and_a_bar() -> None:
     view = running(TrainingConfig(max_steps=1200))
     lines = plain(column_lines(view, 34, 40)).splitlines()
-    assert "ends        in 1 h 02 min ± 4 min" in lines
+    assert "stops       in 1 h 02 min ± 4 min" in lines
     assert any(line.startswith("━" * 14 + "─") and line.endswith(" 50 %") for line in lines)
-    assert "ends in 1 h 02 min ± 4 min" in plain(compact_lines(view, 100))
+    assert "stops in 1 h 02 min ± 4 min" in plain(compact_lines(view, 100))
 
 
-def test_a_run_that_ended_says_so_with_a_glyph_and_waits_for_nothing() -> None:
+def test_a_spent_budget_is_done_and_says_how_much_it_was() -> None:
+    by_steps, by_seconds = running(TrainingConfig(max_steps=600)), running(TrainingConfig(max_seconds=60))
+    assert "done (600 of 600 steps)" in plain(compact_lines(by_steps, 78))
+    assert "done        600 of 600 steps" in plain(column_lines(by_steps, 34, 40)).splitlines()
+    assert "done (1:02:03 of 1:00)" in plain(compact_lines(by_seconds, 78))
+
+
+def test_without_a_budget_a_run_stops_when_the_user_quits() -> None:
+    assert plain(compact_lines(running(), 100)).splitlines()[0].endswith("70k chars/s   stops when you quit")
+
+
+def test_the_tweets_take_two_rows_where_one_is_too_narrow() -> None:
+    lines = plain(column_lines(running(), 31, 40)).splitlines()
+    assert lines[lines.index("tweets      19,000 train") + 1] == "            1,000 validation"
+
+
+def test_an_ended_run_has_a_glyph_and_no_eta() -> None:
     finished = e.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
     view = apply(running(TrainingConfig(max_steps=1200)), finished)
     for lines in (column_lines(view, 34, 40), compact_lines(view, 120)):
         assert plain(lines).startswith("■ finished")
-        assert "ends" not in plain(lines)
+        assert "stops" not in plain(lines)
 
 
 @given(st.integers(0, 130))
-def test_no_figure_is_cut_in_the_middle(width: int) -> None:
+def test_fields_of_a_line_are_dropped_whole(width: int) -> None:
     view = running()
     whole = [line.split("   ") for line in plain(compact_lines(view, 1000)).splitlines()]
     for line, entries in zip(compact_lines(view, width), whole, strict=True):
@@ -105,13 +122,13 @@ def test_no_figure_is_cut_in_the_middle(width: int) -> None:
 
 
 @given(st.integers(12, 60), st.integers(1, 40))
-def test_the_column_fits_its_width_and_sets_groups_apart_where_there_is_room(width: int, height: int) -> None:
+def test_the_column_fits_its_width_and_separates_groups_if_there_is_room(width: int, height: int) -> None:
     lines = column_lines(running(TrainingConfig(max_steps=1200)), width, height)
     assert all(cell_len(plain([line])) <= width for line in lines)
     assert (() in lines) == (height >= len([line for line in lines if line]) + 3)
 
 
-def test_changed_cells_are_found_to_the_cell_and_lines_with_wide_characters_change_whole() -> None:
+def test_changed_cells_are_exact_and_lines_with_wide_characters_change_whole() -> None:
     red, plain_style = Style(color="red"), Style()
 
     def strip(*texts: str) -> Strip:

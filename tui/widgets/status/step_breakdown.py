@@ -1,0 +1,103 @@
+"""How the time of a training step divides into its parts, as lines of text. Pure; never measures.
+
+The screen's share is that of its own thread, which runs beside the training: it is listed but is no part of the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from engine.protocol.events import StepTimes
+from tui.run.view import RunView
+from tui.widgets.status.lines import UNKNOWN, Line, LineSegment, Tone
+from tui.widgets.status.screen_cost import ScreenCost
+
+LABEL_CELLS = 11
+_TIME_CELLS, _PERCENT_CELLS = 9, 7
+_BAR = "━"
+_PARTS = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving")
+_DEVICE_PARTS = ("data", "forward", "sampling", "evaluation", "saving")
+"""On a GPU the whole step is one part and counted as forward."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepBreakdown:
+    """Average times of the last half minute."""
+
+    step: str
+    """Time of a whole step."""
+    rate: str
+    parts: tuple[tuple[str, float, float], ...]
+    """Name, seconds per step, share of the step."""
+
+    @classmethod
+    def of(cls, view: RunView, cost: ScreenCost | None) -> StepBreakdown:
+        """Return the breakdown for a view; without parts before the first measurement."""
+        num_steps, seconds = sum(times.num_steps for times in view.times), sum(times.seconds for times in view.times)
+        if not num_steps or seconds <= 0:
+            return cls(step="measuring…" if view.phase == "training" else UNKNOWN, rate="", parts=())
+        is_on_device = view.started is not None and view.started.device != "cpu"
+        totals = {part: _total(view.times, part) for part in (_DEVICE_PARTS if is_on_device else _PARTS)}
+        totals["other"] = max(seconds - sum(totals.values()), 0.0)
+        if cost is not None:
+            totals["screen"] = cost.core_share * seconds
+        return cls(
+            step=_milliseconds(seconds / num_steps).rjust(_TIME_CELLS),
+            rate=f"  {_rate(num_steps / seconds)}",
+            parts=tuple(
+                ("steps" if is_on_device and part == "forward" else part, value / num_steps, value / seconds)
+                for part, value in totals.items()
+            ),
+        )
+
+    def _head(self, width: int) -> Line:
+        """Return the line of the whole step, with the rate if it fits."""
+        has_room = LABEL_CELLS + cell_len(self.step + self.rate) <= width
+        return row("step", (self.step, "strong"), (self.rate if has_room else "", "label"))
+
+    def lines(self, width: int) -> list[Line]:
+        """Return a line per part: time, share, bar."""
+        return [self._head(width), *(_part_line(*part, width) for part in self.parts)]
+
+    def packed_lines(self, width: int) -> list[Line]:
+        """Return as many parts per line as fit, without shares."""
+        lines: list[Line] = [self._head(width)]
+        room = 0
+        for name, seconds, _ in self.parts:
+            part = (LineSegment(f"{name} ", "label"), LineSegment(f"{_milliseconds(seconds)}  ", "value"))
+            cells = sum(cell_len(segment.text) for segment in part)
+            if cells - 2 > room:
+                lines.append(())
+                room = width
+            lines[-1] = (*lines[-1], *part)
+            room -= cells
+        return lines
+
+
+def row(label: str, *values: tuple[str, Tone]) -> Line:
+    """Return a label, padded, and the values after it."""
+    return (LineSegment(label.ljust(LABEL_CELLS), "label"), *(LineSegment(text, tone) for text, tone in values))
+
+
+def _total(times: Sequence[StepTimes], part: str) -> float:
+    return float(sum(getattr(each, f"{part}_seconds") for each in times))
+
+
+def _rate(steps_per_second: float) -> str:
+    return f"{steps_per_second:.{0 if steps_per_second >= 10 else 1}f} steps/s"
+
+
+def _milliseconds(seconds: float) -> str:
+    """Return a time to about three digits: "0.40 ms", "20.0 ms", "1250 ms"."""
+    return f"{1000 * seconds:.{2 if seconds < 0.01 else 1 if seconds < 1 else 0}f} ms"
+
+
+def _part_line(name: str, seconds: float, share: float, width: int) -> Line:
+    """Return name, time, share and bar."""
+    percent = f"{100 * share:.0f} %".rjust(_PERCENT_CELLS)
+    bar_cells = max(width - LABEL_CELLS - _TIME_CELLS - _PERCENT_CELLS - 1, 0)
+    bar = _BAR * min(round(share * bar_cells), bar_cells)
+    return row(name, (_milliseconds(seconds).rjust(_TIME_CELLS), "value"), (percent, "label"), (f" {bar}", "good"))

@@ -1,0 +1,87 @@
+"""Values of a `RunView` as short texts, for the status and machine panels. Pure; never lays out a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.compute.calibration import threads_label
+from engine.config.run import SamplingConfig
+from tui.formatting.numbers import (
+    format_count,
+    format_duration,
+    format_eta,
+    format_learning_rate,
+    format_temperature,
+)
+from tui.run.eta import eta_of
+from tui.run.view import Phase, RunView
+from tui.widgets.status.lines import UNKNOWN
+
+_PHASE_GLYPHS: dict[Phase, str] = {"starting": "○", "training": "▶", "paused": "‖", "finished": "■", "failed": "✗"}
+
+
+def phase_text(view: RunView) -> str:
+    """Return the phase with its glyph: "▶ training", "‖ paused, finishing", "▶ replay"."""
+    if view.is_replay:
+        word = "replay" if view.phase == "training" else f"replay, {view.phase}"
+    elif view.is_finishing:
+        word = "finishing" if view.phase == "training" else f"{view.phase}, finishing"
+    else:
+        word = view.phase
+    return f"{_PHASE_GLYPHS[view.phase]} {word}"
+
+
+def stop_text(view: RunView) -> tuple[str, str]:
+    """Return when the run stops, as label and value, or how much of its spent budget was used."""
+    if not view.has_budget:
+        return "stops", "when you quit"
+    if view.progress is not None and view.progress >= 1:
+        return "done", _spent_budget(view)
+    eta = eta_of(view)
+    return "stops", f"in {UNKNOWN}" if eta is None else f"in {format_eta(eta.seconds, eta.spread_seconds)}"
+
+
+def _spent_budget(view: RunView) -> str:
+    """Return the budget that is used up: "1,000 of 1,000 steps", "5:00 of 5:00"."""
+    if any(view.step >= limit for limit in view.limits_in_steps):
+        return f"{format_count(view.step)} of {min(view.limits_in_steps):,.0f} steps"
+    return f"{format_duration(view.elapsed_seconds)} of {format_duration(min(view.limits_in_seconds))}"
+
+
+def sampling_settings(sampling: SamplingConfig) -> Iterator[tuple[str, str]]:
+    """Yield name and value of the temperature and of every other setting that is not at its default."""
+    yield "temperature", format_temperature(sampling.temperature)
+    if sampling.top_k:
+        yield "top-k", str(sampling.top_k)
+    if sampling.top_p < 1:
+        yield "top-p", f"{sampling.top_p:g}"
+    if sampling.min_p:
+        yield "min-p", f"{sampling.min_p:g}"
+    if sampling.prime:
+        yield "prime", sampling.prime
+
+
+def device_text(view: RunView) -> str:
+    """Return device, precision and threads: "cpu float32, 2 threads"."""
+    if view.started is None:
+        return UNKNOWN
+    return f"{view.started.device} {view.started.precision}, {threads_label(view.num_threads)}"
+
+
+def learning_rate_text(view: RunView, separator: str) -> str:
+    """Return the current learning rate, and the peak one if warm-up, schedule or finish have reduced it."""
+    now = format_learning_rate(view.learning_rate)
+    peak = format_learning_rate(view.training.learning_rate) if view.training is not None else now
+    return now if now == peak else f"{now}{separator}{peak}"
+
+
+def changed_batch_size(view: RunView) -> Iterator[str]:
+    """Yield the batch size if it was changed during the session."""
+    now, before = view.training, view.started.training if view.started is not None else None
+    if now is not None and before is not None and now.batch_size != before.batch_size:
+        yield f"{format_count(now.batch_size)}, was {format_count(before.batch_size)}"
+
+
+def saved_text(view: RunView) -> str:
+    """Return name and step of the last checkpoint."""
+    return "no checkpoint yet" if view.saved is None else f"{view.saved.name}, step {format_count(view.saved.step)}"
