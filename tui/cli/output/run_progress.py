@@ -66,7 +66,7 @@ def progress_text(view: RunView) -> str:
         f"epoch {view.epoch:.2f}",
         "" if loss is None else f"loss {format_loss(loss)}",
         format_rate(view.chars_per_second) if view.chars_per_second else "",
-        "stops on Ctrl-C, saved" if eta is None else f"stops in {format_eta(eta.seconds, eta.spread_seconds)}",
+        "Ctrl-C saves and stops" if eta is None else f"stops in {format_eta(eta.seconds, eta.spread_seconds)}",
     ]
     return "  ".join(part for part in parts if part)
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 _MAX_GAP_SECONDS = 10.0
 """After a longer gap, the load since the previous reading is too old to show."""
-_Value = TypeVar("_Figure")
+_Value = TypeVar("_Value")
 ImportModule = Callable[[str], ModuleType]
 
 
