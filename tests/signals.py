@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.cli.program import SMALL_MODEL, ending_signals, kill_processes_in, processes_in, write_tweets
@@ -72,11 +71,9 @@ def exit_code_problems(number: signal.Signals, moment: str, code: int, screen: s
 def problems_left(terminal: Terminal, home: Path) -> list[str]:
     """Return what an ended program has left behind. Raises `AssertionError` if its processes do not end."""
     problems = []
-    if not terminal.is_at_rest:
+    if not terminal.is_restored:
         problems.append(f"the terminal is not restored; modes left set: {terminal.modes_left_set}")
-    wait_until(
-        lambda: all(each.status() == psutil.STATUS_ZOMBIE for each in processes_in(home)), "the end of all processes"
-    )
+    wait_until(lambda: not processes_in(home), "the end of all processes")
     runs = home / "runs"
     names = [path.name for path in runs.iterdir()] if runs.exists() else []
     return problems + [f"the run {name} has no step" for name in names if not last_step(home, name)]

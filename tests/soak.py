@@ -125,7 +125,7 @@ def look(terminal: Terminal, seconds: float) -> None:
     """Take in what a screen shows for a while."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        terminal._pump()
+        terminal.pump()
         terminal.raw.clear()
 
 

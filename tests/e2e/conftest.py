@@ -1,4 +1,4 @@
-"""The program in terminals of its own, on a tiny corpus."""
+"""Fixtures that run the program in pseudo-terminals, on a tiny corpus."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tui.__main__ import main
 main()
 """,
 )
-"""The program with a session that trains nothing, so that torch is not loaded."""
-Open = Callable[..., Terminal]
+"""The program with a `FakeSession`, which does not load torch."""
+OpenTerminal = Callable[..., Terminal]
 
 
 @pytest.fixture(autouse=True)
-def _signals_as_before() -> Iterator[None]:
-    """Let children hear the signals that whoever runs the tests ignores."""
+def _default_signal_handlers() -> Iterator[None]:
+    """Reset the ending signals: children inherit those that the caller of pytest ignores."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
     yield
     for number, handler in before.items():
@@ -49,23 +49,23 @@ def tweets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_terminal(home: Path) -> Iterator[Open]:
-    """Run the program with any arguments."""
+def open_terminal(home: Path) -> Iterator[OpenTerminal]:
+    """Return a function that runs the program with the given arguments."""
     terminals: list[Terminal] = []
 
-    def open_it(*arguments: str | Path, **options: Any) -> Terminal:
+    def open_(*arguments: str | Path, **options: Any) -> Terminal:
         terminals.append(Terminal(home, *arguments, **options))
         return terminals[-1]
 
-    yield open_it
+    yield open_
     for terminal in terminals:
         terminal.close()
     kill_processes_in(home)
 
 
 @pytest.fixture
-def screen(open_terminal: Open, tweets: Path) -> Terminal:
-    """The screen of the run `watched` on a small model, which trains."""
+def screen(open_terminal: OpenTerminal, tweets: Path) -> Terminal:
+    """The screen of the run `watched`, which trains a small model."""
     terminal = open_terminal("--data", tweets, *QUIET, "--run-name", "watched")
     terminal.wait_for("▶ training")
     return terminal

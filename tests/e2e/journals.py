@@ -1,4 +1,4 @@
-"""What the journals of runs say, and waiting for what they are to say."""
+"""Read the journals of runs, and wait for events in them."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from tests.engine.session.stream_rules import assert_keeps_the_rules
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition; fail after the deadline."""
+    """Poll a condition; fail at the deadline."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"never came: {what}"
-        time.sleep(0.05)  # the pause between two looks, not a wait for something to have happened
+        assert time.monotonic() < deadline, f"timed out: {what}"
+        time.sleep(0.05)  # the polling interval, not a wait for an event
 
 
 def journal_of(home: Path, run: str = "watched") -> Path:
-    """Return where a run's journal is."""
+    """Return the path of a run's journal."""
     return home / "runs" / run / "events.jsonl"
 
 
 def events_of(home: Path, run: str = "watched") -> list[e.Event]:
-    """Return what a run's journal tells so far; nothing where there is none yet."""
+    """Return the events in a run's journal so far; none before it exists."""
     return list(read_journal(journal_of(home, run))) if journal_of(home, run).exists() else []
 
 
 def last_step(home: Path, run: str = "watched") -> int:
-    """Return the last step that the journal of a run tells of."""
+    """Return the highest step in a run's journal; 0 before the first event."""
     return max((event.step for event in events_of(home, run)), default=0)
 
 
 def wait_for_steps(home: Path, num_steps: int, run: str = "watched") -> None:
-    """Wait until a run has come so many steps further."""
+    """Wait until a run has taken `num_steps` further steps."""
     before = last_step(home, run)
     wait_until(lambda: last_step(home, run) >= before + num_steps, f"{num_steps} steps after {before}")
 
 
 def wait_for_end(home: Path, run: str = "watched") -> e.RunFinished:
-    """Wait until no process has a run any more; return its last event."""
+    """Wait until the journal of a run is released, check the order of its events, and return the last."""
     wait_until(lambda: not is_locked(journal_of(home, run)), "the end of the run")
-    told = events_of(home, run)
-    assert_keeps_the_rules(told)
-    assert isinstance(told[-1], e.RunFinished)
-    return told[-1]
+    *events, ended = events_of(home, run)
+    assert_keeps_the_rules([*events, ended])
+    assert isinstance(ended, e.RunFinished)
+    return ended
 
 
 def trainer_of(home: Path) -> psutil.Process:
-    """Return the process that trains: of those with this data folder, the one with torch in it."""
+    """Return the training process: of those with this data folder, the largest, as it has torch loaded."""
     return max(processes_in(home), key=lambda process: process.memory_info().rss)
 
 
 def losses_of(home: Path, run: str) -> dict[int, float]:
-    """Return the loss of every step of a run."""
+    """Return the train loss of each step in a run's journal."""
     losses: dict[int, float] = {}
     for event in events_of(home, run):
         if isinstance(event, e.StepsFinished):

@@ -1,6 +1,6 @@
-"""A terminal without a person: the program in a pty, its screen as text, and keys typed into it.
+"""A terminal emulator: the program in a pty, its screen as text, and keys sent to it.
 
-Waiting is always for something, with a deadline; what was on the screen last is part of the failure.
+Every wait has a condition and a deadline; a failure prints the last screen.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ KEYS = {
     "ctrl+p": "\x10",
 }
 _MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
-_BEGUN = re.compile(rb"(?:\x1b(?:\[[<=>?0-9;]{0,30})?)?\Z")
-"""The beginning of a sequence, at the end of what was read."""
-_AT_REST = {7: True, 25: True}
-"""Private modes that are on in a terminal at rest: wrapping lines, and the cursor. All others are off."""
+_PARTIAL_SEQUENCE = re.compile(rb"(?:\x1b(?:\[[<=>?0-9;]{0,30})?)?\Z")
+"""An incomplete escape sequence at the end of a read."""
+_INITIAL_MODES = {7: True, 25: True}
+"""The private modes that are on before a program runs: autowrap and the visible cursor. All others are off."""
 _UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*[umcq]|\x1b\[\?[0-9;]*\$p|\x1b_[^\x1b]*\x1b\\|\x1bP[^\x1b]*\x1b\\")
-_SYNC = 2026
-"""The mode in which a terminal holds back what is written until it is switched off."""
-_ASKS_FOR_SYNC = b"\x1b[?2026$p"
+_SYNCHRONIZED_OUTPUT = 2026
+"""The mode in which a terminal delays painting until the mode is reset."""
+_SYNCHRONIZED_OUTPUT_QUERY = b"\x1b[?2026$p"
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return what the program finds set: a terminal of today, and nothing from whoever runs the tests."""
+    """Return the environment of the program: a modern terminal, without variables of the caller that affect output."""
     others = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES", "TMUX"}}
     return others | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TWEETGEN_HOME": str(home)}
 
 
 class Terminal:
-    """The program in a terminal of its own."""
+    """The program in a pty, with the screen that its output draws."""
 
     def __init__(
         self,
@@ -68,9 +68,9 @@ class Terminal:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._modes: dict[int, bool] = {}
-        self._held = b""
+        self._partial = b""
         self.raw = bytearray()
-        """All that the program wrote."""
+        """All output of the program."""
         self._child = pexpect.spawn(
             program[0],
             [*program[1:], *map(str, arguments)],
@@ -84,64 +84,64 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """The screen as it is now."""
+        """The text on the screen."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     def press(self, *keys: str) -> None:
-        """Type keys by name, or text."""
+        """Send keys, by name, or text."""
         for key in keys:
             self._child.send(KEYS.get(key, key))
 
     def resize(self, columns: int, rows: int) -> None:
-        """Change the size of the terminal, as dragging its window does."""
+        """Resize the terminal, which sends SIGWINCH."""
         self._screen.resize(rows, columns)
         self._child.setwinsize(rows, columns)
 
     def send_signal(self, number: signal.Signals) -> None:
         self._child.kill(number)
 
-    def send_signal_until_it_ends(self, number: signal.Signals) -> None:
-        """Send a signal again and again, as an impatient person would."""
-        while self._pump():
+    def send_signal_until_exit(self, number: signal.Signals) -> None:
+        """Send a signal repeatedly until the program has ended."""
+        while self.pump():
             self._child.kill(number)
 
     def hang_up(self) -> None:
-        """Take the terminal away, as a dropped connection does."""
+        """Close the terminal's side of the pty, like a dropped connection."""
         self._child.ptyproc.fileobj.close()
-        self._child.closed = self._child.ptyproc.closed = True  # pexpect (4.9) would close it once more
+        self._child.closed = self._child.ptyproc.closed = True  # pexpect (4.9) would close it again
 
     def wait_for(self, pattern: str, deadline_seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
-        """Return the match once the screen holds the pattern."""
+        """Return the match once the screen contains the pattern."""
         return self.wait_until(lambda: re.search(pattern, self.text), f"never saw {pattern!r}", deadline_seconds)
 
     def wait_until_gone(self, pattern: str) -> None:
-        """Wait until the screen does not hold the pattern."""
-        self.wait_until(lambda: not re.search(pattern, self.text), f"{pattern!r} never went")
+        """Wait until the screen does not contain the pattern."""
+        self.wait_until(lambda: not re.search(pattern, self.text), f"{pattern!r} never disappeared")
 
     def wait_until(
-        self, condition: Callable[[], T | None], complaint: str, deadline_seconds: float = DEADLINE_SECONDS
+        self, condition: Callable[[], T | None], failure: str, deadline_seconds: float = DEADLINE_SECONDS
     ) -> T:
-        """Return what the condition returns once that is true of a screen that is painted in full."""
+        """Poll a condition between frames; return its value once that is true."""
         deadline = time.monotonic() + deadline_seconds
         while self._is_painting or not (value := condition()):
-            if not self._pump():
+            if not self.pump():
                 if value := condition():
                     break
-                pytest.fail(f"{complaint}; the program ended with this on the screen:\n{self.text}")
+                pytest.fail(f"{failure}; the program ended; on the screen:\n{self.text}")
             if time.monotonic() > deadline:
-                pytest.fail(f"{complaint}; on the screen at the deadline:\n{self.text}")
+                pytest.fail(f"{failure}; on the screen at the deadline:\n{self.text}")
         return value
 
     @property
     def _is_painting(self) -> bool:
-        """Whether the program is in the middle of a frame, which a terminal does not show yet."""
-        return self._modes.get(_SYNC, False)
+        """Whether the program is inside a frame, which a terminal does not show yet."""
+        return self._modes.get(_SYNCHRONIZED_OUTPUT, False)
 
     def wait_for_exit(self) -> tuple[int, float]:
         """Return the exit status (negative after a signal that killed it) and the seconds it took."""
         start = time.monotonic()
         deadline = start + DEADLINE_SECONDS
-        while self._pump():
+        while self.pump():
             if time.monotonic() > deadline:
                 pytest.fail(f"never ended; on the screen at the deadline:\n{self.text}")
         self._child.wait()
@@ -150,7 +150,7 @@ class Terminal:
         return (-self._child.signalstatus if status is None else status), seconds
 
     def wait_for_exit_unread(self) -> int:
-        """Return the exit status without a look at the terminal, which has gone or takes nothing any more."""
+        """Return the exit status without reading output: the terminal is closed or blocked."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while True:
             pid, status = os.waitpid(self._child.pid, os.WNOHANG)
@@ -158,54 +158,53 @@ class Terminal:
                 self._child.terminated = self._child.ptyproc.terminated = True
                 return os.waitstatus_to_exitcode(status)
             if time.monotonic() > deadline:
-                pytest.fail("never ended without a reader")
-            time.sleep(0.01)  # the pause between two looks, not a wait for something to have happened
+                pytest.fail("never ended while its output was not read")
+            time.sleep(0.01)  # the polling interval, not a wait for an event
 
     @property
     def modes_left_set(self) -> list[int]:
-        """Private modes that are not as they are in a terminal at rest."""
-        return sorted(mode for mode, is_on in self._modes.items() if is_on != _AT_REST.get(mode, False))
+        """Private modes that differ from those before the program."""
+        return sorted(mode for mode, is_on in self._modes.items() if is_on != _INITIAL_MODES.get(mode, False))
 
     @property
-    def is_at_rest(self) -> bool:
-        """Whether the terminal's settings and modes are as they were before the program."""
+    def is_restored(self) -> bool:
+        """Whether the terminal's settings and modes equal those before the program."""
         return termios.tcgetattr(self._child.child_fd) == self._settings and self.modes_left_set == []
 
     @property
     def has_opened_screen(self) -> bool:
-        """Whether the alternate screen was ever shown."""
+        """Whether the program has switched to the alternate screen at any time."""
         return b"\x1b[?1049h" in self.raw
 
     def close(self) -> None:
-        """End the program, whatever state it is in."""
+        """Kill the program and close the pty."""
         if not self._child.terminated:
             self._child.kill(signal.SIGKILL)
         if not self._child.closed:
             self._child.close(force=True)
 
-    def _pump(self) -> bool:
-        """Take in what was written meanwhile; False once the program has closed its side, and all of it was read.
+    def pump(self) -> bool:
+        """Read and draw output for up to 0.05 s; return False once the program has closed its side and all is read.
 
-        Not by pexpect (4.9): what a program writes after a wait of its has passed, and before its look whether the
-        program still lives, it does not read.
+        pexpect (4.9) is not used to read: it loses output that arrives between its timeout and its check for the exit.
         """
         if not select.select([self._child.child_fd], [], [], 0.05)[0]:
             return True
         try:
             data = os.read(self._child.child_fd, 65536)
-        except OSError:  # Linux's way to say that there is no more
+        except OSError:  # EIO: end of file on Linux
             data = b""
         if not data:
             return False
         self.raw += data
-        data = self._held + data
-        self._held = _BEGUN.search(data)[0]  # type: ignore[index] # it matches, if only nothing
-        data = data[: len(data) - len(self._held)]
-        if _ASKS_FOR_SYNC in data:  # yes, as terminals of today answer
+        data = self._partial + data
+        self._partial = _PARTIAL_SEQUENCE.search(data)[0]  # type: ignore[index] # it also matches the empty string
+        data = data[: len(data) - len(self._partial)]
+        if _SYNCHRONIZED_OUTPUT_QUERY in data:  # supported, as modern terminals answer
             self._child.send("\x1b[?2026;2$y")
         for numbers, state in _MODE.findall(data):
             for number in numbers.split(b";"):
                 self._modes[int(number)] = state == b"h"
-        # pyte (0.8) has no alternate screen: leaving it clears ours, so that what the shell shows is read alone
+        # pyte (0.8) has no alternate screen: clear the screen in its place, so that only the shell's text is left
         self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data.replace(b"\x1b[?1049l", b"\x1b[2J\x1b[H")))
         return True

@@ -1,4 +1,4 @@
-"""The screen may go, the training stays: detached by hand or by a dropped connection, attached to from anywhere."""
+"""A run outlives its screen: detached by a key or a dropped connection, attached to from another terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.protocol import events as e
 from engine.storage.file_lock import is_locked
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli, write_tweets
-from tests.e2e.conftest import QUIET, Open
+from tests.e2e.conftest import QUIET, OpenTerminal
 from tests.e2e.journals import (
     events_of,
     journal_of,
@@ -24,11 +24,11 @@ from tests.e2e.journals import (
 from tests.e2e.terminal import Terminal
 
 MAX_COMPARED_STEPS = 5000
-"""Of a run that took tens of thousands while it was watched on a busy machine."""
+"""An upper bound: the attached run may take tens of thousands of steps on a busy machine."""
 
 
-def test_a_dropped_connection_leaves_the_training_and_attach_steers_it_to_its_end(
-    screen: Terminal, open_terminal: Open, home: Path, tweets: Path, launch: Launch
+def test_a_run_outlives_a_dropped_connection_attach_steers_and_ends_it_and_no_loss_differs(
+    screen: Terminal, open_terminal: OpenTerminal, home: Path, tweets: Path, launch: Launch
 ) -> None:
     screen.press("?")
     screen.wait_for("esc close")
@@ -50,25 +50,25 @@ def test_a_dropped_connection_leaves_the_training_and_attach_steers_it_to_its_en
     attached.wait_for("e end the run")
     attached.press("e")
     assert attached.wait_for_exit()[0] == 0
-    assert attached.is_at_rest
+    assert attached.is_restored
     assert "tweetgen-tui --resume watched" in attached.text
     ended = wait_for_end(home)
     assert ended.reason == "stopped by the user"
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
     last_step = min(ended.step, MAX_COMPARED_STEPS)
-    undisturbed = launch("train", "--json", "--data", tweets, *QUIET, "--run-name", "undisturbed")
-    while undisturbed.read_events("StepsFinished")[0]["step"] < last_step:
+    reference = launch("train", "--json", "--data", tweets, *QUIET, "--run-name", "reference")
+    while reference.read_events("StepsFinished")[0]["step"] < last_step:
         pass
-    undisturbed.send(signal.SIGTERM)
-    undisturbed.wait()
-    watched, alone = losses_of(home, "watched"), losses_of(home, "undisturbed")
+    reference.send(signal.SIGTERM)
+    reference.wait()
+    watched, alone = losses_of(home, "watched"), losses_of(home, "reference")
     assert all(watched[step] == alone[step] for step in range(1, last_step + 1))
 
 
-def test_d_gives_the_shell_back_and_the_run_goes_on_without_a_terminal(screen: Terminal, home: Path) -> None:
-    screen.press("d", "q")  # a key on its way already does not end the run
+def test_d_returns_to_the_shell_and_the_run_continues_without_a_terminal(screen: Terminal, home: Path) -> None:
+    screen.press("d", "q")  # the q was sent before d was handled, and does not end the run
     assert screen.wait_for_exit()[0] == 0
-    assert screen.is_at_rest
+    assert screen.is_restored
     assert screen.text.strip() == "The run watched goes on in the background:  tweetgen-tui attach watched"
     trainer = trainer_of(home)
     assert all(os.readlink(f"/proc/{trainer.pid}/fd/{number}") == os.devnull for number in range(3))
@@ -78,8 +78,8 @@ def test_d_gives_the_shell_back_and_the_run_goes_on_without_a_terminal(screen: T
     assert wait_for_end(home).reason == "terminated"
 
 
-def test_d_before_the_run_has_begun_gives_the_shell_back_and_the_run_begins(
-    open_terminal: Open, home: Path, tweets: Path
+def test_d_before_the_run_has_started_returns_to_the_shell_and_the_run_starts(
+    open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
     terminal = open_terminal("--data", tweets, *QUIET, "--run-name", "watched")
     terminal.wait_until(lambda: terminal.has_opened_screen and terminal.text.strip(), "never opened")
@@ -89,8 +89,8 @@ def test_d_before_the_run_has_begun_gives_the_shell_back_and_the_run_begins(
     wait_until(lambda: any(isinstance(event, e.StepsFinished) for event in events_of(home)), "steps")
 
 
-def test_several_watch_one_run_and_what_one_does_the_others_see(
-    screen: Terminal, open_terminal: Open, cli: Cli
+def test_several_screens_attach_to_one_run_and_show_what_another_changes(
+    screen: Terminal, open_terminal: OpenTerminal, cli: Cli
 ) -> None:
     second = open_terminal("attach", columns=80, rows=24)
     second.wait_for("This is the run watched")
@@ -100,7 +100,7 @@ def test_several_watch_one_run_and_what_one_does_the_others_see(
     second.press("+")
     for terminal in (second, third, screen):
         terminal.wait_for(r"temp(erature)? +0\.85")
-    third.send_signal(signal.SIGTERM)  # a signal to a screen elsewhere is no concern of the run
+    third.send_signal(signal.SIGTERM)  # a signal to an attached screen does not affect the run
     assert third.wait_for_exit()[0] == 143
     assert "The run watched goes on" in third.text
     refused = cli("train", "--resume", "watched")
@@ -116,7 +116,7 @@ def test_several_watch_one_run_and_what_one_does_the_others_see(
     second.wait_for("The run is over")
 
 
-def test_q_leaves_an_attached_screen_whose_run_has_ended(screen: Terminal, open_terminal: Open) -> None:
+def test_q_quits_an_attached_screen_whose_run_has_ended(screen: Terminal, open_terminal: OpenTerminal) -> None:
     second = open_terminal("attach", columns=80, rows=24)
     second.wait_for("▶ training")
     screen.press("q")
@@ -126,7 +126,7 @@ def test_q_leaves_an_attached_screen_whose_run_has_ended(screen: Terminal, open_
     assert second.wait_for_exit()[0] == 0
 
 
-def test_train_detach_gives_the_shell_back_once_it_has_started_and_attach_tells_its_end(
+def test_train_detach_returns_once_the_run_has_started_and_attach_reports_its_end(
     launch: Launch, cli: Cli, home: Path, tweets: Path
 ) -> None:
     finished = launch("train", "--data", tweets, *QUIET, "--run-name", "watched", "--detach").wait()
@@ -136,27 +136,27 @@ def test_train_detach_gives_the_shell_back_once_it_has_started_and_attach_tells_
     assert (facts["run"], facts["state"]) == ("watched", "training")
     trainer_of(home).send_signal(signal.SIGTERM)
     assert wait_for_end(home).reason == "terminated"
-    told = cli("attach", "watched")
-    assert told.code == 0
-    assert told.error_lines[0] == "The run has ended: terminated."
-    assert "--resume watched" in told.error_lines[-1]
+    attached = cli("attach", "watched")
+    assert attached.code == 0
+    assert attached.error_lines[0] == "The run has ended: terminated."
+    assert "--resume watched" in attached.error_lines[-1]
     [facts] = cli("runs", "list", "--json").objects
     assert (facts["state"], facts["reason"]) == ("finished", "terminated")
 
 
-def test_a_failure_of_a_run_that_is_to_be_detached_is_told_where_it_was_asked_for(launch: Launch, home: Path) -> None:
+def test_train_detach_reports_a_failure_to_start_the_run_on_its_own_stderr(launch: Launch, home: Path) -> None:
     finished = launch("train", "--data", home / "none.txt", "--detach").wait()
     assert finished.code == 1
     assert "none.txt" in finished.error_lines[-2]
 
 
-def test_nothing_to_attach_to_is_told(cli: Cli) -> None:
+def test_attach_without_a_run_to_attach_to_is_an_error(cli: Cli) -> None:
     assert cli("attach").error_lines[0] == "tweetgen-tui: No run is on."
     assert "no run called nosuch" in cli("attach", "nosuch").error_lines[0]
 
 
-def test_other_tweets_opened_from_an_attached_screen_are_trained_there_and_can_be_detached_again(
-    launch: Launch, tweets: Path, open_terminal: Open, home: Path, tmp_path: Path
+def test_other_tweets_opened_from_an_attached_screen_start_a_run_that_can_be_detached_again(
+    launch: Launch, tweets: Path, open_terminal: OpenTerminal, home: Path, tmp_path: Path
 ) -> None:
     others = write_tweets(tmp_path / "other tweets.txt")
     assert launch("train", "--data", tweets, *QUIET, "--run-name", "watched", "--detach").wait().code == 0

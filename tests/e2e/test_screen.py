@@ -1,4 +1,4 @@
-"""The whole program in a real terminal: it opens, its keys work on a real run, and it leaves as it was asked to."""
+"""The program in a terminal: it paints, its keys steer a real run, and it quits with a restored terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from engine.checkpoints.metadata import read_info
 from tests.cli.program import SMALL_MODEL, write_tweets
-from tests.e2e.conftest import QUIET, SCRIPTED, Open
+from tests.e2e.conftest import QUIET, SCRIPTED, OpenTerminal
 from tests.e2e.journals import events_of, wait_for_end
 from tests.e2e.terminal import Terminal
 
@@ -29,7 +29,7 @@ store.write_atomically = write_slowly
 A_TWEET = r"{} [●◐○] "
 
 
-def test_keys_sizes_and_a_branch_on_one_real_run(screen: Terminal) -> None:
+def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Terminal) -> None:
     screen.press("+")
     screen.wait_for("temperature 0.85")
     screen.press("space")
@@ -47,7 +47,7 @@ def test_keys_sizes_and_a_branch_on_one_real_run(screen: Terminal) -> None:
     for columns, rows in [(200, 60), (39, 11), (10, 3), (300, 100), (80, 24), (41, 13)]:
         screen.resize(columns, rows)
     screen.resize(120, 40)
-    screen.wait_until(lambda: is_whole(screen, 120, 40), "never whole again at 120x40")
+    screen.wait_until(lambda: is_complete(screen, 120, 40), "never complete again at 120x40")
     screen.press("m")
     screen.wait_for("drag to select")
     assert 1003 not in screen.modes_left_set
@@ -77,8 +77,8 @@ def test_keys_sizes_and_a_branch_on_one_real_run(screen: Terminal) -> None:
     assert read_info(runs / "watched/checkpoints/latest.safetensors")[0].step == ended.step
 
 
-def is_whole(screen: Terminal, columns: int, rows: int) -> bool:
-    """Say whether status, plot, feed and keys are there and fill the terminal to its edges."""
+def is_complete(screen: Terminal, columns: int, rows: int) -> bool:
+    """Return whether status, plot, feed and keys are drawn and fill the terminal."""
     lines = screen.text.splitlines()
     feed_top = [line for line in lines if line.startswith("╭─ ") and "tweet" in line]
     return (
@@ -97,7 +97,7 @@ def test_ctrl_c_in_a_dialog_saves_restores_the_terminal_and_prints_a_summary(scr
     screen.wait_for("Save a checkpoint")
     screen.press("ctrl+c")
     assert screen.wait_for_exit()[0] == 130
-    assert screen.is_at_rest
+    assert screen.is_restored
     [head, sample, how] = screen.text.strip().splitlines()
     assert re.match(r"watched: [\d,]+ steps in 0:", head)
     assert sample.startswith("  ")
@@ -106,16 +106,18 @@ def test_ctrl_c_in_a_dialog_saves_restores_the_terminal_and_prints_a_summary(scr
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
 
 
-def test_it_paints_before_torch_is_loaded_and_q_leaves_then(open_terminal: Open, tweets: Path) -> None:
+def test_the_screen_paints_before_torch_is_loaded_and_q_quits_at_once(
+    open_terminal: OpenTerminal, tweets: Path
+) -> None:
     terminal = open_terminal("--data", tweets, *SMALL_MODEL)
     terminal.wait_for(r"loading torch(.|\n)*q quit")
     terminal.press("q")
     assert terminal.wait_for_exit()[0] == 0
-    assert terminal.is_at_rest
+    assert terminal.is_restored
     assert "Traceback" not in terminal.text
 
 
-def test_a_run_that_is_over_rests_on_the_screen_and_still_writes_until_q(open_terminal: Open, tweets: Path) -> None:
+def test_a_finished_run_stays_on_the_screen_and_samples_until_q(open_terminal: OpenTerminal, tweets: Path) -> None:
     budget = ("--max-steps", "12", "--run-name", "short")
     terminal = open_terminal("--data", tweets, *SMALL_MODEL, *budget, columns=80, rows=24)
     terminal.wait_for("The run is over: max steps reached")
@@ -132,19 +134,19 @@ def test_a_run_that_is_over_rests_on_the_screen_and_still_writes_until_q(open_te
     assert "tweetgen-tui --resume short --max-steps 24" in terminal.text
 
 
-def test_a_file_dropped_onto_a_run_that_still_starts_makes_way_for_a_run_on_it(
-    open_terminal: Open, tweets: Path, tmp_path: Path
+def test_a_file_dropped_while_a_run_starts_replaces_it_by_a_run_on_that_file(
+    open_terminal: OpenTerminal, tweets: Path, tmp_path: Path
 ) -> None:
     others = write_tweets(tmp_path / "other tweets.txt")
     terminal = open_terminal("--data", tweets, *QUIET, columns=80, rows=24)
     terminal.wait_for("tweets appear here")
-    terminal.press(f"\x1b[200~'{others}'\x1b[201~")  # as terminals paste what is dropped into them
+    terminal.press(f"\x1b[200~'{others}'\x1b[201~")  # as terminals paste dropped files
     terminal.wait_for("can be used")
     terminal.press("enter")
     terminal.wait_for(r"▶ training(.|\n)*other tweets\.txt +\d+ tweets")
     terminal.press("q")
     assert terminal.wait_for_exit()[0] == 0
-    assert terminal.is_at_rest
+    assert terminal.is_restored
 
 
 @pytest.mark.parametrize(
@@ -154,8 +156,8 @@ def test_a_file_dropped_onto_a_run_that_still_starts_makes_way_for_a_run_on_it(
         ((), {"TERM": "dumb"}, ["needs a terminal", "tweetgen-tui train"]),
     ],
 )
-def test_what_is_refused_is_told_in_two_lines_and_the_screen_never_opens(
-    open_terminal: Open, arguments: tuple[str, ...], variables: dict[str, str], words: list[str]
+def test_an_error_before_the_start_is_two_lines_and_the_screen_never_opens(
+    open_terminal: OpenTerminal, arguments: tuple[str, ...], variables: dict[str, str], words: list[str]
 ) -> None:
     terminal = open_terminal(*arguments, columns=200, **variables)
     assert terminal.wait_for_exit()[0] == 1
@@ -165,7 +167,9 @@ def test_what_is_refused_is_told_in_two_lines_and_the_screen_never_opens(
     assert [word in f"{what}\n{hint}" for word in words] == [True, True]
 
 
-def test_a_setting_changed_right_before_leaving_is_kept(open_terminal: Open, home: Path) -> None:
+def test_a_setting_changed_right_before_quitting_is_saved_on_a_slow_disk(
+    open_terminal: OpenTerminal, home: Path
+) -> None:
     screen = open_terminal(program=(*SCRIPTED[:2], SLOW_DISK))
     screen.wait_for("hello")
     screen.press(",")

@@ -1,4 +1,4 @@
-"""What happens to the program from outside: stops, crashes, kills, and terminals that go or stand still."""
+"""Signals, crashes, and terminals that are closed or not read."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 from engine.protocol.events import CheckpointSaved
 from tests.cli.conftest import Launch
 from tests.cli.program import processes_in
-from tests.e2e.conftest import QUIET, SCRIPTED, Open
+from tests.e2e.conftest import QUIET, SCRIPTED, OpenTerminal
 from tests.e2e.journals import events_of, last_step, trainer_of, wait_for_end, wait_for_steps, wait_until
 from tests.e2e.terminal import DEADLINE_SECONDS, Terminal, environment
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
-PASTE_OF_SHELL = {2004}
-"""The mode in which a shell of today reads its line."""
+SHELL_MODES = {2004}
+"""Bracketed paste, which shells set while they read a line."""
 FAILING_SCREEN = """
 import sys
 from tui.screens.main.run_screen import RunScreen
@@ -62,8 +62,8 @@ from tui.__main__""",
 )
 
 
-def test_ctrl_z_gives_the_shell_back_stops_the_training_and_fg_paints_all_anew(
-    open_terminal: Open, home: Path, tweets: Path
+def test_ctrl_z_returns_to_the_shell_and_stops_the_training_and_fg_repaints_and_continues(
+    open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
     terminal = open_terminal(program=SHELL, PS1="shell>")
     terminal.wait_for("shell>")
@@ -71,7 +71,7 @@ def test_ctrl_z_gives_the_shell_back_stops_the_training_and_fg_paints_all_anew(
     terminal.wait_for("▶ training")
     terminal.press("\x1a")
     terminal.wait_for("Stopped")
-    assert set(terminal.modes_left_set) <= PASTE_OF_SHELL
+    assert set(terminal.modes_left_set) <= SHELL_MODES
     assert trainer_of(home).status() == psutil.STATUS_STOPPED
     terminal.press("echo $((20 + 3))", "enter")
     terminal.wait_for("\n23\n")
@@ -81,11 +81,11 @@ def test_ctrl_z_gives_the_shell_back_stops_the_training_and_fg_paints_all_anew(
     terminal.press("q")
     terminal.wait_for("--resume watched")
     terminal.wait_for(r"shell>\s*\Z")
-    assert set(terminal.modes_left_set) <= PASTE_OF_SHELL
+    assert set(terminal.modes_left_set) <= SHELL_MODES
 
 
-def test_a_program_that_crashes_leaves_a_clean_terminal_a_log_and_a_run_to_go_on_with(
-    open_terminal: Open, home: Path, tweets: Path
+def test_a_crash_restores_the_terminal_and_leaves_a_log_and_a_resumable_run(
+    open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
     screen = open_terminal("--data", tweets, *QUIET, "--run-name", "watched", "--autosave-seconds", "1")
     screen.wait_for("▶ training")
@@ -94,7 +94,7 @@ def test_a_program_that_crashes_leaves_a_clean_terminal_a_log_and_a_run_to_go_on
     )
     trainer_of(home).send_signal(signal.SIGSEGV)
     assert screen.wait_for_exit()[0] == 128 + signal.SIGSEGV
-    assert screen.is_at_rest
+    assert screen.is_restored
     what, how = screen.text.strip().splitlines()[-2:]
     assert what == "tweetgen-tui: The program was ended by SIGSEGV."
     assert how.endswith("tweetgen-tui --resume watched")
@@ -110,8 +110,8 @@ def test_a_program_that_crashes_leaves_a_clean_terminal_a_log_and_a_run_to_go_on
     assert [path.name for path in (home / "runs").iterdir()] == ["watched"]
 
 
-def test_a_terminal_that_takes_nothing_holds_up_neither_the_training_nor_the_end(screen: Terminal, home: Path) -> None:
-    """Its buffer, which nobody reads, is full once a key has painted the screen anew a few times."""
+def test_a_terminal_that_is_not_read_blocks_neither_training_nor_exit(screen: Terminal, home: Path) -> None:
+    """A few repaints fill the buffer of the pty."""
     wait_for_steps(home, 10)
     screen.press(*["?", "escape"] * 20)
     wait_for_steps(home, 200)
@@ -120,13 +120,13 @@ def test_a_terminal_that_takes_nothing_holds_up_neither_the_training_nor_the_end
     assert wait_for_end(home).reason == "terminated"
 
 
-def test_a_mistake_in_the_screen_leaves_the_training_and_two_lines(
-    open_terminal: Open, home: Path, tweets: Path
+def test_an_exception_in_the_screen_is_reported_in_two_lines_and_the_training_continues(
+    open_terminal: OpenTerminal, home: Path, tweets: Path
 ) -> None:
     program = (sys.executable, "-c", FAILING_SCREEN)
     screen = open_terminal("--data", tweets, *QUIET, "--run-name", "watched", program=program)
     assert screen.wait_for_exit()[0] == 3
-    assert screen.is_at_rest
+    assert screen.is_restored
     what, *_, how = screen.text.strip().splitlines()
     assert what == "tweetgen-tui: The screen has failed: RuntimeError: a mistake of ours"
     assert "tweetgen.log" in screen.text.replace("\n", "")
@@ -138,60 +138,58 @@ def test_a_mistake_in_the_screen_leaves_the_training_and_two_lines(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_the_screen_opens_leaves_no_run_and_a_clean_terminal(
-    open_terminal: Open, home: Path, number: signal.Signals
+def test_a_signal_while_the_screen_opens_leaves_no_process_and_a_restored_terminal(
+    open_terminal: OpenTerminal, home: Path, number: signal.Signals
 ) -> None:
     terminal = open_terminal(program=SCRIPTED)
     terminal.wait_until(lambda: terminal.has_opened_screen, "never opened")
     terminal.send_signal(number)
     assert terminal.wait_for_exit()[0] == 128 + number
-    assert terminal.is_at_rest
+    assert terminal.is_restored
     assert "failed" not in terminal.text
-    assert [each for each in processes_in(home) if each.status() != psutil.STATUS_ZOMBIE] == []
+    assert processes_in(home) == []
 
 
 @pytest.mark.parametrize("key", ["q", "d"])
-def test_a_signal_right_after_the_screen_leaves_no_process_and_a_clean_terminal(
-    open_terminal: Open, home: Path, key: str
+def test_a_signal_right_after_the_screen_closes_leaves_no_process_and_a_restored_terminal(
+    open_terminal: OpenTerminal, home: Path, key: str
 ) -> None:
     terminal = open_terminal(program=(*SCRIPTED[:2], SIGNAL_AFTER_THE_SCREEN))
     terminal.wait_for("hello")
     terminal.press(key)
     assert terminal.wait_for_exit()[0] == 0
-    assert terminal.is_at_rest
-    wait_until(
-        lambda: all(each.status() == psutil.STATUS_ZOMBIE for each in processes_in(home)), "the end of the process"
-    )
+    assert terminal.is_restored
+    wait_until(lambda: not processes_in(home), "the end of the process")
 
 
-@pytest.mark.parametrize(("ending", "goes_on"), [((), True), (("--on-hangup", "stop"), False)])
-def test_a_hangup_of_a_terminal_that_is_still_there_gives_it_back(
-    open_terminal: Open, home: Path, ending: tuple[str, ...], goes_on: bool
+@pytest.mark.parametrize(("options", "continues"), [((), True), (("--on-hangup", "stop"), False)])
+def test_sighup_with_an_open_terminal_restores_it_and_the_run_continues_unless_it_is_to_stop(
+    open_terminal: OpenTerminal, home: Path, options: tuple[str, ...], continues: bool
 ) -> None:
-    terminal = open_terminal(*ending, program=SCRIPTED)
+    terminal = open_terminal(*options, program=SCRIPTED)
     terminal.wait_for("hello")
     terminal.send_signal(signal.SIGHUP)
     assert terminal.wait_for_exit()[0] == 129
-    assert terminal.is_at_rest
-    left = [each for each in processes_in(home) if each.status() != psutil.STATUS_ZOMBIE]
-    assert bool(left) is goes_on
-    assert ("tweetgen-tui attach" in terminal.text) is goes_on
+    assert terminal.is_restored
+    left = processes_in(home)
+    assert bool(left) is continues
+    assert ("tweetgen-tui attach" in terminal.text) is continues
     for process in left:
         process.send_signal(signal.SIGTERM)
         process.wait(DEADLINE_SECONDS)
 
 
-def test_a_second_ctrl_c_leaves_at_once_though_the_session_hangs(open_terminal: Open) -> None:
+def test_a_second_ctrl_c_quits_although_the_session_hangs(open_terminal: OpenTerminal) -> None:
     screen = open_terminal(program=(*SCRIPTED[:2], STUCK_SESSION))
     screen.wait_for("▶ training")
     screen.press("ctrl+c")
     screen.wait_for("ctrl\\+c leaves at once")
     screen.press("ctrl+c")
     assert screen.wait_for_exit()[0] == 130
-    assert screen.is_at_rest
+    assert screen.is_restored
 
 
-def test_a_run_trains_whatever_its_standard_streams_are(home: Path, tweets: Path) -> None:
+def test_a_run_trains_with_closed_stdin_and_stdout_and_a_full_stderr(home: Path, tweets: Path) -> None:
     arguments = shlex.join(["train", "--data", str(tweets), *QUIET, "--run-name", "watched", "--max-steps", "5"])
     command = f"{sys.executable} -m tui {arguments} <&- >&- 2>/dev/full"
     ended = subprocess.run(["bash", "-c", command], env=environment(home), timeout=DEADLINE_SECONDS, check=False)
@@ -199,7 +197,7 @@ def test_a_run_trains_whatever_its_standard_streams_are(home: Path, tweets: Path
     wait_for_end(home)
 
 
-def test_a_reader_that_goes_with_the_terminal_does_not_end_the_run(launch: Launch, home: Path, tweets: Path) -> None:
+def test_a_closed_pipe_of_stdout_after_sighup_does_not_end_the_run(launch: Launch, home: Path, tweets: Path) -> None:
     process = launch("train", "--json", "--data", tweets, *QUIET, "--run-name", "watched")
     process.read_events("StepsFinished")
     process.send(signal.SIGHUP)
@@ -210,7 +208,7 @@ def test_a_reader_that_goes_with_the_terminal_does_not_end_the_run(launch: Launc
     assert process.wait().code == 143
 
 
-def test_a_working_directory_that_is_gone_is_told_in_two_lines(home: Path, tmp_path: Path) -> None:
+def test_a_deleted_working_directory_is_an_error_of_two_lines(home: Path, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     command = f"cd {gone}; rmdir {gone}; {sys.executable} -m tui"

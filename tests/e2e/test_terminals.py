@@ -1,17 +1,17 @@
-"""Terminals that lack something: colours, Unicode, a font."""
+"""Terminals with few colours or without Unicode."""
 
 from __future__ import annotations
 
 import re
 
-from tests.e2e.conftest import SCRIPTED, Open
+from tests.e2e.conftest import SCRIPTED, OpenTerminal
 
 _SGR = re.compile(rb"\x1b\[([0-9;]*)m")
 _BEYOND_16_COLOURS = re.compile(rb"(?:^|;)[34]8;[25];")
 _COLOURS = {*range(30, 38), *range(40, 48), *range(90, 98), *range(100, 108)}
 
 
-def test_a_terminal_of_16_colours_and_an_ascii_locale_gets_no_others(open_terminal: Open) -> None:
+def test_a_16_colour_terminal_in_an_ascii_locale_gets_only_its_colours_and_ascii(open_terminal: OpenTerminal) -> None:
     terminal = open_terminal(program=SCRIPTED, TERM="xterm", COLORTERM="", LC_ALL="C")
     terminal.wait_for("> training")
     terminal.wait_for(r"\+- .*tweets?.*-\+")
@@ -27,7 +27,7 @@ def test_a_terminal_of_16_colours_and_an_ascii_locale_gets_no_others(open_termin
     assert len(numbers & _COLOURS) >= 5
 
 
-def test_no_color_writes_greys_and_ascii_that_was_asked_for_leaves_tweets_as_they_are(open_terminal: Open) -> None:
+def test_no_color_emits_greys_only_and_the_option_ascii_leaves_tweets_unchanged(open_terminal: OpenTerminal) -> None:
     terminal = open_terminal("--ascii", program=SCRIPTED, NO_COLOR="1", LANG="C.UTF-8", LC_ALL="C.UTF-8")
     terminal.wait_for("hello ñ there")
     terminal.wait_for("> training")

@@ -1,14 +1,16 @@
-"""What is typed in one go into the real program, as a paste or a slow line delivers it."""
+"""Several keys in one read, as from a slow connection."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from tests.cli.program import SMALL_MODEL
-from tests.e2e.conftest import Open
+from tests.e2e.conftest import OpenTerminal
 
 
-def test_what_follows_a_key_that_opens_a_line_is_typed_into_it(open_terminal: Open, tweets: Path) -> None:
+def test_text_after_a_key_that_opens_an_input_is_typed_into_that_input(
+    open_terminal: OpenTerminal, tweets: Path
+) -> None:
     terminal = open_terminal("--data", tweets, *SMALL_MODEL, "--sample-every", "0", "--eval-every", "0")
     terminal.wait_for("▶ training")
     terminal.press("pquick")
