@@ -1,1 +1,1 @@
-"""Checkpoint files: written, read, listed, renamed, pruned. Never decides when one is saved."""
+"""Checkpoint files: save, load, list, rename, pin, prune. Never decides when to save one."""

@@ -1,4 +1,4 @@
-"""Which checkpoints there are, and which one a name means. Reads heads of files, changes nothing, knows no torch."""
+"""Lists checkpoints and resolves their names. Reads headers only; never changes a file, never imports torch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _File = tuple[str, Path, os.stat_result]
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointEntry:
-    """One file in the list; `problem` is why it can't be used, or empty."""
+    """One file in the list; `problem` is the error of a damaged one, or empty."""
 
     name: str
-    """What the command line and the screen call it: NAME, or RUN/latest and RUN/best for a run's own."""
+    """NAME if the user saved it, RUN/latest, RUN/best or RUN/step-N if its run did."""
     path: Path
     saved_at: float
     """Seconds since 1970."""
@@ -31,35 +31,35 @@ class CheckpointEntry:
     info: CheckpointInfo | None
     problem: str = ""
     is_pinned: bool = False
-    """Whether it is kept from being deleted or replaced until it is unpinned."""
+    """Whether it is protected from being deleted or replaced until it is unpinned."""
 
     @property
     def is_named(self) -> bool:
-        """Whether the user saved it under a name, rather than a run for itself."""
+        """Whether the user saved it by name, rather than its run."""
         return "/" not in self.name
 
     @property
     def step(self) -> int | None:
-        """Steps that the model had taken."""
+        """The step at which it was saved."""
         return self.info.step if self.info else None
 
     @property
     def bits_per_char(self) -> float | None:
-        """Of the model's last evaluation."""
+        """Of the last evaluation before it was saved."""
         return self.info.bits_per_char if self.info else None
 
 
 def iterate_checkpoints() -> Iterator[CheckpointEntry]:
-    """Yield what the user saved, then the runs' own, each the latest first. A damaged file is listed as such.
+    """Yield the checkpoints saved by name, then those of runs, each the latest first, the damaged ones included.
 
-    The order is known before the first file is opened, so a list can be shown while the rest is read.
+    They are sorted before the first file is opened, so a list can be shown while the rest is read.
     """
     named: list[_File] = []
     of_runs: list[_File] = []
     for name, path in _paths_by_name().items():
         try:
             stat = path.stat()
-        except OSError:  # it vanished meanwhile
+        except OSError:  # deleted meanwhile
             continue
         (of_runs if "/" in name else named).append((name, path, stat))
     for part in (named, of_runs):
@@ -68,12 +68,12 @@ def iterate_checkpoints() -> Iterator[CheckpointEntry]:
 
 
 def list_checkpoints() -> list[CheckpointEntry]:
-    """Return all that `iterate_checkpoints` yields."""
+    """Return the checkpoints of `iterate_checkpoints` as a list."""
     return list(iterate_checkpoints())
 
 
 def _paths_by_name() -> dict[str, Path]:
-    """Return every checkpoint file by what it is called, without opening any."""
+    """Return every checkpoint file by its name in the list, without opening any."""
     named = {path.stem: path for path in (home() / "checkpoints").glob("*" + SUFFIX)}
     of_runs = {
         f"{run.name}/{path.stem}": path
@@ -84,7 +84,7 @@ def _paths_by_name() -> dict[str, Path]:
 
 
 def _entry(name: str, path: Path, stat: os.stat_result) -> CheckpointEntry:
-    """Return the entry of one file."""
+    """Read the metadata of one file."""
     info, problem = None, ""
     try:
         info, _ = read_info(path)
@@ -102,22 +102,22 @@ def _entry(name: str, path: Path, stat: os.stat_result) -> CheckpointEntry:
 
 
 def pin_path(path: Path) -> Path:
-    """Return the empty file whose being there says that the checkpoint at `path` is pinned."""
+    """Return the path of the empty file that marks the checkpoint at `path` as pinned."""
     return path.with_suffix(_PIN_SUFFIX)
 
 
 def resolve_checkpoint(name: str | None) -> Path:
-    """Return the file that `name` means: a saved name, RUN/latest, RUN/best, a path, or a run (its best).
+    """Return the file of `name`: a saved name, RUN/latest, RUN/best, a path, or a run (its best).
 
-    None is the best of the latest run. Raises `CheckpointError` where there is none.
+    None: the best of the latest run. Raises `CheckpointError` if there is no such checkpoint.
     """
     if name is None:
         return _best_of_run("last")
     by_name = _paths_by_name()
-    if name in by_name:  # before a path: what is chosen from the list is never a file that happens to lie here
+    if name in by_name:  # before paths: a name from the list never means a file in the working directory
         return by_name[name]
     path = os.path.expanduser(name)
-    if os.path.isfile(path):  # false for what can be no file's name, where `Path.is_file` raises
+    if os.path.isfile(path):  # False for an invalid name, for which `Path.is_file` raises
         return Path(path)
     runs = [run.name for run in list_runs()]
     if name in runs or name == "last":
@@ -125,35 +125,35 @@ def resolve_checkpoint(name: str | None) -> Path:
     if path.endswith(SUFFIX):
         return Path(path)
     near = difflib.get_close_matches(name, [*by_name, *runs], n=3)
-    hint = f"Did you mean {', '.join(near)}?" if near else "`tweetgen-tui checkpoints list` shows those there are."
+    hint = f"Did you mean {', '.join(near)}?" if near else "`tweetgen-tui checkpoints list` shows all."
     raise CheckpointError(f"There is no checkpoint called {name}.", hint)
 
 
 def _best_of_run(run_name: str) -> Path:
-    """Return the best checkpoint of a run, or its latest where it was never evaluated."""
+    """Return the best checkpoint of a run, or its latest if it was never evaluated."""
     run = find_run(run_name)
     for name in ("best", "latest"):
-        if os.path.isfile(run.checkpoint_path(name)):  # `Path.is_file` raises where the folder can't be read
+        if os.path.isfile(run.checkpoint_path(name)):  # `Path.is_file` raises if the folder can't be read
             return run.checkpoint_path(name)
     raise _no_checkpoint(run, "best or latest", "Start one with `tweetgen-tui train`.")
 
 
 def latest_of(run: RunFolder) -> Path:
-    """Return the checkpoint that a run is resumed from. Raises `CheckpointError` where there is none."""
+    """Return the checkpoint from which a run is resumed. Raises `CheckpointError` if it has none."""
     path = run.checkpoint_path("latest")
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise _no_checkpoint(run, "latest", "Start it anew under another name.") from None
-    except OSError:  # whoever reads it reports that
+        raise _no_checkpoint(run, "latest", "Start a new run under another name.") from None
+    except OSError:  # reading it reports the error
         pass
     return path
 
 
 def may_read_files(path: Path, info: CheckpointInfo) -> bool:
-    """Return whether the files that a checkpoint names may be read unasked: where it names any, it lies with our own.
+    """Return whether the training files that a checkpoint names may be read unasked: the checkpoint is a local one.
 
-    Links are resolved on both sides, for the data folder, `runs` or one run may lie on another disk.
+    Symbolic links are resolved on both sides: the data folder or a run may be on another disk.
     """
     if not info.corpus.files or info.is_imported:
         return not info.corpus.files
@@ -163,30 +163,32 @@ def may_read_files(path: Path, info: CheckpointInfo) -> bool:
 
 
 def require_own_files(path: Path, info: CheckpointInfo, named: Iterable[str] = ()) -> None:
-    """Raise `CheckpointError` when a checkpoint from elsewhere names files: they can be any file of this machine.
+    """Raise `CheckpointError` if a checkpoint from elsewhere names files, which can be any file of this machine.
 
-    Those that the user has `named` too, every one of them, may be read.
+    They may be read if the user has `named` every one of them too.
     """
     confirmed = {os.path.realpath(os.path.expanduser(file)) for file in named}
     if not may_read_files(path, info) and not confirmed.issuperset(map(os.path.realpath, info.corpus.files)):
         raise CheckpointError(
-            f"{path.name} was not written by a run of yours. It was trained on {', '.join(info.corpus.files)}, "
+            f"{path.name} comes from elsewhere. It was trained on {', '.join(info.corpus.files)}, "
             "which is read only if you name it too.",
             f"To read it: {' '.join(f'--data {shlex.quote(file)}' for file in info.corpus.files)}",
         )
 
 
 def _no_checkpoint(run: RunFolder, wanted: str, hint: str) -> CheckpointError:
-    """Return the error of a run that lacks a checkpoint; it names those that there are."""
+    """Return the error of a run without the `wanted` checkpoint; the hint lists the ones it has."""
     names = [name for name in _paths_by_name() if name.startswith(f"{run.name}/")]
     if not names:
         return CheckpointError(f"The run {run.name} has saved no checkpoint.", hint)
     found = ", ".join(names[:_MAX_OFFERED]) + (", ..." if len(names) > _MAX_OFFERED else "")
-    return CheckpointError(f"The run {run.name} has no checkpoint {wanted}.", f"--checkpoint takes another: {found}.")
+    return CheckpointError(
+        f"The run {run.name} has no checkpoint {wanted}.", f"Choose another one with --checkpoint: {found}."
+    )
 
 
 def find_listed(name: str) -> Path:
-    """Return the file that is called `name` in the list, never a path. Raises `CheckpointError` where there is none."""
+    """Return the file that is called `name` in the list, never a path. Raises `CheckpointError` if it is not listed."""
     by_name = _paths_by_name()
     if name not in by_name:
         raise CheckpointError(f"There is no checkpoint called {name}.", "`tweetgen-tui checkpoints list` shows all.")
@@ -194,7 +196,7 @@ def find_listed(name: str) -> Path:
 
 
 def is_taken(name: str) -> bool:
-    """Return whether the user has saved a checkpoint as `name` already."""
+    """Return whether a checkpoint was saved as `name` already; False for an invalid name."""
     try:
         return named_checkpoint_path(name).exists()
     except ConfigError:

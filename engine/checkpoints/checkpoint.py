@@ -1,8 +1,7 @@
-"""A checkpoint: one safetensors file with all that it takes to go on exactly where a run stood. No pickle, ever.
+"""A checkpoint: one safetensors file with the complete state of a run, to resume it bit for bit. Never uses pickle.
 
-Tensors: `model.*`, `average.*` where an average of the weights is kept, `optimizer.*`, `generator.*`. Metadata:
-`CheckpointInfo` as JSON, and a SHA-256 of the tensors.
-Loading checks everything and turns every kind of damage into one `CheckpointError`.
+Tensors: `model.*`, `average.*` if the weights are averaged, `optimizer.*`, `generator.*`. Metadata: `CheckpointInfo` as
+JSON, and a SHA-256 of the tensors. Loading checks everything and raises `CheckpointError` for every kind of damage.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from engine.storage.atomic_write import write_atomically
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that a checkpoint file holds."""
+    """The content of a checkpoint file."""
 
     info: CheckpointInfo
     tensors: dict[str, Tensor]
@@ -39,7 +38,7 @@ class Checkpoint:
         return Vocab(self.info.vocab)
 
     def to_model(self, device: torch.device) -> TextGenerator:
-        """Return the model, with the average of its weights if there is one, in eval mode."""
+        """Return the model in eval mode, with its averaged weights if there are any."""
         model = TextGenerator.from_config(len(self.vocab), self.info.model)
         model.load_state_dict(
             weights_with_prefix(self.tensors, "average.") or weights_with_prefix(self.tensors, "model.")
@@ -48,7 +47,7 @@ class Checkpoint:
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
-    """Return a SHA-256 over names, types, shapes and bytes of all tensors."""
+    """Return the SHA-256 of names, dtypes, shapes and bytes of all tensors."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -57,18 +56,18 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 
 
 def save_checkpoint(path: Path, info: CheckpointInfo, tensors: dict[str, Tensor]) -> None:
-    """Write a checkpoint, whole or not at all. Raises `StorageError`."""
+    """Write a checkpoint atomically. Raises `StorageError`."""
     write_atomically(path, to_content(info, tensors))
 
 
 def to_content(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
-    """Return the content of a checkpoint's file."""
+    """Return a checkpoint as the bytes of its file. Any thread that owns the tensors may call it."""
     on_cpu = _unshared({name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()})
     return save(on_cpu, metadata=to_metadata(info, _digest(on_cpu)))
 
 
 def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors, each in memory of its own, as safetensors wants them; tied ones were in the same."""
+    """Return the tensors with tied ones cloned: safetensors rejects shared memory."""
     places: set[int] = set()
     apart = {}
     for name, tensor in tensors.items():
@@ -78,9 +77,9 @@ def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read and check a checkpoint. Raises `CheckpointError`, which says what is wrong with which file.
+    """Read and check a checkpoint. Raises `CheckpointError`, which names the file and the damage.
 
-    Its tensors are read only once it is sure that their shapes are those of the model that it describes.
+    The tensors are read only after their shapes in the header were checked against the model settings.
     """
     with open_checkpoint(path) as file:
         head = read_header(file)
@@ -95,14 +94,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise damaged(path, str(error)) from error
     if _digest(tensors) != digest:
-        raise damaged(path, "its numbers are not those that were written")
+        raise damaged(path, "the checksum of its tensors does not match")
     if problem := _invalid_values(tensors):
         raise damaged(path, problem)
     return Checkpoint(info, tensors)
 
 
 def _mismatch(info: CheckpointInfo, places: dict[str, TensorSpec]) -> str:
-    """Return why tensors and info do not belong together, or nothing. Draws no random number."""
+    """Return why the tensors do not fit the settings, or "". Draws no random number."""
     vocab_size = len(SPECIALS) + len(info.vocab)
     with torch.device("meta"):
         model = TextGenerator.from_config(vocab_size, info.model)
@@ -118,12 +117,12 @@ def _mismatch(info: CheckpointInfo, places: dict[str, TensorSpec]) -> str:
     generators = {name: place for name, place in places.items() if name.startswith("generator.")}
     found = {name: (place.dtype, place.shape) for name, place in places.items() if name not in generators}
     if found != {name: ("F32", shape) for name, shape in wanted.items()}:
-        return "its tensors are not those of the model that it describes"
+        return "its tensors do not fit its model settings"
     if "generator.cpu" not in generators or any(
         place.dtype != "U8" or len(place.shape) != 1 for place in generators.values()
     ):
-        return "the states of its generators are none"
-    try:  # last: it takes the memory of a vocabulary, which now is one of a model that is there
+        return "its random-generator states are invalid"
+    try:  # last: it allocates the vocabulary, whose size the tensors have confirmed by now
         Vocab(info.vocab)
     except VocabError as error:
         return error.message.removesuffix(".")
@@ -131,16 +130,16 @@ def _mismatch(info: CheckpointInfo, places: dict[str, TensorSpec]) -> str:
 
 
 def _invalid_values(tensors: dict[str, Tensor]) -> str:
-    """Return why no training can have led to these tensors, or nothing."""
+    """Return why training can't have produced these tensors, or ""."""
     for name, tensor in tensors.items():
         if tensor.dtype.is_floating_point and tensor.numel():
-            low, high = (float(bound) for bound in torch.aminmax(tensor))  # NaN where there is any
+            low, high = (float(bound) for bound in torch.aminmax(tensor))  # NaN if any element is
             is_square = name.startswith("optimizer.exp_avg_sq.")
-            # a square may be beyond the largest number: its weight rests then, and no harm is done
+            # a squared gradient may overflow: its weight then stops changing, which does no harm
             if not low > -math.inf or (high == math.inf and not is_square):
-                return f"{name} has numbers that are not finite"
+                return f"{name} has non-finite values"
             if low < 0 and (is_square or name.startswith("optimizer.step.")):
-                return f"{name} is negative"
+                return f"{name} has negative values"
     if not runtime.is_generator_state(tensors["generator.cpu"]):
-        return "the state of its generator is none"
+        return "its random-generator state is invalid"
     return ""

@@ -1,7 +1,7 @@
-"""What the user does to checkpoint files: delete, rename, pin, export, import.
+"""The user's operations on checkpoint files: delete, rename, pin, export, import.
 
-A pin is an empty file `NAME.pinned` beside the checkpoint: it needs no lock, can't be damaged, and goes where the
-folder goes. Names come from the list (`find_listed`), so nothing here leaves the data folder but an export.
+A pin is an empty file `NAME.pinned` beside the checkpoint: it needs no lock, can't be damaged, and moves with its
+folder. Names are resolved by the list (`find_listed`), so only an export writes outside the data folder.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from engine.storage.folders import RUN_CHECKPOINTS, RunFolder, home, named_check
 
 
 def delete_checkpoint(name: str) -> Path:
-    """Delete what is called `name` in the list; returns the file that it was.
+    """Delete the checkpoint `name` of the list; return its former path.
 
-    Raises `CheckpointError` where there is none of that name, it is pinned, or a run that goes on needs it;
-    `StorageError` where it can't be deleted.
+    Raises `CheckpointError` if it is not listed, is pinned, or an active run needs it; `StorageError` if it can't be
+    deleted.
     """
     path = find_listed(name)
     _refuse_pinned(name, path)
@@ -33,19 +33,21 @@ def delete_checkpoint(name: str) -> Path:
 
 
 def rename_checkpoint(old: str, new: str) -> Path:
-    """Give what the user saved as `old` another name; a pin goes with it. Returns its new file.
+    """Rename a checkpoint that was saved by name, and its pin; return its new path.
 
-    Raises `ConfigError` where the new name is impossible, `CheckpointError` where there is no `old`, `old` is a run's
-    own, or `new` is taken, and `StorageError`.
+    Raises `ConfigError` if the new name is invalid, `CheckpointError` if `old` is not listed or belongs to a run, or if
+    `new` is taken, and `StorageError`.
     """
     path = find_listed(old)
     if "/" in old:
         raise CheckpointError(
-            f"{old} is its run's own, which finds it by its name.", "Only what was saved by name can."
+            f"{old} belongs to its run and can't be renamed.", "Only checkpoints saved by name can be renamed."
         )
     target = named_checkpoint_path(new)
-    if target.exists() and not target.samefile(path):  # the same: other capitals where the disk knows no difference
-        raise CheckpointError(f"There is already a checkpoint called {new}.", "Take another name.")
+    if target.exists() and not target.samefile(
+        path
+    ):  # the same file: only the case differs, on a case-insensitive disk
+        raise CheckpointError(f"There is already a checkpoint called {new}.", "Choose another name.")
     with storage_errors(target):
         if pin_path(path).exists():
             os.replace(pin_path(path), pin_path(target))
@@ -54,9 +56,9 @@ def rename_checkpoint(old: str, new: str) -> Path:
 
 
 def set_pinned(name: str, *, is_pinned: bool) -> None:
-    """Keep what is called `name` from being deleted or replaced, or no longer.
+    """Protect the checkpoint `name` from being deleted or replaced, or remove the protection.
 
-    Raises `CheckpointError` where there is none of that name or its run writes over it, and `StorageError`.
+    Raises `CheckpointError` if it is not listed or its active run overwrites it, and `StorageError`.
     """
     path = find_listed(name)
     pin = pin_path(path)
@@ -70,10 +72,10 @@ def set_pinned(name: str, *, is_pinned: bool) -> None:
 
 
 def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
-    """Copy the checkpoint `name` (a name or path) out, into the folder `target` or the file; returns the file written.
+    """Copy the checkpoint `name` (a name or path) to the file or into the folder `target`; return the file written.
 
-    Raises `CheckpointError` where it is missing or damaged, `StorageError` where `target` is there and not to
-    `replace`, or can't be written.
+    Raises `CheckpointError` if it is missing or damaged, `StorageError` if `target` exists and is not to be replaced,
+    or can't be written.
     """
     path = resolve_checkpoint(name)
     content = _checked_content(path)
@@ -81,9 +83,9 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
         is_of_run = path.parent.parent.parent == home() / "runs"
         target /= f"{path.parent.parent.name}-{path.name}" if is_of_run else path.name
     if not target.parent.is_dir():
-        raise StorageError(f"There is no folder {target.parent}.", "Make it first, or export to another place.")
+        raise StorageError(f"There is no folder {target.parent}.", "Create it first, or export to another place.")
     if target.exists() and not replace:
-        raise StorageError(f"{target} is there already.", "--force replaces it.")
+        raise StorageError(f"{target} already exists.", "--force replaces it.")
     try:
         write_atomically(target, content, mode=0o666)
     except StorageError as error:
@@ -92,23 +94,25 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
 
 
 def export_bytes(name: str) -> bytes:
-    """Return the whole file of the checkpoint `name` (a name or path). Raises `CheckpointError`."""
+    """Return the checked content of the checkpoint `name` (a name or path). Raises `CheckpointError`."""
     return _checked_content(resolve_checkpoint(name))
 
 
 def import_checkpoint(source: Path, name: str, *, replace: bool) -> Path:
-    """Copy a checkpoint file in under a name, after checking all of it; returns the file written.
+    """Check a checkpoint file and save it under a name; return the file written.
 
-    It is marked as one that comes from elsewhere, so that no file which it names is read unasked.
+    The copy is marked as imported, so that the training files that it names are never read unasked.
 
-    Raises `CheckpointError` where the file is missing, damaged or foreign, or the name is pinned, or taken and not to
-    `replace`; `ConfigError` where the name is impossible; `StorageError`.
+    Raises `CheckpointError` if the file is missing, damaged or foreign, or the name is pinned, or taken and not to be
+    replaced; `ConfigError` if the name is invalid; `StorageError`.
     """
     target = named_checkpoint_path(name)
     if target.exists() and not replace:
-        raise CheckpointError(f"There is already a checkpoint called {name}.", "Take another, or replace it (--force).")
+        raise CheckpointError(
+            f"There is already a checkpoint called {name}.", "Choose another name, or replace it (--force)."
+        )
     _refuse_pinned(name, target)
-    from engine.checkpoints.checkpoint import (  # bring torch, which the screen's list does without
+    from engine.checkpoints.checkpoint import (  # imports torch, which listing does not need
         load_checkpoint,
         save_checkpoint,
     )
@@ -119,8 +123,8 @@ def import_checkpoint(source: Path, name: str, *, replace: bool) -> Path:
 
 
 def _checked_content(path: Path) -> bytes:
-    """Return the content of a checkpoint file, checked as it is on loading. Raises `CheckpointError`."""
-    from engine.checkpoints.checkpoint import load_checkpoint  # brings torch, which the screen's list does without
+    """Return the content of a checkpoint file, after the checks of a load. Raises `CheckpointError`."""
+    from engine.checkpoints.checkpoint import load_checkpoint  # imports torch, which listing does not need
 
     load_checkpoint(path)
     with open_checkpoint(path) as file:
@@ -128,15 +132,15 @@ def _checked_content(path: Path) -> bytes:
 
 
 def _refuse_pinned(name: str, path: Path) -> None:
-    """Raise `CheckpointError` where a checkpoint is pinned."""
+    """Raise `CheckpointError` if the checkpoint is pinned."""
     if pin_path(path).exists() and path.exists():
         raise CheckpointError(f"{name} is pinned.", "Unpin it first: k in the list, or `checkpoints unpin`.")
 
 
 def _refuse_in_use(name: str, path: Path, verb: str) -> None:
-    """Raise `CheckpointError` where a checkpoint is one that a run which goes on writes and would be resumed from."""
+    """Raise `CheckpointError` for `latest` and `best` of an active run, which overwrites them."""
     run = RunFolder(path.parent.parent)
     if "/" in name and path.stem in RUN_CHECKPOINTS and is_locked(run.journal_path):
         raise CheckpointError(
-            f"{name} can't be {verb}: the run goes on and writes it itself.", "End the run first, or save under a name."
+            f"{name} can't be {verb}: its run is active and overwrites it.", "Stop the run first, or save under a name."
         )

@@ -1,7 +1,7 @@
-"""What a checkpoint says about itself, read from the head of its file without torch and without its tensors.
+"""The metadata of a checkpoint, read from the file's header without its tensors. Never imports torch.
 
-It is the JSON text under the key "tweetgen" in the metadata of the safetensors file; its own SHA-256 and that of the
-tensors stand beside it.
+It is JSON under the key "tweetgen" in the metadata of the safetensors file, beside its own SHA-256 and that of the
+tensors.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _DIGEST_KEY = "tweetgen_sha256"
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointInfo:
-    """All of a checkpoint but its tensors."""
+    """All of a checkpoint except its tensors."""
 
     format_version: int = FORMAT_VERSION
     run: str
     corpus_name: str
     corpus: CorpusConfig
     corpus_digest: str
-    """Of the training tweets, to tell whether they are still the same."""
+    """Hash of the training tweets: a resume continues at `position` only if it is unchanged."""
     model: ModelConfig
     training: TrainingConfig
     sampling: SamplingConfig
@@ -51,33 +51,33 @@ class CheckpointInfo:
     precision: str
     num_threads: int
     step_path: str = ""
-    """What computed the steps (`engine.training.trainer`); empty in a checkpoint of a version that did not say."""
+    """The implementation that computed the steps (`engine.training.trainer`); empty if an older version saved it."""
     tuning: Tuning = ""
     step: int
     position: Position
-    """The batch that comes next."""
+    """The next batch."""
     elapsed_seconds: float
     total_chars: int
     last_sample_step: int
     """Step of the feed's last tweet; -1 before the first."""
     last_eval_step: int
     last_save_step: int = 0
-    """Step of the last `step-N` that was due; 0 also in a checkpoint of a version that did not say."""
+    """Step at which a `step-N` was last due; 0 also if an older version saved it."""
     train_loss: float | None
-    """Of the last step that had one."""
+    """Nats per character, of the last step with a finite loss."""
     val_loss: float | None
     """Of the last evaluation, nats per character."""
     bits_per_char: float | None
     """Of the last evaluation."""
     best_bits_per_char: float | None
     finish: Finish | None = None
-    """The last stretch of a run that was asked to finish."""
+    """The annealing phase, if the run was asked to finish."""
     is_imported: bool = False
-    """Whether it came from elsewhere: the files that its `corpus` names are read only where the user names them."""
+    """Whether it was imported: the files that its `corpus` names are read only if the user names them too."""
     versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check every number: that the SHA-256 is right says nothing about who wrote it. Raises `ConfigError`."""
+        """Check every number: a valid SHA-256 does not make the file trusted. Raises `ConfigError`."""
         for name in ("step", "total_chars", "last_eval_step"):
             require_between(self, name, 0)
         require_between(self, "last_sample_step", -1)
@@ -96,34 +96,34 @@ class CheckpointInfo:
 
     @property
     def is_evaluation_stale(self) -> bool:
-        """Whether `val_loss` and `bits_per_char` are of an earlier step's weights, that of `last_eval_step`."""
+        """Whether `val_loss` and `bits_per_char` were measured at an earlier step, `last_eval_step`."""
         return self.bits_per_char is not None and self.last_eval_step != self.step
 
     @property
     def has_finished(self) -> bool:
-        """Whether the run was asked to finish, and did."""
+        """Whether the run was asked to finish and has reached the last step."""
         return self.finish is not None and self.step >= self.finish.last_step
 
 
 def damaged(path: Path, cause: str) -> CheckpointError:
-    """Return the error of a file that is not, or no longer, what was once saved."""
-    return CheckpointError(f"{path} is damaged: {cause}.", "Take another checkpoint; `checkpoints list` shows all.")
+    """Return the error of a damaged checkpoint; `cause` is a clause."""
+    return CheckpointError(f"{path} is damaged: {cause}.", "Use another checkpoint; `checkpoints list` shows all.")
 
 
 def to_metadata(info: CheckpointInfo, digest: str) -> dict[str, str]:
-    """Return the metadata of the file of a checkpoint whose tensors have this SHA-256."""
+    """Return the safetensors metadata; `digest` is the SHA-256 of the tensors."""
     text = codec.encode(info)
     return {_INFO_KEY: text, _INFO_DIGEST_KEY: _digest_of(text), _DIGEST_KEY: digest}
 
 
 def _digest_of(text: str) -> str:
-    """Return the SHA-256 of a text."""
+    """Return the SHA-256 of a text in hexadecimal."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @contextlib.contextmanager
 def open_checkpoint(path: Path) -> Iterator[BinaryIO]:
-    """Open a checkpoint's file; what goes wrong inside becomes a `CheckpointError` that names it."""
+    """Open a checkpoint file; errors inside the block become a `CheckpointError` that names it."""
     try:
         with open_regular(path) as file:
             yield file
@@ -134,9 +134,9 @@ def open_checkpoint(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_info(path: Path) -> tuple[CheckpointInfo, str]:
-    """Return what a checkpoint file says of itself, and the SHA-256 that its tensors should have.
+    """Return the metadata of a checkpoint file and the expected SHA-256 of its tensors.
 
-    Raises `CheckpointError` for a file that is missing, damaged or not ours.
+    Raises `CheckpointError` if the file is missing, damaged or foreign.
     """
     with open_checkpoint(path) as file:
         head = read_header(file)
@@ -146,26 +146,26 @@ def read_info(path: Path) -> tuple[CheckpointInfo, str]:
 
 
 def parse_info(path: Path, head: Header) -> tuple[CheckpointInfo, str]:
-    """Return what a head says of its checkpoint, and the SHA-256 of its tensors. Raises `CheckpointError`."""
+    """Return the metadata of a header and the expected SHA-256 of the tensors. Raises `CheckpointError`."""
     metadata = head.metadata
     if not all((metadata.tweetgen_info_sha256, metadata.tweetgen_sha256)):
         raise CheckpointError(
-            f"{path} was not written by tweetgen-tui.", "Its weights come without a vocabulary, so they can't be used."
+            f"{path} was not written by tweetgen-tui.", "Its weights lack a vocabulary, so they can't be used."
         )
     if _digest_of(metadata.tweetgen) != metadata.tweetgen_info_sha256:
-        raise damaged(path, "what it says of itself is not what was written")
+        raise damaged(path, "the checksum of its metadata does not match")
     return _decode(path, metadata.tweetgen), metadata.tweetgen_sha256
 
 
 @dataclass(frozen=True)
 class _Version:
-    """What is read first."""
+    """The part that every version of the format has."""
 
     format_version: object = None
 
 
 def _decode(path: Path, text: str) -> CheckpointInfo:
-    """Return the info that a file's metadata holds."""
+    """Decode the JSON of the metadata. Raises `CheckpointError`."""
     try:
         version = codec.decode(text, _Version).format_version
         if isinstance(version, int) and version > FORMAT_VERSION:

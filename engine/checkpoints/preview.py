@@ -1,6 +1,6 @@
-"""A tweet that the model of a checkpoint wrote: the last one before it in the journal of its run.
+"""A sample of a checkpoint's model: the last tweet before it in the journal of its run. Never runs the model.
 
-The journal may be hundreds of megabytes, so it is read backwards, and no more than a part of it. Knows no torch.
+The journal may have hundreds of megabytes, so it is read backwards, up to `_MAX_BYTES`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from engine.storage.safe_open import open_regular
 
 _PART_BYTES = 1024 * 1024
 _MAX_BYTES = 64 * 1024 * 1024
-"""How far before the journal's end a tweet may lie: a few million steps."""
+"""How much of the journal's end is searched: a few million steps."""
 
 
 def sample_of(entry: CheckpointEntry) -> TweetSampled | None:
-    """Return the last tweet that the run wrote before the checkpoint.
+    """Return the last tweet that the run sampled before the checkpoint, or None if its journal has none.
 
-    None where the run or its tweets are not here. Reads the disk: for a thread of its own.
+    Reads the disk: call it on a thread of its own.
     """
     if entry.info is None:
         return None
@@ -42,14 +42,14 @@ def sample_of(entry: CheckpointEntry) -> TweetSampled | None:
 
 
 def _journal_of(entry: CheckpointEntry, info: CheckpointInfo) -> Path:
-    """Return where the journal of a checkpoint's run is, if it is here. Raises `ConfigError`."""
+    """Return the path of the journal of the checkpoint's run; it need not exist. Raises `ConfigError`."""
     if not entry.is_named:
         return RunFolder(entry.path.parent.parent).journal_path
     return folder_of_run(info.run).journal_path
 
 
 def _is_of_same_run(first_line: bytes, info: CheckpointInfo) -> bool:
-    """Return whether a journal is that of a checkpoint's run, and not of one elsewhere that had the same name."""
+    """Return whether a journal belongs to the checkpoint's run, not to another run of that name."""
     started = events.from_json(first_line)
     return isinstance(started, RunStarted) and (started.corpus, started.vocab_size) == (
         info.corpus_name,
@@ -58,13 +58,13 @@ def _is_of_same_run(first_line: bytes, info: CheckpointInfo) -> bool:
 
 
 def _last_tweet(file: BinaryIO, info: CheckpointInfo) -> TweetSampled | None:
-    """Return the last tweet before the checkpoint, looked for from the end of the journal on."""
+    """Search the journal backwards for the last tweet before the checkpoint."""
     end = file.seek(0, os.SEEK_END)
     first, rest = max(0, end - _MAX_BYTES), b""
     while end > first:
         start = max(first, end - _PART_BYTES)
         file.seek(start)
-        rest, *lines = (file.read(end - start) + rest).split(b"\n")  # the first may have begun before
+        rest, *lines = (file.read(end - start) + rest).split(b"\n")  # the first may be the end of a line
         for line in reversed(lines):
             if b'"TweetSampled"' in line[:40] and (tweet := tweet_in(line)) and _is_before(tweet, info):
                 return tweet
@@ -73,5 +73,5 @@ def _last_tweet(file: BinaryIO, info: CheckpointInfo) -> TweetSampled | None:
 
 
 def _is_before(tweet: TweetSampled, info: CheckpointInfo) -> bool:
-    """Return whether a tweet was written before the checkpoint was saved."""
+    """Return whether a tweet was sampled before the checkpoint was saved."""
     return tweet.step <= info.step and tweet.elapsed_seconds <= info.elapsed_seconds

@@ -1,4 +1,4 @@
-"""Which of a run's checkpoints `step-N` are deleted, so that a long run does not fill the disk."""
+"""Deletes old `step-N` checkpoints, so that a long run does not fill the disk. Never deletes a pinned one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _PREFIX = "step-"
 
 
 def prune_steps(folder: RunFolder, num_kept: int, step: int, loaded_path: Path | None = None) -> None:
-    """Delete all but the newest `num_kept` (0: none) checkpoints `step-N` of a run that stands at `step`.
+    """Delete all but the newest `num_kept` checkpoints `step-N` of a run that is at `step`; 0 keeps all.
 
-    Pinned ones, and the one at `loaded_path`, are neither deleted nor counted. Old is told by steps, since clocks are
-    set back: first what lies beyond `step`, of a stretch that was left by loading an earlier checkpoint, then the
-    lowest. What can't be deleted is left.
+    Pinned ones, and the one at `loaded_path`, are neither deleted nor counted. Age is measured in steps, since clocks
+    can be set back: steps after `step`, abandoned by loading an earlier checkpoint, go first, then the lowest. Errors
+    are logged.
     """
     if not num_kept:
         return

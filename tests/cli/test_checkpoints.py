@@ -95,7 +95,7 @@ def test_rename_renames(cli: Cli, saved: Path) -> None:
     assert "my best.safetensors" in ended.err
     assert set(_names(cli)) == {"my best", "first/latest", "first/best"}
     assert_told_in_two_lines(cli("checkpoints", "rename", "my best", "../up"), "can't be called")
-    assert_told_in_two_lines(cli("checkpoints", "rename", "first/best", "other"), "its run's own")
+    assert_told_in_two_lines(cli("checkpoints", "rename", "first/best", "other"), "belongs to its run")
 
 
 def test_a_pinned_checkpoint_is_marked_and_not_deleted(cli: Cli, saved: Path) -> None:
@@ -127,7 +127,7 @@ def test_an_export_over_a_file_and_an_import_over_a_name_need_force(
 ) -> None:
     file = tmp_path_factory.mktemp("elsewhere") / "notes.txt"
     file.write_text("mine")
-    assert_told_in_two_lines(cli("checkpoints", "export", "mine", file), "is there already", "--force")
+    assert_told_in_two_lines(cli("checkpoints", "export", "mine", file), "already exists", "--force")
     assert file.read_text() == "mine"
     assert cli("checkpoints", "export", "mine", file, "--force").code == 0
     assert file.stat().st_size > 1000

@@ -116,7 +116,7 @@ def test_one_from_elsewhere_is_compared_where_its_files_are_named_and_its_tweets
     copy = shutil.copy(trained / "runs" / "first" / "checkpoints" / "best.safetensors", tmp_path / "copy.safetensors")
     options = ("--checkpoint", copy, "--baselines", "--json")
 
-    assert_told_at_the_end(cli("evaluate", *options), "not written by a run of yours", f"--data {files[0]}")
+    assert_told_at_the_end(cli("evaluate", *options), "comes from elsewhere", f"--data {files[0]}")
     assert cli("evaluate", *options, "--data", files[0]).object["baselines"]
     ended = cli("generate", "--checkpoint", copy, "--json")
     assert ended.object["novelty"] is None

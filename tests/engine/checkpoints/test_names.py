@@ -86,7 +86,7 @@ def test_a_run_without_latest_offers_the_checkpoints_that_it_has() -> None:
 
     with pytest.raises(CheckpointError, match="bare has no checkpoint latest") as raised:
         latest_of(RunFolder(folder))
-    assert raised.value.hint == "--checkpoint takes another: bare/best, bare/step-10, bare/step-20."
+    assert raised.value.hint == "Choose another one with --checkpoint: bare/best, bare/step-10, bare/step-20."
     (folder / "checkpoints" / "best.safetensors").unlink()
     with pytest.raises(CheckpointError, match="bare has no checkpoint best or latest") as raised:
         resolve_checkpoint("bare")
