@@ -67,11 +67,11 @@ def read_chars(model: TextGenerator, vocab: Vocab, text: str) -> tuple[CharRead,
 
     Raises `DivergedError` on a model that has gone wrong.
     """
-    reader = CharStepper(model)
+    stepper = CharStepper(model)
     token_ids = [*vocab.encode(text), EOS]
     read = []
     for char, before, token_id in zip([*text, ""], [BOS, *token_ids], token_ids, strict=False):
-        expected = reader.read(np.array([before]))[0]  # (V,)
+        expected = stepper.step(np.array([before]))[0]  # (V,)
         if not np.isfinite(expected).all():
             raise DivergedError("What the model expects is not finite, so it can't read.", "Load a checkpoint.")
         bits = -float(expected[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if token_id == UNK else 0.0)

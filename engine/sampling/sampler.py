@@ -74,7 +74,7 @@ class TweetSampler:
         self._rows = np.arange(len(self._seeds))  # of the tweets that are being written
         self._batch = self._rows
         self._finished: dict[int, SampledTweet] = {}
-        self._reader = CharStepper(model, may_compile=may_compile)
+        self._stepper = CharStepper(model, may_compile=may_compile)
         self._expected = self._read_prime(prime_ids)  # log-probabilities (B, V)
 
     @property
@@ -111,7 +111,7 @@ class TweetSampler:
         if has_ended.any() or self._length == self.sampling.max_length:
             chosen = chosen[self._finish(has_ended, temperatures)]
         if len(chosen):
-            self._expected = self._reader.read(chosen)
+            self._expected = self._stepper.step(chosen)
 
     def _row_temperatures(self) -> Floats:
         """Return the temperature of each row that is being written, (B, 1)."""
@@ -121,13 +121,13 @@ class TweetSampler:
 
     def _read_prime(self, prime_ids: list[int]) -> Floats:
         """Read `<BOS>` and the prime, once for all tweets. Returns what the model expects after them, (B, V)."""
-        expected = self._reader.read(np.array([BOS]))
+        expected = self._stepper.step(np.array([BOS]))
         for place, token_id in enumerate(prime_ids):
             self._nats[:, place] = -expected[0, token_id]
-            expected = self._reader.read(np.array([token_id]))
+            expected = self._stepper.step(np.array([token_id]))
         self._ids[:, : len(prime_ids)] = prime_ids
         if len(self._rows) > 1:
-            self._reader.select(np.zeros_like(self._rows))
+            self._stepper.select(np.zeros_like(self._rows))
         return expected.repeat(len(self._rows), axis=0)
 
     def _finish(self, has_ended: npt.NDArray[np.bool_], temperatures: Floats) -> Ids:
@@ -147,7 +147,7 @@ class TweetSampler:
         others = np.flatnonzero(~is_over)
         self._rows, self._batch = self._rows[others], self._batch[: len(others)]
         if len(others):
-            self._reader.select(others)
+            self._stepper.select(others)
         return others
 
 

@@ -50,9 +50,9 @@ class CharStepper:
             return SingleRowStepper(self._weights, states)
         return _BatchStepper(self._weights, states)
 
-    def read(self, token_ids: Ids) -> Floats:
+    def step(self, token_ids: Ids) -> Floats:
         """Read a character of each row, (B,). Returns the log-probabilities (B, V) of the next, in nats."""
-        return self._rows.read(token_ids)
+        return self._rows.step(token_ids)
 
 
 class _BatchStepper:
@@ -67,17 +67,17 @@ class _BatchStepper:
         self._products, self._sigmoids = self._columns[:, : 3 * size], self._columns[:, : 2 * size]
         self._reset, self._update, self._from_state, self._new = self._columns.split_with_sizes([size] * 4, dim=1)
 
-    def read(self, token_ids: Ids) -> Floats:
+    def step(self, token_ids: Ids) -> Floats:
         """Read a character of each, (B,). Returns the log-probabilities (B, V) of the next."""
         token_ids_there = torch.from_numpy(token_ids).to(self._columns.device)
         torch.index_select(self._weights.table, 0, token_ids_there, out=self._columns)
         for number, (layer, state) in enumerate(zip(self._weights.layers, self.states, strict=True)):
             if number > 0:
                 layer.write_input(self.states[number - 1], self._columns)
-            self._products.addmm_(state, layer.from_state)
+            self._products.addmm_(state, layer.weight_hh_t)
             self._sigmoids.sigmoid_()
             self._new.addcmul_(self._reset, self._from_state).tanh_()
             torch.lerp(self._new, state, self._update, out=state)
-        torch.addmm(self._weights.proj_bias, self.states[-1], self._weights.to_logits, out=self._logits)
+        torch.addmm(self._weights.proj_bias, self.states[-1], self._weights.proj_weight_t, out=self._logits)
         log_probs: Floats = self._logits.log_softmax(dim=-1).float().cpu().numpy()
         return log_probs

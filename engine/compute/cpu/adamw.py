@@ -1,7 +1,7 @@
-"""`FusedAdamW`: the update of `torch.optim.AdamW(fused=True)` on the processor, without what that imports.
+"""`FusedAdamW`: the CPU update of `torch.optim.AdamW(fused=True)`, without the imports of `torch.optim`.
 
-Both call the same kernel, so that weights and state are equal to the bit. But the first optimizer of `torch.optim` in a
-process imports torch's compiler, which nobody here uses: 820 modules, 70 MB, a second at the start of every run.
+Both call the same kernel, so weights and state are equal bit for bit. But the first optimizer of `torch.optim` in a
+process imports torch's compiler, which is not used here: 820 modules, 70 MB and a second at the start of every run.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8  # as in torch.optim
 
 
 class FusedAdamW:
-    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101). Attributes are named as in `torch.optim`."""
+    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101). Attribute names are those of `torch.optim`."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
-        """Update these parameters, which lie on the processor."""
+        """Optimize `parameters`, which are on the CPU."""
         self.param_groups: list[dict[str, Any]] = [{"params": list(parameters), "lr": lr, "weight_decay": weight_decay}]
         self.state: dict[nn.Parameter, dict[str, Tensor]] = {}
         self.grad_scale: Tensor | None = None
         self.found_inf: Tensor | None = None
-        """Where this () float is 1, a step changes nothing."""
+        """If this () float is 1, a step changes nothing."""
 
     @torch.no_grad()
     def step(self) -> None:
-        """Update each parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         parameters = [parameter for parameter in self.param_groups[0]["params"] if parameter.grad is not None]
         states = [self._state_of(parameter) for parameter in parameters]
         steps = [state["step"] for state in states]
@@ -51,11 +51,11 @@ class FusedAdamW:
             found_inf=self.found_inf,
         )
         if self.found_inf is not None:
-            torch._foreach_sub_(steps, [self.found_inf] * len(steps))  # a refused step is none
+            torch._foreach_sub_(steps, [self.found_inf] * len(steps))  # a skipped step does not count
 
     def _state_of(self, parameter: nn.Parameter) -> dict[str, Tensor]:
-        """Return the count of steps and both averages of a parameter, zeros before its first step."""
+        """Return step count and both moments of a parameter; zeros before its first step."""
         if parameter not in self.state:
-            averages = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-            self.state[parameter] = {"step": torch.zeros(()), **averages}
+            moments = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+            self.state[parameter] = {"step": torch.zeros(()), **moments}
         return self.state[parameter]

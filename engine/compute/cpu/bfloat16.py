@@ -1,7 +1,7 @@
-"""Numbers of compiled code that stand in memory as bfloat16: its 16 bits are the upper half of a float32's.
+"""bfloat16 numbers in code compiled by Numba: their 16 bits are the upper half of a float32's.
 
-NumPy has no such type, so that an array of them is one of uint16, and what `read` and `written` do depends on the type
-that they meet: other numbers pass through as they are, and one kernel serves both.
+NumPy has no such type, so an array of bfloat16 is one of uint16. `as_float` and `as_stored` convert only for that type
+and return all others unchanged, so that one kernel serves every precision.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 RELAXED = {"contract", "nsz", "arcp"}
-"""What kernels may do to sums and products. NaN stays NaN: a step that went wrong has to be seen."""
+"""Floating-point optimizations of the kernels. NaN stays NaN: a non-finite step must be detected."""
 
 
-def _as_float(_: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own objects
-    """Tell numba how to read 32 bits as the float32 that they are."""
+def _float_of_bits(_: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    """Numba intrinsic: reinterpret 32 bits as a float32."""
     return types.float32(bits), lambda _, builder, __, args: builder.bitcast(args[0], ir.FloatType())
 
 
-def _rounded(_: Any, number: Any) -> Any:  # noqa: ANN401 - numba's own objects
-    """Tell numba how to round a float32 to the nearest bfloat16, ties to even.
+def _rounded_bits(_: Any, number: Any) -> Any:  # noqa: ANN401 - numba's own objects
+    """Numba intrinsic: round a float32 to the nearest bfloat16, ties to even; returns its 16 bits.
 
-    NaN is set apart: adding to its bits could make a number of it. Numba's own integers would grow to 64 bits here.
+    NaN is a case of its own: the rounding addition could turn its bits into a number's. LLVM integers are used because
+    Numba's own would grow to 64 bits.
     """
 
     def build(_: Any, builder: Any, __: Any, args: Any) -> Any:  # noqa: ANN401 - numba's own objects
@@ -39,29 +40,29 @@ def _rounded(_: Any, number: Any) -> Any:  # noqa: ANN401 - numba's own objects
     return types.uint16(number), build
 
 
-float_of_bits: Any = intrinsic(_as_float)
-_bfloat16_of_float: Any = intrinsic(_rounded)
+float_of_bits: Any = intrinsic(_float_of_bits)
+_bfloat16_of_float: Any = intrinsic(_rounded_bits)
 
 
-def read(x: Any) -> Any:  # noqa: ANN401 - a float, or the bits of a bfloat16
-    """Return the number that stands there."""
+def as_float(x: Any) -> Any:  # noqa: ANN401 - a float, or the bits of a bfloat16
+    """Return the value of a float, or of the bits of a bfloat16."""
     return x
 
 
-def _choose_read(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
+def _overload_as_float(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
     return (lambda x: float_of_bits(np.int32(np.int32(x) << 16))) if x == types.uint16 else lambda x: x
 
 
-def written(x: Any, place: Any) -> Any:  # noqa: ANN401, ARG001 - a float; what stands where it is to be written
-    """Return a number as it is to be written there."""
+def as_stored(x: Any, target: Any) -> Any:  # noqa: ANN401, ARG001 - a float; what stands where it is to be as_stored
+    """Return `x` in the representation of `target`."""
     return x
 
 
-def _choose_written(x, place):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG001 - as numba wants it
-    if place == types.uint16:
-        return lambda x, place: _bfloat16_of_float(x)  # noqa: ARG005 - numba wants the same arguments
-    return lambda x, place: x  # noqa: ARG005 - numba wants the same arguments
+def _overload_as_stored(x, target):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG001 - as numba wants it
+    if target == types.uint16:
+        return lambda x, target: _bfloat16_of_float(x)  # noqa: ARG005 - numba wants the same arguments
+    return lambda x, target: x  # noqa: ARG005 - numba wants the same arguments
 
 
-overload(read, jit_options={"fastmath": RELAXED})(_choose_read)
-overload(written, jit_options={"fastmath": RELAXED})(_choose_written)
+overload(as_float, jit_options={"fastmath": RELAXED})(_overload_as_float)
+overload(as_stored, jit_options={"fastmath": RELAXED})(_overload_as_stored)

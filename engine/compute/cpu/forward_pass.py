@@ -1,8 +1,8 @@
-"""`ForwardPass`: what a batch costs a model, without anything that only a way back would need.
+"""`ForwardPass`: the loss of a batch, without the activations that only a backward pass needs.
 
-`GruStep` keeps the gates of all N rows, 4H numbers a character. Here one buffer of B rows takes the gates of a step
-after the other, of one layer after the other, and stays in the processor's cache; only the last layer's states are
-kept. `TextGenerator.forward` with `F.cross_entropy` is the readable twin.
+`GruStep` stores the gates of all N rows, 4H numbers a character. Here one buffer of B rows, small enough for the CPU's
+cache, is reused for every time step and layer; only the last layer's states are stored. `TextGenerator.forward` with
+`F.cross_entropy` is the readable reference.
 """
 
 from __future__ import annotations
@@ -20,38 +20,40 @@ from engine.model.gru import TextGenerator
 
 
 class ForwardPass:
-    """A model on the processor, as its weights are now; nothing is dropped. One thread at a time."""
+    """A snapshot of a model's weights on the CPU, without dropout. Not thread-safe."""
 
     @torch.no_grad()
     def __init__(self, model: TextGenerator) -> None:
-        """Lay the weights out; compile what is not compiled yet."""
+        """Copy the weights; compile the kernels if needed."""
         self._weights = InferenceWeights(model)
-        self._run_step = kernels_for(model.rnn.hidden_size).run_step
+        self._forward_step = kernels_for(model.rnn.hidden_size).forward_step
         self._buffers = Buffers(model.proj.weight.dtype)
 
     @torch.no_grad()
     def sum_of_losses(self, batch: Batch) -> Tensor:
         """Return the summed cross-entropy in nats, (), of all targets that are not padding."""
         packed = PackedBatch.from_batch(batch)
-        states, weight = self._states_over(packed), self._weights.proj_weight
-        logits = self._buffers.take("logits", len(packed), len(weight))
+        states, weight = self._last_states(packed), self._weights.proj_weight
+        logits = self._buffers.get("logits", len(packed), len(weight))
         torch.addmm(self._weights.proj_bias, states, weight.t(), out=logits)
         return F.cross_entropy(logits, packed.targets, reduction="sum")
 
-    def _states_over(self, packed: PackedBatch) -> Tensor:
-        """Return the last layer's states after every character, (N, H)."""
+    def _last_states(self, packed: PackedBatch) -> Tensor:
+        """Return the last layer's states after each character, (N, H)."""
         size, counts = self._weights.hidden_size, packed.row_counts
-        all_gates = self._buffers.take("gates", counts[0], 4 * size)
-        carried = [self._buffers.take(f"state {n}", counts[0], size).zero_() for n in range(len(self._weights.layers))]
-        states = self._buffers.take("states", len(packed), size)
+        all_gates = self._buffers.get("gates", counts[0], 4 * size)
+        states_by_layer = [
+            self._buffers.get(f"state {n}", counts[0], size).zero_() for n in range(len(self._weights.layers))
+        ]
+        states = self._buffers.get("states", len(packed), size)
         steps = zip(packed.inputs.split_with_sizes(counts), states.split_with_sizes(counts), strict=True)
         for token_ids, after in steps:
             gates = all_gates[: len(after)]
             torch.index_select(self._weights.table, 0, token_ids, out=gates)
             for number, layer in enumerate(self._weights.layers):
                 if number > 0:
-                    layer.write_input(after, gates)  # what the layer below has written
-                state = carried[number][: len(after)]
-                gates[:, : 3 * size].addmm_(state, layer.from_state)
-                self._run_step(gates.numpy(), state.numpy(), after.numpy())
+                    layer.write_input(after, gates)  # `after` is still the state of the layer below
+                state = states_by_layer[number][: len(after)]
+                gates[:, : 3 * size].addmm_(state, layer.weight_hh_t)
+                self._forward_step(gates.numpy(), state.numpy(), after.numpy())
         return states

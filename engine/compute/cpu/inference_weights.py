@@ -1,8 +1,8 @@
-"""A model's weights, laid out for reading: forward only, no gradient, no dropout.
+"""`InferenceWeights`: a copy of a model's weights, laid out for a forward pass without gradient and dropout.
 
-The first layer's input is one of V, so its product and all biases are a table, and reading a character is a look-up.
-What a step needs stands in columns `r z m n`, as in `gru_layer`: a row of the table, or what `write_input` writes, plus
-one product with the state.
+The first layer's input is one of V characters, so its product and all biases form a table, and reading a character is
+a lookup. The input of a step has the columns `r z m n` of `gru_layer`: a row of the table, or the result of
+`write_input`, plus one product with the state.
 """
 
 from __future__ import annotations
@@ -16,43 +16,46 @@ from engine.model.gru import TextGenerator
 
 
 class InferenceLayer:
-    """The weights of one GRU layer; what products take faster in another order is laid out so when it is asked for."""
+    """The weights of one GRU layer; transposed copies are made on first use."""
 
     def __init__(self, rnn: nn.GRU, number: int) -> None:
-        """Copy those of layer `number`."""
+        """Copy the weights of layer `number`."""
         bias_ih, bias_hh = (getattr(rnn, f"{name}_l{number}").detach() for name in ("bias_ih", "bias_hh"))
         weight_ih: Tensor = getattr(rnn, f"weight_ih_l{number}").detach()
-        self.weight_ih = weight_ih.clone() if number else weight_ih  # (3H, E or H): r z n; the first's is used but once
+        self.weight_ih = weight_ih.clone() if number else weight_ih  # (3H, E or H): r z n
         self.weight_hh: Tensor = getattr(rnn, f"weight_hh_l{number}").detach().clone()  # (3H, H): r z m
         self._number, self._size = number, rnn.hidden_size
         gates = 2 * rnn.hidden_size
         self.bias = torch.cat([bias_ih[:gates] + bias_hh[:gates], bias_hh[gates:], bias_ih[gates:]])  # (4H,)
 
     @cached_property
-    def from_state(self) -> Tensor:
-        """A copy (H, 3H), which products with many rows take faster."""
+    def weight_hh_t(self) -> Tensor:
+        """`weight_hh` transposed, (H, 3H), contiguous: faster in products with many rows."""
         return self.weight_hh.t().contiguous()
 
     @cached_property
-    def from_below(self) -> Tensor:
-        """A copy (H, 3H), which products with many rows take faster; the first layer's, used once, as it is."""
+    def weight_ih_t(self) -> Tensor:
+        """`weight_ih` transposed, (E or H, 3H); contiguous, except in the first layer, which uses it only once."""
         return self.weight_ih.t().contiguous() if self._number else self.weight_ih.t()
 
     def write_input(self, inputs: Tensor, columns: Tensor) -> Tensor:
-        """Write what `inputs` (M, E or H) and the biases add up to into `columns` (M, 4H), and return these."""
+        """Write the input's part of `r z m n`, biases included, to `columns` (M, 4H) and return these.
+
+        `inputs` (M, E or H).
+        """
         gates, new = 2 * self._size, 3 * self._size
         columns.copy_(self.bias)
-        columns[:, :gates].addmm_(inputs, self.from_below[:, :gates])
-        columns[:, new:].addmm_(inputs, self.from_below[:, gates:])
+        columns[:, :gates].addmm_(inputs, self.weight_ih_t[:, :gates])
+        columns[:, new:].addmm_(inputs, self.weight_ih_t[:, gates:])
         return columns
 
 
 class InferenceWeights:
-    """All weights of a model, as they were at the moment when this was made."""
+    """All weights of a model at the time of the copy."""
 
     @torch.no_grad()
     def __init__(self, model: TextGenerator) -> None:
-        """Copy them, and work out the table."""
+        """Copy the weights and compute the table of the first layer's inputs, (V, 4H)."""
         self.layers = [InferenceLayer(model.rnn, number) for number in range(model.rnn.num_layers)]
         self.hidden_size = model.rnn.hidden_size
         embedded = model.embed.weight.detach()
@@ -61,6 +64,6 @@ class InferenceWeights:
         self.proj_bias = model.proj.bias.detach().clone()  # (V,)
 
     @cached_property
-    def to_logits(self) -> Tensor:
-        """A copy of `proj_weight` (H, V), which products with many rows take faster."""
+    def proj_weight_t(self) -> Tensor:
+        """`proj_weight` transposed, (H, V), contiguous: faster in products with many rows."""
         return self.proj_weight.t().contiguous()

@@ -1,14 +1,14 @@
-"""What a step does to single numbers, in one pass over its rows, compiled by Numba.
+"""The elementwise part of a GRU step, in one pass over its rows, compiled by Numba. Its equations are in `gru_layer`.
 
-The equations are those of `gru_layer`; by calls of PyTorch, a row of gates would be fetched from memory up to eight
-times. Here a row (4H numbers) is fetched once. The hidden size is a constant of the compiled code: only then
-can the compiler see that the four parts of a row do not overlap, and make vector instructions of the loop.
+As PyTorch operations, a row of gates (4H numbers) would be loaded from memory up to eight times; here it is loaded
+once. The hidden size is a constant of the compiled code: only then can the compiler see that the four parts of a row
+do not overlap, and vectorize the loop.
 
-Does it pay for a dependency of 60 MB? Measured with embedding and hidden size 128 and batch 32, a training step without
+The gain that pays for a dependency of 60 MB: with embedding and hidden size 128 and batch 32, a training step without
 these kernels takes 1.2 times as long on one thread and 1.3 times on two; with 256 and 512, 1.1 times.
 
-Numba has no vector form of exp, so that for float32 is our own, good to about one unit in the last place; float64
-takes the library's, one number after the other, and is there to be tested with.
+Numba has no vectorized exp, so float32 uses our own, accurate to about one unit in the last place. float64, used only
+in tests, calls the scalar library function.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import numpy.typing as npt
 from numba import types
 from numba.extending import overload
 
-from engine.compute.cpu.bfloat16 import RELAXED, float_of_bits, read, written
+from engine.compute.cpu.bfloat16 import RELAXED, as_float, as_stored, float_of_bits
 
 Rows: TypeAlias = npt.NDArray[np.floating] | npt.NDArray[np.uint16]  # (n, ...); uint16 holds bfloat16
 
 
 def _exp(x: Any) -> Any:  # noqa: ANN401 - a float of the type at hand
-    """Return e^x; compiled code takes `_exp32` or `_exp64` in its place."""
+    """Return e^x; compiled code uses `_exp32` or `_exp64` instead."""
     return math.exp(x)
 
 
@@ -50,7 +50,7 @@ _MANTISSA_BITS, _EXPONENT_BIAS = np.int32(23), np.int32(127)
 def _exp32(x):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - numba wants no annotations here
     """Return e^x = 2^k e^r with |r| <= ln(2) / 2, e^r by the polynomial of Cephes' expf (Moshier 1992).
 
-    Beyond +-87, where float32 ends, it stays as it is there.
+    x is clipped to +-87, the range of float32.
     """
     x = _LIMIT if x > _LIMIT else x  # noqa: FURB136 - unlike min and max, this lets NaN through
     x = -_LIMIT if x < -_LIMIT else x  # noqa: FURB136 - the same
@@ -70,80 +70,81 @@ overload(_exp, jit_options={"fastmath": RELAXED})(_choose_exp)
 
 @dataclass(frozen=True)
 class Kernels:
-    """The compiled passes, for one hidden size. What is not said to be (n, 4H) is (n, H), and may have more rows."""
+    """The compiled passes for one hidden size. Arrays are (n, H) unless noted, and may have more rows than n."""
 
-    run_step: Callable[[Rows, Rows, Rows], None]
-    """(gates, state, after): turn a step's sums `r z m n` (n, 4H) into gates, and replace the state that is carried by
-    what they make of it, which is written to `after` too."""
-    go_back: Callable[[Rows, Rows, Rows, Rows, Rows], None]
-    """(gates, before, above, state_grad, product): turn a step's gates `r z m n` (n, 4H) into gradients `a b m c`;
-    h_bar is the sum of the last three, and h_bar * z replaces `state_grad`."""
+    forward_step: Callable[[Rows, Rows, Rows], None]
+    """(gates, state, after): turn the sums `r z m n` (n, 4H) into gates in place, update `state` in place and write it
+    to `after`."""
+    backward_step: Callable[[Rows, Rows, Rows, Rows, Rows], None]
+    """(gates, before, output_grads, state_grad, product): overwrite the gates `r z m n` (n, 4H) with the gradients by
+    `a b m c`. h_bar is the sum of the last three arguments; h_bar * z overwrites `state_grad`."""
 
 
 @functools.cache
 def kernels_for(hidden_size: int) -> Kernels:
-    """Compile, or take from Numba's cache on disk; compiling takes about half a second."""
+    """Return the kernels for a hidden size, from Numba's cache on disk or compiled in about half a second."""
     size = hidden_size
 
-    def run_step(gates: Rows, state: Rows, after: Rows) -> None:
+    def forward_step(gates: Rows, state: Rows, after: Rows) -> None:
         one = state.dtype.type(1)
         for row in range(gates.shape[0]):
-            g, h, kept = gates[row], state[row], after[row]
+            g, h, stored = gates[row], state[row], after[row]
             for j in range(size):
-                r, z = one / (one + _exp(-read(g[j]))), one / (one + _exp(-read(g[size + j])))
-                g[j], g[size + j] = written(r, g[j]), written(z, g[j])
-            for j in range(size):  # one loop would need more registers than there are: measured to be a fifth slower
-                r, z = read(g[j]), read(g[size + j])
-                x = read(g[3 * size + j]) + r * read(g[2 * size + j])
+                r, z = one / (one + _exp(-as_float(g[j]))), one / (one + _exp(-as_float(g[size + j])))
+                g[j], g[size + j] = as_stored(r, g[j]), as_stored(z, g[j])
+            for j in range(size):  # one loop would need more registers than the CPU has: measured a fifth slower
+                r, z = as_float(g[j]), as_float(g[size + j])
+                x = as_float(g[3 * size + j]) + r * as_float(g[2 * size + j])
                 n = one - (one + one) / (one + _exp(x + x))
-                g[3 * size + j] = written(n, g[j])
+                g[3 * size + j] = as_stored(n, g[j])
                 h[j] = n + z * (h[j] - n)
-                kept[j] = written(h[j], kept[j])
+                stored[j] = as_stored(h[j], stored[j])
 
-    def go_back(gates: Rows, before: Rows, above: Rows, state_grad: Rows, product: Rows) -> None:
+    def backward_step(gates: Rows, before: Rows, output_grads: Rows, state_grad: Rows, product: Rows) -> None:
         one = state_grad.dtype.type(1)
         for row in range(gates.shape[0]):
-            g, h, top, carried, more = gates[row], before[row], above[row], state_grad[row], product[row]
+            g, h, out_grad = gates[row], before[row], output_grads[row]
+            state_bar, more = state_grad[row], product[row]
             for j in range(size):
-                r, z, m, n = read(g[j]), read(g[size + j]), read(g[2 * size + j]), read(g[3 * size + j])
-                h_bar = read(top[j]) + carried[j] + read(more[j])
-                carried[j] = h_bar * z
+                r, z, m, n = as_float(g[j]), as_float(g[size + j]), as_float(g[2 * size + j]), as_float(g[3 * size + j])
+                h_bar = as_float(out_grad[j]) + state_bar[j] + as_float(more[j])
+                state_bar[j] = h_bar * z
                 c_bar = h_bar * (one - z) * (one - n * n)
                 m_bar = c_bar * r
-                g[j], g[2 * size + j] = written(m_bar * m * (one - r), g[j]), written(m_bar, g[j])
-                g[3 * size + j] = written(c_bar, g[j])
-                g[size + j] = written(h_bar * (read(h[j]) - n) * z * (one - z), g[j])
+                g[j], g[2 * size + j] = as_stored(m_bar * m * (one - r), g[j]), as_stored(m_bar, g[j])
+                g[3 * size + j] = as_stored(c_bar, g[j])
+                g[size + j] = as_stored(h_bar * (as_float(h[j]) - n) * z * (one - z), g[j])
 
-    return Kernels(compiled(run_step), compiled(go_back))
+    return Kernels(compiled(forward_step), compiled(backward_step))
 
 
 def compiled(function: Callable[..., None], *, may_reorder_sums: bool = False) -> Callable[..., None]:
-    """Return a function that is compiled when it is first called, and kept on disk where there is a place for it."""
+    """Return a function that Numba compiles on its first call and caches on disk where that is possible."""
     fastmath = RELAXED | {"reassoc"} if may_reorder_sums else RELAXED
     compiler = functools.partial(numba.njit, fastmath=fastmath, error_model="numpy", nogil=True)
     try:
         run = compiler(cache=True)(function)
-    except RuntimeError:  # no folder to be written to
+    except RuntimeError:  # no writable folder for the cache
         return compiler()(function)
 
     @functools.wraps(function)
-    def run_or_compile_again(*arguments: Any) -> None:  # noqa: ANN401 - those of `function`
+    def run_or_compile_without_cache(*arguments: Any) -> None:  # noqa: ANN401 - those of `function`
         nonlocal run
         try:
             run(*arguments)
-        except OSError:  # Numba's cache can't be written: raised once it has compiled, before anything is computed
+        except OSError:  # the cache can't be written: raised after compiling, before anything is computed
             run = compiler()(function)
             run(*arguments)
 
-    return run_or_compile_again
+    return run_or_compile_without_cache
 
 
 def _add_rows(grads: Rows, rows: npt.NDArray[np.int64], table: Rows) -> None:
-    """Add each row of `grads` (n, C) to the row of `table` (M, C) that `rows` (n,) names."""
+    """Add row i of `grads` (n, C) to row `rows[i]` of `table` (M, C); `rows` (n,)."""
     for row in range(grads.shape[0]):
         added, total = grads[row], table[rows[row]]
         for j in range(added.shape[0]):
-            total[j] += read(added[j])
+            total[j] += as_float(added[j])
 
 
 add_rows = compiled(_add_rows)

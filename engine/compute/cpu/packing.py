@@ -1,14 +1,14 @@
-"""A padded batch without its padding: time-major, longest tweet first, so that each step's rows are a prefix.
+"""`PackedBatch`: a batch without its padding, time-major and longest tweet first, so each step's rows are a prefix.
 
-Step t owns `row_counts[t]` rows, one per tweet that is not over yet; the tweets come in the same order in every step.
-So what is done to all steps at once is done to N rows, one for each real target, and never to padding.
+Step t has `row_counts[t]` rows, one per tweet that has not ended; the order of the tweets is the same in every step.
+Operations on all steps at once therefore run on N rows, one per real target, and none on padding.
 
-**Few shapes.** oneDNN, which multiplies bfloat16, compiles code for every shape that it meets, in milliseconds, and
-keeps it, in 0.6 to 1 MB. N is another number in nearly every batch. So `from_batch` can be told to add rows, so that
-few shapes come: to a step, up to a multiple of `ROWS`, for tweets that are over, and behind the last step a tail, up to
-the next of the heights of `height_for`. A row that was added has `PAD` as its target and no part in the loss. Then no
-gradient comes to it from above, nor from a later step, so that all its gradients are zero: what is summed over N rows
-stays what it is. The tail belongs to no step; whoever sums over it has it cleared by `clear_tail`.
+**Few shapes.** oneDNN, which computes the bfloat16 products, compiles code for every new shape, in milliseconds, and
+caches it, at 0.6 to 1 MB each. N differs in nearly every batch. So `from_batch` can pad to few shapes: each step to a
+multiple of `ROWS`, with rows of tweets that have ended, and the whole to the next height of `padded_height`, with a
+tail behind the last step. An added row has the target `PAD` and no part in the loss. It gets no gradient from its own
+output, nor from a later step, so all its gradients are zero and sums over N rows are unchanged. The tail belongs to no
+step and is uninitialized; code that sums over it must call `zero_tail` first.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from engine.corpus.encoded_tweets import Batch
 from engine.model.vocab import PAD
 
 ROWS = 8
-"""To a multiple of this, at most B, are the rows of a step filled up."""
-_LEAST_HEIGHT = 128
-_PER_OCTAVE = 4
-"""Heights between a power of two and the next: N grows by 1/4 at most, by 1/9 on average."""
+"""With few shapes, the rows of a step are a multiple of this, or B."""
+_MIN_HEIGHT = 128
+_HEIGHTS_PER_OCTAVE = 4
+"""Padding to these heights increases N by at most 1/4, on average by 1/9."""
 
 
 @dataclass(frozen=True)
 class PackedBatch:
-    """What the model sees and what it shall say, step after step."""
+    """Inputs and targets, step after step."""
 
     inputs: Tensor  # (N,) int64
     targets: Tensor  # (N,) int64
-    row_counts: list[int]  # (T,), never growing
-    order: Tensor  # (B,) int64: the tweet of the padded batch that each row is
-    previous: Tensor  # (N,) int64: the row of the step before in (B + N, H) states whose first B are the initial ones
-    added: Tensor  # (A,) int64: the rows that were added
+    row_counts: list[int]  # (T,), non-increasing
+    order: Tensor  # (B,) int64: index of each row's tweet in the padded batch
+    previous: Tensor  # (N,) int64: index of the previous state in (B + N, H) states, of which the first B are initial
+    added: Tensor  # (A,) int64: indices of the added rows
     num_targets: int  # N - A
 
     @classmethod
     def from_batch(cls, batch: Batch, *, has_few_shapes: bool = False) -> PackedBatch:
-        """Pack a batch in which padding only follows, with rows added where it `has_few_shapes`."""
+        """Pack a batch in which padding occurs only after each tweet; `has_few_shapes` adds rows."""
         is_target = batch.targets != PAD  # (B, T)
         lengths = is_target.sum(axis=1)
         order = np.argsort(-lengths, kind="stable")
@@ -52,7 +52,7 @@ class PackedBatch:
         num_rows = num_targets = int(row_counts.sum())
         if has_few_shapes:
             row_counts = np.minimum(-(-row_counts // ROWS) * ROWS, len(order))
-            num_rows = height_for(int(row_counts.sum()))
+            num_rows = padded_height(int(row_counts.sum()))
         is_row = np.arange(len(order)) < row_counts[:, np.newaxis]  # (T, B)
         inputs, targets = (_packed(padded, order, is_row, num_rows) for padded in (batch.inputs, batch.targets))
         return cls(
@@ -66,33 +66,33 @@ class PackedBatch:
         )
 
     def __len__(self) -> int:
-        """Return N."""
+        """Return N, the added rows included."""
         return len(self.inputs)
 
-    def clear_tail(self, rows: Tensor) -> None:
-        """Set those of N rows that belong to no step to zero."""
+    def zero_tail(self, rows: Tensor) -> None:
+        """Zero the rows, of N, that belong to no step."""
         if self.added.numel():
             rows[sum(self.row_counts) :].zero_()
 
 
-def height_for(num_rows: int) -> int:
-    """Return the least height that is not below a number of rows; there are 4 from a power of two to the next."""
-    step = max(_LEAST_HEIGHT, 1 << num_rows.bit_length()) // 2 // _PER_OCTAVE
-    return max(_LEAST_HEIGHT, -(-num_rows // step) * step)
+def padded_height(num_rows: int) -> int:
+    """Return the smallest height that is at least `num_rows`; there are four between a power of two and the next."""
+    step = max(_MIN_HEIGHT, 1 << num_rows.bit_length()) // 2 // _HEIGHTS_PER_OCTAVE
+    return max(_MIN_HEIGHT, -(-num_rows // step) * step)
 
 
 def _packed(
     padded: npt.NDArray[np.int64], order: npt.NDArray[np.int64], is_row: npt.NDArray[np.bool_], num_rows: int
 ) -> npt.NDArray[np.int64]:
-    """Return the rows of `padded` (B, T) and the tail as (N,)."""
+    """Return `padded` (B, T) as (N,): the rows of each step, then the tail."""
     by_step: npt.NDArray[np.int64] = padded[order, : len(is_row)].T[is_row]
     return np.concatenate([by_step, np.full(num_rows - len(by_step), PAD)])
 
 
 def _previous_rows(row_counts: npt.NDArray[np.int64], batch_size: int, num_rows: int) -> npt.NDArray[np.int64]:
-    """Return where each of the N rows has its previous state: as many rows up as the step before has.
+    """Return the index (N,) of each row's previous state: as many rows earlier as the previous step has.
 
-    In the tail, each takes itself.
+    A row of the tail has its own index.
     """
     rows_before = np.concatenate(([batch_size], row_counts[:-1]))  # (T,)
     rows: npt.NDArray[np.int64] = np.arange(num_rows) + batch_size

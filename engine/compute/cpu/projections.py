@@ -1,13 +1,13 @@
-"""What lies below and above the recurrence: from characters or states to gates, and from states to the loss.
+"""The projections around the recurrence: from characters or states to gates, and from states to the loss.
 
 With x (M, E or H) and G the gradient (M, 4H) by `r z m n` that `GruLayer.backward` returns, W_ih x fills the columns
 `r z` and `n`, and backward
 
     W_ih_bar = [G_r G_z G_n]^T x        x_bar = [G_r G_z G_n] W_ih
 
-In the first layer, x is the embedding itself, M = V: a vocabulary is small, so what the layer makes of each character
-is a table, the input of all N rows is a look-up in it, and the gradients of equal characters are summed before the two
-products.
+In the first layer, x is the embedding matrix itself, M = V. A vocabulary is small, so the layer's input is computed
+once per character as a table, the input of the N rows is a lookup in it, and the gradients of equal characters are
+summed before the two products.
 """
 
 from __future__ import annotations
@@ -23,90 +23,93 @@ from engine.compute.cpu.workspace import Buffers
 class InputProjection:
     """The products of one layer with its input."""
 
-    def __init__(self, layer: GruLayer, kept: torch.dtype | None = None) -> None:
-        """Belong to this layer. Inputs and gates are `kept` in the weights' own dtype, if none is given."""
+    def __init__(self, layer: GruLayer, storage_dtype: torch.dtype | None = None) -> None:
+        """Project the input of `layer`; inputs and gates have `storage_dtype`, by default the weights' own dtype."""
         self._layer = layer
-        self._kept, self._full = Buffers(kept or layer.weight_ih.dtype), Buffers(layer.weight_ih.dtype)
-        self._weight = layer.weight_ih.detach()  # (3H, E), as last used
+        self._stored, self._full = Buffers(storage_dtype or layer.weight_ih.dtype), Buffers(layer.weight_ih.dtype)
+        self._weight = layer.weight_ih.detach()  # (3H, E or H), in the dtype of the last `write`
 
     def write(self, inputs: Tensor, out: Tensor) -> None:
-        """Write the input's part of `r z m n` to `out` (M, 4H), for inputs (M, E)."""
+        """Write the input's part of `r z m n` to `out` (M, 4H); `inputs` (M, E or H)."""
         gates, new = 2 * self._layer.hidden_size, 3 * self._layer.hidden_size
-        self._weight = self._kept.hold("weight", self._layer.weight_ih.detach())
+        self._weight = self._stored.cast("weight", self._layer.weight_ih.detach())
         out.copy_(self._layer.combined_bias())
         out[:, :gates].addmm_(inputs, self._weight[:gates].t())
         out[:, new:].addmm_(inputs, self._weight[gates:].t())
 
     def backward(self, inputs: Tensor, grads: Tensor) -> Tensor:
-        """Set the gradients of `weight_ih` and the biases and return that of `inputs`, (M, E), for `grads` (M, 4H)."""
+        """Set the gradients of `weight_ih` and the biases; return the gradient by `inputs` (M, E or H).
+
+        `grads` (M, 4H) is the gradient by `r z m n`.
+        """
         gates, new = 2 * self._layer.hidden_size, 3 * self._layer.hidden_size
         of_gates, of_new = grads[:, :gates], grads[:, new:]
-        weight_grad = self._kept.take("weight_grad", *self._weight.shape)
+        weight_grad = self._stored.get("weight_grad", *self._weight.shape)
         torch.mm(of_gates.t(), inputs, out=weight_grad[:gates])
         torch.mm(of_new.t(), inputs, out=weight_grad[gates:])
-        self._layer.weight_ih.grad = self._full.hold("weight_grad", weight_grad)
+        self._layer.weight_ih.grad = self._full.cast("weight_grad", weight_grad)
         sums = grads.sum(dim=0, dtype=self._layer.bias_ih.dtype)  # (4H,)
         self._layer.bias_hh.grad = sums[:new]
         self._layer.bias_ih.grad = torch.cat([sums[:gates], sums[new:]])
-        input_grad = self._kept.take("input_grad", *inputs.shape)
+        input_grad = self._stored.get("input_grad", *inputs.shape)
         return torch.mm(of_gates, self._weight[:gates], out=input_grad).addmm_(of_new, self._weight[gates:])
 
 
 class TokenInput:
-    """The first layer's input: characters. The table is worked out as exactly as the weights are."""
+    """The first layer's input, characters. Its table is computed in the weights' dtype and rounded afterwards."""
 
-    def __init__(self, embed: nn.Embedding, layer: GruLayer, kept: torch.dtype, *, is_tied: bool) -> None:
-        """Take the embedding, without copying it; gates are `kept` in this dtype.
+    def __init__(self, embed: nn.Embedding, layer: GruLayer, storage_dtype: torch.dtype, *, is_tied: bool) -> None:
+        """Use the embedding without copying it; gates have `storage_dtype`.
 
-        Where it `is_tied` to the projection, its gradient is added to the one that `OutputLoss` has set.
+        With `is_tied`, the gradient is added to the one that `OutputLoss` has set for the same matrix.
         """
         self._embed, self._layer, self._is_tied = embed, layer, is_tied
         self._projection = InputProjection(layer)
-        self._kept = Buffers(kept)
+        self._stored = Buffers(storage_dtype)
         self._table = torch.empty(embed.num_embeddings, 4 * layer.hidden_size, dtype=embed.weight.dtype)
 
     def write(self, packed: PackedBatch, out: Tensor) -> None:
         """Write the input's part of `r z m n` to `out` (N, 4H)."""
         self._projection.write(self._embed.weight, self._table)
-        torch.index_select(self._kept.hold("table", self._table), 0, packed.inputs, out=out)
+        torch.index_select(self._stored.cast("table", self._table), 0, packed.inputs, out=out)
 
     def backward(self, packed: PackedBatch) -> None:
-        """Set the gradients of the embedding and of `weight_ih`, after the layer's own `backward`."""
+        """Set the gradients of the embedding and of `weight_ih`; call after the layer's own `backward`."""
         self._layer.add_grads_to(self._table.zero_(), packed.inputs)
         grad = self._projection.backward(self._embed.weight, self._table)
-        as_proj = self._embed.weight.grad if self._is_tied else None
-        self._embed.weight.grad = grad if as_proj is None else grad.add_(as_proj)
+        proj_grad = self._embed.weight.grad if self._is_tied else None
+        self._embed.weight.grad = grad if proj_grad is None else grad.add_(proj_grad)
 
 
 class OutputLoss:
     """The projection to logits and the mean cross-entropy.
 
     With p the softmax of a row of logits and S the number of targets, the gradient by that row is
-    (p - one_hot(target)) / S; by a row that was added to the batch, it is zero. The 1 / S is left to the products that
+    (p - one_hot(target)) / S, and zero for a row added to the batch. The factor 1 / S is applied in the products that
     follow.
     """
 
-    def __init__(self, proj: nn.Linear, kept: torch.dtype) -> None:
-        """Take the projection, without copying it; states are `kept` in this dtype."""
+    def __init__(self, proj: nn.Linear, storage_dtype: torch.dtype) -> None:
+        """Use the projection without copying it; states have `storage_dtype`."""
         self._proj = proj
-        self._kept, self._full = Buffers(kept), Buffers(proj.weight.dtype)
+        self._stored, self._full = Buffers(storage_dtype), Buffers(proj.weight.dtype)
 
     def loss_and_grads(self, states: Tensor, packed: PackedBatch) -> tuple[Tensor, Tensor]:
-        """Return the loss, () in nats, and its gradient by the states, both for states (N, H)."""
+        """Return the loss, () in nats per character, and its gradient by the states, (N, H), for states (N, H)."""
         targets, shape = packed.targets.unsqueeze(1), (len(packed), self._proj.out_features)
-        num_targets, share = packed.num_targets, 1 / packed.num_targets
-        weight, bias = (self._kept.hold(name, getattr(self._proj, name)) for name in ("weight", "bias"))
-        products = self._kept.take("products", *shape)
+        num_targets, scale = packed.num_targets, 1 / packed.num_targets
+        weight, bias = (self._stored.cast(name, getattr(self._proj, name)) for name in ("weight", "bias"))
+        products = self._stored.get("products", *shape)
         torch.addmm(bias, states, weight.t(), out=products)
-        logits, log_probs = self._full.hold("logits", products), self._full.take("log_probs", *shape)
+        logits, log_probs = self._full.cast("logits", products), self._full.get("log_probs", *shape)
         torch.log_softmax(logits, dim=1, out=log_probs)
         of_targets = log_probs.gather(1, targets).index_fill_(0, packed.added, 0)  # (N, 1)
         logit_grads = torch.exp(log_probs, out=logits).scatter_(1, targets, of_targets.expm1())
         logit_grads.index_fill_(0, packed.added, 0)
-        self._proj.bias.grad = logit_grads.sum(dim=0).mul_(share)
-        kept_grads = products.copy_(logit_grads)
-        weight_grad, grads = (self._kept.take(name, *like.shape) for name, like in (("w", weight), ("s", states)))
-        torch.addmm(weight_grad, kept_grads.t(), states, beta=0, alpha=share, out=weight_grad)
-        self._proj.weight.grad = self._full.hold("w", weight_grad)
-        torch.addmm(grads, kept_grads, weight, beta=0, alpha=share, out=grads)
+        self._proj.bias.grad = logit_grads.sum(dim=0).mul_(scale)
+        stored_grads = products.copy_(logit_grads)
+        weight_grad, grads = (self._stored.get(name, *like.shape) for name, like in (("w", weight), ("s", states)))
+        torch.addmm(weight_grad, stored_grads.t(), states, beta=0, alpha=scale, out=weight_grad)
+        self._proj.weight.grad = self._full.cast("w", weight_grad)
+        torch.addmm(grads, stored_grads, weight, beta=0, alpha=scale, out=grads)
         return -of_targets.sum() / num_targets, grads

@@ -1,12 +1,12 @@
-"""`SingleRowStepper`: one tweet read on a processor, character by character, in a handful of compiled calls each.
+"""`SingleRowStepper`: a GRU step for a single tweet on the CPU, in a handful of compiled calls per character.
 
-For so few numbers a call costs more than its work, and at H = 512 the work is to fetch the weights: 3 MB, more than
-the cache next to the processor holds. So
+For one row, a PyTorch call costs more than its work, and at H = 512 the work is loading the weights: 3 MB, more than
+the L2 cache holds. So
 
-* the weights are read in the order that the model has them in: a tweet is too short to pay for another;
-* one character goes through their rows from first to last, the next from last to first, and finds in the cache what
-  was read just before. A sum of products is the same either way;
-* where torch has several threads, its own product shares large weights out among them, and with them the caches.
+* the weights are used in the model's own layout: a tweet is too short to pay for a transposed copy;
+* successive characters traverse the rows of the weights in opposite directions, and find in the cache what the previous
+  one loaded last. The order of rows does not change any sum;
+* with several torch threads, large weights use torch's own product, which splits them among the threads' caches.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from engine.compute.arrays import Floats, Ids
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.numba_kernels import Rows, compiled, kernels_for
 
-_AT_ONCE = 4
-_SHARED_BYTES = 3 * 2**19
-"""Weights from this size on, of H = 362 and more, are read faster by two threads: 1.3 times at 384, 2.3 at 512."""
+_BLOCK_ROWS = 4
+_THREADED_BYTES = 3 * 2**19
+"""Size from which weights, those of H = 362 and more, are faster on two threads: 1.3 times at 384, 2.3 at 512."""
 
 
-def _add_product(weight: Rows, vector: Rows, sums: Rows, is_backwards: bool) -> None:  # noqa: FBT001 - as above
-    """Add `weight` (M, H) times `vector` (H,) to `sums` (M,), a few rows at once so that `vector` is fetched less."""
+def _add_product(weight: Rows, vector: Rows, sums: Rows, is_backwards: bool) -> None:  # noqa: FBT001 - compiled code takes no names
+    """Add `weight` (M, H) times `vector` (H,) to `sums` (M,), several rows at once to load `vector` less often."""
     zero = vector.dtype.type(0)
-    num_blocks = len(weight) // _AT_ONCE
+    num_blocks = len(weight) // _BLOCK_ROWS
     for number in range(num_blocks):
-        j = _AT_ONCE * (num_blocks - 1 - number if is_backwards else number)
+        j = _BLOCK_ROWS * (num_blocks - 1 - number if is_backwards else number)
         row_0, row_1, row_2, row_3 = weight[j], weight[j + 1], weight[j + 2], weight[j + 3]
         sum_0 = sum_1 = sum_2 = sum_3 = zero
         for k in range(len(vector)):
@@ -43,13 +43,13 @@ def _add_product(weight: Rows, vector: Rows, sums: Rows, is_backwards: bool) -> 
         sums[j + 1] += sum_1
         sums[j + 2] += sum_2
         sums[j + 3] += sum_3
-    for j in range(_AT_ONCE * num_blocks, len(weight)):
+    for j in range(_BLOCK_ROWS * num_blocks, len(weight)):
         for k in range(len(vector)):
             sums[j] += weight[j, k] * vector[k]
 
 
 def _normalize(logits: Rows) -> None:
-    """Turn logits (V,) into log-probabilities; of one that is not finite, all become NaN."""
+    """Replace logits (V,) by log-probabilities; if one is not finite, all become NaN."""
     highest = logits.max()
     total = 0.0
     for logit in logits:
@@ -63,13 +63,13 @@ add_product, normalize = compiled(_add_product, may_reorder_sums=True), compiled
 
 
 class SingleRowStepper:
-    """The hidden state of one tweet, and the memory that a step works in."""
+    """The hidden state of one tweet, and the buffers of a step. Not thread-safe."""
 
     def __init__(self, weights: InferenceWeights, states: list[Tensor]) -> None:
-        """Go on from these states, (1, H) a layer, which change."""
+        """Start from these states, (1, H) per layer, which are updated in place."""
         self.states = states
         size = weights.hidden_size
-        self._run_step = kernels_for(size).run_step
+        self._forward_step = kernels_for(size).forward_step
         self._table, self._proj_weight, self._proj_bias = (
             tensor.numpy() for tensor in (weights.table, weights.proj_weight, weights.proj_bias)
         )
@@ -78,22 +78,22 @@ class SingleRowStepper:
         self._columns, self._after = np.empty_like(self._table, shape=(1, 4 * size)), np.empty_like(self._state_rows[0])
         [columns], gates, new = self._columns, 2 * size, 3 * size
         self._row, self._products, self._gate_sums, self._new = columns, columns[:new], columns[:gates], columns[new:]
-        self._shared_products = torch.from_numpy(self._products)
+        self._threaded_products = torch.from_numpy(self._products)
         self._is_backwards = False
 
-    def read(self, token_ids: Ids) -> Floats:
-        """Read a character, (1,). Returns the log-probabilities (1, V) of the next."""
+    def step(self, token_ids: Ids) -> Floats:
+        """Process a character, (1,); return the log-probabilities (1, V) of the next one, in nats."""
         self._row[:] = self._table[token_ids[0]]
         for number, (layer, state) in enumerate(zip(self._layers, self._state_rows, strict=True)):
             if number > 0:
                 self._row[:] = layer.bias
                 add_product(layer.gates_ih, self._after[0], self._gate_sums, self._is_backwards)
                 add_product(layer.new_ih, self._after[0], self._new, self._is_backwards)
-            if layer.shared_weight_hh is None:
+            if layer.threaded_weight_hh is None:
                 add_product(layer.weight_hh, state[0], self._products, self._is_backwards)
             else:
-                self._shared_products.addmv_(layer.shared_weight_hh, self.states[number][0])
-            self._run_step(self._columns, state, self._after)
+                self._threaded_products.addmv_(layer.threaded_weight_hh, self.states[number][0])
+            self._forward_step(self._columns, state, self._after)
         self._is_backwards = not self._is_backwards
         log_probs = self._proj_bias[None].copy()  # (1, V)
         add_product(self._proj_weight, self._after[0], log_probs[0], False)  # noqa: FBT003 - compiled code takes no names
@@ -102,12 +102,12 @@ class SingleRowStepper:
 
 
 class _Layer:
-    """A layer's weights as arrays on the same memory."""
+    """A layer's weights as arrays that share the tensors' memory."""
 
     def __init__(self, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor) -> None:
-        """Look at the weights of a `InferenceLayer`."""
+        """Wrap the weights of an `InferenceLayer`."""
         gates = 2 * weight_hh.shape[1]
         self.gates_ih, self.new_ih = weight_ih[:gates].numpy(), weight_ih[gates:].numpy()
         self.weight_hh, self.bias = weight_hh.numpy(), bias.numpy()
-        is_shared = weight_hh.nbytes >= _SHARED_BYTES and torch.get_num_threads() > 1
-        self.shared_weight_hh = weight_hh if is_shared else None
+        is_threaded = weight_hh.nbytes >= _THREADED_BYTES and torch.get_num_threads() > 1
+        self.threaded_weight_hh = weight_hh if is_threaded else None

@@ -1,18 +1,17 @@
-"""`GruStep`: the loss of a batch and every gradient of a `TextGenerator`, worked out by hand.
+"""`GruStep`: the loss of a batch and all gradients of a `TextGenerator` on the CPU, derived by hand.
 
 Parameters and results are those of the readable reference, `TextGenerator.forward` with `F.cross_entropy` and
-autograd, with which the tests compare it. What makes the difference, on a processor:
+autograd; the tests compare the two. What makes it faster:
 
-* `packing`: all steps' rows of a kind lie in one matrix, without padding (in bfloat16, with a little);
-* `projections`: the input of the first layer is a look-up, the loss and its gradient take the memory of the logits;
-* `gru_layer`: the derivation; a step is one product and one call of a kernel that Numba compiles (`numba_kernels`);
-* `workspace`: nothing large is allocated;
-* bfloat16, where a processor multiplies it faster: what is kept of all rows, and every large product, is in bfloat16,
-  while weights, their gradients, the loss, and what is carried from step to step stay float32 (`gru_layer`). The table
-  that the first layer's input is looked up in is worked out in float32, and rounded then.
+* `packing`: the rows of all steps form one matrix without padding (in bfloat16, with a little);
+* `projections`: the input of the first layer is a lookup, and the loss and its gradient reuse the memory of the logits;
+* `gru_layer`: the derivation; a step is one product and one call of a kernel compiled by Numba (`numba_kernels`);
+* `workspace`: large buffers are reused, not allocated;
+* bfloat16, on a CPU with native support: whatever is stored for all rows, and every large product, is in bfloat16,
+  while weights, their gradients, the loss and the recurrent state stay float32 (`gru_layer`).
 
-Dropout acts after each layer, as `nn.GRU` and `nn.Dropout` together do it; the draws are for N rows in place of B * T,
-so that a seed gives other masks than in the reference.
+Dropout acts after each layer, as `nn.GRU` and `nn.Dropout` together apply it; but masks are drawn for N rows instead of
+B * T, so a seed gives other masks than in the reference.
 """
 
 from __future__ import annotations
@@ -30,29 +29,31 @@ from engine.model.gru import TextGenerator
 
 
 class GruStep:
-    """A model's forward and backward pass in one. One thread at a time."""
+    """A model's forward and backward pass. Not thread-safe."""
 
     def __init__(self, model: TextGenerator, precision: str = "float32") -> None:
-        """Take the parameters of a model that stays on the processor, without copying them.
+        """Use the parameters of a model on the CPU without copying them.
 
-        `precision` is "float32", which stands for that of the weights, or "bfloat16".
+        `precision` "bfloat16" stores activations in bfloat16; "float32" stores them in the dtype of the weights.
         """
-        kept = torch.bfloat16 if precision == "bfloat16" else model.proj.weight.dtype
-        self._model, self._has_few_shapes = model, kept == torch.bfloat16
-        self._layers = [GruLayer(model.rnn, number, kept) for number in range(model.rnn.num_layers)]
-        self._tokens = TokenInput(model.embed, self._layers[0], kept, is_tied=model.embed.weight is model.proj.weight)
-        self._between = [InputProjection(layer, kept) for layer in self._layers[1:]]
-        self.dropouts = [Dropout(model.dropout.p, kept) for _ in self._layers]
-        """One behind each layer."""
-        self._output = OutputLoss(model.proj, kept)
+        storage_dtype = torch.bfloat16 if precision == "bfloat16" else model.proj.weight.dtype
+        self._model, self._has_few_shapes = model, storage_dtype == torch.bfloat16
+        self._layers = [GruLayer(model.rnn, number, storage_dtype) for number in range(model.rnn.num_layers)]
+        self._tokens = TokenInput(
+            model.embed, self._layers[0], storage_dtype, is_tied=model.embed.weight is model.proj.weight
+        )
+        self._between = [InputProjection(layer, storage_dtype) for layer in self._layers[1:]]
+        self.dropouts = [Dropout(model.dropout.p, storage_dtype) for _ in self._layers]
+        """One after each layer."""
+        self._output = OutputLoss(model.proj, storage_dtype)
         self.timer = PhaseTimer()
-        """Turned from the forward to the backward pass."""
+        """Switched from "forward" to "backward" during a step."""
 
     @torch.no_grad()
     def loss_and_grads(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy, () in nats, of all targets that are not padding; set each parameter's `grad`.
+        """Return the mean cross-entropy, () in nats, over all targets but padding; set each parameter's `grad`.
 
-        A `grad` lies in memory that the next call overwrites.
+        The next call overwrites the memory of each `grad`.
         """
         packed = PackedBatch.from_batch(batch, has_few_shapes=self._has_few_shapes)
         outputs = self._forward(packed)
@@ -62,7 +63,7 @@ class GruStep:
         return loss
 
     def _forward(self, packed: PackedBatch) -> list[Tensor]:
-        """Return what each layer passes on, (N, H) each."""
+        """Return the output of each layer after dropout, (N, H) each."""
         outputs: list[Tensor] = []
         for number, (layer, dropout) in enumerate(zip(self._layers, self.dropouts, strict=True)):
             gates = layer.gates(len(packed))
@@ -75,7 +76,7 @@ class GruStep:
         return outputs
 
     def _backward(self, packed: PackedBatch, outputs: list[Tensor], grads: Tensor) -> None:
-        """Go back from the gradient by the last output, last layer first."""
+        """Backpropagate the gradient by the last output, from the last layer to the first."""
         for number in reversed(range(len(self._layers))):
             gate_grads = self._layers[number].backward(packed, self.dropouts[number].backward(grads))
             if number == 0:

@@ -1,4 +1,4 @@
-"""`CharStepper` expects what `TextGenerator.forward` expects, one character at a time, one row or many."""
+"""`CharStepper` returns the log-probabilities of `TextGenerator.forward`, one character at a time."""
 
 from __future__ import annotations
 
@@ -46,64 +46,64 @@ def expected(model: TextGenerator, token_ids: list[list[int]]) -> Floats:
     length=st.integers(1, 12),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_it_expects_what_the_module_expects_at_every_character(
+def test_log_probabilities_equal_those_of_the_module_after_every_character(
     num_layers: int, embedding_size: int, hidden_size: int, num_rows: int, length: int, seed: int
 ) -> None:
     model = make_model(num_layers, embedding_size, hidden_size, seed)
     token_ids = torch.randint(VOCAB_SIZE, (num_rows, length)).numpy()
-    reader = CharStepper(model)
-    reader.select(np.zeros(num_rows, dtype=np.int64))
+    stepper = CharStepper(model)
+    stepper.select(np.zeros(num_rows, dtype=np.int64))
 
     for count in range(1, length + 1):
-        read = reader.read(token_ids[:, count - 1])
-        assert np.allclose(read, expected(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
+        log_probs = stepper.step(token_ids[:, count - 1])
+        assert np.allclose(log_probs, expected(model, token_ids[:, :count].tolist()), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("rows", [[2, 0], [1], [1, 1, 1, 1], [0, 1, 2]])
-def test_rows_go_on_from_where_they_were_whichever_are_selected(rows: list[int]) -> None:
+def test_selected_rows_continue_from_their_own_states(rows: list[int]) -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=4)
-    reader = CharStepper(model)
-    reader.select(np.zeros(3, dtype=np.int64))
-    reader.read(np.array([4, 5, 6]))
+    stepper = CharStepper(model)
+    stepper.select(np.zeros(3, dtype=np.int64))
+    stepper.step(np.array([4, 5, 6]))
 
-    reader.select(np.array(rows))
-    read = reader.read(np.array([8] * len(rows)))
+    stepper.select(np.array(rows))
+    log_probs = stepper.step(np.array([8] * len(rows)))
 
-    assert np.allclose(read, expected(model, [[4 + row, 8] for row in rows]), atol=1e-5)
+    assert np.allclose(log_probs, expected(model, [[4 + row, 8] for row in rows]), atol=1e-5)
 
 
-def test_one_row_is_read_alike_with_compiled_code_and_without() -> None:
+def test_one_row_gives_the_same_with_compiled_code_and_without() -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=5, seed=7)
     token_ids = torch.randint(VOCAB_SIZE, (20, 1)).numpy()
-    readers = [CharStepper(model), CharStepper(model, may_compile=False)]
+    steppers = [CharStepper(model), CharStepper(model, may_compile=False)]
 
     for one in token_ids:
-        compiled, plain = (reader.read(one) for reader in readers)
+        compiled, plain = (stepper.step(one) for stepper in steppers)
         assert np.allclose(compiled, plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("hidden_size", [361, 363])
-def test_large_weights_are_read_alike_by_one_thread_and_by_two(hidden_size: int) -> None:
+def test_large_weights_give_the_same_on_one_thread_and_on_two(hidden_size: int) -> None:
     model = make_model(num_layers=2, embedding_size=5, hidden_size=hidden_size, seed=10)
-    readers = []
+    steppers = []
     for num_threads in (1, 2):
         torch.set_num_threads(num_threads)
-        readers.append(SingleRowStepper(InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)]))
-    is_shared = [[layer.shared_weight_hh is not None for layer in reader._layers] for reader in readers]
-    assert is_shared == [[False] * 2, [hidden_size == 363] * 2]
+        steppers.append(SingleRowStepper(InferenceWeights(model), [torch.zeros(1, hidden_size) for _ in range(2)]))
+    is_threaded = [[layer.threaded_weight_hh is not None for layer in stepper._layers] for stepper in steppers]
+    assert is_threaded == [[False] * 2, [hidden_size == 363] * 2]
 
     for token_id in (4, 5, 6):
-        one, two = (reader.read(np.array([token_id])) for reader in readers)
+        one, two = (stepper.step(np.array([token_id])) for stepper in steppers)
         assert np.allclose(one, two, atol=1e-5)
 
 
 @pytest.mark.parametrize("spoiled", [float("nan"), float("inf")])
 @pytest.mark.parametrize("num_rows", [1, 2])
-def test_what_is_not_finite_shows_in_every_log_probability(spoiled: float, num_rows: int) -> None:
+def test_a_non_finite_weight_makes_every_log_probability_nan(spoiled: float, num_rows: int) -> None:
     model = make_model(num_layers=1, embedding_size=3, hidden_size=5, seed=9)
     with torch.no_grad():
         model.proj.bias[6] = spoiled
-    reader = CharStepper(model)
-    reader.select(np.zeros(num_rows, dtype=np.int64))
+    stepper = CharStepper(model)
+    stepper.select(np.zeros(num_rows, dtype=np.int64))
 
-    assert np.isnan(reader.read(np.full(num_rows, 5))).all()
+    assert np.isnan(stepper.step(np.full(num_rows, 5))).all()

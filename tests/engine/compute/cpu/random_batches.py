@@ -1,4 +1,4 @@
-"""Small random batches for the tests of the fast path, Hypothesis strategies for them, and what a step finds."""
+"""Random batches and models for the tests of the CPU step, Hypothesis strategies for them, and the gradient error."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 
 HIDDEN_SIZES = (5, 18)
-"""Below the length of a vector of the processor, and above with a rest. Few, for kernels are compiled for each."""
-Found = tuple[float, dict[str, Tensor]]
+"""Below the CPU's vector length, and above it with a remainder. Only two, as kernels are compiled for each."""
+LossAndGrads = tuple[float, dict[str, Tensor]]
 """The loss and all gradients by name."""
 
 
 def random_batch(lengths: list[int], vocab_size: int, seed: int = 0) -> Batch:
-    """Return tweets of these lengths, at least 1 each, in random tokens that are not padding."""
+    """Return tweets of these lengths (each at least 1) of random token ids that are not padding."""
     generator = np.random.default_rng(seed)
     is_real = np.arange(max(lengths)) < np.array(lengths)[:, None]  # (B, T)
     inputs, targets = (np.where(is_real, generator.integers(1, vocab_size, is_real.shape), PAD) for _ in range(2))
@@ -30,7 +30,7 @@ def random_batch(lengths: list[int], vocab_size: int, seed: int = 0) -> Batch:
 
 @dataclass(frozen=True)
 class Shape:
-    """What one example is made of."""
+    """Sizes of one example, its batch and its model."""
 
     lengths: list[int]
     vocab_size: int
@@ -39,14 +39,14 @@ class Shape:
     num_layers: int
     seed: int
     is_tied: bool = False
-    """Characters are read with the matrix that they are written with; `embedding_size` is not used then."""
+    """Tied embeddings; `embedding_size` is ignored then."""
 
     def batch(self) -> Batch:
         """Return a batch of this shape."""
         return random_batch(self.lengths, self.vocab_size, self.seed)
 
     def model(self, dropout: float = 0.0) -> TextGenerator:
-        """Return a float64 model of this shape with weights large enough to bend the gates."""
+        """Return a float64 model with weights large enough to saturate gates."""
         torch.manual_seed(self.seed)
         width = self.hidden_size if self.is_tied else self.embedding_size
         shape = self.vocab_size, width, self.hidden_size, self.num_layers
@@ -58,7 +58,7 @@ class Shape:
 
 
 def shapes() -> st.SearchStrategy[Shape]:
-    """Draw shapes with one to five tweets of one to nine characters."""
+    """Generate shapes with one to five tweets of one to nine characters."""
     return st.builds(
         Shape,
         lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5),
@@ -71,8 +71,8 @@ def shapes() -> st.SearchStrategy[Shape]:
     )
 
 
-def found_by(step: GruStep, model: TextGenerator, batch: Batch) -> Found:
-    """Return the loss and all gradients."""
+def step_results(step: GruStep, model: TextGenerator, batch: Batch) -> LossAndGrads:
+    """Run a step; return its loss and all gradients."""
     loss, grads = step.loss_and_grads(batch).item(), {}
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -81,8 +81,8 @@ def found_by(step: GruStep, model: TextGenerator, batch: Batch) -> Found:
     return loss, grads
 
 
-def gradient_error(found: Found, expected: Found) -> float:
-    """Return the length of the difference of all gradients, as a share of their length."""
+def gradient_error(found: LossAndGrads, expected: LossAndGrads) -> float:
+    """Return the norm of the difference of all gradients, relative to their norm."""
     assert found[1].keys() == expected[1].keys()
     difference = sum(float((found[1][name] - grad).square().sum()) for name, grad in expected[1].items())
     return float(np.sqrt(difference / sum(float(grad.square().sum()) for grad in expected[1].values())))

@@ -1,4 +1,4 @@
-"""The update is torch's own, bit for bit, and nothing of torch's compiler is imported for it."""
+"""`FusedAdamW` equals torch's AdamW bit for bit, and does not import torch's compiler."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def parameters() -> list[nn.Parameter]:
 
 
 def state_of(optimizer: FusedAdamW | torch.optim.AdamW, weights: list[nn.Parameter]) -> list[Tensor]:
-    """Return the weights and all that the optimizer keeps of them."""
-    kept = [optimizer.state[weight][name] for weight in weights for name in ("step", "exp_avg", "exp_avg_sq")]
-    return [weight.detach() for weight in weights] + kept
+    """Return the weights and their optimizer state."""
+    state = [optimizer.state[weight][name] for weight in weights for name in ("step", "exp_avg", "exp_avg_sq")]
+    return [weight.detach() for weight in weights] + state
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_weights_and_state_equal_those_of_torchs_optimizer_also_where_steps_are_refused(weight_decay: float) -> None:
+def test_weights_and_state_equal_those_of_torchs_optimizer_in_skipped_steps_too(weight_decay: float) -> None:
     ours, theirs = parameters(), parameters()
     fused = FusedAdamW(ours, lr=0.01, weight_decay=weight_decay)
     reference = torch.optim.AdamW(theirs, lr=0.01, weight_decay=weight_decay, fused=True)
     generator = torch.Generator().manual_seed(2)
 
-    for is_refused in (True, False, False, True, False):
+    for is_skipped in (True, False, False, True, False):
         for own, their in zip(ours, theirs, strict=True):
             own.grad = torch.randn(own.shape, generator=generator)
             their.grad = own.grad.clone()
         for optimizer in (fused, reference):
-            optimizer.grad_scale, optimizer.found_inf = None, torch.tensor(float(is_refused))  # type: ignore[union-attr] # torch sets them so too
+            optimizer.grad_scale, optimizer.found_inf = None, torch.tensor(float(is_skipped))  # type: ignore[union-attr] # torch sets them so too
             optimizer.param_groups[0]["lr"] *= 0.9
             optimizer.step()
         assert all(map(torch.equal, state_of(fused, ours), state_of(reference, theirs)))
@@ -46,13 +46,13 @@ def test_weights_and_state_equal_those_of_torchs_optimizer_also_where_steps_are_
     assert not any(map(torch.equal, ours, parameters()))
 
 
-def test_torchs_compiler_is_imported_by_its_optimizer_and_not_by_ours() -> None:
-    """Once the second is no longer refused, ours is not needed."""
+def test_torchs_optimizer_imports_its_compiler_and_ours_does_not() -> None:
+    """When this fails for the second line, `FusedAdamW` is no longer needed."""
     code = """
 import sys, torch
 from engine.compute.cpu.adamw import FusedAdamW
 
-sys.modules["torch._dynamo"] = None  # importing it fails from now on, which takes no second
+sys.modules["torch._dynamo"] = None  # its import fails from now on, and takes no second
 
 def takes_a_step(optimizer_type, **more):
     parameter = torch.nn.Parameter(torch.zeros(3))

@@ -1,8 +1,8 @@
-"""The fast path gives what autograd gives: loss and every gradient; in bfloat16 within its rounding, whole runs too.
+"""`GruStep` gives the loss and gradients of autograd; in bfloat16 within its rounding, over whole runs too.
 
-Rounded numbers have 8 binary digits, a relative error of at most 1/256. Of gradients, the length of the difference is
-compared with the length of all gradients together: a single number may be all rounding. The random shapes of the
-Hypothesis test are tiny, with large weights, so that they get there now and then.
+bfloat16 has 8 significant bits, a relative error of at most 1/256. Its gradients are compared by the norm of the
+difference of all of them, since a single small number may be all rounding error. The random shapes of the Hypothesis
+test are tiny and have large weights, where the error is largest.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from engine.corpus.position import Position
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
-from tests.engine.compute.cpu.random_batches import Shape, found_by, gradient_error, random_batch, shapes
+from tests.engine.compute.cpu.random_batches import Shape, gradient_error, random_batch, shapes, step_results
 from tests.engine.helpers import CPU, encoded
 
 SOME = Shape(lengths=[3, 9, 1, 9, 6], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3)
 
 
 def grads_of(model: TextGenerator) -> dict[str, Tensor]:
-    """Take the gradients of all parameters away."""
+    """Return copies of all gradients and reset them."""
     grads = {}
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -46,7 +46,7 @@ def grads_of(model: TextGenerator) -> dict[str, Tensor]:
 def by_autograd(
     model: TextGenerator, batch: Batch, masks: list[Tensor] | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return loss and gradients of the reference; `masks` (B, T, H) replace its own dropout."""
+    """Return loss and gradients of the reference; `masks` (B, T, H) replace its dropout."""
     states = model.embed(torch.from_numpy(batch.inputs))
     if masks is None:
         states, _ = model.rnn(states)
@@ -103,7 +103,7 @@ def test_with_dropout_all_gradients_agree_with_autograd_under_the_same_masks(sha
     assert_close(found, expected, 1e-10)
 
 
-def test_dropout_drops_its_share_and_scales_up_the_rest_so_that_the_mean_stays() -> None:
+def test_dropout_masks_have_the_right_values_and_a_mean_of_one() -> None:
     shape = replace(SOME, lengths=[60] * 20, hidden_size=18, num_layers=1)
     step = GruStep(shape.model(dropout=0.2))
 
@@ -129,7 +129,7 @@ def test_in_float32_loss_and_gradients_agree_within_its_rounding(num_layers: int
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_weight_that_is_not_a_number_is_seen_in_loss_and_gradient(precision: str) -> None:
+def test_a_nan_weight_makes_loss_and_gradients_nan(precision: str) -> None:
     for name in ("rnn.weight_hh_l0", "rnn.weight_ih_l1", "embed.weight", "proj.bias"):
         model = SOME.model().float()
         with torch.no_grad():
@@ -141,7 +141,7 @@ def test_a_weight_that_is_not_a_number_is_seen_in_loss_and_gradient(precision: s
         assert grads_of(model)["embed.weight"].isnan().any(), name
 
 
-def test_memory_that_other_batches_have_used_changes_nothing() -> None:
+def test_reused_buffers_change_no_result() -> None:
     model = SOME.model()
     batches = [random_batch(lengths, SOME.vocab_size) for lengths in ([4, 2], [9, 9, 9, 8, 8, 1], [1], [4, 2])]
     used = GruStep(model)
@@ -157,41 +157,41 @@ def test_memory_that_other_batches_have_used_changes_nothing() -> None:
 # bfloat16 ------------------------------------------------------------------------------------------------------------
 
 
-def usual_model(num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
-    """Return a model as a run begins with."""
+def initial_model(num_layers: int = 1, dropout: float = 0.0) -> TextGenerator:
+    """Return a model with initial weights, as at the start of a run."""
     torch.manual_seed(0)
     return TextGenerator(60, 32, 48, num_layers, dropout)
 
 
 @given(shape=shapes())
 @settings(max_examples=15)
-def test_loss_and_gradients_agree_with_float32_within_the_rounding(shape: Shape) -> None:
+def test_in_bfloat16_loss_and_gradients_agree_with_float32_within_the_rounding(shape: Shape) -> None:
     model, batch = shape.model().float(), shape.batch()
-    exact = found_by(GruStep(model), model, batch)
+    exact = step_results(GruStep(model), model, batch)
 
-    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
+    rounded = step_results(GruStep(model, "bfloat16"), model, batch)
 
     assert rounded[0] == pytest.approx(exact[0], rel=0.03, abs=0.03)
     assert gradient_error(rounded, exact) < 0.4
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_in_a_usual_model_the_difference_is_a_hundredth(num_layers: int) -> None:
-    model, batch = usual_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
-    exact = found_by(GruStep(model), model, batch)
+def test_in_bfloat16_an_initial_model_differs_by_at_most_a_hundredth(num_layers: int) -> None:
+    model, batch = initial_model(num_layers), random_batch(list(range(20, 52)), vocab_size=60)
+    exact = step_results(GruStep(model), model, batch)
 
-    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
+    rounded = step_results(GruStep(model, "bfloat16"), model, batch)
 
     assert rounded[0] == pytest.approx(exact[0], rel=1e-3)
     assert 1e-5 < gradient_error(rounded, exact) < 0.01
 
 
-def test_a_long_sum_of_small_gradients_comes_to_what_it_comes_to_in_float32() -> None:
-    """Added one by one in bfloat16, 4,000 equal numbers come to 256 times one of them."""
-    model, batch = usual_model(), random_batch([20] * 200, vocab_size=2)
-    exact = found_by(GruStep(model), model, batch)
+def test_in_bfloat16_long_sums_of_small_gradients_are_accurate() -> None:
+    """Naively accumulated in bfloat16, 4,000 equal numbers add up to 256 times one of them."""
+    model, batch = initial_model(), random_batch([20] * 200, vocab_size=2)
+    exact = step_results(GruStep(model), model, batch)
 
-    rounded = found_by(GruStep(model, "bfloat16"), model, batch)
+    rounded = step_results(GruStep(model, "bfloat16"), model, batch)
 
     for name in ("embed.weight", "rnn.bias_ih_l0", "rnn.weight_hh_l0", "proj.weight", "proj.bias"):
         assert (rounded[1][name] - exact[1][name]).norm() < 0.02 * exact[1][name].norm(), name
