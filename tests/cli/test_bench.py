@@ -44,7 +44,7 @@ def test_json_is_one_object_with_the_promised_keys(cli: Cli, home: Path) -> None
 def test_people_get_a_table_of_each_part(cli: Cli, home: Path) -> None:
     ended = cli("bench", "--device", "cpu")
     assert ended.code == 0
-    for words in ("processor", "of tutorial", "of float32 limit", "4, 6, 5 ", "packed nn.GRU", "77 ", "cached"):
+    for words in ("processor", "vs. tutorial", "of float32 limit", "4, 6, 5 ", "packed nn.GRU", "77 ", "cached"):
         assert words in ended.out
 
 

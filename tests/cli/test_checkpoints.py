@@ -148,7 +148,7 @@ def test_an_export_writes_nothing_but_the_file_to_standard_output_and_not_to_a_t
     monkeypatch.setattr("sys.stdout", terminal)
     ended = cli("checkpoints", "export", "mine", "-")
     assert ended.code == 1
-    assert "no text for a terminal" in ended.err
+    assert "is binary" in ended.err
     assert terminal.buffer.getvalue() == b""
 
 
@@ -178,7 +178,7 @@ def test_standard_input_needs_a_name_and_is_checked_like_a_file(
     cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", _Bytes(b"good morning"))
-    assert_told_in_two_lines(cli("checkpoints", "import", "-"), "no name", "--name")
+    assert_told_in_two_lines(cli("checkpoints", "import", "-"), "needs a name", "--name")
     ended = cli("checkpoints", "import", "-", "--name", "piped")
     assert_told_in_two_lines(ended, "tweetgen-tui: standard input is damaged")
     assert not (saved / "checkpoints" / "piped.safetensors").exists()

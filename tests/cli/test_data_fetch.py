@@ -46,7 +46,7 @@ def test_the_terms_come_first_and_the_path_is_all_that_stdout_gets(cli: Cli, pat
         ended = cli(*FETCH, "--url", server.url.replace("//", "//me:secret@"), "--yes")
     assert (ended.code, ended.lines) == (0, [str(path)])
     assert path.read_bytes() == CONTENT
-    assert ended.err.index(NOTICE) < ended.err.index("fetching sentiment140 from 127.0.0.1")
+    assert ended.err.index(NOTICE) < ended.err.index("downloading sentiment140 from 127.0.0.1")
     assert "cite Sentiment140" in ended.err
     assert ended.error_lines[-1] == f"Train on it:  tweetgen-tui --data {path}"
     assert "secret" not in ended.err
@@ -63,7 +63,7 @@ def test_json_is_one_object_and_a_second_time_nothing_is_fetched(cli: Cli, path:
 
 def test_without_a_terminal_nothing_is_fetched_unless_yes_is_given(cli: Cli, path: Path) -> None:
     ended = cli(*FETCH)
-    assert_told_at_the_end(ended, "--yes", "no terminal")
+    assert_told_at_the_end(ended, "--yes", "without a terminal")
     assert NOTICE in ended.err
     assert not path.parent.exists()
 
@@ -75,7 +75,7 @@ def test_on_a_terminal_anything_else_fetches_nothing(
     monkeypatch.setattr("sys.stdin", Typed(answer))
     ended = cli(*FETCH)
     assert (ended.code, ended.out) == (1, "")
-    assert ended.error_lines[-1].endswith("Nothing was fetched.")
+    assert ended.error_lines[-1].endswith("Nothing was downloaded.")
     assert not path.parent.exists()
 
 
@@ -93,7 +93,7 @@ def test_on_a_terminal_there_is_a_bar_and_ctrl_c_leaves_the_terminal_as_it_was(h
     with serving(stall_after(CONTENT[:200_000], SENTIMENT140.num_bytes)) as server:
         terminal = Terminal(home, *FETCH, "--url", server.url)
         try:
-            terminal.wait_for(r"Fetch it \(81\.4 MB\)\? \[y/N\]")
+            terminal.wait_for(r"Download it \(81\.4 MB\)\? \[y/N\]")
             terminal.press("y", "enter")
             terminal.wait_for(r"0\.2 of 81\.4 MB")
             terminal.press("ctrl+c")
@@ -101,5 +101,5 @@ def test_on_a_terminal_there_is_a_bar_and_ctrl_c_leaves_the_terminal_as_it_was(h
         finally:
             terminal.close()
     assert terminal.modes_left_set == []
-    assert "Stopped. 0.2 MB are kept" in terminal.text
+    assert "Stopped. 0.2 MB kept" in terminal.text
     assert "of 81.4 MB" not in terminal.text

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tests.cli.program import Cli, assert_told_in_two_lines
 from tests.engine.corpus.files.open_contents import zip_of
-from tui.cli.output.progress_bar import reading_bar
+from tui.cli.output.progress_display import show_progress
 
 FIELDS = {"format", "rows", "kept", "dropped", "num_chars", "alphabet_size", "duplicates", "near_duplicates"}
 REPORTED = (
@@ -23,15 +23,15 @@ REPORTED = (
     "1  empty",
     "1  duplicate            Tom likes TEA!",
     "training    50 tweets",
-    "held out    12 tweets; none of them shares a run of 30 or more characters with a training tweet",
-    "alike       1 duplicate; of each group the first is kept",
-    "with        an @name 1.6 %   a link 1.6 %   a hashtag 1.6 %",
-    "written in  Latin",
-    "cost        read in 0.",
+    "validation  12 tweets; none shares a run of 30 or more characters with a training tweet",
+    "duplicates  1 duplicate; the first of each group is kept",
+    "contain     an @name 1.6 %   a link 1.6 %   a hashtag 1.6 %",
+    "scripts     Latin",
+    "time        read in 0.",
     "17 on average, ",
-    " different ones",
+    " distinct characters",
     "occur only once: ",
-    "10 tweets drawn by chance",
+    "10 tweets at random",
 )
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -145,7 +145,7 @@ def test_too_few_tweets_are_reported_all_the_same_before_the_two_lines(cli: Cli,
 def test_the_bar_moves_and_is_taken_away() -> None:
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=80)
-    with reading_bar(console) as on_progress:
+    with show_progress(console) as on_progress:
         on_progress(0.25, "a.csv, \x1b[31m5,000 rows")
         on_progress(None, "a.csv, 9,000 rows")
     assert "25 %" in ESCAPES.sub("", file.getvalue())

@@ -39,7 +39,7 @@ def test_an_unknown_character_costs_at_least_twenty_bits(cli: Cli, trained: Path
 def test_without_data_it_reads_the_held_out_tweets_of_the_run(cli: Cli, trained: Path) -> None:
     ended = cli("evaluate", "--json")
     assert ended.object["num_tweets"] == 12
-    assert "held-out" in ended.err
+    assert "validation" in ended.err
     [run] = cli("runs", "list", "--json").objects
     assert ended.object["bits_per_char"] == pytest.approx(run["best_bits_per_char"], rel=1e-4)
 
@@ -57,7 +57,7 @@ def test_baselines_stand_in_a_table_with_the_model_and_one_is_marked_best(cli: C
     figures = cli("evaluate", "--baselines", "--json").object
     bits = [*figures["baselines"].values(), figures["bits_per_char"]]
     [heading, *rows] = cli("evaluate", "--baselines").lines[6:]
-    assert heading.split() == ["predictor", "bits", "per", "char"]
+    assert heading.split() == ["model", "bits/char"]
     assert [row.removesuffix("best").split()[-1] for row in rows] == [f"{value:.4f}" for value in bits]
     assert [row.endswith("best") for row in rows] == [value == min(bits) for value in bits]
     assert rows[2].startswith("Witten-Bell 2-gram")
@@ -106,7 +106,7 @@ def test_training_tweets_that_have_changed_are_not_compared_with(cli: Cli, tweet
     with tweets.open("a", encoding="utf-8") as file:
         file.writelines(f"another tweet of number {number}\n" for number in range(40))
     assert cli("evaluate").code == 0
-    assert_told_at_the_end(cli("evaluate", option), "no longer what the checkpoint was trained on", option)
+    assert_told_at_the_end(cli("evaluate", option), "has changed since the checkpoint was trained on it", option)
 
 
 def test_one_from_elsewhere_is_compared_where_its_files_are_named_and_its_tweets_have_no_known_novelty(
@@ -122,5 +122,5 @@ def test_one_from_elsewhere_is_compared_where_its_files_are_named_and_its_tweets
     assert ended.object["novelty"] is None
     assert (
         ended.err
-        == "Novelty can't be told: copy.safetensors is from elsewhere, so the files that it names are not read.\n"
+        == "No novelty figures: copy.safetensors is from elsewhere, so the files that it names are not read.\n"
     )

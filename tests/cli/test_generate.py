@@ -37,14 +37,14 @@ def test_json_has_exactly_the_fields_of_the_design(cli: Cli, trained: Path) -> N
     assert [tweet["text"] for tweet in tweets] == cli("generate", "-n", "3", "--seed", "8").lines
 
 
-def test_json_without_the_training_tweets_says_that_novelty_is_unknown(cli: Cli, tweets: Path) -> None:
+def test_json_without_the_training_tweets_reports_missing_novelty_figures(cli: Cli, tweets: Path) -> None:
     budget = ("--hidden-size", "8", "--embedding-size", "4", "--threads", "1", "--max-steps", "2")
     cli("train", "--data", tweets, *budget)
     tweets.unlink()
     ended = cli("generate", "--json")
     assert ended.code == 0
     assert ended.object["novelty"] is None
-    assert "Novelty can't be told" in ended.err
+    assert "No novelty figures" in ended.err
 
 
 def test_every_tweet_begins_with_the_prime(cli: Cli, trained: Path) -> None:

@@ -78,7 +78,7 @@ def test_without_json_stdout_stays_empty_and_stderr_tells_the_story(cli: Cli, tw
     assert ended.code == 0
     assert ended.out == ""
     assert "loading torch" in ended.err
-    assert "run quiet: tweets.txt, 48 tweets to learn from" in ended.err
+    assert "run quiet: tweets.txt, 48 training tweets" in ended.err
     assert ", both fixed; auto: " in ended.err
     assert "validation bits/char, best so far" in ended.err
     assert "\x1b" not in ended.err

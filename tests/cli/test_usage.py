@@ -74,7 +74,7 @@ OTHER_NAMES = {"files": "data", "ascii": "to-ascii"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_the_field_help_a_command_describes_each_option_by_the_docstring_of_its_config_field(
+def test_the_help_of_a_command_describes_each_option_by_the_docstring_of_its_config_field(
     cli: Cli, command: tuple[str, ...]
 ) -> None:
     ended = cli(*command, "--help-all" if command in FOLDING else "--help")

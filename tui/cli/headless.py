@@ -1,6 +1,6 @@
-"""The same run without a screen: signals become commands, events become a progress bar, plain lines, or JSON.
+"""A run without a screen: signals become commands, events become a progress bar, plain lines or JSON.
 
-stdout carries data (`--json`), stderr narration. Two things here may start a session: this module and `tui.run.bridge`.
+stdout carries data (`--json`), stderr progress. Only this module and `tui.run.bridge` start a session.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
 from engine.session import preflight
-from tui.cli.output.progress_bar import progress_display, write_line
-from tui.cli.output.run_progress import Narration
+from tui.cli.output.progress_display import ProgressDisplay, write_line
+from tui.cli.output.run_progress import RunProgress
 from tui.process.crash_log import log_crashes_of
 from tui.process.signals import handle_ending_signals, stop_at_signals
 from tui.remote.host import Host
@@ -38,14 +38,14 @@ def run_headless(
     stops_on_hangup: bool = False,
     on_start: Callable[[RunView], None] | None = None,
 ) -> int:
-    """Train until the end and return the exit code. Raises `TweetgenError` for what shows before it starts.
+    """Train until the end and return the exit code. Raises `TweetgenError` if the run can't start.
 
-    Others may attach. Where the terminal hangs up, the run goes on, unless it `stops_on_hangup`. With `on_start` it is
-    shown only until it has started: this is called then, and nothing is written any more.
+    Other terminals can attach to it. After a hangup the run continues, unless it `stops_on_hangup`. `on_start` is
+    called with the view of the run once it has started; from then on nothing is written.
     """
     preflight.check(config)
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
-    narration = Narration(progress_display())
+    progress = RunProgress(ProgressDisplay())
     has_hung_up = _listen_to_signals(inbox, stops_on_hangup=stops_on_hangup)
     view = RunView()
     is_shown = True
@@ -57,26 +57,26 @@ def run_headless(
         has_started = on_start is not None and isinstance(event, events.RunStarted)
         if is_shown and (has_started or has_hung_up.is_set()):
             is_shown = False
-            narration.close()
+            progress.close()
             if on_start is not None and has_started:
                 on_start(view)
         if as_json:
-            with _written_if_can_be(sys.stdout, end_without_reader):
+            with _ignoring_write_errors(sys.stdout, stop_at_closed_pipe):
                 sys.stdout.write(events.to_json(event) + "\n")
                 sys.stdout.flush()
         if is_shown:
-            with _written_if_can_be(sys.stderr, end_without_reader):
-                narration.show(event, view)
+            with _ignoring_write_errors(sys.stderr, stop_at_closed_pipe):
+                progress.show(event, view)
 
     def on_stage(stage: Stage) -> None:
-        with _written_if_can_be(sys.stderr, end_without_reader):
-            narration.stage(stage)
+        with _ignoring_write_errors(sys.stderr, stop_at_closed_pipe):
+            progress.stage(stage)
 
-    def end_without_reader() -> None:
-        if not has_hung_up.is_set():  # else it went with the terminal, and the run goes on
+    def stop_at_closed_pipe() -> None:
+        if not has_hung_up.is_set():  # after a hangup the run continues
             inbox.put(Stop())
 
-    with contextlib.closing(narration):
+    with contextlib.closing(progress):
         on_stage(Stage("loading torch"))
         from engine.session.session import TrainingSession
 
@@ -85,15 +85,15 @@ def run_headless(
         with contextlib.closing(host):
             session.run(emit, inbox)
     for line in end_lines(view):
-        with _written_if_can_be(sys.stderr, end_without_reader):
+        with _ignoring_write_errors(sys.stderr, stop_at_closed_pipe):
             write_line(line)
     return exit_code_of(view)
 
 
 def _listen_to_signals(inbox: queue.SimpleQueue[Command], *, stops_on_hangup: bool) -> threading.Event:
-    """Turn the first signal into a stop that saves; the same once more leaves at once.
+    """Make the first SIGINT or SIGTERM stop and save, the second exit at once; return an event that a hangup sets.
 
-    A run whose terminal hangs up goes on, unless it `stops_on_hangup`. Returns what is set then.
+    A hangup stops the run only if it `stops_on_hangup`.
     """
     has_hung_up = threading.Event()
 
@@ -109,15 +109,12 @@ def _listen_to_signals(inbox: queue.SimpleQueue[Command], *, stops_on_hangup: bo
 
 
 @contextlib.contextmanager
-def _written_if_can_be(stream: TextIO, end_without_reader: Callable[[], None]) -> Iterator[None]:
-    """Write inside; no stream that takes nothing fails the run, be it a full disk or a terminal that has gone.
-
-    Once the reader of a pipe has left, the run ends, as any program in a pipe does.
-    """
+def _ignoring_write_errors(stream: TextIO, stop_at_closed_pipe: Callable[[], None]) -> Iterator[None]:
+    """Suppress errors of writing to `stream`, such as a full disk; stop the run at a closed pipe."""
     try:
         yield
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        end_without_reader()
+        stop_at_closed_pipe()
     except OSError:
-        pass  # the journal has it
+        pass  # the journal has the event

@@ -131,7 +131,7 @@ def _print_group(console: Console, heading: str, entries: Iterable[tuple[str, st
     label_width = min(max(len(label) for label, _ in pairs), _MAX_LABEL_WIDTH)
     indent = " " * (label_width + 4)
     for label, text in pairs:
-        lines = _filled(text, width - len(indent)).split("\n")
+        lines = _filled(text, max(width - len(indent), 20)).split("\n")
         if len(label) > label_width:
             console.print(Text(f"  {label}", "cyan"))
             lines = ["", *lines]

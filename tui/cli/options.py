@@ -162,10 +162,10 @@ def fields_of(config_type: type, given: Given) -> Given:
 
 
 def to_corpus_config(given: Given, input_folder: Path | None = None) -> CorpusConfig | None:
-    """Return which tweets were asked for; None where no option speaks of them. Raises `TweetgenError`.
+    """Return the corpus that the options ask for, None without such an option. Raises `TweetgenError`.
 
-    What comes through standard input or a pipe is kept in `input_folder`, or else in the data folder, so that a run can
-    go on another day.
+    Data from standard input or a pipe is stored in `input_folder`, by default in the data folder, so that a run can be
+    resumed later.
     """
     require_files(given, *READING)
     fields = fields_of(CorpusConfig, given)
@@ -180,11 +180,11 @@ def to_corpus_config(given: Given, input_folder: Path | None = None) -> CorpusCo
 
 
 def require_files(given: Given, *names: str) -> None:
-    """Raise `ConfigError` where one of these options was given, which say how to read --data, and --data was not."""
+    """Raise `ConfigError` if one of these options of --data is given without it."""
     name = next((name for name in names if name in given), None)
     if name is not None and "files" not in given:
         option = "--" + name.replace("_", "-")
-        raise ConfigError(f"{option} says how to read the files of --data, and there is none.", "Add --data FILE.")
+        raise ConfigError(f"{option} has no effect without --data.", "Add --data FILE.")
 
 
 def to_run_config(given: Given) -> RunConfig:

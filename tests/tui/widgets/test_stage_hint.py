@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import queue
 import re
 import threading
@@ -9,14 +10,15 @@ from collections.abc import Callable
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
 import engine.protocol.stage
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeClock, FakeSession, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, wait_until
-from tui.cli.output.progress_bar import PlainLines
-from tui.cli.output.run_progress import Narration
+from tui.cli.output.progress_display import ProgressDisplay
+from tui.cli.output.run_progress import RunProgress
 from tui.widgets.panels import Panels
 from tui.widgets.stage_hint import report_lines
 
@@ -81,7 +83,7 @@ def test_a_report_is_wrapped_and_cut_with_an_ellipsis(width: int) -> None:
 def test_plain_lines_tell_a_stage_once_and_its_share_every_few_seconds() -> None:
     lines: list[str] = []
     clock = FakeClock()
-    display = Narration(PlainLines(lines.append, clock))
+    display = RunProgress(ProgressDisplay(Console(file=io.StringIO()), write=lines.append, clock=clock))
     display.stage(Moment("loading torch"))
     for percent in range(100):
         clock.advance(0.125)

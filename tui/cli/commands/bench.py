@@ -1,4 +1,4 @@
-"""`tweetgen-tui bench`: how fast this machine trains, writes and reads, beside the tutorial's loop and `nn.GRU`."""
+"""`tweetgen-tui bench`: speed of training, sampling and reading, beside the tutorial's loop and `nn.GRU`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from engine.config.run import RuntimeConfig
 from tui.cli.options import Given, Source, fields_of, takes
 from tui.cli.output.bench_tables import print_bench
-from tui.cli.output.progress_bar import reading_bar
+from tui.cli.output.progress_display import show_progress
 from tui.cli.output.tables import print_json
 
 DEVICE = Source("Machine", RuntimeConfig, ("device",))
@@ -42,12 +41,12 @@ def bench(
 
     device = Runtime.resolve(config).device
     sys.stderr.write(f"measuring on {device.type} for about {seconds:g} s\n")
-    with reading_bar(Console(stderr=True)) as on_progress:
+    with show_progress() as on_progress:
         benchmark = Benchmark(device, seconds, on_progress)
         report = benchmark.run()
     if benchmark.left_out:
         shapes = ", ".join(benchmark.left_out)
-        sys.stderr.write(f"left out for want of time, of embedding, hidden, batch: {shapes}; give more --seconds\n")
+        sys.stderr.write(f"not measured for lack of time (embedding, hidden, batch): {shapes}; increase --seconds\n")
     if as_json:
         print_json(report)
     else:

@@ -38,7 +38,7 @@ def list_all(*, as_json: AsJson = False) -> None:
         for entry in entries:
             print_json(_facts(entry))
     elif not entries:
-        typer.echo("There is no checkpoint yet. Make one with tweetgen-tui, or tweetgen-tui train.", err=True)
+        typer.echo("No checkpoints yet. Create one with tweetgen-tui, or tweetgen-tui train.", err=True)
     else:
         print_table(("NAME", "STEP", "BITS/CHAR", "SAVED", "SIZE", ""), map(_row, entries))
 
@@ -73,7 +73,7 @@ def delete(
     if not yes:
         typer.confirm(harmless(f"Delete the checkpoint {name}?"), abort=True, err=True)
     path = checkpoint_files.delete_checkpoint(name)
-    _narrate(f"deleted {path}")
+    _report(f"deleted {path}")
 
 
 @app.command()
@@ -83,21 +83,21 @@ def rename(
 ) -> None:
     """Rename a checkpoint that was saved by name."""
     path = checkpoint_files.rename_checkpoint(old, new)
-    _narrate(f"renamed to {path}")
+    _report(f"renamed to {path}")
 
 
 @app.command()
 def pin(name: Listed) -> None:
     """Protect a checkpoint from being deleted or replaced."""
     checkpoint_files.set_pinned(name, is_pinned=True)
-    _narrate(f"pinned {name}")
+    _report(f"pinned {name}")
 
 
 @app.command()
 def unpin(name: Listed) -> None:
     """Remove the pin of a checkpoint."""
     checkpoint_files.set_pinned(name, is_pinned=False)
-    _narrate(f"unpinned {name}")
+    _report(f"unpinned {name}")
 
 
 @app.command("export")
@@ -110,12 +110,14 @@ def export(
     """Verify a checkpoint and copy it to a file."""
     if file == _STANDARD_STREAM:
         if sys.stdout.isatty():
-            raise ConfigError("A checkpoint is no text for a terminal.", "Name a file, or send it on: ... - > FILE")
+            raise ConfigError(
+                "A checkpoint is binary: it can't be printed on a terminal.", "Name a file, or redirect: ... - > FILE"
+            )
         sys.stdout.buffer.write(checkpoint_files.export_bytes(name))
         sys.stdout.buffer.flush()
         return
     path = checkpoint_files.export_checkpoint(name, Path(file).expanduser(), replace=force)
-    _narrate(f"exported to {path}, {format_size(path.stat().st_size)}")
+    _report(f"exported to {path}, {format_size(path.stat().st_size)}")
 
 
 @app.command("import")
@@ -134,18 +136,18 @@ def import_(
         source = Path(file).expanduser()
         name = name if name is not None else source.name.removesuffix(SUFFIX)
         path = checkpoint_files.import_checkpoint(source, name, replace=force)
-    _narrate(f"imported as {path.stem}")
+    _report(f"imported as {path.stem}")
 
 
-def _narrate(sentence: str) -> None:
-    """Say on stderr what was done."""
+def _report(sentence: str) -> None:
+    """Print a line on stderr."""
     typer.echo(harmless(sentence), err=True)
 
 
 def _import_standard_input(name: str | None, *, replace: bool) -> Path:
-    """Import what comes through standard input; returns the file written."""
+    """Import a checkpoint from standard input; return the path of its file."""
     if name is None:
-        raise ConfigError("What comes through standard input has no name.", "Give it one: --name N")
+        raise ConfigError("A checkpoint from standard input needs a name.", "Add --name NAME.")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "standard input"
         with storage_errors(source):
@@ -172,7 +174,7 @@ def _facts(entry: CheckpointEntry) -> dict[str, Any]:
 
 
 def _row(entry: CheckpointEntry) -> tuple[str, ...]:
-    """Return an entry as cells of the table."""
+    """Return a checkpoint as cells of the table."""
     return (
         entry.name,
         "-" if entry.step is None else f"{entry.step:,}",

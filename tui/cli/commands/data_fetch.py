@@ -1,7 +1,7 @@
-"""`tweetgen-tui data fetch`: get a known data set, once its terms have been shown.
+"""`tweetgen-tui data fetch`: download a known data set after showing its terms.
 
-stdout gets the path of the file, or one object with `--json`; all else is narration on stderr. Ctrl-C keeps what has
-been received and says so.
+stdout gets the path of the file, or one object with `--json`; all else goes to stderr. Ctrl-C keeps the part received
+and reports its size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.errors import ConfigError
 from tui.cli.output.tables import print_json
 from tui.formatting.numbers import format_size
 
-if TYPE_CHECKING:  # imported late, so that `--help` comes at once
+if TYPE_CHECKING:  # imported in the functions, so that --help starts fast
     import httpx
 
 
@@ -47,7 +47,7 @@ def fetch(
     address = checked_url(dataset.url if url is None else url)
     is_there = is_whole(dataset.path, dataset.num_bytes, dataset.md5)
     if is_there:
-        typer.echo(f"{dataset.name} is already here, and whole.", err=True)
+        typer.echo(f"{dataset.name} is already downloaded and verified.", err=True)
     else:
         _ask(dataset, is_agreed=yes)
         _fetch(dataset, address)
@@ -60,41 +60,43 @@ def fetch(
 
 
 def _ask(dataset: Dataset, *, is_agreed: bool) -> None:
-    """Show the terms, and leave unless the user agrees. Raises `ConfigError` where nobody can be asked."""
+    """Show the terms and exit unless the user agrees. Raises `ConfigError` without a terminal to ask on."""
     typer.echo("\n".join(("", *dataset.notice, "")), err=True)
     if is_agreed:
         return
     if not sys.stdin.isatty():
         raise ConfigError(
-            f"Nobody can be asked here whether to fetch {dataset.name}: this is no terminal.",
-            "If you agree to what is said above, add --yes.",
+            f"The terms of {dataset.name} can't be confirmed without a terminal.",
+            "If you agree to the terms above, add --yes.",
         )
-    sys.stderr.write(f"Fetch it ({format_size(dataset.num_bytes)})? [y/N] ")
+    sys.stderr.write(f"Download it ({format_size(dataset.num_bytes)})? [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline()
     if answer.strip().lower() not in ("y", "yes"):
-        typer.echo("Nothing was fetched." if answer else "\nNothing was fetched.", err=True)  # Ctrl-D: no line break
+        typer.echo(
+            "Nothing was downloaded." if answer else "\nNothing was downloaded.", err=True
+        )  # Ctrl-D: no line break
         raise typer.Exit(1)
 
 
 def _fetch(dataset: Dataset, url: httpx.URL) -> None:
-    """Fetch it with a progress display; a signal ends the program and reports what is kept."""
+    """Download with a progress display; a signal exits and reports how much is kept."""
     from engine.corpus.download.download import fetch, part_path
-    from tui.cli.output.progress_bar import exit_at_signals, progress_display
+    from tui.cli.output.progress_display import ProgressDisplay, exit_at_signals
 
     part = part_path(dataset)
 
     def farewell() -> str:
         num_bytes = part.stat().st_size if part.exists() else 0
-        return f"Stopped. {format_size(num_bytes)} are kept: the same command continues from there.\n"
+        return f"Stopped. {format_size(num_bytes)} kept; the same command continues from there.\n"
 
-    with exit_at_signals(farewell), contextlib.closing(progress_display()) as display:
-        display.note(f"fetching {dataset.name} from {url.host}")
+    with exit_at_signals(farewell), contextlib.closing(ProgressDisplay()) as display:
+        display.print(f"downloading {dataset.name} from {url.host}")
 
         def on_progress(share: float | None, doing: str) -> None:
             if share is None:
-                display.note(doing)
+                display.print(doing)
             else:
-                display.move(doing, share)
+                display.update(doing, share)
 
         fetch(dataset, url, on_progress)

@@ -1,4 +1,4 @@
-"""`tweetgen-tui data inspect`: what is in a file of tweets, before anything is trained on it."""
+"""`tweetgen-tui data inspect`: a report on files of tweets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.config.corpus import CorpusConfig
 from tui.cli.options import TWEETS, Given, takes, to_corpus_config
 from tui.cli.output.tables import print_json
 
-if TYPE_CHECKING:  # numpy is imported late, so that `--help` comes at once
+if TYPE_CHECKING:  # imported in the function, so that --help starts fast
     from engine.corpus.inspection import Inspection
 
 _WIDEST = 100
@@ -42,11 +42,11 @@ def inspect(
     from engine.corpus.inspection import inspect
     from engine.corpus.loading import TooFewTweetsError
     from tui.cli.output.inspection_report import print_inspection, print_sources
-    from tui.cli.output.progress_bar import reading_bar
+    from tui.cli.output.progress_display import show_progress
 
     console = Console(width=min(Console().width, _WIDEST), highlight=False)
     try:
-        with tempfile.TemporaryDirectory() as folder, reading_bar(Console(stderr=True)) as on_progress:
+        with tempfile.TemporaryDirectory() as folder, show_progress() as on_progress:
             config = to_corpus_config({**given, "files": files}, Path(folder)) or CorpusConfig()
             inspection = inspect(config, on_progress, use_cache=not fresh)
     except TooFewTweetsError as error:

@@ -1,4 +1,4 @@
-"""`tweetgen-tui doctor`: what the program found on this machine, for a person with a problem and for a bug report."""
+"""`tweetgen-tui doctor`: versions, devices, folders and terminal, for bug reports."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
 
 
 def _machine() -> dict[str, Any]:
-    """Return what a run would be computed on."""
+    """Return the devices, and what a run would use."""
     import torch
 
     from engine.compute.calibration import thread_counts
@@ -67,7 +67,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _nvml_problem() -> str:
-    """Return why use and heat of NVIDIA GPUs can't be told; empty where they can."""
+    """Return why NVML, which reports load and temperature of NVIDIA GPUs, is not available; empty if it is."""
     try:
         import pynvml
     except ImportError:
@@ -81,7 +81,7 @@ def _nvml_problem() -> str:
 
 
 def _folders() -> dict[str, Any]:
-    """Return where things are kept, and whether they can be."""
+    """Return the data and cache folders, and whether they are writable."""
     try:
         preflight.check_storage()
         problem = ""
@@ -100,7 +100,7 @@ def _folders() -> dict[str, Any]:
 
 
 def _bytes_below(folder: Path) -> int:
-    """Return the size of all files in a folder; one that vanishes meanwhile counts for nothing."""
+    """Return the size of all files below a folder; a file deleted meanwhile counts 0."""
     total = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):
@@ -109,7 +109,7 @@ def _bytes_below(folder: Path) -> int:
 
 
 def _terminal() -> dict[str, Any]:
-    """Return what is known of the terminal, and how the screen would draw on it."""
+    """Return the terminal's capabilities, and how the screen would draw on it."""
     from tui.settings.preferences import AUTO, preferences_path, read_preferences
 
     size = shutil.get_terminal_size()
@@ -131,7 +131,7 @@ def _terminal() -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - a JSON value
-    """Return a value as a person reads it."""
+    """Return a value as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return (", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)) or "-"

@@ -1,4 +1,4 @@
-"""`tweetgen-tui evaluate`: how well a checkpoint predicts tweets, and what those are like that it writes."""
+"""`tweetgen-tui evaluate`: how well a checkpoint predicts tweets, and the quality of those it samples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from engine.checkpoints.catalog import require_own_files, resolve_checkpoint
 from engine.config.corpus import CorpusConfig
@@ -17,9 +16,9 @@ from engine.config.run import RuntimeConfig, SamplingConfig
 from engine.errors import ConfigError, CorpusError
 from tui.cli.options import MACHINE, TWEETS, Given, Source, fields_of, require_files, takes, to_corpus_config
 from tui.cli.output.evaluation_tables import print_evaluation, print_evaluation_json
-from tui.cli.output.progress_bar import reading_bar
+from tui.cli.output.progress_display import show_progress
 
-if TYPE_CHECKING:  # numpy or torch would come with it, before --help is shown
+if TYPE_CHECKING:  # they import numpy or torch
     from engine.checkpoints.metadata import CheckpointInfo
     from engine.corpus.corpus import Corpus
     from engine.corpus.encoded_tweets import EncodedTweets
@@ -113,63 +112,63 @@ def evaluate(
 
 
 def _require_quality(given: Mapping[str, object], *, is_given: bool) -> None:
-    """Raise `ConfigError` where an option says how to write tweets that were not asked for."""
+    """Raise `ConfigError` for options of --quality without it."""
     name = next((name for name, value in given.items() if value is not None), None)
     if name is not None and not is_given:
-        raise ConfigError(f"--{name} says how tweets are written, and none are to be.", "Add --quality.")
+        raise ConfigError(f"--{name} has no effect without --quality.", "Add --quality.")
 
 
 def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, must_be_same: bool) -> Corpus:
     """Return the corpus that the checkpoint at `path` was trained on.
 
-    Raises `CorpusError`, where asked to also if it changed, and `CheckpointError` where the checkpoint is foreign and
-    the user has not `named` its files.
+    Raises `CorpusError`, with `must_be_same` also if it changed, and `CheckpointError` if the checkpoint is imported
+    and its files are not `named`.
     """
     from engine.corpus.loading import load_corpus
 
     require_own_files(path, info, named)
-    with reading_bar(Console(stderr=True)) as on_progress:
+    with show_progress() as on_progress:
         corpus = load_corpus(info.corpus, on_progress)
     if must_be_same and corpus.digest != info.corpus_digest:
         raise CorpusError(
-            f"{corpus.name} is no longer what the checkpoint was trained on.",
-            "Leave --baselines and --quality out: they need the training tweets as they were.",
+            f"{corpus.name} has changed since the checkpoint was trained on it.",
+            "Omit --baselines and --quality, which need the original training tweets.",
         )
     return corpus
 
 
 def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
-    """Return the tweets to read, of `files` or else held out, having said on stderr which. Raises `CorpusError`."""
+    """Return the tweets of `files`, or else the validation tweets; report on stderr which. Raises `CorpusError`."""
     from engine.corpus.loading import read_tweets
 
     if files is None and own is not None:
-        sys.stderr.write(f"the {len(own.validation):,} held-out tweets of {own.name}\n")
+        sys.stderr.write(f"the {len(own.validation):,} validation tweets of {own.name}\n")
         return own.validation
-    with reading_bar(Console(stderr=True)) as on_progress:
+    with show_progress() as on_progress:
         tweets, report = read_tweets(files or CorpusConfig(), on_progress)
     sys.stderr.write(f"{report}\n")
     if not tweets:
-        raise CorpusError("There is no usable tweet to evaluate on.", "Give a file with one tweet per row.")
+        raise CorpusError("No usable tweet to evaluate on.", "Give a file with one tweet per row.")
     return tweets
 
 
 def _bits_of_baselines(train: EncodedTweets, held_out: EncodedTweets, vocab_size: int) -> dict[str, float]:
-    """Return what `held_out` costs each predictor that has counted in `train`."""
+    """Return the bits per character of each baseline on `held_out`, counted on `train`."""
     from engine.baselines.ngrams import baseline_bits
 
-    with reading_bar(Console(stderr=True)) as on_progress:
+    with show_progress() as on_progress:
         return baseline_bits(train, held_out, vocab_size, on_progress)
 
 
 def _compared(
     generator: Generator, sampling: SamplingConfig, seeds: range, tweets: FlatTweets, own: Corpus
 ) -> Comparison:
-    """Return the figures of tweets that are written now, the i-th from the i-th seed, beside those of `tweets`."""
+    """Sample a tweet per seed, and return their figures beside those of `tweets`."""
     from engine.sampling.quality import compare
 
     sampling = replace(sampling, max_length=generator.info.sampling.max_length)
     written: list[GeneratedTweet] = []
-    with reading_bar(Console(stderr=True)) as on_progress:
+    with show_progress() as on_progress:
         for tweet in generator.write(len(seeds), sampling, seeds[0]):
             written.append(tweet)
             on_progress(len(written) / len(seeds), "writing tweets")

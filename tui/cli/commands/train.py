@@ -1,4 +1,4 @@
-"""`tweetgen-tui train`: the same run as on the screen, without one."""
+"""`tweetgen-tui train`: a run without a screen."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def train(
 
 
 def _train_detached(config: RunConfig) -> int:
-    """Train in a child; this process shows it until it has started, and then gives the shell back."""
+    """Train in a child process; this one shows its progress until it has started, then exits."""
     from tui.process.job_control import guarded
 
     guard = guarded()

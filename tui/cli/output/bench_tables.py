@@ -1,4 +1,4 @@
-"""What `bench` measured, as tables for people."""
+"""The results of `bench` as tables."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from tui.cli.output.tables import print_facts, print_table
 from tui.formatting.numbers import format_count, format_size
 
-if TYPE_CHECKING:  # torch would come with it, before --help is shown
+if TYPE_CHECKING:  # it imports torch
     from engine.bench.benchmark import BenchReport
 
 
 def print_bench(report: BenchReport) -> None:
-    """Print the machine and a table of each part; the spread is that of the middle half of the rounds."""
+    """Print the machine and a table per part; the spread is the interquartile range over the rounds."""
     print_facts((name.replace("_", " "), _shown(name, value)) for name, value in report.machine.items() if value)
     sys.stdout.write("\n")
     _print_training(report)
@@ -25,7 +25,7 @@ def print_bench(report: BenchReport) -> None:
 
 
 def _print_training(report: BenchReport) -> None:
-    """Print how fast each way to train is."""
+    """Print characters per second of each training path."""
     rows = (
         (
             f"{row.embedding_size}, {row.hidden_size}, {row.batch_size}",
@@ -37,12 +37,12 @@ def _print_training(report: BenchReport) -> None:
         )
         for row in report.train
     )
-    headings = ("embedding, hidden, batch", "training", "chars/s", "of tutorial", "of float32 limit", "spread")
+    headings = ("embedding, hidden, batch", "training", "chars/s", "vs. tutorial", "of float32 limit", "spread")
     print_table(headings, rows)
 
 
 def _print_sampling(report: BenchReport) -> None:
-    """Print how fast each way to write is."""
+    """Print characters per second of each sampling path."""
     rows = (
         (
             f"{row.embedding_size}, {row.hidden_size}",
@@ -54,11 +54,11 @@ def _print_sampling(report: BenchReport) -> None:
         )
         for row in report.sample
     )
-    print_table(("embedding, hidden", "at once", "writing", "chars/s", "of tutorial", "spread"), rows)
+    print_table(("embedding, hidden", "batch", "sampling", "chars/s", "vs. tutorial", "spread"), rows)
 
 
 def _shown(name: str, value: str | float) -> str:
-    """Return a fact of the machine as it is read."""
+    """Return a fact about the machine with its unit."""
     return format_size(int(value)) if name.startswith("peak_bytes") else str(value)
 
 

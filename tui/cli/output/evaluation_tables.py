@@ -1,4 +1,4 @@
-"""What `evaluate` found out, as tables for people: the model beside what only counts, its tweets beside real ones."""
+"""The results of `evaluate` as tables: the model beside n-gram baselines, its tweets beside real ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tui.cli.output.tables import print_facts, print_json, print_table
 from tui.formatting.numbers import format_count
 
-if TYPE_CHECKING:  # torch would come with it, before --help is shown
+if TYPE_CHECKING:  # they import torch
     from engine.sampling.quality import Comparison, Quality
     from engine.training.evaluation import Evaluation
 
@@ -17,7 +17,7 @@ _N_GRAM = "witten_bell_"
 
 
 def print_evaluation_json(result: Evaluation, bits: Mapping[str, float] | None, comparison: Comparison | None) -> None:
-    """Print one JSON object; what was not asked for is not in it."""
+    """Print one JSON object with the parts that were computed."""
     further = {"baselines": bits, "quality": comparison}
     print_json(
         _losses(result) | _counts(result) | {name: value for name, value in further.items() if value is not None}
@@ -25,7 +25,7 @@ def print_evaluation_json(result: Evaluation, bits: Mapping[str, float] | None, 
 
 
 def print_evaluation(result: Evaluation, bits: Mapping[str, float] | None, comparison: Comparison | None) -> None:
-    """Print the figures of the model, and a table of each further part that was asked for."""
+    """Print the model's figures, and a table for baselines and quality if computed."""
     shown = {name: f"{value:.4f}" for name, value in _losses(result).items()}
     shown |= {name: format_count(count) for name, count in _counts(result).items()}
     print_facts((name.replace("_", " "), value) for name, value in shown.items())
@@ -38,12 +38,12 @@ def print_evaluation(result: Evaluation, bits: Mapping[str, float] | None, compa
 
 
 def _losses(result: Evaluation) -> dict[str, float]:
-    """Return what a character cost."""
+    """Return the losses by their JSON names."""
     return {"bits_per_char": result.bits_per_char, "nats_per_char": result.nats_per_char}
 
 
 def _counts(result: Evaluation) -> dict[str, int]:
-    """Return how much was read."""
+    """Return the counts by their JSON names."""
     return {
         "num_tweets": result.num_tweets,
         "num_chars": result.num_chars,
@@ -52,30 +52,30 @@ def _counts(result: Evaluation) -> dict[str, int]:
 
 
 def _print_baselines(of_model: float, of_baselines: Mapping[str, float]) -> None:
-    """Print bits per character, one predictor a line, and mark the best."""
+    """Print bits per character, one model per line, and mark the best."""
     bits = {_title(name): value for name, value in of_baselines.items()} | {"this model": of_model}
     best = min(bits, key=lambda title: bits[title])
     rows = ((title, f"{value:.4f}", "best" if title == best else "") for title, value in bits.items())
-    print_table(("predictor", "bits per char", ""), rows)
+    print_table(("model", "bits/char", ""), rows)
 
 
 def _title(name: str) -> str:
-    """Return what people call a baseline."""
+    """Return the display name of a baseline."""
     return f"Witten-Bell {name.removeprefix(_N_GRAM)}-gram" if name.startswith(_N_GRAM) else name
 
 
 def _print_quality(comparison: Comparison) -> None:
-    """Print the figures of the tweets written beside those of real ones."""
+    """Print figures of sampled tweets beside those of real ones."""
     columns = [_cells(comparison.written), _cells(comparison.held_out)]
     training = {"mean chars": f"{comparison.train_mean_chars:.1f}"}
     rows = ((name, *(column[name] for column in columns), training.get(name, "")) for name in columns[0])
-    print_table(("tweets", "written", "held out", "training"), rows)
+    print_table(("tweets", "sampled", "validation", "training"), rows)
 
 
 def _cells(quality: Quality) -> dict[str, str]:
-    """Return each figure as it is shown, by its name."""
+    """Return the figures formatted, by display name."""
     shares = {
-        "words that are known": quality.known_word_share,
+        "known words": quality.known_word_share,
         "distinct-3": quality.distinct_3,
         "copies": quality.copy_share,
         "near-copies": quality.near_copy_share,

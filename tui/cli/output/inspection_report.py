@@ -1,6 +1,6 @@
-"""An `Inspection` as a page to read: on a terminal in colour, elsewhere the same without, and without blanks at ends.
+"""An `Inspection` as a report for a terminal, or without colour for a file or pipe.
 
-Nothing is to the right of text that came in: wide, combining and right-to-left characters can't push it around.
+Text from the data is always the last column: wide, combining and right-to-left characters can't shift another one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAX_SOURCES = 24
 _MAX_KINDS = 10
 _MAX_CHARS_OF_A_KIND = 50
 _TRACE = 0.001
-"""Of all letters and symbols: what is below is named without its share."""
+"""Share of the letters and symbols below which a script is listed without its share."""
 _MAX_TRACES = 4
 _NO_BREAK = "\u00a0"
 _KEY = "cyan"
@@ -45,23 +45,23 @@ def print_inspection(console: Console, inspection: Inspection) -> None:
     _print(console, _section("length in characters", _lengths(inspection, console.width)))
     _print(console, _section("characters", _alphabet(inspection)))
     samples = inspection.samples
-    title = f"{counted(len(samples), 'tweet')} drawn by chance"
+    title = f"{counted(len(samples), 'tweet')} at random"
     _print(console, _section(title, _listed(samples)), is_last=True)
 
 
 def print_sources(console: Console, report: CorpusReport) -> None:
-    """Print what was read, and what was dropped with an example of each."""
+    """Print each source with its kept and dropped rows, and an example of each reason."""
     num_sources = len(report.sources)
     for source in report.sources[:_MAX_SOURCES]:
         _print(console, _source(source, console.width))
     if num_sources > _MAX_SOURCES:
         _print(console, Text(f"and {format_count(num_sources - _MAX_SOURCES)} more; --json shows each", style=_QUIET))
     if num_sources > 1:
-        _print(console, _section(f"all {format_count(num_sources)} together", *_fate(report)))
+        _print(console, _section(f"all {format_count(num_sources)} together", *_row_counts(report)))
 
 
 def _print(console: Console, part: RenderableType, *, is_last: bool = False) -> None:
-    """Print a part and a blank line after it; to anything but a terminal without the blanks that fill lines up."""
+    """Print a part and an empty line; not on a terminal, strip trailing spaces."""
     with console.capture() as capture:
         console.print(part)
     lines = capture.get().splitlines()
@@ -81,15 +81,15 @@ def _section(title: str | Text, *parts: RenderableType) -> RenderableType:
 
 
 def _source(source: SourceReport, width: int) -> RenderableType:
-    """Return one source: its name and format, what was found out, what became of its rows."""
+    """Return the section of one source: name, format, notes, kept and dropped rows."""
     name = shortened(source.name, max(width - len(source.format) - 8, 8))
     title = Text.assemble((name, _TITLE), ("  ", _QUIET), (source.format, _KEY))
     parts: list[RenderableType] = [Text(note, style=_QUIET) for note in source.notes]
-    return _section(title, *parts, *_fate(source))
+    return _section(title, *parts, *_row_counts(source))
 
 
-def _fate(read: SourceReport | CorpusReport) -> Iterator[RenderableType]:
-    """Yield what became of the rows."""
+def _row_counts(read: SourceReport | CorpusReport) -> Iterator[RenderableType]:
+    """Yield the number of kept rows and a table of the dropped ones."""
     kept = f"{format_count(read.num_kept)} of {counted(read.num_rows, 'row')} kept"
     yield Text.assemble((kept, _GOOD), f" ({format_share(read.num_kept, read.num_rows)})" if read.num_rows else "")
     if read.dropped:
@@ -97,7 +97,7 @@ def _fate(read: SourceReport | CorpusReport) -> Iterator[RenderableType]:
 
 
 def _dropped(source: SourceReport | CorpusReport) -> Table:
-    """Return the reasons with their counts, each with the beginning of one row."""
+    """Return the reasons with counts, each with the start of one row."""
     table = Table.grid(padding=(0, 2), expand=True)
     counts = [format_count(count) for count in source.dropped.values()]
     widest = min(max(map(cell_len, source.dropped)), _MAX_REASON_CELLS)
@@ -113,7 +113,7 @@ def _dropped(source: SourceReport | CorpusReport) -> Table:
 
 
 def _facts(inspection: Inspection, width: int) -> Table:
-    """Return the figures by name; a share and its percent sign stay on one line, which rich (14) can't promise."""
+    """Return a table of the facts; a number and its percent sign stay on one line, which rich (14) does not ensure."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style=_KEY, no_wrap=True)
     table.add_column()
@@ -126,20 +126,20 @@ def _facts(inspection: Inspection, width: int) -> Table:
 
 
 def _named_facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
-    """Yield the figures and what they are called."""
+    """Yield the facts with their names."""
     num_tweets = inspection.report.num_kept
     marks = {"an @name": inspection.num_mentions, "a link": inspection.num_links, "a hashtag": inspection.num_hashtags}
     yield "training", counted(inspection.num_train_tweets, "tweet")
-    yield "held out", _held_out(inspection)
-    yield "alike", _alike(inspection.report)
-    yield "with", "   ".join(f"{name} {format_share(count, num_tweets)}" for name, count in marks.items())
-    yield "written in", _scripts(inspection.scripts)
+    yield "validation", _validation(inspection)
+    yield "duplicates", _duplicates(inspection.report)
+    yield "contain", "   ".join(f"{name} {format_share(count, num_tweets)}" for name, count in marks.items())
+    yield "scripts", _scripts(inspection.scripts)
     verb = "opened from the cache" if inspection.was_cached else "read"
-    yield "cost", f"{verb} in {inspection.seconds:.2f} s, {format_size(inspection.peak_bytes)} of memory"
+    yield "time", f"{verb} in {inspection.seconds:.2f} s, {format_size(inspection.peak_bytes)} of memory"
 
 
 def _scripts(scripts: dict[str, int]) -> str:
-    """Return the scripts with their shares; of those that hardly occur, the first few names."""
+    """Return the scripts with their shares; of those below `_TRACE`, the first few names."""
     total = sum(scripts.values())
     shares = [f"{name} {format_share(count, total)}" for name, count in scripts.items() if count >= _TRACE * total]
     traces = list(scripts)[len(shares) :]
@@ -149,29 +149,29 @@ def _scripts(scripts: dict[str, int]) -> str:
     return ", ".join(shares) or "no letters"
 
 
-def _held_out(inspection: Inspection) -> str:
-    """Return how many tweets are held out, and how many of those could be known from the others."""
-    num_held_out, share = inspection.num_val_tweets, inspection.shared_run_share
-    num_sharing = round(share * num_held_out)
-    who = f"{format_count(num_sharing)} of them ({100 * share:.2f} %)" if num_sharing else "none of them"
+def _validation(inspection: Inspection) -> str:
+    """Return the number of validation tweets, and of those that share a long run of text with a training tweet."""
+    num_tweets, share = inspection.num_val_tweets, inspection.shared_run_share
+    num_sharing = round(share * num_tweets)
+    sharing = f"{format_count(num_sharing)} of them ({100 * share:.2f} %)" if num_sharing else "none"
     verb = "share" if num_sharing > 1 else "shares"
-    return f"{counted(num_held_out, 'tweet')}; {who} {verb} a run of 30 or more characters with a training tweet"
+    return f"{counted(num_tweets, 'tweet')}; {sharing} {verb} a run of 30 or more characters with a training tweet"
 
 
-def _alike(report: CorpusReport) -> str:
-    """Return how many tweets say what an earlier one says, and what became of them."""
+def _duplicates(report: CorpusReport) -> str:
+    """Return the number of duplicates and near-duplicates, and whether they are kept."""
     if not report.num_duplicates + report.num_near_duplicates:
-        return "no two say the same"
+        return "none"
     counts = ((report.num_duplicates, "duplicate"), (report.num_near_duplicates, "near-duplicate"))
     phrases = " and ".join(counted(count, thing) for count, thing in counts if count)
     is_dropped = DUPLICATE in report.dropped or NEAR_DUPLICATE in report.dropped
-    fate = "of each group the first is kept" if is_dropped else "all are kept, each group on one side of the split"
-    meaning = " (a word or a name apart)" if report.num_near_duplicates else ""
-    return f"{phrases}{meaning}; {fate}"
+    outcome = "the first of each group is kept" if is_dropped else "all are kept, each group on one side of the split"
+    meaning = " (they differ in a word or a name)" if report.num_near_duplicates else ""
+    return f"{phrases}{meaning}; {outcome}"
 
 
 def _lengths(inspection: Inspection, width: int) -> RenderableType:
-    """Return the histogram of the lengths."""
+    """Return a histogram of the lengths."""
     bars = inspection.lengths
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", style=_QUIET, no_wrap=True)
@@ -187,7 +187,7 @@ def _lengths(inspection: Inspection, width: int) -> RenderableType:
 
 
 def _bar(cells: float) -> str:
-    """Return a bar of so many cells, to an eighth of one; a sliver for little, nothing for nothing."""
+    """Return a bar of this length, rounded to an eighth of a cell; any length above 0 is visible."""
     whole, eighths = divmod(max(round(8 * cells), cells > 0), 8)
     return "█" * whole + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths]
 
@@ -196,7 +196,7 @@ def _bar(cells: float) -> str:
 
 
 def _alphabet(inspection: Inspection) -> RenderableType:
-    """Return the characters: how many, the most frequent of each kind, the rare ones."""
+    """Return the number of distinct characters, the most frequent of each kind, and those that occur once."""
     kinds = by_kind(inspection.char_counts)
     shown = dict(list(kinds.items())[:_MAX_KINDS])
     table = Table.grid(padding=(0, 2), expand=True)
@@ -208,14 +208,14 @@ def _alphabet(inspection: Inspection) -> RenderableType:
     for (kind, chars), number in zip(shown.items(), numbers, strict=True):
         share = format_share(sum(chars.values()), inspection.num_chars)
         table.add_row(kind, number, share, Text(_spaced(chars, _MAX_CHARS_OF_A_KIND)))
-    parts: list[RenderableType] = [Text(f"{format_count(len(inspection.char_counts))} different ones"), table]
+    parts: list[RenderableType] = [Text(f"{format_count(len(inspection.char_counts))} distinct characters"), table]
     if len(kinds) > len(shown):
         parts.append(Text(f"and {format_count(len(kinds) - len(shown))} more kinds", style=_QUIET))
     return Group(*parts, *_rare(inspection.rare_chars))
 
 
 def _rare(chars: list[str]) -> Iterable[RenderableType]:
-    """Return the characters that occur once, if there are any."""
+    """Yield a line with the characters that occur once, if any."""
     if chars:
         verb = "occurs" if len(chars) == 1 else "occur"
         known = f"{format_count(len(chars))} {verb} only once: {_spaced(chars, _MAX_CHARS_OF_A_KIND)}"
@@ -223,13 +223,13 @@ def _rare(chars: list[str]) -> Iterable[RenderableType]:
 
 
 def _spaced(chars: Iterable[str], most: int) -> str:
-    """Return characters with blanks between, or they would join: jamo, flags, skin tones, Arabic letters."""
+    """Return characters separated by spaces: jamo, flags, skin tones and Arabic letters would join."""
     shown = [_shown(char) for char in chars]
     return " ".join(shown[:most]) + (" …" if len(shown) > most else "")
 
 
 def _shown(char: str) -> str:
-    """Return a character as it can be shown: a mark on a circle, what shows nothing by itself as its number."""
+    """Return a visible form of a character: a mark on a circle, an invisible one as its code point."""
     if char == " ":
         return "␣"
     if unicodedata.category(char)[0] == "M" and harmless(f"x{char}") == f"x{char}":
@@ -238,7 +238,7 @@ def _shown(char: str) -> str:
 
 
 def _listed(tweets: Iterable[str]) -> Table:
-    """Return tweets, each with a mark where it begins."""
+    """Return a list of tweets with bullets."""
     table = Table.grid(padding=(0, 1))
     table.add_column(style=_QUIET, no_wrap=True)
     table.add_column(overflow="fold")

@@ -1,4 +1,4 @@
-"""How a run without a screen is told: a progress bar on a terminal, plain lines elsewhere. On stderr, in words."""
+"""The progress of a run without a screen: its events as lines, and a line or bar that shows the step."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from engine.protocol.events import Event
 from engine.protocol.stage import Stage
 from engine.storage.folders import RUN_CHECKPOINTS
 from engine.text import harmless
-from tui.cli.output.progress_bar import ProgressDisplay
+from tui.cli.output.progress_display import ProgressDisplay
 from tui.formatting.numbers import format_bits, format_count, format_eta, format_loss, format_rate, format_report
 from tui.run.eta import eta_of
 from tui.run.view import RunView
 
 
 def describe(event: Event) -> str | None:
-    """Return the line that tells an event; None for those that are told by progress alone."""
+    """Return an event as a line; None for events that only move the progress."""
     step = f"step {format_count(event.step)}"
     match event:
         case events.RunStarted():
-            return _beginning(event)
+            return _describe_start(event)
         case events.EvalFinished():
             best = ", best so far" if event.is_best else ""
             return f"{step}: {format_bits(event.bits_per_char)} validation bits/char{best}"
@@ -30,7 +30,7 @@ def describe(event: Event) -> str | None:
         case events.FinishPlanned(last_step=last_step):
             return f"{step}: finishing at step {format_count(last_step)}"
         case events.FinishCancelled():
-            return f"{step}: not finishing"
+            return f"{step}: finish cancelled"
         case events.ThreadsChanged(message=message):
             return f"{step}: {message}"
         case events.Warned(message=message):
@@ -41,25 +41,25 @@ def describe(event: Event) -> str | None:
             return None
 
 
-def _beginning(event: events.RunStarted) -> str:
-    """Return the line that tells what is trained, on what, and how."""
+def _describe_start(event: events.RunStarted) -> str:
+    """Return one line with corpus, model, device and preset of the run."""
     how = f"{event.training.preset}: {event.training.preset_reason}"
     if event.resumed_from is not None:
-        how = f"goes on from {event.resumed_from}"
+        how = f"resumed from {event.resumed_from}"
     return (
-        f"run {event.run}: {event.corpus}, {format_count(event.num_train_tweets)} tweets to learn from, "
+        f"run {event.run}: {event.corpus}, {format_count(event.num_train_tweets)} training tweets, "
         f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
         f"{threads_label(event.num_threads)}{f', both {event.tuning}' if event.tuning else ''}; {how}"
     )
 
 
 def stage_text(stage: Stage) -> str:
-    """Return what is being done before the first step, in one line."""
+    """Return a stage before the first step as one line."""
     return f"{harmless(str(stage))} ..." + ("" if stage.share is None else f" {stage.share:.0%}")
 
 
 def progress_text(view: RunView) -> str:
-    """Return where the run stands, in one line."""
+    """Return step, epoch, loss, speed and remaining time as one line."""
     loss, eta = view.smoothed_loss, eta_of(view)
     parts = [
         f"step {format_count(view.step)}",
@@ -71,29 +71,29 @@ def progress_text(view: RunView) -> str:
     return "  ".join(part for part in parts if part)
 
 
-class Narration:
-    """Shows a run's events on a progress display."""
+class RunProgress:
+    """Shows the stages and events of a run on a progress display."""
 
     def __init__(self, display: ProgressDisplay) -> None:
-        """Show them on `display`."""
+        """Start before the first stage."""
         self._display = display
         self._stage = Stage("")
 
     def stage(self, stage: Stage) -> None:
-        """Show what happens before the first event, and a report once."""
+        """Show a stage before the first event, and its report once."""
         before, self._stage = self._stage, stage
         if stage.report != before.report:
             for line in format_report(stage.report):
-                self._display.note(line)
-        self._display.move(stage_text(stage), stage.share, at_once=stage.text != before.text)
+                self._display.print(line)
+        self._display.update(stage_text(stage), stage.share, at_once=stage.text != before.text)
 
     def show(self, event: Event, view: RunView) -> None:
-        """Show an event; `view` has it applied."""
+        """Show an event; `view` is the run's view after it."""
         line = describe(event)
         if line is not None:
-            self._display.note(line)
+            self._display.print(line)
         if isinstance(event, events.RunStarted | events.StepsFinished):
-            self._display.move(progress_text(view), view.progress)
+            self._display.update(progress_text(view), view.progress)
 
     def close(self) -> None:
         """Remove the display."""

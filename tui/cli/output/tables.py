@@ -1,4 +1,4 @@
-"""Tables on stdout: aligned columns a script can cut and a person can read; JSON lines where asked for."""
+"""Tables and JSON lines on stdout, without control characters."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from engine.text import harmless, harmless_char
 
 
 def print_json(value: object) -> None:
-    """Print one JSON object on a line, without any character in it that a terminal could obey."""
+    """Print one JSON object on a line, control characters escaped."""
     sys.stdout.write(_with_escapes(_encoded(value)) + "\n")
 
 
 def _encoded(value: object) -> str:
-    """Return a value as JSON, also where it names a file by bytes that are no text."""
+    """Return a value as JSON, also with file names that are not valid UTF-8."""
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
@@ -26,15 +26,15 @@ def _encoded(value: object) -> str:
 
 
 def _with_escapes(text: str) -> str:
-    """Return JSON that says the same, each character that is not safe to show written as its number."""
+    """Return equivalent JSON with each unprintable character as an escape sequence."""
     if text.isprintable():
         return text
-    # such a character can only stand within a string: all that is outside of one is plain ASCII
+    # only strings can contain such a character: JSON outside of strings is ASCII
     return "".join(char if harmless_char(char) == char else json.dumps(char)[1:-1] for char in text)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print columns two blanks apart, as wide as their widest cell."""
+    """Print aligned columns, two spaces apart."""
     cells = [list(headings), *([harmless(cell) for cell in row] for row in rows)]
     widths = [max(cell_len(row[column]) for row in cells) for column in range(len(headings))]
     for row in cells:
@@ -43,7 +43,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Print names and values, one pair a line, the values aligned."""
+    """Print one name and value per line, the values aligned."""
     pairs = [(name, harmless(value)) for name, value in facts]
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
