@@ -15,7 +15,7 @@ from tui.run.eta import eta_of
 from tui.run.reducer import apply, fold
 from tui.run.summary import summary_lines
 from tui.run.view import RunView
-from tui.widgets.plot.pane import Look
+from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.viewport import PlotView
 from tui.widgets.status.lines import plain
@@ -82,7 +82,7 @@ def _check(path: Path, data: bytes) -> str:
 def _drawn(view: RunView) -> str:
     """Return what panels show of a run."""
     picture = Picture()
-    picture.draw(view, PlotView(), Look(), 60, 12)
-    rows = picture.with_words(PlotView(), is_focused=False).text()
+    picture.draw(view, PlotView(), PlotOptions(), 60, 12)
+    rows = picture.with_labels(PlotView(), is_focused=False).text()
     lines = plain([*column_lines(view, 40, 30), *compact_lines(view, 80)])
     return "\n".join([*rows, lines, *summary_lines(view), str(eta_of(view))])

@@ -36,7 +36,7 @@ from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import MAIN_KEYS, PALETTE_KEYS, STEERING
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.plot.loss_plot import LossPlot
-from tui.widgets.plot.pane import Look
+from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.viewport import PlotView
 
@@ -231,9 +231,9 @@ async def test_a_branch_that_is_attached_to_or_resumed_shows_the_curve_of_the_ru
 
 
 def test_the_plot_of_a_branch_begins_where_the_run_before_did() -> None:
-    view, look = fold(RunView(), BRANCH), Look(overlay=("parent", Series.empty().extended(1, [3.0] * 30)))
+    view, options = fold(RunView(), BRANCH), PlotOptions(overlay=("parent", Series.empty().extended(1, [3.0] * 30)))
     picture = Picture()
-    picture.draw(view, PlotView(), Look(), 100, 20)
+    picture.draw(view, PlotView(), PlotOptions(), 100, 20)
     assert picture.pane_of(1) is None
-    picture.draw(view, PlotView(), look, 100, 20)
+    picture.draw(view, PlotView(), options, 100, 20)
     assert picture.pane_of(1) is not None

@@ -1,1 +1,1 @@
-"""The loss plot: scales, cells, panes and the pointer. Never changes the series that it draws."""
+"""The loss plot: scales, panes, drawing into cells, keys and mouse. Never changes the series that it draws."""

@@ -1,8 +1,8 @@
-"""`Cells`: a grid of characters with a style each, which a plot is drawn into, and what changed from one to the next.
+"""`CellGrid`: a grid of styled characters that a plot is drawn into, and the difference between two grids.
 
-Pure arrays; knows no framework. Only changed cells go to the terminal, so that over ssh a few more steps cost a few
-hundred bytes in place of the whole plot. Curves are drawn as dots, several to a cell: a column of dots holds a stretch
-from its top row to its bottom row, joined to the stretch before it, so that a curve has no holes however steep it is.
+Only changed cells are sent to the terminal: over ssh a few more steps cost some hundred bytes in place of the whole
+plot. Curves are rasterized to dots, several per cell; adjacent columns are joined, so that steep curves have no gaps.
+Pure arrays; never imports Textual.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from tui.widgets.plot.scales import Limits
 
 Dots = NDArray[np.bool_]
 STYLE_NAMES: tuple[StyleName, ...] = get_args(StyleName)
-_SECOND_HALF = 0
-"""Stands in the cell after a character that is two cells wide."""
-_WORTH_SKIPPING = 12
-"""To move over fewer unchanged cells than this costs more bytes than to send them again."""
+_CONTINUATION = 0
+"""Follows a character that is two cells wide."""
+_MIN_GAP = 12
+"""Repeating fewer unchanged cells than this takes fewer bytes than a cursor move."""
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
-    """The grid. Drawing changes it; take a `copy` to keep what is there."""
+class CellGrid:
+    """A mutable grid of characters and styles."""
 
     chars: NDArray[np.uint32]
     """Code points, rows x columns."""
     styles: NDArray[np.uint8]
-    """Places in `STYLE_NAMES`, rows x columns."""
+    """Indices into `STYLE_NAMES`, rows x columns."""
 
     @classmethod
     def blank(cls, width: int, height: int) -> Self:
-        """Return a grid of blanks."""
+        """Return a grid of spaces."""
         return cls(np.full((height, width), ord(" "), np.uint32), np.zeros((height, width), np.uint8))
 
     @property
@@ -52,14 +52,14 @@ class Cells:
         """Rows."""
         return int(self.chars.shape[0])
 
-    def copy(self) -> Cells:
-        """Return the same grid, to be drawn on separately."""
-        return Cells(self.chars.copy(), self.styles.copy())
+    def copy(self) -> CellGrid:
+        """Return an independent copy."""
+        return CellGrid(self.chars.copy(), self.styles.copy())
 
     def write(self, x: int, y: int, text: str, style: StyleName) -> int:
-        """Write text from a cell on, as far as the row reaches; return the cell after it.
+        """Write text as far as the row reaches; return the column after it.
 
-        Characters that combine with the one before are left out: a cell holds one character.
+        Combining characters are left out, as a cell stores one code point.
         """
         place = STYLE_NAMES.index(style)
         for char in text:
@@ -68,27 +68,27 @@ class Cells:
                 continue
             if not (x >= 0 and x + width <= self.width and 0 <= y < self.height):
                 break
-            self.chars[y, x : x + width] = [ord(char), _SECOND_HALF][:width]
+            self.chars[y, x : x + width] = [ord(char), _CONTINUATION][:width]
             self.styles[y, x : x + width] = place
             x += width
         return x
 
     def fill(self, x: int, rows: slice, char: str, style: StyleName) -> None:
-        """Write one character, one cell wide, into some rows of a column."""
+        """Write a character, one cell wide, into some rows of a column."""
         self.chars[rows, x] = ord(char)
         self.styles[rows, x] = STYLE_NAMES.index(style)
 
     def stamp(self, x: int, y: int, chars: NDArray[np.uint32], style: StyleName) -> None:
-        """Lay a smaller grid of characters over this one; its blanks let through what is there."""
+        """Draw a smaller grid of characters over this one; its spaces are transparent."""
         rows, columns = slice(y, y + chars.shape[0]), slice(x, x + chars.shape[1])
         is_drawn = chars != ord(" ")
         self.chars[rows, columns][is_drawn] = chars[is_drawn]
         self.styles[rows, columns][is_drawn] = STYLE_NAMES.index(style)
 
-    def pieces(self, y: int) -> Iterator[tuple[str, StyleName]]:
-        """Yield a row's text, in pieces of one style each; a blank takes that of the character before it.
+    def segments(self, y: int) -> Iterator[tuple[str, StyleName]]:
+        """Yield a row as pieces of text in one style.
 
-        A blank's style is not seen, but each change of style costs bytes.
+        A space gets the style of the character before it: its style is invisible, but each change of style costs bytes.
         """
         drawn = np.where(self.chars[y] != ord(" "), np.arange(self.width), 0)
         styles = self.styles[y][np.maximum.accumulate(drawn)]
@@ -97,27 +97,27 @@ class Cells:
             text = self.chars[y, start:end].astype("<u4").tobytes().decode("utf-32-le")
             yield text.replace("\0", ""), STYLE_NAMES[styles[start]]
 
-    def changes(self, before: Cells) -> Iterator[tuple[int, int, int]]:
-        """Yield x, y and width of each stretch of a row that differs from a grid of the same size."""
+    def changes(self, before: CellGrid) -> Iterator[tuple[int, int, int]]:
+        """Yield x, y and width of each changed stretch of a row; `before` has the same size."""
         is_restyled = (self.styles != before.styles) & (self.chars != ord(" "))
         changed = (self.chars != before.chars) | is_restyled
-        is_second = ((self.chars == _SECOND_HALF) | (before.chars == _SECOND_HALF))[:, 1:]
+        is_second = ((self.chars == _CONTINUATION) | (before.chars == _CONTINUATION))[:, 1:]
         changed[:, 1:] |= changed[:, :-1] & is_second
         changed[:, :-1] |= changed[:, 1:] & is_second
         for y in np.flatnonzero(changed.any(axis=1)).tolist():
             columns = np.flatnonzero(changed[y])
-            for stretch in np.split(columns, np.flatnonzero(np.diff(columns) > _WORTH_SKIPPING) + 1):
+            for stretch in np.split(columns, np.flatnonzero(np.diff(columns) > _MIN_GAP) + 1):
                 yield int(stretch[0]), y, int(stretch[-1] - stretch[0] + 1)
 
     def text(self) -> list[str]:
-        """Return the rows without their styles."""
-        return ["".join(text for text, _ in self.pieces(y)) for y in range(self.height)]
+        """Return the rows as text, without styles."""
+        return ["".join(text for text, _ in self.segments(y)) for y in range(self.height)]
 
 
 def curve_dots(low: Floats, high: Floats, limits: Limits, num_rows: int) -> Dots:
-    """Return the dots (rows x columns) from `low` to `high` in each column; a line where both are the same.
+    """Return the dots, rows x columns, that fill each column from `low` to `high`: a band, or a line if they are equal.
 
-    Empty columns (NaN) between filled ones are crossed in a straight line. What lies outside the limits is cut off.
+    Empty columns (NaN) are interpolated linearly. Values outside the limits are clipped.
     """
     top = _rows(_without_gaps(high), limits, num_rows)
     bottom = _rows(_without_gaps(low), limits, num_rows)
@@ -130,21 +130,21 @@ def curve_dots(low: Floats, high: Floats, limits: Limits, num_rows: int) -> Dots
 
 
 def cell_chars(dots: Dots, weights: NDArray[np.uint8], chars: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Return the character for each cell (rows x columns) of as many dots as there are `weights`."""
+    """Return the character of each cell, rows x columns; `weights` is the bit of each dot in a cell."""
     high, wide = weights.shape
     by_cell = dots.reshape(dots.shape[0] // high, high, dots.shape[1] // wide, wide)
     return np.asarray(chars[np.einsum("rhcw,hw->rc", by_cell, weights.astype(np.intp))], np.uint32)
 
 
 def _rows(values: Floats, limits: Limits, num_rows: int) -> Floats:
-    """Return the row of dots that each value falls into, just outside where it is outside; NaN stays."""
+    """Return the row of dots of each value, -1 or `num_rows` if outside; NaN stays."""
     rows = np.floor((limits.high - values) / limits.span * num_rows)
     rows[values == limits.low] = num_rows - 1
     return np.clip(rows, -1, num_rows)
 
 
 def _without_gaps(values: Floats) -> Floats:
-    """Return the values with what is missing between two of them filled in along a straight line."""
+    """Return the values with gaps between them interpolated linearly."""
     filled = np.flatnonzero(np.isfinite(values))
     if len(filled) < 2:
         return values

@@ -1,4 +1,4 @@
-"""What a plot is drawn with: Braille dots, half blocks, or plain ASCII, and the letters of the marks. Pure tables."""
+"""The characters of the plot in each glyph set, and the letters of the marks. Tables only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ StyleName = Literal[
     "cursor",
     "readout",
 ]
-"""The component classes of the plot; the first is that of blanks."""
+"""Component classes of the plot; the first is that of spaces."""
 
 MARK_LETTERS: dict[MarkKind, str] = {
     "loaded": "L",
@@ -37,12 +37,12 @@ MARK_LETTERS: dict[MarkKind, str] = {
     "temperature": "T",
     "paused": "P",
 }
-"""The most important first: it stands for all where several fall into one column."""
+"""The most important first: it is the one shown where several share a column."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlotGlyphs:
-    """The characters of one way to draw; `weights` numbers the dots of a cell, rows x columns."""
+    """One glyph set; `weights` is the bit of each dot in a cell, rows x columns."""
 
     weights: NDArray[np.uint8]
     band: NDArray[np.uint32]
@@ -53,7 +53,7 @@ class PlotGlyphs:
     corners: str
     """Upper left, upper right, lower left, lower right."""
     window: str
-    """The part of the x axis that the other pane shows."""
+    """Marks the part of the x axis that the other pane shows."""
     line_sample: str
     overlay_sample: str
     band_sample: str

@@ -1,6 +1,6 @@
-"""What the loss plot says in words: its legend, and the read-out at the cursor, in the frame's upper edge. Pure.
+"""The text in the plot's upper edge: the legend, or the values at the cursor. Pure.
 
-Entries come the most important first, and those that do not fit whole are left out.
+Entries are in order of importance; those that don't fit whole are left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.text import harmless
 from tui.formatting.numbers import format_duration, format_learning_rate, shortened
 from tui.run.series import Series
 from tui.run.view import RunView
-from tui.widgets.plot.cell_grid import Cells
+from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.glyphs import PLOT_GLYPHS, StyleName
 from tui.widgets.plot.pane import Pane
 from tui.widgets.plot.scales import NATS_PER_UNIT, Unit
@@ -27,8 +27,8 @@ _DECIMALS: dict[Unit, int] = {"nats": 3, "bits": 2}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One thing said: a symbol in its colour, and a text."""
+class LegendEntry:
+    """A symbol in its style, possibly none, and a label."""
 
     label: str
     symbol: str = ""
@@ -37,15 +37,15 @@ class Entry:
 
     @property
     def num_cells(self) -> int:
-        """How wide it is, with a blank on either side."""
+        """Width including a space on either side."""
         return cell_len(self.label) + 2 + (cell_len(self.symbol) + 1 if self.symbol else 0)
 
 
-FOCUS_HINT = Entry("arrows read and zoom", label_style="window")
+FOCUS_HINT = LegendEntry("arrows: cursor, zoom", label_style="window")
 
 
-def write_entries(cells: Cells, left: int, right: int, entries: Iterable[Entry]) -> int:
-    """Write the entries that fit into the first row from `left` up to `right`, excluded; return where they end."""
+def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[LegendEntry]) -> int:
+    """Write entries into the first row from `left` to `right`, exclusive, while they fit; return where they end."""
     x = left
     for entry in entries:
         if x + entry.num_cells > right:
@@ -60,59 +60,59 @@ def write_entries(cells: Cells, left: int, right: int, entries: Iterable[Entry])
 
 def legend(
     view: RunView, pane: Pane, overlay: tuple[str, Series] | None, *, title: str, is_focused: bool
-) -> Iterator[Entry]:
-    """Yield what the curves are, and what the symbols on them."""
+) -> Iterator[LegendEntry]:
+    """Yield the legend of curves and symbols."""
     glyphs, unit = PLOT_GLYPHS[pane.glyphs], pane.scale.unit
     is_long = pane.width >= _WIDE_LEGEND_CELLS
-    yield Entry((f"{unit} per character" if is_long else f"{unit}/char") + (", log" if pane.scale.is_log else ""))
+    yield LegendEntry((f"{unit} per character" if is_long else f"{unit}/char") + (", log" if pane.scale.is_log else ""))
     if title:
-        yield Entry(title, label_style="window")
-    yield Entry("train", glyphs.line_sample, "line")
+        yield LegendEntry(title, label_style="window")
+    yield LegendEntry("train", glyphs.line_sample, "line")
     if overlay is not None:
-        yield Entry(shortened(harmless(overlay[0]), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
+        yield LegendEntry(shortened(harmless(overlay[0]), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
     if pane.peak is not None:
-        yield Entry(f"up to {pane.peak / NATS_PER_UNIT[unit]:.2f}", glyphs.peak, "peak")
+        yield LegendEntry(f"peak {pane.peak / NATS_PER_UNIT[unit]:.2f}", glyphs.peak, "peak")
     if view.last_val is not None:
-        yield Entry("validation", glyphs.validation, "validation")
+        yield LegendEntry("validation", glyphs.validation, "validation")
     if (best := view.best) is not None:
-        yield Entry(f"best {format_in(unit, best.val_loss)}", glyphs.best, "best")
+        yield LegendEntry(f"best {format_in(unit, best.val_loss)}", glyphs.best, "best")
     if is_focused:
         yield FOCUS_HINT
-    yield Entry("every step", glyphs.band_sample, "band")
+    yield LegendEntry("raw", glyphs.band_sample, "band")
 
 
-def readout(view: RunView, pane: Pane, step: int, overlay: tuple[str, Series] | None) -> Iterator[Entry]:
-    """Yield what was so at a step: the column of the pane that it falls into, and the nearest evaluation and report."""
+def readout(view: RunView, pane: Pane, step: int, overlay: tuple[str, Series] | None) -> Iterator[LegendEntry]:
+    """Yield the values at a step: those of its column, and the nearest evaluation and learning rate."""
     unit, glyphs = pane.scale.unit, PLOT_GLYPHS[pane.glyphs]
-    is_own = step >= view.train_losses.first_step  # before it, a branch shows the curve of the run before
+    is_own = step >= view.train_losses.first_step  # before it, a branch shows the curve of its parent
     seconds = view.seconds.near(step) if is_own else None
-    yield Entry(
+    yield LegendEntry(
         f"step {step:,}" + (f" at {format_duration(seconds)}" if seconds is not None else ""), label_style="readout"
     )
     marks = pane.marks_at(step, view.marks)
     if marks:
         more = f" and {len(marks) - 1} more" if len(marks) > 1 else ""
-        yield Entry(shortened(harmless(marks[0].label), _MAX_MARK_CELLS) + more, label_style="mark")
+        yield LegendEntry(shortened(harmless(marks[0].label), _MAX_MARK_CELLS) + more, label_style="mark")
     yield from _train_entries(pane, step)
     if view.val_points:
         nearest = min(view.val_points, key=lambda point: abs(point.step - step))
         at = "" if nearest.step == step else f" at {nearest.step:,}"
-        yield Entry(f"{format_in(unit, nearest.val_loss)}{at}", glyphs.validation, "validation", "readout")
+        yield LegendEntry(f"{format_in(unit, nearest.val_loss)}{at}", glyphs.validation, "validation", "readout")
     if is_own and (rate := view.learning_rates.near(step)) is not None:
-        yield Entry(f"rate {format_learning_rate(rate)}", label_style="readout")
+        yield LegendEntry(f"lr {format_learning_rate(rate)}", label_style="readout")
     if overlay is not None and overlay[1].first_step <= step <= overlay[1].last_step:
         loss = overlay[1].near(step)
         name = shortened(harmless(overlay[0]), _MAX_NAME_CELLS)
-        yield Entry(f"{name} {format_in(unit, loss or 0.0)}", glyphs.overlay_sample, "overlay", "readout")
+        yield LegendEntry(f"{name} {format_in(unit, loss or 0.0)}", glyphs.overlay_sample, "overlay", "readout")
 
 
 def format_in(unit: Unit, nats: float) -> str:
-    """Return a loss in a unit, with as many decimals as the status shows."""
+    """Return a loss in nats as text in `unit`, with the decimals of the status panel."""
     return f"{nats / NATS_PER_UNIT[unit]:.{_DECIMALS[unit]}f}"
 
 
-def _train_entries(pane: Pane, step: int) -> Iterator[Entry]:
-    """Yield smoothed loss and band in the column of a step."""
+def _train_entries(pane: Pane, step: int) -> Iterator[LegendEntry]:
+    """Yield smoothed loss and range in the column of a step."""
     column = pane.column_of(step)
     if column is None:
         return
@@ -122,8 +122,8 @@ def _train_entries(pane: Pane, step: int) -> Iterator[Entry]:
     if not count:
         return
     unit = pane.scale.unit
-    yield Entry(f"train {format_in(unit, float(np.nanmean(pane.smoothed[dots])))}", label_style="readout")
+    yield LegendEntry(f"train {format_in(unit, float(np.nanmean(pane.smoothed[dots])))}", label_style="readout")
     if count > 1:
         low, high = np.nanmin(pane.train.low[dots]), np.nanmax(pane.train.high[dots])
         band = f"{format_in(unit, float(low))} to {format_in(unit, float(high))}"
-        yield Entry(band, PLOT_GLYPHS[pane.glyphs].band_sample, "band", "readout")
+        yield LegendEntry(band, PLOT_GLYPHS[pane.glyphs].band_sample, "band", "readout")

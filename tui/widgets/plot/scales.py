@@ -1,7 +1,7 @@
-"""Where a plot's axes begin, end and have their ticks, and how high a loss stands on them. Pure functions of numbers.
+"""Axis limits and ticks of the loss plot, and the scale of the y axis. Pure functions of numbers.
 
-Limits keep still: they move seldom and by a lot, so that between two moves a redraw changes only the newest columns.
-That makes a live curve calm to look at and cheap to send through a slow connection.
+Limits move rarely and by a lot. In between, a redraw changes only the newest columns: calm to look at, and cheap over a
+slow connection.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Unit = Literal["nats", "bits"]
 
 NATS_PER_UNIT: dict[Unit, float] = {"nats": 1.0, "bits": math.log(2)}
 _LOWEST_LOG_LOSS = 1e-6
-"""A loss of 0 has no place on a log scale."""
+"""Lowest loss on a log scale, which has no place for 0."""
 _LOG_TICK_FACTORS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
-"""What a tick may be times a power of ten, the sparsest first."""
+"""Multiples of a power of ten that ticks may be, the sparsest first."""
 _ENOUGH_LOG_TICKS = 4
 _MIN_SPAN = 100
 _SPAN_GROWTH = 1.25
-_ROOM = 1.4
-"""Limits are kept until the values would do with a range this many times smaller."""
+_MAX_SLACK = 1.4
+"""Limits are kept while they span at most this many times what the values need."""
 _MIN_COLUMNS_TO_CUT = 30
 _BODY_QUANTILE = 0.97
-_LITTLE_MORE = 0.25
-_WORTH_CUTTING = 1.5
-"""Peaks leave through the top only where the rest then gets this many times the height."""
+_BODY_MARGIN = 0.25
+_MIN_CUT_GAIN = 1.5
+"""Peaks exceed the axis only if the rest then gets this many times the height."""
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,26 @@ class Limits:
 
     @property
     def span(self) -> float:
-        """How far apart they are."""
+        """Their distance."""
         return self.high - self.low
 
 
 def nice_interval(span: float, max_intervals: int) -> float:
-    """Return the smallest of 1, 2, 2.5, 5 times a power of ten that divides `span` into so many pieces or fewer."""
+    """Return the smallest of 1, 2, 2.5, 5 times a power of ten that gives at most `max_intervals`."""
     rough = span / max(max_intervals, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     return next(factor * power for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if factor * power >= rough * (1 - 1e-9))
 
 
 def nice_ticks(limits: Limits, max_ticks: int, min_interval: float = 0.0) -> list[float]:
-    """Return at most `max_ticks` round numbers between the limits, or one more where both limits are round."""
+    """Return at most `max_ticks` round numbers between the limits, or one more if both limits are round."""
     interval = max(nice_interval(limits.span, max_ticks), min_interval)
     first, last = math.ceil(limits.low / interval - 1e-9), math.floor(limits.high / interval + 1e-9)
     return [round(number * interval, 12) for number in range(first, last + 1)]
 
 
 def tick_decimals(ticks: list[float]) -> int:
-    """Return how many decimals tell the ticks apart, the same for all of them."""
+    """Return the decimals, the same for all, at which the ticks differ."""
     for decimals in range(4):
         if all(abs(round(tick, decimals) - tick) < 1e-9 for tick in ticks):
             return decimals
@@ -71,30 +71,30 @@ def tick_decimals(ticks: list[float]) -> int:
 
 @dataclass(frozen=True)
 class LossScale:
-    """How high a loss in nats stands on the y axis."""
+    """The y axis: unit, linear or logarithmic."""
 
     unit: Unit = "nats"
     is_log: bool = False
 
     def heights(self, nats: Floats) -> Floats:
-        """Return the places of losses on the axis."""
+        """Return the position of losses in nats on the axis."""
         losses = nats / NATS_PER_UNIT[self.unit]
         return np.log10(np.maximum(losses, _LOWEST_LOG_LOSS)) if self.is_log else losses
 
     def limits(self, low: Floats, high: Floats, others: Floats, before: Limits | None) -> Limits:
-        """Return the axis for the filled columns of a curve, and for `others`, all in nats; see `loss_limits`."""
+        """Return the y axis for the filled columns of a curve and for `others`, all in nats; see `loss_limits`."""
         lowest = -math.inf if self.is_log else 0.0
         return loss_limits(self.heights(low), self.heights(high), self.heights(others), before, lowest)
 
     def ticks(self, limits: Limits, max_ticks: int) -> list[tuple[float, str]]:
-        """Return the places of round losses on the axis, and what to write there."""
+        """Return position and label of round losses."""
         losses = _log_ticks(limits, max_ticks) if self.is_log else nice_ticks(limits, max_ticks)
         decimals = tick_decimals(losses)
         return [(math.log10(loss) if self.is_log else loss, f"{loss:.{decimals}f}") for loss in losses]
 
 
 def _log_ticks(limits: Limits, max_ticks: int) -> list[float]:
-    """Return round losses between two powers of ten: of the sparsest kind that gives enough of them."""
+    """Return round losses between two powers of ten, as sparse as possible."""
     low, high = 10.0**limits.low, 10.0**limits.high
     powers = range(math.floor(limits.low), math.ceil(limits.high) + 1)
     for factors in _LOG_TICK_FACTORS:
@@ -113,15 +113,15 @@ def _log_ticks(limits: Limits, max_ticks: int) -> list[float]:
 
 
 def step_labels(ticks: list[float]) -> list[str]:
-    """Return what to write at steps: "1k", or in full where that would not be exact."""
+    """Return labels of steps: "1k", or in full if that is not exact."""
     is_short = all(float(f"{tick:.4g}") == tick for tick in ticks)
     return [format_steps_tick(tick) if is_short else f"{tick:,.0f}" for tick in ticks]
 
 
 def step_limits(first_step: int, last_step: int) -> Limits:
-    """Return the x axis of a run: from just before its first step to a limit that the curve soon grows to.
+    """Return the x axis of a run, with room for steps to come.
 
-    The limit moves by a quarter at a time, so past the first 100 steps about four fifths of the width or more are used.
+    The limit grows by a quarter at a time: after the first 100 steps at least about four fifths of the width are used.
     """
     low = max(first_step - 1, 0)
     span = float(_MIN_SPAN)
@@ -134,25 +134,25 @@ def step_limits(first_step: int, last_step: int) -> Limits:
 def loss_limits(
     columns_low: Floats, columns_high: Floats, others: Floats, before: Limits | None, lowest: float = 0.0
 ) -> Limits:
-    """Return the y axis for the filled columns of a curve, and for `others`, which must be in it.
+    """Return the y axis for the filled columns of a curve and for `others`, which are always inside.
 
-    The lowest value is always in it, and so is the highest, except where a few columns (the first fall from an
-    untrained model's loss, a spike) would squash all the rest: then the axis ends above the other 97 % of the columns
-    and those that reach little higher, and the plot marks what leaves through the top. It never begins under `lowest`.
+    It spans all values, except where a few columns (the initial drop, a spike) would squash the rest: then it ends above 97 %
+    of the columns and those slightly higher, and the plot marks the columns that exceed it. It never starts below
+    `lowest`.
     """
     low, high = float(columns_low.min()), float(columns_high.max())
     if len(columns_high) >= _MIN_COLUMNS_TO_CUT:
         body = float(np.quantile(columns_high, _BODY_QUANTILE))
-        if high - low > _WORTH_CUTTING * (body - low):
-            high = float(columns_high[columns_high <= body + _LITTLE_MORE * (body - low)].max())
+        if high - low > _MIN_CUT_GAIN * (body - low):
+            high = float(columns_high[columns_high <= body + _BODY_MARGIN * (body - low)].max())
     low, high = float(min([low, *others])), float(max([high, *others]))
-    return _kept_still(low, max(high, low + 0.01), before, lowest)
+    return _stable_limits(low, max(high, low + 0.01), before, lowest)
 
 
-def _kept_still(low: float, high: float, before: Limits | None, lowest: float) -> Limits:
-    """Return `before` while it holds both values without much room to spare, else round limits around them."""
+def _stable_limits(low: float, high: float, before: Limits | None, lowest: float) -> Limits:
+    """Return `before` while both values fit without much slack, else rounded limits around them."""
     interval = nice_interval(high - low, 14)
     rounded = Limits(max(math.floor(low / interval) * interval, lowest), math.ceil(high / interval) * interval)
-    if before is not None and before.low <= low and high <= before.high and before.span <= _ROOM * rounded.span:
+    if before is not None and before.low <= low and high <= before.high and before.span <= _MAX_SLACK * rounded.span:
         return before
     return rounded

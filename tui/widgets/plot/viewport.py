@@ -1,8 +1,7 @@
-"""`PlotView`: which steps the loss plot shows, side by side or alone, and where its cursor stands. Pure values.
+"""`PlotView`: which steps the loss plot shows, in which panes, and the position of its cursor. Immutable and pure.
 
-There are two panes: the whole run, and its recent part. Side by side the whole run stays whole, and zooming and panning
-move the recent pane, as a magnifying glass over it; alone, they move the pane that is there. The cursor moves by one
-column of the finest pane that shows it. Knows no framework and no pixel.
+There are two panes: the whole run, and its recent part. Side by side, zooming and panning move the recent pane; alone,
+they move the pane that is shown. The cursor moves by one column of the finest pane that shows it.
 """
 
 from __future__ import annotations
@@ -18,30 +17,30 @@ PaneKind = Literal["whole", "recent"]
 
 MIN_SPAN = 20
 _RECENT_SPANS = (500, 1000, 2000, 5000)
-"""All of them short enough for a `Series` to hold each of their steps."""
+"""Short enough for a `Series` to store each of their steps."""
 _RECENT_SHARE = 10
 
 
 @dataclass(frozen=True)
 class Viewport:
-    """The steps in one pane: a window that stands still, or one that follows the newest step."""
+    """The steps in one pane: a fixed window, or one that follows the newest step."""
 
     span: int | None = None
-    """How many steps; None for as many as the pane shows by itself."""
+    """Number of steps; None for the pane's default."""
     first: int | None = None
-    """Where the window stands; None to follow."""
+    """First step of a fixed window; None to follow."""
 
     def limits(self, run: Limits, default_span: int | None) -> Limits:
-        """Return the x axis for a run of these steps; without a span and a default, the whole run.
+        """Return the x axis for a run; without a span and a default, the whole run.
 
-        A following window moves by a quarter of itself at a time, so that it keeps still in between.
+        A following window moves by a quarter of its span at a time and is still in between.
         """
         whole = _whole(run)
         span = self.span or default_span
         if span is None or span >= whole.span:
             return whole
         if self.first is not None:
-            first = min(self.first, round(max(run.high - span / 4, whole.low)))  # never only what is still to come
+            first = min(self.first, round(max(run.high - span / 4, whole.low)))  # keep some steps of the run in view
             return Limits(first, first + span)
         quantum = max(span // 4, 1)
         high = math.ceil(run.high / quantum) * quantum
@@ -49,7 +48,7 @@ class Viewport:
         return Limits(low, low + span)
 
     def zoomed(self, now: Limits, factor: float, anchor: float | None, run: Limits) -> Viewport:
-        """Return the view of `factor` times as many steps, `anchor` kept in its place, or else the right edge."""
+        """Return a window of `factor` times as many steps around `anchor`, or else the right edge."""
         whole = _whole(run)
         span = round(min(max(now.span * factor, MIN_SPAN), whole.span))
         if span >= whole.span:
@@ -58,49 +57,49 @@ class Viewport:
             return Viewport(span=span)
         kept = now.high if anchor is None else anchor
         first = kept - (kept - now.low) / now.span * span
-        return Viewport(span, _inside(first, span, whole))
+        return Viewport(span, _clamped(first, span, whole))
 
     def panned(self, now: Limits, num_steps: float, run: Limits) -> Viewport:
-        """Return the view so many steps further; where that reaches the newest step, it follows."""
+        """Return the window moved by `num_steps`; it follows once it reaches the newest step."""
         whole = _whole(run)
         span = round(now.span)
         if span >= whole.span:
             return self
         if num_steps > 0 and now.low + num_steps + span > run.high:
             return Viewport(span)
-        return Viewport(span, _inside(now.low + num_steps, span, whole))
+        return Viewport(span, _clamped(now.low + num_steps, span, whole))
 
     def showing(self, now: Limits, step: int, run: Limits) -> Viewport:
-        """Return this view, moved as far as it must be for `step` to be in it."""
+        """Return the window moved as little as necessary to show `step`."""
         if now.low <= step <= now.high:
             return self
         share = 0.25 if step < now.low else 0.75
-        return Viewport(round(now.span), _inside(step - share * now.span, now.span, _whole(run)))
+        return Viewport(round(now.span), _clamped(step - share * now.span, now.span, _whole(run)))
 
 
 @dataclass(frozen=True)
 class PlotView:
-    """What the user has chosen to look at."""
+    """Panes, their windows, and the cursor."""
 
     mode: Mode = "both"
     is_wide: bool = False
-    """Whether two panes fit side by side, and are worth it."""
+    """Whether two panes fit side by side, in a run long enough for them."""
     whole: Viewport = Viewport()
     recent: Viewport = Viewport()
     cursor: int | None = None
-    followed_before: bool = False
-    """Whether the pane stands still only because the cursor is shown."""
+    resumes_following: bool = False
+    """Whether the window is fixed only because of the cursor."""
 
     @property
     def panes(self) -> tuple[PaneKind, ...]:
-        """The panes shown, from left to right; the last is the one that zooms and pans."""
+        """The panes from left to right; the last one zooms and pans."""
         if self.mode == "both":
             return ("whole", "recent") if self.is_wide else ("whole",)
         return (self.mode,)
 
     @property
     def detail(self) -> Viewport:
-        """The view that zooming and panning change."""
+        """The window that zooming and panning change."""
         return self.whole if self.panes[-1] == "whole" else self.recent
 
     def limits(self, pane: PaneKind, run: Limits) -> Limits:
@@ -110,17 +109,17 @@ class PlotView:
         return (self.whole if len(self.panes) == 1 else Viewport()).limits(run, None)
 
     def fitted(self, *, is_wide: bool) -> PlotView:
-        """Return this for a plot that shows two panes side by side, or one."""
+        """Return the view for a plot that is wide enough for two panes, or not."""
         return self if is_wide == self.is_wide else replace(self, is_wide=is_wide)
 
-    def switched(self) -> PlotView:
-        """Return the next choice of panes that looks different."""
+    def next_mode(self) -> PlotView:
+        """Return the view with the next arrangement of panes that looks different."""
         order: tuple[Mode, ...] = ("both", "whole", "recent") if self.is_wide else ("both", "recent")
         mode = order[(order.index(self.mode) + 1) % len(order)] if self.mode in order else "recent"
         return replace(self, mode=mode)
 
     def zoomed(self, factor: float, run: Limits, anchor: float | None = None) -> PlotView:
-        """Return the detail with `factor` times as many steps, around `anchor`, the cursor or the right edge."""
+        """Return the view with `factor` times as many steps, around `anchor`, the cursor or the right edge."""
         now = self.limits(self.panes[-1], run)
         anchor = anchor if anchor is not None else self.cursor
         if anchor is not None and not now.low <= anchor <= now.high:
@@ -128,38 +127,38 @@ class PlotView:
         return self._with_detail(self.detail.zoomed(now, factor, anchor, run))
 
     def panned(self, num_steps: float, run: Limits) -> PlotView:
-        """Return the detail so many steps further."""
+        """Return the view moved by `num_steps`."""
         return self._with_detail(self.detail.panned(self.limits(self.panes[-1], run), num_steps, run))
 
     def reset(self) -> PlotView:
-        """Return the panes as they are by themselves, following, without a cursor."""
+        """Return the default view: following, without a cursor."""
         return PlotView(self.mode, self.is_wide)
 
     def following(self) -> PlotView:
-        """Return the detail at the newest step again, as wide as it was, without a cursor."""
+        """Return the view at the newest step, at the same zoom, without a cursor."""
         return replace(self._with_detail(replace(self.detail, first=None)), cursor=None)
 
-    def moved(self, num_columns: int, columns_in_pane: int, run: Limits) -> PlotView:
-        """Return the cursor so many columns further; it begins at the newest step."""
+    def cursor_moved(self, num_columns: int, columns_in_pane: int, run: Limits) -> PlotView:
+        """Return the view with the cursor moved by columns; it starts at the newest step."""
         if self.cursor is None:
-            return self.pointed(round(run.high), run)
+            return self.with_cursor(round(run.high), run)
         per_column = (self.limits(self._finest_pane(self.cursor, run), run).span + 1) / max(columns_in_pane, 1)
         num_steps = max(round(abs(num_columns) * per_column), 1)
-        return self.pointed(self.cursor + (num_steps if num_columns > 0 else -num_steps), run)
+        return self.with_cursor(self.cursor + (num_steps if num_columns > 0 else -num_steps), run)
 
-    def pointed(self, step: int | None, run: Limits) -> PlotView:
-        """Return the cursor at that step of the run, and the pane still while it is shown."""
+    def with_cursor(self, step: int | None, run: Limits) -> PlotView:
+        """Return the view with the cursor at a step, or none; the window is fixed while there is a cursor."""
         if step is None:
-            shown = replace(self.detail, first=None) if self.followed_before else self.detail
+            shown = replace(self.detail, first=None) if self.resumes_following else self.detail
             return replace(self._with_detail(shown), cursor=None)
         step = round(min(max(step, run.low), run.high))
         now = self.limits(self.panes[-1], run)
-        detail, followed_before = self.detail, self.followed_before
+        detail, resumes_following = self.detail, self.resumes_following
         if self.cursor is None and detail.first is None and now.span < _whole(run).span:
-            detail, followed_before = Viewport(round(now.span), round(now.low)), True
+            detail, resumes_following = Viewport(round(now.span), round(now.low)), True
         if len(self.panes) == 1:
             detail = detail.showing(now, step, run)
-        return replace(self._with_detail(detail), cursor=step, followed_before=followed_before)
+        return replace(self._with_detail(detail), cursor=step, resumes_following=resumes_following)
 
     def _finest_pane(self, step: int, run: Limits) -> PaneKind:
         """Return the last pane that shows a step."""
@@ -167,10 +166,10 @@ class PlotView:
         return shown[-1] if shown else self.panes[-1]
 
     def _with_detail(self, detail: Viewport) -> PlotView:
-        """Return this with another view of the detail, which from now on stands or follows by itself."""
+        """Return the view with another window in the last pane."""
         if self.panes[-1] == "whole":
-            return replace(self, whole=detail, followed_before=False)
-        return replace(self, recent=detail, followed_before=False)
+            return replace(self, whole=detail, resumes_following=False)
+        return replace(self, recent=detail, resumes_following=False)
 
 
 def recent_span(num_steps: int) -> int:
@@ -182,6 +181,6 @@ def _whole(run: Limits) -> Limits:
     return step_limits(int(run.low), int(run.high))
 
 
-def _inside(first: float, span: float, whole: Limits) -> int:
-    """Return where a window of that span stands so that it is inside the whole run."""
+def _clamped(first: float, span: float, whole: Limits) -> int:
+    """Return the first step of a window, moved inside the run."""
     return round(min(max(first, whole.low), max(whole.high - span, whole.low)))

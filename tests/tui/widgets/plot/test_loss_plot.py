@@ -1,4 +1,4 @@
-"""The loss plot as a widget: what it redraws, and what its keys and the mouse do."""
+"""The loss plot as a widget: what it repaints, its keys and the mouse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VIEW = view_of(falling_losses(5000), 2.8, 2.6, 2.7)
 
 
 class PlotApp(App[None]):
-    """A plot, and something else to focus."""
+    """A plot, and another widget to focus."""
 
     AUTO_FOCUS = "Input"
     CSS = "Input { dock: bottom; height: 1; border: none; }"
@@ -56,7 +56,7 @@ class PlotApp(App[None]):
 async def plot_of(
     view: RunView = VIEW, size: tuple[int, int] = (80, 13), *, is_focused: bool = True
 ) -> AsyncIterator[tuple[PlotApp, Pilot[None], LossPlot]]:
-    """Show a view and wait for its curve; the plot has the keys unless it is said otherwise."""
+    """Show a view and wait for its curve; the plot is focused by default."""
     app = PlotApp()
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
@@ -72,7 +72,7 @@ def steps_shown(plot: LossPlot) -> list[tuple[float, float]]:
     return [(pane.steps.low, pane.steps.high) for pane in plot.picture.panes.values()]
 
 
-async def test_a_curve_comes_with_the_first_steps_grows_and_is_taken_back_with_its_cursor() -> None:
+async def test_a_curve_appears_grows_and_goes_back_with_its_cursor() -> None:
     async with plot_of(view_of(falling_losses(60))) as (app, pilot, plot):
         assert steps_shown(plot) == [(0, 100)]
         plot.show(VIEW)
@@ -86,7 +86,7 @@ async def test_a_curve_comes_with_the_first_steps_grows_and_is_taken_back_with_i
         assert app.steps[3:] == []
 
 
-async def test_it_is_drawn_again_only_when_a_curve_or_a_mark_has_changed_and_few_cells_are_painted(
+async def test_only_a_changed_curve_or_mark_is_redrawn_and_few_cells_repainted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     view = view_of(falling_losses(4900), 2.8, 2.6)
@@ -101,9 +101,9 @@ async def test_it_is_drawn_again_only_when_a_curve_or_a_mark_has_changed_and_few
             painted.clear()
 
 
-async def test_arrows_move_a_cursor_whose_steps_are_told_until_escape() -> None:
+async def test_arrows_move_a_cursor_and_escape_hides_it() -> None:
     async with plot_of() as (app, pilot, plot):
-        assert plot.check_action("hide_cursor", ()) is False  # escape is the screen's while there is no cursor
+        assert plot.check_action("hide_cursor", ()) is False  # without a cursor, escape is the screen's
         await pilot.press("left", "left", "shift+left", "right")
         pane = plot.picture.panes["whole"]
         columns = [pane.column_of(step) for step in app.steps if step is not None]
@@ -168,7 +168,7 @@ async def test_the_wheel_zooms_at_the_pointer() -> None:
 
 
 async def drag(pilot: Pilot[None], start: int, end: int) -> None:
-    """Move the pointer with its button held."""
+    """Move the pointer with its button pressed."""
     await pilot.mouse_down(LossPlot, offset=(start, 5))
     await pilot._post_mouse_events([MouseMove], LossPlot, offset=((start + end) // 2, 5), button=1)
     await pilot._post_mouse_events([MouseMove], LossPlot, offset=(end, 5), button=1)
@@ -193,7 +193,7 @@ async def test_dragging_pans_a_click_puts_the_cursor_there_and_a_double_click_re
         assert len(app.steps) == num_moves
 
 
-async def test_dragging_in_the_whole_run_carries_the_recent_part_along() -> None:
+async def test_dragging_in_the_whole_run_moves_the_recent_pane() -> None:
     async with plot_of(size=(120, 20)) as (_, pilot, plot):
         whole = plot.picture.panes["whole"]
         newest = whole.left + (whole.column_of(4900) or 0)
@@ -207,7 +207,7 @@ def test_every_key_of_the_plot_is_in_the_key_table() -> None:
     assert told == {str(binding.key) for binding in LossPlot.BINDINGS if isinstance(binding, Binding)}
 
 
-async def test_the_cursor_leads_the_feed_through_the_run_and_y_and_v_work_from_anywhere(stage: Stage) -> None:
+async def test_the_feed_follows_the_cursor_and_y_and_v_work_from_anywhere(stage: Stage) -> None:
     tweets = [tweet_sampled(f"what it wrote after {step}", step) for step in range(100, 3001, 100)]
     app = stage.app(FakeSession([steps_finished(1, falling_losses(3000)), *tweets]))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -1,4 +1,4 @@
-"""The loss plot as rows of text, without an app: band, line, points, marks, panes, cursor and words."""
+"""The loss plot as rows of text, without an app: band, curves, points, marks, panes, cursor and labels."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tui.run.marks import Mark, MarkKind
 from tui.run.series import Series
 from tui.run.view import RunView
 from tui.terminal.capabilities import GlyphSet
-from tui.widgets.plot.cell_grid import STYLE_NAMES, Cells, curve_dots
+from tui.widgets.plot.cell_grid import STYLE_NAMES, CellGrid, curve_dots
 from tui.widgets.plot.glyphs import MARK_LETTERS, StyleName
-from tui.widgets.plot.pane import Look
+from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture
 from tui.widgets.plot.scales import Limits, LossScale, Unit
 from tui.widgets.plot.viewport import PlotView
 
 WHOLE, BOTH = PlotView(), PlotView(is_wide=True)
-PLAIN = Look()
+PLAIN = PlotOptions()
 
 
 def long_series(num_steps: int, spike_at: int) -> Series:
-    """Return a flat, noisy curve with a single spike."""
+    """Return a flat, noisy curve with one spike."""
     series, noise = Series.empty(), np.random.default_rng(1)
     for first in range(1, num_steps + 1, 100_000):
         values = 2.0 + 0.05 * noise.standard_normal(100_000)
@@ -35,20 +35,20 @@ def long_series(num_steps: int, spike_at: int) -> Series:
 
 
 def cells_of(
-    view: RunView, plot_view: PlotView = WHOLE, look: Look = PLAIN, size: tuple[int, int] = (100, 20)
-) -> tuple[Cells, Picture]:
+    view: RunView, plot_view: PlotView = WHOLE, options: PlotOptions = PLAIN, size: tuple[int, int] = (100, 20)
+) -> tuple[CellGrid, Picture]:
     picture = Picture()
-    picture.draw(view, plot_view, look, *size)
-    return picture.with_words(plot_view, is_focused=False), picture
+    picture.draw(view, plot_view, options, *size)
+    return picture.with_labels(plot_view, is_focused=False), picture
 
 
 def rows_of(
-    view: RunView, plot_view: PlotView = WHOLE, look: Look = PLAIN, size: tuple[int, int] = (100, 20)
+    view: RunView, plot_view: PlotView = WHOLE, options: PlotOptions = PLAIN, size: tuple[int, int] = (100, 20)
 ) -> list[str]:
-    return cells_of(view, plot_view, look, size)[0].text()
+    return cells_of(view, plot_view, options, size)[0].text()
 
 
-def places(cells: Cells, style: StyleName) -> list[tuple[int, int]]:
+def places(cells: CellGrid, style: StyleName) -> list[tuple[int, int]]:
     """Return row and column of the cells of a style."""
     rows, columns = np.nonzero(cells.styles == STYLE_NAMES.index(style))
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
@@ -68,14 +68,14 @@ def test_every_size_has_a_frame_a_curve_and_round_ticks(size: tuple[int, int], i
     assert rows[-1].split()[0] == "0"
 
 
-def test_a_single_spike_among_a_million_steps_is_seen_and_does_not_bend_the_line() -> None:
+def test_a_single_spike_among_a_million_steps_is_visible_but_not_in_the_smoothed_curve() -> None:
     num_steps, spike_at = 1_000_000, 600_000
     view = RunView(train_losses=long_series(num_steps, spike_at))
     cells, picture = cells_of(view)
     pane = picture.panes["whole"]
     (peak,) = (place for place in places(cells, "peak") if place[0] > 0)
     assert peak == (1, pane.left + (pane.column_of(spike_at) or 0))
-    assert "▲ up to 2.90" in cells.text()[0]
+    assert "▲ peak 2.90" in cells.text()[0]
     assert np.nanmax(pane.smoothed) - np.nanmin(pane.smoothed) < 0.01
 
 
@@ -130,14 +130,14 @@ def test_the_recent_part_shows_single_steps_when_zoomed_in() -> None:
 
 
 @pytest.mark.parametrize("unit", ["nats", "bits"])
-def test_the_read_out_tells_what_was_so_at_the_cursor(unit: Unit) -> None:
+def test_the_readout_shows_the_values_at_the_cursor(unit: Unit) -> None:
     view = replace(view_of(falling_losses(3000), 2.8, 2.6), marks=(mark(2000, "saved"),))
-    row = rows_of(view, PlotView(cursor=2000), Look(LossScale(unit)), size=(150, 20))[0]
+    row = rows_of(view, PlotView(cursor=2000), PlotOptions(LossScale(unit)), size=(150, 20))[0]
     pieces = [piece.strip() for piece in row.strip(" ╭╮─").split("─")]
     smoothed = float(pieces.pop(2).removeprefix("train "))
     low, high = map(float, pieces.pop(2).removeprefix("⣿ ").split(" to "))
     val = "● 2.80 at 1,500" if unit == "bits" else "● 1.940 at 1,500"
-    assert pieces == ["step 2,000 at 1:40", "saved at 2000", val, "rate 0.004"]
+    assert pieces == ["step 2,000 at 1:40", "saved at 2000", val, "lr 0.004"]
     assert low < smoothed < high
     assert smoothed == pytest.approx(1.7 / (0.693 if unit == "bits" else 1), rel=0.03)
 
@@ -153,10 +153,10 @@ def test_the_cursor_is_a_line_in_each_pane_that_shows_its_step() -> None:
         assert len(places(cells, "cursor")) == num_lines * 17
 
 
-def test_another_run_lies_under_our_own_and_is_named() -> None:
+def test_an_overlay_is_drawn_below_the_curve_and_named() -> None:
     view = view_of(falling_losses(3000))
     other = Series.empty().extended(1, [2.2] * 2000)
-    cells, picture = cells_of(view, look=Look(overlay=("the [b]other\x1b run", other)))
+    cells, picture = cells_of(view, options=PlotOptions(overlay=("the [b]other\x1b run", other)))
     assert "⠤⠤ the [b]otherrun ─" in cells.text()[0]
     columns = [column for row, column in places(cells, "overlay") if row > 0]
     assert max(columns) == picture.panes["whole"].left + (picture.panes["whole"].column_of(2000) or 0)
@@ -165,22 +165,22 @@ def test_another_run_lies_under_our_own_and_is_named() -> None:
 
 
 @pytest.mark.parametrize("glyphs", ["block", "ascii"])
-def test_lesser_terminals_get_a_plot_of_their_glyphs(glyphs: GlyphSet) -> None:
+def test_the_plot_uses_only_glyphs_of_the_set(glyphs: GlyphSet) -> None:
     view = replace(view_of(falling_losses(5000, spike_at=3000), 2.8, 2.6), marks=(mark(2000, "saved"),))
     for plot_view in (BOTH, replace(BOTH, cursor=2000), PlotView("recent")):
-        text = "\n".join(rows_of(view, plot_view, Look(glyphs=glyphs), size=(120, 20)))
+        text = "\n".join(rows_of(view, plot_view, PlotOptions(glyphs=glyphs), size=(120, 20)))
         assert not any(is_braille(char) for char in text)
         assert text.isascii() == (glyphs == "ascii")
     if glyphs == "ascii":
-        whole = "\n".join(rows_of(view, look=Look(glyphs=glyphs))[1:])
+        whole = "\n".join(rows_of(view, options=PlotOptions(glyphs=glyphs))[1:])
         assert (whole.count("o"), whole.count("*"), whole.count("^") > 0) == (1, 1, True)
         assert min(whole.count("="), whole.count(":")) > 60
 
 
-def test_log_and_unit_move_the_ticks_and_say_so() -> None:
+def test_log_and_unit_change_the_ticks_and_the_legend() -> None:
     view = view_of(falling_losses(3000))
-    linear, log = rows_of(view), rows_of(view, look=Look(LossScale("nats", is_log=True)))
-    bits = rows_of(view, look=Look(LossScale("bits")))
+    linear, log = rows_of(view), rows_of(view, options=PlotOptions(LossScale("nats", is_log=True)))
+    bits = rows_of(view, options=PlotOptions(LossScale("bits")))
     assert [row[:6] for row in linear] != [row[:6] for row in log] != [row[:6] for row in bits]
     assert "nats per character, log" in log[0]
     assert "bits per character" in bits[0]
@@ -193,8 +193,8 @@ def test_a_curve_has_no_holes_however_steep_it_is() -> None:
     assert np.flatnonzero(dots[:, 2]).tolist() == list(range(9))
 
 
-def test_changes_are_found_to_the_cell_and_wide_characters_whole() -> None:
-    before = Cells.blank(60, 2)
+def test_changed_cells_are_exact_and_wide_characters_change_whole() -> None:
+    before = CellGrid.blank(60, 2)
     after = before.copy()
     assert list(after.changes(before)) == []
     after.write(3, 0, "x", "tick")

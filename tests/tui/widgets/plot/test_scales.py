@@ -1,4 +1,4 @@
-"""The plot's axes: where they begin, end and have their ticks."""
+"""Limits and ticks of the plot's axes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui.widgets.plot.scales import (
 
 
 @given(st.integers(1, 10_000_000), st.integers(0, 5_000_000))
-def test_the_step_axis_holds_the_whole_run_and_moves_seldom(first_step: int, num_steps: int) -> None:
+def test_the_step_axis_contains_the_whole_run_and_moves_rarely(first_step: int, num_steps: int) -> None:
     last_step = first_step + num_steps
     limits = step_limits(first_step, last_step)
     assert limits.low < first_step
@@ -33,7 +33,7 @@ LOSSES = st.lists(st.floats(0.01, 100), min_size=1, max_size=200)
 
 
 @given(LOSSES, st.lists(st.floats(0.01, 100), max_size=3))
-def test_the_loss_axis_holds_all_but_a_few_columns_and_every_evaluation(
+def test_the_loss_axis_contains_all_but_a_few_columns_and_every_evaluation(
     highs: list[float], others: list[float]
 ) -> None:
     high = np.array(highs)
@@ -45,7 +45,7 @@ def test_the_loss_axis_holds_all_but_a_few_columns_and_every_evaluation(
         assert limits.high >= high.max()
 
 
-def test_ticks_are_inside_and_tell_each_other_apart() -> None:
+def test_ticks_are_inside_and_distinct() -> None:
     assert nice_ticks(Limits(0, 5600), 6, min_interval=1) == [0, 1000, 2000, 3000, 4000, 5000]
     assert nice_ticks(Limits(0, 3), 10, min_interval=1) == [0, 1, 2, 3]
     ticks = nice_ticks(Limits(1.3, 2.9), 7)
@@ -64,7 +64,7 @@ def test_ticks_of_a_log_axis_lie_in_it_and_apart(low: float, factor: float, max_
     assert (gaps >= limits.span / (max_ticks + 1) - 1e-9).all()
 
 
-def test_a_loss_of_nothing_has_a_place_on_a_log_axis() -> None:
+def test_a_loss_of_zero_is_on_a_log_axis() -> None:
     limits = LossScale("bits", is_log=True).limits(np.array([0.0]), np.array([1.0]), np.array([]), None)
     assert math.isfinite(limits.low)
     assert limits.low < limits.high
