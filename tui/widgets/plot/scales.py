@@ -136,8 +136,8 @@ def loss_limits(
 ) -> Limits:
     """Return the y axis for the filled columns of a curve and for `others`, which are always inside.
 
-    It spans all values, except where a few columns (the initial drop, a spike) would squash the rest: then it ends above 97 %
-    of the columns and those slightly higher, and the plot marks the columns that exceed it. It never starts below
+    It spans all values, except where a few columns (the initial drop, a spike) would squash the rest: then it ends
+    above 97 % of the columns and those slightly higher, and the plot marks the columns beyond. It never starts below
     `lowest`.
     """
     low, high = float(columns_low.min()), float(columns_high.max())
