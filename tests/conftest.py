@@ -1,4 +1,4 @@
-"""What every test gets: a data folder of its own, one processor thread, and Hypothesis without chance."""
+"""Fixtures of every test: a data folder of its own, one torch thread, and deterministic Hypothesis."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import pytest
 import torch
 from hypothesis import settings
 
-# the same examples in every run, or a failure could not be repeated; `--hypothesis-profile search` looks for new ones
+# the same examples in every run, so that failures are reproducible; `--hypothesis-profile search` looks for new ones
 settings.register_profile("suite", deadline=None, max_examples=60, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=3000, derandomize=False)
 settings.load_profile("suite")
 
 
 def pytest_collection_finish() -> None:
-    """Have the garbage collector skip what was imported: it costs tests of the screen a third of their time."""
+    """Exempt imported modules from garbage collection, which takes a third of the time of screen tests."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _sockets() -> Iterator[None]:
-    """Keep the sockets of runs in a folder whose path is short, as those of sockets must be."""
+def _socket_folder() -> Iterator[None]:
+    """Put the sockets of runs into a folder with a short path: the length of a socket's path is limited."""
     with tempfile.TemporaryDirectory(prefix="tg-") as folder, pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         yield
@@ -33,12 +33,12 @@ def _sockets() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep runs and checkpoints of this test in its own folder, and away from those of whoever runs the tests."""
+    """Use a data folder of this test only."""
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    """Undo what a session before this test asked of torch: threads on busy cores cost tenfold."""
+    """Reset torch's thread count, which sessions change: several threads on busy cores are ten times slower."""
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Stand-ins: a scripted session, a clock set by hand, a disk that fails, and events with everything filled in."""
+"""Test doubles: a scripted session, a manual clock, a failing disk, and builders of events with defaults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.protocol.events import CharChance, CharRead, TextCompleted, TweetRea
 
 
 class FakeClock:
-    """Tells the time that it was set to."""
+    """A clock that only `advance` moves."""
 
     def __init__(self, now: float = 0.0) -> None:
         self.now = now
@@ -31,7 +31,7 @@ class FakeClock:
 
 
 def run_started(**changes: Any) -> e.RunStarted:
-    """Return the start of a small run."""
+    """Return the `RunStarted` of a small run."""
     event = e.RunStarted(
         step=0,
         elapsed_seconds=0.0,
@@ -53,7 +53,7 @@ def run_started(**changes: Any) -> e.RunStarted:
 
 
 def steps_finished(first_step: int, losses: Iterable[float], **changes: Any) -> e.StepsFinished:
-    """Return steps with these losses."""
+    """Return consecutive steps with these losses, 0.05 s each."""
     train_losses = tuple(losses)
     event = e.StepsFinished(
         step=first_step + len(train_losses) - 1,
@@ -68,7 +68,7 @@ def steps_finished(first_step: int, losses: Iterable[float], **changes: Any) -> 
 
 
 def tweet_sampled(text: str, step: int = 100, **changes: Any) -> e.TweetSampled:
-    """Return a tweet of the model."""
+    """Return a finished tweet."""
     event = e.TweetSampled(
         step=step,
         elapsed_seconds=step * 0.05,
@@ -82,7 +82,6 @@ def tweet_sampled(text: str, step: int = 100, **changes: Any) -> e.TweetSampled:
 
 
 def eval_finished(step: int, bits_per_char: float, *, is_best: bool = True) -> e.EvalFinished:
-    """Return an evaluation."""
     val_loss = bits_per_char * 0.693
     return e.EvalFinished(
         step=step, elapsed_seconds=step * 0.05, val_loss=val_loss, bits_per_char=bits_per_char, is_best=is_best
@@ -90,7 +89,7 @@ def eval_finished(step: int, bits_per_char: float, *, is_best: bool = True) -> e
 
 
 def text_completed(text: str, request: int = 0, step: int = 100, elapsed_seconds: float = 5.0) -> TextCompleted:
-    """Return how a text goes on: with " and on", and most likely with a blank."""
+    """Return the completion " and on", then most likely a space; characters beyond ASCII are unknown."""
     return TextCompleted(
         step=step,
         elapsed_seconds=elapsed_seconds,
@@ -103,7 +102,7 @@ def text_completed(text: str, request: int = 0, step: int = 100, elapsed_seconds
 
 
 def tweet_read(text: str, step: int = 100, elapsed_seconds: float = 5.0) -> TweetRead:
-    """Return what a model thinks of a text: each character costs 2 bits, and an "e" was likelier."""
+    """Return the surprise of a text: 2 bits per character, with "e" as the most likely one."""
     likeliest = (CharChance(char="e", probability=0.5), CharChance(char="", probability=0.25))
     return TweetRead(
         step=step,
@@ -112,15 +111,15 @@ def tweet_read(text: str, step: int = 100, elapsed_seconds: float = 5.0) -> Twee
         chars=tuple(CharRead(char=char, bits=2.0, likeliest=likeliest) for char in [*text, ""]),
         bits_per_char=2.0,
         copied_share=0.25,
-        nearest="a tweet much like it",
+        nearest="a similar tweet",
         nearest_share=0.4,
     )
 
 
 class FakeSession:
-    """Plays a script of events after `RunStarted`, then answers commands as a session would, until `Stop`.
+    """Emits `RunStarted` and a script of events, then answers commands like a session until `Stop`.
 
-    `play` puts further events on the stream while it runs; `received` holds the commands taken so far.
+    `emit` adds events while it runs; `received` lists the commands so far.
     """
 
     num_waiting = 0
@@ -129,7 +128,7 @@ class FakeSession:
         self.received: list[c.Command] = []
         self.saved_names: set[str] = set()
         self.stop_refusal = ""
-        """What would be lost if it stopped; empty where it can save."""
+        """The detail of the refusal of `Stop(unless_unsaved=True)`; empty: it stops."""
         self._script = tuple(script)
         self._started = started or run_started()
         self._step = 0
@@ -211,7 +210,7 @@ class FakeSession:
 
 
 class RaisingSession:
-    """Raises when it is run, after the events given."""
+    """Emits a script of events, then raises."""
 
     num_waiting = 0
 
@@ -226,7 +225,7 @@ class RaisingSession:
 
 
 def _ignore(_: e.Event) -> None:
-    """Stand in for `emit` before the session runs."""
+    """Drop events from before the session runs."""
 
 
 def _rungs(seed: int, temperatures: Iterable[float]) -> tuple[e.LadderTweet, ...]:
@@ -243,12 +242,11 @@ def _rungs(seed: int, temperatures: Iterable[float]) -> tuple[e.LadderTweet, ...
 
 
 class BrokenDisk:
-    """Stands in for the module `os` where files are written.
+    """A stand-in for the module `os` with a disk that fails.
 
-    Every call that changes a disk, or asks what is on it, is counted. From the `breaks_at`-th on (None: never) each
-    fails with `code`, `for_calls` times (None: until it is mended by setting `breaks_at` to None). Of what is written
-    then, half gets onto the disk first; one that is full still lets a file be cut. One that is
-    full or read-only says what is on it.
+    Every call in `CALLS` is counted. From call number `breaks_at` on (None: never) each fails with `code`, `for_calls`
+    times (None: until `breaks_at` is set to None). A failing write writes half of its bytes first. A full disk
+    still truncates files; a full or read-only disk still answers `stat`.
     """
 
     CALLS = ("open", "write", "fsync", "replace", "ftruncate", "stat")
@@ -258,7 +256,7 @@ class BrokenDisk:
         self.code = code
         self.for_calls = for_calls
         self.calls: list[str] = []
-        """By name; "failed" in place of those that did."""
+        """The names of the calls so far, "failed" for those that failed."""
         self._halved = False
 
     def __getattr__(self, name: str) -> Any:
@@ -266,8 +264,8 @@ class BrokenDisk:
 
     def _do(self, name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         is_full = self.code in {errno.ENOSPC, errno.EDQUOT}
-        works_still = (is_full and name == "ftruncate") or (name == "stat" and (is_full or self.code == errno.EROFS))
-        if self.is_broken_at(len(self.calls)) and not works_still:
+        is_unaffected = (is_full and name == "ftruncate") or (name == "stat" and (is_full or self.code == errno.EROFS))
+        if self.is_broken_at(len(self.calls)) and not is_unaffected:
             if name == "write" and not self._halved and len(args[1]) > 1:
                 self._halved = True
                 return call(args[0], args[1][: len(args[1]) // 2])
@@ -278,7 +276,7 @@ class BrokenDisk:
         return call(*args, **kwargs)
 
     def is_broken_at(self, number: int) -> bool:
-        """Return whether the call of that number fails."""
+        """Return whether the call with that number fails, counted from 0."""
         if self.breaks_at is None:
             return False
         return number >= self.breaks_at and (self.for_calls is None or number < self.breaks_at + self.for_calls)

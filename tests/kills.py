@@ -1,17 +1,17 @@
-"""Kills real headless runs with SIGKILL at random moments, half of them in the middle of a save, and resumes them.
+"""Kills headless runs with SIGKILL at random moments, half of them during a save, and resumes them.
 
     python -m tests.kills --times 200
 
-Each round starts a run, or resumes the one that was killed before, as `tweetgen-tui train` does; waits until it has
-taken a new step (some are killed while they start); and kills it. In half of the rounds that is a random moment after a
-temporary file of a checkpoint was seen, and the run is stopped first, to see whether that file is there still. **During
-a save** counts only what is proven by a temporary file that the killed process left.
+Each round starts a run, or resumes the one killed before, as `tweetgen-tui train` does; waits for a new step (some are
+killed during the start); and kills the process. In half of the rounds this is a random moment after a checkpoint's
+temporary file has appeared, and the process is stopped first, to check that the file still exists. A kill counts as
+**during a save** only if the process left a temporary file.
 
-Then every file is checked: all checkpoints whole, the journal readable to its last line, and no more lost than the
-autosave interval and a step. The next round checks that `--resume` goes on bit for bit: it trains again what was lost,
-and each loss must be the one that the killed process had written down.
+Then every file is checked: all checkpoints are whole, the journal is readable to its last line, and at most the
+autosave interval and a step are lost. The next round checks that `--resume` continues bit for bit: it repeats the lost
+steps, and each loss must equal the one in the journal of the killed process.
 
-A parent that has everything imported forks the runs, so that a round takes a second or so, most of it training.
+The parent imports everything and forks the runs, so that a round takes about a second, mostly training.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from tui.cli.headless import run_headless
 AUTOSAVE_SECONDS = 1.0
 ROUNDS_PER_RUN = 10
 START_SECONDS = 60.0
-"""So long a run may take to its first new step on a busy machine; then it counts as unusable."""
-_LATEST_MOMENT_SECONDS = 0.6
-_EARLY_EVERY, _LATEST_EARLY_SECONDS = 8, 0.3
-_MAX_AFTER_SEEN_SECONDS = 0.003
+"""Deadline of the first new step, on a busy machine; a run that misses it counts as unusable."""
+_MAX_DELAY_SECONDS = 0.6
+_EARLY_EVERY, _MAX_EARLY_DELAY_SECONDS = 8, 0.3
+_MAX_DELAY_IN_SAVE_SECONDS = 0.003
 _POLL_SECONDS = 0.002
 _SETTINGS = {
     "hidden_size": 160,
@@ -64,7 +64,7 @@ _SETTINGS = {
 
 @dataclass
 class Tally:
-    """What came of the kills."""
+    """Counts and problems over all kills."""
 
     num_kills: int = 0
     num_during_saves: int = 0
@@ -74,29 +74,28 @@ class Tally:
     problems: list[str] = field(default_factory=list)
 
     def summary(self, seconds: float) -> str:
-        """Return it in a line."""
         return (
             f"{self.num_kills} kills, {self.num_during_saves} during a save: {len(self.problems)} unusable runs; "
             f"at most {self.max_lost_seconds:.2f} s and {self.max_lost_steps} steps lost of an interval of "
-            f"{AUTOSAVE_SECONDS:g} s; {self.num_compared_losses:,} losses learned again, all equal; {seconds:.0f} s"
+            f"{AUTOSAVE_SECONDS:g} s; {self.num_compared_losses:,} repeated losses compared; {seconds:.0f} s"
         )
 
 
-class Journal:
-    """Reads what a run has written down since the last look."""
+class JournalTail:
+    """Reads the new lines of a run's journal."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._place = path.stat().st_size if path.exists() else 0
+        self._offset = path.stat().st_size if path.exists() else 0
 
-    def news(self) -> list[Event]:
-        """Return the events of all whole lines that are new. Raises `ValueError` where one of them is no event."""
+    def read_new(self) -> list[Event]:
+        """Return the events of the complete new lines. Raises `ValueError` for an invalid line."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as file:
-            file.seek(self._place)
+            file.seek(self._offset)
             lines, newline, _ = file.read().rpartition(b"\n")
-        self._place += len(lines) + len(newline)
+        self._offset += len(lines) + len(newline)
         return [event_in(line) for line in lines.split(b"\n") if line]
 
 
@@ -104,51 +103,47 @@ def event_in(line: bytes) -> Event:
     try:
         return events.from_json(line)
     except DecodeError as error:
-        raise ValueError(f"a line of the journal is no event: {error}") from error
+        raise ValueError(f"invalid line in the journal: {error}") from error
 
 
-def losses_of(told: Iterable[Event]) -> dict[int, float]:
+def losses_of(stream: Iterable[Event]) -> dict[int, float]:
     """Return the train loss of each step."""
     return {
         step: loss
-        for event in told
+        for event in stream
         if isinstance(event, StepsFinished)
         for step, loss in enumerate(event.train_losses, start=event.first_step)
     }
 
 
-class Victim:
-    """A run in a process of its own."""
+class RunProcess:
+    """A headless run in a forked process, and the events in its journal."""
 
     def __init__(self, config: RunConfig, folder: RunFolder) -> None:
-        """Start it."""
-        self._journal = Journal(folder.journal_path)
-        self.told: list[Event] = []
+        self._journal = JournalTail(folder.journal_path)
+        self.events: list[Event] = []
         self._checkpoints = folder.checkpoint_path("latest").parent
         self._pid = os.fork()
         if not self._pid:
             _train(config)
 
     def wait_for_step(self) -> None:
-        """Wait until it has taken a step. Raises `ValueError` where it ends before, or takes too long."""
+        """Wait for a new step. Raises `ValueError` if the run ends before, or at the deadline."""
         deadline = time.monotonic() + START_SECONDS
-        while not losses_of(self.told):
+        while not losses_of(self.events):
             ended, status = os.waitpid(self._pid, os.WNOHANG)
             if ended or time.monotonic() > deadline:
-                raise ValueError(f"it took no step: status {status}, {self.told[-1:]}")
+                raise ValueError(f"it took no step: status {status}, {self.events[-1:]}")
             time.sleep(_POLL_SECONDS)
-            self.told += self._journal.news()
+            self.events += self._journal.read_new()
 
     def stop_in_save(self, chance: random.Random) -> None:
-        """Stop it a random moment after a save has begun and before that is over.
-
-        Raises `ValueError` where there is none.
-        """
+        """Send SIGSTOP at a random moment during a save. Raises `ValueError` if there was no save by the deadline."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if not self._is_saving():
                 continue
-            time.sleep(chance.uniform(0.0, _MAX_AFTER_SEEN_SECONDS))
+            time.sleep(chance.uniform(0.0, _MAX_DELAY_IN_SAVE_SECONDS))
             os.kill(self._pid, signal.SIGSTOP)
             os.waitpid(self._pid, os.WUNTRACED)
             if self._is_saving():
@@ -161,14 +156,14 @@ class Victim:
             return any(entry.name.endswith(".tmp") for entry in entries)
 
     def kill(self) -> None:
-        """End it, and read what it has left in its journal. Raises `ValueError` where a line is no event."""
+        """Send SIGKILL, and read the rest of the journal. Raises `ValueError` for an invalid line."""
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
-        self.told += self._journal.news()
+        self.events += self._journal.read_new()
 
 
 def _train(config: RunConfig) -> None:
-    """Be a headless run, in the child; never returns."""
+    """Run headless, in the child; never returns."""
     status = 70
     try:
         null = os.open(os.devnull, os.O_RDWR)
@@ -180,7 +175,7 @@ def _train(config: RunConfig) -> None:
 
 
 def write_corpus(folder: Path) -> Path:
-    """Write tweets to train on."""
+    """Write up to 400 short tweets, one per line."""
     chance = random.Random(0)  # noqa: S311 - no secrets
     words = ("cat", "tea", "moon", "paints", "a", "the", "happy", "Tuesday", ":)", "hugs", "two", "boats", "red")
     lines = {" ".join(chance.choices(words, k=6)) for _ in range(400)}
@@ -202,45 +197,45 @@ def config_of(corpus: Path, name: str, *, is_resumed: bool) -> RunConfig:
     )
 
 
-def check_files(folder: RunFolder, told: list[Event], tally: Tally) -> None:
-    """Check what a killed run has left. Raises `ValueError` and `TweetgenError`."""
+def check_files(folder: RunFolder, stream: list[Event], tally: Tally) -> None:
+    """Check the files of a killed run. Raises `ValueError` and `TweetgenError`."""
     if is_locked(folder.journal_path):
-        raise ValueError("its lock has outlived it")
+        raise ValueError("its lock still exists")
     checkpoints = folder.checkpoint_path("latest").parent
-    left = list(folder.path.rglob("*.tmp"))
-    tally.num_during_saves += bool(left)
-    if len(left) > 1:
-        raise ValueError(f"what was left of an earlier save is still there: {left}")
+    leftovers = list(folder.path.rglob("*.tmp"))
+    tally.num_during_saves += bool(leftovers)
+    if len(leftovers) > 1:
+        raise ValueError(f"temporary files of earlier saves remain: {leftovers}")
     for path in checkpoints.glob("*.safetensors"):
         load_checkpoint(path)
     json.loads(folder.config_path.read_bytes())
     latest = load_checkpoint(folder.checkpoint_path("latest")).info
-    if not told:
+    if not stream:
         return
-    last = told[-1]
-    stamps = [event.elapsed_seconds for event in told]
+    last = stream[-1]
+    stamps = [event.elapsed_seconds for event in stream]
     longest_step = max((after - before for before, after in pairwise(stamps)), default=0.0)
     lost_seconds = last.elapsed_seconds - latest.elapsed_seconds
     if lost_seconds > AUTOSAVE_SECONDS + longest_step:
-        raise ValueError(f"{lost_seconds:.2f} s were lost, and no step took longer than {longest_step:.2f} s")
+        raise ValueError(f"{lost_seconds:.2f} s were lost; the longest step took {longest_step:.2f} s")
     tally.max_lost_seconds = max(tally.max_lost_seconds, lost_seconds)
     tally.max_lost_steps = max(tally.max_lost_steps, last.step - latest.step)
 
 
-def check_resumed(before: dict[int, float], told: list[Event], tally: Tally) -> None:
-    """Check that a resumed run has learned the same again as the one before. Raises `ValueError`."""
-    started = next((event for event in told if isinstance(event, RunStarted)), None)
+def check_resumed(before: dict[int, float], stream: list[Event], tally: Tally) -> None:
+    """Check that the repeated steps of a resumed run have the losses of the run before. Raises `ValueError`."""
+    started = next((event for event in stream if isinstance(event, RunStarted)), None)
     if started is None or started.resumed_from is None:
         raise ValueError("it was not resumed")
-    for step, loss in losses_of(told).items():
+    for step, loss in losses_of(stream).items():
         if step in before:
             tally.num_compared_losses += 1
             if before[step] != loss:
-                raise ValueError(f"the loss of step {step} was {before[step]}, and is {loss} now")
+                raise ValueError(f"the loss of step {step} was {before[step]} before the kill, and is {loss} after it")
 
 
 def kill_many(times: int, seed: int) -> Tally:
-    """Do it, in a data folder that is removed afterwards."""
+    """Run all rounds in a temporary data folder."""
     chance = random.Random(seed)  # noqa: S311 - no secrets
     tally = Tally()
     torch.set_num_threads(1)
@@ -252,23 +247,23 @@ def kill_many(times: int, seed: int) -> Tally:
             name = f"run-{number // ROUNDS_PER_RUN}"
             folder, is_resumed = folder_of_run(name), number % ROUNDS_PER_RUN > 0 and bool(before)
             try:
-                victim = Victim(config_of(corpus, name, is_resumed=is_resumed), folder)
+                run = RunProcess(config_of(corpus, name, is_resumed=is_resumed), folder)
                 is_early = is_resumed and number % _EARLY_EVERY == 0
                 if not is_early:
-                    victim.wait_for_step()
-                time.sleep(chance.uniform(0.0, _LATEST_EARLY_SECONDS if is_early else _LATEST_MOMENT_SECONDS))
+                    run.wait_for_step()
+                time.sleep(chance.uniform(0.0, _MAX_EARLY_DELAY_SECONDS if is_early else _MAX_DELAY_SECONDS))
                 if number % 2:
-                    victim.stop_in_save(chance)
-                victim.kill()
+                    run.stop_in_save(chance)
+                run.kill()
                 tally.num_kills += 1
-                check_files(folder, victim.told, tally)
+                check_files(folder, run.events, tally)
                 if is_resumed and not is_early:
-                    check_resumed(before, victim.told, tally)
+                    check_resumed(before, run.events, tally)
             except (ValueError, OSError, TweetgenError) as error:
                 tally.problems.append(f"round {number}, {name}: {error}")
                 before = {}
                 continue
-            before = (before if is_resumed else {}) | losses_of(victim.told)
+            before = (before if is_resumed else {}) | losses_of(run.events)
     return tally
 
 
@@ -280,7 +275,7 @@ def main() -> int:
     options = parser.parse_args()
     began = time.monotonic()
     tally = kill_many(options.times, options.seed)
-    print(*tally.problems, sep="\n", end="\n" if tally.problems else "")  # noqa: T201 - what the command is for
+    print(*tally.problems, sep="\n", end="\n" if tally.problems else "")  # noqa: T201 - the command's output
     print(f"{tally.summary(time.monotonic() - began)}; --seed {options.seed}")  # noqa: T201 - the same
     return 0 if not tally.problems and tally.num_during_saves >= options.times // 2 else 1
 

@@ -13,7 +13,7 @@ from tests.tui.screens.main.test_sizes import SCRIPT, WIDE, draw_at
 
 
 async def draw_all(step: int) -> int:
-    """Draw the screen at each size; returns how many there were."""
+    """Draw the screen at each size of a grid; return the number of sizes."""
     stage = Stage()
     app = stage.app(FakeSession(SCRIPT))
     sizes = [(width, height) for width in range(40, 201, step) for height in range(12, 61, step)]

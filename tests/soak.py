@@ -1,8 +1,8 @@
-"""`python -m tests.soak --minutes 20`: the real program for long, watchers coming and going, and what is left.
+"""`python -m tests.soak --minutes 20`: a long run with clients that attach and detach, checked for leaks.
 
-The screen in a terminal of its own, a checkpoint every ten seconds, two more terminals that attach, look, steer a
-little and detach, by turns. Exit code 1 where the training process's memory grew by more than 5 % after the first
-fifth of the time, or a descriptor, a thread, a file or a process was left over.
+The screen runs in one terminal, with a checkpoint every ten seconds; two more terminals attach, steer and detach
+repeatedly. Exit code 1 if the training process's memory grew by more than 5 % after the first fifth of the time, or a
+descriptor, a thread, a file or a process leaked.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _STEERING = (("+", "-"), ("b", "b"), ("g",), ("space", "space"), ("t", "escape")
 
 @dataclass(frozen=True)
 class Sample:
-    """The training process at one moment."""
+    """A measurement of the training process."""
 
     minutes: float
     mebibytes: float
-    """Memory that is from no file."""
+    """Anonymous memory."""
     num_descriptors: int
     num_threads: int
     files: frozenset[str]
-    """In the data folder, the runtime folder and the one for temporary files."""
+    """Names of the files in the data folder, the runtime folder and the temporary folder."""
 
     @property
     def num_files(self) -> int:
@@ -51,16 +51,16 @@ class Sample:
 
 @dataclass
 class Soak:
-    """One run, its terminals, and what was seen of it."""
+    """One run, its clients, the measurements and the problems."""
 
     base: Path
     minutes: float
-    num_watchers: int
+    num_clients: int
     samples: list[Sample] = field(default_factory=list)
     num_visits: int = 0
     problems: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
-    is_over: threading.Event = field(default_factory=threading.Event)
+    has_ended: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -81,117 +81,119 @@ class Soak:
             frozenset(path.name for folder in folders for path in folder.rglob("*") if not path.is_dir()),
         )
 
-    def guarded(self, work: Callable[[], None]) -> threading.Thread:
-        """Start a thread whose failure ends the soak."""
+    def start_thread(self, work: Callable[[], None]) -> threading.Thread:
+        """Start a thread; an exception in it is a problem and ends the soak."""
 
         def run() -> None:
             try:
                 work()
-            except BaseException as error:  # noqa: BLE001 - a failed wait is no Exception
+            except BaseException as error:  # noqa: BLE001 - pytest.fail raises no Exception
                 self.problems.append(str(error))
-                self.is_over.set()
+                self.has_ended.set()
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         return thread
 
     def visit(self, number: int) -> None:
-        """Attach, look, steer a little and detach, again and again."""
-        while not self.is_over.is_set():
+        """Attach, watch, steer and detach, repeatedly until the end."""
+        while not self.has_ended.is_set():
             terminal = self.open("attach", RUN)
             terminal.wait_for("▶ training|‖ paused")
-            look(terminal, VISIT_SECONDS * (1 + number / 2))
-            with self.lock:  # or one would pause while the other resumes
+            read_for(terminal, VISIT_SECONDS * (1 + number / 2))
+            with self.lock:  # otherwise one might pause while another resumes
                 for key in _STEERING[self.num_visits % len(_STEERING)]:
                     terminal.press(key)
-                    look(terminal, 0.5)
+                    read_for(terminal, 0.5)
                 self.num_visits += 1
                 terminal.wait_for("▶ training")
             terminal.press("d")
             status, _ = terminal.wait_for_exit()
             terminal.close()
             if status:
-                raise AssertionError(f"a watcher ended with {status}:\n{terminal.text}")
+                raise AssertionError(f"a client ended with {status}:\n{terminal.text}")
 
 
 def anonymous_mebibytes(pid: int) -> float:
-    """Return the memory of a process that comes from no file. That of libraries depends on who else has them loaded."""
+    """Return the anonymous memory of a process; that of shared libraries depends on other processes."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     [line] = [line for line in status.splitlines() if line.startswith("RssAnon:")]
     return int(line.split()[1]) / 1024
 
 
-def look(terminal: Terminal, seconds: float) -> None:
-    """Take in what a screen shows for a while."""
+def read_for(terminal: Terminal, seconds: float) -> None:
+    """Read and discard a terminal's output for some seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         terminal.pump()
         terminal.raw.clear()
 
 
-def soak(minutes: float, num_watchers: int, base: Path) -> Soak:
-    """Let the program run for so long; return what was seen."""
+def soak(minutes: float, num_clients: int, base: Path) -> Soak:
+    """Run the program for that long; return the measurements and problems."""
     for name in ("run", "tmp"):
         (base / name).mkdir(mode=0o700)
-    made = Soak(base, minutes, num_watchers)
+    made = Soak(base, minutes, num_clients)
     screen = made.open(*_OPTIONS)
     try:
         screen.wait_for("▶ training")
         [trainer] = psutil.Process(screen._child.pid).children()
-        made.guarded(lambda: keep_reading(screen, made.is_over))
-        _watch(made, trainer)
+        made.start_thread(lambda: read_until_end(screen, made.has_ended))
+        _measure(made, trainer)
     finally:
-        made.is_over.set()
+        made.has_ended.set()
         screen.close()
         kill_processes_in(made.home)
     return made
 
 
-def keep_reading(screen: Terminal, is_over: threading.Event) -> None:
-    """Take in what the screen shows until the end."""
-    while not is_over.is_set():
-        look(screen, 0.5)
+def read_until_end(screen: Terminal, has_ended: threading.Event) -> None:
+    """Read and discard the screen's output until the end."""
+    while not has_ended.is_set():
+        read_for(screen, 0.5)
 
 
-def _watch(made: Soak, trainer: psutil.Process) -> None:
-    """Sample for the time given, then see what is left once the watchers have gone, and once the run has."""
+def _measure(made: Soak, trainer: psutil.Process) -> None:
+    """Measure for the given time, then check for leaks after the clients have detached and after the run has ended."""
     end = made.began + 60 * made.minutes
     while "best.safetensors" not in made.sample(trainer).files and time.monotonic() < end:
         time.sleep(0.2)
     before = made.sample(trainer)
-    visitors = [made.guarded(lambda number=number: made.visit(number)) for number in range(made.num_watchers)]  # type: ignore[misc] # mypy knows no default here
-    while time.monotonic() < end and not made.is_over.wait(SAMPLE_SECONDS):
+    clients = [made.start_thread(lambda number=number: made.visit(number)) for number in range(made.num_clients)]  # type: ignore[misc] # mypy knows no default here
+    while time.monotonic() < end and not made.has_ended.wait(SAMPLE_SECONDS):
         made.samples.append(made.sample(trainer))
-    made.is_over.set()
-    for visitor in visitors:
-        visitor.join(SETTLING_SECONDS)
+    made.has_ended.set()
+    for client in clients:
+        client.join(SETTLING_SECONDS)
     if not made.problems:
-        _look_for_what_is_left(made, trainer, before)
+        _check_leaks(made, trainer, before)
 
 
-def _look_for_what_is_left(made: Soak, trainer: psutil.Process, before: Sample) -> None:
-    """Note what the watchers have left behind, then end the run and note what that has."""
+def _check_leaks(made: Soak, trainer: psutil.Process, before: Sample) -> None:
+    """Record what the clients have leaked, then end the run and record what that has leaked."""
     left = _settled(made, trainer, before)
     made.samples.append(left)
     for name in ("num_descriptors", "num_threads"):
         first, last = getattr(before, name), getattr(left, name)
         if last > first:
-            made.problems.append(f"{name.removeprefix('num_')}: {first} before the watchers came, {last} after them")
+            made.problems.append(
+                f"{name.removeprefix('num_')}: {first} before the clients attached, {last} after they detached"
+            )
     if left.files > before.files:
-        made.problems.append(f"files that were not there before: {sorted(left.files - before.files)}")
+        made.problems.append(f"new files: {sorted(left.files - before.files)}")
     trainer.terminate()
     end = time.monotonic() + SETTLING_SECONDS
     while processes_in(made.home) and time.monotonic() < end:
         time.sleep(0.2)
     if processes_in(made.home):
-        made.problems.append("a process was left over")
+        made.problems.append("a process is still running")
     files = [path.name for folder in ("run", "tmp") for path in (made.base / folder).rglob("*") if not path.is_dir()]
     if files:
-        made.problems.append(f"files left over: {files}")
+        made.problems.append(f"files left: {files}")
 
 
 def _settled(made: Soak, trainer: psutil.Process, before: Sample) -> Sample:
-    """Return the process as it is once no more is open than before, or after a while."""
+    """Return a measurement once nothing exceeds the one before, or at the deadline."""
     end = time.monotonic() + SETTLING_SECONDS
     left = made.sample(trainer)
     while time.monotonic() < end and (
@@ -205,14 +207,14 @@ def _settled(made: Soak, trainer: psutil.Process, before: Sample) -> Sample:
 
 
 def growth(samples: list[Sample], minutes: float) -> float:
-    """Return the memory of the last quarter of the time after the warm-up, as a multiple of the first quarter's."""
+    """Return the ratio of the memory in the last and the first quarter of the time after the warm-up."""
     warm = [sample.mebibytes for sample in samples if sample.minutes >= WARM_UP_SHARE * minutes]
     quarter = max(len(warm) // 4, 1)
     return statistics.median(warm[-quarter:]) / statistics.median(warm[:quarter]) if warm else float("inf")
 
 
 def print_table(made: Soak) -> None:
-    """Print a line for each twentieth of the time."""
+    """Print about 20 measurements."""
     print(f"{'minute':>7} {'MiB':>7} {'descriptors':>12} {'threads':>8} {'files':>6}")
     for each in made.samples[:: max(len(made.samples) // 20, 1)]:
         counts = f"{each.num_descriptors:>12} {each.num_threads:>8} {each.num_files:>6}"
@@ -220,22 +222,22 @@ def print_table(made: Soak) -> None:
 
 
 def main(given: list[str] | None = None) -> int:
-    """Do what the command line says; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Run for long, and see what is left.")
-    parser.add_argument("--minutes", type=float, default=20, help="how long (20)")
-    parser.add_argument("--watchers", type=int, default=2, help="how many attach and leave by turns (2)")
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Run for long, and check for leaks.")
+    parser.add_argument("--minutes", type=float, default=20, help="duration (20)")
+    parser.add_argument("--clients", type=int, default=2, help="number of clients that attach and detach (2)")
     arguments = parser.parse_args(given)
     minutes = arguments.minutes
     with tempfile.TemporaryDirectory(prefix="soak-") as base:
-        made = soak(minutes, arguments.watchers, Path(base))
+        made = soak(minutes, arguments.clients, Path(base))
     print_table(made)
     ratio = growth(made.samples, minutes)
     if ratio > MAX_GROWTH:
-        made.problems.append("memory is not flat")
+        made.problems.append("memory grew")
     print(f"{made.num_visits} visits; memory at the end {ratio:.3f} times that after the warm-up")
     for problem in made.problems:
         print(f"PROBLEM: {problem}")
-    print("all as it should be" if not made.problems else "not as it should be")
+    print("no leaks" if not made.problems else f"{len(made.problems)} problems")
     return 1 if made.problems else 0
 
 

@@ -1,4 +1,4 @@
-"""What Hypothesis makes up: hostile text, tweets, configs, commands and events."""
+"""Hypothesis strategies: hostile text, tweets, configs, commands and events."""
 
 from __future__ import annotations
 
@@ -87,28 +87,28 @@ NAMES = st.text("abcdefgXYZ0123456789_", min_size=1, max_size=12)
 
 
 def hostile_text(max_pieces: int = 24) -> SearchStrategy[str]:
-    """Return text that tries to break terminals, parsers and markup, any code point included."""
+    """Text that attacks terminals, parsers and markup, mixed with any code points."""
     piece = st.sampled_from(HOSTILE_PIECES) | st.text(st.characters(), max_size=4)
     return st.lists(piece, max_size=max_pieces).map("".join)
 
 
 def tweets(max_size: int = 140, alphabet: str = TWEET_ALPHABET) -> SearchStrategy[str]:
-    """Return tweets as a corpus holds them: clean and not empty."""
+    """Tweets as in a corpus: cleaned and not empty."""
     return st.text(alphabet, min_size=1, max_size=max_size).map(clean).filter(bool)
 
 
 def tweet_lists(min_size: int = 1, max_size: int = 60, max_chars: int = 60) -> SearchStrategy[list[str]]:
-    """Return lists of tweets, which may hold a tweet twice."""
+    """Lists of tweets, possibly with duplicates."""
     return st.lists(tweets(max_chars), min_size=min_size, max_size=max_size)
 
 
 def temperatures() -> SearchStrategy[float]:
-    """Return temperatures that can be used."""
+    """Valid temperatures, 0 included."""
     return st.just(0.0) | st.floats(MIN_TEMPERATURE, MAX_TEMPERATURE)
 
 
 def sampling_configs(primes: Sequence[str] = ("",), max_length: int = 40) -> SearchStrategy[SamplingConfig]:
-    """Return sampling configs that can be used with one of these `primes`, each shorter than `max_length`."""
+    """Valid sampling configs with one of these `primes`, each shorter than `max_length`."""
     return st.builds(
         SamplingConfig,
         temperature=temperatures(),
@@ -121,7 +121,7 @@ def sampling_configs(primes: Sequence[str] = ("",), max_length: int = 40) -> Sea
 
 
 def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
-    """Return any command but `Stop`; some ask for what a session has to refuse."""
+    """Any command except `Stop`; some are invalid, and a session has to refuse them."""
     return st.one_of(
         st.builds(c.Pause),
         st.builds(c.Resume),
@@ -147,7 +147,7 @@ def commands(primes: Sequence[str] = ("",)) -> SearchStrategy[c.Command]:
 
 
 def any_commands() -> SearchStrategy[c.Command]:
-    """Return any command with any text in it, as it might come through a socket."""
+    """Any command with any text, as a client may send it."""
     text = st.text(max_size=20)
     free = st.one_of(
         st.builds(c.Stop, reason=text),
@@ -162,24 +162,24 @@ def any_commands() -> SearchStrategy[c.Command]:
 
 
 def events() -> SearchStrategy[e.Event]:
-    """Return any event, every kind as likely as any other."""
+    """Any event, each type equally likely."""
     return st.one_of([events_of(event_type) for event_type in get_args(e.Event)])
 
 
 def events_of(event_type: type[e.Event]) -> SearchStrategy[Any]:
-    """Return events of one kind, with finite numbers and any harmless text."""
+    """Events of one type, with finite numbers and text that is safe in terminals."""
     return _instances(event_type)
 
 
 def _instances(kind: type) -> SearchStrategy[Any]:
-    """Return instances of a dataclass with every field made up."""
+    """Instances of a dataclass with every field generated."""
     hints = get_type_hints(kind)
     values = {name: _BY_NAME.get(name, _values(hint)) for name, hint in hints.items()}
     return st.builds(kind, **values)
 
 
 def _values(hint: Any) -> SearchStrategy[Any]:
-    """Return values of a field of this type."""
+    """Values of a type hint."""
     if hint in _BY_TYPE:
         return _BY_TYPE[hint]
     if get_origin(hint) is tuple:
@@ -193,7 +193,7 @@ def _values(hint: Any) -> SearchStrategy[Any]:
 
 _BY_NAME: dict[str, SearchStrategy[Any]] = {
     "elapsed_seconds": st.floats(0, 1e18),
-    "learning_rate": st.floats(0, MAX_LEARNING_RATE),  # no session has a higher one
+    "learning_rate": st.floats(0, MAX_LEARNING_RATE),  # the highest that configs allow
 }
 _BY_TYPE: dict[Any, SearchStrategy[Any]] = {
     bool: st.booleans(),
