@@ -148,7 +148,7 @@ class Trainer:
         with generators_restored_on_error(self._runtime.device) if draws else nullcontext():
             if self._device_step is not None:
                 ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
-                self._device_step.take(ready, learning_rate)
+                self._device_step.run(ready, learning_rate)
             elif isinstance(batch, DeviceBatch):
                 raise TypeError("a batch that was made ready for a device")
             else:
@@ -168,7 +168,7 @@ class Trainer:
         """Give back all memory that a step can do without."""
         self.model.zero_grad()
         if self._device_step is not None:
-            self._device_step.set_part_size(self.micro_batch_size)
+            self._device_step.set_micro_batch_size(self.micro_batch_size)
         elif self._gru_step is not None:
             self._gru_step = self._make_gru_step()
         free_memory(self._runtime.device)

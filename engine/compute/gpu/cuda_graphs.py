@@ -1,17 +1,17 @@
-"""CUDA graphs of a step: a bucket is run as it is a few times, then recorded, then replayed in one call.
+"""CUDA graphs of a training step: each bucket's step runs eagerly a few times, is recorded once, then replayed.
 
-The rules are torch's (notes "CUDA Graphs" of its CUDA semantics):
+The rules are torch's ("CUDA Graphs" in its CUDA semantics):
 
-* **Warm-up on a side stream**, the one that records: cuDNN, cuBLAS and the allocator set themselves up in the first
-  runs, which a recording could not hold. Ours are real steps, so nothing has to be undone. A recording runs nothing.
-* **Fixed addresses.** Whatever comes in lies in the bucket's own tensor, which is written before each replay; weights,
-  optimizer state and learning rate are written in place; what goes out lies in `LossBuffer`.
-* **One memory pool.** Graphs may share memory if none needs another's results and no two run at once: all they leave
-  behind is outside the pool, and all replays are on one stream.
-* **Nothing may wait, and nothing else may go on.** A step reads no value back. Batches are prepared in a thread that
-  never touches CUDA, and Python's collector rests, since it could free an older graph in the middle.
+* **Warm-up on the side stream** that records: cuDNN, cuBLAS and the allocator initialize in the first runs, which can't
+  be recorded. The warm-up runs are real steps, so nothing has to be undone. Recording executes nothing.
+* **Fixed addresses.** The input is copied to the bucket's own tensor before each replay; weights, optimizer state and
+  learning rate are updated in place; the output goes to a `LossBuffer`.
+* **One memory pool.** Graphs may share a pool if none needs another's results and no two run at once: all results are
+  outside the pool, and all replays are on one stream.
+* **No waiting, nothing else running.** A step reads no value back. Batches are prepared in a thread that never uses
+  CUDA, and Python's garbage collector is disabled, since it could free an older graph during the recording.
 
-What can't be recorded is run as it is, for the rest of the run, and the log says so.
+A step that can't be recorded runs eagerly for the rest of the run, with a warning in the log.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from torch import Tensor
 
 LOG = logging.getLogger(__name__)
 WARM_UP_VISITS = 2
-"""Times that a bucket is run as it is before it is recorded; so a rare one costs no recording."""
+"""Eager runs of a bucket before it is recorded; so a rare shape costs no recording."""
 MAX_BUCKETS = 32
-"""Graphs that are kept: the ones used last."""
+"""Maximum number of graphs; the least recently used is evicted."""
 
 Shape = tuple[int, ...]
 
@@ -40,14 +40,14 @@ class Recording(Protocol):
     """A recorded step; `torch.cuda.CUDAGraph` is one."""
 
     def replay(self) -> None:
-        """Do what was recorded, on the current stream."""
+        """Run the recorded kernels on the current stream."""
 
     def reset(self) -> None:
-        """Give its memory back, once it is not running."""
+        """Free its memory; it must not be running."""
 
 
 class CudaRecorder:
-    """Records CUDA graphs that share one memory pool, all on one side stream."""
+    """Records CUDA graphs with one shared memory pool on one side stream."""
 
     def __init__(self, device: torch.device) -> None:
         """Record on this device."""
@@ -56,7 +56,7 @@ class CudaRecorder:
         self._pool = torch.cuda.graph_pool_handle()
 
     def run_on_side_stream(self, work: Callable[[], None]) -> None:
-        """Do the work on the stream that records; the current stream goes on after it."""
+        """Run `work` on the recording stream, ordered after and before the work of the current stream."""
         current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
@@ -64,9 +64,9 @@ class CudaRecorder:
         current.wait_stream(self._stream)
 
     def record(self, work: Callable[[], None]) -> Recording:
-        """Record the work without doing it. Raises `RuntimeError` where it can't be recorded.
+        """Record `work` without running it. Raises `RuntimeError` if it can't be recorded.
 
-        The outer `stream` puts the current stream back even where `graph` fails to, on an error of its own end.
+        The outer `stream` restores the current stream even if `graph` fails to at its own end.
         """
         graph = torch.cuda.CUDAGraph()
         with (
@@ -78,14 +78,14 @@ class CudaRecorder:
         return graph
 
     def discard(self, recording: Recording) -> None:
-        """Give the memory of a recording back, once the device is not running it any more."""
+        """Wait for the device, then free a recording."""
         torch.cuda.synchronize(self._device)
         recording.reset()
 
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """Let Python's collector rest."""
+    """Disable Python's garbage collector during the block."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -97,19 +97,19 @@ def _without_collection() -> Iterator[None]:
 
 @dataclass
 class _Bucket:
-    """One shape of input."""
+    """The steps of one input shape."""
 
     tokens: Tensor
-    """Where its input is written to, always the same memory."""
+    """Its input, always at the same address."""
     num_visits: int = 0
     recording: Recording | None = None
 
 
 class BucketedSteps:
-    """Runs a step on inputs of few shapes. One thread at a time."""
+    """Runs a step on inputs of few shapes, recorded where possible. Not thread-safe."""
 
     def __init__(self, device: torch.device, recorder: CudaRecorder | None, max_buckets: int = MAX_BUCKETS) -> None:
-        """Run steps on the device; without a `recorder` always as they are."""
+        """Run steps on the device; without a `recorder`, always eagerly."""
         self._device = device
         self._recorder = recorder
         self._max_buckets = max_buckets
@@ -118,11 +118,11 @@ class BucketedSteps:
 
     @property
     def num_recorded(self) -> int:
-        """Buckets that are replayed."""
+        """Number of buckets that are replayed."""
         return sum(bucket.recording is not None for bucket in self._buckets.values())
 
     def run(self, step: Callable[[Tensor], None], tokens: Tensor) -> None:
-        """Take a step, always the same one, from input in the host's memory. Waits for nothing where that is pinned."""
+        """Run `step`, the same one in every call, on input in host memory; does not wait if that is pinned."""
         bucket = self._bucket(tuple(tokens.shape), tokens.dtype)
         bucket.tokens.copy_(tokens, non_blocking=True)
         bucket.num_visits += 1
@@ -136,37 +136,37 @@ class BucketedSteps:
         else:
             bucket.recording.replay()
 
-    def forget(self) -> None:
-        """Drop all recordings: memory that they write to is in use no more."""
+    def discard_all(self) -> None:
+        """Discard all recordings, as the memory that they write to is replaced."""
         while self._buckets:
-            self._drop_oldest()
+            self._evict_oldest()
 
     def _bucket(self, shape: Shape, dtype: torch.dtype) -> _Bucket:
-        """Return the bucket of a shape, as the one used last; the one not used for longest makes room."""
+        """Return the bucket of a shape, now the most recently used; a new one may evict the least recently used."""
         if shape not in self._buckets:
             if len(self._buckets) >= self._max_buckets:
-                self._drop_oldest()
+                self._evict_oldest()
             self._buckets[shape] = _Bucket(torch.empty(shape, dtype=dtype, device=self._device))
         self._buckets.move_to_end(shape)
         return self._buckets[shape]
 
-    def _drop_oldest(self) -> None:
-        """Give up the bucket that was not used for longest."""
+    def _evict_oldest(self) -> None:
+        """Evict the least recently used bucket."""
         _, bucket = self._buckets.popitem(last=False)
         self._discard(bucket)
 
     def _discard(self, bucket: _Bucket) -> None:
-        """Give up a bucket's recording."""
+        """Free a bucket's recording."""
         if self._recorder is not None and bucket.recording is not None:
             self._recorder.discard(bucket.recording)
         bucket.recording = None
 
     def _record(self, step: Callable[[Tensor], None], bucket: _Bucket, recorder: CudaRecorder) -> None:
-        """Record a bucket's step; where that fails, record nothing any more."""
+        """Record a bucket's step; on failure, discard all recordings and stop recording."""
         try:
             bucket.recording = recorder.record(lambda: step(bucket.tokens))
         except RuntimeError:
-            LOG.warning("the step can't be recorded as a CUDA graph; it is run as it is", exc_info=True)
+            LOG.warning("the step can't be recorded as a CUDA graph; it runs eagerly", exc_info=True)
             self._may_record = False
             for other in self._buckets.values():
                 self._discard(other)

@@ -1,18 +1,18 @@
-"""`DeviceStep`: loss, gradients, clipping and update of a batch, all on the device and without a look at any value.
+"""`DeviceStep`: loss, gradients, clipping and update of a batch on the device, without reading any value back.
 
-What it computes is what `TextGenerator.forward`, `F.cross_entropy`, `clip_grad_norm_` and AdamW compute on the same
-tweets without padding. What it does for speed:
+It computes what `TextGenerator.forward`, `F.cross_entropy`, `clip_grad_norm_` and AdamW compute on the same tweets
+without padding. For speed,
 
-* time-major input, as cuDNN has it (batch-first is transposed there and back), and weights in one block: `nn.GRU` calls
-  its `flatten_parameters` when it is moved to a GPU. Here it would be too late, for it moves them;
-* products in TF32 where the GPU has it, or everything in bfloat16 (`bfloat16_copy`);
-* the learning rate in a tensor, because a CUDA graph would hold on to a number;
-* gradients are asked for, not accumulated, and nothing of autograd's graph outlives a step: its nodes remember the
-  stream that they were made on, which has to be the one that records.
+* the input is time-major, as in cuDNN, which would transpose a batch-first one; and `nn.GRU` has flattened its weights
+  when it was moved to the GPU, since flattening later would move them;
+* products run in TF32 where available, or everything in bfloat16 (`bfloat16_copy`);
+* the learning rate is a tensor, because a CUDA graph would record a number as a constant;
+* gradients are computed by `torch.autograd.grad`, and nothing of autograd's graph outlives a step: its nodes reference
+  the stream that they were created on, which must be the recording one.
 
-**Dropout and graphs.** A dropout of torch's draws from the default CUDA generator, which every graph knows: a replay
-draws on where the last step stopped, as a step that is run as it is does. cuDNN's own dropout, between the layers of a
-GRU of several, has a generator that neither graphs nor checkpoints know; such a step is never recorded.
+**Dropout and graphs.** torch's dropout draws from the default CUDA generator, which every graph registers: a replay
+continues its sequence like an eager step. cuDNN's own dropout, between the layers of a stacked GRU, has a generator
+that neither graphs nor checkpoints can access; such a step is never recorded.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from engine.model.vocab import PAD
 
 
 class DeviceStep:
-    """The whole step of a model on its device. One thread at a time."""
+    """The whole training step of a model on its device. Not thread-safe."""
 
     def __init__(
         self,
         model: TextGenerator,
-        update: OptimizerStep,
+        optimizer_step: OptimizerStep,
         history: LossBuffer,
         *,
         precision: str,
         max_grad_norm: float,
         recorder: CudaRecorder | None,
     ) -> None:
-        """Take a model that stays on its device, and its fused optimizer, whose learning rate becomes a tensor."""
+        """Use a model that stays on its device, and its fused optimizer, whose learning rate becomes a tensor."""
         self._model = model
         self._low = bfloat16_copy(model) if precision == "bfloat16" else None
-        self._update = update
-        self._optimizer = optimizer = update.optimizer
+        self._optimizer_step = optimizer_step
+        self._optimizer = optimizer = optimizer_step.optimizer
         self._history = history
         self._max_grad_norm = max_grad_norm
         self._device = model.device
@@ -58,53 +58,53 @@ class DeviceStep:
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate
         self._steps = BucketedSteps(self._device, recorder)
-        self._part_size: int | None = None
+        self._micro_batch_size: int | None = None
 
-    def take(self, batch: DeviceBatch, learning_rate: float) -> None:
-        """Learn from a batch. A non-finite loss or gradient changes nothing. Returns before the device is done."""
+    def run(self, batch: DeviceBatch, learning_rate: float) -> None:
+        """Train on a batch; returns before the device is done. A non-finite loss or gradient changes nothing."""
         tokens = torch.from_numpy(batch.tokens)
         self._learning_rate.fill_(learning_rate)
         self._steps.run(self._step, tokens.pin_memory() if self._device.type == "cuda" else tokens)
 
     def discard_graphs(self) -> None:
-        """Give the memory of all CUDA graphs back; the next steps are recorded anew."""
-        self._steps.forget()
+        """Free all CUDA graphs; later steps are recorded again."""
+        self._steps.discard_all()
 
-    def set_part_size(self, part_size: int | None) -> None:
-        """Compute that many tweets at once at most from now on, and give back what was kept for more."""
-        self._part_size = part_size
+    def set_micro_batch_size(self, size: int | None) -> None:
+        """Split batches into micro-batches of at most `size` tweets from now on (None: never), and free memory."""
+        self._micro_batch_size = size
         self._model.zero_grad()
         self.discard_graphs()
 
     def _step(self, tokens: Tensor) -> None:
-        """Do all of it, for `tokens` (T + 1, B) int32 on the device."""
-        self._update.has_begun = False  # a recording that failed, before this, has changed nothing
-        self._model.zero_grad()  # and may have left gradients that were never computed
+        """Run the whole step on `tokens` (T + 1, B) int32 on the device."""
+        self._optimizer_step.has_begun = False  # a failed recording before this has changed nothing
+        self._model.zero_grad()  # but may have left gradients that were never computed
         with _tensor_float_32(self._device):
             loss = self._set_grads(tokens)
         parameters = list(self._model.parameters())
         grad_norm = torch.nn.utils.clip_grad_norm_(parameters, self._max_grad_norm)
         with _capturable(self._optimizer, self._device):
-            self._update.apply_unless(~(loss.isfinite() & grad_norm.isfinite()))
+            self._optimizer_step.apply_unless(~(loss.isfinite() & grad_norm.isfinite()))
         self._history.write(loss, grad_norm)
         self._model.zero_grad()  # it would keep a graph's memory from the next graph
 
     def _set_grads(self, tokens: Tensor) -> Tensor:
-        """Return the mean cross-entropy, () in nats, of all targets that are not padding; set each weight's `grad`."""
+        """Return the mean cross-entropy, () in nats, over all targets but padding; set each weight's `grad`."""
         network = self._model
         if self._low is not None:
             refresh(self._low, self._model)
             network = self._low
-        if self._part_size is None or tokens.shape[1] <= self._part_size:
+        if self._micro_batch_size is None or tokens.shape[1] <= self._micro_batch_size:
             return self._add_grads(mean_loss(network, tokens), network)
         num_targets = (tokens[1:] != PAD).sum()
-        firsts = range(0, tokens.shape[1], self._part_size)
-        parts = [tokens[:, first : first + self._part_size] for first in firsts]
-        losses = [self._add_grads(mean_loss(network, part, num_targets), network) for part in parts]
+        firsts = range(0, tokens.shape[1], self._micro_batch_size)
+        micro_batches = [tokens[:, first : first + self._micro_batch_size] for first in firsts]
+        losses = [self._add_grads(mean_loss(network, each, num_targets), network) for each in micro_batches]
         return torch.stack(losses).sum()
 
     def _add_grads(self, loss: Tensor, network: TextGenerator) -> Tensor:
-        """Add the gradient of a loss to each weight's `grad`; return the loss."""
+        """Add the gradient of a loss to each weight's `grad`; return the detached loss."""
         grads = torch.autograd.grad(loss, list(network.parameters()))
         for parameter, grad in zip(self._model.parameters(), grads, strict=True):
             wide = grad.to(parameter.dtype)
@@ -113,9 +113,9 @@ class DeviceStep:
 
 
 def mean_loss(network: TextGenerator, tokens: Tensor, num_targets: Tensor | None = None) -> Tensor:
-    """Return the mean cross-entropy, () in nats, of all that follows in `tokens` (T + 1, B) and is not padding.
+    """Return the mean cross-entropy, () in nats, over the targets in `tokens` (T + 1, B) that are not padding.
 
-    Of a part of a batch, it is that part's share of the mean over the batch's `num_targets`.
+    For a micro-batch, `num_targets` is the whole batch's; the result is then the micro-batch's share of its mean.
     """
     rnn, inputs, targets = network.rnn, tokens[:-1], tokens[1:].long()  # (T, B)
     weights: list[Tensor] = [weight for layer in rnn.all_weights for weight in layer]
@@ -133,14 +133,14 @@ def mean_loss(network: TextGenerator, tokens: Tensor, num_targets: Tensor | None
 
 
 def recorder_for(model: TextGenerator) -> CudaRecorder | None:
-    """Return what records the steps of a model, or None where they are to be run as they are."""
-    is_unknown_dropout = model.rnn.num_layers > 1 and model.rnn.dropout > 0
-    return None if model.device.type != "cuda" or is_unknown_dropout else CudaRecorder(model.device)
+    """Return a recorder for the steps of a model, or None if they must run eagerly."""
+    has_cudnn_dropout = model.rnn.num_layers > 1 and model.rnn.dropout > 0
+    return None if model.device.type != "cuda" or has_cudnn_dropout else CudaRecorder(model.device)
 
 
 @contextlib.contextmanager
 def _tensor_float_32(device: torch.device) -> Iterator[None]:
-    """Let CUDA's float32 products take TF32's 10 bits of mantissa; cuDNN's GRU does so by torch's default."""
+    """Use TF32, with 10 bits of mantissa, in CUDA's float32 products; cuDNN's GRU does so by torch's default."""
     if device.type != "cuda":
         yield
         return
@@ -154,9 +154,9 @@ def _tensor_float_32(device: torch.device) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _capturable(optimizer: Optimizer, device: torch.device) -> Iterator[None]:
-    """Say that the step may be recorded, while it is.
+    """Mark the optimizer as capturable while the step is being recorded.
 
-    A fused optimizer's state is on the device either way, and one that says so always warns in each step that is not.
+    A fused optimizer's state is on the device either way, and a capturable one warns in every step that runs eagerly.
     """
     is_recording = device.type == "cuda" and torch.cuda.is_current_stream_capturing()
     for group in optimizer.param_groups:

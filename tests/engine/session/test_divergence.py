@@ -24,7 +24,7 @@ from engine.protocol.events import Event
 from engine.session import divergence as recovery
 from engine.session.divergence import MAX_RELOADS, REFUSED_IN_A_ROW
 from engine.storage.folders import find_run
-from tests.engine.compute.gpu.device_steps import step_as_on_a_device
+from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import (
     Script,
     latest,
@@ -191,7 +191,7 @@ def test_whatever_is_refused_the_stream_keeps_its_rules_and_ends(
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setenv("TWEETGEN_HOME", folder)
         if is_on_device:
-            step_as_on_a_device(patch, None)
+            use_device_step(patch, None)
             sound, count = device_step.mean_loss, iter(range(1, ALWAYS))
             patch.setattr(
                 device_step, "mean_loss", lambda *args: sound(*args) * (math.nan if next(count) in bad else 1.0)

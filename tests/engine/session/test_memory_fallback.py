@@ -25,7 +25,7 @@ from engine.protocol import events as e
 from engine.session.session import to_tweetgen_error
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
 from tests.engine.helpers import (
     CPU,
     Script,
@@ -84,7 +84,7 @@ def test_steps_in_parts_are_clipped_and_taken_once_like_those_of_whole_batches(
     """With 5 tweets in a batch made for 8, the last part on a device is padding and nothing else."""
     recorder = FakeRecorder()
     if way != "here":
-        step_as_on_a_device(monkeypatch, recorder if way == "graphs" else None)
+        use_device_step(monkeypatch, recorder if way == "graphs" else None)
     config = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.3)
     whole, in_parts = (Trainer(new_model().double(), config, CPU) for _ in range(2))
     in_parts.set_micro_batch_size(3 if batch_size == 8 else 2)
@@ -170,7 +170,7 @@ def test_where_not_one_tweet_fits_the_run_fails_with_a_hint_and_its_weights_are_
 
 def test_on_a_device_recordings_make_room_and_the_losses_stay(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = FakeRecorder()
-    step_as_on_a_device(monkeypatch, recorder)
+    use_device_step(monkeypatch, recorder)
     plain = run_session(tiny_config(corpus, run_name="plain", max_steps=24))
     log_length = len(recorder.log)
 

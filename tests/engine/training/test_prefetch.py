@@ -16,7 +16,7 @@ from engine.corpus.position import Position
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.training.prefetch import PrefetchedBatches
-from tests.engine.compute.gpu.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
 from tests.engine.helpers import (
     Script,
     encoded,
@@ -107,7 +107,7 @@ def test_an_error_comes_up_where_its_batch_would_have_and_each_time_after(error:
 @pytest.fixture
 def corpus(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a corpus for runs whose steps are taken as on a device."""
-    step_as_on_a_device(monkeypatch, FakeRecorder())
+    use_device_step(monkeypatch, FakeRecorder())
     return write_corpus(home)
 
 

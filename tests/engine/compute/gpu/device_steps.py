@@ -1,4 +1,4 @@
-"""What the tests of the accelerated step share: a stand-in for CUDA's graphs, and trainers that take that step here."""
+"""A fake of CUDA graphs, and trainers that run the device step on the CPU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.training.trainer import Trainer
 
 
 class FakeRecording:
-    """Does its work when replayed, from whatever lies in its static input by then."""
+    """Runs its work when replayed, on the current content of its static input."""
 
     def __init__(self, log: list[str], work: Callable[[], None]) -> None:
         self._log = log
@@ -26,17 +26,17 @@ class FakeRecording:
         self._work()
 
     def reset(self) -> None:
-        raise AssertionError("only the recorder knows when a device is done with a recording")
+        raise AssertionError("only the recorder may free a recording, once the device is done with it")
 
 
 class FakeRecorder(CudaRecorder):
-    """Notes what is asked of it; like CUDA's, it does not do the work that it records."""
+    """Logs all calls; like CUDA's, it does not run the work that it records."""
 
     def __init__(self) -> None:
         self.log: list[str] = []
 
     def run_on_side_stream(self, work: Callable[[], None]) -> None:
-        self.log.append("aside")
+        self.log.append("warm-up")
         work()
 
     def record(self, work: Callable[[], None]) -> FakeRecording:
@@ -47,8 +47,8 @@ class FakeRecorder(CudaRecorder):
         self.log.append("discard")
 
 
-def step_as_on_a_device(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | None) -> None:
-    """Make every `Trainer` take the accelerated step, though on the processor."""
+def use_device_step(monkeypatch: pytest.MonkeyPatch, recorder: CudaRecorder | None) -> None:
+    """Make every `Trainer` use the device step, on the CPU."""
     made = Trainer.__init__
 
     def make(self: Trainer, model: TextGenerator, config: TrainingConfig, runtime: Runtime) -> None:

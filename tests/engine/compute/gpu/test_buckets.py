@@ -1,4 +1,4 @@
-"""Buckets: few shapes, little padding, and nothing learned from it."""
+"""Buckets: few shapes, little padding, unchanged gradients; each bucket is recorded once and replayed."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.engine.helpers import encoded
 
 
 def some_batch(num_tweets: int, seed: int = 0) -> tuple[Batch, int]:
-    """Return a batch of made-up tweets and the size of their vocabulary."""
+    """Return a batch of random tweets and their vocabulary size."""
     tweets, vocab = encoded()
     indices = np.random.default_rng(seed).choice(len(tweets), num_tweets, replace=False)
     return tweets.batch(indices), len(vocab)
 
 
 @given(length=st.integers(1, 100_000))
-def test_a_bucket_holds_its_tweets_and_is_hardly_longer(length: int) -> None:
+def test_a_bucket_is_at_least_as_long_as_its_tweets_and_hardly_longer(length: int) -> None:
     bucket = bucket_length(length)
     assert length <= bucket < max(length + 8, length * 9 / 8)
     assert bucket_length(bucket) == bucket
@@ -38,7 +38,7 @@ def test_a_bucket_holds_its_tweets_and_is_hardly_longer(length: int) -> None:
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("num_tweets", [1, 5, 8])
-def test_loss_and_gradients_are_those_of_the_tweets_without_padding(num_layers: int, num_tweets: int) -> None:
+def test_padding_changes_neither_loss_nor_gradients(num_layers: int, num_tweets: int) -> None:
     batch, vocab_size = some_batch(num_tweets, seed=num_tweets)
     torch.manual_seed(1)
     model = TextGenerator(vocab_size, 5, 7, num_layers).double()
@@ -55,15 +55,15 @@ def test_loss_and_gradients_are_those_of_the_tweets_without_padding(num_layers: 
         assert torch.allclose(grad, wanted, rtol=1e-10, atol=1e-14)
 
 
-# a graph for each ----------------------------------------------------------------------------------------------------
+# recording and replaying ----------------------------------------------------------------------------------------------
 
 
 CPU = torch.device("cpu")
 Seen = list[tuple[int, list[int], int]]
 
 
-def note_in(seen: Seen) -> Callable[[Tensor], None]:
-    """Return a step that notes shape, content and place in memory of its input."""
+def record_in(seen: Seen) -> Callable[[Tensor], None]:
+    """Return a step that appends length, content and address of its input to `seen`."""
     return lambda tokens: seen.append((len(tokens), tokens.tolist(), tokens.data_ptr()))
 
 
@@ -71,33 +71,33 @@ def tokens_of(size: int, value: int) -> Tensor:
     return torch.full((size,), value, dtype=torch.int32)
 
 
-def test_a_bucket_is_run_aside_then_recorded_once_then_replayed() -> None:
+def test_a_bucket_warms_up_then_is_recorded_once_then_replayed() -> None:
     recorder = FakeRecorder()
     seen: Seen = []
     steps = BucketedSteps(CPU, recorder)
-    step = note_in(seen)
+    step = record_in(seen)
     for value in range(WARM_UP_VISITS + 3):
         steps.run(step, tokens_of(4, value))
-    assert recorder.log == ["aside"] * WARM_UP_VISITS + ["record"] + ["replay"] * 3
+    assert recorder.log == ["warm-up"] * WARM_UP_VISITS + ["record"] + ["replay"] * 3
     assert [content for _, content, _ in seen] == [[value] * 4 for value in range(WARM_UP_VISITS + 3)]
 
 
-def test_every_step_of_a_bucket_finds_its_input_in_the_same_place() -> None:
+def test_every_step_of_a_bucket_has_its_input_at_the_same_address() -> None:
     seen: Seen = []
     steps = BucketedSteps(CPU, FakeRecorder())
-    step = note_in(seen)
+    step = record_in(seen)
     for value in range(6):
         steps.run(step, tokens_of(4, value))
         steps.run(step, tokens_of(5, value))
-    places = {size: {place for length, _, place in seen if length == size} for size in (4, 5)}
-    assert all(len(each) == 1 for each in places.values())
-    assert places[4] != places[5]
+    addresses = {size: {address for length, _, address in seen if length == size} for size in (4, 5)}
+    assert all(len(each) == 1 for each in addresses.values())
+    assert addresses[4] != addresses[5]
 
 
-def test_of_too_many_buckets_the_one_not_used_for_longest_is_given_up() -> None:
+def test_the_least_recently_used_of_too_many_buckets_is_evicted() -> None:
     recorder = FakeRecorder()
     steps = BucketedSteps(CPU, recorder, max_buckets=2)
-    step = note_in([])
+    step = record_in([])
     for size in (3, 4):
         for _ in range(3):
             steps.run(step, tokens_of(size, 0))
@@ -106,16 +106,16 @@ def test_of_too_many_buckets_the_one_not_used_for_longest_is_given_up() -> None:
 
     steps.run(step, tokens_of(5, 0))
 
-    assert recorder.log == ["discard", "aside"]
+    assert recorder.log == ["discard", "warm-up"]
     assert steps.num_recorded == 1
     steps.run(step, tokens_of(3, 0))
     assert recorder.log[-1] == "replay"
     steps.run(step, tokens_of(4, 0))
-    assert recorder.log[-1] == "aside"
+    assert recorder.log[-1] == "warm-up"
 
 
 class FailingRecorder(FakeRecorder):
-    """Can record a step of three tokens, and no other."""
+    """Fails at every recording but the first."""
 
     def record(self, work: Callable[[], None]) -> FakeRecording:
         recording = super().record(work)
@@ -124,16 +124,16 @@ class FailingRecorder(FakeRecorder):
         return recording
 
 
-def test_where_recording_fails_all_steps_are_run_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
+def test_after_a_failed_recording_all_steps_run_eagerly(caplog: pytest.LogCaptureFixture) -> None:
     recorder = FailingRecorder()
     seen: Seen = []
     steps = BucketedSteps(CPU, recorder)
-    step = note_in(seen)
+    step = record_in(seen)
     for value in range(5):
         steps.run(step, tokens_of(3, value))
         steps.run(step, tokens_of(4, value))
     assert recorder.log.count("record") == 2
     assert recorder.log.count("discard") == 1
-    assert recorder.log[-5:] == ["aside"] * 5
+    assert recorder.log[-5:] == ["warm-up"] * 5
     assert [(size, content[0]) for size, content, _ in seen] == [(size, n) for n in range(5) for size in (3, 4)]
     assert "CUDA graph" in caplog.text

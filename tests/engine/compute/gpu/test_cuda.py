@@ -1,7 +1,4 @@
-"""What only a GPU can show: the step recorded in CUDA graphs is the step run as it is, and both are the processor's.
-
-Skipped where there is none.
-"""
+"""On a GPU: steps replayed from CUDA graphs equal eager ones, and both equal the CPU's. Skipped without a GPU."""
 
 from __future__ import annotations
 
@@ -50,7 +47,7 @@ def steps_of(trainer: Trainer) -> BucketedSteps:
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_graphs_give_the_losses_of_steps_that_are_run_as_they_are(precision: str, num_layers: int) -> None:
+def test_graphs_give_the_losses_of_eager_steps(precision: str, num_layers: int) -> None:
     some = some_batches(STEPS, 16)
     recorded = new_trainer(on_cuda(precision), num_layers=num_layers)
     eager = new_trainer(on_cuda(precision), may_record=False, num_layers=num_layers)
@@ -61,12 +58,12 @@ def test_graphs_give_the_losses_of_steps_that_are_run_as_they_are(precision: str
     assert graphs[-1] < graphs[0] - 0.5
 
 
-def test_a_gpu_gives_the_losses_of_the_processor() -> None:
+def test_a_gpu_gives_the_losses_of_the_cpu() -> None:
     some = some_batches(STEPS, 16)
     assert losses_of(new_trainer(on_cuda()), some) == pytest.approx(losses_of(new_trainer(CPU), some), rel=0.01)
 
 
-def test_dropout_draws_on_in_replays_and_as_in_steps_that_are_run_as_they_are() -> None:
+def test_dropout_masks_differ_between_replays_and_equal_those_of_eager_steps() -> None:
     [batch] = some_batches(1, 16)
 
     def run(*, may_record: bool) -> list[float]:
@@ -97,7 +94,7 @@ def test_a_recorded_step_that_is_not_finite_changes_nothing(monkeypatch: pytest.
     assert losses_of(trainer, [batch] * 2)[1] < math.inf
 
 
-def test_a_trainer_goes_on_from_its_state() -> None:
+def test_a_trainer_continues_from_its_state() -> None:
     some = some_batches(30, 16)
     expected = losses_of(new_trainer(on_cuda()), some)[20:]
     stopped, resumed = new_trainer(on_cuda()), new_trainer(on_cuda())

@@ -1,4 +1,4 @@
-"""The accelerated step, taken on the processor, does what the reference does: with graphs, without, in bfloat16."""
+"""The device step, run on the CPU, equals the reference: with (fake) graphs, eagerly, in bfloat16."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - what everyone calls it
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.compute import optimizer_step as update
+from engine.compute import optimizer_step
 from engine.compute.gpu import train_step as device_step
 from engine.compute.gpu.bfloat16_copy import cudnn_supports_bfloat16
 from engine.config.run import TrainingConfig
@@ -19,10 +19,10 @@ from engine.corpus.encoded_tweets import Batch
 from engine.model.gru import TextGenerator
 from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
-from tests.engine.compute.gpu.device_steps import FakeRecorder, step_as_on_a_device
+from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
 from tests.engine.helpers import CPU, assert_same_tensors, copy_of_state, encoded, some_batches
 
-RATE = 2.0**-7  # a number that float32 holds exactly: the learning rate is a float32 tensor on a device
+RATE = 2.0**-7  # exact in float32: on a device, the learning rate is a float32 tensor
 CONFIG = TrainingConfig(batch_size=8, weight_decay=0.1, max_grad_norm=0.5)
 
 
@@ -32,7 +32,7 @@ def new_model(num_layers: int = 2, dropout: float = 0.0) -> TextGenerator:
 
 
 def reference_losses(model: TextGenerator, batches: list[Batch]) -> list[float]:
-    """Train by `forward`, autograd, clipping and AdamW, as one would write it down."""
+    """Train with `forward`, autograd, clipping and AdamW, in the readable way."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=CONFIG.weight_decay)
     losses = []
     for batch in batches:
@@ -55,11 +55,11 @@ def losses_of(trainer: Trainer, batches: list[Batch]) -> list[float]:
 @pytest.fixture(params=["graphs", "eager"])
 def recorder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> FakeRecorder | None:
     recorder = FakeRecorder() if request.param == "graphs" else None
-    step_as_on_a_device(monkeypatch, recorder)
+    use_device_step(monkeypatch, recorder)
     return recorder
 
 
-def test_losses_and_weights_are_those_of_the_reference(recorder: FakeRecorder | None) -> None:
+def test_losses_and_weights_equal_those_of_the_reference(recorder: FakeRecorder | None) -> None:
     batches = some_batches(30, 7)
     trainer, reference = Trainer(new_model().double(), CONFIG, CPU), new_model().double()
 
@@ -73,7 +73,7 @@ def test_losses_and_weights_are_those_of_the_reference(recorder: FakeRecorder | 
         assert recorder.log.count("replay") > 10
 
 
-def test_the_learning_rate_of_each_step_is_used_in_a_replay_too(recorder: FakeRecorder | None) -> None:
+def test_a_replay_uses_the_learning_rate_of_its_step(recorder: FakeRecorder | None) -> None:
     trainer = Trainer(new_model(), CONFIG, CPU)
     [batch] = some_batches(1, 7)
     for _ in range(6):
@@ -88,11 +88,11 @@ def test_the_learning_rate_of_each_step_is_used_in_a_replay_too(recorder: FakeRe
     assert recorder is None or recorder.log[-2:] == ["replay", "replay"]
 
 
-@pytest.mark.parametrize("device_type", ["one whose kernel looks at found_inf", "cpu"])
-def test_a_step_that_is_not_finite_changes_nothing_and_is_told(
+@pytest.mark.parametrize("device_type", ["another device", "cpu"])
+def test_a_non_finite_step_changes_nothing_and_is_reported_as_nan(
     recorder: FakeRecorder | None, monkeypatch: pytest.MonkeyPatch, device_type: str
 ) -> None:
-    monkeypatch.setattr(update, "IGNORE_FOUND_INF", frozenset({device_type}))
+    monkeypatch.setattr(optimizer_step, "IGNORE_FOUND_INF", frozenset({device_type}))
     trainer, batches = Trainer(new_model(), CONFIG, CPU), some_batches(4, 7)
     sound, spoil = device_step.mean_loss, {"by": 1.0}
     monkeypatch.setattr(device_step, "mean_loss", lambda *args: sound(*args) * spoil["by"])
@@ -108,12 +108,12 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_told(
     assert [math.isnan(loss) for loss in trainer.take_report().train_losses] == [True, False, True, False]
 
 
-def test_a_trainer_goes_on_from_its_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
+def test_a_trainer_continues_from_its_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
     batches = some_batches(20, 7)
     expected = losses_of(uninterrupted := Trainer(new_model(), CONFIG, CPU), batches)[12:]
     stopped, resumed = Trainer(new_model(), CONFIG, CPU), Trainer(new_model(), CONFIG, CPU)
     losses_of(stopped, batches[:12])
-    losses_of(resumed, batches[:15])  # has graphs of its own, of a state that is about to be replaced
+    losses_of(resumed, batches[:15])  # records graphs of a state that is replaced below
 
     resumed.load_state(copy_of_state(stopped), step_count=12)
 
@@ -122,7 +122,7 @@ def test_a_trainer_goes_on_from_its_state_bit_for_bit(recorder: FakeRecorder | N
     assert_same_tensors(resumed.state(), uninterrupted.state())
 
 
-def test_dropout_draws_on_from_step_to_step_and_from_the_seed_alone(recorder: FakeRecorder | None) -> None:
+def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder: FakeRecorder | None) -> None:
     [batch] = some_batches(1, 7)
 
     def run(seed: int) -> list[float]:
@@ -143,9 +143,9 @@ def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(re
     batches = some_batches(30, 7)
     exact = losses_of(Trainer(new_model(1), CONFIG, CPU), batches)
     trainer = Trainer(new_model(1), CONFIG, replace(CPU, precision="bfloat16"))
-    rough = losses_of(trainer, batches)
-    assert rough == pytest.approx(exact, rel=0.01)
-    assert rough != exact
+    rounded = losses_of(trainer, batches)
+    assert rounded == pytest.approx(exact, rel=0.01)
+    assert rounded != exact
     assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
     assert all(
         not name.startswith("model.") or tensor.dtype == torch.float32 for name, tensor in trainer.state().items()
@@ -161,7 +161,7 @@ def test_bfloat16_stays_within_a_percent_of_float32_and_keeps_float32_weights(re
         ("2.13.0", 91300, (7, 5), False),
     ],
 )
-def test_bfloat16_is_fast_where_torch_cudnn_and_gpu_are_new_enough(
+def test_bfloat16_needs_a_recent_torch_cudnn_and_gpu(
     monkeypatch: pytest.MonkeyPatch, version: str, cudnn: int | None, capability: tuple[int, int], expected: bool
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -171,11 +171,11 @@ def test_bfloat16_is_fast_where_torch_cudnn_and_gpu_are_new_enough(
     assert cudnn_supports_bfloat16() is expected
 
 
-# what a graph needs ---------------------------------------------------------------------------------------------------
+# requirements of a CUDA graph ----------------------------------------------------------------------------------------
 
 
-class NotedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
-    """Notes the name of each operation, those of autograd's way back among them."""
+class RecordedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch leaves it untyped
+    """Records the name of each operation, including those of autograd's backward pass."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -190,27 +190,27 @@ class NotedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call] # tor
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_a_step_reads_no_value_back_and_takes_none_from_the_host(
+def test_a_step_copies_no_value_to_or_from_the_host(
     monkeypatch: pytest.MonkeyPatch, precision: str, dropout: float
 ) -> None:
-    step_as_on_a_device(monkeypatch, None)
+    use_device_step(monkeypatch, None)
     trainer = Trainer(new_model(1, dropout), CONFIG, replace(CPU, precision=precision))
     losses_of(trainer, some_batches(2, 7))
     assert trainer._device_step is not None
     tokens = torch.from_numpy(trainer._to_device_batch(some_batches(1, 7)[0]).tokens)
-    with NotedOperations() as noted:
+    with RecordedOperations() as recorded:
         trainer._device_step._step(tokens)
-    assert {"_fused_adamw_", "nll_loss_backward", "scatter_"} <= set(noted.names)
-    assert not set(noted.names) & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
+    assert {"_fused_adamw_", "nll_loss_backward", "scatter_"} <= set(recorded.names)
+    assert not set(recorded.names) & {"_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "lift_fresh"}
 
 
-# what may be recorded ------------------------------------------------------------------------------------------------
+# which steps are recorded --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("num_layers", "dropout", "expected"), [(1, 0.0, True), (1, 0.3, True), (3, 0.0, True), (2, 0.3, False)]
 )
-def test_a_step_is_recorded_unless_cudnn_itself_drops(
+def test_a_step_is_recorded_unless_it_uses_the_dropout_of_cudnn(
     monkeypatch: pytest.MonkeyPatch, num_layers: int, dropout: float, expected: bool
 ) -> None:
     made: list[torch.device] = []
