@@ -1,7 +1,7 @@
-"""Tweets, from the path that the user gave to batches of token ids. Never imports torch.
+"""Tweets, from the user's files to batches of token ids. Never imports torch.
 
-`files` opens folders, archives and compressed files, `readers` has one reader per format, `ingest` detects the format,
-cleans, collects and deduplicates, `similarity` finds near-duplicates and copies, `download` fetches datasets. `split`
-holds out validation tweets, and `loading` puts these together into a `Corpus`, or opens it from the `cache`.
-`encoded_tweets`, `batches` and `training_data` turn it into what a model is trained on.
+`files` opens folders, archives and compressed files, `readers` has one reader per format, `ingest` detects formats,
+cleans, collects and deduplicates, `similarity` finds near-duplicates and copies, `download` fetches data sets. `split`
+chooses the validation tweets, and `loading` runs all of these to build a `Corpus`, or opens it from the `cache`.
+`encoded_tweets`, `batches` and `training_data` turn a corpus into padded batches.
 """

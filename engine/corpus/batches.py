@@ -1,7 +1,8 @@
-"""Batches by length: shuffled, sorted within pools, cut, shuffled again; and a place in them that can be saved.
+"""The order of batches: tweets are shuffled, sorted by length within pools, cut into batches, and shuffled again.
 
-Sorting everything would feed the model short tweets for minutes, not sorting at all would make almost half of every
-batch padding; within pools of about a hundred batches, padding falls to a few percent and the order stays random.
+Sorting the whole corpus would feed the model short tweets for minutes; without sorting almost half of every batch is
+padding. With pools of a hundred batches, padding falls to a few percent and the order stays random. The order depends
+on seed and epoch alone, so a `Position` is enough to resume.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ POOL_BATCHES = 100
 
 
 Weights = npt.NDArray[np.float64]  # (tweets,)
-"""How often each tweet comes in an epoch on average; 1.5 is once or twice."""
+"""Mean repetitions of each tweet per epoch; 1.5 is once or twice."""
 
 
 def epoch_order(
     lengths: npt.NDArray[np.int64], batch_size: int, seed: int, epoch: int, weights: Weights | None = None
 ) -> list[npt.NDArray[np.int64]]:
-    """Return the tweets of each batch of an epoch; depends on nothing but the arguments."""
+    """Return the indices of the tweets of each batch, (batch,) each; a pure function of the arguments."""
     generator = np.random.Generator(np.random.PCG64([seed, epoch]))
     tweets = np.arange(len(lengths))
     if weights is not None:
@@ -39,7 +40,7 @@ def epoch_order(
 
 
 class BatchStream:
-    """Batches without end, epoch after epoch, from any position on."""
+    """An endless iterator over batches, epoch after epoch, that can start anywhere."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class BatchStream:
         position: Position,
         weights: Weights | None = None,
     ) -> None:
-        """Stand at `position`; one beyond the last batch (of another batch size) begins the next epoch."""
+        """Start at `position`; one after the last batch (for another batch size) is the start of the next epoch."""
         self._tweets = tweets
         self._batch_size = batch_size
         self._seed = seed
@@ -62,30 +63,30 @@ class BatchStream:
 
     @property
     def position(self) -> Position:
-        """The place of the batch that comes next."""
+        """The position of the next batch."""
         has_more = self._position.batch < len(self._batches)
         return self._position if has_more else Position(epoch=self._position.epoch + 1)
 
     @property
     def tweets_per_epoch(self) -> int:
-        """Tweets in an epoch; with weights, on average."""
+        """Tweets per epoch; with weights, the mean."""
         return len(self._tweets) if self._weights is None else round(float(self._weights.sum()))
 
     @property
     def epochs(self) -> float:
-        """Epochs that have been passed through, the current one in part."""
+        """Epochs completed, as a fraction."""
         return self.position.epoch + self.position.batch / len(self._batches)
 
     def seek(self, share: float) -> None:
-        """Stand at this share, 0 to 1, of the epoch; as near to it as batches go."""
+        """Go to this share, 0 to 1, of the epoch, rounded to whole batches."""
         self._position = Position(epoch=self._position.epoch, batch=round(share * len(self._batches)))
 
     def __iter__(self) -> Iterator[Batch]:
-        """Return itself: there is only one place to be in."""
+        """Return itself: a stream has a single position."""
         return self
 
     def __next__(self) -> Batch:
-        """Return the batch at `position` and go on to the next."""
+        """Return the batch at `position` and advance."""
         here = self.position
         if here.epoch != self._position.epoch:
             self._batches = self._order(here.epoch)

@@ -1,8 +1,7 @@
-"""Corpora that were read once, kept in the user's cache folder: opened again in a second, whatever their size.
+"""The corpus cache: a corpus that was read once is loaded in about a second the next time.
 
-An entry is one safetensors file, named by a hash of the files' content and of every setting that changes what becomes
-of them. It is written beside and renamed; one that is damaged or of another version is as if there were none. A cache
-that can't be written costs time, never a run.
+An entry is one safetensors file, named by a hash of the files' content and of every setting that affects the result. A
+damaged entry, or one of another version, is a miss. Never fails a run: errors of the cache are logged.
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ from engine.storage.folders import cache_folder
 
 LOG = logging.getLogger(__name__)
 VERSION = 3
-"""Changes whenever the same files would become other tweets, or an entry looks otherwise."""
+"""Incremented when the same files would give other tweets, or the format of an entry changes."""
 MAX_ENTRIES = 16
-"""The ones that were not opened for the longest time go first."""
+"""Beyond this, the least recently used entries are deleted."""
 _UNRELATED = {"files": (), "min_char_count": 1, "weight": (), "overfit": None}
-"""Settings that change nothing in an entry."""
+"""Settings that do not affect the content of an entry."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Facts:
-    """What an entry holds besides its arrays."""
+class _EntryMetadata:
+    """An entry without its arrays."""
 
     num_train_by_file: tuple[int, ...]
     char_counts: dict[str, int]
@@ -54,7 +53,7 @@ class _Facts:
 
 
 def key_of(config: CorpusConfig) -> str:
-    """Return the name of a corpus in the cache. Raises `CorpusError` where a file can't be read."""
+    """Return the cache key of a corpus. Raises `CorpusError` if a file can't be read."""
     settings = codec.encode(replace(config, **_UNRELATED))  # type: ignore[arg-type] # a field's value by its name
     content = []
     for file in config.files:
@@ -64,7 +63,7 @@ def key_of(config: CorpusConfig) -> str:
 
 
 def load(key: str, name: str) -> Corpus | None:
-    """Return the corpus kept under `key`, called `name`; None where there is none that is whole."""
+    """Return the corpus stored under `key`, with this `name`; None if there is no valid entry."""
     path = _path(key)
     try:
         with safe_open(path, framework="numpy") as entry:
@@ -72,7 +71,7 @@ def load(key: str, name: str) -> Corpus | None:
             arrays = {array_name: entry.get_tensor(array_name) for array_name in entry.keys()}  # noqa: SIM118 - no mapping
         if str(_checksum(arrays, metadata["facts"])) != metadata["checksum"]:
             raise ValueError("the checksum differs")
-        facts = codec.decode(metadata["facts"], _Facts)
+        facts = codec.decode(metadata["facts"], _EntryMetadata)
         corpus = Corpus(
             name=name,
             train=FlatTweets(arrays["train.utf8"], arrays["train.offsets"]),
@@ -90,12 +89,12 @@ def load(key: str, name: str) -> Corpus | None:
         LOG.warning("a corpus in the cache can't be used: %s", error)
         return None
     with contextlib.suppress(OSError):
-        os.utime(path)  # when it was last opened decides how long it is kept
+        os.utime(path)  # the time of last use, for the limit on entries
     return corpus
 
 
 def store(key: str, corpus: Corpus) -> None:
-    """Keep a corpus under `key`; what can't be written is not kept."""
+    """Store a corpus under `key`; errors are logged."""
     arrays: dict[str, npt.NDArray[Any]] = {
         "train.utf8": corpus.train.utf8,
         "train.offsets": corpus.train.offsets,
@@ -104,7 +103,7 @@ def store(key: str, corpus: Corpus) -> None:
         "novelty.whole": corpus.novelty.whole,
         "novelty.windows": corpus.novelty.windows,
     }
-    facts = _Facts(
+    facts = _EntryMetadata(
         num_train_by_file=corpus.num_train_by_file,
         char_counts=corpus.char_counts,
         digest=corpus.digest,
@@ -119,26 +118,24 @@ def store(key: str, corpus: Corpus) -> None:
         for old in _entries()[MAX_ENTRIES:]:
             old.unlink(missing_ok=True)
     except (OSError, StorageError, SafetensorError) as error:
-        LOG.warning("a corpus can't be kept in the cache: %s", error)
+        LOG.warning("a corpus can't be stored in the cache: %s", error)
 
 
 def _entries() -> list[Path]:
-    """Return all entries, the one that was opened last first."""
+    """Return all entries, the most recently used first."""
     return sorted(_folder().glob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _folder() -> Path:
-    """Return where the entries lie."""
     return cache_folder() / "corpora"
 
 
 def _path(key: str) -> Path:
-    """Return where the entry of that key lies."""
     return _folder() / f"{key}.safetensors"
 
 
 def _checksum(arrays: dict[str, npt.NDArray[Any]], facts: str) -> int:
-    """Return a checksum of all that an entry holds."""
+    """Return the CRC-32 of the metadata and all arrays."""
     checksum = zlib.crc32(facts.encode())
     for _, array in sorted(arrays.items()):
         checksum = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data, checksum)

@@ -1,4 +1,4 @@
-"""`Corpus`: the tweets of a run, held as flat arrays, and what there is to know of them."""
+"""`Corpus`: the tweets of a run as flat arrays, split into training and validation, with their statistics."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from engine.corpus.similarity.novelty import NoveltyIndex
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """The tweets of a run."""
+    """The tweets of a run, immutable."""
 
     name: str
     train: FlatTweets
     validation: FlatTweets
     num_train_by_file: tuple[int, ...]
-    """Training tweets that come from each of `CorpusConfig.files`, which follow one another in `train`."""
+    """Training tweets of each of `CorpusConfig.files`; in `train` they are in the same order."""
     char_counts: dict[str, int]
     """How often each character occurs in the training tweets."""
     novelty: NoveltyIndex
-    """What the training tweets say, for telling a new tweet from a copy."""
+    """The index of the training tweets, to distinguish new tweets from copies."""
     digest: str
-    """A hash of the training tweets in their order: equal for equal training data."""
+    """A hash of the training tweets in order; a resume compares it."""
     report: CorpusReport
     was_cached: bool = False
-    """Whether it was opened from the cache instead of being read."""
+    """Whether it was loaded from the cache."""
 
     @property
     def num_train_chars(self) -> int:
-        """Characters to learn from in one epoch, the end-of-tweet symbols included."""
+        """Targets of one epoch: all characters and one EOS per tweet."""
         return sum(self.char_counts.values()) + len(self.train)
 
 
 def digest_of(tweets: FlatTweets) -> str:
-    """Return a hash of the tweets in their order."""
+    """Return the SHA-256 of the tweets in order, in hexadecimal."""
     digest = hashlib.sha256(tweets.offsets.astype("<i8").tobytes())
     digest.update(np.ascontiguousarray(tweets.utf8).data)
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""`EncodedTweets`: many tweets as one flat array of token ids, and a padded batch cut out of it."""
+"""`EncodedTweets`: tweets as one flat array of token ids, from which padded batches are cut. Never imports torch."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded tweets: what the model sees and what it shall say. B tweets, T characters and the end-of-tweet symbol."""
+    """Padded inputs and targets of B tweets; T is the length of the longest, in characters."""
 
     inputs: npt.NDArray[np.int64]  # (B, T + 1): BOS, characters, PAD
     targets: npt.NDArray[np.int64]  # (B, T + 1): characters, EOS, PAD
     num_targets: int
-    """Targets that are not padding."""
+    """Targets without padding."""
 
 
 @dataclass(frozen=True)
 class EncodedTweets:
-    """Tweets as numbers, in the smallest integer type that holds the vocabulary."""
+    """Tweets as token ids, in the smallest integer type that fits the vocabulary."""
 
     token_ids: npt.NDArray[np.integer]  # (all characters,)
     offsets: npt.NDArray[np.int64]  # (tweets + 1,): tweet i is token_ids[offsets[i]:offsets[i + 1]]
 
     @classmethod
     def from_flat(cls, tweets: FlatTweets, vocab: Vocab) -> EncodedTweets:
-        """Encode `tweets` a chunk at a time; characters that `vocab` lacks become `UNK`."""
+        """Encode `tweets` chunk by chunk; characters that `vocab` lacks become `UNK`."""
         lengths = tweets.char_lengths()
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         token_ids = np.empty(offsets[-1], dtype=np.min_scalar_type(len(vocab)))
@@ -53,12 +53,12 @@ class EncodedTweets:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Characters of each tweet, the end-of-tweet symbol not counted."""
+        """Characters of each tweet without EOS, (tweets,)."""
         return np.diff(self.offsets)
 
     @property
     def num_targets(self) -> int:
-        """What a model has to say in all: every character and every end of tweet."""
+        """Targets in total: every character, and one EOS per tweet."""
         return len(self.token_ids) + len(self)
 
     @property
@@ -67,9 +67,11 @@ class EncodedTweets:
         return int(np.count_nonzero(self.token_ids == UNK))
 
     def batch(self, indices: npt.NDArray[np.int64]) -> Batch:
-        """Return the tweets at `indices` as one batch, padded to the longest of them."""
+        """Return the tweets at `indices`, (B,), as one batch, padded to the longest."""
         starts = self.offsets[indices]
-        lengths = self.offsets[indices + 1] - starts  # `lengths` of all tweets would cost more than the batch
+        lengths = (
+            self.offsets[indices + 1] - starts
+        )  # not `self.lengths`: it covers all tweets and would cost more than the batch
         columns = np.arange(lengths.max())
         is_char = columns < lengths[:, None]  # (B, T)
         inputs = np.full((len(indices), len(columns) + 1), PAD, dtype=np.int64)

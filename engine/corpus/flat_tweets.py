@@ -1,7 +1,6 @@
-"""`FlatTweets`: millions of tweets as one array of UTF-8 bytes and one of offsets, not as Python strings.
+"""`FlatTweets`: millions of tweets as one array of UTF-8 bytes and one of offsets, in memory.
 
-A tweet of 75 characters costs 75 bytes and 8 for its offset; as a Python string it would cost twice that, and as an
-object keep the garbage collector busy. The arrays may lie in a file (`numpy.load` with a memory map).
+A tweet of 75 characters takes 75 bytes and 8 for its offset; a Python string takes twice that.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ import numpy.typing as npt
 
 CHUNK_TWEETS = 65_536
 COPIED_TWEETS = 4_096
-"""At once, where each byte's place takes another 24 bytes."""
+"""Tweets per step of `select`, which needs 24 bytes of indices per byte of text."""
 
 
 @dataclass(frozen=True)
 class FlatTweets:
-    """An immutable sequence of texts."""
+    """An immutable sequence of texts; `compact` consumes it."""
 
     utf8: npt.NDArray[np.uint8]  # (all bytes,)
     offsets: npt.NDArray[np.int64]  # (tweets + 1,): tweet i is utf8[offsets[i]:offsets[i + 1]]
 
     @classmethod
     def from_texts(cls, texts: Iterable[str]) -> FlatTweets:
-        """Return `texts` as arrays; they are consumed a chunk at a time."""
+        """Build the arrays, consuming `texts` chunk by chunk."""
         builder = FlatBuilder()
         for text in texts:
             builder.append(text)
@@ -38,29 +37,29 @@ class FlatTweets:
         return len(self.offsets) - 1
 
     def __getitem__(self, index: int) -> str:
-        """Return one tweet."""
+        """Return one tweet, decoded. Raises `IndexError`."""
         index = range(len(self))[index]
         return bytes(self.utf8[self.offsets[index] : self.offsets[index + 1]]).decode("utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
-        """Return all tweets in order, decoded a chunk at a time."""
+        """Yield all tweets in order, decoded chunk by chunk."""
         for chunk in self.chunks():
             data = bytes(chunk.utf8)
             for start, end in pairwise(chunk.offsets.tolist()):
                 yield data[start:end].decode("utf-8", "surrogatepass")
 
     def chunks(self) -> Iterator[FlatTweets]:
-        """Return all tweets in order, at most `CHUNK_TWEETS` at once; bytes are shared, not copied."""
+        """Yield all tweets in order, in views of at most `CHUNK_TWEETS`; nothing is copied."""
         for first in range(0, len(self), CHUNK_TWEETS):
             yield self.slice(first, min(first + CHUNK_TWEETS, len(self)))
 
     def slice(self, first: int, last: int) -> FlatTweets:
-        """Return the tweets from `first` to before `last`; the bytes are shared, not copied."""
+        """Return a view of the tweets from `first` to before `last`; the bytes are not copied."""
         offsets = self.offsets[first : last + 1]
         return FlatTweets(self.utf8[offsets[0] : offsets[-1]], offsets - offsets[0])
 
     def select(self, indices: npt.NDArray[np.int64]) -> FlatTweets:
-        """Return the tweets at `indices`, in that order, copied a few at a time."""
+        """Return a copy of the tweets at `indices`, (selected,), in that order."""
         lengths = (self.offsets[1:] - self.offsets[:-1])[indices]
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         utf8 = np.empty(offsets[-1], dtype=np.uint8)
@@ -72,7 +71,7 @@ class FlatTweets:
         return FlatTweets(utf8, offsets)
 
     def compact(self, is_kept: npt.NDArray[np.bool_]) -> FlatTweets:
-        """Return the tweets that are kept, (tweets,), moved together in the memory of this one, which is used up."""
+        """Return the tweets of the mask `is_kept`, (tweets,), in the memory of this object, which becomes invalid."""
         lengths = np.diff(self.offsets)
         offsets = np.zeros(np.count_nonzero(is_kept) + 1, dtype=np.int64)
         np.cumsum(lengths[is_kept], out=offsets[1:])
@@ -87,18 +86,18 @@ class FlatTweets:
         return FlatTweets(self.utf8[:end], offsets)
 
     def char_lengths(self) -> npt.NDArray[np.int64]:
-        """Return the characters of each tweet, (tweets,)."""
+        """Return the number of characters of each tweet, (tweets,)."""
         lengths = np.zeros(len(self), dtype=np.int64)
         first = 0
         for chunk in self.chunks():
-            before = np.concatenate(([0], np.cumsum((chunk.utf8 & 0xC0) != 0x80)))  # which bytes begin a character
+            before = np.concatenate(([0], np.cumsum((chunk.utf8 & 0xC0) != 0x80)))  # bytes that start a character
             lengths[first : first + len(chunk)] = np.diff(before[chunk.offsets])
             first += len(chunk)
         return lengths
 
 
 def char_counts(tweets: FlatTweets) -> dict[str, int]:
-    """Return how often each character occurs, the most frequent first."""
+    """Return the count of each character, the most frequent first."""
     counts = np.zeros(0, dtype=np.int64)
     for chunk in tweets.chunks():
         text = bytes(chunk.utf8).decode("utf-8", "surrogatepass")
@@ -111,22 +110,21 @@ def char_counts(tweets: FlatTweets) -> dict[str, int]:
 
 
 class FlatBuilder:
-    """Collects texts into a `FlatTweets`, one chunk of Python strings at a time."""
+    """Builds a `FlatTweets`; never has more than one chunk as Python strings."""
 
     def __init__(self) -> None:
-        """Begin without a text."""
         self._texts: list[str] = []
         self._utf8 = bytearray()
         self._lengths: list[npt.NDArray[np.uint32]] = []
 
     def append(self, text: str) -> None:
-        """Take one more text."""
+        """Append a text, at most 4 GB of UTF-8."""
         self._texts.append(text)
         if len(self._texts) == CHUNK_TWEETS:
             self._flush()
 
     def finish(self) -> FlatTweets:
-        """Return all texts taken; the builder is used up."""
+        """Return all texts; the builder can't be used afterwards."""
         self._flush()
         offsets = np.concatenate([np.zeros(1, dtype=np.int64), *self._lengths], dtype=np.int64)
         self._lengths.clear()
@@ -134,7 +132,7 @@ class FlatBuilder:
         return FlatTweets(np.frombuffer(self._utf8, dtype=np.uint8), offsets)
 
     def _flush(self) -> None:
-        """Move the collected texts into the arrays."""
+        """Encode the pending strings."""
         encoded = [text.encode("utf-8", "surrogatepass") for text in self._texts]
         self._texts.clear()
         self._utf8 += b"".join(encoded)

@@ -1,4 +1,4 @@
-"""What there is to know of a corpus before a model is trained on it: what `tweetgen-tui data inspect` shows."""
+"""Statistics of a corpus, for `tweetgen-tui data inspect`. Never formats anything."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from engine.peak_memory import peak_bytes
 from engine.protocol.stage import OnProgress, no_progress, part_of
 
 NUM_BARS = 14
-"""At most, in the histogram of the lengths."""
+"""Most bars in the histogram of lengths."""
 NUM_SAMPLES = 10
 _LOADED_SHARE = 0.8
-"""Of the time that it takes to read a large corpus and to look at it."""
+"""Share of the total time that loading takes; computing the statistics takes the rest."""
 _HASHTAG = re.compile(r"#\w+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LengthBar:
-    """How many tweets have a length, in characters, in [first, last]."""
+    """A bar of the histogram: the number of tweets with `first` to `last` characters."""
 
     first: int
     last: int
@@ -39,31 +39,31 @@ class LengthBar:
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """Everything that the report shows."""
+    """The statistics of a corpus."""
 
     name: str
     report: CorpusReport
     num_train_tweets: int
     num_val_tweets: int
     num_chars: int
-    """Characters of all tweets kept."""
+    """Characters of all kept tweets."""
     char_counts: dict[str, int]
-    """How often each character occurs, the most frequent first."""
+    """The count of each character, the most frequent first."""
     lengths: tuple[LengthBar, ...]
     mean_length: float
     num_mentions: int
-    """Tweets with an @name; those with links and hashtags likewise."""
+    """Tweets with at least one @name; links and hashtags likewise."""
     num_links: int
     num_hashtags: int
     scripts: dict[str, int]
-    """Letters by script, and symbols."""
+    """Number of letters of each script, and of symbols, the most frequent first."""
     shared_run_share: float
-    """Validation tweets that share a run of 30 or more characters with a training tweet, 0 to 1."""
+    """Share of the validation tweets, 0 to 1, with 30 characters in a row from a training tweet (`leak_share`)."""
     samples: tuple[str, ...]
     seconds: float
-    """How long it took to read or open the corpus."""
+    """Time to read the corpus, or to load it from the cache."""
     peak_bytes: int
-    """How much more memory than before was in use at the worst moment of it."""
+    """Growth of the process's peak memory while loading, in bytes."""
     was_cached: bool
 
     @property
@@ -73,7 +73,7 @@ class Inspection:
 
 
 def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_cache: bool = True) -> Inspection:
-    """Load a corpus and look at all of it. Raises `CorpusError`."""
+    """Load a corpus and compute its statistics. Raises `CorpusError`."""
     started, peak_before = time.monotonic(), peak_bytes()
     corpus = load_corpus(config, part_of(on_progress, 0.0, _LOADED_SHARE), use_cache=use_cache)
     seconds, more_bytes = time.monotonic() - started, peak_bytes() - peak_before
@@ -103,7 +103,7 @@ def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_
 
 
 def _bars(lengths: np.typing.NDArray[np.int64]) -> tuple[LengthBar, ...]:
-    """Return the histogram of some lengths, its bars all equally wide, of a width that people count in."""
+    """Return the histogram of lengths, (tweets,), with bars of equal round width."""
     width = _round_width(-(-int(lengths.max()) // NUM_BARS))
     counts = np.bincount((lengths - 1) // width, minlength=1)
     return tuple(
@@ -113,13 +113,13 @@ def _bars(lengths: np.typing.NDArray[np.int64]) -> tuple[LengthBar, ...]:
 
 
 def _round_width(width: int) -> int:
-    """Return the next of 1, 2, 5, 10, 20, 50 and so on."""
+    """Round up to the next of 1, 2, 5, 10, 20, 50, ..."""
     power = int(10 ** (len(str(width)) - 1))
     return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= width)
 
 
 def _with_marks(corpus: Corpus) -> tuple[int, int, int]:
-    """Return how many tweets have an @name, a link, a hashtag."""
+    """Return the number of tweets with an @name, with a link, and with a hashtag."""
     mentions = links = hashtags = 0
     for tweets in (corpus.train, corpus.validation):
         for tweet in tweets:
@@ -130,7 +130,7 @@ def _with_marks(corpus: Corpus) -> tuple[int, int, int]:
 
 
 def _samples(corpus: Corpus) -> tuple[str, ...]:
-    """Return some of the tweets, drawn by chance, the same ones every time."""
+    """Return a random sample of the tweets with a fixed seed."""
     generator = np.random.Generator(np.random.PCG64(0))
     num_train, num_tweets = len(corpus.train), corpus.report.num_kept
     drawn = generator.choice(num_tweets, min(NUM_SAMPLES, num_tweets), replace=False).tolist()

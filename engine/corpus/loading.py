@@ -1,4 +1,4 @@
-"""From a `CorpusConfig` to a `Corpus`: read, grouped, split; or opened from the cache where that was done before."""
+"""From a `CorpusConfig` to a `Corpus`: read, deduplicate, split, index; or load it from the cache. Never encodes."""
 
 from __future__ import annotations
 
@@ -28,22 +28,21 @@ from engine.text import harmless
 MIN_TWEETS = 20
 _MAX_LABELS = 8
 _READ, _GROUPED, _SPLIT = 0.7, 0.8, 0.95
-"""How much of the time that a large corpus takes has passed after each part; the last is to know copies by."""
+"""Share of the total time that has passed after each part; building the novelty index takes the rest."""
 
 
 class TooFewTweetsError(CorpusError):
-    """A corpus was read to its end and holds too few usable tweets; `report` says what became of every row."""
+    """A corpus was read to its end and has too few usable tweets; `report` has the reasons."""
 
     def __init__(self, message: str, hint: str, report: CorpusReport) -> None:
-        """Take the two lines and the report."""
         super().__init__(message, hint)
         self.report = report
 
 
 def load_corpus(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_cache: bool = True) -> Corpus:
-    """Read, clean, de-duplicate and split the tweets of a config; or open them from the cache, if it may be used.
+    """Read, clean, deduplicate and split the tweets of a config, or load the result from the cache.
 
-    Raises `CorpusError`, `TooFewTweetsError` where all could be read.
+    Raises `CorpusError`; `TooFewTweetsError` if everything could be read but too little was usable.
     """
     if config.overfit is not None:
         return _overfit_corpus(config)
@@ -51,19 +50,19 @@ def load_corpus(config: CorpusConfig, on_progress: OnProgress = no_progress, *, 
     corpus = cache.load(key, corpus_name(config)) if use_cache else None
     if corpus is None:
         corpus = _build(config, on_progress)
-        if cache.key_of(config) == key:  # or the files have changed while they were read
+        if cache.key_of(config) == key:  # not if the files changed while they were read
             cache.store(key, corpus)
     return corpus
 
 
 def read_tweets(config: CorpusConfig, on_progress: OnProgress = no_progress) -> tuple[FlatTweets, CorpusReport]:
-    """Return the usable tweets in order, and what was dropped, without holding any out. Raises `CorpusError`."""
+    """Return all usable tweets in order without splitting them, and the report. Raises `CorpusError`."""
     grouped = _read_and_group(config, on_progress)
     return grouped.collection.texts, _report_of(grouped)
 
 
 def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
-    """Read the files of a config."""
+    """Build a corpus from its files."""
     grouped = _read_and_group(config, on_progress)
     tweets, report = grouped.collection, _report_of(grouped)
     if len(tweets.texts) < MIN_TWEETS:
@@ -71,7 +70,7 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
     while_splitting = part_of(on_progress, _GROUPED, _SPLIT)
     is_held_out = validation_mask(tweets.keys, grouped.groups, tweets.digests, while_splitting)
     if not is_held_out.any():
-        raise _all_alike(config, report)
+        raise _no_validation_set(config, report)
     validation = tweets.texts.select(np.flatnonzero(is_held_out))
     learnt = tweets.compact(~is_held_out)
     train = learnt.texts
@@ -89,13 +88,13 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
 
 
 def _read_and_group(config: CorpusConfig, on_progress: OnProgress) -> Grouped:
-    """Read every row, and find what says the same."""
+    """Read every row, and group duplicates."""
     collection = collect(config, part_of(on_progress, 0.0, _READ))
     return group(collection, part_of(on_progress, _READ, _GROUPED), keep_duplicates=config.keep_duplicates)
 
 
 def _report_of(grouped: Grouped) -> CorpusReport:
-    """Return what became of every row."""
+    """Return the report on all rows, complete after reading."""
     return CorpusReport(
         sources=tuple(counts.report() for counts in grouped.collection.sources),
         num_duplicates=grouped.num_duplicates,
@@ -104,17 +103,17 @@ def _report_of(grouped: Grouped) -> CorpusReport:
 
 
 def corpus_name(config: CorpusConfig) -> str:
-    """Return what a corpus is called on the screen and in events."""
+    """Return the name of a corpus on the screen and in events."""
     names = [Path(shown_path(Path(file))).name for file in config.files]
     name = " + ".join(names) or EMBEDDED_NAME
     return harmless(name if config.overfit is None else f"row {config.overfit} of {name}")
 
 
 def _overfit_corpus(config: CorpusConfig) -> Corpus:
-    """Return the corpus of the one tweet that `config.overfit` counts to, as the tutorial's part (c) trains on."""
+    """Return the corpus of the single tweet at row `config.overfit`, as in the tutorial's part (c)."""
     rows = (row for _, rows in rows_by_source(config, no_progress) for row in rows)
     row = next(islice(rows, config.overfit, None), None)
-    tweet = DroppedRow("the data ends before it") if row is None else Cleaner(config)(row)
+    tweet = DroppedRow("the data has fewer rows") if row is None else Cleaner(config)(row)
     if isinstance(tweet, DroppedRow):
         name = corpus_name(config).removeprefix("row ")
         raise CorpusError(f"Row {name} can't be used: {tweet.reason}.", "Choose another row.")
@@ -132,36 +131,40 @@ def _overfit_corpus(config: CorpusConfig) -> Corpus:
 
 
 def _too_small(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
-    """Return the error of a corpus with too few usable tweets; the hint answers the main reason."""
+    """Return the error of a corpus with too few usable tweets; the hint is the remedy for the main reason."""
     main_reason = next(iter(report.dropped), "")
     hints = {
         "no ": _key_hint(main_reason, report),
-        "with too many columns": "Put tweets with commas in quotation marks, or read whole lines: --format text.",
-        "not JSON": "It is not made of JSON lines: leave --format out, or say --format text or csv.",
+        "with too many columns": "Quote tweets that contain commas, or read whole lines with --format text.",
+        "not JSON": "It is not JSON lines: omit --format, or use --format text or csv.",
         LABELLED: _label_hint(config, report),
         OTHER_LABEL: _label_hint(config, report),
-        "over ": f"A larger --max-length keeps longer ones; it is {config.max_length} now.",
+        "over ": f"Raise --max-length, now {config.max_length}, to keep longer tweets.",
     }
-    usual = f"It takes at least {MIN_TWEETS} different ones, of at most {config.max_length} characters (--max-length)."
+    usual = (
+        f"At least {MIN_TWEETS} distinct tweets of at most {config.max_length} characters (--max-length) are needed."
+    )
     hint = next((hint for start, hint in hints.items() if main_reason.startswith(start)), usual)
-    return TooFewTweetsError(f"{corpus_name(config)} holds too few usable tweets: {report}.", hint, report)
+    return TooFewTweetsError(f"{corpus_name(config)} has too few usable tweets: {report}.", hint, report)
 
 
 def _key_hint(reason: str, report: CorpusReport) -> str:
-    """Return which texts the objects have that lack the key which was asked for."""
+    """Return the hint for a key that the objects lack, with the keys of their texts."""
     texts = report.examples.get(reason, "").partition("it has ")[2]
     others = f"; they have {texts}" if texts else ""
-    return f"Its objects lack the key that --column names ({reason.removeprefix('no ')}){others}."
+    return f"Its objects lack the key of --column ({reason.removeprefix('no ')}){others}."
 
 
 def _label_hint(config: CorpusConfig, report: CorpusReport) -> str:
-    """Return which labels there are beside the one that was asked for."""
+    """Return the hint for rows dropped by their label, with the labels found."""
     labels = [reason.removeprefix(LABELLED) for reason in report.dropped if reason.startswith(LABELLED)]
-    others = f"; the others are labelled {', '.join(labels[:_MAX_LABELS])}" if labels else ""
-    return f"--label {config.label} keeps only tweets with that label{others}. --label all keeps every one."
+    others = f"; the other labels are {', '.join(labels[:_MAX_LABELS])}" if labels else ""
+    return f"--label {config.label} keeps only tweets with that label{others}. --label all keeps all tweets."
 
 
-def _all_alike(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
-    """Return the error of a corpus of which nothing can be held out, as all but a few tweets are of one group."""
-    message = f"{corpus_name(config)} holds too few different tweets to test a model on: {report}."
-    return TooFewTweetsError(message, "Without --keep-duplicates, one of each group of them is kept.", report)
+def _no_validation_set(config: CorpusConfig, report: CorpusReport) -> TooFewTweetsError:
+    """Return the error of a corpus without a possible split: nearly all tweets are in one group of near-duplicates."""
+    message = f"{corpus_name(config)} has too few distinct tweets for a validation set: {report}."
+    return TooFewTweetsError(
+        message, "Without --keep-duplicates, one tweet of each group of duplicates is kept.", report
+    )

@@ -1,4 +1,4 @@
-"""`Position`: a place in the data, as a checkpoint keeps it. Knows no numpy."""
+"""`Position`: a place in the stream of batches, as checkpoints store it. Never imports numpy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """A place in the data: the batch that comes next."""
+    """The next batch: number of the epoch, and of the batch in it, both from 0."""
 
     epoch: int = 0
     batch: int = 0

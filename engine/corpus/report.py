@@ -1,4 +1,4 @@
-"""What became of every row: for each source by itself, and for all of them together."""
+"""The report on a corpus: rows read, kept and dropped with reasons, per source and in total."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from dataclasses import dataclass
 DUPLICATE = "duplicate"
 NEAR_DUPLICATE = "near-duplicate"
 _MAX_SOURCES = 6
-"""Of more sources than this, a short report adds up the others."""
+"""Sources that a short report lists; it adds up the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceReport:
-    """What became of the rows of one source."""
+    """The counts of one source."""
 
     name: str
     format: str
     notes: tuple[str, ...] = ()
-    """What the reader found out: the column, the encoding, the labels."""
+    """What the reader detected: the column, the encoding, the labels."""
     num_rows: int
     num_kept: int
     dropped: dict[str, int]
-    """Rows by the reason they were dropped for, the most frequent first; with `num_kept` they add up to `num_rows`."""
+    """Dropped rows by reason, the most frequent first; with `num_kept` they add up to `num_rows`."""
     examples: dict[str, str]
-    """The beginning of one dropped row for each reason that has one."""
+    """An excerpt of one dropped row per reason, if there is one."""
 
     def __str__(self) -> str:
-        """Return it as one line, without the name."""
-        return told(self.num_rows, self.num_kept, self.dropped)
+        """Return the counts as one line, without the name."""
+        return counts_line(self.num_rows, self.num_kept, self.dropped)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusReport:
-    """What was read, and what became of it."""
+    """The counts of all sources."""
 
     sources: tuple[SourceReport, ...]
     num_duplicates: int = 0
-    """Rows that say what an earlier one said, whether they were dropped or kept."""
+    """Rows equal to an earlier one after normalization, whether dropped or kept."""
     num_near_duplicates: int = 0
-    """The same for those that differ from an earlier one in a word or a name."""
+    """Rows that differ from an earlier one in a word or a name, whether dropped or kept."""
 
     @property
     def num_rows(self) -> int:
@@ -54,7 +54,7 @@ class CorpusReport:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Rows of all sources by the reason they were dropped for, the most frequent first."""
+        """Dropped rows of all sources by reason, the most frequent first."""
         total: Counter[str] = Counter()
         for source in self.sources:
             total.update(source.dropped)
@@ -62,33 +62,33 @@ class CorpusReport:
 
     @property
     def examples(self) -> dict[str, str]:
-        """The beginning of one dropped row for each reason."""
+        """An excerpt of one dropped row per reason."""
         return {reason: text for source in reversed(self.sources) for reason, text in source.examples.items()}
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """The formats that were read, each once."""
+        """The formats of the sources, without duplicates."""
         return tuple(dict.fromkeys(source.format for source in self.sources))
 
     def __str__(self) -> str:
-        """Return it as one line."""
-        return told(self.num_rows, self.num_kept, self.dropped)
+        """Return the total counts as one line."""
+        return counts_line(self.num_rows, self.num_kept, self.dropped)
 
 
-def told(num_rows: int, num_kept: int, dropped: dict[str, int]) -> str:
-    """Return what became of some rows as one line."""
+def counts_line(num_rows: int, num_kept: int, dropped: dict[str, int]) -> str:
+    """Return counts as one line: "9 rows read, 7 tweets kept; dropped: 2 empty"."""
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
     rows, tweets = counted(num_rows, "row"), counted(num_kept, "tweet")
     return f"{rows} read, {tweets} kept; dropped: {reasons or 'none'}"
 
 
 def counted(count: int, thing: str) -> str:
-    """Return so many of a thing: "1 tweet", "2,000 tweets"."""
+    """Return a count with its noun: "1 tweet", "2,000 tweets"."""
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
 
 
 def summary_lines(report: CorpusReport) -> Iterable[str]:
-    """Yield the report in a few lines for a small panel: the first sources, their notes, what was dropped in all."""
+    """Yield the report in a few lines for a small panel: the first sources, their notes, the total of dropped rows."""
     for source in report.sources[:_MAX_SOURCES]:
         yield f"{source.name} ({source.format}): {_kept([source])}"
         if source.notes:
@@ -101,6 +101,6 @@ def summary_lines(report: CorpusReport) -> Iterable[str]:
 
 
 def _kept(sources: Sequence[SourceReport]) -> str:
-    """Return how many of some sources' rows were kept."""
+    """Return the kept share of the rows of some sources: "7 of 9 rows kept"."""
     num_rows = sum(source.num_rows for source in sources)
     return f"{sum(source.num_kept for source in sources):,} of {counted(num_rows, 'row')} kept"

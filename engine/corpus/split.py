@@ -1,10 +1,9 @@
-"""Which tweets are held out: decided by what they say, so that it does not depend on order or seed.
+"""Chooses the validation tweets by a hash of their content, so that the split does not depend on order or seed.
 
-Tweets that say the same, or share a long run of characters, go to the same side. They are taken in the order of a hash
-of their keys: first whole components (all that hang together by near-duplicates and shared runs), as long as they are
-small. A component larger than a hundredth of what is wanted stays in training: a validation loss must not hang on one
-song. Where that is not enough, because nearly all tweets hang together as those from a grammar do, whole groups of
-near-duplicates follow, and shared runs cross; `leak_share` says how many.
+Near-duplicates, and tweets that share a long run of characters, go to the same side: whole connected components are
+held out, in the order of their hashes. A component larger than a hundredth of the validation set stays in training: the
+validation loss must not depend on one song. If that is not enough, because nearly all tweets are connected as those of
+a grammar are, groups of near-duplicates are held out and shared runs cross the split; `leak_share` measures how many.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from engine.protocol.stage import OnProgress, no_progress
 VALIDATION_SHARE = 0.05
 MIN_VALIDATION_TWEETS = 200
 MAX_VALIDATION_SHARE = 0.2
-"""Wins over the minimum: of a small corpus, at least four fifths are trained on."""
+"""Takes precedence over the minimum: at least four fifths of a small corpus are training tweets."""
 MAX_COMPONENT_SHARE = 0.01
-"""Of the tweets wanted, that one component may make up."""
+"""Largest share of the validation set that one component may be."""
 
 
 def num_validation_tweets(num_tweets: int) -> int:
-    """Return how many of `num_tweets` are held out."""
+    """Return the size of the validation set of a corpus of `num_tweets`."""
     wanted = max(round(VALIDATION_SHARE * num_tweets), MIN_VALIDATION_TWEETS)
     return min(wanted, int(MAX_VALIDATION_SHARE * num_tweets))
 
@@ -34,9 +33,9 @@ def num_validation_tweets(num_tweets: int) -> int:
 def validation_mask(
     keys: FlatTweets, groups: Indices, digests: Hashes, on_progress: OnProgress = no_progress
 ) -> npt.NDArray[np.bool_]:
-    """Return which tweets are held out, (tweets,): whole `groups` (a label for each tweet), at most those wanted.
+    """Return the mask of the validation tweets, (tweets,): whole `groups`, no more than `num_validation_tweets`.
 
-    `digests` are stable hashes of the keys, (tweets,). Nothing is held out if no group is small enough.
+    `groups` are labels, `digests` stable hashes of the keys, both (tweets,). All False if no group is small enough.
     """
     wanted = num_validation_tweets(len(keys))
     limit = max(1, int(MAX_COMPONENT_SHARE * wanted))
@@ -53,9 +52,9 @@ def validation_mask(
 
 
 def _lowest(labels: Indices, digests: Hashes, wanted: int, largest: int) -> npt.NDArray[np.bool_]:
-    """Return which tweets are in the groups with the lowest digests that fit into `wanted`, none over `largest`.
+    """Return the mask of the groups with the lowest digests that fit into `wanted` tweets, none over `largest`.
 
-    A tweet labelled -1 is in no group.
+    A tweet with label -1 is in no group.
     """
     sizes = np.bincount(labels + 1, minlength=len(labels) + 1)[1:]
     lowest = np.full(len(labels), np.iinfo(np.uint64).max, dtype=np.uint64)
@@ -63,11 +62,11 @@ def _lowest(labels: Indices, digests: Hashes, wanted: int, largest: int) -> npt.
     np.minimum.at(lowest, labels[is_free], digests[is_free])
     candidates = np.flatnonzero((sizes > 0) & (sizes <= largest))
     candidates = candidates[np.argsort(lowest[candidates], kind="stable")]
-    is_taken = np.zeros(len(labels) + 1, dtype=np.bool_)  # the last one is for -1
+    is_chosen = np.zeros(len(labels) + 1, dtype=np.bool_)  # the last one is for -1
     for candidate, size in zip(candidates.tolist(), sizes[candidates].tolist(), strict=True):
         if size <= wanted:
-            is_taken[candidate] = True
+            is_chosen[candidate] = True
             wanted -= size
             if not wanted:
                 break
-    return is_taken[labels]
+    return is_chosen[labels]

@@ -1,4 +1,4 @@
-"""`TrainingData`: the tweets of a run as numbers, with the vocabulary that made them numbers."""
+"""`TrainingData`: the corpus of a run, its vocabulary and its encoded tweets; the source of batches."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from engine.model.vocab import Vocab
 from engine.protocol.stage import Stage
 
 MAX_UNKNOWN_SHARE = 0.05
-"""A checkpoint's vocabulary fits a corpus when it lacks at most this share of the characters."""
+"""Largest share of a corpus's characters that a checkpoint's vocabulary may lack."""
 DEFAULT_MIN_CHAR_COUNT = 2
 _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
-"""A character that makes up less of the training tweets than that, and of which there are fewer, is not learned in
-time to be worth its place: as `<UNK>` it costs less (measured: RECIPES.md)."""
+"""A character with a smaller share and a smaller count becomes `<UNK>`: learning it costs more than it gains (measured:
+RECIPES.md)."""
 _SOME_TWEETS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData:
-    """What a model is trained on."""
+    """The data of a run, immutable."""
 
     config: CorpusConfig
     corpus: Corpus
@@ -40,20 +40,20 @@ class TrainingData:
 
     @property
     def weights(self) -> Weights | None:
-        """How often each training tweet comes in an epoch, (tweets,), if they do not all come once."""
+        """Mean repetitions of each training tweet per epoch, (tweets,); None if each comes once."""
         if not self.config.weight or self.config.overfit is not None:
             return None
         return np.repeat(np.array(self.config.weight, dtype=np.float64), self.corpus.num_train_by_file)
 
     def resume_position(self, corpus_digest: str, position: Position) -> Position:
-        """Return `position` if it is one in these tweets, by their digest; else the first."""
+        """Return `position` if `corpus_digest` is that of these tweets, else the start."""
         return position if corpus_digest == self.corpus.digest else Position()
 
     def batches(self, training: TrainingConfig, position: Position, size_there: int | None = None) -> BatchStream:
-        """Return the training tweets in batches, from `position` on.
+        """Return the stream of training batches, from `position` on.
 
-        Where that is a place among batches of another size, `size_there`, they go on at its share of the epoch. The
-        order depends on the size, so some tweets come twice in that epoch and others not at all.
+        If `position` counts batches of another size, `size_there`, the stream continues at the same share of the epoch.
+        The order depends on the batch size, so some tweets come twice in that epoch and others not at all.
         """
         stream = BatchStream(
             self.train_tweets, size_there or training.batch_size, training.seed, position, self.weights
@@ -67,14 +67,14 @@ class TrainingData:
         return stream
 
     def some_batches(self, batch_size: int) -> list[Batch]:
-        """Return batches as they come in training, always the same few: at least one, of tweets from everywhere."""
+        """Return a few typical batches, at least one, from an even sample of the tweets; always the same."""
         spread = np.linspace(0, len(self.train_tweets) - 1, min(POOL_BATCHES * batch_size, len(self.train_tweets)))
         tweets = spread.astype(np.int64)
         order = epoch_order(self.train_tweets.lengths[tweets], batch_size, seed=0, epoch=0)
         return [self.train_tweets.batch(tweets[own]) for own in order[: max(1, _SOME_TWEETS // batch_size)]]
 
     def some_validation_tweets(self, count: int) -> EncodedTweets:
-        """Return at most `count` validation tweets, evenly spread: of several files, some of each."""
+        """Return at most `count` validation tweets, evenly spaced, so that every file is represented."""
         tweets = self.corpus.validation
         if len(tweets) > count:
             tweets = tweets.select(np.linspace(0, len(tweets) - 1, count).round().astype(np.int64))
@@ -82,7 +82,7 @@ class TrainingData:
 
 
 def corpus_config_of(config: RunConfig, resumed: CorpusConfig | None) -> CorpusConfig:
-    """Return which tweets to read: those asked for, or those of the resumed run; paths made absolute for a resume."""
+    """Return the corpus settings of a run, by default those of the resumed run, with absolute paths."""
     if config.corpus is None and resumed is not None:
         return resumed
     corpus = config.corpus or CorpusConfig()
@@ -97,7 +97,7 @@ def corpus_config_of(config: RunConfig, resumed: CorpusConfig | None) -> CorpusC
 
 
 def load_training_data(config: CorpusConfig, vocab: Vocab | None, on_stage: Callable[[Stage], None]) -> TrainingData:
-    """Read the tweets, telling how far that is; `vocab` is that of a checkpoint. Raises `TweetgenError`."""
+    """Load and encode the tweets, with the `vocab` of a checkpoint or a new one. Raises `TweetgenError`."""
 
     def on_progress(share: float | None, doing: str) -> None:
         on_stage(Stage("reading the tweets", share, doing))
@@ -112,29 +112,29 @@ def load_training_data(config: CorpusConfig, vocab: Vocab | None, on_stage: Call
 
 
 def min_char_count_for(config: CorpusConfig, num_train_chars: int) -> int:
-    """Return how often a character has to occur to be learned; where every one is wanted, that is once."""
+    """Return the least count of a character in the vocabulary; 1 if `config` asks for every character."""
     if config.min_char_count < DEFAULT_MIN_CHAR_COUNT:
         return config.min_char_count
     return max(config.min_char_count, min(round(num_train_chars * _RARE_SHARE), _MAX_MIN_CHAR_COUNT))
 
 
 def _check_weights(config: CorpusConfig, corpus: Corpus) -> None:
-    """Raise `CorpusError` where an epoch could be without a tweet: those that come at least once are dropped ones."""
+    """Raise `CorpusError` if an epoch could be empty: no file with training tweets has a weight of 1 or more."""
     if not config.weight or config.overfit is not None:
         return
     weights = zip(config.weight, corpus.num_train_by_file, strict=True)
     if not any(weight >= 1 and num_tweets for weight, num_tweets in weights):
         raise CorpusError(
-            "--weight is under 1 for all files but those of which no training tweet is left.",
-            "Name the file with the largest weight first: of tweets that say the same, the first is kept.",
+            "--weight is below 1 for every file that has training tweets.",
+            "Name the file with the largest weight first: of duplicates, the first is kept.",
         )
 
 
 def _check_fit(vocab: Vocab, tweets: EncodedTweets, corpus: Corpus) -> None:
-    """Raise `CheckpointError` where a checkpoint's vocabulary does not fit the tweets."""
+    """Raise `CheckpointError` if a checkpoint's vocabulary lacks too many of the tweets' characters."""
     share = tweets.num_unknown_chars / max(len(tweets.token_ids), 1)
     if share > MAX_UNKNOWN_SHARE:
         raise CheckpointError(
             f"The checkpoint's vocabulary of {len(vocab.chars)} characters lacks {share:.0%} of {corpus.name}.",
-            "Train a new model on these tweets, or go on with tweets like those it was trained on.",
+            "Train a new model on these tweets, or resume with tweets like its training data.",
         )

@@ -1,7 +1,7 @@
-"""The words that opening and reading share: a `Member` that can be opened, a `Source` that gives rows, a `Row`.
+"""The types shared by `files`, `readers` and `ingest`: `Member`, `Source`, `Row`, `Reader`.
 
-`files` turns what the user named (a file, a folder, an archive) into members; a reader turns a member, or the few of
-an archive that belong together, into rows, and notes on the source what it found out on the way.
+`files` resolves a path (a file, a folder, an archive) to members. A reader turns a member, or the few members of an
+archive that belong together, into rows, and adds notes on what it detected to the source.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ from engine.text import EXAMPLE_CHARS, harmless
 
 @dataclass(frozen=True)
 class Member:
-    """A file that can be read, on disk or inside an archive; decompressed while it is read, never unpacked to disk."""
+    """A readable file, on disk or inside an archive; decompressed while it is read, never extracted to disk."""
 
     name: str
-    """Its path inside what the user named, with slashes; the file's own name where that is a file."""
+    """Its path with slashes inside the folder or archive; for a single file, the file's name."""
     open: Callable[[], BinaryIO]
-    """Opens it from the beginning, each time it is called. Raises `CorpusError`."""
+    """Opens it at its first byte; may be called repeatedly. Raises `CorpusError`."""
 
 
 @dataclass
 class Source:
-    """What is read in one go and reported by itself."""
+    """A unit of input with its own format and its own report."""
 
     name: str
-    """As the user knows it: "tweets.csv", "archive.zip: data/tweets.js"."""
+    """For display: "tweets.csv", "archive.zip: data/tweets.js"."""
     format: str
     """A `FileFormat` other than "auto"."""
     notes: list[str] = field(default_factory=list)
-    """What the reader found out and a person may want to know, complete once all rows were read."""
+    """What the reader detected, for the report; complete once all rows were read."""
 
 
 @dataclass(frozen=True)
 class DroppedRow:
-    """A row that holds no tweet; it is counted under `reason`."""
+    """A row without a usable tweet, counted under `reason`."""
 
     reason: str
     example: str = ""
-    """The beginning of what was dropped, and where it stood; the report shows one for each reason."""
+    """Location and excerpt; the report shows one per reason."""
 
 
 def example(where: str, what: str) -> str:
-    """Return the beginning of what was dropped, and where it stood."""
+    """Return location and excerpt of a dropped row, for `DroppedRow.example`."""
     return harmless(f"{where}: {what[: 4 * EXAMPLE_CHARS]}", EXAMPLE_CHARS)
 
 
 Row = str | DroppedRow
-"""A row of a file: its raw text, or why it has none."""
+"""The raw text of a row, or why it was dropped."""
 
 Reader = Callable[[BinaryIO, Source, CorpusConfig], Iterator[Row]]
-"""Reads an open file to its end. Raises `CorpusError`, possibly after some rows; never leaks another exception."""
+"""Reads an open file to its end. Raises `CorpusError`, possibly after some rows, and no other exception."""

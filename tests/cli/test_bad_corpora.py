@@ -15,7 +15,7 @@ TEXT = "\n".join(ROWS) + "\n"
 
 BAD_FILES = {
     "empty.txt": (b"", ["is empty"]),
-    "small.txt": (TEXT[:100].encode(), ["too few usable tweets", "at least 20"]),
+    "small.txt": (TEXT[:100].encode(), ["too few usable tweets", "At least 20 distinct tweets"]),
     "links.txt": (b"".join(b"http://example.org/%d\n" % number for number in range(60)), ["60 only a link"]),
     "quote.csv": (
         b'text\n"' + b"never closed\n" * 1_500,
@@ -68,4 +68,4 @@ def test_with_json_a_late_failure_is_the_one_event_of_the_stream(cli: Cli, tmp_p
 
 
 def test_a_row_to_overfit_beyond_the_data_is_refused(cli: Cli, tweets: Path) -> None:
-    assert_told_in_two_lines(cli("train", "--data", tweets, "--overfit", "60"), "Row 60", "the data ends before it")
+    assert_told_in_two_lines(cli("train", "--data", tweets, "--overfit", "60"), "Row 60", "the data has fewer rows")

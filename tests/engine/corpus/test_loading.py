@@ -71,7 +71,7 @@ def test_one_row_is_the_corpus_and_is_counted_from_0_without_the_header(tmp_path
     assert corpus.name == "row 2 of a.csv"
 
 
-@pytest.mark.parametrize(("row", "reason"), [(9, "the data ends before it"), (1, "only a link")])
+@pytest.mark.parametrize(("row", "reason"), [(9, "the data has fewer rows"), (1, "only a link")])
 def test_a_row_that_is_no_tweet_is_refused_with_its_reason(tmp_path: Path, row: int, reason: str) -> None:
     path = write_corpus(tmp_path, ["hello", "https://a.example/b", "z" * 141])
     for function in (load_corpus, check_corpus):

@@ -76,6 +76,6 @@ def test_kept_and_dropped_add_up_to_the_rows_of_every_source(
 
 def test_tweets_that_are_all_alike_are_refused_where_they_are_to_be_kept(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, [f"@{name} the very same words every day" for name in "abcdefghijklmnopqrstuvwxyz"])
-    with pytest.raises(TooFewTweetsError, match="too few different tweets") as caught:
+    with pytest.raises(TooFewTweetsError, match="too few distinct tweets") as caught:
         load_corpus(CorpusConfig(files=(str(path),), keep_duplicates=True))
     assert "--keep-duplicates" in caught.value.hint
