@@ -1,1 +1,1 @@
-"""The vocabulary, the GRU and the average of its weights. Never trains, samples or touches a file."""
+"""The vocabulary, the GRU and the moving average of its weights. Never trains, samples or opens a file."""

@@ -1,12 +1,12 @@
-"""`TextGenerator`: the tutorial's model. A character goes in, what the model expects next comes out.
+"""`TextGenerator`: the tutorial's model, a GRU that predicts the next character.
 
-Shapes here and in all that calls it: B batch, T characters, V vocabulary, E embedding, H hidden, L layers.
+Shapes, here and in all other modules: B batch, T characters, V vocabulary, E embedding, H hidden, L layers;
+N characters of a batch without padding.
 
         inp (B, T) ──embed──> (B, T, E) ──rnn──> (B, T, H) ──proj──> logits (B, T, V)
                                         hidden (L, B, H) ──> hidden (L, B, H)
 
-Attribute and parameter names are the tutorial's (CSC321 Tutorial 11), so that its `state_dict` loads here and ours
-there.
+Attribute and parameter names are the tutorial's (CSC321 Tutorial 11), so a `state_dict` of either loads in the other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.config.run import ModelConfig
 
 
 class TextGenerator(nn.Module):
-    """Embedding, GRU, projection. With `dropout`, also before the projection; nothing is dropped in eval mode."""
+    """Embedding, GRU and output projection, with dropout between GRU layers and before the projection."""
 
     def __init__(
         self,
@@ -30,13 +30,14 @@ class TextGenerator(nn.Module):
         *,
         tied_embeddings: bool = False,
     ) -> None:
-        """Make a model with PyTorch's default initial weights, drawn from the global generator.
+        """Draw PyTorch's default initial weights from the global generator.
 
-        With `tied_embeddings`, `embed` and `proj` are one matrix, (V, H), that begins on the scale of logits.
+        With `tied_embeddings`, `embed` and `proj` share one matrix, (V, H), with a standard deviation of H^-1/2 (Press
+        and Wolf 2017, arXiv:1608.05859).
         """
         super().__init__()
         self.embed = nn.Embedding(vocab_size, embedding_size)
-        between_layers = dropout if num_layers > 1 else 0.0  # nn.GRU warns where there is no between
+        between_layers = dropout if num_layers > 1 else 0.0  # nn.GRU warns about dropout with one layer
         self.rnn = nn.GRU(embedding_size, hidden_size, num_layers, batch_first=True, dropout=between_layers)
         self.dropout = nn.Dropout(dropout)
         self.proj = nn.Linear(hidden_size, vocab_size)
@@ -46,24 +47,24 @@ class TextGenerator(nn.Module):
 
     @classmethod
     def from_config(cls, vocab_size: int, config: ModelConfig) -> TextGenerator:
-        """Return a new model of the shape that `config` asks for."""
+        """Return a new model of the sizes in `config`."""
         shape = config.embedding_size, config.hidden_size, config.num_layers, config.dropout
         return cls(vocab_size, *shape, tied_embeddings=config.tied_embeddings)
 
     @property
     def num_parameters(self) -> int:
-        """Numbers that are learned."""
+        """Number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Device of the weights."""
         return self.proj.weight.device
 
     def forward(self, inp: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return logits over the next character after each of `inp`, and the hidden state after the last.
+        """Return the logits (B, T, V) of the character after each one of `inp`, and the last hidden state (L, B, H).
 
-        `inp` (B, T) token ids, `hidden` (L, B, H) or None for zeros; gives (B, T, V) and (L, B, H).
+        `inp` (B, T) token ids; `hidden` (L, B, H), None for zeros.
         """
         embedded = self.embed(inp)  # (B, T, E)
         output, hidden = self.rnn(embedded, hidden)  # (B, T, H), (L, B, H)
@@ -71,5 +72,5 @@ class TextGenerator(nn.Module):
 
 
 def weights_with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return those of a checkpoint's tensors whose names begin with `prefix`, by the names in a `state_dict`."""
+    """Return the tensors whose names start with `prefix`, as a `state_dict` without the prefix."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -7,13 +7,16 @@ into numpy takes a fraction of what a call into torch does; a device hands over 
 from __future__ import annotations
 
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.compute.arrays import Floats, Ids
 from engine.config.run import SamplingConfig
 from engine.model.vocab import BOS, PAD, UNK
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Ids: TypeAlias = npt.NDArray[np.int64]
 
 NEVER_SAMPLED = (PAD, BOS, UNK)
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.compute.arrays import Floats
 from engine.config.run import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.protocol.events import CharChance, CharRead
-from engine.sampling.logits import NEVER_SAMPLED
+from engine.sampling.logits import NEVER_SAMPLED, Floats
 from engine.sampling.sampler import TweetSampler
 from engine.sampling.stepper import CharStepper
 from engine.text import harmless_char

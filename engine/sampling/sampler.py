@@ -17,12 +17,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from engine.compute.arrays import Floats, Ids
 from engine.config.run import SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
-from engine.sampling.logits import draw, next_char_weights
+from engine.sampling.logits import Floats, Ids, draw, next_char_weights
 from engine.sampling.stepper import CharStepper
 
 
@@ -62,7 +61,7 @@ class TweetSampler:
 
         `may_compile` as in `CharStepper`: off where few tweets are all that the process does.
         """
-        prime_ids = vocab.encode_known(sampling.prime)
+        prime_ids = vocab.encode_strict(sampling.prime)
         self.sampling = sampling
         self._vocab = vocab
         self._seeds = list(seeds)

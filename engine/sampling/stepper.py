@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.compute.arrays import Floats, Ids
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.model.gru import TextGenerator
+from engine.sampling.logits import Floats, Ids
 
 if TYPE_CHECKING:  # Numba would come with it, where little is written
     from engine.compute.cpu.single_row import SingleRowStepper

@@ -326,7 +326,7 @@ class Run:
 
     def set_sampling(self, sampling: SamplingConfig) -> None:
         """Draw the next character this way. Raises `VocabError` where the prime holds an unknown character."""
-        self._prepared.training_data.vocab.encode_known(sampling.prime)
+        self._prepared.training_data.vocab.encode_strict(sampling.prime)
         self.sampling = sampling
         self._emit_change(events.SamplingChanged, sampling=sampling)
 

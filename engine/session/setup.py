@@ -79,7 +79,7 @@ def prepare(
     model_config, training = _choose(config, info, corpus, device_runtime)
     usual_sampling = info.sampling if info else SamplingConfig(max_length=training_data.config.max_length)
     sampling = with_settings(usual_sampling, config.settings)
-    vocab.encode_known(sampling.prime)
+    vocab.encode_strict(sampling.prime)
     device_runtime.apply()
     runtime.seed_generators(training.seed)
     model = TextGenerator.from_config(len(vocab), model_config).to(device_runtime.device)

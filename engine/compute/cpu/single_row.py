@@ -14,10 +14,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.compute.arrays import Floats, Ids
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.numba_kernels import Rows, compiled, kernels_for
 
@@ -81,7 +81,7 @@ class SingleRowStepper:
         self._threaded_products = torch.from_numpy(self._products)
         self._is_backwards = False
 
-    def step(self, token_ids: Ids) -> Floats:
+    def step(self, token_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Process a character, (1,); return the log-probabilities (1, V) of the next one, in nats."""
         self._row[:] = self._table[token_ids[0]]
         for number, (layer, state) in enumerate(zip(self._layers, self._state_rows, strict=True)):

@@ -1,4 +1,4 @@
-"""The model is the tutorial's: same names, same numbers; and more where more was asked for."""
+"""The model is the tutorial's, with the same parameter names and outputs; plus dropout and tied embeddings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_tutorials_weights_load_into_ours_and_give_the_same_logits() -> None
         assert torch.equal(our_output, their_output)
 
 
-def test_dropout_with_one_layer_acts_before_the_projection_and_warns_of_nothing() -> None:
+def test_dropout_with_one_layer_acts_before_the_projection_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = TextGenerator(V, E, H, num_layers=1, dropout=0.5)
@@ -57,7 +57,7 @@ def test_the_loss_of_a_new_model_is_near_the_logarithm_of_the_vocabulary_size() 
     assert loss.item() == pytest.approx(math.log(vocab_size), abs=0.1)
 
 
-def test_tied_embeddings_are_one_matrix_that_begins_on_the_scale_of_logits() -> None:
+def test_tied_embeddings_share_one_matrix_with_a_small_initial_scale() -> None:
     model = TextGenerator(200, 64, 64, tied_embeddings=True)
 
     assert model.proj.weight is model.embed.weight

@@ -1,4 +1,4 @@
-"""The vocabulary: characters to numbers and back."""
+"""The vocabulary: characters to token ids and back."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from tests.strategies import hostile_text, tweet_lists
 def test_decode_undoes_encode_and_an_unknown_character_is_unk(tweets: list[str], text: str) -> None:
     vocab = Vocab.from_tweets(tweets)
     assert [vocab.decode(vocab.encode(tweet)) for tweet in tweets] == tweets
-    assert [vocab.encode_known(tweet) for tweet in tweets] == [vocab.encode(tweet) for tweet in tweets]
+    assert [vocab.encode_strict(tweet) for tweet in tweets] == [vocab.encode(tweet) for tweet in tweets]
     token_ids = vocab.encode(text)
     assert [token_id == UNK for token_id in token_ids] == [char not in set("".join(tweets)) for char in text]
     assert vocab.encode_array(text).tolist() == token_ids
 
 
 @given(tweets=tweet_lists(), min_count=st.integers(1, 5))
-def test_the_vocabulary_holds_the_frequent_characters_from_the_most_frequent_on(
-    tweets: list[str], min_count: int
-) -> None:
+def test_the_vocabulary_has_the_frequent_characters_most_frequent_first(tweets: list[str], min_count: int) -> None:
     counts = Counter("".join(tweets))
     vocab = Vocab.from_tweets(tweets, min_count)
     assert set(vocab.chars) == {char for char, count in counts.items() if count >= min_count}
@@ -35,7 +33,7 @@ def test_the_vocabulary_holds_the_frequent_characters_from_the_most_frequent_on(
 
 
 @given(tweets=tweet_lists())
-def test_the_numbers_do_not_depend_on_the_order_of_the_tweets(tweets: list[str]) -> None:
+def test_token_ids_do_not_depend_on_the_order_of_the_tweets(tweets: list[str]) -> None:
     assert Vocab.from_tweets(tweets) == Vocab.from_tweets(reversed(tweets))
     assert hash(Vocab.from_tweets(tweets)) == hash(Vocab.from_tweets(reversed(tweets)))
 
@@ -63,7 +61,7 @@ def test_a_vocabulary_of_anything_but_single_distinct_characters_is_refused(char
 
 def test_the_error_names_the_unknown_characters() -> None:
     with pytest.raises(VocabError) as caught:
-        Vocab("ab").encode_known("abß→")
+        Vocab("ab").encode_strict("abß→")
     assert "'ß' (U+00DF)" in caught.value.message
     assert "'→' (U+2192)" in caught.value.message
     assert caught.value.hint

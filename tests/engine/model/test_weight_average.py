@@ -1,4 +1,4 @@
-"""The average of the weights is what its formula says, is what a run is judged by, and is saved with it."""
+"""The weight average follows its formula, does not affect training, and is restored from checkpoints."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tensors_of(trainer: Trainer) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("lag", [0.02, 0.1, 0.4])
-def test_the_average_weighs_each_step_by_a_power_of_its_number(lag: float) -> None:
+def test_each_step_is_weighted_by_a_power_of_its_number(lag: float) -> None:
     model = TextGenerator(5, 2, 3)
     average = WeightAverage(model, lag)
     steps = np.arange(1, 201)
@@ -44,13 +44,13 @@ def test_the_average_weighs_each_step_by_a_power_of_its_number(lag: float) -> No
             model.proj.bias.fill_(float(step))
         average.update(int(step))
 
-    exponent = 1 / lag - 1  # of the cumulated weights, one more than gamma
+    exponent = 1 / lag - 1  # of the cumulative weights: gamma + 1
     weights = (steps / 200) ** exponent - ((steps - 1) / 200) ** exponent
     assert float(average.model.proj.bias.detach()[0]) == pytest.approx(float(weights @ steps), rel=1e-4)
     assert 200 - float(average.model.proj.bias.detach()[0]) == pytest.approx(200 * lag, abs=1.5)
 
 
-def test_a_checkpoint_of_tied_embeddings_gives_them_back_tied(tmp_path: Path) -> None:
+def test_tied_embeddings_are_still_tied_when_loaded_from_a_checkpoint(tmp_path: Path) -> None:
     tied = ModelConfig(embedding_size=5, hidden_size=5, tied_embeddings=True)
     trainer = trained(AVERAGING, 4, model=tied)
 
@@ -65,7 +65,7 @@ def test_a_checkpoint_of_tied_embeddings_gives_them_back_tied(tmp_path: Path) ->
     assert resumed.eval_model.embed.weight is resumed.eval_model.proj.weight
 
 
-def test_averaging_changes_nothing_in_the_training_itself() -> None:
+def test_averaging_does_not_affect_training() -> None:
     with_average, without = trained(AVERAGING, 9), trained(TrainingConfig(), 9)
 
     assert with_average.take_report() == without.take_report()
@@ -73,7 +73,7 @@ def test_averaging_changes_nothing_in_the_training_itself() -> None:
     assert not torch.equal(with_average.eval_model.proj.weight, with_average.model.proj.weight)
 
 
-def test_where_a_state_has_no_average_it_begins_with_the_weights() -> None:
+def test_an_average_missing_from_the_state_starts_from_the_weights() -> None:
     before = trained(TrainingConfig(), 4)
     trainer = trained(AVERAGING, 0)
 

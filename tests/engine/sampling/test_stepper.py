@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compute.arrays import Floats
 from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.compute.cpu.single_row import SingleRowStepper
 from engine.model.gru import TextGenerator
+from engine.sampling.logits import Floats
 from engine.sampling.stepper import CharStepper
 from tests.engine.compute.cpu.random_batches import HIDDEN_SIZES
 
