@@ -24,13 +24,13 @@ SHELL_MODES = {2004}
 """Bracketed paste, which shells set while they read a line."""
 FAILING_SCREEN = """
 import sys
-from tui.screens.main.run_screen import RunScreen
-whole_tick = RunScreen.tick
+from tui.screens.main.screen import MainScreen
+whole_tick = MainScreen.tick
 def tick(self):
     whole_tick(self)
     if self.run_view.step > 5:
         raise RuntimeError("a mistake of ours")
-RunScreen.tick = tick
+MainScreen.tick = tick
 from tui.__main__ import main
 main()
 """

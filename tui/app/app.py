@@ -29,7 +29,7 @@ from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.screens.dialogs.leave import LeaveDialog
 from tui.screens.main.screen import MainScreen
-from tui.screens.main.services import Runs
+from tui.screens.main.services import Services
 from tui.settings.preferences import AUTO
 from tui.settings.store import PreferenceKeeper
 from tui.terminal.capabilities import GlyphSet
@@ -79,7 +79,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         """One for each run, the latest last. The caller of `run` waits for their threads."""
         self.earlier_views: list[RunView] = []
         """The last views of the runs before the latest."""
-        self._runs = Runs(
+        self._services = Services(
             list_checkpoints,
             check,
             self.start_run,
@@ -87,7 +87,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             self._preferences.notifications.notify,
             self._typing_ahead.drop,
         )
-        self._main_screen = MainScreen(self.bridge, history or RunView(), self._runs)
+        self._main_screen = MainScreen(self.bridge, history or RunView(), self._services)
         self.signals = SignalController(self, lambda: self.bridge, lambda: self._main_screen)
 
     @property
@@ -111,7 +111,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         else:  # the same run continues
             view = before.run_view.to_be_resumed()
         self.bridges.append(self.bridge.successor(config))
-        self._main_screen = MainScreen(self.bridge, view, self._runs, beside=beside)
+        self._main_screen = MainScreen(self.bridge, view, self._services, beside=beside)
         self.end_workers_of(before)
         self.switch_screen(self._main_screen)
 
@@ -161,8 +161,8 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         if not screen.is_mounted:
             self.signals.receive(INTERRUPTED_CODE)
         elif not self.bridge.is_elsewhere:
-            screen.leave(INTERRUPTED_CODE)
-        elif screen.is_leaving or isinstance(self.screen, LeaveDialog):
-            screen.detach(INTERRUPTED_CODE)
+            screen.leaving.leave(INTERRUPTED_CODE)
+        elif screen.run.is_ending or isinstance(self.screen, LeaveDialog):
+            screen.leaving.detach(INTERRUPTED_CODE)
         else:
-            screen.action_leave()
+            screen.leaving.action_leave()

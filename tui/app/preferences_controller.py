@@ -72,7 +72,7 @@ class PreferencesController:
             app.glyphs = preferred_glyphs(self._keeper, self._suited_glyphs)
         if "title" in changes:
             self._show_title()
-        self._main_screen().follow_changes(changes)
+        self._main_screen().preferences.follow(changes)
         self._keeper.plan_to_save(changes)
         app.run_worker(self._save())
 

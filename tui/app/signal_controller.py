@@ -77,6 +77,6 @@ class SignalController:
             if self._app.return_code is not None:
                 self.stop_run(code)
             elif self._bridge().is_elsewhere or (has_hung_up and can_run_on):
-                screen.detach(code)
+                screen.leaving.detach(code)
             else:
-                screen.leave(code)
+                screen.leaving.leave(code)

@@ -7,7 +7,7 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui.screens.main.run_screen import RunScreen
+from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import PANEL_KEYS, Key
 from tui.settings.keymap import mapped
 
@@ -34,16 +34,16 @@ class KeyCommands(Provider):
                 yield Hit(score, matcher.highlight(key.title), run, text=key.title, help=key.sentence)
 
     def _offered(self) -> Iterator[tuple[Key, Callable[[], Awaitable[None]]]]:
-        main = next((screen for screen in self.app.screen_stack if isinstance(screen, RunScreen)), None)
+        main = next((screen for screen in self.app.screen_stack if isinstance(screen, MainScreen)), None)
         if main is None:
             return
         for widget_name, table in PANEL_KEYS.items():
             for key in mapped(table, main.key_map):
                 if key.action != "app.command_palette":
-                    yield key, partial(_run, main, widget_name, key.action)
+                    yield key, partial(_run, main, widget_name, key.textual_action)
 
 
-async def _run(main: RunScreen, widget_name: str, action: str) -> None:
+async def _run(main: MainScreen, widget_name: str, action: str) -> None:
     """Close what is over the main screen, and do what the key would do there."""
     while main.app.screen is not main:
         await main.app.screen.dismiss(None)

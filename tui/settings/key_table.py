@@ -21,7 +21,8 @@ class Key:
     keys: str
     """Textual's names of the keys, separated by commas."""
     action: str
-    """An action of the widget or screen that has the key, or with `app.` before it of the app."""
+    """An action of the widget or dialog that has the key; `steering.pause` is that of a controller of the main screen,
+    `MainScreen.steering.action_pause`, and `app.mouse` that of the app."""
     title: str
     """What the palette and the help call it."""
     sentence: str
@@ -39,8 +40,16 @@ class Key:
     @property
     def name(self) -> str:
         """What `config.toml` calls it: the action in letters, `temperature(-1)` as `temperature_down`."""
-        action = self.action.removeprefix("app.").replace("(-1)", "_down").replace("(1)", "_up")
+        action = self.action.rpartition(".")[2].replace("(-1)", "_down").replace("(1)", "_up")
         return re.sub(r"\W+", "_", action).strip("_")
+
+    @property
+    def textual_action(self) -> str:
+        """The action in Textual's syntax, where the main screen dispatches those of its controllers."""
+        call, _, arguments = self.action.partition("(")
+        if "." not in call or call.startswith("app."):
+            return self.action
+        return f"screen.dispatch({', '.join(filter(None, (repr(call), arguments.removesuffix(')'))))})"
 
     @property
     def shown(self) -> str:
@@ -59,10 +68,10 @@ TYPING, LOOKING = "While you type a beginning", "In a tweet that is open"
 LISTED = "In the list of checkpoints"
 
 MAIN_KEYS = (
-    Key("space", "pause", "Pause or resume", "Pause the training, or go on with it.", RUN, label="pause"),
+    Key("space", "steering.pause", "Pause or resume", "Pause the training, or go on with it.", RUN, label="pause"),
     Key(
         "f",
-        "finish",
+        "steering.finish",
         "Finish, or not yet",
         "Finish: anneal the learning rate to zero over the next 10 % of the steps, then stop; f again takes it back.",
         RUN,
@@ -70,7 +79,7 @@ MAIN_KEYS = (
     ),
     Key(
         "plus,equals_sign",
-        "temperature(1)",
+        "steering.temperature(1)",
         "Raise the temperature",
         "Raise the temperature by 0.05, up to 5: wilder from the next character on.",
         TWEETS,
@@ -79,7 +88,7 @@ MAIN_KEYS = (
     ),
     Key(
         "minus,underscore",
-        "temperature(-1)",
+        "steering.temperature(-1)",
         "Lower the temperature",
         "Lower the temperature by 0.05, down to 0.05: safer, and more repetitive.",
         TWEETS,
@@ -88,17 +97,17 @@ MAIN_KEYS = (
     ),
     Key(
         "t",
-        "ladder",
+        "sampling.ladder",
         "Temperature ladder",
         "Write one tweet at each of seven temperatures, from the same seed and prime.",
         TWEETS,
         label="temp",
         opens=True,
     ),
-    Key("g", "sample", "Write a tweet now", "Write one more tweet, also while paused.", TWEETS, label="tweet"),
+    Key("g", "sampling.sample", "Write a tweet now", "Write one more tweet, also while paused.", TWEETS, label="tweet"),
     Key(
         "p",
-        "prompt",
+        "sampling.prompt",
         "Type a beginning",
         "Type how a tweet begins: the model goes on with it as you type, and writes it when you press enter.",
         TWEETS,
@@ -107,23 +116,35 @@ MAIN_KEYS = (
     ),
     Key(
         "P",
-        "clear_prime",
+        "tweet_details.clear_prime",
         "Begin tweets with nothing",
         "Let tweets begin as the model likes, where they were made to begin with a text.",
         TWEETS,
     ),
-    Key("k", "pin", "Pin a tweet", "Keep the selected tweet, or else the newest, with the run; or no more.", TWEETS),
-    Key("K", "pins_only", "Pins only, or all tweets", "Show only the tweets that are pinned, or all again.", TWEETS),
+    Key(
+        "k",
+        "pins_and_export.pin",
+        "Pin a tweet",
+        "Keep the selected tweet, or else the newest, with the run; or no more.",
+        TWEETS,
+    ),
+    Key(
+        "K",
+        "pins_and_export.pins_only",
+        "Pins only, or all tweets",
+        "Show only the tweets that are pinned, or all again.",
+        TWEETS,
+    ),
     Key(
         "c",
-        "colours",
+        "pins_and_export.colours",
         "Colour tweets by surprise",
         "Colour each character by how much it surprised the model: the brighter, the less likely; or no more.",
         TWEETS,
     ),
     Key(
         "e",
-        "export",
+        "pins_and_export.export",
         "Export tweets",
         "Write the tweets of the feed, or the pins, to a file: plain lines, a table or events.",
         TWEETS,
@@ -131,7 +152,7 @@ MAIN_KEYS = (
     ),
     Key(
         "s",
-        "save",
+        "checkpoints.save",
         "Save a checkpoint",
         "Save the model, and all that a run needs to go on, under a name.",
         SAVED,
@@ -140,7 +161,7 @@ MAIN_KEYS = (
     ),
     Key(
         "l",
-        "load",
+        "checkpoints.load",
         "Load a checkpoint",
         "List the saved checkpoints, and go on from the one you choose.",
         SAVED,
@@ -149,30 +170,30 @@ MAIN_KEYS = (
     ),
     Key(
         "right_square_bracket",
-        "learning_rate(1)",
+        "steering.learning_rate(1)",
         "Raise the learning rate",
         "Raise the highest learning rate by a tenth of a decade, a factor of 1.26; warm-up and schedule still apply.",
         RUN,
     ),
     Key(
         "left_square_bracket",
-        "learning_rate(-1)",
+        "steering.learning_rate(-1)",
         "Lower the learning rate",
         "Lower the highest learning rate by a tenth of a decade, a factor of 1.26.",
         RUN,
     ),
     Key(
         "u",
-        "undo",
+        "steering.undo",
         "Undo",
         "Take back the last change of a temperature, prime, learning rate, batch size or interval; u again goes on.",
         RUN,
     ),
-    Key("a", "answer_alert", "Answer the alert", "Do what the alert above the keys offers.", RUN),
-    Key("escape", "dismiss_alert", "Dismiss the alert", "Put the alert aside until it is true again.", RUN),
+    Key("a", "steering.answer_alert", "Answer the alert", "Do what the alert above the keys offers.", RUN),
+    Key("escape", "steering.dismiss_alert", "Dismiss the alert", "Put the alert aside until it is true again.", RUN),
     Key(
         "o",
-        "open",
+        "open_tweets.open",
         "Open other tweets",
         "Choose a file, folder or archive, or drop one in: the run is saved, and a new one starts on it.",
         RUN,
@@ -181,31 +202,31 @@ MAIN_KEYS = (
     ),
     Key(
         "b",
-        "unit",
+        "panels.unit",
         "Nats or bits",
         "Switch the plot between nats and bits per character (nats / ln 2).",
         PLOT,
         label="bits",
     ),
-    Key("y", "log", "Log scale or linear", "Make the losses' axis of the plot logarithmic, or linear.", PLOT),
+    Key("y", "panels.log", "Log scale or linear", "Make the losses' axis of the plot logarithmic, or linear.", PLOT),
     Key(
         "v",
-        "panes",
+        "panels.panes",
         "Whole run or recent part",
         "Plot the whole run, its recent part at full resolution, or where there is room both, side by side.",
         PLOT,
     ),
     Key(
         "tab",
-        "panel(1)",
+        "panels.panel(1)",
         "Next panel",
         "Go to the next panel; in a terminal that is small it takes the place of the one before.",
         SCREEN,
     ),
-    Key("shift+tab", "panel(-1)", "Panel before", "Go back to the panel before.", SCREEN),
+    Key("shift+tab", "panels.panel(-1)", "Panel before", "Go back to the panel before.", SCREEN),
     Key(
         "h",
-        "machine",
+        "panels.machine",
         "What the machine does",
         "Show what a step's time goes into, processor, memory and GPUs, and what the screen costs; or no more.",
         SCREEN,
@@ -218,10 +239,21 @@ MAIN_KEYS = (
         SCREEN,
     ),
     Key(
-        "comma", "settings", "Settings", "Choose colours, keys, notices and intervals for all runs.", SCREEN, opens=True
+        "comma",
+        "preferences.settings",
+        "Settings",
+        "Choose colours, keys, notices and intervals for all runs.",
+        SCREEN,
+        opens=True,
     ),
     Key(
-        "question_mark", "help", "Help", "Show every key, and how to read the screen.", SCREEN, label="help", opens=True
+        "question_mark",
+        "preferences.help",
+        "Help",
+        "Show every key, and how to read the screen.",
+        SCREEN,
+        label="help",
+        opens=True,
     ),
     Key(
         "ctrl+p",
@@ -234,7 +266,7 @@ MAIN_KEYS = (
     ),
     Key(
         "d",
-        "detach",
+        "leaving.detach",
         "Detach",
         "Give the shell back and let the run go on without a screen; tweetgen-tui attach shows it again.",
         RUN,
@@ -242,7 +274,7 @@ MAIN_KEYS = (
     ),
     Key(
         "q",
-        "leave",
+        "leaving.leave",
         "Quit",
         "Stop, save `latest`, leave; ctrl+c does the same, and pressed twice leaves at once.",
         RUN,
@@ -374,8 +406,8 @@ PROMPT_KEYS = (
     Key("tab", "take_word", "Take a word", "Take the next word of what the model would write.", TYPING, label="word"),
     Key("right", "take_char", "Take a character", "At the end of the line: take one.", TYPING, label="character"),
     Key("enter", "send", "Write it", "Have a tweet written that begins so.", TYPING, label="write it", symbols="enter"),
-    Key("up", "screen.temperature(1)", "Raise the temperature", "As + does elsewhere.", TYPING, label="temp"),
-    Key("down", "screen.temperature(-1)", "Lower the temperature", "As - does elsewhere.", TYPING, label="temp"),
+    Key("up", "steering.temperature(1)", "Raise the temperature", "As + does elsewhere.", TYPING, label="temp"),
+    Key("down", "steering.temperature(-1)", "Lower the temperature", "As - does elsewhere.", TYPING, label="temp"),
     Key("escape", "close_line", "Close the line", "Close it; p brings it back as it was.", TYPING, label="close"),
 )
 
@@ -404,10 +436,17 @@ TWEET_KEYS = (
 )
 
 PALETTE_KEYS = (
-    Key("", "batch_size", "Batch size", "Set the batch size: the tweets that are read in one step.", RUN, symbols="^p"),
     Key(
         "",
-        "interval('eval_every')",
+        "steering.batch_size",
+        "Batch size",
+        "Set the batch size: the tweets that are read in one step.",
+        RUN,
+        symbols="^p",
+    ),
+    Key(
+        "",
+        "steering.interval('eval_every')",
         "Evaluation interval",
         "Set the evaluation interval: the steps between two readings of the validation tweets.",
         RUN,
@@ -415,7 +454,7 @@ PALETTE_KEYS = (
     ),
     Key(
         "",
-        "interval('sample_every')",
+        "steering.interval('sample_every')",
         "Tweet interval",
         "Set the tweet interval: the steps between two tweets of the feed.",
         RUN,
@@ -423,7 +462,7 @@ PALETTE_KEYS = (
     ),
     Key(
         "",
-        "save_latest",
+        "checkpoints.save_latest",
         "Save the run now",
         "Save `latest`, from which the run can be resumed; that is done by itself too, now and then.",
         SAVED,
@@ -434,8 +473,23 @@ PALETTE_KEYS = (
 
 STEERING = frozenset(
     {
-        *("pause", "finish", "temperature", "ladder", "sample", "prompt", "clear_prime", "pin", "save", "save_latest"),
-        *("load", "learning_rate", "undo", "answer_alert", "open", "batch_size", "interval"),
+        "steering.pause",
+        "steering.finish",
+        "steering.temperature",
+        "sampling.ladder",
+        "sampling.sample",
+        "sampling.prompt",
+        "tweet_details.clear_prime",
+        "pins_and_export.pin",
+        "checkpoints.save",
+        "checkpoints.save_latest",
+        "checkpoints.load",
+        "steering.learning_rate",
+        "steering.undo",
+        "steering.answer_alert",
+        "open_tweets.open",
+        "steering.batch_size",
+        "steering.interval",
     }
 )
 """Actions that change the run; a read-only screen refuses them."""
@@ -454,7 +508,7 @@ def bindings_of(keys: Iterable[Key]) -> list[BindingType]:
     return [
         Binding(
             key.keys,
-            key.action,
+            key.textual_action,
             key.label,
             key_display=key.shown,
             tooltip=key.sentence,

@@ -63,7 +63,10 @@ class AlertBar(Widget):
         """Return the text, the key with its answer, and the key that dismisses."""
         line = Content.styled(text, self.get_visual_style("alert-bar--text"))
         self._places = []
-        for key, label, action in ((_ANSWER_KEY, answer, "answer_alert"), (_DISMISS_KEY, _NO, "dismiss_alert")):
+        for key, label, action in (
+            (_ANSWER_KEY, answer, "steering.answer_alert"),
+            (_DISMISS_KEY, _NO, "steering.dismiss_alert"),
+        ):
             start = line.cell_length
             line += Content.styled(key, self.get_visual_style("alert-bar--key"))
             line += Content.styled(label, self.get_visual_style("alert-bar--answer"))
@@ -75,4 +78,4 @@ class AlertBar(Widget):
         """Do what the key under the pointer does."""
         for cells, action in self._places:
             if event.x in cells:
-                await self.screen.run_action(action)
+                await self.screen.run_action(f"dispatch('{action}')")

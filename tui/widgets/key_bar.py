@@ -20,10 +20,9 @@ from textual.widget import Widget
 from tui.settings.key_table import STEERING, Key
 
 _NEEDED_MOST = (
-    *("pause", "help", "leave", "ladder", "sample", "open", "save", "detach", "load", "app.command_palette"),
-    "prompt",
+    *("pause", "help", "leave", "ladder", "sample", "open", "save", "detach", "load", "command_palette", "prompt"),
 )
-"""Actions whose keys stay the longest as the bar gets narrower."""
+"""Names of the keys that stay the longest as the bar gets narrower."""
 _MIN_WHOLE_BADGE_CELLS = 60
 Group = tuple[Key, ...]
 """Neighbours with one label."""
@@ -72,7 +71,7 @@ class KeyBar(Widget):
             self._targets = []
             return Content.styled(f" {self.notice}", self.get_visual_style("key-bar--notice"))
         groups = [tuple(group) for label, group in groupby(self._shown_keys, attrgetter("label")) if label]
-        labels = {group: self.pause_label if group[0].action == "pause" else group[0].label for group in groups}
+        labels = {group: self.pause_label if group[0].name == "pause" else group[0].label for group in groups}
         badge = self._badge()
         num_spare = self.size.width - cell_len(badge) + 1  # the last one needs no gap after it
         shown: set[Group] = set()
@@ -112,11 +111,9 @@ class KeyBar(Widget):
         """Do what the key under the pointer does."""
         for cells, key in self._targets:
             if event.x in cells:
-                await (self._acting or self.screen).run_action(key.action)
+                await (self._acting or self.screen).run_action(key.textual_action)
 
 
 def _need(group: Group) -> int:
     """Return how far down the list of needs a group stands."""
-    return min(
-        (_NEEDED_MOST.index(key.action) for key in group if key.action in _NEEDED_MOST), default=len(_NEEDED_MOST)
-    )
+    return min((_NEEDED_MOST.index(key.name) for key in group if key.name in _NEEDED_MOST), default=len(_NEEDED_MOST))

@@ -49,4 +49,4 @@ class PanelLine(Widget):
     async def on_click(self, event: events.Click) -> None:
         """Go on to the next panel."""
         event.stop()
-        await self.screen.run_action("panel(1)")
+        await self.screen.run_action("dispatch('panels.panel', 1)")

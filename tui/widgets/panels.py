@@ -40,6 +40,8 @@ class Panels(Vertical):
     def __init__(self) -> None:
         """Begin with an empty view."""
         super().__init__()
+        self._view = RunView()
+        self._host_pid: int | None = None
         self._num_ticks = 0
         self._view_in_status: RunView | None = None
         self._last_tick_of_report = 0
@@ -65,7 +67,7 @@ class Panels(Vertical):
         """Begin with the first panel where there is room for one only."""
         self._show_panel(0)
 
-    def go_on(self, step: int) -> None:
+    def action_panel(self, step: int) -> None:
         """Go to the next panel (1) or back (-1): give it the keys, and the place where there is room for one only."""
         if self.screen.has_class("-tiny"):
             self.remove_class("-machine")
@@ -103,8 +105,35 @@ class Panels(Vertical):
         """Keep the keys on a panel that can be seen."""
         self.call_after_refresh(self._focus_shown)
 
-    def tick(self, view: RunView, stage: Stage) -> None:
-        """Draw what is due of `view`; `stage` is what the session is doing before its start. Ten times a second."""
+    def action_unit(self) -> None:
+        """Switch the plot between nats and bits."""
+        self.query_one(LossPlot).toggle_unit()
+
+    def action_log(self) -> None:
+        """Make the plot's loss axis logarithmic or linear."""
+        self.query_one(LossPlot).toggle_log()
+
+    def action_panes(self) -> None:
+        """Plot the next of: both, the whole run, its recent part."""
+        self.query_one(LossPlot).switch_panes()
+
+    def action_machine(self) -> None:
+        """Open or close the panel of the machine that trains."""
+        self.toggle_class("-machine")
+        if self.has_class("-machine"):
+            self.query_one(MachinePanel).begin(self._view, self._host_pid)
+        self.call_after_refresh(self._focus_shown)
+
+    def on_loss_plot_cursor_moved(self, message: LossPlot.CursorMoved) -> None:
+        """Scroll the feed to the tweets that were sampled at the plot's cursor."""
+        self.query_one(TweetFeed).show_step(message.step)
+
+    def tick(self, view: RunView, stage: Stage, host_pid: int | None) -> None:
+        """Draw what is due of `view`. Ten times a second.
+
+        `stage` is what the session does before its start, `host_pid` the process that trains, None for this one.
+        """
+        self._view, self._host_pid = view, host_pid
         self._num_ticks += 1
         self._pace.note_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalInfo) else 0)
         is_waiting = self._is_waiting(view)
@@ -124,13 +153,6 @@ class Panels(Vertical):
             self.query_one(TweetFeed).show(view)
         self.query_one(PanelLine).temperature = format_temperature(view.sampling.temperature)
         self.query_one(KeyBar).pause_label = "resume" if view.phase == "paused" else "pause"
-
-    def toggle_machine(self, view: RunView, pid: int | None = None) -> None:
-        """Open the panel of what the machine does, or close it; `pid` is the process that trains, None for this one."""
-        self.toggle_class("-machine")
-        if self.has_class("-machine"):
-            self.query_one(MachinePanel).begin(view, pid)
-        self.call_after_refresh(self._focus_shown)
 
     def await_tweet(self, view: RunView) -> None:
         """Draw the next tweet after those of `view` as soon as it is there: somebody has asked for it."""

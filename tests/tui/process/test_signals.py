@@ -22,7 +22,6 @@ from tui.process.signals import (
     stop_at_signals,
 )
 from tui.run.view import RunView
-from tui.screens.main.run_screen import RunScreen
 from tui.screens.main.screen import MainScreen
 
 TERMINATED_CODE = 143
@@ -40,7 +39,7 @@ def with_signal(app: TweetgenApp, whole: Callable[..., Any], code: int) -> Calla
 
 @pytest.mark.parametrize(
     ("owner", "moment"),
-    [(TweetgenApp, "on_load"), (MainScreen, "compose"), (RunScreen, "on_mount")],
+    [(TweetgenApp, "on_load"), (MainScreen, "compose"), (MainScreen, "on_mount")],
 )
 async def test_a_signal_while_the_screen_opens_ends_the_program_and_the_run(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type[Any], moment: str
@@ -58,7 +57,7 @@ async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage:
     app = stage.app(FakeSession())
     async with app.run_test():
         await wait_until(lambda: app.summary_view.started is not None)
-        app._main_screen.detach()
+        app._main_screen.leaving.detach()
         app.signals.receive(HANGUP_CODE)
         assert app.bridge.is_alive  # a hangup ends no run
         app.signals.receive(TERMINATED_CODE)

@@ -77,7 +77,7 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothin
         await toasted(app, "You are only watching.")
         for key in (*MAIN_KEYS, *PALETTE_KEYS):
             if key.action.partition("(")[0] in STEERING:
-                await app.screen.run_action(key.action)
+                await app.screen.run_action(key.textual_action)
                 assert isinstance(app.screen, MainScreen), key.title
         await pilot.press("enter")
         await opened(app, TweetDialog)
@@ -152,7 +152,7 @@ async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
     with hosted() as made:
         bridge = RemoteBridge(made.folder)
         app = TweetgenApp(RunConfig(), bridge, bridge.meet())
-        app._main_screen._clock = clock
+        app._main_screen.leaving._clock = clock
         async with app.run_test(size=(80, 24)) as pilot:
             await wait_until(lambda: app.summary_view.started is not None)
             await pilot.press("q")

@@ -63,8 +63,8 @@ async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(
         await shows(app, "asked-for tweet number 1")
         await press(pilot, session, "space")
         await wait_until(lambda: app.summary_view.phase == "training")
-        screen.action_pause()
-        screen.action_pause()
+        screen.steering.action_pause()
+        screen.steering.action_pause()
         await wait_until(lambda: len(session.received) == 5)
         await press(pilot, session, "f")
         await shows(app, "▶ finishing")
@@ -83,7 +83,7 @@ async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(
             await shows(app, f"{temperature:.2f}")
         for direction, end in ((1, 5.0), (-1, 0.05)):
             for _ in range(100):
-                screen.action_temperature(direction)
+                screen.steering.action_temperature(direction)
             await wait_until(lambda: app.summary_view.sampling.temperature == end, str(end))  # noqa: B023 - awaited at once
 
 
@@ -92,14 +92,14 @@ async def test_the_table_marks_exactly_the_keys_that_open_something(stage: Stage
     async with app.run_test(size=SIZE):
         screen = await started(app)
         opening = set()
-        for key in (key for key in MAIN_KEYS if key.action not in {"leave", "detach"}):
-            await app.run_action(key.action, screen)
-            if app.screen is not screen or screen.prompt.is_open:
+        for key in (key for key in MAIN_KEYS if key.name not in {"leave", "detach"}):
+            await app.run_action(key.textual_action, screen)
+            if app.screen is not screen or screen.sampling.prompt.is_open:
                 opening.add(key.name)
             if app.screen is not screen:
                 await wait_until(lambda: app.screen.focused is not None, key.title)
                 await app.pop_screen()
-            screen.prompt.close()
+            screen.sampling.prompt.close()
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 
@@ -125,11 +125,15 @@ async def test_palette_holds_every_action_with_its_sentence_and_does_it(stage: S
         await wait_until(lambda: session.received == [c.SampleNow()], "the palette's command")
 
 
-def test_every_action_of_the_key_table_is_one_of_its_screen_or_panel() -> None:
-    for owner, keys in ((MainScreen, PANEL_KEYS[""]), (LossPlot, PLOT_KEYS), (TweetFeed, FEED_KEYS)):
-        for key in keys:
-            name = key.action.partition("(")[0]
-            assert hasattr(TweetgenApp if name.startswith("app.") else owner, f"action_{name.removeprefix('app.')}")
+async def test_every_action_of_the_key_table_is_one_of_its_controller_or_panel(stage: Stage) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=SIZE):
+        owners = {"": await started(app), "LossPlot": LossPlot(), "TweetFeed": TweetFeed()}
+        for panel, keys in PANEL_KEYS.items():
+            for key in keys:
+                owner, _, name = key.action.partition("(")[0].rpartition(".")
+                acting = app if owner == "app" else getattr(owners[panel], owner) if owner else owners[panel]
+                assert callable(getattr(acting, f"action_{name}")), key.action
 
 
 async def test_a_click_on_the_key_bar_does_what_the_key_does_and_on_a_notice_nothing(stage: Stage) -> None:

@@ -91,7 +91,7 @@ async def test_in_ascii_every_screen_is_ascii(stage: Stage) -> None:
         await wait_until(lambda: app.summary_view.num_tweets == 1)
         await shows(app, "plain enough~")
         main = app.screen
-        for key in (key for key in MAIN_KEYS if key.opens and key.action != "prompt"):
+        for key in (key for key in MAIN_KEYS if key.opens and key.name != "prompt"):
             await pilot.press(key.keys.split(",")[0])
             await wait_until(lambda: app.screen is not main)
             await shows(app, "+-")

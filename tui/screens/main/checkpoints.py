@@ -1,4 +1,4 @@
-"""The keys that save, list and load checkpoints, and begin a new run from one."""
+"""Checkpoints: save, list and load them, and start a new run from one."""
 
 from __future__ import annotations
 
@@ -7,71 +7,86 @@ from functools import partial
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
 from tui.process.threads import on_own_thread
-from tui.run.branching import Branch, curve_before, curve_of
+from tui.run.branching import Branch, OtherCurve, curve_before, curve_of
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.save import SaveDialog, free_name
-from tui.screens.main.run_screen import RunScreen
+from tui.screens.main.leaving import Leaving
+from tui.screens.main.run_control import Controller, RunControl
 from tui.widgets.plot.loss_plot import LossPlot
 
 
-class Saving(RunScreen):
-    """Checkpoints."""
+class Checkpoints(Controller):
+    """The keys of checkpoints, and the curve of the run that this one branched off."""
 
-    _branched_from = ""
-
-    def on_mount(self) -> None:
-        """Begin without a name that is being saved, and with the curve of the run that this one branched off."""
+    def __init__(self, run: RunControl, leaving: Leaving, beside: OtherCurve | None) -> None:
+        """Save and load for this run; `beside` is a curve to compare its own with."""
+        super().__init__(run)
+        self._leaving = leaving
+        self._beside = beside
+        self._branched_from = ""
         self._names_to_save: set[str] = set()
+
+    def mount(self) -> None:
+        """Show the curve to compare with, where there is one from the start."""
         if self._beside is not None:
-            self.query_one(LossPlot).show_overlay(self._beside.run, self._beside.train_losses)
+            self._show_overlay(self._beside)
 
     def tick(self) -> None:
-        """Take in what happened; of a branch that was attached to or resumed, read the curve to compare with."""
-        super().tick()
-        if self.run_view.branched_from != self._branched_from:
-            self._branched_from = self.run_view.branched_from
+        """Of a branch that was attached to or resumed, read the curve to compare with."""
+        if self._run.view.branched_from != self._branched_from:
+            self._branched_from = self._run.view.branched_from
             if self._beside is None:
-                self.run_worker(self._show_curve_before(self._branched_from))
+                self._run.screen.run_worker(self._show_curve_before(self._branched_from))
 
     async def _show_curve_before(self, checkpoint: str) -> None:
         """Show the curve of the run that saved a checkpoint, unless the name means one of this run by now."""
         curve = await on_own_thread(partial(curve_before, checkpoint))
-        started = self.run_view.started
+        started = self._run.view.started
         if curve is not None and started is not None and curve.run != started.run:
-            self.query_one(LossPlot).show_overlay(curve.run, curve.train_losses)
+            self._show_overlay(curve)
+
+    def _show_overlay(self, curve: OtherCurve) -> None:
+        self._run.screen.query_one(LossPlot).show_overlay(curve.run, curve.train_losses)
 
     def action_save(self) -> None:
         """Ask for a name and save under it."""
-        if self._can_command():
-            self.app.push_screen(SaveDialog(free_name(f"step-{self.run_view.step}")), self._save)
+        if self._run.can_command():
+            self._run.app.push_screen(SaveDialog(free_name(f"step-{self._run.view.step}")), self._save)
 
     def _save(self, command: SaveCheckpoint | None) -> None:
-        if command is not None and self._can_command():
+        if command is not None and self._run.can_command():
             self._names_to_save.add(command.name)
-            self._send(command)
+            self._run.send(command)
 
     def action_save_latest(self) -> None:
-        """Save the run now, without a name to think of."""
-        if self._can_command():
+        """Save the run now, without asking for a name."""
+        if self._run.can_command():
             self._names_to_save.add("latest")
-            self._send(SaveLatest())
+            self._run.send(SaveLatest())
+
+    def report_saved(self, name: str) -> None:
+        """Show that a checkpoint is saved, if it was saved by a key."""
+        if name in self._names_to_save:
+            self._names_to_save.discard(name)
+            self._run.messages.toast(f"Saved as {name}.")
 
     def action_load(self) -> None:
-        """List the checkpoints, whatever the run is doing; what is chosen there is loaded, or a new run begins."""
-        if self._may_switch():
+        """List the checkpoints in any phase; one can be loaded, or a new run started from it."""
+        if self._run.can_switch():
+            services = self._run.services
             browser = CheckpointBrowser(
-                self._runs.list_checkpoints, lambda: self.run_view, self._check_branch, self._runs.drop_typed_ahead
+                services.list_checkpoints, lambda: self._run.view, self._check_branch, services.drop_typed_ahead
             )
-            self.app.push_screen(browser, self._follow_browser)
+            self._run.app.push_screen(browser, self._follow_browser)
 
     def _check_branch(self, entry: CheckpointEntry) -> object:
-        return self._runs.check(Branch(entry).config_after(self._bridge.config))
+        return self._run.services.check(Branch(entry).config_after(self._run.bridge.config))
 
     def _follow_browser(self, answer: LoadCheckpoint | Branch | None) -> None:
         """Load what was chosen, or end this run and start another from it."""
-        if isinstance(answer, Branch) and self._ending is None:
-            config = answer.config_after(self._bridge.config)
-            start = partial(self._runs.start, config, curve_of(self.run_view))
-            self._end_then(start, f"then a new run from {answer.entry.name}")
-        elif isinstance(answer, LoadCheckpoint) and self._can_command():
-            self._send(answer)
+        if isinstance(answer, Branch) and not self._run.is_ending:
+            config = answer.config_after(self._run.bridge.config)
+            start = partial(self._run.services.start, config, curve_of(self._run.view))
+            self._leaving.end_then(start, f"then a new run from {answer.entry.name}")
+        elif isinstance(answer, LoadCheckpoint) and self._run.can_command():
+            self._run.send(answer)

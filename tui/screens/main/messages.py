@@ -1,30 +1,25 @@
-"""What a main screen tells in words: toasts, each once, and errors in a dialog."""
+"""What a main screen shows in words: toasts, each once, and errors in a dialog."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from engine.text import harmless
-from tui.run.view import Phase
 from tui.screens.dialogs.base import MessageDialog
 
 QUIET_SECONDS = 3.0
 """The same toast is not shown twice within this time."""
-_NO_COMMANDS: dict[Phase, str] = {
-    "starting": "The run is still starting.",
-    "finished": "The run is over; q leaves, o opens other tweets.",
-    "failed": "The run has failed; q leaves, o opens other tweets.",
-}
 
 
-class Teller:
-    """Tells the user something over a screen."""
+class Messages:
+    """Toasts and error dialogs over a screen."""
 
-    def __init__(self, screen: Screen[None], clock: Callable[[], float], drop_typed_ahead: Callable[[], None]) -> None:
-        """Tell over `screen`; `drop_typed_ahead` drops the keys behind one that is refused."""
+    def __init__(self, screen: Screen[Any], clock: Callable[[], float], drop_typed_ahead: Callable[[], None]) -> None:
+        """Show messages over `screen`; `drop_typed_ahead` drops the keys that arrived together with a refused one."""
         self._screen = screen
         self._clock = clock
         self._drop_typed_ahead = drop_typed_ahead
@@ -38,19 +33,13 @@ class Teller:
             self._screen.notify(harmless(text), severity=severity, markup=False)
 
     def refuse(self, reason: str) -> None:
-        """Say why a key does nothing now; what was typed right behind it was meant for what it would have opened."""
+        """Show why a key does nothing now. Keys typed right after it were meant for what it would have opened."""
         self.toast(reason)
         self._drop_typed_ahead()
 
     def error(self, title: str, detail: str, hint: str) -> None:
-        """Show an error in a dialog, or as a toast where a dialog already tells one."""
+        """Show an error in a dialog, or as a toast where another message is open."""
         if isinstance(self._screen.app.screen, MessageDialog):
             self.toast(f"{title}. {detail}", "error")
         else:
             self._screen.app.push_screen(MessageDialog(title, detail, hint))
-
-    def may_command(self, phase: Phase) -> bool:
-        """Say whether a session in this phase takes commands; tell the user why not."""
-        if phase in _NO_COMMANDS:
-            self.refuse(_NO_COMMANDS[phase])
-        return phase not in _NO_COMMANDS

@@ -1,38 +1,55 @@
-"""The keys that lead from one run to another on other tweets."""
+"""Other tweets, chosen in a dialog or dropped into the terminal: this run ends, and a new one starts on them."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
 
-from textual.events import Paste
+from tui.files.dropped_path import config_for_new_data, dropped_path, initial_path
+from tui.screens.dialogs.open import OpenDialog
+from tui.screens.main.leaving import Leaving
+from tui.screens.main.run_control import Controller, RunControl
 
-from tui.files.dropped_path import config_for_new_data, dropped_path
-from tui.screens.main.run_screen import RunScreen
-from tui.screens.main.services import dialog_for_other_run
 
+class OpenTweets(Controller):
+    """The key for a run on other tweets."""
 
-class Opening(RunScreen):
-    """Other tweets, chosen in a dialog or dropped into the terminal."""
+    def __init__(self, run: RunControl, leaving: Leaving) -> None:
+        """Start a run after this one, which `leaving` ends."""
+        super().__init__(run)
+        self._leaving = leaving
 
     def action_open(self) -> None:
         """Choose other tweets, and start a new run on them."""
-        self._open()
+        self._open(None)
 
-    def on_paste(self, event: Paste) -> None:
-        """Open what was dropped into the terminal; text that is no path is nothing to this screen."""
-        path = dropped_path(event.text)
+    def open_dropped(self, pasted: str) -> None:
+        """Open what was dropped into the terminal, which pastes its path; ignore a text that is no path."""
+        path = dropped_path(pasted)
         if path is not None:
             self._open(path.absolute())
 
-    def _open(self, dropped: Path | None = None) -> None:
-        """Open the dialog for other tweets, at those dropped or beside those of this run."""
-        if self._may_switch():
-            dialog = dialog_for_other_run(self._runs.check, self._bridge.config, lambda: self.run_view, dropped)
-            self.app.push_screen(dialog, self._start_other)
+    def _open(self, dropped: Path | None) -> None:
+        """Open the dialog, at the tweets that were dropped or beside those of this run."""
+        if not self._run.can_switch():
+            return
+        config, check = self._run.bridge.config, self._run.services.check
+        dialog = OpenDialog(
+            lambda path: check(config_for_new_data(config, path)),
+            dropped or initial_path(config),
+            self._outcome,
+            is_dropped=dropped is not None,
+        )
+        self._run.app.push_screen(dialog, self._start_other)
+
+    def _outcome(self) -> str:
+        """Return what enter will do to this run."""
+        view = self._run.view
+        if view.ended is not None or view.started is None:
+            return "Enter starts a new run on it."
+        return f"Enter saves the run {view.started.run} and starts a new one on it."
 
     def _start_other(self, path: Path | None) -> None:
-        """End this run and start another."""
-        if path is not None and self._ending is None:
-            config = config_for_new_data(self._bridge.config, path)
-            self._end_then(partial(self._runs.start, config), f"then a new run on {path.name}")
+        if path is not None and not self._run.is_ending:
+            config = config_for_new_data(self._run.bridge.config, path)
+            self._leaving.end_then(partial(self._run.services.start, config), f"then a new run on {path.name}")

@@ -1,4 +1,4 @@
-"""The keys that change what holds for all runs: the settings, and what a change of them does to the run on screen."""
+"""Preferences: the settings for all runs, the help with the keys as set, and the notice that a run has ended."""
 
 from __future__ import annotations
 
@@ -7,47 +7,55 @@ from tui.run.summary import ending_of
 from tui.run.view import is_over
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.settings import SettingsScreen
-from tui.screens.main.run_screen import RunScreen
+from tui.screens.main.run_control import Controller, RunControl
 from tui.settings.key_table import MAIN_KEYS
-from tui.settings.keymap import mapped
+from tui.settings.keymap import KeyMap, mapped
 from tui.settings.store import Changes
 from tui.widgets.key_bar import KeyBar
 
 
-class Choosing(RunScreen):
-    """Settings, and the help, which shows the keys as they are set."""
+class Preferences(Controller):
+    """The keys for settings and help."""
 
-    def on_mount(self) -> None:
+    def __init__(self, run: RunControl) -> None:
+        """Apply preferences to this run and its screen."""
+        super().__init__(run)
+        self._was_over = is_over(run.view)
+
+    @property
+    def key_map(self) -> KeyMap:
+        """The user's keys in place of those of the key table."""
+        return self._run.services.keeper.preferences.keys
+
+    def mount(self) -> None:
         """Show the keys as they are set."""
         self._show_keys()
 
     def tick(self) -> None:
-        """Tell a user who looks elsewhere once the run has come to its end or failed, and not by their wish."""
-        was_over = is_over(self.run_view)
-        super().tick()
-        if is_over(self.run_view) and not was_over and self._ending is None and not self.run_view.is_replay:
-            self._runs.notify(ending_of(self.run_view))
+        """Notify a user who looks elsewhere once the run has ended by itself."""
+        was_over, self._was_over = self._was_over, is_over(self._run.view)
+        if self._was_over and not was_over and not self._run.is_ending and not self._run.view.is_replay:
+            self._run.services.notify(ending_of(self._run.view))
 
     def action_settings(self) -> None:
         """Show the settings, to change them."""
-        self.app.push_screen(SettingsScreen(self._runs.keeper))
+        self._run.app.push_screen(SettingsScreen(self._run.services.keeper))
 
     def action_help(self) -> None:
         """Show the help."""
-        self.app.push_screen(HelpScreen(self.key_map))
+        self._run.app.push_screen(HelpScreen(self.key_map))
 
-    def follow_changes(self, changes: Changes) -> None:
-        """Do what changes of the preferences mean for this screen and its run."""
+    def follow(self, changes: Changes) -> None:
+        """Apply changed preferences to this screen and its run."""
         if any(name.startswith("keys.") for name in changes):
             self._show_keys()
-        training = self.run_view.training
+        view = self._run.view
         chosen = {name: value for name, value in changes.items() if name in {"eval_every", "sample_every"}}
-        is_live = self.run_view.phase in {"training", "paused"} and not self.run_view.is_replay
-        is_live = is_live and not self._bridge.refusal
-        if training is not None and is_live and any(value is not None for value in chosen.values()):
-            now = {"eval_every": training.eval_every, "sample_every": training.sample_every}
+        is_live = view.phase in {"training", "paused"} and not view.is_replay and not self._run.bridge.refusal
+        if view.training is not None and is_live and any(value is not None for value in chosen.values()):
+            now = {"eval_every": view.training.eval_every, "sample_every": view.training.sample_every}
             now |= {name: value for name, value in chosen.items() if isinstance(value, int)}
-            self._send(SetIntervals(**now))
+            self._run.send(SetIntervals(**now))
 
     def _show_keys(self) -> None:
-        self.query_one(KeyBar).show_keys(mapped(MAIN_KEYS, self.key_map))
+        self._run.screen.query_one(KeyBar).show_keys(mapped(MAIN_KEYS, self.key_map))

@@ -1,4 +1,4 @@
-"""The keys that have the model write."""
+"""Sampling: tweets that the user asks for, the prompt line and the temperature ladder."""
 
 from __future__ import annotations
 
@@ -6,74 +6,81 @@ import secrets
 
 from textual.widget import Widget
 
-from engine.protocol.commands import SampleLadder, SampleNow
+from engine.protocol.commands import CompleteText, SampleLadder, SampleNow
+from engine.protocol.events import LadderSampled
 from tui.screens.dialogs.ladder import LadderDialog
-from tui.screens.main.run_screen import RunScreen
+from tui.screens.main.run_control import Controller, RunControl
 from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.key_bar import KeyBar
 
 
-class Writing(RunScreen):
-    """Tweets that are asked for."""
+class Sampling(Controller):
+    """The keys that sample from the model."""
 
-    _ladder_dialog: LadderDialog | None = None
-    _focused_before_prompt: Widget | None = None
-
-    def tick(self) -> None:
-        """Take in what happened, and keep the line that is typed up with it."""
-        super().tick()
-        if self.run_view.phase in {"training", "paused"} and self._ending is None:
-            self.prompt.tick(self._shown_view)
-        else:
-            self.prompt.close()
+    def __init__(self, run: RunControl) -> None:
+        """Sample from the model of this run."""
+        super().__init__(run)
+        self._ladder_dialog: LadderDialog | None = None
+        self._focused_before_prompt: Widget | None = None
 
     @property
     def prompt(self) -> PromptLine:
-        """The line to type in."""
-        return self.query_one(PromptLine)
+        """The line in which a prompt is typed."""
+        return self._run.screen.query_one(PromptLine)
+
+    def tick(self) -> None:
+        """Bring the prompt line up to date, or close it where no model runs."""
+        if self._run.view.phase in {"training", "paused"} and not self._run.is_ending:
+            self.prompt.tick(self._run.shown_view)
+        else:
+            self.prompt.close()
 
     def action_prompt(self) -> None:
-        """Open the line to type in."""
-        if self._can_command():
+        """Open the prompt line."""
+        if self._run.can_command():
             if not self.prompt.is_open:
-                self._focused_before_prompt = self.focused
-                self.query_one(KeyBar).display = False
-            self.prompt.open(self._shown_view)
+                self._focused_before_prompt = self._run.screen.focused
+                self._run.screen.query_one(KeyBar).display = False
+            self.prompt.open(self._run.shown_view)
 
-    def on_prompt_line_asked(self, message: PromptLine.Asked) -> None:
-        """Ask how the line goes on."""
-        self._bridge.send(message.question)
+    def complete(self, question: CompleteText) -> None:
+        """Ask the model how the prompt continues."""
+        self._run.bridge.send(question)
 
-    def on_prompt_line_sent(self, message: PromptLine.Sent) -> None:
-        """Write a tweet that begins with the line."""
-        if self._can_command():
-            self._panels.await_tweet(self.run_view)
-            self._send(SampleNow(prime=message.text))
-
-    def on_prompt_line_closed(self) -> None:
-        """Give the keys back to where they were."""
-        self.query_one(KeyBar).display = True
-        self.set_focus(self._focused_before_prompt)
+    def follow_closed_prompt(self) -> None:
+        """Show the key bar again, and return the focus."""
+        self._run.screen.query_one(KeyBar).display = True
+        self._run.screen.set_focus(self._focused_before_prompt)
 
     def action_sample(self) -> None:
-        """Write a tweet now."""
-        if self._can_command():
-            self._panels.await_tweet(self.run_view)
-            self._send(SampleNow())
+        """Sample a tweet now."""
+        self.sample()
+
+    def sample(self, prime: str | None = None) -> None:
+        """Sample a tweet that begins with `prime`, or with the prime of the run for None."""
+        if self._run.can_command():
+            self._run.panels.await_tweet(self._run.view)
+            self._run.send(SampleNow(prime=prime))
 
     def action_ladder(self) -> None:
         """Open the temperature ladder and roll the first."""
-        if self._can_command():
+        if self._run.can_command():
             self._ladder_dialog = LadderDialog(self._roll_ladder)
-            self.app.push_screen(self._ladder_dialog, self._forget_ladder)
+            self._run.app.push_screen(self._ladder_dialog, self._forget_ladder)
             self._roll_ladder()
 
     def _roll_ladder(self) -> bool:
-        """Ask for a ladder from a seed of its own; say whether one is on its way."""
-        can_command = self._can_command()
+        """Ask for a ladder with a random seed; return whether one will come."""
+        can_command = self._run.can_command()
         if can_command:
-            self._send(SampleLadder(seed=secrets.randbelow(1_000_000), prime=self._shown_view.sampling.prime))
+            prime = self._run.shown_view.sampling.prime
+            self._run.send(SampleLadder(seed=secrets.randbelow(1_000_000), prime=prime))
         return can_command
+
+    def show_ladder(self, ladder: LadderSampled) -> None:
+        """Show a ladder in its dialog, if that is still open."""
+        if self._ladder_dialog is not None:
+            self._ladder_dialog.show(ladder)
 
     def _forget_ladder(self, _answer: None) -> None:
         self._ladder_dialog = None

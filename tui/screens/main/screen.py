@@ -1,42 +1,90 @@
-"""The main screen: panels over one `RunView`, every key of the key table, and what each event needs beyond drawing.
+"""The main screen: panels over one run, the tick that folds its events into a view, and the controllers of its keys.
 
-Keys become commands; what they change comes back as events.
+The key table names the action of each key: `steering.pause` is `action_pause` of the controller in `steering`. A key
+becomes a command; what that changes comes back as events, which `_route` hands to the controller that shows them.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import ClassVar, Literal, assert_never
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.events import Paste
+from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.protocol import events as e
 from engine.protocol.events import TextCompleted, TweetRead
 from tui.run import replay
+from tui.run.branching import OtherCurve
+from tui.run.bridge import Bridge
+from tui.run.view import RunView
 from tui.screens.dialogs.base import FailureDialog
-from tui.screens.main.checkpoints import Saving
-from tui.screens.main.open_tweets import Opening
-from tui.screens.main.pins_and_export import Keeping
-from tui.screens.main.preferences import Choosing
-from tui.screens.main.sampling import Writing
+from tui.screens.main.checkpoints import Checkpoints
+from tui.screens.main.leaving import Leaving
+from tui.screens.main.open_tweets import OpenTweets
+from tui.screens.main.pins_and_export import PinsAndExport
+from tui.screens.main.preferences import Preferences
+from tui.screens.main.run_control import RunControl
+from tui.screens.main.sampling import Sampling
+from tui.screens.main.services import Services
 from tui.screens.main.steering import Steering
-from tui.screens.main.tweet_details import Looking
+from tui.screens.main.tweet_details import TweetDetails
 from tui.settings.key_table import MAIN_KEYS, bindings_of, opening
-from tui.settings.keymap import mapped
+from tui.settings.keymap import KeyMap, mapped
 from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.panels import Panels
-from tui.widgets.plot.loss_plot import LossPlot
 
-_TOLD_BRIEFLY = {replay.TITLE}
+TICK_SECONDS = 0.1
+_TOASTED = {replay.TITLE}
 """Titles of refusals that come with every key: a dialog each would be in the way."""
 
 
-class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping):
+class MainScreen(Screen[None]):
     """Show the run of a bridge, and steer it."""
 
     AUTO_FOCUS = "TweetFeed"
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS)
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        view: RunView,
+        services: Services,
+        clock: Callable[[], float] = time.monotonic,
+        beside: OtherCurve | None = None,
+    ) -> None:
+        """Begin with `view`; the bridge is started once the screen is up. `beside` is a curve to compare with."""
+        super().__init__()
+        run = self.run = RunControl(self, bridge, view, services, clock)
+        self.leaving = Leaving(run, clock)
+        self.steering = Steering(run, self.leaving)
+        self.sampling = Sampling(run)
+        self.checkpoints = Checkpoints(run, self.leaving, beside)
+        self.open_tweets = OpenTweets(run, self.leaving)
+        self.pins_and_export = PinsAndExport(run)
+        self.tweet_details = TweetDetails(run, self.sampling, self.pins_and_export)
+        self.preferences = Preferences(run)
+
+    @property
+    def panels(self) -> Panels:
+        """The panels, which act on some keys themselves."""
+        return self.run.panels
+
+    @property
+    def run_view(self) -> RunView:
+        """The run after the events so far."""
+        return self.run.view
+
+    @property
+    def key_map(self) -> KeyMap:
+        """The user's keys in place of those of the key table."""
+        return self.preferences.key_map
 
     @property
     def opening_keys(self) -> frozenset[str]:
@@ -48,86 +96,123 @@ class MainScreen(Steering, Writing, Saving, Opening, Choosing, Looking, Keeping)
         yield Panels()
         yield Static("This needs 40 columns and 12 rows. The run goes on.", markup=False, id="too-small")
 
-    def _route(self, event: e.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case per kind of event
+    def on_mount(self) -> None:
+        """Start the session and the tick."""
+        self.run.bridge.start()
+        self.preferences.mount()
+        self.checkpoints.mount()
+        self.tick()
+        self.set_interval(TICK_SECONDS, self.tick)
+        self.leaving.mount(self.tick)
+        if self.run.bridge.welcome:
+            self.run.messages.toast(self.run.bridge.welcome)
+
+    def tick(self) -> None:
+        """Fold what happened since the last tick into the view, and show it."""
+        bridge = self.run.bridge
+        has_ended = not bridge.is_alive  # asked before draining, so that no last event is missed
+        events = self.run.drain()
+        self.panels.tick(self.run.shown_view, bridge.stage, bridge.host_pid)
+        self.panels.show_attachment(bridge.badge, is_read_only=bool(bridge.refusal))
+        self.run.show_alert()
+        for event in events:
+            self._route(event)
+        self.leaving.tick(has_ended=has_ended)
+        self.preferences.tick()
+        self.checkpoints.tick()
+        self.sampling.tick()
+
+    def action_dispatch(self, action: str, *arguments: object) -> None:
+        """Do the action of a row of the key table: `steering.pause` is `self.steering.action_pause`."""
+        controller, _, name = action.partition(".")
+        getattr(getattr(self, controller), f"action_{name}")(*arguments)
+
+    def _route(self, event: e.Event) -> None:  # noqa: C901, PLR0912 - one case per kind of event
         """Do what an event needs beyond drawing."""
+        toast = self.run.messages.toast
         match event:
-            case e.CommandRefused(command="Stop", title=title) if title not in _TOLD_BRIEFLY:
-                self.ask_to_lose(event)
-            case e.CommandRefused(command="CompleteText", detail=detail):
-                self.prompt.show_refusal(detail)
-            case e.CommandRefused(command="ReadTweet", detail=detail) if self._tweet_dialog is not None:
-                self._tweet_dialog.show_refusal(detail)
-            case e.CommandRefused(command=command, title=title) if command == "Finish" or title in _TOLD_BRIEFLY:
-                self._teller.toast(event.detail)
-            case e.CommandRefused(title=title, detail=detail, hint=hint):
-                self._teller.error(title, detail, hint)
+            case e.CommandRefused():
+                self._route_refusal(event)
             case e.CheckpointSaved(name=name):
-                if name in self._names_to_save:
-                    self._names_to_save.discard(name)
-                    self._teller.toast(f"Saved as {name}.")
+                self.checkpoints.report_saved(name)
             case e.CheckpointLoaded(name=name, step=step):
-                self._teller.toast(f"Loaded {name}: goes on from step {step:,}.")
-            case e.LadderSampled() if self._ladder_dialog is not None:
-                self._ladder_dialog.show(event)
-            case e.Warned(kind="disk-works", message=message):
-                self._teller.toast(message)
-            case e.Warned(message=message):
-                self._teller.toast(message, "warning")
-            case e.RunFinished(reason=reason) if self._ending is None:
-                self._teller.toast(f"The run is over: {reason}. Read on as you like; q leaves, o opens other tweets.")
-            case e.RunFailed(title=title, detail=detail, hint=hint) if self._ending is None:
-                remedy = self.remedy.answer if self.remedy else ""
-                self.app.push_screen(FailureDialog(title, detail, hint, remedy), self._go_on_after_failure)
+                toast(f"Loaded {name}: goes on from step {step:,}.")
+            case e.LadderSampled():
+                self.sampling.show_ladder(event)
+            case e.Warned(kind=kind, message=message):
+                toast(message, "information" if kind == "disk-works" else "warning")
+            case e.RunFinished() | e.RunFailed():
+                self._route_end(event)
             case e.RunStarted(run=run):
-                self.open_pins(run)
-            case e.StepsFinished() | e.EvalFinished() | e.TweetSampled():
-                pass
-            case e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged() | e.Paused() | e.Resumed():
-                pass
+                self.pins_and_export.open_file(run)
             case e.FinishPlanned(last_step=last_step):
-                self._teller.toast(f"Finishing: the learning rate falls until step {last_step:,}. f again: not yet.")
+                toast(f"Finishing: the learning rate falls until step {last_step:,}. f again: not yet.")
             case e.FinishCancelled():
-                self._teller.toast("Not finishing: the run goes on at its learning rate.")
+                toast("Not finishing: the run goes on at its learning rate.")
             case TextCompleted():
-                self.prompt.show(event)
-            case TweetRead() if self._tweet_dialog is not None:
-                self._tweet_dialog.show(event)
-            case e.BatchSizeChanged() | e.IntervalsChanged() | e.StepTimes() | TweetRead():
+                self.sampling.prompt.show(event)
+            case TweetRead():
+                self.tweet_details.show(event)
+            case e.StepsFinished() | e.EvalFinished() | e.TweetSampled() | e.StepTimes() | e.ThreadsChanged():
+                pass  # the panels show it
+            case e.Paused() | e.Resumed() | e.ModelChanged() | e.LearningRateChanged() | e.SamplingChanged():
                 pass
-            case e.ThreadsChanged():  # the status panel tells
-                pass
-            case e.LadderSampled() | e.RunFinished() | e.RunFailed():
+            case e.BatchSizeChanged() | e.IntervalsChanged():
                 pass
             case _:
                 assert_never(event)
 
-    def _go_on_after_failure(self, answer: Literal["open", "remedy"] | None) -> None:
+    def _route_refusal(self, refusal: e.CommandRefused) -> None:
+        """Show a refusal where its command came from, as a toast, or in a dialog."""
+        is_brief = refusal.title in _TOASTED
+        if refusal.command == "Stop" and not is_brief:
+            self.leaving.ask_to_lose(refusal)
+        elif refusal.command == "CompleteText":
+            self.sampling.prompt.show_refusal(refusal.detail)
+        elif refusal.command == "ReadTweet" and self.tweet_details.show_refusal(refusal.detail):
+            pass
+        elif refusal.command == "Finish" or is_brief:
+            self.run.messages.toast(refusal.detail)
+        else:
+            self.run.messages.error(refusal.title, refusal.detail, refusal.hint)
+
+    def _route_end(self, ended: e.RunFinished | e.RunFailed) -> None:
+        """Show why the run has ended, unless the user ends it."""
+        self.tweet_details.stop_waiting()
+        if self.run.is_ending:
+            return
+        if isinstance(ended, e.RunFinished):
+            self.run.messages.toast(
+                f"The run is over: {ended.reason}. Read on as you like; q leaves, o opens other tweets."
+            )
+        else:
+            remedy = self.steering.remedy.answer if self.steering.remedy else ""
+            dialog = FailureDialog(ended.title, ended.detail, ended.hint, remedy)
+            self.app.push_screen(dialog, self._follow_failure)
+
+    def _follow_failure(self, answer: Literal["open", "remedy"] | None) -> None:
         """Do what was chosen over a run that has failed."""
         if answer == "remedy":
-            self.action_answer_alert()
+            self.steering.action_answer_alert()
         elif answer == "open":
-            self.action_open()
+            self.open_tweets.action_open()
 
-    def action_unit(self) -> None:
-        """Switch the plot between nats and bits."""
-        self.query_one(LossPlot).toggle_unit()
+    @on(PromptLine.Asked)
+    def _complete_prompt(self, message: PromptLine.Asked) -> None:
+        self.sampling.complete(message.question)
 
-    def action_machine(self) -> None:
-        """Show what the machine does, or no more."""
-        self._panels.toggle_machine(self._shown_view, self._bridge.host_pid)
+    @on(PromptLine.Sent)
+    def _sample_from_prompt(self, message: PromptLine.Sent) -> None:
+        self.sampling.sample(message.text)
 
-    def action_log(self) -> None:
-        """Make the plot's axis of losses logarithmic, or linear again."""
-        self.query_one(LossPlot).toggle_log()
+    @on(PromptLine.Closed)
+    def _follow_closed_prompt(self) -> None:
+        self.sampling.follow_closed_prompt()
 
-    def action_panes(self) -> None:
-        """Plot the next of: both, the whole run, its recent part."""
-        self.query_one(LossPlot).switch_panes()
+    @on(TweetFeed.Opened)
+    def _open_tweet(self, message: TweetFeed.Opened) -> None:
+        self.tweet_details.open(message.tweet)
 
-    def on_loss_plot_cursor_moved(self, message: LossPlot.CursorMoved) -> None:
-        """Lead the feed to what was written at the cursor."""
-        self.query_one(TweetFeed).show_step(message.step)
-
-    def action_panel(self, step: int) -> None:
-        """Go to the next panel, or the one before."""
-        self._panels.go_on(step)
+    def on_paste(self, event: Paste) -> None:
+        """Open what is dropped into the terminal."""
+        self.open_tweets.open_dropped(event.text)

@@ -1,4 +1,4 @@
-"""The keys that look closely at one tweet, and what can be done with it from there."""
+"""Tweet details: one tweet in a dialog, what the model thinks of it, and the prime of the tweets to come."""
 
 from __future__ import annotations
 
@@ -6,88 +6,90 @@ from dataclasses import replace
 from functools import partial
 
 from engine.errors import ConfigError
-from engine.protocol.commands import ReadTweet, SampleNow, SetSampling
-from engine.protocol.events import TweetSampled
-from tui.files.pins import tweet_key
+from engine.protocol.commands import ReadTweet, SetSampling
+from engine.protocol.events import TweetRead, TweetSampled
 from tui.screens.dialogs.tweet import TweetActions, TweetDialog
-from tui.screens.main.pins_and_export import Keeping
-from tui.widgets.feed.tweet_feed import TweetFeed
+from tui.screens.main.pins_and_export import PinsAndExport
+from tui.screens.main.run_control import Controller, RunControl
+from tui.screens.main.sampling import Sampling
 
 _NO_MODEL = "No model is running that could be asked."
 
 
-class Looking(Keeping):
-    """A tweet in a dialog, and the prime of all that follow."""
+class TweetDetails(Controller):
+    """The dialog of a tweet and its keys, and the key that clears the prime."""
 
-    _tweet_dialog: TweetDialog | None = None
+    def __init__(self, run: RunControl, sampling: Sampling, pins: PinsAndExport) -> None:
+        """Ask the model of this run; `sampling` and `pins` do what the dialog's keys are for."""
+        super().__init__(run)
+        self._sampling = sampling
+        self._pins = pins
+        self._dialog: TweetDialog | None = None
 
-    def tick(self) -> None:
-        """Take in what happened; a tweet that is open waits for no answer of a run that has ended."""
-        was_over = self.run_view.ended is not None
-        super().tick()
-        if self._tweet_dialog is not None and self.run_view.ended is not None and not was_over:
-            self._tweet_dialog.show_refusal(_NO_MODEL)
-
-    def on_tweet_feed_opened(self, message: TweetFeed.Opened) -> None:
-        """Open the tweet, and ask the model about it where there is one."""
-        if self._tweet_dialog is not None:  # a key pressed twice at once
+    def open(self, tweet: TweetSampled) -> None:
+        """Open a tweet, and ask the model about it where there is one."""
+        if self._dialog is not None:  # a key pressed twice at once
             return
-        tweet = message.tweet
         actions = TweetActions(
-            pin=partial(self._turn_pin, tweet), go_on=self._go_on_from, use_as_prime=self._begin_tweets_with
+            pin=partial(self._pins.toggle, tweet), go_on=self._continue_from, use_as_prime=self._set_prime
         )
         note = self._why_not_ask(tweet)
-        self._tweet_dialog = TweetDialog(tweet, actions, is_pinned=self._is_pinned(tweet), note=note)
-        self.app.push_screen(self._tweet_dialog, self._forget_tweet)
+        self._dialog = TweetDialog(tweet, actions, is_pinned=self._pins.is_pinned(tweet), note=note)
+        self._run.app.push_screen(self._dialog, self._forget_dialog)
         if not note:
-            self._send(ReadTweet(text=tweet.text))
+            self._run.send(ReadTweet(text=tweet.text))
+
+    def show(self, read: TweetRead) -> None:
+        """Show the model's answer, if the dialog is still open."""
+        if self._dialog is not None:
+            self._dialog.show(read)
+
+    def show_refusal(self, reason: str) -> bool:
+        """Show why there is no answer; return whether a dialog is open to show it."""
+        if self._dialog is not None:
+            self._dialog.show_refusal(reason)
+        return self._dialog is not None
+
+    def stop_waiting(self) -> None:
+        """Expect no answer any more: the run has ended."""
+        self.show_refusal(_NO_MODEL)
 
     def action_clear_prime(self) -> None:
-        """Let tweets begin as the model likes."""
-        self._begin_tweets_with("")
+        """Sample tweets without a prime."""
+        self._set_prime("")
 
     def _why_not_ask(self, tweet: TweetSampled) -> str:
         """Return why the model can't be asked; empty where it can."""
-        if self.run_view.is_replay:
+        if self._run.view.is_replay:
             return "This is a replay: there is no model to ask."
-        if self._bridge.refusal:
-            return self._bridge.refusal
-        if self.run_view.phase not in {"training", "paused"} or self._ending is not None:
+        if self._run.bridge.refusal:
+            return self._run.bridge.refusal
+        if self._run.view.phase not in {"training", "paused"} or self._run.is_ending:
             return _NO_MODEL
         return "" if tweet.text else "It holds no character."
 
-    def _is_pinned(self, tweet: TweetSampled) -> bool:
-        return tweet_key(tweet) in map(tweet_key, self.pins)
+    def _continue_from(self, text: str) -> None:
+        """Sample a tweet that begins with a text, if there is room for more."""
+        max_length = self._run.shown_view.sampling.max_length
+        if len(text) < max_length:
+            self._sampling.sample(text)
+        elif self._run.can_command():
+            self._run.messages.toast(
+                f"There is no room to go on: a tweet has at most {max_length} characters.", "warning"
+            )
 
-    def _turn_pin(self, tweet: TweetSampled) -> bool:
-        """Keep a tweet, or no more; say which."""
-        if self._may_steer():
-            self.toggle_pin(tweet)
-        return self._is_pinned(tweet)
-
-    def _go_on_from(self, text: str) -> None:
-        """Have a tweet written that begins so."""
-        if not self._can_command():
-            return
-        longest = self._shown_view.sampling.max_length
-        if len(text) >= longest:
-            self._teller.toast(f"There is no room to go on: a tweet has at most {longest} characters.", "warning")
-            return
-        self._panels.await_tweet(self.run_view)
-        self._send(SampleNow(prime=text))
-
-    def _begin_tweets_with(self, prime: str) -> None:
-        """Let all coming tweets begin so."""
-        if not self._can_command():
+    def _set_prime(self, prime: str) -> None:
+        """Begin all tweets to come with `prime`."""
+        if not self._run.can_command():
             return
         try:
-            sampling = replace(self._shown_view.sampling, prime=prime)
+            sampling = replace(self._run.shown_view.sampling, prime=prime)
         except ConfigError as error:
-            self._teller.toast(error.message, "warning")
+            self._run.messages.toast(error.message, "warning")
             return
-        self._send(SetSampling(sampling=sampling))
+        self._run.send(SetSampling(sampling=sampling))
         begin = f"begin with “{prime}” from now on; P ends that" if prime else "begin as the model likes"
-        self._teller.toast(f"Tweets {begin}.")
+        self._run.messages.toast(f"Tweets {begin}.")
 
-    def _forget_tweet(self, _answer: None) -> None:
-        self._tweet_dialog = None
+    def _forget_dialog(self, _answer: None) -> None:
+        self._dialog = None

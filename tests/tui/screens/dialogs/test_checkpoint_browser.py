@@ -220,7 +220,7 @@ async def test_before_its_begin_and_after_its_end_a_run_takes_no_checkpoint_but_
     async with browsing(stage, branchable, further=[second]) as at:
         screen = at.app.screen_stack[-2]
         assert isinstance(screen, MainScreen)
-        screen.run_view = replace(screen.run_view, phase="starting")
+        screen.run.view = replace(screen.run.view, phase="starting")
         await at.pilot.press("enter")
         await at.says("The run is still starting.")
         at.session.emit(end)

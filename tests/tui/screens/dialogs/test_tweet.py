@@ -107,10 +107,10 @@ async def test_y_copies_the_tweet_and_k_pins_it_or_no_more(stage: Stage) -> None
         await toasted(app, "Copied, if your terminal lets programs do that (OSC 52).")
         await pilot.press("k")
         await shows(app, "· pinned")
-        assert [pin.text for pin in main.pins] == [OF_FEED.text]
+        assert [pin.text for pin in main.pins_and_export.pins] == [OF_FEED.text]
         await pilot.press("k")
         await wait_until(lambda: "· pinned" not in screen_text(app))
-        assert not main.pins
+        assert not main.pins_and_export.pins
 
 
 async def test_u_lets_all_tweets_begin_so_c_has_one_written_and_shift_p_ends_it(stage: Stage) -> None:

@@ -69,7 +69,7 @@ async def test_a_late_run_that_cannot_save_ends_all_the_same_once_the_screen_has
     session, clock = Late(), FakeClock()
     session.stop_refusal = "The disk is full."
     app = stage.app(session)
-    app._main_screen._clock = clock
+    app._main_screen.leaving._clock = clock
     async with app.run_test() as pilot:
         await wait_until(lambda: app.summary_view.started is not None)
         await pilot.press("q")
@@ -137,8 +137,8 @@ async def test_leaving_before_the_run_has_begun_keeps_it_from_beginning(stage: S
     async with app.run_test():
         await wait_until(lambda: app.summary_view.started is not None)
         waiting = EngineBridge(RunConfig(), lambda *_: FakeSession())
-        app._main_screen._bridge = waiting
-        app._main_screen.leave(143)
+        app._main_screen.run.bridge = waiting
+        app._main_screen.leaving.leave(143)
         await wait_until(lambda: app.return_code is not None, "the end")
     waiting.start()
     assert waiting.join(DEADLINE_SECONDS)

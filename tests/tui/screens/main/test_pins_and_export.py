@@ -78,7 +78,7 @@ async def test_pins_of_a_resumed_run_are_there_again_with_those_made_meanwhile(s
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await started(app)
         await shows(app, "long thinned")
-        assert screen.pins == (gone, TWEETS[1])
+        assert screen.pins_and_export.pins == (gone, TWEETS[1])
         assert screen_text(app).count(PIN_GLYPH) == 2
         await pilot.press("k")
         await wait_until(lambda: pins_of(RUN) == ["long thinned", "tweet number 2", "tweet number 5"])
@@ -93,7 +93,7 @@ async def test_pins_that_cannot_be_saved_are_told_and_stay_on_screen(stage: Stag
         await pilot.press("k")
         await opened(app, MessageDialog)
         await shows(app, StorageError.title)
-        assert screen.pins == (TWEETS[-1],)
+        assert screen.pins_and_export.pins == (TWEETS[-1],)
 
 
 async def test_a_run_of_an_impossible_name_has_no_file_of_pins(stage: Stage, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ async def test_the_palette_asks_for_batch_size_and_intervals_refuses_nonsense_an
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
-        screen.action_batch_size()
+        screen.steering.action_batch_size()
         await opened(app, NumberDialog)
         line = app.screen.query_one(Input)
         assert line.value == "32"
@@ -121,7 +121,7 @@ async def test_the_palette_asks_for_batch_size_and_intervals_refuses_nonsense_an
         await wait_until(lambda: "was 32" not in screen_text(app), "the status as before")
         await answer(app, pilot, await ask(app, pilot, "Evaluation interval"), "50")
         await wait_until(lambda: len(session.received) == 3)
-        screen.action_interval("sample_every")
+        screen.steering.action_interval("sample_every")
         await opened(app, NumberDialog)
         await answer(app, pilot, app.screen.query_one(Input), "0")
         await wait_until(lambda: len(session.received) == 4)
@@ -130,11 +130,11 @@ async def test_the_palette_asks_for_batch_size_and_intervals_refuses_nonsense_an
             c.SetIntervals(eval_every=50, sample_every=0),
         ]
         await toasted(app, "Evaluations come every 50 steps from now on.", "Tweets come never from now on.")
-        screen.action_interval("eval_every")
+        screen.steering.action_interval("eval_every")
         await opened(app, NumberDialog)
         await pilot.press("escape")
         await wait_until(lambda: app.screen is screen)
-        screen.action_save_latest()
+        screen.checkpoints.action_save_latest()
         await wait_until(lambda: session.received[4:] == [c.SaveLatest()], "a save, and no change without an answer")
         await toasted(app, "Saved as latest.")
 

@@ -103,13 +103,13 @@ async def test_keys_are_letters_while_the_line_is_open_and_enter_sends_it_to_the
         sent = [command for command in session.received if not isinstance(command, c.CompleteText)]
         assert sent == [c.SampleNow(prime="q g+-?Kpc")] * 2
         await pilot.press("escape")
-        await wait_until(lambda: not screen.prompt.is_open)
+        await wait_until(lambda: not screen.sampling.prompt.is_open)
         assert screen.query_one(KeyBar).display
         assert isinstance(screen.focused, TweetFeed)
         await press(pilot, session, "g")
         assert session.received[-1] == c.SampleNow()
         await pilot.press("p")
-        await wait_until(lambda: screen.prompt.is_open)
+        await wait_until(lambda: screen.sampling.prompt.is_open)
         assert line(app) == "q g+-?Kpc"
 
 
@@ -174,7 +174,7 @@ async def test_the_line_closes_with_the_run(stage: Stage) -> None:
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
         session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9))
-        await wait_until(lambda: not screen.prompt.is_open)
+        await wait_until(lambda: not screen.sampling.prompt.is_open)
         await pilot.press("p")
         await wait_until(lambda: any(text.startswith("The run is over") for text in toasts(app)), "a word about it")
-        assert not screen.prompt.is_open
+        assert not screen.sampling.prompt.is_open

@@ -1,0 +1,183 @@
+"""Leaving: quit, detach, and ending this run before another starts. A run saves before it ends; the screen waits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+from textual.timer import Timer
+
+from engine.errors import exit_code_for
+from engine.protocol.events import CommandRefused, RunFailed
+from engine.text import harmless
+from tui.process.outcome import Outcome
+from tui.process.signals import INTERRUPTED_CODE
+from tui.run.exit_codes import reason_of
+from tui.run.summary import UNSAVED_CODE
+from tui.screens.dialogs.checkpoint_rename import YesDialog
+from tui.screens.dialogs.leave import LeaveDialog
+from tui.screens.main.run_control import Controller, RunControl
+
+_TICK_SECONDS = 0.02
+_BY_USER = "stopped by the user"
+_LEAVE_AT_ONCE = "ctrl+c leaves at once"
+_MAX_SAVING_SECONDS = 5.0
+_MAX_ABANDONING_SECONDS = 0.5
+"""A run that has not started has nothing to save."""
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """The session was asked to end: what follows, until when to wait for it, and the reason that it was given."""
+
+    then: Callable[[], None]
+    deadline: float
+    reason: str = _BY_USER
+
+
+def _nothing() -> None: ...
+
+
+class Leaving(Controller):
+    """The ways off the screen."""
+
+    def __init__(self, run: RunControl, clock: Callable[[], float]) -> None:
+        """Leave this run; wait by `clock`."""
+        super().__init__(run)
+        self._has_asked_to_end = False
+        """Whether the run was asked to end, and has not refused."""
+        self._clock = clock
+        self._ending: _Ending | None = None
+        self._timer: Timer | None = None
+
+    def mount(self, tick: Callable[[], None]) -> None:
+        """Prepare to tick more often while the session ends."""
+        self._timer = self._run.screen.set_interval(_TICK_SECONDS, tick, pause=True)
+
+    def tick(self, *, has_ended: bool) -> None:
+        """Go on once the session has ended or is late."""
+        ending = self._ending
+        if ending is not None and (has_ended or self._clock() > ending.deadline):
+            self._end(_Ending(_nothing, math.inf))  # once: the tick goes on for a while
+            if not has_ended:  # no screen is left that could be asked whether to end without saving
+                self._run.bridge.stop(ending.reason)
+            ending.then()
+
+    def action_leave(self) -> None:
+        """Stop, save and leave; ask first where another process trains, as the run can go on."""
+        bridge = self._run.bridge
+        is_on = self._run.view.ended is None and bridge.is_alive and not self._run.is_ending
+        if bridge.is_elsewhere and is_on and not bridge.refusal:
+            dialog = LeaveDialog(self._run.name, bridge.num_screens)
+            self._run.app.push_screen(dialog, self._leave_as_answered)
+        else:
+            self.leave(0)
+
+    def _leave_as_answered(self, answer: Literal["end", "leave"] | None) -> None:
+        if answer == "end" or (answer == "leave" and self._run.view.ended is not None):
+            self.leave(0)
+        elif answer == "leave":
+            self.action_detach()
+
+    def action_detach(self) -> None:
+        """Close the screen; the run goes on without one."""
+        problem = self._run.bridge.attach_problem
+        if self._run.view.is_replay or self._run.view.ended is not None:
+            self._run.messages.toast("There is no run that could go on without a screen; q leaves.")
+        elif not self._run.is_ending and problem:
+            question = (
+                f"No terminal can attach to this run: {harmless(problem)} "
+                "Without a screen it goes on until its budget is used up or its process is told to end."
+            )
+            self._run.app.push_screen(YesDialog("Detach?", question, "detach"), self._detach_as_answered)
+        else:
+            self._detach_once()
+
+    def _detach_as_answered(self, answer: Literal["yes"] | None) -> None:
+        if answer == "yes":
+            self._detach_once()
+
+    def _detach_once(self) -> None:
+        if not self._run.is_ending:
+            self._end(_Ending(_nothing, math.inf))  # a key that is on its way already must not end the run
+            self.detach()
+
+    def detach(self, exit_code: int = 0) -> None:
+        """Close the screen and let the run continue."""
+        self._close(exit_code, is_detached=True)
+
+    def leave(self, return_code: int) -> None:
+        """Leave once the session has saved and ended; a second call with a code other than 0 leaves at once."""
+        is_abandoned = self._run.is_ending and return_code == INTERRUPTED_CODE
+        leaving = partial(self._exit, return_code, is_abandoned=is_abandoned)
+        if self._ending is None:
+            reason = reason_of(return_code) or _BY_USER
+            # whoever sends a signal is not there to be asked
+            self.end_then(leaving, _LEAVE_AT_ONCE, reason, may_ask=return_code in {0, INTERRUPTED_CODE})
+        elif return_code != 0:
+            if self._has_asked_to_end:
+                self._run.bridge.stop(self._ending.reason)
+            leaving()
+        else:
+            self._ending = replace(self._ending, then=leaving)
+
+    def end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER, *, may_ask: bool = True) -> None:
+        """Have the session save and end, and call `then` after it or when it takes too long.
+
+        Where it can't save and one `may_ask`, the user is asked first.
+        """
+        bridge, view = self._run.bridge, self._run.view
+        if view.ended is not None or not bridge.is_alive:
+            bridge.stop(reason)  # one that has not begun must not begin any more
+            then()
+            return
+        has_work = view.phase != "starting" and not view.is_replay
+        self._end(_Ending(then, self._clock() + (_MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS), reason))
+        bridge.stop(reason, unless_unsaved=may_ask)
+        self._has_asked_to_end = not bridge.refusal
+        self._run.panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
+        if self._timer is not None:
+            self._timer.resume()
+
+    def ask_to_lose(self, refusal: CommandRefused) -> None:
+        """Where the session refuses to end as it can't save, ask whether to end it all the same."""
+        ending = self._ending
+        self._end(None)
+        self._has_asked_to_end = False
+        if self._timer is not None:
+            self._timer.pause()
+        self._run.panels.show_notice("")
+        if ending is None:  # another screen of this run had asked
+            return
+
+        def answer(choice: Literal["yes"] | None) -> None:
+            if choice == "yes":
+                self.end_then(ending.then, _LEAVE_AT_ONCE, ending.reason, may_ask=False)
+
+        question = f"{refusal.detail} Leave all the same?"
+        self._run.app.push_screen(YesDialog("Not saved", question, "leave and lose it"), answer)
+
+    def _end(self, ending: _Ending | None) -> None:
+        self._ending = ending
+        self._run.is_ending = ending is not None
+
+    def _exit(self, return_code: int, *, is_abandoned: bool = False) -> None:
+        """End the app. The code of a failed run comes before the one asked for."""
+        ended = self._run.view.ended
+        if isinstance(ended, RunFailed):
+            return_code = exit_code_for(ended.title)
+        elif ended is not None and self._run.view.num_unsaved_steps:
+            return_code = return_code or UNSAVED_CODE
+        self._close(return_code, is_abandoned=is_abandoned)
+
+    def _close(self, exit_code: int, *, is_detached: bool = False, is_abandoned: bool = False) -> None:
+        outcome = Outcome(
+            exit_code=exit_code,
+            is_detached=is_detached,
+            is_ending=self._has_asked_to_end,
+            is_abandoned=is_abandoned,
+        )
+        self._run.app.exit(outcome, exit_code)

@@ -1,0 +1,134 @@
+"""`RunControl`: the run on the main screen, as the controllers see it, and the way their commands go to it.
+
+Folds the bridge's events into the view, follows the commands that are not answered yet, and refuses a key where the run
+accepts no command. Draws nothing but what a command changes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App
+from textual.screen import Screen
+
+from engine.protocol.commands import Command
+from engine.protocol.events import CommandRefused, Event
+from tui.run.alerts import Watch
+from tui.run.bridge import Bridge
+from tui.run.pending import PendingCommands
+from tui.run.reducer import fold
+from tui.run.undo import Change, Undo
+from tui.run.view import Phase, RunView
+from tui.screens.main.messages import Messages
+from tui.screens.main.services import Services
+from tui.widgets.panels import Panels
+
+_REFUSING_PHASES: dict[Phase, str] = {
+    "starting": "The run is still starting.",
+    "finished": "The run is over; q leaves, o opens other tweets.",
+    "failed": "The run has failed; q leaves, o opens other tweets.",
+}
+
+
+class RunControl:
+    """View, commands, panels and messages of the run on a screen. For the screen's thread."""
+
+    def __init__(
+        self, screen: Screen[Any], bridge: Bridge, view: RunView, services: Services, clock: Callable[[], float]
+    ) -> None:
+        """Show `view` until the first events; the bridge is started by the screen."""
+        self.screen = screen
+        self.bridge = bridge
+        self.services = services
+        self.messages = Messages(screen, clock, services.drop_typed_ahead)
+        self.view = view
+        """The run after the events so far."""
+        self.pending = PendingCommands()
+        self.alerts = Watch.of_late_comer(view) if bridge.is_elsewhere else Watch()
+        self.is_ending = False
+        """Whether the session was asked to end."""
+        self._undo = Undo()
+
+    @property
+    def app(self) -> App[Any]:
+        """The app, which shows dialogs and ends."""
+        return self.screen.app
+
+    @property
+    def panels(self) -> Panels:
+        """The panels over the run."""
+        return self.screen.query_one(Panels)
+
+    @property
+    def shown_view(self) -> RunView:
+        """The view with the settings that were sent and are not answered yet."""
+        return self.pending.apply_to(self.view)
+
+    @property
+    def name(self) -> str:
+        """The run's name; empty before its start."""
+        return self.view.started.run if self.view.started is not None else ""
+
+    def drain(self) -> tuple[Event, ...]:
+        """Fold what happened since the last call into the view; return the events that the screen has to react to."""
+        update = self.bridge.drain()
+        events = update.events
+        if update.view is not None:  # events were missed, and may have answered what is pending
+            if self.view.ended is None and update.view.ended is not None:
+                events = (update.view.ended, *events)
+            self.view, self.pending, self.alerts = update.view, PendingCommands(), Watch.of_late_comer(update.view)
+        self.view = fold(self.view, update.events)
+        for event in update.events:
+            if isinstance(event, CommandRefused):
+                self._undo = self._undo.after_refusal(self.pending.answered_by(event))
+            self.pending = self.pending.after(event)
+            self.alerts = self.alerts.after(event)
+        self.alerts = self.alerts.over(self.view)
+        return events
+
+    def send(self, command: Command) -> None:
+        """Send a command, and show at once what it will change."""
+        self._undo = self._undo.after_sending(command, self.shown_view)
+        self._send(command)
+
+    def undo(self) -> Change | None:
+        """Send what takes the last change of a setting back, and return that change; None where there is none."""
+        self._undo, change = self._undo.taken()
+        if change is not None:
+            self._send(change.back)
+        return change
+
+    def _send(self, command: Command) -> None:
+        self.pending = self.pending.after_sending(command)
+        self.bridge.send(command)
+        self.panels.show_status(self.shown_view)
+
+    def show_alert(self) -> None:
+        """Show the most urgent alert, or none."""
+        self.panels.show_alert(self.alerts.alert(self.view, self.bridge.config))
+
+    def can_steer(self) -> bool:
+        """Return whether this screen may change the run; tell the user if not."""
+        return self._allow(self.bridge.refusal)
+
+    def can_switch(self) -> bool:
+        """Return whether another run may be chosen now; tell the user if not."""
+        return self._allow("The run is ending." if self.is_ending else self.bridge.refusal)
+
+    def can_command(self) -> bool:
+        """Return whether the session accepts commands now; tell the user if not."""
+        return self.can_switch() and self._allow(_REFUSING_PHASES.get(self.view.phase, ""))
+
+    def _allow(self, refusal: str) -> bool:
+        if refusal:
+            self.messages.refuse(refusal)
+        return not refusal
+
+
+class Controller:
+    """The actions of some keys: of a row `steering.pause` of the key table, `action_pause` of the controller."""
+
+    def __init__(self, run: RunControl) -> None:
+        """Act on this run."""
+        self._run = run
