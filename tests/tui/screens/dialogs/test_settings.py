@@ -66,7 +66,7 @@ async def running(
 async def at(app: TweetgenApp, name: str) -> None:
     """Open the settings, if they are not, with the cursor on an entry."""
     if isinstance(app.screen, MainScreen):
-        await app.screen.run_action("settings")
+        app.screen.preferences.action_settings()
     await opened(app, SettingsScreen)
     options = app.screen.query_one(OptionList)
     options.highlighted = options.get_option_index(name)
