@@ -13,8 +13,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import engine.protocol.stage
-from engine.protocol import commands as c
-from engine.protocol import events as e
+from engine.protocol import events
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
 from tests.fakes import FakeClock, FakeSession, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, toasted, trained_by, wait_until
 from tui.cli.output.progress_display import ProgressDisplay
@@ -33,11 +34,11 @@ Moment = engine.protocol.stage.Stage
 class SlowSession(FakeSession):
     """Begins when it may."""
 
-    def __init__(self, script: tuple[e.Event, ...]) -> None:
+    def __init__(self, script: tuple[Event, ...]) -> None:
         super().__init__(script)
         self.may_start = threading.Event()
 
-    def run(self, emit: Callable[[e.Event], None], commands: queue.SimpleQueue[c.Command]) -> None:
+    def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> None:
         assert self.may_start.wait(10)
         super().run(emit, commands)
 
@@ -62,7 +63,7 @@ async def test_reading_shows_its_share_as_a_bar_with_percent(stage: Stage) -> No
 
 
 async def test_a_run_that_ends_before_its_first_step_does_not_wait_for_it(stage: Stage) -> None:
-    failed = e.RunFailed(step=0, elapsed_seconds=0.0, title="No", detail="It went wrong.", hint="")
+    failed = events.RunFailed(step=0, elapsed_seconds=0.0, title="No", detail="It went wrong.", hint="")
     app = stage.app(FakeSession((failed,)))
     async with app.run_test(size=(80, 24)):
         await wait_until(lambda: app.summary_view.phase == "failed")

@@ -22,7 +22,7 @@ from tui.settings.key_table import TWEET_KEYS, bindings_of
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.terminal import clipboard
 from tui.widgets.feed.layout import EMPTY_TWEET
-from tui.widgets.feed.tweet_text import TweetText, harmless_chars
+from tui.widgets.feed.tweet_text import TweetText, safe_chars
 from tui.widgets.input.chance_bars import ChanceBars, shown_char
 
 _NUM_BARS = 8
@@ -65,8 +65,8 @@ class TweetDialog(Dialog[None]):
         self._read: TweetRead | None = None
         has_own = len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
         self._bits_then = tweet.char_bits if has_own else ()
-        num_given = len(tweet.prime) if tweet.text.startswith(tweet.prime) else 0
-        self._tweet_text = TweetText(tweet.text, has_ended=tweet.reached_eos, num_given=num_given)
+        num_prompt_chars = len(tweet.prime) if tweet.text.startswith(tweet.prime) else 0
+        self._tweet_text = TweetText(tweet.text, has_ended=tweet.reached_eos, num_prompt_chars=num_prompt_chars)
         self._tweet_text.show_bits(self._bits_then)
         self._bars = ChanceBars(_NUM_BARS)
 
@@ -124,13 +124,13 @@ class TweetDialog(Dialog[None]):
 
     @property
     def _before_cursor(self) -> str:
-        return self.tweet.text[: self._tweet_text.place]
+        return self.tweet.text[: self._tweet_text.cursor]
 
     def _draw(self) -> None:
         """Show what is known now."""
         if not self.is_mounted:
             return
-        place = self._tweet_text.place
+        place = self._tweet_text.cursor
         self.query_one("#char", Static).update(self._char_facts(place))
         self.query_one("#going-on", Static).update(self._going_on())
         self.query_one("#whole", Static).update(self._facts())
@@ -166,7 +166,7 @@ class TweetDialog(Dialog[None]):
 
     def _going_on(self) -> str:
         """Return what the keys would go on from."""
-        before = harmless_chars(self._before_cursor)
+        before = safe_chars(self._before_cursor)
         if not before:
             return "c and u take what is before the cursor: → moves it"
         is_long = len(before) > _MAX_PREFIX_CHARS

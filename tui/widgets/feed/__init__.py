@@ -1,1 +1,1 @@
-"""The feed of generated tweets: layout, selection, surprise colours, wrapping. Never sends a command."""
+"""The feed of generated tweets: its model, layout, selection and surprise colours. Never sends a command."""

@@ -1,7 +1,6 @@
-"""How surprised the model was by each character, as a few steps of a scale. Pure: knows no widget and no colour.
+"""The surprise of each character, as a step of a scale. Pure; never chooses a colour.
 
-A grapheme (an emoji family, a letter with its marks) is one sign on the screen: it has one step, that of its most
-surprising character.
+A grapheme (an emoji sequence, a letter with its marks) has the step of its most surprising character.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from rich.cells import split_graphemes
 
 STEP_BITS = (0.5, 1.5, 3.0, 5.0, 7.5)
-"""From this many bits, the next step: likelihoods of about 71, 35, 12, 3 and 0.6 percent."""
+"""From this many bits, the next step: probabilities of about 71, 35, 12, 3 and 0.6 percent."""
 NUM_STEPS = len(STEP_BITS) + 1
 
 
 def runs_by_surprise(text: str, char_bits: Sequence[float]) -> Iterator[tuple[str, int]]:
-    """Yield the pieces of `text` that have one step, with it; `char_bits` has one figure for each code point.
+    """Yield the runs of `text` in one step, with the step; `char_bits` has a value per code point.
 
-    What stands beyond them, such as the ellipsis of a tweet that was cut, is as expected as can be.
+    Text beyond the values, such as the ellipsis of a truncated tweet, is in the lowest step.
     """
     start, step = 0, -1
     for begin, end in _graphemes(text):
@@ -33,7 +32,7 @@ def runs_by_surprise(text: str, char_bits: Sequence[float]) -> Iterator[tuple[st
 
 
 def _graphemes(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where each grapheme begins and ends."""
+    """Yield start and end of each grapheme."""
     if text.isascii():
         yield from zip(range(len(text)), range(1, len(text) + 1), strict=True)
     else:

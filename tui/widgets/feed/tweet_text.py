@@ -1,7 +1,7 @@
-"""`TweetText`: a tweet coloured by surprise, with a cursor that goes over its characters and its end.
+"""`TweetText`: a tweet in surprise colours, with a cursor over its characters and its end.
 
-The cursor is a place in the text by code points, as the model reads it; what is marked is the whole sign on the screen
-(an emoji family, a letter with its marks) that the code point belongs to.
+The cursor is an index of code points, as in the model's input; highlighted is the whole grapheme (an emoji sequence, a
+letter with its marks) that contains the code point.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from tui.widgets.feed.wrapping import Span, wrap
 _END_GLYPH = "■"
 
 
-def harmless_chars(text: str) -> str:
-    """Return `text` with a sign in place of each character that is not safe to show: one for one, so places stay."""
+def safe_chars(text: str) -> str:
+    """Replace each unsafe character of `text` by one safe character, so that indices stay valid."""
     if is_harmless(text):
         return text
     safe = "".join(map(harmless_char, text))
-    return safe if is_harmless(safe) else "".join(char if char.isascii() else LOST for char in safe)  # a flood
+    return safe if is_harmless(safe) else "".join(char if char.isascii() else LOST for char in safe)  # too many marks
 
 
 class TweetText(Widget, can_focus=True):
-    """Show a text; tell of each move of the cursor."""
+    """Shows a text with a cursor; posts `Moved`."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,14 +48,14 @@ class TweetText(Widget, can_focus=True):
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "tweet-text--cursor",
-        "tweet-text--given",
+        "tweet-text--prompt",
         *(f"tweet-text--surprise-{step}" for step in range(NUM_STEPS)),
     }
     DEFAULT_CSS = """
     TweetText {
         height: auto;
         .tweet-text--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
-        .tweet-text--given { color: $foreground; text-style: italic; }
+        .tweet-text--prompt { color: $foreground; text-style: italic; }
         .tweet-text--surprise-0 { color: $foreground 45%; }
         .tweet-text--surprise-1 { color: $foreground 70%; }
         .tweet-text--surprise-2 { color: $foreground; }
@@ -65,45 +65,45 @@ class TweetText(Widget, can_focus=True):
     }
     """
 
-    place: reactive[int] = reactive(0)
-    """Where the cursor is; the number of characters is the end."""
+    cursor: reactive[int] = reactive(0)
+    """Index of the character at the cursor; the length of the text is its end."""
 
     class Moved(Message):
-        """The cursor is at another character."""
+        """The cursor moved to another character."""
 
-    def __init__(self, text: str, *, has_ended: bool, num_given: int = 0) -> None:
-        """Show `text`, which the model ended itself, or not; its first characters were given to it."""
+    def __init__(self, text: str, *, has_ended: bool, num_prompt_chars: int = 0) -> None:
+        """Show `text`; `has_ended`: the model generated the end; its first characters were the prompt."""
         super().__init__()
         self._text = text
-        self._shown = harmless_chars(text) + (_END_GLYPH if has_ended else ELLIPSIS)
-        self._num_given = num_given
+        self._shown = safe_chars(text) + (_END_GLYPH if has_ended else ELLIPSIS)
+        self._num_given = num_prompt_chars
         self._bits: tuple[float, ...] = ()
 
     def show_bits(self, bits: Sequence[float]) -> None:
-        """Colour each character, and the end, by these bits."""
+        """Colour each character, and the end, by its bits."""
         if tuple(bits) != self._bits:
             self._bits = tuple(bits)
             self.refresh()
 
-    def validate_place(self, place: int) -> int:
-        """Keep the cursor in the text."""
-        return min(max(place, 0), len(self._text))
+    def validate_cursor(self, cursor: int) -> int:
+        """Clamp the cursor to the text."""
+        return min(max(cursor, 0), len(self._text))
 
-    def watch_place(self) -> None:
-        """Tell of the move."""
+    def watch_cursor(self) -> None:
+        """Post `Moved`."""
         self.post_message(self.Moved())
 
     def action_move(self, step: int) -> None:
         """Move the cursor by characters."""
-        self.place += step
+        self.cursor += step
 
     def action_move_line(self, step: int) -> None:
         """Move the cursor to the line below (1) or above (-1)."""
         spans = self._spans(self.size.width)
-        line = next(number for number, (start, _) in reversed(list(enumerate(spans))) if start <= self.place)
+        line = next(number for number, (start, _) in reversed(list(enumerate(spans))) if start <= self.cursor)
         if 0 <= line + step < len(spans):
             start, end = spans[line + step]
-            self.place = min(start + self.place - spans[line][0], end)
+            self.cursor = min(start + self.cursor - spans[line][0], end)
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the character under the pointer."""
@@ -113,7 +113,7 @@ class TweetText(Widget, can_focus=True):
             start, end = spans[offset.y]
             while start < end and cell_len(self._shown[spans[offset.y][0] : start + 1]) <= offset.x:
                 start += 1
-            self.place = start
+            self.cursor = start
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
         """Return how many lines the text takes."""
@@ -123,11 +123,11 @@ class TweetText(Widget, can_focus=True):
         return wrap(self._shown, max(1, width))
 
     def render(self) -> Content:
-        """Return the lines."""
+        """Return the wrapped lines."""
         return Content("\n").join(self._line(start, end) for start, end in self._spans(self.size.width))
 
     def _line(self, start: int, end: int) -> Content:
-        """Return a piece of the text with its colours."""
+        """Return a line with its colours."""
         line = Content("")
         for begin, stop, _ in split_graphemes(self._shown[start:end])[0]:
             kind = self._kind(start + begin, start + stop)
@@ -137,10 +137,10 @@ class TweetText(Widget, can_focus=True):
         return line
 
     def _kind(self, begin: int, end: int) -> str:
-        """Return what a sign on the screen is painted as."""
-        if begin <= self.place < end:
+        """Return the component class of a grapheme."""
+        if begin <= self.cursor < end:
             return "cursor"
         if begin < self._num_given:
-            return "given"
+            return "prompt"
         bits = self._bits[begin:end]
         return f"surprise-{bisect_right(STEP_BITS, max(bits)) if bits else 2}"

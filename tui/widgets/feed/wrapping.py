@@ -1,7 +1,6 @@
-"""Break plain text into lines by cells, and keep the lines of a long list of texts. Pure: knows no widget.
+"""Wraps text by terminal cells, and indexes the lines of a long list of texts. Never imports a widget.
 
-Widths are rich's, so that they agree with what Textual composes; a grapheme (an emoji family, a letter with its marks)
-is never torn apart.
+Widths are rich's, as in Textual's rendering; graphemes (an emoji sequence, a letter with its marks) are never split.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ Span = tuple[int, int]
 
 
 def wrap(text: str, width: int) -> tuple[Span, ...]:
-    """Return the spans of the lines that `text` takes in `width` cells: at blanks where possible, else anywhere."""
+    """Return the lines of `text` in `width` cells as spans: broken at spaces if possible, else anywhere."""
     if text.isascii():
         return _wrap_ascii(text, width)
     if cell_len(text) <= width:
@@ -58,10 +57,9 @@ def _wrap_graphemes(text: str, width: int) -> tuple[Span, ...]:
 
 
 class WrappedTexts:
-    """A list of texts, each wrapped to one width, in which a line is found by its number over all texts."""
+    """Texts wrapped to one width, with an index from line numbers to texts."""
 
     def __init__(self, width: int) -> None:
-        """Begin without texts."""
         self.texts: list[str] = []
         self._width = max(1, width)
         self._spans: list[tuple[Span, ...]] = []
@@ -69,11 +67,11 @@ class WrappedTexts:
 
     @property
     def num_lines(self) -> int:
-        """How many lines all texts take."""
+        """Lines of all texts."""
         return self._line_ends[-1] if self._line_ends else 0
 
     def extend(self, texts: Iterable[str]) -> None:
-        """Add texts at the end."""
+        """Append texts."""
         end = self.num_lines
         for text in texts:
             spans = wrap(text, self._width)
@@ -82,8 +80,8 @@ class WrappedTexts:
             self._spans.append(spans)
             self._line_ends.append(end)
 
-    def rearranged(self, entries: Iterable[int | str]) -> WrappedTexts:
-        """Return the texts of these numbers, which need no wrapping any more, and new ones, in this order."""
+    def rebuilt(self, entries: Iterable[int | str]) -> WrappedTexts:
+        """Return these texts in this order: old ones by index, not wrapped again, and new ones."""
         other = WrappedTexts(self._width)
         for entry in entries:
             if isinstance(entry, int):
@@ -102,20 +100,20 @@ class WrappedTexts:
         return other
 
     def locate(self, line: int) -> tuple[int, int]:
-        """Return the text's index and the number of the line in it. Raises `IndexError` beyond the last line."""
+        """Return the index of the text at a line, and the line's number in it. Raises `IndexError`."""
         if not 0 <= line < self.num_lines:
             raise IndexError(line)
         index = bisect_right(self._line_ends, line)
         return index, line - self.first_line(index)
 
     def lines_of(self, index: int) -> range:
-        """Return the numbers of the lines of a text."""
+        """Return the line numbers of a text."""
         return range(self.first_line(index), self._line_ends[index])
 
     def first_line(self, index: int) -> int:
-        """Return the number of the first line of a text."""
+        """Return the first line number of a text."""
         return self._line_ends[index] - len(self._spans[index])
 
     def span(self, index: int, line: int) -> Span:
-        """Return where in its text a line begins and ends."""
+        """Return start and end of a line in its text."""
         return self._spans[index][line]

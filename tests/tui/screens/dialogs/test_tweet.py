@@ -54,7 +54,7 @@ async def dialog_of(
 
 async def at(app: TweetgenApp, place: int) -> None:
     """Wait until the cursor is at this character."""
-    await wait_until(lambda: app.screen.query_one(TweetText).place == place, f"the cursor at {place}")
+    await wait_until(lambda: app.screen.query_one(TweetText).cursor == place, f"the cursor at {place}")
 
 
 async def test_it_shows_what_the_model_thought_at_the_character_under_the_cursor(stage: Stage) -> None:
@@ -91,8 +91,8 @@ async def test_a_click_and_the_arrows_move_the_cursor_over_lines(stage: Stage) -
         await pilot.click(TweetText, offset=(3, 0))
         await at(app, 3)
         await pilot.press("down")
-        await wait_until(lambda: app.screen.query_one(TweetText).place > 60, "the second line")
-        place = app.screen.query_one(TweetText).place
+        await wait_until(lambda: app.screen.query_one(TweetText).cursor > 60, "the second line")
+        place = app.screen.query_one(TweetText).cursor
         assert long.text[place : place + 3] == long.text[3:6]
         await pilot.press("up")
         await at(app, 3)

@@ -1,4 +1,4 @@
-"""The columns of the feed: what they hold at each width, and straight whatever a tweet is written with."""
+"""The columns of the feed at each width, and the surprise colours of its text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.widgets.feed.layout import (
     PIN_GLYPH,
     SELECTED_GLYPH,
     Columns,
-    has_bits_of_chars,
+    has_char_bits,
     shown_text,
     step_width,
 )
@@ -49,7 +49,7 @@ def test_a_narrower_feed_has_fewer_columns(width: int, expected: str) -> None:
     temperature=st.floats(0.05, 5),
     sign=st.sampled_from(["", PIN_GLYPH, SELECTED_GLYPH]),
 )
-def test_text_begins_in_the_same_cell_whatever_stands_before_it(
+def test_the_text_starts_in_the_same_cell_whatever_the_columns_contain(
     width: int, sign: str, bits: float, **drawn: Any
 ) -> None:
     columns = Columns(width, 6)
@@ -58,7 +58,7 @@ def test_text_begins_in_the_same_cell_whatever_stands_before_it(
 
 
 @given(TEXTS, st.data())
-def test_pieces_by_surprise_make_up_the_text_and_tear_no_grapheme(text: str, data: st.DataObject) -> None:
+def test_runs_by_surprise_add_up_to_the_text_and_split_no_grapheme(text: str, data: st.DataObject) -> None:
     text = harmless(text)
     bits = data.draw(st.lists(st.floats(0, 20), min_size=len(text), max_size=len(text)))
     pieces = list(runs_by_surprise(text, bits))
@@ -69,7 +69,7 @@ def test_pieces_by_surprise_make_up_the_text_and_tear_no_grapheme(text: str, dat
     assert starts.issuperset(ends)
 
 
-def test_more_bits_are_a_higher_step_and_a_grapheme_has_that_of_its_most_surprising_character() -> None:
+def test_more_bits_are_a_higher_step_and_a_grapheme_has_its_characters_highest() -> None:
     steps = [step for _, step in runs_by_surprise("abcdef", [0.0, *STEP_BITS])]
     assert steps == list(range(NUM_STEPS))
     assert list(runs_by_surprise("e\u0301e", [0.0, 4.0, 0.0])) == [("e\u0301", 3), ("e", 0)]
@@ -84,8 +84,8 @@ def test_more_bits_are_a_higher_step_and_a_grapheme_has_that_of_its_most_surpris
         ("a\x1b[0mbc", 8, True, False),
     ],
 )
-def test_bits_of_characters_count_only_where_there_is_one_for_each(
+def test_char_bits_count_only_if_every_character_has_one(
     text: str, num_bits: int, reached_eos: bool, is_known: bool
 ) -> None:
     event = tweet_sampled(text, char_bits=(1.0,) * num_bits, reached_eos=reached_eos)
-    assert has_bits_of_chars(event, shown_text(event)) == is_known
+    assert has_char_bits(event, shown_text(event)) == is_known

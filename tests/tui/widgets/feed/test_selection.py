@@ -13,18 +13,18 @@ from tui.widgets.feed.tweet_feed import TweetFeed
 
 
 def marked_lines(feed: TweetFeed) -> list[str]:
-    """Return the lines in view that are painted as marked."""
+    """Return the highlighted lines in view."""
     background = feed.get_component_rich_style("tweet-feed--marked").bgcolor
     lines = (feed.render_line(y) for y in range(feed.num_rows))
     return [line.text.strip() for line in lines if all(s.style and s.style.bgcolor == background for s in line)]
 
 
 async def selects(feed: TweetFeed, number: int) -> None:
-    """Wait until only the tweet of that number is marked, in view."""
+    """Wait until only the tweet of that number is highlighted, in view."""
     await wait_until(lambda: [line.split()[-1] for line in marked_lines(feed)] == [f"{number}"], f"{number} selected")
 
 
-async def test_keys_select_a_tweet_and_keep_it_in_view_and_down_from_the_newest_follows_again() -> None:
+async def test_keys_select_a_tweet_in_view_and_down_from_the_newest_follows_again() -> None:
     async with feed_of(numbered(1, 60)) as (feed, pilot, _):
         await pilot.press("up")
         await selects(feed, 60)
@@ -43,13 +43,13 @@ async def test_keys_select_a_tweet_and_keep_it_in_view_and_down_from_the_newest_
         await wait_until(lambda: not marked_lines(feed) and not feed.border_subtitle, "following again")
 
 
-async def test_nothing_is_followed_while_a_tweet_is_selected_and_end_lets_go() -> None:
+async def test_the_feed_does_not_follow_while_a_tweet_is_selected_until_end() -> None:
     async with feed_of(numbered(1, 3)) as (feed, pilot, start):
         await pilot.press("up")
         await selects(feed, 3)
         view = view_of(numbered(4, feed.num_rows), start)
         feed.show(view)
-        assert feed.border_subtitle == "end follows"  # those that are in view wait nowhere
+        assert feed.border_subtitle == "end follows"  # new tweets in view are not counted
         before = shown_lines(feed)
         view = view_of(numbered(61, 65), view)
         feed.show(view)
@@ -86,7 +86,7 @@ def moments(*steps: int) -> Iterator[TweetSampled]:
     return (tweet_sampled(f"tweet {number} of step {step}", step) for number, step in enumerate(steps))
 
 
-async def test_the_plots_cursor_leads_to_the_tweets_of_its_moment() -> None:
+async def test_the_plots_cursor_highlights_the_tweets_of_its_step() -> None:
     steps = sorted([*range(100, 30_000, 100), 5000, 5000])
     async with feed_of(moments(*steps)) as (feed, pilot, _):
         for step, written, count in (
@@ -109,4 +109,4 @@ async def test_the_plots_cursor_leads_to_the_tweets_of_its_moment() -> None:
         await pilot.press("up")
         feed.show_step(None)
         assert feed.chosen is not None
-        assert feed.chosen.step == 5000  # what the user has selected since stays
+        assert feed.chosen.step == 5000  # a later selection stays

@@ -1,4 +1,4 @@
-"""The feed: wrapping in cells, following at the end only, text shown as it is, and cheap over thousands of tweets."""
+"""The feed: wrapping in cells, following at the end only, harmless text, and the surprise colours."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEXTS = st.text(st.sampled_from("ab c😍é日\u200d\ufe0f\u0301👩❤"), max_s
 
 
 class FeedApp(App[None]):
-    """An app of one feed that notes what is opened."""
+    """An app of one feed that records opened tweets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class FeedApp(App[None]):
 async def feed_of(
     tweets: RunView | Iterable[TweetSampled], size: tuple[int, int] = (80, 24)
 ) -> AsyncIterator[tuple[TweetFeed, Pilot[None], RunView]]:
-    """Show these tweets in a feed; yields it laid out, with its pilot and the view."""
+    """Show tweets in a feed; yield it after its layout, with its pilot and the view."""
     view = tweets if isinstance(tweets, RunView) else view_of(tweets)
     app = FeedApp()
     async with app.run_test(size=size) as pilot:
@@ -62,7 +62,7 @@ def view_of(tweets: Iterable[TweetSampled], view: RunView | None = None) -> RunV
 
 
 def shown_lines(feed: TweetFeed) -> list[str]:
-    """Return the lines of the feed that are in view."""
+    """Return the lines of the feed in view."""
     return [feed.render_line(y).text.rstrip() for y in range(feed.num_rows)]
 
 
@@ -71,12 +71,12 @@ def numbered(first: int, last: int) -> list[TweetSampled]:
 
 
 async def ends_with(feed: TweetFeed, number: int) -> None:
-    """Wait until a tweet of `numbered` stands on the last line."""
+    """Wait until a tweet of `numbered` is on the last line."""
     await wait_until(lambda: shown_lines(feed)[-1].endswith(f"tweet number {number}"), f"tweet {number}")
 
 
 @given(TEXTS, st.integers(1, 20))
-def test_wrapped_lines_fit_and_lose_nothing_but_the_blanks_that_they_break_at(text: str, width: int) -> None:
+def test_wrapped_lines_fit_and_lose_only_the_spaces_at_the_breaks(text: str, width: int) -> None:
     spans = wrap(text, width)
     assert (spans[0][0], spans[-1][1]) == (0, len(text))
     for (_, end), (start, _) in pairwise(spans):
@@ -86,12 +86,12 @@ def test_wrapped_lines_fit_and_lose_nothing_but_the_blanks_that_they_break_at(te
 
 
 @given(st.lists(TEXTS, max_size=12), st.integers(1, 30), st.data())
-def test_lines_are_found_as_if_all_were_in_one_list(texts: list[str], width: int, data: st.DataObject) -> None:
+def test_lines_are_located_as_in_one_list(texts: list[str], width: int, data: st.DataObject) -> None:
     wrapped = WrappedTexts(width)
     wrapped.extend(texts[:5])
     wrapped.extend(texts[5:])
     entries = data.draw(st.lists(st.integers(0, len(texts) - 1) | TEXTS if texts else TEXTS, max_size=12))
-    wrapped = wrapped.rearranged(entries)
+    wrapped = wrapped.rebuilt(entries)
     wrapped.extend(["one more"])
     now = [*(texts[entry] if isinstance(entry, int) else entry for entry in entries), "one more"]
     lines = [(index, line) for index, text in enumerate(now) for line in range(len(wrap(text, width)))]
@@ -127,11 +127,11 @@ async def test_the_feed_follows_at_the_end_only() -> None:
 
 
 def full_view() -> RunView:
-    """Return a view after which the oldest tweets are thinned."""
+    """Return a view that is full: the next tweet thins the oldest."""
     return RunView(tweets=tuple(numbered(1, MAX_TWEETS)), num_tweets=MAX_TWEETS)
 
 
-async def test_a_reader_keeps_the_place_when_old_tweets_are_thinned() -> None:
+async def test_the_view_does_not_move_when_old_tweets_are_thinned() -> None:
     async with feed_of(full_view()) as (feed, pilot, start):
         feed.show_step(2000)
         await wait_until(lambda: any(line.endswith("tweet number 2000") for line in shown_lines(feed)))
@@ -145,7 +145,7 @@ async def test_a_reader_keeps_the_place_when_old_tweets_are_thinned() -> None:
         await wait_until(lambda: feed.chosen is not None and feed.chosen.step == 1999)
 
 
-async def test_a_tweet_is_shown_as_it_is_harmless_and_an_empty_one_says_so() -> None:
+async def test_text_is_shown_without_control_characters_and_an_empty_one_is_marked() -> None:
     texts = {
         "[@click=app.bell]x[/] [/foo] $primary": "[@click=app.bell]x[/] [/foo] $primary",
         "a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\u202ee\ud800": "abc2Jde",
@@ -160,7 +160,7 @@ async def test_a_tweet_is_shown_as_it_is_harmless_and_an_empty_one_says_so() -> 
         assert list(lines[2])[-1].style != list(lines[3])[-1].style, "a tweet that only says so looks different"
 
 
-async def test_the_top_tweet_stays_at_the_top_over_a_resize() -> None:
+async def test_the_first_tweet_in_view_stays_first_after_a_resize() -> None:
     tweets = [tweet_sampled(f"{number} " + "many words " * 10, number) for number in range(200)]
     async with feed_of(tweets, size=(120, 24)) as (feed, pilot, _):
         await pilot.press("pageup", "pageup")
@@ -182,7 +182,7 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("size", [(120, 40), (40, 12)], ids=str)
-async def test_every_line_has_the_width_of_the_feed_whatever_it_is_written_with(size: tuple[int, int]) -> None:
+async def test_every_line_has_the_width_of_the_feed_in_any_script(size: tuple[int, int]) -> None:
     def coloured(text: str, step: int) -> TweetSampled:
         bits = tuple(float(place % 9) for place in range(len(text) + 1))
         return tweet_sampled(text, step, char_bits=bits, novelty="copy")
@@ -201,7 +201,7 @@ async def test_every_line_has_the_width_of_the_feed_whatever_it_is_written_with(
             assert {line.text[indent - 1] for line in lines} == {" "}
 
 
-async def test_colours_say_how_surprising_each_character_was() -> None:
+async def test_colours_show_the_surprise_of_each_character() -> None:
     event = tweet_sampled("abcd", char_bits=(0.0, 0.0, 9.0, 4.0, 1.0))
     async with feed_of([event, tweet_sampled("old", 200)]) as (feed, _, _):
 

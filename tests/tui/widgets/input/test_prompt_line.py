@@ -8,8 +8,7 @@ import pytest
 from textual.widgets import Input
 
 from engine.config.run import SamplingConfig
-from engine.protocol import commands as c
-from engine.protocol import events as e
+from engine.protocol import commands, events
 from tests.fakes import FakeClock, FakeSession, run_started, steps_finished, text_completed, tweet_sampled
 from tests.tui.conftest import Stage, press, screen_text, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
@@ -26,13 +25,13 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 def test_the_same_line_is_asked_about_again_after_a_second_of_learning() -> None:
     clock, sampling = FakeClock(), SamplingConfig()
     completions = Completions(clock)
-    assert completions.question("t", sampling, 1) == c.CompleteText(text="t", request=1)
+    assert completions.question("t", sampling, 1) == commands.CompleteText(text="t", request=1)
     completions.take(text_completed("t", request=1, step=5))
 
     assert completions.question("t", sampling, 50) is None
     clock.advance(AGAIN_SECONDS)
     assert completions.question("t", sampling, 1) is None
-    assert completions.question("t", sampling, 50) == c.CompleteText(text="t", request=2)
+    assert completions.question("t", sampling, 50) == commands.CompleteText(text="t", request=2)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +76,13 @@ async def test_the_model_goes_on_with_what_is_typed_also_while_paused_and_arrows
         await wait_until(lambda: line(app) == "the cat and")
         await pilot.press("right")
         await wait_until(lambda: line(app) == "the cat and ")
-        assert {type(command) for command in session.received[1:]} == {c.CompleteText}
+        assert {type(command) for command in session.received[1:]} == {commands.CompleteText}
         await pilot.press("up")
         await shows(app, "temp 0.85")
-        [changed] = [command for command in session.received if isinstance(command, c.SetSampling)]
+        [changed] = [command for command in session.received if isinstance(command, commands.SetSampling)]
         assert changed.sampling.temperature == 0.85
         await wait_until(
-            lambda: isinstance(session.received[-1], c.CompleteText), "the question at the new temperature"
+            lambda: isinstance(session.received[-1], commands.CompleteText), "the question at the new temperature"
         )
         await pilot.press("down")
         await shows(app, "temp 0.80")
@@ -100,14 +99,14 @@ async def test_keys_are_letters_while_the_line_is_open_and_enter_sends_it_to_the
         for number in (1, 2):
             await pilot.press("enter")
             await shows(app, f"q g+-?Kpcasked-for tweet number {number}")
-        sent = [command for command in session.received if not isinstance(command, c.CompleteText)]
-        assert sent == [c.SampleNow(prime="q g+-?Kpc")] * 2
+        sent = [command for command in session.received if not isinstance(command, commands.CompleteText)]
+        assert sent == [commands.SampleNow(prime="q g+-?Kpc")] * 2
         await pilot.press("escape")
         await wait_until(lambda: not screen.sampling.prompt.is_open)
         assert screen.query_one(KeyBar).display
         assert isinstance(screen.focused, TweetFeed)
         await press(pilot, session, "g")
-        assert session.received[-1] == c.SampleNow()
+        assert session.received[-1] == commands.SampleNow()
         await pilot.press("p")
         await wait_until(lambda: screen.sampling.prompt.is_open)
         assert line(app) == "q g+-?Kpc"
@@ -122,7 +121,7 @@ async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
         await shows(app, "The model has never seen ß, 雪")
         await pilot.press("enter", "backspace", "backspace")
         await shows(app, "50%")
-        assert not any(isinstance(command, c.SampleNow) for command in session.received)
+        assert not any(isinstance(command, commands.SampleNow) for command in session.received)
         await pilot.press("backspace", *"0123456789")
         await shows(app, "A tweet has at most 10 characters")
         assert line(app) == "012345678"
@@ -135,10 +134,10 @@ class SlowSession(FakeSession):
 
     def __init__(self) -> None:
         super().__init__(SCRIPT)
-        self.asked: list[c.CompleteText] = []
+        self.asked: list[commands.CompleteText] = []
 
-    def answer(self, command: c.Command) -> e.Event:
-        if isinstance(command, c.CompleteText):
+    def answer(self, command: commands.Command) -> events.Event:
+        if isinstance(command, commands.CompleteText):
             self.asked.append(command)
             return steps_finished(self._step + 1, [4.0])
         return super().answer(command)
@@ -158,9 +157,9 @@ async def test_only_the_answer_to_its_own_question_is_shown_and_a_refusal_in_the
         assert "and on" not in screen_text(app)
         session.emit(text_completed("", request=first.request, step=10))
         await wait_until(lambda: len(session.asked) == 2)
-        assert session.asked[1] == c.CompleteText(text="abc", request=first.request + 1)
+        assert session.asked[1] == commands.CompleteText(text="abc", request=first.request + 1)
         session.emit(
-            e.CommandRefused(
+            events.CommandRefused(
                 step=11, elapsed_seconds=1.0, command="CompleteText", title="t", detail="It has gone wrong.", hint=""
             )
         )
@@ -173,7 +172,9 @@ async def test_the_line_closes_with_the_run(stage: Stage) -> None:
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
         screen = await opened(app, pilot.press)
-        session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9))
+        session.emit(
+            events.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
+        )
         await wait_until(lambda: not screen.sampling.prompt.is_open)
         await pilot.press("p")
         await wait_until(lambda: any(text.startswith("The run is over") for text in toasts(app)), "a word about it")

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from engine.protocol import events as e
+from engine.protocol import events
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, screen_text, shows, wait_until
 from tui.app.app import TweetgenApp
@@ -26,7 +26,7 @@ from tui.widgets.status.machine_panel import MachinePanel
 from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading
 from tui.widgets.status.screen_cost import ScreenCost
 
-TIMES = e.StepTimes(
+TIMES = events.StepTimes(
     step=100,
     elapsed_seconds=2.0,
     num_steps=100,
@@ -65,7 +65,7 @@ def gpu(number: int = 0, **changes: Any) -> GpuReading:
     return replace(reading, **changes)
 
 
-def training(device: str = "cpu", times: e.StepTimes = TIMES) -> RunView:
+def training(device: str = "cpu", times: events.StepTimes = TIMES) -> RunView:
     return apply(apply(RunView(), run_started(device=device)), times)
 
 

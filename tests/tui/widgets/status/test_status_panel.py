@@ -12,7 +12,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from engine.config.run import SamplingConfig, TrainingConfig
-from engine.protocol import events as e
+from engine.protocol import events
+from engine.protocol.events import Event
 from tests.fakes import eval_finished, run_started, steps_finished
 from tui.run.reducer import apply
 from tui.run.view import RunView
@@ -20,12 +21,12 @@ from tui.widgets.status.line_panel import changed_cells
 from tui.widgets.status.lines import plain
 from tui.widgets.status.status_lines import column_lines, compact_lines
 
-SAVED = e.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
+SAVED = events.CheckpointSaved(step=550, elapsed_seconds=9.0, name="latest", path="/latest", bits_per_char=2.5)
 
 
-def view_after(*events: e.Event) -> RunView:
+def view_after(*journal: Event) -> RunView:
     view = RunView()
-    for event in events:
+    for event in journal:
         view = apply(view, event)
     return view
 
@@ -104,7 +105,7 @@ def test_the_tweets_take_two_rows_where_one_is_too_narrow() -> None:
 
 
 def test_an_ended_run_has_a_glyph_and_no_eta() -> None:
-    finished = e.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
+    finished = events.RunFinished(step=600, elapsed_seconds=9.0, reason="done", total_seconds=9.0, total_chars=9)
     view = apply(running(TrainingConfig(max_steps=1200)), finished)
     for lines in (column_lines(view, 34, 40), compact_lines(view, 120)):
         assert plain(lines).startswith("■ finished")
