@@ -21,7 +21,7 @@ BAD_FILES = {
         b'text\n"' + b"never closed\n" * 1_500,
         ["too few usable", "1 with a quotation mark that is never closed"],
     ),
-    "cut.csv.gz": (gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode())[:60], ["cut off"]),
+    "cut.csv.gz": (gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode())[:60], ["truncated"]),
     "keys.jsonl": ("".join(f'{{"shout": "{row}"}}\n' for row in ROWS).encode(), ["which key", "shout", "--column"]),
 }
 
@@ -56,7 +56,7 @@ def test_one_bad_file_among_good_ones_is_named(cli: Cli, tweets: Path) -> None:
 
 
 def test_what_shows_only_at_the_end_of_a_long_file_is_told_at_the_end(cli: Cli, tmp_path: Path, home: Path) -> None:
-    assert_told_at_the_end(cli("train", "--data", late_failure(tmp_path)), "late.txt.gz", "cut off")
+    assert_told_at_the_end(cli("train", "--data", late_failure(tmp_path)), "late.txt.gz", "truncated")
     assert not list((home / "runs").iterdir())
 
 
@@ -64,7 +64,7 @@ def test_with_json_a_late_failure_is_the_one_event_of_the_stream(cli: Cli, tmp_p
     ended = cli("train", "--json", "--data", late_failure(tmp_path))
     assert ended.code == 1
     assert (ended.object["event"], ended.object["step"]) == ("RunFailed", 0)
-    assert "cut off" in ended.object["detail"]
+    assert "truncated" in ended.object["detail"]
 
 
 def test_a_row_to_overfit_beyond_the_data_is_refused(cli: Cli, tweets: Path) -> None:

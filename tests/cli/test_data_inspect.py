@@ -135,7 +135,7 @@ def test_too_few_tweets_are_reported_all_the_same_before_the_two_lines(cli: Cli,
         assert words in ended.out
     what, hint = ended.error_lines
     assert what.startswith("tweetgen-tui: few.txt has too few usable tweets: 3 rows read, 1 tweet kept")
-    assert "at least 20" in hint
+    assert "At least 20 distinct tweets" in hint
     assert_told_in_two_lines(cli("data", "inspect", path, "--json"), "too few")
 
 

@@ -1,14 +1,18 @@
-"""From what the user named to files that can be read: folders, archives, compressed files, standard input.
+"""From a path of the user's to readable files: folders, archives, compressed files, standard input.
 
-`contents.find` is the door: a path in, a `Contents` of `FoundMember`s out, each of which opens as plain bytes.
+`contents.find` is the entry point: it returns the `Contents` of a path, `FoundMember`s that open as plain bytes.
 
-    disk_file          a regular file, watched for changes while it is read
-    decompress         gzip, bzip2 and xz, within an `UnpackLimit`                 utf16  UTF-16 and UTF-32 to UTF-8
-    zips, tars         archives as members, never unpacked to disk               walk   a folder's files
-    archive_entries    members, and names inside archives and folders            sniffing  files that can't hold tweets
-    standard_input     a stream kept as a file, so that a run can go on later
+    disk_file          a regular file; an error if it changes while it is read
+    decompress         gzip, bzip2 and xz, within an `UnpackLimit`
+    utf16              UTF-16 and UTF-32 to UTF-8
+    zips, tars         archives as members, never extracted to disk
+    walk               the files of a folder and its subfolders
+    archive_entries    members, and the rules for names inside archives and folders
+    sniffing           files without text
+    read_progress      how much has been read
+    standard_input     a stream saved as a file, so that a run can be resumed
 
-Everything that goes wrong is a `CorpusError`. Only `standard_input` writes, and only into the folder it is given.
+Every failure is a `CorpusError`. Never writes, except `standard_input` into the folder that it is given.
 """
 
 from engine.corpus.files.archive_entries import Contents, FoundMember

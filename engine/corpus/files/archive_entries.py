@@ -1,4 +1,4 @@
-"""What a named file, folder or archive contains: its members, and which names inside are read, hidden or refused."""
+"""`Contents` of a file, folder or archive, and the rules by which its entries are read, ignored or refused."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from engine.corpus.types import Member
 from engine.errors import CorpusError
 
 MAX_ENTRIES = 100_000
-"""More files than this in a folder or archive are surely not what was meant, pictures and all."""
+"""Limit of the entries in a folder or archive, of any kind; above it the path is probably a mistake."""
 MAX_MEMBERS = 10_000
-"""The same of files that would be read, each a source with a report of its own: half a millisecond and more."""
+"""Limit of the files to read; each is a source with its own report, which takes half a millisecond or more."""
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz")
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 _PACKED_TARS = tuple(f".tar{suffix}" for suffix in PACKED_SUFFIXES)
@@ -24,67 +24,67 @@ _SUFFIX = re.compile(r"\.[^./]+$")
 
 Entry = TypeVar("Entry")
 Wanted = Callable[[str], bool]
-"""Says by its name whether a file inside a folder or archive is looked at."""
+"""Whether a file inside a folder or archive is to be read, by its name."""
 
 
 @dataclass(frozen=True)
 class FoundMember(Member):
-    """A member, and what reading it costs."""
+    """A member with its size on disk."""
 
     raw_bytes: int
-    """Bytes on disk that reading it takes, about: compressed, in their share of an archive."""
+    """Approximate bytes on disk, compressed: for an archive, the member's share."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The members of what was named."""
+    """The members of a path."""
 
     members: tuple[FoundMember, ...]
     left_out: tuple[str, ...] = ()
-    """What was found and not taken, each a phrase: "../x.csv (its path leaves the archive)"."""
+    """Refused entries with the reason: "../x.csv (its path leaves the archive)"."""
     num_others: int = 0
-    """Files that were not wanted, the hidden ones apart."""
+    """Number of other files, hidden ones not counted."""
     is_container: bool = False
-    """Whether it is a folder or archive, whose members have names of their own."""
+    """Whether it is a folder or an archive."""
 
 
 def suffix_of(name: str) -> str:
-    """Return a file name's suffix in small letters, that of a packing left out: ".csv" of "a.CSV.gz"."""
+    """Return a file name's suffix in lower case, ignoring compression: ".csv" of "a.CSV.gz"."""
     found = _SUFFIX.search(_PACKED_SUFFIX.sub("", name))
     return found.group().casefold() if found else ""
 
 
 def is_archive(name: str) -> bool:
-    """Say whether a file is called like an archive."""
+    """Return whether a file has the suffix of an archive."""
     return name.casefold().endswith(ARCHIVE_SUFFIXES + _PACKED_TARS)
 
 
 def is_hidden(name: str) -> bool:
-    """Say whether nothing need be said of an entry: it is hidden, or macOS added it to a zip."""
+    """Return whether an entry is ignored without a note: hidden, or added to a zip by macOS."""
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in name.split("/"))
 
 
 def too_many(name: str, limit: int) -> CorpusError:
-    """Return the error of a folder or archive that holds more files than may be."""
+    """Return the error of a folder or archive with too many files."""
     return CorpusError(
-        f"{name} holds over {limit:,} files.",
-        "Unpack it if it is an archive; name a folder in it, or join the files into one.",
+        f"{name} contains over {limit:,} files.",
+        "Extract it if it is an archive; give a folder in it, or merge the files.",
     )
 
 
 class Listing(Generic[Entry]):
-    """The entries of an archive, sorted into those to read, those to name and those to count."""
+    """The entries of an archive, divided into those to read, those to report and those to count."""
 
     def __init__(self, shown: str, wanted: Wanted) -> None:
-        """Begin without an entry of the archive that is called `shown` in messages."""
+        """`shown` is the name of the archive in messages."""
         self._shown, self._wanted = shown, wanted
         self.entries: list[tuple[str, Entry]] = []
-        """Those to read, by their path with slashes."""
+        """Those to read, as (path with slashes, entry)."""
         self.left_out: list[str] = []
         self.num_others = 0
 
     def add(self, path: str, entry: Entry, *, is_file: bool) -> None:
-        """Sort an entry; `is_file` is False for links and devices. Raises `CorpusError` where there are too many."""
+        """Add an entry; `is_file` is False for links and devices. Raises `CorpusError` if there are too many."""
         name = path.replace("\\", "/").removeprefix("./")
         if not name or name.endswith("/") or is_hidden(name):
             return
@@ -102,5 +102,5 @@ class Listing(Generic[Entry]):
             self.entries.append((name, entry))
 
     def contents(self, members: Iterable[FoundMember]) -> Contents:
-        """Return what the archive contains, given its members."""
+        """Return the contents of the archive with these members."""
         return Contents(tuple(members), tuple(self.left_out), self.num_others, is_container=True)

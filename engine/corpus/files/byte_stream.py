@@ -1,4 +1,4 @@
-"""`ByteStream`: what every layer of an open file is; a layer only says which bytes come next."""
+"""`ByteStream`: the base class of the layers of an open file; a layer implements only `next_bytes`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ BUFFER_BYTES = 1 << 18
 
 
 class ByteStream(io.RawIOBase, abc.ABC):
-    """Bytes that are read from the beginning to the end."""
+    """A raw stream that is read sequentially."""
 
     @abc.abstractmethod
     def next_bytes(self, max_bytes: int) -> bytes:
-        """Return from 1 to `max_bytes` bytes, none at the end."""
+        """Return 1 to `max_bytes` bytes; b"" at the end."""
 
     def readable(self) -> bool:
         """Return True."""
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Read some bytes, as `io.BufferedReader` asks for them."""
+        """Fill `buffer` as far as one call of `next_bytes` goes; for `io.BufferedReader`."""
         view = memoryview(buffer).cast("B")
         data = self.next_bytes(len(view)) if len(view) else b""
         view[: len(data)] = data
@@ -32,5 +32,5 @@ class ByteStream(io.RawIOBase, abc.ABC):
 
 
 def buffered(stream: ByteStream) -> io.BufferedReader:
-    """Return the stream with `peek`, `readline` and all else that a reader needs."""
+    """Return the stream with a buffer, `peek` and `readline`."""
     return io.BufferedReader(stream, BUFFER_BYTES)

@@ -1,4 +1,4 @@
-"""`find`: from a path that the user named to the members in it, by content rather than name; and a hash of it all."""
+"""`find`: the members of a path, detected by content rather than name; and `content_hash`, for the cache key."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from engine.errors import CorpusError
 
 
 def find(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
-    """Return the members of a file, folder or archive; of the latter two, those whose names are `wanted`.
+    """Return the members of a file, or those of a folder or archive whose names are `wanted`.
 
-    What members read from disk is counted on `progress`. Raises `CorpusError` where nothing can be opened at `path`.
+    Bytes that members read from disk are added to `progress`. Raises `CorpusError` if `path` can't be opened.
     """
     found = status_of(path)
     if stat.S_ISDIR(found.st_mode):
@@ -38,7 +38,7 @@ def find(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
 
 
 def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: int, wanted: Wanted) -> Contents:
-    """Return the members of an archive, or of a file that is none its one."""
+    """Return the members of an archive, or the single member of another file."""
     shown = shown_path(path)
     limit = UnpackLimit(shown, raw_bytes)
 
@@ -60,7 +60,7 @@ def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: i
 
 
 def _in_folder(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
-    """Return the members of a folder, those of archives in it included."""
+    """Return the members of a folder, including those of archives in it."""
     members: list[FoundMember] = []
     skipped = SkippedEntries()
     for inside, file in files_below(path, wanted, skipped):
@@ -75,9 +75,9 @@ def _in_folder(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
 
 
 def content_hash(path: Path, wanted: Wanted) -> str:
-    """Return a hash of a file; of a folder's files that are `wanted` by name; of a zip's names and checksums.
+    """Return a hash of a file's content, of a folder's `wanted` files, or of a zip's names and checksums.
 
-    A zip is not read through, for an archive of X or Mastodon may hold gigabytes of pictures. Raises `CorpusError`.
+    A zip is not read completely: an archive of X or Mastodon may contain gigabytes of pictures. Raises `CorpusError`.
     """
     found = status_of(path)
     if stat.S_ISDIR(found.st_mode):

@@ -1,4 +1,4 @@
-"""gzip, bzip2 and xz, recognised by their first bytes; whatever unpacks is read through one layer that counts it."""
+"""Decompresses gzip, bzip2 and xz, detected by their first bytes, within an `UnpackLimit`. Never writes to disk."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from engine.corpus.files.byte_stream import ByteStream, buffered
 from engine.errors import CorpusError
 
 MAX_UNPACKED_BYTES = 64 << 30
-"""What may come out of one named file, all its members together."""
+"""Limit of the decompressed bytes of one file, all its members together."""
 MAX_RATIO = 50
-"""How many times its packed size a named file may unpack to: text reaches about 20."""
+"""Limit of the compression ratio of one file; text reaches about 20."""
 ALWAYS_ALLOWED_BYTES = 16 << 20
-"""Below this the ratio does not matter: a small file that repeats itself is no bomb."""
+"""Up to this size the ratio does not matter: a small repetitive file is not a bomb."""
 MAX_LAYERS = 3
 UNPACKING_ERRORS = (
     zlib.error,
@@ -34,23 +34,23 @@ UNPACKING_ERRORS = (
     RuntimeError,
     MemoryError,  # an xz file may ask for 4 GB
 )
-"""What the standard library raises on damaged archives."""
+"""The exceptions of the standard library on damaged archives."""
 
 
 class UnpackLimit:
-    """What may still come out of one named file; guards against archives made to fill memory or never to end."""
+    """Limits the decompressed bytes of one file: protects against decompression bombs."""
 
     def __init__(self, name: str, packed_bytes: int) -> None:
-        """Begin with nothing unpacked of a file with `packed_bytes` on disk."""
+        """`packed_bytes` is the size on disk of the file `name`."""
         self._name = name
         self._limit = min(MAX_UNPACKED_BYTES, max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * packed_bytes))
         self._reached: dict[tuple[int, int], int] = {}
         self._total = 0
 
     def count(self, stream: tuple[int, int], position: int) -> None:
-        """Count the bytes of a stream (member, layer) before `position`, once however often it is read.
+        """Count the bytes of `stream` (member, layer) up to `position`; bytes read repeatedly count once.
 
-        Raises `CorpusError` beyond the limit.
+        Raises `CorpusError` above the limit.
         """
         more = position - self._reached.get(stream, 0)
         if more > 0:
@@ -58,13 +58,13 @@ class UnpackLimit:
             self._total += more
         if self._total > self._limit:
             raise CorpusError(
-                f"{self._name} unpacks to far more than its size lets expect (over {self._limit >> 20:,} MB).",
-                "It may be made to do harm. If you trust it, unpack it yourself and name the file in it.",
+                f"{self._name} decompresses to over {self._limit >> 20:,} MB, far more than its size suggests.",
+                "It may be a decompression bomb. If you trust it, extract it and give the file in it.",
             )
 
 
 def damaged(name: str, what: str) -> CorpusError:
-    """Return the error of a file whose packed data do not add up."""
+    """Return the error of a damaged archive or compressed file; `what` is a clause."""
     return CorpusError(f"{name} is damaged: {what}.", "Download or copy it again.")
 
 
@@ -77,11 +77,11 @@ _PACKINGS: tuple[tuple[str, tuple[bytes, ...], Callable[[io.BufferedReader], io.
     ),
     ("xz", (b"\xfd7zXZ\x00",), lzma.LZMAFile),
 )
-"""What a packing is called, how such a stream begins, and what unpacks it."""
+"""Name, first bytes and decompressor of each compression."""
 
 
 class Unpacked(ByteStream):
-    """What the standard library unpacks, counted against a limit, its errors turned into `CorpusError`."""
+    """A decompressed stream of the standard library, counted against a limit, with errors as `CorpusError`."""
 
     def __init__(
         self,
@@ -91,34 +91,34 @@ class Unpacked(ByteStream):
         limit: UnpackLimit,
         stream: tuple[int, int],
     ) -> None:
-        """Read the first of `files`, and close all of them; the limit counts it as `stream`."""
+        """Read the first of `files` and close all of them; `stream` identifies it to the limit."""
         self._files, self._kind, self._name = files, kind, name
         self._limit, self._stream = limit, stream
         self._position = 0
 
     def next_bytes(self, max_bytes: int) -> bytes:
-        """Unpack some bytes. Raises `CorpusError` where the data are damaged, cut off or a bomb."""
+        """Decompress some bytes. Raises `CorpusError` if the data are damaged, truncated or over the limit."""
         try:
             data = self._files[0].read(max_bytes)
         except EOFError as error:
-            raise damaged(self._name, f"its {self._kind} data are cut off") from error
+            raise damaged(self._name, f"its {self._kind} data are truncated") from error
         except UNPACKING_ERRORS as error:
-            raise damaged(self._name, f"its {self._kind} data do not add up") from error
+            raise damaged(self._name, f"its {self._kind} data are corrupt") from error
         self._position += len(data)
         self._limit.count(self._stream, self._position)
         return data
 
     def close(self) -> None:
-        """Close it and what it reads from."""
+        """Close the stream and the files below it."""
         for file in self._files:
             file.close()
         super().close()
 
 
 def unpacked(file: io.BufferedReader, name: str, limit: UnpackLimit, member: int = 0) -> io.BufferedReader:
-    """Return the file with all its compression layers removed, or itself if it has none. Raises `CorpusError`.
+    """Return the file without its compression layers, or itself if it has none. Raises `CorpusError`.
 
-    `member` tells members of an archive apart, which may have the same name.
+    `member` is unique within an archive, where names may not be.
     """
     for layer in range(MAX_LAYERS + 1):
         head = file.peek(16)
@@ -128,4 +128,4 @@ def unpacked(file: io.BufferedReader, name: str, limit: UnpackLimit, member: int
         kind, unpack = found
         file = buffered(Unpacked((unpack(file), file), kind, name, limit, (member, layer)))
     file.close()
-    raise CorpusError(f"{name} is packed more than {MAX_LAYERS} times over.", "Unpack it and name the file in it.")
+    raise CorpusError(f"{name} is compressed more than {MAX_LAYERS} times.", "Decompress it and give the file in it.")

@@ -11,7 +11,6 @@ class ReadProgress:
     """
 
     def __init__(self) -> None:
-        """Start with no part announced."""
         self.total_bytes = 0
         """Raw bytes of all announced parts."""
         self._before = 0

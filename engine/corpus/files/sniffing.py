@@ -1,4 +1,4 @@
-"""What a file's first bytes tell against it: nothing in it, a pointer instead of data, a picture instead of text."""
+"""Detects files without text by their first bytes: empty, a Git LFS pointer, a picture, a program."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from engine.errors import CorpusError
 
 _LFS_POINTER = b"version https://git-lfs"
-_UNPACK = "Unpack it, and name a file in it."
+_UNPACK = "Extract it and give a file in it."
 _TYPE_OUT = "Tweets in a picture can't be read: give a CSV, JSON lines or text file."
-_SAVE_AS_TEXT = "Save its text as a plain text file, one tweet per line, and name that."
-_SAVE_AS_CSV = "Save the sheet with the tweets as CSV, and name that."
+_SAVE_AS_TEXT = "Save its text as a plain text file with one tweet per line."
+_SAVE_AS_CSV = "Save the sheet with the tweets as CSV."
 _OTHER_FILE = "Give a CSV, JSON lines or text file."
 _SOMETHING_ELSE = (
     (b"PK\x03\x04", "an archive inside another file", _UNPACK),
@@ -20,22 +20,22 @@ _SOMETHING_ELSE = (
     (b"%PDF-", "a PDF document", _SAVE_AS_TEXT),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
-    (b"\x28\xb5\x2f\xfd", "packed with Zstandard", _UNPACK),
-    (b"SQLite format 3\0", "an SQLite database", "Export the table with the tweets as CSV, and name that."),
+    (b"\x28\xb5\x2f\xfd", "Zstandard data", _UNPACK),
+    (b"SQLite format 3\0", "an SQLite database", "Export the table with the tweets as CSV."),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", _SAVE_AS_CSV),
     (b"\x7fELF", "a program", _OTHER_FILE),
     (b"MZ\x90\0", "a program", _OTHER_FILE),
     (b"\xcf\xfa\xed\xfe", "a program", _OTHER_FILE),
 )
-"""How a file begins, what it then is, and what to do."""
+"""First bytes, name of the format, and hint."""
 _CONTROLS = bytes(range(8)) + bytes(range(14, 27)) + bytes(range(28, 32)) + b"\x0b\x7f"
 _MAX_CONTROL_SHARE = 0.05
-"""A text may hold a stray NUL byte, whose line is dropped; a ninth of random bytes are controls."""
+"""Text may have a stray NUL byte, whose line is dropped; of random bytes a ninth are control characters."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a file can't hold tweets."""
+    """Why a file can't contain tweets."""
 
     what: str
     """A phrase that follows the file's name: "is empty"."""
@@ -47,7 +47,7 @@ class Problem:
 
 
 def problem_of(head: bytes) -> Problem | None:
-    """Return what speaks against any file that begins like this."""
+    """Return the problem of a file of any format with these first bytes."""
     if not head.strip():
         return Problem("is empty", "Give a file with one tweet per row.")
     if head.startswith(_LFS_POINTER):
@@ -58,7 +58,7 @@ def problem_of(head: bytes) -> Problem | None:
 
 
 def problem_as_text(head: bytes) -> Problem | None:
-    """Return what speaks against a file of text that begins like this."""
+    """Return the problem of a text file with these first bytes."""
     for magic, what, hint in _SOMETHING_ELSE:
         if head.startswith(magic):
             return Problem(f"is {what}, not a text file", hint)

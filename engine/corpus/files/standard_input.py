@@ -1,4 +1,4 @@
-"""Standard input and pipes, kept as a file that is named by its content: a run can then go on another day."""
+"""Saves standard input and pipes as files named by their SHA-256, so that a run can be resumed later."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _KEPT_NAME = re.compile(r"standard-input-[0-9a-f]{64}")
 
 
 def keep(stream: BinaryIO, folder: Path) -> Path:
-    """Copy a stream to its end into a file in `folder`, called by its SHA-256, and return that.
+    """Copy a stream into a file in `folder`, named by its SHA-256; return its path. Equal content is stored once.
 
-    The same content is kept once. Raises `CorpusError` where nothing or no end comes, `StorageError` where the folder
-    can't be written; then nothing is left behind.
+    Raises `CorpusError` if the stream is empty or too long, `StorageError` if the folder can't be written; neither
+    leaves a file.
     """
     if stream.isatty():
-        raise CorpusError("Nothing is piped in: standard input is the keyboard.", "Pipe tweets in, or name a file.")
+        raise CorpusError("Standard input is a terminal, not a pipe.", "Pipe tweets into the program, or give a file.")
     remove_stale_temporaries(folder, _STALE_SECONDS)
     digest = hashlib.sha256()
     with new_file(folder / "standard-input") as new:
@@ -41,13 +41,13 @@ def keep(stream: BinaryIO, folder: Path) -> Path:
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """Return what comes out of a stream. Raises `CorpusError` where that is nothing or too much."""
+    """Yield the content of a stream. Raises `CorpusError` if it is empty or too long."""
     num_bytes = 0
     while chunk := _read(stream):
         num_bytes += len(chunk)
         if num_bytes > MAX_KEPT_BYTES:
             raise CorpusError(
-                f"More than {MAX_KEPT_BYTES >> 30} GB came from standard input.", "Save it as a file and name that."
+                f"Standard input has more than {MAX_KEPT_BYTES >> 30} GB.", "Save it as a file and give that."
             )
         yield chunk
     if not num_bytes:
@@ -55,15 +55,15 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _read(stream: BinaryIO) -> bytes:
-    """Return the next bytes of a stream, none at its end."""
+    """Return the next bytes of a stream; b"" at its end."""
     with read_errors(Path(SHOWN)):
         return stream.read(_CHUNK_BYTES)
 
 
 def kept_files(files: tuple[str, ...], stream: BinaryIO, folder: Path) -> tuple[str, ...]:
-    """Return the files that were named, with "-" and every pipe (`<(command)`) kept in `folder` and replaced by that.
+    """Return `files` with "-" and every pipe (`<(command)`) replaced by a copy in `folder`.
 
-    `stream` is standard input. A pipe that nobody writes to is empty rather than waited for.
+    `stream` is standard input. A pipe without a writer counts as empty; the call never blocks on it.
     """
     kept: dict[str, str] = {}
     for file in files:
@@ -79,7 +79,7 @@ def kept_files(files: tuple[str, ...], stream: BinaryIO, folder: Path) -> tuple[
 
 
 def _is_pipe(path: Path) -> bool:
-    """Say whether a path is a pipe; what can't be looked at is none, and is told about when it is opened."""
+    """Return whether a path is a pipe; False on an error, which opening the path will report."""
     try:
         return stat.S_ISFIFO(os.stat(path).st_mode)
     except (OSError, ValueError):
@@ -87,7 +87,7 @@ def _is_pipe(path: Path) -> bool:
 
 
 def _open_pipe(path: Path) -> BinaryIO:
-    """Open a pipe for reading without waiting for somebody to write to it."""
+    """Open a pipe for reading without waiting for a writer."""
     with read_errors(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(descriptor, True)
@@ -95,5 +95,5 @@ def _open_pipe(path: Path) -> BinaryIO:
 
 
 def shown_path(path: Path) -> str:
-    """Return what a file is called before a person: its path, or where it came from if it was kept."""
+    """Return a path for display; a copy of standard input is shown as such."""
     return SHOWN if _KEPT_NAME.fullmatch(path.name) else str(path)

@@ -1,4 +1,4 @@
-"""UTF-16 and UTF-32 with a byte order mark, turned into UTF-8 as they are read: what Windows programs like to save."""
+"""Converts UTF-16 and UTF-32 with a byte order mark, common on Windows, to UTF-8 as they are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MARKS = (  # the longer first: UTF-32 LE begins like UTF-16 LE
 
 
 class _Transcoder(ByteStream):
-    """UTF-8 made of another encoding; what is no text in it becomes U+FFFD, which cleaning counts."""
+    """A stream converted to UTF-8; invalid bytes become U+FFFD, which cleaning counts."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self._file = file
@@ -41,7 +41,7 @@ class _Transcoder(ByteStream):
 
 
 def narrowed(file: io.BufferedReader) -> io.BufferedReader:
-    """Return the file as UTF-8 where it begins with the mark of UTF-16 or UTF-32, otherwise as it is."""
+    """Return the file converted to UTF-8 if it starts with the mark of UTF-16 or UTF-32, else itself."""
     head = file.peek(4)
     for mark, encoding in _MARKS:
         if head.startswith(mark):
@@ -50,6 +50,6 @@ def narrowed(file: io.BufferedReader) -> io.BufferedReader:
 
 
 def encoding_of(file: BinaryIO) -> str:
-    """Return what a file that was opened as UTF-8 is written in: "UTF-16", "UTF-32", or "" where it is as it was."""
+    """Return the original encoding of a file from `narrowed`: "UTF-16", "UTF-32", or "" if it was not converted."""
     raw = getattr(file, "raw", None)
     return raw.encoding if isinstance(raw, _Transcoder) else ""

@@ -1,4 +1,4 @@
-"""A folder's files and those below it, sorted; every file once and every folder once, whatever links say."""
+"""The files of a folder and its subfolders, sorted. Visits every file and folder once, whatever links point at."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from engine.errors import CorpusError
 
 @dataclass
 class SkippedEntries:
-    """What was met below a folder and not returned."""
+    """The entries below a folder that are not read."""
 
     left_out: list[str] = field(default_factory=list)
-    """Phrases: "a (a folder that can't be listed)"."""
+    """Refused entries with the reason: "a (a folder that can't be listed)"."""
     num_others: int = 0
-    """Files that were not wanted."""
+    """Number of other files."""
 
 
 def files_below(folder: Path, wanted: Wanted, skipped: SkippedEntries) -> list[tuple[str, Path]]:
-    """Return every archive and every file that is `wanted` and not hidden, by its path inside `folder`.
+    """Return all archives and `wanted` files that are not hidden, as (path inside `folder`, path).
 
-    Links are followed, for some programs keep their data behind links, but nothing is visited twice. A folder below
-    that can't be listed, and whatever is not wanted, is added to `skipped`. Raises `CorpusError` where `folder`
-    can't be listed, or there is no end of it.
+    Links are followed, since some programs store their data behind links. Subfolders that can't be listed, and other
+    files, are added to `skipped`. Raises `CorpusError` if `folder` can't be listed or has too many files.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [("", folder)]
@@ -57,7 +56,7 @@ def files_below(folder: Path, wanted: Wanted, skipped: SkippedEntries) -> list[t
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """Return a file's status, links followed; None for a link to nothing or to itself, or a file just deleted."""
+    """Return a file's status, following links; None for a broken or cyclic link, or a deleted file."""
     try:
         return os.stat(path)
     except OSError:
@@ -65,7 +64,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _names_in(folder: Path, inside: str, left_out: list[str]) -> list[str]:
-    """Return the names in a folder that are not hidden, the last first, so that the first is taken first."""
+    """Return the names in a folder that are not hidden, in reverse order: the caller pops from the end."""
     try:
         with read_errors(folder):
             names = os.listdir(folder)

@@ -1,4 +1,4 @@
-"""Zip archives as members, read by `zipfile`."""
+"""Zip archives as members, read by `zipfile` with bounds. Never extracts to disk."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from engine.errors import CorpusError
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MAX_LIST_BYTES = 64 << 20
-"""Of the list of entries, which `zipfile` reads at once; of 100,000 files it has some 10 MB."""
+"""Limit of the central directory, which `zipfile` reads at once; 100,000 files take about 10 MB."""
 _ENTRY_MAGIC = b"PK\x01\x02"
 _ENCRYPTED_FLAG = 0x1
 
 
 class _BoundedReader(io.BufferedReader):
-    """A zip as `zipfile` sees it: a list of too many entries is refused before objects are made of it."""
+    """The zip file as `zipfile` sees it: a central directory with too many entries is refused before it is parsed."""
 
     def __init__(self, shown: str, file: io.BufferedReader) -> None:
-        """Read `file`, which is called `shown` in messages."""
+        """`shown` is the name of the file in messages."""
         super().__init__(file.detach(), BUFFER_BYTES)
         self._shown = shown
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read some bytes. Raises `CorpusError` where they are a list of more entries than may be."""
+        """Read some bytes. Raises `CorpusError` if they are a directory of too many entries."""
         if size is not None and size > MAX_LIST_BYTES:
             raise too_many(self._shown, MAX_ENTRIES)
         data = super().read(MAX_LIST_BYTES if size is None or size < 0 else size)
@@ -53,11 +53,11 @@ def zip_contents(shown: str, open_raw: Callable[[], io.BufferedReader], limit: U
 
 
 def open_zip(shown: str, open_raw: Callable[[], io.BufferedReader]) -> zipfile.ZipFile:
-    """Open a zip archive; nothing of it need be closed. Raises `CorpusError`."""
+    """Open a zip archive; it has no descriptor to close. Raises `CorpusError`."""
     try:
         return zipfile.ZipFile(_BoundedReader(shown, open_raw()))
     except UNPACKING_ERRORS as error:
-        raise damaged(shown, "its list of entries, at the end of a zip, is missing or wrong") from error
+        raise damaged(shown, "its central directory, at the end of the file, is missing or corrupt") from error
 
 
 def _opened(
@@ -65,15 +65,15 @@ def _opened(
 ) -> io.BufferedReader:
     """Open an entry. Raises `CorpusError`."""
     if info.flag_bits & _ENCRYPTED_FLAG:
-        raise CorpusError(f"{name} is encrypted.", "Unpack it with its password and name the file in it.")
+        raise CorpusError(f"{name} is encrypted.", "Extract it with its password and give the file in it.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # newer Pythons warn of entries that share data; the limit counts them
+            warnings.simplefilter("ignore")  # newer Pythons warn of overlapping entries; the limit counts them
             entry = archive.open(info)
     except NotImplementedError as error:
-        what = f"{name} is packed in a rare way (zip method {info.compress_type})."
-        raise CorpusError(what, "Unpack it and name the file in it.") from error
+        what = f"{name} uses an unsupported zip compression (method {info.compress_type})."
+        raise CorpusError(what, "Extract it and give the file in it.") from error
     except UNPACKING_ERRORS as error:
-        raise damaged(name, "it is not where the archive says") from error
+        raise damaged(name, "it is not at its offset in the archive") from error
     file = buffered(Unpacked((entry,), "zip", name, limit, (number, -1)))
     return narrowed(unpacked(file, name, limit, number))

@@ -183,13 +183,13 @@ def test_links_are_named_and_never_followed(tmp_path: Path) -> None:
 def test_a_wrong_checksum_in_a_zip_is_found(tmp_path: Path) -> None:
     content = bytearray(zip_of({"a.txt": b"hello"}))
     content[content.index(b"PK\x01\x02") + 16] ^= 1
-    assert "do not add up" in error_of(written(tmp_path, bytes(content))).message
+    assert "are corrupt" in error_of(written(tmp_path, bytes(content))).message
 
 
 def test_a_way_to_pack_a_zip_that_python_does_not_know_is_told(tmp_path: Path) -> None:
     content = bytearray(zip_of({"a.txt": b"hello"}))
     content[8] = content[content.index(b"PK\x01\x02") + 10] = 9  # Deflate64
-    assert "zip method 9" in error_of(written(tmp_path, bytes(content))).message
+    assert "(method 9)" in error_of(written(tmp_path, bytes(content))).message
 
 
 # Zip --------------------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def test_an_encrypted_file_in_a_zip_is_told(tmp_path: Path) -> None:
 def test_a_tar_header_that_makes_no_sense_is_no_end_of_the_archive(tmp_path: Path) -> None:
     content = bytearray(tar_of({"a.txt": b"one", "b.txt": b"two"}))
     content[1024 + 10] ^= 0xFF
-    assert "no tar header" in error_of(written(tmp_path, bytes(content))).message
+    assert "a tar header in it is invalid" in error_of(written(tmp_path, bytes(content))).message
 
 
 def test_a_tar_header_with_a_negative_length_ends_nothing_in_a_loop(tmp_path: Path) -> None:
@@ -218,4 +218,4 @@ def test_a_tar_header_with_a_negative_length_ends_nothing_in_a_loop(tmp_path: Pa
     header[124:136] = b"\xff" * 10 + (-1024).to_bytes(2, "big", signed=True)  # base 256, as GNU tar writes it
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
-    assert "make no sense" in error_of(written(tmp_path, bytes(header) * 3)).message
+    assert "headers are invalid" in error_of(written(tmp_path, bytes(header) * 3)).message

@@ -52,7 +52,7 @@ def test_what_is_packed_without_end_is_refused(tmp_path: Path) -> None:
     content = TEXT
     for _ in range(unpacking.MAX_LAYERS + 1):
         content = gzip_of(content)
-    assert "packed more than 3 times" in error_of(written(tmp_path, content)).message
+    assert "compressed more than 3 times" in error_of(written(tmp_path, content)).message
 
 
 @packings
@@ -60,7 +60,7 @@ def test_a_packed_file_that_is_cut_off_is_called_so(tmp_path: Path, packing: str
     content = PACKINGS[packing](os.urandom(5000).hex().encode())
     for share in (0.3, 0.9, 0.999):
         error = error_of(written(tmp_path, content[: int(share * len(content))]))
-        assert f"its {packing} data are cut off" in error.message
+        assert f"its {packing} data are truncated" in error.message
 
 
 @packings
@@ -101,7 +101,7 @@ def test_wide_text_with_a_mark_is_read_as_utf_8(
         (b"\x7fELF\x02\x01", "Give a CSV, JSON lines or text file."),
         (b"SQLite format 3\0", "Export the table with the tweets as CSV"),
         (b"%PDF-1.7", "Save its text as a plain text file"),
-        (b"Rar!\x1a\x07\x00", "Unpack it"),
+        (b"Rar!\x1a\x07\x00", "Extract it"),
     ],
 )
 def test_the_advice_fits_the_kind_of_file(head: bytes, hint: str) -> None:
@@ -149,7 +149,7 @@ def test_a_disk_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_device_is_never_read() -> None:
-    assert "no file but a device" in error_of(Path("/dev/zero")).message
+    assert "is a device or socket" in error_of(Path("/dev/zero")).message
 
 
 def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path) -> None:

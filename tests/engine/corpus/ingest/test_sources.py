@@ -199,7 +199,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "empty.txt": (b"", "is empty"),
     "binary.csv": (bytes(range(256)) * 8, "not a text file"),
     "pointer.csv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
-    "cut.csv.gz": (gzip_of(os.urandom(50_000))[:20_000], "cut off"),
+    "cut.csv.gz": (gzip_of(os.urandom(50_000))[:20_000], "truncated"),
     "empty.zip": (zip_of({}), "is an archive without a readable file"),
     "nested.zip": (zip_of({"a.zip": zip_of({"a.txt": TEXT})}), "a.zip (an archive inside an archive)"),
     "zip.gz": (gzip_of(zip_of({"a.txt": TEXT})), "is an archive inside another file"),
