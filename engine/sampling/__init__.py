@@ -1,4 +1,1 @@
-"""Generation of tweets: logits, temperature and truncation, the sampler and its quality measures.
-
-Never changes a weight.
-"""
+"""Generation of tweets: logits to distribution, sampling, and the quality of the result. Never changes a weight."""

@@ -1,4 +1,4 @@
-"""Tweets from a checkpoint, without a run: what `tweetgen-tui generate` does."""
+"""`Generator`: sampling from a checkpoint without a run, as `tweetgen-tui generate` does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCH_SIZE = 256
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratedTweet:
-    """One tweet, as `generate --json` prints it."""
+    """One sampled tweet; its fields are those of `generate --json`."""
 
     text: str
     temperature: float
@@ -33,11 +33,11 @@ class GeneratedTweet:
     reached_eos: bool
     bits_per_char: float
     novelty: Novelty | None
-    """None where the training tweets are no longer there to compare with."""
+    """None if the training tweets have not been loaded."""
 
 
 class Generator:
-    """A trained model, ready to write."""
+    """A model loaded from a checkpoint, for sampling only."""
 
     def __init__(self, path: Path, runtime_config: RuntimeConfig) -> None:
         """Load the checkpoint at `path`. Raises `CheckpointError` and `DeviceError`."""
@@ -50,10 +50,10 @@ class Generator:
         self._model = checkpoint.to_model(self._runtime.device)
         self._novelty: NoveltyIndex | None = None
 
-    def load_novelty(self) -> None:
-        """Read the training tweets, to know copies.
+    def load_training_tweets(self) -> None:
+        """Load the training tweets, so that `generate` can detect copies of them.
 
-        Raises `CorpusError` where they are gone or changed, `CheckpointError` where the checkpoint is from elsewhere.
+        Raises `CorpusError` if they are missing or changed, `CheckpointError` if the checkpoint is not a local one.
         """
         if not may_read_files(self._path, self.info):
             raise CheckpointError(f"{self._path.name} is from elsewhere, so the files that it names are not read.")
@@ -62,20 +62,23 @@ class Generator:
             raise CorpusError(f"{corpus.name} is no longer what the checkpoint was trained on.")
         self._novelty = corpus.novelty
 
-    def sampling(self, settings: dict[str, Setting]) -> SamplingConfig:
-        """Return the sampling that the checkpoint was saved with, with `settings` over it. Raises `ConfigError`."""
+    def sampling_config(self, settings: dict[str, Setting]) -> SamplingConfig:
+        """Return the checkpoint's own sampling, overridden by `settings`. Raises `ConfigError`."""
         return with_settings(self.info.sampling, settings)
 
-    def write(self, count: int, sampling: SamplingConfig, seed: int) -> Iterator[GeneratedTweet]:
-        """Write `count` tweets, the i-th from `seed` + i. Raises `VocabError` on an unknown prime."""
+    def generate(self, count: int, sampling: SamplingConfig, seed: int) -> Iterator[GeneratedTweet]:
+        """Sample `count` tweets, the i-th with the seed `seed` + i.
+
+        Raises `VocabError` on unknown characters in the prime.
+        """
         for first in range(0, count, BATCH_SIZE):
             seeds = range(seed + first, seed + min(first + BATCH_SIZE, count))
             with torch.inference_mode():
                 tweets = sample_tweets(self._model, self._vocab, sampling, seeds, may_compile=False)
-            yield from map(self._judged, tweets)
+            yield from map(self._to_generated, tweets)
 
-    def _judged(self, tweet: SampledTweet) -> GeneratedTweet:
-        """Return a tweet as it is shown."""
+    def _to_generated(self, tweet: SampledTweet) -> GeneratedTweet:
+        """Return the tweet with its text made harmless, and its novelty."""
         return GeneratedTweet(
             text=harmless(tweet.text),
             temperature=tweet.temperature,

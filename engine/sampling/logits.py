@@ -1,7 +1,7 @@
-"""The choice of the next character: what may come, how likely it is, how it is drawn. Pure functions; knows no torch.
+"""From logits to the next character: temperature, truncation, drawing. Pure functions, without torch.
 
-Shapes: B tweets, V vocabulary. On arrays and not on tensors: a row is some hundred numbers, and for one row a call
-into numpy takes a fraction of what a call into torch does; a device hands over what the model expects once a character.
+Shapes: B tweets, V vocabulary. NumPy arrays, not tensors: a row is some hundred numbers, and for one row a NumPy call
+costs a fraction of a torch call. A GPU copies its log-probabilities to the host once per character.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ NEVER_SAMPLED = (PAD, BOS, UNK)
 
 
 def next_char_weights(logits: Floats, sampling: SamplingConfig, temperatures: Floats) -> Floats:
-    """Return how likely each id is to come next in each row, (B, V), up to a factor a row.
+    """Return the unnormalized probability of each id in each row, (B, V), after temperature and truncation.
 
-    `logits` (B, V), `temperatures` (B, 1). In this order: never a special symbol but `<EOS>`; temperature (0: all on
-    the likeliest); top-k; top-p (Holtzman et al. 2020, arXiv:1904.09751: the smallest set that holds p); min-p
-    (Nguyen et al. 2024, arXiv:2407.01082: at least that share of the likeliest).
+    `logits` (B, V), `temperatures` (B, 1). In this order: exclude all special symbols but `<EOS>`; temperature (0 is
+    greedy); top-k; top-p (Holtzman et al. 2020, arXiv:1904.09751: the smallest set of total probability p); min-p
+    (Nguyen et al. 2024, arXiv:2407.01082: at least that share of the highest probability).
     """
     if not temperatures.all():
         return _with_greedy_rows(logits, sampling, temperatures)
-    weights = logits + _barred(logits.shape[-1])
+    weights = logits + _excluded(logits.shape[-1])
     weights -= weights.max(axis=-1, keepdims=True)
     weights /= temperatures
     np.exp(weights, out=weights)
@@ -45,24 +45,24 @@ def next_char_weights(logits: Floats, sampling: SamplingConfig, temperatures: Fl
 
 
 @cache
-def _barred(vocab_size: int) -> Floats:
-    """Return what takes the special symbols that are never sampled out of logits, (V,)."""
-    barred = np.zeros(vocab_size, dtype=np.float32)
-    barred[list(NEVER_SAMPLED)] = -np.inf
-    return barred
+def _excluded(vocab_size: int) -> Floats:
+    """Return the logit offsets (V,) that exclude the special symbols but `<EOS>`."""
+    offsets = np.zeros(vocab_size, dtype=np.float32)
+    offsets[list(NEVER_SAMPLED)] = -np.inf
+    return offsets
 
 
 def _with_greedy_rows(logits: Floats, sampling: SamplingConfig, temperatures: Floats) -> Floats:
-    """Return the weights where some rows' temperature is 0."""
+    """Return the weights where the temperature of some rows is 0."""
     is_greedy = temperatures == 0  # (B, 1)
-    highest = (logits + _barred(logits.shape[-1])).argmax(axis=-1)  # (B,)
-    likeliest = np.arange(logits.shape[-1]) == highest[:, None]  # (B, V)
+    highest = (logits + _excluded(logits.shape[-1])).argmax(axis=-1)  # (B,)
+    one_hot = np.arange(logits.shape[-1]) == highest[:, None]  # (B, V)
     drawn = next_char_weights(logits, sampling, np.where(is_greedy, np.float32(1), temperatures))
-    return np.where(is_greedy, likeliest.astype(np.float32), drawn)
+    return np.where(is_greedy, one_hot.astype(np.float32), drawn)
 
 
 def _nucleus(probabilities: Floats, top_p: float) -> Floats:
-    """Return `probabilities` (B, V) with zeros outside the smallest set of likeliest ids that holds `top_p`."""
+    """Zero all `probabilities` (B, V) outside the smallest set of the most likely ids with a total of `top_p`."""
     order = np.argsort(-probabilities, axis=-1, kind="stable")
     ordered = np.take_along_axis(probabilities, order, axis=-1)
     mass_before = ordered.cumsum(axis=-1) - ordered
@@ -73,7 +73,10 @@ def _nucleus(probabilities: Floats, top_p: float) -> Floats:
 
 
 def draw(weights: Floats, uniforms: npt.NDArray[np.float64]) -> Ids:
-    """Return the id (B,) at which each row's cumulated weight (B, V) passes its uniform number's share, in [0, 1)."""
-    cumulated = weights.cumsum(axis=-1, dtype=np.float64)
-    token_ids: Ids = (cumulated > uniforms[:, None] * cumulated[:, -1:]).argmax(axis=-1)
+    """Draw an id per row, (B,), by inverse transform sampling.
+
+    `weights` (B, V) need not be normalized; `uniforms` (B,) in [0, 1).
+    """
+    cumulative = weights.cumsum(axis=-1, dtype=np.float64)
+    token_ids: Ids = (cumulative > uniforms[:, None] * cumulative[:, -1:]).argmax(axis=-1)
     return token_ids

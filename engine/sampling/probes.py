@@ -1,4 +1,4 @@
-"""What one can ask a model about a text: how it would go on, and what it thinks of each character. Knows no run."""
+"""Queries about a text: how the model continues it, and how likely it finds each character. Never needs a run."""
 
 from __future__ import annotations
 
@@ -18,73 +18,75 @@ from engine.sampling.stepper import CharStepper
 from engine.text import harmless_char
 from engine.training.evaluation import UNKNOWN_CHAR_BITS
 
-NUM_LIKELIEST = 8
+NUM_TOP_CHARS = 8
 COMPLETION_CHARS = 40
-"""How far a completion goes at most."""
+"""Maximum length of a completion."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """How a text would go on."""
+    """The model's continuation of a text."""
 
     text: str = ""
     reached_eos: bool = False
     next_chars: tuple[CharChance, ...] = ()
     bits_per_char: float | None = None
-    """Of the text that it goes on from; None where there is none."""
+    """Mean surprisal of the text before it; None if that is empty."""
 
 
 def unknown_chars(vocab: Vocab, text: str) -> tuple[str, ...]:
-    """Return the characters of `text` that it can't be gone on from, each once, in their order, made harmless.
+    """Return the distinct characters of `text` that a prime can't contain, in order and made harmless.
 
-    They are those that the vocabulary lacks, and those that no tweet may begin with, whatever the vocabulary holds.
+    These are characters outside the vocabulary, and those not allowed in any prime even if the vocabulary has them.
     """
     shown = {char: harmless_char(char) for char in text}
     return tuple(dict.fromkeys(shown[char] for char in shown if char not in vocab.stoi or shown[char] != char))
 
 
 def complete(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, text: str, seed: int) -> Completion:
-    """Return how the model goes on after `text`, drawn as `sampling` says but for its prime.
+    """Return the model's continuation of `text`, sampled with `sampling` except for its prime.
 
-    With the same seed, a text that goes along with its completion is completed by the rest of it.
-    Raises `VocabError` where the text holds an unknown character, `DivergedError` on a model that has gone wrong.
+    With the same seed, `text` plus the start of its completion is completed by the rest of it. Raises `VocabError` on
+    unknown characters, `DivergedError` if the model's output is not finite.
     """
-    asked = replace(sampling, prime=text, max_length=len(text) + COMPLETION_CHARS)
-    writer = TweetSampler(model, vocab, asked, [seed])
-    next_chars = likeliest(vocab, writer.expected[0])
-    while not writer.is_done:
-        writer.advance()
-    [tweet] = writer.results()
-    written = "".join(map(harmless_char, tweet.text[len(text) :]))
+    prompted = replace(sampling, prime=text, max_length=len(text) + COMPLETION_CHARS)
+    sampler = TweetSampler(model, vocab, prompted, [seed])
+    next_chars = top_chars(vocab, sampler.log_probs[0])
+    while not sampler.is_done:
+        sampler.advance()
+    [tweet] = sampler.results()
+    continuation = "".join(map(harmless_char, tweet.text[len(text) :]))
     bits = tweet.char_bits[: len(text)]
     bits_per_char = round(sum(bits) / len(bits), 3) if bits else None
-    return Completion(text=written, reached_eos=tweet.reached_eos, next_chars=next_chars, bits_per_char=bits_per_char)
+    return Completion(
+        text=continuation, reached_eos=tweet.reached_eos, next_chars=next_chars, bits_per_char=bits_per_char
+    )
 
 
-def read_chars(model: TextGenerator, vocab: Vocab, text: str) -> tuple[CharRead, ...]:
-    """Return what the model thinks of each character of `text` and of its end.
+def score_chars(model: TextGenerator, vocab: Vocab, text: str) -> tuple[CharRead, ...]:
+    """Return the surprisal of each character of `text` and of its `<EOS>`, with the most likely alternatives.
 
-    Raises `DivergedError` on a model that has gone wrong.
+    Raises `DivergedError` if the model's output is not finite.
     """
     stepper = CharStepper(model)
     token_ids = [*vocab.encode(text), EOS]
     read = []
     for char, before, token_id in zip([*text, ""], [BOS, *token_ids], token_ids, strict=False):
-        expected = stepper.step(np.array([before]))[0]  # (V,)
-        if not np.isfinite(expected).all():
-            raise DivergedError("What the model expects is not finite, so it can't read.", "Load a checkpoint.")
-        bits = -float(expected[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if token_id == UNK else 0.0)
-        read.append(CharRead(char=harmless_char(char), bits=round(bits, 3), likeliest=likeliest(vocab, expected)))
+        log_probs = stepper.step(np.array([before]))[0]  # (V,)
+        if not np.isfinite(log_probs).all():
+            raise DivergedError("The model's output is not finite, so it can't score a text.", "Load a checkpoint.")
+        bits = -float(log_probs[token_id]) / math.log(2) + (UNKNOWN_CHAR_BITS if token_id == UNK else 0.0)
+        read.append(CharRead(char=harmless_char(char), bits=round(bits, 3), likeliest=top_chars(vocab, log_probs)))
     return tuple(read)
 
 
-def likeliest(vocab: Vocab, expected: Floats) -> tuple[CharChance, ...]:
-    """Return the likeliest of what may come next, of log-probabilities (V,)."""
-    order = np.argsort(-expected)[: NUM_LIKELIEST + len(NEVER_SAMPLED)].tolist()
+def top_chars(vocab: Vocab, log_probs: Floats) -> tuple[CharChance, ...]:
+    """Return the most likely next characters, given log-probabilities (V,)."""
+    order = np.argsort(-log_probs)[: NUM_TOP_CHARS + len(NEVER_SAMPLED)].tolist()
     return tuple(
         CharChance(
             char="" if index == EOS else harmless_char(vocab.itos[index]),
-            probability=round(math.exp(expected[index]), 4),
+            probability=round(math.exp(log_probs[index]), 4),
         )
-        for index in [index for index in order if index not in NEVER_SAMPLED][:NUM_LIKELIEST]
+        for index in [index for index in order if index not in NEVER_SAMPLED][:NUM_TOP_CHARS]
     )

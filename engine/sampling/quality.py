@@ -1,7 +1,7 @@
-"""How much a set of tweets is like those of the corpus: real words, variety, novelty, length.
+"""Statistics of a set of tweets: known words, diversity, copies, length.
 
-No figure says "good" by itself. A model that repeats one training tweet has only real words, and one that throws dice
-has all the variety. So the same figures are made of tweets that people wrote, and the two are read side by side.
+No single figure means "good": a model that repeats one training tweet uses only known words, and random characters are
+diverse. So the same statistics are computed for real tweets, for comparison.
 """
 
 from __future__ import annotations
@@ -21,45 +21,48 @@ from engine.sampling.generation import GeneratedTweet
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """Figures of some tweets; shares are 0 to 1."""
+    """Statistics of a set of tweets; shares are 0 to 1."""
 
     num_tweets: int
     known_word_share: float
-    """Words that occur in the training tweets, of all words: without case, @names, links and punctuation."""
+    """Share of words that occur in the training tweets, without case, @names, links and punctuation."""
     distinct_3: float
-    """Different runs of three characters, of all (Li et al. 2016, arXiv:1510.03055, who count words); falls with
-    `num_tweets`, so only equally many tweets compare."""
+    """Distinct character trigrams as a share of all (Li et al. 2016, arXiv:1510.03055, with words); decreases with
+    `num_tweets`, so only sets of equal size are comparable."""
     copy_share: float
-    """Tweets that are in the training tweets."""
+    """Share of tweets that equal a training tweet."""
     near_copy_share: float
-    """Tweets of which half or more lies in long runs of a training tweet."""
+    """Share of tweets of which at least half consists of long substrings of training tweets."""
     mean_chars: float
     ended_share: float
-    """Tweets that came to their `<EOS>` before they were cut."""
+    """Share of tweets that reached `<EOS>` before the maximum length."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Figures of a model's tweets, and of as many that people wrote."""
+    """Statistics of a model's tweets, and of as many real ones."""
 
     temperature: float
-    """That the model's were drawn at."""
+    """Temperature of the model's tweets."""
     seed: int
-    """Of the model's first tweet."""
+    """Seed of the model's first tweet."""
     written: Quality
     held_out: Quality
     train_mean_chars: float
-    """Length of the training tweets."""
+    """Mean length of the training tweets."""
 
 
 def compare(written: Sequence[GeneratedTweet], held_out: FlatTweets, corpus: Corpus) -> Comparison:
-    """Compare at least one tweet of a model trained on `corpus` with as many of `held_out`, or all if it has less."""
-    texts, real = [tweet.text for tweet in written], spread_over(held_out, len(written))
-    unknown_words = words_not_in(corpus.train, [*texts, *real])
+    """Compare a model's tweets (at least one) with as many of `held_out`, or all if there are fewer.
+
+    `corpus` is the model's training corpus.
+    """
+    texts, real = [tweet.text for tweet in written], evenly_spaced(held_out, len(written))
+    unknown_words = unknown_words_in(corpus.train, [*texts, *real])
     num_ended = sum(tweet.reached_eos for tweet in written)
     of_written, of_real = (
         quality_of(tweets, num_ended=ended, unknown_words=unknown_words, novelty=corpus.novelty)
-        for tweets, ended in ((texts, num_ended), (real, len(real)))  # a tweet of a person has always ended
+        for tweets, ended in ((texts, num_ended), (real, len(real)))  # a real tweet always ended
     )
     return Comparison(
         temperature=written[0].temperature,
@@ -73,7 +76,7 @@ def compare(written: Sequence[GeneratedTweet], held_out: FlatTweets, corpus: Cor
 def quality_of(
     tweets: Sequence[str], *, num_ended: int, unknown_words: Collection[str], novelty: NoveltyIndex
 ) -> Quality:
-    """Return the figures of at least one tweet; `unknown_words` are those of `words_not_in`."""
+    """Return the statistics of at least one tweet; `unknown_words` are those of `unknown_words_in`."""
     words = [word for tweet in tweets for word in words_of(tweet)]
     trigrams = Counter(tweet[at : at + 3] for tweet in tweets for at in range(len(tweet) - 2))
     judged = Counter(map(novelty.classify, tweets))
@@ -89,24 +92,24 @@ def quality_of(
 
 
 def words_of(tweet: str) -> list[str]:
-    """Return the words of a tweet as those are compared that say the same: case and punctuation do not count."""
+    """Return the words of a tweet, normalized like a duplicate key: without case and punctuation."""
     return duplicate_key(tweet).split()
 
 
-def words_not_in(train: Iterable[str], tweets: Iterable[str]) -> frozenset[str]:
-    """Return the words of `tweets` that no training tweet holds; memory goes with `tweets` alone."""
+def unknown_words_in(train: Iterable[str], tweets: Iterable[str]) -> frozenset[str]:
+    """Return the words of `tweets` that occur in no training tweet; memory depends on `tweets` alone."""
     words = {word for tweet in tweets for word in words_of(tweet)}
     for tweet in train:
         words.difference_update(words_of(tweet))
     return frozenset(words)
 
 
-def spread_over(tweets: FlatTweets, count: int) -> list[str]:
-    """Return `count` of `tweets` at equal distances, all of them where there are no more."""
+def evenly_spaced(tweets: FlatTweets, count: int) -> list[str]:
+    """Return `count` of `tweets` at equal distances, or all if there are fewer."""
     indices = np.linspace(0, len(tweets), min(count, len(tweets)), endpoint=False).astype(np.int64)
     return list(tweets.select(indices))
 
 
 def _share(part: int, whole: int) -> float:
-    """Return `part` of `whole`, 0 to 1; of nothing, 0."""
+    """Return `part` / `whole`, or 0 if `whole` is 0."""
     return part / whole if whole else 0.0

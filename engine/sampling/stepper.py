@@ -1,12 +1,8 @@
-"""`CharStepper`: the model, reading one character after another of B tweets. No gradient, no dropout.
+"""`CharStepper`: inference of B tweets, one character at a time, without gradient and dropout.
 
-`TextGenerator.forward` is the readable twin and expects the same. A sequence of one character is where `nn.GRU` is
-slowest: most of its time goes into finding out what to do. Here that is settled beforehand
-(`engine.compute.cpu.inference_weights`), a step's columns turn into gates where they lie, and one tweet on a processor
-goes through compiled code (`engine.compute.cpu.single_row`).
-
-A reader knows the weights of the moment at which it was made; training that goes on later does not change what it
-reads.
+`TextGenerator.forward` is the readable reference. For sequences of one character `nn.GRU` is slowest, as most of its
+time goes into dispatch. Here the weights are laid out in advance (`engine.compute.cpu.inference_weights`), gates are
+computed in place, and a single tweet on a CPU runs in compiled code (`engine.compute.cpu.single_row`).
 """
 
 from __future__ import annotations
@@ -20,30 +16,30 @@ from engine.compute.cpu.inference_weights import InferenceWeights
 from engine.model.gru import TextGenerator
 from engine.sampling.logits import Floats, Ids
 
-if TYPE_CHECKING:  # Numba would come with it, where little is written
+if TYPE_CHECKING:  # it imports Numba, which sampling a few tweets does not need
     from engine.compute.cpu.single_row import SingleRowStepper
 
 
 class CharStepper:
-    """The hidden state of B tweets that are read at once. Not thread-safe."""
+    """The weights at its creation, and the hidden state of B tweets. Not thread-safe."""
 
     def __init__(self, model: TextGenerator, *, may_compile: bool = True) -> None:
-        """Copy the weights; B is 1, and nothing is read yet.
+        """Copy the weights; B is 1, in the initial state.
 
-        Compiled code takes half a second and 100 MB to load, where training has not done so already.
+        `may_compile` allows compiled code, which takes half a second and 100 MB to load if training has not loaded it.
         """
         self._may_compile = may_compile
         self._weights = InferenceWeights(model)
         first = self._weights.table.new_zeros(1, self._weights.hidden_size)
-        self._rows = self._go_on_from([first.clone() for _ in self._weights.layers])
+        self._rows = self._make_stepper([first.clone() for _ in self._weights.layers])
 
     def select(self, rows: Ids) -> None:
-        """Go on with these of the B rows, in this order; a row may be taken more than once."""
-        kept = torch.from_numpy(rows).to(self._weights.table.device)
-        self._rows = self._go_on_from([state[kept] for state in self._rows.states])
+        """Continue with these of the B rows, in this order; a row may be repeated."""
+        indices = torch.from_numpy(rows).to(self._weights.table.device)
+        self._rows = self._make_stepper([state[indices] for state in self._rows.states])
 
-    def _go_on_from(self, states: list[Tensor]) -> SingleRowStepper | _BatchStepper:
-        """Return what reads on from these states, (B, H) a layer."""
+    def _make_stepper(self, states: list[Tensor]) -> SingleRowStepper | _BatchStepper:
+        """Return a stepper that continues from these states, (B, H) per layer."""
         if self._may_compile and len(states[0]) == 1 and states[0].device.type == "cpu":
             from engine.compute.cpu.single_row import SingleRowStepper
 
@@ -51,15 +47,15 @@ class CharStepper:
         return _BatchStepper(self._weights, states)
 
     def step(self, token_ids: Ids) -> Floats:
-        """Read a character of each row, (B,). Returns the log-probabilities (B, V) of the next, in nats."""
+        """Process a character of each row, (B,); return the log-probabilities (B, V) of the next one, in nats."""
         return self._rows.step(token_ids)
 
 
 class _BatchStepper:
-    """The hidden state of B tweets, and the memory that a step works in."""
+    """The hidden state of B tweets and the buffers of a step, in PyTorch operations."""
 
     def __init__(self, weights: InferenceWeights, states: list[Tensor]) -> None:
-        """Go on from these states, (B, H) a layer, which change."""
+        """Start from these states, (B, H) per layer, which are updated in place."""
         self.states = states
         self._weights = weights
         [num_rows, size], num_chars = states[0].shape, len(weights.table)
@@ -68,7 +64,7 @@ class _BatchStepper:
         self._reset, self._update, self._from_state, self._new = self._columns.split_with_sizes([size] * 4, dim=1)
 
     def step(self, token_ids: Ids) -> Floats:
-        """Read a character of each, (B,). Returns the log-probabilities (B, V) of the next."""
+        """Process a character of each row, (B,); return the log-probabilities (B, V) of the next one."""
         token_ids_there = torch.from_numpy(token_ids).to(self._columns.device)
         torch.index_select(self._weights.table, 0, token_ids_there, out=self._columns)
         for number, (layer, state) in enumerate(zip(self._weights.layers, self.states, strict=True)):

@@ -11,7 +11,7 @@ from engine.corpus.similarity.novelty import novelty_of
 from engine.errors import ConfigError
 from engine.protocol import events
 from engine.sampling.nearest import nearest_tweet
-from engine.sampling.probes import Completion, complete, read_chars, unknown_chars
+from engine.sampling.probes import Completion, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.session.reporter import Reporter
 from engine.session.setup import Preparation
@@ -40,7 +40,7 @@ class SamplingService:
         writer = TweetSampler(self._prepared.trainer.eval_model, self._prepared.training_data.vocab, first, [seed])
         writer.advance()
         while not writer.is_done:
-            writer.set_draw(sampling())
+            writer.set_sampling(sampling())
             writer.advance()
         [tweet] = writer.results()
         share = self._copied_share(tweet.text)
@@ -90,7 +90,7 @@ class SamplingService:
         """
         _check_length(text, 1)
         training_data = self._prepared.training_data
-        chars = read_chars(self._prepared.trainer.eval_model, training_data.vocab, text)
+        chars = score_chars(self._prepared.trainer.eval_model, training_data.vocab, text)
         nearest = nearest_tweet(training_data.corpus.train, text)
         self._reporter.emit(
             events.TweetRead,

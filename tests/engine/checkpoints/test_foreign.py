@@ -64,7 +64,7 @@ def test_the_files_that_it_names_are_read_only_where_the_user_names_them(
         preflight.check(RunConfig(checkpoint=name))
     generator = Generator(Path(name) if bring is foreign else named_checkpoint_path(name), RuntimeConfig())
     with pytest.raises(CheckpointError, match="is from elsewhere") as novelty:
-        generator.load_novelty()
+        generator.load_training_tweets()
     assert "--data" not in novelty.value.hint
 
     confirmed = started_from(name, corpus=CorpusConfig(files=(str(secret),)))

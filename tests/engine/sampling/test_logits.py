@@ -1,4 +1,4 @@
-"""The choice of the next character, as pure functions: what is kept, how likely it is, and how it is drawn."""
+"""Temperature, truncation and drawing of the next character, as pure functions."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from engine.model.vocab import BOS, PAD, UNK
 from engine.sampling.logits import NEVER_SAMPLED, Floats, draw, next_char_weights
 
 NEARLY_ONE = 1.0 - 2.0**-53
-"""The largest uniform number that there is."""
+"""The largest possible uniform number."""
 
 
 def logits() -> SearchStrategy[list[float]]:
-    """Return what a model might expect, for the four special symbols and at least one character."""
+    """Generate logits for the four special symbols and at least one character."""
     return st.lists(st.floats(-40, 40, width=32), min_size=5, max_size=24)
 
 
 def row(values: list[float]) -> Floats:
-    """Return logits (1, V) as a model gives them."""
+    """Return logits (1, V), float32."""
     return np.array([values], dtype=np.float32)
 
 
@@ -33,12 +33,12 @@ def probabilities(values: list[float], temperature: float = 1.0, **settings: flo
     """Return the distribution (V,) of one row."""
     sampling = SamplingConfig(temperature=temperature, **settings)  # type: ignore[arg-type] # numbers by name
     [weights] = next_char_weights(row(values), sampling, np.array([[temperature]], dtype=np.float32))
-    chances: Floats = weights / weights.sum()
-    return chances
+    result: Floats = weights / weights.sum()
+    return result
 
 
-def plain(values: list[float], temperature: float = 1.0) -> npt.NDArray[np.float64]:
-    """Return the softmax (V,) over everything that may be sampled, made another way."""
+def softmax(values: list[float], temperature: float = 1.0) -> npt.NDArray[np.float64]:
+    """Return the softmax (V,) over all ids that may be sampled, computed independently."""
     scaled = np.array(values) / temperature
     weights = np.exp(scaled - scaled.max())
     weights[list(NEVER_SAMPLED)] = 0.0
@@ -53,7 +53,7 @@ def plain(values: list[float], temperature: float = 1.0) -> npt.NDArray[np.float
     top_p=st.floats(0.001, 1),
     min_p=st.floats(0, 0.999),
 )
-def test_whatever_the_settings_the_probabilities_sum_to_one_and_special_symbols_have_none(
+def test_probabilities_sum_to_one_and_are_zero_for_special_symbols(
     values: list[float], temperature: float, top_k: int, top_p: float, min_p: float
 ) -> None:
     result = probabilities(values, temperature, top_k=top_k, top_p=top_p, min_p=min_p)
@@ -64,14 +64,14 @@ def test_whatever_the_settings_the_probabilities_sum_to_one_and_special_symbols_
 
 
 @given(values=logits(), temperature=st.floats(0.3, 5))
-def test_without_settings_it_is_the_softmax_at_that_temperature(values: list[float], temperature: float) -> None:
+def test_without_truncation_it_is_the_softmax_at_that_temperature(values: list[float], temperature: float) -> None:
     result = probabilities(values, temperature)
 
-    assert np.allclose(result, plain(values, temperature), atol=1e-5)
+    assert np.allclose(result, softmax(values, temperature), atol=1e-5)
 
 
 @given(values=logits())
-def test_temperature_zero_takes_the_likeliest(values: list[float]) -> None:
+def test_temperature_zero_is_greedy(values: list[float]) -> None:
     [allowed] = row(values)
     allowed[list(NEVER_SAMPLED)] = -math.inf
 
@@ -81,7 +81,7 @@ def test_temperature_zero_takes_the_likeliest(values: list[float]) -> None:
 
 
 @given(values=logits(), top_k=st.integers(1, 30))
-def test_top_k_keeps_the_k_likeliest_and_their_proportions(values: list[float], top_k: int) -> None:
+def test_top_k_keeps_the_k_most_likely_and_their_proportions(values: list[float], top_k: int) -> None:
     before, after = probabilities(values), probabilities(values, top_k=top_k)
     kept = after > 0
 
@@ -94,7 +94,7 @@ def test_top_k_keeps_the_k_likeliest_and_their_proportions(values: list[float], 
 
 
 @given(values=logits(), top_p=st.floats(0.001, 0.999))
-def test_top_p_keeps_the_smallest_set_of_likeliest_that_holds_p(values: list[float], top_p: float) -> None:
+def test_top_p_keeps_the_smallest_set_of_total_probability_p(values: list[float], top_p: float) -> None:
     before, after = probabilities(values).astype(np.float64), probabilities(values, top_p=top_p)
     kept = after > 0
 
@@ -105,7 +105,7 @@ def test_top_p_keeps_the_smallest_set_of_likeliest_that_holds_p(values: list[flo
 
 
 @given(values=logits(), min_p=st.floats(0.001, 0.999))
-def test_min_p_keeps_what_is_likely_enough_beside_the_likeliest(values: list[float], min_p: float) -> None:
+def test_min_p_keeps_what_is_likely_enough_relative_to_the_most_likely(values: list[float], min_p: float) -> None:
     before, after = probabilities(values), probabilities(values, min_p=min_p)
     share = before / before.max()
 
@@ -117,15 +117,15 @@ def test_top_k_comes_before_top_p_and_top_p_before_min_p() -> None:
     chances = [0.4, 0.3, 0.2, 0.1]
     values = [0.0, 0.0, -math.inf, 0.0, *map(math.log, chances)]
 
-    # top-k leaves 4/7 and 3/7, of which the first alone holds half
+    # top-k leaves 4/7 and 3/7, of which the first alone is more than half
     assert np.count_nonzero(probabilities(values, top_k=2, top_p=0.5)) == 1
     assert np.count_nonzero(probabilities(values, top_p=0.5)) == 2
-    # min-p compares with the likeliest, whatever the others add up to
+    # min-p is relative to the most likely, after top-p
     assert np.count_nonzero(probabilities(values, top_p=0.75, min_p=0.7)) == 2
 
 
 @pytest.mark.parametrize("factor", [1.0, 3.0])
-def test_an_id_is_drawn_where_the_cumulated_probability_passes_the_uniform_number(factor: float) -> None:
+def test_an_id_is_drawn_where_the_cumulative_probability_passes_the_uniform_number(factor: float) -> None:
     weights = factor * row([0.0, 0.25, 0.0, 0.5, 0.25]).repeat(7, axis=0)
     uniforms = np.array([0.0, 0.2499, 0.25, 0.5, 0.7499, 0.75, NEARLY_ONE])
 

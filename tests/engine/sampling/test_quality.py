@@ -1,4 +1,4 @@
-"""What tweets are like, in figures: made by hand on a few of them."""
+"""Statistics of tweets, checked by hand on a few of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.novelty import NoveltyIndex
 from engine.sampling.generation import GeneratedTweet
-from engine.sampling.quality import Comparison, compare, words_not_in, words_of
+from engine.sampling.quality import Comparison, compare, unknown_words_in, words_of
 from tests.strategies import tweet_lists
 
 TRAIN = ("mum made a cake", "we love the rain and the long walk home after it", "so late again :)")
@@ -22,7 +22,7 @@ TRAIN = ("mum made a cake", "we love the rain and the long walk home after it", 
 def corpus_of(tweets: Sequence[str]) -> Corpus:
     train = FlatTweets.from_texts(tweets)
     return Corpus(
-        name="made up",
+        name="example",
         train=train,
         validation=train,
         num_train_by_file=(len(train),),
@@ -33,14 +33,14 @@ def corpus_of(tweets: Sequence[str]) -> Corpus:
     )
 
 
-def written(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedTweet:
+def sampled(text: str, *, reached_eos: bool = True, seed: int = 7) -> GeneratedTweet:
     return GeneratedTweet(
         text=text, temperature=0.8, seed=seed, reached_eos=reached_eos, bits_per_char=2.0, novelty=None
     )
 
 
 def compared(texts: Sequence[str], held_out: Sequence[str] = ("a b",)) -> Comparison:
-    return compare([written(text) for text in texts], FlatTweets.from_texts(held_out), corpus_of(TRAIN))
+    return compare([sampled(text) for text in texts], FlatTweets.from_texts(held_out), corpus_of(TRAIN))
 
 
 def test_known_words_are_those_of_the_training_tweets_without_case_names_and_punctuation() -> None:
@@ -52,14 +52,14 @@ def test_distinct_3_counts_within_tweets_and_over_all_of_them() -> None:
     assert compared(["abcabc", "abc", "ab", ""]).written.distinct_3 == pytest.approx(3 / 5)
 
 
-def test_copies_and_near_copies_are_told_apart() -> None:
+def test_copies_and_near_copies_are_distinguished() -> None:
     new, copy, near = "a fox sang", "Mum made a cake!!", "we love the rain and the long walk home, then tea"
     quality = compared([new, copy, near, new]).written
     assert (quality.copy_share, quality.near_copy_share) == (0.25, 0.25)
 
 
-def test_a_comparison_says_how_the_tweets_were_drawn_and_how_many_ended() -> None:
-    tweets = [written("ab", reached_eos=False, seed=11), *[written("ab", seed=12)] * 3]
+def test_a_comparison_has_temperature_seed_and_the_share_that_ended() -> None:
+    tweets = [sampled("ab", reached_eos=False, seed=11), *[sampled("ab", seed=12)] * 3]
     comparison = compare(tweets, FlatTweets.from_texts(["a"]), corpus_of(TRAIN))
     assert (comparison.temperature, comparison.seed) == (0.8, 11)
     assert (comparison.written.ended_share, comparison.held_out.ended_share) == (0.75, 1)
@@ -68,4 +68,4 @@ def test_a_comparison_says_how_the_tweets_were_drawn_and_how_many_ended() -> Non
 @given(train=tweet_lists(max_size=8), tweets=tweet_lists(max_size=8))
 def test_unknown_words_are_those_in_no_training_tweet(train: list[str], tweets: list[str]) -> None:
     known = {word for tweet in train for word in words_of(tweet)}
-    assert words_not_in(train, tweets) == {word for tweet in tweets for word in words_of(tweet)} - known
+    assert unknown_words_in(train, tweets) == {word for tweet in tweets for word in words_of(tweet)} - known

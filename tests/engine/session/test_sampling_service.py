@@ -14,7 +14,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import TextCompleted, TweetRead
-from engine.sampling.probes import COMPLETION_CHARS, read_chars
+from engine.sampling.probes import COMPLETION_CHARS, score_chars
 from engine.storage.folders import named_checkpoint_path
 from engine.training.evaluation import UNKNOWN_CHAR_BITS
 from tests.engine.helpers import (
@@ -59,11 +59,11 @@ def test_a_tweet_is_read_with_the_averaged_weights_that_the_checkpoint_keeps(cor
     checkpoint = load_checkpoint(named_checkpoint_path("nine"))
     model = checkpoint.to_model(torch.device("cpu"))
     vocab = Vocab(checkpoint.info.vocab)
-    chars = read_chars(model, vocab, text)
+    chars = score_chars(model, vocab, text)
     assert [char.bits for char in read.chars] == pytest.approx([char.bits for char in chars], abs=2e-3)
     assert read.bits_per_char == pytest.approx(sum(char.bits for char in chars) / len(chars), abs=2e-3)
     model.load_state_dict(weights_with_prefix(checkpoint.tensors, "model."))
-    assert abs(read.chars[0].bits - read_chars(model, vocab, text)[0].bits) > 0.01
+    assert abs(read.chars[0].bits - score_chars(model, vocab, text)[0].bits) > 0.01
 
 
 def test_a_copy_is_told_to_be_one_and_of_which_tweet(corpus: Path) -> None:

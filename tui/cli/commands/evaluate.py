@@ -169,7 +169,7 @@ def _compared(
     sampling = replace(sampling, max_length=generator.info.sampling.max_length)
     written: list[GeneratedTweet] = []
     with show_progress() as on_progress:
-        for tweet in generator.write(len(seeds), sampling, seeds[0]):
+        for tweet in generator.generate(len(seeds), sampling, seeds[0]):
             written.append(tweet)
             on_progress(len(written) / len(seeds), "writing tweets")
     return compare(written, tweets, own)

@@ -51,10 +51,10 @@ def generate(
     generator = Generator(path, RuntimeConfig(**fields_of(RuntimeConfig, given)))
     if as_json:
         try:
-            generator.load_novelty()
+            generator.load_training_tweets()
         except (CheckpointError, CorpusError) as error:
             typer.echo(f"No novelty figures: {error.message}", err=True)
-    for tweet in generator.write(count, generator.sampling(settings), first_seed):
+    for tweet in generator.generate(count, generator.sampling_config(settings), first_seed):
         if as_json:
             print_json(tweet)
         else:
