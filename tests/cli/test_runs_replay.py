@@ -17,7 +17,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Return what would be shown, on a terminal that is there."""
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr("tui.cli.commands.runs.require_terminal", lambda _hint: None)
-    monkeypatch.setattr("tui.cli.commands.runs.guarded", lambda: None)
+    monkeypatch.setattr("tui.cli.commands.runs.start_job_control", lambda: None)
     monkeypatch.setattr("tui.cli.commands.runs.show", lambda *arguments: calls.append(arguments))
     return calls
 

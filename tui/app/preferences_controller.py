@@ -9,7 +9,7 @@ from textual.theme import Theme
 from tui.app.notifications import TITLE_SECONDS, Notifications
 from tui.app.terminal_app import TerminalApp
 from tui.process.threads import on_own_thread
-from tui.run.error_report import as_told
+from tui.run.error_report import to_tweetgen_error
 from tui.screens.main.screen import MainScreen
 from tui.settings.preferences import AUTO
 from tui.settings.store import Changes, PreferenceKeeper
@@ -86,7 +86,7 @@ class PreferencesController:
         try:
             await on_own_thread(self._keeper.save, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the run goes on
-            report = as_told(error, "Saving the settings")
+            report = to_tweetgen_error(error, "Saving the settings")
             self._app.notify(f"{report.message} {report.hint}", severity="error", markup=False)
 
     def _show_title(self) -> None:

@@ -53,7 +53,7 @@ def run_headless(
     def emit(event: Event) -> None:
         nonlocal view, is_shown
         view = apply(view, event)
-        host.take(event)
+        host.handle(event)
         has_started = on_start is not None and isinstance(event, events.RunStarted)
         if is_shown and (has_started or has_hung_up.is_set()):
             is_shown = False

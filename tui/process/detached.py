@@ -49,11 +49,11 @@ def go_on(bridges: Sequence[EngineBridge], view: RunView) -> int:
     is_told_to_end = False
     while not bridge.join(_LOOK_SECONDS):
         view = fold(view, bridge.drain().events)
-        if is_over(view) and not bridge.listener.num_watchers and not is_told_to_end:
+        if is_over(view) and not bridge.subscriber.num_clients and not is_told_to_end:
             is_told_to_end = True
             bridge.stop("finished")
     view = fold(view, bridge.drain().events)
     for each in bridges:
         each.is_over(_LOOK_SECONDS)
-        each.listener.close()
+        each.subscriber.close()
     return exit_code_of(view)

@@ -4,7 +4,7 @@ A shell waits for the process that it has started. So that one stays behind, fro
 the program is its child, in a process group of its own as a shell would give it: the terminal's own signals (ctrl+c,
 ctrl+z, a size) go to the child alone, and whatever is sent to the guardian is handed on, each once. What it is for:
 
-* `Guard.release`: the shell gets its prompt back and the child lives on, with no terminal.
+* `JobControl.release`: the shell gets its prompt back and the child lives on, with no terminal.
 * When the child stops (ctrl+z), the guardian stops too, or the shell would wait; `fg` wakes both. Where no shell could
   wake them (`ssh -t`, a container), neither stays stopped.
 * When the child ends or lets go, for whatever reason, while it draws or with the terminal's settings changed, the
@@ -83,7 +83,7 @@ def _settings() -> list[Any] | None:
         return None
 
 
-class Guard:
+class JobControl:
     """The child's door to its guardian. For any thread."""
 
     def __init__(self, door: int, parent: int, terminal: _Terminal) -> None:
@@ -141,8 +141,8 @@ class Guard:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def guarded() -> Guard:
-    """Go on in a child, guarded by this process, which never returns from here but ends as the child does."""
+def start_job_control() -> JobControl:
+    """Go on in a child, supervised by this process, which never returns from here but ends as the child does."""
     door_out, door_in = os.pipe()
     life_out, life_in = os.pipe()
     sys.stdout.flush()
@@ -156,14 +156,14 @@ def guarded() -> Guard:
         os.close(door_in)
         os.close(life_out)
         with open(door_out, "rb", buffering=0) as door:
-            os._exit(_Guardian(child, door.fileno(), terminal).watch())
+            os._exit(_Supervisor(child, door.fileno(), terminal).watch())
     os.close(door_out)
     os.close(life_in)
     os.setpgid(0, 0)
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     _give_terminal(os.getpgid(os.getppid()), os.getpgid(0))
     signal.signal(signal.SIGTTOU, before)
-    return Guard(door_in, life_out, terminal)
+    return JobControl(door_in, life_out, terminal)
 
 
 def _give_terminal(owner: int, group: int) -> None:
@@ -173,7 +173,7 @@ def _give_terminal(owner: int, group: int) -> None:
             os.tcsetpgrp(_STDIN, group)
 
 
-class _Guardian:
+class _Supervisor:
     """The parent's side."""
 
     def __init__(self, child: int, door: int, terminal: _Terminal) -> None:

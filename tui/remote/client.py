@@ -34,7 +34,7 @@ from tui.remote.protocol import (
     to_line,
 )
 from tui.remote.view_codec import view_of
-from tui.run.bridge import EngineBridge, Share, Update
+from tui.run.bridge import EngineBridge, SubscriberFactory, Update
 from tui.run.history import read_history
 from tui.run.view import RunView
 
@@ -46,16 +46,18 @@ _ARRIVAL_SECONDS = 20.0
 
 
 class RemoteBridge:
-    """A screen's way to a run elsewhere. All methods are for the screen's thread; none but `meet` and `join` waits."""
+    """A connection of a screen to a run of another process, for the screen's thread; `connect` and `join` block."""
 
     is_elsewhere = True
     attach_problem = ""
 
-    def __init__(self, folder: RunFolder, share: Share | None = None, *, is_read_only: bool = False) -> None:
-        """Prepare to attach to the run of `folder`; `share` is for runs that begin after it, in this process."""
+    def __init__(
+        self, folder: RunFolder, make_subscriber: SubscriberFactory | None = None, *, is_read_only: bool = False
+    ) -> None:
+        """Prepare to attach to the run of `folder`; `make_subscriber` is for later runs, which this process trains."""
         self.stage = Stage("attaching")
         self.config = RunConfig()
-        """What the run was asked for; known once `meet` has returned."""
+        """What the run was asked for; known once `connect` has returned."""
         self.is_read_only = is_read_only
         self.refusal = "You are only watching: this terminal was attached with --read-only." if is_read_only else ""
         """Why this screen must not change the run."""
@@ -66,7 +68,7 @@ class RemoteBridge:
         self.num_screens = 1
         """How many screens are attached, this one included."""
         self._folder = folder
-        self._share = share
+        self._make_subscriber = make_subscriber
         self._events: list[Event] = []
         self._fresh_view: RunView | None = None
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -78,7 +80,7 @@ class RemoteBridge:
         self._problem: TweetgenError | None = None
         self._thread = threading.Thread(target=self._stay, name="attached", daemon=True)
 
-    def meet(self) -> RunView:
+    def connect(self) -> RunView:
         """Connect, and return the run as it stands. Waits for it. Raises `RemoteError`."""
         self._thread.start()
         if not self._arrived.wait(_ARRIVAL_SECONDS):
@@ -91,11 +93,11 @@ class RemoteBridge:
         return view
 
     def start(self) -> None:
-        """Do nothing: `meet` has."""
+        """Do nothing: `connect` has."""
 
     def successor(self, config: RunConfig) -> EngineBridge:
         """Return a bridge for another run, which this process trains."""
-        return EngineBridge(config, before=self, share=self._share)
+        return EngineBridge(config, before=self, make_subscriber=self._make_subscriber)
 
     def drain(self) -> Update:
         """Return what happened since the last call."""
@@ -105,7 +107,7 @@ class RemoteBridge:
             return update
 
     @property
-    def num_untaken(self) -> int:
+    def num_undrained(self) -> int:
         """How many events wait for `drain`."""
         return len(self._events)
 

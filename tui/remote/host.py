@@ -23,8 +23,8 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.run_log import log_to
-from tui.remote.host_connection import Watcher
-from tui.remote.listener import Doorway
+from tui.remote.host_connection import HostConnection
+from tui.remote.listener import Listener
 from tui.remote.protocol import Greeting, Screens, lines_of, to_line
 from tui.run.history import read_history
 from tui.run.reducer import fold
@@ -42,7 +42,7 @@ def _nothing(_: str) -> None:
 
 
 class Host:
-    """The run of this process, as others see it. `take`, `num_watchers`, `problem` and `close` are for any thread."""
+    """The run of this process, as others see it. `handle`, `num_clients`, `problem` and `close` are for any thread."""
 
     def __init__(
         self,
@@ -62,18 +62,18 @@ class Host:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._view = history or RunView()
         self._on_run = on_run
-        self._watchers: list[Watcher] = []
+        self._clients: list[HostConnection] = []
         self._connections: set[asyncio.Task[None]] = set()
         self._thread: threading.Thread | None = None
         self._folder = RunFolder(Path())
-        self._doorway: Doorway | None = None
+        self._listener: Listener | None = None
         self._resumed: RunStarted | None = None
         self._num_screens_told = 0
         self._is_closing = threading.Event()
         self._has_failed = ""
         self._is_over = False
 
-    def take(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         """Take note of an event; with the first `RunStarted`, begin to listen. Never waits and never raises."""
         if self._is_over:
             return
@@ -90,7 +90,7 @@ class Host:
         if event.resumed_from is not None and not len(self._view.train_losses):
             self._resumed = event
         self._on_run(event.run)
-        self._doorway = Doorway(self._folder, self._meet)
+        self._listener = Listener(self._folder, self._meet)
         self._thread = threading.Thread(target=self._run, name="host", daemon=True)
         self._thread.start()
 
@@ -100,14 +100,14 @@ class Host:
         self._has_failed = f"{type(error).__name__}: {error}"
 
     @property
-    def num_watchers(self) -> int:
+    def num_clients(self) -> int:
         """How many watch and may steer."""
-        return sum(not watcher.is_read_only for watcher in self._watchers)
+        return sum(not watcher.is_read_only for watcher in self._clients)
 
     @property
     def problem(self) -> str:
         """Why nobody can attach; empty where they can, or the run has not started."""
-        return self._has_failed or (self._doorway.problem if self._doorway is not None else "")
+        return self._has_failed or (self._listener.problem if self._listener is not None else "")
 
     def close(self) -> None:
         """Tell the watchers what is left to tell, and take the socket away. Waits about a second at most."""
@@ -130,18 +130,18 @@ class Host:
 
     async def _serve(self) -> None:
         """Tell, and keep the socket in its place, until the run's last event is told."""
-        assert self._doorway is not None  # noqa: S101 - set before the thread was started
+        assert self._listener is not None  # noqa: S101 - set before the thread was started
         asyncio.get_running_loop().set_exception_handler(self._log_context)
         try:
             while True:
-                await self._doorway.look()
+                await self._listener.look()
                 is_closing = self._is_closing.is_set()  # asked before, so that no last event is missed
                 if self._tell() or is_closing:
                     break
                 await asyncio.sleep(TICK_SECONDS)
             await self._say_goodbye()
         finally:
-            self._doorway.close()
+            self._listener.close()
 
     def _tell(self) -> bool:
         """Fold what has happened into the view, and tell the watchers; return whether it was the end."""
@@ -150,19 +150,19 @@ class Host:
             while True:
                 happened.append(self._events.get_nowait())
         self._view = fold(self._view, happened)
-        lines = b"".join(events.to_json(event).encode() + b"\n" for event in happened) if self._watchers else b""
-        if len(self._watchers) != self._num_screens_told:
-            self._num_screens_told = len(self._watchers)
+        lines = b"".join(events.to_json(event).encode() + b"\n" for event in happened) if self._clients else b""
+        if len(self._clients) != self._num_screens_told:
+            self._num_screens_told = len(self._clients)
             lines += to_line(Screens(count=self._num_screens_told))
         if lines:
-            for watcher in self._watchers:
+            for watcher in self._clients:
                 watcher.tell(lines)
         return bool(happened) and isinstance(happened[-1], RunFinished | RunFailed)
 
     def _whole(self) -> Iterator[bytes]:
         """Yield the run as it stands, in lines."""
         yield from lines_of(self._view, self._config)
-        yield to_line(Screens(count=len(self._watchers)))
+        yield to_line(Screens(count=len(self._clients)))
 
     def _log_context(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log what went wrong in a task: a mistake of ours, which ends one connection and no more."""
@@ -170,22 +170,22 @@ class Host:
 
     def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a new connection."""
-        task = asyncio.create_task(self._serve_one(Watcher(reader, writer)))
+        task = asyncio.create_task(self._serve_one(HostConnection(reader, writer)))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
-    async def _serve_one(self, watcher: Watcher) -> None:
+    async def _serve_one(self, watcher: HostConnection) -> None:
         """Serve one connection: greet, tell all that has been and what happens, follow commands, until it ends."""
         try:
             watcher.say(self._greeting())
             if await watcher.is_welcome():
-                self._watchers.append(watcher)
+                self._clients.append(watcher)
                 await watcher.attend(self._whole, self._send, self._num_waiting)
         except OSError:  # it has gone
             pass
         finally:
-            if watcher in self._watchers:
-                self._watchers.remove(watcher)
+            if watcher in self._clients:
+                self._clients.remove(watcher)
             await watcher.end()
         await watcher.finish()
 
@@ -202,9 +202,9 @@ class Host:
 
     async def _say_goodbye(self) -> None:
         """Give the watchers a moment to take in the last word; then close all connections."""
-        for watcher in self._watchers:
+        for watcher in self._clients:
             watcher.tell_end()
-        if self._watchers:
+        if self._clients:
             await asyncio.wait(self._connections, timeout=LAST_WORD_SECONDS)
         for task in list(self._connections):
             task.cancel()

@@ -1,4 +1,4 @@
-"""`Watcher`: one connection at the host's end. What is sent to it is bounded, what it sends is checked."""
+"""`HostConnection`: one connection at the host's end. What is sent to it is bounded, what it sends is checked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_COMMAND_BYTES = 1024 * 1024
 _PATIENCE_SECONDS = 0.05
 
 
-class Watcher:
+class HostConnection:
     """One client of a run. Belongs to the host's event loop."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

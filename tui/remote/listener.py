@@ -1,4 +1,4 @@
-"""`Doorway`: the listening socket of a run, kept where clients look for it."""
+"""`Listener`: the listening socket of a run, kept where clients look for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOK_SECONDS = 1.0
 """How often the socket is checked: a runtime folder is deleted when its user has no login session left."""
 
 
-class Doorway:
+class Listener:
     """Belongs to the host's event loop, except `problem`, which any thread may read."""
 
     def __init__(self, folder: RunFolder, meet: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]) -> None:

@@ -1,7 +1,7 @@
 """Alerts: what goes wrong with a run that one key can put right. Pure; knows no framework.
 
-A `Watch` follows a run: `after` each event, and `over` the view once a tick. An alert is up as long as it is true; put
-aside (dismissed, or answered), it does not come again until it was over. The rules:
+An `AlertMonitor` follows a run: `after_event`, and once a tick `after_tick`. An alert is up while its condition holds;
+dismissed or answered, it returns only after the condition was false in between. The rules:
 
 * **not finite**: 3 of the latest 100 steps were refused, though not in a row: then the run itself goes back to its
   latest checkpoint (`engine.session.divergence`). One alone is a hiccup that has cost nothing, for the weights stay as
@@ -64,7 +64,7 @@ class Alert:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watch:
+class AlertMonitor:
     """What is known of a run's troubles."""
 
     up: frozenset[AlertKind] = frozenset()
@@ -84,31 +84,31 @@ class Watch:
     """Of the view seen last."""
 
     @classmethod
-    def of_late_comer(cls, view: RunView) -> Watch:
+    def for_attached(cls, view: RunView) -> AlertMonitor:
         """Return what is known of a run from its view alone: whether its disk fails, and whether it has failed."""
         watch = cls()
         for warned in view.warnings:
             if warned.kind in {"disk", "journal", "disk-works"}:
-                watch = watch.after(warned)
-        return watch if view.ended is None else watch.after(view.ended)
+                watch = watch.after_event(warned)
+        return watch if view.ended is None else watch.after_event(view.ended)
 
-    def after(self, event: Event) -> Watch:
+    def after_event(self, event: Event) -> AlertMonitor:
         """Return what is known after `event`."""
         match event:
             case Warned(kind="not-finite", step=step):
                 recent = tuple(other for other in self.refused_steps if step - REFUSED_WITHIN_STEPS < other <= step)
                 watch = replace(self, refused_steps=tuple(sorted({*recent, step})))
-                return watch.told(
+                return watch.with_alert(
                     "not-finite", is_true="not-finite" in self.up or len(watch.refused_steps) >= NUM_REFUSED
                 )
             case Warned(kind="disk" | "journal", message=message):
                 watch = replace(self, disk_message=message)
-                return replace(watch, answered=self.answered - {"disk"}).told("disk", is_true=True)
+                return replace(watch, answered=self.answered - {"disk"}).with_alert("disk", is_true=True)
             case Warned(kind="disk-works"):
-                return self.told("disk", is_true=False)
+                return self.with_alert("disk", is_true=False)
             case CheckpointLoaded():
                 of_disk: frozenset[AlertKind] = frozenset({"disk"})
-                return Watch(
+                return AlertMonitor(
                     up=self.up & of_disk,
                     put_aside=self.put_aside & of_disk,
                     disk_message=self.disk_message,
@@ -116,23 +116,23 @@ class Watch:
             case CommandRefused():
                 return replace(self, answered=frozenset())
             case RunFailed(title=title):
-                return replace(Watch(), up=frozenset({"memory"} if title == DeviceMemoryError.title else ()))
+                return replace(AlertMonitor(), up=frozenset({"memory"} if title == DeviceMemoryError.title else ()))
             case _:
                 return self
 
-    def over(self, view: RunView) -> Watch:
+    def after_tick(self, view: RunView) -> AlertMonitor:
         """Return what is known of the run that `view` shows, which has gone on since the last time."""
         if view.phase not in {"training", "paused"}:
             return self
-        watch = self.told("validation", is_true=_is_validation_rising(view) and not view.is_finishing)
+        watch = self.with_alert("validation", is_true=_is_validation_rising(view) and not view.is_finishing)
         if view.step == self.last_step:
             return watch
         refused = tuple(step for step in self.refused_steps if view.step - REFUSED_WITHIN_STEPS < step <= view.step)
         watch = replace(watch, last_step=view.step, refused_steps=refused)
-        watch = watch if refused else watch.told("not-finite", is_true=False)
+        watch = watch if refused else watch.with_alert("not-finite", is_true=False)
         return _with_loss(watch, view)
 
-    def told(self, kind: AlertKind, *, is_true: bool) -> Watch:
+    def with_alert(self, kind: AlertKind, *, is_true: bool) -> AlertMonitor:
         """Return this with an alert up or over; one that is over can be told again."""
         if is_true == (kind in self.up):
             return self
@@ -141,11 +141,11 @@ class Watch:
             return replace(self, up=self.up | gone)
         return replace(self, up=self.up - gone, put_aside=self.put_aside - gone, answered=self.answered - gone)
 
-    def with_dismissed(self, alert: Alert) -> Watch:
+    def with_dismissed(self, alert: Alert) -> AlertMonitor:
         """Return this with an alert put aside until it was over."""
         return replace(self, put_aside=self.put_aside | {alert.kind})
 
-    def with_answered(self, alert: Alert) -> Watch:
+    def with_answered(self, alert: Alert) -> AlertMonitor:
         """Return this with an alert put aside until its answer has been followed or refused."""
         return replace(self, answered=self.answered | {alert.kind})
 
@@ -183,7 +183,7 @@ class Watch:
                 return Alert(kind=kind, text=f"Validation rises: {bits}", answer=f"reload {source} and finish")
 
 
-def _with_loss(watch: Watch, view: RunView) -> Watch:
+def _with_loss(watch: AlertMonitor, view: RunView) -> AlertMonitor:
     """Return what is known once the train loss was looked at."""
     loss = view.smoothed_loss
     if loss is None or view.started is None:
@@ -193,11 +193,11 @@ def _with_loss(watch: Watch, view: RunView) -> Watch:
     rise = max(MIN_RISE_NATS, MIN_RISE_SHARE * best)
     if loss <= best + rise:
         watch = replace(watch, best_loss=best, risen_since=None)
-        return watch.told("diverging", is_true=False) if loss <= best + rise / 2 else watch
+        return watch.with_alert("diverging", is_true=False) if loss <= best + rise / 2 else watch
     since = view.step if watch.risen_since is None else watch.risen_since
     needed = FAR_STEPS if loss > FAR_TIMES * best else RISEN_STEPS
     is_true = "diverging" in watch.up or view.step - since >= needed
-    return replace(watch, best_loss=best, risen_since=since).told("diverging", is_true=is_true)
+    return replace(watch, best_loss=best, risen_since=since).with_alert("diverging", is_true=is_true)
 
 
 def _is_validation_rising(view: RunView) -> bool:

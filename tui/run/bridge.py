@@ -17,7 +17,7 @@ from engine.errors import InternalError, TweetgenError
 from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
-from tui.run.error_report import as_told
+from tui.run.error_report import to_tweetgen_error
 from tui.run.view import RunView
 
 _LOOK_SECONDS = 0.2
@@ -48,14 +48,14 @@ def open_training_session(config: RunConfig, on_stage: OnStage) -> Session:
     return TrainingSession(config, on_stage, pauses_at_end=True)
 
 
-class Listener(Protocol):
+class EventSubscriber(Protocol):
     """Hears the events of a session besides its screen."""
 
-    def take(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         """Take note of an event. Never waits and never raises; called on the session's thread."""
 
     @property
-    def num_watchers(self) -> int:
+    def num_clients(self) -> int:
         """How many others could steer the run now."""
 
     @property
@@ -66,13 +66,13 @@ class Listener(Protocol):
         """Let the others hear the end."""
 
 
-class Nobody:
+class NullSubscriber:
     """Where nobody else can watch."""
 
-    num_watchers = 0
+    num_clients = 0
     problem = ""
 
-    def take(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         """Take no note."""
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class Bridge(Protocol):
         """Why no terminal can attach to the run; empty where one can."""
 
     @property
-    def num_untaken(self) -> int:
+    def num_undrained(self) -> int:
         """How many events wait for `drain`. For any thread."""
 
     def start(self) -> None:
@@ -157,7 +157,7 @@ class Bridge(Protocol):
         """Whether there is more to come."""
 
 
-Share = Callable[["EngineBridge"], Listener]
+SubscriberFactory = Callable[["EngineBridge"], EventSubscriber]
 """Lets others watch the run of a bridge."""
 
 
@@ -174,11 +174,11 @@ class EngineBridge:
         config: RunConfig,
         open_session: OpenSession = open_training_session,
         before: Bridge | None = None,
-        share: Share | None = None,
+        make_subscriber: SubscriberFactory | None = None,
     ) -> None:
         """Prepare; nothing runs before `start`, and no session before the run of the bridge `before` has ended.
 
-        What `share` returns hears all events on the session's thread, so that others can watch the run; None: nobody.
+        The subscriber made for it handles all events, on the session's thread.
         """
         self.stage = Stage("starting")
         """What the thread is doing before `RunStarted`."""
@@ -190,8 +190,8 @@ class EngineBridge:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._last_event: Event | None = None
-        self._share = share
-        self.listener: Listener = Nobody() if share is None else share(self)
+        self._make_subscriber = make_subscriber
+        self.subscriber: EventSubscriber = NullSubscriber() if make_subscriber is None else make_subscriber(self)
         # a daemon: a session that hangs must not keep the program from ending
         self._thread = threading.Thread(target=self._run_session, name="session", daemon=True)
 
@@ -201,7 +201,7 @@ class EngineBridge:
 
     def successor(self, config: RunConfig) -> EngineBridge:
         """Return a bridge for another run. Their sessions never overlap: torch has one global state."""
-        return EngineBridge(config, self._open_session, before=self, share=self._share)
+        return EngineBridge(config, self._open_session, before=self, make_subscriber=self._make_subscriber)
 
     def drain(self) -> Update:
         """Return the events since the last call, in order; none is ever missed."""
@@ -215,7 +215,7 @@ class EngineBridge:
     @property
     def attach_problem(self) -> str:
         """Why no terminal can attach to the run; empty where one can."""
-        return self.listener.problem
+        return self.subscriber.problem
 
     @property
     def num_waiting(self) -> int:
@@ -224,7 +224,7 @@ class EngineBridge:
         return self._commands.qsize() + (0 if session is None else session.num_waiting)
 
     @property
-    def num_untaken(self) -> int:
+    def num_undrained(self) -> int:
         """How many events wait for `drain`. For any thread."""
         return self._events.qsize()
 
@@ -264,7 +264,7 @@ class EngineBridge:
             else:
                 session.run(self._emit, self._commands)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the screen must hear of it
-            self._fail(as_told(error, "The session"))
+            self._fail(to_tweetgen_error(error, "The session"))
         else:
             self._fail(InternalError("The session ended without saying why.", "The log may hold more."))
 
@@ -287,7 +287,7 @@ class EngineBridge:
     def _emit(self, event: Event) -> None:
         self._last_event = event
         self._events.put(event)
-        self.listener.take(event)
+        self.subscriber.handle(event)
 
     def _fail(self, error: TweetgenError) -> None:
         """Put one `RunFailed` on the queue, unless the stream has already ended."""

@@ -7,7 +7,7 @@ from engine.storage.folders import home
 from engine.storage.run_log import log_traceback
 
 
-def as_told(error: BaseException, what: str) -> TweetgenError:
+def to_tweetgen_error(error: BaseException, what: str) -> TweetgenError:
     """Return any error as a `TweetgenError`; the traceback of an internal one goes to the log."""
     if isinstance(error, TweetgenError):
         return error

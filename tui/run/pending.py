@@ -49,7 +49,7 @@ class PendingCommands:
         """Return the command that `event` answers; a refusal is an answer, too."""
         return next((command for command in self.commands if _answers(event, command)), None)
 
-    def after(self, event: Event) -> PendingCommands:
+    def after_event(self, event: Event) -> PendingCommands:
         """Return what is still pending after `event`."""
         answered = self.answered_by(event)
         if answered is None:

@@ -36,7 +36,7 @@ from tui.run.reducer import joined
 
 TITLE = "This is a replay"
 _SLICE_SECONDS = 0.05
-_MAX_UNTAKEN = 150
+_MAX_UNDRAINED = 150
 """As many as the screen takes in at one go without a key having to wait."""
 _MAX_MERGED_STEPS = 1000
 
@@ -48,7 +48,7 @@ class OpenReplay:
     config: RunConfig
     folder: RunFolder
     speed: float
-    num_untaken: Callable[[], int] = field(default=lambda: 0)
+    num_undrained: Callable[[], int] = field(default=lambda: 0)
     """How many events the screen has yet to take in."""
 
     def __call__(self, config: RunConfig, on_stage: OnStage) -> Session:
@@ -56,7 +56,7 @@ class OpenReplay:
         if config is not self.config:
             return open_training_session(config, on_stage)
         on_stage(Stage("reading the journal"))
-        return ReplaySession(self.folder.journal_path, self.speed, self.num_untaken)
+        return ReplaySession(self.folder.journal_path, self.speed, self.num_undrained)
 
 
 def require_journal(folder: RunFolder) -> None:
@@ -87,12 +87,12 @@ class ReplaySession:
         self,
         path: Path,
         speed: float,
-        num_untaken: Callable[[], int],
+        num_undrained: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Play the journal at `path`, `speed` times as fast as it was, or as fast as what is told is taken in."""
         self._path = path
-        self._num_untaken = num_untaken
+        self._num_undrained = num_undrained
         self._speed = speed
         self._clock = clock
         self._last: Event | None = None
@@ -149,7 +149,7 @@ class ReplaySession:
 
     def _is_too_fast(self) -> bool:
         """Say whether the screen has yet to take in what was told."""
-        return self._num_untaken() >= _MAX_UNTAKEN or self._is_paused
+        return self._num_undrained() >= _MAX_UNDRAINED or self._is_paused
 
     def _follows_held(self, event: Event) -> bool:
         """Return whether an event is of the steps right after those held back, and not too many for one event."""

@@ -38,7 +38,7 @@ class _Tried:
         self._sent: list[commands.Command] = []
         self._host = Host(RunConfig(), self._sent.append, lambda: 0)
         for event in (run_started(run=_RUN), steps_finished(1, [3.0, 2.5]), tweet_sampled("hello", 2)):
-            self._host.take(event)
+            self._host.handle(event)
         atexit.register(self._host.close)
 
     def _said_after(self, data: bytes) -> bytes:

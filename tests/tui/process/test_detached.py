@@ -17,7 +17,7 @@ from tests.fakes import FakeSession, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS
 from tui.cli import headless
 from tui.process.detached import go_on
-from tui.run.bridge import EngineBridge, Nobody
+from tui.run.bridge import EngineBridge, NullSubscriber
 from tui.run.view import RunView
 
 STARTED = run_started(training=TrainingConfig(max_steps=3))
@@ -46,7 +46,7 @@ def test_its_host_counts_the_commands_that_the_session_has_received_and_not_foll
 ) -> None:
     counts: list[int] = []
 
-    class Counting(Nobody):
+    class Counting(NullSubscriber):
         """Asks for three ladders, counts at each the commands that wait, and ends the run."""
 
         def __init__(
@@ -56,7 +56,7 @@ def test_its_host_counts_the_commands_that_the_session_has_received_and_not_foll
             for seed in range(3):
                 send(SampleLadder(seed=seed))
 
-        def take(self, event: Event) -> None:
+        def handle(self, event: Event) -> None:
             if isinstance(event, LadderSampled):
                 counts.append(self._num_waiting())
                 if len(counts) == 3:

@@ -20,9 +20,9 @@ from tests.cli.program import ending_signals
 DEADLINE_SECONDS = 60
 PROGRAM = """
 import os, pathlib, signal, sys, time, tty
-from tui.process.job_control import guarded
+from tui.process.job_control import start_job_control
 
-guard = guarded()
+guard = start_job_control()
 pathlib.Path("child").write_text(f"{os.getpid()} {os.getppid()} {os.tcgetpgrp(0) == os.getpgrp()}")
 print("ready", flush=True)
 """

@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import CorpusError, InternalError
 from tui.process.threads import on_own_thread
-from tui.run.error_report import as_told
+from tui.run.error_report import to_tweetgen_error
 
 
 @pytest.mark.parametrize("error", [CorpusError("It is empty."), RecursionError(), SystemExit(3)])
@@ -43,7 +43,7 @@ def test_an_error_of_ours_is_told_with_the_log_that_holds_its_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
-    told = as_told(ZeroDivisionError("oh no"), "Looking at tweets")
+    told = to_tweetgen_error(ZeroDivisionError("oh no"), "Looking at tweets")
     assert isinstance(told, InternalError)
     assert "oh no" in told.message
     log = tmp_path / "tweetgen.log"

@@ -51,7 +51,7 @@ class Hosted:
 
     def emit(self, *events: e.Event) -> None:
         for event in events:
-            self.host.take(event)
+            self.host.handle(event)
 
     def is_reachable(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -63,11 +63,11 @@ class Hosted:
 
     def break_connections(self) -> None:
         """End all connections, as a watcher that was stopped for long would see it."""
-        for watcher in list(self.host._watchers):
+        for watcher in list(self.host._clients):
             watcher._writer.transport.abort()
 
     def is_anyone_behind(self) -> bool:
-        return any(watcher._is_behind for watcher in list(self.host._watchers))
+        return any(watcher._is_behind for watcher in list(self.host._clients))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, screen_text, sho
 from tests.tui.remote.host_and_client import hosted
 from tui.app.app import TweetgenApp
 from tui.cli.commands import screen
-from tui.process.job_control import Guard
+from tui.process.job_control import JobControl
 from tui.process.outcome import Outcome
 from tui.remote.client import RemoteBridge
 from tui.run.branching import curve_before
@@ -151,7 +151,7 @@ async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
     clock = FakeClock()
     with hosted() as made:
         bridge = RemoteBridge(made.folder)
-        app = TweetgenApp(RunConfig(), bridge, bridge.meet())
+        app = TweetgenApp(RunConfig(), bridge, bridge.connect())
         app._main_screen.leaving._clock = clock
         async with app.run_test(size=(80, 24)) as pilot:
             await wait_until(lambda: app.summary_view.started is not None)
@@ -162,7 +162,7 @@ async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
             clock.advance(6.0)
             await wait_until(lambda: app.return_code == 0, "the end")
         assert app.return_value is not None
-        assert screen._follow(app.return_value, app, cast("Guard", None)) == 0
+        assert screen._follow(app.return_value, app, cast("JobControl", None)) == 0
         bridge.leave()
         assert bridge.join(DEADLINE_SECONDS)
     assert capfd.readouterr().err.strip().endswith(told)

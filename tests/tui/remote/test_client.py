@@ -37,7 +37,7 @@ VIEW = to_line(ViewTold(view=form_of(RunView()), config=RunConfig())) + to_line(
 @contextlib.contextmanager
 def attached(made: Hosted, *, is_read_only: bool = False) -> Iterator[tuple[RemoteBridge, RunView]]:
     bridge = RemoteBridge(made.folder, is_read_only=is_read_only)
-    view = bridge.meet()
+    view = bridge.connect()
     try:
         yield bridge, view
     finally:
@@ -146,11 +146,11 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(steps_finished(1, [2.0]))
         wait_until(lambda: made.host._view.step == 1)
-        for watcher in list(made.host._watchers):
+        for watcher in list(made.host._clients):
             watcher._writer.transport.abort()
         wait_until(lambda: bridge._fresh_view)  # not drained: the screen takes its time
         made.emit(PAUSED)
-        wait_until(lambda: bridge.num_untaken)
+        wait_until(lambda: bridge.num_undrained)
         update = bridge.drain()
         assert update.view is not None
         assert (update.view.step, update.events) == (1, (PAUSED,))
@@ -161,7 +161,7 @@ def test_a_run_that_is_not_on_is_told_with_how_to_go_on_with_it() -> None:
     folder = folder_of_run(RUN)
     bridge = RemoteBridge(folder)
     with pytest.raises(RemoteError, match="is not on") as raised:
-        bridge.meet()
+        bridge.connect()
     assert f"--resume {RUN}" in raised.value.hint
     assert bridge.join(5.0)
     assert ask(folder) is None
@@ -173,10 +173,10 @@ def test_a_run_that_is_on_and_has_no_socket_is_waited_for_and_told(monkeypatch: 
     folder.path.mkdir(parents=True)
     journal = Journal(folder.journal_path)
     with pytest.raises(RemoteError, match="can't be reached"):
-        RemoteBridge(folder).meet()
+        RemoteBridge(folder).connect()
     places.socket_path(folder).parent.chmod(0o755)
     with pytest.raises(RemoteError, match="only you can use"):
-        RemoteBridge(folder).meet()
+        RemoteBridge(folder).connect()
     places.socket_path(folder).parent.chmod(0o700)
     journal.close()
 
@@ -193,7 +193,7 @@ def test_a_run_that_is_on_and_has_no_socket_is_waited_for_and_told(monkeypatch: 
 def test_a_host_that_does_not_greet_as_it_should_is_told_in_a_word(said: list[bytes], word: str) -> None:
     with played(said) as folder:
         with pytest.raises(RemoteError, match=word) as raised:
-            RemoteBridge(folder).meet()
+            RemoteBridge(folder).connect()
         assert "Traceback" not in raised.value.message
 
 
@@ -203,7 +203,7 @@ def test_a_host_that_does_not_greet_as_it_should_is_told_in_a_word(said: list[by
 def test_a_host_that_says_what_it_should_not_is_left_and_asked_anew(junk: bytes) -> None:
     with played([GREETING, VIEW, junk], [GREETING, VIEW, line_of(FINISHED)]) as folder:
         bridge = RemoteBridge(folder)
-        bridge.meet()
+        bridge.connect()
         assert drained(bridge, 1) == [FINISHED]
         assert bridge.join(10.0)
 
@@ -211,7 +211,7 @@ def test_a_host_that_says_what_it_should_not_is_left_and_asked_anew(junk: bytes)
 def test_a_run_whose_process_was_killed_ends_on_the_screen_with_how_to_go_on() -> None:
     with played([GREETING, VIEW, line_of(steps_finished(1, [2.0]))]) as folder:
         bridge = RemoteBridge(folder)
-        bridge.meet()
+        bridge.connect()
         assert bridge.join(20.0)
         *_, last = drained(bridge, 2)
     assert isinstance(last, e.RunFailed)
@@ -223,7 +223,7 @@ def test_an_end_that_was_not_heard_is_read_in_the_journal() -> None:
         with folder.journal_path.open("ab") as journal:
             journal.write(line_of(run_started(run=RUN)) + line_of(FINISHED))
         bridge = RemoteBridge(folder)
-        bridge.meet()
+        bridge.connect()
         assert bridge.join(20.0)
         update = bridge.drain()
     assert update.view is not None
@@ -265,4 +265,4 @@ def test_leaving_before_the_connection_is_there_ends_it_too(monkeypatch: pytest.
 
 def _meet(bridge: RemoteBridge) -> None:
     with contextlib.suppress(RemoteError):
-        bridge.meet()
+        bridge.connect()

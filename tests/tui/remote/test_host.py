@@ -21,10 +21,10 @@ from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, wait_until
 from tui.remote import host
 from tui.remote.connect import ask
-from tui.remote.host_connection import Watcher
+from tui.remote.host_connection import HostConnection
 from tui.remote.protocol import PROTOCOL, Hello, to_line
 from tui.remote.view_codec import view_of
-from tui.run.bridge import EngineBridge, Nobody, open_training_session
+from tui.run.bridge import EngineBridge, NullSubscriber, open_training_session
 from tui.run.view import RunView
 
 
@@ -94,7 +94,7 @@ def test_what_is_no_hello_or_no_command_is_refused_and_ends_that_connection_only
 def test_one_who_came_to_watch_only_cannot_steer_whatever_it_sends() -> None:
     with hosted() as made, Speaker(made.path, to_line(Hello(is_read_only=True))) as speaker:
         speaker.hear_until("CaughtUp")
-        assert made.host.num_watchers == 0
+        assert made.host.num_clients == 0
         speaker.say(line_of(c.Stop()))
         assert reason_in(speaker.hear_to_the_end()) == "This connection may only watch."
     assert made.sent == []
@@ -118,8 +118,8 @@ def test_the_commands_of_a_client_that_has_gone_are_still_handed_on_in_order_and
     with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
         with Speaker(made.path, HELLO) as speaker:
             speaker.say(b"".join(map(line_of, wishes)) + line_of(c.Stop())[:-1])
-            wait_until(lambda: made.host.num_watchers == 1)
-        wait_until(lambda: made.host.num_watchers == 0, "the end of the connection")
+            wait_until(lambda: made.host.num_clients == 1)
+        wait_until(lambda: made.host.num_clients == 0, "the end of the connection")
         assert made.sent == []
         is_busy.clear()
         wait_until(lambda: len(made.sent) == len(wishes), "the commands")
@@ -129,7 +129,7 @@ def test_the_commands_of_a_client_that_has_gone_are_still_handed_on_in_order_and
 def test_commands_that_a_session_has_received_and_not_followed_still_wait(home: Path) -> None:
     config = tiny_config(write_corpus(home))
     num_waiting: list[int] = []
-    bridge = EngineBridge(config, open_training_session, share=lambda bridge: Counter(bridge, num_waiting))
+    bridge = EngineBridge(config, open_training_session, make_subscriber=lambda bridge: Counter(bridge, num_waiting))
     for seed in range(3):
         bridge.send(c.SampleLadder(seed=seed))
     bridge.start()
@@ -139,13 +139,13 @@ def test_commands_that_a_session_has_received_and_not_followed_still_wait(home: 
     assert num_waiting == [3, 2, 1]
 
 
-class Counter(Nobody):
+class Counter(NullSubscriber):
     """Notes at each ladder how many commands wait or are being followed."""
 
     def __init__(self, bridge: EngineBridge, counts: list[int]) -> None:
         self._bridge, self._counts = bridge, counts
 
-    def take(self, event: e.Event) -> None:
+    def handle(self, event: e.Event) -> None:
         if isinstance(event, e.LadderSampled):
             self._counts.append(self._bridge.num_waiting)
 
@@ -158,7 +158,7 @@ def test_who_comes_in_the_middle_of_a_flood_loses_nothing_and_hears_nothing_twic
             for _ in range(200):
                 num_steps += 1
                 made.emit(one_step(num_steps))
-        wait_until(lambda: made.host.num_watchers == len(speakers))
+        wait_until(lambda: made.host.num_clients == len(speakers))
         made.emit(PAUSED)
         for speaker in speakers:
             heard = speaker.hear_until("Paused")
@@ -175,7 +175,7 @@ async def test_a_connection_that_ends_while_its_last_lines_are_read_ends_without
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         writer.write(bytes(1 << 20))  # more than a socket holds
         reading = asyncio.create_task(asyncio.to_thread(theirs.recv, 1 << 21, socket.MSG_WAITALL))
-        await Watcher(reader, writer).end()
+        await HostConnection(reader, writer).end()
         await reading
 
 
@@ -243,17 +243,17 @@ def test_a_mistake_in_the_host_ends_nothing_but_the_host(monkeypatch: pytest.Mon
 
 def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     made = host.Host(RunConfig(), lambda _: None, lambda: 0)
-    made.take(run_started(run="../up"))
-    made.take(PAUSED)
+    made.handle(run_started(run="../up"))
+    made.handle(PAUSED)
     assert "ConfigError" in made.problem
     made.close()
     monkeypatch.setenv("XDG_RUNTIME_DIR", os.environ["XDG_RUNTIME_DIR"] + "/" + "x" * 100)
     Path(os.environ["XDG_RUNTIME_DIR"]).mkdir(mode=0o700)
     made = host.Host(RunConfig(), lambda _: None, lambda: 0)
-    made.take(run_started(run=RUN))
+    made.handle(run_started(run=RUN))
     wait_until(lambda: "too long a path" in made.problem)
     assert "Set XDG_RUNTIME_DIR to a shorter folder." in made.problem
-    made.take(FINISHED)
+    made.handle(FINISHED)
     made.close()
 
 

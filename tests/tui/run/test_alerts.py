@@ -13,7 +13,7 @@ from engine.errors import DeviceMemoryError
 from engine.protocol import events as e
 from engine.protocol.commands import Finish, LoadCheckpoint
 from tests.fakes import eval_finished, run_started, steps_finished
-from tui.run.alerts import Alert, Watch, commands_for
+from tui.run.alerts import Alert, AlertMonitor, commands_for
 from tui.run.reducer import apply
 from tui.run.view import RunView
 
@@ -23,14 +23,14 @@ class Scene:
 
     def __init__(self, *begin: e.Event) -> None:
         self.view = RunView()
-        self.watch = Watch()
+        self.watch = AlertMonitor()
         self.see(run_started(), *begin)
 
     def see(self, *events: e.Event) -> None:
         for event in events:
             self.view = apply(self.view, event)
-            self.watch = self.watch.after(event)
-            self.watch = self.watch.over(self.view)
+            self.watch = self.watch.after_event(event)
+            self.watch = self.watch.after_tick(self.view)
 
     def train(self, losses: Iterable[float], each: int = 10) -> list[bool]:
         """Report losses ten at a time; return whether an alert was up after each report."""
@@ -225,12 +225,12 @@ def test_one_who_comes_late_is_told_that_the_disk_fails_and_not_that_it_did() ->
     failing = e.Warned(step=5, elapsed_seconds=1.0, message="No space left on device: not saved.", kind="disk")
     works = e.Warned(step=6, elapsed_seconds=1.0, message="Saving works again.", kind="disk-works")
     other = e.Warned(step=6, elapsed_seconds=1.0, message="The loss was not finite.", kind="not-finite")
-    late = Watch.of_late_comer(RunView(warnings=(other, works, failing)))
+    late = AlertMonitor.for_attached(RunView(warnings=(other, works, failing)))
     assert late.up == {"disk"}
     assert late.disk_message == failing.message
-    assert Watch.of_late_comer(RunView(warnings=(failing, works))).up == frozenset()
+    assert AlertMonitor.for_attached(RunView(warnings=(failing, works))).up == frozenset()
 
 
 def test_a_screen_that_missed_the_end_offers_another_try_where_the_device_had_no_memory_left() -> None:
     ended = e.RunFailed(step=5, elapsed_seconds=1.0, title=DeviceMemoryError.title, detail="", hint="")
-    assert Watch.of_late_comer(RunView(ended=ended)).up == {"memory"}
+    assert AlertMonitor.for_attached(RunView(ended=ended)).up == {"memory"}

@@ -37,7 +37,7 @@ def events_of(open_session: OpenSession) -> tuple[Event, ...]:
 
 def assert_ends_when_stopped(bridge: EngineBridge) -> None:
     """Stop a run that has begun, and wait for its end."""
-    wait_until(lambda: bridge.num_untaken)
+    wait_until(lambda: bridge.num_undrained)
     bridge.stop("enough")
     assert bridge.join(DEADLINE_SECONDS)
     first, *_, last = bridge.drain().events

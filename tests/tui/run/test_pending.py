@@ -71,7 +71,7 @@ class Screen:
         self.view = apply(self.view, event)
         if isinstance(event, e.CommandRefused):
             self.undo = self.undo.after_refusal(self.pending.answered_by(event))
-        self.pending = self.pending.after(event)
+        self.pending = self.pending.after_event(event)
 
     def take_back(self) -> str:
         self.undo, change = self.undo.taken()

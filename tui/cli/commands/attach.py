@@ -10,8 +10,8 @@ import typer
 from engine.config.run import RunConfig
 from engine.errors import RemoteError
 from engine.storage.folders import RunFolder, find_run, list_runs
-from tui.cli.commands.screen import require_terminal, sharing, show
-from tui.process.job_control import guarded
+from tui.cli.commands.screen import host_factory, require_terminal, show
+from tui.process.job_control import start_job_control
 from tui.remote.socket_path import is_on
 
 
@@ -35,23 +35,23 @@ def attach(
         _tell_end(folder)
         return
     require_terminal("Without one: tweetgen-tui runs list.")
-    guard = guarded()
+    job_control = start_job_control()
 
     from tui.remote.client import RemoteBridge
     from tui.settings.preferences import preferences_path
     from tui.settings.store import PreferenceKeeper
 
-    bridge = RemoteBridge(folder, sharing(guard, RunConfig()), is_read_only=read_only)
+    bridge = RemoteBridge(folder, host_factory(job_control, RunConfig()), is_read_only=read_only)
     try:
-        view = bridge.meet()
+        view = bridge.connect()
     except RemoteError:
         if is_on(folder):
             raise
         _tell_end(folder)  # it has ended in this very moment
         sys.exit()
-    guard.note_run(folder.name, is_elsewhere=True)
+    job_control.note_run(folder.name, is_elsewhere=True)
     bridge.welcome = _welcome(folder, is_read_only=read_only)
-    show(bridge.config, bridge, view, PreferenceKeeper(preferences_path()), guard)
+    show(bridge.config, bridge, view, PreferenceKeeper(preferences_path()), job_control)
 
 
 def _find(name: str | None) -> RunFolder:

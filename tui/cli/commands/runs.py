@@ -14,11 +14,11 @@ from engine.protocol.events import RunFailed, RunFinished
 from engine.storage.file_lock import is_locked
 from engine.storage.folders import RunFolder, find_run, list_runs
 from engine.storage.journal_reader import last_event
-from tui.cli.commands.screen import require_terminal, sharing, show
+from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.cli.help_page import CommandGroup
 from tui.cli.output.tables import print_json, print_table
 from tui.formatting.numbers import format_bits, format_duration
-from tui.process.job_control import guarded
+from tui.process.job_control import start_job_control
 from tui.remote.connect import ask
 from tui.remote.protocol import Greeting
 
@@ -113,10 +113,10 @@ def replay(
 ) -> None:
     """Replay a run on the screen without changing it; space pauses, q quits."""
     require_terminal("Without one: tweetgen-tui runs list, and the run's events.jsonl.")
-    guard = guarded()
+    job_control = start_job_control()
     folder = find_run(run)
 
-    from tui.run.bridge import EngineBridge, Nobody
+    from tui.run.bridge import EngineBridge, NullSubscriber
     from tui.run.replay import OpenReplay, require_journal
     from tui.run.view import RunView
     from tui.settings.preferences import preferences_path
@@ -125,7 +125,9 @@ def replay(
     require_journal(folder)
     config = RunConfig()
     opening = OpenReplay(config, folder, speed)
-    share = sharing(guard, config)
-    bridge = EngineBridge(config, opening, share=lambda each: Nobody() if each.config is config else share(each))
-    opening.num_untaken = lambda: bridge.num_untaken
-    show(config, bridge, RunView(is_replay=True), PreferenceKeeper(preferences_path()), guard)
+    make_host = host_factory(job_control, config)
+    bridge = EngineBridge(
+        config, opening, make_subscriber=lambda each: NullSubscriber() if each.config is config else make_host(each)
+    )
+    opening.num_undrained = lambda: bridge.num_undrained
+    show(config, bridge, RunView(is_replay=True), PreferenceKeeper(preferences_path()), job_control)

@@ -17,14 +17,14 @@ from engine.config.run import RunConfig
 from engine.errors import ConfigError, InternalError
 from engine.session import preflight
 from engine.storage.folders import find_run
-from tui.process.job_control import Guard, guarded
+from tui.process.job_control import JobControl, start_job_control
 from tui.process.signals import handle_ending_signals, handle_signals_after_screen, let_go_of_terminal
 from tui.terminal.capabilities import GlyphSet, glyphs_for, is_utf8
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
     from tui.process.outcome import Outcome
-    from tui.run.bridge import Bridge, EngineBridge, Share
+    from tui.run.bridge import Bridge, EngineBridge, SubscriberFactory
     from tui.run.view import RunView
     from tui.settings.store import PreferenceKeeper
 
@@ -38,7 +38,7 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     up, the run goes on without a screen, unless it `stops_on_hangup`.
     """
     require_terminal("Without one: tweetgen-tui train, which takes the same options.")
-    guard = guarded()
+    job_control = start_job_control()
 
     from tui.run.bridge import EngineBridge
     from tui.run.history import read_history
@@ -58,19 +58,19 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
             history = history.to_be_resumed()
             if word:
                 typer.echo(word, err=True)
-    bridge = EngineBridge(config, share=sharing(guard, config, history))
-    show(config, bridge, history, keeper, guard, stops_on_hangup=stops_on_hangup)
+    bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
+    show(config, bridge, history, keeper, job_control, stops_on_hangup=stops_on_hangup)
 
 
-def sharing(guard: Guard, config: RunConfig, history: RunView | None = None) -> Share:
+def host_factory(job_control: JobControl, config: RunConfig, history: RunView | None = None) -> SubscriberFactory:
     """Return what lets others attach to the run of a bridge; `history` is the view that the run of `config` resumes."""
     from tui.remote.host import Host
 
-    def share(bridge: EngineBridge) -> Host:
+    def make_host(bridge: EngineBridge) -> Host:
         before = history if bridge.config is config else None
-        return Host(bridge.config, bridge.send, lambda: bridge.num_waiting, before, guard.note_run)
+        return Host(bridge.config, bridge.send, lambda: bridge.num_waiting, before, job_control.note_run)
 
-    return share
+    return make_host
 
 
 def require_terminal(hint: str) -> None:
@@ -84,14 +84,14 @@ def show(
     bridge: Bridge,
     history: RunView | None,
     keeper: PreferenceKeeper,
-    guard: Guard,
+    job_control: JobControl,
     *,
     stops_on_hangup: bool = False,
 ) -> NoReturn:
     """Show the run of a bridge until the user leaves, tell of it, and end the process once its run has ended."""
     from tui.app.app import TweetgenApp
     from tui.process.outcome import Outcome
-    from tui.run.error_report import as_told
+    from tui.run.error_report import to_tweetgen_error
     from tui.terminal.textual_private import log_missing
 
     encoding = sys.stderr.encoding  # where Textual draws
@@ -109,17 +109,17 @@ def show(
     log_missing()
     gc.freeze()
     gc.enable()
-    with guard.drawing():
+    with job_control.drawing():
         outcome = app.run()
     failure = app.failure
     if failure is not None or outcome is None:
         failure = failure or InternalError("It was closed, and nobody asked for that.", "Its log may say more.")
-        outcome = Outcome.failed(as_told(failure, "The screen"))
+        outcome = Outcome.failed(to_tweetgen_error(failure, "The screen"))
     handle_signals_after_screen(app.signals.stop_run, is_run_to_go_on=outcome.is_detached)
-    _leave(_follow(outcome, app, guard))
+    _leave(_follow(outcome, app, job_control))
 
 
-def _follow(outcome: Outcome, app: TweetgenApp, guard: Guard) -> int:
+def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
     """Do what `after_screen` returns, and return the exit code once the run has ended where it is this process's."""
     from tui.process.detached import go_on
     from tui.process.outcome import after_screen
@@ -144,11 +144,11 @@ def _follow(outcome: Outcome, app: TweetgenApp, guard: Guard) -> int:
     if after.runs_on:
         print_at_end(after.lines)
         let_go_of_terminal(and_pipes=True)
-        guard.release(after.exit_code, after.lines[0])
+        job_control.release(after.exit_code, after.lines[0])
         return go_on(own, view)
     for each in own:  # the earlier ones were asked to end when the next began
         each.join(after.saving_seconds)
-        each.listener.close()
+        each.subscriber.close()
     print_at_end(after.lines)
     return after.exit_code
 

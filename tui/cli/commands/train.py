@@ -47,9 +47,9 @@ def train(
 
 def _train_detached(config: RunConfig) -> int:
     """Train in a child process; this one shows its progress until it has started, then exits."""
-    from tui.process.job_control import guarded
+    from tui.process.job_control import start_job_control
 
-    guard = guarded()
+    job_control = start_job_control()
 
     from tui.cli.headless import run_headless
     from tui.process.detached import how_to_attach
@@ -59,6 +59,6 @@ def _train_detached(config: RunConfig) -> int:
         sys.stderr.write(how_to_attach(view) + "\n")
         sys.stderr.flush()
         let_go_of_terminal(and_pipes=True)
-        guard.release(0)
+        job_control.release(0)
 
     return run_headless(config, as_json=False, on_start=let_go)

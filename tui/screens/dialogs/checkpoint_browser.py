@@ -22,7 +22,7 @@ from engine.text import harmless
 from tui.formatting.numbers import format_size
 from tui.process.threads import on_own_thread
 from tui.run.branching import Branch, doubled_budgets
-from tui.run.error_report import as_told
+from tui.run.error_report import to_tweetgen_error
 from tui.run.view import RunView
 from tui.screens.dialogs.base import MessageDialog
 from tui.screens.dialogs.checkpoint_list import CheckpointList, ListCheckpoints
@@ -97,7 +97,7 @@ class CheckpointBrowser(CheckpointList):
             await on_own_thread(partial(self._check_branch, entry))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run before goes on
             self._notice("")
-            told = as_told(error, "Looking at the tweets of a checkpoint")
+            told = to_tweetgen_error(error, "Looking at the tweets of a checkpoint")
             self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
             return
         self._notice("")  # in no `finally`: where the list was closed meanwhile, the line is gone
@@ -177,7 +177,7 @@ class CheckpointBrowser(CheckpointList):
         try:
             await on_own_thread(change, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the run behind goes on
-            told = as_told(error, "Changing a checkpoint")
+            told = to_tweetgen_error(error, "Changing a checkpoint")
             self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
             return
         self._entries.pop(entry.name, None)

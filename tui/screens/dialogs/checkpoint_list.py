@@ -23,7 +23,7 @@ from tui.formatting.checkpoint_facts import detail_lines
 from tui.formatting.checkpoint_rows import ORDERS, Order, arranged
 from tui.process.threads import on_own_thread
 from tui.run.branching import Branch
-from tui.run.error_report import as_told
+from tui.run.error_report import to_tweetgen_error
 from tui.run.view import RunView
 from tui.screens.dialogs.base import Dialog
 from tui.settings.key_table import BROWSER_KEYS, LISTED, Key
@@ -94,7 +94,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
                 self._entries |= {entry.name: entry for entry in batch}
                 self._arrange()
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run behind goes on
-            self._notice(as_told(error, "Listing the checkpoints").message)
+            self._notice(to_tweetgen_error(error, "Listing the checkpoints").message)
         else:
             if not self._entries:
                 self._notice("Nothing is saved yet: s saves a checkpoint under a name.")

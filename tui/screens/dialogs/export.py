@@ -19,7 +19,7 @@ from engine.protocol.events import TweetSampled
 from engine.text import harmless
 from tui.files.tweet_export import FORMATS, export
 from tui.process.threads import on_own_thread
-from tui.run.error_report import as_told
+from tui.run.error_report import to_tweetgen_error
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.input.line_input import LineInput
 
@@ -105,7 +105,7 @@ class ExportDialog(Dialog[Exported]):
             self._path_to_replace = path
             self._advise(f"{path.name} is there already. Enter again replaces it.", is_error=True)
         except Exception as error:  # noqa: BLE001 - whatever a name or a tweet holds, the run behind goes on
-            told = as_told(error, "Exporting tweets")
+            told = to_tweetgen_error(error, "Exporting tweets")
             self._advise(f"{told.message} {told.hint}", is_error=True)
         else:
             self.dismiss(Exported(path=path, num_tweets=len(tweets)))

@@ -31,7 +31,7 @@ from tui.files.folder_listing import (
 )
 from tui.formatting.corpus_preview import fact_line, sample_line
 from tui.process.threads import on_own_thread
-from tui.run.error_report import as_told
+from tui.run.error_report import to_tweetgen_error
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.dialog_hints import Advice
 from tui.widgets.input.file_list import FileList
@@ -259,7 +259,7 @@ class OpenDialog(Dialog[Path]):
         try:
             preview = await on_own_thread(partial(self._check, path))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run before goes on
-            self._refuse(as_told(error, "Looking at tweets"))
+            self._refuse(to_tweetgen_error(error, "Looking at tweets"))
         else:
             self._turn("ready")
             self._ready_path = path

@@ -9,7 +9,7 @@ from engine.protocol.events import TweetSampled
 from engine.storage.folders import folder_of_run
 from tui.files.pins import Pins, PinsFile, merged, toggled, tweet_key
 from tui.process.threads import on_own_thread
-from tui.run.error_report import as_told
+from tui.run.error_report import to_tweetgen_error
 from tui.screens.dialogs.export import ExportDialog, Exported
 from tui.screens.main.run_control import Controller, RunControl
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -108,5 +108,5 @@ class PinsAndExport(Controller):
         try:
             await on_own_thread(saving, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a tweet holds or a disk does, the run goes on
-            report = as_told(error, "Saving the pins")
+            report = to_tweetgen_error(error, "Saving the pins")
             self._run.messages.error(report.title, report.message, report.hint)

@@ -14,7 +14,7 @@ from textual.screen import Screen
 
 from engine.protocol.commands import Command
 from engine.protocol.events import CommandRefused, Event
-from tui.run.alerts import Watch
+from tui.run.alerts import AlertMonitor
 from tui.run.bridge import Bridge
 from tui.run.pending import PendingCommands
 from tui.run.reducer import fold
@@ -45,7 +45,7 @@ class RunControl:
         self.view = view
         """The run after the events so far."""
         self.pending = PendingCommands()
-        self.alerts = Watch.of_late_comer(view) if bridge.is_elsewhere else Watch()
+        self.alerts = AlertMonitor.for_attached(view) if bridge.is_elsewhere else AlertMonitor()
         self.is_ending = False
         """Whether the session was asked to end."""
         self._undo = Undo()
@@ -77,14 +77,15 @@ class RunControl:
         if update.view is not None:  # events were missed, and may have answered what is pending
             if self.view.ended is None and update.view.ended is not None:
                 events = (update.view.ended, *events)
-            self.view, self.pending, self.alerts = update.view, PendingCommands(), Watch.of_late_comer(update.view)
+            self.view, self.pending = update.view, PendingCommands()
+            self.alerts = AlertMonitor.for_attached(update.view)
         self.view = fold(self.view, update.events)
         for event in update.events:
             if isinstance(event, CommandRefused):
                 self._undo = self._undo.after_refusal(self.pending.answered_by(event))
-            self.pending = self.pending.after(event)
-            self.alerts = self.alerts.after(event)
-        self.alerts = self.alerts.over(self.view)
+            self.pending = self.pending.after_event(event)
+            self.alerts = self.alerts.after_event(event)
+        self.alerts = self.alerts.after_tick(self.view)
         return events
 
     def send(self, command: Command) -> None:

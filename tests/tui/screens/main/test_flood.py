@@ -93,7 +93,7 @@ async def test_a_flood_is_taken_in_as_it_comes_and_kept_within_bounds(stage: Sta
         await press(app, "c", lambda: feed.is_coloured)
         await press(app, "minus", lambda: app.summary_view.sampling.temperature < 0.8)
         await wait_until(lambda: session.num_told == NUM_EVENTS, "the end of the flood")
-        await wait_until(lambda: app.summary_view.step == last_step and not app.bridge.num_untaken, "the last event")
+        await wait_until(lambda: app.summary_view.step == last_step and not app.bridge.num_undrained, "the last event")
         view = app.summary_view
         assert view.num_tweets == len(PAST) + NUM_EVENTS // 20
         assert len(view.tweets) <= MAX_TWEETS

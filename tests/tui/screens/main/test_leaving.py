@@ -30,10 +30,10 @@ PROBLEM = "EROFS."
 class UnreachableHost:
     """Where no terminal can attach."""
 
-    num_watchers = 0
+    num_clients = 0
     problem = PROBLEM
 
-    def take(self, event: Event) -> None: ...
+    def handle(self, event: Event) -> None: ...
 
     def close(self) -> None: ...
 
@@ -82,7 +82,7 @@ async def test_a_late_run_that_cannot_save_ends_all_the_same_once_the_screen_has
 
 
 async def test_d_asks_where_no_terminal_could_attach_and_says_why(stage: Stage) -> None:
-    bridge = EngineBridge(RunConfig(), lambda *_: FakeSession(), share=lambda _: UnreachableHost())
+    bridge = EngineBridge(RunConfig(), lambda *_: FakeSession(), make_subscriber=lambda _: UnreachableHost())
     app = TweetgenApp(RunConfig(), bridge)
     stage.apps.append(app)
     async with app.run_test() as pilot:
