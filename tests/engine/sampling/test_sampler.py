@@ -39,7 +39,7 @@ def sample(model: TextGenerator, sampling: SamplingConfig, seed: int = 0) -> Sam
     return tweet
 
 
-def test_a_tweet_does_not_depend_on_the_others_in_its_batch(model: TextGenerator) -> None:
+def test_the_text_of_a_tweet_does_not_depend_on_the_others_in_its_batch(model: TextGenerator) -> None:
     together = sample_tweets(model, VOCAB, SamplingConfig(max_length=40), range(12))
 
     assert len({len(tweet.text) for tweet in together}) > 3

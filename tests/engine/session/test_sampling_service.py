@@ -18,7 +18,6 @@ from engine.sampling.probes import COMPLETION_CHARS, score_chars
 from engine.storage.folders import named_checkpoint_path
 from engine.training.evaluation import UNKNOWN_CHAR_BITS
 from tests.engine.helpers import (
-    AnsweringInbox,
     losses,
     names,
     of_type,
@@ -90,11 +89,13 @@ def test_questions_change_nothing_in_what_is_learned_and_written(corpus: Path) -
 
 
 def test_a_question_in_an_evaluation_is_answered_before_its_end(corpus: Path) -> None:
-    answers = [None] * 4 + [c.CompleteText(text="the ")]
+    """The steps are emitted right before that evaluation, so the command arrives during it."""
+    config = tiny_config(corpus, eval_every=9, max_steps=6)
 
-    told = run_session(tiny_config(corpus, eval_every=1, max_steps=2), inbox=AnsweringInbox(answers))
+    told = run_session(config, {6: [c.CompleteText(text="the ")]}, report_seconds=1e9)
 
-    assert "TextCompleted" in names(told)
+    first = names(told).index("StepsFinished")
+    assert names(told)[first : first + 3] == ["StepsFinished", "TextCompleted", "EvalFinished"]
 
 
 def test_a_tweet_that_goes_on_from_a_text_begins_with_it_and_says_so(corpus: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_run_that_says_that_it_has_started_is_in_the_list_of_runs(corpus: Path
     assert listed == ["tiny"]
 
 
-def test_a_run_ends_after_its_epochs_and_has_learned_from_every_character_as_often(corpus: Path) -> None:
+def test_a_run_ends_after_its_epochs_and_has_counted_every_training_character_once_per_epoch(corpus: Path) -> None:
     finished = run_session(tiny_config(corpus, epochs=2, batch_size=10, max_steps=500))[-1]
 
     assert isinstance(finished, e.RunFinished)

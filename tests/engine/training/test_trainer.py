@@ -1,4 +1,4 @@
-"""One step is the tutorial's step; the same seed gives the same steps; a step that went wrong changes nothing."""
+"""A step equals the tutorial's; padding and clipping change what they should; a non-finite step changes nothing."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def test_a_long_gradient_is_shortened_and_told_at_its_full_length() -> None:
 
 
 @pytest.mark.parametrize(("value", "is_sound"), [(math.inf, True), (math.nan, False), (-math.inf, False)])
-def test_a_square_beyond_the_largest_number_keeps_nobody_from_saving(value: float, is_sound: bool) -> None:
+def test_an_infinite_second_moment_counts_as_finite_and_nothing_else_that_is_not_finite_does(
+    value: float, is_sound: bool
+) -> None:
     [batch] = some_batches(1)
     trainer = new_trainer()
     trainer.step(batch, 0.004)

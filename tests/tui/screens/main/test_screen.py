@@ -1,4 +1,4 @@
-"""The main screen: its layout at every size, its way out, and what it tells without being asked."""
+"""The main screen: ctrl+c, runs that finish or fail, a loaded checkpoint, a screenshot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def started(app: TweetgenApp) -> None:
 
 
 @pytest.mark.parametrize("key", ["t", "ctrl+p"])
-async def test_ctrl_c_stops_the_session_and_leaves_with_130_from_every_dialog(stage: Stage, key: str) -> None:
+async def test_ctrl_c_in_a_dialog_or_the_palette_stops_the_session_and_exits_with_130(stage: Stage, key: str) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test() as pilot:

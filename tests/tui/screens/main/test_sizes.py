@@ -63,6 +63,7 @@ async def test_panels_share_the_whole_screen_without_overlap(stage: Stage) -> No
             assert panels["KeyBar"] == Region(0, size[1] - 1, size[0], 1)
             assert all(region.right <= size[0] and region.bottom <= size[1] for region in panels.values())
             assert all(cell_len(line) == size[0] for line in screen_text(app).splitlines())
+            assert sum(region.area for region in panels.values()) == size[0] * size[1]
             assert panels["TweetFeed"].height >= 5
             assert panels["LossPlot"].height >= 6
 
