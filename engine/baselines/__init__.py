@@ -1,5 +1,1 @@
-"""What a model has to beat: predictors that only count. Knows no torch but where it takes the rule of `evaluation`.
-
-`ngrams` is the entry. `contexts` lays tweets end to end and numbers what comes before each character; `counting`
-holds how often what followed which.
-"""
+"""N-gram baselines, entered through `ngrams`: the scores that a model has to beat. Never uses a trained model."""

@@ -1,4 +1,4 @@
-"""How often what followed which: a growing tally, and what Witten and Bell make of it."""
+"""`ValueCounter`, incremental counts of integers, and `NgramCounts`, Witten-Bell probabilities from them."""
 
 from __future__ import annotations
 
@@ -7,71 +7,71 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.baselines.contexts import Numbers
+from engine.baselines.contexts import IntArray
 
-Reals = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
 
 
-class Tally:
-    """Counts of whole numbers, kept as sorted arrays: memory goes with how many are distinct, not how many come."""
+class ValueCounter:
+    """Counts of integers in sorted arrays; memory grows with the number of distinct values, not of all."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
-        self._parts: list[tuple[Numbers, Numbers]] = []
+        """Start without counts."""
+        self._runs: list[tuple[IntArray, IntArray]] = []
 
-    def add(self, values: Numbers) -> None:
-        """Count every one of `values`. Parts are merged when the newer ones outgrow the older: each a few times."""
-        self._parts.append(np.unique(values, return_counts=True))
-        while len(self._parts) > 1 and len(self._parts[-2][0]) < 2 * len(self._parts[-1][0]):
+    def add(self, values: IntArray) -> None:
+        """Count all `values`. Sorted runs are merged once they are less than twice the size of the next one."""
+        self._runs.append(np.unique(values, return_counts=True))
+        while len(self._runs) > 1 and len(self._runs[-2][0]) < 2 * len(self._runs[-1][0]):
             self._merge_last_two()
 
-    def finish(self) -> tuple[Numbers, Numbers]:
-        """Return the distinct values in order, and how often each came."""
-        while len(self._parts) > 1:
+    def finish(self) -> tuple[IntArray, IntArray]:
+        """Return the distinct values in order, and their counts."""
+        while len(self._runs) > 1:
             self._merge_last_two()
-        return self._parts[0] if self._parts else (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        return self._runs[0] if self._runs else (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
     def _merge_last_two(self) -> None:
-        """Make one sorted part of two."""
-        (values, counts), (more_values, more_counts) = self._parts[-2:]
+        """Merge the last two sorted runs."""
+        (values, counts), (more_values, more_counts) = self._runs[-2:]
         values = np.concatenate([values, more_values])
-        order = np.argsort(values, kind="stable")  # finds the two sorted halves and merges them
+        order = np.argsort(values, kind="stable")  # a stable sort detects the two sorted runs and merges them
         values, counts = values[order], np.concatenate([counts, more_counts])[order]
         starts = np.flatnonzero(np.diff(values, prepend=-1))
-        self._parts[-2:] = [(values[starts], np.add.reduceat(counts, starts) if len(starts) else counts)]
+        self._runs[-2:] = [(values[starts], np.add.reduceat(counts, starts) if len(starts) else counts)]
 
 
 @dataclass(frozen=True)
-class Followers:
-    """What followed each context of one length in the training tweets."""
+class NgramCounts:
+    """Counts of the characters that follow each context of one length in the training tweets."""
 
     vocab_size: int
-    grams: Numbers  # (distinct grams,): context * vocab_size + follower, sorted
-    counts: Numbers  # (distinct grams,)
-    totals: Reals  # (contexts,): how often each context came
-    kinds: Reals  # (contexts,): how many different characters followed it
+    grams: IntArray  # (distinct n-grams,): context * vocab_size + next character, sorted
+    counts: IntArray  # (distinct n-grams,)
+    totals: FloatArray  # (contexts,): occurrences of each context
+    num_distinct: FloatArray  # (contexts,): distinct characters after it
 
     @classmethod
-    def of(cls, tally: Tally, num_contexts: int, vocab_size: int) -> Followers:
-        """Take the grams that were counted."""
-        grams, counts = tally.finish()
+    def of(cls, counter: ValueCounter, num_contexts: int, vocab_size: int) -> NgramCounts:
+        """Build from the counted n-grams, each context * vocab_size + next character."""
+        grams, counts = counter.finish()
         contexts = grams // vocab_size
         totals = np.bincount(contexts, weights=counts, minlength=num_contexts).astype(np.float64)
-        kinds = np.bincount(contexts, minlength=num_contexts).astype(np.float64)
-        return cls(vocab_size, grams, counts, totals, kinds)
+        num_distinct = np.bincount(contexts, minlength=num_contexts).astype(np.float64)
+        return cls(vocab_size, grams, counts, totals, num_distinct)
 
-    def interpolated(self, shorter: Reals, contexts: Numbers, targets: Numbers) -> Reals:
-        """Return the probability of each target behind its context, given that behind the context one shorter.
+    def interpolated(self, shorter: FloatArray, contexts: IntArray, targets: IntArray) -> FloatArray:
+        """Return the probability of each target after its context, given that after the context one character shorter.
 
-        p(w | h) = (c(h w) + T(h) p(w | h')) / (c(h) + T(h)), where T(h) different characters followed h: Witten and
-        Bell (1991), method C, in the interpolated form of Chen and Goodman (1998, TR-10-98). A context that never came
-        leaves the shorter one's probability as it is. All (targets,).
+        p(w | h) = (c(h w) + T(h) p(w | h')) / (c(h) + T(h)), where T(h) is the number of distinct characters after h:
+        Witten and Bell (1991), method C, in the interpolated form of Chen and Goodman (1998, TR-10-98). An unseen
+        context has the probability of the shorter one. All arrays (targets,).
         """
-        wanted = contexts * self.vocab_size + targets
-        found = np.searchsorted(self.grams, wanted)
-        is_there = found < len(self.grams)
-        is_there[is_there] = self.grams[found[is_there]] == wanted[is_there]
-        probabilities = self.kinds[contexts] * shorter
-        probabilities[is_there] += self.counts[found[is_there]]
-        weights = self.totals[contexts] + self.kinds[contexts]
+        grams = contexts * self.vocab_size + targets
+        indices = np.searchsorted(self.grams, grams)
+        is_known = indices < len(self.grams)
+        is_known[is_known] = self.grams[indices[is_known]] == grams[is_known]
+        probabilities = self.num_distinct[contexts] * shorter
+        probabilities[is_known] += self.counts[indices[is_known]]
+        weights = self.totals[contexts] + self.num_distinct[contexts]
         return np.divide(probabilities, weights, out=shorter.copy(), where=weights > 0)

@@ -1,11 +1,11 @@
-"""Uniform, unigram and Witten-Bell n-grams: what tweets cost predictors that count, by the rule of `evaluation`.
+"""Bits per character of uniform, unigram and Witten-Bell n-gram models, by the rule of `engine.training.evaluation`.
 
-The n-grams nest: an order mixes what followed the last n - 1 characters with what the order below says, down to the
-unigram, which mixes with the uniform one. So every symbol of the vocabulary always has some probability, and
-probabilities sum to one. A tweet begins behind n - 1 times `BOS`; its `EOS` is predicted like any character.
+The models are nested: each order interpolates its counts with the order below, down to the unigram, which interpolates
+with the uniform distribution. So every symbol always has a positive probability, and probabilities sum to one. A tweet
+starts after n - 1 times `BOS`; its `EOS` is predicted like any character.
 
-The tweets to predict are taken in large chunks, the training tweets are read once for each of them. Memory is bounded
-by what may follow the contexts of one chunk, about 0.6 GB for 90 million training characters.
+The tweets to predict are processed in large chunks, with one pass over the training tweets for each. Memory is bounded
+by the n-grams that start with a context of the chunk, about 0.6 GB for 90 million training characters.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.baselines.contexts import Contexts, Stream, streams
-from engine.baselines.counting import Followers, Reals, Tally
+from engine.baselines.contexts import Contexts, TokenStream, token_streams
+from engine.baselines.counting import FloatArray, NgramCounts, ValueCounter
 from engine.corpus.encoded_tweets import EncodedTweets
 from engine.protocol.stage import OnProgress, no_progress, part_of
 from engine.training.evaluation import UNKNOWN_CHAR_BITS
@@ -30,42 +30,43 @@ _TRAIN_TARGETS = 1 << 20
 def baseline_bits(
     train: EncodedTweets, held_out: EncodedTweets, vocab_size: int, on_progress: OnProgress = no_progress
 ) -> dict[str, float]:
-    """Return the bits per character of each baseline on `held_out`, by its name in `NAMES`.
+    """Return the bits per character of each baseline in `NAMES` on `held_out`, which must not be empty.
 
-    Every target counts; a character that the vocabulary lacks costs its `<UNK>` plus 20 bits. There must be a
-    held-out tweet.
+    Every target counts; a character outside the vocabulary costs its `<UNK>` plus 20 bits.
     """
     bits = dict.fromkeys(NAMES, held_out.num_unknown_chars * UNKNOWN_CHAR_BITS)
     num_done = 0
-    for chunk in streams(held_out, _HELD_OUT_TARGETS, _LONGEST):
+    for chunk in token_streams(held_out, _HELD_OUT_TARGETS, _LONGEST):
         begin, num_done = num_done, num_done + len(chunk.positions)
-        while_counting = part_of(on_progress, begin / held_out.num_targets, num_done / held_out.num_targets)
-        for name, probabilities in zip(NAMES, _probabilities(train, chunk, vocab_size, while_counting), strict=True):
+        on_count_progress = part_of(on_progress, begin / held_out.num_targets, num_done / held_out.num_targets)
+        for name, probabilities in zip(NAMES, _probabilities(train, chunk, vocab_size, on_count_progress), strict=True):
             bits[name] -= float(np.log2(probabilities).sum())
     return {name: total / held_out.num_targets for name, total in bits.items()}
 
 
-def _probabilities(train: EncodedTweets, stream: Stream, vocab_size: int, on_progress: OnProgress) -> Iterator[Reals]:
-    """Yield the probability of each target of `stream`, (targets,), by each baseline in the order of `NAMES`."""
+def _probabilities(
+    train: EncodedTweets, stream: TokenStream, vocab_size: int, on_progress: OnProgress
+) -> Iterator[FloatArray]:
+    """Yield the probability of each target of `stream`, (targets,), for each baseline in the order of `NAMES`."""
     contexts = Contexts(stream, _LONGEST, vocab_size)
-    followers = _count(train, contexts, vocab_size, on_progress)
+    ngram_counts = _count(train, contexts, vocab_size, on_progress)
     probabilities = np.full(len(stream.positions), 1 / vocab_size)
     yield probabilities
-    for of_length, (targets, numbers) in zip(followers, contexts.walk(stream), strict=True):
-        probabilities = of_length.interpolated(probabilities, numbers, targets)
+    for counts, (targets, indices) in zip(ngram_counts, contexts.lookup(stream), strict=True):
+        probabilities = counts.interpolated(probabilities, indices, targets)
         yield probabilities
 
 
-def _count(train: EncodedTweets, contexts: Contexts, vocab_size: int, on_progress: OnProgress) -> list[Followers]:
-    """Return what follows the contexts of each length in the training tweets."""
-    tallies = [Tally() for _ in contexts.how_many]
+def _count(train: EncodedTweets, contexts: Contexts, vocab_size: int, on_progress: OnProgress) -> list[NgramCounts]:
+    """Return the counts of the characters after the contexts of each length, from one pass over the training tweets."""
+    counters = [ValueCounter() for _ in contexts.num_contexts]
     num_done = 0
-    for chunk in streams(train, _TRAIN_TARGETS, _LONGEST):
-        for tally, (targets, numbers) in zip(tallies, contexts.walk(chunk), strict=True):
-            tally.add(numbers * vocab_size + targets)
+    for chunk in token_streams(train, _TRAIN_TARGETS, _LONGEST):
+        for counter, (targets, indices) in zip(counters, contexts.lookup(chunk), strict=True):
+            counter.add(indices * vocab_size + targets)
         num_done += len(chunk.positions)
         on_progress(num_done / train.num_targets, "counting n-grams")
     return [
-        Followers.of(tally, num_contexts, vocab_size)
-        for tally, num_contexts in zip(tallies, contexts.how_many, strict=True)
+        NgramCounts.of(counter, num_contexts, vocab_size)
+        for counter, num_contexts in zip(counters, contexts.num_contexts, strict=True)
     ]

@@ -4,7 +4,7 @@
 tweet is drawn by inverse transform sampling from its own sequence of uniform numbers, so
 
 * a tweet depends on its seed and not on the other tweets of its batch, up to rounding: one row is computed by Numba,
-  several by BLAS, whose sums depend on their number, so a draw close to a boundary can differ;
+  several by BLAS, whose rounding depends on their number, so a draw close to a boundary can differ;
 * one seed at two temperatures uses the same uniform numbers in two distributions, as a temperature ladder shows.
 """
 

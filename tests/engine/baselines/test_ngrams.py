@@ -1,4 +1,4 @@
-"""Baselines that count: equal to a naive dictionary of counts."""
+"""The n-gram baselines equal a naive implementation with dictionaries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,24 +23,24 @@ tiny_corpora = partial(st.lists, st.text("abcdé 寿", min_size=1, max_size=9), 
 
 
 class NaiveWittenBell:
-    """The definition, one dictionary of followers for each context."""
+    """The definition, with one dictionary of next characters per context."""
 
     def __init__(self, tweets: Sequence[Sequence[int]], order: int, vocab_size: int) -> None:
         self.vocab_size = vocab_size
         self.order = order
-        self.followers: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
+        self.next_counts: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
         for tweet in tweets:
             padded = [*[BOS] * (order - 1), *tweet, EOS]
             for at in range(order - 1, len(padded)):
                 for length in range(order):
-                    self.followers[tuple(padded[at - length : at])][padded[at]] += 1
+                    self.next_counts[tuple(padded[at - length : at])][padded[at]] += 1
 
     def probability(self, context: tuple[int, ...], target: int) -> float:
         shorter = self.probability(context[1:], target) if context else 1 / self.vocab_size
-        followers = self.followers.get(context, Counter())
-        if not followers:
+        next_counts = self.next_counts.get(context, Counter())
+        if not next_counts:
             return shorter
-        return (followers[target] + len(followers) * shorter) / (followers.total() + len(followers))
+        return (next_counts[target] + len(next_counts) * shorter) / (next_counts.total() + len(next_counts))
 
     def bits_per_char(self, tweets: Sequence[Sequence[int]]) -> float:
         bits, num_targets = 0.0, 0
@@ -55,12 +54,6 @@ class NaiveWittenBell:
         return bits / num_targets
 
 
-def ids(tweets: Sequence[Sequence[int]]) -> EncodedTweets:
-    """Return tweets that are given as token ids, any symbol among them."""
-    flat = np.array([token_id for tweet in tweets for token_id in tweet], dtype=np.int64)
-    return EncodedTweets(flat, np.cumsum([0, *map(len, tweets)]))
-
-
 def name_of(order: int) -> str:
     return "unigram" if order == 1 else f"witten_bell_{order}"
 
@@ -68,8 +61,8 @@ def name_of(order: int) -> str:
 def baselines(
     train: Sequence[str], held_out: Sequence[str], vocab: Vocab, on_progress: OnProgress = no_progress
 ) -> dict[str, float]:
-    learnt, read = EncodedTweets.from_tweets(train, vocab), EncodedTweets.from_tweets(held_out, vocab)
-    return baseline_bits(learnt, read, len(vocab), on_progress)
+    train_ids, held_out_ids = EncodedTweets.from_tweets(train, vocab), EncodedTweets.from_tweets(held_out, vocab)
+    return baseline_bits(train_ids, held_out_ids, len(vocab), on_progress)
 
 
 def assert_equals_naive(
@@ -84,11 +77,11 @@ def assert_equals_naive(
 
 @settings(max_examples=60)
 @given(train=tiny_corpora(), held_out=tiny_corpora(), known=st.sampled_from(["abcdé 寿", "abc", "d"]))
-def test_every_order_equals_the_naive_figure(train: list[str], held_out: list[str], known: str) -> None:
+def test_every_order_equals_the_naive_implementation(train: list[str], held_out: list[str], known: str) -> None:
     assert_equals_naive(train, held_out, Vocab(known))
 
 
-def test_every_order_equals_the_naive_figure_in_many_chunks_and_the_progress_rises_to_one(
+def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
@@ -101,7 +94,7 @@ def test_every_order_equals_the_naive_figure_in_many_chunks_and_the_progress_ris
     assert shares[-1] == pytest.approx(1)
 
 
-def test_a_vocabulary_too_large_to_pack_into_a_number_is_counted_exactly() -> None:
+def test_a_vocabulary_too_large_to_pack_an_n_gram_into_64_bits_is_counted_exactly() -> None:
     tweets = ["".join(chr(0x4E00 + (17 * at * at + number) % 5000) for at in range(9)) for number in range(40)]
     vocab = Vocab(map(chr, range(0x4E00, 0x4E00 + 5000)))
     assert len(vocab) ** 7 > 2**64
