@@ -62,7 +62,7 @@ async def test_it_shows_what_the_model_thought_at_the_character_under_the_cursor
         await shows(app, "h  1 of 9", "1.00 bits when written", "2.00 bits at step 3")
         await shows(app, "▸ h", "e ", "50%", "end ", "25%")
         await shows(app, "● new, 25% copied · temperature 0.80 · 2.40 bits/char")
-        await shows(app, "Nearest training tweet, 40% alike: a tweet much like it")
+        await shows(app, "Nearest training tweet, 40% alike: a similar tweet")
         await shows(app, "y copy · k pin · c continue · u use as prime · esc close")
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
         line = app.screen.query_one(TweetText).render_line(0)
