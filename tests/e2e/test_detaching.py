@@ -163,7 +163,7 @@ def test_other_tweets_opened_from_an_attached_screen_start_a_run_that_can_be_det
     attached = open_terminal("attach", "watched")
     attached.wait_for("▶ training")
     attached.press("o")
-    attached.wait_for(r"\.\. +the folder above")
+    attached.wait_for(r"\.\. +parent folder")
     attached.press(str(others))
     attached.wait_for(r"other tweets\.txt +│")
     attached.press("enter")

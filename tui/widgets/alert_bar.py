@@ -14,7 +14,7 @@ from tui.formatting.numbers import shortened
 from tui.run.alerts import Alert
 
 _ANSWER_KEY, _DISMISS_KEY = "a", "esc"
-_NO = " no"
+_DISMISS_LABEL = " no"
 _MIN_TEXT_CELLS = 12
 """Less of what goes wrong says nothing; then the answer stands alone."""
 
@@ -40,7 +40,7 @@ class AlertBar(Widget):
         """Begin without an alert."""
         super().__init__()
         self.shown: Alert | None = None
-        self._places: list[tuple[range, str]] = []
+        self._click_targets: list[tuple[range, str]] = []
 
     def show(self, alert: Alert | None) -> None:
         """Show this alert from now on, or none."""
@@ -54,7 +54,7 @@ class AlertBar(Widget):
         if self.shown is None:
             return Content("")
         answer = shortened(f" {harmless(self.shown.answer)}", self.size.width - len(f"{_ANSWER_KEY}  {_DISMISS_KEY}"))
-        num_cells = len(_ANSWER_KEY) + cell_len(answer) + 2 + len(_DISMISS_KEY) + len(_NO)
+        num_cells = len(_ANSWER_KEY) + cell_len(answer) + 2 + len(_DISMISS_KEY) + len(_DISMISS_LABEL)
         text = shortened(f" {harmless(self.shown.text)}", self.size.width - num_cells - 2)
         text = text + "  " if cell_len(text) >= min(_MIN_TEXT_CELLS, cell_len(self.shown.text)) else ""
         return self._line(text, answer)
@@ -62,20 +62,20 @@ class AlertBar(Widget):
     def _line(self, text: str, answer: str) -> Content:
         """Return the text, the key with its answer, and the key that dismisses."""
         line = Content.styled(text, self.get_visual_style("alert-bar--text"))
-        self._places = []
+        self._click_targets = []
         for key, label, action in (
             (_ANSWER_KEY, answer, "steering.answer_alert"),
-            (_DISMISS_KEY, _NO, "steering.dismiss_alert"),
+            (_DISMISS_KEY, _DISMISS_LABEL, "steering.dismiss_alert"),
         ):
             start = line.cell_length
             line += Content.styled(key, self.get_visual_style("alert-bar--key"))
             line += Content.styled(label, self.get_visual_style("alert-bar--answer"))
-            self._places.append((range(start, line.cell_length), action))
+            self._click_targets.append((range(start, line.cell_length), action))
             line += "  "
         return line
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key under the pointer does."""
-        for cells, action in self._places:
+        for cells, action in self._click_targets:
             if event.x in cells:
                 await self.screen.run_action(f"dispatch('{action}')")

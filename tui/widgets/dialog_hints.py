@@ -14,7 +14,7 @@ from engine.text import harmless
 Tone = Literal["plain", "error", "ready"]
 
 
-class Advice(Vertical):
+class DialogHints(Vertical):
     """Up to three sentences, coloured by what they mean; what is empty takes no line."""
 
     def compose(self) -> ComposeResult:
@@ -22,7 +22,7 @@ class Advice(Vertical):
         for name in ("advice", "hint", "sample"):
             yield Static(markup=False, id=name)
 
-    def tell(self, advice: str, hint: str = "", sample: str = "", tone: Tone = "plain") -> None:
+    def show(self, advice: str, hint: str = "", sample: str = "", tone: Tone = "plain") -> None:
         """Show sentences in place of those before."""
         self.set_class(tone == "error", "-error")
         self.set_class(tone == "ready", "-ready")

@@ -11,22 +11,22 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 
-class PanelLine(Widget):
+class PanelTabs(Widget):
     """Show the names of all panels, the present one marked. A click goes on to the next."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"panel-line--present", "panel-line--other"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"panel-tabs--current", "panel-tabs--other"}
     DEFAULT_CSS = """
-    PanelLine {
+    PanelTabs {
         display: none;
         height: 1;
         background: $panel;
-        .panel-line--present { color: $text-primary; text-style: bold; }
-        .panel-line--other { color: $text-muted; }
+        .panel-tabs--current { color: $text-primary; text-style: bold; }
+        .panel-tabs--other { color: $text-muted; }
     }
     """
 
-    present: reactive[int] = reactive(0)
+    current: reactive[int] = reactive(0)
     """Number of the panel that is shown."""
     temperature: reactive[str] = reactive("")
     """Stands here for the panels that have no room for it."""
@@ -38,12 +38,12 @@ class PanelLine(Widget):
 
     def render(self) -> Content:
         """Return the line: ` [tweets] plot status  temp 0.80 tab 1/3`."""
-        present, other = (self.get_visual_style(f"panel-line--{name}") for name in ("present", "other"))
+        current, other = (self.get_visual_style(f"panel-tabs--{name}") for name in ("current", "other"))
         line = Content(" ")
         for number, name in enumerate(self._panel_names):
-            is_present = number == self.present
-            line += Content.styled(f"[{name}] " if is_present else f"{name} ", present if is_present else other)
-        end = f"temp {self.temperature}  tab {self.present + 1}/{len(self._panel_names)}"
+            is_current = number == self.current
+            line += Content.styled(f"[{name}] " if is_current else f"{name} ", current if is_current else other)
+        end = f"temp {self.temperature}  tab {self.current + 1}/{len(self._panel_names)}"
         return line + Content.styled(end.rjust(self.size.width - line.cell_length), other)
 
     async def on_click(self, event: events.Click) -> None:

@@ -21,7 +21,7 @@ from tui.widgets.alert_bar import AlertBar
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.panel_tabs import PanelLine
+from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.plot.loss_plot import LossPlot
 from tui.widgets.stage_hint import StageHint
 from tui.widgets.status.machine_panel import MachinePanel
@@ -50,7 +50,7 @@ class Panels(Vertical):
 
     def compose(self) -> ComposeResult:
         """Lay out plot and status over the feed, and the key bar below."""
-        yield PanelLine([name for name, _ in _PANELS])
+        yield PanelTabs([name for name, _ in _PANELS])
         with Container(id="top"):
             yield StatusPanel()
             with Container(id="plot-area"):
@@ -71,7 +71,7 @@ class Panels(Vertical):
         """Go to the next panel (1) or back (-1): give it the keys, and the place where there is room for one only."""
         if self.screen.has_class("-tiny"):
             self.remove_class("-machine")
-            self._show_panel((self.query_one(PanelLine).present + step) % len(_PANELS))
+            self._show_panel((self.query_one(PanelTabs).current + step) % len(_PANELS))
         elif step > 0:
             self.screen.focus_next()
         else:
@@ -79,7 +79,7 @@ class Panels(Vertical):
 
     def _show_panel(self, number: int) -> None:
         """Show this panel where there is room for one only."""
-        self.query_one(PanelLine).present = number
+        self.query_one(PanelTabs).current = number
         for other, (name, _) in enumerate(_PANELS):
             self.set_class(other == number, f"-on-{name}")
         self.call_after_refresh(self._focus_shown)
@@ -89,7 +89,7 @@ class Panels(Vertical):
         if self.query_one(PromptLine).is_open:
             return
         focused = self.screen.focused
-        shown = self.query_one(_PANELS[self.query_one(PanelLine).present][1])
+        shown = self.query_one(_PANELS[self.query_one(PanelTabs).current][1])
         if self.screen.has_class("-tiny"):
             self.screen.set_focus(shown if shown.focusable else None)
         elif focused is None or not focused.focusable:
@@ -151,7 +151,7 @@ class Panels(Vertical):
             self.query_one(MachinePanel).measure(view)
         if self._pace.is_due("feed", is_awaited=self._is_tweet_awaited(view)):
             self.query_one(TweetFeed).show(view)
-        self.query_one(PanelLine).temperature = format_temperature(view.sampling.temperature)
+        self.query_one(PanelTabs).temperature = format_temperature(view.sampling.temperature)
         self.query_one(KeyBar).pause_label = "resume" if view.phase == "paused" else "pause"
 
     def await_tweet(self, view: RunView) -> None:

@@ -121,17 +121,17 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         detail = self.query_one(CheckpointDetail)
         self.workers.cancel_group(self, "sample")
         if event.entry is None:
-            detail.tell("", [])
-            detail.tell_sample(None)
+            detail.show("", [])
+            detail.show_sample(None)
         else:
-            detail.tell(self._why_not_loaded(event.entry), detail_lines(event.entry))
+            detail.show(self._why_not_loaded(event.entry), detail_lines(event.entry))
             self._find_sample(event.entry)
 
     @work(exclusive=True, group="sample")
     async def _find_sample(self, entry: CheckpointEntry) -> None:
         """Show a tweet of a checkpoint's model."""
         tweet = await on_own_thread(partial(sample_of, entry))
-        self.query_one(CheckpointDetail).tell_sample(tweet)
+        self.query_one(CheckpointDetail).show_sample(tweet)
 
     def _notice(self, text: str) -> None:
         """Show what happened, or nothing."""

@@ -33,7 +33,7 @@ from tui.formatting.corpus_preview import fact_line, sample_line
 from tui.process.threads import on_own_thread
 from tui.run.error_report import to_tweetgen_error
 from tui.screens.dialogs.base import Dialog
-from tui.widgets.dialog_hints import Advice
+from tui.widgets.dialog_hints import DialogHints
 from tui.widgets.input.file_list import FileList
 from tui.widgets.input.path_input import PathInput
 
@@ -83,7 +83,7 @@ class OpenDialog(Dialog[Path]):
         """Show the line to type in, the folder, and what is to be said of the path."""
         yield PathInput(placeholder="a file or folder; ~ is your home", select_on_focus=False)
         yield FileList()
-        yield Advice(id="advice-area")
+        yield DialogHints(id="advice-area")
 
     def on_mount(self) -> None:
         """Show the first folder."""
@@ -101,8 +101,8 @@ class OpenDialog(Dialog[Path]):
         return self.query_one(FileList)
 
     @property
-    def _advice(self) -> Advice:
-        return self.query_one(Advice)
+    def _hints(self) -> DialogHints:
+        return self.query_one(DialogHints)
 
     def _browse(self, folder: Path) -> None:
         """Show another folder."""
@@ -151,7 +151,7 @@ class OpenDialog(Dialog[Path]):
         except OSError as error:
             entries = []
             if self._state == "choosing":
-                self._advice.tell(f"{display_path(folder, is_folder=True)}: {error.strerror or error}.")
+                self._hints.show(f"{display_path(folder, is_folder=True)}: {error.strerror or error}.")
         self._folder, self._folder_text, self._entries = folder, folder_text, entries
         self._show_entries()
 
@@ -255,7 +255,7 @@ class OpenDialog(Dialog[Path]):
     async def _look(self, path: Path) -> None:
         """Look at a path on a thread, and say what is wrong with it or what is in it and comes next."""
         self._turn("looking")
-        self._advice.tell(f"looking at {path.name}…")
+        self._hints.show(f"looking at {path.name}…")
         try:
             preview = await on_own_thread(partial(self._check, path))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run before goes on
@@ -264,19 +264,19 @@ class OpenDialog(Dialog[Path]):
             self._turn("ready")
             self._ready_path = path
             facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
-            self._advice.tell(f"{path.name} can be used. {self._tell_outcome()}", facts, sample, "ready")
+            self._hints.show(f"{path.name} can be used. {self._tell_outcome()}", facts, sample, "ready")
 
     def _refuse(self, error: TweetgenError) -> None:
         """Say what is wrong with the path."""
         self._turn("choosing")
-        self._advice.tell(error.message, error.hint, tone="error")
+        self._hints.show(error.message, error.hint, tone="error")
 
     def _turn(self, state: _State) -> None:
         """Go on in another state, with nothing said yet."""
         self._state = state
         self._ready_path = None
         self.query_one("#box").border_subtitle = _KEYS_LINES[state]
-        self._advice.tell("")
+        self._hints.show("")
 
     def action_close(self) -> None:
         """Stop looking, take the choice back, or close without an answer."""

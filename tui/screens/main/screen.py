@@ -197,12 +197,12 @@ class MainScreen(Screen[None]):
         elif answer == "open":
             self.open_tweets.action_open()
 
-    @on(PromptLine.Asked)
-    def _complete_prompt(self, message: PromptLine.Asked) -> None:
-        self.sampling.complete(message.question)
+    @on(PromptLine.CompletionRequested)
+    def _complete_prompt(self, message: PromptLine.CompletionRequested) -> None:
+        self.sampling.complete(message.command)
 
-    @on(PromptLine.Sent)
-    def _sample_from_prompt(self, message: PromptLine.Sent) -> None:
+    @on(PromptLine.Submitted)
+    def _sample_from_prompt(self, message: PromptLine.Submitted) -> None:
         self.sampling.sample(message.text)
 
     @on(PromptLine.Closed)

@@ -33,18 +33,18 @@ class CheckpointDetail(ScrollableContainer):
         for name in ("problem", "sample", "facts"):
             yield Static(markup=False, id=name)
 
-    def tell(self, problem: str, facts: list[str]) -> None:
+    def show(self, problem: str, facts: list[str]) -> None:
         """Show what is known at once; the sample follows."""
-        self._put("problem", harmless(problem))
-        self._put("facts", "\n".join(harmless(line) for line in facts))
+        self._set_text("problem", harmless(problem))
+        self._set_text("facts", "\n".join(harmless(line) for line in facts))
         self.scroll_home(animate=False)
 
-    def tell_sample(self, tweet: TweetSampled | None) -> None:
+    def show_sample(self, tweet: TweetSampled | None) -> None:
         """Show a tweet of the model, if there is one."""
         end = ELLIPSIS if tweet is not None and not tweet.reached_eos else ""
-        self._put("sample", "" if tweet is None else f"“{harmless(tweet.text)}{end}” (step {tweet.step:,})")
+        self._set_text("sample", "" if tweet is None else f"“{harmless(tweet.text)}{end}” (step {tweet.step:,})")
 
-    def _put(self, name: str, text: str) -> None:
+    def _set_text(self, name: str, text: str) -> None:
         """Show a part; one that is empty takes no line."""
         line = self.query_one(f"#{name}", Static)
         line.update(Content(text))

@@ -24,11 +24,11 @@ from tui.formatting.checkpoint_rows import cells_of
 from tui.formatting.numbers import shortened
 from tui.widgets.feed.layout import PIN_GLYPH
 
-_HEADINGS = ("name", "step", "bits", "size", "age")
+_HEADINGS = ("name", "step", "bits/char", "size", "age")
 _MIN_NAME_WIDTH = 16
 _MARKS_WIDTH = 2
 _GAP = " "
-_DOUBLE = 2
+_DOUBLE_CLICK = 2
 PINNED, COMPARED = PIN_GLYPH, "="
 
 
@@ -115,7 +115,7 @@ class CheckpointTable(ScrollView, can_focus=True):
         row = next((row for row, entry in enumerate(entries) if entry.name == name), self._cursor_row)
         self._cursor_row = max(0, min(row, len(entries) - 1))
         self.virtual_size = Size(self.scrollable_content_region.width, len(entries) + 1)
-        self.call_after_refresh(self._keep_in_view)
+        self.call_after_refresh(self._scroll_to_cursor)
         self.refresh()
         if self.current != before:
             self.post_message(self.Moved(self.current))
@@ -139,12 +139,12 @@ class CheckpointTable(ScrollView, can_focus=True):
             return
         before, self._cursor_row = self._cursor_row, row
         top = self.scroll_offset.y
-        self._keep_in_view()
+        self._scroll_to_cursor()
         if self.scroll_offset.y == top:
             self.refresh(*(Region(0, each + 1 - top, self.size.width, 1) for each in (before, row)))
         self.post_message(self.Moved(self.current))
 
-    def _keep_in_view(self) -> None:
+    def _scroll_to_cursor(self) -> None:
         """Scroll so far that the row of the cursor is in view."""
         num_visible = max(self.size.height - 1, 1)
         top = self.scroll_offset.y
@@ -154,7 +154,7 @@ class CheckpointTable(ScrollView, can_focus=True):
 
     def on_resize(self, _event: events.Resize) -> None:
         """Keep the cursor in view."""
-        self._keep_in_view()
+        self._scroll_to_cursor()
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the row clicked; clicked twice, it is chosen."""
@@ -162,7 +162,7 @@ class CheckpointTable(ScrollView, can_focus=True):
         if event.y == 0 or row >= len(self._entries):
             return
         self.move_to(row)
-        if event.chain == _DOUBLE:
+        if event.chain == _DOUBLE_CLICK:
             self.post_message(self.Chosen(self._entries[row]))
 
     def render_line(self, y: int) -> Strip:

@@ -24,7 +24,7 @@ _CELLS_BESIDE_BAR = LABEL_CELLS + 8
 _CELLS_BESIDE_BAR_IN_LINE = 9
 """The label, mostly one cell, and its blank, the percent, and the gap to the next."""
 _MIN_BAR, _MAX_BAR = 2, 10
-_CAME_GLYPH = "▸"
+_ACTUAL_GLYPH = "▸"
 
 
 def shown_char(char: str) -> str:
@@ -53,40 +53,40 @@ def bar(share: float, width: int) -> str:
     return (_FULL * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
-class Bars(Widget):
+class ChanceWidget(Widget):
     """What a line and a list share: colours, and a character with its bar and its percent."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "bars--char",
-        "bars--bar",
-        "bars--percent",
-        "bars--came",
-        "bars--problem",
+        "chance--char",
+        "chance--bar",
+        "chance--percent",
+        "chance--actual",
+        "chance--problem",
     }
     DEFAULT_CSS = """
-    Bars {
-        .bars--char { color: $foreground; text-style: bold; }
-        .bars--bar { color: $primary; }
-        .bars--percent { color: $text-muted; }
-        .bars--came { color: $text-accent; text-style: bold; }
-        .bars--problem { color: $text-warning; }
+    ChanceWidget {
+        .chance--char { color: $foreground; text-style: bold; }
+        .chance--bar { color: $primary; }
+        .chance--percent { color: $text-muted; }
+        .chance--actual { color: $text-accent; text-style: bold; }
+        .chance--problem { color: $text-warning; }
     }
     """
 
-    def _piece(self, text: str, kind: str) -> Content:
-        return Content.styled(text, self.get_visual_style(f"bars--{kind}"))
+    def _styled(self, text: str, kind: str) -> Content:
+        return Content.styled(text, self.get_visual_style(f"chance--{kind}"))
 
-    def _entry(self, label: str, chance: CharChance, bar_cells: int, label_kind: str = "char") -> Content:
+    def _bar_entry(self, label: str, chance: CharChance, bar_cells: int, label_kind: str = "char") -> Content:
         """Return a character with its bar and its percent."""
         return (
-            self._piece(label, label_kind)
-            + self._piece(bar(chance.probability, bar_cells), "bar")
-            + self._piece(shown_percent(chance.probability), "percent")
+            self._styled(label, label_kind)
+            + self._styled(bar(chance.probability, bar_cells), "bar")
+            + self._styled(shown_percent(chance.probability), "percent")
         )
 
 
-class ChanceLine(Bars):
+class ChanceLine(ChanceWidget):
     """As many of the likeliest as fit on a line, and facts at its end; or a problem in their place."""
 
     DEFAULT_CSS = "ChanceLine { height: 1; }"
@@ -107,20 +107,20 @@ class ChanceLine(Bars):
         chances, facts, problem = self._shown
         width = self.size.width
         if problem:
-            return self._piece(f" {problem}", "problem")
+            return self._styled(f" {problem}", "problem")
         num_cells = width - cell_len(facts) - 2
         count = min(len(chances), max(num_cells // (_CELLS_BESIDE_BAR_IN_LINE + _MIN_BAR), 1))
         line = Content(" ")
         if count:
             bar_cells = min(max(num_cells // count - _CELLS_BESIDE_BAR_IN_LINE, _MIN_BAR), _MAX_BAR)
             for chance in chances[:count]:
-                entry = self._entry(f"{shown_char(chance.char)} ", chance, bar_cells) + "  "
+                entry = self._bar_entry(f"{shown_char(chance.char)} ", chance, bar_cells) + "  "
                 line += entry if line.cell_length + entry.cell_length <= num_cells + 2 else ""
         num_blanks = width - line.cell_length - cell_len(facts) - 1
-        return line + self._piece(" " * num_blanks + facts, "percent") if num_blanks >= 0 else line
+        return line + self._styled(" " * num_blanks + facts, "percent") if num_blanks >= 0 else line
 
 
-class ChanceBars(Bars):
+class ChanceBars(ChanceWidget):
     """A row for each of the likeliest; where something else came, it has the last row."""
 
     DEFAULT_CSS = "ChanceBars { height: auto; }"
@@ -130,15 +130,15 @@ class ChanceBars(Bars):
         super().__init__()
         self._num_rows = num_rows
         self._chances: tuple[CharChance, ...] = ()
-        self._came: CharChance | None = None
+        self._actual: CharChance | None = None
 
-    def show(self, chances: Sequence[CharChance], came: CharChance | None) -> None:
+    def show(self, chances: Sequence[CharChance], actual: CharChance | None) -> None:
         """Show what was likeliest, and mark what came."""
         rows = tuple(chances[: self._num_rows])
-        if came is not None and came.char not in {chance.char for chance in rows}:
-            rows = (*rows[: self._num_rows - 1], came)
-        if (rows, came) != (self._chances, self._came):
-            self._chances, self._came = rows, came
+        if actual is not None and actual.char not in {chance.char for chance in rows}:
+            rows = (*rows[: self._num_rows - 1], actual)
+        if (rows, actual) != (self._chances, self._actual):
+            self._chances, self._actual = rows, actual
             self.refresh()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
@@ -148,12 +148,12 @@ class ChanceBars(Bars):
     def render(self) -> Content:
         """Return the rows."""
         bar_cells = max(self.size.width - _CELLS_BESIDE_BAR, _MIN_BAR)
-        came = None if self._came is None else self._came.char
+        actual = None if self._actual is None else self._actual.char
         lines = []
         for chance in self._chances:
-            has_come = chance.char == came
-            mark = self._piece(f"{_CAME_GLYPH} " if has_come else "  ", "came")
+            is_actual = chance.char == actual
+            mark = self._styled(f"{_ACTUAL_GLYPH} " if is_actual else "  ", "actual")
             label = shown_char(chance.char)
             label += " " * (LABEL_CELLS + 1 - cell_len(label))
-            lines.append(mark + self._entry(label, chance, bar_cells, "came" if has_come else "char"))
+            lines.append(mark + self._bar_entry(label, chance, bar_cells, "actual" if is_actual else "char"))
         return Content("\n").join(lines)

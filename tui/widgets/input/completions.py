@@ -25,32 +25,32 @@ class Completions:
         """Why the latest question was refused."""
         self._clock = clock
         self._request = first_request - 1
-        self._asked: tuple[str | None, SamplingConfig, int] = (None, SamplingConfig(), -1)
-        self._asked_at = 0.0
+        self._requested: tuple[str | None, SamplingConfig, int] = (None, SamplingConfig(), -1)
+        self._requested_at = 0.0
         self._text = ""
         self._answer: TextCompleted | None = None
 
-    def question(self, text: str, sampling: SamplingConfig, step: int) -> CompleteText | None:
+    def due_request(self, text: str, sampling: SamplingConfig, step: int) -> CompleteText | None:
         """Return what to ask now, of a model at this step; None where nothing is due."""
         if self.is_waiting:
             return None
-        is_other = (text, sampling) != self._asked[:2]
-        is_old = step != self._asked[2] and self._clock() - self._asked_at >= AGAIN_SECONDS
-        if not is_other and not is_old:
+        is_changed = (text, sampling) != self._requested[:2]
+        is_old = step != self._requested[2] and self._clock() - self._requested_at >= AGAIN_SECONDS
+        if not is_changed and not is_old:
             return None
         self.is_waiting = True
         self._request += 1
-        self._asked, self._asked_at = (text, sampling, step), self._clock()
+        self._requested, self._requested_at = (text, sampling, step), self._clock()
         return CompleteText(text=text, request=self._request)
 
-    def take(self, answer: TextCompleted) -> None:
+    def accept(self, answer: TextCompleted) -> None:
         """Take in an answer, if it is that to the latest question."""
         if self.is_waiting and answer.request == self._request:
             self.is_waiting = False
             self.problem = ""
-            self._text, self._answer = self._asked[0] or "", answer
+            self._text, self._answer = self._requested[0] or "", answer
 
-    def refuse(self, reason: str) -> None:
+    def reject(self, reason: str) -> None:
         """Take in that the latest question was refused."""
         self.is_waiting = False
         self.problem = reason
@@ -63,7 +63,7 @@ class Completions:
         whole = self._text + "".join(self._answer.completion)
         return whole[len(text) :] if len(text) >= len(self._text) and whole.startswith(text) else ""
 
-    def about(self, text: str) -> TextCompleted | None:
+    def answer_to(self, text: str) -> TextCompleted | None:
         """Return the answer about exactly this text, if there is one."""
         return self._answer if text == self._text else None
 

@@ -37,7 +37,7 @@ class FileList(OptionList, can_focus=False):
         self._entries = entries[:MAX_SHOWN]
         options = [Option(self._line(entry)) for entry in self._entries]
         if len(entries) > MAX_SHOWN:
-            more = f"{'':>{_SIZE_CELLS}}  {len(entries) - MAX_SHOWN:,} more: type to find one"
+            more = f"{'':>{_SIZE_CELLS}}  {len(entries) - MAX_SHOWN:,} more: type to filter"
             options.append(Option(more, disabled=True))
         self.set_options(options)
         self.highlighted = None if highlighted is None else min(highlighted, MAX_SHOWN - 1)
@@ -56,9 +56,9 @@ class FileList(OptionList, can_focus=False):
         """Return an entry as it is shown."""
         match entry.kind:
             case "above":
-                size, name, kind = "", "..  the folder above", "folder"
+                size, name, kind = "", "..  parent folder", "folder"
             case "here":
-                size, name, kind = "", ".   all of this folder, as one", "folder"
+                size, name, kind = "", ".   this folder, all files", "folder"
             case "folder":
                 size, name, kind = "", harmless(entry.path.name) + "/", "folder"
             case kind:

@@ -38,7 +38,7 @@ _GHOST_CELLS = 24
 class PromptInput(LineInput):
     """An `Input` whose suggestion is the model's, taken a word or a character at a time."""
 
-    class Refused(Message):
+    class TooLong(Message):
         """What was typed or pasted would make the line too long."""
 
     def __init__(self) -> None:
@@ -65,16 +65,16 @@ class PromptInput(LineInput):
 
     def restricted(self) -> None:
         """Tell that the line would be too long."""
-        self.post_message(self.Refused())
+        self.post_message(self.TooLong())
 
     def action_cursor_right(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - Textual's signature
         """Go right, or take a character of the ghost where there is nothing more."""
         if self.cursor_at_end and self.ghost and not select:
-            self.take(self.ghost[0])
+            self.accept_ghost(self.ghost[0])
         else:
             super().action_cursor_right(select)
 
-    def take(self, piece: str) -> None:
+    def accept_ghost(self, piece: str) -> None:
         """Write a piece of the ghost at the end of the line."""
         self.insert(piece, len(self.value))
 
@@ -98,13 +98,13 @@ class PromptLine(Vertical):
     """
 
     @dataclass
-    class Asked(Message):
+    class CompletionRequested(Message):
         """The model is to complete the line."""
 
-        question: CompleteText
+        command: CompleteText
 
     @dataclass
-    class Sent(Message):
+    class Submitted(Message):
         """The model is to write a tweet that begins with the line."""
 
         text: str
@@ -118,7 +118,7 @@ class PromptLine(Vertical):
         self._completions = Completions(clock, secrets.randbits(31))  # others may ask the same session
         self._sampling = SamplingConfig()
         self._step = 0
-        self._was_too_long = False
+        self._is_too_long = False
         self._input = PromptInput()
         self._chances = ChanceLine()
 
@@ -152,46 +152,46 @@ class PromptLine(Vertical):
         if self.is_open:
             self._sampling, self._step = view.sampling, view.step
             self._input.max_length = view.sampling.max_length - 1
-            self._ask()
+            self._request_completion()
             self._draw()
 
     def show(self, answer: TextCompleted) -> None:
         """Show how the line goes on, unless something else was asked meanwhile."""
-        self._completions.take(answer)
-        self._ask()
+        self._completions.accept(answer)
+        self._request_completion()
         self._draw()
 
     def show_refusal(self, reason: str) -> None:
         """Show why there is no answer."""
-        self._completions.refuse(reason)
+        self._completions.reject(reason)
         self._draw()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Ask about what is typed now."""
         event.stop()
-        self._was_too_long = False
-        self._ask()
+        self._is_too_long = False
+        self._request_completion()
         self._draw()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Have the model write on, unless it is known that it can't."""
         event.stop()
-        about = self._completions.about(event.value)
-        if about is None or not about.unknown_chars:
-            self.post_message(self.Sent(event.value))
+        answer = self._completions.answer_to(event.value)
+        if answer is None or not answer.unknown_chars:
+            self.post_message(self.Submitted(event.value))
 
-    def on_prompt_input_refused(self) -> None:
+    def on_prompt_input_too_long(self) -> None:
         """Tell that the line can't get longer."""
-        self._was_too_long = True
+        self._is_too_long = True
         self._draw()
 
     def action_take_word(self) -> None:
         """Take a word of the ghost."""
-        self._input.take(first_word(self._input.ghost))
+        self._input.accept_ghost(first_word(self._input.ghost))
 
     def action_take_char(self) -> None:
         """Take a character of the ghost."""
-        self._input.take(self._input.ghost[:1])
+        self._input.accept_ghost(self._input.ghost[:1])
 
     async def action_send(self) -> None:
         """Have the model write on."""
@@ -201,25 +201,25 @@ class PromptLine(Vertical):
         """Close the line."""
         self.close()
 
-    def _ask(self) -> None:
+    def _request_completion(self) -> None:
         """Ask how the line goes on, where that is due."""
-        question = self._completions.question(self._input.value, self._sampling, self._step) if self.is_open else None
-        if question is not None:
-            self.post_message(self.Asked(question))
+        command = self._completions.due_request(self._input.value, self._sampling, self._step) if self.is_open else None
+        if command is not None:
+            self.post_message(self.CompletionRequested(command))
 
     def _draw(self) -> None:
         """Show ghost, chances and facts as they are now."""
         text = self._input.value
         self._input.show_ghost(defused(self._completions.ghost(text)))
-        about = self._completions.about(text)
-        bits = about.bits_per_char if about is not None else None
-        facts = f"temp {self._sampling.temperature:.2f}" + (f" · {bits:.2f} bits" if bits is not None else "")
-        self._chances.show(self._completions.likeliest, facts, self._problem(about))
+        answer = self._completions.answer_to(text)
+        bits = answer.bits_per_char if answer is not None else None
+        facts = f"temp {self._sampling.temperature:.2f}" + (f" · {bits:.2f} bits/char" if bits is not None else "")
+        self._chances.show(self._completions.likeliest, facts, self._problem(answer))
 
-    def _problem(self, about: TextCompleted | None) -> str:
+    def _problem(self, answer: TextCompleted | None) -> str:
         """Return what is wrong with the line; empty where nothing is."""
-        if self._was_too_long:
-            return f"A tweet has at most {self._sampling.max_length} characters here, and one is the model's."
-        if about is not None and about.unknown_chars:
-            return harmless(f"The model has never seen {', '.join(map(shown_char, about.unknown_chars))}")
+        if self._is_too_long:
+            return f"At most {self._sampling.max_length - 1} characters: the model adds at least one."
+        if answer is not None and answer.unknown_chars:
+            return harmless(f"Not in the vocabulary: {', '.join(map(shown_char, answer.unknown_chars))}")
         return harmless(self._completions.problem)

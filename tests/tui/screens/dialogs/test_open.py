@@ -29,7 +29,7 @@ from tui.screens.dialogs.base import FailureDialog
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.open import OpenDialog
 from tui.screens.main.screen import MainScreen
-from tui.widgets.dialog_hints import Advice
+from tui.widgets.dialog_hints import DialogHints
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.file_list import FileList
 from tui.widgets.plot.loss_plot import LossPlot
@@ -283,12 +283,12 @@ async def test_a_folder_that_has_been_read_while_the_dialog_closes_is_not_shown(
         assert may_be_read.wait(DEADLINE_SECONDS)
         return []
 
-    async def go_late(advice: Advice) -> None:  # with the list; the dialog goes after them
+    async def go_late(advice: DialogHints) -> None:  # with the list; the dialog goes after them
         may_be_read.set()
         await has_no_worker(advice.screen)
 
     monkeypatch.setattr(open_dialog_module, "list_folder", read_late)
-    monkeypatch.setattr(Advice, "on_unmount", go_late, raising=False)
+    monkeypatch.setattr(DialogHints, "on_unmount", go_late, raising=False)
     app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
         await started(app)

@@ -16,7 +16,7 @@ from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.panel_tabs import PanelLine
+from tui.widgets.panel_tabs import PanelTabs
 from tui.widgets.plot.loss_plot import LossPlot
 from tui.widgets.status.status_panel import StatusPanel
 
@@ -30,7 +30,7 @@ SCRIPT: tuple[Event, ...] = (
 
 def panels_on(app: TweetgenApp) -> dict[str, Region]:
     """Return where each panel lies that can be seen."""
-    kinds = (TweetFeed, LossPlot, StatusPanel, KeyBar, PanelLine)
+    kinds = (TweetFeed, LossPlot, StatusPanel, KeyBar, PanelTabs)
     found = {kind.__name__: app.screen.query_one(kind) for kind in kinds}
     return {name: panel.region for name, panel in found.items() if panel.region.area and panel.is_on_screen}
 
@@ -87,7 +87,7 @@ async def test_tab_goes_through_the_panels_of_a_tiny_terminal_one_at_a_time(stag
         await pilot.press("shift+tab")
         await shows(app, "tab 3/3")
         assert "number 8" not in screen_text(app)
-        await pilot.click(PanelLine)
+        await pilot.click(PanelTabs)
         await shows(app, "tab 1/3", "temp 0.80")
         await pilot.press("+")
         await shows(app, "temp 0.85")
@@ -104,7 +104,7 @@ async def test_keys_reach_the_panel_that_is_shown_whatever_the_size_becomes(stag
         await pilot.resize_terminal(*NORMAL)
         await resized(app, NORMAL)
         await wait_until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
-        assert "PanelLine" not in panels_on(app)
+        assert "PanelTabs" not in panels_on(app)
         await pilot.press("tab")
         await wait_until(lambda: isinstance(app.focused, LossPlot), "the focus of the plot")
         await pilot.resize_terminal(*TINY)

@@ -25,13 +25,13 @@ SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 def test_the_same_line_is_asked_about_again_after_a_second_of_learning() -> None:
     clock, sampling = FakeClock(), SamplingConfig()
     completions = Completions(clock)
-    assert completions.question("t", sampling, 1) == commands.CompleteText(text="t", request=1)
-    completions.take(text_completed("t", request=1, step=5))
+    assert completions.due_request("t", sampling, 1) == commands.CompleteText(text="t", request=1)
+    completions.accept(text_completed("t", request=1, step=5))
 
-    assert completions.question("t", sampling, 50) is None
+    assert completions.due_request("t", sampling, 50) is None
     clock.advance(AGAIN_SECONDS)
-    assert completions.question("t", sampling, 1) is None
-    assert completions.question("t", sampling, 50) == commands.CompleteText(text="t", request=2)
+    assert completions.due_request("t", sampling, 1) is None
+    assert completions.due_request("t", sampling, 50) == commands.CompleteText(text="t", request=2)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await opened(app, pilot.press)
         await pilot.press("a", "ß", "雪")
-        await shows(app, "The model has never seen ß, 雪")
+        await shows(app, "Not in the vocabulary: ß, 雪")
         await pilot.press("enter", "backspace", "backspace")
         await shows(app, "50%")
         assert not any(isinstance(command, commands.SampleNow) for command in session.received)
