@@ -127,7 +127,7 @@ def test_the_badge_says_how_a_screen_is_attached_and_how_many_are() -> None:
         wait_until(lambda: bridge.badge == "attached")
 
 
-def test_where_the_connection_breaks_it_comes_again_and_has_a_fresh_view() -> None:
+def test_where_the_connection_breaks_it_comes_again_and_has_a_new_view() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(*(steps_finished(step, [2.0]) for step in range(1, 50)))
         wait_until(lambda: (greeting := ask(made.folder)) and greeting.step == 49)
@@ -148,7 +148,7 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
         wait_until(lambda: made.host._view.step == 1)
         for watcher in list(made.host._clients):
             watcher._writer.transport.abort()
-        wait_until(lambda: bridge._fresh_view)  # not drained: the screen takes its time
+        wait_until(lambda: bridge._new_view)  # not drained: the screen is slow
         made.emit(PAUSED)
         wait_until(lambda: bridge.num_undrained)
         update = bridge.drain()
