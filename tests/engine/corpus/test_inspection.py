@@ -1,4 +1,4 @@
-"""What `inspect` finds in a corpus: counts that agree with the tweets, and the same again from the cache."""
+"""The figures that `inspect` computes agree with the tweets of the corpus."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def test_every_figure_is_that_of_the_tweets(tmp_path_factory: pytest.TempPathFac
     assert set(found.samples) <= set(kept)
 
 
-def test_the_share_of_validation_tweets_that_share_a_run_with_training_is_a_share(tmp_path: Path) -> None:
+def test_the_share_of_validation_tweets_with_a_run_of_training_tweets_is_1_for_variants_of_a_frame_and_0_without_any(
+    tmp_path: Path,
+) -> None:
     frame = "it is a truth universally acknowledged, that {} must be in want of a good breakfast before {}"
     alike = [frame.format(f"{n} x{n * n}", f"day {n} z{n * 7}") for n in range(100)]
     assert inspected(tmp_path, alike).shared_run_share == 1.0

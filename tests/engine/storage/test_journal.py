@@ -95,7 +95,7 @@ def test_a_torn_last_line_is_left_out_and_harms_no_line_after_it(path: Path, num
     assert list(read_journal(path)) == [*before, paused(3)]
 
 
-def test_a_journal_that_can_not_be_opened_or_written_is_a_storage_error(path: Path) -> None:
+def test_a_journal_that_can_not_be_opened_is_a_storage_error(path: Path) -> None:
     with pytest.raises(StorageError, match=r"events\.jsonl can't be written: No such file"):
         Journal(path.parent / "no such folder" / "events.jsonl")
     os.mkfifo(path)  # what is written into a pipe waits for a reader

@@ -89,7 +89,7 @@ def test_the_number_of_parameters_equals_the_models(model: ModelConfig) -> None:
     assert num_parameters(info) == expected
 
 
-def test_a_comparison_shows_every_difference() -> None:
+def test_a_comparison_marks_values_that_differ_and_none_of_equal_checkpoints() -> None:
     pairs = comparison(checkpoint_info(), checkpoint_info())
     assert {pair.name for pair in pairs} >= {"step", "validation bits/char", "model", "corpus", "learning rate"}
     assert not any(pair.differs for pair in pairs)

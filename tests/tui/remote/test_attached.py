@@ -222,7 +222,7 @@ def test_the_curve_before_a_branch_is_read_from_the_journal_of_that_run() -> Non
     assert (curve.run, len(curve.train_losses)) == ("parent", 30)
 
 
-async def test_a_branch_that_is_attached_to_or_resumed_shows_the_curve_of_the_run_before(stage: Stage) -> None:
+async def test_a_screen_that_opens_on_the_history_of_a_branch_shows_the_curve_of_the_run_before(stage: Stage) -> None:
     write_parent()
     app = stage.app(FakeSession(()), history=fold(RunView(), BRANCH))
     async with app.run_test(size=(120, 40)):

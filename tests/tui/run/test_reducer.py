@@ -134,7 +134,7 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(EVENTS, max_size=15))
-def test_any_events_in_any_order_lead_to_a_view_that_can_be_drawn(events: list[e.Event]) -> None:
+def test_any_events_in_any_order_lead_to_a_view_of_finite_figures_and_counted_tweets(events: list[e.Event]) -> None:
     view = view_after(*events)
     assert view.num_tweets == sum(isinstance(event, e.TweetSampled) for event in events)
     assert len(view.tweets) <= view.num_tweets

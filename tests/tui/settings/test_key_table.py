@@ -1,4 +1,4 @@
-"""Every key does what the key bar says."""
+"""The key table, the key bar, the palette and the help agree, and the keys steer the run."""
 
 from __future__ import annotations
 

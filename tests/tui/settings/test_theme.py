@@ -113,7 +113,7 @@ async def shown_styles(stage: Stage, themes: Sequence[Theme], keys: str) -> Show
     return found
 
 
-async def test_every_word_stands_out_from_its_ground(stage: Stage) -> None:
+async def test_every_word_of_the_main_screen_and_of_a_dialog_stands_out_from_its_background(stage: Stage) -> None:
     for (theme, key), words in (await shown_styles(stage, THEMES, "s")).items():
         least = 7.0 if theme in HIGH else 4.5
         assert len(words) > (2 if key else 20)

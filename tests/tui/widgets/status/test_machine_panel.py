@@ -114,7 +114,9 @@ def test_a_gpu_shows_utilization_memory_power_and_temperature_as_far_as_known() 
 
 
 @given(st.integers(20, 130), st.integers(8, 30), st.integers(0, 9), st.booleans())
-def test_every_line_fits_its_width(width: int, height: int, num_gpus: int, is_on_device: bool) -> None:
+def test_every_line_fits_a_panel_of_at_least_27_cells(
+    width: int, height: int, num_gpus: int, is_on_device: bool
+) -> None:
     reading = replace(READING, gpus=tuple(map(gpu, range(num_gpus))))
     view = training("cuda:0" if is_on_device else "cpu")
     for line in machine_lines(view, reading, COST, width, height):
