@@ -123,10 +123,10 @@ async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
         await shows(app, "50%")
         assert not any(isinstance(command, commands.SampleNow) for command in session.received)
         await pilot.press("backspace", *"0123456789")
-        await shows(app, "A tweet has at most 10 characters")
+        await shows(app, "At most 9 characters")
         assert line(app) == "012345678"
         await pilot.press("backspace")
-        await wait_until(lambda: "at most" not in screen_text(app))
+        await wait_until(lambda: "At most" not in screen_text(app))
 
 
 class SlowSession(FakeSession):
