@@ -82,11 +82,11 @@ def test_on_a_terminal_anything_else_fetches_nothing(
 def test_a_failed_download_is_told_in_two_lines_after_the_terms(cli: Cli, path: Path) -> None:
     with serving(answer(404)) as server:
         ended = cli(*FETCH, "--url", server.url, "--yes")
-    assert_told_at_the_end(ended, "127.0.0.1 answers with HTTP 404 Not Found.", "--url")
+    assert_told_at_the_end(ended, "127.0.0.1 answered with HTTP 404 Not Found.", "--url")
 
 
 def test_an_impossible_address_is_told_in_two_lines_before_the_terms(cli: Cli, path: Path) -> None:
-    assert_told_in_two_lines(cli(*FETCH, "--url", "ftp://a/b", "--yes"), "no web address", "https://")
+    assert_told_in_two_lines(cli(*FETCH, "--url", "ftp://a/b", "--yes"), "is not a web address", "https://")
 
 
 def test_on_a_terminal_there_is_a_bar_and_ctrl_c_leaves_the_terminal_as_it_was(home: Path) -> None:

@@ -1,1 +1,1 @@
-"""Datasets that can be downloaded by name, and a download that resumes. Never parses what it downloads."""
+"""Data sets that can be downloaded by name, and resumable downloads. Never parses a downloaded file."""

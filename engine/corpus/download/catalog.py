@@ -1,6 +1,6 @@
-"""The data sets that can be fetched by name: where each lies, how to know that it is whole, and what to know before.
+"""The data sets that can be fetched by name, with address, checksum and terms.
 
-None is shipped with the program, and none is fetched unasked.
+None is part of the program, and none is ever fetched without a request.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from engine.storage.folders import home
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One data set of somebody else's."""
+    """A third-party data set."""
 
     name: str
-    """What it is called on the command line."""
+    """Its name on the command line."""
     file_name: str
-    """What its file is called in the data folder."""
+    """Its file name in the data folder."""
     url: str
-    """Where its authors put it."""
+    """The authors' download address."""
     num_bytes: int
-    """How long the file is."""
+    """Size of the file."""
     md5: str
-    """The checksum of the file, 32 hexadecimal digits."""
+    """Checksum of the file, 32 hexadecimal digits."""
     notice: tuple[str, ...]
-    """What it is, who made it and on which terms, in lines of at most 80 characters."""
+    """Content, authors and terms, in lines of at most 80 characters."""
 
     @property
     def path(self) -> Path:
-        """Where it lies once it is fetched."""
+        """Its path in the data folder; it need not exist."""
         return home() / "data" / self.file_name
 
 
@@ -55,7 +55,7 @@ DATASETS = {SENTIMENT140.name: SENTIMENT140}
 
 
 def find_dataset(name: str) -> Dataset:
-    """Return the data set called `name`. Raises `ConfigError` where there is none."""
+    """Return the data set called `name`. Raises `ConfigError` if there is no such data set."""
     try:
         return DATASETS[name]
     except KeyError:

@@ -1,4 +1,1 @@
-"""From rows to tweets: formats are detected, rows cleaned, tweets collected and deduplicated.
-
-Never opens an archive itself.
-"""
+"""From files to tweets: detects formats, cleans rows, collects and deduplicates tweets. Never parses a format."""

@@ -1,4 +1,4 @@
-"""Which rows become tweets: repaired, cleaned, changed as the options ask, each drop with its reason and an example."""
+"""Turns rows into tweets: repairs mojibake, cleans, applies the options, or drops the row with a reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINK = re.compile(rf"(?:https?://|www\.)[^\s{LINE_BREAK}]+", re.IGNORECASE)
 MASK = "@user"
 
 MENTION = re.compile(r"@\w+")
-_WHOLE_MENTION = re.compile(r"(?<!\w)@\w+(?:@\w(?:[\w.-]*\w)?)*")  # of Mastodon, too; no e-mail address
+_WHOLE_MENTION = re.compile(r"(?<!\w)@\w+(?:@\w(?:[\w.-]*\w)?)*")  # Mastodon's @name@server too; not an e-mail address
 _REPLACEMENT_CHARACTER = "\ufffd"
 _FIRST_OF_A_LINK = frozenset("hHwW")
 _EMOJI_SELECTORS = "\ufe0e\ufe0f"
@@ -38,17 +38,16 @@ _PLAIN = str.maketrans(
 
 
 class Cleaner:
-    """Makes tweets of rows, as a `CorpusConfig` asks; counts the rows whose encoding it repaired."""
+    """Cleans the rows of one source as `CorpusConfig` says, and counts the repaired ones."""
 
     def __init__(self, config: CorpusConfig) -> None:
-        """Begin without a row."""
         self._config = config
         self._changes_text = config.lowercase or config.strip_mentions or config.mask_mentions or config.ascii
         self._too_long = f"over {config.max_length} characters"
         self.num_repaired = 0
 
     def __call__(self, row: Row) -> Row:
-        """Return the row's tweet, or why it has none."""
+        """Return the row's tweet, or the row as dropped with its reason."""
         if isinstance(row, DroppedRow):
             return row
         text = row if row.isascii() else self._repaired(row)
@@ -66,11 +65,13 @@ class Cleaner:
         return text
 
     def _changed(self, tweet: str) -> str:
-        """Return a cleaned tweet as the options want it."""
+        """Apply the options that change the text."""
         if self._config.ascii:
             tweet = in_ascii(tweet)
         if self._config.lowercase:
-            tweet = unicodedata.normalize("NFC", tweet.replace("İ", "i").lower())  # Python makes it an i and a mark
+            tweet = unicodedata.normalize(
+                "NFC", tweet.replace("İ", "i").lower()
+            )  # `lower` would give an i and a combining dot
         if self._config.strip_mentions:
             tweet = _WHOLE_MENTION.sub(" ", tweet)
         elif self._config.mask_mentions:
@@ -78,7 +79,7 @@ class Cleaner:
         return with_single_blanks(tweet)
 
     def _reason_to_drop(self, tweet: str) -> str:
-        """Return why a text is no tweet, or nothing."""
+        """Return the reason to drop a tweet, or ""."""
         if not tweet:
             return EMPTY
         if tweet[0] in _FIRST_OF_A_LINK and not LINK.sub("", tweet).strip(f" {LINE_BREAK}"):
@@ -87,15 +88,17 @@ class Cleaner:
 
 
 def in_ascii(text: str) -> str:
-    """Return `text` with accents folded and typographic characters plain; all else that is not ASCII is left out."""
+    """Return `text` with accents and typographic characters folded to ASCII; other characters are removed."""
     if text.isascii():
         return text
-    folded = unicodedata.normalize("NFKD", text.translate(_PLAIN))  # which makes a typographic slash of the one in ½
+    folded = unicodedata.normalize(
+        "NFKD", text.translate(_PLAIN)
+    )  # NFKD of ½ contains a fraction slash, hence translate again
     return folded.translate(_PLAIN).encode("ascii", "ignore").decode()
 
 
 def duplicate_key(tweet: str) -> str:
-    """Return what is left of a tweet without case, @names, links and punctuation; the tweet itself if nothing is."""
+    """Return a tweet without case, @names, links and punctuation, or with case folded only if nothing is left."""
     folded = tweet.casefold()
     bare = LINK.sub(" ", folded) if "://" in folded or "www." in folded else folded
     bare = MENTION.sub(" ", bare) if "@" in bare else bare
@@ -103,7 +106,7 @@ def duplicate_key(tweet: str) -> str:
 
 
 def _words(text: str) -> str:
-    """Return the letters, digits and the marks on them (vowel signs, for example), a blank for each run between."""
+    """Return the letters, digits and their combining marks, with single blanks between."""
     if text.isascii():
         return " ".join(text.translate(_BLANK_FOR_NO_LETTER).split())
     for selector in _EMOJI_SELECTORS:

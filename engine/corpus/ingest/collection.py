@@ -1,4 +1,4 @@
-"""From sources to flat arrays: every row read, cleaned, counted. Duplicates are not yet looked at."""
+"""Reads, cleans and counts every row of all sources into flat arrays. Never drops duplicates."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ _MAX_REASON_CHARS = 80
 
 @dataclass
 class SourceCounts:
-    """What became of the rows of one source."""
+    """The counts of one source's rows, updated while they are read."""
 
     source: Source
     file_index: int
-    """Which of `CorpusConfig.files` it belongs to."""
+    """Index into `CorpusConfig.files`."""
     num_kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
     def drop(self, row: DroppedRow) -> None:
-        """Count a row that holds no tweet."""
+        """Count a dropped row, and store the first example of its reason."""
         reason = harmless(row.reason, _MAX_REASON_CHARS)
         self.dropped[reason] += 1
         if row.example and reason not in self.examples:
             self.examples[reason] = harmless(row.example, EXAMPLE_CHARS)
 
     def drop_kept(self, reason: str, count: int, example: str) -> None:
-        """Count tweets that were kept and are now dropped."""
+        """Count `count` tweets as dropped that were counted as kept."""
         self.num_kept -= count
         self.dropped[reason] += count
         self.examples.setdefault(reason, example)
 
     def report(self) -> SourceReport:
-        """Return the counts; the source's notes are complete once its rows were read."""
+        """Return the report on the rows read so far."""
         return SourceReport(
             name=harmless(self.source.name),
             format=self.source.format,
@@ -63,11 +63,11 @@ class SourceCounts:
 
 @dataclass(frozen=True)
 class Collection:
-    """The tweets of all sources in the order that they were read in."""
+    """The tweets of all sources in reading order."""
 
     texts: FlatTweets
     keys: FlatTweets
-    """What is compared of each: `duplicate_key`."""
+    """The `duplicate_key` of each tweet."""
     digests: npt.NDArray[np.uint64]  # (tweets,)
     """A stable hash of each key."""
     sources: tuple[SourceCounts, ...]
@@ -75,7 +75,7 @@ class Collection:
     """Index into `sources` of each tweet's source."""
 
     def compact(self, is_kept: npt.NDArray[np.bool_]) -> Collection:
-        """Return the tweets that are kept, in the memory of this one, which is used up."""
+        """Return the tweets of the mask, in the memory of this object, which becomes invalid."""
         return Collection(
             self.texts.compact(is_kept),
             self.keys.compact(is_kept),
@@ -101,7 +101,9 @@ def collect(config: CorpusConfig, on_progress: OnProgress) -> Collection:
             keys.append(duplicate_key(tweet))
             counts.num_kept += 1
         if cleaner.num_repaired:
-            counts.source.notes.append(f"{cleaner.num_repaired:,} repaired that were decoded wrongly once (mojibake)")
+            counts.source.notes.append(
+                f"{cleaner.num_repaired:,} repaired that were decoded with the wrong encoding (mojibake)"
+            )
     source_of = np.repeat(np.arange(len(sources), dtype=np.uint32), [counts.num_kept for counts in sources])
     flat_keys = keys.finish()
     return Collection(texts.finish(), flat_keys, key_digests(flat_keys), tuple(sources), source_of)
@@ -114,7 +116,7 @@ def key_digests(keys: FlatTweets) -> npt.NDArray[np.uint64]:
 
 
 def rows_by_source(config: CorpusConfig, on_progress: OnProgress) -> Iterator[tuple[SourceCounts, Iterator[Row]]]:
-    """Yield the counts and the raw rows of each source; the rows must be read before the next source is asked for."""
+    """Yield counts and raw rows of each source; read the rows before requesting the next source."""
     progress = ReadProgress()
     for opened in open_sources(config, progress):
         yield (
@@ -124,7 +126,7 @@ def rows_by_source(config: CorpusConfig, on_progress: OnProgress) -> Iterator[tu
 
 
 def _watched(rows: Iterator[Row], source: Source, progress: ReadProgress, on_progress: OnProgress) -> Iterator[Row]:
-    """Yield `rows`, telling now and then how far it is."""
+    """Yield `rows`, reporting progress every `ROWS_PER_REPORT`."""
     for number, row in enumerate(rows, start=1):
         yield row
         if number % ROWS_PER_REPORT == 0:

@@ -1,4 +1,4 @@
-"""Of tweets that say the same, one is kept: the first. What is dropped is counted where it came from."""
+"""Drops duplicates and near-duplicates: the first tweet of each group is kept. Never compares texts itself."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from engine.text import EXAMPLE_CHARS, harmless
 
 @dataclass(frozen=True)
 class Grouped:
-    """Tweets, and which of them say the same."""
+    """Tweets, and the groups of near-duplicates among them."""
 
     collection: Collection
     groups: npt.NDArray[np.int64]  # (tweets,)
-    """For each tweet, the first one that says the same: itself, where none before does."""
+    """The index of the first tweet of each tweet's group."""
     num_duplicates: int
     num_near_duplicates: int
 
 
 def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep_duplicates: bool) -> Grouped:
-    """Find the groups, and drop all but the first of each unless they are to be kept; `collection` is used up."""
+    """Group near-duplicates; without `keep_duplicates`, drop all but the first of each group. Consumes `collection`."""
     groups = near_duplicate_groups(collection.keys, on_progress)
     numbers = np.arange(len(groups))
     is_repeated = groups != numbers
@@ -43,7 +43,7 @@ def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep
 
 
 def _drop_kept(collection: Collection, reason: str, is_dropped: npt.NDArray[np.bool_]) -> None:
-    """Count dropped tweets in the counts of their sources."""
+    """Move dropped tweets from kept to dropped in the counts of their sources."""
     dropped = np.flatnonzero(is_dropped)
     numbers, firsts, counts = np.unique(collection.source_of[dropped], return_index=True, return_counts=True)
     for number, first, count in zip(numbers.tolist(), dropped[firsts].tolist(), counts.tolist(), strict=True):

@@ -1,6 +1,6 @@
-"""The formats: how each is recognised, which reader reads it, what files of it are called.
+"""The table of formats: detector, reader and file suffixes of each. To add a format, add its reader here.
 
-Content speaks first and the name second. Opens nothing but a member that it is handed.
+Content decides first, the file name second. Never opens anything except the member that it is given.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from engine.corpus.readers.tables import csv_rows, parquet_rows, sentiment140_ro
 from engine.corpus.types import Member, Reader
 
 HEAD_BYTES = 65_536
-"""What is looked at to recognize_format a file."""
+"""Bytes of a file that detection sees."""
 OUTBOX = "outbox.json"
 
-_DETECTORS: tuple[tuple[FileFormat, Callable[[bytes], bool]], ...] = (  # the more particular before the more general
+_DETECTORS: tuple[tuple[FileFormat, Callable[[bytes], bool]], ...] = (  # specific formats before general ones
     ("parquet", parquet_rows.looks_like),
     ("x", x_rows.looks_like),
     ("mastodon", mastodon_rows.looks_like),
@@ -61,11 +61,11 @@ SUFFIXES: dict[FileFormat, tuple[str, ...]] = {
     "parquet": (".parquet", ".pq"),
     "text": _TABLES,
 }
-"""What files in a folder or archive are called that are read as this format."""
+"""Suffixes of the files in a folder or archive that are read with each --format."""
 
 
 def recognize_format(head: bytes, name: str) -> FileFormat:
-    """Return the format that a file's first bytes and, where they don't tell, its name speak for."""
+    """Return the format of a file by its first bytes, or else by its name."""
     for file_format, looks_like in _DETECTORS:
         if looks_like(head):
             is_document = file_format == "jsonl" and suffix_of(name) == ".json" and json_rows.is_one_document(head)
@@ -74,7 +74,7 @@ def recognize_format(head: bytes, name: str) -> FileFormat:
 
 
 def is_wanted(name: str, file_format: FileFormat) -> bool:
-    """Say whether a file in a folder or archive may be one that is read."""
+    """Return whether a file in a folder or archive is to be opened, by its name."""
     if file_format == "mastodon":
         return is_outbox(name)
     is_part_of_x = file_format in ("auto", "x") and x_rows.is_part(name)
@@ -82,12 +82,12 @@ def is_wanted(name: str, file_format: FileFormat) -> bool:
 
 
 def is_outbox(name: str) -> bool:
-    """Say whether a file is called as the tweets in a Mastodon archive are."""
+    """Return whether a file has the name of the posts in a Mastodon archive."""
     return name.rpartition("/")[2] == OUTBOX
 
 
 def detect_format(member: Member, wanted: FileFormat) -> FileFormat | Problem:
-    """Return a file's format, `wanted` if that says one, or what speaks against reading it. Raises `CorpusError`."""
+    """Return a file's format (`wanted`, unless that is "auto"), or why it can't be read. Raises `CorpusError`."""
     with member.open() as file:
         head = file.read(HEAD_BYTES)
     if problem := problem_of(head):

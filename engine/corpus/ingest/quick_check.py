@@ -1,4 +1,4 @@
-"""Whether a corpus could be loaded, as far as a preview at its files tells: before a screen opens."""
+"""Checks a corpus before the screen opens, by its first rows and within a time limit."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _ROWS_PER_LOOK = 256
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusPreview:
-    """What the first rows of a corpus tell."""
+    """The report on the first rows of a corpus."""
 
     sources: tuple[SourceReport, ...] = ()
-    """Those that were looked at, in their order; counts and notes are of what was read. Duplicates count as kept."""
+    """The sources reached, in order, with the counts of the rows read so far. Duplicates count as kept."""
     first_tweet: str = ""
     is_whole: bool = False
-    """Whether all rows of all sources were read."""
+    """Whether all rows were read."""
 
 
 def check_corpus(config: CorpusConfig) -> CorpusPreview:
-    """Raise the `CorpusError` that `load_corpus` would, as far as the first tweets of each file show it.
+    """Return a preview of the corpus, or raise the `CorpusError` of `load_corpus` as far as the first rows show it.
 
-    Returns what they show; no source of the embedded corpus or where one row is asked for. Takes about `MAX_SECONDS`
-    however large the files are: what can't be known by then is left to `load_corpus`.
+    Takes about `MAX_SECONDS` for files of any size; later errors are left to `load_corpus`. The preview is empty for
+    the embedded corpus and for a single row (`config.overfit`).
     """
     if config.overfit is not None:
         load_corpus(config)
@@ -43,12 +43,12 @@ def check_corpus(config: CorpusConfig) -> CorpusPreview:
         return CorpusPreview()
     preview, num_different = _first_rows(config)
     if preview.is_whole and num_different < MIN_TWEETS:
-        load_corpus(config)  # all was read already: it is small, and this tells what is wrong with it
+        load_corpus(config)  # a small corpus that was read completely: raises the error with its reasons
     return preview
 
 
 def _first_rows(config: CorpusConfig) -> tuple[CorpusPreview, int]:
-    """Read until there are enough tweets or the time is over; return also how many of them differ."""
+    """Read until there are enough tweets or the time is up; return also the number of distinct tweets."""
     deadline = time.monotonic() + MAX_SECONDS
     sources: list[SourceCounts] = []
     keys: set[str] = set()
@@ -69,7 +69,7 @@ def _first_rows(config: CorpusConfig) -> tuple[CorpusPreview, int]:
 
 
 def _cleaned(config: CorpusConfig, sources: list[SourceCounts]) -> Iterator[tuple[SourceCounts, str | DroppedRow]]:
-    """Yield the tweets of all sources; the counts of each source are added to `sources` when it is opened."""
+    """Yield the cleaned rows of all sources; append the counts of each source to `sources` when it is opened."""
     for counts, rows in rows_by_source(config, no_progress):
         sources.append(counts)
         cleaner = Cleaner(config)

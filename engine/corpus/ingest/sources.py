@@ -1,8 +1,8 @@
-"""What was named, opened: which format each file has, which files belong together, and their rows.
+"""Opens the sources of a config: detects the format of each file, and groups files that belong together.
 
-Content decides first and the name second. An archive of X or Mastodon is one source, of which only the tweets are
-read; any other folder or archive is as many sources as it holds readable files. All that is named is looked at before
-the first row is read, so that what can't be used shows at once.
+An archive of X or Mastodon is one source, of which only the tweets are read; in any other folder or archive every
+readable file is a source. All files are checked before the first row is read, so that errors show at once. Never cleans
+a row.
 """
 
 from __future__ import annotations
@@ -43,32 +43,32 @@ __all__ = ["EMBEDDED_NAME", "OpenedSource", "open_sources", "recognize_format"]
 
 @dataclass(frozen=True)
 class OpenedSource:
-    """A source, and its rows to be read once."""
+    """A source and the iterator over its rows."""
 
     file_index: int
-    """Which of `config.files` it belongs to; 0 for the embedded corpus."""
+    """Index into `config.files`; 0 for the embedded corpus."""
     source: Source
     rows: Iterator[Row]
-    """Opens what it reads at its first row. Raises `CorpusError`."""
+    """Opens the file at the first row. Raises `CorpusError`."""
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Members of a folder or archive that are one source."""
+    """Members of a folder or archive that form one source."""
 
     format: FileFormat
     members: tuple[FoundMember, ...]
 
     @property
     def name(self) -> str:
-        """The first member, and how many more there are."""
+        """The first member and the number of others."""
         more = f" + {len(self.members) - 1} more" if len(self.members) > 1 else ""
         return self.members[0].name + more
 
 
 @dataclass(frozen=True)
 class _SourcePlan:
-    """A source that will be read."""
+    """A source whose format is known and whose rows are not read yet."""
 
     file_index: int
     source: Source
@@ -76,14 +76,14 @@ class _SourcePlan:
 
     @property
     def raw_bytes(self) -> int:
-        """What reading it takes from disk."""
+        """Bytes on disk of all its members."""
         return sum(member.raw_bytes for member in self.members)
 
 
 def open_sources(config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
-    """Return all sources of a config in the order of its files, or the embedded corpus; reading moves `progress`.
+    """Yield all sources of a config in the order of its files, or the embedded corpus; reading updates `progress`.
 
-    Raises `CorpusError` before the first where anything that was named can't be read.
+    Raises `CorpusError` before the first source if any file can't be read.
     """
     if not config.files:
         yield from _embedded(config, progress)
@@ -96,7 +96,7 @@ def open_sources(config: CorpusConfig, progress: ReadProgress) -> Iterator[Opene
 
 
 def _embedded(config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
-    """Return the corpus that comes with the program."""
+    """Yield the corpus that comes with the program."""
     with importlib.resources.as_file(importlib.resources.files("assets") / "happy.csv") as path:
         members = find(path, progress, lambda _: False).members
         planned = _SourcePlan(0, Source(EMBEDDED_NAME, "csv"), members)
@@ -104,14 +104,14 @@ def _embedded(config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSo
 
 
 def _opened(planned: Sequence[_SourcePlan], config: CorpusConfig, progress: ReadProgress) -> Iterator[OpenedSource]:
-    """Return what was planned, ready to be read."""
+    """Announce the sizes of all sources, then yield them."""
     progress.expect(sum(each.raw_bytes for each in planned))
     for each in planned:
         yield OpenedSource(each.file_index, each.source, _rows(each, config, progress))
 
 
 def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) -> Iterator[Row]:
-    """Return the rows of one source."""
+    """Yield the rows of one source."""
     progress.begin(planned.raw_bytes)
     if planned.source.format == "x":
         yield from x_rows.x_rows(planned.members, planned.source, config)
@@ -123,7 +123,7 @@ def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) ->
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """Return what the named files are called in reports: their names, or paths where two have the same."""
+    """Return the names of files in reports; the paths of those whose names are equal."""
     shown = [shown_path(path) for path in paths]
     names = [Path(each).name for each in shown]
     counts = Counter(names)
@@ -131,11 +131,11 @@ def _names(paths: list[Path]) -> list[str]:
 
 
 def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress: ReadProgress) -> list[_SourcePlan]:
-    """Return the sources in what was named. Raises `CorpusError` where there is none."""
+    """Return the sources of one entry of `config.files`. Raises `CorpusError` if there is none."""
     if file == STANDARD_INPUT:
-        raise CorpusError("Standard input can be read only once.", "Save it as a file and name that.")
+        raise CorpusError("Standard input can be read only once.", "Save it as a file and give that.")
     if not file:
-        raise CorpusError("The name of a file is empty.", "Name a file, a folder, or - for standard input.")
+        raise CorpusError("A file name is empty.", "Give a file, a folder, or - for standard input.")
     path = Path(os.path.expanduser(file))
     contents = find(path, progress, lambda name: is_wanted(name, config.format))
     if not contents.is_container:
@@ -161,10 +161,12 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
 
 
 def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group], list[str]]:
-    """Return what is read of a folder or archive, and phrases for what is not."""
-    looked_at = [(member, detect_format(member, config.format)) for member in contents.members]
-    archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}  # those of X and Mastodon, by their folder
-    for member, file_format in looked_at:
+    """Return the groups to read of a folder or archive, and phrases for the refused files."""
+    with_formats = [(member, detect_format(member, config.format)) for member in contents.members]
+    archives: dict[
+        tuple[FileFormat, str], list[FoundMember]
+    ] = {}  # files of X and Mastodon archives, by format and folder
+    for member, file_format in with_formats:
         if not isinstance(file_format, Problem) and _is_of_archive(member.name, file_format):
             archives.setdefault((file_format, _archive_folder(member.name)), []).append(member)
     groups = [
@@ -173,7 +175,7 @@ def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group
     ]
     left_out = list(contents.left_out)
     in_archives = {id(member) for group in groups for member in group.members}
-    for member, file_format in looked_at:
+    for member, file_format in with_formats:
         if id(member) in in_archives:
             continue
         if isinstance(file_format, Problem):
@@ -186,44 +188,44 @@ def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group
 
 
 def _is_of_archive(name: str, file_format: FileFormat) -> bool:
-    """Say whether a file by its name and look belongs to an archive that is one source."""
+    """Return whether a file belongs to an archive of X or Mastodon, which is one source."""
     return (file_format == "x" and x_rows.is_part(name)) or (file_format == "mastodon" and is_outbox(name))
 
 
 def _archive_folder(name: str) -> str:
-    """Return the folder, with its slash, in which the archive of an X or Mastodon file begins."""
+    """Return the top folder, with its slash, of the X or Mastodon archive that contains a file."""
     folder = name.rpartition("/")[0]
     folder = folder.rpartition("/")[0] if folder.rpartition("/")[2] == "data" else folder
     return f"{folder}/" if folder else ""
 
 
 def _refuse_column(file_format: FileFormat, column: str | None, name: str) -> None:
-    """Raise `CorpusError` where a column was asked for and the format has none."""
+    """Raise `CorpusError` if --column is set and the format has no columns."""
     if column is not None and file_format == "text":
         raise CorpusError(
-            f"{name} is read as plain text, which has no column {column}.", "Say what it is: --format csv or jsonl."
+            f"{name} is read as plain text, which has no column {column}.", "Set the format: --format csv or jsonl."
         )
 
 
 def _nothing_readable(path: Path, left_out: list[str], file_format: FileFormat) -> CorpusError:
-    """Return the error of a folder or archive in which nothing can be read."""
+    """Return the error of a folder or archive without a readable file."""
     kind = "a folder" if path.is_dir() else "an archive"
     kinds = ", ".join(SUFFIXES.get(file_format, (".js",) if file_format == "x" else (OUTBOX,)))
     found = f"; found but not read: {_listed(left_out)}" if left_out else ""
-    packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files packed as {', '.join(PACKED_SUFFIXES)}"
+    packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(PACKED_SUFFIXES)}"
     return CorpusError(
         f"{shown_path(path)} is {kind} without a readable file{found}.",
-        f"These are read: {kinds}{packed}." if path.is_dir() else f"These are read: {kinds}.",
+        f"Supported: {kinds}{packed}." if path.is_dir() else f"Supported: {kinds}.",
     )
 
 
 def _others_note(count: int, *, is_of_x: bool) -> str:
-    """Return that there are files besides, which by their names hold no tweets."""
-    told = f"{count:,} other file{'' if count == 1 else 's'} not opened"
-    return f"{told} (messages, deleted tweets and media never are)" if is_of_x else told
+    """Return the note on other files, which have no tweets by their names."""
+    note = f"{count:,} other file{'' if count == 1 else 's'} not opened"
+    return f"{note} (messages, deleted tweets and media never are)" if is_of_x else note
 
 
 def _listed(phrases: list[str]) -> str:
-    """Return the first few phrases and how many more there are."""
+    """Return the first few phrases and the number of the others."""
     more = f" and {len(phrases) - _MAX_NAMES:,} more" if len(phrases) > _MAX_NAMES else ""
     return ", ".join(phrases[:_MAX_NAMES]) + more

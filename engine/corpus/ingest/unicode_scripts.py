@@ -1,4 +1,4 @@
-"""Which scripts a text is written in, by the names that Unicode gives its letters; and of which kind all else is."""
+"""The script of a letter, by its Unicode name, and the kind of any other character. Never needs a table of ranges."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _NAMES = {
     "CANADIAN": "Canadian syllabics",
     "UNNAMED": "other letters",
 }
-"""What the first word of a letter's name stands for, where that is no script."""
+"""The script for a first word of a letter's name that is not a script."""
 _NUM_WORDS = {"NEW": 3, **dict.fromkeys(("KAYAH", "LINEAR", "MEETEI", "OL", "OLD", "SYLOTI", "TAI"), 2)}
-"""Of a script whose name has several."""
+"""Words in the name of a script, if more than one."""
 _KINDS = {"Z": "blanks", "N": "digits", "P": "punctuation", "M": "marks", "C": "joiners", "S": "other signs"}
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 
 def script_of(char: str) -> str | None:
-    """Return the script of a letter: "Latin", "Cyrillic", "Han"; "emoji and symbols" for a symbol; None for others."""
+    """Return the script of a letter ("Latin", "Cyrillic", "Han"), "emoji and symbols" for a symbol, else None."""
     category = unicodedata.category(char)
     if (category == "So" and char != LINE_BREAK) or ord(char) in _SKIN_TONES:
         return SYMBOLS
@@ -45,14 +45,14 @@ def script_of(char: str) -> str | None:
 
 
 def kind_of(char: str) -> str:
-    """Return the script of a character, or what else it is: "digits", "punctuation", "blanks"."""
+    """Return the script of a character, or its kind: "digits", "punctuation", "blanks"."""
     if char == LINE_BREAK:
         return LINE_BREAKS
     return script_of(char) or _KINDS[unicodedata.category(char)[0]]
 
 
 def by_kind(char_counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Return the characters of each kind with their counts, the most used kind first."""
+    """Return the characters of each kind with their counts, the most frequent kind first."""
     kinds: dict[str, dict[str, int]] = {}
     for char, count in char_counts.items():
         kinds.setdefault(kind_of(char), {})[char] = count
@@ -60,7 +60,7 @@ def by_kind(char_counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
 
 
 def count_scripts(char_counts: Mapping[str, int]) -> dict[str, int]:
-    """Return how many characters each script has, the most used first."""
+    """Return the number of characters of each script, the most frequent first."""
     counts: Counter[str] = Counter()
     for char, count in char_counts.items():
         script = script_of(char)

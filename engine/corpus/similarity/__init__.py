@@ -1,4 +1,4 @@
-"""Which tweets say the same: near-duplicates, shared runs, copies.
+"""Near-duplicates, shared runs of characters, and copies, by arrays of 64-bit hashes.
 
-All of it works on arrays of 64-bit hashes, never on pairs of texts.
+Never compares pairs of texts.
 """

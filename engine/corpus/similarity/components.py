@@ -1,8 +1,8 @@
-"""Joins tweets that have a hash in common, with bounded memory: groups are the connected components of that.
+"""Connected components of tweets that share a hash, with bounded memory. Never looks at the texts.
 
-Each tweet has many hashes, and most occur once. A first look at all of them marks which may be repeated, in a table of
-bits of a quarter to half the texts' size. A second look collects only those and sorts them; where they are too many,
-it takes several pool, each over a range of hash values, and forgets what it has joined whenever its buffer is full.
+Each tweet has many hashes, and most occur once. A first pass marks the hashes that may be repeated, in bit tables of a
+quarter to half the texts' size. Further passes collect and sort only those: as many as needed, each over a range of
+hash values, and a full buffer is joined and reduced to one tweet per hash.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from engine.protocol.stage import OnProgress
 
 MIN_BUFFER_HASHES = 1 << 22
 BYTES_PER_BUFFER_HASH = 64
-"""Of text, for each hash that is collected before they are sorted and joined: about 40 bytes of memory."""
+"""Bytes of text per hash in the buffer, where a hash takes about 40 bytes."""
 
 Fingerprints = Callable[[FlatTweets], tuple[Hashes, Indices]]
-"""The hashes of some tweets, and for each the number of its tweet among them."""
+"""Returns the hashes of some tweets, (hashes,), and the index of each one's tweet, (hashes,)."""
 
 
 def join_alike(
@@ -33,51 +33,50 @@ def join_alike(
     doing: str,
     buffer_hashes: int | None = None,
 ) -> Indices:
-    """Return `labels` with the groups joined whose tweets have a fingerprint in common.
+    """Return `labels`, (tweets,), with the groups merged whose tweets share a fingerprint.
 
-    A label is the smallest number of a tweet in its group, before and after. `doing` is what is reported with the
-    progress.
+    A label is the smallest index of a tweet in the group, before and after. `doing` is the text of the progress.
     """
     labels = labels.copy()
     buffer_hashes = buffer_hashes or max(MIN_BUFFER_HASHES, tweets.utf8.size // BYTES_PER_BUFFER_HASH)
     repeats = _Repeats(tweets)
     for share, hashes, _owners in _scan(tweets, fingerprints):
-        repeats.note(np.sort(hashes))
+        repeats.add(np.sort(hashes))
         on_progress(share / 2, doing)
-    repeats.seal()
+    repeats.finish()
     num_passes = max(1, -(-2 * repeats.num_repeated // buffer_hashes))
     bounds = [(number << 64) // num_passes for number in range(num_passes + 1)]
     for number in range(num_passes):
         low, high = np.uint64(bounds[number]), np.uint64(bounds[number + 1] - 1)
         buffer = _Buffer(labels, buffer_hashes)
         for share, hashes, owners in _scan(tweets, fingerprints):
-            is_taken = repeats.may_hold(hashes)
+            is_selected = repeats.may_hold(hashes)
             if num_passes > 1:
-                is_taken &= (hashes >= low) & (hashes <= high)
-            buffer.append(hashes[is_taken], owners[is_taken])
+                is_selected &= (hashes >= low) & (hashes <= high)
+            buffer.append(hashes[is_selected], owners[is_selected])
             on_progress(0.5 + (number + share) / num_passes / 2, doing)
         buffer.join()
     return labels
 
 
 def _scan(tweets: FlatTweets, fingerprints: Fingerprints) -> Iterator[tuple[float, Hashes, Indices]]:
-    """Yield how much is done, the hashes of some tweets and the tweets that they belong to."""
+    """Yield the share done, the hashes of a chunk of tweets, and the index of each one's tweet."""
     for first, chunk in chunks_of(tweets):
         hashes, owners = fingerprints(chunk)
         yield (first + len(chunk)) / len(tweets), hashes, owners + first
 
 
 class _Repeats:
-    """Which hashes may have occurred twice: never wrong for one that has, seldom for one that has not."""
+    """The set of hashes that may occur twice: no false negatives, few false positives."""
 
     def __init__(self, tweets: FlatTweets) -> None:
-        """Size the tables for the at most 0.5 hashes that a byte of text gives."""
+        """Size the tables for at most 0.5 hashes per byte of text."""
         self._seen = BitTable(2 * tweets.utf8.size)
         self._repeated = BitTable(2 * tweets.utf8.size)
         self.num_repeated = 0
 
-    def note(self, hashes: Hashes) -> None:
-        """Take in some hashes, sorted."""
+    def add(self, hashes: Hashes) -> None:
+        """Add sorted hashes."""
         slots = self._seen.slots(hashes)
         is_new = np.ones(len(slots) + 1, dtype=np.bool_)
         is_new[1:-1] = slots[1:] != slots[:-1]
@@ -89,34 +88,34 @@ class _Repeats:
         self._seen.add(slots)
         self._repeated.add(repeated)
 
-    def seal(self) -> None:
-        """Give back the memory that only `note` needs."""
+    def finish(self) -> None:
+        """Free the memory that only `add` needs."""
         del self._seen
 
     def may_hold(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
-        """Return which hashes may have occurred more than once, (hashes,)."""
+        """Return the mask of the hashes that may occur more than once, (hashes,)."""
         return self._repeated.has(self._repeated.slots(hashes))
 
 
 class _Buffer:
-    """Collects hashes and their tweets, and joins those tweets of which the hashes are equal."""
+    """Collects hashes with their tweets, and merges the groups of tweets with equal hashes."""
 
     def __init__(self, labels: Indices, size: int) -> None:
-        """Join in `labels`, in place."""
+        """`labels` is changed in place."""
         self._labels = labels
         self._size = size
         self._parts: list[tuple[Hashes, Indices]] = []
         self._count = 0
 
     def append(self, hashes: Hashes, owners: Indices) -> None:
-        """Take some hashes and the tweet of each."""
+        """Append hashes and the index of each one's tweet; join if the buffer is full."""
         self._parts.append((hashes, owners.astype(np.uint32) if len(self._labels) < 1 << 32 else owners))
         self._count += len(hashes)
         if self._count >= self._size:
             self.join()
 
     def join(self) -> None:
-        """Join what has been collected; of each hash, one tweet is kept to join later ones to."""
+        """Merge the groups, and keep one tweet per hash, to which later ones are joined."""
         if not self._count:
             return
         hashes = np.concatenate([part[0] for part in self._parts])
@@ -129,14 +128,14 @@ class _Buffer:
         is_first = np.concatenate(([True], ~is_repeated))
         self._parts.append((hashes[is_first], owners[is_first]))
         self._count = int(np.count_nonzero(is_first))
-        self._size = max(self._size, 2 * self._count)  # or a nearly full buffer would be sorted at every append
+        self._size = max(self._size, 2 * self._count)  # else a nearly full buffer would be sorted at every append
 
 
 def join_pairs(labels: Indices, ones: npt.NDArray[np.integer], others: npt.NDArray[np.integer]) -> None:
-    """Join, in place, the groups of each tweet in `ones` and of that at the same place in `others`.
+    """Merge, in place, the groups of the tweets `ones[i]` and `others[i]` for all i.
 
-    Each round hangs every group onto its smallest neighbour and shortens all chains (Shiloach and Vishkin 1982), so
-    that the number of rounds grows with the logarithm of the longest path at most.
+    Each round attaches every group to its smallest neighbour and compresses all paths (Shiloach and Vishkin 1982): the
+    number of rounds is at most logarithmic in the longest path.
     """
     one_labels, other_labels = labels[ones], labels[others]
     while True:

@@ -1,10 +1,10 @@
 """Near-duplicates: chain tweets, spam and songs, which differ in a word or a name.
 
-Two tweets are near-duplicates when their words are the same, in whatever order, after taking out of either at most
-one word or two neighbouring ones (a name), and what remains has at least 5 words and 24 characters. Found exactly, in
-linear time: a tweet's hash is the sum of its words' hashes, a deletion takes a word's hash off it, and tweets that have
-one of these hashes in common are joined (deletion neighbourhoods, as in SymSpell; Garbe 2012). MinHash would need as
-many hashes for a tweet and still miss some.
+Two tweets are near-duplicates if their words are equal, in any order, after deleting at most one word or two adjacent
+ones (a name) from each, and at least 5 words and 24 characters remain. The search is exact and linear: a tweet's hash
+is the sum of its words' hashes, a deletion subtracts a word's hash, and tweets that share one of these hashes are
+joined (deletion neighbourhoods, as in SymSpell; Garbe 2012). MinHash would need as many hashes and miss some. Never
+compares two texts.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _BLANK = 0x20
 
 
 def near_duplicate_groups(keys: FlatTweets, on_progress: OnProgress = no_progress) -> Indices:
-    """Return for each tweet the smallest number of a tweet in its group, (tweets,); equal keys are always together."""
+    """Return the smallest index in each tweet's group, (tweets,); equal keys are always in one group."""
     doing = f"comparing {counted(len(keys), 'tweet')}"
     return join_alike(keys, np.arange(len(keys)), deletion_hashes, on_progress, doing)
 
 
 @dataclass(frozen=True)
 class _Words:
-    """The words of some tweets."""
+    """The words of a chunk of tweets."""
 
     hashes: Hashes  # (words,)
     num_chars: Indices  # (words,)
@@ -41,7 +41,7 @@ class _Words:
 
     @classmethod
     def of(cls, chars: CodePoints, hasher: RunHasher) -> _Words:
-        """Cut tweets at their blanks."""
+        """Split tweets at blanks."""
         is_letter = np.zeros(len(chars.codes) + 2, dtype=np.bool_)
         np.not_equal(chars.codes, _BLANK, out=is_letter[1:-1])
         is_border = np.zeros(len(chars.codes) + 1, dtype=np.bool_)
@@ -54,9 +54,9 @@ class _Words:
 
 
 def deletion_hashes(keys: FlatTweets) -> tuple[Hashes, Indices]:
-    """Return the hashes of what is left of each tweet after no deletion and after each, and whose they are.
+    """Return the hashes of each tweet without and with each deletion, (hashes,), and the index of each one's tweet.
 
-    A tweet that is too short to be a near-duplicate has one: of its text as it is.
+    A tweet that is too short to be a near-duplicate has a single hash, of its text.
     """
     chars = CodePoints.of(keys)
     hasher = RunHasher.of(chars)
@@ -78,7 +78,7 @@ def deletion_hashes(keys: FlatTweets) -> tuple[Hashes, Indices]:
 
 
 def _sums(values: Hashes, offsets: Indices) -> Hashes:
-    """Return the sum of each tweet's values, modulo 2^64, (tweets,)."""
+    """Return the sum of `values`, (words,), per tweet, modulo 2^64, (tweets,)."""
     before = np.concatenate((np.zeros(1, dtype=np.uint64), np.cumsum(values)))[offsets]
     sums: Hashes = np.diff(before)
     return sums

@@ -1,8 +1,8 @@
-"""Whether a generated tweet is new, or copied from the training tweets.
+"""`NoveltyIndex`: whether a generated tweet is new or copied from the training tweets. Never stores a text.
 
-Every eighth window of 24 characters of each training tweet is kept as one 64-bit hash: one byte per character of
-text. A run of 31 characters or more that a tweet shares with a training tweet holds at least one of these windows
-whole, so it is always found. Both sets are plain sorted arrays, which may lie in a file.
+Every eighth window of 24 characters of each training tweet is stored as a 64-bit hash, which takes one byte per
+character. A shared run of 31 characters or more contains at least one of these windows, so it is always found. The
+hashes are sorted arrays in memory.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ NEAR_COPY_SHARE = 0.5
 
 
 class NoveltyIndex:
-    """What the training tweets say, for comparing. Names, links, case and punctuation do not count."""
+    """An index of the training tweets. Names, links, case and punctuation are ignored."""
 
     def __init__(self, whole: Hashes, windows: Hashes) -> None:
-        """Compare with sorted hashes of whole keys, and of windows of keys."""
+        """`whole` and `windows` are the sorted hashes of whole keys and of windows of keys."""
         self.whole = whole
         self.windows = windows
 
@@ -41,11 +41,11 @@ class NoveltyIndex:
             whole[first : first + len(chunk)] = whole_hashes(chars)
             windows[num_windows : num_windows + len(starts)] = _window_hashes(chars, starts)
             num_windows += len(starts)
-            on_progress((first + len(chunk)) / len(keys), "noting what a copy is known by")
+            on_progress((first + len(chunk)) / len(keys), "indexing the tweets for novelty")
         return cls(distinct(whole), distinct(windows[:num_windows]))
 
     def copied_share(self, tweet: str) -> float:
-        """Return the share, 0 to 1, of the tweet's characters that lie in long runs shared with a training tweet."""
+        """Return the share, 0 to 1, of the tweet's characters in long runs from a training tweet; 1: a whole copy."""
         chars = CodePoints.of(FlatTweets.from_texts([duplicate_key(tweet)]))
         if are_in(self.whole, whole_hashes(chars)).all():
             return 1.0
@@ -57,29 +57,29 @@ class NoveltyIndex:
         return float(is_copied.mean())
 
     def classify(self, tweet: str) -> Novelty:
-        """Return how new a tweet is."""
+        """Return the novelty of a tweet."""
         return novelty_of(self.copied_share(tweet))
 
 
 def novelty_of(copied_share: float) -> Novelty:
-    """Return "copy" for a tweet of the corpus, which is copied whole, "near-copy" for a half copied one, else "new"."""
+    """Return "copy" for a share of 1, "near-copy" from `NEAR_COPY_SHARE` on, else "new"."""
     if copied_share >= 1.0:
         return "copy"
     return "near-copy" if copied_share >= NEAR_COPY_SHARE else "new"
 
 
 def _window_hashes(chars: CodePoints, starts: Indices) -> Hashes:
-    """Return the hash of each window that begins at `starts`."""
+    """Return the hash of the window at each start, (starts,)."""
     return mix(RunHasher.of(chars).runs(starts, starts + WINDOW))
 
 
 def _num_windows(lengths: Indices) -> Indices:
-    """Return how many windows are kept of a text of each length."""
+    """Return the number of windows stored for texts of these lengths."""
     return np.maximum(0, (lengths - WINDOW) // STRIDE + 1)
 
 
 def _window_starts(chars: CodePoints) -> Indices:
-    """Return where the kept windows of each tweet begin; none crosses the border between two."""
+    """Return the starts of the windows to store; none crosses from one tweet to the next."""
     counts = _num_windows(chars.lengths)
     number_in_tweet = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     starts: Indices = np.repeat(chars.offsets[:-1], counts) + STRIDE * number_in_tweet

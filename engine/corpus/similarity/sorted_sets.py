@@ -1,4 +1,4 @@
-"""Sets of hashes: exact ones as sorted arrays, which can lie in a file; `BitTable` for which hashes may be in a set."""
+"""Sets of hashes in memory: exact ones as sorted arrays, and `BitTable`, which allows false positives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MIN_BITS = 16
 
 
 def distinct(hashes: Hashes) -> Hashes:
-    """Return the distinct hashes, sorted, in the memory of `hashes`, which is used up."""
+    """Return the distinct hashes, sorted, in the memory of `hashes`, which is overwritten."""
     hashes.sort()
     count = 0
     for first in range(0, len(hashes), _PART):
@@ -27,12 +27,12 @@ def distinct(hashes: Hashes) -> Hashes:
 
 
 def places_in(known: Hashes, hashes: Hashes) -> Indices:
-    """Return where in `known`, sorted, each hash is if it is there; elsewhere the place means nothing."""
+    """Return the index of each hash in the sorted `known`, (hashes,); arbitrary for a hash that is not in it."""
     return np.minimum(np.searchsorted(known, hashes), max(0, len(known) - 1))
 
 
 def are_in(known: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
-    """Return which hashes are in `known`, sorted."""
+    """Return the mask of the hashes that are in the sorted `known`, (hashes,)."""
     if not len(known):
         return np.zeros(len(hashes), dtype=np.bool_)
     is_in: npt.NDArray[np.bool_] = known[places_in(known, hashes)] == hashes
@@ -40,29 +40,29 @@ def are_in(known: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
 
 
 class BitTable:
-    """Which of many hashes may be in a set, one bit a slot (Bloom 1970, with one hash function).
+    """A Bloom filter with one hash function (Bloom 1970): one bit per slot.
 
-    A hash's slot is in its first bits, so that sorted hashes have sorted slots.
+    The slot is the hash's leading bits, so that sorted hashes have sorted slots.
     """
 
     def __init__(self, num_slots: int) -> None:
-        """Begin empty, with at least `num_slots`."""
+        """Create an empty table with at least `num_slots` slots."""
         num_bits = max(_MIN_BITS, num_slots.bit_length())
         self._shift = np.uint64(64 - num_bits)
         self._table = np.zeros(1 << (num_bits - 3), dtype=np.uint8)
 
     def slots(self, hashes: Hashes) -> Hashes:
-        """Return the slot of each hash."""
+        """Return the slot of each hash, (hashes,)."""
         slots: Hashes = hashes >> self._shift
         return slots
 
     def has(self, slots: Hashes) -> npt.NDArray[np.bool_]:
-        """Return which slots are in the set."""
+        """Return the mask of the slots that are set, (slots,)."""
         is_in: npt.NDArray[np.bool_] = (self._table[slots >> np.uint64(3)] & _bit(slots)) != 0
         return is_in
 
     def add(self, slots: Hashes) -> None:
-        """Put in some slots, which are sorted."""
+        """Set sorted slots."""
         if not len(slots):
             return
         places = slots >> np.uint64(3)
@@ -71,5 +71,5 @@ class BitTable:
 
 
 def _bit(slots: Hashes) -> npt.NDArray[np.uint8]:
-    """Return the bit of each slot within its byte."""
+    """Return the mask of each slot's bit within its byte."""
     return np.left_shift(np.uint8(1), (slots & np.uint64(7)).astype(np.uint8))

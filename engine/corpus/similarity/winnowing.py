@@ -1,9 +1,9 @@
-"""Long runs of characters that tweets share: an exact test on samples of their windows.
+"""Finds tweets that share long runs of characters, by winnowing (Schleimer, Wilkerson and Aiken 2003).
 
-Winnowing (Schleimer, Wilkerson and Aiken 2003): of the hashes of all windows of 22 characters, those are fingerprints
-that are the smallest among some 3 in a row. A shared run of 24 characters or more holds 3 windows in a row, and both
-tweets choose the same among them: it is never missed. Half of all windows are chosen. Shorter windows in longer rows
-would be fewer, but join what shares less: with 18 in rows of 7, a twelfth of 48,336 real tweets hung together.
+Of the hashes of all windows of 22 characters, the smallest of every 3 in a row are the fingerprints. A shared run of 24
+characters or more contains 3 windows in a row, of which both tweets choose the same: it is never missed. Half of all
+windows are chosen. Shorter windows in longer rows would need fewer fingerprints but join unrelated tweets: with 18 in
+rows of 7, a twelfth of 48,336 real tweets were one component.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from engine.protocol.stage import OnProgress, no_progress
 WINDOW = 22
 ROW = 3
 SHARED_RUN = WINDOW + ROW - 1
-"""Characters of a shared run that is always found; shorter ones, down to `WINDOW`, only by chance."""
+"""Length from which a shared run is always found; shorter ones, down to `WINDOW`, are found by chance."""
 
 
 def join_shared_runs(keys: FlatTweets, labels: Indices, on_progress: OnProgress = no_progress) -> Indices:
-    """Return `labels` with the groups joined that share a run of `SHARED_RUN` characters or more."""
-    return join_alike(keys, labels, winnowed, on_progress, "choosing the tweets to hold out")
+    """Return `labels`, (tweets,), with the groups merged that share a run of `SHARED_RUN` characters or more."""
+    return join_alike(keys, labels, winnowed, on_progress, "choosing validation tweets")
 
 
 def winnowed(tweets: FlatTweets) -> tuple[Hashes, Indices]:
-    """Return the fingerprints of some tweets, and whose they are."""
+    """Return the fingerprints of tweets, (fingerprints,), and the index of each one's tweet, (fingerprints,)."""
     chars = CodePoints.of(tweets)
     begins_row = begins_window(chars, SHARED_RUN)[: max(0, len(chars.codes) - SHARED_RUN + 1)]
     hashes = RunHasher.of(chars).windows(WINDOW)
@@ -44,7 +44,7 @@ def winnowed(tweets: FlatTweets) -> tuple[Hashes, Indices]:
 
 
 def _over_rows(ufunc: np.ufunc, hashes: Hashes) -> Hashes:
-    """Return the smallest or largest of each `ROW` hashes in a row."""
+    """Return the minimum or maximum of each `ROW` hashes in a row."""
     chosen = hashes[: len(hashes) - ROW + 1]
     for place in range(1, ROW):
         chosen = ufunc(chosen, hashes[place : len(hashes) - ROW + 1 + place])

@@ -89,7 +89,7 @@ def test_a_broken_connection_is_retried_once_after_a_pause_from_where_it_broke(d
 
 def test_after_a_second_broken_connection_the_part_is_kept_and_continued_by_the_next_command(dataset: Dataset) -> None:
     error = fail(dataset, announce(CONTENT[:1000], SIZE), announce(CONTENT[:HALF], SIZE), kept=HALF)
-    assert "is kept: the same command continues" in error.hint
+    assert "is kept: run the same command to resume" in error.hint
     assert get(dataset, serve(CONTENT))[0] == [f"bytes={HALF}-"]
 
 
@@ -124,7 +124,7 @@ def test_another_length_is_refused_before_anything_of_the_part_is_lost(dataset: 
     assert "login page" in str(error.hint)
 
 
-@pytest.mark.parametrize(("part", "hint"), [(b"", "online"), (CONTENT[:HALF], "is kept")])
+@pytest.mark.parametrize(("part", "hint"), [(b"", "connection"), (CONTENT[:HALF], "is kept")])
 def test_a_server_that_is_not_there_is_reported_with_the_cause(dataset: Dataset, part: bytes, hint: str) -> None:
     leave_part(dataset, part)
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused") as caught:
@@ -160,7 +160,7 @@ def test_a_full_disk_is_reported_and_the_part_is_kept(dataset: Dataset, monkeypa
     "url", ["", "ftp://a/b", "file:///etc/passwd", "/tmp/x.zip", "http://", "http://a:99999/", "http://\udcff/"]
 )
 def test_only_web_addresses_are_accepted(url: str) -> None:
-    with pytest.raises(ConfigError, match="no web address"):
+    with pytest.raises(ConfigError, match="is not a web address"):
         checked_url(url)
 
 

@@ -219,7 +219,7 @@ def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path
     error = error_of(write(tmp_path, {"a.jpg": b"x", "empty/.hidden.txt": TEXT}))
     assert "is a folder without a readable file" in error.message
     assert ".csv" in error.hint
-    assert "archives (.zip, .tar, .tgz, .tbz2, .txz) and files packed as .gz, .bz2, .xz" in error.hint
+    assert "archives (.zip, .tar, .tgz, .tbz2, .txz) and files compressed as .gz, .bz2, .xz" in error.hint
 
 
 @pytest.mark.parametrize("file", ["-", ""])
