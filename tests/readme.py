@@ -15,23 +15,8 @@ from unittest import mock
 
 from engine.config.run import RunConfig
 from tui.app.app import TweetgenApp
-from tui.settings.key_table import (
-    BROWSER_KEYS,
-    FEED_KEYS,
-    LISTED,
-    LOOKING,
-    MAIN_KEYS,
-    PLOT,
-    PLOT_KEYS,
-    PROMPT_KEYS,
-    RUN,
-    SAVED,
-    SCREEN,
-    TWEET_KEYS,
-    TWEETS,
-    TYPING,
-    Key,
-)
+from tui.settings.key_table import KEY_TABLE
+from tui.settings.keys.key import Key
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -40,16 +25,6 @@ SIZES = ((120, 40), (80, 24))
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 NUM_STEPS = 1200
 DEADLINE_SECONDS = 600.0
-GROUPS = (RUN, TWEETS, SAVED, SCREEN, PLOT)
-"""Of the keys that work everywhere."""
-PLACES = {
-    "In the tweets": FEED_KEYS,
-    "In the plot": PLOT_KEYS,
-    TYPING: PROMPT_KEYS,
-    LOOKING: TWEET_KEYS,
-    LISTED: BROWSER_KEYS,
-}
-"""Keys that work in one place only."""
 TABLE_BEGINS, TABLE_ENDS = "<!-- the key table -->\n", "<!-- the key table ends -->\n"
 
 
@@ -59,8 +34,7 @@ def key_table() -> str:
 
 
 def _rows() -> Iterator[str]:
-    by_group = [(group, [key for key in MAIN_KEYS if key.group == group]) for group in GROUPS]
-    for heading, keys in (*by_group, *PLACES.items()):
+    for heading, keys in KEY_TABLE.items():
         yield f"| | **{heading}** |"
         yield from map(_row, keys)
 

@@ -8,8 +8,9 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui.screens.main.screen import MainScreen
-from tui.settings.key_table import PANEL_KEYS, Key
+from tui.settings.key_table import PANEL_ACTIONS
 from tui.settings.keymap import mapped
+from tui.settings.keys.key import Key
 
 _LEAST_SCORE = 0.1
 
@@ -37,7 +38,7 @@ class KeyCommands(Provider):
         main = next((screen for screen in self.app.screen_stack if isinstance(screen, MainScreen)), None)
         if main is None:
             return
-        for widget_name, table in PANEL_KEYS.items():
+        for widget_name, table in PANEL_ACTIONS.items():
             for key in mapped(table, main.key_map):
                 if key.action != "app.command_palette":
                     yield key, partial(_run, main, widget_name, key.textual_action)

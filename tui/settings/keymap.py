@@ -11,7 +11,10 @@ from dataclasses import replace
 
 from textual.keys import Keys
 
-from tui.settings.key_table import FEED_KEYS, MAIN_KEYS, PLOT_KEYS, Key, shown_keys
+from tui.settings.key_table import MAIN_KEYS
+from tui.settings.keys.key import Key, shown_keys
+from tui.settings.keys.plot import PLOT_KEYS
+from tui.settings.keys.tweets import FEED_KEYS
 from tui.terminal.textual_private import name_of_key
 
 KeyMap = Mapping[str, str]

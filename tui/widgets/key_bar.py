@@ -1,7 +1,7 @@
-"""The key bar: what can be pressed now, on one line, whole at any width; or a notice in its place.
+"""The key bar: the keys that can be pressed now, on one line that is never cut; or a notice in their place.
 
-In place of Textual's `Footer`, which cuts what does not fit: as the line gets shorter, the less needed keys leave it,
-each with its word. The help and the palette hold them all.
+Textual's `Footer` cuts what does not fit. Here the less important keys are left out of a shorter line, each with its
+label. The help and the palette list all keys.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui.settings.key_table import STEERING, Key
+from tui.settings.keys.key import Key
 
-_NEEDED_MOST = (
-    *("pause", "help", "leave", "ladder", "sample", "open", "save", "detach", "load", "command_palette", "prompt"),
+_MOST_IMPORTANT = (
+    *("pause", "help", "leave", "temperature_up", "sample", "open", "save", "detach", "load", "command_palette"),
+    *("prompt", "finish", "ladder"),
 )
-"""Names of the keys that stay the longest as the bar gets narrower."""
+"""Names of keys; the first are the last to leave as the bar gets narrower."""
 _MIN_WHOLE_BADGE_CELLS = 60
 Group = tuple[Key, ...]
 """Neighbours with one label."""
@@ -45,11 +46,11 @@ class KeyBar(Widget):
     """
 
     notice: reactive[str] = reactive("")
-    """Stands in place of the keys while it is not empty."""
+    """Shown in place of the keys unless it is empty."""
     badge: reactive[str] = reactive("")
-    """Stands at the right end: how the screen is attached to its run."""
+    """At the right end: how the screen is attached to its run."""
     is_read_only: reactive[bool] = reactive(default=False)
-    """Whether the keys that steer the run are greyed, as they are refused."""
+    """Whether the keys that change the run are grey, as they are refused."""
     pause_label: reactive[str] = reactive("pause")
     """What the pause key would do now."""
 
@@ -61,7 +62,7 @@ class KeyBar(Widget):
         self._targets: list[tuple[range, Key]] = []
 
     def show_keys(self, keys: Sequence[Key]) -> None:
-        """Show these keys from now on."""
+        """Replace the keys."""
         self._shown_keys = tuple(keys)
         self.refresh()
 
@@ -75,8 +76,8 @@ class KeyBar(Widget):
         badge = self._badge()
         num_spare = self.size.width - cell_len(badge) + 1  # the last one needs no gap after it
         shown: set[Group] = set()
-        for group in sorted(groups, key=_need):
-            num_cells = sum(cell_len(key.shown) for key in group) + 1 + cell_len(labels[group]) + 1
+        for group in sorted(groups, key=_rank):
+            num_cells = sum(cell_len(key.shown) + 1 for key in group) + cell_len(labels[group]) + 1
             if num_cells > num_spare:
                 break
             shown.add(group)
@@ -87,23 +88,25 @@ class KeyBar(Widget):
         return line + Content.styled(gap + badge, self.get_visual_style("key-bar--notice")) if badge else line
 
     def _badge(self) -> str:
-        """Return the badge, in a narrow bar its first word."""
+        """Return the badge, or its first part in a narrow bar."""
         badge = self.badge if self.size.width >= _MIN_WHOLE_BADGE_CELLS else self.badge.partition(",")[0]
         return f" {badge} " if badge else ""
 
     def _line(self, labels: Mapping[Group, str], *, is_loose: bool) -> Content:
-        """Return the keys with these labels, further apart where there is room."""
+        """Return the keys with these labels, further apart where there is room; note which cells are whose."""
         line = Content(" " if is_loose else "")
         self._targets = []
         for number, (group, label) in enumerate(labels.items()):
             line += ("  " if is_loose else " ") if number else ""
             for key in group:
                 start = line.cell_length
-                is_off = self.is_read_only and key.action.partition("(")[0] in STEERING
+                is_off = self.is_read_only and key.steers
                 line += Content.styled(key.shown, self.get_visual_style(f"key-bar--{'off' if is_off else 'key'}"))
                 if key is group[-1]:
                     style = self.get_visual_style(f"key-bar--{'off' if is_off else 'label'}")
                     line += Content.styled(f" {label}", style)
+                else:
+                    line += " "
                 self._targets.append((range(start, line.cell_length), key))
         return line
 
@@ -114,6 +117,7 @@ class KeyBar(Widget):
                 await (self._acting or self.screen).run_action(key.textual_action)
 
 
-def _need(group: Group) -> int:
-    """Return how far down the list of needs a group stands."""
-    return min((_NEEDED_MOST.index(key.name) for key in group if key.name in _NEEDED_MOST), default=len(_NEEDED_MOST))
+def _rank(group: Group) -> int:
+    """Return the place of a group in the order of importance; those that are not in it come last."""
+    ranks = [_MOST_IMPORTANT.index(key.name) for key in group if key.name in _MOST_IMPORTANT]
+    return min(ranks, default=len(_MOST_IMPORTANT))

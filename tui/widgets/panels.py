@@ -15,7 +15,7 @@ from engine.protocol.stage import Stage
 from tui.formatting.numbers import format_temperature
 from tui.run.alerts import Alert
 from tui.run.view import RunView
-from tui.settings.key_table import MAIN_KEYS
+from tui.settings.key_table import BAR_KEYS
 from tui.terminal.frame_pacing import FramePacing
 from tui.widgets.alert_bar import AlertBar
 from tui.widgets.feed.tweet_feed import TweetFeed
@@ -60,7 +60,7 @@ class Panels(Vertical):
             yield MachinePanel()
             yield TweetFeed()
         yield AlertBar()
-        yield KeyBar(MAIN_KEYS)
+        yield KeyBar(BAR_KEYS)
         yield PromptLine()
 
     def on_mount(self) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from engine.errors import ConfigError, StorageError
-from tui.settings.key_table import BROWSER_KEYS, FEED_KEYS, MAIN_KEYS, PLOT_KEYS, PROMPT_KEYS, TWEET_KEYS
+from tui.settings.key_table import KEY_TABLE
 from tui.settings.keymap import settable_keys, without_clashes
 from tui.settings.preferences import Preferences, preferences_path, read_preferences
 from tui.settings.store import PreferenceKeeper, save_changes
@@ -208,9 +209,8 @@ def test_a_change_that_could_not_be_written_is_written_with_the_next(path: Path)
 
 def test_no_default_key_is_taken_by_tmux_screen_or_flow_control() -> None:
     taken = {"ctrl+a", "ctrl+b", "ctrl+q", "ctrl+s", "ctrl+c", "ctrl+z"}
-    for table in (MAIN_KEYS, FEED_KEYS, PLOT_KEYS, PROMPT_KEYS, TWEET_KEYS, BROWSER_KEYS):
-        for key in table:
-            assert not taken & set(key.keys.split(",")), key.title
+    for key in chain(*KEY_TABLE.values()):
+        assert not taken & set(key.keys.split(",")), key.title
 
 
 def test_the_default_of_every_action_can_be_written_down() -> None:

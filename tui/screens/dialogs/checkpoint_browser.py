@@ -28,7 +28,8 @@ from tui.screens.dialogs.base import MessageDialog
 from tui.screens.dialogs.checkpoint_list import CheckpointList, ListCheckpoints
 from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
 from tui.screens.dialogs.compare import CompareDialog
-from tui.settings.key_table import BROWSER_KEYS, bindings_of, opening
+from tui.settings.keys.checkpoints import BROWSER_KEYS
+from tui.settings.keys.key import bindings_of, opening
 from tui.widgets.checkpoints.table import CheckpointTable
 
 CheckBranch = Callable[[CheckpointEntry], object]

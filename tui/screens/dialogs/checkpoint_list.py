@@ -26,7 +26,7 @@ from tui.run.branching import Branch
 from tui.run.error_report import to_tweetgen_error
 from tui.run.view import RunView
 from tui.screens.dialogs.base import Dialog
-from tui.settings.key_table import BROWSER_KEYS, LISTED, Key
+from tui.settings.keys.checkpoints import BROWSER_KEYS
 from tui.widgets.checkpoints.detail import CheckpointDetail
 from tui.widgets.checkpoints.table import CheckpointTable
 from tui.widgets.input.line_input import LineInput
@@ -34,7 +34,6 @@ from tui.widgets.key_bar import KeyBar
 
 ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
 """Lists checkpoints; reading their files may wait until each is asked for. Called on a thread."""
-_CLOSE = Key("escape", "close", "Close", "Close the list.", LISTED, label="close")
 _BATCH_SECONDS = 0.15
 """How long files are read before those read so far are shown."""
 
@@ -78,7 +77,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
             yield CheckpointTable()
             yield CheckpointDetail()
         yield Static(markup=False, id="notice")
-        yield KeyBar((*BROWSER_KEYS, _CLOSE))
+        yield KeyBar(BROWSER_KEYS)
 
     def on_mount(self) -> None:
         """Read the list."""

@@ -14,7 +14,7 @@ from engine.errors import ConfigError
 from engine.storage.folders import checked_name
 from engine.text import harmless
 from tui.screens.dialogs.base import Dialog
-from tui.settings.key_table import SAVED, Key
+from tui.settings.keys.key import Key
 from tui.widgets.input.line_input import LineInput
 from tui.widgets.key_bar import KeyBar
 
@@ -37,8 +37,8 @@ class YesDialog(Dialog[Literal["yes"]]):
         yield Static("", markup=False)
         yield KeyBar(
             (
-                Key("y", "answer", "", "", SAVED, label=self._verb),
-                Key("escape", "close", "", "", SAVED, label="close"),
+                Key("y", "answer", "", "", label=self._verb),
+                Key("escape", "close", "", "", label="close"),
             )
         )
 

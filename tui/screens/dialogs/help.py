@@ -10,31 +10,13 @@ from textual.containers import VerticalScroll
 
 from tui.run.marks import MarkKind
 from tui.screens.dialogs.base import Dialog
-from tui.settings.key_table import (
-    BROWSER_KEYS,
-    FEED_KEYS,
-    LISTED,
-    LOOKING,
-    MAIN_KEYS,
-    PALETTE_KEYS,
-    PLOT,
-    PLOT_KEYS,
-    PROMPT_KEYS,
-    RUN,
-    SAVED,
-    SCREEN,
-    TWEET_KEYS,
-    TWEETS,
-    TYPING,
-)
+from tui.settings.key_table import KEY_TABLE
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.theme import NOVELTY_GLYPHS, NOVELTY_SENTENCES
 from tui.widgets.feed.layout import PIN_GLYPH, SELECTED_GLYPH
 from tui.widgets.help_text import Entries, HelpText
 from tui.widgets.plot.glyphs import MARK_LETTERS
 
-_GROUPS = (RUN, TWEETS, SAVED, LISTED, PLOT, SCREEN, TYPING, LOOKING)
-_KEYS = (*MAIN_KEYS, *PALETTE_KEYS, *FEED_KEYS, *PLOT_KEYS, *PROMPT_KEYS, *TWEET_KEYS, *BROWSER_KEYS)
 _MARKED: dict[MarkKind, str] = {
     "loaded": "a checkpoint was loaded",
     "learning rate": "the learning rate was changed",
@@ -75,9 +57,9 @@ class HelpScreen(Dialog[None]):
 
     def compose_body(self) -> ComposeResult:
         """Lay out the groups of keys, then how to read the feed."""
-        keys = mapped(_KEYS, self._key_map)
         groups: dict[str, Entries] = {
-            group: [(key.shown, key.sentence) for key in keys if key.group == group] for group in _GROUPS
+            heading: [(key.shown, key.sentence) for key in mapped(keys, self._key_map)]
+            for heading, keys in KEY_TABLE.items()
         }
         with VerticalScroll():
             yield HelpText(groups | {"Reading the screen": _READING})

@@ -18,8 +18,8 @@ from textual.widgets.option_list import Option
 from engine.config.run import field_help
 from engine.text import harmless
 from tui.screens.dialogs.base import Dialog
-from tui.settings.key_table import Key
 from tui.settings.keymap import KeyMap, mapped, objection, settable_keys
+from tui.settings.keys.key import Key
 from tui.settings.preferences import ENTRIES, Entry, Preferences, broken_rule
 from tui.settings.store import PreferenceKeeper
 from tui.widgets.input.line_input import LineInput

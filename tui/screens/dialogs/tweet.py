@@ -18,7 +18,8 @@ from textual.widgets import Static
 from engine.protocol.events import CharChance, TweetRead, TweetSampled
 from engine.text import ELLIPSIS, harmless
 from tui.screens.dialogs.base import Dialog
-from tui.settings.key_table import TWEET_KEYS, bindings_of
+from tui.settings.keys.key import bindings_of
+from tui.settings.keys.tweets import TWEET_KEYS
 from tui.settings.theme import NOVELTY_GLYPHS
 from tui.terminal import clipboard
 from tui.widgets.feed.layout import EMPTY_TWEET

@@ -8,7 +8,7 @@ from tui.run.view import is_over
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.run_control import Controller, RunControl
-from tui.settings.key_table import MAIN_KEYS
+from tui.settings.key_table import BAR_KEYS
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.store import Changes
 from tui.widgets.key_bar import KeyBar
@@ -58,4 +58,4 @@ class Preferences(Controller):
             self._run.send(SetIntervals(**now))
 
     def _show_keys(self) -> None:
-        self._run.screen.query_one(KeyBar).show_keys(mapped(MAIN_KEYS, self.key_map))
+        self._run.screen.query_one(KeyBar).show_keys(mapped(BAR_KEYS, self.key_map))

@@ -34,8 +34,9 @@ from tui.screens.main.sampling import Sampling
 from tui.screens.main.services import Services
 from tui.screens.main.steering import Steering
 from tui.screens.main.tweet_details import TweetDetails
-from tui.settings.key_table import MAIN_KEYS, bindings_of, opening
+from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keymap import KeyMap, mapped
+from tui.settings.keys.key import bindings_of, opening
 from tui.widgets.feed.tweet_feed import TweetFeed
 from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.panels import Panels
@@ -49,7 +50,7 @@ class MainScreen(Screen[None]):
     """Show the run of a bridge, and steer it."""
 
     AUTO_FOCUS = "TweetFeed"
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(MAIN_KEYS, can_change=True)
 
     def __init__(
         self,

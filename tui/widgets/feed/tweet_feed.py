@@ -16,7 +16,8 @@ from textual.message import Message
 from engine.protocol.events import TweetSampled
 from tui.files.pins import Pins
 from tui.run.view import RunView
-from tui.settings.key_table import FEED_KEYS, bindings_of
+from tui.settings.keys.key import bindings_of
+from tui.settings.keys.tweets import FEED_KEYS
 from tui.widgets.feed.layout import Columns, step_width
 from tui.widgets.feed.selection import Anchor, FeedSelection
 from tui.widgets.feed.surprise import NUM_STEPS

@@ -20,7 +20,8 @@ from textual.widget import Widget
 
 from tui.run.series import Series
 from tui.run.view import RunView
-from tui.settings.key_table import PLOT_KEYS, bindings_of
+from tui.settings.keys.key import bindings_of
+from tui.settings.keys.plot import PLOT_KEYS
 from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot.drag import Drag
 from tui.widgets.plot.glyphs import StyleName

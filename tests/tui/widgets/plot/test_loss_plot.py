@@ -19,7 +19,7 @@ from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
 from tui.run.reducer import apply
 from tui.run.series import Series
 from tui.run.view import RunView
-from tui.settings.key_table import PLOT_KEYS
+from tui.settings.keys.plot import PLOT_KEYS
 from tui.widgets.plot.loss_plot import LossPlot
 
 VIEW = view_of(falling_losses(5000), 2.8, 2.6, 2.7)

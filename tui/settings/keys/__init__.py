@@ -1,0 +1,1 @@
+"""The rows of the key table, by what the keys are for. `tui.settings.key_table` puts them together."""

@@ -1,0 +1,75 @@
+"""The keys of checkpoints: on the main screen, and in their list."""
+
+from __future__ import annotations
+
+from tui.settings.keys.key import Key
+
+MAIN_CHECKPOINT_KEYS = (
+    Key(
+        "s",
+        "checkpoints.save",
+        "Save a checkpoint",
+        "Save the weights, and all that is needed to resume, under a name.",
+        label="save",
+        opens=True,
+        steers=True,
+    ),
+    Key(
+        "l",
+        "checkpoints.load",
+        "Load a checkpoint",
+        "List the checkpoints, to load one or start a new run from it.",
+        label="load",
+        opens=True,
+        steers=True,
+    ),
+    Key(
+        "",
+        "checkpoints.save_latest",
+        "Save the run now",
+        "Save `latest`, the checkpoint to resume from, without waiting for the autosave.",
+        symbols="^p",
+        steers=True,
+    ),
+)
+
+BROWSER_KEYS = (
+    Key(
+        "enter",
+        "checkpoint_load",
+        "Load",
+        "Load the checkpoint into this run.",
+        label="load",
+        symbols="enter",
+    ),
+    Key(
+        "n",
+        "checkpoint_branch",
+        "New run from it",
+        "Save this run, and start a new one from the checkpoint on its tweets; this run's curve stays for comparison.",
+        label="new run",
+        opens=True,
+    ),
+    Key(
+        "c",
+        "checkpoint_compare",
+        "Compare",
+        "Mark a checkpoint; c on another compares the two.",
+        label="compare",
+        opens=True,
+    ),
+    Key("k", "checkpoint_pin", "Pin", "Pin or unpin it: pinned ones come first and can't be deleted.", label="pin"),
+    Key("r", "checkpoint_rename", "Rename", "Rename it.", label="rename", opens=True),
+    Key(
+        "x,delete",
+        "checkpoint_delete",
+        "Delete",
+        "Delete it, after a confirmation.",
+        label="delete",
+        symbols="x",
+        opens=True,
+    ),
+    Key("s", "checkpoint_sort", "Sort", "Sort by age, name, step or validation bits per character.", label="sort"),
+    Key("slash", "checkpoint_filter", "Filter", "Filter by name, run or corpus.", label="filter", opens=True),
+    Key("escape", "close", "Close", "Close the filter, or the list.", label="close"),
+)

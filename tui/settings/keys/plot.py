@@ -1,0 +1,54 @@
+"""The keys of the loss plot: on the main screen, and in the focused plot."""
+
+from __future__ import annotations
+
+from tui.settings.keys.key import Key
+
+MAIN_PLOT_KEYS = (
+    Key(
+        "b",
+        "panels.unit",
+        "Nats or bits",
+        "Switch the plot between nats and bits per character (nats / ln 2).",
+        label="nats/bits",
+    ),
+    Key("y", "panels.log", "Log or linear scale", "Make the plot's loss axis logarithmic or linear."),
+    Key(
+        "v",
+        "panels.panes",
+        "Whole run or recent part",
+        "Plot the whole run, its recent part at full resolution, or both side by side where there is room.",
+    ),
+)
+
+PLOT_KEYS = (
+    Key(
+        "left",
+        "move(-1)",
+        "Move the plot's cursor",
+        "Move the cursor left by a column; the feed scrolls to the tweets sampled there.",
+    ),
+    Key("right", "move(1)", "Plot cursor right", "Move the cursor right by a column."),
+    Key(
+        "shift+left",
+        "move(-10)",
+        "Plot cursor left by ten",
+        "Move the cursor left by ten columns.",
+        symbols="shift+←",
+    ),
+    Key(
+        "shift+right",
+        "move(10)",
+        "Plot cursor right by ten",
+        "Move the cursor right by ten columns.",
+        symbols="shift+→",
+    ),
+    Key("up", "zoom(-1)", "Zoom in", "Zoom in at the cursor, or else at the newest step.", symbols="↑ or wheel"),
+    Key("down", "zoom(1)", "Zoom out", "Zoom out at the cursor, or else at the newest step.", symbols="↓ or wheel"),
+    Key("pageup", "pan(-1)", "Pan left", "Pan left by half of the steps in view.", symbols="pgup or drag"),
+    Key("pagedown", "pan(1)", "Pan right", "Pan right by half of the steps in view.", symbols="pgdn or drag"),
+    Key("home", "first", "First step", "Move the cursor to the first step."),
+    Key("end", "follow", "Follow the newest step", "Hide the cursor, and follow the newest step."),
+    Key("escape", "hide_cursor", "Hide the plot's cursor", "Hide the cursor; the feed follows again."),
+    Key("0", "reset", "Reset the plot", "Undo zooming and panning; a double click does the same."),
+)

@@ -1,0 +1,50 @@
+"""The keys of the screen: panels, mouse, settings, help and palette."""
+
+from __future__ import annotations
+
+from tui.settings.keys.key import Key
+
+SCREEN_KEYS = (
+    Key(
+        "tab",
+        "panels.panel(1)",
+        "Next panel",
+        "Focus the next panel; a small terminal shows one at a time.",
+    ),
+    Key("shift+tab", "panels.panel(-1)", "Previous panel", "Focus the previous panel."),
+    Key(
+        "h",
+        "panels.machine",
+        "Machine panel",
+        "Show or hide the time per step, processor, memory and GPUs, and what the screen itself costs.",
+    ),
+    Key(
+        "m",
+        "app.mouse",
+        "Mouse on or off",
+        "Release the mouse to the terminal, to select and copy text, or recapture it.",
+    ),
+    Key(
+        "comma",
+        "preferences.settings",
+        "Settings",
+        "Choose colours, keys, notifications and intervals for all runs.",
+        opens=True,
+    ),
+    Key(
+        "question_mark",
+        "preferences.help",
+        "Help",
+        "Show all keys, and how to read the screen.",
+        label="help",
+        opens=True,
+    ),
+    Key(
+        "ctrl+p",
+        "app.command_palette",
+        "Palette",
+        "Search all actions by name, or choose a theme.",
+        label="menu",
+        opens=True,
+    ),
+)

@@ -1,0 +1,139 @@
+"""The keys of tweets: on the main screen, in the focused feed, in the prompt line and in an open tweet."""
+
+from __future__ import annotations
+
+from tui.settings.keys.key import Key
+
+MAIN_TWEET_KEYS = (
+    Key(
+        "plus,equals_sign",
+        "steering.temperature(1)",
+        "Raise the temperature",
+        "Raise the temperature by 0.05, up to 5: more random from the next character on.",
+        label="temp",
+        symbols="+",
+        steers=True,
+    ),
+    Key(
+        "minus,underscore",
+        "steering.temperature(-1)",
+        "Lower the temperature",
+        "Lower the temperature by 0.05, down to 0.05: more predictable, and more repetitive.",
+        label="temp",
+        symbols="-",
+        steers=True,
+    ),
+    Key(
+        "t",
+        "sampling.ladder",
+        "Temperature ladder",
+        "Sample one tweet at each of seven temperatures, from the same seed and prime.",
+        label="ladder",
+        opens=True,
+        steers=True,
+    ),
+    Key(
+        "g",
+        "sampling.sample",
+        "Sample a tweet now",
+        "Sample one more tweet, also while paused.",
+        label="tweet",
+        steers=True,
+    ),
+    Key(
+        "p",
+        "sampling.prompt",
+        "Type a prompt",
+        "Type how a tweet begins: the model completes it as you type, and enter samples the tweet.",
+        label="prompt",
+        opens=True,
+        steers=True,
+    ),
+    Key(
+        "P",
+        "tweet_details.clear_prime",
+        "Clear the prime",
+        "Clear the text that all new tweets begin with.",
+        steers=True,
+    ),
+    Key("k", "pins_and_export.pin", "Pin or unpin the tweet", "Pin or unpin the tweet.", steers=True),
+    Key("K", "pins_and_export.pins_only", "Pins only, or all tweets", "Show only pinned tweets, or all again."),
+    Key(
+        "c",
+        "pins_and_export.colours",
+        "Colour tweets by surprise",
+        "Colour each character by surprise: the brighter, the less likely it was to the model. c again: off.",
+    ),
+    Key(
+        "e",
+        "pins_and_export.export",
+        "Export tweets",
+        "Write the tweets of the feed, or the pinned ones, to a .txt, .csv or .jsonl file.",
+        opens=True,
+    ),
+)
+
+FEED_KEYS = (
+    Key("up", "move(-1)", "Previous tweet", "Select the previous tweet; a click selects one, too."),
+    Key("down", "move(1)", "Next tweet", "Select the next tweet; after the newest, none is selected."),
+    Key("pageup", "page(-1)", "Page up", "Scroll up by a page."),
+    Key("pagedown", "page(1)", "Page down", "Scroll down by a page."),
+    Key("home", "oldest", "Oldest tweet", "Scroll to the first tweet."),
+    Key("end", "follow", "Newest tweet", "Clear the selection, scroll to the end and follow new tweets."),
+    Key(
+        "enter",
+        "open",
+        "Open a tweet",
+        "Open the selected tweet, or else the newest: what the model predicted at each character.",
+        symbols="enter",
+    ),
+)
+
+PROMPT_KEYS = (
+    Key("tab", "take_word", "Accept a word", "Accept the next word of the completion.", label="word"),
+    Key(
+        "right",
+        "take_char",
+        "Accept a character",
+        "At the end of the line, accept the next character of the completion.",
+        label="character",
+    ),
+    Key("enter", "send", "Sample", "Sample a tweet that begins with the prompt.", label="sample", symbols="enter"),
+    Key(
+        "up",
+        "steering.temperature(1)",
+        "Raise the temperature",
+        "Raise the temperature, as + does elsewhere.",
+        label="temp",
+    ),
+    Key(
+        "down",
+        "steering.temperature(-1)",
+        "Lower the temperature",
+        "Lower the temperature, as - does elsewhere.",
+        label="temp",
+    ),
+    Key("escape", "close_line", "Close the line", "Close the line; p opens it again with its text.", label="close"),
+)
+
+TWEET_KEYS = (
+    Key(
+        "left,right,home,end",
+        "",
+        "Move the cursor",
+        "Move the cursor: what the model predicted at each character, and what else was likely.",
+        label="character",
+        symbols="← →",
+    ),
+    Key("y", "copy", "Copy", "Copy the tweet to your terminal's clipboard, also over ssh.", label="copy"),
+    Key("k", "pin", "Pin", "Pin or unpin the tweet.", label="pin"),
+    Key("c", "continue", "Continue from here", "Sample a new end from the cursor on.", label="continue"),
+    Key(
+        "u",
+        "use_as_prime",
+        "Use as prime",
+        "Begin all new tweets with the text before the cursor; P on the main screen clears it.",
+        label="use as prime",
+    ),
+    Key("escape", "close", "Close", "Close the tweet.", label="close"),
+)
