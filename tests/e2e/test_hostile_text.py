@@ -28,11 +28,11 @@ def test_a_run_on_a_hostile_corpus_emits_none_of_its_escape_sequences(
     terminal.press("escape")
     terminal.wait_until_gone("Tweet of step")
     terminal.press("p")
-    terminal.wait_for("enter write it")
+    terminal.wait_for("enter sample")
     terminal.press("\x1b[200~zqj\x07\x9b31m\u202e\x1b[201~")  # without ESC, which terminals remove from pastes
     terminal.wait_for("› zqj")
     terminal.press("escape")
-    terminal.wait_until_gone("enter write it")
+    terminal.wait_until_gone("enter sample")
     terminal.press("o")
     terminal.wait_for("-zqj --help.txt")
     terminal.press("escape")
