@@ -1,1 +1,1 @@
-"""How fast this machine trains, writes and reads: ours beside its peers, in turns within one run."""
+"""Speed of training, sampling and reading on this machine, next to other implementations. Never part of a run."""

@@ -1,9 +1,9 @@
-"""The whole bench: reading, training at each shape, writing; each gets its share of the time that was asked for.
+"""`Benchmark`: reading, training at each shape and sampling, each with its share of the requested time.
 
-Reading and the first shape always get one round of everyone. A larger shape whose first round does not end in time is
-left out, so that the bench ends when it was to end, by one turn at most.
+Reading and the first shape always complete one round. A larger shape is skipped if its first round does not fit, so the
+benchmark ends in time, give or take one trial.
 
-Memory is taken where only ours has run yet: the peers would hide it.
+Peak memory is read before the other implementations run, as they would hide this program's own.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 
 import torch
 
+from engine.bench.interleaved import Clock, TimeUpError
 from engine.bench.reading import ReadFigures, measure_reading
 from engine.bench.sampling import SampleFigures, measure_sampling
-from engine.bench.training import Field, Shape, TrainFigures, measure_training, shapes_for
-from engine.bench.turns import Clock, TimeUpError
+from engine.bench.training import Shape, TrainFigures, TrainingBench, measure_training, shapes_for
 from engine.compute.device import available_cores
 from engine.config.corpus import CorpusConfig
 from engine.config.run import TrainingConfig
@@ -33,26 +33,26 @@ from engine.protocol.stage import OnProgress
 from engine.storage.versions import versions_of
 
 READING_SHARE, SAMPLING_SHARE = 0.1, 0.15
-"""Of the whole time. The rest is for training."""
+"""Shares of the whole time; the rest is for training."""
 
 _MAX_SHARE = 0.99
-"""It is not done before it is."""
+"""Upper limit of the progress until the end."""
 
-MachineFacts = dict[str, str | int | float | None]
+MachineInfo = dict[str, str | int | float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchReport:
-    """All figures."""
+    """All results; its fields are those of `bench --json`."""
 
     train: list[TrainFigures]
     sample: list[SampleFigures]
     read: list[ReadFigures]
-    machine: MachineFacts
+    machine: MachineInfo
 
 
 class Benchmark:
-    """One run of the bench on one device. Changes torch's number of threads and generators while it runs."""
+    """One benchmark of one device. Changes torch's number of threads and generators while it runs."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Benchmark:
         shapes: Sequence[Shape] | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
-        """Measure for about that many seconds, on the embedded corpus and usual shapes if no others are given."""
+        """Measure for about `seconds`, by default on the embedded corpus and the usual shapes."""
         self._device = device
         self._seconds = seconds
         self._on_progress = on_progress
@@ -71,16 +71,18 @@ class Benchmark:
         self._shapes = shapes or shapes_for(device)
         self._clock = clock
         self._began = clock()
-        self.left_out: list[str] = []
-        """What there was no time for."""
+        self.skipped_shapes: list[str] = []
+        """Shapes for which there was no time."""
 
     def run(self) -> BenchReport:
-        """Return all figures. Raises `TweetgenError` where the corpus can't be read."""
+        """Run all parts. Raises `TweetgenError` if the corpus can't be read."""
         self._began = self._clock()
-        machine = machine_facts(self._device) | {"peak_bytes_before": peak_bytes()}
+        machine = machine_info(self._device) | {"peak_bytes_before": peak_bytes()}
         num_threads = torch.get_num_threads()
         try:
-            read = measure_reading(self._corpus, READING_SHARE * self._seconds, self._told("reading"), self._clock)
+            read = measure_reading(
+                self._corpus, READING_SHARE * self._seconds, self._trial_progress("reading"), self._clock
+            )
             training_data = load_training_data(self._corpus, None, lambda _: None)
             machine["peak_bytes_reading"] = peak_bytes()
             self._train_once(training_data)
@@ -93,20 +95,20 @@ class Benchmark:
         return BenchReport(train=train, sample=sample, read=read, machine=machine)
 
     def _train_once(self, training_data: TrainingData) -> None:
-        """Take a turn of ours before any other loop has run, at the first shape."""
-        self._told("memory")("ours")
-        field = self._field(training_data, self._shapes[0])
-        ours = field.ours("float32", available_cores())
-        field.steps_per_turn = 3
-        ours.take_turn(0)
+        """Run a few steps of this program's training at the first shape, before any other implementation."""
+        self._trial_progress("memory")("ours")
+        bench = self._bench_for(training_data, self._shapes[0])
+        ours = bench.ours("float32", available_cores())
+        bench.steps_per_trial = 3
+        ours.run_trial(0)
 
-    def _field(self, training_data: TrainingData, shape: Shape) -> Field:
-        """Return everyone who trains a model of that shape."""
+    def _bench_for(self, training_data: TrainingData, shape: Shape) -> TrainingBench:
+        """Return the training variants for a shape."""
         batches = training_data.batches(TrainingConfig(batch_size=shape.batch_size), Position())
-        return Field(shape, len(training_data.vocab), self._device, batches, self._clock)
+        return TrainingBench(shape, len(training_data.vocab), self._device, batches, self._clock)
 
     def _models(self, training_data: TrainingData) -> tuple[list[TrainFigures], list[SampleFigures]]:
-        """Train at each shape, and write with what came of it; a larger model gets more of the time that is left."""
+        """Train at each shape, and sample from the result; larger models get more of the remaining time."""
         train: list[TrainFigures] = []
         sample: list[SampleFigures] = []
         for index, shape in enumerate(self._shapes):
@@ -114,33 +116,33 @@ class Benchmark:
             left = self._seconds - (self._clock() - self._began)
             seconds = max(left, 0.0) * sizes[0] / sum(sizes)
             end = self._began + self._seconds if index else math.inf
-            what = f"({shape.embedding_size}, {shape.hidden_size}, {shape.batch_size})"
+            shape_name = f"({shape.embedding_size}, {shape.hidden_size}, {shape.batch_size})"
             try:
-                field = self._field(training_data, shape)
-                told = self._told(f"training {what}")
-                train += measure_training(field, (1 - SAMPLING_SHARE) * seconds, told, self._clock, end)
-                tutorial = field.tutorial_model()
-                tutorial.load_state_dict(field.model.state_dict())
-                models, told = (field.model, tutorial), self._told(f"writing {what}")
+                bench = self._bench_for(training_data, shape)
+                on_trial = self._trial_progress(f"training {shape_name}")
+                train += measure_training(bench, (1 - SAMPLING_SHARE) * seconds, on_trial, self._clock, end)
+                tutorial = bench.tutorial_model()
+                tutorial.load_state_dict(bench.model.state_dict())
+                models, on_trial = (bench.model, tutorial), self._trial_progress(f"sampling {shape_name}")
                 sample += measure_sampling(
-                    shape, models, training_data.vocab, SAMPLING_SHARE * seconds, told, self._clock, end
+                    shape, models, training_data.vocab, SAMPLING_SHARE * seconds, on_trial, self._clock, end
                 )
             except TimeUpError:
-                self.left_out.append(what)
+                self.skipped_shapes.append(shape_name)
         return train, sample
 
-    def _told(self, part: str) -> Callable[[str], None]:
-        """Return what hears of each turn of a part of the bench."""
+    def _trial_progress(self, part: str) -> Callable[[str], None]:
+        """Return a callback that reports each trial of a part as progress."""
 
-        def on_turn(name: str) -> None:
+        def on_trial(name: str) -> None:
             passed = (self._clock() - self._began) / self._seconds
             self._on_progress(min(passed, _MAX_SHARE), f"{part}: {name}")
 
-        return on_turn
+        return on_trial
 
 
-def machine_facts(device: torch.device) -> MachineFacts:
-    """Return processor, cores, device, versions, and how busy the machine is with other things as well."""
+def machine_info(device: torch.device) -> MachineInfo:
+    """Return processor, cores, load average, device and versions."""
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return {
         "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
@@ -154,10 +156,10 @@ def machine_facts(device: torch.device) -> MachineFacts:
 
 
 def _processor_name() -> str:
-    """Return the model name of the processor, if the system has it."""
+    """Return the model name of the processor, or the architecture."""
     try:
-        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        cpu_info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        told = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+        cpu_info = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.MULTILINE)
     return found[1].strip() if found else platform.processor() or platform.machine()

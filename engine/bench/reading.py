@@ -1,11 +1,11 @@
-"""Reading a corpus: from its files, and from the cache where it was read before."""
+"""Speed of reading a corpus, from its files and from the cache."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.bench.turns import Clock, Contender, alternate, median_rate, spread
+from engine.bench.interleaved import Clock, Variant, median_rate, run_interleaved, spread
 from engine.config.corpus import CorpusConfig
 from engine.corpus.corpus import Corpus
 from engine.corpus.loading import load_corpus
@@ -15,18 +15,18 @@ FRESH, CACHED = "fresh", "cached"
 
 @dataclass(frozen=True, kw_only=True)
 class ReadFigures:
-    """How fast a corpus is there."""
+    """Speed of one way to read."""
 
     path: str
     tweets_per_second: float
-    """Those that are kept, whether learnt from or held out."""
+    """Tweets after cleaning, training and validation."""
     spread: float
 
 
 def measure_reading(
-    config: CorpusConfig, seconds: float, on_turn: Callable[[str], None], clock: Clock
+    config: CorpusConfig, seconds: float, on_trial: Callable[[str], None], clock: Clock
 ) -> list[ReadFigures]:
-    """Return the figures of both ways; only the first where no cache can be written."""
+    """Measure both ways, or only the files if no cache can be written."""
 
     def fresh(_: int) -> int:
         return _num_tweets(load_corpus(config, use_cache=False))
@@ -36,10 +36,10 @@ def measure_reading(
 
     began = clock()
     load_corpus(config)
-    contenders = [Contender(FRESH, fresh)]
+    variants = [Variant(FRESH, fresh)]
     if load_corpus(config).was_cached:
-        contenders.append(Contender(CACHED, cached))
-    rates = alternate(contenders, seconds - (clock() - began), clock, on_turn)
+        variants.append(Variant(CACHED, cached))
+    rates = run_interleaved(variants, seconds - (clock() - began), clock, on_trial)
     return [
         ReadFigures(path=name, tweets_per_second=round(median_rate(own), 1), spread=round(spread(own), 3))
         for name, own in rates.items()

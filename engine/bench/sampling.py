@@ -1,4 +1,4 @@
-"""Writing tweets in turns: the tutorial's `sample_sequence` beside ours, one tweet and many, from the same weights."""
+"""Speed of sampling: the tutorial's `sample_sequence` and ours, one tweet and many, with the same weights."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.bench.interleaved import (
+    Clock,
+    Rates,
+    Variant,
+    fastest,
+    median_rate,
+    median_ratio,
+    run_interleaved,
+    spread,
+    warm_up,
+)
 from engine.bench.training import OURS, TUTORIAL, Shape, named, thread_counts
-from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread, warm_up
 from engine.bench.tutorial_loop import TutorialGenerator, sample_sequence
 from engine.config.run import SamplingConfig
 from engine.model.gru import TextGenerator
@@ -16,21 +26,21 @@ from engine.model.vocab import Vocab
 from engine.sampling.sampler import sample_tweets
 
 MANY = 256
-CHARS_PER_TURN = 140
-"""Single tweets follow one another until so many characters are drawn: one alone may be a word."""
+CHARS_PER_TRIAL = 140
+"""A trial samples single tweets until this many characters are drawn, as one tweet may be a single word."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleFigures:
-    """How fast one way to write is."""
+    """Speed of one variant."""
 
     embedding_size: int
     hidden_size: int
     num_tweets: int
-    """Written at once."""
+    """Tweets per batch."""
     path: str
     chars_per_second: float
-    """Drawn, the end-of-tweet symbols included."""
+    """Characters drawn, `<EOS>` included."""
     ratio_to_tutorial: float
     spread: float
 
@@ -40,57 +50,59 @@ def measure_sampling(
     models: tuple[TextGenerator, TutorialGenerator],
     vocab: Vocab,
     seconds: float,
-    on_turn: Callable[[str], None],
+    on_trial: Callable[[str], None],
     clock: Clock,
     end: float,
 ) -> list[SampleFigures]:
-    """Return the figures of everyone; of two models with the same weights, the second is the tutorial's.
+    """Measure all variants; `models` have the same weights, the second is the tutorial's.
 
-    Raises `TimeUpError` where one round of everyone does not end before `end`.
+    Raises `TimeUpError` if one round does not fit before `end`.
     """
     began = clock()
-    contenders = _contenders(models, vocab)
-    warm_up(contenders, 0, clock, on_turn, end)
-    return sample_figures(shape, alternate(contenders, seconds - (clock() - began), clock, on_turn, end))
+    variants = _variants(models, vocab)
+    warm_up(variants, 0, clock, on_trial, end)
+    return sample_figures(shape, run_interleaved(variants, seconds - (clock() - began), clock, on_trial, end))
 
 
-def _contenders(models: tuple[TextGenerator, TutorialGenerator], vocab: Vocab) -> list[Contender]:
-    """Return everyone; a name begins with how many tweets are written at once."""
+def _variants(models: tuple[TextGenerator, TutorialGenerator], vocab: Vocab) -> list[Variant]:
+    """Return all variants; a name starts with the number of tweets per batch."""
     ours, tutorial = models
     for model in models:
         model.eval()
-    sampling = SamplingConfig()
+    config = SamplingConfig()
 
     def by_tutorial(_: int) -> int:
-        return _long_enough(lambda _: sample_sequence(tutorial, vocab, sampling.max_length, sampling.temperature)[1])
+        return _sample_at_least(lambda _: sample_sequence(tutorial, vocab, config.max_length, config.temperature)[1])
 
     def one(number: int) -> int:
-        first = number * CHARS_PER_TURN
-        return _long_enough(lambda index: _written(ours, vocab, sampling, range(first + index, first + index + 1)))
+        first = number * CHARS_PER_TRIAL
+        return _sample_at_least(
+            lambda index: _sample_chars(ours, vocab, config, range(first + index, first + index + 1))
+        )
 
     def many(number: int) -> int:
-        return _written(ours, vocab, sampling, range(number * MANY, (number + 1) * MANY))
+        return _sample_chars(ours, vocab, config, range(number * MANY, (number + 1) * MANY))
 
-    ways = {f"1 {TUTORIAL}": by_tutorial, f"1 {OURS}": one, f"{MANY} {OURS}": many}
+    functions = {f"1 {TUTORIAL}": by_tutorial, f"1 {OURS}": one, f"{MANY} {OURS}": many}
     return [
-        Contender(named(name, threads, ours.device), _at_threads(threads, way))
+        Variant(named(name, threads, ours.device), _at_threads(threads, function))
         for threads in thread_counts(ours.device)
-        for name, way in ways.items()
+        for name, function in functions.items()
     ]
 
 
-def _at_threads(num_threads: int, way: Callable[[int], int]) -> Callable[[int], int]:
-    """Return what writes at that number of threads."""
+def _at_threads(num_threads: int, function: Callable[[int], int]) -> Callable[[int], int]:
+    """Return `function` at that number of threads."""
 
-    def take_turn(number: int) -> int:
+    def run_trial(number: int) -> int:
         torch.set_num_threads(num_threads)
-        return way(number)
+        return function(number)
 
-    return take_turn
+    return run_trial
 
 
 def sample_figures(shape: Shape, rates: Rates) -> list[SampleFigures]:
-    """Return what the rounds say of everyone."""
+    """Compute the figures of each variant from its rates."""
     tutorial = fastest(rates, f"1 {TUTORIAL}")
     return [
         SampleFigures(
@@ -106,16 +118,16 @@ def sample_figures(shape: Shape, rates: Rates) -> list[SampleFigures]:
     ]
 
 
-def _long_enough(write: Callable[[int], int]) -> int:
-    """Write tweet after tweet, `write` taking the index of each. Returns how many characters were drawn."""
+def _sample_at_least(sample_one: Callable[[int], int]) -> int:
+    """Call `sample_one` with 0, 1, ... until its results, numbers of characters, add up to `CHARS_PER_TRIAL`."""
     num_chars = index = 0
-    while num_chars < CHARS_PER_TURN:
-        num_chars += write(index)
+    while num_chars < CHARS_PER_TRIAL:
+        num_chars += sample_one(index)
         index += 1
     return num_chars
 
 
-def _written(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, seeds: range) -> int:
-    """Write tweets. Returns how many characters were drawn."""
+def _sample_chars(model: TextGenerator, vocab: Vocab, sampling: SamplingConfig, seeds: range) -> int:
+    """Sample tweets; return the number of characters drawn."""
     tweets = sample_tweets(model, vocab, sampling, seeds)
     return sum(len(tweet.text) + tweet.reached_eos for tweet in tweets)

@@ -1,4 +1,4 @@
-"""Training in turns: the tutorial's loop, `nn.GRU` at its best, ours, and the bare matrix products."""
+"""Speed of training: the tutorial's loop, faster uses of `nn.GRU`, this program, and the bare matrix products."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ from itertools import islice
 import numpy as np
 import torch
 
+from engine.bench.interleaved import (
+    Clock,
+    Rates,
+    Variant,
+    fastest,
+    median_rate,
+    median_ratio,
+    run_interleaved,
+    spread,
+    warm_up,
+)
 from engine.bench.matrix_products import MatrixProducts
 from engine.bench.peer_loops import PeerLoop, packed_loss, time_major_loss
-from engine.bench.turns import Clock, Contender, Rates, alternate, fastest, median_rate, median_ratio, spread, warm_up
 from engine.bench.tutorial_loop import LEARNING_RATE, TutorialGenerator, TutorialLoop
 from engine.compute.calibration import threads_label
 from engine.compute.device import Runtime, available_cores, has_bfloat16, seed_generators
@@ -24,19 +34,20 @@ from engine.training.trainer import Trainer
 
 TUTORIAL, TIME_MAJOR, PACKED, OURS, LIMIT = "tutorial", "time-major nn.GRU", "packed nn.GRU", "ours", "matrix products"
 WITHOUT_GRAPHS = f"{OURS}, without graphs"
-TURN_SECONDS = 0.2
-"""Long enough for caches and threads to settle, short enough for many."""
+TRIAL_SECONDS = 0.2
+"""Long enough for caches and threads to settle, short enough for many rounds."""
 MIN_ROUNDS = 5
-"""Turns are made shorter for as many."""
-MAX_STEPS_PER_TURN = 20
+"""Trials are shortened to run this many rounds."""
+MAX_STEPS_PER_TRIAL = 20
 _PATIENCE = 3
+"""A trial is cut off at this many times its planned length."""
 _WARM_UP_ROUNDS, _WARM_UP_SHARE = 8, 0.3
-"""On a GPU: until usual shapes are recorded as CUDA graphs, or so much of the time has passed."""
+"""Warm-up on a GPU: enough rounds to record the usual shapes as CUDA graphs, at most this share of the time."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What is trained."""
+    """Sizes of model and batch."""
 
     embedding_size: int
     hidden_size: int
@@ -48,13 +59,13 @@ GPU_SHAPES = (Shape(128, 128, 32), Shape(128, 512, 256), Shape(128, 1024, 512))
 
 
 def shapes_for(device: torch.device) -> tuple[Shape, ...]:
-    """Return what is measured on a device."""
+    """Return the shapes to measure on a device."""
     return SHAPES if device.type == "cpu" else GPU_SHAPES
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainFigures:
-    """How fast one way to train is."""
+    """Speed of one variant."""
 
     embedding_size: int
     hidden_size: int
@@ -63,15 +74,15 @@ class TrainFigures:
     chars_per_second: float
     """Real targets only."""
     ratio_to_tutorial: float
-    """To the tutorial's loop, at the number of threads that suits it best."""
+    """Speedup over the tutorial's loop at its best number of threads."""
     share_of_limit: float
-    """Of the bare matrix products, at the number of threads that suits them best."""
+    """Speed as a share of that of the bare matrix products at their best number of threads."""
     spread: float
-    """Between the quartiles of the rounds, as a share of the median."""
+    """Interquartile range of the rounds, as a share of the median."""
 
 
-class Field:
-    """All ways to train a model of one shape, from the same weights, with a supply of batches."""
+class TrainingBench:
+    """All variants that train a model of one shape, from the same weights on the same batches."""
 
     def __init__(
         self,
@@ -81,59 +92,59 @@ class Field:
         batches: Iterator[Batch],
         clock: Clock = time.perf_counter,
     ) -> None:
-        """Take batches from `batches` as rounds go by."""
+        """Take batches from `batches` round by round."""
         self.shape = shape
-        self.steps_per_turn = 1
-        self.max_turn_seconds = math.inf
-        """After so long a turn ends, with fewer steps: threads in each other's way can make one 50 times longer."""
+        self.steps_per_trial = 1
+        self.max_trial_seconds = math.inf
+        """A trial ends early after this time: threads that block each other can make it 50 times longer."""
         self._clock = clock
         self._vocab_size = vocab_size
         self._device = device
         self._batches = batches
         self._round: int | None = None
-        self._at_hand: list[Batch] = []
+        self._round_batches: list[Batch] = []
         self._config = ModelConfig(embedding_size=shape.embedding_size, hidden_size=shape.hidden_size)
         seed_generators(0)
         self.model = TextGenerator.from_config(vocab_size, self._config).to(device)
-        """Ours, trained as turns go by."""
+        """The program's model, trained by its trials."""
         self._first_weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
 
-    def batches_of(self, number: int) -> list[Batch]:
-        """Return what everyone learns from in the round of that number."""
+    def batches_for(self, number: int) -> list[Batch]:
+        """Return the batches of a round, the same for all variants."""
         if number != self._round:
             self._round = number
-            self._at_hand = list(islice(self._batches, self.steps_per_turn))
-        return self._at_hand
+            self._round_batches = list(islice(self._batches, self.steps_per_trial))
+        return self._round_batches
 
     def tutorial_model(self) -> TutorialGenerator:
-        """Return a model of the tutorial's with the weights that all begin from."""
+        """Return a tutorial model with the common initial weights."""
         model = TutorialGenerator(self._vocab_size, self.shape.embedding_size, self.shape.hidden_size)
         model.load_state_dict(self._first_weights)
         return model.to(self._device)
 
-    def contenders(self) -> list[Contender]:
-        """Return everyone, each at every number of `threads`."""
+    def variants(self) -> list[Variant]:
+        """Return all variants, each at each number of threads."""
         precisions = ["float32", "bfloat16"] if has_bfloat16(self._device) else ["float32"]
         sizes = self.shape.embedding_size, self.shape.hidden_size
-        everyone: list[Contender] = []
+        variants: list[Variant] = []
         for threads in thread_counts(self._device):
-            everyone += [
-                self._turns(TUTORIAL, TutorialLoop(self.tutorial_model()).step, threads),
-                self._turns(TIME_MAJOR, PeerLoop(self.tutorial_model(), time_major_loss).step, threads),
-                self._turns(PACKED, PeerLoop(self.tutorial_model(), packed_loss).step, threads),
+            variants += [
+                self._variant(TUTORIAL, TutorialLoop(self.tutorial_model()).step, threads),
+                self._variant(TIME_MAJOR, PeerLoop(self.tutorial_model(), time_major_loss).step, threads),
+                self._variant(PACKED, PeerLoop(self.tutorial_model(), packed_loss).step, threads),
                 *(self.ours(precision, threads) for precision in precisions),
                 *([self.ours("float32", threads, may_record=False)] if self._device.type == "cuda" else []),
-                self._turns(LIMIT, MatrixProducts(self._vocab_size, *sizes, self._device).step, threads),
+                self._variant(LIMIT, MatrixProducts(self._vocab_size, *sizes, self._device).step, threads),
             ]
-        return everyone
+        return variants
 
     @property
     def is_on_gpu(self) -> bool:
-        """Whether it is not a processor that does the work."""
+        """Whether the device is not a CPU."""
         return self._device.type != "cpu"
 
-    def ours(self, precision: str, num_threads: int, *, may_record: bool = True) -> Contender:
-        """Return the program's own `Trainer`; at all cores and in float32 it is `model` that learns."""
+    def ours(self, precision: str, num_threads: int, *, may_record: bool = True) -> Variant:
+        """Return the program's own `Trainer`; in float32 on all cores it trains `model`."""
         is_model = precision == "float32" and num_threads == available_cores() and may_record
         model = self.model if is_model else TextGenerator.from_config(self._vocab_size, self._config)
         model.load_state_dict(self._first_weights)
@@ -142,41 +153,41 @@ class Field:
         trainer = Trainer(model.to(self._device), config, runtime, may_record=may_record)
         name = OURS if precision == "float32" else f"{OURS}, {precision}"
         name = name if may_record else WITHOUT_GRAPHS
-        return self._turns(name, lambda batch: trainer.step(batch, LEARNING_RATE), num_threads, trainer.take_report)
+        return self._variant(name, lambda batch: trainer.step(batch, LEARNING_RATE), num_threads, trainer.take_report)
 
-    def _turns(
+    def _variant(
         self, name: str, step: Callable[[Batch], object], num_threads: int, report: Callable[[], object] | None = None
-    ) -> Contender:
-        """Return who takes a turn of that many steps; `report` ends a turn, and so does the device."""
+    ) -> Variant:
+        """Return a variant that runs `step` on each batch of a round, then `report`, and waits for the device."""
 
-        def take_turn(number: int) -> int:
+        def run_trial(number: int) -> int:
             torch.set_num_threads(num_threads)
             began, num_chars = self._clock(), 0
-            for batch in self.batches_of(number):
+            for batch in self.batches_for(number):
                 step(batch)
                 num_chars += batch.num_targets
-                if self._clock() - began > self.max_turn_seconds:
+                if self._clock() - began > self.max_trial_seconds:
                     break
             if report is not None:
                 report()
             wait_for(self._device)
             return num_chars
 
-        return Contender(named(name, num_threads, self._device), take_turn)
+        return Variant(named(name, num_threads, self._device), run_trial)
 
 
 def thread_counts(device: torch.device) -> list[int]:
-    """Return one thread and a thread a core where the processor does the work; else the latter alone."""
+    """Return 1 and the number of cores on a CPU, only the latter on other devices."""
     return sorted({1, available_cores()}) if device.type == "cpu" else [available_cores()]
 
 
 def named(name: str, num_threads: int, device: torch.device) -> str:
-    """Return a name with its number of threads, where that makes a difference."""
+    """Append the number of threads to a name, on a CPU."""
     return f"{name}, {threads_label(num_threads)}" if device.type == "cpu" else name
 
 
 def wait_for(device: torch.device) -> None:
-    """Wait until a device has done all that it was given."""
+    """Wait until the device has completed all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -184,40 +195,44 @@ def wait_for(device: torch.device) -> None:
 
 
 def measure_training(
-    field: Field, seconds: float, on_turn: Callable[[str], None], clock: Clock, end: float
+    bench: TrainingBench, seconds: float, on_trial: Callable[[str], None], clock: Clock, end: float
 ) -> list[TrainFigures]:
-    """Return the figures of everyone after about that many seconds.
+    """Measure all variants for about `seconds`.
 
-    Raises `TimeUpError` where one round of everyone does not end before `end`.
+    Raises `TimeUpError` if one round does not fit before `end`.
     """
     began = clock()
-    contenders = field.contenders()
-    if field.is_on_gpu:
-        _record_graphs(field, contenders, began + _WARM_UP_SHARE * seconds, on_turn, clock)
-    step_seconds = warm_up(contenders, -1, clock, on_turn, end)  # what is compiled or allocated once
-    turn_seconds = min(TURN_SECONDS, seconds / (MIN_ROUNDS + 1) / len(contenders))
-    steps = round(turn_seconds / max(float(np.median(step_seconds)), 1e-9))
-    field.steps_per_turn = max(1, min(MAX_STEPS_PER_TURN, steps))
-    field.max_turn_seconds = _PATIENCE * turn_seconds
-    return train_figures(field.shape, alternate(contenders, seconds - (clock() - began), clock, on_turn, end))
+    variants = bench.variants()
+    if bench.is_on_gpu:
+        _record_graphs(bench, variants, began + _WARM_UP_SHARE * seconds, on_trial, clock)
+    step_seconds = warm_up(variants, -1, clock, on_trial, end)  # excludes one-time compilation and allocation
+    trial_seconds = min(TRIAL_SECONDS, seconds / (MIN_ROUNDS + 1) / len(variants))
+    steps = round(trial_seconds / max(float(np.median(step_seconds)), 1e-9))
+    bench.steps_per_trial = max(1, min(MAX_STEPS_PER_TRIAL, steps))
+    bench.max_trial_seconds = _PATIENCE * trial_seconds
+    return train_figures(bench.shape, run_interleaved(variants, seconds - (clock() - began), clock, on_trial, end))
 
 
 def _record_graphs(
-    field: Field, contenders: list[Contender], deadline: float, on_turn: Callable[[str], None], clock: Clock
+    bench: TrainingBench,
+    variants: list[Variant],
+    deadline: float,
+    on_trial: Callable[[str], None],
+    clock: Clock,
 ) -> None:
-    """Let everyone take turns that do not count, until it is so late."""
-    field.steps_per_turn, steps = MAX_STEPS_PER_TURN, field.steps_per_turn
+    """Run trials outside the measurement until the deadline, so that CUDA graphs of the usual shapes are recorded."""
+    bench.steps_per_trial, steps = MAX_STEPS_PER_TRIAL, bench.steps_per_trial
     for number in range(-1 - _WARM_UP_ROUNDS, -1):
-        for contender in contenders:
+        for variant in variants:
             if clock() > deadline:
                 break
-            on_turn(contender.name)
-            contender.take_turn(number)
-    field.steps_per_turn = steps
+            on_trial(variant.name)
+            variant.run_trial(number)
+    bench.steps_per_trial = steps
 
 
 def train_figures(shape: Shape, rates: Rates) -> list[TrainFigures]:
-    """Return what the rounds say of everyone."""
+    """Compute the figures of each variant from its rates."""
     tutorial, limit = fastest(rates, TUTORIAL), fastest(rates, LIMIT)
     return [
         TrainFigures(

@@ -1,7 +1,7 @@
-"""CSC321 Tutorial 11 as a reader of it would have filled it in: the model, parts (e) and (f), and `sample_sequence`.
+"""CSC321 Tutorial 11 as a reader would complete it: the model, parts (e) and (f), and `sample_sequence`.
 
-What ours is measured against. Batch-first `nn.GRU` on padded tweets, Adam at 0.004, the loss read in every step. It is
-left as slow as it is; only padding is masked, as ours does it, so that both do the same work and see the same loss.
+The reference for this program's speed: batch-first `nn.GRU` on padded tweets, Adam at 0.004, the loss read in every
+step. It is deliberately not optimized; only padding is masked, so that both do the same work and have the same loss.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LEARNING_RATE = 0.004
 
 
 class TutorialGenerator(nn.Module):
-    """The tutorial's `TextGenerator`; its `state_dict` is that of ours."""
+    """The tutorial's `TextGenerator`, with the same `state_dict` as ours."""
 
     def __init__(self, vocab_size: int, embedding_size: int, hidden_size: int) -> None:
         """Draw initial weights from the global generator."""
@@ -26,23 +26,23 @@ class TutorialGenerator(nn.Module):
         self.proj = nn.Linear(hidden_size, vocab_size)
 
     def forward(self, inp: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return logits (B, T, V) over what follows each of `inp` (B, T), and the last hidden state (1, B, H)."""
+        """Return the logits (B, T, V) after each of `inp` (B, T), and the last hidden state (1, B, H)."""
         output, hidden = self.rnn(self.embed(inp), hidden)  # (B, T, H), (1, B, H)
         return self.proj(output), hidden
 
 
 class TutorialLoop:
-    """The inside of the tutorial's `train`."""
+    """The loop body of the tutorial's `train`."""
 
     def __init__(self, model: TutorialGenerator) -> None:
-        """Take the model, where it lies."""
+        """Use the model on its device."""
         self._model = model
         self._device = model.proj.weight.device
         self._optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         self._criterion = nn.CrossEntropyLoss(ignore_index=PAD)
 
     def step(self, batch: Batch) -> float:
-        """Learn from one batch. Returns its loss in nats per character."""
+        """Train on one batch; return its loss in nats per character."""
         inp = torch.from_numpy(batch.inputs).to(self._device)  # (B, T)
         target = torch.from_numpy(batch.targets).to(self._device)  # (B, T)
         self._optimizer.zero_grad()
@@ -55,7 +55,7 @@ class TutorialLoop:
 
 @torch.no_grad()
 def sample_sequence(model: TutorialGenerator, vocab: Vocab, max_len: int, temperature: float) -> tuple[str, int]:
-    """Return a tweet, and how many characters were drawn for it, the end-of-tweet symbol included."""
+    """Return a tweet and the number of characters drawn, `<EOS>` included."""
     device = model.proj.weight.device
     sequence, num_drawn = "", 0
     inp = torch.tensor([BOS], device=device)

@@ -16,7 +16,7 @@ from typing import overload
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.cpu.forward_pass import ForwardPass

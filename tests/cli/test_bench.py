@@ -1,4 +1,4 @@
-"""`tweetgen-tui bench`: what it prints, what it refuses, how it is left. No figure of it is looked at."""
+"""`tweetgen-tui bench`: its output and its usage errors; never its figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.cli.program import Cli
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch, tweets: Path) -> None:
-    """Make the shapes tiny and the corpus a small one."""
+    """Use tiny shapes and a small corpus."""
     whole = benchmark.Benchmark
 
     def small(*arguments: object) -> benchmark.Benchmark:
@@ -27,7 +27,7 @@ def _small(monkeypatch: pytest.MonkeyPatch, tweets: Path) -> None:
     monkeypatch.setattr(training, "available_cores", lambda: 1)
 
 
-def test_json_is_one_object_with_the_promised_keys(cli: Cli, home: Path) -> None:
+def test_json_is_one_object_with_the_documented_keys(cli: Cli, home: Path) -> None:
     ended = cli("bench", "--json", "--device", "cpu")
     assert (ended.code, ended.err) == (0, "measuring on cpu for about 60 s\n")
     report = ended.object
@@ -41,7 +41,7 @@ def test_json_is_one_object_with_the_promised_keys(cli: Cli, home: Path) -> None
     assert {"peak_bytes_before", "peak_bytes_reading", "peak_bytes_training"} <= set(report["machine"])
 
 
-def test_people_get_a_table_of_each_part(cli: Cli, home: Path) -> None:
+def test_without_json_each_part_is_a_table(cli: Cli, home: Path) -> None:
     ended = cli("bench", "--device", "cpu")
     assert ended.code == 0
     for words in ("processor", "vs. tutorial", "of float32 limit", "4, 6, 5 ", "packed nn.GRU", "77 ", "cached"):
@@ -49,6 +49,6 @@ def test_people_get_a_table_of_each_part(cli: Cli, home: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("--seconds", "0"), ("--seconds", "soon"), ("--device", "tpu"), ("--data", "x")])
-def test_what_it_does_not_take_is_a_usage_error(cli: Cli, arguments: tuple[str, ...]) -> None:
+def test_an_invalid_option_is_a_usage_error(cli: Cli, arguments: tuple[str, ...]) -> None:
     ended = cli("bench", *arguments)
     assert (ended.code, ended.out) == (2, "")

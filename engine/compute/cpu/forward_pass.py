@@ -8,7 +8,7 @@ cache, is reused for every time step and layer; only the last layer's states are
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.cpu.inference_weights import InferenceWeights

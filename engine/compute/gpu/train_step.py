@@ -21,7 +21,7 @@ import contextlib
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
 from engine.compute.gpu.bfloat16_copy import bfloat16_copy, refresh

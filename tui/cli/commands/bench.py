@@ -44,8 +44,8 @@ def bench(
     with show_progress() as on_progress:
         benchmark = Benchmark(device, seconds, on_progress)
         report = benchmark.run()
-    if benchmark.left_out:
-        shapes = ", ".join(benchmark.left_out)
+    if benchmark.skipped_shapes:
+        shapes = ", ".join(benchmark.skipped_shapes)
         sys.stderr.write(f"not measured for lack of time (embedding, hidden, batch): {shapes}; increase --seconds\n")
     if as_json:
         print_json(report)

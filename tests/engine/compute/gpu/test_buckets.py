@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 - what everyone calls it
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.compute import optimizer_step
