@@ -1,1 +1,1 @@
-"""The panels of the screen: each draws a `RunView`, holds no session logic and sends no command."""
+"""The widgets of the screen: each shows a `RunView` or a part of one. Never sends a command; never imports a screen."""

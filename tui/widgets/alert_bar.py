@@ -1,4 +1,4 @@
-"""`AlertBar`: what goes wrong and the key that puts it right, in a line above the key bar while it is true."""
+"""`AlertBar`: an alert and the key of its remedy, on a line above the key bar while the alert is active."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tui.run.alerts import Alert
 _ANSWER_KEY, _DISMISS_KEY = "a", "esc"
 _DISMISS_LABEL = " no"
 _MIN_TEXT_CELLS = 12
-"""Less of what goes wrong says nothing; then the answer stands alone."""
+"""A shorter text is useless: the remedy is shown alone."""
 
 
 class AlertBar(Widget):
-    """Show an alert; a click on a key does what the key does."""
+    """Shows an alert; a click on a key runs its action."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"alert-bar--text", "alert-bar--key", "alert-bar--answer"}
@@ -37,20 +37,19 @@ class AlertBar(Widget):
     """
 
     def __init__(self) -> None:
-        """Begin without an alert."""
         super().__init__()
         self.shown: Alert | None = None
         self._click_targets: list[tuple[range, str]] = []
 
     def show(self, alert: Alert | None) -> None:
-        """Show this alert from now on, or none."""
+        """Show an alert, or none."""
         if alert != self.shown:
             self.shown = alert
             self.set_class(alert is not None, "-up")
             self.refresh()
 
     def render(self) -> Content:
-        """Return the line: what goes wrong is shortened before the keys are."""
+        """Return the line: the alert's text is truncated before the keys are."""
         if self.shown is None:
             return Content("")
         answer = shortened(f" {harmless(self.shown.answer)}", self.size.width - len(f"{_ANSWER_KEY}  {_DISMISS_KEY}"))
@@ -60,7 +59,7 @@ class AlertBar(Widget):
         return self._line(text, answer)
 
     def _line(self, text: str, answer: str) -> Content:
-        """Return the text, the key with its answer, and the key that dismisses."""
+        """Return text, remedy key and dismiss key."""
         line = Content.styled(text, self.get_visual_style("alert-bar--text"))
         self._click_targets = []
         for key, label, action in (
@@ -75,7 +74,7 @@ class AlertBar(Widget):
         return line
 
     async def on_click(self, event: events.Click) -> None:
-        """Do what the key under the pointer does."""
+        """Run the action of the key under the pointer."""
         for cells, action in self._click_targets:
             if event.x in cells:
                 await self.screen.run_action(f"dispatch('{action}')")

@@ -1,4 +1,4 @@
-"""A few sentences at the foot of a dialog: what happened, what to do about it, what it looks like."""
+"""`DialogHints`: up to three lines below a dialog's input: result, advice, sample. Never checks the input."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Tone = Literal["plain", "error", "ready"]
 
 
 class DialogHints(Vertical):
-    """Up to three sentences, coloured by what they mean; what is empty takes no line."""
+    """Up to three sentences, coloured by `tone`; an empty one takes no line."""
 
     def compose(self) -> ComposeResult:
-        """Make room for the sentences."""
+        """Lay out the lines, empty."""
         for name in ("advice", "hint", "sample"):
             yield Static(markup=False, id=name)
 
     def show(self, advice: str, hint: str = "", sample: str = "", tone: Tone = "plain") -> None:
-        """Show sentences in place of those before."""
+        """Replace the sentences."""
         self.set_class(tone == "error", "-error")
         self.set_class(tone == "ready", "-ready")
         for line, text in zip(self.query(Static), (advice, hint, sample), strict=True):

@@ -1,4 +1,4 @@
-"""`PanelLine`: stands over the one panel that a very small terminal has room for: which it is, and how to go on."""
+"""`PanelTabs`: names the panels above the one that fits on a very small terminal. Never switches: runs the action."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 
 class PanelTabs(Widget):
-    """Show the names of all panels, the present one marked. A click goes on to the next."""
+    """Shows the names of all panels, the current one in brackets. A click selects the next."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"panel-tabs--current", "panel-tabs--other"}
@@ -27,12 +27,12 @@ class PanelTabs(Widget):
     """
 
     current: reactive[int] = reactive(0)
-    """Number of the panel that is shown."""
+    """Index of the panel that is shown."""
     temperature: reactive[str] = reactive("")
-    """Stands here for the panels that have no room for it."""
+    """Shown here, as the visible panel may not show it."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        """Tell of panels with these names, in the order in which the key goes through them."""
+        """Show these names, in the order in which the key cycles through them."""
         super().__init__()
         self._panel_names = tuple(names)
 
@@ -47,6 +47,6 @@ class PanelTabs(Widget):
         return line + Content.styled(end.rjust(self.size.width - line.cell_length), other)
 
     async def on_click(self, event: events.Click) -> None:
-        """Go on to the next panel."""
+        """Show the next panel."""
         event.stop()
         await self.screen.run_action("dispatch('panels.panel', 1)")

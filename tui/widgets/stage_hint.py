@@ -1,4 +1,4 @@
-"""The hint that stands where the plot will be: what is done before the first step, and what was read."""
+"""`StageHint`: stages and reports before the first step, in the place of the plot. Never measures progress."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TICKS_PER_FRAME = 3
 
 
 class StageHint(Widget):
-    """Say what is done before the first step: with a bar where its share is known, with a slow pulse elsewhere.
+    """Shows the stage: with a bar if its progress is known, else with a slow pulse.
 
-    The report of what was read stands above it as soon as there is one. Paints only what changed.
+    A report of the corpus is shown above it. Repaints only on a change.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -42,14 +42,13 @@ class StageHint(Widget):
     """
 
     def __init__(self) -> None:
-        """Begin without a stage."""
         super().__init__()
         self._stage = Stage("")
         self._percent: int | None = None
         self._pulse = 0
 
     def show(self, stage: Stage, tick: int) -> None:
-        """Show the stage, with the pulse's picture at this tick."""
+        """Show a stage, with the pulse's frame for this tick."""
         percent = None if stage.share is None else round(100 * min(max(stage.share, 0.0), 1.0))
         pulse = tick // _TICKS_PER_FRAME % len(_FRAMES) if percent is None else 0
         shown = (str(self._stage), self._stage.report, self._percent, self._pulse)
@@ -58,7 +57,7 @@ class StageHint(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        """Return report, stage and bar, each line centred, the report as one block."""
+        """Return report, stage and bar, centred; the report as one block."""
         width, height = self.size
         stage = self._styled("stage", shortened(harmless(str(self._stage)), width))
         lines = [_indented(stage, width), _indented(self._bar(width), width)]
@@ -84,7 +83,7 @@ class StageHint(Widget):
 
 
 def report_lines(report: tuple[str, ...], width: int, max_lines: int) -> list[str]:
-    """Return a report wrapped to `width` cells, its indents kept; an ellipsis stands for what has no room."""
+    """Return a report wrapped to `width` cells with its indentation; an ellipsis marks lines that don't fit."""
     lines = []
     for entry in format_report(report):
         text = entry.lstrip(" ")

@@ -1,4 +1,4 @@
-"""`TerminalInfo`: what a widget asks of its app. Widgets also run in an app without it, as tests do."""
+"""`TerminalInfo`: what widgets ask of their app. They also run in an app without it, as in tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tui.terminal.capabilities import GlyphSet
 
 @runtime_checkable
 class TerminalInfo(Protocol):
-    """An app that knows its terminal's glyphs and its output queue."""
+    """An app that knows its terminal's glyphs and the length of its output queue."""
 
     @property
     def glyphs(self) -> GlyphSet:

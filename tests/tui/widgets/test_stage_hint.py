@@ -1,4 +1,4 @@
-"""What is shown before the first step: the stage, how far it is, and the report of what was read."""
+"""Before the first step: the stage, its progress, and the report of the corpus."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Moment = engine.protocol.stage.Stage
 
 
 class SlowSession(FakeSession):
-    """Begins when it may."""
+    """Starts when the test allows it."""
 
     def __init__(self, script: tuple[Event, ...]) -> None:
         super().__init__(script)
@@ -43,7 +43,7 @@ class SlowSession(FakeSession):
         super().run(emit, commands)
 
 
-async def test_reading_shows_its_share_as_a_bar_with_percent(stage: Stage) -> None:
+async def test_reading_shows_its_progress_as_a_bar_with_percent(stage: Stage) -> None:
     session = SlowSession((steps_finished(1, [4.0]), tweet_sampled("hello there", 1)))
     app = stage.app(session)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -62,7 +62,7 @@ async def test_reading_shows_its_share_as_a_bar_with_percent(stage: Stage) -> No
         await shows(app, "hello there")
 
 
-async def test_a_run_that_ends_before_its_first_step_does_not_wait_for_it(stage: Stage) -> None:
+async def test_a_run_that_ends_before_its_first_step_shows_no_stage(stage: Stage) -> None:
     failed = events.RunFailed(step=0, elapsed_seconds=0.0, title="No", detail="It went wrong.", hint="")
     app = stage.app(FakeSession((failed,)))
     async with app.run_test(size=(80, 24)):
@@ -81,7 +81,7 @@ def test_a_report_is_wrapped_and_cut_with_an_ellipsis(width: int) -> None:
     assert report_lines(REPORT, width, 1) == []
 
 
-def test_plain_lines_tell_a_stage_once_and_its_share_every_few_seconds() -> None:
+def test_plain_output_shows_a_stage_once_and_its_progress_every_few_seconds() -> None:
     lines: list[str] = []
     clock = FakeClock()
     display = RunProgress(ProgressDisplay(Console(file=io.StringIO()), write=lines.append, clock=clock))

@@ -1,4 +1,4 @@
-"""What is to be said of the checkpoint under the cursor: why it can't be loaded, a tweet of its model, its settings."""
+"""`CheckpointDetail`: error, sample and metadata of the checkpoint under the cursor. Never reads a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.text import ELLIPSIS, harmless
 
 
 class CheckpointDetail(ScrollableContainer):
-    """A few sentences; the most pressing first, so that it is in view on the smallest terminal."""
+    """Error first, so that it is visible on the smallest terminal."""
 
     DEFAULT_CSS = """
     CheckpointDetail {
@@ -29,12 +29,12 @@ class CheckpointDetail(ScrollableContainer):
     """
 
     def compose(self) -> ComposeResult:
-        """Make room for each part."""
+        """Lay out the parts, empty."""
         for name in ("problem", "sample", "facts"):
             yield Static(markup=False, id=name)
 
     def show(self, problem: str, facts: list[str]) -> None:
-        """Show what is known at once; the sample follows."""
+        """Show error and metadata; the sample follows when it has been generated."""
         self._set_text("problem", harmless(problem))
         self._set_text("facts", "\n".join(harmless(line) for line in facts))
         self.scroll_home(animate=False)
@@ -45,7 +45,7 @@ class CheckpointDetail(ScrollableContainer):
         self._set_text("sample", "" if tweet is None else f"“{harmless(tweet.text)}{end}” (step {tweet.step:,})")
 
     def _set_text(self, name: str, text: str) -> None:
-        """Show a part; one that is empty takes no line."""
+        """Set the text of a part; an empty one takes no line."""
         line = self.query_one(f"#{name}", Static)
         line.update(Content(text))
         line.display = bool(text)

@@ -1,6 +1,6 @@
-"""The table of checkpoints: only the rows in view are made, so that hundreds cost what a screenful does.
+"""`CheckpointTable`: renders only the rows in view. Never reads a file.
 
-In place of Textual's `DataTable`, which takes 150 ms to show 500 rows anew. It knows nothing of files.
+Textual's `DataTable` takes 150 ms to rebuild 500 rows.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PINNED, COMPARED = PIN_GLYPH, "="
 
 
 class CheckpointTable(ScrollView, can_focus=True):
-    """Show checkpoints under a heading that stays; one row is under the cursor."""
+    """Shows checkpoints below a fixed heading, one row under the cursor."""
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,22 +64,21 @@ class CheckpointTable(ScrollView, can_focus=True):
 
     @dataclass
     class Moved(Message):
-        """Another checkpoint is under the cursor, or the same one has changed; None where there is none."""
+        """The cursor is on another checkpoint, or its checkpoint has changed; None if there is none."""
 
         entry: CheckpointEntry | None
 
     @dataclass
     class Chosen(Message):
-        """A checkpoint was clicked twice."""
+        """A checkpoint was double-clicked."""
 
         entry: CheckpointEntry
 
     def __init__(self) -> None:
-        """Begin without rows."""
         super().__init__()
         self._entries: Sequence[CheckpointEntry] = ()
         self._widths = [cell_len(heading) for heading in _HEADINGS[1:]]
-        """Of all columns but the names, as wide as their longest cell."""
+        """Widths of all columns but the name: those of their longest cells."""
         self._cursor_row = 0
         self._compared: str | None = None
         self._unusable: frozenset[str] = frozenset()
@@ -92,7 +91,7 @@ class CheckpointTable(ScrollView, can_focus=True):
 
     @property
     def entries(self) -> Sequence[CheckpointEntry]:
-        """All that is shown."""
+        """All rows."""
         return self._entries
 
     def show(
@@ -102,9 +101,9 @@ class CheckpointTable(ScrollView, can_focus=True):
         unusable: frozenset[str],
         cursor_on: str | None = None,
     ) -> None:
-        """Show these; `compared` is the name of the one that waits for another, `unusable` those that can't be loaded.
+        """Show checkpoints: `compared` is the first one of a comparison, `unusable` are those that can't be loaded.
 
-        The cursor goes to the one named `cursor_on`, or else stays on the checkpoint that it is on, or else on its row.
+        The cursor moves to `cursor_on`, or else stays on its checkpoint, or else on its row.
         """
         before = self.current
         name = cursor_on or (before.name if before else "")
@@ -121,11 +120,11 @@ class CheckpointTable(ScrollView, can_focus=True):
             self.post_message(self.Moved(self.current))
 
     def action_move(self, num_rows: int) -> None:
-        """Move the cursor down, or up by a negative number."""
+        """Move the cursor by rows."""
         self.move_to(self._cursor_row + num_rows)
 
     def action_move_page(self, direction: int) -> None:
-        """Move the cursor by a screenful."""
+        """Move the cursor by a page."""
         self.move_to(self._cursor_row + direction * max(self.size.height - 2, 1))
 
     def action_move_to_end(self, direction: int) -> None:
@@ -133,7 +132,7 @@ class CheckpointTable(ScrollView, can_focus=True):
         self.move_to(0 if direction < 0 else len(self._entries) - 1)
 
     def move_to(self, row: int) -> None:
-        """Put the cursor on a row, or the nearest that there is."""
+        """Move the cursor to a row, clamped to the table."""
         row = max(0, min(row, len(self._entries) - 1))
         if row == self._cursor_row:
             return
@@ -145,7 +144,7 @@ class CheckpointTable(ScrollView, can_focus=True):
         self.post_message(self.Moved(self.current))
 
     def _scroll_to_cursor(self) -> None:
-        """Scroll so far that the row of the cursor is in view."""
+        """Scroll as little as necessary to show the cursor."""
         num_visible = max(self.size.height - 1, 1)
         top = self.scroll_offset.y
         if not top <= self._cursor_row < top + num_visible:
@@ -157,7 +156,7 @@ class CheckpointTable(ScrollView, can_focus=True):
         self._scroll_to_cursor()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the row clicked; clicked twice, it is chosen."""
+        """Move the cursor to the clicked row; a double click posts `Chosen`."""
         row = event.y - 1 + self.scroll_offset.y
         if event.y == 0 or row >= len(self._entries):
             return
@@ -166,7 +165,7 @@ class CheckpointTable(ScrollView, can_focus=True):
             self.post_message(self.Chosen(self._entries[row]))
 
     def render_line(self, y: int) -> Strip:
-        """Return the line `y` of those in view: the heading, then rows."""
+        """Return line `y` of the view: the heading, then rows."""
         row = y - 1 + self.scroll_offset.y
         if y == 0:
             text, style = self._line("", _HEADINGS), "heading"
@@ -184,7 +183,7 @@ class CheckpointTable(ScrollView, can_focus=True):
         return Strip([Segment(filled, self.get_component_rich_style(f"checkpoint-table--{style}"))])
 
     def _line(self, marks: str, cells: Sequence[str]) -> str:
-        """Return a row as wide as the table, without the columns that it has no room for."""
+        """Return a row in the width of the table, without the columns that don't fit."""
         width = self.scrollable_content_region.width - _MARKS_WIDTH
         num_columns = len(self._widths)
         while num_columns > 1 and width - sum(each + 1 for each in self._widths[:num_columns]) < _MIN_NAME_WIDTH:
@@ -197,7 +196,7 @@ class CheckpointTable(ScrollView, can_focus=True):
 
 
 def _shortened_name(name: str, max_cells: int) -> str:
-    """Return a name in at most so many cells; of a run and of its own, the end tells more than the beginning."""
+    """Return a name truncated to `max_cells`: of run and own name, the run's start is cut first."""
     run, slash, own = name.rpartition("/")
     if not slash or cell_len(name) <= max_cells:
         return shortened(name, max_cells)

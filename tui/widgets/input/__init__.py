@@ -1,1 +1,1 @@
-"""Lines to type in: prompt, path and their completions. Never acts on what was typed."""
+"""Input lines for prompt and path, and what completes them. Never acts on the input: posts messages."""

@@ -1,4 +1,4 @@
-"""What may come next as bars: a line of them, or a list with the character that came marked in it.
+"""Probabilities of the next character as bars: `ChanceLine` on one line, `ChanceBars` as a list.
 
 `shown_char`, `shown_percent` and `bar` are pure.
 """
@@ -20,17 +20,17 @@ LABEL_CELLS = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _FULL = "█"
 _CELLS_BESIDE_BAR = LABEL_CELLS + 8
-"""In a list: the mark and its blank, the label and its blank, and the percent."""
+"""In a list: mark and space, label and space, percent."""
 _CELLS_BESIDE_BAR_IN_LINE = 9
-"""The label, mostly one cell, and its blank, the percent, and the gap to the next."""
+"""Label, mostly one cell, and space, percent, gap to the next."""
 _MIN_BAR, _MAX_BAR = 2, 10
 _ACTUAL_GLYPH = "▸"
 
 
 def shown_char(char: str) -> str:
-    """Return a character as a label: a sign for a blank, a word for the end, a number for what can't be shown.
+    """Return a character as a label: "␣" for a space, "end" for none, "U+200D" if it can't be shown.
 
-    Of more than one, which no model has in its vocabulary, the first.
+    Only the first character counts; no vocabulary has longer entries.
     """
     char = char[:1]
     if char in {"", " "}:
@@ -47,14 +47,14 @@ def shown_percent(probability: float) -> str:
 
 
 def bar(share: float, width: int) -> str:
-    """Return a bar that fills a share, 0 to 1, of `width` cells, to an eighth of a cell; padded to them."""
+    """Return a bar that fills a share, 0 to 1, of `width` cells to an eighth of a cell; padded to `width`."""
     num_eighths = round(min(max(share, 0.0), 1.0) * 8 * width)
     full, rest = divmod(num_eighths, 8)
     return (_FULL * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
 class ChanceWidget(Widget):
-    """What a line and a list share: colours, and a character with its bar and its percent."""
+    """Base of line and list: styles, and a character with bar and percent."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -78,7 +78,7 @@ class ChanceWidget(Widget):
         return Content.styled(text, self.get_visual_style(f"chance--{kind}"))
 
     def _bar_entry(self, label: str, chance: CharChance, bar_cells: int, label_kind: str = "char") -> Content:
-        """Return a character with its bar and its percent."""
+        """Return a label with bar and percent."""
         return (
             self._styled(label, label_kind)
             + self._styled(bar(chance.probability, bar_cells), "bar")
@@ -87,17 +87,16 @@ class ChanceWidget(Widget):
 
 
 class ChanceLine(ChanceWidget):
-    """As many of the likeliest as fit on a line, and facts at its end; or a problem in their place."""
+    """The likeliest characters that fit on a line, and facts at its end; or an error in their place."""
 
     DEFAULT_CSS = "ChanceLine { height: 1; }"
 
     def __init__(self) -> None:
-        """Begin with nothing to show."""
         super().__init__()
         self._shown: tuple[tuple[CharChance, ...], str, str] = ((), "", "")
 
     def show(self, chances: tuple[CharChance, ...], facts: str, problem: str = "") -> None:
-        """Show chances, the likeliest first, and facts; or a problem."""
+        """Show characters, the likeliest first, and facts; or an error."""
         if (chances, facts, problem) != self._shown:
             self._shown = (chances, facts, problem)
             self.refresh()
@@ -121,19 +120,18 @@ class ChanceLine(ChanceWidget):
 
 
 class ChanceBars(ChanceWidget):
-    """A row for each of the likeliest; where something else came, it has the last row."""
+    """A row for each of the likeliest characters; the actual one is marked, in the last row if it is none of them."""
 
     DEFAULT_CSS = "ChanceBars { height: auto; }"
 
     def __init__(self, num_rows: int) -> None:
-        """Begin with that many empty rows."""
         super().__init__()
         self._num_rows = num_rows
         self._chances: tuple[CharChance, ...] = ()
         self._actual: CharChance | None = None
 
     def show(self, chances: Sequence[CharChance], actual: CharChance | None) -> None:
-        """Show what was likeliest, and mark what came."""
+        """Show the likeliest characters, and mark the actual one."""
         rows = tuple(chances[: self._num_rows])
         if actual is not None and actual.char not in {chance.char for chance in rows}:
             rows = (*rows[: self._num_rows - 1], actual)
@@ -142,7 +140,7 @@ class ChanceBars(ChanceWidget):
             self.refresh()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return the rows, also while they are empty: what is below must not jump."""
+        """Return the number of rows even while they are empty, so that the layout does not jump."""
         return self._num_rows
 
     def render(self) -> Content:

@@ -1,7 +1,7 @@
-"""`Completions`: when to ask how a line goes on, and what of the answers still holds. Pure but for its clock.
+"""`Completions`: when to request a completion of the prompt, and which answer still applies. Pure apart from its clock.
 
-At most one question is unanswered, so that a model that is slow is not flooded; what was typed meanwhile is asked about
-as soon as it has answered. The same line is asked about again about once a second while the model learns.
+At most one request is unanswered, so that a slow model is not flooded; text typed meanwhile is requested after the
+answer. The same text is requested again about once a second while the model learns.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ AGAIN_SECONDS = 1.0
 
 
 class Completions:
-    """The questions about one line that is being typed, and the latest answer."""
+    """The requests for one line of input, and the latest answer."""
 
     def __init__(self, clock: Callable[[], float], first_request: int = 1) -> None:
-        """Begin without a question; the first will have that number, the next ones those after it."""
+        """Number requests from `first_request` on."""
         self.is_waiting = False
         self.problem = ""
-        """Why the latest question was refused."""
+        """Why the latest request was refused."""
         self._clock = clock
         self._request = first_request - 1
         self._requested: tuple[str | None, SamplingConfig, int] = (None, SamplingConfig(), -1)
@@ -31,7 +31,7 @@ class Completions:
         self._answer: TextCompleted | None = None
 
     def due_request(self, text: str, sampling: SamplingConfig, step: int) -> CompleteText | None:
-        """Return what to ask now, of a model at this step; None where nothing is due."""
+        """Return the request that is due for this text and a model at `step`, if any."""
         if self.is_waiting:
             return None
         is_changed = (text, sampling) != self._requested[:2]
@@ -44,37 +44,37 @@ class Completions:
         return CompleteText(text=text, request=self._request)
 
     def accept(self, answer: TextCompleted) -> None:
-        """Take in an answer, if it is that to the latest question."""
+        """Store the answer to the latest request; ignore any other."""
         if self.is_waiting and answer.request == self._request:
             self.is_waiting = False
             self.problem = ""
             self._text, self._answer = self._requested[0] or "", answer
 
     def reject(self, reason: str) -> None:
-        """Take in that the latest question was refused."""
+        """Store the refusal of the latest request."""
         self.is_waiting = False
         self.problem = reason
         self._answer = None
 
     def ghost(self, text: str) -> str:
-        """Return how `text` goes on, also where it goes along with what was answered about its beginning."""
+        """Return the completion of `text`, also if `text` follows the completion of an earlier prefix."""
         if self._answer is None:
             return ""
         whole = self._text + "".join(self._answer.completion)
         return whole[len(text) :] if len(text) >= len(self._text) and whole.startswith(text) else ""
 
     def answer_to(self, text: str) -> TextCompleted | None:
-        """Return the answer about exactly this text, if there is one."""
+        """Return the answer for exactly this text, if there is one."""
         return self._answer if text == self._text else None
 
     @property
     def likeliest(self) -> tuple[CharChance, ...]:
-        """What may come next, by the latest answer."""
+        """The likeliest next characters of the latest answer."""
         return self._answer.next_chars if self._answer is not None else ()
 
 
 def first_word(ghost: str) -> str:
-    """Return the beginning of `ghost` up to the end of its first word, with the blanks before it."""
+    """Return `ghost` up to the end of its first word, including leading spaces."""
     word_start = len(ghost) - len(ghost.lstrip())
     blank = ghost.find(" ", word_start)
     return ghost if blank < 0 else ghost[:blank]

@@ -1,4 +1,4 @@
-"""The list of a folder to choose from: sizes on the left, what can't hold tweets dimmed. The keys are its dialog's."""
+"""`FileList`: a folder listing with sizes, files without tweets dimmed. Never handles a key: its dialog does."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tui.files.folder_listing import FolderEntry
 from tui.formatting.numbers import format_size
 
 MAX_SHOWN = 500
-"""Of more entries than this, typing finds the others."""
+"""Longer listings are cut; typing filters them."""
 _SIZE_CELLS = 8
 
 
 class FileList(OptionList, can_focus=False):
-    """Show entries of a folder, one of them highlighted. A click on one selects it."""
+    """Shows the entries of a folder, one highlighted. A click selects an entry."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "file-list--folder",
@@ -28,12 +28,11 @@ class FileList(OptionList, can_focus=False):
     }
 
     def __init__(self) -> None:
-        """Begin empty."""
         super().__init__(markup=False)
         self._entries: list[FolderEntry] = []
 
     def show(self, entries: list[FolderEntry], highlighted: int | None) -> None:
-        """Show these entries."""
+        """Show entries."""
         self._entries = entries[:MAX_SHOWN]
         options = [Option(self._line(entry)) for entry in self._entries]
         if len(entries) > MAX_SHOWN:
@@ -43,17 +42,17 @@ class FileList(OptionList, can_focus=False):
         self.highlighted = None if highlighted is None else min(highlighted, MAX_SHOWN - 1)
 
     def on_resize(self) -> None:
-        """Keep the highlight in view when what is said below takes room."""
+        """Keep the highlighted entry in view when the hints below grow."""
         self.scroll_to_highlight()
 
     @property
     def chosen(self) -> FolderEntry | None:
-        """The entry that is highlighted."""
+        """The highlighted entry."""
         index = self.highlighted
         return self._entries[index] if index is not None and index < len(self._entries) else None
 
     def _line(self, entry: FolderEntry) -> Content:
-        """Return an entry as it is shown."""
+        """Return an entry as a line."""
         match entry.kind:
             case "above":
                 size, name, kind = "", "..  parent folder", "folder"

@@ -1,4 +1,4 @@
-"""The line that a path is typed in or dropped on. It never looks at what is there."""
+"""`PathInput`: an input line for a path, typed or dropped. Never checks what is there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.widgets.input.line_input import LineInput
 
 
 class PathInput(LineInput):
-    """A line for a path; one that is dropped into the terminal takes the place of what was typed."""
+    """A path dropped into the terminal replaces the typed text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "screen.move('cursor_up')", "up", show=False),
@@ -33,7 +33,7 @@ class PathInput(LineInput):
         path: Path
 
     def on_paste(self, event: Paste) -> None:
-        """Take a whole path for itself; any other text is typed."""
+        """Post `Dropped` for an absolute path; insert any other text."""
         path = dropped_path(event.text)
         if path is not None and path.is_absolute():
             event.stop()

@@ -1,7 +1,6 @@
-"""`PromptLine`: a line to type at the bottom, which the model goes on with as ghost text while feed and plot live on.
+"""`PromptLine`: an input line for a prompt, completed by the model as ghost text while feed and plot stay live.
 
-It asks by `Asked` messages and is told the answers; it knows no session. What to ask when is
-`tui.widgets.input.completions`.
+Posts `CompletionRequested` and shows the answers; never knows a session. `completions` decides when to request.
 """
 
 from __future__ import annotations
@@ -33,55 +32,54 @@ from tui.widgets.input.line_input import LineInput
 from tui.widgets.key_bar import KeyBar
 
 _GHOST_CELLS = 24
-"""Kept free for the ghost text where the line is longer than the screen is wide."""
+"""Reserved for the ghost text if the line is longer than the screen is wide."""
 
 
 class PromptInput(LineInput):
-    """An `Input` whose suggestion is the model's, taken a word or a character at a time."""
+    """An `Input` whose suggestion is the model's completion, accepted by word or character."""
 
     class TooLong(Message):
-        """What was typed or pasted would make the line too long."""
+        """The typed or pasted text exceeds the maximum length."""
 
     def __init__(self) -> None:
-        """Begin with an empty line."""
         super().__init__(compact=True, select_on_focus=False)
         self.cursor_blink = False
         self.ghost = ""
-        """How the line goes on."""
+        """Completion of the line."""
 
     @property
     def content_width(self) -> int:
-        """The cells of the line, and of the beginning of its ghost."""
+        """Width of the line and the start of its ghost text."""
         return super().content_width + (_GHOST_CELLS if self.value else 0)
 
-    def scroll_to_region(self, region: Region, **options: Any) -> Offset:  # noqa: ANN401 - handed on as they come
-        """Keep some of the ghost in view too, wherever the cursor is scrolled to."""
+    def scroll_to_region(self, region: Region, **options: Any) -> Offset:  # noqa: ANN401 - passed on unchanged
+        """Keep some of the ghost text in view too, wherever the cursor is."""
         return super().scroll_to_region(region.grow((0, min(_GHOST_CELLS, self.size.width // 3), 0, 0)), **options)
 
     def show_ghost(self, ghost: str) -> None:
-        """Show how the line goes on."""
+        """Show `ghost` as the completion of the line."""
         self.ghost = ghost
         self.placeholder = ghost
         self.post_message(SuggestionReady(self.value, self.value + ghost))
 
     def restricted(self) -> None:
-        """Tell that the line would be too long."""
+        """Post `TooLong`. Called by Textual when input is restricted."""
         self.post_message(self.TooLong())
 
     def action_cursor_right(self, select: bool = False) -> None:  # noqa: FBT001, FBT002 - Textual's signature
-        """Go right, or take a character of the ghost where there is nothing more."""
+        """Move right, or accept a character of the ghost text at the end of the line."""
         if self.cursor_at_end and self.ghost and not select:
             self.accept_ghost(self.ghost[0])
         else:
             super().action_cursor_right(select)
 
     def accept_ghost(self, piece: str) -> None:
-        """Write a piece of the ghost at the end of the line."""
+        """Append a part of the ghost text to the line."""
         self.insert(piece, len(self.value))
 
 
 class PromptLine(Vertical):
-    """The line, over it the likeliest next characters, under it what the keys do; hidden until it is opened."""
+    """The input line, the likeliest next characters above it, the keys below; hidden until opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(PROMPT_KEYS)
     DEFAULT_CSS = """
@@ -100,13 +98,13 @@ class PromptLine(Vertical):
 
     @dataclass
     class CompletionRequested(Message):
-        """The model is to complete the line."""
+        """The line needs a completion."""
 
         command: CompleteText
 
     @dataclass
     class Submitted(Message):
-        """The model is to write a tweet that begins with the line."""
+        """A tweet that starts with the line is to be sampled."""
 
         text: str
 
@@ -114,9 +112,8 @@ class PromptLine(Vertical):
         """The line was closed."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin closed and empty."""
         super().__init__()
-        self._completions = Completions(clock, secrets.randbits(31))  # others may ask the same session
+        self._completions = Completions(clock, secrets.randbits(31))  # other clients have their own
         self._sampling = SamplingConfig()
         self._step = 0
         self._is_too_long = False
@@ -124,7 +121,7 @@ class PromptLine(Vertical):
         self._chances = ChanceLine()
 
     def compose(self) -> ComposeResult:
-        """Lay out the three lines."""
+        """Lay out probabilities, input and keys."""
         yield self._chances
         with Horizontal(id="prompt-row"):
             yield Static("› ", markup=False, id="prompt-sign")
@@ -133,23 +130,23 @@ class PromptLine(Vertical):
 
     @property
     def is_open(self) -> bool:
-        """Whether the line can be typed in."""
+        """Whether the line accepts input."""
         return self.has_class("-open")
 
     def open(self, view: RunView) -> None:
-        """Open the line with what was typed last, and ask about it."""
+        """Open the line with the text typed last, and request its completion."""
         self.add_class("-open")
-        self.screen.set_focus(self._input)  # at once: `focus` would let the next keys act on the screen
+        self.screen.set_focus(self._input)  # immediately: `focus` would let the next keys act on the screen
         self.tick(view)
 
     def close(self) -> None:
-        """Close the line; what was typed is kept."""
+        """Close the line; the text is kept."""
         if self.is_open:
             self.remove_class("-open")
             self.post_message(self.Closed())
 
     def tick(self, view: RunView) -> None:
-        """Ask where it is time to; `view` tells how the model draws. Ten times a second."""
+        """Request a completion if one is due, with the sampling settings of `view`. Called ten times a second."""
         if self.is_open:
             self._sampling, self._step = view.sampling, view.step
             self._input.max_length = view.sampling.max_length - 1
@@ -157,59 +154,59 @@ class PromptLine(Vertical):
             self._draw()
 
     def show(self, answer: TextCompleted) -> None:
-        """Show how the line goes on, unless something else was asked meanwhile."""
+        """Show a completion, if the line still matches it."""
         self._completions.accept(answer)
         self._request_completion()
         self._draw()
 
     def show_refusal(self, reason: str) -> None:
-        """Show why there is no answer."""
+        """Show why there is no completion."""
         self._completions.reject(reason)
         self._draw()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Ask about what is typed now."""
+        """Request a completion of the new text."""
         event.stop()
         self._is_too_long = False
         self._request_completion()
         self._draw()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Have the model write on, unless it is known that it can't."""
+        """Submit the line, unless the model lacks one of its characters."""
         event.stop()
         answer = self._completions.answer_to(event.value)
         if answer is None or not answer.unknown_chars:
             self.post_message(self.Submitted(event.value))
 
     def on_prompt_input_too_long(self) -> None:
-        """Tell that the line can't get longer."""
+        """Show that the line is full."""
         self._is_too_long = True
         self._draw()
 
     def action_take_word(self) -> None:
-        """Take a word of the ghost."""
+        """Accept a word of the ghost text."""
         self._input.accept_ghost(first_word(self._input.ghost))
 
     def action_take_char(self) -> None:
-        """Take a character of the ghost."""
+        """Accept a character of the ghost text."""
         self._input.accept_ghost(self._input.ghost[:1])
 
     async def action_send(self) -> None:
-        """Have the model write on."""
+        """Submit the line."""
         await self._input.action_submit()
 
     def action_close_line(self) -> None:
-        """Close the line."""
+        """Close the line, keeping its text."""
         self.close()
 
     def _request_completion(self) -> None:
-        """Ask how the line goes on, where that is due."""
+        """Post the request that is due, if any."""
         command = self._completions.due_request(self._input.value, self._sampling, self._step) if self.is_open else None
         if command is not None:
             self.post_message(self.CompletionRequested(command))
 
     def _draw(self) -> None:
-        """Show ghost, chances and facts as they are now."""
+        """Show ghost text, probabilities and facts."""
         text = self._input.value
         self._input.show_ghost(defused(self._completions.ghost(text)))
         answer = self._completions.answer_to(text)
@@ -218,7 +215,7 @@ class PromptLine(Vertical):
         self._chances.show(self._completions.likeliest, facts, self._problem(answer))
 
     def _problem(self, answer: TextCompleted | None) -> str:
-        """Return what is wrong with the line; empty where nothing is."""
+        """Return what is wrong with the line; empty if nothing."""
         if self._is_too_long:
             return f"At most {self._sampling.max_length - 1} characters: the model adds at least one."
         if answer is not None and answer.unknown_chars:

@@ -1,4 +1,4 @@
-"""The line to type: what is asked when, the ghost that is taken, and keys that mean letters while it is open."""
+"""The prompt line: requests, ghost text, and keys that type letters while it is open."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZE = (80, 24)
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
 
 
-def test_the_same_line_is_asked_about_again_after_a_second_of_learning() -> None:
+def test_the_same_line_is_requested_again_after_a_second_of_training() -> None:
     clock, sampling = FakeClock(), SamplingConfig()
     completions = Completions(clock)
     assert completions.due_request("t", sampling, 1) == commands.CompleteText(text="t", request=1)
@@ -38,7 +38,7 @@ def test_the_same_line_is_asked_about_again_after_a_second_of_learning() -> None
     ("char", "label"),
     [(" ", "␣"), ("", "end"), ("雪", "雪"), ("\u0301", "U+0301"), ("\x1b", "U+001B"), ("\ud800", "U+D800")],
 )
-def test_a_character_has_a_label_that_can_be_seen_and_is_safe(char: str, label: str) -> None:
+def test_the_label_of_a_character_is_visible_and_safe(char: str, label: str) -> None:
     assert shown_char(char) == label
 
 
@@ -57,7 +57,7 @@ def line(app: TweetgenApp) -> str:
     return app.screen.query_one("PromptInput", Input).value
 
 
-async def test_the_model_goes_on_with_what_is_typed_also_while_paused_and_arrows_turn_the_temperature(
+async def test_the_model_completes_the_line_even_while_paused_and_arrows_change_the_temperature(
     stage: Stage,
 ) -> None:
     session = FakeSession(SCRIPT)
@@ -88,7 +88,7 @@ async def test_the_model_goes_on_with_what_is_typed_also_while_paused_and_arrows
         await shows(app, "temp 0.80")
 
 
-async def test_keys_are_letters_while_the_line_is_open_and_enter_sends_it_to_the_feed(stage: Stage) -> None:
+async def test_keys_type_letters_while_the_line_is_open_and_enter_submits_it(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -112,7 +112,7 @@ async def test_keys_are_letters_while_the_line_is_open_and_enter_sends_it_to_the
         assert line(app) == "q g+-?Kpc"
 
 
-async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
+async def test_a_line_that_cannot_be_submitted_says_why(stage: Stage) -> None:
     session = FakeSession(SCRIPT, run_started(sampling=SamplingConfig(max_length=10)))
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -130,7 +130,7 @@ async def test_what_cannot_be_sent_is_named_in_the_line(stage: Stage) -> None:
 
 
 class SlowSession(FakeSession):
-    """Answers questions about a text only when it is told to."""
+    """Answers requests only when the test allows it."""
 
     def __init__(self) -> None:
         super().__init__(SCRIPT)
@@ -143,7 +143,7 @@ class SlowSession(FakeSession):
         return super().answer(command)
 
 
-async def test_only_the_answer_to_its_own_question_is_shown_and_a_refusal_in_the_line(stage: Stage) -> None:
+async def test_only_the_answer_to_its_own_request_is_shown_and_a_refusal_in_the_line(stage: Stage) -> None:
     session = SlowSession()
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
