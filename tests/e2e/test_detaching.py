@@ -151,7 +151,7 @@ def test_train_detach_reports_a_failure_to_start_the_run_on_its_own_stderr(launc
 
 
 def test_attach_without_a_run_to_attach_to_is_an_error(cli: Cli) -> None:
-    assert cli("attach").error_lines[0] == "tweetgen-tui: No run is on."
+    assert cli("attach").error_lines[0] == "tweetgen-tui: No run is active."
     assert "no run called nosuch" in cli("attach", "nosuch").error_lines[0]
 
 

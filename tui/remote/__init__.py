@@ -1,5 +1,5 @@
-"""A run shown in another terminal: the host lets watchers in through a socket, and the bridge of a screen connects.
+"""A run shown in another terminal: a Unix socket between the process that trains and other screens. Never trains.
 
-`socket_path` says where the socket lies, `protocol` what is said on it, `view_codec` how a whole `RunView` is; `host`
-and `host_connection` are the side of the run, `client` that of the screen, `connect` finds what can be attached to.
+The host's end: `host` (thread and views), `listener` (socket file), `host_connection` (one client). The client's end:
+`client` (bridge of a screen), `client_connection`, `connect`. Both: `protocol`, `view_codec`, `socket_path`.
 """

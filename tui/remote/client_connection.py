@@ -25,7 +25,7 @@ from tui.remote.protocol import (
     message_in,
     to_line,
 )
-from tui.remote.view_codec import view_of
+from tui.remote.view_codec import decode_view
 from tui.run.view import RunView
 
 
@@ -83,7 +83,7 @@ class ClientConnection:
                 continue
             match message_in(line):
                 case ViewTold() as view_told:
-                    view = view_of(view_told.view)
+                    view = decode_view(view_told.view)
                 case TweetsTold(tweets=tweets):
                     view = replace(view, tweets=(*view.tweets, *tweets))
                 case CaughtUp() if view_told is not None:

@@ -1,4 +1,4 @@
-"""Which runs are on, and what they say of themselves: asked at their sockets."""
+"""Connects to the socket of an active run, and reads its greeting."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from typing import BinaryIO
 from engine.errors import RemoteError, StorageError
 from engine.protocol.codec import DecodeError
 from engine.storage.folders import RunFolder
-from tui.remote.protocol import MAX_WATCHER_LINE_BYTES, PROTOCOL, Greeting, Refusal, message_in, protocol_in
-from tui.remote.socket_path import is_on, require_private, socket_path
+from tui.remote.protocol import MAX_CLIENT_LINE_BYTES, PROTOCOL, Greeting, Refusal, message_in, protocol_in
+from tui.remote.socket_path import is_active, require_private, socket_path
 
 _SECONDS = 2.0
-"""A host that is alive answers far sooner, however busy its cores are."""
+"""A host answers far sooner, however busy its cores are."""
 _RETRY_SECONDS = 0.1
-_SILENT = "it says nothing"
+_SILENT = "it does not answer"
 
 
 @contextlib.contextmanager
 def connected(folder: RunFolder, seconds: float = _SECONDS) -> Iterator[tuple[socket.socket, Greeting, BinaryIO]]:
-    """Connect to a run: the socket, the host's greeting, and the lines that follow it. Raises `RemoteError`.
+    """Connect to a run: yield the socket, the host's greeting, and the lines that follow it. Raises `RemoteError`.
 
-    For so many seconds a run is waited for that is on and can't be reached yet: its socket may have been taken away.
+    Retry for `seconds` while the run is active and can't be reached: its socket may have been deleted.
     """
     deadline = time.monotonic() + seconds
-    with _reached(folder, deadline) as connection, connection.makefile("rb") as lines:
+    with _connect(folder, deadline) as connection, connection.makefile("rb") as lines:
         greeting = _greeting(lines, folder)
         connection.settimeout(None)
         yield connection, greeting, lines
 
 
-def _reached(folder: RunFolder, deadline: float) -> socket.socket:
-    """Return a socket that is connected to the run's. Raises `RemoteError`."""
+def _connect(folder: RunFolder, deadline: float) -> socket.socket:
+    """Return a socket connected to the run's. Raises `RemoteError`."""
     path = socket_path(folder)
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -47,12 +47,12 @@ def _reached(folder: RunFolder, deadline: float) -> socket.socket:
             raise RemoteError(error.message, error.hint) from None
         except OSError as error:
             connection.close()
-            if not is_on(folder):
-                hint = f"Go on with it: tweetgen-tui --resume {folder.name}"
-                raise RemoteError(f"The run {folder.name} is not on.", hint) from None
+            if not is_active(folder):
+                hint = f"Continue it: tweetgen-tui --resume {folder.name}"
+                raise RemoteError(f"The run {folder.name} is not active.", hint) from None
             if time.monotonic() > deadline:
-                detail = f"The run {folder.name} is on, and can't be reached: {error}."
-                raise RemoteError(detail, "Its log may say more.") from None
+                detail = f"The run {folder.name} is active, but can't be reached: {error}."
+                raise RemoteError(detail, "Its log may have details.") from None
             time.sleep(_RETRY_SECONDS)
         else:
             return connection
@@ -62,32 +62,32 @@ def _greeting(lines: BinaryIO, folder: RunFolder) -> Greeting:
     """Return the host's first line. Raises `RemoteError`."""
     problem = _SILENT
     try:
-        line = lines.readline(MAX_WATCHER_LINE_BYTES)
+        line = lines.readline(MAX_CLIENT_LINE_BYTES)
         if line.endswith(b"\n"):
-            return _own_greeting(line)
+            return _decode_greeting(line)
     except OSError as error:
         problem = error.strerror or problem
     except DecodeError as error:
         problem = str(error)
     raise RemoteError(
         f"The run {folder.name} can't be attached to: {problem}.",
-        "Where it was stopped by ctrl+z, fg in its terminal lets it go on." if problem == _SILENT else "",
+        "If it was stopped by ctrl+z, fg in its terminal resumes it." if problem == _SILENT else "",
     )
 
 
-def _own_greeting(line: bytes) -> Greeting:
-    """Return the greeting in a line. Raises `DecodeError` with what to tell where there is none of our protocol."""
+def _decode_greeting(line: bytes) -> Greeting:
+    """Return the greeting in a line. Raises `DecodeError` with a message for the user."""
     if protocol_in(line) not in (PROTOCOL, None):
-        raise DecodeError("it is of another version of tweetgen-tui")
+        raise DecodeError("it runs another version of tweetgen-tui")
     message = message_in(line)
     if isinstance(message, Greeting):
         return message
-    raise DecodeError(message.reason.rstrip(".") if isinstance(message, Refusal) else "it does not greet")
+    raise DecodeError(message.reason.rstrip(".") if isinstance(message, Refusal) else "it sent no greeting")
 
 
-def ask(folder: RunFolder) -> Greeting | None:
-    """Return what a run says of itself, None where it is not on or says nothing."""
-    if not is_on(folder):
+def read_greeting(folder: RunFolder) -> Greeting | None:
+    """Return the greeting of a run; None where it is not active or does not answer."""
+    if not is_active(folder):
         return None
     try:
         with connected(folder) as (_, greeting, _):

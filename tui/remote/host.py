@@ -1,7 +1,7 @@
-"""`Host`: lets other terminals of the same user watch and steer the run of this process.
+"""`Host`: lets other terminals of the same user show and steer the run of this process.
 
-A thread of its own with an event loop of its own: ten times a second it folds what has happened into a view, and tells
-the watchers. The session only ever puts events on a queue; however slow a watcher is, training does not wait for it.
+A thread with an event loop of its own: ten times a second it folds new events into a view, and sends them to the
+clients. The session only puts events on a queue, so training never waits for a client.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from tui.run.reducer import fold
 from tui.run.view import RunView
 
 TICK_SECONDS = 0.1
-LAST_WORD_SECONDS = 1.0
-"""How long an ended run waits for its watchers to take in the end."""
+CLOSING_SECONDS = 1.0
+"""How long an ended run waits for its clients to read the last event."""
 LOG = logging.getLogger(__name__)
 logging.getLogger("asyncio").addHandler(logging.NullHandler())  # or its warnings would go to stderr
 
 
-def _nothing(_: str) -> None:
-    """Take no note of the run's name."""
+def _ignore(_: str) -> None:
+    """Ignore the name of the run."""
 
 
 class Host:
-    """The run of this process, as others see it. `handle`, `num_clients`, `problem` and `close` are for any thread."""
+    """An `EventSubscriber` that serves the clients of a run. Its methods are for any thread."""
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class Host:
         send: Callable[[Command], None],
         num_waiting: Callable[[], int],
         history: RunView | None = None,
-        on_run: Callable[[str], None] = _nothing,
+        on_run: Callable[[str], None] = _ignore,
     ) -> None:
-        """Hand watchers' commands to `send`, no faster than they are followed: `num_waiting` still are to be.
+        """Forward commands of clients to `send`, throttled by `num_waiting`: those that the session has yet to handle.
 
-        `history` is the view that the journal of a resumed run leads to; `on_run` is told the name of the run.
+        `history` is the view of a resumed run; `on_run` is called with the run's name once it has started.
         """
         self._config = config
         self._send = send
@@ -68,52 +68,52 @@ class Host:
         self._folder = RunFolder(Path())
         self._listener: Listener | None = None
         self._resumed: RunStarted | None = None
-        self._num_screens_told = 0
+        self._num_clients_sent = 0
         self._is_closing = threading.Event()
-        self._has_failed = ""
+        self._failure = ""
         self._is_over = False
 
     def handle(self, event: Event) -> None:
-        """Take note of an event; with the first `RunStarted`, begin to listen. Never waits and never raises."""
+        """Queue an event; start to listen at the first `RunStarted`. Never blocks and never raises."""
         if self._is_over:
             return
         self._events.put(event)
         if self._thread is None and isinstance(event, RunStarted):
             try:
-                self._begin(event)
+                self._start(event)
             except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
-                self._give_up(error)
+                self._fail(error)
 
-    def _begin(self, event: RunStarted) -> None:
+    def _start(self, event: RunStarted) -> None:
         """Start the thread of a run that has started."""
         self._folder = folder_of_run(event.run)
         if event.resumed_from is not None and not len(self._view.train_losses):
             self._resumed = event
         self._on_run(event.run)
-        self._listener = Listener(self._folder, self._meet)
+        self._listener = Listener(self._folder, self._accept)
         self._thread = threading.Thread(target=self._run, name="host", daemon=True)
         self._thread.start()
 
-    def _give_up(self, error: BaseException) -> None:
-        """Host no more: what comes is not kept."""
+    def _fail(self, error: BaseException) -> None:
+        """Stop: further events are dropped."""
         self._is_over = True
-        self._has_failed = f"{type(error).__name__}: {error}"
+        self._failure = f"{type(error).__name__}: {error}"
 
     @property
     def num_clients(self) -> int:
-        """How many watch and may steer."""
-        return sum(not watcher.is_read_only for watcher in self._clients)
+        """Clients that are not read-only."""
+        return sum(not client.is_read_only for client in self._clients)
 
     @property
     def problem(self) -> str:
-        """Why nobody can attach; empty where they can, or the run has not started."""
-        return self._has_failed or (self._listener.problem if self._listener is not None else "")
+        """Why no client can attach; empty where clients can, and before the run has started."""
+        return self._failure or (self._listener.problem if self._listener is not None else "")
 
     def close(self) -> None:
-        """Tell the watchers what is left to tell, and take the socket away. Waits about a second at most."""
+        """Send the remaining events and remove the socket. Blocks for about a second at most."""
         self._is_closing.set()
         if self._thread is not None:
-            self._thread.join(2 * LAST_WORD_SECONDS)
+            self._thread.join(2 * CLOSING_SECONDS)
 
     def _run(self) -> None:
         """Serve until the run has ended. The thread's body."""
@@ -123,71 +123,71 @@ class Host:
                     self._view, _ = read_history(self._folder.journal_path, until=self._resumed)
             asyncio.run(self._serve())
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
-            self._give_up(error)
-            _log(self._folder, "the host ended", error)
+            self._fail(error)
+            _log(self._folder, "the host failed", error)
         finally:
             self._is_over = True
 
     async def _serve(self) -> None:
-        """Tell, and keep the socket in its place, until the run's last event is told."""
+        """Send events and keep the socket in place until the run's last event is sent."""
         assert self._listener is not None  # noqa: S101 - set before the thread was started
         asyncio.get_running_loop().set_exception_handler(self._log_context)
         try:
             while True:
-                await self._listener.look()
-                is_closing = self._is_closing.is_set()  # asked before, so that no last event is missed
-                if self._tell() or is_closing:
+                await self._listener.check()
+                is_closing = self._is_closing.is_set()  # read before the queue, so that the last event is not missed
+                if self._publish() or is_closing:
                     break
                 await asyncio.sleep(TICK_SECONDS)
-            await self._say_goodbye()
+            await self._close_connections()
         finally:
             self._listener.close()
 
-    def _tell(self) -> bool:
-        """Fold what has happened into the view, and tell the watchers; return whether it was the end."""
-        happened: list[Event] = []
+    def _publish(self) -> bool:
+        """Fold the queued events into the view, and send them to the clients; return whether the run has ended."""
+        new_events: list[Event] = []
         with contextlib.suppress(queue.Empty):
             while True:
-                happened.append(self._events.get_nowait())
-        self._view = fold(self._view, happened)
-        lines = b"".join(events.to_json(event).encode() + b"\n" for event in happened) if self._clients else b""
-        if len(self._clients) != self._num_screens_told:
-            self._num_screens_told = len(self._clients)
-            lines += to_line(Screens(count=self._num_screens_told))
+                new_events.append(self._events.get_nowait())
+        self._view = fold(self._view, new_events)
+        lines = b"".join(events.to_json(event).encode() + b"\n" for event in new_events) if self._clients else b""
+        if len(self._clients) != self._num_clients_sent:
+            self._num_clients_sent = len(self._clients)
+            lines += to_line(Screens(count=self._num_clients_sent))
         if lines:
-            for watcher in self._clients:
-                watcher.tell(lines)
-        return bool(happened) and isinstance(happened[-1], RunFinished | RunFailed)
+            for client in self._clients:
+                client.queue(lines)
+        return bool(new_events) and isinstance(new_events[-1], RunFinished | RunFailed)
 
-    def _whole(self) -> Iterator[bytes]:
-        """Yield the run as it stands, in lines."""
+    def _snapshot(self) -> Iterator[bytes]:
+        """Yield the lines of the run as it stands."""
         yield from lines_of(self._view, self._config)
         yield to_line(Screens(count=len(self._clients)))
 
     def _log_context(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log what went wrong in a task: a mistake of ours, which ends one connection and no more."""
+        """Log the exception of a task: a bug, which ends only one connection."""
         _log(self._folder, context["message"], context.get("exception"))
 
-    def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a new connection."""
-        task = asyncio.create_task(self._serve_one(HostConnection(reader, writer)))
+        task = asyncio.create_task(self._serve_client(HostConnection(reader, writer)))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
-    async def _serve_one(self, watcher: HostConnection) -> None:
-        """Serve one connection: greet, tell all that has been and what happens, follow commands, until it ends."""
+    async def _serve_client(self, client: HostConnection) -> None:
+        """Serve one connection until it ends: greeting, snapshot, events; forward its commands."""
         try:
-            watcher.say(self._greeting())
-            if await watcher.is_welcome():
-                self._clients.append(watcher)
-                await watcher.attend(self._whole, self._send, self._num_waiting)
-        except OSError:  # it has gone
+            client.send_message(self._greeting())
+            if await client.handshake():
+                self._clients.append(client)
+                await client.run(self._snapshot, self._send, self._num_waiting)
+        except OSError:  # it is gone
             pass
         finally:
-            if watcher in self._clients:
-                self._clients.remove(watcher)
-            await watcher.end()
-        await watcher.finish()
+            if client in self._clients:
+                self._clients.remove(client)
+            await client.close()
+        await client.commands_forwarded()
 
     def _greeting(self) -> Greeting:
         view = self._view
@@ -200,18 +200,18 @@ class Host:
             best_bits_per_char=None if view.best is None else view.best.bits_per_char,
         )
 
-    async def _say_goodbye(self) -> None:
-        """Give the watchers a moment to take in the last word; then close all connections."""
-        for watcher in self._clients:
-            watcher.tell_end()
+    async def _close_connections(self) -> None:
+        """Give the clients a moment to read the last event; then close all connections."""
+        for client in self._clients:
+            client.close_when_sent()
         if self._clients:
-            await asyncio.wait(self._connections, timeout=LAST_WORD_SECONDS)
+            await asyncio.wait(self._connections, timeout=CLOSING_SECONDS)
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
 
 def _log(folder: RunFolder, what: str, error: BaseException | None) -> None:
-    """Write to the log of a run what went wrong in its host."""
+    """Write an error of the host to the log of its run."""
     with contextlib.suppress(StorageError), log_to(folder.log_path, "tui"):
         LOG.error(what, exc_info=error)

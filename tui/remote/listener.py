@@ -1,4 +1,4 @@
-"""`Listener`: the listening socket of a run, kept where clients look for it."""
+"""`Listener`: the listening socket of a run. Restores its file where it is deleted."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from pathlib import Path
 
 from engine.errors import StorageError
 from engine.storage.folders import RunFolder
-from tui.remote.protocol import MAX_WATCHER_LINE_BYTES
-from tui.remote.socket_path import private_folder, socket_path
+from tui.remote.protocol import MAX_CLIENT_LINE_BYTES
+from tui.remote.socket_path import make_private_folder, socket_path
 
-LOOK_SECONDS = 1.0
-"""How often the socket is checked: a runtime folder is deleted when its user has no login session left."""
+CHECK_SECONDS = 1.0
+"""How often the socket file is checked: a runtime folder is deleted with its user's last login session."""
 
 
 class Listener:
     """Belongs to the host's event loop, except `problem`, which any thread may read."""
 
-    def __init__(self, folder: RunFolder, meet: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]) -> None:
-        """Prepare to listen for the run of `folder`; `meet` is called with each connection."""
+    def __init__(self, folder: RunFolder, accept: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]) -> None:
+        """Prepare to listen for the run of `folder`; `accept` is called with each connection."""
         self._folder = folder
-        self._meet = meet
-        self._looked_at = -math.inf
+        self._accept = accept
+        self._checked_at = -math.inf
         self._server: asyncio.Server | None = None
         self._path = Path()
         self._inode: tuple[int, int] | None = None
         self.problem = ""
-        """Why no client can connect; empty where they can."""
+        """Why no client can connect; empty where clients can."""
 
-    async def look(self) -> None:
-        """Check every `LOOK_SECONDS` that the socket is where clients look for it; else listen there."""
-        if time.monotonic() - self._looked_at < LOOK_SECONDS:
+    async def check(self) -> None:
+        """Check every `CHECK_SECONDS` that the socket file is in place; else listen there anew."""
+        if time.monotonic() - self._checked_at < CHECK_SECONDS:
             return
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
         try:
             path = socket_path(self._folder)
             if path != self._path or not self._is_in_place():
@@ -51,15 +51,15 @@ class Listener:
             self.problem = ""
 
     async def _open(self, path: Path) -> None:
-        """Listen at `path`. The run is locked, so a socket that is there belonged to a process that was killed."""
-        private_folder(path.parent)
+        """Listen at `path`. The run is locked, so an existing socket belonged to a process that was killed."""
+        make_private_folder(path.parent)
         path.unlink(missing_ok=True)
         own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             own.bind(str(path))
-            path.chmod(0o600)  # no client can connect before it listens
+            path.chmod(0o600)  # before it listens, so before any client can connect
             status = path.lstat()
-            self._server = await asyncio.start_unix_server(self._meet, sock=own, limit=MAX_WATCHER_LINE_BYTES)
+            self._server = await asyncio.start_unix_server(self._accept, sock=own, limit=MAX_CLIENT_LINE_BYTES)
         except OSError:
             own.close()
             raise
@@ -74,7 +74,7 @@ class Listener:
         return (status.st_dev, status.st_ino) == self._inode
 
     def close(self) -> None:
-        """Stop listening and delete the socket, unless another one is there by now."""
+        """Stop listening, and delete the socket file unless it is another process's by now."""
         if self._server is None:
             return
         is_own = self._is_in_place()

@@ -1,14 +1,14 @@
-"""What is said on the socket of a run: one JSON object a line, at the host's end and at the watcher's.
+"""The messages on the socket of a run: one JSON object per line, named by its class under the key "message".
 
-    host      Greeting                     who is here, and which protocol
-    watcher   Hello                        who comes, and whether to steer
-    host      ViewTold TweetsTold* CaughtUp    all that has been, bounded
-    host      {"event": ...}*              what happens from then on, the lines of `--json`
-    host      Screens                      how many are attached, whenever that changes
-    watcher   {"command": ...}*            wishes, as `engine.protocol.commands` has them
+    host      Greeting                       the run, its process and the protocol
+    client    Hello                          the protocol, and whether the client is read-only
+    host      ViewTold TweetsTold* CaughtUp  the run so far, bounded
+    host      {"event": ...}*                the events from then on, as `--json` prints them
+    host      Screens                        the number of attached clients, whenever it changes
+    client    {"command": ...}*              as `engine.protocol.commands` encodes them
 
-A watcher that falls behind is told a `ViewTold` again in place of what it has missed. A line that is none of these, or
-comes when it should not, is answered by `Refusal`, and the connection is closed.
+A client that falls behind is sent a `ViewTold` in place of the events that it missed. The host answers an unexpected or
+invalid line by `Refusal`, and closes the connection. The class names are part of the protocol.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from engine.config.run import RunConfig
 from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.text import defused
-from tui.remote.view_codec import form_of
+from tui.remote.view_codec import encode_view
 from tui.run.view import Phase, RunView
 
 PROTOCOL = 2
-"""Raised with every change that the other side could not read."""
-MAX_WATCHER_LINE_BYTES = 64 * 1024
+"""Incremented with every change that the other side could not decode."""
+MAX_CLIENT_LINE_BYTES = 64 * 1024
 """A command is far shorter."""
 _TWEETS_A_LINE = 100
 
@@ -46,21 +46,21 @@ class Greeting:
 
 @dataclass(frozen=True, kw_only=True)
 class Hello:
-    """The watcher's first line."""
+    """The client's first line."""
 
     protocol: int = PROTOCOL
     is_read_only: bool = False
-    """Its commands are to be refused."""
+    """The host refuses its commands."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewTold:
-    """The run so far, but for its tweets; those of the lines that follow take the place of all told before."""
+    """The run so far without its tweets; those in the lines that follow replace all sent before."""
 
     view: dict[str, Any]
-    """As `view_codec` has it."""
+    """As `view_codec` encodes it."""
     config: RunConfig
-    """What the run was asked for."""
+    """With which the run was started."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,19 +72,19 @@ class TweetsTold:
 
 @dataclass(frozen=True, kw_only=True)
 class CaughtUp:
-    """The events that follow are those after the view."""
+    """The view is complete; the events that follow came after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Screens:
-    """How many clients are attached, the one that reads this included."""
+    """How many clients are attached, including the receiver."""
 
     count: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """The host's last line to one that it does not want."""
+    """The host's last line to a client that it disconnects."""
 
     reason: str
     hint: str = field(default="")
@@ -97,23 +97,23 @@ START_OF_EVENT = b'{"event":'
 
 
 def to_line(message: Message) -> bytes:
-    """Return a message as a line."""
+    """Encode a message as a line."""
     return codec.encode(message, _TAG).encode() + b"\n"
 
 
 def message_in(line: bytes) -> Message:
-    """Return the message that a line holds, its strings made harmless. Raises `DecodeError`."""
+    """Decode a line, and make its strings harmless. Raises `DecodeError`."""
     return codec.decode_tagged(line, _TAG, _TYPES, defused)
 
 
 def protocol_in(line: bytes) -> object:
-    """Return which protocol the sender of a first line speaks, whatever else may be in it; None where it names none."""
+    """Return the protocol that a first line names, whatever else may be in it; None without one."""
     return codec.decode(line, dict[str, Any]).get("protocol")
 
 
 def lines_of(view: RunView, config: RunConfig) -> Iterator[bytes]:
-    """Yield a whole view in lines."""
-    yield to_line(ViewTold(view=form_of(view), config=config))
+    """Yield the lines that transfer a whole view."""
+    yield to_line(ViewTold(view=encode_view(view), config=config))
     for start in range(0, len(view.tweets), _TWEETS_A_LINE):
         yield to_line(TweetsTold(tweets=view.tweets[start : start + _TWEETS_A_LINE]))
     yield to_line(CaughtUp())

@@ -1,6 +1,6 @@
-"""Where the socket of a run lies: in the user's runtime folder, under a name made from the run folder's path.
+"""The path of a run's socket: in the user's runtime folder, named by a hash of the run folder's path.
 
-The data folder may be on a network, where sockets don't work, and its path may be longer than a socket's may be.
+Not in the data folder: that may be on a network, where sockets fail, and its path may be longer than a socket's limit.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from engine.storage.file_lock import is_locked
 from engine.storage.folders import APP_NAME, RunFolder
 
 _MAX_PATH_BYTES = 100
-"""A socket's path may have 104 on macOS, 108 on Linux, its end included."""
+"""The limit is 104 on macOS, 108 on Linux, including the terminating zero."""
 
 
 def runtime_folder() -> Path:
-    """Return the folder of the user's sockets, which need not exist."""
+    """Return the folder of the user's sockets, which may not exist yet."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it falls back by itself to a folder in the temporary one
+        warnings.simplefilter("ignore")  # it falls back to the temporary folder by itself
         return Path(platformdirs.user_runtime_dir(APP_NAME, appauthor=False))
 
 
 def socket_path(folder: RunFolder) -> Path:
-    """Return where the socket of a run lies while the run is on."""
+    """Return the path of the socket of a run while the run is active."""
     digest = hashlib.sha256(os.fsencode(os.path.realpath(folder.path))).hexdigest()
     return runtime_folder() / f"{digest[:24]}.sock"
 
 
-def is_on(folder: RunFolder) -> bool:
-    """Return whether a process trains a run; delete the socket of one that was killed."""
+def is_active(folder: RunFolder) -> bool:
+    """Return whether a process trains a run; delete the socket that a killed one left behind."""
     if is_locked(folder.journal_path):
         return True
     with contextlib.suppress(OSError):
@@ -44,12 +44,12 @@ def is_on(folder: RunFolder) -> bool:
     return False
 
 
-def private_folder(path: Path) -> None:
-    """Make a folder for the user alone, or make sure that it is. Raises `StorageError`."""
+def make_private_folder(path: Path) -> None:
+    """Make a folder that only the user can access, or check that it is one. Raises `StorageError`."""
     if len(os.fsencode(path)) > _MAX_PATH_BYTES - len("/.sock") - 24:
         raise StorageError(f"{path} is too long a path for a socket.", "Set XDG_RUNTIME_DIR to a shorter folder.")
     try:
-        for each in reversed((path, *path.parents)):  # `parents=True` makes those above for everybody
+        for each in reversed((path, *path.parents)):  # `parents=True` would ignore the mode for the parents
             if not each.exists():
                 each.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -58,12 +58,12 @@ def private_folder(path: Path) -> None:
 
 
 def require_private(path: Path) -> None:
-    """Raise `StorageError` where a folder that exists is not the user's alone: then its sockets may be another's."""
+    """Raise `StorageError` where others can access a folder that exists: its sockets may be another user's."""
     try:
         status = path.lstat()
     except FileNotFoundError:
         return
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise StorageError(
-            f"{path} is not a folder that only you can use.", "Take it away, or set XDG_RUNTIME_DIR to another."
+            f"{path} is not a folder that only you can use.", "Remove it, or set XDG_RUNTIME_DIR to another folder."
         )

@@ -1,7 +1,7 @@
-"""A whole `RunView` as values that JSON knows: what a watcher is told of the time before it came.
+"""A whole `RunView` as JSON values: the run before a client attached.
 
-Bounded like the view itself: the series in buckets, not every step. The tweets, of which there may be thousands, go
-apart, so that no line is long.
+Bounded like the view itself: the series in buckets, not every step. The tweets, of which there may be thousands, are
+sent in messages of their own, so that no line is long.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from engine.protocol.events import RunFailed, RunFinished
 from tui.run.view import RunView
 
 _FIELDS = {name: hint for name, hint in get_type_hints(RunView).items() if name not in {"tweets", "ended"}}
-"""All but the tweets, and the end, which is an event of one of two kinds."""
+"""All but the tweets, and the end, which is an event of one of two types."""
 
 
-def form_of(view: RunView) -> dict[str, Any]:
-    """Return a view, its tweets left out, as dictionaries, lists, numbers and texts."""
+def encode_view(view: RunView) -> dict[str, Any]:
+    """Return a view without its tweets as dictionaries, lists, numbers and strings."""
     form = {name: msgspec.to_builtins(getattr(view, name), enc_hook=np.ndarray.tolist) for name in _FIELDS}
     return {**form, "ended": None if view.ended is None else codec.decode(events.to_json(view.ended), dict[str, Any])}
 
 
-def view_of(form: dict[str, Any]) -> RunView:
-    """Return the view of that form. Raises `DecodeError` where it is of none."""
+def decode_view(form: dict[str, Any]) -> RunView:
+    """Return the view that `encode_view` encoded. Raises `DecodeError`."""
     try:
         fields = {name: msgspec.convert(form[name], hint, dec_hook=_array) for name, hint in _FIELDS.items()}
         ended = None if form["ended"] is None else events.from_json(codec.encode(form["ended"]))
     except (KeyError, TypeError, OverflowError, ValueError, msgspec.MsgspecError, TweetgenError) as error:
-        raise DecodeError(f"no view of a run: {error}") from error
+        raise DecodeError(f"not a view of a run: {error}") from error
     if ended is not None and not isinstance(ended, RunFinished | RunFailed):
-        raise DecodeError("no view of a run: that is no end")
+        raise DecodeError("not a view of a run: it ends with another event")
     return RunView(**fields, ended=ended)
 
 
 def _array(kind: object, values: list[float]) -> NDArray[Any]:
-    """Return values as an array of a kind, which is `NDArray` of a number."""
+    """Return values as an array of the type `kind`, an `NDArray` of a number type."""
     return np.asarray(values, get_args(get_args(kind)[1])[0])

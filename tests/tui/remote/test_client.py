@@ -22,16 +22,16 @@ from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted, wait_until
 from tui.remote import client
 from tui.remote import connect as live_runs
-from tui.remote import socket_path as places
 from tui.remote.client import RemoteBridge
-from tui.remote.connect import ask
+from tui.remote.connect import read_greeting
 from tui.remote.protocol import PROTOCOL, CaughtUp, Greeting, Refusal, ViewTold, to_line
-from tui.remote.view_codec import form_of
+from tui.remote.socket_path import make_private_folder, socket_path
+from tui.remote.view_codec import encode_view
 from tui.run.bridge import Update
 from tui.run.view import RunView
 
 GREETING = to_line(Greeting(run=RUN, pid=1, phase="training", step=0, elapsed_seconds=0.0, best_bits_per_char=None))
-VIEW = to_line(ViewTold(view=form_of(RunView()), config=RunConfig())) + to_line(CaughtUp())
+VIEW = to_line(ViewTold(view=encode_view(RunView()), config=RunConfig())) + to_line(CaughtUp())
 
 
 @contextlib.contextmanager
@@ -63,8 +63,8 @@ def played(*connections: list[bytes]) -> Iterator[RunFolder]:
     folder = folder_of_run(RUN)
     folder.path.mkdir(parents=True)
     journal = Journal(folder.journal_path)
-    path = places.socket_path(folder)
-    places.private_folder(path.parent)
+    path = socket_path(folder)
+    make_private_folder(path.parent)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
@@ -95,7 +95,7 @@ def line_of(event: e.Event) -> bytes:
 
 def test_one_who_attaches_gets_the_run_as_it_stands_and_then_its_events() -> None:
     with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet_sampled("hello", 2)) as made:
-        wait_until(lambda: (greeting := ask(made.folder)) and greeting.step == 2)
+        wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 2)
         with attached(made) as (bridge, view):
             assert (view.step, view.phase, [each.text for each in view.tweets]) == (2, "training", ["hello"])
             assert len(view.train_losses) == 2
@@ -130,7 +130,7 @@ def test_the_badge_says_how_a_screen_is_attached_and_how_many_are() -> None:
 def test_where_the_connection_breaks_it_comes_again_and_has_a_new_view() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(*(steps_finished(step, [2.0]) for step in range(1, 50)))
-        wait_until(lambda: (greeting := ask(made.folder)) and greeting.step == 49)
+        wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 49)
         shutil.rmtree(made.path.parent)  # the runtime folder, as at the end of a login session
         made.break_connections()
         views: list[RunView] = []
@@ -160,11 +160,11 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
 def test_a_run_that_is_not_on_is_told_with_how_to_go_on_with_it() -> None:
     folder = folder_of_run(RUN)
     bridge = RemoteBridge(folder)
-    with pytest.raises(RemoteError, match="is not on") as raised:
+    with pytest.raises(RemoteError, match="is not active") as raised:
         bridge.connect()
     assert f"--resume {RUN}" in raised.value.hint
     assert bridge.join(5.0)
-    assert ask(folder) is None
+    assert read_greeting(folder) is None
 
 
 def test_a_run_that_is_on_and_has_no_socket_is_waited_for_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,17 +174,17 @@ def test_a_run_that_is_on_and_has_no_socket_is_waited_for_and_told(monkeypatch: 
     journal = Journal(folder.journal_path)
     with pytest.raises(RemoteError, match="can't be reached"):
         RemoteBridge(folder).connect()
-    places.socket_path(folder).parent.chmod(0o755)
+    socket_path(folder).parent.chmod(0o755)
     with pytest.raises(RemoteError, match="only you can use"):
         RemoteBridge(folder).connect()
-    places.socket_path(folder).parent.chmod(0o700)
+    socket_path(folder).parent.chmod(0o700)
     journal.close()
 
 
 @pytest.mark.parametrize(
     ("said", "word"),
     [
-        ([], "says nothing"),
+        ([], "does not answer"),
         ([b"{}\n"], "no message"),
         ([b'{"message":"Greeting","protocol":%d,"changed":[1]}\n' % (PROTOCOL + 1)], "another version"),
         ([GREETING, to_line(Refusal(reason="That was no hello.", hint="Say hello."))], "That was no hello"),
@@ -215,7 +215,7 @@ def test_a_run_whose_process_was_killed_ends_on_the_screen_with_how_to_go_on() -
         assert bridge.join(20.0)
         *_, last = drained(bridge, 2)
     assert isinstance(last, e.RunFailed)
-    assert (last.step, "is not on" in last.detail, f"--resume {RUN}" in last.hint) == (1, True, True)
+    assert (last.step, "is not active" in last.detail, f"--resume {RUN}" in last.hint) == (1, True, True)
 
 
 def test_an_end_that_was_not_heard_is_read_in_the_journal() -> None:
@@ -237,7 +237,7 @@ def test_leaving_ends_the_connection_and_not_the_run_even_while_the_host_takes_n
             for _ in range(40):
                 bridge.send(c.CompleteText(text="x" * 60_000))
         assert made.sent == []
-        assert ask(made.folder) is not None
+        assert read_greeting(made.folder) is not None
 
 
 def test_leaving_before_the_connection_is_there_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,10 @@ from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, wait_until
 from tui.remote import host
-from tui.remote.connect import ask
+from tui.remote.connect import read_greeting
 from tui.remote.host_connection import HostConnection
 from tui.remote.protocol import PROTOCOL, Hello, to_line
-from tui.remote.view_codec import view_of
+from tui.remote.view_codec import decode_view
 from tui.run.bridge import EngineBridge, NullSubscriber, open_training_session
 from tui.run.view import RunView
 
@@ -41,7 +41,7 @@ def reason_in(heard: list[dict[str, object]]) -> object:
 def view_in(heard: list[dict[str, object]]) -> RunView:
     """Return the last view that is told."""
     told = [line["view"] for line in heard if line.get("message") == "ViewTold"]
-    return view_of(told[-1])  # type: ignore[arg-type] # JSON
+    return decode_view(told[-1])  # type: ignore[arg-type] # JSON
 
 
 def line_of(command: c.Command) -> bytes:
@@ -71,7 +71,7 @@ def test_one_of_another_protocol_is_told_which_one_the_run_speaks(protocol: obje
     hello = json.dumps({"message": "Hello", "protocol": protocol, "from the future": [1]}).encode() + b"\n"
     with hosted() as made, Speaker(made.path, hello) as speaker:
         reason = str(reason_in(speaker.hear_to_the_end()))
-    assert f"speaks protocol {PROTOCOL}" in reason
+    assert f"uses protocol {PROTOCOL}" in reason
     assert "\x1b" not in reason
 
 
@@ -81,12 +81,12 @@ def test_what_is_no_hello_or_no_command_is_refused_and_ends_that_connection_only
     with hosted() as made:
         for said in no_hello:
             with Speaker(made.path, said) as speaker:
-                assert reason_in(speaker.hear_to_the_end()) == "That was no hello."
+                assert reason_in(speaker.hear_to_the_end()) == "The first message is not Hello."
         for said in no_command:
             with Speaker(made.path, HELLO) as speaker:
                 speaker.hear_until("CaughtUp")
                 speaker.say(said)
-                assert reason_in(speaker.hear_to_the_end()) == "That was no command."
+                assert reason_in(speaker.hear_to_the_end()) == "Invalid command."
         assert made.sent == []
         assert_serves(made)
 
@@ -96,7 +96,7 @@ def test_one_who_came_to_watch_only_cannot_steer_whatever_it_sends() -> None:
         speaker.hear_until("CaughtUp")
         assert made.host.num_clients == 0
         speaker.say(line_of(c.Stop()))
-        assert reason_in(speaker.hear_to_the_end()) == "This connection may only watch."
+        assert reason_in(speaker.hear_to_the_end()) == "This connection is read-only."
     assert made.sent == []
 
 
@@ -175,7 +175,7 @@ async def test_a_connection_that_ends_while_its_last_lines_are_read_ends_without
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         writer.write(bytes(1 << 20))  # more than a socket holds
         reading = asyncio.create_task(asyncio.to_thread(theirs.recv, 1 << 21, socket.MSG_WAITALL))
-        await HostConnection(reader, writer).end()
+        await HostConnection(reader, writer).close()
         await reading
 
 
@@ -214,9 +214,9 @@ def test_the_socket_of_a_killed_run_is_deleted_by_whoever_finds_it_dead() -> Non
     with hosted() as made:
         folder, path = made.folder, made.path
     leave_socket(path)
-    assert ask(folder) is None
+    assert read_greeting(folder) is None
     assert not path.exists()
-    assert ask(folder) is None
+    assert read_greeting(folder) is None
 
 
 def test_an_ended_host_leaves_the_socket_of_the_next_one_alone() -> None:
@@ -275,7 +275,7 @@ def test_who_comes_to_a_resumed_run_hears_of_the_time_before_and_nothing_twice()
         journal.write(event)
     journal.close()
     with hosted(started, one_step(41)) as made:
-        wait_until(lambda: (greeting := ask(made.folder)) and greeting.step == 41)
+        wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 41)
         with Speaker(made.path, HELLO) as speaker:
             heard = speaker.hear_until("CaughtUp")
     view = view_in(heard)

@@ -11,7 +11,7 @@ import pytest
 
 from engine.errors import StorageError
 from engine.storage.folders import RunFolder
-from tui.remote.socket_path import private_folder, runtime_folder, socket_path
+from tui.remote.socket_path import make_private_folder, runtime_folder, socket_path
 
 
 def mode_of(path: Path) -> int:
@@ -33,18 +33,18 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_folder_is_made_for_the_user_alone_and_those_above_it_too(short: Path) -> None:
     before = os.umask(0)
     try:
-        private_folder(short / "above" / "own")
+        make_private_folder(short / "above" / "own")
     finally:
         os.umask(before)
     assert (mode_of(short / "above"), mode_of(short / "above/own")) == (0o700, 0o700)
-    private_folder(short / "above" / "own")
+    make_private_folder(short / "above" / "own")
 
 
 def test_a_folder_that_others_can_use_is_refused(short: Path) -> None:
     (short / "own").mkdir()
     (short / "own").chmod(0o701)
     with pytest.raises(StorageError, match="only you can use") as raised:
-        private_folder(short / "own")
+        make_private_folder(short / "own")
     assert "XDG_RUNTIME_DIR" in raised.value.hint
 
 
@@ -54,11 +54,11 @@ def test_what_is_no_folder_of_ones_own_is_refused(short: Path, monkeypatch: pyte
     (short / "file").touch()
     for name in ("link", "file"):
         with pytest.raises(StorageError, match="only you can use"):
-            private_folder(short / name)
+            make_private_folder(short / name)
     user = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: user + 1)
     with pytest.raises(StorageError, match="only you can use"):
-        private_folder(short / "elsewhere")
+        make_private_folder(short / "elsewhere")
 
 
 def test_runs_of_any_path_have_sockets_of_short_different_names(short: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from engine.protocol.codec import DecodeError
 from tests import strategies
 from tests.fakes import eval_finished, run_started, steps_finished, tweet_sampled
 from tui.remote.protocol import CaughtUp, TweetsTold, ViewTold, lines_of, message_in
-from tui.remote.view_codec import form_of, view_of
+from tui.remote.view_codec import decode_view, encode_view
 from tui.run.reducer import apply, fold
 from tui.run.view import RunView
 
@@ -26,7 +26,7 @@ BY_VALUE = [field.name for field in fields(RunView) if field.name not in SERIES]
 
 def as_values(view: RunView) -> dict[str, Any]:
     """Return all of a view in what can be compared."""
-    return {name: getattr(view, name) for name in BY_VALUE} | {name: form_of(view)[name] for name in SERIES}
+    return {name: getattr(view, name) for name in BY_VALUE} | {name: encode_view(view)[name] for name in SERIES}
 
 
 def sent(view: RunView) -> RunView:
@@ -35,7 +35,7 @@ def sent(view: RunView) -> RunView:
     assert isinstance(told[0], ViewTold)
     assert isinstance(last, CaughtUp)
     tweets = tuple(tweet for some in told[1:] if isinstance(some, TweetsTold) for tweet in some.tweets)
-    return apply_tweets(view_of(told[0].view), tweets)
+    return apply_tweets(decode_view(told[0].view), tweets)
 
 
 def apply_tweets(view: RunView, tweets: tuple[e.TweetSampled, ...]) -> RunView:
@@ -70,7 +70,7 @@ def test_no_line_is_long_however_many_tweets_there_are() -> None:
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """Return the form of a view with another value at a path."""
-    form: dict[str, Any] = json.loads(json.dumps(form_of(long_view(3000))))
+    form: dict[str, Any] = json.loads(json.dumps(encode_view(long_view(3000))))
     *names, last = path.split(".")
     inner = form
     for name in names:
@@ -90,6 +90,6 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("training", {"batch_size": 0}),
     ],
 )
-def test_what_is_the_form_of_no_view_is_refused(path: str, value: Any) -> None:
+def test_what_is_the_encode_view_no_view_is_refused(path: str, value: Any) -> None:
     with pytest.raises(DecodeError):
-        view_of(changed(path, value))
+        decode_view(changed(path, value))

@@ -12,7 +12,7 @@ from engine.errors import RemoteError
 from engine.storage.folders import RunFolder, find_run, list_runs
 from tui.cli.commands.screen import host_factory, require_terminal, show
 from tui.process.job_control import start_job_control
-from tui.remote.socket_path import is_on
+from tui.remote.socket_path import is_active
 
 
 def attach(
@@ -31,8 +31,8 @@ def attach(
     tweetgen-tui attach my-run --read-only
     """
     folder = _find(run)
-    if not is_on(folder):
-        _tell_end(folder)
+    if not is_active(folder):
+        _print_end(folder)
         return
     require_terminal("Without one: tweetgen-tui runs list.")
     job_control = start_job_control()
@@ -45,9 +45,9 @@ def attach(
     try:
         view = bridge.connect()
     except RemoteError:
-        if is_on(folder):
+        if is_active(folder):
             raise
-        _tell_end(folder)  # it has ended in this very moment
+        _print_end(folder)  # it has just ended
         sys.exit()
     job_control.note_run(folder.name, is_elsewhere=True)
     bridge.welcome = _welcome(folder, is_read_only=read_only)
@@ -55,30 +55,30 @@ def attach(
 
 
 def _find(name: str | None) -> RunFolder:
-    """Return the run to attach to. Raises `CheckpointError` where there is no such run, `RemoteError` if none is on."""
+    """Return the run to attach to. Raises `CheckpointError` without such a run, `RemoteError` without an active one."""
     if name is not None:
         return find_run(name)
-    live = _live_runs()
-    if not live:
-        raise RemoteError("No run is on.", "tweetgen-tui runs list shows all runs; --resume RUN goes on with one.")
-    return live[0]
+    active = _active_runs()
+    if not active:
+        raise RemoteError("No run is active.", "tweetgen-tui runs list shows all runs; --resume RUN continues one.")
+    return active[0]
 
 
-def _live_runs() -> list[RunFolder]:
-    """Return the runs that are on, the one that began last first."""
-    live = [run for run in list_runs() if is_on(run)]
-    return sorted(live, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
+def _active_runs() -> list[RunFolder]:
+    """Return the active runs, the latest first."""
+    active = [run for run in list_runs() if is_active(run)]
+    return sorted(active, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
 
 
 def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
-    """Return what to tell somebody who has just attached: which run it is, and what leaving it means."""
-    ways = "You only watch: q leaves." if is_read_only else "d leaves it going on, q asks whether to end it."
-    others = ", ".join(run.name for run in _live_runs() if run != folder)
-    return f"This is the run {folder.name}. {ways}" + (f" Also on: {others}." if others else "")
+    """Return the notice shown after attaching: the name of the run, and how to leave it."""
+    ways = "Read-only; q leaves." if is_read_only else "d detaches and it continues; q asks whether to end it."
+    others = ", ".join(run.name for run in _active_runs() if run != folder)
+    return f"This is the run {folder.name}. {ways}" + (f" Also active: {others}." if others else "")
 
 
-def _tell_end(folder: RunFolder) -> None:
-    """Say on stderr how a run ended, and how to go on with it."""
+def _print_end(folder: RunFolder) -> None:
+    """Print on stderr how a run ended, and how to continue it."""
     from tui.run.history import read_history
     from tui.run.summary import ending_lines
 

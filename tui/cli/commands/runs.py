@@ -19,7 +19,7 @@ from tui.cli.help_page import CommandGroup
 from tui.cli.output.tables import print_json, print_table
 from tui.formatting.numbers import format_bits, format_duration
 from tui.process.job_control import start_job_control
-from tui.remote.connect import ask
+from tui.remote.connect import read_greeting
 from tui.remote.protocol import Greeting
 
 app = CommandGroup("List the runs and their states, or replay one.")
@@ -53,7 +53,7 @@ def _facts(run: RunFolder) -> dict[str, Any]:
     else:
         figures = {name: getattr(info, name) for name in figures}
         corpus = info.corpus_name
-    greeting = ask(run)
+    greeting = read_greeting(run)
     if greeting is not None:
         figures = {name: getattr(greeting, name) for name in figures}
     pid = None if greeting is None else greeting.pid
