@@ -1,5 +1,4 @@
-"""The engine: vocabulary, GRU, trainer, sampler and the session that runs them. Knows no screen and no command line.
+"""The engine: corpus, model, trainer, sampler and the session that runs them. Never imports a screen or command line.
 
-Start reading at `session/session.py`; `protocol/events/` and `protocol/commands.py` are the two vocabularies that it
-speaks.
+Start reading at `session/session.py`; `protocol/commands.py` and `protocol/events/` define its input and output.
 """

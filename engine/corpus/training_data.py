@@ -25,7 +25,7 @@ MAX_UNKNOWN_SHARE = 0.05
 DEFAULT_MIN_CHAR_COUNT = 2
 _RARE_SHARE, _MAX_MIN_CHAR_COUNT = 3e-6, 10
 """A character with a smaller share and a smaller count becomes `<UNK>`: learning it costs more than it gains (measured:
-RECIPES.md)."""
+docs/recipes.md)."""
 _SOME_TWEETS = 512
 
 
