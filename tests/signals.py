@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import SMALL_MODEL, ending_signals, kill_processes_in, processes_in, write_tweets
-from tests.e2e.journals import last_step, wait_until
+from tests.e2e.journals import last_step
 from tests.e2e.terminal import Terminal
+from tests.waiting import wait_until
 
 MOMENTS = ("start", "screen", "q")
 INTERPRETER_ERRORS = ("Failed to import the site module", "Could not import runpy module")

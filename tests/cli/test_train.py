@@ -84,7 +84,7 @@ def test_without_json_stdout_stays_empty_and_stderr_tells_the_story(cli: Cli, tw
     assert "\x1b" not in ended.err
 
 
-def test_the_command_that_the_summary_prints_goes_on_after_the_budget_is_used_up(cli: Cli, trained: Path) -> None:
+def test_a_run_that_has_used_up_its_budget_is_resumed_with_a_larger_one(cli: Cli, trained: Path) -> None:
     ended = cli("train", "--json", "--resume", "first", "--max-steps", "80")
     assert ended.code == 0, ended.err
     told = [e.from_json(line) for line in ended.lines]
@@ -103,7 +103,9 @@ def test_the_command_that_the_summary_prints_goes_on_after_the_budget_is_used_up
         ("rows.dat", "tweet, number {0}\n", ("--format", "text")),
     ],
 )
-def test_every_format_is_read(cli: Cli, tmp_path: Path, name: str, content: str, options: tuple[str, ...]) -> None:
+def test_csv_jsonl_and_text_are_read_with_a_given_or_recognised_column_or_format(
+    cli: Cli, tmp_path: Path, name: str, content: str, options: tuple[str, ...]
+) -> None:
     [*header, row] = content.splitlines(keepends=True)
     path = tmp_path / name
     path.write_text("".join([*header, *(row.format(number) for number in range(60))]), encoding="utf-8")

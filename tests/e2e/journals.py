@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -12,16 +10,8 @@ from engine.protocol import events as e
 from engine.storage.file_lock import is_locked
 from engine.storage.journal_reader import read_journal
 from tests.cli.program import processes_in
-from tests.e2e.terminal import DEADLINE_SECONDS
 from tests.engine.session.stream_rules import assert_keeps_the_rules
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Poll a condition; fail at the deadline."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"timed out: {what}"
-        time.sleep(0.05)  # the polling interval, not a wait for an event
+from tests.waiting import wait_until
 
 
 def journal_of(home: Path, run: str = "watched") -> Path:

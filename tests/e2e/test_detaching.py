@@ -12,16 +12,9 @@ from engine.storage.file_lock import is_locked
 from tests.cli.conftest import Launch
 from tests.cli.program import Cli, write_tweets
 from tests.e2e.conftest import QUIET, OpenTerminal
-from tests.e2e.journals import (
-    events_of,
-    journal_of,
-    losses_of,
-    trainer_of,
-    wait_for_end,
-    wait_for_steps,
-    wait_until,
-)
+from tests.e2e.journals import events_of, journal_of, losses_of, trainer_of, wait_for_end, wait_for_steps
 from tests.e2e.terminal import Terminal
+from tests.waiting import wait_until
 
 MAX_COMPARED_STEPS = 5000
 """An upper bound: the attached run may take tens of thousands of steps on a busy machine."""

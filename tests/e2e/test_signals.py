@@ -16,8 +16,9 @@ from engine.protocol.events import CheckpointSaved
 from tests.cli.conftest import Launch
 from tests.cli.program import processes_in
 from tests.e2e.conftest import QUIET, SCRIPTED, OpenTerminal
-from tests.e2e.journals import events_of, last_step, trainer_of, wait_for_end, wait_for_steps, wait_until
+from tests.e2e.journals import events_of, last_step, trainer_of, wait_for_end, wait_for_steps
 from tests.e2e.terminal import DEADLINE_SECONDS, Terminal, environment
+from tests.waiting import wait_until
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 SHELL_MODES = {2004}

@@ -31,7 +31,7 @@ async def wait_until(condition: Callable[[], object], what: str = "the condition
     """Let the app work until `condition` holds; fail after the deadline."""
     end = time.monotonic() + DEADLINE_SECONDS
     while not condition():
-        assert time.monotonic() < end, f"never came: {what}"
+        assert time.monotonic() < end, f"timed out: {what}"
         await asyncio.sleep(0.01)
 
 

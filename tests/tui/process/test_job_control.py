@@ -7,8 +7,7 @@ import os
 import signal
 import sys
 import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 from tests.cli.program import ending_signals
+from tests.waiting import wait_until
 
 DEADLINE_SECONDS = 60
 PROGRAM = """
@@ -85,13 +85,6 @@ def exit_code_of(shell: pexpect.spawn) -> int | None:
     shell.close()
     code: int | None = shell.exitstatus
     return code
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def child_of(folder: Path) -> psutil.Process:

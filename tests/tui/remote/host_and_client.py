@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started
+from tests.waiting import wait_until
 from tui.remote.host import Host
 from tui.remote.protocol import Hello, to_line
 from tui.remote.socket_path import socket_path
@@ -26,14 +26,6 @@ RUN = "watched"
 PAUSED = e.Paused(step=5, elapsed_seconds=0.5)
 FINISHED = e.RunFinished(step=9, elapsed_seconds=1.0, reason="stopped", total_seconds=1.0, total_chars=9)
 HELLO = to_line(Hello())
-
-
-def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
-    """Wait for a condition; fail after the deadline."""
-    end = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"never came: {what}"
-        time.sleep(0.005)
 
 
 @dataclass

@@ -19,7 +19,8 @@ from engine.protocol import events as e
 from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet_sampled
-from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted, wait_until
+from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted
+from tests.waiting import wait_until
 from tui.remote import client
 from tui.remote import connect as live_runs
 from tui.remote.client import RemoteBridge

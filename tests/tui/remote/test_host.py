@@ -18,7 +18,8 @@ from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet_sampled
-from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted, wait_until
+from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted
+from tests.waiting import wait_until
 from tui.remote import host
 from tui.remote.connect import read_greeting
 from tui.remote.host_connection import HostConnection

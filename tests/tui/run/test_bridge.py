@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -15,16 +14,10 @@ from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.protocol.stage import Stage
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished
+from tests.waiting import wait_until
 from tui.run.bridge import EngineBridge, OnStage, OpenSession, Session, Update
 
 DEADLINE_SECONDS = 30.0
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def events_of(open_session: OpenSession) -> tuple[Event, ...]:

@@ -1,4 +1,4 @@
-"""The screen at every size: whole, nothing cut, nothing twice; and the one panel at a time of a very small terminal."""
+"""The screen at many sizes: panels fill it without overlap; a very small terminal shows one panel at a time."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_keys_reach_the_panel_that_is_shown_whatever_the_size_becomes(stag
         await wait_until(lambda: isinstance(app.focused, TweetFeed), "the focus of the feed")
 
 
-async def test_every_size_is_drawn_without_an_error_and_the_last_is_whole(stage: Stage) -> None:
+async def test_random_and_extreme_sizes_are_drawn_without_an_error_and_the_last_is_complete(stage: Stage) -> None:
     sizes = random.Random(0)  # noqa: S311 - any will do, the same in each run
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=WIDE) as pilot:
