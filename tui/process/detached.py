@@ -10,10 +10,11 @@ import signal
 from collections.abc import Sequence
 
 from engine.text import harmless
+from tui.formatting.shell import quoted
 from tui.process.signals import handle_ending_signals, stop_at_signals
 from tui.run.bridge import EngineBridge
 from tui.run.reducer import fold
-from tui.run.summary import exit_code_of, quoted
+from tui.run.summary import exit_code_of
 from tui.run.view import RunView, is_over
 
 _LOOK_SECONDS = 0.2

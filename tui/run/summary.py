@@ -8,6 +8,7 @@ from engine.errors import TweetgenError, exit_code_for
 from engine.protocol.events import RunFailed, RunFinished
 from engine.text import ELLIPSIS, harmless
 from tui.formatting.numbers import format_bits, format_count, format_duration
+from tui.formatting.shell import quoted
 from tui.run.exit_codes import EXIT_CODES
 from tui.run.view import RunView
 
@@ -101,11 +102,6 @@ def ending_lines(view: RunView) -> list[str]:
 def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
     """Return summary, earlier runs, and error, if any."""
     return [*summary_lines(view), *earlier_lines(earlier), *error_lines(view)]
-
-
-def quoted(name: str) -> str:
-    """Return a run's name as a shell takes it."""
-    return f'"{name}"' if " " in name else name
 
 
 def ending_of(view: RunView) -> str:

@@ -1,4 +1,4 @@
-"""The guardian stands between shell and program: it ends as the program does, and lets the shell go when asked."""
+"""The supervisor between shell and program: it ends as the program does, and releases the shell when asked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROGRAM = """
 import os, pathlib, signal, sys, time, tty
 from tui.process.job_control import start_job_control
 
-guard = start_job_control()
+control = start_job_control()
 pathlib.Path("child").write_text(f"{os.getpid()} {os.getppid()} {os.tcgetpgrp(0) == os.getpgrp()}")
 print("ready", flush=True)
 """
@@ -59,7 +59,7 @@ def _signals_as_before() -> Iterator[None]:
 
 
 def start(folder: Path, then: str, first: str = "") -> pexpect.spawn:
-    """Run a program in a pseudo-terminal that does `then` in the guardian's child."""
+    """Run a program in a pseudo-terminal that does `then` in the supervised child."""
     arguments = ["-c", first + PROGRAM + then]
     child = pexpect.spawn(sys.executable, arguments, cwd=folder, timeout=DEADLINE_SECONDS, encoding="utf-8", echo=False)
     child.expect("ready")
@@ -122,10 +122,8 @@ def test_a_signal_is_handed_on_once_and_the_terminals_own_reach_the_child_alone(
 
 
 @pytest.mark.parametrize(("code", "is_said"), [(129, True), (0, False)])
-def test_what_the_child_has_to_tell_after_a_hangup_is_told_by_the_guardian(
-    tmp_path: Path, code: int, is_said: bool
-) -> None:
-    shell = start(tmp_path, LET_GO + f"guard.release({code}, 'It goes on: kill 1'); time.sleep(60)")
+def test_the_notice_after_a_hangup_is_printed_by_the_supervisor(tmp_path: Path, code: int, is_said: bool) -> None:
+    shell = start(tmp_path, LET_GO + f"control.release({code}, 'It goes on: kill 1'); time.sleep(60)")
     assert exit_code_of(shell) == code
     assert ("It goes on: kill 1" in shell.before) == is_said
     child_of(tmp_path).kill()
@@ -136,7 +134,7 @@ def test_released_the_shell_goes_on_and_the_child_lives_in_a_session_of_its_own(
         tmp_path,
         LET_GO
         + """
-guard.release(5)
+control.release(5)
 pathlib.Path("new").write_text(f"{os.getsid(0) == os.getpid()}")
 os.rename("new", "session")
 time.sleep(60)
@@ -154,7 +152,7 @@ time.sleep(60)
 def test_a_child_that_ends_or_lets_go_with_the_terminal_changed_leaves_it_reset(tmp_path: Path) -> None:
     for then, code in (
         ("os._exit(2)", 2),
-        (LET_GO + "guard.release(129); time.sleep(60)", 129),
+        (LET_GO + "control.release(129); time.sleep(60)", 129),
         ("os.kill(os.getpid(), signal.SIGKILL)", 137),
     ):
         shell = start(tmp_path, "input()" + RAW + then)
@@ -171,7 +169,7 @@ def test_a_child_that_ends_or_lets_go_with_the_terminal_changed_leaves_it_reset(
     ("then", "is_reset"),
     [
         (LET_GO + "os._exit(0)", True),
-        (LET_GO + "guard.release(129); time.sleep(60)", True),
+        (LET_GO + "control.release(129); time.sleep(60)", True),
         ("os._exit(0)", True),
         ("drawing.close(); os._exit(0)", False),
     ],
@@ -179,7 +177,7 @@ def test_a_child_that_ends_or_lets_go_with_the_terminal_changed_leaves_it_reset(
 def test_a_child_that_lost_the_terminal_while_it_drew_leaves_the_modes_reset_though_the_settings_are_at_rest(
     tmp_path: Path, then: str, is_reset: bool
 ) -> None:
-    drawing = "import contextlib; drawing = contextlib.ExitStack(); drawing.enter_context(guard.drawing())"
+    drawing = "import contextlib; drawing = contextlib.ExitStack(); drawing.enter_context(control.drawing())"
     shell = start(tmp_path, f"{drawing}{MODES}{then}")
     exit_code_of(shell)
     assert ("\x1b[?1049l\x1b[?25h" in shell.before) is is_reset
@@ -187,7 +185,7 @@ def test_a_child_that_lost_the_terminal_while_it_drew_leaves_the_modes_reset_tho
         child_of(tmp_path).kill()
 
 
-def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_guardian(tmp_path: Path) -> None:
+def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supervisor(tmp_path: Path) -> None:
     as_textual_does = "import io; sys.stderr = io.StringIO()\n"
     (tmp_path / "program.py").write_text(PROGRAM + "input()" + RAW + as_textual_does + "time.sleep(60)")
     # the end of the first process in a terminal would take the terminal away from all
@@ -205,7 +203,7 @@ def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_guar
 
 @pytest.mark.parametrize(("options", "command"), [("", '--resume "some run"'), (", is_elsewhere=True", "attach")])
 def test_a_killed_child_leaves_a_word_with_the_way_back_to_its_run(tmp_path: Path, options: str, command: str) -> None:
-    shell = start(tmp_path, f'guard.note_run("some run"{options}); os.kill(os.getpid(), signal.SIGKILL)')
+    shell = start(tmp_path, f'control.note_run("some run"{options}); os.kill(os.getpid(), signal.SIGKILL)')
     assert exit_code_of(shell) == 128 + signal.SIGKILL
     assert "The program was ended by SIGKILL." in shell.before
     assert f"tweetgen-tui {command}" in shell.before
