@@ -1,83 +1,129 @@
-"""What the README shows of the program, made from the program: `python -m tests.readme` writes it.
+"""What README and docs show of the program, made from the program.
 
-The table of keys comes from the key table, and a test fails where it is another one. The pictures are the real app on
-the embedded corpus, after some hundred steps of real training, at 120x40 and 80x24.
+    python -m tests.readme             the tables of keys and of events; a test fails if they are out of date
+    python -m tests.readme pictures    these, and the pictures of the README
+
+The pictures are the real app on the embedded corpus, over a minute or so of real training.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 from unittest import mock
 
 from engine.config.run import RunConfig
+from engine.protocol.events import Event
+from tests.animation import animate
 from tui.app.app import TweetgenApp
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.keys.key import Key
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+DOCS = ROOT / "docs"
 PICTURES = ROOT / "assets" / "pictures"
-SIZES = ((120, 40), (80, 24))
+STILL_SIZES = ((120, 40), (80, 24))
+ANIMATION_SIZE = (100, 30)
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-NUM_STEPS = 1200
+NUM_STEPS, STEPS_PER_FRAME = 1200, 40
 DEADLINE_SECONDS = 600.0
-TABLE_BEGINS, TABLE_ENDS = "<!-- the key table -->\n", "<!-- the key table ends -->\n"
 
 
 def key_table() -> str:
     """Return the table of keys, in Markdown."""
-    return "\n".join(["| key | does |", "|---|---|", *_rows()]) + "\n"
+    return "\n".join(["| key | does |", "|---|---|", *_key_rows()]) + "\n"
 
 
-def _rows() -> Iterator[str]:
+def _key_rows() -> Iterator[str]:
     for heading, keys in KEY_TABLE.items():
         yield f"| | **{heading}** |"
-        yield from map(_row, keys)
+        yield from map(_key_row, keys)
 
 
-def _row(key: Key) -> str:
+def _key_row(key: Key) -> str:
     names = " ".join(name if name == "or" else f"`{name}`" for name in key.shown.replace("^", "ctrl+").split())
     return f"| {names} | {key.sentence.replace('|', chr(92) + '|')} |"
 
 
-def write_table() -> None:
-    """Put the table of keys into the README."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(TABLE_BEGINS)
-    _, _, after = rest.partition(TABLE_ENDS)
-    README.write_text(before + TABLE_BEGINS + key_table() + TABLE_ENDS + after, encoding="utf-8")
+def event_table() -> str:
+    """Return the table of events with the fields that not all of them have, in Markdown."""
+    return "\n".join(["| event | fields | meaning |", "|---|---|---|", *map(_event_row, get_args(Event))]) + "\n"
 
 
-async def _take_picture(columns: int, rows: int) -> None:
-    """Train for a while and write what the terminal then shows."""
+def _event_row(event_type: type[Event]) -> str:
+    names = " ".join(f"`{field.name}`" for field in fields(event_type) if field.name not in {"step", "elapsed_seconds"})
+    [sentence, *_] = (event_type.__doc__ or "").splitlines()
+    return f"| `{event_type.__name__}` | {names} | {sentence} |"
+
+
+TABLES = {"keys.md": ("keys", key_table), "commands.md": ("events", event_table)}
+"""Which file of the docs has which table."""
+
+
+def table_in(file_name: str) -> str:
+    """Return the table that a file of the docs has now."""
+    return _split(file_name)[1]
+
+
+def _split(file_name: str) -> tuple[str, str, str]:
+    """Return a file of the docs before its table, the table, and after it."""
+    name, _ = TABLES[file_name]
+    begins, ends = f"<!-- the table of {name} -->\n", f"<!-- the table of {name} ends -->\n"
+    before, _, rest = (DOCS / file_name).read_text(encoding="utf-8").partition(begins)
+    table, _, after = rest.partition(ends)
+    return before + begins, table, ends + after
+
+
+def write_tables() -> None:
+    """Put the tables into the docs."""
+    for file_name, (_, make_table) in TABLES.items():
+        before, _, after = _split(file_name)
+        (DOCS / file_name).write_text(before + make_table() + after, encoding="utf-8")
+
+
+async def _screenshots(size: tuple[int, int], steps: range) -> list[str]:
+    """Train, and return a screenshot at the first tick after each of `steps`."""
     app = TweetgenApp(RunConfig(run_name="happy"))
-    async with app.run_test(size=(columns, rows)):
-        await _train(app)
-        PICTURES.mkdir(exist_ok=True)
-        picture = app.export_screenshot(title="tweetgen-tui")
-        (PICTURES / f"screen-{columns}x{rows}.svg").write_text(picture, encoding="utf-8")
+    taken = []
+    async with app.run_test(size=size):
+        for step in steps:
+            await _train_until(app, step)
+            taken.append(app.export_screenshot(title="tweetgen-tui"))
         app.bridge.stop("picture taken")
         app.bridge.join(DEADLINE_SECONDS)
+    return taken
 
 
-async def _train(app: TweetgenApp) -> None:
-    """Wait until enough steps are taken."""
+async def _train_until(app: TweetgenApp, step: int) -> None:
+    """Wait until the run has taken this many steps."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while app.summary_view.step < NUM_STEPS:
+    while app.summary_view.step < step:
         if time.monotonic() > deadline:
             raise TimeoutError(f"only {app.summary_view.step} steps")
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.05)
+
+
+def _write_picture(name: str, size: tuple[int, int], steps: range) -> None:
+    """Write a still of the last step, or an animation of several steps."""
+    with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
+        taken = asyncio.run(_screenshots(size, steps))
+    picture = animate(taken) if len(taken) > 1 else taken[0]
+    (PICTURES / name).write_text(picture, encoding="utf-8")
 
 
 def main() -> None:
-    """Write all of it."""
-    write_table()
-    for columns, rows in SIZES:
-        with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
-            asyncio.run(_take_picture(columns, rows))
+    """Write the tables, and the pictures if they are asked for."""
+    write_tables()
+    if sys.argv[1:] == ["pictures"]:
+        _write_picture("training.svg", ANIMATION_SIZE, range(STEPS_PER_FRAME, NUM_STEPS + 1, STEPS_PER_FRAME))
+        for size in STILL_SIZES:
+            _write_picture(f"screen-{size[0]}x{size[1]}.svg", size, range(NUM_STEPS, NUM_STEPS + 1))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,132 @@
+"""Every command in README, docs and the examples of `--help` runs, on small files; the screen only checks its run."""
+
+from __future__ import annotations
+
+import importlib.resources
+import itertools
+import json
+import re
+import shlex
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import typer.main
+
+from engine.config.run import RunConfig
+from engine.session import preflight
+from tests.cli.program import SMALL_MODEL, Cli, write_tweets
+from tui.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+NOT_RUN = {
+    "tweetgen-tui attach": "needs a running run and a terminal: tests/e2e",
+    "tweetgen-tui attach my-run --read-only": "the same",
+    "tweetgen-tui train --detach": "leaves a process: tests/e2e",
+    "tweetgen-tui data fetch sentiment140": "needs a network: tests/cli/test_data_fetch.py has a server",
+    "tweetgen-tui --install-completion": "writes to the user's shell: tests/cli/test_completion.py",
+    "tweetgen-tui bench": "takes minutes: tests/cli/test_bench.py",
+    "tweetgen-tui bench --seconds 120": "the same",
+    "tweetgen-tui data inspect FILE": "a placeholder",
+    "tweetgen-tui data inspect": "names the command only",
+    "tweetgen-tui data inspect big.csv --fresh --json": "takes minutes",
+    "zcat lines.gz | tweetgen-tui train --data -": "a pipe: tests/cli/test_reading_options.py",
+}
+"""Commands that are not run here, and why."""
+
+
+def _commands() -> Iterator[str]:
+    """Yield the commands of the pages and of the help."""
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+            yield from (line for line in block.splitlines() if re.match(r"(\S+ \S+ \| )?tweetgen-tui\b", line))
+        yield from re.findall(r"`(tweetgen-tui(?: [^`]*)?)`", text)
+    yield from _examples(typer.main.get_command(app))
+
+
+def _examples(command: Any) -> Iterator[str]:
+    """Yield the examples in the help of a command and of those below it."""
+    _, _, examples = (command.help or "").partition("Examples:\n")
+    yield from (re.split(r"\s{2,}", line.strip())[0] for line in examples.splitlines() if line.strip())
+    for below in getattr(command, "commands", {}).values():
+        yield from _examples(below)
+
+
+COMMANDS = sorted(set(_commands()))
+
+
+def test_every_command_that_is_not_run_is_documented() -> None:
+    assert NOT_RUN.keys() <= set(COMMANDS)
+    assert len(COMMANDS) - len(NOT_RUN) > 25
+
+
+@pytest.fixture(scope="module")
+def documented_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a file for each name in the docs."""
+    folder = tmp_path_factory.mktemp("documented")
+    tweets = write_tweets(folder / "lines.txt").read_text(encoding="utf-8").splitlines()
+    for name in ("my.csv", "happy.csv", "hundred.csv", "other.csv"):
+        (folder / name).write_text("text\n" + "\n".join(tweets), encoding="utf-8")
+    (folder / "haiku.txt").write_text("\n\n".join(tweets), encoding="utf-8")
+    with (ROOT / "assets" / "happy.csv").open(encoding="utf-8") as file:
+        (folder / "embedded").mkdir()
+        (folder / "embedded" / "happy.csv").write_text("".join(itertools.islice(file, 300)), encoding="utf-8")
+    posts = (json.dumps({"post": {"text": tweet}}) for tweet in tweets)
+    (folder / "a.jsonl").write_text("\n".join(posts), encoding="utf-8")
+    table = pa.table({"post.text": [tweet.upper() + "!" for tweet in tweets]})
+    pq.write_table(table, folder / "b.parquet")
+    of_x = json.dumps([{"tweet": {"id_str": str(n), "full_text": tweet}} for n, tweet in enumerate(tweets)])
+    with zipfile.ZipFile(folder / "twitter-2026-11-20.zip", "w") as archive:
+        archive.writestr("data/tweets.js", f"window.YTD.tweets.part0 = {of_x}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def documented_home(documented_folder: Path) -> Path:
+    """A data folder with the run `my-run`."""
+    home = documented_folder / "home"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("TWEETGEN_HOME", str(home))
+        run = ["--data", str(documented_folder / "lines.txt"), "--run-name", "my-run", "--max-steps", "4"]
+        monkeypatch.setattr("sys.argv", ["tweetgen-tui", "train", *run, "--eval-every", "2", *SMALL_MODEL])
+        with pytest.raises(SystemExit) as exit_:
+            app()
+        assert exit_.value.code == 0
+    return home
+
+
+@pytest.fixture
+def _documented(documented_folder: Path, documented_home: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder with the documented files, on a copy of the data folder, with a small embedded corpus."""
+    shutil.copytree(documented_home, home, dirs_exist_ok=True)
+    monkeypatch.chdir(documented_folder)
+    files = importlib.resources.files
+    embedded = documented_folder / "embedded"
+    monkeypatch.setattr("importlib.resources.files", lambda name: embedded if name == "assets" else files(name))
+
+    def check(config: RunConfig, *_: object, **__: object) -> None:
+        preflight.check(config)
+
+    monkeypatch.setattr("tui.cli.commands.screen.open_screen", check)
+
+
+def _shortened(words: list[str]) -> list[str]:
+    """Return a command that trains for a moment and samples few tweets."""
+    text = re.sub(r"--max-seconds [\d.]+", "--max-seconds 0.2", shlex.join(words))
+    text = re.sub(r"--max-steps \d+", "--max-steps 2", text).replace("--quality", "--quality --count 20")
+    return [*shlex.split(text), *(SMALL_MODEL if words[:1] == ["train"] and "--hidden-size" not in words else ())]
+
+
+@pytest.mark.usefixtures("_documented")
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in NOT_RUN])
+def test_a_documented_command_runs(cli: Cli, command: str) -> None:
+    words = shlex.split(command, comments=True)[1:]
+    ended = cli(*_shortened(words))
+    assert ended.code == 0, ended.err
