@@ -1,1 +1,1 @@
-"""Devices, clocks and the two backends of a training step (`cpu`, `gpu`). Never knows a run, a checkpoint or a file."""
+"""Devices, clocks and the two backends of a training step, `cpu` and `gpu`. Independent of runs and checkpoints."""

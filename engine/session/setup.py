@@ -83,15 +83,16 @@ def prepare(
     device_runtime.apply()
     runtime.seed_generators(training.seed)
     model = TextGenerator.from_config(len(vocab), model_config).to(device_runtime.device)
-    ways = threads.candidates_for(config, device_runtime, info)
+    candidates = threads.candidates_for(config, device_runtime, info)
     trainers = {
-        way.precision: Trainer(model, training, replace(device_runtime, precision=way.precision)) for way in ways
+        candidate.precision: Trainer(model, training, replace(device_runtime, precision=candidate.precision))
+        for candidate in candidates
     }
     if checkpoint:
         load_into(trainers[device_runtime.precision], checkpoint, device_runtime)
     some_batches = partial(training_data.some_batches, training.batch_size)
-    on_turn = partial(on_stage, replace(stage, text="measuring what is fastest here"))
-    result = threads.begin(trainers, ways, device_runtime, some_batches, on_turn)
+    on_trial = partial(on_stage, replace(stage, text="measuring what is fastest here"))
+    result = threads.begin(trainers, candidates, device_runtime, some_batches, on_trial)
     has_same_tweets = info is not None and info.corpus_digest == corpus.digest
     position = training_data.resume_position(info.corpus_digest, info.position) if info else Position()
     batches = training_data.batches(training, position, info.training.batch_size if info else None)
@@ -161,8 +162,8 @@ def _choose(
         settings = config.settings
         if config.corpus is not None and config.corpus.overfit is not None:
             settings = {**OVERFIT_SETTINGS, **settings}
-        ways = threads.candidates_for(config, on, None)
-        has_bfloat16 = runtime.cpu_has_bfloat16() and any(way.precision == "bfloat16" for way in ways)
+        candidates = threads.candidates_for(config, on, None)
+        has_bfloat16 = runtime.cpu_has_bfloat16() and any(candidate.precision == "bfloat16" for candidate in candidates)
         configs = presets.resolve_preset(
             config.preset, settings, corpus.num_train_chars, on.device.type, has_bfloat16=has_bfloat16
         )

@@ -33,7 +33,7 @@ from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
 
 FIRST_COLUMNS = 4
-"""Characters of each tweet in the first round; few, for threads in each other's way take 100 times as long."""
+"""Characters per tweet in the first round; few, as threads that block each other take 100 times as long."""
 
 
 def runtime_for(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
@@ -54,7 +54,7 @@ def runtime_for(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
 
 
 def candidates_for(config: RunConfig, on: Runtime, info: CheckpointInfo | None) -> list[Candidate]:
-    """Return the ways to compute that a measurement is to choose from; one alone where there is nothing to measure."""
+    """Return the candidates for a measurement; a single one if there is nothing to measure."""
     wanted = config.runtime
     if on.device.type != "cpu" or info is not None or "seed" in config.settings:
         return [Candidate(num_threads=on.num_threads, precision=on.precision)]
@@ -76,52 +76,55 @@ class TuningResult:
 
 def begin(
     trainers: Mapping[str, Trainer],
-    ways: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     on: Runtime,
     batches: Callable[[], Sequence[Batch]],
-    on_turn: Callable[[], None],
+    on_trial: Callable[[], None],
 ) -> TuningResult:
-    """Choose between `ways`, and make torch use what was chosen. `on_turn` may raise, to end it."""
-    if len(ways) == 1:
+    """Choose the fastest candidate and apply it to torch. `on_trial` may raise to abort."""
+    if len(candidates) == 1:
         on.apply()
         return TuningResult(trainer=trainers[on.precision], runtime=on)
-    calibration = measure(trainers, ways, batches(), on_turn)
-    way = best_candidate(calibration)
-    chosen = replace(on, num_threads=way.num_threads, precision=way.precision, tuning="measured")
+    calibration = measure(trainers, candidates, batches(), on_trial)
+    candidate = best_candidate(calibration)
+    chosen = replace(on, num_threads=candidate.num_threads, precision=candidate.precision, tuning="measured")
     chosen.apply()
     return TuningResult(
-        trainer=trainers[way.precision], runtime=chosen, chars_per_second=calibration.chars_per_second(way)
+        trainer=trainers[candidate.precision], runtime=chosen, chars_per_second=calibration.chars_per_second(candidate)
     )
 
 
 def measure(
-    trainers: Mapping[str, Trainer], ways: Sequence[Candidate], batches: Sequence[Batch], on_turn: Callable[[], None]
+    trainers: Mapping[str, Trainer],
+    candidates: Sequence[Candidate],
+    batches: Sequence[Batch],
+    on_trial: Callable[[], None],
 ) -> Calibration:
-    """Let `ways` rehearse with the trainer of their precision. `on_turn` may raise before any turn, to end it.
+    """Measure the candidates with forward and backward passes of the trainer of their precision.
 
-    Leaves torch with some number of threads. Before a turn in bfloat16 the clock stands still for another one: whatever
-    oneDNN compiles for that shape, it compiles but once in a run.
+    `on_trial` may raise before any trial to abort. Leaves torch with some number of threads. Before a bfloat16 trial,
+    an extra pass runs outside the clock, so that oneDNN's one-time compilation for the batch's shape does not count.
     """
     not_counted = 0.0
 
     def clock() -> float:
         return time.perf_counter() - not_counted
 
-    def take_turn(way: Candidate, number: int, size: int) -> int:
+    def run_trial(candidate: Candidate, number: int, size: int) -> int:
         nonlocal not_counted
-        on_turn()
+        on_trial()
         batch = first_columns(batches[number % len(batches)], FIRST_COLUMNS * size)
-        torch.set_num_threads(way.num_threads)
-        if way.precision == "bfloat16":
+        torch.set_num_threads(candidate.num_threads)
+        if candidate.precision == "bfloat16":
             began = time.perf_counter()
-            trainers[way.precision].forward_backward(batch)
+            trainers[candidate.precision].forward_backward(batch)
             not_counted += time.perf_counter() - began
-        trainers[way.precision].forward_backward(batch)
+        trainers[candidate.precision].forward_backward(batch)
         return batch.num_targets
 
-    for precision in sorted({way.precision for way in ways}):  # what is compiled once is not measured
-        take_turn(min(way for way in ways if way.precision == precision), 0, 1)
-    return calibrate(ways, take_turn, clock)
+    for precision in sorted({candidate.precision for candidate in candidates}):  # excludes one-time compilation
+        run_trial(min(candidate for candidate in candidates if candidate.precision == precision), 0, 1)
+    return calibrate(candidates, run_trial, clock)
 
 
 def first_columns(batch: Batch, num_columns: int) -> Batch:
@@ -175,14 +178,14 @@ class ThreadTuner:
         Where `should_stop` says so, all stays as it is, and it is still to be done.
         """
         counts = {*thread_counts(runtime.available_cores()), on.num_threads}
-        ways = [Candidate(num_threads=count, precision=on.precision) for count in sorted(counts)]
+        candidates = [Candidate(num_threads=count, precision=on.precision) for count in sorted(counts)]
 
-        def on_turn() -> None:
+        def on_trial() -> None:
             if should_stop():
                 raise _StoppedError
 
         try:
-            calibration = measure({on.precision: trainer}, ways, self._batches(), on_turn)
+            calibration = measure({on.precision: trainer}, candidates, self._batches(), on_trial)
         except _StoppedError:
             return on, 1.0
         finally:

@@ -29,7 +29,7 @@ A step, from last to first, is one call of a compiled kernel, which overwrites `
     [W_hr; W_hz; W_hn]_bar = [a_bar b_bar m_bar]^T h'       [b_hr; b_hz; b_hn]_bar = column sums of a_bar b_bar m_bar
     [W_ir; W_iz; W_in]_bar = [a_bar b_bar c_bar]^T x        [b_ir; b_iz; b_in]_bar = column sums of a_bar b_bar c_bar
 
-The last line is computed by the caller (`projections`), which knows x.
+The last line is computed by the caller (`projections`), where x is available.
 
 **Precision.** The recurrent quantities h and h_bar keep the precision of the weights. Whatever is stored for all N rows
 and multiplied (gates, states, gradients, copies of the weights) may be rounded to bfloat16, the `storage_dtype`. Sums

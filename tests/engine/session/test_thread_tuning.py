@@ -62,9 +62,11 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2)
     """
     in_use = [1]
 
-    def calibrate(ways: Sequence[Candidate], take_turn: Callable[[Candidate, int, int], int], _: object) -> Calibration:
-        take_turn(ways[0], 0, 1)
-        seconds = {way: [1000 / speeds[way.num_threads]] for way in ways}
+    def calibrate(
+        candidates: Sequence[Candidate], run_trial: Callable[[Candidate, int, int], int], _: object
+    ) -> Calibration:
+        run_trial(candidates[0], 0, 1)
+        seconds = {candidate: [1000 / speeds[candidate.num_threads]] for candidate in candidates}
         return Calibration(num_chars=[1000], seconds=seconds)
 
     monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
@@ -74,10 +76,12 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2)
 
 
 def favour(monkeypatch: pytest.MonkeyPatch, best: Candidate) -> None:
-    """Let this way be the fastest by far."""
+    """Make this candidate the fastest by far."""
 
-    def calibrate(ways: Sequence[Candidate], *_: object) -> Calibration:
-        return Calibration(num_chars=[1000], seconds={way: [1.0 if way == best else 9.0] for way in ways})
+    def calibrate(candidates: Sequence[Candidate], *_: object) -> Calibration:
+        return Calibration(
+            num_chars=[1000], seconds={candidate: [1.0 if candidate == best else 9.0] for candidate in candidates}
+        )
 
     monkeypatch.setattr(threads, "calibrate", calibrate)
 
@@ -121,8 +125,8 @@ def test_measuring_changes_no_weight_optimizer_or_generator(precision: str) -> N
         trainer.step(batch, 0.004)
     before = everything(trainer)
 
-    ways = [Candidate(num_threads=number, precision=precision) for number in (1, 2)]
-    calibration = threads.measure({precision: trainer}, ways, batches, lambda: None)
+    candidates = [Candidate(num_threads=number, precision=precision) for number in (1, 2)]
+    calibration = threads.measure({precision: trainer}, candidates, batches, lambda: None)
 
     assert calibration.num_chars
     assert_same_tensors(everything(trainer), before)
