@@ -15,8 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 MAX_THREADS = 8
-"""Largest candidate. An upper bound for the time that measuring takes, not a good choice by itself: that is measured,
-and `device.MAX_AUTO_THREADS`, for runs without a measurement, is lower."""
+"""Largest candidate; bounds the time spent measuring."""
 TRIAL_SECONDS = 0.03
 """The work of a trial doubles from round to round until it takes about this long."""
 SECONDS_PER_CANDIDATE = 0.12

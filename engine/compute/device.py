@@ -17,8 +17,8 @@ from engine.config.run import RuntimeConfig, Tuning
 from engine.errors import DeviceError
 
 MAX_AUTO_THREADS = 4
-"""Upper bound where the number of threads is not measured, lower than `calibration.MAX_THREADS`: threads that have to
-wait for a busy core cost far more than those beyond four gain."""
+"""Upper bound where the number of threads is not measured. Lower than `calibration.MAX_THREADS`, because without a
+measurement nothing detects threads that wait for a busy core."""
 _NUM_WORDS = 624
 """Words in the state of a Mersenne Twister."""
 

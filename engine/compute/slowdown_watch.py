@@ -14,7 +14,7 @@ LOW_SHARE = 0.7
 """A window is low if its speed is below this share of the expected one."""
 MAX_LOW_WINDOWS = 3
 STEP_SHARE = 0.7
-"""Speed of a whole step as a share of the measured speed, which is that of the forward and backward pass alone."""
+"""Minimum speed of a whole step, as a share of the measured speed of the forward and backward pass alone."""
 MIN_DROP_SECONDS = 30.0
 MIN_CHECK_SECONDS, MAX_CHECK_SECONDS = 20.0, 480.0
 

@@ -32,8 +32,8 @@ class TextGenerator(nn.Module):
     ) -> None:
         """Draw PyTorch's default initial weights from the global generator.
 
-        With `tied_embeddings`, `embed` and `proj` share one matrix, (V, H), with a standard deviation of H^-1/2 (Press
-        and Wolf 2017, arXiv:1608.05859).
+        With `tied_embeddings` (Press and Wolf 2017, arXiv:1608.05859), `embed` and `proj` share one matrix, (V, H),
+        with an initial standard deviation of H^-1/2.
         """
         super().__init__()
         self.embed = nn.Embedding(vocab_size, embedding_size)
