@@ -62,7 +62,7 @@ class StepPace:
         self._since_measured = math.inf
 
     def restart(self, measured: float, *, has_changed: bool) -> None:
-        """Start over after another measurement; `has_changed` claims that it changed the number of threads."""
+        """Start over after another measurement, which may have changed the number of threads."""
         longer_check = min(MAX_CHECK_SECONDS, 2 * self._check_seconds)
         if self.has_dropped:
             longer = min(MAX_CHECK_SECONDS, 2 * self._drop_seconds)

@@ -54,14 +54,14 @@ _DEVICE_RECIPE = _Recipe(
     batch_size=128,
 )
 _WITHOUT_BUDGET_SECONDS = 110.0
-"""A run without a budget uses the recipe of this one: good after two minutes, and still improving later."""
+"""Budget assumed where none is set: its recipe is good after two minutes, and still improves later."""
 _WARMUP_STEPS = 100
 _EPOCHS_WITHOUT_BUDGET = 6.0
 """Assumed number of epochs, for the dropout; the length of such a run is unknown."""
 _HIDDEN_SIZE_LIMITS = {300_000: 128, 1_000_000: 256, 3_000_000: 384}
-"""Corpus size in characters to the largest hidden size below that size."""
+"""Largest hidden size for a corpus of fewer characters than the key."""
 _DROPOUTS = {40.0: 0.3, 15.0: 0.2, 6.0: 0.1}
-"""Minimum number of epochs to dropout, from the highest down."""
+"""Dropout by minimum number of epochs, highest first."""
 
 
 def resolve_preset(
@@ -74,8 +74,8 @@ def resolve_preset(
 ) -> PresetConfigs:
     """Return the configs of a preset, overridden by the user's `settings`.
 
-    `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps"; `has_bfloat16` claims a CPU
-    with native bfloat16. Raises `ConfigError`.
+    `num_train_chars` is the length of an epoch; `device_type` is "cpu", "cuda" or "mps"; a CPU with native bfloat16
+    `has_bfloat16`. Raises `ConfigError`.
     """
     configs = _tutorial()
     if preset == "auto":

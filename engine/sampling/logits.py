@@ -62,7 +62,7 @@ def _with_greedy_rows(logits: Floats, sampling: SamplingConfig, temperatures: Fl
 
 
 def _nucleus(probabilities: Floats, top_p: float) -> Floats:
-    """Zero all `probabilities` (B, V) outside the smallest set of the most likely ids with a total of `top_p`."""
+    """Zero `probabilities` (B, V) outside the smallest set of most likely ids with a total of `top_p` or more."""
     order = np.argsort(-probabilities, axis=-1, kind="stable")
     ordered = np.take_along_axis(probabilities, order, axis=-1)
     mass_before = ordered.cumsum(axis=-1) - ordered
