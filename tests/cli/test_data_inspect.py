@@ -23,7 +23,7 @@ REPORTED = (
     "1  empty",
     "1  duplicate            Tom likes TEA!",
     "training    50 tweets",
-    "validation  12 tweets; none shares a run of 30 or more characters with a training tweet",
+    "validation  12 tweets; none shares 30 or more characters with a training tweet",
     "duplicates  1 duplicate; the first of each group is kept",
     "contain     an @name 1.6 %   a link 1.6 %   a hashtag 1.6 %",
     "scripts     Latin",

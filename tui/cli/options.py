@@ -64,7 +64,7 @@ RUN = (
     *TWEETS,
     Source("Training", RunConfig, ("preset",)),
     Source("Training", TrainingConfig, ("max_seconds", "max_steps", "seed")),
-    Source("Model", ModelConfig, ("embedding_size", "hidden_size", "num_layers", "dropout")),
+    Source("Model", ModelConfig, tuple(name for name in field_help(ModelConfig) if name != "tied_embeddings")),
     Source("Training details", CorpusConfig, ("overfit",)),
     Source(
         "Training details",

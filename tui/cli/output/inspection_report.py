@@ -155,7 +155,8 @@ def _validation(inspection: Inspection) -> str:
     num_sharing = round(share * num_tweets)
     sharing = f"{format_count(num_sharing)} of them ({100 * share:.2f} %)" if num_sharing else "none"
     verb = "share" if num_sharing > 1 else "shares"
-    return f"{counted(num_tweets, 'tweet')}; {sharing} {verb} a run of 30 or more characters with a training tweet"
+    figure = f"{sharing} {verb} 30 or more characters with a training tweet, names and links aside"
+    return f"{counted(num_tweets, 'tweet')}; {figure}"
 
 
 def _duplicates(report: CorpusReport) -> str:
