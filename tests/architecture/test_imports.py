@@ -1,4 +1,4 @@
-"""What a module drags in with it, seen in a fresh interpreter: heavy libraries are only where they are needed."""
+"""Heavy libraries are imported late: `sys.modules` of a fresh interpreter after importing a module."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WITHOUT_TORCH = [
     "engine.checkpoints.catalog",
     "engine.session.preflight",
 ]
-OF_THE_ENGINE = [
+ENGINE = [
     "engine.session.session",
     "engine.session.loop",
     "engine.checkpoints.checkpoint",
@@ -44,12 +44,12 @@ def packages_loaded_by(*modules: str) -> set[str]:
     return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split())
 
 
-def test_what_the_screen_needs_at_its_start_loads_no_torch() -> None:
+def test_modules_of_the_start_of_the_screen_load_no_torch() -> None:
     assert "torch" not in packages_loaded_by(*WITHOUT_TORCH)
 
 
 def test_the_engine_loads_nothing_of_the_screen() -> None:
-    loaded = packages_loaded_by(*OF_THE_ENGINE)
+    loaded = packages_loaded_by(*ENGINE)
     assert {"engine", "torch"} <= loaded  # what is imported is seen
     assert not loaded & (SCREEN | {"tui"})
 
@@ -62,5 +62,5 @@ def test_the_screen_loads_no_torch_before_it_is_open() -> None:
     assert "torch" not in packages_loaded_by("tui.app.app", "tui.screens.main.screen", "tui.run.bridge")
 
 
-def test_the_command_line_loads_no_torch_and_no_reader_before_it_knows_what_is_wanted() -> None:
+def test_the_command_line_loads_no_torch_and_no_reader_before_a_command_runs() -> None:
     assert not packages_loaded_by("tui.cli.app") & {"torch", "pyarrow", "libipld", "httpx", "textual"}

@@ -1,4 +1,4 @@
-"""Our widgets, screens and app overwrite no private name of Textual's: doing so fails far from its cause."""
+"""Widgets, screens and app overwrite no private name of Textual, which would fail far from the cause."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODULES = [
 
 
 def our_classes() -> list[type]:
-    """Return every class of ours that is a message pump."""
+    """Return every class in `tui` that is a message pump."""
     found = {
         value
         for name in MODULES
@@ -31,7 +31,7 @@ def our_classes() -> list[type]:
 
 
 def written_names(a_class: type) -> Iterator[str]:
-    """Yield the names that a class's source binds: in its body, and on `self`."""
+    """Yield the names that a class binds in its body and on `self`."""
     (class_node,) = ast.parse(textwrap.dedent(inspect.getsource(a_class))).body
     assert isinstance(class_node, ast.ClassDef)
     for statement in class_node.body:
@@ -48,7 +48,7 @@ def written_names(a_class: type) -> Iterator[str]:
 
 @cache
 def private_names(a_class: type) -> set[str]:
-    """Return the private names among those that a class binds."""
+    """Return the private names that a class binds."""
     return {name for name in written_names(a_class) if name.startswith("_") and not name.endswith("__")}
 
 

@@ -1,4 +1,4 @@
-"""A data folder with a trained run in it, and the ways to run commands."""
+"""Fixtures that run commands, in this process or in another, on a data folder with a trained run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Launch = Callable[..., Process]
 
 @pytest.fixture(autouse=True)
 def _signals_as_before() -> Iterator[None]:
-    """Undo what `main` did in this process, and let children hear the signals that whoever runs the tests ignores."""
+    """Reset signal handlers, which children inherit, and restore those that `main` replaces."""
     before = {number: signal.getsignal(number) for number in ending_signals()}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -35,7 +35,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def launch(home: Path) -> Iterator[Launch]:
-    """Start commands as processes of their own."""
+    """Start commands in child processes, which are killed at the end."""
     processes: list[Process] = []
 
     def start(*arguments: str | Path, **environment: str) -> Process:

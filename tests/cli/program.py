@@ -1,4 +1,4 @@
-"""Run the command line: inside this process where that proves the claim, as a process of its own where it takes one."""
+"""Run the command line: in this process, or in a child process for signals, pipes and exit codes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tui.__main__ import main
 PROGRAM = (sys.executable, "-m", "tui")
 SMALL_MODEL = ("--hidden-size", "16", "--embedding-size", "8", "--threads", "1", "--precision", "float32")
 DEADLINE_SECONDS = 60.0
-TIMES_OUT_NEVER = 1_000_000
-"""Steps that no test waits for."""
+ENDLESS_STEPS = 1_000_000
+"""More steps than any test waits for."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """How a command ended, and what it said."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -45,7 +45,7 @@ class Finished:
 
     @property
     def objects(self) -> list[dict[str, Any]]:
-        """What `--json` printed."""
+        """The objects that `--json` printed."""
         return [json.loads(line) for line in self.lines]
 
     @property
@@ -75,7 +75,7 @@ class Cli:
 
 
 class Process:
-    """The program as a process of its own; killed by `close`, never left behind."""
+    """The program in a child process, which `close` kills."""
 
     def __init__(self, home: Path, *arguments: str | Path, **environment: str) -> None:
         self._process = subprocess.Popen(
@@ -88,12 +88,12 @@ class Process:
         )
         self._err: list[str] = []
         self._has_news = threading.Condition()
-        self._drain = threading.Thread(target=self._keep_errors, daemon=True)
+        self._drain = threading.Thread(target=self._collect_errors, daemon=True)
         self._drain.start()
         self._killer = threading.Timer(DEADLINE_SECONDS, self._process.kill)
         self._killer.start()
 
-    def _keep_errors(self) -> None:
+    def _collect_errors(self) -> None:
         for line in self._stream(self._process.stderr):
             with self._has_news:
                 self._err.append(line)
@@ -109,7 +109,7 @@ class Process:
         return iter(self._stream(self._process.stdout))
 
     def read_events(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
-        """Return that many of the next events of a kind, as they come."""
+        """Return the next `count` events of a kind, waiting for them."""
         found = (event for line in self.lines() if (event := json.loads(line))["event"] == kind)
         return list(itertools.islice(found, count))
 
@@ -122,7 +122,7 @@ class Process:
         self._process.send_signal(number)
 
     def send_until_it_ends(self, number: signal.Signals) -> None:
-        """Send a signal again and again, as an impatient person would."""
+        """Send a signal repeatedly until the process has ended."""
         while self._process.poll() is None:
             self._process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -133,7 +133,7 @@ class Process:
         self._stream(self._process.stdout).close()
 
     def wait(self) -> Finished:
-        """Return how it ended; killed at the deadline it counts as -9."""
+        """Return exit code and output; the code is -9 if the process was killed at the deadline."""
         out = self._process.stdout
         rest = out.read() if out is not None and not out.closed else ""
         code = self._process.wait()
@@ -187,14 +187,14 @@ def make_trained_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def assert_told_in_two_lines(finished: Finished, *words: str) -> None:
-    """Check that the user was told of a mistake of theirs as promised: two lines, nothing on stdout, exit code 1."""
-    assert_told_at_the_end(finished, *words)
+def assert_two_line_error(finished: Finished, *words: str) -> None:
+    """Assert an error with exit code 1: two lines on stderr, nothing on stdout."""
+    assert_error_at_the_end(finished, *words)
     assert len(finished.error_lines) == 2, finished.err
 
 
-def assert_told_at_the_end(finished: Finished, *words: str) -> None:
-    """Check the same of a mistake that shows only once the run is being prepared, after lines of narration."""
+def assert_error_at_the_end(finished: Finished, *words: str) -> None:
+    """Assert the same of an error during setup, whose two lines follow the progress on stderr."""
     assert finished.code == 1, finished.err
     assert finished.out == ""
     assert "Traceback" not in finished.err

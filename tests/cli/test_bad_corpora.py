@@ -1,4 +1,4 @@
-"""Tweets that can't be used: two lines and exit code 1, before a run is begun."""
+"""Unusable data: two lines and exit code 1 before a run starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_error
 
 ROWS = [f"a nice day, number {number}" for number in range(60)]
 TEXT = "\n".join(ROWS) + "\n"
@@ -27,7 +27,7 @@ BAD_FILES = {
 
 
 def late_failure(folder: Path) -> Path:
-    """Return a file whose beginning is sound and whose end is missing."""
+    """Return a file that is valid but truncated."""
     noise = random.Random(1)  # noqa: S311 - no secrets
     lines = [*ROWS * 5, *(noise.randbytes(40).hex() for _ in range(20_000))]
     path = folder / "late.txt.gz"
@@ -36,27 +36,29 @@ def late_failure(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_file_that_cannot_be_used_is_told_in_two_lines(cli: Cli, home: Path, tmp_path: Path, name: str) -> None:
+def test_an_unusable_file_is_an_error_in_two_lines(cli: Cli, home: Path, tmp_path: Path, name: str) -> None:
     content, words = BAD_FILES[name]
     (tmp_path / name).write_bytes(content)
-    assert_told_in_two_lines(cli("train", "--data", tmp_path / name, "--max-steps", "1"), name, *words)
+    assert_two_line_error(cli("train", "--data", tmp_path / name, "--max-steps", "1"), name, *words)
     assert not list((home / "runs").iterdir())
 
 
 @pytest.mark.parametrize("column", ["nope", "4"])
-def test_a_column_that_is_not_there_is_named_with_those_that_are(cli: Cli, tmp_path: Path, column: str) -> None:
+def test_a_missing_column_is_named_with_the_existing_ones(cli: Cli, tmp_path: Path, column: str) -> None:
     path = tmp_path / "wide.csv"
     path.write_text("id,body,kind\n" + "".join(f"1,{row},x\n" for row in ROWS).replace(", number", ""), "utf-8")
     ended = cli("train", "--data", path, "--column", column)
-    assert_told_in_two_lines(ended, f"no column {column}", "id, body, kind")
+    assert_two_line_error(ended, f"no column {column}", "id, body, kind")
 
 
 def test_one_bad_file_among_good_ones_is_named(cli: Cli, tweets: Path) -> None:
-    assert_told_in_two_lines(cli("train", "--data", tweets, "--data", "/nowhere/x.txt"), "/nowhere/x.txt")
+    assert_two_line_error(cli("train", "--data", tweets, "--data", "/nowhere/x.txt"), "/nowhere/x.txt")
 
 
-def test_what_shows_only_at_the_end_of_a_long_file_is_told_at_the_end(cli: Cli, tmp_path: Path, home: Path) -> None:
-    assert_told_at_the_end(cli("train", "--data", late_failure(tmp_path)), "late.txt.gz", "truncated")
+def test_an_error_at_the_end_of_a_long_file_is_reported_after_the_progress(
+    cli: Cli, tmp_path: Path, home: Path
+) -> None:
+    assert_error_at_the_end(cli("train", "--data", late_failure(tmp_path)), "late.txt.gz", "truncated")
     assert not list((home / "runs").iterdir())
 
 
@@ -68,4 +70,4 @@ def test_with_json_a_late_failure_is_the_one_event_of_the_stream(cli: Cli, tmp_p
 
 
 def test_a_row_to_overfit_beyond_the_data_is_refused(cli: Cli, tweets: Path) -> None:
-    assert_told_in_two_lines(cli("train", "--data", tweets, "--overfit", "60"), "Row 60", "the data has fewer rows")
+    assert_two_line_error(cli("train", "--data", tweets, "--overfit", "60"), "Row 60", "the data has fewer rows")

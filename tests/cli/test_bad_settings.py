@@ -1,4 +1,4 @@
-"""Settings that can't be used, alone or together."""
+"""Settings that are invalid, alone or in combination."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_error
 
 OUT_OF_RANGE = [
     ("--hidden-size", "99999"),
@@ -53,45 +53,49 @@ def split(line: str, tweets: Path) -> list[str]:
 @pytest.mark.parametrize(("option", "value"), OUT_OF_RANGE)
 def test_a_setting_out_of_range_is_named_with_its_range(cli: Cli, tweets: Path, option: str, value: str) -> None:
     ended = cli("train", "--data", tweets, option, value)
-    assert_told_in_two_lines(ended, option.removeprefix("--").replace("-", "_"), f"Change {option}")
+    assert_two_line_error(ended, option.removeprefix("--").replace("-", "_"), f"Change {option}")
 
 
 @pytest.mark.parametrize("case", AT_ONCE)
-def test_what_cannot_be_is_told_before_anything_is_written(cli: Cli, trained: Path, tweets: Path, case: str) -> None:
+def test_contradicting_settings_are_an_error_before_anything_is_written(
+    cli: Cli, trained: Path, tweets: Path, case: str
+) -> None:
     line, words = AT_ONCE[case]
     before = sorted(trained.rglob("*"))
-    assert_told_in_two_lines(cli(*split(line, tweets)), *words)
+    assert_two_line_error(cli(*split(line, tweets)), *words)
     assert sorted(trained.rglob("*")) == before
 
 
 @pytest.mark.parametrize("case", WHILE_PREPARING)
-def test_what_shows_only_while_a_run_is_prepared_is_told_too(cli: Cli, trained: Path, tweets: Path, case: str) -> None:
+def test_a_problem_found_during_setup_is_an_error_in_two_lines(
+    cli: Cli, trained: Path, tweets: Path, case: str
+) -> None:
     line, words = WHILE_PREPARING[case]
-    assert_told_at_the_end(cli(*split(line, tweets)), *words)
+    assert_error_at_the_end(cli(*split(line, tweets)), *words)
 
 
-def test_the_screen_wants_a_terminal(cli: Cli, tweets: Path) -> None:
-    assert_told_in_two_lines(cli("--data", tweets), "needs a terminal", "tweetgen-tui train")
+def test_the_screen_requires_a_terminal(cli: Cli, tweets: Path) -> None:
+    assert_two_line_error(cli("--data", tweets), "needs a terminal", "tweetgen-tui train")
 
 
 def test_an_empty_run_name_is_refused(cli: Cli, tweets: Path) -> None:
-    assert_told_in_two_lines(cli("train", "--data", tweets, "--run-name", ""), "A run can't be called")
+    assert_two_line_error(cli("train", "--data", tweets, "--run-name", ""), "A run can't be called")
 
 
-def test_resume_last_without_any_run_says_how_to_start_one(cli: Cli) -> None:
-    assert_told_in_two_lines(cli("train", "--resume", "last"), "no run yet", "tweetgen-tui train")
+def test_resume_last_without_a_run_names_the_command_that_starts_one(cli: Cli) -> None:
+    assert_two_line_error(cli("train", "--resume", "last"), "no run yet", "tweetgen-tui train")
 
 
 def test_a_checkpoint_does_not_fit_tweets_in_other_characters(cli: Cli, trained: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.txt"
     path.write_text("".join(f"寿司{chr(0x4E00 + number)}を食べた\n" for number in range(60)), encoding="utf-8")
     ended = cli("train", "--checkpoint", "first", "--data", path, "--max-steps", "50")
-    assert_told_at_the_end(ended, "vocabulary", "other.txt")
+    assert_error_at_the_end(ended, "vocabulary", "other.txt")
 
 
-def test_a_device_that_is_not_there_is_refused(cli: Cli, tweets: Path) -> None:
+def test_a_missing_device_is_refused(cli: Cli, tweets: Path) -> None:
     import torch
 
     if torch.backends.mps.is_available():
         pytest.skip("this machine has it")
-    assert_told_at_the_end(cli("train", "--data", tweets, "--device", "mps"), "no mps device")
+    assert_error_at_the_end(cli("train", "--data", tweets, "--device", "mps"), "no mps device")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Cli, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_two_line_error
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def _own(home: Path, name: str) -> Path:
     return home / "runs" / "first" / "checkpoints" / f"{name}.safetensors"
 
 
-def test_the_list_has_what_was_saved_by_name_then_the_runs_own(cli: Cli, saved: Path) -> None:
+def test_the_list_has_named_checkpoints_first_then_those_of_the_runs(cli: Cli, saved: Path) -> None:
     ended = cli("checkpoints", "list")
     assert (ended.code, ended.err) == (0, "")
     [heading, *rows] = ended.lines
@@ -37,7 +37,7 @@ def test_the_list_has_what_was_saved_by_name_then_the_runs_own(cli: Cli, saved: 
         assert list(entry) == fields.split()
 
 
-def test_an_empty_list_says_how_to_fill_it_on_stderr(cli: Cli) -> None:
+def test_an_empty_list_names_on_stderr_the_command_that_fills_it(cli: Cli) -> None:
     ended = cli("checkpoints", "list")
     assert (ended.code, ended.out) == (0, "")
     assert "tweetgen-tui train" in ended.err
@@ -50,12 +50,12 @@ def test_a_truncated_file_is_listed_as_damaged_and_the_others_still_work(cli: Cl
     [damaged, *_] = cli("checkpoints", "list").lines[1:]
     assert damaged.split()[0] == "mine"
     assert damaged.endswith("damaged")
-    assert_told_in_two_lines(cli("checkpoints", "show", "mine"), str(path), "damaged")
-    assert_told_in_two_lines(cli("generate", "--checkpoint", "mine"), str(path), "damaged")
+    assert_two_line_error(cli("checkpoints", "show", "mine"), str(path), "damaged")
+    assert_two_line_error(cli("generate", "--checkpoint", "mine"), str(path), "damaged")
     assert cli("generate", "--checkpoint", "first/best").code == 0
 
 
-def test_show_tells_what_a_checkpoint_says_of_itself(cli: Cli, saved: Path) -> None:
+def test_show_prints_the_metadata(cli: Cli, saved: Path) -> None:
     info = cli("checkpoints", "show", "mine", "--json").object
     assert (info["run"], info["step"], info["model"]["hidden_size"]) == ("first", 40, 16)
     assert len(info["sha256"]) == 64
@@ -65,7 +65,7 @@ def test_show_tells_what_a_checkpoint_says_of_itself(cli: Cli, saved: Path) -> N
 
 
 @pytest.mark.parametrize("answer", ["\n", ""])
-def test_delete_without_a_yes_deletes_nothing(
+def test_delete_without_confirmation_deletes_nothing(
     cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
@@ -73,15 +73,15 @@ def test_delete_without_a_yes_deletes_nothing(
     assert (saved / "checkpoints" / "mine.safetensors").is_file()
 
 
-def test_a_missing_name_is_named(cli: Cli, saved: Path) -> None:
-    assert_told_in_two_lines(cli("checkpoints", "show", "nothing"), "nothing", "checkpoints list")
+def test_an_unknown_name_is_quoted(cli: Cli, saved: Path) -> None:
+    assert_two_line_error(cli("checkpoints", "show", "nothing"), "nothing", "checkpoints list")
 
 
-def test_delete_takes_no_path(cli: Cli, saved: Path) -> None:
+def test_delete_refuses_a_path(cli: Cli, saved: Path) -> None:
     secret = saved / "secret.safetensors"
     secret.touch()
     for name in ("first/../../../secret", secret):
-        assert_told_in_two_lines(cli("checkpoints", "delete", name, "--yes"))
+        assert_two_line_error(cli("checkpoints", "delete", name, "--yes"))
         assert secret.exists()
 
 
@@ -94,21 +94,21 @@ def test_rename_renames(cli: Cli, saved: Path) -> None:
     assert (ended.code, ended.out) == (0, "")
     assert "my best.safetensors" in ended.err
     assert set(_names(cli)) == {"my best", "first/latest", "first/best"}
-    assert_told_in_two_lines(cli("checkpoints", "rename", "my best", "../up"), "can't be called")
-    assert_told_in_two_lines(cli("checkpoints", "rename", "first/best", "other"), "belongs to its run")
+    assert_two_line_error(cli("checkpoints", "rename", "my best", "../up"), "can't be called")
+    assert_two_line_error(cli("checkpoints", "rename", "first/best", "other"), "belongs to its run")
 
 
 def test_a_pinned_checkpoint_is_marked_and_not_deleted(cli: Cli, saved: Path) -> None:
     assert cli("checkpoints", "pin", "mine").code == 0
     assert _names(cli)["mine"] is True
     assert cli("checkpoints", "list").lines[1].endswith("pinned")
-    assert_told_in_two_lines(cli("checkpoints", "delete", "mine", "--yes"), "mine is pinned", "unpin")
+    assert_two_line_error(cli("checkpoints", "delete", "mine", "--yes"), "mine is pinned", "unpin")
     assert cli("checkpoints", "unpin", "mine").code == 0
     assert cli("checkpoints", "delete", "mine", "--yes").code == 0
     assert set(_names(cli)) == {"first/latest", "first/best"}
 
 
-def test_an_export_can_be_used_from_where_it_is_and_imported_under_a_name(
+def test_an_exported_file_works_in_place_and_can_be_imported(
     cli: Cli, saved: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     file = tmp_path_factory.mktemp("elsewhere") / "copy.safetensors"
@@ -127,18 +127,18 @@ def test_an_export_over_a_file_and_an_import_over_a_name_need_force(
 ) -> None:
     file = tmp_path_factory.mktemp("elsewhere") / "notes.txt"
     file.write_text("mine")
-    assert_told_in_two_lines(cli("checkpoints", "export", "mine", file), "already exists", "--force")
+    assert_two_line_error(cli("checkpoints", "export", "mine", file), "already exists", "--force")
     assert file.read_text() == "mine"
     assert cli("checkpoints", "export", "mine", file, "--force").code == 0
     assert file.stat().st_size > 1000
     source = _own(saved, "latest")
-    assert_told_in_two_lines(cli("checkpoints", "import", source, "--name", "mine"), "already", "--force")
+    assert_two_line_error(cli("checkpoints", "import", source, "--name", "mine"), "already", "--force")
     assert cli("checkpoints", "import", source, "--name", "mine", "--force").code == 0
     cli("checkpoints", "pin", "mine")
-    assert_told_in_two_lines(cli("checkpoints", "import", source, "--name", "mine", "--force"), "mine is pinned")
+    assert_two_line_error(cli("checkpoints", "import", source, "--name", "mine", "--force"), "mine is pinned")
 
 
-def test_an_export_writes_nothing_but_the_file_to_standard_output_and_not_to_a_terminal(
+def test_an_export_to_stdout_is_the_file_alone_and_refused_on_a_terminal(
     cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipe, terminal = _Bytes(is_terminal=False), _Bytes()
@@ -174,11 +174,11 @@ def test_an_import_reads_standard_input(cli: Cli, saved: Path, monkeypatch: pyte
     assert (piped["run"], piped["step"], piped["sha256"]) == (best["run"], best["step"], best["sha256"])
 
 
-def test_standard_input_needs_a_name_and_is_checked_like_a_file(
+def test_an_import_from_stdin_requires_a_name_and_is_verified(
     cli: Cli, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", _Bytes(b"good morning"))
-    assert_told_in_two_lines(cli("checkpoints", "import", "-"), "needs a name", "--name")
+    assert_two_line_error(cli("checkpoints", "import", "-"), "needs a name", "--name")
     ended = cli("checkpoints", "import", "-", "--name", "piped")
-    assert_told_in_two_lines(ended, "tweetgen-tui: standard input is damaged")
+    assert_two_line_error(ended, "tweetgen-tui: standard input is damaged")
     assert not (saved / "checkpoints" / "piped.safetensors").exists()

@@ -1,4 +1,4 @@
-"""TAB in bash, zsh and fish: the program is asked for completions, and opens no screen."""
+"""Completion in bash, zsh and fish: TAB lists candidates and opens no screen."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ ASKED = {
     "zsh": {"_TYPER_COMPLETE_ARGS": "tweetgen-tui {}"},
     "fish": {"_TYPER_COMPLETE_ARGS": "tweetgen-tui {}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
 }
-"""What the script of each shell sets, besides `_TWEETGEN_TUI_COMPLETE`."""
+"""Environment that each shell's script sets, besides `_TWEETGEN_TUI_COMPLETE`."""
 
 
 @pytest.fixture(params=ASKED)
 def shell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A shell whose user typed `tweetgen-tui` and pressed TAB; typed words are added with `complete`."""
+    """The shell; opening the screen fails the test."""
 
     def screen(*_arguments: object) -> None:
         pytest.fail("the screen was opened")
@@ -26,7 +26,7 @@ def shell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 def complete(cli: Cli, shell: str, words: str) -> str:
-    """Return what the program answers to TAB behind these words."""
+    """Return the output for TAB after these words."""
     cli.monkeypatch.setenv("_TWEETGEN_TUI_COMPLETE", f"complete_{shell}")
     for name, value in ASKED[shell].items():
         cli.monkeypatch.setenv(name, value.format(words, count=len(words.split(" "))))
@@ -41,7 +41,7 @@ def test_tab_offers_commands_and_options_and_starts_nothing(cli: Cli, shell: str
 
 
 @pytest.mark.parametrize("shell", ASKED)
-def test_the_script_that_a_shell_reads_is_printed(cli: Cli, shell: str) -> None:
+def test_the_completion_script_of_each_shell_is_printed(cli: Cli, shell: str) -> None:
     cli.monkeypatch.setenv("_TWEETGEN_TUI_COMPLETE", f"source_{shell}")
     ended = cli()
     assert ended.code == 0

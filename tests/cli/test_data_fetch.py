@@ -1,4 +1,4 @@
-"""`tweetgen-tui data fetch`: the terms first, then the file, its path on stdout and nothing else there."""
+"""`tweetgen-tui data fetch`: terms, question, download, and the path on stdout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from engine.corpus.download import catalog as datasets
 from engine.corpus.download.catalog import SENTIMENT140
-from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_error
 from tests.e2e.terminal import Terminal
 from tests.file_server import answer, serve, serving, stall_after, use_no_proxy
 
@@ -27,7 +27,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def path(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Take `CONTENT` for the real file; return where it will be."""
+    """Make `CONTENT` the expected file; return its target path."""
     md5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
     known = replace(SENTIMENT140, num_bytes=len(CONTENT), md5=md5, url="http://127.0.0.1:1/")
     monkeypatch.setitem(datasets.DATASETS, "sentiment140", known)
@@ -35,13 +35,13 @@ def path(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Typed(io.StringIO):
-    """A keyboard on which this text is typed."""
+    """A terminal's standard input with this text."""
 
     def isatty(self) -> bool:
         return True
 
 
-def test_the_terms_come_first_and_the_path_is_all_that_stdout_gets(cli: Cli, path: Path) -> None:
+def test_the_terms_come_first_and_stdout_is_the_path_alone(cli: Cli, path: Path) -> None:
     with serving(serve(CONTENT)) as server:
         ended = cli(*FETCH, "--url", server.url.replace("//", "//me:secret@"), "--yes")
     assert (ended.code, ended.lines) == (0, [str(path)])
@@ -52,7 +52,7 @@ def test_the_terms_come_first_and_the_path_is_all_that_stdout_gets(cli: Cli, pat
     assert "secret" not in ended.err
 
 
-def test_json_is_one_object_and_a_second_time_nothing_is_fetched(cli: Cli, path: Path) -> None:
+def test_json_is_one_object_and_a_second_fetch_downloads_nothing(cli: Cli, path: Path) -> None:
     with serving(serve(CONTENT)) as server:
         first = cli(*FETCH, "--url", server.url, "--yes", "--json").object
     second = cli(*FETCH, "--json").object
@@ -61,15 +61,15 @@ def test_json_is_one_object_and_a_second_time_nothing_is_fetched(cli: Cli, path:
     assert (first, second) == (expected | {"is_new": True}, expected | {"is_new": False})
 
 
-def test_without_a_terminal_nothing_is_fetched_unless_yes_is_given(cli: Cli, path: Path) -> None:
+def test_without_a_terminal_nothing_is_downloaded_unless_yes_is_given(cli: Cli, path: Path) -> None:
     ended = cli(*FETCH)
-    assert_told_at_the_end(ended, "--yes", "without a terminal")
+    assert_error_at_the_end(ended, "--yes", "without a terminal")
     assert NOTICE in ended.err
     assert not path.parent.exists()
 
 
 @pytest.mark.parametrize("answer", ["", "what?\n"])
-def test_on_a_terminal_anything_else_fetches_nothing(
+def test_any_answer_but_yes_downloads_nothing(
     cli: Cli, path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     monkeypatch.setattr("sys.stdin", Typed(answer))
@@ -79,17 +79,17 @@ def test_on_a_terminal_anything_else_fetches_nothing(
     assert not path.parent.exists()
 
 
-def test_a_failed_download_is_told_in_two_lines_after_the_terms(cli: Cli, path: Path) -> None:
+def test_a_failed_download_is_an_error_in_two_lines_after_the_terms(cli: Cli, path: Path) -> None:
     with serving(answer(404)) as server:
         ended = cli(*FETCH, "--url", server.url, "--yes")
-    assert_told_at_the_end(ended, "127.0.0.1 answered with HTTP 404 Not Found.", "--url")
+    assert_error_at_the_end(ended, "127.0.0.1 answered with HTTP 404 Not Found.", "--url")
 
 
-def test_an_impossible_address_is_told_in_two_lines_before_the_terms(cli: Cli, path: Path) -> None:
-    assert_told_in_two_lines(cli(*FETCH, "--url", "ftp://a/b", "--yes"), "is not a web address", "https://")
+def test_an_invalid_address_is_an_error_in_two_lines_before_the_terms(cli: Cli, path: Path) -> None:
+    assert_two_line_error(cli(*FETCH, "--url", "ftp://a/b", "--yes"), "is not a web address", "https://")
 
 
-def test_on_a_terminal_there_is_a_bar_and_ctrl_c_leaves_the_terminal_as_it_was(home: Path) -> None:
+def test_a_terminal_shows_a_bar_and_ctrl_c_restores_the_terminal(home: Path) -> None:
     with serving(stall_after(CONTENT[:200_000], SENTIMENT140.num_bytes)) as server:
         terminal = Terminal(home, *FETCH, "--url", server.url)
         try:

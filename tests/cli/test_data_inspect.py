@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from tests.cli.program import Cli, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_two_line_error
 from tests.engine.corpus.files.open_contents import zip_of
 from tui.cli.output.progress_display import show_progress
 
@@ -38,7 +38,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @pytest.fixture
 def messy(tmp_path: Path) -> Path:
-    """Sixty tweets in a table with a header, and rows that can't be used."""
+    """A CSV with a header, 60 tweets and unusable rows."""
     names = ("Tom", "Ann", "Bo", "gran", "mum", "we", "they", "you", "Zoë", "a fox")
     things = ("tea", "a long walk", "my dog", "the rain", "two boats", "jam")
     rows = [f"{name} likes {thing}" for thing in things for name in names]
@@ -68,7 +68,7 @@ def test_json_has_the_fields_of_the_design_and_its_counts_add_up(cli: Cli, messy
     assert found["sources"][0]["notes"]
 
 
-def test_a_second_look_comes_from_the_cache_unless_a_fresh_one_is_asked_for(cli: Cli, messy: Path) -> None:
+def test_a_second_report_comes_from_the_cache_unless_fresh_is_given(cli: Cli, messy: Path) -> None:
     looks = [cli("data", "inspect", messy, "--json", *more).object for more in ((), (), ("--fresh",))]
     assert [look["was_cached"] for look in looks] == [False, True, False]
     assert len({look["kept"] for look in looks}) == 1
@@ -77,7 +77,7 @@ def test_a_second_look_comes_from_the_cache_unless_a_fresh_one_is_asked_for(cli:
 # For people -----------------------------------------------------------------------------------------------------------
 
 
-def test_everything_that_one_wants_to_know_of_a_file_is_in_the_report(cli: Cli, messy: Path) -> None:
+def test_the_report_has_all_facts_about_a_file(cli: Cli, messy: Path) -> None:
     ended = cli("data", "inspect", messy)
     assert (ended.code, ended.err) == (0, "")
     for words in REPORTED:
@@ -87,7 +87,7 @@ def test_everything_that_one_wants_to_know_of_a_file_is_in_the_report(cli: Cli, 
     assert not [line for line in ended.out.splitlines() if line != line.rstrip()]
 
 
-def test_several_sources_are_reported_one_by_one_and_together(cli: Cli, tweets: Path, tmp_path: Path) -> None:
+def test_several_sources_are_reported_one_by_one_and_in_total(cli: Cli, tweets: Path, tmp_path: Path) -> None:
     archive = tmp_path / "more.zip"
     archive.write_bytes(zip_of({"x/one.txt": b"tea for two\njam\n\n", "y/two.csv": b"text\nbread for all\n"}))
     out = cli("data", "inspect", tweets, archive).out
@@ -99,7 +99,7 @@ def test_several_sources_are_reported_one_by_one_and_together(cli: Cli, tweets: 
     assert re.search(r"all 3 together.*\n {2}6\d of 6\d rows kept", out)
 
 
-def test_of_very_many_sources_the_first_are_shown_and_all_are_added_up(cli: Cli, tmp_path: Path) -> None:
+def test_of_very_many_sources_the_first_are_shown_and_all_are_counted(cli: Cli, tmp_path: Path) -> None:
     archive = tmp_path / "many.zip"
     archive.write_bytes(zip_of({f"{n}.txt": f"tea for {n}\n\n".encode() for n in range(40)}))
     out = cli("data", "inspect", archive, "--keep-duplicates").out
@@ -126,7 +126,7 @@ def test_no_line_is_wider_than_the_terminal(cli: Cli, tmp_path: Path, monkeypatc
 # What can't be trained on ---------------------------------------------------------------------------------------------
 
 
-def test_too_few_tweets_are_reported_all_the_same_before_the_two_lines(cli: Cli, tmp_path: Path) -> None:
+def test_too_few_tweets_are_reported_before_the_error(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "few.txt"
     path.write_text("good morning\n\nhttp://a.example/b\n", encoding="utf-8")
     ended = cli("data", "inspect", path)
@@ -136,13 +136,13 @@ def test_too_few_tweets_are_reported_all_the_same_before_the_two_lines(cli: Cli,
     what, hint = ended.error_lines
     assert what.startswith("tweetgen-tui: few.txt has too few usable tweets: 3 rows read, 1 tweet kept")
     assert "At least 20 distinct tweets" in hint
-    assert_told_in_two_lines(cli("data", "inspect", path, "--json"), "too few")
+    assert_two_line_error(cli("data", "inspect", path, "--json"), "too few")
 
 
 # On a terminal --------------------------------------------------------------------------------------------------------
 
 
-def test_the_bar_moves_and_is_taken_away() -> None:
+def test_the_bar_moves_and_is_removed() -> None:
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=80)
     with show_progress(console) as on_progress:
@@ -155,7 +155,7 @@ def test_the_bar_moves_and_is_taken_away() -> None:
     assert file.getvalue().rindex("\x1b[?25h") > file.getvalue().rindex("\x1b[?25l")
 
 
-def test_what_is_piped_in_to_be_looked_at_is_not_kept(
+def test_inspecting_standard_input_stores_nothing(
     cli: Cli, home: Path, messy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with messy.open("rb") as file:

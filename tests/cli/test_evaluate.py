@@ -10,7 +10,7 @@ import pytest
 
 from engine.baselines.ngrams import NAMES
 from engine.checkpoints.metadata import read_info
-from tests.cli.program import Cli, assert_told_at_the_end, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_error
 
 FIELDS = {"bits_per_char", "nats_per_char", "num_tweets", "num_chars", "num_unknown_chars"}
 SHARES = {"known_word_share", "distinct_3", "copy_share", "near_copy_share", "ended_share"}
@@ -38,7 +38,7 @@ def test_an_unknown_character_costs_over_fifteen_bits_more_than_a_known_one(
     assert (dear["bits_per_char"] - cheap["bits_per_char"]) * dear["num_chars"] > 15
 
 
-def test_without_data_it_reads_the_held_out_tweets_of_the_run(cli: Cli, trained: Path) -> None:
+def test_without_data_it_reads_the_validation_tweets_of_the_run(cli: Cli, trained: Path) -> None:
     ended = cli("evaluate", "--json")
     assert ended.object["num_tweets"] == 12
     assert "validation" in ended.err
@@ -46,7 +46,7 @@ def test_without_data_it_reads_the_held_out_tweets_of_the_run(cli: Cli, trained:
     assert ended.object["bits_per_char"] == pytest.approx(run["best_bits_per_char"], rel=1e-4)
 
 
-def test_baselines_are_added_to_the_same_figures(cli: Cli, trained: Path) -> None:
+def test_baselines_do_not_change_the_figures_of_the_model(cli: Cli, trained: Path) -> None:
     ended = cli("evaluate", "--baselines", "--json")
     alone = cli("evaluate", "--json").object
     assert ended.code == 0
@@ -55,7 +55,7 @@ def test_baselines_are_added_to_the_same_figures(cli: Cli, trained: Path) -> Non
     assert min(ended.object["baselines"].values()) > 0
 
 
-def test_baselines_stand_in_a_table_with_the_model_and_one_is_marked_best(cli: Cli, trained: Path) -> None:
+def test_a_table_lists_baselines_and_model_and_marks_the_best(cli: Cli, trained: Path) -> None:
     figures = cli("evaluate", "--baselines", "--json").object
     bits = [*figures["baselines"].values(), figures["bits_per_char"]]
     [heading, *rows] = cli("evaluate", "--baselines").lines[6:]
@@ -66,7 +66,7 @@ def test_baselines_stand_in_a_table_with_the_model_and_one_is_marked_best(cli: C
     assert rows[-1].startswith("this model")
 
 
-def test_baselines_read_the_tweets_of_data_and_learn_from_the_training_tweets(
+def test_baselines_are_counted_on_the_training_tweets_and_evaluated_on_data(
     cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "unknown.txt"
@@ -75,7 +75,7 @@ def test_baselines_read_the_tweets_of_data_and_learn_from_the_training_tweets(
     assert all(bits > 4 / 5 * 20 for bits in baselines.values())
 
 
-def test_quality_has_figures_of_written_and_of_real_tweets(cli: Cli, trained: Path) -> None:
+def test_quality_has_figures_of_sampled_and_of_real_tweets(cli: Cli, trained: Path) -> None:
     ended = cli("evaluate", *FEW, "--temperature", "0.5", "--seed", "3", "--json")
     assert set(ended.object) == FIELDS | {"quality"}
     quality = ended.object["quality"]
@@ -89,7 +89,7 @@ def test_quality_has_figures_of_written_and_of_real_tweets(cli: Cli, trained: Pa
     assert 10 < quality["train_mean_chars"] < 30
 
 
-def test_quality_is_of_the_tweets_that_generate_writes(cli: Cli, trained: Path) -> None:
+def test_quality_is_that_of_the_tweets_that_generate_prints(cli: Cli, trained: Path) -> None:
     tweets = cli("generate", "-n", "20", "--seed", "4", "--json").objects
     written = cli("evaluate", *FEW, "--seed", "4", "--json").object["quality"]["written"]
     assert written["mean_chars"] == pytest.approx(sum(len(tweet["text"]) for tweet in tweets) / 20)
@@ -97,28 +97,28 @@ def test_quality_is_of_the_tweets_that_generate_writes(cli: Cli, trained: Path) 
 
 
 @pytest.mark.parametrize("option", [("--count", "5"), ("--temperature", "1"), ("--seed", "0")])
-def test_how_to_write_tweets_without_quality_is_refused(cli: Cli, trained: Path, option: tuple[str, str]) -> None:
-    assert_told_in_two_lines(cli("evaluate", *option), option[0], "--quality")
+def test_sampling_options_without_quality_are_refused(cli: Cli, trained: Path, option: tuple[str, str]) -> None:
+    assert_two_line_error(cli("evaluate", *option), option[0], "--quality")
 
 
 @pytest.mark.parametrize("option", ["--baselines", "--quality"])
-def test_training_tweets_that_have_changed_are_not_compared_with(cli: Cli, tweets: Path, option: str) -> None:
+def test_changed_training_tweets_are_refused_for_comparison(cli: Cli, tweets: Path, option: str) -> None:
     budget = ("--hidden-size", "8", "--embedding-size", "4", "--threads", "1", "--max-steps", "2")
     cli("train", "--data", tweets, *budget)
     with tweets.open("a", encoding="utf-8") as file:
         file.writelines(f"another tweet of number {number}\n" for number in range(40))
     assert cli("evaluate").code == 0
-    assert_told_at_the_end(cli("evaluate", option), "has changed since the checkpoint was trained on it", option)
+    assert_error_at_the_end(cli("evaluate", option), "has changed since the checkpoint was trained on it", option)
 
 
-def test_one_from_elsewhere_is_compared_where_its_files_are_named_and_its_tweets_have_no_known_novelty(
+def test_an_imported_checkpoint_needs_named_files_for_comparison_and_has_no_novelty(
     cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
     files = read_info(trained / "runs" / "first" / "checkpoints" / "best.safetensors")[0].corpus.files
     copy = shutil.copy(trained / "runs" / "first" / "checkpoints" / "best.safetensors", tmp_path / "copy.safetensors")
     options = ("--checkpoint", copy, "--baselines", "--json")
 
-    assert_told_at_the_end(cli("evaluate", *options), "comes from elsewhere", f"--data {files[0]}")
+    assert_error_at_the_end(cli("evaluate", *options), "comes from elsewhere", f"--data {files[0]}")
     assert cli("evaluate", *options, "--data", files[0]).object["baselines"]
     ended = cli("generate", "--checkpoint", copy, "--json")
     assert ended.object["novelty"] is None

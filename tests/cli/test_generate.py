@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Launch
-from tests.cli.program import Cli, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_two_line_error
 
 
 def test_n_tweets_are_n_lines_and_nothing_else(cli: Cli, trained: Path) -> None:
@@ -17,7 +17,7 @@ def test_n_tweets_are_n_lines_and_nothing_else(cli: Cli, trained: Path) -> None:
     assert len(cli("generate").lines) == 1
 
 
-def test_the_same_seed_writes_the_same_tweets_and_another_seed_others(cli: Cli, trained: Path) -> None:
+def test_the_same_seed_gives_the_same_tweets_and_another_seed_others(cli: Cli, trained: Path) -> None:
     first, again, other = (cli("generate", "-n", "4", "--seed", seed) for seed in ("3", "3", "1000"))
     assert first == again != other
 
@@ -47,20 +47,22 @@ def test_json_without_the_training_tweets_reports_missing_novelty_figures(cli: C
     assert "No novelty figures" in ended.err
 
 
-def test_every_tweet_begins_with_the_prime(cli: Cli, trained: Path) -> None:
+def test_every_tweet_starts_with_the_prime(cli: Cli, trained: Path) -> None:
     assert all(line.startswith("mum got") for line in cli("generate", "-n", "5", "--prime", "mum got").lines)
 
 
 def test_an_unknown_character_of_the_prime_is_named(cli: Cli, trained: Path) -> None:
-    assert_told_in_two_lines(cli("generate", "--prime", "mum ate 寿"), "寿", "U+5BFF")
+    assert_two_line_error(cli("generate", "--prime", "mum ate 寿"), "寿", "U+5BFF")
 
 
-def test_temperature_zero_always_writes_the_same(cli: Cli, trained: Path) -> None:
+def test_temperature_zero_always_gives_the_same_tweet(cli: Cli, trained: Path) -> None:
     assert len(set(cli("generate", "-n", "4", "--temperature", "0").lines)) == 1
 
 
 @pytest.mark.parametrize("options", [("--top-k", "1"), ("--top-p", "0.001"), ("--min-p", "0.999")])
-def test_the_strictest_cut_leaves_only_the_likeliest(cli: Cli, trained: Path, options: tuple[str, str]) -> None:
+def test_the_strictest_filter_keeps_only_the_most_likely_character(
+    cli: Cli, trained: Path, options: tuple[str, str]
+) -> None:
     likeliest = cli("generate", "--temperature", "0").lines
     assert cli("generate", *options, "--temperature", "1", "--seed", "1").lines == likeliest
 
@@ -71,11 +73,11 @@ def test_no_tweet_is_longer_than_max_length(cli: Cli, trained: Path) -> None:
     assert not all(tweet["reached_eos"] for tweet in tweets)
 
 
-def test_without_a_checkpoint_it_says_how_to_make_one(cli: Cli) -> None:
-    assert_told_in_two_lines(cli("generate", "-n", "5"), "no run yet", "tweetgen-tui train")
+def test_without_a_checkpoint_the_error_names_the_command_that_makes_one(cli: Cli) -> None:
+    assert_two_line_error(cli("generate", "-n", "5"), "no run yet", "tweetgen-tui train")
 
 
-def test_a_checkpoint_is_found_by_name_or_by_path_wherever_it_lies(cli: Cli, trained: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_is_found_by_name_or_by_path(cli: Cli, trained: Path, tmp_path: Path) -> None:
     for name in ("first", "first/best", "first/latest", "last"):
         assert cli("generate", "--checkpoint", name).code == 0, name
     path = tmp_path / "model.safetensors"
@@ -84,10 +86,10 @@ def test_a_checkpoint_is_found_by_name_or_by_path_wherever_it_lies(cli: Cli, tra
 
 
 def test_a_misspelt_checkpoint_gets_a_suggestion(cli: Cli, trained: Path) -> None:
-    assert_told_in_two_lines(cli("generate", "--checkpoint", "frist"), "frist", "Did you mean first")
+    assert_two_line_error(cli("generate", "--checkpoint", "frist"), "frist", "Did you mean first")
 
 
-def test_a_reader_that_leaves_ends_it_without_a_word_as_sigpipe_would(launch: Launch, trained: Path) -> None:
+def test_a_closed_pipe_ends_it_quietly_with_the_code_of_sigpipe(launch: Launch, trained: Path) -> None:
     for arguments in (("-n", "500"), ("--help",)):
         generating = launch("generate", *arguments)
         generating.stop_reading()

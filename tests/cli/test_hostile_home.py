@@ -1,4 +1,4 @@
-"""One file in the data folder that is none, or made to do harm: every command goes on with the others, at once."""
+"""Invalid or hostile files in the data folder: every command still works on the others, without delay."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Cli, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_two_line_error
 from tests.engine.checkpoints.damage import with_head
 
 
@@ -33,20 +33,20 @@ def brackets(path: Path) -> None:
 HARM = (pipe, folder, hundred_gigabytes, brackets)
 
 
-def test_a_data_folder_that_cannot_be_made_starts_no_run_and_holds_none(
+def test_a_data_folder_that_cannot_be_created_starts_no_run_and_lists_none(
     cli: Cli, tweets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("keep me", encoding="utf-8")
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "file" / "home"))
     refused = cli("train", "--data", tweets)
-    assert_told_in_two_lines(refused, f"{tmp_path}/file/home/runs", "can't be written", "TWEETGEN_HOME")
+    assert_two_line_error(refused, f"{tmp_path}/file/home/runs", "can't be written", "TWEETGEN_HOME")
     assert (tmp_path / "file").read_text(encoding="utf-8") == "keep me"
     for command in ("runs", "checkpoints"):
         assert (cli(command, "list").code, cli(command, "list").out) == (0, "")
 
 
 @pytest.mark.parametrize("make", HARM)
-def test_one_checkpoint_that_is_none_keeps_nobody_from_the_others(
+def test_a_file_that_is_no_checkpoint_does_not_block_the_others(
     cli: Cli, trained: Path, make: Callable[[Path], None]
 ) -> None:
     checkpoints = trained / "checkpoints"
@@ -72,7 +72,7 @@ def test_one_checkpoint_that_is_none_keeps_nobody_from_the_others(
 
 
 @pytest.mark.parametrize("make", [pipe, folder])
-def test_one_run_whose_files_are_none_keeps_nobody_from_the_others(
+def test_a_run_with_invalid_files_does_not_block_the_others(
     cli: Cli, trained: Path, make: Callable[[Path], None]
 ) -> None:
     run = trained / "runs" / "odd"

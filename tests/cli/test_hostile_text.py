@@ -1,4 +1,4 @@
-"""Hostile text on the command line: nothing of it reaches stdout, stderr or a log but as harmless text."""
+"""Hostile text in data and arguments reaches stdout, stderr and logs only as harmless text."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NAME = "zqj\x1b]52;c;PWNED\x07\x9b31m\u202e\n[red] :smile: =1"
 
 
 def assert_harmless(finished: Finished) -> None:
-    """Check all lines that a command wrote."""
+    """Assert that the output has no control characters."""
     for line in [*finished.out.split("\n"), *finished.err.split("\n")]:
         assert hostile.obeyed(line) == [], ascii(line)
         if not line.startswith("{"):  # JSON has names in full
             assert hostile.most_marks_on_one(line) <= 8, ascii(line)[:200]
 
 
-def test_a_run_on_a_hostile_corpus_under_a_hostile_name_and_all_that_is_said_of_it(
+def test_a_run_with_hostile_corpus_and_name_prints_and_logs_harmless_text(
     cli: Cli, home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     corpus = hostile.write_corpus(tmp_path_factory.mktemp("in") / f"{NAME}.txt")
@@ -66,7 +66,7 @@ def test_a_run_on_a_hostile_corpus_under_a_hostile_name_and_all_that_is_said_of_
     ],
     ids=lambda arguments: " ".join(arguments).replace(WORST, "TEXT"),
 )
-def test_an_argument_is_quoted_harmlessly(cli: Cli, arguments: tuple[str, ...]) -> None:
+def test_a_quoted_argument_is_harmless(cli: Cli, arguments: tuple[str, ...]) -> None:
     told = cli(*arguments)
     assert told.code in (1, 2), told.err
     assert told.err

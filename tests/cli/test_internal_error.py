@@ -1,4 +1,4 @@
-"""A mistake of ours: exit code 3, two lines, and the traceback in a log whose path is shown."""
+"""Bugs: exit code 3, two lines, and the traceback in a log whose path is shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_an_unexpected_error_is_two_lines_that_name_the_log(
     assert "ZeroDivisionError" in (home / "tweetgen.log").read_text(encoding="utf-8")
 
 
-def test_without_a_place_for_the_log_the_traceback_is_shown(
+def test_without_a_writable_log_the_traceback_is_printed(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()

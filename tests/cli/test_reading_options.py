@@ -1,4 +1,4 @@
-"""Options that say which tweets are read, and how; and a run that goes on without what was piped in."""
+"""Options for reading and cleaning tweets, and resuming a run on piped data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.program import SMALL_MODEL, Cli, assert_told_in_two_lines, write_tweets
+from tests.cli.program import SMALL_MODEL, Cli, assert_two_line_error, write_tweets
 
 NAMES = ("Tom", "Ann", "Bo", "gran", "mum", "we", "they", "you", "Zoë", "a fox")
 THINGS = ("tea", "a long walk", "my dog", "the rain", "two boats", "jam")
@@ -24,7 +24,7 @@ def write(path: Path, lines: Iterable[str]) -> Path:
 
 
 def facts(cli: Cli, *arguments: str | Path) -> dict[str, Any]:
-    """Return what `data inspect --json` says."""
+    """Return the object of `data inspect --json`."""
     ended = cli("data", "inspect", *arguments, "--json")
     assert ended.code == 0, ended.err
     return ended.object
@@ -47,7 +47,7 @@ SHOUTED = [f"@Mia_{n} LOVES the café, no {n}" for n in range(5)] + TWEETS
         ("--to-ascii", "@LOVESe", "éë"),
     ],
 )
-def test_text_is_changed_as_the_option_says_and_else_left_alone(
+def test_an_option_changes_the_text_and_its_absence_does_not(
     cli: Cli, tmp_path: Path, option: str, present: str, absent: str
 ) -> None:
     path = write(tmp_path / "a.txt", SHOUTED)
@@ -57,7 +57,7 @@ def test_text_is_changed_as_the_option_says_and_else_left_alone(
     assert found["kept"] == len(SHOUTED)
 
 
-def test_longer_ones_and_duplicates_are_kept_where_that_is_wanted(cli: Cli, tmp_path: Path) -> None:
+def test_long_tweets_and_duplicates_are_kept_on_request(cli: Cli, tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", [*TWEETS, "x" * 141, "y" * 280, "z" * 281, "TOM likes tea!!"])
     assert facts(cli, path)["dropped"] == {"over 140 characters": 3, "duplicate": 1}
     kept = facts(cli, path, "--max-length", "280", "--keep-duplicates")
@@ -65,7 +65,7 @@ def test_longer_ones_and_duplicates_are_kept_where_that_is_wanted(cli: Cli, tmp_
     assert kept["duplicates"] == 1
 
 
-def test_a_run_on_standard_input_goes_on_without_it(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_on_standard_input_resumes_without_it(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe_in(monkeypatch, "".join(f"{tweet}\n" for tweet in TWEETS).encode())
     first = cli("train", "--data", "-", "--max-steps", "2", "--run-name", "piped", *FEW_STEPS)
     pipe_in(monkeypatch, b"")
@@ -79,7 +79,7 @@ def test_a_run_on_standard_input_goes_on_without_it(cli: Cli, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("weights", [("1",), ("nan", "1")])
-def test_weights_that_do_not_fit_the_files_are_told(cli: Cli, tmp_path: Path, weights: tuple[str, ...]) -> None:
+def test_weights_that_do_not_fit_the_files_are_refused(cli: Cli, tmp_path: Path, weights: tuple[str, ...]) -> None:
     one, two = write(tmp_path / "one.txt", TWEETS), write_tweets(tmp_path / "two.txt")
     given = [part for weight in weights for part in ("--weight", weight)]
-    assert_told_in_two_lines(cli("train", "--data", one, "--data", two, "--max-steps", "1", *given), "weight")
+    assert_two_line_error(cli("train", "--data", one, "--data", two, "--max-steps", "1", *given), "weight")

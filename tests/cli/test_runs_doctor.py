@@ -18,7 +18,7 @@ TYPES: dict[str, dict[str, type]] = {
 }
 
 
-def test_the_list_of_runs_tells_step_time_best_and_corpus(cli: Cli, trained: Path) -> None:
+def test_the_list_of_runs_has_step_time_best_and_corpus(cli: Cli, trained: Path) -> None:
     [heading, row] = cli("runs", "list").lines
     assert heading.startswith("RUN ")
     assert row.split()[:2] == ["first", "40"]
@@ -26,7 +26,7 @@ def test_the_list_of_runs_tells_step_time_best_and_corpus(cli: Cli, trained: Pat
     assert "tweets.txt" in row
 
 
-def test_the_list_of_runs_as_json_has_an_object_a_line(cli: Cli, trained: Path) -> None:
+def test_the_list_of_runs_as_json_has_an_object_per_line(cli: Cli, trained: Path) -> None:
     run = cli("runs", "list", "--json").object
     assert (run["run"], run["step"], run["corpus"], run["problem"]) == ("first", 40, "tweets.txt", "")
     assert run["best_bits_per_char"] > 0
@@ -39,19 +39,19 @@ def test_a_run_whose_checkpoint_is_damaged_is_still_listed(cli: Cli, trained: Pa
     assert "damaged" in cli("runs", "list", "--json").object["problem"]
 
 
-def test_without_a_run_the_list_says_how_to_start_one_on_stderr(cli: Cli) -> None:
+def test_without_a_run_the_list_names_on_stderr_the_command_that_starts_one(cli: Cli) -> None:
     ended = cli("runs", "list")
     assert (ended.code, ended.out) == (0, "")
     assert "tweetgen-tui train" in ended.err
 
 
-def test_a_folder_that_is_no_run_is_not_listed(cli: Cli, trained: Path) -> None:
+def test_a_folder_without_a_run_is_not_listed(cli: Cli, trained: Path) -> None:
     (trained / "runs" / "stray").mkdir()
     (trained / "runs" / "file").touch()
     assert len(cli("runs", "list").lines) == 2
 
 
-def test_doctor_tells_versions_machine_folders_and_terminal(cli: Cli, trained: Path) -> None:
+def test_doctor_prints_versions_machine_folders_and_terminal(cli: Cli, trained: Path) -> None:
     ended = cli("doctor")
     assert (ended.code, ended.err) == (0, "")
     for words in ("versions", "torch", "machine", "cores", "folders", str(trained), "terminal", "encoding"):
@@ -63,9 +63,7 @@ def test_doctor_tells_versions_machine_folders_and_terminal(cli: Cli, trained: P
         assert {name: type(value) for name, value in report[heading].items()} == types
 
 
-def test_doctor_says_that_the_data_folder_cannot_be_written(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_reports_an_unwritable_data_folder(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path / "file"))
     ended = cli("doctor", "--json")
@@ -75,14 +73,14 @@ def test_doctor_says_that_the_data_folder_cannot_be_written(
     assert "can't be written" in folders["problem"]
 
 
-def test_doctor_tells_multiplexer_and_ssh(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_multiplexer_and_ssh(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TMUX", "SSH_CONNECTION"):
         monkeypatch.setenv(name, "x")
     terminal = cli("doctor", "--json").object["terminal"]
     assert (terminal["multiplexer"], terminal["ssh"]) == ("tmux", True)
 
 
-def test_doctor_heeds_the_glyphs_that_were_chosen(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_the_chosen_glyphs(cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "C")
     home.mkdir(exist_ok=True)
     (home / "config.toml").write_text('[screen]\nglyphs = "block"\n', encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`tweetgen-tui runs replay`: what it takes, and what it says where it can't."""
+"""`tweetgen-tui runs replay`: its options and errors."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.cli.program import Cli, assert_told_in_two_lines
+from tests.cli.program import Cli, assert_two_line_error
 from tui.run.replay import OpenReplay
 
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Return what would be shown, on a terminal that is there."""
+    """Pretend to have a terminal, and record the call of `show`."""
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr("tui.cli.commands.runs.require_terminal", lambda _hint: None)
     monkeypatch.setattr("tui.cli.commands.runs.start_job_control", lambda: None)
@@ -35,7 +35,7 @@ def opening_of(shown: list[tuple[Any, ...]]) -> OpenReplay:
     ("arguments", "speed"),
     [(("first",), 10.0), (("last", "--speed", "2.5"), 2.5), (("first", "--speed", "max"), float("inf"))],
 )
-def test_the_run_is_shown_at_the_speed_that_was_asked_for(
+def test_the_run_is_replayed_at_the_given_speed(
     cli: Cli, trained: Path, shown: list[tuple[Any, ...]], arguments: tuple[str, ...], speed: float
 ) -> None:
     assert cli("runs", "replay", *arguments).code == 0
@@ -44,15 +44,13 @@ def test_the_run_is_shown_at_the_speed_that_was_asked_for(
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan", "inf", ""])
-def test_a_speed_that_is_none_is_a_mistake_in_usage(
-    cli: Cli, trained: Path, shown: list[tuple[Any, ...]], speed: str
-) -> None:
+def test_an_invalid_speed_is_a_usage_error(cli: Cli, trained: Path, shown: list[tuple[Any, ...]], speed: str) -> None:
     ended = cli("runs", "replay", "first", "--speed", speed)
     assert ended.code == 2
     assert "max" in ended.err
     assert shown == []
 
 
-def test_without_a_terminal_there_is_nothing_to_see(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_requires_a_terminal(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
-    assert_told_in_two_lines(cli("runs", "replay", "first"), "needs a terminal", "events.jsonl")
+    assert_two_line_error(cli("runs", "replay", "first"), "needs a terminal", "events.jsonl")

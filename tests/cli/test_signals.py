@@ -1,4 +1,4 @@
-"""Signals, and readers that leave: the run saves, says so, and ends with the code of the signal."""
+"""Signals and closed pipes: the run saves, reports that, and exits with the code of the signal."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from engine.checkpoints.metadata import read_info
 from engine.protocol import events as e
 from tests.cli.conftest import Launch
-from tests.cli.program import SMALL_MODEL, TIMES_OUT_NEVER, Cli
+from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli
 from tests.engine.session.stream_rules import assert_keeps_the_rules
 
-ENDLESS = ("--max-steps", str(TIMES_OUT_NEVER), "--run-name", "endless")
+ENDLESS = ("--max-steps", str(ENDLESS_STEPS), "--run-name", "endless")
 
 
 def test_a_signal_saves_and_ends_the_run_with_its_code(launch: Launch, cli: Cli, home: Path, tweets: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_signal_saves_and_ends_the_run_with_its_code(launch: Launch, cli: Cli,
     assert (goes_on.code, goes_on.objects[0]["step"]) == (0, info.step)
 
 
-def test_the_same_signal_again_leaves_at_once(launch: Launch, home: Path, tweets: Path) -> None:
+def test_the_same_signal_again_exits_at_once(launch: Launch, home: Path, tweets: Path) -> None:
     process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
     process.read_error_until("loading torch")
     process.send_until_it_ends(signal.SIGINT)
@@ -41,7 +41,7 @@ def test_the_same_signal_again_leaves_at_once(launch: Launch, home: Path, tweets
     assert not list((home / "runs").iterdir())
 
 
-def test_a_reader_of_json_that_leaves_ends_the_run_in_order(launch: Launch, home: Path, tweets: Path) -> None:
+def test_a_closed_json_pipe_saves_and_ends_the_run(launch: Launch, home: Path, tweets: Path) -> None:
     process = launch("train", "--json", "--data", tweets, *SMALL_MODEL, *ENDLESS)
     first_two = [json.loads(next(process.lines()))["event"] for _ in range(2)]
     process.stop_reading()

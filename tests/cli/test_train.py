@@ -1,4 +1,4 @@
-"""`tweetgen-tui train`: the whole way, on plain lines and with `--json`."""
+"""`tweetgen-tui train`: whole runs, with plain lines and with `--json`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def streamed(cli: Cli, tweets: Path) -> Finished:
     return ended
 
 
-def test_json_is_one_event_a_line_that_keeps_the_rules_of_the_stream_and_is_kept_in_the_folder_of_the_run(
+def test_json_is_one_event_per_line_obeys_the_stream_invariants_and_equals_the_journal(
     streamed: Finished, home: Path
 ) -> None:
     told = [e.from_json(line) for line in streamed.lines]
@@ -73,7 +73,7 @@ def test_json_has_exactly_the_fields_of_the_design(streamed: Finished) -> None:
         assert set(event) == FIELDS[event["event"]]
 
 
-def test_without_json_stdout_stays_empty_and_stderr_tells_the_story(cli: Cli, tweets: Path) -> None:
+def test_without_json_stdout_is_empty_and_stderr_reports_the_progress(cli: Cli, tweets: Path) -> None:
     ended = cli("train", "--data", tweets, *SMALL_MODEL, "--max-steps", "6", "--run-name", "quiet", "--seed", "3")
     assert ended.code == 0
     assert ended.out == ""
@@ -84,7 +84,7 @@ def test_without_json_stdout_stays_empty_and_stderr_tells_the_story(cli: Cli, tw
     assert "\x1b" not in ended.err
 
 
-def test_a_run_that_has_used_up_its_budget_is_resumed_with_a_larger_one(cli: Cli, trained: Path) -> None:
+def test_a_finished_run_is_resumed_with_a_larger_budget(cli: Cli, trained: Path) -> None:
     ended = cli("train", "--json", "--resume", "first", "--max-steps", "80")
     assert ended.code == 0, ended.err
     told = [e.from_json(line) for line in ended.lines]
@@ -103,7 +103,7 @@ def test_a_run_that_has_used_up_its_budget_is_resumed_with_a_larger_one(cli: Cli
         ("rows.dat", "tweet, number {0}\n", ("--format", "text")),
     ],
 )
-def test_csv_jsonl_and_text_are_read_with_a_given_or_recognised_column_or_format(
+def test_csv_jsonl_and_text_are_read_with_a_given_or_detected_column_or_format(
     cli: Cli, tmp_path: Path, name: str, content: str, options: tuple[str, ...]
 ) -> None:
     [*header, row] = content.splitlines(keepends=True)

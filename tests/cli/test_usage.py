@@ -88,7 +88,7 @@ def test_the_help_of_a_command_describes_each_option_by_the_docstring_of_its_con
             assert first_words in _words(text)
 
 
-def test_the_commands_checked_here_are_all_that_there_are() -> None:
+def test_all_commands_are_checked_here() -> None:
     assert set(_all_commands(typer.main.get_command(app))) == COMMANDS.keys()
 
 
@@ -138,7 +138,7 @@ def test_version_is_one_line_on_stdout_and_h_is_short_for_help(cli: Cli) -> None
         ("--temperature 0.5 runs", "Put the options behind the command: tweetgen-tui runs"),
     ],
 )
-def test_a_usage_error_exits_with_2_and_says_in_plain_words_what_is_wrong(cli: Cli, line: str, said: str) -> None:
+def test_a_usage_error_exits_with_2_and_names_the_cause(cli: Cli, line: str, said: str) -> None:
     ended = cli(*line.split())
     assert (ended.code, ended.out) == (2, "")
     assert said in _words(ended.err)
