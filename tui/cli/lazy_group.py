@@ -33,7 +33,7 @@ _PLAIN_WORDS = (
 class LazyGroup(GroupWithHelp):
     """The group of the commands in `NAMES`."""
 
-    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - whatever typer hands over
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - typer's arguments
         """Create the group without importing a command."""
         super().__init__(**attributes)
         self.commands = _Commands()

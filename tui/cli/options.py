@@ -1,6 +1,6 @@
 """Command-line options made from the fields of the configs: same name, same help, same meaning in every command.
 
-A command lists the fields it takes and gets a dictionary of those on the command line; a preset or a checkpoint decides
+A command names config fields and gets a dictionary of those on the command line; a preset or a checkpoint decides
 the others.
 """
 
@@ -101,7 +101,7 @@ _HELP_ALL = inspect.Parameter(
 )
 
 
-def takes(*sources: Source, folds: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_options(*sources: Source, folds: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of `sources` besides its own; it is called with a dictionary of those on the line.
 
     Where it `folds`, `--help` leaves out the rare ones and `--help-all` shows them.
@@ -110,18 +110,18 @@ def takes(*sources: Source, folds: bool = False) -> Callable[[Callable[..., None
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         [_, *own] = inspect.signature(command, eval_str=True).parameters.values()
 
-        def with_options(*, help_all: bool = False, **values: Any) -> None:  # noqa: ANN401, ARG001 - whatever typer parsed
+        def command_with_options(*, help_all: bool = False, **values: Any) -> None:  # noqa: ANN401, ARG001 - values of any type
             others = {parameter.name: values.pop(parameter.name) for parameter in own}
             command({name: value for name, value in values.items() if value not in (None, [])}, **others)
 
         parameters = [_parameter(source, name) for source in sources for name in source.fields]
         parameters += [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         parameters += [_HELP_ALL] if folds else []
-        with_options.__doc__ = command.__doc__
-        with_options.__name__ = command.__name__
-        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
-        with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return with_options
+        command_with_options.__doc__ = command.__doc__
+        command_with_options.__name__ = command.__name__
+        command_with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
+        command_with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return command_with_options
 
     return decorate
 

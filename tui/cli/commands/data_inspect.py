@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from engine.config.corpus import CorpusConfig
-from tui.cli.options import TWEETS, Given, takes, to_corpus_config
+from tui.cli.options import TWEETS, Given, to_corpus_config, with_options
 from tui.cli.output.tables import print_json
 
 if TYPE_CHECKING:  # imported in the function, so that --help starts fast
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # imported in the function, so that --help starts fast
 _WIDEST = 100
 
 
-@takes(*TWEETS[1:])
+@with_options(*TWEETS[1:])
 def inspect(
     given: Given,
     *,

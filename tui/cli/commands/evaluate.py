@@ -14,7 +14,7 @@ from engine.checkpoints.catalog import require_own_files, resolve_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RuntimeConfig, SamplingConfig
 from engine.errors import ConfigError, CorpusError
-from tui.cli.options import MACHINE, TWEETS, Given, Source, fields_of, require_files, takes, to_corpus_config
+from tui.cli.options import MACHINE, TWEETS, Given, Source, fields_of, require_files, to_corpus_config, with_options
 from tui.cli.output.evaluation_tables import print_evaluation, print_evaluation_json
 from tui.cli.output.progress_display import show_progress
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:  # they import numpy or torch
     from engine.sampling.generation import GeneratedTweet, Generator
     from engine.sampling.quality import Comparison
 
-WRITING = Source("Quality", SamplingConfig, ("temperature",))
+QUALITY = Source("Quality", SamplingConfig, ("temperature",))
 _DEFAULT_COUNT = 1000
 
 
-@takes(*TWEETS, MACHINE, WRITING, folds=True)
+@with_options(*TWEETS, MACHINE, QUALITY, folds=True)
 def evaluate(
     given: Given,
     *,

@@ -11,13 +11,13 @@ import typer
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.config.run import RuntimeConfig, SamplingConfig, with_settings
 from engine.errors import CheckpointError, CorpusError
-from tui.cli.options import FILTERS, MACHINE, SAMPLING, Given, Source, fields_of, takes
+from tui.cli.options import FILTERS, MACHINE, SAMPLING, Given, Source, fields_of, with_options
 from tui.cli.output.tables import print_json
 
 LENGTH = Source("Sampling", SamplingConfig, ("max_length",))
 
 
-@takes(SAMPLING, LENGTH, FILTERS, MACHINE)
+@with_options(SAMPLING, LENGTH, FILTERS, MACHINE)
 def generate(
     given: Given,
     *,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.config.run import RunConfig
-from tui.cli.options import RUN, Given, OnHangup, takes, to_run_config
+from tui.cli.options import RUN, Given, OnHangup, to_run_config, with_options
 
 if TYPE_CHECKING:
     from tui.run.view import RunView
 
 
-@takes(*RUN, folds=True)
+@with_options(*RUN, folds=True)
 def train(
     given: Given,
     *,
