@@ -1,7 +1,7 @@
-"""`Reporter`: turns what happens in a run into events; to the listener, and into the journal.
+"""`Reporter`: turns what happens in a run into events, for the subscriber and for the journal.
 
-It knows the step and the time, keeps the rules on strings and numbers, and never lets a listener's mistake or a full
-disk stop the training. A failing disk is reported once, however often it is tried, and once more when it works.
+It adds step and time, makes strings harmless, and never lets a subscriber's exception or a full disk stop the training.
+A failing disk is reported once, however often it is tried, and once more when it works again.
 """
 
 from __future__ import annotations
@@ -12,83 +12,79 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from engine.compute.clocks import Stopwatch, Throughput
+from engine.compute.clocks import Throughput
 from engine.errors import StorageError, TweetgenError
 from engine.protocol.events import Event, RunFailed, RunFinished, StepsFinished, TextCompleted, TweetRead, Warned
+from engine.session.state import RunState
 from engine.storage.journal import Journal
 from engine.text import harmless
-from engine.training.trainer import StepReport, Trainer
+from engine.training.trainer import StepReport
 
 LOG = logging.getLogger(__name__)
 
 
 class Reporter:
-    """The voice of one run. Used by the session's thread only."""
+    """Emits the events of one run. Used by the session's thread only."""
 
-    def __init__(
-        self, emit: Callable[[Event], None], journal: Journal, trainer: Trainer, stopwatch: Stopwatch, total_chars: int
-    ) -> None:
-        """Speak through `emit`, and into the journal."""
-        self.trainer = trainer
-        self.stopwatch = stopwatch
-        self.total_chars = total_chars
-        self.last_train_loss: float | None = None
-        self._emit = emit
+    def __init__(self, state: RunState, emit: Callable[[Event], None], journal: Journal) -> None:
         self.journal = journal
+        self._state = state
+        self._emit = emit
         self._has_warned_of_disk = False
         self._throughput = Throughput()
 
     def emit(self, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - the fields of whichever event
-        """Tell one fact, after all steps that came before it."""
+        """Emit an event, after all steps that precede it."""
         self.emit_steps()
         if event_type in (RunFinished, RunFailed):
             self._finish_journal()
-        self._emit_at(self.trainer.step_count, event_type, **fields)
+        self._emit_at(self._state.step, event_type, **fields)
 
     def emit_steps(self) -> None:
-        """Tell the steps since the last time: each with its loss, or that it was refused."""
-        report = self.trainer.take_report()
-        rate = self._throughput.update(self.stopwatch.seconds, self.total_chars) if report.train_losses else 0.0
+        """Emit the steps since the last call: each with its loss, or as skipped."""
+        report = self._state.trainer.take_report()
+        total_chars = self._state.progress.total_chars
+        rate = self._throughput.update(self._state.stopwatch.seconds, total_chars) if report.train_losses else 0.0
         numbered = list(enumerate(report.train_losses, start=report.first_step))
-        for is_refused, group in groupby(numbered, key=lambda pair: math.isnan(pair[1])):
+        for is_skipped, group in groupby(numbered, key=lambda pair: math.isnan(pair[1])):
             steps = [step for step, _ in group]
-            if is_refused:
-                self._emit_refused(steps)
+            if is_skipped:
+                self._emit_skipped(steps)
             else:
                 self._emit_taken(steps, report, rate)
 
     def reset_throughput(self) -> None:
-        """Forget the past rate: something other than training took time."""
+        """Measure characters per second anew: something other than training took time."""
         self._throughput = Throughput()
 
     def _emit_taken(self, steps: list[int], report: StepReport, rate: float) -> None:
-        """Tell steps that were taken, without a gap."""
+        """Emit consecutive steps that updated the weights."""
         chosen = slice(steps[0] - report.first_step, steps[-1] - report.first_step + 1)
         losses = report.train_losses[chosen]
-        self.last_train_loss = losses[-1]
+        self._state.progress.train_loss = losses[-1]
         self._emit_at(
             steps[-1],
             StepsFinished,
             first_step=steps[0],
             train_losses=tuple(losses),
             grad_norms=tuple(report.grad_norms[chosen]),
-            learning_rate=self.trainer.learning_rate,
+            learning_rate=self._state.trainer.learning_rate,
             chars_per_second=rate,
         )
 
-    def _emit_refused(self, steps: list[int]) -> None:
-        """Tell steps that changed nothing."""
+    def _emit_skipped(self, steps: list[int]) -> None:
+        """Warn of steps that left the weights unchanged."""
         for step in steps:
-            message = "The loss or its gradient was not finite; the step was refused and the weights are as they were."
+            message = "The loss or its gradient was not finite; the step was skipped and the weights are unchanged."
             self._emit_at(step, Warned, message=message, kind="not-finite")
 
     def _emit_at(self, step: int, event_type: Callable[..., Event], **fields: Any) -> None:  # noqa: ANN401 - as in `emit`
-        """Make the event, write it down, hand it over."""
+        """Create the event, write it to the journal and pass it to the subscriber."""
         clean = {name: harmless(value) if isinstance(value, str) else value for name, value in fields.items()}
-        event = event_type(step=step, elapsed_seconds=self.stopwatch.seconds, **clean)
+        event = event_type(step=step, elapsed_seconds=self._state.stopwatch.seconds, **clean)
         problem: StorageError | None = None
         try:
-            if not isinstance(event, TextCompleted | TweetRead):  # they come with every key that somebody types
+            if not isinstance(event, TextCompleted | TweetRead):  # one for every key typed in the prompt
                 self.journal.write(event)
         except StorageError as error:
             problem = error
@@ -98,13 +94,13 @@ class Reporter:
             self._warn_of_disk_at(step, problem)
 
     def warn_of_disk(self, problem: TweetgenError, *, is_asked: bool = False, lost: Sequence[str] = ()) -> None:
-        """Report that something can't be saved, unless that is known already; `is_asked` reports it all the same.
+        """Warn that something can't be saved, once per failure of the disk; `is_asked` warns again.
 
-        At the end of a run `lost` names the checkpoints that nothing will try to save again.
+        At the end of a run `lost` names the checkpoints that will not be saved any more.
         """
         self.emit_steps()
         self._has_warned_of_disk &= not is_asked
-        self._warn_of_disk_at(self.trainer.step_count, problem, lost)
+        self._warn_of_disk_at(self._state.step, problem, lost)
 
     def _warn_of_disk_at(self, step: int, problem: TweetgenError, lost: Sequence[str] = ()) -> None:
         if self._has_warned_of_disk:
@@ -112,13 +108,13 @@ class Reporter:
         self._has_warned_of_disk = True
         LOG.warning("not saved: %s", problem)
         cause = problem.__cause__.strerror if isinstance(problem.__cause__, OSError) else None
-        # the cause first: a narrow screen shows the beginning
+        # the cause first: a narrow screen cuts the message off
         outlook = f"the run ends without {', '.join(lost)}" if lost else "not saved, tried again at the next autosave"
         message = f"{cause or problem.title}: {outlook}. {problem} {problem.hint}"
         self._emit_at(step, Warned, message=message, kind="disk")
 
     def emit_disk_works(self, lost: str = "") -> None:
-        """Report, where something could not be saved, that everything is now, but for what is `lost`."""
+        """Announce that saving works again, if a failure was reported; `lost` says what was not saved meanwhile."""
         if self._has_warned_of_disk and not self.journal.is_failing:
             self._has_warned_of_disk = False
             num_lost, self.journal.num_lost = self.journal.num_lost, 0
@@ -127,7 +123,7 @@ class Reporter:
             self.emit(Warned, message=message, kind="disk-works")
 
     def flush_journal(self) -> StorageError | None:
-        """Write what waits for the journal; returns what went wrong."""
+        """Write the events that wait in memory for the disk; return the error if that fails."""
         self.emit_steps()
         try:
             self.journal.flush()
@@ -136,7 +132,7 @@ class Reporter:
         return None
 
     def _finish_journal(self) -> None:
-        """Write what waits, before the last event; report what will be missing."""
+        """Flush the journal before the last event, and warn of the events that are lost."""
         problem = self.flush_journal()
         num_missing = self.journal.num_lost + self.journal.num_waiting
         if num_missing:

@@ -1,4 +1,4 @@
-"""`SamplingService`: has the model of a run write and answer, and tells what came of it."""
+"""`SamplingService`: samples tweets from the model of a run, answers questions about it, and emits the results."""
 
 from __future__ import annotations
 
@@ -8,71 +8,70 @@ from typing import Any
 
 from engine.config.run import SamplingConfig
 from engine.corpus.similarity.novelty import novelty_of
+from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
 from engine.protocol import events
 from engine.sampling.nearest import nearest_tweet
 from engine.sampling.probes import Completion, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.session.reporter import Reporter
-from engine.session.setup import Preparation
+from engine.session.state import RunState
 from engine.text import harmless
 
 MAX_READ_CHARS = 2000
 MAX_RUNGS = 64
-"""Temperatures of a ladder; a command may come from anywhere, and nothing else is done meanwhile."""
+"""Temperatures of a ladder: a command may come from anyone, and blocks training while it is executed."""
 
 
 class SamplingService:
-    """Writes with whichever trainer `preparation` holds at the time. Used by the session's thread only."""
+    """Samples from the current model. Used by the session's thread only."""
 
-    def __init__(self, preparation: Preparation, reporter: Reporter) -> None:
-        """Write as told, and tell it to `reporter`."""
-        self._prepared = preparation
+    def __init__(self, training_data: TrainingData, state: RunState, reporter: Reporter) -> None:
+        self._training_data = training_data
+        self._state = state
         self._reporter = reporter
 
     def sample_tweet(self, sampling: Callable[[], SamplingConfig], seed: int, prime: str | None = None) -> None:
-        """Write one tweet. `sampling`, asked before each character, says how that one is drawn.
+        """Sample one tweet. `sampling`, called before each character, returns the settings for it.
 
-        Raises `DivergedError` on a model that has gone wrong, `VocabError` where `prime` holds an unknown character,
+        Raises `DivergedError` on a model with non-finite logits, `VocabError` where `prime` has an unknown character,
         `ConfigError` where it is too long.
         """
         first = sampling() if prime is None else replace(sampling(), prime=prime)
-        writer = TweetSampler(self._prepared.trainer.eval_model, self._prepared.training_data.vocab, first, [seed])
-        writer.advance()
-        while not writer.is_done:
-            writer.set_sampling(sampling())
-            writer.advance()
-        [tweet] = writer.results()
+        sampler = TweetSampler(self._state.trainer.eval_model, self._training_data.vocab, first, [seed])
+        sampler.advance()
+        while not sampler.is_done:
+            sampler.set_sampling(sampling())
+            sampler.advance()
+        [tweet] = sampler.results()
         share = self._copied_share(tweet.text)
-        is_shown_whole = harmless(tweet.text) == tweet.text
+        is_unchanged = harmless(tweet.text) == tweet.text
         self._reporter.emit(
             events.TweetSampled,
-            **_facts(tweet, share),
+            **_common_fields(tweet, share),
             copied_share=round(share, 3),
-            char_bits=tweet.char_bits if is_shown_whole else (),
+            char_bits=tweet.char_bits if is_unchanged else (),
             prime=first.prime,
         )
 
     def sample_ladder(self, sampling: SamplingConfig, seed: int, temperatures: Sequence[float]) -> None:
-        """Write one tweet per temperature, all from one seed. Raises `ConfigError`, `VocabError`, `DivergedError`."""
+        """Sample one tweet per temperature, all from one seed. Raises `ConfigError`, `VocabError`, `DivergedError`."""
         if not 1 <= len(temperatures) <= MAX_RUNGS or seed < 0:
-            raise ConfigError(f"A ladder takes 1 to {MAX_RUNGS} temperatures, and a seed of at least 0.")
+            raise ConfigError(f"A ladder needs 1 to {MAX_RUNGS} temperatures and a seed of at least 0.")
         checked = [SamplingConfig(temperature=temperature).temperature for temperature in temperatures]
-        model, vocab = self._prepared.trainer.eval_model, self._prepared.training_data.vocab
+        model, vocab = self._state.trainer.eval_model, self._training_data.vocab
         tweets = sample_tweets(model, vocab, sampling, [seed] * len(checked), checked)
         shares = [self._copied_share(tweet.text) for tweet in tweets]
-        rungs = tuple(events.LadderTweet(**facts) for facts in map(_facts, tweets, shares))
+        rungs = tuple(events.LadderTweet(**fields) for fields in map(_common_fields, tweets, shares))
         self._reporter.emit(events.LadderSampled, prime=sampling.prime, seed=seed, rungs=rungs)
 
     def complete_text(self, text: str, request: int, sampling: SamplingConfig, seed: int) -> None:
-        """Say how a text would go on, as an answer to `request`. Raises `DivergedError`, `ConfigError`."""
+        """Continue a text, as the answer to `request`. Raises `DivergedError`, `ConfigError`."""
         _check_length(text, 0)
-        vocab = self._prepared.training_data.vocab
+        vocab = self._training_data.vocab
         unknown = unknown_chars(vocab, text)
-        if unknown:
-            completion = Completion()
-        else:
-            completion = complete(self._prepared.trainer.eval_model, vocab, sampling, text, seed)
+        model = self._state.trainer.eval_model
+        completion = Completion() if unknown else complete(model, vocab, sampling, text, seed)
         self._reporter.emit(
             events.TextCompleted,
             request=request,
@@ -84,14 +83,14 @@ class SamplingService:
         )
 
     def read_tweet(self, text: str) -> None:
-        """Say what the model thinks of a text, and which training tweet is most like it.
+        """Emit the model's predictions along a text, and the training tweet nearest to it.
 
-        Raises `ConfigError` where it is too long, `DivergedError` on a model that has gone wrong.
+        Raises `ConfigError` where it is too long, `DivergedError` on a model with non-finite logits.
         """
         _check_length(text, 1)
-        training_data = self._prepared.training_data
-        chars = score_chars(self._prepared.trainer.eval_model, training_data.vocab, text)
-        nearest = nearest_tweet(training_data.corpus.train, text)
+        data = self._training_data
+        chars = score_chars(self._state.trainer.eval_model, data.vocab, text)
+        nearest = nearest_tweet(data.corpus.train, text)
         self._reporter.emit(
             events.TweetRead,
             text=text,
@@ -103,11 +102,11 @@ class SamplingService:
         )
 
     def _copied_share(self, text: str) -> float:
-        return self._prepared.training_data.corpus.novelty.copied_share(text)
+        return self._training_data.corpus.novelty.copied_share(text)
 
 
-def _facts(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:
-    """Return what events say of a tweet."""
+def _common_fields(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:
+    """Return the fields that `TweetSampled` and `LadderTweet` have in common."""
     return {
         "text": harmless(tweet.text),
         "temperature": tweet.temperature,
@@ -117,9 +116,7 @@ def _facts(tweet: SampledTweet, copied_share: float) -> dict[str, Any]:
     }
 
 
-def _check_length(text: str, at_least: int) -> None:
-    """Raise `ConfigError` where a text is not one that a question may be about."""
-    if not at_least <= len(text) <= MAX_READ_CHARS:
-        raise ConfigError(
-            f"The model is asked about texts of {at_least} to {MAX_READ_CHARS:,} characters, not of {len(text):,}."
-        )
+def _check_length(text: str, min_chars: int) -> None:
+    """Raise `ConfigError` unless `text` has `min_chars` to `MAX_READ_CHARS` characters."""
+    if not min_chars <= len(text) <= MAX_READ_CHARS:
+        raise ConfigError(f"The text must have {min_chars} to {MAX_READ_CHARS:,} characters, not {len(text):,}.")

@@ -1,12 +1,11 @@
-"""`TrainingSession`: one training run behind one door. Commands go in, events come out, and nothing else.
+"""`TrainingSession`: one training run. Commands go in, events come out, and nothing else.
 
-The screen, the headless command, a test and a remote client all use it the same way:
+The screen, the headless command and the tests all use it the same way:
 
     TrainingSession(config).run(emit, commands)
 
-`run` blocks until the run has ended, on whichever thread it is called. A failure, whatever it is, becomes the one
-terminal event `RunFailed`; only what asks Python itself to end, `KeyboardInterrupt` and `SystemExit`, is raised after
-that.
+`run` blocks until the run has ended, on the thread that calls it. Every failure becomes the terminal event `RunFailed`;
+only `KeyboardInterrupt` and `SystemExit` are raised after that.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ import logging
 import queue
 import shutil
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 
-from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.memory import is_out_of_memory
 from engine.config.run import RunConfig
 from engine.errors import DeviceMemoryError, InternalError, StorageError, TweetgenError
-from engine.protocol.commands import Command, Stop
+from engine.protocol.commands import Command
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
+from engine.session.command_queue import CommandQueue
 from engine.session.loop import TrainingLoop
 from engine.session.reporter import Reporter
-from engine.session.setup import Preparation, prepare
+from engine.session.run import Run
+from engine.session.setup import prepare
 from engine.storage.folders import RunFolder, find_run, home
 from engine.storage.journal import Journal
 from engine.storage.run_log import LogFile, log_to, log_traceback
@@ -45,7 +44,7 @@ class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
 
 
 class _Stream:
-    """The subscriber's callback; nothing follows the last event, and no exception comes back."""
+    """The subscriber's callback: nothing follows the last event, and no exception comes back."""
 
     def __init__(self, emit: Callable[[Event], None]) -> None:
         self._emit = emit
@@ -58,34 +57,8 @@ class _Stream:
         self.is_over = isinstance(event, RunFinished | RunFailed)
         try:
             self._emit(event)
-        except Exception:  # the contract: a listener's mistake never reaches the engine
-            LOG.exception("a listener failed on %s", type(event).__name__)
-
-
-class _Inbox:
-    """The commands in order of arrival, those that arrive while the run is being prepared included."""
-
-    def __init__(self, commands: queue.SimpleQueue[Command]) -> None:
-        self._commands = commands
-        self._early: deque[Command] = deque()
-
-    def look_for_stop(self) -> None:
-        """Raise `_StoppedEarly` on a `Stop`; keep all other commands for the run."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                command = self._commands.get_nowait()
-                if isinstance(command, Stop):
-                    raise _StoppedEarly(command.reason)
-                self._early.append(command)
-
-    def take(self) -> Command | None:
-        """Return the next command; None when no command is queued."""
-        if self._early:
-            return self._early.popleft()
-        try:
-            return self._commands.get_nowait()
-        except queue.Empty:
-            return None
+        except Exception:  # the contract: a subscriber's exception never reaches the engine
+            LOG.exception("a subscriber failed on %s", type(event).__name__)
 
 
 class TrainingSession:
@@ -99,10 +72,11 @@ class TrainingSession:
         *,
         pauses_at_end: bool = False,
     ) -> None:
-        """Take the wishes; nothing is read before `run`. `on_stage` is told what happens before `RunStarted`.
+        """Store the config; nothing is read before `run`.
 
-        With `pauses_at_end` a run whose budget is used up pauses instead of ending: somebody is there to tell it what
-        to do. `clock` gives the seconds that the run measures: of training, between reports and until a save.
+        `on_stage` is called with the progress of the setup, before `RunStarted`. `clock` gives the seconds of all that
+        the run measures. With `pauses_at_end` a run whose budget is used up pauses instead of ending, for a user to
+        continue it.
         """
         self._config = config
         self._pauses_at_end = pauses_at_end
@@ -112,71 +86,63 @@ class TrainingSession:
 
     @property
     def num_waiting(self) -> int:
-        """How many commands were received and are not followed to the end yet. For any thread."""
+        """How many commands were received and are not executed to the end yet. For any thread."""
         loop = self._loop
         return 0 if loop is None else loop.num_waiting
 
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""
-        incoming = _Inbox(inbox)
+        commands = CommandQueue(inbox)
         stream = _Stream(emit)
 
         def on_stage(stage: Stage) -> None:
             if self._on_stage is not None:
                 self._on_stage(stage)
-            incoming.look_for_stop()
+            stop = commands.early_stop()
+            if stop is not None:
+                raise _StoppedEarly(stop.reason)
 
         try:
             with contextlib.ExitStack() as opened:
                 resumed = None if self._config.resume is None else find_run(self._config.resume)
                 journal = None if resumed is None else opened.enter_context(_journal_of(resumed))
-                preparation = prepare(self._config, resumed, on_stage, may_be_over=self._pauses_at_end)
-                with _removed_on_failure(preparation.folder) if resumed is None else contextlib.nullcontext():
-                    journal = journal or opened.enter_context(_journal_of(preparation.folder))
-                    log = opened.enter_context(log_to(preparation.folder.log_path))
-                self._train(preparation, journal, log, stream, incoming)
+                setup, state = prepare(
+                    self._config, resumed, on_stage, self._clock, may_be_finished=self._pauses_at_end
+                )
+                with _removed_on_failure(setup.folder) if resumed is None else contextlib.nullcontext():
+                    journal = journal or opened.enter_context(_journal_of(setup.folder))
+                    log = opened.enter_context(log_to(setup.folder.log_path))
+                self._train(Run(setup, state, Reporter(state, stream, journal)), log, stream, commands)
         except _StoppedEarly as stopped:
             stream(RunFinished(step=0, elapsed_seconds=0.0, reason=stopped.reason, total_seconds=0.0, total_chars=0))
         except TweetgenError as error:
-            _fail(error, stream)
-        except BaseException as error:  # the end of the line: whatever it is becomes an event
+            _emit_early_failure(error, stream)
+        except BaseException as error:  # whatever it is, it becomes an event
             if not stream.is_over:
                 where = log_traceback(error, "before the run could start", home() / "tweetgen.log")
-                _fail(to_tweetgen_error(error, where), stream)
+                _emit_early_failure(to_tweetgen_error(error, where), stream)
             if not isinstance(error, Exception):
                 raise
 
-    def _train(
-        self,
-        preparation: Preparation,
-        journal: Journal,
-        log: LogFile,
-        stream: _Stream,
-        inbox: _Inbox,
-    ) -> None:
-        """Run the loop; the last event is told by it, or here."""
-        start = preparation.start
-        stopwatch = Stopwatch(SteadyClock(self._clock), offset=start.elapsed_seconds if start else 0.0)
-        total_chars = start.total_chars if start else 0
-        reporter = Reporter(stream, journal, preparation.trainer, stopwatch, total_chars)
-        reporter.last_train_loss = start.train_loss if start else None
+    def _train(self, run: Run, log: LogFile, stream: _Stream, commands: CommandQueue) -> None:
+        """Run the loop, which emits the last event unless it fails."""
         try:
-            self._loop = TrainingLoop(preparation, reporter, inbox.take, pauses_at_end=self._pauses_at_end)
+            self._loop = TrainingLoop(run, commands, pauses_at_end=self._pauses_at_end)
             self._loop.run()
         except BaseException as error:  # whatever it is, the stream ends with it
-            LOG.exception("the run failed at step %d", reporter.trainer.step_count)
+            LOG.exception("the run failed at step %d", run.state.step)
             if not stream.is_over:
                 where = log.traceback_location
-                _emit_failure(_with_log(to_tweetgen_error(error, where), where), reporter, stream)
+                _emit_failure(_with_log(to_tweetgen_error(error, where), where), run, stream)
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._loop = None  # with the model
+            self._loop = None  # frees the model
 
 
 @contextlib.contextmanager
 def _removed_on_failure(run: RunFolder) -> Iterator[None]:
-    """Remove the folder of a new run that can't keep its files in it: its name is free again."""
+    """Remove the folder of a new run on a `StorageError`, so that its name is free again."""
     try:
         yield
     except StorageError:
@@ -185,19 +151,18 @@ def _removed_on_failure(run: RunFolder) -> Iterator[None]:
 
 
 def _journal_of(run: RunFolder) -> contextlib.closing[Journal]:
-    """Open the journal of a run, which locks it: before its `latest` is read, or another program could replace that."""
+    """Open the journal of a run, which locks the run. A resumed one is locked before its `latest` is read."""
     return contextlib.closing(Journal(run.journal_path))
 
 
-def _emit_failure(failure: TweetgenError, reporter: Reporter, stream: _Stream) -> None:
-    """Tell that the run failed, though telling itself may be what does not work."""
+def _emit_failure(failure: TweetgenError, run: Run, stream: _Stream) -> None:
+    """Emit `RunFailed`, directly if the reporter is what fails."""
     fields = {"title": failure.title, "detail": failure.message, "hint": failure.hint}
     try:
-        reporter.emit(RunFailed, **fields)
+        run.reporter.emit(RunFailed, **fields)
     except Exception:  # the stream must end with one terminal event, whatever is broken
-        LOG.exception("the failure could not be told as it should be")
-        step, seconds = reporter.trainer.step_count, reporter.stopwatch.seconds
-        stream(RunFailed(step=step, elapsed_seconds=seconds, **fields))
+        LOG.exception("the reporter failed on the failure of the run")
+        stream(RunFailed(step=run.state.step, elapsed_seconds=run.state.stopwatch.seconds, **fields))
 
 
 def _with_log(error: TweetgenError, where: str) -> TweetgenError:
@@ -206,17 +171,17 @@ def _with_log(error: TweetgenError, where: str) -> TweetgenError:
 
 
 def to_tweetgen_error(error: BaseException, where: str) -> TweetgenError:
-    """Return what there is to tell the user of any error at all; `where` is the sentence on its traceback."""
+    """Return the error to report for any exception; `where` is the sentence that locates its traceback."""
     if isinstance(error, TweetgenError):
         return error
     if is_out_of_memory(error):
-        detail = str(error).splitlines()[0] if str(error) else "No more of it could be had."
+        detail = str(error).splitlines()[0] if str(error) else "There is no memory left."
         return DeviceMemoryError(
-            detail, "End other programs that use it, or try a smaller --batch-size or --hidden-size."
+            detail, "Quit other programs that use it, or set a smaller --batch-size or --hidden-size."
         )
     return InternalError(f"{type(error).__name__}: {error}", f"{where} Please report it.")
 
 
-def _fail(error: TweetgenError, stream: _Stream) -> None:
-    """Tell that the run failed before it started."""
+def _emit_early_failure(error: TweetgenError, stream: _Stream) -> None:
+    """Emit the `RunFailed` of a run that could not start."""
     stream(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint))

@@ -1,6 +1,6 @@
-"""From the wishes of a `RunConfig` to everything that a run needs: tweets read, model built or loaded, folder made.
+"""From a `RunConfig` to everything that a run needs: tweets read, model built or loaded, folder created.
 
-Whatever the user's files or settings do not allow is found out here, before the first step.
+Whatever the user's files or settings do not allow is found here, before the first step.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import partial
 from engine.checkpoints.catalog import latest_of, require_own_files, resolve_checkpoint
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
-from engine.compute import device as runtime
-from engine.compute.device import Runtime
+from engine.compute.clocks import SteadyClock, Stopwatch
+from engine.compute.device import Runtime, restore_generator_states, seed_generators
 from engine.config import presets
 from engine.config.run import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, field_names, with_settings
 from engine.corpus.batches import BatchStream
@@ -24,111 +24,130 @@ from engine.corpus.report import summary_lines
 from engine.corpus.training_data import TrainingData, corpus_config_of, load_training_data
 from engine.errors import CheckpointError, ConfigError
 from engine.model.gru import TextGenerator
-from engine.protocol import codec
 from engine.protocol.stage import Stage
-from engine.session import thread_tuning as threads
-from engine.session.progress import budget_used_up
-from engine.session.thread_tuning import ThreadTuner, TuningResult, computation_changes
+from engine.session.state import Progress, RunState
+from engine.session.thread_tuning import (
+    ThreadTuner,
+    TuningResult,
+    candidates_for,
+    computation_changes,
+    initial_runtime,
+    may_use_bfloat16,
+    tune,
+)
 from engine.storage.folders import RunFolder, create_run_folder
+from engine.training.prefetch import batch_source
+from engine.training.schedule import exhausted_budget
 from engine.training.trainer import Trainer
 
 OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
 
 
-@dataclass(kw_only=True)
-class Preparation:
-    """All that a run begins with."""
+@dataclass(frozen=True, kw_only=True)
+class RunSetup:
+    """What a run begins with and never changes; the rest is its `RunState`."""
 
     folder: RunFolder
     training_data: TrainingData
     val_tweets: EncodedTweets
-    runtime: Runtime
-    model_config: ModelConfig
-    training: TrainingConfig
-    sampling: SamplingConfig
-    trainer: Trainer
-    thread_tuner: ThreadTuner | None
-    """None where the number of threads was set by hand, or there is nothing to choose."""
-    batches: BatchStream
     start: CheckpointInfo | None
-    """Where the run goes on from; None begins anew."""
+    """The checkpoint that the run continues from; None for a new run."""
     resumed_from: str | None
-    warnings: list[str]
+    """The name of that checkpoint."""
+    warnings: tuple[str, ...]
 
 
 def prepare(
-    config: RunConfig, resumed: RunFolder | None, on_stage: Callable[[Stage], None], *, may_be_over: bool = False
-) -> Preparation:
-    """Read, build or load everything; `resumed` is the run to go on with, which the caller has locked.
+    config: RunConfig,
+    resumed: RunFolder | None,
+    on_stage: Callable[[Stage], None],
+    clock: Callable[[], float],
+    *,
+    may_be_finished: bool = False,
+) -> tuple[RunSetup, RunState]:
+    """Read, build or load everything; `resumed` is the run to continue, which the caller has locked.
 
-    `on_stage` is called with what is being done; what it raises, and whatever else fails, leaves nothing behind: a new
-    run's folder is made last. Raises `TweetgenError`s. A checkpoint whose budget is used up is refused, unless the run
-    `may_be_over` from the start.
+    `on_stage` is called before each part of the work. It may raise, and a failure leaves nothing behind: a new run's
+    folder is created last. Raises `TweetgenError`s. A checkpoint whose budget is used up is refused, unless
+    the run `may_be_finished` from the start.
     """
     if config.resume or config.checkpoint:
         on_stage(Stage("reading the checkpoint"))
     checkpoint, resumed_from = _find_start(config, resumed)
     info = checkpoint.info if checkpoint else None
-    training_data = load_training_data(
-        corpus_config_of(config, info.corpus if info else None), checkpoint.vocab if checkpoint else None, on_stage
-    )
-    corpus, vocab = training_data.corpus, training_data.vocab
-    stage = Stage("building the model", report=tuple(summary_lines(corpus.report)))
+    corpus_config = corpus_config_of(config, info.corpus if info else None)
+    data = load_training_data(corpus_config, checkpoint.vocab if checkpoint else None, on_stage)
+    stage = Stage("building the model", report=tuple(summary_lines(data.corpus.report)))
     on_stage(stage)
-    device_runtime = threads.runtime_for(config, info)
-    model_config, training = _choose(config, info, corpus, device_runtime)
-    usual_sampling = info.sampling if info else SamplingConfig(max_length=training_data.config.max_length)
-    sampling = with_settings(usual_sampling, config.settings)
-    vocab.encode_strict(sampling.prime)
-    device_runtime.apply()
-    runtime.seed_generators(training.seed)
-    model = TextGenerator.from_config(len(vocab), model_config).to(device_runtime.device)
-    candidates = threads.candidates_for(config, device_runtime, info)
-    trainers = {
-        candidate.precision: Trainer(model, training, replace(device_runtime, precision=candidate.precision))
-        for candidate in candidates
-    }
-    if checkpoint:
-        load_into(trainers[device_runtime.precision], checkpoint, device_runtime)
-    some_batches = partial(training_data.some_batches, training.batch_size)
+    runtime = initial_runtime(config, info)
+    model_config, training = _choose(config, info, data.corpus, runtime)
+    sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
+    sampling = with_settings(sampling, config.settings)
+    data.vocab.encode_strict(sampling.prime)
     on_trial = partial(on_stage, replace(stage, text="measuring what is fastest here"))
-    result = threads.begin(trainers, candidates, device_runtime, some_batches, on_trial)
-    has_same_tweets = info is not None and info.corpus_digest == corpus.digest
-    position = training_data.resume_position(info.corpus_digest, info.position) if info else Position()
-    batches = training_data.batches(training, position, info.training.batch_size if info else None)
-    has_finished = config.resume is not None and info is not None and info.has_finished
-    if info and not may_be_over:
+    tuned = _build_trainer(config, checkpoint, data, (model_config, training), runtime, on_trial)
+    batches = _batches_from(info, data, training)
+    if info and not may_be_finished:
         _check_budget(info, training, batches)
-    val_tweets = training_data.some_validation_tweets(training.eval_tweets)
-    thread_tuner = ThreadTuner.for_run(config.runtime, result, some_batches)
+    val_tweets = data.some_validation_tweets(training.eval_tweets)
+    thread_tuner = ThreadTuner.for_run(config.runtime, tuned, partial(data.some_batches, training.batch_size))
     on_stage(replace(stage, text="starting the run"))
-    return Preparation(
+    keeps_finish = config.resume is not None and info is not None and not info.has_finished
+    start = info if info is None or keeps_finish else replace(info, finish=None)
+    setup = RunSetup(
         folder=resumed or create_run_folder(config.run_name),
-        training_data=training_data,
+        training_data=data,
         val_tweets=val_tweets,
-        runtime=result.runtime,
+        start=start,
+        resumed_from=resumed_from,
+        warnings=() if config.resume is None or info is None else _resume_warnings(info, data, tuned),
+    )
+    state = RunState(
+        trainer=tuned.trainer,
+        runtime=tuned.runtime,
+        thread_tuner=thread_tuner,
         model_config=model_config,
         training=training,
         sampling=sampling,
-        trainer=result.trainer,
-        thread_tuner=thread_tuner,
-        batches=batches,
-        start=_without_finish(info) if has_finished or config.resume is None else info,
-        resumed_from=resumed_from,
-        warnings=[
-            *(["The run had finished; it goes on at its learning rate."] if has_finished else []),
-            *_warnings(config, info, result, has_same_tweets=has_same_tweets),
-        ],
+        batches=batch_source(batches, tuned.trainer.prepare),
+        progress=Progress.from_start(start),
+        stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),
     )
+    return setup, state
 
 
-def _without_finish(info: CheckpointInfo | None) -> CheckpointInfo | None:
-    """Return the start of a run that is not to finish where its checkpoint was."""
-    return None if info is None else replace(info, finish=None)
+def _build_trainer(
+    config: RunConfig,
+    checkpoint: Checkpoint | None,
+    data: TrainingData,
+    configs: tuple[ModelConfig, TrainingConfig],
+    runtime: Runtime,
+    on_trial: Callable[[], None],
+) -> TuningResult:
+    """Build the model, load it from the checkpoint if any, and choose threads and precision."""
+    info = checkpoint.info if checkpoint else None
+    model_config, training = configs
+    runtime.apply()
+    seed_generators(training.seed)
+    model = TextGenerator.from_config(len(data.vocab), model_config).to(runtime.device)
+    candidates = candidates_for(config, runtime, info)
+    precisions = {candidate.precision: None for candidate in candidates}
+    trainers = {name: Trainer(model, training, replace(runtime, precision=name)) for name in precisions}
+    if checkpoint:
+        load_into(trainers[runtime.precision], checkpoint, runtime)
+    return tune(trainers, candidates, runtime, partial(data.some_batches, training.batch_size), on_trial)
 
 
-def load_into(trainer: Trainer, checkpoint: Checkpoint, on: Runtime) -> None:
-    """Put weights, optimizer and global generators where the checkpoint had them. Raises `CheckpointError`."""
+def _batches_from(info: CheckpointInfo | None, data: TrainingData, training: TrainingConfig) -> BatchStream:
+    """Return the batches from the checkpoint's position on, if these are its tweets; else from the first."""
+    if info is None:
+        return data.batches(training, Position())
+    position = data.resume_position(info.corpus_digest, info.position)
+    return data.batches(training, position, info.training.batch_size)
+
+
+def load_into(trainer: Trainer, checkpoint: Checkpoint, runtime: Runtime) -> None:
+    """Restore weights, optimizer and global generators of a checkpoint. Raises `CheckpointError`."""
     try:
         trainer.load_state(checkpoint.tensors, checkpoint.info.step)
         states = {
@@ -136,13 +155,13 @@ def load_into(trainer: Trainer, checkpoint: Checkpoint, on: Runtime) -> None:
             for name, tensor in checkpoint.tensors.items()
             if name.startswith("generator.")
         }
-        runtime.restore_generator_states(states, on.device)
+        restore_generator_states(states, runtime.device)
     except (KeyError, RuntimeError) as error:
         raise CheckpointError("The checkpoint's tensors do not fit the model that it describes.") from error
 
 
 def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoint | None, str | None]:
-    """Return the checkpoint to go on from, and what it is called; None where there is none."""
+    """Return the checkpoint to continue from, and its name; None for a new run."""
     if resumed is not None:
         return load_checkpoint(latest_of(resumed)), f"{resumed.name}/latest"
     if config.checkpoint is not None:
@@ -155,72 +174,49 @@ def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoin
 
 
 def _choose(
-    config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, on: Runtime
+    config: RunConfig, info: CheckpointInfo | None, corpus: Corpus, runtime: Runtime
 ) -> tuple[ModelConfig, TrainingConfig]:
-    """Return the settings of the run: the preset's or the checkpoint's, with those set by hand over them."""
+    """Return the settings of the preset or the checkpoint, overridden by those of the command line."""
     if info is None:
         settings = config.settings
         if config.corpus is not None and config.corpus.overfit is not None:
             settings = {**OVERFIT_SETTINGS, **settings}
-        candidates = threads.candidates_for(config, on, None)
-        has_bfloat16 = runtime.cpu_has_bfloat16() and any(candidate.precision == "bfloat16" for candidate in candidates)
+        has_bfloat16 = may_use_bfloat16(config, runtime)
         configs = presets.resolve_preset(
-            config.preset, settings, corpus.num_train_chars, on.device.type, has_bfloat16=has_bfloat16
+            config.preset, settings, corpus.num_train_chars, runtime.device.type, has_bfloat16=has_bfloat16
         )
         return configs.model, configs.training
-    wishes = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}
-    if any(getattr(info.model, name) != value for name, value in wishes.items()):
+    shape = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}
+    if any(getattr(info.model, name) != value for name, value in shape.items()):
         raise ConfigError(
-            f"The checkpoint's model has another shape; {', '.join(wishes)} can't be changed.",
-            "Leave it out, or train anew.",
+            f"The checkpoint's model has another shape; {', '.join(shape)} can't be changed.",
+            "Omit these options, or train a new model.",
         )
     return info.model, with_settings(info.training, config.settings)
 
 
 def _check_budget(info: CheckpointInfo, training: TrainingConfig, batches: BatchStream) -> None:
-    """Raise `ConfigError` where the checkpoint that a run goes on from has used up its budget already."""
-    budget = budget_used_up(training, (info.step, batches.epochs, info.elapsed_seconds))
+    """Raise `ConfigError` where the checkpoint has used up the budget already."""
+    budget = exhausted_budget(training, info.step, batches.epochs, info.elapsed_seconds)
     if budget is not None:
         option = "--" + budget.replace("_", "-")
         raise ConfigError(
             f"The checkpoint was trained for {info.step:,} steps in {info.elapsed_seconds:.0f} seconds already; "
             f"the run would end at once, by {option} {getattr(training, budget):g}.",
-            f"Give a larger {option}.",
+            f"Set a larger {option}.",
         )
 
 
-def _warnings(
-    config: RunConfig,
-    info: CheckpointInfo | None,
-    result: TuningResult,
-    *,
-    has_same_tweets: bool,
-) -> list[str]:
-    """Return what the user should know before the first step."""
-    if config.resume is None or info is None:
-        return []
+def _resume_warnings(info: CheckpointInfo, data: TrainingData, tuned: TuningResult) -> tuple[str, ...]:
+    """Return what the user of a resumed run should know before the first step."""
     warnings = []
-    if not has_same_tweets:
+    if info.has_finished:
+        warnings.append("The run had finished; it continues at its learning rate.")
+    if info.corpus_digest != data.corpus.digest:
         warnings.append(
-            "The tweets are not those that the run was trained on so far; it begins with their first batch."
+            "The tweets are not those that the run was trained on so far; it starts with their first batch."
         )
-    changes = computation_changes(info, result)
+    changes = computation_changes(info, tuned)
     if changes:
-        warnings.append(f"Computed otherwise than before, so that the resume is exact to rounding only: {changes}.")
-    return warnings
-
-
-def to_config_content(preparation: Preparation) -> bytes:
-    """Return the file of what the run was asked for and what that came to, for people and scripts."""
-    settings = {
-        "corpus": preparation.training_data.config,
-        "model": preparation.model_config,
-        "training": preparation.training,
-        "sampling": preparation.sampling,
-        "device": preparation.runtime.device.type,
-        "precision": preparation.runtime.precision,
-        "num_threads": preparation.runtime.num_threads,
-        "step_path": preparation.trainer.path,
-        "resumed_from": preparation.resumed_from,
-    }
-    return codec.pretty(settings).encode()
+        warnings.append(f"The computation differs, so that the resume is exact to rounding only: {changes}.")
+    return tuple(warnings)

@@ -1,10 +1,10 @@
-"""How many threads train a model on the processor, and in which precision: by rule, or measured at the start and later.
+"""How many threads train a model on the CPU, and in which precision: fixed, or measured at the start and later.
 
-**By rule** where a seed was given, for what a clock decides can't be promised: the same command, the same run. A run
-that goes on from a checkpoint keeps what that had, as far as the machine has it.
+**Fixed** if a seed is given: the same command must give the same run, which a clock can't promise. A run that continues
+from a checkpoint keeps the checkpoint's choice, as far as the machine has it.
 
-**Measured** are rehearsals: the passes of real steps, on tweets of the run, that change neither weights nor optimizer
-nor any generator. So only the rounding of what is computed depends on a clock.
+**Measured** otherwise, on trials: forward and backward passes on tweets of the run, which change neither weights nor
+optimizer nor any generator. So only the rounding of the computation depends on a clock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from engine.checkpoints.metadata import CheckpointInfo
-from engine.compute import device as runtime
+from engine.compute import device
 from engine.compute.calibration import (
     Calibration,
     Candidate,
@@ -33,64 +33,69 @@ from engine.model.vocab import PAD
 from engine.training.trainer import Trainer
 
 FIRST_COLUMNS = 4
-"""Characters per tweet in the first round; few, as threads that block each other take 100 times as long."""
+"""Characters per tweet in the first round: few, since contending threads take 100 times as long."""
 
 
-def runtime_for(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
-    """Return what a run begins to compute on and with. Raises `DeviceError` for what this machine lacks.
+def initial_runtime(config: RunConfig, info: CheckpointInfo | None) -> Runtime:
+    """Return the runtime that a run starts with. Raises `DeviceError` for what this machine lacks.
 
-    Threads and precision of a checkpoint to go on from are wishes: there are no more threads than cores, and bfloat16
-    only where the device has it.
+    Threads and precision of a checkpoint are limited to the cores, and to bfloat16 where the device has it.
     """
     wanted = config.runtime
     if info is None:
         return Runtime.resolve(wanted)
-    threads = wanted.threads or min(info.num_threads, runtime.available_cores())
-    on = Runtime.resolve(replace(wanted, threads=threads))
-    if wanted.precision == "auto" and (info.precision == "float32" or runtime.has_bfloat16(on.device)):
-        on = replace(on, precision=info.precision)
+    threads = wanted.threads or min(info.num_threads, device.available_cores())
+    runtime = Runtime.resolve(replace(wanted, threads=threads))
+    if wanted.precision == "auto" and (info.precision == "float32" or device.has_bfloat16(runtime.device)):
+        runtime = replace(runtime, precision=info.precision)
     is_fixed = wanted.threads or info.tuning == "fixed" or "seed" in config.settings
-    return on if is_fixed else replace(on, tuning="measured")
+    return runtime if is_fixed else replace(runtime, tuning="measured")
 
 
-def candidates_for(config: RunConfig, on: Runtime, info: CheckpointInfo | None) -> list[Candidate]:
-    """Return the candidates for a measurement; a single one if there is nothing to measure."""
+def candidates_for(config: RunConfig, runtime: Runtime, info: CheckpointInfo | None) -> list[Candidate]:
+    """Return the candidates of the measurement; only that of `runtime` where nothing is to be measured."""
     wanted = config.runtime
-    if on.device.type != "cpu" or info is not None or "seed" in config.settings:
-        return [Candidate(num_threads=on.num_threads, precision=on.precision)]
-    counts = [wanted.threads] if wanted.threads else thread_counts(runtime.available_cores())
-    is_open = wanted.precision == "auto" and runtime.cpu_has_bfloat16()
-    precisions = ["float32", "bfloat16"] if is_open else [on.precision]
+    if runtime.device.type != "cpu" or info is not None or "seed" in config.settings:
+        return [Candidate(num_threads=runtime.num_threads, precision=runtime.precision)]
+    counts = [wanted.threads] if wanted.threads else thread_counts(device.available_cores())
+    is_open = wanted.precision == "auto" and device.cpu_has_bfloat16()
+    precisions = ["float32", "bfloat16"] if is_open else [runtime.precision]
     return [Candidate(num_threads=count, precision=precision) for precision in precisions for count in counts]
+
+
+def may_use_bfloat16(config: RunConfig, runtime: Runtime) -> bool:
+    """Return whether a new run may compute in bfloat16 on the CPU."""
+    candidates = candidates_for(config, runtime, None)
+    return device.cpu_has_bfloat16() and any(candidate.precision == "bfloat16" for candidate in candidates)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TuningResult:
-    """What a run begins with."""
+    """The chosen runtime, and the trainer for its precision."""
 
     trainer: Trainer
     runtime: Runtime
     chars_per_second: float = 0.0
-    """As measured; 0 where there was nothing to choose."""
+    """As measured; 0 without a measurement."""
 
 
-def begin(
+def tune(
     trainers: Mapping[str, Trainer],
     candidates: Sequence[Candidate],
-    on: Runtime,
+    runtime: Runtime,
     batches: Callable[[], Sequence[Batch]],
     on_trial: Callable[[], None],
 ) -> TuningResult:
-    """Choose the fastest candidate and apply it to torch. `on_trial` may raise to abort."""
+    """Choose among `candidates`, and set torch's number of threads. `trainers` by precision; `on_trial` may raise."""
     if len(candidates) == 1:
-        on.apply()
-        return TuningResult(trainer=trainers[on.precision], runtime=on)
+        runtime.apply()
+        return TuningResult(trainer=trainers[runtime.precision], runtime=runtime)
     calibration = measure(trainers, candidates, batches(), on_trial)
-    candidate = best_candidate(calibration)
-    chosen = replace(on, num_threads=candidate.num_threads, precision=candidate.precision, tuning="measured")
+    best = best_candidate(calibration)
+    chosen = replace(runtime, num_threads=best.num_threads, precision=best.precision, tuning="measured")
     chosen.apply()
     return TuningResult(
-        trainer=trainers[candidate.precision], runtime=chosen, chars_per_second=calibration.chars_per_second(candidate)
+        trainer=trainers[best.precision], runtime=chosen, chars_per_second=calibration.chars_per_second(best)
     )
 
 
@@ -100,29 +105,29 @@ def measure(
     batches: Sequence[Batch],
     on_trial: Callable[[], None],
 ) -> Calibration:
-    """Measure the candidates with forward and backward passes of the trainer of their precision.
+    """Run trials of `candidates`, each with the trainer of its precision. `on_trial` may raise before any of them.
 
-    `on_trial` may raise before any trial to abort. Leaves torch with some number of threads. Before a bfloat16 trial,
-    an extra pass runs outside the clock, so that oneDNN's one-time compilation for the batch's shape does not count.
+    Leaves torch with some number of threads. A trial in bfloat16 runs twice and is timed the second time: oneDNN
+    compiles for each new shape, once per run.
     """
-    not_counted = 0.0
+    excluded_seconds = 0.0
 
     def clock() -> float:
-        return time.perf_counter() - not_counted
+        return time.perf_counter() - excluded_seconds
 
     def run_trial(candidate: Candidate, number: int, size: int) -> int:
-        nonlocal not_counted
+        nonlocal excluded_seconds
         on_trial()
         batch = first_columns(batches[number % len(batches)], FIRST_COLUMNS * size)
         torch.set_num_threads(candidate.num_threads)
         if candidate.precision == "bfloat16":
             began = time.perf_counter()
             trainers[candidate.precision].forward_backward(batch)
-            not_counted += time.perf_counter() - began
+            excluded_seconds += time.perf_counter() - began
         trainers[candidate.precision].forward_backward(batch)
         return batch.num_targets
 
-    for precision in sorted({candidate.precision for candidate in candidates}):  # excludes one-time compilation
+    for precision in sorted({candidate.precision for candidate in candidates}):  # warm up: compile the kernels
         run_trial(min(candidate for candidate in candidates if candidate.precision == precision), 0, 1)
     return calibrate(candidates, run_trial, clock)
 
@@ -133,85 +138,85 @@ def first_columns(batch: Batch, num_columns: int) -> Batch:
     return Batch(inputs, targets, num_targets=int((targets != PAD).sum()))
 
 
-class _StoppedError(Exception):
-    """Somebody waits for something else than a measurement."""
+class _AbortedError(Exception):
+    """A measurement was abandoned."""
 
 
 class ThreadTuner:
-    """Looks after the number of threads of one run, where that is measured. Used by the session's thread."""
+    """Adapts the number of threads of a run while it trains. Used by the session's thread."""
 
     def __init__(self, batches: Callable[[], Sequence[Batch]], chars_per_second: float) -> None:
-        """Begin after the measurement of the start; `batches` gives some to rehearse with."""
+        """`batches` returns some for trials; `chars_per_second` is the result of the measurement at the start."""
         self._batches = batches
         self._pace = StepPace(chars_per_second)
-
-    def record_step(self, seconds: float, num_chars: int) -> None:
-        """Take note of a step."""
-        self._pace.add_step(seconds, num_chars)
-
-    def reset(self) -> None:
-        """Take note that all that was measured is of no use any more."""
-        self._pace.invalidate()
-
-    def use_batches(self, batches: Callable[[], Sequence[Batch]]) -> None:
-        """Rehearse with other batches from now on; all that was measured is of no use any more."""
-        self._batches = batches
-        self._pace.invalidate()
 
     @classmethod
     def for_run(
         cls, wanted: RuntimeConfig, result: TuningResult, batches: Callable[[], Sequence[Batch]]
     ) -> ThreadTuner | None:
-        """Return what looks after a run's threads; None where they are fixed."""
-        on = result.runtime
-        has_choice = on.device.type == "cpu" and runtime.available_cores() > 1 and not wanted.threads
-        return cls(batches, result.chars_per_second) if has_choice and on.tuning == "measured" else None
+        """Return the tuner of a run; None where the number of threads is fixed."""
+        runtime = result.runtime
+        has_choice = runtime.device.type == "cpu" and device.available_cores() > 1 and not wanted.threads
+        return cls(batches, result.chars_per_second) if has_choice and runtime.tuning == "measured" else None
+
+    def record_step(self, seconds: float, num_chars: int) -> None:
+        """Record the time of a step."""
+        self._pace.add_step(seconds, num_chars)
+
+    def reset(self) -> None:
+        """Discard all measurements: the model has another shape."""
+        self._pace.invalidate()
+
+    def use_batches(self, batches: Callable[[], Sequence[Batch]]) -> None:
+        """Run trials on other batches from now on, and discard all measurements."""
+        self._batches = batches
+        self._pace.invalidate()
 
     @property
     def should_measure(self) -> bool:
-        """Whether it is time to measure again."""
+        """Whether a new measurement is due."""
         return self._pace.should_measure
 
-    def retune(self, trainer: Trainer, on: Runtime, should_stop: Callable[[], bool]) -> tuple[Runtime, float]:
-        """Measure, and return the runtime to go on with and how many times as fast that is as the one in use, `on`.
+    def retune(self, trainer: Trainer, runtime: Runtime, should_stop: Callable[[], bool]) -> tuple[Runtime, float]:
+        """Measure again; return the best runtime and its speedup over the one in use, `runtime`.
 
-        Where `should_stop` says so, all stays as it is, and it is still to be done.
+        Once `should_stop` returns true the measurement is abandoned: the runtime stays, and a new one is due.
         """
-        counts = {*thread_counts(runtime.available_cores()), on.num_threads}
-        candidates = [Candidate(num_threads=count, precision=on.precision) for count in sorted(counts)]
+        counts = {*thread_counts(device.available_cores()), runtime.num_threads}
+        candidates = [Candidate(num_threads=count, precision=runtime.precision) for count in sorted(counts)]
 
         def on_trial() -> None:
             if should_stop():
-                raise _StoppedError
+                raise _AbortedError
 
         try:
-            calibration = measure({on.precision: trainer}, candidates, self._batches(), on_trial)
-        except _StoppedError:
-            return on, 1.0
+            calibration = measure({runtime.precision: trainer}, candidates, self._batches(), on_trial)
+        except _AbortedError:
+            return runtime, 1.0
         finally:
-            on.apply()
-        in_use = Candidate(num_threads=on.num_threads, precision=on.precision)
+            runtime.apply()
+        in_use = Candidate(num_threads=runtime.num_threads, precision=runtime.precision)
         best = best_candidate(calibration, in_use)
         self._pace.restart(calibration.chars_per_second(best), has_changed=best != in_use)
         if best == in_use:
-            return on, 1.0
-        chosen = replace(on, num_threads=best.num_threads)
+            return runtime, 1.0
+        chosen = replace(runtime, num_threads=best.num_threads)
         chosen.apply()
         return chosen, calibration.ratio(best, in_use)
 
 
 def computation_changes(info: CheckpointInfo, result: TuningResult) -> str:
-    """Return what computes the steps otherwise than those before the checkpoint, in words; empty if nothing does."""
-    on, path = result.runtime, result.trainer.path
+    """Return how the steps are computed differently from those before the checkpoint, in words; "" if they are not."""
+    runtime, path = result.runtime, result.trainer.path
     changes = [
         f"{now} in place of {before}"
-        for now, before in ((on.device.type, info.device), (on.precision, info.precision))
+        for now, before in ((runtime.device.type, info.device), (runtime.precision, info.precision))
         if now != before
     ]
     if info.step_path not in {"", path}:
         changes.append(f"the {path} path in place of the {info.step_path} one")
-    if on.device.type == info.device == "cpu" and on.num_threads != info.num_threads:
-        changes.append(f"{threads_label(on.num_threads)} in place of {info.num_threads}")
-        if info.num_threads > runtime.available_cores():
-            changes[-1] += f" (the machine has {runtime.available_cores()} cores)"
+    if runtime.device.type == info.device == "cpu" and runtime.num_threads != info.num_threads:
+        changes.append(f"{threads_label(runtime.num_threads)} in place of {info.num_threads}")
+        if info.num_threads > device.available_cores():
+            changes[-1] += f" (the machine has {device.available_cores()} cores)"
     return ", ".join(changes)

@@ -1,10 +1,11 @@
-"""How well a model predicts held-out tweets: nats and bits per character, by one rule everywhere.
+"""How well a model predicts held-out tweets, in nats and bits per character.
 
-Every target counts, the end-of-tweet symbol included. **A character that the vocabulary lacks costs its `<UNK>` plus
-20 bits**, about what it takes to name a Unicode character, so that a smaller vocabulary can't flatter the figure.
+Every target counts, `<EOS>` included. **A character outside the vocabulary costs its `<UNK>` plus 20 bits**, about what
+it takes to name a Unicode character, so that a smaller vocabulary can't flatter the figure.
 
-On a processor, `engine.compute.cpu` reads the tweets, in float32 whatever a run's precision: the figure is that of the
-weights themselves. Elsewhere the model's own `forward` does, which is the readable twin.
+On a CPU the tweets are read by `engine.compute.cpu`, in float32 whatever the run's precision: the figure is that of the
+weights themselves. On a GPU they are read by the model's own `forward` in the run's precision, so the figure of a
+bfloat16 run includes its rounding.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from engine.model.vocab import PAD
 
 UNKNOWN_CHAR_BITS = 20.0
 EVAL_BATCH_SIZE = 64
-"""Twice as many are read no faster, and who asks something meanwhile would wait twice as long."""
+"""Twice as many are read no faster, and a command would wait twice as long."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What reading some tweets cost a model."""
+    """The cost of some tweets under a model."""
 
     total_nats: float
     num_tweets: int
     num_chars: int
-    """Targets: characters and ends of tweets."""
+    """Targets: characters, and one `<EOS>` per tweet."""
     num_unknown_chars: int
 
     @property
@@ -72,7 +73,7 @@ def evaluate(
     should_stop: Callable[[], bool] = lambda: False,
     batch_size: int = EVAL_BATCH_SIZE,
 ) -> Evaluation | None:
-    """Read all `tweets` with dropout off; None where `should_stop` said so between two batches of `batch_size`."""
+    """Evaluate on `tweets` with dropout off; None if `should_stop` returned true between two batches."""
     sum_of = ForwardPass(model).sum_of_losses if runtime.device.type == "cpu" else _by_forward(model, runtime)
     total_nats = 0.0
     by_length = np.argsort(tweets.lengths, kind="stable")
@@ -89,7 +90,7 @@ def evaluate(
 
 
 def _by_forward(model: TextGenerator, runtime: Runtime) -> Callable[[Batch], Tensor]:
-    """Return what reads a batch on any device, as `ForwardPass.sum_of_losses` does on a processor."""
+    """Return a function for any device that does what `ForwardPass.sum_of_losses` does on a CPU."""
 
     def sum_of(batch: Batch) -> Tensor:
         inputs, targets = (torch.from_numpy(array).to(runtime.device) for array in (batch.inputs, batch.targets))

@@ -1,8 +1,8 @@
-"""A batch in parts of fewer tweets, one after the other, where memory does not do for all of it at once.
+"""Gradient accumulation: a batch in micro-batches, where memory does not suffice for all of it at once.
 
-The mean over all targets is the mean of the parts' means, each by its share of the targets; so is its gradient. So a
-step in parts is, to rounding, the step of the whole batch: one clipping, one update, one loss. With dropout, other
-numbers are drawn, as many of them.
+The mean over all targets is the mean of the micro-batches' means, weighted by their shares of the targets; so is its
+gradient. So the accumulated step is, to rounding, the step of the whole batch: one clipping, one update, one loss. With
+dropout, other numbers are drawn, as many of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from engine.model.vocab import PAD
 
 
 def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
-    """Return the tweets of a batch in their order, `micro_batch_size` of them in a part, fewer in the last."""
+    """Split a batch into micro-batches of `micro_batch_size` tweets, in order; the last may have fewer."""
     firsts = range(0, len(batch.targets), micro_batch_size)
     pairs = [
         (batch.inputs[first : first + micro_batch_size], batch.targets[first : first + micro_batch_size])
@@ -31,9 +31,9 @@ def split_batch(batch: Batch, micro_batch_size: int) -> list[Batch]:
 def accumulate_gradients(
     parts: Sequence[Batch], loss_and_grads: Callable[[Batch], Tensor], parameters: Sequence[nn.Parameter]
 ) -> Tensor:
-    """Return the loss, () in nats, of all parts as one batch; set each parameter's `grad` to its gradient.
+    """Return the loss, () in nats per character, of all parts as one batch, and set the gradients.
 
-    `loss_and_grads` does so for a part, in memory that it may use again for the next.
+    `loss_and_grads` does the same for one part, and may reuse its memory for the next.
     """
     num_targets = sum(part.num_targets for part in parts)
     sums = [torch.zeros_like(parameter) for parameter in parameters]

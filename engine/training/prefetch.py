@@ -1,12 +1,11 @@
-"""`PrefetchedBatches`: batches made ready by a thread, while the device computes.
+"""`PrefetchedBatches`: a thread prepares batches while the GPU computes.
 
-Only for devices. On a processor it does not pay: making a batch ready is 0.07 ms of a step of 12 ms at (128, 128, 32)
-and of 25 ms at (64, 256, 32), and with a thread that does it, steps took 1.02 and 0.99 times as long (two cores, one of
-them training; medians of 30 and 16 rounds in turns).
+Not on a CPU, where it does not pay: preparing a batch takes 0.07 ms of a step of 12 ms at (128, 128, 32) and of 25 ms
+at (64, 256, 32), and with a thread for it, steps took 1.02 and 0.99 times as long (two cores, one of them training;
+medians of 30 and 16 interleaved rounds).
 
-**A resume stays exact.** `position` and `epochs` are those of the batches that were taken, not of those made ready:
-each comes with the place that the stream stood at after it. The thread touches no device, since a CUDA graph may be
-recorded at the same time.
+**A resume stays exact.** `position` and `epochs` are those of the batches consumed, not of those prepared: each comes
+with the stream's position after it. The thread uses no device, since a CUDA graph may be recorded at the same time.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ class BatchSource(Protocol):
 
     @property
     def position(self) -> Position:
-        """The place of the batch that comes next."""
+        """The position of the next batch."""
 
     @property
     def epochs(self) -> float:
-        """Epochs that have been passed through, the current one in part."""
+        """Epochs completed, the current one in part."""
 
     @property
     def tweets_per_epoch(self) -> int:
@@ -45,25 +44,31 @@ class BatchSource(Protocol):
         """Return the next batch."""
 
 
+def batch_source(stream: BatchStream, prepare: Callable[[Batch], DeviceBatch] | None) -> BatchSource:
+    """Return the stream's batches, prefetched if there is something to prepare."""
+    return stream if prepare is None else PrefetchedBatches(stream, prepare)
+
+
 class PrefetchedBatches(Generic[_Ready]):
-    """A stream's batches, each put through `prepare`. One thread at a time takes them, and closes in the end."""
+    """A stream's batches, each passed through `prepare` on a thread. One thread at a time consumes and closes them."""
 
     def __init__(self, stream: BatchStream, prepare: Callable[[Batch], _Ready], ahead: int = BATCHES_AHEAD) -> None:
-        """Take the stream over. The thread starts with the first batch that is asked for."""
+        """Own the stream. The thread starts with the first batch that is requested."""
         self.position = stream.position
         self.epochs = stream.epochs
         self.tweets_per_epoch = stream.tweets_per_epoch
         self._stream = stream
         self._prepare = prepare
         self._ahead = ahead
-        self._ready: deque[tuple[_Ready, Position, float]] = deque()  # a batch, and where the stream stood after it
+        self._ready: deque[tuple[_Ready, Position, float]] = deque()
+        """Batches with the stream's position and epochs after each."""
         self._error: BaseException | None = None
         self._is_closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
 
     def __next__(self) -> _Ready:
-        """Return the next batch. Raises what the thread met with, once all batches before that are taken."""
+        """Return the next batch. Raises the thread's exception once all batches before it are consumed."""
         with self._changed:
             if self._is_closed:
                 raise StopIteration
@@ -77,7 +82,7 @@ class PrefetchedBatches(Generic[_Ready]):
         return batch
 
     def close(self) -> None:
-        """End the thread and wait for that: for the batch at hand at most."""
+        """End the thread and wait for it, at most for one batch."""
         with self._changed:
             self._is_closed = True
             self._ready.clear()
@@ -86,20 +91,20 @@ class PrefetchedBatches(Generic[_Ready]):
             self._thread.join()
 
     def _work(self) -> None:
-        """Make batches ready until closed; lives on a thread of its own."""
+        """Prepare batches until closed; runs on the thread."""
         try:
             while self._wait_for_room():
                 item = self._prepare(next(self._stream)), self._stream.position, self._stream.epochs
                 with self._changed:
                     self._ready.append(item)
                     self._changed.notify_all()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the batch is waited for
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised by `__next__`
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
 
     def _wait_for_room(self) -> bool:
-        """Wait until a batch more may be made ready; False once closed."""
+        """Wait until another batch may be prepared; return False once closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or len(self._ready) < self._ahead)
             return not self._is_closed

@@ -1,6 +1,6 @@
-"""The learning rate of each step: warm-up, then a schedule; and the last stretch of a run that is asked to finish.
+"""What depends on how far a run is: the learning rate of each step, the used share of its budget, what is due.
 
-Pure functions of where the run stands, so that a resumed run takes the same steps. No torch.
+Pure functions of the step, the epochs and the seconds so far, so that a resumed run does the same. No torch.
 """
 
 from __future__ import annotations
@@ -10,58 +10,84 @@ from dataclasses import dataclass
 
 from engine.config.run import Schedule, TrainingConfig
 
+BUDGETS = ("max_steps", "epochs", "max_seconds")
+"""What limits a run; also the reasons of `RunFinished`."""
 FINAL_LEARNING_RATE_SHARE = 0.05
-"""Where the cosine ends, as a share of the highest learning rate."""
+"""End of the cosine, as a share of the peak learning rate."""
 COOLDOWN_SHARE = 0.3
-"""The last part of a budget, over which the cooldown goes."""
+"""The last part of a budget, in which the cooldown takes place."""
 MIN_FINISH_STEPS = 20
 
 
-def cooldown(used: float) -> float:
-    """Return the share of the learning rate that is left after this share of a cooldown, `used` (clipped to 0 to 1).
+def is_due(step: int, interval: int, last_step: int) -> bool:
+    """Return whether what happens every `interval` steps (0: never), last at `last_step`, is due at `step`."""
+    return interval > 0 and step % interval == 0 and step != last_step
 
-    1 - sqrt(x): most of it goes at once, and there is time to settle (Hägele et al. 2024, arXiv:2405.18392).
+
+def _used_shares(training: TrainingConfig, steps: int, epochs: float, seconds: float) -> dict[str, float]:
+    """Return the used share of each budget that is set."""
+    limits = (training.max_steps, training.epochs, training.max_seconds)
+    used = (steps, epochs, seconds)
+    return {name: part / limit for name, limit, part in zip(BUDGETS, limits, used, strict=True) if limit is not None}
+
+
+def budget_used(training: TrainingConfig, steps: int, epochs: float, seconds: float) -> float | None:
+    """Return the largest used share of any budget, at most 1; None if none is set."""
+    shares = _used_shares(training, steps, epochs, seconds)
+    return min(1.0, max(shares.values())) if shares else None
+
+
+def exhausted_budget(training: TrainingConfig, steps: int, epochs: float, seconds: float) -> str | None:
+    """Return the name of a budget that is used up, or None."""
+    shares = _used_shares(training, steps, epochs, seconds)
+    return next((name for name, share in shares.items() if share >= 1), None)
+
+
+def cooldown(used: float) -> float:
+    """Return the factor of the learning rate after this share of a cooldown, `used` (clipped to 0 to 1).
+
+    1 - sqrt(x): it falls fast at first and leaves time to settle (Hägele et al. 2024, arXiv:2405.18392).
     """
     return 1 - math.sqrt(min(max(used, 0.0), 1.0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finish:
-    """The last stretch of a run that was asked to finish."""
+    """The last steps of a run, over which the learning rate is annealed to zero on request."""
 
     first_step: int
-    """Steps that had been taken when it was asked."""
+    """Steps taken before the request."""
     last_step: int
     """Steps after which the run ends."""
 
-    def rate_share(self, step: int) -> float:
-        """Return the share of the learning rate that is left for the step after `step`."""
+    def rate_factor(self, step: int) -> float:
+        """Return the factor of the learning rate for the step after `step`."""
         return cooldown((step - self.first_step) / (self.last_step - self.first_step))
 
 
 def finish_after(step: int) -> Finish:
-    """Return the finish of a run that was asked for it after `step`: a tenth of the steps so far."""
+    """Return the finish requested after `step`: a tenth of the steps so far."""
     return Finish(first_step=step, last_step=step + max(MIN_FINISH_STEPS, math.ceil(step / 10)))
 
 
-def learning_rate_at(config: TrainingConfig, step: int, progress: float | None, finish: Finish | None = None) -> float:
-    """Return the learning rate of the step after `step`; `progress` is the share of the budget used, None without one.
+def learning_rate_at(config: TrainingConfig, step: int, used: float | None, finish: Finish | None = None) -> float:
+    """Return the learning rate of the step after `step`; `used` is the used share of the budget, None without one.
 
-    Linear warm-up, then as `config.schedule` says; times what a `finish` leaves of it.
+    Linear warm-up, then `config.schedule`; a `finish` multiplies it.
     """
-    rate = config.learning_rate * (1.0 if finish is None else finish.rate_share(step))
+    rate = config.learning_rate * (1.0 if finish is None else finish.rate_factor(step))
     if config.warmup_steps:
         rate *= min(1.0, (step + 1) / config.warmup_steps)
-    return rate if progress is None else rate * _scheduled(config.schedule, progress)
+    return rate if used is None else rate * _schedule_factor(config.schedule, used)
 
 
-def _scheduled(schedule: Schedule, progress: float) -> float:
-    """Return the share of the highest learning rate that a schedule has at a share of the budget."""
+def _schedule_factor(schedule: Schedule, used: float) -> float:
+    """Return the factor of the peak learning rate at a used share of the budget."""
     match schedule:
         case "constant":
             return 1.0
         case "cosine":  # Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts
-            cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+            cosine = (1 + math.cos(math.pi * min(used, 1.0))) / 2
             return FINAL_LEARNING_RATE_SHARE + (1 - FINAL_LEARNING_RATE_SHARE) * cosine
         case "cooldown":
-            return cooldown((progress - (1 - COOLDOWN_SHARE)) / COOLDOWN_SHARE)
+            return cooldown((used - (1 - COOLDOWN_SHARE)) / COOLDOWN_SHARE)

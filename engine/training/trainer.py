@@ -1,12 +1,12 @@
-"""`Trainer`: one optimizer step at a time. Knows nothing of when to sample, evaluate, save or stop.
+"""`Trainer`: one optimizer step at a time. It does not decide when to sample, evaluate, save or stop.
 
-The loss of a step stays on the device until `take_report` reads many at once, so that a GPU never waits for the
-screen. That holds for the refusal of a non-finite step too: `engine.compute.optimizer_step` leaves it to the device. On
-a processor the step is put together here, from `engine.compute.cpu`; elsewhere it is one whole, `engine.compute.gpu`.
+The loss of a step stays on the device until `take_report` reads many at once, so that a GPU never waits for the screen;
+a non-finite step is skipped on the device (`engine.compute.optimizer_step`). On a CPU the step is assembled here, from
+`engine.compute.cpu`; on other devices `engine.compute.gpu` runs all of it.
 
-**A step that fails.** Until the update begins, whatever is raised leaves all as it was before the step, the generators
-included: it can be taken again, in smaller parts (`engine.training.micro_batches`), or by a resumed run. After that it
-can't be known what is new and what is old, and `is_consistent` says so.
+**A step that fails.** Until the update starts, an exception leaves everything as it was before the step, generators
+included: the step can be repeated, in micro-batches (`engine.training.micro_batches`) or by a resumed run. After that
+the weights may be updated in part, and `is_consistent` is false.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _make_optimizer(model: TextGenerator, config: TrainingConfig, device: torch.
 
 @dataclass(frozen=True, kw_only=True)
 class StepReport:
-    """What became of the steps since the last report, in order. NaN stands for a step that was refused."""
+    """Losses and gradient norms of the steps since the last report, in order; NaN for a skipped step."""
 
     first_step: int
     train_losses: list[float]
@@ -56,30 +56,30 @@ class Trainer:
     def __init__(
         self, model: TextGenerator, config: TrainingConfig, runtime: Runtime, *, may_record: bool = True
     ) -> None:
-        """Take the model, which lies on the runtime's device already; `may_record` lets CUDA graphs be made."""
+        """`model` is on the runtime's device already; `may_record` allows CUDA graphs."""
         self.model = model
         self.step_count = 0
         self.learning_rate = config.learning_rate
         self._runtime = runtime
         self.micro_batch_size: int | None = None
-        """Tweets that are computed at once at most; None is a whole batch."""
-        self.refused_in_a_row = 0
-        """Steps that were refused since the last that was not; of a device's, as of the last report."""
+        """Largest number of tweets computed at once; None is a whole batch."""
+        self.skipped_in_a_row = 0
+        """Steps skipped since the last that was not; on a GPU, as of the last report."""
         self._timer = PhaseTimer()
-        is_here = runtime.device.type == "cpu"
-        self.path = "fast" if is_here else "device"
-        """What computes the steps, `engine.compute.cpu` or `engine.compute.gpu`; they agree to rounding."""
-        self._gru_step = self._make_gru_step() if is_here else None
+        on_cpu = runtime.device.type == "cpu"
+        self.path = "fast" if on_cpu else "device"
+        """The implementation of the step, `engine.compute.cpu` or `engine.compute.gpu`; they agree to rounding."""
+        self._gru_step = self._make_gru_step() if on_cpu else None
         self._max_grad_norm = config.max_grad_norm or math.inf
         self._optimizer = _make_optimizer(model, config, runtime.device)
         self._update = OptimizerStep(self._optimizer, runtime.device)
         self._history = LossBuffer(runtime.device)
         self._batch_size = config.batch_size
-        self._device_step = None if is_here else self._make_device_step(may_record=may_record)
+        self._device_step = None if on_cpu else self._make_device_step(may_record=may_record)
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
 
     def _make_gru_step(self) -> GruStep:
-        """Return what computes on the processor, in memory that is new."""
+        """Return the step of the CPU, with newly allocated memory."""
         gru_step = GruStep(self.model, self._runtime.precision)
         gru_step.timer = self._timer
         return gru_step
@@ -96,38 +96,38 @@ class Trainer:
 
     @property
     def prepare(self) -> Callable[[Batch], DeviceBatch] | None:
-        """What makes a batch ready for `step`, on any thread, where that is worth a thread; else None."""
+        """Function that prepares a batch for `step`, on any thread; None on a CPU, where that needs no thread."""
         return None if self._device_step is None else self._to_device_batch
 
     def _to_device_batch(self, batch: Batch) -> DeviceBatch:
         return to_device_batch(batch, self._batch_size)
 
     def set_batch_size(self, batch_size: int) -> None:
-        """Make ready batches of up to that many tweets from now on; what was kept for the others is given back."""
+        """Prepare batches of up to that many tweets from now on; frees the recordings for others."""
         self._batch_size = batch_size
         self.close()
 
     def use_timer(self, timer: PhaseTimer) -> None:
-        """Turn this timer to each part of a step from now on; it is on "forward" when a step begins."""
+        """Report the phases of each step to this timer from now on; it is in "forward" when a step begins."""
         self._timer = timer
         if self._gru_step is not None:
             self._gru_step.timer = timer
 
     @property
     def eval_model(self) -> TextGenerator:
-        """The model to evaluate and to write with: the average of the weights where one is kept, else the model."""
+        """The model to evaluate and to sample from: that of the averaged weights if averaging is on."""
         return self.model if self._average is None else self._average.model
 
     @property
     def is_consistent(self) -> bool:
-        """Whether all of the state is that after `step_count` steps; false where an update broke off."""
+        """Whether all of the state is that after `step_count` steps; false after an interrupted update."""
         return not self._update.has_begun
 
     @property
     def is_finite(self) -> bool:
-        """Whether all numbers of the state are those of a checkpoint that can be loaded; waits for the device.
+        """Whether all numbers of the state are finite, so that a checkpoint of it can be loaded; waits for the device.
 
-        A square may be beyond the largest number: its weight rests then.
+        A squared gradient may be infinite: AdamW does not change its weight then.
         """
         for name, tensor in self.state().items():
             if not tensor.sum().isfinite() and not tensor.isfinite().all():
@@ -137,9 +137,9 @@ class Trainer:
         return True
 
     def step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
-        """Learn from one batch: forward, backward, clip, update. A non-finite loss or gradient changes nothing.
+        """Train on one batch, prepared or not: forward, backward, clip, update.
 
-        A batch that was made ready by `prepare` is taken as it is.
+        A step with a non-finite loss or gradient is skipped: it counts, and changes no weight.
         """
         self.learning_rate = learning_rate
         self.model.train()
@@ -150,7 +150,7 @@ class Trainer:
                 ready = batch if isinstance(batch, DeviceBatch) else self._to_device_batch(batch)
                 self._device_step.run(ready, learning_rate)
             elif isinstance(batch, DeviceBatch):
-                raise TypeError("a batch that was made ready for a device")
+                raise TypeError("the batch is prepared for a GPU")
             else:
                 self._step_on_cpu(batch, learning_rate)
             if self._average is not None:
@@ -160,12 +160,12 @@ class Trainer:
         self._update.has_begun = False
 
     def set_micro_batch_size(self, micro_batch_size: int) -> None:
-        """Compute a batch in parts of at most that many tweets from now on; give back what was kept for more."""
+        """Compute at most that many tweets at once from now on; frees the memory for more."""
         self.micro_batch_size = micro_batch_size
         self.free_memory()
 
     def free_memory(self) -> None:
-        """Give back all memory that a step can do without."""
+        """Free all memory that is only kept to make steps faster."""
         self.model.zero_grad()
         if self._device_step is not None:
             self._device_step.set_micro_batch_size(self.micro_batch_size)
@@ -174,33 +174,35 @@ class Trainer:
         free_memory(self._runtime.device)
 
     def _step_on_cpu(self, batch: Batch, learning_rate: float) -> None:
-        """Take a step on the processor."""
+        """Take a step on the CPU."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         loss = self._compute_gradients(batch)
         self._timer.switch_to("optimizer")
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
-        is_refused = ~(loss.isfinite() & grad_norm.isfinite())
-        self._update.apply_unless(is_refused)
+        is_skipped = ~(loss.isfinite() & grad_norm.isfinite())
+        self._update.apply_unless(is_skipped)
         self._history.write(loss, grad_norm)
-        self.refused_in_a_row = self.refused_in_a_row + 1 if is_refused.item() else 0
+        self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
 
     def _compute_gradients(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch and set its gradients, in parts where it has more tweets than one may have."""
+        """Return the loss of a batch, (), and set its gradients; in micro-batches if it is larger than one."""
         if self._gru_step is None:
-            raise TypeError("the model lies on a device")
+            raise TypeError("the model is on a GPU")
         loss_and_grads = self._gru_step.loss_and_grads
         if self.micro_batch_size is None or len(batch.targets) <= self.micro_batch_size:
             return loss_and_grads(batch)
 
-        def of_part(part: Batch) -> Tensor:
+        def of_micro_batch(part: Batch) -> Tensor:
             self._timer.switch_to("forward")
             return loss_and_grads(part)
 
-        return accumulate_gradients(split_batch(batch, self.micro_batch_size), of_part, list(self.model.parameters()))
+        return accumulate_gradients(
+            split_batch(batch, self.micro_batch_size), of_micro_batch, list(self.model.parameters())
+        )
 
     def forward_backward(self, batch: Batch) -> None:
-        """Do the work of a step on the processor but for the update, to see how long it takes.
+        """Do the work of a step on the CPU except for the update, for timing.
 
         Overwrites each parameter's `grad` and leaves the model in eval mode, in which no generator is used.
         """
@@ -208,19 +210,19 @@ class Trainer:
         self._compute_gradients(batch)
 
     def close(self) -> None:
-        """Give back what a device keeps for steps to come."""
+        """Free the CUDA graphs recorded for later steps."""
         if self._device_step is not None:
             self._device_step.discard_graphs()
 
     def take_report(self) -> StepReport:
         """Return the losses and gradient norms of all steps since the last report; waits for the device once."""
         first_step = self.step_count - len(self._history) + 1
-        with self._timer.during("forward"):  # where a device's steps are waited for
+        with self._timer.during("forward"):  # on a GPU this waits for the steps
             losses, norms = self._history.drain()
         is_finite = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
         if self._device_step is not None:
             for finite in is_finite:
-                self.refused_in_a_row = 0 if finite else self.refused_in_a_row + 1
+                self.skipped_in_a_row = 0 if finite else self.skipped_in_a_row + 1
         return StepReport(
             first_step=first_step,
             train_losses=[loss if finite else math.nan for loss, finite in zip(losses, is_finite, strict=True)],
@@ -228,7 +230,7 @@ class Trainer:
         )
 
     def state(self) -> dict[str, Tensor]:
-        """Return weights (`model.`), their average if kept (`average.`), optimizer (`optimizer.`); not copies."""
+        """Return weights (`model.`), averaged weights if any (`average.`), optimizer (`optimizer.`); not copies."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         if self._average is not None:
             tensors |= {f"average.{name}": tensor for name, tensor in self._average.model.state_dict().items()}
@@ -238,7 +240,7 @@ class Trainer:
         return tensors
 
     def load_state(self, tensors: dict[str, Tensor], step_count: int) -> None:
-        """Go on from a `state` of `step_count` steps; an average that it lacks begins with its weights.
+        """Restore a `state` of `step_count` steps; an average that it lacks starts from its weights.
 
         Raises `KeyError` or `RuntimeError` if it does not fit.
         """
@@ -253,7 +255,7 @@ class Trainer:
                     for key in ("step", "exp_avg", "exp_avg_sq")
                 }
         self.step_count = step_count
-        self.refused_in_a_row = 0
+        self.skipped_in_a_row = 0
         self._update.has_begun = False
         self._history.clear()
         self.close()

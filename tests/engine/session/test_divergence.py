@@ -22,7 +22,7 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import divergence as recovery
-from engine.session.divergence import MAX_RELOADS, REFUSED_IN_A_ROW
+from engine.session.divergence import MAX_RELOADS, SKIPPED_IN_A_ROW
 from engine.storage.folders import find_run
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import (
@@ -137,7 +137,7 @@ def test_it_gives_up_after_ten_times_and_what_was_good_is_kept(corpus: Path, mon
     assert str(find_run("tiny").log_path) in failed.hint
     assert names(told).count("CheckpointLoaded") == MAX_RELOADS
     assert of_type(told, e.LearningRateChanged)[-1].learning_rate == pytest.approx(0.004 / 2**10)
-    assert len([event for event in of_type(told, e.Warned) if event.step > 5]) == REFUSED_IN_A_ROW * (MAX_RELOADS + 1)
+    assert len([event for event in of_type(told, e.Warned) if event.step > 5]) == SKIPPED_IN_A_ROW * (MAX_RELOADS + 1)
     assert (latest().step, latest().training.learning_rate) == (5, 0.004)
     monkeypatch.undo()
     monkeypatch.setenv("TWEETGEN_HOME", str(corpus.parent))
@@ -173,7 +173,7 @@ def test_where_latest_cannot_be_read_the_run_goes_on_with_its_weights(
     assert_keeps_the_rules(told)
     assert "CheckpointLoaded" not in names(told)
     [summary] = summaries(told)
-    assert "nothing to go back to (" in summary.message
+    assert "no checkpoint to go back to (" in summary.message
     assert "latest.safetensors is damaged" in summary.message
     assert only(told, e.LearningRateChanged).learning_rate == 0.002
     assert (told[-1].step, list(losses(told))) == (12, [1, 2, 3, 4, 5, 6, 10, 11, 12])

@@ -39,7 +39,7 @@ def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
     def on_event(event: Event) -> Iterable[Command]:
         nonlocal left
         match event:
-            case e.Warned() if event.message.startswith("The run is over"):
+            case e.Warned() if event.message.startswith("The run is finished"):
                 return wishes
             case e.TweetSampled() | e.LadderSampled() | e.CommandRefused() | e.CheckpointSaved(name="end"):
                 left -= 1
@@ -159,7 +159,7 @@ def test_a_stop_with_weights_that_are_not_finite_is_refused_without_talk_of_spac
     told = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
 
     refused = only(told, e.CommandRefused)
-    assert "not finite" in refused.detail
+    assert "no longer finite" in refused.detail
     assert "space" not in refused.hint
     assert told[-1].step == 12
 

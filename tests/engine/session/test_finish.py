@@ -29,10 +29,10 @@ def test_it_takes_a_tenth_of_the_steps_so_far_and_falls_from_all_of_the_rate_to_
 
     assert finish.first_step == step
     assert num_steps == max(MIN_FINISH_STEPS, math.ceil(step / 10))
-    assert finish.rate_share(step) == 1
-    shares = [finish.rate_share(step + taken) for taken in range(min(num_steps, 200))]
+    assert finish.rate_factor(step) == 1
+    shares = [finish.rate_factor(step + taken) for taken in range(min(num_steps, 200))]
     assert shares == sorted(shares, reverse=True)
-    assert finish.rate_share(finish.last_step - 1) > 0 == finish.rate_share(finish.last_step)
+    assert finish.rate_factor(finish.last_step - 1) > 0 == finish.rate_factor(finish.last_step)
 
 
 def test_a_run_that_is_asked_ends_at_the_step_that_it_told(corpus: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_second_finish_and_one_after_the_end_are_refused(corpus: Path) -> None
     late = run_resting(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish()])
 
     assert only(twice, e.CommandRefused).detail == "The run is finishing already: it ends at step 25."
-    assert only(late, e.CommandRefused).detail == "The run is over already."
+    assert only(late, e.CommandRefused).detail == "The run is finished already."
 
 
 def test_stopped_in_the_last_stretch_it_goes_on_there_bit_for_bit(tmp_path: Path, corpus: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_finished_run_that_is_resumed_goes_on_at_its_learning_rate(corpus: Pat
 
     told = run_session(resume_config(), {55: [c.Stop()]})
 
-    assert only(told, e.Warned).message == "The run had finished; it goes on at its learning rate."
+    assert only(told, e.Warned).message == "The run had finished; it continues at its learning rate."
     assert rates(told)[51] == 0.004
     assert not of_type(told, e.FinishPlanned)
 
@@ -96,7 +96,10 @@ def test_a_finished_run_on_the_screen_rests_and_goes_on_when_asked(corpus: Path)
         pauses_at_end=True,
     )
 
-    assert only(told, e.Warned).message == "The run is over: finished. Its model still writes, saves and loads."
+    assert (
+        only(told, e.Warned).message
+        == "The run is finished. You can still sample from its model, save it and load others."
+    )
     names = [type(event).__name__ for event in told]
     assert names[names.index("Warned") + 1 :][:2] == ["FinishCancelled", "Resumed"]
     assert_keeps_the_rules(told)

@@ -254,7 +254,7 @@ def test_a_step_that_there_was_no_memory_to_save_is_named_once_there_is(
 
     told = run_session(tiny_config(corpus, save_every=3, max_steps=5))
 
-    assert of_type(told, e.Warned)[-1].message == "Saving works again. Not kept: step-3."
+    assert of_type(told, e.Warned)[-1].message == "Saving works again. Not saved: step-3."
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_one_alert_stays_until_saving_works_which_is_tried_at_each_autosave(
     assert disk_warnings(told) == [("disk", 4), ("disk-works", 15)]
     assert warnings[0].message.startswith("No space left on device: not saved, tried again at the next autosave.")
     assert "Free some space" in warnings[0].message
-    assert warnings[1].message == "Saving works again. Not kept: step-7, step-14."
+    assert warnings[1].message == "Saving works again. Not saved: step-7, step-14."
     assert disk.calls.count("failed") <= 2 * (1 + 4)  # the journal's, and at steps 4, 6, 9 and 12
     assert list(read_journal(find_run("tiny").journal_path)) == told
     best_step = [event.step for event in of_type(told, e.EvalFinished) if event.is_best and event.step < 14][-1]
@@ -182,7 +182,7 @@ def test_what_was_learned_since_a_load_is_not_taken_for_saved(corpus: Path, disk
     told = run_session(tiny_config(corpus), script, on_event, clock)
 
     assert only(told, e.CommandRefused).detail == (
-        "Nothing is saved since the checkpoint of step 4 was loaded: to leave now loses 3 steps."
+        "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."
     )
 
 
@@ -220,9 +220,9 @@ def test_a_stop_that_would_lose_steps_is_refused_once_with_what_is_saved(
 
     refused = only(told, e.CommandRefused)
     assert refused.detail == (
-        "Only what was learned up to step 3 is saved: to leave now loses 3 steps."
+        "Only the steps up to 3 are saved: leaving now loses 3 steps."
         if is_resumed
-        else "Nothing is saved: to leave now loses 6 steps."
+        else "Nothing is saved: leaving now loses 6 steps."
     )
     assert refused.hint.startswith("Change the permissions")
     assert only(told, e.RunFinished).reason == "all the same"
@@ -257,7 +257,7 @@ def test_what_is_gone_is_made_anew_at_the_next_save_and_the_run_can_be_resumed(
     undisturbed = losses(run_session(tiny_config(corpus, run_name="undisturbed")))
     told = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(happens))
 
-    assert f"The {what} of the run tiny was deleted; it was made anew" in only(told, e.Warned).message
+    assert f"The {what} of the run tiny was deleted; it was created again" in only(told, e.Warned).message
     run = find_run("tiny")
     journalled = list(read_journal(run.journal_path))
     assert isinstance(journalled[0], e.RunStarted)

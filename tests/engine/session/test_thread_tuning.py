@@ -26,7 +26,7 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import thread_tuning as threads
-from engine.session.thread_tuning import ThreadTuner, TuningResult, candidates_for, computation_changes, runtime_for
+from engine.session.thread_tuning import ThreadTuner, TuningResult, candidates_for, computation_changes, initial_runtime
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import checkpoint_info
@@ -187,19 +187,19 @@ def test_a_checkpoints_bfloat16_is_a_wish_that_the_device_at_hand_grants_or_not(
     config = RunConfig(runtime=RuntimeConfig(device=device))
     info = checkpoint_info(precision="bfloat16", num_threads=1)
 
-    assert runtime_for(config, info).precision == "float32"
+    assert initial_runtime(config, info).precision == "float32"
 
     has_it[device] = True
-    assert runtime_for(config, info).precision == "bfloat16"
-    assert runtime_for(with_runtime(device=device, precision="float32"), info).precision == "float32"
-    assert runtime_for(config, replace(info, precision="float32")).precision == "float32"
+    assert initial_runtime(config, info).precision == "bfloat16"
+    assert initial_runtime(with_runtime(device=device, precision="float32"), info).precision == "float32"
+    assert initial_runtime(config, replace(info, precision="float32")).precision == "float32"
 
 
 def test_bfloat16_that_was_asked_for_on_a_gpu_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
     with pytest.raises(DeviceError, match="no bfloat16"):
-        runtime_for(with_runtime(device="cuda", precision="bfloat16"), None)
+        initial_runtime(with_runtime(device="cuda", precision="bfloat16"), None)
 
 
 def test_what_was_chosen_is_told_and_written_down(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,7 @@ def test_an_update_that_broke_off_is_never_saved_and_the_run_is_resumed_from_bef
 
     assert_failed_well(told)
     warned = only(told, e.Warned)
-    assert "step 8 broke off" in warned.message
+    assert "step 8 was interrupted" in warned.message
     assert latest().step == 3
     again = run_session(resume_config("tiny"))
     assert {**losses(told), **losses(again)} == plain[0]
@@ -179,8 +179,8 @@ def test_an_exception_that_is_raised_again_and_again_still_ends_in_one_event(
     assert isinstance(told[-1], e.RunFailed)
     assert "what was never thought of" in told[-1].detail
     log = find_run("tiny").log_path.read_text()
-    assert "could not be saved after that" in log
-    assert "could not be told as it should be" in log
+    assert "saving after the failure failed" in log
+    assert "the reporter failed on the failure of the run" in log
     assert run_session(resume_config("tiny"))[-1].step == 12
 
 

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config.run import Schedule, TrainingConfig
-from engine.session.progress import budget_used, budget_used_up
-from engine.training.schedule import COOLDOWN_SHARE, learning_rate_at
+from engine.training.schedule import COOLDOWN_SHARE, budget_used, exhausted_budget, learning_rate_at
 
 PEAK = 0.004
 
@@ -43,7 +42,7 @@ def test_the_cooldown_is_constant_until_the_last_part_and_ends_at_nothing() -> N
 def test_without_a_budget_every_schedule_is_constant(schedule: Schedule) -> None:
     config = TrainingConfig(learning_rate=PEAK, schedule=schedule)
 
-    assert learning_rate_at(config, 10_000, budget_used(config, (10_000, 3.0, 60.0))) == PEAK
+    assert learning_rate_at(config, 10_000, budget_used(config, 10_000, 3.0, 60.0)) == PEAK
 
 
 @given(step=st.integers(0, 10**6), progress=st.floats(0, 2) | st.none(), warmup_steps=st.integers(0, 1000))
@@ -58,9 +57,9 @@ def test_the_rate_is_always_above_nothing_and_at_most_the_peak(
 def test_of_several_budgets_the_one_used_most_counts() -> None:
     config = TrainingConfig(max_steps=100, epochs=2.0, max_seconds=50.0)
 
-    assert budget_used(config, (10, 1.0, 5.0)) == 0.5
-    assert budget_used_up(config, (10, 1.0, 5.0)) is None
-    assert budget_used_up(config, (10, 2.0, 5.0)) == "epochs"
-    assert budget_used_up(config, (10, 1.0, 50.0)) == "max_seconds"
-    assert budget_used_up(config, (100, 1.0, 5.0)) == "max_steps"
-    assert budget_used(config, (500, 1.0, 5.0)) == 1.0
+    assert budget_used(config, 10, 1.0, 5.0) == 0.5
+    assert exhausted_budget(config, 10, 1.0, 5.0) is None
+    assert exhausted_budget(config, 10, 2.0, 5.0) == "epochs"
+    assert exhausted_budget(config, 10, 1.0, 50.0) == "max_seconds"
+    assert exhausted_budget(config, 100, 1.0, 5.0) == "max_steps"
+    assert budget_used(config, 500, 1.0, 5.0) == 1.0

@@ -1,0 +1,177 @@
+"""`CommandHandler`: executes the commands of a session, or refuses them."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from engine.compute.device import derived_seed
+from engine.compute.step_timer import Phase
+from engine.config.run import SamplingConfig
+from engine.errors import TweetgenError
+from engine.protocol import commands, events
+from engine.protocol.commands import Command
+from engine.session.checkpoint_loading import CheckpointLoader
+from engine.session.command_queue import QUESTIONS, CommandQueue
+from engine.session.divergence import DivergenceRecovery
+from engine.session.run import Run
+from engine.session.state import FINISHED
+
+STOP_WAITS_SECONDS = 0.3
+"""How long a run that is to stop continues the tweet that it is sampling."""
+_REQUESTED_SAMPLE, _REQUESTED_COMPLETION = 2, 3  # purposes of derived seeds; 1 is a due sample
+
+
+class RunEndsError(TweetgenError):
+    """The run ends before a command was executed, or before a tweet was finished."""
+
+    title = "The run ends"
+
+
+class CommandHandler:
+    """Executes the commands for one run. Used by the session's thread only."""
+
+    def __init__(self, run: Run, queue: CommandQueue, loader: CheckpointLoader, recovery: DivergenceRecovery) -> None:
+        self.stop_reason: str | None = None
+        """Set by a `Stop`: the run is to end."""
+        self.is_saved = False
+        """Whether that `Stop` has saved `latest`."""
+        self._run = run
+        self._queue = queue
+        self._loader = loader
+        self._recovery = recovery
+        self._clock = run.state.stopwatch.clock
+        self._num_requested_samples = 0
+        self._stop_seen_at: float | None = None
+        self._num_executing = 0
+
+    @property
+    def num_pending(self) -> int:
+        """How many commands were received and are not executed to the end yet. For any thread."""
+        return len(self._queue) + self._num_executing
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether received commands wait for their execution."""
+        return len(self._queue) > 0
+
+    def receive(self) -> bool:
+        """Drain the inbox; return whether commands wait."""
+        self._queue.receive(self._try_to_execute)
+        return self.has_waiting
+
+    def execute_all(self) -> None:
+        """Execute all commands, up to a `Stop`."""
+        self.receive()
+        while self.has_waiting and self.stop_reason is None:
+            self._try_to_execute(self._queue.pop())
+            self.receive()
+
+    def answer_questions(self) -> bool:
+        """Execute the commands that may interrupt an evaluation; return whether another one waits."""
+        self.receive()
+        while self._queue.has_question_next:
+            self._try_to_execute(self._queue.pop())
+            self.receive()
+        return self.has_waiting
+
+    def current_sampling(self) -> SamplingConfig:
+        """Return the sampling settings for the next character.
+
+        Raises `RunEndsError` where the run is to stop and a tweet, of up to 100,000 characters, delays that.
+        """
+        self.receive()
+        if self._queue.has_stop:
+            now = self._clock()
+            self._stop_seen_at = self._stop_seen_at or now
+            if now - self._stop_seen_at > STOP_WAITS_SECONDS:
+                raise RunEndsError("The run is stopping, so this tweet was not finished.")
+        return self._run.state.sampling
+
+    def refuse_rest(self) -> None:
+        """Refuse all commands that the end of the run leaves unexecuted."""
+        for command in self._queue.rest():
+            if not isinstance(command, commands.Stop):
+                self._refuse(command, RunEndsError("The run ended before this was done."))
+
+    def _try_to_execute(self, command: Command) -> None:
+        """Execute a command, or refuse it."""
+        self._num_executing += 1
+        try:
+            phase: Phase = "sampling" if isinstance(command, QUESTIONS) else "other"
+            with self._run.state.timer.during(phase), self._run.memory_fallback.memory_errors("this command"):
+                self._execute(command)
+        except TweetgenError as error:
+            self._refuse(command, error)
+        finally:
+            self._num_executing -= 1
+
+    def _refuse(self, command: Command, error: TweetgenError) -> None:
+        self._run.reporter.emit(
+            events.CommandRefused,
+            command=type(command).__name__,
+            title=error.title,
+            detail=error.message,
+            hint=error.hint,
+        )
+
+    def _execute(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case per kind of command
+        """Execute a command. Raises a `TweetgenError` before anything is changed."""
+        run = self._run
+        match command:
+            case commands.Pause():
+                run.pause()
+            case commands.Resume():
+                run.resume()
+            case commands.Stop():
+                self._stop(command)
+            case commands.SetSampling(sampling=sampling):
+                run.settings.set_sampling(sampling)
+            case commands.SetLearningRate(learning_rate=learning_rate):
+                run.settings.set_learning_rate(learning_rate)
+            case commands.SetBatchSize(batch_size=batch_size):
+                run.settings.set_batch_size(batch_size)
+            case commands.SetIntervals(eval_every=eval_every, sample_every=sample_every):
+                run.settings.set_intervals(eval_every, sample_every)
+            case commands.Finish():
+                run.settings.finish()
+            case commands.CancelFinish():
+                run.settings.cancel_finish()
+            case commands.SampleNow(prime=prime):
+                self._sample(prime)
+            case commands.CompleteText(text=text, request=request):
+                self._complete(text, request)
+            case commands.ReadTweet(text=text):
+                run.sampling_service.read_tweet(text)
+            case commands.SampleLadder(prime=prime, seed=seed, temperatures=temperatures):
+                sampling = SamplingConfig(prime=prime, max_length=run.state.sampling.max_length)
+                run.sampling_service.sample_ladder(sampling, seed, temperatures)
+            case commands.SaveCheckpoint(name=name, replace=replace):
+                run.checkpoints.save_named(name, replace=replace)
+            case commands.SaveLatest():
+                run.checkpoints.save("latest", is_asked=True)
+            case commands.LoadCheckpoint(name=name, halves_rate=halves_rate):
+                self._loader.load(name, halves_rate=halves_rate)
+                self._recovery.reset()
+            case _:
+                assert_never(command)
+
+    def _stop(self, command: commands.Stop) -> None:
+        """Let the run end."""
+        self._stop_seen_at = None
+        if command.unless_unsaved:
+            self._run.checkpoints.require_saved()
+            self.is_saved = True
+        self.stop_reason = FINISHED if self._run.state.is_finished else command.reason
+
+    def _sample(self, prime: str | None) -> None:
+        """Sample a tweet on request: another one each time, and none that is due anyway."""
+        self._num_requested_samples += 1
+        place = (_REQUESTED_SAMPLE, self._run.state.step, self._num_requested_samples)
+        seed = derived_seed(self._run.state.training.seed, *place)
+        self._run.sampling_service.sample_tweet(self.current_sampling, seed, prime)
+
+    def _complete(self, text: str, request: int) -> None:
+        """Continue a text, always from the same seed: only training changes the continuation."""
+        state = self._run.state
+        seed = derived_seed(state.training.seed, _REQUESTED_COMPLETION)
+        self._run.sampling_service.complete_text(text, request, state.sampling, seed)

@@ -1,0 +1,86 @@
+"""`LiveSettings`: the settings of a run that commands change while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from engine.config.run import MIN_LEARNING_RATE, SamplingConfig, with_settings
+from engine.corpus.training_data import TrainingData
+from engine.errors import ConfigError
+from engine.protocol import events
+from engine.session.reporter import Reporter
+from engine.session.state import RunState
+from engine.training.schedule import finish_after
+
+
+class LiveSettings:
+    """Changes the settings of one run and emits the changes. Used by the session's thread only."""
+
+    def __init__(
+        self, training_data: TrainingData, state: RunState, reporter: Reporter, on_change: Callable[[], None]
+    ) -> None:
+        """`on_change` is called on every change that is to be saved soon."""
+        self._training_data = training_data
+        self._state = state
+        self._reporter = reporter
+        self._on_change = on_change
+
+    def _emit_change(self, event_type: Callable[..., events.Event], **fields: Any) -> None:  # noqa: ANN401 - as in `Reporter.emit`
+        self._on_change()
+        self._reporter.emit(event_type, **fields)
+
+    def set_sampling(self, sampling: SamplingConfig) -> None:
+        """Sample with these settings from the next character on. Raises `VocabError` on an unknown one in `prime`."""
+        self._training_data.vocab.encode_strict(sampling.prime)
+        self._state.sampling = sampling
+        self._emit_change(events.SamplingChanged, sampling=sampling)
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Set the peak learning rate. Raises `ConfigError`."""
+        self._state.training = with_settings(self._state.training, {"learning_rate": learning_rate})
+        self._emit_change(events.LearningRateChanged, learning_rate=learning_rate)
+
+    def halve_learning_rate(self, rate: float) -> None:
+        """Set the peak to half of `rate`, a checkpoint's, or of the run's own where that is lower."""
+        before = self._state.training.learning_rate
+        after = max(min(before, rate) / 2, MIN_LEARNING_RATE)
+        if after != before:
+            self.set_learning_rate(after)
+
+    def set_intervals(self, eval_every: int, sample_every: int) -> None:
+        """Evaluate and sample at these intervals, in steps. Raises `ConfigError`."""
+        intervals = {"eval_every": eval_every, "sample_every": sample_every}
+        self._state.training = with_settings(self._state.training, intervals)
+        self._emit_change(events.IntervalsChanged, **intervals)
+
+    def set_batch_size(self, batch_size: int) -> None:
+        """Train with batches of that many tweets, from the same share of the epoch on. Raises `ConfigError`."""
+        state = self._state
+        training = with_settings(state.training, {"batch_size": batch_size})
+        self._reporter.emit_steps()
+        batches = self._training_data.batches(training, state.batches.position, state.training.batch_size)
+        state.stop_prefetching()
+        state.training = training
+        state.trainer.set_batch_size(batch_size)
+        state.replace_batches(batches)
+        if state.thread_tuner is not None:
+            state.thread_tuner.use_batches(partial(self._training_data.some_batches, batch_size))
+        self._reporter.reset_throughput()
+        self._emit_change(events.BatchSizeChanged, batch_size=batch_size, epochs=state.batches.epochs)
+
+    def finish(self) -> None:
+        """Anneal the learning rate to zero, then end. Raises `ConfigError` where the run is finishing or finished."""
+        state = self._state
+        if state.end_reason is not None:
+            raise ConfigError("The run is finished already.")
+        if state.progress.finish is not None:
+            raise ConfigError(f"The run is finishing already: it ends at step {state.progress.finish.last_step:,}.")
+        state.progress.finish = finish = finish_after(state.step)
+        self._reporter.emit(events.FinishPlanned, last_step=finish.last_step)
+
+    def cancel_finish(self) -> None:
+        """Cancel a planned finish; emits the event even where there is none."""
+        self._state.progress.finish = None
+        self._reporter.emit(events.FinishCancelled)

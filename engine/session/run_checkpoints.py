@@ -1,0 +1,141 @@
+"""`RunCheckpoints`: when the checkpoints of a run are due, and whether its weights may be saved at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.errors import DivergedError, StorageError, TweetgenError
+from engine.protocol import events
+from engine.session.checkpointing import CheckpointSaver
+from engine.session.memory_fallback import MemoryFallback
+from engine.session.reporter import Reporter
+from engine.session.setup import RunSetup
+from engine.session.state import RunState
+from engine.training.schedule import is_due
+
+CHANGE_SECONDS = 2.0
+"""Seconds from a change of the settings to its autosave; later changes are saved with the first."""
+
+
+class RunCheckpoints:
+    """Decides when to save. Used by the session's thread only."""
+
+    def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
+        self._saver = CheckpointSaver(setup, state, reporter, memory_fallback)
+        self._state = state
+        self._reporter = reporter
+        self._clock = state.stopwatch.clock
+        self._tried_at = self._clock()
+        self._changed_at: float | None = None
+
+    def prepare_folder(self) -> None:
+        """Make the run's folder complete, as far as the disk allows."""
+        self._saver.prepare_folder()
+
+    def record_change(self) -> None:
+        """Record that a setting changed, so that `latest` is saved soon: a kill must not undo what the user saw."""
+        if self._changed_at is None:
+            self._changed_at = self._clock()
+
+    def record_load(self, path: Path) -> None:
+        """Record that the checkpoint at `path` was loaded into the run."""
+        self._saver.record_load(path)
+
+    def save_if_due(self) -> None:
+        """Save `step-N` and `latest` when their intervals say so, and `latest` soon after a change of the settings."""
+        if self._state.trainer.skipped_in_a_row:
+            return  # these weights may have diverged
+        self.save_step_if_due()
+        if self._is_latest_due():
+            self.save("latest")
+        else:
+            self.save_if_changed()
+
+    def save_step_if_due(self) -> None:
+        """Save `step-N` when its interval says so."""
+        state = self._state
+        if is_due(state.step, state.training.save_every, state.progress.last_save_step):
+            state.progress.last_save_step = state.step
+            self.save(f"step-{state.step}")
+
+    def save_if_changed(self) -> None:
+        """Save `latest` soon after a change of the settings, and when a failed save is due for another try."""
+        if self._saver.is_failing and self._is_latest_due():
+            self.save("latest")
+        if self._changed_at is not None and self._clock() - self._changed_at >= CHANGE_SECONDS:
+            self.save("latest")
+
+    def _is_latest_due(self) -> bool:
+        return self._clock() - self._tried_at >= self._state.training.autosave_seconds
+
+    def save(self, name: str, *, is_asked: bool = False, is_last: bool = False) -> TweetgenError | None:
+        """Save the run's own `latest`, `best` or `step-N`; if that fails, warn and continue.
+
+        A save that `is_asked` for is tried at once; others wait after a failure of the disk. `is_last`: the run ends
+        with it. Returns the error, None also where the weights are not finite.
+        """
+        if name == "latest":
+            self._changed_at = None
+        if not self._state.trainer.is_finite:
+            message = f"The weights are no longer finite: {name} was not saved, and earlier checkpoints are unchanged."
+            self._reporter.emit(events.Warned, message=message, kind="not-finite")
+            return None
+        with self._state.timer.during("saving"):
+            if name == "latest":
+                self._tried_at = self._clock()
+            return self._saver.save_own(name, is_asked=is_asked, is_last=is_last)
+
+    def save_before_load(self, path: Path) -> None:
+        """Save the current weights as `step-N` before those of `path` replace them, and exempt `path` from retention.
+
+        Raises `ConfigError` and `StorageError` where that fails; then nothing has changed.
+        """
+        name = self._saver.name_before_load(path)
+        if name is None:
+            return
+        loaded_before, self._saver.loaded_path = self._saver.loaded_path, path
+        problem = self.save(name, is_asked=True)
+        if problem is not None:
+            self._saver.loaded_path = loaded_before
+            raise StorageError(f"The current weights can't be saved, so nothing was loaded. {problem}", problem.hint)
+
+    def require_saved(self) -> None:
+        """Save `latest`. Raises a `TweetgenError` where that fails, with what is lost if the run ends now."""
+        if not self._state.trainer.is_finite:
+            raise DivergedError(
+                "The weights are no longer finite, so they can't be saved; earlier checkpoints are unchanged.",
+                "Load a checkpoint, or leave without saving.",
+            )
+        problem = self.save("latest", is_asked=True)
+        saved, loaded, step = self._saver.latest_step, self._saver.loaded_step, self._state.step
+        if saved == step:
+            return
+        if saved is not None:
+            so_far = f"Only the steps up to {saved:,} are saved"
+        elif loaded is not None:
+            so_far = f"Nothing is saved since the checkpoint of step {loaded:,} was loaded"
+        else:
+            so_far = "Nothing is saved"
+        lost = step - (saved or loaded or 0)
+        raise StorageError(
+            f"{so_far}: leaving now loses {lost:,} {'step' if lost == 1 else 'steps'}.",
+            problem.hint if problem is not None else "Leave without saving, or try again.",
+        )
+
+    def save_named(self, name: str, *, replace: bool) -> None:
+        """Save under the user's name. Raises `ConfigError`, `StorageError`, and `DivergedError` on a broken model."""
+        if not self._state.trainer.is_finite:
+            raise DivergedError("The weights are no longer finite, so there is nothing to save.", "Load a checkpoint.")
+        with self._state.timer.during("saving"):
+            self._saver.save_named(name, replace=replace)
+
+    def save_after_failure(self) -> None:
+        """Save `latest` after an exception, so that a resumed run repeats the step that failed.
+
+        An update that was interrupted may have changed the weights in part; then `latest` stays as it is.
+        """
+        if self._state.trainer.is_consistent:
+            self.save("latest", is_asked=True, is_last=True)
+            return
+        message = f"The update of step {self._state.step + 1:,} was interrupted: its weights were not saved."
+        self._reporter.emit(events.Warned, message=message)

@@ -1,0 +1,147 @@
+"""`RunState`: all that changes while a run trains, in one place. `Run` owns it; its services read and update it.
+
+Used by the session's thread only. What never changes is in `RunSetup` (`engine.session.setup`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.checkpoints.metadata import CheckpointInfo
+from engine.compute.clocks import Stopwatch
+from engine.compute.device import Runtime
+from engine.compute.step_timer import PhaseTimer
+from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.corpus.batches import BatchStream
+from engine.corpus.position import Position
+from engine.session.thread_tuning import ThreadTuner
+from engine.training.evaluation import Evaluation
+from engine.training.prefetch import BatchSource, PrefetchedBatches, batch_source
+from engine.training.schedule import Finish, exhausted_budget
+from engine.training.trainer import Trainer
+
+FINISHED = "finished"
+"""The reason of a run that ends after its planned finish."""
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """What was done last, and the latest figures. Part of every checkpoint."""
+
+    last_sample_step: int = -1
+    last_eval_step: int = 0
+    """The untrained model is not evaluated: its loss is ln V."""
+    last_save_step: int = 0
+    """Of the last `step-N` saved by the interval."""
+    total_chars: int = 0
+    """Characters trained on, over all epochs and resumes."""
+    train_loss: float | None = None
+    """Of the last step that was not skipped."""
+    val_loss: float | None = None
+    bits_per_char: float | None = None
+    best_bits_per_char: float | None = None
+    finish: Finish | None = None
+    """The planned finish, if any."""
+
+    @classmethod
+    def from_start(cls, start: CheckpointInfo | None) -> Progress:
+        """Return the progress of the checkpoint that a run continues from; of a new run for None."""
+        if start is None:
+            return cls()
+        progress = cls(total_chars=start.total_chars, best_bits_per_char=start.best_bits_per_char, finish=start.finish)
+        progress.restore(start)
+        return progress
+
+    def restore(self, info: CheckpointInfo) -> None:
+        """Return to the steps and figures of a checkpoint; the best of this run and its characters stay."""
+        self.last_sample_step = info.last_sample_step
+        self.last_eval_step = info.last_eval_step
+        self.last_save_step = info.last_save_step
+        self.train_loss = info.train_loss
+        self.val_loss = info.val_loss
+        self.bits_per_char = info.bits_per_char
+
+    def record_non_finite(self, step: int) -> None:
+        """Record a non-finite evaluation at `step`: there is no figure for these weights."""
+        self.last_eval_step = step
+        self.val_loss = self.bits_per_char = None
+
+    def record_evaluation(self, step: int, evaluation: Evaluation) -> bool:
+        """Record an evaluation at `step`; return whether it is the best so far."""
+        self.last_eval_step = step
+        self.val_loss, self.bits_per_char = evaluation.nats_per_char, evaluation.bits_per_char
+        is_best = self.best_bits_per_char is None or self.bits_per_char < self.best_bits_per_char
+        if is_best:
+            self.best_bits_per_char = self.bits_per_char
+        return is_best
+
+
+@dataclass(kw_only=True)
+class RunState:
+    """The live state of one run."""
+
+    trainer: Trainer
+    """Replaced when a checkpoint is loaded."""
+    runtime: Runtime
+    """Replaced when another number of threads is chosen."""
+    thread_tuner: ThreadTuner | None
+    """None where the number of threads is fixed."""
+    model_config: ModelConfig
+    training: TrainingConfig
+    sampling: SamplingConfig
+    batches: BatchSource
+    progress: Progress
+    stopwatch: Stopwatch
+    """Seconds of training."""
+    timer: PhaseTimer = field(init=False)
+    """In the phase "other" between two steps."""
+    is_paused: bool = False
+    in_flight: Position | None = None
+    """The position of the batch of the step in progress."""
+
+    def __post_init__(self) -> None:
+        """Time the trainer's steps."""
+        self.timer = PhaseTimer(self.stopwatch.clock)
+        self.trainer.use_timer(self.timer)
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps taken so far."""
+        return self.trainer.step_count
+
+    @property
+    def elapsed(self) -> tuple[int, float, float]:
+        """Steps, epochs and seconds so far: what budgets are compared with."""
+        return self.step, self.batches.epochs, self.stopwatch.seconds
+
+    @property
+    def resume_position(self) -> Position:
+        """The position in the data that a checkpoint continues from: a step in progress is taken again."""
+        return self.batches.position if self.in_flight is None else self.in_flight
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last step of a planned finish is taken."""
+        finish = self.progress.finish
+        return finish is not None and self.step >= finish.last_step
+
+    @property
+    def end_reason(self) -> str | None:
+        """`FINISHED` or the name of the budget that is used up; None while the run continues."""
+        return FINISHED if self.is_finished else exhausted_budget(self.training, *self.elapsed)
+
+    def replace_trainer(self, trainer: Trainer) -> None:
+        """Train with another trainer from now on."""
+        trainer.use_timer(self.timer)
+        self.trainer.close()
+        self.trainer = trainer
+
+    def replace_batches(self, stream: BatchStream) -> None:
+        """Train on another stream from now on."""
+        self.stop_prefetching()
+        self.batches = batch_source(stream, self.trainer.prepare)
+
+    def stop_prefetching(self) -> None:
+        """End the prefetching thread, if any, and free its batches."""
+        if isinstance(self.batches, PrefetchedBatches):
+            self.batches.close()
