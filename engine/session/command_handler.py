@@ -49,30 +49,18 @@ class CommandHandler:
         """How many commands were received and are not executed to the end yet. For any thread."""
         return len(self._queue) + self._num_executing
 
-    @property
-    def has_waiting(self) -> bool:
-        """Whether received commands wait for their execution."""
-        return len(self._queue) > 0
-
     def receive(self) -> bool:
-        """Drain the inbox; return whether commands wait."""
-        self._queue.receive(self._try_to_execute)
-        return self.has_waiting
-
-    def execute_all(self) -> None:
-        """Execute all commands, up to a `Stop`."""
-        self.receive()
-        while self.has_waiting and self.stop_reason is None:
-            self._try_to_execute(self._queue.pop())
-            self.receive()
+        """Drain the inbox; return whether commands wait for their execution."""
+        self._queue.receive(self.execute)
+        return len(self._queue) > 0
 
     def answer_questions(self) -> bool:
         """Execute the commands that may interrupt an evaluation; return whether another one waits."""
-        self.receive()
+        is_waiting = self.receive()
         while self._queue.has_question_next:
-            self._try_to_execute(self._queue.pop())
-            self.receive()
-        return self.has_waiting
+            self.execute(self._queue.pop())
+            is_waiting = self.receive()
+        return is_waiting
 
     def current_sampling(self) -> SamplingConfig:
         """Return the sampling settings for the next character.
@@ -93,13 +81,13 @@ class CommandHandler:
             if not isinstance(command, commands.Stop):
                 self._refuse(command, RunEndsError("The run ended before this was done."))
 
-    def _try_to_execute(self, command: Command) -> None:
+    def execute(self, command: Command) -> None:
         """Execute a command, or refuse it."""
         self._num_executing += 1
         try:
             phase: Phase = "sampling" if isinstance(command, QUESTIONS) else "other"
             with self._run.state.timer.during(phase), self._run.memory_fallback.memory_errors("this command"):
-                self._execute(command)
+                self._dispatch(command)
         except TweetgenError as error:
             self._refuse(command, error)
         finally:
@@ -114,7 +102,7 @@ class CommandHandler:
             hint=error.hint,
         )
 
-    def _execute(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case per kind of command
+    def _dispatch(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case per kind of command
         """Execute a command. Raises a `TweetgenError` before anything is changed."""
         run = self._run
         match command:

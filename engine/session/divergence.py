@@ -18,7 +18,6 @@ from engine.protocol.events import Warned
 from engine.session.checkpoint_loading import CheckpointLoader
 from engine.session.run import Run
 
-SKIPPED_IN_A_ROW = 3
 MAX_RELOADS = 10
 CLEAR_STEPS = 100
 _HINT = "Resume from a checkpoint with a lower --learning-rate, or remove unusual tweets from the data."
@@ -33,11 +32,6 @@ class DivergenceRecovery:
         self._num_reloads = 0
         self._farthest_step = 0
         self._reloaded_step: int | None = None
-
-    @property
-    def is_due(self) -> bool:
-        """Whether `SKIPPED_IN_A_ROW` steps were skipped."""
-        return self._run.state.trainer.skipped_in_a_row >= SKIPPED_IN_A_ROW
 
     def reset(self) -> None:
         """Forget earlier rollbacks: the user has loaded another checkpoint."""

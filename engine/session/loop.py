@@ -36,6 +36,7 @@ class TrainingLoop:
         """With `pauses_at_end` a run whose budget is used up pauses instead of ending."""
         loader = CheckpointLoader(run)
         self._recovery = DivergenceRecovery(run, loader)
+        self._queue = queue
         self._commands = CommandHandler(run, queue, loader, self._recovery)
         self._run = run
         self._clock = run.state.stopwatch.clock
@@ -80,7 +81,7 @@ class TrainingLoop:
                     self._finish_or_pause(reason)
                 continue
             self._run_due_work()
-            if self._commands.has_waiting:
+            if self._queue:
                 continue
             run.take_step()
             if self._rolled_back():
@@ -93,15 +94,18 @@ class TrainingLoop:
 
     def _execute_commands(self) -> None:
         """Execute all waiting commands; while paused, wait for more."""
-        if self._run.state.is_paused and not self._commands.has_waiting:
+        if self._run.state.is_paused and not self._queue:
             self._run.checkpoints.save_if_changed()
             time.sleep(PAUSED_POLL_SECONDS)
-        self._commands.execute_all()
+        self._queue.receive(self._commands.execute)
+        while self._queue and self._commands.stop_reason is None:
+            self._commands.execute(self._queue.pop())
+            self._queue.receive(self._commands.execute)
         self._end_reason = self._commands.stop_reason
 
     def _rolled_back(self) -> bool:
         """Roll the run back if it has diverged; return whether it did. Raises `DivergedError`."""
-        if not self._recovery.is_due:
+        if not self._run.state.has_diverged:
             return False
         self._recovery.roll_back()
         return True
@@ -111,7 +115,7 @@ class TrainingLoop:
         run = self._run
         if run.state.training.eval_every:
             run.evaluate(self._commands.answer_questions)
-        if self._commands.has_waiting:
+        if self._queue:
             return
         run.checkpoints.save_step_if_due()
         if not self._pauses_at_end:

@@ -23,6 +23,24 @@ from engine.training.trainer import StepReport
 LOG = logging.getLogger(__name__)
 
 
+class EventStream:
+    """The subscriber's callback: nothing follows the last event, and no exception comes back."""
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self.is_over = False
+
+    def __call__(self, event: Event) -> None:
+        """Pass an event to the subscriber; log what the callback raises."""
+        if self.is_over:
+            return
+        self.is_over = isinstance(event, RunFinished | RunFailed)
+        try:
+            self._emit(event)
+        except Exception:  # the contract: a subscriber's exception never reaches the engine
+            LOG.exception("a subscriber failed on %s", type(event).__name__)
+
+
 class Reporter:
     """Emits the events of one run. Used by the session's thread only."""
 

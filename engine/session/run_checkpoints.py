@@ -60,7 +60,7 @@ class RunCheckpoints:
 
     def save_if_changed(self) -> None:
         """Save `latest` soon after a change of the settings, and when a failed save is due for another try."""
-        if self._saver.is_failing and self._is_latest_due():
+        if self._is_latest_due() and self._saver.is_failing:
             self.save("latest")
         if self._changed_at is not None and self._clock() - self._changed_at >= CHANGE_SECONDS:
             self.save("latest")

@@ -25,7 +25,7 @@ from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
 from engine.session.command_queue import CommandQueue
 from engine.session.loop import TrainingLoop
-from engine.session.reporter import Reporter
+from engine.session.reporter import EventStream, Reporter
 from engine.session.run import Run
 from engine.session.setup import prepare
 from engine.storage.folders import RunFolder, find_run, home
@@ -41,24 +41,6 @@ class _StoppedEarly(Exception):  # noqa: N818 - no error: the user asked for it
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class _Stream:
-    """The subscriber's callback: nothing follows the last event, and no exception comes back."""
-
-    def __init__(self, emit: Callable[[Event], None]) -> None:
-        self._emit = emit
-        self.is_over = False
-
-    def __call__(self, event: Event) -> None:
-        """Emit an event; log what the callback raises."""
-        if self.is_over:
-            return
-        self.is_over = isinstance(event, RunFinished | RunFailed)
-        try:
-            self._emit(event)
-        except Exception:  # the contract: a subscriber's exception never reaches the engine
-            LOG.exception("a subscriber failed on %s", type(event).__name__)
 
 
 class TrainingSession:
@@ -93,7 +75,7 @@ class TrainingSession:
     def run(self, emit: Callable[[Event], None], inbox: queue.SimpleQueue[Command]) -> None:
         """Prepare and train to the end; `emit` is called on this thread and may raise."""
         commands = CommandQueue(inbox)
-        stream = _Stream(emit)
+        stream = EventStream(emit)
 
         def on_stage(stage: Stage) -> None:
             if self._on_stage is not None:
@@ -124,7 +106,7 @@ class TrainingSession:
             if not isinstance(error, Exception):
                 raise
 
-    def _train(self, run: Run, log: LogFile, stream: _Stream, commands: CommandQueue) -> None:
+    def _train(self, run: Run, log: LogFile, stream: EventStream, commands: CommandQueue) -> None:
         """Run the loop, which emits the last event unless it fails."""
         try:
             self._loop = TrainingLoop(run, commands, pauses_at_end=self._pauses_at_end)
@@ -155,7 +137,7 @@ def _journal_of(run: RunFolder) -> contextlib.closing[Journal]:
     return contextlib.closing(Journal(run.journal_path))
 
 
-def _emit_failure(failure: TweetgenError, run: Run, stream: _Stream) -> None:
+def _emit_failure(failure: TweetgenError, run: Run, stream: EventStream) -> None:
     """Emit `RunFailed`, directly if the reporter is what fails."""
     fields = {"title": failure.title, "detail": failure.message, "hint": failure.hint}
     try:
@@ -182,6 +164,6 @@ def to_tweetgen_error(error: BaseException, where: str) -> TweetgenError:
     return InternalError(f"{type(error).__name__}: {error}", f"{where} Please report it.")
 
 
-def _emit_early_failure(error: TweetgenError, stream: _Stream) -> None:
+def _emit_early_failure(error: TweetgenError, stream: EventStream) -> None:
     """Emit the `RunFailed` of a run that could not start."""
     stream(RunFailed(step=0, elapsed_seconds=0.0, title=error.title, detail=error.message, hint=error.hint))

@@ -20,6 +20,7 @@ from engine.training.prefetch import BatchSource, PrefetchedBatches, batch_sourc
 from engine.training.schedule import Finish, exhausted_budget
 from engine.training.trainer import Trainer
 
+SKIPPED_IN_A_ROW = 3
 FINISHED = "finished"
 """The reason of a run that ends after its planned finish."""
 
@@ -124,6 +125,11 @@ class RunState:
         """Whether the last step of a planned finish is taken."""
         finish = self.progress.finish
         return finish is not None and self.step >= finish.last_step
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether `SKIPPED_IN_A_ROW` steps were skipped: the weights are at a point that no step leads away from."""
+        return self.trainer.skipped_in_a_row >= SKIPPED_IN_A_ROW
 
     @property
     def end_reason(self) -> str | None:

@@ -22,7 +22,8 @@ from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
 from engine.session import divergence as recovery
-from engine.session.divergence import MAX_RELOADS, SKIPPED_IN_A_ROW
+from engine.session.divergence import MAX_RELOADS
+from engine.session.state import SKIPPED_IN_A_ROW
 from engine.storage.folders import find_run
 from tests.engine.compute.gpu.device_steps import use_device_step
 from tests.engine.helpers import (
