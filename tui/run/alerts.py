@@ -1,29 +1,29 @@
-"""Alerts: what goes wrong with a run that one key can put right. Pure; knows no framework.
+"""Alerts: problems of a run that one key solves. Pure; imports no framework.
 
 An `AlertMonitor` follows a run: `after_event`, and once a tick `after_tick`. An alert is up while its condition holds;
 dismissed or answered, it returns only after the condition was false in between. The rules:
 
 * **not finite**: 3 of the latest 100 steps were refused, though not in a row: then the run itself goes back to its
-  latest checkpoint (`engine.session.divergence`). One alone is a hiccup that has cost nothing, for the weights stay as
-  they are. Over once 100 steps went well, or a checkpoint was loaded.
-* **diverging**: the smoothed train loss (the middle four fifths of the latest 100 steps, so that a spike doesn't count)
-  has been above its best by 0.3 nats and a fifth for 200 steps on end. A burst of bad batches passes in that time, and
-  noise is far smaller. Where it is ten times its best, 20 steps will do: it does not come back from there by itself. In
-  the first 500 steps the best is that of blind guessing, ln V, so that a run which goes wrong at once is told too. Over
-  below half of that, or once a checkpoint was loaded.
-* **disk**: a checkpoint or the journal could not be written. Over once the run says that both can be again.
-* **validation**: the latest 4 evaluations are all above the best by 1 % or more, and the last is no better than the
-  first of them. All read the same tweets, so they differ by what was learned alone; from one to the next that is well
-  under 1 %. The answer goes back to the best weights and finishes there: a falling learning rate usually gains a little
-  on them, and nothing is lost, since `best` stays what it is and the weights of now are saved first.
-* **memory**: the run failed because its device has no memory left, not even to compute a single tweet. Another program
-  may have taken it; once that has ended, the run can go on as it was.
+  latest checkpoint (`engine.session.divergence`). One refused step costs nothing, as the weights stay unchanged. Over
+  once 100 steps succeeded, or a checkpoint was loaded.
+* **diverging**: the smoothed train loss (mean of the middle four fifths of the latest 100 steps) has been
+  above its best by 0.3 nats and by a fifth for 200 consecutive steps. A burst of bad batches passes in that time, and
+  noise is far smaller. Above ten times its best, 20 steps are enough: it does not recover from there. In the first 500
+  steps the best is the loss of a uniform guess, ln V, so that a run that diverges at once is reported too. Over below
+  half of that rise, or once a checkpoint was loaded.
+* **disk**: a checkpoint or the journal could not be written. Over once the run reports that both can be written again.
+* **validation**: the latest 4 evaluations are all above the best by 1 % or more, and the last is not below the first of
+  them. All read the same tweets, so they differ only by the weights, and successive ones by well under 1 %. The answer
+  loads the best weights and finishes: annealing usually gains a little on them, and nothing is lost, since `best` stays
+  unchanged and the current weights are saved first.
+* **memory**: the run failed because its device has too little memory to compute even a single tweet. Another program
+  may use it; once that has ended, the run can be resumed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -48,121 +48,127 @@ MIN_RISE_NATS, MIN_RISE_SHARE = 0.3, 0.2
 RISEN_STEPS = 200
 FAR_TIMES, FAR_STEPS = 10.0, 20
 MIN_STEPS = 500
-"""Steps seen before the smoothed loss is one of 100 steps."""
+"""From this step on the smoothed loss is an average over 100 steps."""
 NUM_EVALUATIONS, MIN_VAL_RISE_SHARE = 4, 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """Something that goes wrong, and the answer to it."""
+    """A problem, and the answer to it."""
 
     kind: AlertKind
     text: str
-    """What goes wrong, in few words."""
+    """The problem, in a few words."""
     answer: str
-    """What the key does, in few words."""
+    """What the key does, in a few words."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlertMonitor:
-    """What is known of a run's troubles."""
+    """The problems of a run so far, and what the user did about them."""
 
     up: frozenset[AlertKind] = frozenset()
-    """What is true now."""
-    put_aside: frozenset[AlertKind] = frozenset()
-    """Those that the user has dismissed."""
-    answered: frozenset[AlertKind] = frozenset()
-    """Those that the user has answered, and nothing came of it yet."""
+    """Those whose condition holds."""
+    dismissed: frozenset[AlertKind] = frozenset()
+    """Those that the user has dismissed, until their condition is false."""
+    answers: tuple[tuple[AlertKind, Command], ...] = ()
+    """Commands that the user has sent as the answer to an alert, and that have not had an effect yet."""
     refused_steps: tuple[int, ...] = ()
-    """Of the latest steps."""
+    """Those among the latest steps."""
     disk_message: str = ""
     best_loss: float | None = None
-    """The lowest smoothed loss since the start or the checkpoint loaded last; at first that of blind guessing."""
+    """The lowest smoothed loss since the start or the last load; at first that of a uniform guess."""
     risen_since: int | None = None
     """The step since which the smoothed loss has been well above its best."""
     last_step: int = 0
-    """Of the view seen last."""
+    """Of the latest view."""
 
     @classmethod
     def for_attached(cls, view: RunView) -> AlertMonitor:
-        """Return what is known of a run from its view alone: whether its disk fails, and whether it has failed."""
-        watch = cls()
+        """Return the alerts that the view alone shows to a client attaching mid-run: disk and memory."""
+        monitor = cls()
         for warned in view.warnings:
             if warned.kind in {"disk", "journal", "disk-works"}:
-                watch = watch.after_event(warned)
-        return watch if view.ended is None else watch.after_event(view.ended)
+                monitor = monitor.after_event(warned)
+        return monitor if view.ended is None else monitor.after_event(view.ended)
 
-    def after_event(self, event: Event) -> AlertMonitor:
-        """Return what is known after `event`."""
+    def after_event(self, event: Event, answered: Command | None = None) -> AlertMonitor:
+        """Return the alerts after `event`, which answers the command `answered` if any."""
         match event:
             case Warned(kind="not-finite", step=step):
                 recent = tuple(other for other in self.refused_steps if step - REFUSED_WITHIN_STEPS < other <= step)
-                watch = replace(self, refused_steps=tuple(sorted({*recent, step})))
-                return watch.with_alert(
-                    "not-finite", is_true="not-finite" in self.up or len(watch.refused_steps) >= NUM_REFUSED
+                monitor = replace(self, refused_steps=tuple(sorted({*recent, step})))
+                return monitor.with_alert(
+                    "not-finite", is_true="not-finite" in self.up or len(monitor.refused_steps) >= NUM_REFUSED
                 )
             case Warned(kind="disk" | "journal", message=message):
-                watch = replace(self, disk_message=message)
-                return replace(watch, answered=self.answered - {"disk"}).with_alert("disk", is_true=True)
+                monitor = replace(self, disk_message=message)
+                return monitor.without_answers("disk").with_alert("disk", is_true=True)
             case Warned(kind="disk-works"):
                 return self.with_alert("disk", is_true=False)
             case CheckpointLoaded():
                 of_disk: frozenset[AlertKind] = frozenset({"disk"})
                 return AlertMonitor(
                     up=self.up & of_disk,
-                    put_aside=self.put_aside & of_disk,
+                    dismissed=self.dismissed & of_disk,
                     disk_message=self.disk_message,
                 )
             case CommandRefused():
-                return replace(self, answered=frozenset())
+                refused = {kind for kind, command in self.answers if command is answered}
+                return self.without_answers(*refused)
             case RunFailed(title=title):
                 return replace(AlertMonitor(), up=frozenset({"memory"} if title == DeviceMemoryError.title else ()))
             case _:
                 return self
 
     def after_tick(self, view: RunView) -> AlertMonitor:
-        """Return what is known of the run that `view` shows, which has gone on since the last time."""
+        """Return the alerts of the run at `view`."""
         if view.phase not in {"training", "paused"}:
             return self
-        watch = self.with_alert("validation", is_true=_is_validation_rising(view) and not view.is_finishing)
+        monitor = self.with_alert("validation", is_true=_is_validation_rising(view) and not view.is_finishing)
         if view.step == self.last_step:
-            return watch
+            return monitor
         refused = tuple(step for step in self.refused_steps if view.step - REFUSED_WITHIN_STEPS < step <= view.step)
-        watch = replace(watch, last_step=view.step, refused_steps=refused)
-        watch = watch if refused else watch.with_alert("not-finite", is_true=False)
-        return _with_loss(watch, view)
+        monitor = replace(monitor, last_step=view.step, refused_steps=refused)
+        monitor = monitor if refused else monitor.with_alert("not-finite", is_true=False)
+        return _with_loss(monitor, view)
 
     def with_alert(self, kind: AlertKind, *, is_true: bool) -> AlertMonitor:
-        """Return this with an alert up or over; one that is over can be told again."""
+        """Return the alerts with one up or over; one that is over can come up again."""
         if is_true == (kind in self.up):
             return self
         gone = frozenset({kind})
         if is_true:
             return replace(self, up=self.up | gone)
-        return replace(self, up=self.up - gone, put_aside=self.put_aside - gone, answered=self.answered - gone)
+        return replace(self, up=self.up - gone, dismissed=self.dismissed - gone).without_answers(kind)
 
     def with_dismissed(self, alert: Alert) -> AlertMonitor:
-        """Return this with an alert put aside until it was over."""
-        return replace(self, put_aside=self.put_aside | {alert.kind})
+        """Hide an alert until its condition was false."""
+        return replace(self, dismissed=self.dismissed | {alert.kind})
 
-    def with_answered(self, alert: Alert) -> AlertMonitor:
-        """Return this with an alert put aside until its answer has been followed or refused."""
-        return replace(self, answered=self.answered | {alert.kind})
+    def with_answered(self, alert: Alert, answer: Iterable[Command]) -> AlertMonitor:
+        """Hide an alert until the problem is solved or recurs, or one of the commands of its answer is refused."""
+        return replace(self, answers=(*self.answers, *((alert.kind, command) for command in answer)))
+
+    def without_answers(self, *kinds: AlertKind) -> AlertMonitor:
+        """Show answered alerts again."""
+        return replace(self, answers=tuple(answer for answer in self.answers if answer[0] not in kinds))
 
     def alert(self, view: RunView, config: RunConfig) -> Alert | None:
-        """Return the most urgent alert that is to be shown."""
+        """Return the most urgent alert that is not hidden."""
         if view.is_replay:
             return None
-        kinds = (kind for kind in _URGENCY if kind in self.up and kind not in self.put_aside | self.answered)
+        hidden = self.dismissed.union(kind for kind, _ in self.answers)
+        kinds = (kind for kind in _URGENCY if kind in self.up - hidden)
         alerts = (self._alert_of(kind, view, config) for kind in kinds)
         return next((alert for alert in alerts if alert is not None), None)
 
     def _alert_of(self, kind: AlertKind, view: RunView, config: RunConfig) -> Alert | None:
-        """Return how an alert is told; None where there is no answer to it."""
+        """Return the text and answer of an alert; None where nothing answers it."""
         source = name_to_reload(view).rpartition("/")[2]
         match kind:
             case "memory":
-                if config_to_go_on(view, config) is None:
+                if config_to_resume(view, config) is None:
                     return None
                 return Alert(kind=kind, text="The device's memory is used up", answer="try again from latest")
             case "not-finite":
@@ -183,21 +189,21 @@ class AlertMonitor:
                 return Alert(kind=kind, text=f"Validation rises: {bits}", answer=f"reload {source} and finish")
 
 
-def _with_loss(watch: AlertMonitor, view: RunView) -> AlertMonitor:
-    """Return what is known once the train loss was looked at."""
+def _with_loss(monitor: AlertMonitor, view: RunView) -> AlertMonitor:
+    """Return the alerts after a check of the train loss."""
     loss = view.smoothed_loss
     if loss is None or view.started is None:
-        return watch
-    best = math.log(view.started.vocab_size) if watch.best_loss is None else watch.best_loss
+        return monitor
+    best = math.log(view.started.vocab_size) if monitor.best_loss is None else monitor.best_loss
     best = min(best, loss) if len(view.train_losses) >= MIN_STEPS else best
     rise = max(MIN_RISE_NATS, MIN_RISE_SHARE * best)
     if loss <= best + rise:
-        watch = replace(watch, best_loss=best, risen_since=None)
-        return watch.with_alert("diverging", is_true=False) if loss <= best + rise / 2 else watch
-    since = view.step if watch.risen_since is None else watch.risen_since
+        monitor = replace(monitor, best_loss=best, risen_since=None)
+        return monitor.with_alert("diverging", is_true=False) if loss <= best + rise / 2 else monitor
+    since = view.step if monitor.risen_since is None else monitor.risen_since
     needed = FAR_STEPS if loss > FAR_TIMES * best else RISEN_STEPS
-    is_true = "diverging" in watch.up or view.step - since >= needed
-    return replace(watch, best_loss=best, risen_since=since).with_alert("diverging", is_true=is_true)
+    is_true = "diverging" in monitor.up or view.step - since >= needed
+    return replace(monitor, best_loss=best, risen_since=since).with_alert("diverging", is_true=is_true)
 
 
 def _is_validation_rising(view: RunView) -> bool:
@@ -215,7 +221,7 @@ def name_to_reload(view: RunView) -> str:
 
 
 def commands_for(alert: Alert, view: RunView) -> Iterator[Command]:
-    """Yield the commands that answer an alert; none for one that only another run answers."""
+    """Yield the commands that answer an alert; none where the answer is another run."""
     match alert.kind:
         case "memory":
             return
@@ -228,6 +234,6 @@ def commands_for(alert: Alert, view: RunView) -> Iterator[Command]:
             yield LoadCheckpoint(name=name_to_reload(view), halves_rate=True)
 
 
-def config_to_go_on(view: RunView, config: RunConfig) -> RunConfig | None:
-    """Return the config that goes on from the latest checkpoint of a run; None where there is nothing to go on from."""
+def config_to_resume(view: RunView, config: RunConfig) -> RunConfig | None:
+    """Return the config that resumes a run; None before its start."""
     return None if view.started is None else RunConfig(resume=view.started.run, runtime=config.runtime)

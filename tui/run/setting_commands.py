@@ -1,4 +1,4 @@
-"""The commands that change a setting of a run: a key's step, what each leads to, what takes it back. Pure."""
+"""The commands that change a setting of a run: the step of a key, the expected answer, the inverse. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MAX_PRIME_CELLS = 24
 
 
 def is_setting(command: Command) -> TypeGuard[SettingCommand]:
-    """Say whether a command changes a setting."""
+    """Return whether a command changes a setting."""
     return isinstance(command, SettingCommand)
 
 
@@ -53,7 +53,7 @@ def other_learning_rate(view: RunView, direction: int) -> SetLearningRate:
 
 
 def expected_answer(command: SettingCommand, view: RunView) -> Event:
-    """Return the event that will answer `command`, as far as a screen can know it beforehand."""
+    """Return the event that will answer `command`, as far as a screen can predict it."""
     step, seconds = view.step, view.elapsed_seconds
     match command:
         case SetSampling(sampling=sampling):
@@ -68,8 +68,8 @@ def expected_answer(command: SettingCommand, view: RunView) -> Event:
             )
 
 
-def taking_back(command: SettingCommand, view: RunView) -> SettingCommand:
-    """Return the command that sets what `command` changes to what it is in `view`."""
+def inverse_of(command: SettingCommand, view: RunView) -> SettingCommand:
+    """Return the command that restores what `command` changes to its value in `view`."""
     training = view.training or TrainingConfig()
     match command:
         case SetSampling():
@@ -82,13 +82,13 @@ def taking_back(command: SettingCommand, view: RunView) -> SettingCommand:
             return SetIntervals(eval_every=training.eval_every, sample_every=training.sample_every)
 
 
-def told_back(back: SettingCommand, command: SettingCommand) -> str:
-    """Return how to tell that `back` takes back `command`, which is of its kind; empty where they are the same."""
-    return ", ".join(_differences(back, command))
+def undo_description(inverse: SettingCommand, command: SettingCommand) -> str:
+    """Describe what `inverse`, of the type of `command`, restores; empty where both set the same."""
+    return ", ".join(_differences(inverse, command))
 
 
 def _differences(back: SettingCommand, command: SettingCommand) -> Iterator[str]:
-    """Yield each setting that differs, and its value in `back`."""
+    """Yield each setting that differs, with its value in `back`."""
     match back, command:
         case SetSampling(sampling=sampling), SetSampling(sampling=other):
             yield from _sampling_differences(sampling, other)
@@ -104,7 +104,7 @@ def _differences(back: SettingCommand, command: SettingCommand) -> Iterator[str]
 
 
 def format_interval(interval: int) -> str:
-    """Return an interval of steps, 0 for never, in words."""
+    """Describe an interval of steps, where 0 is never."""
     return f"every {format_count(interval)} steps" if interval else "never"
 
 

@@ -23,14 +23,14 @@ class Scene:
 
     def __init__(self, *begin: e.Event) -> None:
         self.view = RunView()
-        self.watch = AlertMonitor()
+        self.monitor = AlertMonitor()
         self.see(run_started(), *begin)
 
     def see(self, *events: e.Event) -> None:
         for event in events:
             self.view = apply(self.view, event)
-            self.watch = self.watch.after_event(event)
-            self.watch = self.watch.after_tick(self.view)
+            self.monitor = self.monitor.after_event(event)
+            self.monitor = self.monitor.after_tick(self.view)
 
     def train(self, losses: Iterable[float], each: int = 10) -> list[bool]:
         """Report losses ten at a time; return whether an alert was up after each report."""
@@ -44,7 +44,7 @@ class Scene:
 
     @property
     def alert(self) -> Alert | None:
-        return self.watch.alert(self.view, RunConfig())
+        return self.monitor.alert(self.view, RunConfig())
 
     @property
     def kind(self) -> str:
@@ -117,7 +117,7 @@ def test_a_dismissed_alert_comes_again_only_after_it_was_over() -> None:
     scene.train([1.5] * 600)
     scene.train([4.0] * 400)
     assert scene.alert is not None
-    scene.watch = scene.watch.with_dismissed(scene.alert)
+    scene.monitor = scene.monitor.with_dismissed(scene.alert)
     assert not any(scene.train([4.0] * 1000))
     scene.train([1.5] * 300)
     assert any(scene.train([4.0] * 400))
@@ -210,7 +210,7 @@ def test_the_most_urgent_comes_first() -> None:
     scene.refuse(3)
     assert scene.kind == "not-finite"
     assert scene.alert is not None
-    scene.watch = scene.watch.with_dismissed(scene.alert)
+    scene.monitor = scene.monitor.with_dismissed(scene.alert)
     assert scene.kind == "disk"
 
 

@@ -13,12 +13,11 @@ from textual.app import App
 from textual.screen import Screen
 
 from engine.protocol.commands import Command
-from engine.protocol.events import CommandRefused, Event
+from engine.protocol.events import Event
 from tui.run.alerts import AlertMonitor
 from tui.run.bridge import Bridge
-from tui.run.pending import PendingCommands
+from tui.run.command_book import Change, CommandBook
 from tui.run.reducer import fold
-from tui.run.undo import Change, Undo
 from tui.run.view import Phase, RunView
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
@@ -44,11 +43,10 @@ class RunControl:
         self.messages = Messages(screen, clock, services.drop_typed_ahead)
         self.view = view
         """The run after the events so far."""
-        self.pending = PendingCommands()
+        self.commands = CommandBook()
         self.alerts = AlertMonitor.for_attached(view) if bridge.is_elsewhere else AlertMonitor()
         self.is_ending = False
         """Whether the session was asked to end."""
-        self._undo = Undo()
 
     @property
     def app(self) -> App[Any]:
@@ -63,7 +61,7 @@ class RunControl:
     @property
     def shown_view(self) -> RunView:
         """The view with the settings that were sent and are not answered yet."""
-        return self.pending.apply_to(self.view)
+        return self.commands.apply_to(self.view)
 
     @property
     def name(self) -> str:
@@ -77,31 +75,30 @@ class RunControl:
         if update.view is not None:  # events were missed, and may have answered what is pending
             if self.view.ended is None and update.view.ended is not None:
                 events = (update.view.ended, *events)
-            self.view, self.pending = update.view, PendingCommands()
+            self.view = update.view
+            self.commands = CommandBook(changes=self.commands.changes)
             self.alerts = AlertMonitor.for_attached(update.view)
         self.view = fold(self.view, update.events)
         for event in update.events:
-            if isinstance(event, CommandRefused):
-                self._undo = self._undo.after_refusal(self.pending.answered_by(event))
-            self.pending = self.pending.after_event(event)
-            self.alerts = self.alerts.after_event(event)
+            answered = self.commands.answered_by(event)
+            self.commands = self.commands.after_event(event)
+            self.alerts = self.alerts.after_event(event, answered)
         self.alerts = self.alerts.after_tick(self.view)
         return events
 
     def send(self, command: Command) -> None:
         """Send a command, and show at once what it will change."""
-        self._undo = self._undo.after_sending(command, self.shown_view)
+        self.commands = self.commands.after_sending(command, self.shown_view)
         self._send(command)
 
     def undo(self) -> Change | None:
         """Send what takes the last change of a setting back, and return that change; None where there is none."""
-        self._undo, change = self._undo.taken()
+        self.commands, change = self.commands.undone()
         if change is not None:
-            self._send(change.back)
+            self._send(change.inverse)
         return change
 
     def _send(self, command: Command) -> None:
-        self.pending = self.pending.after_sending(command)
         self.bridge.send(command)
         self.panels.show_status(self.shown_view)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from engine.config.run import MAX_BATCH_SIZE, TrainingConfig
 from engine.protocol.commands import SetBatchSize, SetIntervals
-from tui.run.alerts import Alert, commands_for, config_to_go_on
+from tui.run.alerts import Alert, commands_for, config_to_resume
 from tui.run.setting_commands import format_interval, other_learning_rate, other_temperature
 from tui.screens.dialogs.number import NumberDialog, NumberQuestion
 from tui.screens.main.leaving import Leaving
@@ -28,12 +28,12 @@ class Steering(Controller):
     def action_pause(self) -> None:
         """Pause or resume."""
         if self._run.can_command():
-            self._run.send(self._run.pending.pause_toggled(self._run.view))
+            self._run.send(self._run.commands.pause_toggled(self._run.view))
 
     def action_finish(self) -> None:
         """Finish the run, or cancel that."""
         if self._run.can_command():
-            self._run.send(self._run.pending.finish_toggled(self._run.view))
+            self._run.send(self._run.commands.finish_toggled(self._run.view))
 
     def action_temperature(self, direction: int) -> None:
         """Raise (1) or lower (-1) the temperature by a step."""
@@ -49,7 +49,7 @@ class Steering(Controller):
         """Undo the last change of a setting."""
         if self._run.can_command():
             change = self._run.undo()
-            self._run.messages.toast(f"Undone: {change.told}." if change else "There is nothing left to undo.")
+            self._run.messages.toast(f"Undone: {change.description}." if change else "There is nothing left to undo.")
 
     def action_batch_size(self) -> None:
         """Ask for another batch size."""
@@ -105,8 +105,9 @@ class Steering(Controller):
         elif alert.kind == "memory" and self._run.can_steer():
             self._try_again()
         elif self._run.can_command():
-            self._run.alerts = self._run.alerts.with_answered(alert)
-            for command in commands_for(alert, self._run.view):
+            answer = tuple(commands_for(alert, self._run.view))
+            self._run.alerts = self._run.alerts.with_answered(alert, answer)
+            for command in answer:
                 self._run.send(command)
             self._run.show_alert()
 
@@ -119,7 +120,7 @@ class Steering(Controller):
 
     def _try_again(self) -> None:
         """Resume, in a new session, the run that has run out of memory."""
-        config = config_to_go_on(self._run.view, self._run.bridge.config)
+        config = config_to_resume(self._run.view, self._run.bridge.config)
         if config is not None and not self._run.is_ending:
             self._leaving.end_then(partial(self._run.services.start, config), "then another try")
 

@@ -10,10 +10,9 @@ from engine.config.run import SamplingConfig, TrainingConfig
 from engine.protocol import commands as c
 from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished
-from tui.run.pending import PendingCommands
+from tui.run.command_book import CommandBook
 from tui.run.reducer import apply
 from tui.run.setting_commands import SettingCommand, other_learning_rate, other_temperature
-from tui.run.undo import Undo
 from tui.run.view import RunView
 
 KEYS = {"+": 1, "-": -1, "]": 1, "[": -1}
@@ -33,17 +32,16 @@ HALVING = c.LoadCheckpoint(name="best", halves_rate=True)
 
 
 class Screen:
-    """What the main screen does with pending commands and undo, over a session that answers when it is told to."""
+    """The command book of a screen, over a session that answers on demand."""
 
     def __init__(self, started: e.RunStarted | None = None) -> None:
         self.view = apply(RunView(), started or run_started())
-        self.pending = PendingCommands()
-        self.undo = Undo()
+        self.book = CommandBook()
         self.on_the_way: list[c.Command] = []
 
     @property
     def shown(self) -> RunView:
-        return self.pending.apply_to(self.view)
+        return self.book.apply_to(self.view)
 
     @property
     def training(self) -> TrainingConfig:
@@ -54,11 +52,9 @@ class Screen:
     def settings(self) -> tuple[SamplingConfig, TrainingConfig]:
         return self.shown.sampling, self.training
 
-    def send(self, *commands: c.Command, is_undo: bool = False) -> None:
+    def send(self, *commands: c.Command) -> None:
         for command in commands:
-            if not is_undo:
-                self.undo = self.undo.after_sending(command, self.shown)
-            self.pending = self.pending.after_sending(command)
+            self.book = self.book.after_sending(command, self.shown)
             self.on_the_way.append(command)
 
     def answer(self, *, is_refused: bool = False) -> None:
@@ -69,16 +65,14 @@ class Screen:
 
     def see(self, event: e.Event) -> None:
         self.view = apply(self.view, event)
-        if isinstance(event, e.CommandRefused):
-            self.undo = self.undo.after_refusal(self.pending.answered_by(event))
-        self.pending = self.pending.after_event(event)
+        self.book = self.book.after_event(event)
 
     def take_back(self) -> str:
-        self.undo, change = self.undo.taken()
+        self.book, change = self.book.undone()
         if change is None:
             return ""
-        self.send(change.back, is_undo=True)
-        return change.told
+        self.on_the_way.append(change.inverse)
+        return change.description
 
 
 def refusal_of(command: c.Command) -> e.CommandRefused:
@@ -97,8 +91,7 @@ def test_each_answer_or_refusal_ends_the_oldest_command_of_its_kind(turns: list[
             screen.answer(is_refused=turn)
         else:
             screen.send(turn)
-        changes = [command for command in screen.on_the_way if not isinstance(command, c.SampleNow | c.SaveLatest)]
-        assert list(screen.pending.commands) == changes
+        assert list(screen.book.pending) == [each for each in screen.on_the_way if not isinstance(each, c.SampleNow)]
 
 
 @given(st.lists(st.sampled_from([*KEYS, "answer"]), max_size=40))
@@ -126,7 +119,7 @@ def test_each_f_asks_for_the_other_however_fast_they_come(turns: list[str]) -> N
     screen, asked = Screen(), []
     for turn in turns:
         if turn == "f":
-            asked.append(screen.pending.finish_toggled(screen.view))
+            asked.append(screen.book.finish_toggled(screen.view))
             screen.send(asked[-1])
         else:
             screen.answer()
@@ -136,10 +129,10 @@ def test_each_f_asks_for_the_other_however_fast_they_come(turns: list[str]) -> N
 def test_space_again_before_the_answer_asks_for_the_other_and_only_the_last_counts() -> None:
     screen = Screen()
     for expected in (c.Pause(), c.Resume(), c.Pause()):  # a session that is paused already answers no `Pause`
-        assert screen.pending.pause_toggled(screen.view) == expected
+        assert screen.book.pause_toggled(screen.view) == expected
         screen.send(expected)
     screen.answer()
-    assert screen.pending == PendingCommands()
+    assert screen.book == CommandBook()
 
 
 def test_a_refused_setting_is_shown_no_longer() -> None:
@@ -176,7 +169,7 @@ def test_undo_leads_back_through_all_that_was_set_whatever_was_answered_by_then(
             if screen.settings != before[-1]:
                 before.append(screen.settings)
         assert screen.settings == before[-1]
-        assert len(screen.undo.changes) == len(before) - 1
+        assert len(screen.book.changes) == len(before) - 1
 
 
 @pytest.mark.parametrize(
@@ -216,5 +209,5 @@ def test_a_reload_at_half_the_rate_is_a_change_unless_it_is_refused(is_refused: 
     screen.answer(is_refused=True)
     screen.answer(is_refused=is_refused)
     screen.answer(is_refused=True)
-    assert len(screen.undo.changes) == (not is_refused)
+    assert len(screen.book.changes) == (not is_refused)
     assert screen.take_back() == ("" if is_refused else "learning rate back to 0.004")

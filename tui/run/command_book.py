@@ -1,0 +1,143 @@
+"""`CommandBook`: the commands sent to a session, the events that answer them, the changes that can be undone. Pure.
+
+A session handles the commands of a type in the order in which they were sent, so an event answers the oldest of its
+type. An event caused by another client's command looks the same; therefore a type is pending until its last answer.
+
+A change is recorded as its command is sent, with what the screen showed before, so that a key pressed before any answer
+is undone correctly. A refused command has changed nothing and is removed. There is no redo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.protocol.commands import Command
+from engine.protocol.events import Event
+from tui.run.reducer import apply
+from tui.run.setting_commands import SettingCommand, expected_answer, inverse_of, is_setting, undo_description
+from tui.run.view import RunView
+
+MAX_CHANGES = 1000
+"""Changes that undo can take back: more than anyone does key by key."""
+
+
+_ANSWERS: dict[type[Command], type[Event]] = {
+    c.Pause: e.Paused,
+    c.Resume: e.Resumed,
+    c.Finish: e.FinishPlanned,
+    c.CancelFinish: e.FinishCancelled,
+    c.SetSampling: e.SamplingChanged,
+    c.SetLearningRate: e.LearningRateChanged,
+    c.SetBatchSize: e.BatchSizeChanged,
+    c.SetIntervals: e.IntervalsChanged,
+    c.LoadCheckpoint: e.CheckpointLoaded,
+    c.SaveLatest: e.CheckpointSaved,
+}
+"""The commands that change something or answer an alert, and the event that answers each unless it is refused."""
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """One change of a setting."""
+
+    inverse: SettingCommand
+    """The command that takes it back."""
+    command: SettingCommand
+    sent: Command
+    """`command`, or the reload at half the learning rate that included it."""
+
+    @property
+    def description(self) -> str:
+        """What taking it back does, in words; empty where it changes nothing."""
+        return undo_description(self.inverse, self.command)
+
+
+@dataclass(frozen=True)
+class CommandBook:
+    """The pending commands, and the changes that can be undone."""
+
+    pending: tuple[Command, ...] = ()
+    """Commands of `_ANSWERS` that are not answered yet, the oldest first."""
+    changes: tuple[Change, ...] = ()
+    """The oldest first."""
+
+    def after_sending(self, sent: Command, shown: RunView) -> CommandBook:
+        """Return the book once a command was sent, over a screen that showed `shown`."""
+        command = sent
+        if isinstance(sent, c.LoadCheckpoint) and sent.halves_rate and shown.training is not None:
+            command = c.SetLearningRate(learning_rate=shown.training.learning_rate / 2)  # the change to take back
+        book = self._with_pending(sent)
+        if not is_setting(command):
+            return book
+        change = Change(inverse_of(command, shown), command, sent)
+        return replace(book, changes=(*self.changes[-(MAX_CHANGES - 1) :], change)) if change.description else book
+
+    def undone(self) -> tuple[CommandBook, Change | None]:
+        """Return the book once the last change is taken back by its inverse, and the change; None without one."""
+        if not self.changes:
+            return self, None
+        change = self.changes[-1]
+        return replace(self._with_pending(change.inverse), changes=self.changes[:-1]), change
+
+    def answered_by(self, event: Event) -> Command | None:
+        """Return the command that `event` answers; a refusal is an answer, too."""
+        return next((command for command in self.pending if _answers(event, command)), None)
+
+    def after_event(self, event: Event) -> CommandBook:
+        """Return the book after `event`."""
+        answered = self.answered_by(event)
+        if answered is None:
+            return self
+        place = self.pending.index(answered)
+        return CommandBook(
+            pending=(*self.pending[:place], *self.pending[place + 1 :]),
+            changes=self._changes_without(answered) if isinstance(event, e.CommandRefused) else self.changes,
+        )
+
+    def apply_to(self, view: RunView) -> RunView:
+        """Return the view as it will be once all pending settings are in use."""
+        for command in {type(command): command for command in self.pending}.values():
+            if is_setting(command):
+                view = apply(view, expected_answer(command, view))
+        return view
+
+    def pause_toggled(self, view: RunView) -> c.Pause | c.Resume:
+        """Return the command that leads to the other state than the one reached or pending."""
+        pending = [isinstance(command, c.Pause) for command in self.pending if isinstance(command, c.Pause | c.Resume)]
+        return c.Resume() if [view.phase == "paused", *pending][-1] else c.Pause()
+
+    def finish_toggled(self, view: RunView) -> c.Finish | c.CancelFinish:
+        """Return the command that leads to the other state than the one reached or pending."""
+        pending = [
+            isinstance(command, c.Finish) for command in self.pending if isinstance(command, c.Finish | c.CancelFinish)
+        ]
+        return c.CancelFinish() if [view.is_finishing, *pending][-1] else c.Finish()
+
+    def _with_pending(self, command: Command) -> CommandBook:
+        if type(command) not in _ANSWERS:
+            return self
+        # a session that is paused (or runs) already does not answer `Pause` (`Resume`): only the last of both counts
+        is_superseded = (c.Pause, c.Resume) if isinstance(command, c.Pause | c.Resume) else ()
+        others = (other for other in self.pending if not isinstance(other, is_superseded))
+        return replace(self, pending=(*others, command))
+
+    def _changes_without(self, refused: Command) -> tuple[Change, ...]:
+        """Return the changes without a refused one; the next of its type then goes back to where that began."""
+        place = next((place for place, change in enumerate(self.changes) if change.sent is refused), None)
+        if place is None:
+            return self.changes
+        never_made, later = self.changes[place], list(self.changes[place + 1 :])
+        for index, change in enumerate(later):
+            if type(change.command) is type(never_made.command):
+                later[index] = replace(change, inverse=never_made.inverse)
+                break
+        return (*self.changes[:place], *later)
+
+
+def _answers(event: Event, command: Command) -> bool:
+    """Return whether `event` answers commands of the type of `command`."""
+    if isinstance(event, e.CommandRefused):
+        return event.command == type(command).__name__
+    return isinstance(event, _ANSWERS[type(command)])
