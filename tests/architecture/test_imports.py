@@ -55,11 +55,11 @@ def test_the_engine_loads_nothing_of_the_screen() -> None:
 
 
 def test_the_reducer_and_its_series_load_no_framework() -> None:
-    assert not packages_loaded_by("tui.run.reducer", "tui.run.series") & (SCREEN | {"torch"})
+    assert not packages_loaded_by("tui.run.reducer", "tui.run.series.series") & (SCREEN | {"torch"})
 
 
 def test_the_screen_loads_no_torch_before_it_is_open() -> None:
-    assert "torch" not in packages_loaded_by("tui.app.app", "tui.screens.main.screen", "tui.run.bridge")
+    assert "torch" not in packages_loaded_by("tui.app.app", "tui.screens.main.screen", "tui.run.engine_bridge")
 
 
 def test_the_command_line_loads_no_torch_and_no_reader_before_a_command_runs() -> None:

@@ -62,7 +62,7 @@ def test_d_returns_to_the_shell_and_the_run_continues_without_a_terminal(screen:
     screen.press("d", "q")  # the q was sent before d was handled, and does not end the run
     assert screen.wait_for_exit()[0] == 0
     assert screen.is_restored
-    assert screen.text.strip() == "The run watched goes on in the background:  tweetgen-tui attach watched"
+    assert screen.text.strip() == "The run watched continues in the background:  tweetgen-tui attach watched"
     trainer = trainer_of(home)
     assert all(os.readlink(f"/proc/{trainer.pid}/fd/{number}") == os.devnull for number in range(3))
     assert trainer.terminal() is None
@@ -78,7 +78,7 @@ def test_d_before_the_run_has_started_returns_to_the_shell_and_the_run_starts(
     terminal.wait_until(lambda: terminal.has_opened_screen and terminal.text.strip(), "never opened")
     terminal.press("d", "d")
     assert terminal.wait_for_exit()[0] == 0
-    assert "goes on in the background" in terminal.text
+    assert "continues in the background" in terminal.text
     wait_until(lambda: any(isinstance(event, e.StepsFinished) for event in events_of(home)), "steps")
 
 
@@ -124,7 +124,7 @@ def test_train_detach_returns_once_the_run_has_started_and_attach_reports_its_en
 ) -> None:
     finished = launch("train", "--data", tweets, *QUIET, "--run-name", "watched", "--detach").wait()
     assert finished.code == 0, finished.err
-    assert finished.error_lines[-1] == "The run watched goes on in the background:  tweetgen-tui attach watched"
+    assert finished.error_lines[-1] == "The run watched continues in the background:  tweetgen-tui attach watched"
     [facts] = cli("runs", "list", "--json").objects
     assert (facts["run"], facts["state"]) == ("watched", "training")
     trainer_of(home).send_signal(signal.SIGTERM)

@@ -101,7 +101,7 @@ def test_ctrl_c_in_a_dialog_saves_restores_the_terminal_and_prints_a_summary(scr
     [head, sample, how] = screen.text.strip().splitlines()
     assert re.match(r"watched: [\d,]+ steps in 0:", head)
     assert sample.startswith("  ")
-    assert how == "Go on with it:  tweetgen-tui --resume watched"
+    assert how == "Continue it:  tweetgen-tui --resume watched"
     ended = wait_for_end(home)
     assert read_info(home / "runs/watched/checkpoints/latest.safetensors")[0].step == ended.step
 

@@ -39,13 +39,13 @@ STUCK_SESSION = (
     SCRIPTED[2]
     .replace("FakeSession([", "Stuck([")
     .replace(
-        "from tui.run.bridge",
+        "from tui.run.engine_bridge",
         """
 import threading
 class Stuck(FakeSession):
     def answer(self, command):
         threading.Event().wait()
-from tui.run.bridge""",
+from tui.run.engine_bridge""",
     )
 )
 SIGNAL_AFTER_THE_SCREEN = SCRIPTED[2].replace(
@@ -131,7 +131,7 @@ def test_an_exception_in_the_screen_is_reported_in_two_lines_and_the_training_co
     what, *_, how = screen.text.strip().splitlines()
     assert what == "tweetgen-tui: The screen has failed: RuntimeError: a mistake of ours"
     assert "tweetgen.log" in screen.text.replace("\n", "")
-    assert how == "The run watched goes on in the background:  tweetgen-tui attach watched"
+    assert how == "The run watched continues in the background:  tweetgen-tui attach watched"
     assert "a mistake of ours" in (home / "tweetgen.log").read_text(encoding="utf-8")
     wait_for_steps(home, 20)
     trainer_of(home).send_signal(signal.SIGTERM)

@@ -25,7 +25,7 @@ def test_the_progress_bar_is_shown_while_events_go_to_a_file_and_ctrl_c_saves_an
     assert terminal.wait_for_exit()[0] == 130
     assert terminal.is_restored
     assert "stops in" not in terminal.text
-    assert "Go on with it:  tweetgen-tui --resume watched" in terminal.text
+    assert "Continue it:  tweetgen-tui --resume watched" in terminal.text
     assert b'"event"' not in terminal.raw
     events = [json.loads(line)["event"] for line in output.read_text(encoding="utf-8").splitlines()]
     assert (events[0], events[-1]) == ("RunStarted", "RunFinished")

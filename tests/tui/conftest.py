@@ -19,7 +19,7 @@ from tests.fakes import FakeSession
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
-from tui.run.bridge import EngineBridge, Session
+from tui.run.engine_bridge import EngineBridge, Session
 from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 

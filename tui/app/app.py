@@ -23,7 +23,8 @@ from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
 from tui.process.signals import INTERRUPTED_CODE
 from tui.run.branching import OtherCurve
-from tui.run.bridge import Bridge, EngineBridge
+from tui.run.bridge import Bridge
+from tui.run.engine_bridge import EngineBridge
 from tui.run.view import RunView
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints

@@ -10,9 +10,8 @@ from contextlib import ExitStack
 from textual.app import App
 
 from tui.process.outcome import Outcome
-from tui.process.signals import HANGUP_CODE
+from tui.process.signals import HANGUP_CODE, reason_of
 from tui.run.bridge import Bridge
-from tui.run.exit_codes import reason_of
 from tui.screens.main.screen import MainScreen
 
 _RETRY_SECONDS = 0.02

@@ -1,6 +1,6 @@
 """A run without a screen: signals become commands, events become a progress bar, plain lines or JSON.
 
-stdout carries data (`--json`), stderr progress. Only this module and `tui.run.bridge` start a session.
+stdout carries data (`--json`), stderr progress. Only this module and `tui.run.engine_bridge` start a session.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from engine.session import preflight
 from tui.cli.output.progress_display import ProgressDisplay, write_line
 from tui.cli.output.run_progress import RunProgress
 from tui.process.crash_log import log_crashes_of
-from tui.process.signals import handle_ending_signals, stop_at_signals
+from tui.process.outcome import exit_code_of
+from tui.process.signals import ENDING_SIGNALS, handle_ending_signals, stop_at_signals
 from tui.remote.host import Host
-from tui.run.exit_codes import ENDING_SIGNALS
 from tui.run.reducer import apply
-from tui.run.summary import end_lines, exit_code_of
+from tui.run.summary import end_lines
 from tui.run.view import RunView
 
 

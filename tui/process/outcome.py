@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.errors import InternalError, TweetgenError
-from tui.process.detached import how_it_ends, how_to_attach
-from tui.run.summary import end_lines
+from engine.errors import InternalError, TweetgenError, exit_code_for
+from engine.protocol.events import RunFailed, RunFinished
+from tui.process.signals import EXIT_CODES
+from tui.run.summary import end_lines, how_it_ends, how_to_attach
 from tui.run.view import RunView
 
+UNSAVED_CODE = TweetgenError.exit_code
+"""Exit code of a run that ended without saving its last steps."""
 _SAVING_SECONDS = 5.0
+
+
+def exit_code_of(view: RunView) -> int:
+    """Return the exit code of the program after this run."""
+    match view.ended:
+        case RunFailed(title=title):
+            return exit_code_for(title)
+        case RunFinished(reason=reason):
+            return EXIT_CODES.get(reason, UNSAVED_CODE if view.num_unsaved_steps else 0)
+        case None:
+            return 0
 
 
 @dataclass(frozen=True, kw_only=True)

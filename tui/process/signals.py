@@ -1,7 +1,7 @@
-"""Signals that end the program: which they are, what a run that they end calls its reason, and how each is received.
+"""The signals that end the program: run reasons, exit codes, handlers. No other module knows which they are.
 
-The descriptors of a terminal that has hung up are pointed at the null device first: nothing is written to it again, and
-the program can end in order. This can't wait for an event loop. The kernel sends SIGCONT right after SIGHUP, at which
+On SIGHUP the descriptors of the terminal are pointed at the null device first: nothing is written to it again, and the
+program can end in order. This can't wait for an event loop. The kernel sends SIGCONT right after SIGHUP, at which
 Textual (8.2) writes to the terminal from a handler of its own; if that fails, its writer thread ends and the app hangs.
 """
 
@@ -15,24 +15,31 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from tui.run.exit_codes import ENDING_SIGNALS, reason_of
-
+ENDING_SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+"""With the reason of a run that one of them has ended."""
+EXIT_CODES = {reason: 128 + number for number, reason in ENDING_SIGNALS.items()}
+"""Of the program, by the reason of the run's end."""
 HANGUP_CODE, INTERRUPTED_CODE = 128 + signal.SIGHUP, 128 + signal.SIGINT
 
 _ANSWERED_BY_DRAWING = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
-def handle_ending_signals(on_signal: Callable[[int], None]) -> None:
-    """Call `on_signal` with 128 + the number of an ending signal, from its handler; a hangup lets go of the terminal.
+def reason_of(exit_code: int) -> str | None:
+    """Return the reason of a run that a signal with this exit code ends; None for any other code."""
+    return next((reason for reason, code in EXIT_CODES.items() if code == exit_code), None)
 
-    A signal that was ignored before stays ignored, as `nohup` and background jobs of a script ask.
+
+def handle_ending_signals(on_signal: Callable[[int], None]) -> None:
+    """Call `on_signal` with 128 + the number of an ending signal, from its handler; a hangup closes the terminal.
+
+    A signal that was ignored before stays ignored, as `nohup` and background jobs of a script require.
     """
 
     def receive(number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
-            signal.signal(number, signal.SIG_IGN)  # shell and kernel send one each
-            let_go_of_terminal()
+            signal.signal(number, signal.SIG_IGN)  # the shell and the kernel send one each
+            close_terminal()
         on_signal(128 + number)
 
     for number in ENDING_SIGNALS:
@@ -52,7 +59,7 @@ def stop_at_signals(stop: Callable[[str], None]) -> Callable[[int], None]:
 
 
 def leave_at_once(number: int, _frame: FrameType | None) -> None:
-    """End the process in a signal's handler, with nothing saved; a progress bar may have hidden the cursor.
+    """Exit from a signal's handler without saving; show the cursor, which a progress bar may have hidden.
 
     Raising `KeyboardInterrupt` instead would abort with a dump in the middle of the import of torch (2.13).
     """
@@ -64,23 +71,23 @@ def leave_at_once(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def handle_signals_after_screen(on_signal: Callable[[int], None], *, is_run_to_go_on: bool) -> None:
-    """Handle signals where the screen has closed: ctrl+c ends the process at once, as its run has saved and ended.
+def handle_signals_after_screen(on_signal: Callable[[int], None], *, runs_on: bool) -> None:
+    """Handle signals once the screen is closed: ctrl+c exits at once, as the run has saved and ended.
 
-    A run that is to go on is asked to end, by `on_signal`. SIGINT stays ignored where it was. The signals of a terminal
+    With `runs_on`, `on_signal` ends the run instead. SIGINT stays ignored where it was. The signals of a terminal
     get their defaults back: Textual (8.2) draws at them, and raises once its loop has ended.
     """
     for number in _ANSWERED_BY_DRAWING:
         signal.signal(number, signal.SIG_DFL)
     handle_ending_signals(on_signal)
-    if not is_run_to_go_on and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    if not runs_on and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, leave_at_once)
 
 
-def let_go_of_terminal(*, and_pipes: bool = False) -> None:
-    """Point standard input, output and error at the null device where they are a terminal: writing to it would fail.
+def close_terminal(*, and_pipes: bool = False) -> None:
+    """Point standard input, output and error at the null device where they are a terminal.
 
-    With `and_pipes` wherever they lead: whoever reads them would wait for the end of a run that goes on by itself.
+    With `and_pipes` in any case: a reader of a pipe would wait for the end of a run that continues in the background.
     """
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

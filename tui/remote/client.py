@@ -19,8 +19,9 @@ from engine.storage.folders import RunFolder
 from tui.remote.client_connection import ClientConnection, Snapshot
 from tui.remote.connect import connected
 from tui.remote.protocol import Hello, Screens
-from tui.run.bridge import EngineBridge, SubscriberFactory, Update
-from tui.run.history import read_history
+from tui.run.bridge import Update
+from tui.run.engine_bridge import EngineBridge, SubscriberFactory
+from tui.run.journal import read_history
 from tui.run.view import RunView
 
 _CONNECT_SECONDS = 2.0

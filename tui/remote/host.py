@@ -26,7 +26,7 @@ from engine.storage.run_log import log_to
 from tui.remote.host_connection import HostConnection
 from tui.remote.listener import Listener
 from tui.remote.protocol import Greeting, Screens, lines_of, to_line
-from tui.run.history import read_history
+from tui.run.journal import read_history
 from tui.run.reducer import fold
 from tui.run.view import RunView
 

@@ -11,8 +11,8 @@ from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.config.run import RunConfig, Setting
 from engine.errors import TweetgenError
 from engine.storage.folders import folder_of_run
-from tui.run.history import read_history
-from tui.run.series import Series
+from tui.run.journal import read_history
+from tui.run.series.series import Series
 from tui.run.view import RunView
 
 _Number = TypeVar("_Number", int, float)

@@ -1,7 +1,7 @@
 """`apply`: the pure reducer that folds events into a `RunView`.
 
 The screen keeps the latest view and hands it to widgets, which draw it. The same events give the same view whether they
-come from a live session or from a run's journal (`tui.run.history`). Knows no framework and no thread.
+come from a live session or from a run's journal (`tui.run.journal`). Knows no framework and no thread.
 """
 
 from __future__ import annotations

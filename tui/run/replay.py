@@ -1,14 +1,14 @@
-"""A run played again from its journal, at its own pace times a factor: a session for the bridge, without an engine.
+"""A run replayed from its journal, at its own rate times a factor: a session for the bridge, without an engine.
 
-It reads the journal as it goes and takes no lock, so that a run of any length can be played, also while it is still
-being trained. It writes nothing and refuses every command but those to pause, go on and stop.
+It reads the journal line by line without a lock, so that a run of any length can be replayed, even while it trains. It
+writes nothing, and refuses every command but `Pause`, `Resume` and `Stop`.
 """
 
 from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,32 +24,31 @@ from engine.protocol.events import (
     RunFailed,
     RunFinished,
     StepsFinished,
-    TextCompleted,
-    TweetRead,
     Warned,
 )
 from engine.protocol.stage import Stage
 from engine.storage.folders import RunFolder
-from engine.storage.journal_reader import SkippedLines, read_journal
-from tui.run.bridge import OnStage, Session, open_training_session
+from engine.storage.journal_reader import SkippedLines
+from tui.run.engine_bridge import OnStage, Session, open_training_session
+from tui.run.journal import replayed_events
 from tui.run.reducer import joined
 
 TITLE = "This is a replay"
 _SLICE_SECONDS = 0.05
 _MAX_UNDRAINED = 150
-"""As many as the screen takes in at one go without a key having to wait."""
+"""As many as the screen handles in one tick without delaying a key."""
 _MAX_MERGED_STEPS = 1000
 
 
 @dataclass
 class OpenReplay:
-    """Opens the session that plays a run; for any other config one that trains, so that other tweets can be opened."""
+    """Opens the replay of a run; for any other config a session that trains, so that other tweets can be opened."""
 
     config: RunConfig
     folder: RunFolder
     speed: float
     num_undrained: Callable[[], int] = field(default=lambda: 0)
-    """How many events the screen has yet to take in."""
+    """Events that the screen has yet to drain."""
 
     def __call__(self, config: RunConfig, on_stage: OnStage) -> Session:
         """Return the session for `config`."""
@@ -59,27 +58,8 @@ class OpenReplay:
         return ReplaySession(self.folder.journal_path, self.speed, self.num_undrained)
 
 
-def require_journal(folder: RunFolder) -> None:
-    """Raise `CheckpointError` where there is nothing to play."""
-    skipped = SkippedLines()
-    try:
-        first = next(iter(read_journal(folder.journal_path, skipped)), None)
-    except OSError as error:
-        raise CheckpointError(f"{folder.journal_path} can't be read: {error.strerror}.") from error
-    if first is None and (skipped.num_torn or skipped.num_newer):
-        raise CheckpointError(
-            f"Nothing in {folder.journal_path} is an event that this version knows.",
-            "Update this program, if a newer one wrote it." if skipped.num_newer else "",
-        )
-    if first is None:
-        raise CheckpointError(
-            f"The run {folder.name} has no journal to play.",
-            f"It would be {folder.journal_path}, written while it trains.",
-        )
-
-
 class ReplaySession:
-    """Plays one journal."""
+    """Replays one journal."""
 
     num_waiting = 0
 
@@ -90,7 +70,7 @@ class ReplaySession:
         num_undrained: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Play the journal at `path`, `speed` times as fast as it was, or as fast as what is told is taken in."""
+        """Replay the journal at `path`, `speed` times as fast as it trained, or as fast as the screen drains events."""
         self._path = path
         self._num_undrained = num_undrained
         self._speed = speed
@@ -102,9 +82,9 @@ class ReplaySession:
         self._warned = ""
 
     def run(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command], /) -> None:
-        """Play to the end, or until `Stop`; nothing of the journal lies in memory but the line that is next."""
+        """Replay to the end, or until `Stop`; only one line of the journal is in memory."""
         try:
-            reason = self._play(emit, commands) or "the replay has come to its end"
+            reason = self._play(emit, commands) or "end of the replay"
         except OSError as error:
             detail = f"{self._path} can't be read: {error.strerror or error}."
             emit(RunFailed(**self._now, title=CheckpointError.title, detail=detail, hint=""))
@@ -116,19 +96,19 @@ class ReplaySession:
         """Emit the events, each at its time; return why the user stopped it, or an empty string."""
         played_seconds = due_seconds = 0.0
         last_look = self._clock()
-        for event in _what_was_played(self._path, self._skipped):
+        for event in replayed_events(self._path, self._skipped):
             # a resumed run's clock may go back
             due_seconds += max(0.0, event.elapsed_seconds - self._last.elapsed_seconds) if self._last else 0.0
             if not self._follows_held(event):
                 self._emit_held(emit)
-            while due_seconds > played_seconds or self._is_too_fast():
+            while due_seconds > played_seconds or self._must_wait():
                 self._emit_held(emit)
-                reason = self._follow(emit, commands)
+                reason = self._handle_command(emit, commands)
                 if reason is not None:
                     return reason
                 now = self._clock()
                 if not self._is_paused:
-                    # no time times any speed is none
+                    # 0 times an infinite speed would be NaN
                     played_seconds += (now - last_look) * self._speed if now > last_look else 0.0
                 last_look = now
             self._last = event
@@ -142,30 +122,30 @@ class ReplaySession:
         return ""
 
     def _warn(self, emit: Callable[[Event], None]) -> None:
-        """Tell what the journal holds and this program can't read, once."""
+        """Warn once about lines that can't be decoded."""
         if self._skipped.warning != self._warned:
             self._warned = self._skipped.warning
             emit(Warned(**self._now, message=self._warned))
 
-    def _is_too_fast(self) -> bool:
-        """Say whether the screen has yet to take in what was told."""
+    def _must_wait(self) -> bool:
+        """Return whether to wait: the screen has too many events to drain, or the replay is paused."""
         return self._num_undrained() >= _MAX_UNDRAINED or self._is_paused
 
     def _follows_held(self, event: Event) -> bool:
-        """Return whether an event is of the steps right after those held back, and not too many for one event."""
+        """Return whether an event can be merged with the held ones: it reports the steps right after theirs."""
         if not self._held or not isinstance(event, StepsFinished):
             return False
         is_next = event.first_step == self._held[-1].step + 1
         return is_next and event.first_step - self._held[0].first_step < _MAX_MERGED_STEPS
 
     def _emit_held(self, emit: Callable[[Event], None]) -> None:
-        """Emit the steps that were held back, in case more would follow them at the same time."""
+        """Emit the held reports of steps as one event."""
         if self._held:
             emit(joined(self._held))
             self._held = []
 
-    def _follow(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str | None:
-        """Wait for a slice of time or for a command, and follow it; return the reason of a `Stop`."""
+    def _handle_command(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str | None:
+        """Wait for a short time or a command, and handle it; return the reason of a `Stop`."""
         try:
             command = commands.get(timeout=_SLICE_SECONDS)
         except queue.Empty:
@@ -184,8 +164,8 @@ class ReplaySession:
         return None
 
     def _refusal(self, command: Command) -> CommandRefused:
-        detail = "This is a replay: it can be paused, and left. Nothing of the run can be changed."
-        hint = f"tweetgen-tui --resume {self._path.parent.name} goes on with the run itself."
+        detail = "This is a replay: it can be paused or left, but the run can't be changed."
+        hint = f"tweetgen-tui --resume {self._path.parent.name} continues the run itself."
         return CommandRefused(**self._now, command=type(command).__name__, title=TITLE, detail=detail, hint=hint)
 
     @property
@@ -193,10 +173,3 @@ class ReplaySession:
         """Step and time of the last event."""
         last = self._last
         return {"step": last.step if last else 0, "elapsed_seconds": last.elapsed_seconds if last else 0.0}
-
-
-def _what_was_played(path: Path, skipped: SkippedLines) -> Iterator[Event]:
-    """Yield what happened in a run, without the ends of its sessions and what only somebody at its screen asked for."""
-    for event in read_journal(path, skipped):
-        if not isinstance(event, RunFinished | RunFailed | CommandRefused | TextCompleted | TweetRead):
-            yield event

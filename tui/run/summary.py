@@ -1,37 +1,23 @@
-"""What the shell shows when a run has ended, from the screen and from the headless command alike."""
+"""The lines printed when a run has ended or continues without a screen, from screen and headless command alike."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
-from engine.errors import TweetgenError, exit_code_for
 from engine.protocol.events import RunFailed, RunFinished
 from engine.text import ELLIPSIS, harmless
 from tui.formatting.numbers import format_bits, format_count, format_duration
 from tui.formatting.shell import quoted
-from tui.run.exit_codes import EXIT_CODES
 from tui.run.view import RunView
 
 _MAX_NOTICE_CHARS = 120
 
 NUM_TWEETS = 3
-UNSAVED_CODE = TweetgenError.exit_code
-"""Of a run that ended without its last steps being saved."""
-
-
-def exit_code_of(view: RunView) -> int:
-    """Return what the program ends with after this run."""
-    match view.ended:
-        case RunFailed(title=title):
-            return exit_code_for(title)
-        case RunFinished(reason=reason):
-            return EXIT_CODES.get(reason, UNSAVED_CODE if view.num_unsaved_steps else 0)
-        case None:
-            return 0
 
 
 def summary_lines(view: RunView) -> list[str]:
-    """Return a run in a few lines: how far, how good, three tweets, how to go on. Empty if none was trained."""
+    """Return the summary of a run: steps, best evaluation, three tweets, how to continue. Empty before its start."""
     if view.started is None or view.is_replay:
         return []
     best = view.best
@@ -48,7 +34,7 @@ def summary_lines(view: RunView) -> list[str]:
         lines.append(_unsaved(view))
     if view.saved_step is None and view.loaded_step is None and view.num_unsaved_steps:
         return lines
-    lines.append(f"Go on with it:  tweetgen-tui --resume {quoted(view.started.run)}{_further(view)}")
+    lines.append(f"Continue it:  tweetgen-tui --resume {quoted(view.started.run)}{_further(view)}")
     return lines
 
 
@@ -57,12 +43,12 @@ def _unsaved(view: RunView) -> str:
     if view.saved_step is None and view.loaded_step is not None:
         return f"The {view.num_unsaved_steps:,} steps since step {view.loaded_step:,} was loaded are not saved."
     if view.saved_step is None:
-        return "Nothing of it is saved: the disk took nothing."
-    return f"Saved up to step {view.saved_step:,}: the {view.num_unsaved_steps:,} steps after it will be learned again."
+        return "Nothing is saved: the disk could not be written."
+    return f"Saved up to step {view.saved_step:,}: a resume repeats the {view.num_unsaved_steps:,} steps after it."
 
 
 def _further(view: RunView) -> str:
-    """Return the option that gives a run whose budget is used up as much again; empty for any other."""
+    """Return the option that doubles a budget that is used up; empty without one."""
     if view.started is None:
         return ""
     used = {"max_steps": view.step, "epochs": view.epoch, "max_seconds": view.elapsed_seconds}
@@ -75,27 +61,27 @@ def _further(view: RunView) -> str:
 
 
 def error_lines(view: RunView) -> list[str]:
-    """Return the two lines of a run that failed; empty for one that did not."""
+    """Return the error of a failed run in one or two lines; empty for any other."""
     if not isinstance(view.ended, RunFailed):
         return []
     return [f"tweetgen-tui: {view.ended.detail}", *([view.ended.hint] if view.ended.hint else [])]
 
 
 def earlier_lines(views: Iterable[RunView]) -> list[str]:
-    """Return how to go on with the runs before the one that the summary tells of."""
+    """Return how to resume each of the earlier runs."""
     started = [view.started for view in views if view.started is not None and not view.is_replay]
-    return [f"Run before it:  tweetgen-tui --resume {quoted(each.run)}  ({each.corpus})" for each in started]
+    return [f"Earlier run:  tweetgen-tui --resume {quoted(each.run)}  ({each.corpus})" for each in started]
 
 
 def ending_lines(view: RunView) -> list[str]:
-    """Return how a run ended that somebody asks for later, and the lines that were its summary."""
+    """Return how a run ended, and its summary."""
     match view.ended:
         case RunFinished(reason=reason):
             how = f"The run has ended: {reason.replace('_', ' ')}."
         case RunFailed(title=title, detail=detail):
             how = f"The run has failed. {title}: {detail}"
         case _:
-            how = "The run was cut off: it was killed, or the machine went down."
+            how = "The run was cut off: its process was killed, or the machine stopped."
     return [how, *summary_lines(view)]
 
 
@@ -105,9 +91,28 @@ def end_lines(view: RunView, earlier: Iterable[RunView] = ()) -> list[str]:
 
 
 def ending_of(view: RunView) -> str:
-    """Return what there is to say of a run that has come to its end or failed."""
+    """Return the desktop notification of a run that has ended."""
     run = "" if view.started is None else f" {view.started.run}"
     if isinstance(view.ended, RunFailed):
         return harmless(f"tweetgen-tui: run{run} failed. {view.ended.title}.", _MAX_NOTICE_CHARS)
     bits = "" if view.best is None else f", best {format_bits(view.best.bits_per_char)} bits"
-    return harmless(f"tweetgen-tui: run{run} is over at {format_count(view.step)} steps{bits}.", _MAX_NOTICE_CHARS)
+    return harmless(f"tweetgen-tui: run{run} finished after {format_count(view.step)} steps{bits}.", _MAX_NOTICE_CHARS)
+
+
+def how_to_attach(view: RunView, problem: str = "") -> str:
+    """Return the line printed when the screen closes and the run continues; `problem` is why no terminal can attach."""
+    if view.started is None:
+        return "The run continues in the background; once it has started:  tweetgen-tui attach"
+    name = view.started.run
+    if problem:
+        return (
+            f"The run {harmless(name)} continues in the background. No terminal can attach to it: "
+            f"{harmless(problem).rstrip('.')}. To save and end it:  kill {os.getpid()}"
+        )
+    return f"The run {harmless(name)} continues in the background:  tweetgen-tui attach {quoted(name)}"
+
+
+def how_it_ends(view: RunView) -> str:
+    """Return the line printed when the screen closes before the run has ended as requested."""
+    name = view.started.run if view.started is not None else ""
+    return f"The run {harmless(name)} is still busy; it saves and ends in the background."

@@ -20,7 +20,7 @@ from engine.protocol.events import (
     Warned,
 )
 from tui.run.marks import Mark
-from tui.run.series import Series
+from tui.run.series.series import Series
 
 Phase = Literal["starting", "training", "paused", "finished", "failed"]
 

@@ -16,8 +16,9 @@ from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import FakeSession, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS
 from tui.cli import headless
-from tui.process.detached import go_on
-from tui.run.bridge import EngineBridge, NullSubscriber
+from tui.process.detached import run_detached
+from tui.run.bridge import NullSubscriber
+from tui.run.engine_bridge import EngineBridge
 from tui.run.view import RunView
 
 STARTED = run_started(training=TrainingConfig(max_steps=3))
@@ -37,7 +38,7 @@ def test_a_run_whose_budget_is_used_up_ends_where_no_terminal_is_attached() -> N
     session = FakeSession([STEPS, Paused(step=3, elapsed_seconds=1.0)], STARTED)
     bridge = EngineBridge(RunConfig(), lambda *_: session)
     bridge.start()
-    assert go_on([bridge], RunView()) == 0
+    assert run_detached([bridge], RunView()) == 0
     assert bridge.join(DEADLINE_SECONDS)
 
 

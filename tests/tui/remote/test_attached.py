@@ -26,9 +26,10 @@ from tui.process.job_control import JobControl
 from tui.process.outcome import Outcome
 from tui.remote.client import RemoteBridge
 from tui.run.branching import curve_before
-from tui.run.bridge import EngineBridge, Update
+from tui.run.bridge import Update
+from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import fold
-from tui.run.series import Series
+from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.screens.dialogs.leave import LeaveDialog
 from tui.screens.dialogs.tweet import TweetDialog

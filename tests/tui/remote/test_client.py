@@ -21,8 +21,7 @@ from engine.storage.journal import Journal
 from tests.fakes import run_started, steps_finished, tweet_sampled
 from tests.tui.remote.host_and_client import FINISHED, PAUSED, RUN, Hosted, hosted
 from tests.waiting import wait_until
-from tui.remote import client
-from tui.remote import connect as live_runs
+from tui.remote import client, connect
 from tui.remote.client import RemoteBridge
 from tui.remote.connect import read_greeting
 from tui.remote.protocol import PROTOCOL, CaughtUp, Greeting, Refusal, ViewTold, to_line
@@ -243,7 +242,7 @@ def test_leaving_ends_the_connection_and_not_the_run_even_while_the_host_takes_n
 
 def test_leaving_before_the_connection_is_there_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     reached, go_on = threading.Event(), threading.Event()
-    connected = live_runs.connected
+    connected = connect.connected
 
     @contextlib.contextmanager
     def slow(folder: RunFolder, seconds: float) -> Iterator[tuple[socket.socket, Greeting, BinaryIO]]:

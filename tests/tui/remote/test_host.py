@@ -25,7 +25,8 @@ from tui.remote.connect import read_greeting
 from tui.remote.host_connection import HostConnection
 from tui.remote.protocol import PROTOCOL, Hello, to_line
 from tui.remote.view_codec import decode_view
-from tui.run.bridge import EngineBridge, NullSubscriber, open_training_session
+from tui.run.bridge import NullSubscriber
+from tui.run.engine_bridge import EngineBridge, open_training_session
 from tui.run.view import RunView
 
 

@@ -15,7 +15,8 @@ from engine.protocol.events import Event, RunFailed, RunFinished, RunStarted
 from engine.protocol.stage import Stage
 from tests.fakes import FakeSession, RaisingSession, run_started, steps_finished
 from tests.waiting import wait_until
-from tui.run.bridge import EngineBridge, OnStage, OpenSession, Session, Update
+from tui.run.bridge import Update
+from tui.run.engine_bridge import EngineBridge, OnStage, OpenSession, Session
 
 DEADLINE_SECONDS = 30.0
 

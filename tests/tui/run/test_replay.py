@@ -14,7 +14,8 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.storage.folders import RunFolder
 from tests.fakes import FakeClock, eval_finished, run_started, steps_finished, text_completed, tweet_read, tweet_sampled
-from tui.run.replay import TITLE, ReplaySession, require_journal
+from tui.run.journal import require_journal
+from tui.run.replay import TITLE, ReplaySession
 
 MAX = float("inf")
 FINISHED = e.RunFinished(step=4, elapsed_seconds=40.0, reason="max steps reached", total_seconds=40.0, total_chars=9)
@@ -191,12 +192,12 @@ def test_lines_that_somebody_has_damaged_are_counted_at_the_end(tmp_path: Path) 
 
 
 def test_a_journal_with_nothing_to_play_is_told_before_a_screen_opens(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="has no journal to play"):
+    with pytest.raises(CheckpointError, match="has no journal to replay"):
         require_journal(RunFolder(tmp_path))
     (tmp_path / "events.jsonl").write_bytes(b'{"event":"BrainTransplanted","step":1}\n')
-    with pytest.raises(CheckpointError, match=r"Nothing in .* is an event that this version knows") as raised:
+    with pytest.raises(CheckpointError, match=r"No line of .* is a valid event") as raised:
         require_journal(RunFolder(tmp_path))
-    assert raised.value.hint == "Update this program, if a newer one wrote it."
+    assert raised.value.hint == "If a newer version wrote it, update tweetgen-tui."
     (tmp_path / "events.jsonl").write_bytes(b"nonsense\n" * 3)
-    with pytest.raises(CheckpointError, match="Nothing in"):
+    with pytest.raises(CheckpointError, match="No line of"):
         require_journal(RunFolder(tmp_path))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from engine.protocol.events import CheckpointLoaded, CheckpointSaved, RunFinished, Warned
 from tests.fakes import run_started, steps_finished, tweet_sampled
+from tui.process.outcome import exit_code_of
 from tui.run.reducer import apply
-from tui.run.summary import earlier_lines, exit_code_of, summary_lines
+from tui.run.summary import earlier_lines, summary_lines
 from tui.run.view import RunView
 
 
@@ -17,14 +18,14 @@ def view_of(run: str, corpus: str) -> RunView:
 def test_earlier_runs_are_told_with_their_tweets_and_how_to_go_on_with_them() -> None:
     views = [view_of("first", "a.csv"), RunView(), view_of("my second", "b.csv")]
     assert earlier_lines(views) == [
-        "Run before it:  tweetgen-tui --resume first  (a.csv)",
-        'Run before it:  tweetgen-tui --resume "my second"  (b.csv)',
+        "Earlier run:  tweetgen-tui --resume first  (a.csv)",
+        'Earlier run:  tweetgen-tui --resume "my second"  (b.csv)',
     ]
 
 
 def test_a_single_run_tells_of_no_other() -> None:
     assert earlier_lines([]) == []
-    assert summary_lines(view_of("first", "a.csv"))[-1] == "Go on with it:  tweetgen-tui --resume first"
+    assert summary_lines(view_of("first", "a.csv"))[-1] == "Continue it:  tweetgen-tui --resume first"
 
 
 def test_a_resumed_run_on_a_full_disk_names_the_latest_that_is_there_already() -> None:
@@ -32,11 +33,11 @@ def test_a_resumed_run_on_a_full_disk_names_the_latest_that_is_there_already() -
     full = Warned(step=100, elapsed_seconds=1.0, message="No space left on device.", kind="disk")
     view = apply(apply(apply(RunView(), resumed), full), steps_finished(101, [4.0, 3.5]))
     assert summary_lines(view)[-2:] == [
-        "Saved up to step 100: the 2 steps after it will be learned again.",
-        "Go on with it:  tweetgen-tui --resume first",
+        "Saved up to step 100: a resume repeats the 2 steps after it.",
+        "Continue it:  tweetgen-tui --resume first",
     ]
     view = apply(apply(apply(RunView(), run_started(run="first")), full), steps_finished(1, [4.0, 3.5]))
-    assert summary_lines(view)[-1] == "Nothing of it is saved: the disk took nothing."
+    assert summary_lines(view)[-1] == "Nothing is saved: the disk could not be written."
 
 
 def test_what_was_learned_since_a_load_is_not_taken_for_saved() -> None:
@@ -49,6 +50,6 @@ def test_what_was_learned_since_a_load_is_not_taken_for_saved() -> None:
         view = apply(view, event)
     assert summary_lines(view)[-2:] == [
         "The 2 steps since step 4 was loaded are not saved.",
-        "Go on with it:  tweetgen-tui --resume first",
+        "Continue it:  tweetgen-tui --resume first",
     ]
     assert exit_code_of(view) == 1

@@ -79,7 +79,7 @@ def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
 
 def _print_end(folder: RunFolder) -> None:
     """Print on stderr how a run ended, and how to continue it."""
-    from tui.run.history import read_history
+    from tui.run.journal import read_history
     from tui.run.summary import ending_lines
 
     view, _ = read_history(folder.journal_path)

@@ -116,8 +116,10 @@ def replay(
     job_control = start_job_control()
     folder = find_run(run)
 
-    from tui.run.bridge import EngineBridge, NullSubscriber
-    from tui.run.replay import OpenReplay, require_journal
+    from tui.run.bridge import NullSubscriber
+    from tui.run.engine_bridge import EngineBridge
+    from tui.run.journal import require_journal
+    from tui.run.replay import OpenReplay
     from tui.run.view import RunView
     from tui.settings.preferences import preferences_path
     from tui.settings.store import PreferenceKeeper

@@ -18,13 +18,14 @@ from engine.errors import ConfigError, InternalError
 from engine.session import preflight
 from engine.storage.folders import find_run
 from tui.process.job_control import JobControl, start_job_control
-from tui.process.signals import handle_ending_signals, handle_signals_after_screen, let_go_of_terminal
+from tui.process.signals import close_terminal, handle_ending_signals, handle_signals_after_screen
 from tui.terminal.capabilities import GlyphSet, glyphs_for, is_utf8
 
 if TYPE_CHECKING:
     from tui.app.app import TweetgenApp
     from tui.process.outcome import Outcome
-    from tui.run.bridge import Bridge, EngineBridge, SubscriberFactory
+    from tui.run.bridge import Bridge
+    from tui.run.engine_bridge import EngineBridge, SubscriberFactory
     from tui.run.view import RunView
     from tui.settings.store import PreferenceKeeper
 
@@ -40,8 +41,8 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     require_terminal("Without one: tweetgen-tui train, which takes the same options.")
     job_control = start_job_control()
 
-    from tui.run.bridge import EngineBridge
-    from tui.run.history import read_history
+    from tui.run.engine_bridge import EngineBridge
+    from tui.run.journal import read_history
     from tui.settings.preferences import preferences_path
     from tui.settings.store import PreferenceKeeper
 
@@ -115,15 +116,15 @@ def show(
     if failure is not None or outcome is None:
         failure = failure or InternalError("It was closed, and nobody asked for that.", "Its log may say more.")
         outcome = Outcome.failed(to_tweetgen_error(failure, "The screen"))
-    handle_signals_after_screen(app.signals.stop_run, is_run_to_go_on=outcome.is_detached)
+    handle_signals_after_screen(app.signals.stop_run, runs_on=outcome.is_detached)
     _leave(_follow(outcome, app, job_control))
 
 
 def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
     """Do what `after_screen` returns, and return the exit code once the run has ended where it is this process's."""
-    from tui.process.detached import go_on
+    from tui.process.detached import run_detached
     from tui.process.outcome import after_screen
-    from tui.run.bridge import EngineBridge
+    from tui.run.engine_bridge import EngineBridge
     from tui.run.reducer import fold
     from tui.terminal.output_thread import print_at_end
 
@@ -143,9 +144,9 @@ def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
     own = [each for each in app.bridges if isinstance(each, EngineBridge)]
     if after.runs_on:
         print_at_end(after.lines)
-        let_go_of_terminal(and_pipes=True)
+        close_terminal(and_pipes=True)
         job_control.release(after.exit_code, after.lines[0])
-        return go_on(own, view)
+        return run_detached(own, view)
     for each in own:  # the earlier ones were asked to end when the next began
         each.join(after.saving_seconds)
         each.subscriber.close()
@@ -159,9 +160,9 @@ def _leave(exit_code: int) -> NoReturn:
     Taking torch down in order would keep the shell waiting for a second, and there is no other way past a thread that
     is in the middle of importing it.
     """
-    from tui.process import threads as errands
+    from tui.process.threads import MAX_WRITING_SECONDS, writers_have_ended
 
-    errands.writers_have_ended(errands.MAX_WRITING_SECONDS)
+    writers_have_ended(MAX_WRITING_SECONDS)
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

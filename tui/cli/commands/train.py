@@ -52,13 +52,13 @@ def _train_detached(config: RunConfig) -> int:
     job_control = start_job_control()
 
     from tui.cli.headless import run_headless
-    from tui.process.detached import how_to_attach
-    from tui.process.signals import let_go_of_terminal
+    from tui.process.signals import close_terminal
+    from tui.run.summary import how_to_attach
 
     def let_go(view: RunView) -> None:
         sys.stderr.write(how_to_attach(view) + "\n")
         sys.stderr.flush()
-        let_go_of_terminal(and_pipes=True)
+        close_terminal(and_pipes=True)
         job_control.release(0)
 
     return run_headless(config, as_json=False, on_start=let_go)

@@ -13,10 +13,8 @@ from textual.timer import Timer
 from engine.errors import exit_code_for
 from engine.protocol.events import CommandRefused, RunFailed
 from engine.text import harmless
-from tui.process.outcome import Outcome
-from tui.process.signals import INTERRUPTED_CODE
-from tui.run.exit_codes import reason_of
-from tui.run.summary import UNSAVED_CODE
+from tui.process.outcome import UNSAVED_CODE, Outcome
+from tui.process.signals import INTERRUPTED_CODE, reason_of
 from tui.screens.dialogs.checkpoint_rename import YesDialog
 from tui.screens.dialogs.leave import LeaveDialog
 from tui.screens.main.run_control import Controller, RunControl

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
-from tui.run.buckets import Floats
+from tui.run.series.buckets import Floats
 from tui.widgets.plot.glyphs import StyleName
 from tui.widgets.plot.scales import Limits
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from engine.text import harmless
 from tui.formatting.numbers import format_duration, format_learning_rate, shortened
-from tui.run.series import Series
+from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.glyphs import PLOT_GLYPHS, StyleName

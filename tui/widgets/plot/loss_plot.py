@@ -18,7 +18,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.run.series import Series
+from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.plot import PLOT_KEYS

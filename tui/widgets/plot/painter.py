@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tui.run.buckets import Floats, Ints
 from tui.run.marks import Mark
-from tui.run.series import Series
-from tui.run.series_columns import columns_of
+from tui.run.series.buckets import Floats, Ints
+from tui.run.series.columns import columns_of
+from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import CellGrid, cell_chars, curve_dots
 from tui.widgets.plot.glyphs import MARK_LETTERS, PLOT_GLYPHS, PlotGlyphs, StyleName

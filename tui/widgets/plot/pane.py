@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tui.run.buckets import Floats
 from tui.run.marks import Mark
-from tui.run.series import Series
-from tui.run.series_columns import Columns
+from tui.run.series.buckets import Floats
+from tui.run.series.columns import Columns
+from tui.run.series.series import Series
 from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot.glyphs import MARK_LETTERS
 from tui.widgets.plot.scales import Limits, LossScale

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from rich.cells import cell_len
 
-from tui.run.buckets import Floats, Ints
-from tui.run.series import Series
+from tui.run.series.buckets import Floats, Ints
+from tui.run.series.series import Series
 from tui.run.view import RunView, ValPoint
 from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.legend import FOCUS_HINT, LegendEntry, legend, readout, write_entries

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from tui.formatting.numbers import format_steps_tick
-from tui.run.buckets import Floats
+from tui.run.series.buckets import Floats
 
 Unit = Literal["nats", "bits"]
 

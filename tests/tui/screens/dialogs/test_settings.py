@@ -21,7 +21,7 @@ from tests.tui.conftest import DEADLINE_SECONDS, opened, press, screen_text, sho
 from tui.app.app import TweetgenApp
 from tui.app.notifications import Notifications
 from tui.process.outcome import Outcome
-from tui.run.bridge import EngineBridge
+from tui.run.engine_bridge import EngineBridge
 from tui.run.replay import TITLE
 from tui.run.view import RunView
 from tui.screens.command_palette import KeyCommands

@@ -14,11 +14,11 @@ from tests.fakes import FakeClock, FakeSession, run_started, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, trained_by, wait_until
 from tui.app.app import TweetgenApp
 from tui.files.pins import PinsFile
-from tui.process.detached import how_to_attach
 from tui.process.outcome import Outcome
 from tui.process.threads import writers_have_ended
-from tui.run.bridge import EngineBridge
+from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import apply
+from tui.run.summary import how_to_attach
 from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_rename import YesDialog
 from tui.screens.main.screen import MainScreen

@@ -17,7 +17,7 @@ from tests.fakes import FakeSession, eval_finished, steps_finished, tweet_sample
 from tests.tui.conftest import Stage, shows, wait_until
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
 from tui.run.reducer import apply
-from tui.run.series import Series
+from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.settings.keys.plot import PLOT_KEYS
 from tui.widgets.plot.loss_plot import LossPlot

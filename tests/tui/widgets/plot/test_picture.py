@@ -9,7 +9,7 @@ import pytest
 
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
 from tui.run.marks import Mark, MarkKind
-from tui.run.series import Series
+from tui.run.series.series import Series
 from tui.run.view import RunView
 from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot.cell_grid import STYLE_NAMES, CellGrid, curve_dots

@@ -8,7 +8,7 @@ import pytest
 
 from engine.protocol.events import Event, to_json
 from tests.fakes import run_started, steps_finished, tweet_sampled
-from tui.run.history import read_history
+from tui.run.journal import read_history
 
 EVENTS: tuple[Event, ...] = (
     run_started(),

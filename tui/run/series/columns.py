@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tui.run.buckets import Buckets, Floats, Ints, single_buckets
+from tui.run.series.buckets import Buckets, Floats, Ints, single_buckets
 
 _MEDIAN_LENGTH = 5
 _AVERAGE_WEIGHTS = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0])

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tui.run.buckets import Buckets, Floats, Ints, single_buckets
-from tui.run.series_columns import Columns, in_columns
+from tui.run.series.buckets import Buckets, Floats, Ints, single_buckets
+from tui.run.series.columns import Columns, in_columns
 
 MAX_BUCKETS = 2048
 WINDOW_LENGTH = 8192

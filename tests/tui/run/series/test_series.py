@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.run import series as series_module
-from tui.run.series import Series
-from tui.run.series_columns import Columns
+from tui.run.series import series as series_module
+from tui.run.series.columns import Columns
+from tui.run.series.series import Series
 
 VALUES = st.floats(min_value=-100, max_value=100, allow_nan=False, width=32)
 CHUNKS = st.lists(st.tuples(st.integers(0, 5), st.lists(VALUES, min_size=0, max_size=40)), min_size=1, max_size=12)
