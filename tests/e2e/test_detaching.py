@@ -95,7 +95,7 @@ def test_several_screens_attach_to_one_run_and_show_what_another_changes(
         terminal.wait_for(r"temp(erature)? +0\.85")
     third.send_signal(signal.SIGTERM)  # a signal to an attached screen does not affect the run
     assert third.wait_for_exit()[0] == 143
-    assert "The run watched goes on" in third.text
+    assert "The run watched continues" in third.text
     refused = cli("train", "--resume", "watched")
     assert refused.code == 1
     assert "open in another program" in refused.error_lines[-2]
