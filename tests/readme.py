@@ -30,6 +30,7 @@ DOCS = ROOT / "docs"
 PICTURES = ROOT / "assets" / "pictures"
 STILL_SIZES = ((120, 40), (80, 24))
 ANIMATION_SIZE = (100, 30)
+TITLE = "tweetgen-tui"
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 NUM_STEPS, STEPS_PER_FRAME = 1200, 40
 DEADLINE_SECONDS = 600.0
@@ -87,17 +88,22 @@ def write_tables() -> None:
         (DOCS / file_name).write_text(before + make_table() + after, encoding="utf-8")
 
 
-async def _screenshots(size: tuple[int, int], steps: range) -> list[str]:
-    """Train, and return a screenshot at the first tick after each of `steps`."""
+async def _take_pictures() -> None:
+    """Train, and write the animation and the stills."""
     app = TweetgenApp(RunConfig(run_name="happy"))
-    taken = []
-    async with app.run_test(size=size):
-        for step in steps:
+    frames = []
+    async with app.run_test(size=ANIMATION_SIZE) as pilot:
+        for step in range(STEPS_PER_FRAME, NUM_STEPS + 1, STEPS_PER_FRAME):
             await _train_until(app, step)
-            taken.append(app.export_screenshot(title="tweetgen-tui"))
+            frames.append(app.export_screenshot(title=TITLE))
+        (PICTURES / "training.svg").write_text(animate(frames), encoding="utf-8")
+        for columns, rows in STILL_SIZES:
+            await pilot.resize_terminal(columns, rows)
+            await _train_until(app, app.summary_view.step + STEPS_PER_FRAME)  # drawn at this size
+            picture = app.export_screenshot(title=TITLE)
+            (PICTURES / f"screen-{columns}x{rows}.svg").write_text(picture, encoding="utf-8")
         app.bridge.stop("picture taken")
         app.bridge.join(DEADLINE_SECONDS)
-    return taken
 
 
 async def _train_until(app: TweetgenApp, step: int) -> None:
@@ -109,21 +115,12 @@ async def _train_until(app: TweetgenApp, step: int) -> None:
         await asyncio.sleep(0.05)
 
 
-def _write_picture(name: str, size: tuple[int, int], steps: range) -> None:
-    """Write a still of the last step, or an animation of several steps."""
-    with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
-        taken = asyncio.run(_screenshots(size, steps))
-    picture = animate(taken) if len(taken) > 1 else taken[0]
-    (PICTURES / name).write_text(picture, encoding="utf-8")
-
-
 def main() -> None:
     """Write the tables, and the pictures if they are asked for."""
     write_tables()
     if sys.argv[1:] == ["pictures"]:
-        _write_picture("training.svg", ANIMATION_SIZE, range(STEPS_PER_FRAME, NUM_STEPS + 1, STEPS_PER_FRAME))
-        for size in STILL_SIZES:
-            _write_picture(f"screen-{size[0]}x{size[1]}.svg", size, range(NUM_STEPS, NUM_STEPS + 1))
+        with tempfile.TemporaryDirectory() as home, mock.patch.dict("os.environ", TERMINAL | {"TWEETGEN_HOME": home}):
+            asyncio.run(_take_pictures())
 
 
 if __name__ == "__main__":
