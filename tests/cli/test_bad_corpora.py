@@ -22,7 +22,7 @@ BAD_FILES = {
         ["too few usable", "1 with a quotation mark that is never closed"],
     ),
     "cut.csv.gz": (gzip.compress("".join(f"{row} {row * row}\n" for row in range(9999)).encode())[:60], ["truncated"]),
-    "keys.jsonl": ("".join(f'{{"shout": "{row}"}}\n' for row in ROWS).encode(), ["which key", "shout", "--column"]),
+    "keys.jsonl": ("".join(f'{{"shout": "{row}"}}\n' for row in ROWS).encode(), ["no known key", "shout", "--column"]),
 }
 
 

@@ -1,1 +1,1 @@
-"""One file per format: from an open file to its rows. No reader looks at a file's name or at another reader."""
+"""One reader per format: from an open file to its rows. A reader never sees the file's name or another source."""

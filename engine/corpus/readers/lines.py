@@ -1,8 +1,7 @@
-"""From bytes to lines, each decoded by itself: UTF-8, or else Windows-1252. Never holds a line without bound.
+"""From bytes to lines, each decoded separately as UTF-8, or else Windows-1252. Never buffers more than a line's limit.
 
-A file of old tweets mixes encodings from line to line, so no choice for the whole file is right. A line that can't be
-used (a NUL byte, more than a megabyte) reaches the reader as an `DroppedRow` in its place: every line is one item, and
-the reader can count.
+Files of old tweets mix encodings from line to line, so no single encoding fits. A line that can't be used (a NUL byte,
+more than a megabyte) is a `DroppedRow` in its place, so that readers can count lines.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ NUL_BYTE = "with a NUL byte"
 _CHUNK_BYTES = 65_536
 
 Line = str | DroppedRow
-"""A line without its end, or why there is none."""
+"""A line without its end, or why it is dropped."""
 
 
 def decoded_lines(file: BinaryIO, source: Source) -> Iterator[Line]:
-    r"""Return the lines of a file from where it stands; they end at \n, \r\n or \r, and a byte order mark is left out.
+    r"""Yield the lines of a file from its position on; they end at \n, \r\n or \r. A byte order mark is removed.
 
-    What Windows-1252 leaves undefined becomes U+FFFD. At the end, `source` is told how many lines were not UTF-8.
+    Bytes undefined in Windows-1252 become U+FFFD. At the end, a note on `source` counts the lines that were not UTF-8.
     """
     num_windows = 0
     for number, line in enumerate(_raw_lines(file), start=1):
@@ -48,7 +47,7 @@ def decoded_lines(file: BinaryIO, source: Source) -> Iterator[Line]:
 
 
 def head_lines(head: bytes) -> list[str]:
-    """Return the lines of a file's first bytes, without the last one where it is cut off and not the only one."""
+    """Return the lines in a file's first bytes, without the last one if it is incomplete and not the only one."""
     lines = list(decoded_lines(io.BytesIO(head), Source(name="", format="")))
     is_cut = not head.endswith((b"\n", b"\r"))
     return [line for line in (lines[:-1] if is_cut and len(lines) > 1 else lines) if isinstance(line, str)]
@@ -59,14 +58,14 @@ def _beginning(data: bytes) -> str:
 
 
 def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Return the lines of a file without their ends; of one that is over the bound, only a beginning that is, too."""
-    pending = b""  # a line whose end has not been seen
+    """Yield the lines of a file without their ends; a too long one is cut, but still over the limit."""
+    pending = b""  # an incomplete line
     is_after_cr = False
     while chunk := file.read(_CHUNK_BYTES):
         if is_after_cr:
-            chunk = chunk.removeprefix(b"\n")  # the second half of an end of line
+            chunk = chunk.removeprefix(b"\n")  # the second half of \r\n
         if len(pending) > MAX_LINE_BYTES:
-            chunk = _from_line_end(chunk)  # the rest of a line that is dropped
+            chunk = _from_line_end(chunk)  # skip the rest of a too long line
         is_after_cr = chunk.endswith(b"\r")
         if not chunk:
             continue
@@ -79,6 +78,6 @@ def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _from_line_end(chunk: bytes) -> bytes:
-    """Return what is left of `chunk` from its first end of line on."""
+    """Return `chunk` from its first line end on."""
     ends = [at for at in (chunk.find(b"\n"), chunk.find(b"\r")) if at >= 0]
     return chunk[min(ends) :] if ends else b""

@@ -1,11 +1,11 @@
 """Bluesky: the posts of a repository (`repo.car`), or of JSON records as the public API returns them.
 
-A repository is a CAR file: a header, then blocks, each with its content id and DAG-CBOR that `libipld` decodes. Posts
-are the blocks with `"$type": "app.bsky.feed.post"`; the commit block has the owner's `did`. Blocks come in no order, so
-posts are given by the time their author wrote on them. JSON records may stand alone, one per line or in an array, bare
-or wrapped (`{"uri": ..., "value": RECORD}`, `{"post": {"record": RECORD}}`), also in the API's pages of them.
+A repository is a CAR file: a header, then blocks of a content id and DAG-CBOR, which `libipld` decodes. Posts are the
+blocks with `"$type": "app.bsky.feed.post"`; the commit block has the owner's `did`. Blocks are unordered, so posts are
+sorted by `createdAt`. A JSON file has a single record, one per line or an array of them, bare or wrapped (`{"uri": ...,
+"value": RECORD}`, `{"post": {"record": RECORD}}`), or the API's pages.
 
-Never holds more of a repository than its posts, and knows nothing of likes, follows or blocks of people.
+Never stores anything of a repository except its posts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.errors import CorpusError
 
 POST_TYPE = "app.bsky.feed.post"
 MAX_POSTS_CHARS = 1 << 28
-"""Posts are held until all are read; more than this (a million of full length) is no person's writing."""
+"""Limit of the posts in memory, which are sorted at the end: a million of full length."""
 
 _CAR_HEADER = re.compile(rb"^[\x00-\xff]{1,10}?[\xa2\xa3](?:eroots|gversion)")
 _HEAD_BYTES = 65_536
@@ -35,15 +35,15 @@ _WRAPPERS = ("value", "post", "record")
 
 
 def looks_like(head: bytes) -> bool:
-    """Say whether a file begins as a repository, or as JSON with a Bluesky post."""
+    """Return whether a file starts as a repository, or as JSON with a Bluesky post."""
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
     return _CAR_HEADER.match(head) is not None or (is_json and f'"{POST_TYPE}"'.encode() in head)
 
 
 def bluesky_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per post, by time in a repository, in the file's order in JSON.
+    """Yield one row per post: sorted by time from a repository, in the file's order from JSON.
 
-    Raises `CorpusError` where a repository can't be read or `libipld` is missing, or a JSON file breaks off.
+    Raises `CorpusError` if a repository is damaged, `libipld` is not installed, or a JSON file is truncated.
     """
     head = file.read(_HEAD_BYTES)
     is_repository = _CAR_HEADER.match(head) is not None
@@ -61,29 +61,29 @@ class _Post:
     created: str
     cid: bytes
     text: str
-    answered: str
-    """The address of the post that it answers, or ""."""
+    reply_to: str
+    """The URI of the post to which it replies, or ""."""
     own_did: str = ""
 
     @property
     def is_reply_to_others(self) -> bool:
-        """Whether it answers somebody else; going on with one's own thread does not."""
-        return bool(self.answered) and not (self.own_did and self.answered.startswith(f"at://{self.own_did}/"))
+        """Whether it replies to another account; a continued thread of one's own does not count."""
+        return bool(self.reply_to) and not (self.own_did and self.reply_to.startswith(f"at://{self.own_did}/"))
 
 
 def _post(record: dict[str, object], cid: bytes = b"", own_did: str = "") -> _Post | DroppedRow:
-    """Return what a record of a post says."""
+    """Parse the record of a post."""
     text, created, reply = record.get("text"), record.get("createdAt"), record.get("reply")
     if not isinstance(text, str):
         return DroppedRow("not a text", example("a post", as_json(text)))
     parent = reply.get("parent") if isinstance(reply, dict) else None
     uri = parent.get("uri") if isinstance(parent, dict) else None
-    answered = uri if isinstance(uri, str) else "unknown" if reply else ""
-    return _Post(created if isinstance(created, str) else "", cid, text, answered, own_did)
+    reply_to = uri if isinstance(uri, str) else "unknown" if reply else ""
+    return _Post(created if isinstance(created, str) else "", cid, text, reply_to, own_did)
 
 
 def _posts_by_time(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post | DroppedRow]:
-    """Yield the posts of a repository, the oldest first, after those without a text."""
+    """Yield the posts of a repository, the dropped ones first, then by time."""
     posts: list[_Post] = []
     own_did = ""
     num_chars = 0
@@ -98,7 +98,7 @@ def _posts_by_time(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Pos
             posts.append(post)
             num_chars += len(post.text)
             if num_chars > MAX_POSTS_CHARS:
-                raise CorpusError(f"{source.name} holds too many posts to sort them.", "Give them as JSON lines.")
+                raise CorpusError(f"{source.name} has too many posts to sort.", "Convert them to JSON lines.")
         elif isinstance(block.get("did"), str) and "rev" in block:
             own_did = str(block["did"])
     for post in sorted(posts):
@@ -106,7 +106,7 @@ def _posts_by_time(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Pos
 
 
 def _json_posts(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post | DroppedRow]:
-    """Yield the posts of JSON records."""
+    """Yield the posts of a JSON file in order."""
     stream = JsonStream(file, source.name, head)
     beginning = stream.beginning()
     if starts_as_lines(beginning):
@@ -127,7 +127,7 @@ def _json_posts(file: BinaryIO, head: bytes, source: Source) -> Iterator[_Post |
 
 
 def _unwrapped(value: object, where: str) -> Iterator[_Post | DroppedRow]:
-    """Yield the post that a value is or wraps, or the posts of a page."""
+    """Yield the post of a bare or wrapped record, or the posts of a page."""
     pages = [value[key] for key in _PAGES if isinstance(value.get(key), list)] if isinstance(value, dict) else []
     if pages:
         for item in pages[0]:
@@ -137,7 +137,7 @@ def _unwrapped(value: object, where: str) -> Iterator[_Post | DroppedRow]:
 
 
 def _record(value: object, where: str) -> _Post | DroppedRow:
-    """Return the post that a value is or wraps, or why it is none."""
+    """Return the post of a bare or wrapped record, or why it is dropped."""
     own_did = ""
     for _ in range(1 + len(_WRAPPERS)):
         if not isinstance(value, dict):
@@ -145,12 +145,12 @@ def _record(value: object, where: str) -> _Post | DroppedRow:
         if value.get("$type") == POST_TYPE:
             return _post(value, own_did=own_did)
         if "reason" in value and "post" in value:
-            return DroppedRow("repost", example(where, "its reason says so"))
+            return DroppedRow("repost", example(where, "an entry with a reason"))
         own_did = _did(value.get("uri")) or own_did
         value = next((value[key] for key in _WRAPPERS if isinstance(value.get(key), dict)), None)
     return DroppedRow("not a post", example(where, "a record of another kind"))
 
 
 def _did(uri: object) -> str:
-    """Return whose record is at an address "at://DID/collection/key"."""
+    """Return the DID of a URI "at://DID/collection/key", or ""."""
     return uri.removeprefix("at://").partition("/")[0] if isinstance(uri, str) else ""

@@ -1,7 +1,7 @@
-"""CAR files (content addressable archives, version 1), read one block at a time; `libipld` decodes what is in them.
+"""Reads CAR files (content addressable archives, version 1) block by block; `libipld` decodes them.
 
-A file is a header and then sections, each with its length before it: a content id and the block's bytes. Never holds
-more than one block, and decodes none that is longer than the network allows.
+A file is a header and then length-prefixed sections of a content id and the block's bytes. Never has more than one
+block in memory, and never decodes one that is longer than the network allows.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from typing import BinaryIO
 from engine.errors import CorpusError
 
 MAX_BLOCK_BYTES = 4 << 20
-"""Servers refuse records of over 1 MB; a megabyte of empty arrays already takes 60 MB when decoded."""
+"""Servers refuse records over 1 MB; a megabyte of empty arrays takes 60 MB when decoded."""
 
 _VARINT_BYTES = 9
 _RAW = b"\x01\x55"
-"""Begins the content id of raw bytes."""
+"""Prefix of the content id of raw bytes."""
 
 
 def car_blocks(file: BinaryIO, head: bytes, name: str) -> Iterator[tuple[bytes, object]]:
-    """Yield each block's content id and decoded value; those that are no DAG-CBOR (pictures) are left out.
+    """Yield each block's content id and decoded value; blocks that are not DAG-CBOR (pictures) are skipped.
 
-    `head` is what was already read of the file, `name` the file's in messages. Raises `CorpusError` where the file is
-    damaged or `libipld` is missing.
+    `head` is the part of the file that was already read. Raises `CorpusError` if the file is damaged or `libipld` is
+    not installed.
     """
     try:
         import libipld
     except ImportError as error:
         raise CorpusError(
-            f"{name} is a Bluesky repository, and the package that reads it is missing.",
+            f"{name} is a Bluesky repository, and the package libipld is not installed.",
             "Install it in the program's environment: pip install libipld",
         ) from error
     reader = _Reader(file, head, name)
     try:
         header = libipld.decode_dag_cbor(reader.section())
         if not isinstance(header, dict) or header.get("version") != 1:
-            raise _damaged(name, "its header is not that of version 1")
+            raise _damaged(name, "its header is not version 1")
         while section := reader.section():
             length = _cid_bytes(section)
             if not 0 < length < len(section):
@@ -48,7 +48,7 @@ def car_blocks(file: BinaryIO, head: bytes, name: str) -> Iterator[tuple[bytes, 
 
 
 class _Reader:
-    """Takes sections from a file."""
+    """Splits a file into sections."""
 
     def __init__(self, file: BinaryIO, head: bytes, name: str) -> None:
         self._file = file
@@ -63,16 +63,16 @@ class _Reader:
             if not byte and not count:
                 return b""
             if not byte:
-                raise _damaged(self._name, "it is cut short")
+                raise _damaged(self._name, "it is truncated")
             length |= (byte[0] & 0x7F) << shift
             shift += 7
             if byte[0] < 0x80:
                 break
         if not 0 < length <= MAX_BLOCK_BYTES:
-            raise _damaged(self._name, f"a block claims {length:,} bytes")
+            raise _damaged(self._name, f"a block has an invalid length, {length:,} bytes")
         data = self._take(length)
         if len(data) < length:
-            raise _damaged(self._name, "it is cut short")
+            raise _damaged(self._name, "it is truncated")
         return data
 
     def _take(self, num_bytes: int) -> bytes:
@@ -85,7 +85,7 @@ class _Reader:
 
 
 def _cid_bytes(section: bytes) -> int:
-    """Return how many bytes of a section are its content id: 34 (version 0), or four numbers and a hash; 0 if none."""
+    """Return the length of a section's content id: 34 bytes (version 0), or four numbers and a hash; 0 if invalid."""
     if section.startswith(b"\x12\x20"):
         return 34
     # version, codec, hash function and hash length are below 128 in every repository: one byte each
@@ -95,5 +95,5 @@ def _cid_bytes(section: bytes) -> int:
 
 def _damaged(name: str, problem: str) -> CorpusError:
     return CorpusError(
-        f"{name} is a damaged Bluesky repository: {problem}.", "Fetch it again with the app's export of your data."
+        f"{name} is a damaged Bluesky repository: {problem}.", "Export your data again in the app's settings."
     )

@@ -1,8 +1,7 @@
-"""Posts written in HTML, as Mastodon keeps them, to the text that a reader of the post sees.
+"""Converts the HTML of Mastodon's posts to the visible text. Never raises, whatever the markup.
 
-The one idea: tags are found by one expression in which nothing is looked at twice, and what is open is counted, never
-searched. So malformed HTML raises nothing and costs no more than good HTML; the standard library's parser takes 90 s
-for 100 kB of `<a `, and raises on some `<![`.
+Tags are found by one regular expression without backtracking, and open tags are counted, never searched, so malformed
+HTML takes linear time too. The standard library's parser takes 90 s for 100 kB of `<a `, and raises on some `<![`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from engine.text import unescaped
 
 _TOKEN = re.compile(
     r"""<(?P<slash>/?)(?P<name>[a-zA-Z][a-zA-Z0-9]*+)(?P<rest>(?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>"""
-    r"|<[a-zA-Z/!?][^<>]*+>"  # a comment, a declaration, or a tag with a quotation mark that is never closed
+    r"|<[a-zA-Z/!?][^<>]*+>"  # a comment, a declaration, or a tag with an unclosed quotation mark
     r"|(?P<text>[^<]++|<)"
 )
 _ATTRIBUTE = re.compile(r"""\b(class|alt)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
@@ -25,7 +24,7 @@ _LINE_BREAKS = re.compile(r" ?\n\s*")
 
 
 def html_to_text(markup: str) -> str:
-    """Return the visible text: paragraphs and breaks as one line break, links as they are shown, entities decoded."""
+    """Return the visible text: paragraphs and breaks as line breaks, links as displayed, entities decoded."""
     reader = _Reader()
     for token in _TOKEN.finditer(markup):
         if token["text"] is not None:
@@ -38,26 +37,26 @@ def html_to_text(markup: str) -> str:
 
 
 def as_escaped(text: str) -> str:
-    """Return plain text in a form that unescaping turns into that text, whatever entities it spells out."""
+    """Escape plain text so that unescaping it once gives the same text, even if it contains entities."""
     return text if "&" not in text or unescaped(text) == text else text.replace("&", "&amp;")
 
 
 class _Reader:
-    """Collects what is visible."""
+    """Collects the visible text."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._is_shortened: list[bool] = []
-        """Of each open span, whether the link that it shows goes on."""
+        """For each open span, whether it is a shortened link, which ends with an ellipsis."""
         self._hidden_by = ""
         self._hidden_depth = 0
 
     def result(self) -> str:
-        """Return what was collected, with single blanks and line breaks."""
+        """Return the text with single blanks and line breaks."""
         return _LINE_BREAKS.sub("\n", _DOUBLE_BLANKS.sub(" ", "".join(self._pieces))).strip()
 
     def start(self, tag: str, attributes: str) -> None:
-        """Take a tag that begins something."""
+        """Handle a start tag."""
         if self._hidden_by:
             self._hidden_depth += tag == self._hidden_by
             return
@@ -73,9 +72,9 @@ class _Reader:
             self.text(found.get("alt", ""))
 
     def end(self, tag: str) -> None:
-        """Take a tag that ends something; what was never begun is not ended."""
+        """Handle an end tag; unmatched ones are ignored."""
         if self._hidden_by == "span" and tag in {"a", "p"}:
-            self._hidden_by = ""  # a span that is never closed hides no more than the rest of its link
+            self._hidden_by = ""  # an unclosed span hides only the rest of its link
         if self._hidden_by:
             self._hidden_depth -= tag == self._hidden_by
             if self._hidden_depth == 0:
@@ -86,6 +85,6 @@ class _Reader:
             self._pieces.append("\n")
 
     def text(self, text: str) -> None:
-        """Keep text that is visible."""
+        """Append text, unless it is hidden."""
         if not self._hidden_by:
             self._pieces.append(unescaped(_BLANKS.sub(" ", text)))

@@ -1,8 +1,8 @@
-"""Mastodon's `outbox.json`: an ActivityStreams collection of what an account did, of which posts of its own are rows.
+"""Mastodon's `outbox.json`: an ActivityStreams collection of an account's activities, of which its own posts are rows.
 
 `{"type": "OrderedCollection", "orderedItems": [{"type": "Create", "actor": URL, "object": {"type": "Note", "content":
 HTML, "summary": content warning or null, "sensitive": bool, "inReplyTo": URL or null, "to": [URL], "cc": [URL]}},
-{"type": "Announce", ...}]}`. The outbox also holds what was written to single people: such messages are never read.
+{"type": "Announce", ...}]}`. The outbox also contains direct messages; they are never used.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _AUDIENCE = re.compile(r"#Public$|^as:Public$|^Public$|/followers$")
 
 
 def looks_like(head: bytes) -> bool:
-    """Say whether a file begins as an outbox."""
+    """Return whether a file starts as an outbox."""
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and _OUTBOX.search(head) is not None
 
 
 def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per activity, boosts among them as unusable. Raises `CorpusError` where it is no outbox.
+    """Yield one row per activity; boosts are dropped. Raises `CorpusError` if the file is not an outbox.
 
-    Since Mastodon 4.2 the key `orderedItems` stands twice, first with an empty array (mastodon#31091).
+    Since Mastodon 4.2 the key `orderedItems` occurs twice, first with an empty array (mastodon#31091).
     """
     is_outbox = False
     for path, items in JsonStream(file, source.name).arrays():
@@ -48,13 +48,13 @@ def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Itera
             return
     if not is_outbox:
         raise CorpusError(
-            f"{source.name} is no Mastodon outbox: it has no orderedItems.",
-            "Take outbox.json from the archive that Mastodon makes on request, or give the archive itself.",
+            f"{source.name} is not a Mastodon outbox: it has no orderedItems.",
+            "Give outbox.json from Mastodon's export of your data, or the exported archive itself.",
         )
 
 
 def _row(activity: object, config: CorpusConfig) -> Row:
-    """Return the text of a post, or why the activity is none."""
+    """Return the text of a post, or why the activity is dropped."""
     if not isinstance(activity, dict):
         return DroppedRow("not a post")
     note = activity.get("object")
@@ -75,7 +75,7 @@ def _row(activity: object, config: CorpusConfig) -> Row:
 
 
 def _is_message(note: dict[str, object]) -> bool:
-    """Return whether a note is for neither everybody nor the followers; one without any audience is a direct note."""
+    """Return whether a note is a direct message: addressed neither to the public nor to the followers."""
     audience: list[object] = []
     for field in (note.get("to"), note.get("cc")):
         audience += field if isinstance(field, list) else [field]
@@ -83,7 +83,7 @@ def _is_message(note: dict[str, object]) -> bool:
 
 
 def _is_reply_to_others(note: dict[str, object], actor: object) -> bool:
-    """Say whether a note answers somebody else; going on with one's own thread does not."""
-    answered = note.get("inReplyTo")
-    is_own = isinstance(actor, str) and isinstance(answered, str) and answered.startswith(f"{actor}/")
-    return bool(answered) and not is_own
+    """Return whether a note replies to another account; a continued thread of one's own does not count."""
+    reply_to = note.get("inReplyTo")
+    is_own = isinstance(actor, str) and isinstance(reply_to, str) and reply_to.startswith(f"{actor}/")
+    return bool(reply_to) and not is_own

@@ -1,10 +1,10 @@
-"""Long tweets of an X archive: `note-tweet.js` has them whole, `tweets.js` has each one's shortened twin.
+"""Long tweets of an X archive: `note-tweet.js` has the full texts, `tweets.js` a shortened twin of each.
 
 `window.YTD.note_tweet.part0 = [{"noteTweet": {"noteTweetId": ..., "createdAt": "2023-04-04T13:45:22.000Z", "core":
-{"text": ..., "urls": [...]}}}]`. The ids of note and twin differ, so that the archives' own readers compare texts and
-times; so does this: the twin's text ends in an ellipsis and a t.co link, and what is before them begins the note, the
-@names of a reply apart. Among notes that begin alike, the one of the twin's second is taken. Never gives a note that
-has no twin: its tweet may have been deleted.
+{"text": ..., "urls": [...]}}}]`. The ids of note and twin differ, so they are matched by text and time: the twin's text
+ends in an ellipsis and a t.co link, and the note starts with the part before them, except for the @names of a reply. Of
+several notes with the same start, the one with the twin's time matches. Never uses a note without a twin: its tweet may
+have been deleted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from engine.errors import CorpusError
 from engine.text import unescaped
 
 MAX_NOTE_CHARS = 64 << 20
-"""All notes of an archive are held at once; more than this is no person's writing."""
+"""Limit of the notes of an archive, which are all in memory."""
 
 _KEY_CHARS = 40
 _COMPARED_CHARS = 400
 _MIN_CUT_CHARS = 100
-"""A twin has at least this much of its note (135 of a script whose characters count double)."""
+"""Least length of a twin's text (135 in a script whose characters count double)."""
 _UNSURE_CHARS = 8
-"""The end of what is left of a twin may be half a link or half an entity."""
+"""The end of a twin's text may be half a link or half an entity."""
 
 _LINK = re.compile(r"https?://\S*")
 _LAST_LINKS = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$")
@@ -42,18 +42,18 @@ class _Note:
 
 
 class NoteTweets:
-    """The notes of an archive, each given once, to its twin."""
+    """The notes of an archive; each is matched with at most one twin."""
 
     def __init__(self, name: str) -> None:
-        """Begin without any; `name` is the archive's, for a message."""
+        """`name` is the name of the archive in messages."""
         self._name = name
         self._by_key: defaultdict[str, list[_Note]] = defaultdict(list)
         self._num_chars = 0
         self.num_found = 0
-        """Notes whose twin was met."""
+        """Number of notes matched with a twin."""
 
     def add(self, entry: object) -> None:
-        """Keep an entry of `note-tweet.js`, if it is a note. Raises `CorpusError` where there are too many."""
+        """Add an entry of `note-tweet.js`, if it is a note. Raises `CorpusError` if there are too many."""
         note = entry.get("noteTweet", entry) if isinstance(entry, dict) else None
         core = note.get("core") if isinstance(note, dict) else None
         text = core.get("text") if isinstance(core, dict) else None
@@ -62,15 +62,15 @@ class NoteTweets:
         self._num_chars += len(text)
         if self._num_chars > MAX_NOTE_CHARS:
             raise CorpusError(
-                f"{self._name}: note-tweet.js holds over {MAX_NOTE_CHARS >> 20} million characters.",
-                "That is no archive of a person; leave that file out.",
+                f"{self._name}: note-tweet.js has over {MAX_NOTE_CHARS >> 20} million characters.",
+                "That is too much for one account; remove the file.",
             )
         beginning = _bare(text[: 4 * _COMPARED_CHARS])[:_COMPARED_CHARS]
         created = _iso_time(note.get("createdAt"))
         self._by_key[beginning[:_KEY_CHARS]].append(_Note(text, beginning, created))
 
     def pop_full_text(self, text: str, created_at: object) -> str | None:
-        """Return the whole text of the tweet of which this is the shortened one, if there is one."""
+        """Return the full text of a shortened tweet and remove its note; None if there is no match."""
         if not self._by_key:
             return None
         shown = unescaped(_LAST_LINKS.sub("", text)).rstrip()
@@ -88,26 +88,26 @@ class NoteTweets:
         return None
 
     def unmatched(self) -> Iterator[str]:
-        """Yield the texts of the notes whose twin was not met."""
+        """Yield the texts of the notes without a twin."""
         for notes in self._by_key.values():
             for note in notes:
                 yield note.text
 
 
 def _is_twin(note: _Note, stem: str, *, is_cut: bool) -> bool:
-    """Say whether what is left of a tweet begins a note, or, where nothing was cut, is the note."""
+    """Return whether a note starts with `stem`, or equals it if the tweet was not cut."""
     if is_cut and len(stem) >= _MIN_CUT_CHARS:
         return note.beginning.startswith(stem[: min(len(stem) - _UNSURE_CHARS, _COMPARED_CHARS)])
     return note.beginning == stem
 
 
 def _bare(text: str) -> str:
-    """Return a text without links, entities and repeated blanks: the two files differ in these."""
+    """Return a text without links, entities and repeated blanks, in which the two files differ."""
     return " ".join(_LINK.sub(" ", unescaped(text)).split())
 
 
 def _iso_time(value: object) -> datetime | None:
-    """Return the second of a note."""
+    """Return the time of a note, without microseconds."""
     try:
         return datetime.fromisoformat(value).replace(microsecond=0) if isinstance(value, str) else None
     except ValueError:
@@ -115,7 +115,7 @@ def _iso_time(value: object) -> datetime | None:
 
 
 def _tweet_time(value: object) -> datetime | None:
-    """Return the second of a tweet, written as "Tue Apr 04 13:45:22 +0000 2023" in every language."""
+    """Return the time of a tweet, which is "Tue Apr 04 13:45:22 +0000 2023" in every locale."""
     try:
         _, month, day, clock, _, year = str(value).split()
         hour, minute, second = clock.split(":")

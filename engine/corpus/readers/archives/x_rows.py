@@ -1,12 +1,12 @@
-"""The archive that X (Twitter) makes of an account: `data/tweets.js` and what belongs to it.
+"""The archive of an X (Twitter) account: `data/tweets.js` and the files that belong to it.
 
 Each file assigns an array to a variable: `window.YTD.tweets.part0 = [{"tweet": {"full_text": ..., "created_at": "Tue
 Apr 04 13:45:22 +0000 2023", "in_reply_to_user_id": ...}}]`. Large accounts have `tweets-part1.js` and on; archives
 before 2022 have `tweet.js` (`window.YTD.tweet.part0`), the oldest of them without the wrapper. `manifest.js`
-(`window.__THAR_CONFIG = {"userInfo": {"accountId": ...}}`) says whose it is. Retweets are in it as `RT @name: ...`, cut
-with an ellipsis. Longer tweets are there twice: shortened, and whole in `note-tweet.js` (see `x_notes`).
+(`window.__THAR_CONFIG = {"userInfo": {"accountId": ...}}`) has the owner's id. Retweets are `RT @name: ...`, cut with
+an ellipsis. Longer tweets occur twice: shortened, and in full in `note-tweet.js` (see `x_notes`).
 
-Never reads deleted tweets, messages, likes or any other file of the archive, and evaluates no JavaScript.
+Never reads deleted tweets, messages, likes or any other file of the archive, and never evaluates JavaScript.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ _REPLY_FIELDS = ("in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply
 
 
 def looks_like(head: bytes) -> bool:
-    """Say whether a file begins as one of an archive; which one, reading it tells."""
+    """Return whether a file starts as a file of an archive, of any kind."""
     return _ASSIGNMENT.match(head.decode("utf-8-sig", "replace").lstrip()) is not None
 
 
 def is_part(name: str) -> bool:
-    """Say whether the file at this path of an archive is one that is read: in its `data` folder, or at the top."""
+    """Return whether the file at this path of an archive is read; it is in the `data` folder or at the top."""
     folder, _, file_name = name.rpartition("/")
     is_known = file_name == _MANIFEST_FILE or _TWEETS_FILE.fullmatch(file_name) or _NOTES_FILE.fullmatch(file_name)
     return bool(is_known) and folder.rpartition("/")[2] in {"", "data"}
 
 
 def tweets_first(member: Member) -> bool:
-    """Say what sorts the members of an archive so that its tweets come first: that a file holds none."""
+    """Return a sort key that puts the files with tweets first."""
     return _TWEETS_FILE.fullmatch(member.name.rpartition("/")[2]) is None
 
 
 def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per tweet of all parts in their order, then what is left of the long notes, as unusable.
+    """Yield one row per tweet of all parts in order, then the unmatched long notes as dropped rows.
 
-    Of several members, those are left alone that `is_part` does not know. Raises `CorpusError` where there is no
-    tweet at all, or a file is not what its name says.
+    Of several members, those for which `is_part` is False are ignored. Raises `CorpusError` if there are no tweets, or
+    the content of a file does not match its name.
     """
     notes = NoteTweets(source.name)
     own_id, tweets = _split_members(members, source, notes)
     if config.no_replies and not own_id:
-        own_id = _answered_id(tweets, source)
+        own_id = _inferred_owner_id(tweets, source)
     num_tweets = num_without_links = 0
     for member in tweets:
         for entry in _entries(member, source, _TWEETS_VARIABLES):
@@ -80,16 +80,16 @@ def x_rows(members: Sequence[Member], source: Source, config: CorpusConfig) -> I
 
 
 def _notes(num_without_links: int, num_long: int) -> Iterator[str]:
-    """Yield what a person may want to know of how the tweets were made."""
+    """Yield the notes on changes to the tweets."""
     if num_without_links:
         plural = "s" * (num_without_links > 1)
-        yield f"links left out of {num_without_links:,} tweet{plural}; --keep-links keeps them"
+        yield f"links removed from {num_without_links:,} tweet{plural}; --keep-links keeps them"
     if num_long:
-        yield f"{num_long:,} long tweet{'s' * (num_long > 1)} taken from note-tweet.js"
+        yield f"{num_long:,} long tweet{'s' * (num_long > 1)} read from note-tweet.js"
 
 
 def _split_members(members: Sequence[Member], source: Source, notes: NoteTweets) -> tuple[str, list[Member]]:
-    """Return the owner's id, or "", and the files of tweets in their order; keep the long tweets in `notes`."""
+    """Return the owner's id, or "", and the files of tweets in order; add the long tweets to `notes`."""
     own_id = ""
     tweets: list[Member] = []
     parts = [member for member in members if len(members) == 1 or is_part(member.name)]
@@ -106,7 +106,7 @@ def _split_members(members: Sequence[Member], source: Source, notes: NoteTweets)
 
 
 def _row(entry: object, notes: NoteTweets, own_id: str, config: CorpusConfig, where: str) -> Row:
-    """Return the text of an entry of `tweets.js`, or why it has none."""
+    """Return the text of an entry of `tweets.js`, or why it is dropped."""
     tweet = entry.get("tweet", entry) if isinstance(entry, dict) else None
     text = tweet.get("full_text", tweet.get("text")) if isinstance(tweet, dict) else None
     if not isinstance(tweet, dict) or not isinstance(text, str):
@@ -120,20 +120,20 @@ def _row(entry: object, notes: NoteTweets, own_id: str, config: CorpusConfig, wh
 
 
 def _without_links(text: str, where: str) -> Row:
-    """Return the text of a tweet without its t.co links, if anything is left."""
+    """Return the text of a tweet without its t.co links; dropped if nothing is left."""
     return _LINK.sub("", text).strip() or DroppedRow("only a link", example(where, text))
 
 
 def _is_reply_to_others(tweet: dict[str, object], own_id: str) -> bool:
-    """Say whether a tweet answers somebody else; going on with one's own thread does not, where the owner is known."""
-    answered = tweet.get("in_reply_to_user_id_str") or tweet.get("in_reply_to_user_id")
-    return any(tweet.get(field) for field in _REPLY_FIELDS) and not (own_id and answered == own_id)
+    """Return whether a tweet replies to another account; a continued thread does not count if the owner is known."""
+    reply_to = tweet.get("in_reply_to_user_id_str") or tweet.get("in_reply_to_user_id")
+    return any(tweet.get(field) for field in _REPLY_FIELDS) and not (own_id and reply_to == own_id)
 
 
-def _answered_id(tweets: Sequence[Member], source: Source) -> str:
-    """Return the account whose tweets these are, known by answers to tweets among them; "" where there are none.
+def _inferred_owner_id(tweets: Sequence[Member], source: Source) -> str:
+    """Return the owner's id, inferred from replies to tweets of the archive; "" without such replies.
 
-    Reads all of them once more, and holds numbers only. What is damaged is told of when it is read for its texts.
+    Reads all tweets once more, storing only numbers. Damage is reported later, when the texts are read.
     """
     own, answered, accounts = array("Q"), array("Q"), array("Q")
     with suppress(CorpusError):
@@ -152,7 +152,7 @@ def _answered_id(tweets: Sequence[Member], source: Source) -> str:
 
 
 def _number(tweet: dict[str, object], *fields: str) -> int:
-    """Return the number of a tweet or account in the first of these fields that has one; 0 without one."""
+    """Return the id of a tweet or account in the first of these fields that has one, else 0."""
     for field in fields:
         value = tweet.get(field)
         if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:
@@ -161,7 +161,7 @@ def _number(tweet: dict[str, object], *fields: str) -> int:
 
 
 def _entries(member: Member, source: Source, variables: set[str]) -> Iterator[object]:
-    """Yield the items of the array that a file assigns to one of these variables."""
+    """Yield the items of the array that a file assigns to one of these variables. Raises `CorpusError`."""
     name = _name(member, source)
     with closing(member.open()) as file:
         stream = JsonStream(file, name)
@@ -177,7 +177,7 @@ def _entries(member: Member, source: Source, variables: set[str]) -> Iterator[ob
 
 
 def _own_id(member: Member, source: Source) -> str:
-    """Return the id of the account that `manifest.js` names, or "" where it names none."""
+    """Return the account id in `manifest.js`, or ""."""
     with closing(member.open()) as file:
         stream = JsonStream(file, _name(member, source))
         assigned = _ASSIGNMENT.match(stream.beginning())
@@ -191,14 +191,14 @@ def _own_id(member: Member, source: Source) -> str:
 
 
 def _part_number(member: Member) -> tuple[int, str]:
-    """Return what sorts the parts of an archive as they were split."""
+    """Return the sort key of a part: its number, then its path."""
     file_name = member.name.rpartition("/")[2]
     match = _TWEETS_FILE.fullmatch(file_name) or _NOTES_FILE.fullmatch(file_name)
     return int(match[1] or 0) if match else 0, member.name
 
 
 def _name(member: Member, source: Source) -> str:
-    """Return what a member is called in a message."""
+    """Return the name of a member in messages."""
     return source.name if source.name.endswith(member.name) else f"{source.name}: {member.name}"
 
 
@@ -206,9 +206,9 @@ def _without_tweets(source: Source, *, has_file: bool) -> CorpusError:
     """Return the error of an archive without tweets."""
     if has_file:
         return CorpusError(
-            f"{source.name} holds no tweets: its owner has never tweeted, or deleted them all.",
+            f"{source.name} has no tweets: its owner never tweeted, or deleted them all.",
             "Give the archive of an account that has tweets, or another file.",
         )
     return CorpusError(
-        f"{source.name} holds no tweets.js.", "Give the whole archive as X made it: its zip, or the unpacked folder."
+        f"{source.name} has no tweets.js.", "Give the whole archive: the zip from X, or the extracted folder."
     )

@@ -1,1 +1,1 @@
-"""Readers of JSON and JSON Lines, streamed. They never hold a whole file in memory."""
+"""Readers of JSON and JSON Lines, streamed. They never load a large file whole."""

@@ -1,7 +1,7 @@
-"""Dotted paths into values of JSON: what stands under one, and which of them lead to texts.
+"""Dotted paths into JSON values: lookup, and detection of the paths that lead to texts.
 
-The one idea: a path goes through arrays by itself, so that "posts.text" means the text of every post. Never follows
-nesting by recursion, and looks at a bounded part of a value to find out where its texts are.
+A path implicitly descends into every item of an array: "posts.text" is the text of every post. Never recurses, and
+detection examines a bounded part of a value.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ NAMES_OF_ARRAYS = frozenset({"tweets", "texts", "posts", "statuses", "messages",
 
 _WRAPPERS = ("tweet", "data", "record", "value", "post", "status", "node", "item", "note", "object", "attributes")
 _VAGUE_KEYS = frozenset({"message", "status", "post"})
-"""Answers of servers have these beside the posts: {"status": "ok", "data": [...]}."""
+"""API responses also use these keys beside the posts: {"status": "ok", "data": [...]}."""
 _MAX_DEPTH = 5
 _MAX_VISITS = 10_000
-_LOOKED_AT_ITEMS = 20
+_EXAMINED_ITEMS = 20
 _MAX_SHOWN, _MAX_SHOWN_CHARS = 5, 60
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Stands for what a path does not lead to."""
+    """The result of a path that does not exist."""
 
     beside: object
-    """The value in which the path ends too soon."""
+    """The value in which the next part of the path is missing."""
 
 
 def values_at(value: object, path: str) -> Iterator[object]:
-    """Yield what stands in `value` under a key or a dotted path, `Missing` where that leads to nothing.
+    """Yield the values under a key or a dotted path, or `Missing` where the path ends.
 
-    A number counts in an array, from 0; any other part, and the end of the path, takes each of an array's items.
+    A number indexes an array, from 0; at an array, any other part, and the end of the path, apply to each item.
     """
     parts = path.split(".")
     rests = [".".join(parts[start:]) for start in range(len(parts))]
@@ -49,7 +49,7 @@ def values_at(value: object, path: str) -> Iterator[object]:
             waiting += [(item, depth) for item in reversed(each)]
         elif isinstance(each, Missing) or depth == len(parts):
             yield each
-        elif isinstance(each, dict) and rests[depth] in each:  # a key with dots in it
+        elif isinstance(each, dict) and rests[depth] in each:  # a key that contains dots
             waiting.append((each[rests[depth]], len(parts)))
         elif isinstance(each, dict) and parts[depth] in each:
             waiting.append((each[parts[depth]], depth + 1))
@@ -58,17 +58,17 @@ def values_at(value: object, path: str) -> Iterator[object]:
 
 
 def is_index(part: str) -> bool:
-    """Say whether a part of a path counts in an array."""
+    """Return whether a part of a path is an array index."""
     return part.isascii() and part.isdecimal() and len(part) < 9
 
 
 def has_text_at(value: object, path: str) -> bool:
-    """Say whether a path leads to a text."""
+    """Return whether a path leads to a string."""
     return any(isinstance(each, str) for each in values_at(value, path))
 
 
 def find_text_key(record: dict[str, object]) -> str | None:
-    """Return the usual key, dotted where it stands in a usual wrapper, under which an object has its text."""
+    """Return the known key of an object's text, dotted if it is in a known wrapper; None without one."""
     for key in USUAL_KEYS:
         if isinstance(record.get(key), str):
             return key
@@ -82,15 +82,15 @@ def find_text_key(record: dict[str, object]) -> str | None:
 
 
 def is_post(record: dict[str, object]) -> bool:
-    """Say whether an object is surely one post, whatever arrays are in it."""
+    """Return whether an object is certainly a single post, whatever arrays it contains."""
     key = find_text_key(record)
     return key is not None and key.rpartition(".")[2] not in _VAGUE_KEYS
 
 
 def array_paths(value: object) -> list[str]:
-    """Return the paths of texts in the arrays of `value`: one where there is little doubt, all that were found if not.
+    """Return the paths of texts in the arrays of `value`: a single one if it is unambiguous, else all found.
 
-    The array that is the least deep is the one, or of several that which is called as such arrays are.
+    The shallowest array wins; among several, the one in `NAMES_OF_ARRAYS`.
     """
     found: dict[str, tuple[str, ...]] = {}
     waiting: deque[tuple[tuple[str, ...], object]] = deque([((), value)])
@@ -101,7 +101,7 @@ def array_paths(value: object) -> list[str]:
         if isinstance(each, dict):
             waiting += [((*path, key), inner) for key, inner in each.items() if _leads_on(key, inner, path)]
         elif isinstance(each, list):
-            items = each[:_LOOKED_AT_ITEMS]
+            items = each[:_EXAMINED_ITEMS]
             keys = [find_text_key(item) for item in items if isinstance(item, dict)]
             key = next(filter(None, keys), None)
             if key:
@@ -117,17 +117,17 @@ def array_paths(value: object) -> list[str]:
 
 
 def _leads_on(key: str, inner: object, path: tuple[str, ...]) -> bool:
-    """Say whether an array may be in what stands under a key, and a path could name it."""
+    """Return whether to search the value under a key: it may contain an array, and a path can name it."""
     return isinstance(inner, dict | list) and _is_plain(key) and len(path) < _MAX_DEPTH
 
 
 def _is_plain(key: str) -> bool:
-    """Say whether a key may be a part of a path."""
+    """Return whether a key can be a part of a path."""
     return bool(key) and "." not in key and not is_index(key)
 
 
 def shown_paths(value: object) -> str:
-    """Return the paths of the texts in `value`, the longest text first, as a list for a person; "" without any."""
+    """Return the paths of the texts in `value` for a message, the longest text first; "" without any."""
     lengths: dict[str, int] = {}
     waiting: deque[tuple[tuple[str, ...], object]] = deque([((), value)])
     for _ in range(_MAX_VISITS):
@@ -137,7 +137,7 @@ def shown_paths(value: object) -> str:
         if isinstance(each, dict) and len(path) <= _MAX_DEPTH:
             waiting += [((*path, key), inner) for key, inner in each.items() if _is_plain(key)]
         elif isinstance(each, list):
-            waiting += [(path, item) for item in each[:_LOOKED_AT_ITEMS]]
+            waiting += [(path, item) for item in each[:_EXAMINED_ITEMS]]
         elif isinstance(each, str) and path:
             name = ".".join(path)
             lengths[name] = max(lengths.get(name, 0), len(each))

@@ -1,8 +1,8 @@
-"""JSON in one piece: an array of objects or strings, an object that holds one at any depth, or one post.
+"""JSON documents: an array of objects or strings, an object that contains one at any depth, or a single post.
 
-The one idea: items are taken from the array while it is read, so that a file of any size needs the memory of one item.
-An object is looked into first, as a whole where it is no longer than one value may be, to find the array that holds the
-texts; of a longer one, the first array whose objects have a text is taken.
+Items are decoded while the array is read, so a file of any size needs the memory of one item. An object up to
+`MAX_VALUE_CHARS` is first examined whole, to find the array with the texts; in a longer one, the first array whose
+objects have a text is used. Never reads a file twice.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OBJECT = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:')
 
 
 def looks_like(head: bytes) -> bool:
-    """Say whether a file begins as an array of objects or strings, or as an object that goes on over its line."""
+    """Return whether a file starts as an array of objects or strings, or as an object of several lines."""
     text = head.decode("utf-8-sig", "replace").lstrip()
     if _ARRAY.match(text):
         return True
@@ -40,15 +40,15 @@ def looks_like(head: bytes) -> bool:
 
 
 def is_one_document(head: bytes) -> bool:
-    """Say whether a file that begins with `head` is no more than one line, which jsonl and json would read alike."""
+    """Return whether a file is a single line, which is valid as JSON and as JSON Lines."""
     return b"\n" not in head.strip()
 
 
 def json_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per item of the array, or more where the key leads through arrays in it.
+    """Yield one row per item of the array, or several if the path leads through arrays in it.
 
-    `config.column` leads from the document, or from an item, to the text. Raises `CorpusError` where there is no array
-    of tweets or no telling which it is, or, after the rows before, where the file breaks off or an item is too large.
+    `config.column` is the path of the text in the document or in an item. Raises `CorpusError` if there is no array of
+    tweets or it is ambiguous, or, after some rows, if the file is truncated or an item is too large.
     """
     stream = JsonStream(file, source.name)
     document = stream.whole() if stream.peek() == "{" else None
@@ -59,7 +59,7 @@ def json_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[
     for path, items in stream.arrays():
         first = next(items, None)
         if text_key := _text_key(first, path, column, source, is_from_document=is_from_document):
-            document = None  # which need not be held any longer
+            document = None  # free the memory
             for number, item in enumerate(chain([first], items) if first is not None else items, start=1):
                 yield from text_key.rows(item, f"item {number:,}")
             if not path:
@@ -75,7 +75,7 @@ def json_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[
 
 
 def _found_column(document: dict[str, object], source: Source) -> str:
-    """Return the path of the texts in a document, and note it. Raises `CorpusError` where none or several may be it."""
+    """Return the path of a document's texts, and add a note. Raises `CorpusError` if none or several qualify."""
     column = find_text_key(document) if is_post(document) else only_array(document, source.name)
     column = column or find_text_key(document)
     if column is None:
@@ -87,9 +87,9 @@ def _found_column(document: dict[str, object], source: Source) -> str:
 def _text_key(
     first: object, path: tuple[str, ...], column: str | None, source: Source, *, is_from_document: bool | None
 ) -> TextKey | None:
-    """Return what takes the texts out of the items of the array at `path`; None where they hold no tweets.
+    """Return the extractor for the array at `path`, whose first item is `first`; None if it has no tweets.
 
-    Whether `column` leads from the document or from an item is unknown of a document that is too long to look into.
+    `is_from_document` says whether `column` starts at the document; None for a document too long to examine.
     """
     inside = "".join(f"{part}." for part in path)
     if column is None:
@@ -104,12 +104,12 @@ def _text_key(
 
 
 def _without_texts(document: object, source: Source, column: str | None) -> CorpusError:
-    """Return the error of a document in which no tweets are found."""
+    """Return the error of a document without tweets."""
     paths = shown_paths(document)
-    problem = "holds no array of tweets" if column is None else f"has no texts under {harmless(column, 80)}"
+    problem = "has no array of tweets" if column is None else f"has no texts under {harmless(column, 80)}"
     return CorpusError(
         f"{source.name} {problem}.",
-        f"Name the key with --column, dotted where it is nested: {paths}."
+        f"Set the key with --column, dotted if nested: {paths}."
         if paths
-        else "It should be an array of objects or strings, or an object with such an array; --column names the key.",
+        else "It must be an array of objects or strings, or an object with such an array; --column sets the key.",
     )

@@ -1,8 +1,8 @@
-"""`JsonStream`: JSON decoded one value at a time from a file of any size.
+"""`JsonStream`: decodes JSON value by value from a file of any size.
 
-The one idea: a window on the file, in which the standard library's decoder takes what comes next; what is behind is
-forgotten. Never holds more than one value and a block. `ijson` 3.6 was tried first: its fast backend ends the process
-at a number of more than 4,300 digits, 20,000 brackets cost it 1 GB, and one wrong byte all that follows.
+The standard library's decoder works on a window of the file, which never contains more than one value and a block.
+`ijson` 3.6 is no alternative: its fast backend kills the process at a number of more than 4,300 digits, needs 1 GB for
+20,000 brackets, and stops at the first invalid byte.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from engine.corpus.readers.json_files.json_values import DECODER
 from engine.errors import CorpusError
 
 MAX_VALUE_CHARS = 8 << 20
-"""A value longer than this is no post: real ones stay under a hundredth of it."""
+"""Limit of one value; real posts are under a hundredth of it."""
 
 _BLOCK_BYTES = 256 << 10
 _MAX_KEY_DEPTH = 8
@@ -27,23 +27,23 @@ _AS_WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for
 
 
 class JsonStream:
-    """A window on a file of JSON. Bytes that are no UTF-8 are read as Windows-1252 each."""
+    """A sequential JSON reader. Bytes that are not UTF-8 are decoded as Windows-1252, one by one."""
 
     def __init__(self, file: BinaryIO, name: str, head: bytes = b"") -> None:
-        """Begin at the beginning; `head` is what was already read of the file, `name` the file's in messages."""
+        """`head` is the part of the file that was already read, `name` the file's name in messages."""
         self._file = file
         self._name = name
         self._utf8 = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
         self._is_at_end = False
         self._position = 0
-        self._num_lines_behind = 0
-        self._num_chars_behind = 0
+        self._num_lines_consumed = 0
+        self._num_chars_consumed = 0
         self.num_windows_chars = 0
-        """Characters that were no UTF-8 so far."""
+        """Characters decoded as Windows-1252 so far."""
         self._text = self._decoded(head)
 
     def peek(self) -> str:
-        """Return the next character that is no blank, which is where the window then begins; "" at the end."""
+        """Skip white space and return the next character without consuming it; "" at the end."""
         while True:
             blanks = _BLANKS.match(self._text, self._position)
             self._position = blanks.end() if blanks else self._position
@@ -54,16 +54,16 @@ class JsonStream:
             self._read_on()
 
     def beginning(self) -> str:
-        """Return what is in the window, from the next character that is no blank."""
+        """Return the content of the window after white space."""
         self.peek()
         return self._text[self._position :]
 
     def skip(self, num_chars: int) -> None:
-        """Go on by as many characters of the window."""
+        """Consume characters of the window."""
         self._position += num_chars
 
     def value(self) -> object:
-        """Return the value that comes next. Raises `CorpusError` where that is none, or too large or deep a one."""
+        """Consume and return the next value. Raises `CorpusError` if it is invalid, too large or too deep."""
         self.peek()
         while True:
             try:
@@ -74,13 +74,13 @@ class JsonStream:
                 if self._is_at_end:
                     raise self._broken(error.msg, error.pos) from error
             else:
-                if end < len(self._text) or self._is_at_end:  # or a number might go on
+                if end < len(self._text) or self._is_at_end:  # else a number might continue
                     self._position = end
                     return value
             self._read_on_within_bounds()
 
     def whole(self) -> object:
-        """Return the value that comes next without going on; None where the file is too long to hold, or is broken."""
+        """Return the next value without consuming it; None if the file is longer than `MAX_VALUE_CHARS` or invalid."""
         self.peek()
         while not self._is_at_end:
             if len(self._text) - self._position > MAX_VALUE_CHARS:
@@ -93,7 +93,7 @@ class JsonStream:
         return value
 
     def line(self) -> str | None:
-        """Return the line that comes next, without its end; None at the end of the file."""
+        """Consume and return the next line without its end; None at the end of the file."""
         while (end := self._text.find("\n", self._position)) < 0 and not self._is_at_end:
             self._read_on_within_bounds()
         end = len(self._text) if end < 0 else end
@@ -103,20 +103,20 @@ class JsonStream:
         return self._text[start:end].rstrip("\r")
 
     def items(self) -> Iterator[object]:
-        """Yield the items of the array that comes next. Raises `CorpusError` where it breaks off."""
-        self._take("[")
+        """Yield the items of the next array. Raises `CorpusError` if it is invalid or truncated."""
+        self._expect("[")
         if self.peek() == "]":
-            self._take("]")
+            self._expect("]")
             return
         while True:
             yield self.value()
-            if self._take(",]") == "]":
+            if self._expect(",]") == "]":
                 return
 
     def arrays(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Iterator[object]]]:
-        """Yield each array of the value that comes next, however deep in objects, with its path and its items.
+        """Yield each array inside the objects of the next value, as (path, items).
 
-        Those inside an array are part of its items; items that the caller does not take are skipped.
+        Arrays inside an array are part of its items. Items that the caller does not consume are skipped.
         """
         opening = self.peek()
         if opening == "[":
@@ -131,58 +131,58 @@ class JsonStream:
             self.value()
 
     def expect_end(self) -> None:
-        """Raise `CorpusError` where something follows."""
+        """Raise `CorpusError` unless only white space follows."""
         if self.peek():
-            raise self._broken("something follows its end", self._position)
+            raise self._broken("there is data after its end", self._position)
 
     def _keys(self) -> Iterator[str]:
-        """Yield the keys of the object that comes next; the caller takes each one's value."""
-        self._take("{")
+        """Yield the keys of the next object; the caller consumes each value."""
+        self._expect("{")
         if self.peek() == "}":
-            self._take("}")
+            self._expect("}")
             return
         while True:
             key = self.value()
             if not isinstance(key, str):
-                raise self._broken("a key has to be a text", self._position)
-            self._take(":")
+                raise self._broken("a key must be a string", self._position)
+            self._expect(":")
             yield key
-            if self._take(",}") == "}":
+            if self._expect(",}") == "}":
                 return
 
-    def _take(self, wanted: str) -> str:
-        """Go over the next character, which has to be one of these."""
+    def _expect(self, wanted: str) -> str:
+        """Consume and return the next character. Raises `CorpusError` unless it is in `wanted`."""
         char = self.peek()
         if not char or char not in wanted:
-            found = "the file ends" if not char else f"{char} stands"
-            raise self._broken(f"{found} where {' or '.join(wanted)} should", self._position)
+            found = f"found {char}" if char else "the file ends"
+            raise self._broken(f"expected {' or '.join(wanted)}, but {found}", self._position)
         self._position += 1
         return char
 
     def _read_on_within_bounds(self) -> None:
-        """Read on, unless what comes next is already too long to be a post."""
+        """Read more. Raises `CorpusError` if the next value exceeds `MAX_VALUE_CHARS`."""
         if len(self._text) - self._position > MAX_VALUE_CHARS:
             raise CorpusError(
-                f"{self._name} holds one value of over {MAX_VALUE_CHARS >> 20} million characters "
-                f"or breaks off, {self._place(self._position)}.",
-                "It should be an array with one object or string per tweet; look for a missing quotation mark.",
+                f"{self._name} has a value of over {MAX_VALUE_CHARS >> 20} million characters "
+                f"or is truncated, {self._place(self._position)}.",
+                "It must be an array with one object or string per tweet; look for a missing quotation mark.",
             )
         self._read_on()
 
     def _read_on(self) -> None:
-        """Forget what is behind, and read as much again as is ahead, so that no value is decoded often."""
+        """Drop the consumed text, and at least double the rest, so that no value is decoded many times."""
         size = max(_BLOCK_BYTES, len(self._text) - self._position)
         data = bytearray()
         while len(data) < size and (block := self._file.read(size - len(data))):
             data += block
         self._is_at_end = len(data) < size
-        self._num_lines_behind += self._text.count("\n", 0, self._position)
-        self._num_chars_behind += self._position
+        self._num_lines_consumed += self._text.count("\n", 0, self._position)
+        self._num_chars_consumed += self._position
         self._text = self._text[self._position :] + self._decoded(bytes(data))
         self._position = 0
 
     def _decoded(self, data: bytes) -> str:
-        """Return the next bytes of the file as text."""
+        """Decode the next bytes of the file."""
         text = self._utf8.decode(data, final=self._is_at_end)
         if not text.isascii() and (escaped := _ESCAPED_BYTES.findall(text)):
             self.num_windows_chars += len(escaped)
@@ -190,13 +190,13 @@ class JsonStream:
         return text
 
     def _broken(self, problem: str, position: int) -> CorpusError:
-        """Return the error of a file that is no JSON at a position of the window."""
+        """Return the error of invalid JSON at a position of the window."""
         return CorpusError(
             f"{self._name} is not valid JSON {self._place(position)}: {problem}.",
-            "It may be cut short or damaged: fetch it again, or repair that place.",
+            "It may be truncated or damaged: download it again, or fix that line.",
         )
 
     def _place(self, position: int) -> str:
-        """Return where a position of the window is in the file, for a message."""
-        line = self._num_lines_behind + self._text.count("\n", 0, position) + 1
-        return f"near line {line:,} (character {self._num_chars_behind + position + 1:,})"
+        """Return the line and character of a position of the window, for a message."""
+        line = self._num_lines_consumed + self._text.count("\n", 0, position) + 1
+        return f"near line {line:,} (character {self._num_chars_consumed + position + 1:,})"

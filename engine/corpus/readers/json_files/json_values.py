@@ -1,7 +1,6 @@
-"""Values of JSON: how they are decoded, and the text found in one.
+"""Decoding of JSON values, and `TextKey`, which extracts the text of one.
 
-Never turns digits into whole numbers (Python refuses long ones, and ids of posts are no quantities), and never follows
-nesting deeper than the standard library's decoder does.
+Never converts digits to `int`: Python refuses long ones, and ids are not quantities.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def decode(text: str) -> object:
-    """Return the value that `text` is. Raises `ValueError` on whatever is wrong with it, its depth included."""
+    """Decode a value. Raises `ValueError`, also if it is nested too deeply."""
     try:
         return DECODER.decode(text)
     except RecursionError as error:
@@ -37,7 +36,7 @@ def decode(text: str) -> object:
 
 
 def starts_as_lines(text: str) -> bool:
-    """Say whether the beginning of a file is an object that ends with its line, and another line after it, if any."""
+    """Return whether a file starts with an object on one line that is not a list of posts in a wrapper."""
     first, _, rest = text.lstrip().partition("\n")
     if not first.startswith("{"):
         return False
@@ -49,7 +48,7 @@ def starts_as_lines(text: str) -> bool:
 
 
 def _holds_an_array_of_objects(value: object) -> bool:
-    """Say whether an object is a list of posts with something around it rather than one post."""
+    """Return whether an object is a wrapper of a list of posts rather than a single post."""
     if not isinstance(value, dict) or is_post(value):
         return False
     is_near = any(isinstance(each, list) and each and isinstance(each[0], dict) for each in value.values())
@@ -57,11 +56,11 @@ def _holds_an_array_of_objects(value: object) -> bool:
 
 
 def as_json(value: object) -> str:
-    """Return the beginning of a value as JSON."""
+    """Return the start of a value as JSON, for an example."""
     text = ""
     try:
         for piece in _ENCODER.iterencode(value):
-            is_whole_number = piece.endswith(".0") and '"' not in piece  # the decoder makes all numbers floats
+            is_whole_number = piece.endswith(".0") and '"' not in piece  # the decoder converts all numbers to floats
             text += piece.removesuffix(".0") if is_whole_number else piece
             if len(text) > 4 * EXAMPLE_CHARS:
                 break
@@ -72,25 +71,25 @@ def as_json(value: object) -> str:
 
 @dataclass
 class TextKey:
-    """Which key of a file's objects holds the tweet: the one asked for, or a usual one of the first object."""
+    """The key of the tweet in a file's objects: --column, or a known key of the first object."""
 
     source: Source
     key: str | None
-    """Dotted where it is nested; "" where the values themselves are the tweets."""
+    """Dotted if nested; "" if the values themselves are the tweets; None until the first object."""
     inside: str = ""
-    """The path of the array that the objects are in, with a dot after it."""
+    """The path of the array of the objects, with a trailing dot."""
     num_missing: int = 0
-    """Times that the key was not there."""
+    """Number of values without the key."""
 
     def rows(self, value: object, where: str) -> Iterator[Row]:
-        """Yield the rows of an object, or of a string; `where` it stood. Raises `CorpusError` without a usual key.
+        """Yield the rows of an object or a string: one, unless the key leads through an array.
 
-        One row, unless the key leads through an array.
+        `where` is its location for examples. Raises `CorpusError` if the first object has no known key.
         """
         if isinstance(value, dict) and self.key is None:
-            self.key = self._usual(value)
+            self.key = self._known_key(value)
         if isinstance(value, dict) and isinstance(text := value.get(self.key or ""), str) and self.key:
-            yield text  # the most usual case by far
+            yield text  # fast path
         elif not self.key or not isinstance(value, dict | list):
             yield _text_or_not(value, where)
         else:
@@ -99,37 +98,37 @@ class TextKey:
                 yield self._missing(each.beside, where) if isinstance(each, Missing) else _text_or_not(each, where)
 
     def _missing(self, value: object, where: str) -> DroppedRow:
-        """Return why a value has no row: the key is not in it."""
+        """Return the dropped row of a value without the key."""
         self.num_missing += 1
-        keys = shown_paths(value) if self.num_missing == 1 else ""  # one example is shown, and a look costs time
+        keys = shown_paths(value) if self.num_missing == 1 else ""  # only the first example is shown
         keys = keys or (", ".join(islice(value, 8)) if isinstance(value, dict) else "")
         return DroppedRow(f"no {self.inside}{self.key}", example(where, f"it has {keys or 'no keys'}"))
 
-    def _usual(self, record: dict[str, object]) -> str:
-        """Return the usual key that the first object has, and note it."""
+    def _known_key(self, record: dict[str, object]) -> str:
+        """Return the known key of the first object, and add a note."""
         key = find_text_key(record) or only_array(record, self.source.name)
         if key is None:
-            keys = ", ".join(islice(record, 12)) or "none at all"
+            keys = ", ".join(islice(record, 12)) or "no keys"
             raise CorpusError(
-                f"{self.source.name}: which key holds the tweet? The first object has {keys}.",
-                f"Name it with --column, dotted where it is nested: {shown_paths(record) or 'KEY'}.",
+                f"{self.source.name} has no known key for the tweet; its first object has {keys}.",
+                f"Set the key with --column, dotted if nested: {shown_paths(record) or 'KEY'}.",
             )
         self.source.notes.append(f"texts under {self.inside}{key}")
         return key
 
 
 def only_array(value: object, name: str) -> str | None:
-    """Return the path of the texts in the one array of posts that there is; None without one.
+    """Return the path of the texts in the only array of posts; None without one.
 
-    Raises `CorpusError`, which says `name`, where there are several that it may be.
+    Raises `CorpusError` if several arrays qualify; `name` is the file in the message.
     """
     paths = array_paths(value)
     if len(paths) > 1:
         shown = " or ".join(harmless(path, 60) for path in paths[:5])
-        raise CorpusError(f"{name} holds several arrays of texts.", f"Name one with --column: {shown}.")
+        raise CorpusError(f"{name} has several arrays of texts.", f"Choose one with --column: {shown}.")
     return paths[0] if paths else None
 
 
 def _text_or_not(value: object, where: str) -> Row:
-    """Return a value as a row."""
+    """Return a string as a row, any other value as a dropped row."""
     return value if isinstance(value, str) else DroppedRow("not a text", example(where, as_json(value)))

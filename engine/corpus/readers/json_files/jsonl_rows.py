@@ -1,7 +1,7 @@
-"""JSON lines: every line is an object with the tweet under one key, or a string that is the tweet.
+"""JSON Lines: every line is an object with the tweet under one key, or a string that is the tweet.
 
-A line that is no JSON is one drop, whatever is wrong with it. `NaN`, which Python and pandas write, and numbers of any
-length are no such fault: the text beside them is read.
+An invalid line is one dropped row and never ends the reading. `NaN`, which Python and pandas write, and numbers of any
+length are accepted.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from engine.corpus.types import DroppedRow, Row, Source, example
 
 
 def looks_like(head: bytes) -> bool:
-    """Say whether a file begins with an object in a line of its own."""
+    """Return whether a file starts with an object on one line."""
     return starts_as_lines(head.decode("utf-8-sig", "replace"))
 
 
 def jsonl_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per line that is not blank, or more where the key leads through an array.
+    """Yield one row per line that is not blank, or several if the key leads through an array.
 
-    `config.column` is the key of the text; without it the usual ones are tried on the first object. Raises
-    `CorpusError` where that has none of them.
+    `config.column` is the key of the text; without it, the known keys are tried on the first object. Raises
+    `CorpusError` if it has none of them.
     """
     text_key = TextKey(source, config.column)
     for number, line in enumerate(decoded_lines(file, source), start=1):

@@ -1,4 +1,7 @@
-"""How a CSV file is laid out, found from its first lines (delimiter, header, columns of text and label); its rows."""
+"""Detects the layout of a CSV file from its first lines: delimiter, header, columns of text and label.
+
+Add a new delimiter, header name or kind of label here. Never changes the text of a field.
+"""
 
 from __future__ import annotations
 
@@ -32,16 +35,16 @@ _HEAD_LINES = 1000
 _HEAD_CHARS = 1_000_000
 _DELIMITER_LINES = 100
 _MIN_SHARE = 0.5
-"""Of a file's first records, as many at least have its number of columns."""
+"""Least share of the first records with the most frequent number of columns, for a table."""
 _MIN_PROSE_SHARE, _MIN_PROSE_RECORDS = 0.95, 10
-"""The same where a blank follows the delimiter, as it follows a comma in a sentence."""
+"""The same if a blank follows each delimiter, as after commas in prose."""
 _MIN_SAD_RECORDS = 100
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are in a CSV file; columns count from 0."""
+    """The dialect of a CSV file; columns count from 0."""
 
     delimiter: str
     num_columns: int
@@ -49,10 +52,10 @@ class Layout:
     has_header: bool
     label_column: int = -1
     label_rule: LabelRule | None = None
-    """None where the rows have no label."""
+    """None if the rows have no label."""
 
     def rows(self, lines: Iterable[Line]) -> Iterator[Row]:
-        """Return a row for each record of a file but the header: its text, or why it has none."""
+        """Yield a row for each record except the header: its text, or why it is dropped."""
         is_header_ahead = self.has_header
         rule, label_column, text_column = self.label_rule, self.label_column, self.text_column
         for record in CsvRecords(lines, self.delimiter):
@@ -70,14 +73,14 @@ class Layout:
                 yield fields[text_column]
 
     def _ragged(self, fields: list[str]) -> str:
-        """Return what is wrong with the number of a record's fields."""
+        """Return the reason to drop a record with the wrong number of fields."""
         if not fields:
             return BLANK_LINE
         return TOO_MANY_COLUMNS if len(fields) > self.num_columns else TOO_FEW_COLUMNS
 
 
 def first_lines(lines: Iterator[Line]) -> list[Line]:
-    """Take as many lines as a layout is found from."""
+    """Consume and return the lines for detection."""
     head: list[Line] = []
     num_chars = 0
     while len(head) < _HEAD_LINES and num_chars < _HEAD_CHARS and (line := next(lines, None)) is not None:
@@ -87,19 +90,19 @@ def first_lines(lines: Iterator[Line]) -> list[Line]:
 
 
 class Sample:
-    """The first records of a file, to find its layout from."""
+    """The first records of a file, parsed with one delimiter."""
 
     def __init__(self, lines: Sequence[Line], delimiter: str) -> None:
-        """Parse the lines; a record that is cut off at their end counts as little as one that is unusable."""
+        """Parse the lines; dropped records, and one truncated at the end, are ignored."""
         self.delimiter = delimiter
         self.records = list(_usable_records(lines, delimiter))
         widths = Counter(map(len, self.records))
         self.num_columns, count = widths.most_common(1)[0] if widths else (1, 0)
         self.share = count / max(1, len(self.records))
-        """How many of the records have `num_columns`."""
+        """Share of the records with `num_columns`, 0 to 1."""
 
     def is_table(self) -> bool:
-        """Whether most records have one number of columns, and not by the chance that sentences hold commas."""
+        """Return whether most records have the same number of columns, and it is not prose with commas."""
         if self.num_columns < 2:
             return False
         if not self._is_prose():
@@ -107,7 +110,7 @@ class Sample:
         return self.share >= _MIN_PROSE_SHARE and len(self.records) >= _MIN_PROSE_RECORDS
 
     def _is_prose(self) -> bool:
-        """Whether words and a blank are around the delimiter wherever it stands, in most records of the usual width."""
+        """Return whether every delimiter is followed by a blank in most records, as in prose."""
         wide = [fields for fields in self.records if len(fields) == self.num_columns]
         prose = [fields for fields in wide if all(field.startswith(" ") for field in fields[1:])]
         return sum(not _NUMBER.fullmatch(fields[0]) for fields in prose) > len(wide) / 2
@@ -120,7 +123,7 @@ def _usable_records(lines: Sequence[Line], delimiter: str) -> Iterator[list[str]
 
 
 def find_delimiter(lines: Sequence[Line], column: str | None = None) -> str:
-    """Return what parts the columns; a comma where there is one column, or no telling. `column` may be a header's."""
+    """Return the delimiter, a comma in doubt; one whose header contains `column` wins."""
     samples = [Sample(lines[:_DELIMITER_LINES], delimiter) for delimiter in DELIMITER_NAMES]
     for sample in samples:
         if column and sample.records and len(sample.records[0]) > 1 and column.casefold() in _folded(sample.records[0]):
@@ -132,9 +135,10 @@ def find_delimiter(lines: Sequence[Line], column: str | None = None) -> str:
 def find_layout(
     lines: Sequence[Line], source: Source, config: CorpusConfig, *, text_column: int = -1, label_column: int = -1
 ) -> Layout:
-    """Return the layout of a file that begins with `lines`, and note what was found out on `source`.
+    """Return the layout of a file with these first lines, and add notes to `source`.
 
-    Columns that a format prescribes are given, from 0. Raises `CorpusError` where `config.column` isn't there.
+    `text_column` and `label_column` are those of a fixed format, from 0. Raises `CorpusError` if `config.column` does
+    not exist.
     """
     sample = Sample(lines, find_delimiter(lines, config.column))
     first, *others = sample.records or [[""]]
@@ -143,21 +147,21 @@ def find_layout(
     num_columns = len(first) if has_header else sample.num_columns if is_wide else 1
     rows = [fields for fields in (others if has_header else sample.records) if len(fields) == num_columns]
     if config.column is not None:
-        text_column = _asked_column(first, num_columns, config.column, source.name)
-    is_found = text_column < 0
-    if is_found:
+        text_column = _requested_column(first, num_columns, config.column, source.name)
+    is_detected = text_column < 0
+    if is_detected:
         text_column = _longest_column(rows)
     if label_column < 0:
         label_column = _find_labels(rows, first if has_header else [], text_column, config.label)
     seen = {label_of(fields[label_column]) for fields in rows} - {""} if label_column >= 0 else set()
     rule = LabelRule.for_file(config.label, seen) if label_column >= 0 else None
     layout = Layout(sample.delimiter, num_columns, text_column, has_header, label_column, rule)
-    source.notes += _notes(layout, first, config, is_found=is_found)
+    source.notes += _notes(layout, first, config, is_detected=is_detected)
     return layout
 
 
-def _notes(layout: Layout, first: list[str], config: CorpusConfig, *, is_found: bool) -> Iterator[str]:
-    """Return what a person may want to know of a layout."""
+def _notes(layout: Layout, first: list[str], config: CorpusConfig, *, is_detected: bool) -> Iterator[str]:
+    """Yield the notes on a layout."""
 
     def called(column: int) -> str:
         name = harmless("".join(first[column : column + 1]).strip(), 30) if layout.has_header else ""
@@ -167,7 +171,7 @@ def _notes(layout: Layout, first: list[str], config: CorpusConfig, *, is_found: 
         yield f"{DELIMITER_NAMES[layout.delimiter]}-separated"
     yield "header row found" if layout.has_header else "no header row"
     if layout.num_columns > 1:
-        yield f"text in {called(layout.text_column)}" + (": the longest" if is_found else "")
+        yield f"text in {called(layout.text_column)}" + (": the longest" if is_detected else "")
     if layout.label_rule:
         yield f"labels in {called(layout.label_column)}: {layout.label_rule.note()}"
     elif config.label != DEFAULT_LABEL:
@@ -179,7 +183,7 @@ def _folded(fields: Sequence[str]) -> list[str]:
 
 
 def _is_header(first: list[str], others: list[list[str]], column: str | None) -> bool:
-    """Say whether a file's first record names its columns."""
+    """Return whether the first record is a header."""
     names = [re.sub(r"[\s-]+", "_", name) for name in _folded(first)]
     if column is not None and column.casefold() in _folded(first):
         return True
@@ -196,28 +200,28 @@ def _is_header(first: list[str], others: list[list[str]], column: str | None) ->
     )
 
 
-def _asked_column(first: list[str], num_columns: int, column: str, name: str) -> int:
-    """Return the column that a person named, or gave the number of. Raises `CorpusError`."""
+def _requested_column(first: list[str], num_columns: int, column: str, name: str) -> int:
+    """Return the index of --column, a name or a number from 1. Raises `CorpusError`."""
     folded = _folded(first)
     if column.casefold() in folded:
         return folded.index(column.casefold())
     if column.isdecimal() and len(column) < 10 and 1 <= int(column) <= num_columns:
         return int(column) - 1
     shown = ", ".join(harmless(field, 30) for field in first[:12])
-    raise CorpusError(f"{name} has no column {column}.", f"Its first row is: {shown}. A number counts from 1.")
+    raise CorpusError(f"{name} has no column {column}.", f"Its first row is: {shown}. Column numbers start at 1.")
 
 
 def _longest_column(rows: list[list[str]]) -> int:
-    """Return the column whose fields are the longest on average, the first of equals."""
+    """Return the column with the greatest mean length, the first of equals."""
     means = [fmean(map(len, fields)) for fields in zip(*rows, strict=True)]
     return means.index(max(means)) if means else 0
 
 
 def _find_labels(rows: list[list[str]], header: list[str], text_column: int, wanted: str) -> int:
-    """Return the column that holds labels, or -1.
+    """Return the column of the labels, or -1.
 
-    With a header its name tells, and that it holds nothing but polarities, or else what was asked for in so many
-    words. Without one its values must, which were sad ones only at the beginning of a file that is sorted by label.
+    With a header, the name decides, if the values are polarities or --label is a value. Without one, the values decide;
+    a file sorted by label starts with many sad ones only.
     """
     is_value_wanted = wanted.casefold() not in FEELINGS
     for column in range(len(header or (rows[0] if rows else []))):

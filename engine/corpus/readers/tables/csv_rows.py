@@ -1,4 +1,4 @@
-"""CSV: one column of tweets, or one of several, found or named; labelled ones by their label."""
+"""CSV: tweets from one column, detected or set by --column, filtered by label. Detection is in `csv_dialect`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from engine.corpus.readers.tables.csv_dialect import Sample, find_delimiter, fin
 from engine.corpus.types import Row, Source
 
 _CLEAR_SHARE = 0.7
-"""Of a table's first records, as many have one number of columns where the file is called CSV for its look alone."""
+"""Least share of records with the same number of columns, to detect CSV by content alone."""
 _CLEAR_QUOTED_SHARE = 0.9
 
 
 def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per record, the header left out. Raises `CorpusError` where there is no column as was asked for.
+    """Yield one row per record except the header. Raises `CorpusError` if `config.column` does not exist.
 
-    The text is in `config.column` (a name in the header, or a number from 1), or else in the column whose fields are
-    the longest on average. A record with another number of columns than the file is unusable, not cut short.
+    The text is in `config.column` (a name in the header, or a number from 1), or else in the column with the greatest
+    mean length. A record with another number of columns is dropped.
     """
     lines = decoded_lines(file, source)
     head = first_lines(lines)
@@ -30,7 +30,7 @@ def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[R
 
 
 def looks_like(head: bytes) -> bool:
-    """Say whether a file that begins with `head` is a table, or one column of which the first field is quoted."""
+    """Return whether a file starts as a table, or as one column with a quoted first field."""
     lines = head_lines(head)
     if not lines or lines[0].lstrip().startswith(("{", "[")):
         return False
@@ -41,7 +41,7 @@ def looks_like(head: bytes) -> bool:
 
 
 def _is_strict(lines: list[str], delimiter: str) -> bool:
-    """Say whether the first record keeps to the rules of CSV."""
+    """Return whether the first record is strictly valid CSV."""
     try:
         next(csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True))
     except csv.Error:

@@ -1,7 +1,7 @@
-"""Parquet, read by `pyarrow` in batches: one column of tweets, named or found; labelled ones by their label.
+"""Parquet, read by `pyarrow`: tweets from one column, detected or set by --column, filtered by label.
 
-Never holds more than a batch of the columns that it needs, where the file can be sought in; one out of an archive or a
-pipe is held whole, up to a bound, since Parquet begins at its end.
+A seekable file is never in memory beyond a batch of the required columns. A file in an archive or pipe is loaded whole,
+up to a limit, since Parquet's index is at its end.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pyarrow import parquet as pq
 
 MAX_HELD_BYTES = 1 << 30
-"""A file that can't be sought in is held whole."""
+"""Limit of a file that can't seek, which is loaded whole."""
 MAX_GROUP_BYTES = 2 << 30
-"""Pages are decompressed one by one, but nothing says how many a row group has."""
+"""Limit of a row group, decompressed: the number of its pages is unknown."""
 
 _MAGIC = b"PAR1"
 _BATCH_ROWS = 1000
@@ -33,16 +33,16 @@ _BUFFER_BYTES = 1 << 20
 
 
 def looks_like(head: bytes) -> bool:
-    """Say whether a file begins as Parquet."""
+    """Return whether a file has the first bytes of Parquet."""
     return head.startswith(_MAGIC)
 
 
 def parquet_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per row of the table.
+    """Yield one row per row of the table.
 
-    The text is in `config.column` (a name, or a number from 1), or else in the column of texts that are the longest on
-    average in the first rows. Raises `CorpusError` where there is no such column, the file is damaged, or `pyarrow` is
-    missing.
+    The text is in `config.column` (a name, or a number from 1), or else in the text column with the greatest mean
+    length in the first rows. Raises `CorpusError` if there is no such column, the file is damaged, or `pyarrow` is not
+    installed.
     """
     with _errors_reported(source):
         table = _opened(file, source)
@@ -67,7 +67,7 @@ def parquet_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
 
 
 def _row(value: object, label: object, rule: LabelRule | None, where: str) -> Row:
-    """Return the text of a row, or why it has none."""
+    """Return the text of a row, or why it is dropped."""
     if rule and (reason := rule.reason_to_drop("" if label is None else str(label))):
         return DroppedRow(reason, example(where, str(value)[:200]))
     if value is None:
@@ -77,13 +77,13 @@ def _row(value: object, label: object, rule: LabelRule | None, where: str) -> Ro
 
 @contextmanager
 def _errors_reported(source: Source) -> Iterator[None]:
-    """Turn a missing `pyarrow`, and whatever it raises on a damaged file, into a `CorpusError`."""
+    """Convert a missing `pyarrow`, and its exceptions on a damaged file, to a `CorpusError`."""
     try:
         import pyarrow as pa
         import pyarrow.parquet
     except ImportError as error:
         raise CorpusError(
-            f"{source.name} is Parquet, and the package that reads it is missing.",
+            f"{source.name} is Parquet, and the package pyarrow is not installed.",
             "Install it in the program's environment: pip install pyarrow",
         ) from error
     try:
@@ -91,12 +91,12 @@ def _errors_reported(source: Source) -> Iterator[None]:
     except (pa.ArrowException, OSError, ValueError, KeyError, IndexError, NotImplementedError, MemoryError) as error:
         cause = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise CorpusError(
-            f"{source.name} is a damaged Parquet file: {harmless(cause, 200)}.", "Fetch it again, or save it as CSV."
+            f"{source.name} is a damaged Parquet file: {harmless(cause, 200)}.", "Download it again, or save it as CSV."
         ) from error
 
 
 def _opened(file: BinaryIO, source: Source) -> pq.ParquetFile:
-    """Return the table of a file."""
+    """Open the table of a file."""
     import pyarrow as pa
     from pyarrow import parquet as pq
 
@@ -106,12 +106,12 @@ def _opened(file: BinaryIO, source: Source) -> pq.ParquetFile:
     while block := file.read(1 << 20):
         held += block
         if len(held) > MAX_HELD_BYTES:
-            raise CorpusError(f"{source.name} is too large to be read inside an archive.", "Unpack it first.")
+            raise CorpusError(f"{source.name} is too large to be read inside an archive.", "Extract it first.")
     return pq.ParquetFile(pa.BufferReader(pa.py_buffer(held)))
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    """Say whether a column of this type may hold texts."""
+    """Return whether a column of this type may contain texts."""
     import pyarrow as pa
     from pyarrow import types
 
@@ -121,13 +121,13 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _text_columns(table: pq.ParquetFile, source: Source, column: str | None) -> list[str]:
-    """Return the one column that was asked for, or all that may hold the text."""
+    """Return the column of --column alone, or all text columns."""
     schema = table.schema_arrow
     shown = ", ".join(harmless(name, 30) for name in schema.names[:12]) or "none"
     if column is None:
         names = [field.name for field in schema if _is_text(field.type) and schema.names.count(field.name) == 1]
         if not names:
-            raise CorpusError(f"{source.name} has no column of texts.", f"Its columns are: {shown}.")
+            raise CorpusError(f"{source.name} has no text column.", f"Its columns are: {shown}.")
         return names
     folded = [name.casefold() for name in schema.names]
     if column in schema.names:
@@ -138,7 +138,7 @@ def _text_columns(table: pq.ParquetFile, source: Source, column: str | None) -> 
         index = int(column) - 1
     else:
         raise CorpusError(
-            f"{source.name} has no column {column}.", f"Its columns are: {shown}. A number counts from 1."
+            f"{source.name} has no column {column}.", f"Its columns are: {shown}. Column numbers start at 1."
         )
     name = schema.names[index]
     if schema.names.count(name) > 1:
@@ -147,14 +147,14 @@ def _text_columns(table: pq.ParquetFile, source: Source, column: str | None) -> 
 
 
 def _label_column(table: pq.ParquetFile, text_columns: list[str]) -> str:
-    """Return the column that is called as labels are, or ""."""
+    """Return the column with the name of a label column, or ""."""
     names = table.schema_arrow.names
     labels = [name for name in names if name.casefold() in LABEL_NAMES and names.count(name) == 1]
     return next((name for name in labels if [name] != text_columns), "")
 
 
 def _label_rule(first: pa.RecordBatch, name: str, source: Source, config: CorpusConfig) -> LabelRule | None:
-    """Return which labels are kept; None where the column holds other things than polarities."""
+    """Return the rule of --label; None if the column has other values than polarities."""
     seen = {label_of(str(value)) for value in _values(first.column(name)) if value is not None} - {""}
     is_value_wanted = config.label.casefold() not in FEELINGS
     if not (seen <= POLARITIES or is_value_wanted):
@@ -165,9 +165,9 @@ def _label_rule(first: pa.RecordBatch, name: str, source: Source, config: Corpus
 
 
 def _refuse_huge(table: pq.ParquetFile, source: Source) -> None:
-    """Raise `CorpusError` where a part of the table may not be decompressed in bounded memory.
+    """Raise `CorpusError` if a row group is too large to decompress in bounded memory.
 
-    Asks for the parts' sizes alone: on damaged figures of a column, `pyarrow` 26 ends the process.
+    Reads only the sizes of row groups: on damaged statistics of a column, `pyarrow` 26 kills the process.
     """
     metadata = table.metadata
     if any(metadata.row_group(group).total_byte_size > MAX_GROUP_BYTES for group in range(metadata.num_row_groups)):
@@ -178,7 +178,7 @@ def _refuse_huge(table: pq.ParquetFile, source: Source) -> None:
 
 
 def _longest(batch: pa.RecordBatch, names: list[str]) -> str:
-    """Return the column whose texts are the longest on average, the first of equals."""
+    """Return the column with the greatest mean length, the first of equals."""
 
     def mean(name: str) -> float:
         texts = [value for value in _values(batch.column(name)) if isinstance(value, str)]
@@ -188,7 +188,7 @@ def _longest(batch: pa.RecordBatch, names: list[str]) -> str:
 
 
 def _values(column: pa.Array) -> list[object]:
-    """Return the values of a column; bytes, and texts that were never checked, are UTF-8 or else Windows-1252."""
+    """Return the values of a column; bytes and unchecked strings are decoded as UTF-8, or else Windows-1252."""
     import pyarrow as pa
 
     if not _is_text(column.type):

@@ -22,9 +22,9 @@ _CLEAR_SHARE = 0.8
 
 
 def sentiment140_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
-    """Return one row per record; of another polarity than `config.label` asks for, it is unusable.
+    """Yield one row per record; one with another polarity than `config.label` is dropped.
 
-    Raises `CorpusError` where the file has another number of columns.
+    Raises `CorpusError` if the file has another number of columns.
     """
     lines = decoded_lines(file, source)
     head = first_lines(lines)
@@ -32,13 +32,13 @@ def sentiment140_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> I
     if layout.num_columns != NUM_COLUMNS:
         raise CorpusError(
             f"{source.name} is not Sentiment140: it has {layout.num_columns} columns, not {NUM_COLUMNS}.",
-            "Leave --format out, or read it as a table with --format csv.",
+            "Omit --format, or use --format csv.",
         )
     yield from layout.rows(chain(head, lines))
 
 
 def looks_like(head: bytes) -> bool:
-    """Say whether a file that begins with `head` has the six columns, with polarities and dates where they belong."""
+    """Return whether a file starts with six columns that have polarities and dates in the right places."""
     records = Sample(head_lines(head), ",").records
     num_fitting = sum(map(_is_fitting, records))
     return num_fitting >= _CLEAR_SHARE * max(1, len(records) - 1)  # one may be the header

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.text_rows import MAX_PIECE_CHARS, text_rows
+from engine.corpus.readers.text_rows import MAX_PARAGRAPH_CHARS, text_rows
 from engine.corpus.types import DroppedRow, Row, Source
 
 LINES = CorpusConfig()
@@ -37,6 +37,6 @@ def test_a_piece_with_an_unusable_line_is_unusable_as_a_whole() -> None:
 
 def test_a_piece_over_the_bound_is_one_counted_drop() -> None:
     line = "x" * 99_999 + "\n"
-    assert rows_of(line * (MAX_PIECE_CHARS // 100_000), PIECES) == [(line * 10).removesuffix("\n")]
+    assert rows_of(line * (MAX_PARAGRAPH_CHARS // 100_000), PIECES) == [(line * 10).removesuffix("\n")]
     over = rows_of(line * 25 + "\nnext\n", PIECES)
     assert [getattr(row, "reason", row) for row in over] == ["with a piece over 1 MB", "next"]

@@ -107,7 +107,7 @@ def test_posts_are_read_where_an_empty_list_stands_before_them() -> None:  # mas
     "content", [b"{}", b"[]", b'{"orderedItems": 5}', b'{"type": "OrderedCollection", "first": "x"}']
 )
 def test_what_is_no_outbox_is_an_error(content: bytes) -> None:
-    with pytest.raises(CorpusError, match="no Mastodon outbox"):
+    with pytest.raises(CorpusError, match="is not a Mastodon outbox"):
         list(mastodon_rows(io.BytesIO(content), Source("a", "mastodon"), CorpusConfig()))
 
 

@@ -85,7 +85,7 @@ def test_links_of_x_are_left_out_and_counted_unless_asked_for() -> None:
     files = {"data/tweets.js": assigned("YTD.tweets.part0", [*tweets, tweet(f"RT @mia: {LINK}")])}
     rows, notes = rows_of(files)
     assert reasons(rows) == ["see now", "a picture", "only a link", "http://a.example/b", "retweet"]
-    assert notes == ["links left out of 2 tweets; --keep-links keeps them"]
+    assert notes == ["links removed from 2 tweets; --keep-links keeps them"]
     rows, notes = rows_of(files, keep_links=True)
     assert rows[:2] == [f"see {LINK} now", f"a picture {LINK} {LINK}"]
     assert notes == []
@@ -211,14 +211,14 @@ def error_of(make: Callable[[], object]) -> CorpusError:
 
 def test_an_archive_of_someone_who_never_tweeted_says_so() -> None:
     error = error_of(rows_of_tweets)
-    assert error.message == "archive.zip holds no tweets: its owner has never tweeted, or deleted them all."
+    assert error.message == "archive.zip has no tweets: its owner never tweeted, or deleted them all."
     assert error.hint
 
 
 @pytest.mark.parametrize("name", ["data/manifest.js", "data/note-tweet.js"])
 def test_an_archive_without_its_tweets_is_an_error(name: str) -> None:
     variable = "__THAR_CONFIG" if "manifest" in name else "YTD.note_tweet.part0"
-    assert "holds no tweets.js" in error_of(lambda: rows_of({name: assigned(variable, [])})).message
+    assert "has no tweets.js" in error_of(lambda: rows_of({name: assigned(variable, [])})).message
 
 
 @pytest.mark.parametrize("entry", [5, None, "text", {}, {"tweet": None}, {"tweet": {"full_text": 5}}])

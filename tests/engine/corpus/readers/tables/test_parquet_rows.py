@@ -66,7 +66,7 @@ def test_a_column_that_is_not_there_is_an_error_that_lists_those_that_are(column
 
 
 def test_a_table_without_texts_is_an_error() -> None:
-    with pytest.raises(CorpusError, match="no column of texts"):
+    with pytest.raises(CorpusError, match="no text column"):
         rows_of({"id": [1], "names": [["a", "b"]]})
 
 
