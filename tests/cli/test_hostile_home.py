@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import Cli, assert_two_line_error
-from tests.engine.checkpoints.damage import with_head
+from tests.engine.checkpoints.damage import with_raw_header
 
 
 def pipe(path: Path) -> None:
@@ -27,7 +27,7 @@ def hundred_gigabytes(path: Path) -> None:
 
 
 def brackets(path: Path) -> None:
-    path.write_bytes(with_head(b"[" * 5_000_000))
+    path.write_bytes(with_raw_header(b"[" * 5_000_000))
 
 
 HARM = (pipe, folder, hundred_gigabytes, brackets)

@@ -1,4 +1,4 @@
-"""Checkpoints made without a run, for tests of the file itself."""
+"""Checkpoints without a run, for tests of the file itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODEL = ModelConfig(embedding_size=4, hidden_size=5)
 
 
 def checkpoint_info(**changes: Any) -> CheckpointInfo:
-    """Return what a checkpoint of a small run says of itself after two steps."""
+    """Return the metadata of a small run's checkpoint after two steps."""
     info = CheckpointInfo(
         run="a run",
         corpus_name="small.txt",
@@ -52,7 +52,7 @@ def checkpoint_info(**changes: Any) -> CheckpointInfo:
 
 
 def checkpoint_tensors(vocab_size: int | None = None, model: ModelConfig = MODEL) -> dict[str, Tensor]:
-    """Return weights, optimizer and generators of a small model after two steps."""
+    """Return weights, optimizer state and generator states of a small model after two steps."""
     torch.manual_seed(0)
     trainer = Trainer(TextGenerator.from_config(vocab_size or len(encoded()[1]), model), TrainingConfig(), CPU)
     for batch in some_batches(2):
@@ -62,6 +62,6 @@ def checkpoint_tensors(vocab_size: int | None = None, model: ModelConfig = MODEL
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor] | None = None, **changes: Any) -> Path:
-    """Write a checkpoint; returns its path."""
+    """Write a checkpoint and return its path."""
     save_checkpoint(path, checkpoint_info(**changes), checkpoint_tensors() if tensors is None else tensors)
     return path

@@ -1,4 +1,4 @@
-"""A checkpoint gives back all that was put in, exactly; read while a run replaces it, it is the old or the new one."""
+"""A checkpoint round-trips exactly, also while a run replaces the file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AWKWARD = checkpoint_info(
 )
 
 
-def test_everything_that_was_saved_comes_back(tmp_path: Path) -> None:
+def test_a_checkpoint_round_trips(tmp_path: Path) -> None:
     tensors = checkpoint_tensors()
     path = write_checkpoint(tmp_path / "one.safetensors", tensors)
 
@@ -42,13 +42,13 @@ def test_everything_that_was_saved_comes_back(tmp_path: Path) -> None:
     assert all(loaded.tensors[name].dtype == tensor.dtype for name, tensor in tensors.items())
 
 
-def test_awkward_texts_and_numbers_come_back_exactly(tmp_path: Path) -> None:
+def test_awkward_texts_and_numbers_round_trip_exactly(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "one.safetensors", {}, **vars(AWKWARD))
 
     assert read_info(path)[0] == AWKWARD
 
 
-def test_a_checkpoint_that_a_run_replaces_while_it_is_read_is_the_old_one_whole(
+def test_a_checkpoint_that_is_replaced_while_it_is_read_is_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tensors = checkpoint_tensors()
@@ -56,9 +56,9 @@ def test_a_checkpoint_that_a_run_replaces_while_it_is_read_is_the_old_one_whole(
     path = write_checkpoint(tmp_path / "latest.safetensors", tensors)
 
     def read_and_replace(file: BinaryIO) -> Header:
-        head = read_header(file)
-        write_checkpoint(path, newer, step=3, corpus_name="x" * 1000)  # a head of another length
-        return head
+        header = read_header(file)
+        write_checkpoint(path, newer, step=3, corpus_name="x" * 1000)  # a header of another length
+        return header
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "read_header", read_and_replace)

@@ -1,4 +1,4 @@
-"""Every damaged or made-up checkpoint is one `CheckpointError` that names the file; nothing of it is ever loaded."""
+"""Every damaged or forged checkpoint is one `CheckpointError` that names the file."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from engine.errors import CheckpointError
 from tests.engine.checkpoints.damage import (
     header_size,
     signed_info,
-    with_head,
     with_header,
     with_info,
     with_info_text,
     with_metadata,
+    with_raw_header,
 )
 from tests.engine.checkpoints.saved import checkpoint_info, checkpoint_tensors, write_checkpoint
 
@@ -47,12 +47,12 @@ def tensors() -> dict[str, Tensor]:
 
 @pytest.fixture(scope="module")
 def whole(folder: Path, tensors: dict[str, Tensor]) -> bytes:
-    """Return the bytes of a checkpoint without damage."""
+    """The bytes of an intact checkpoint."""
     return write_checkpoint(folder / "whole.safetensors", tensors).read_bytes()
 
 
 def assert_refused(path: Path, content: bytes | None = None) -> None:
-    """Write this content, if any; loading it must be refused, and the file be named."""
+    """Write this content, if any, and assert that loading it fails with an error that names the file."""
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CheckpointError) as raised:
@@ -61,10 +61,10 @@ def assert_refused(path: Path, content: bytes | None = None) -> None:
     assert len(raised.value.message) < 1000
 
 
-# A file that was damaged ----------------------------------------------------------------------------------------------
+# Damaged files --------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_cut_off_anywhere_or_with_more_at_its_end_is_refused(folder: Path, whole: bytes) -> None:
+def test_a_truncated_or_extended_file_is_refused(folder: Path, whole: bytes) -> None:
     size = header_size(whole)
     for cut in {*range(0, 64, 7), *range(64, size, 397), size - 1, size, size + 1, len(whole) - 1}:
         assert_refused(folder / "cut.safetensors", whole[:cut])
@@ -94,13 +94,13 @@ def test_weights_of_another_program_are_refused_as_such(tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"gone\.safetensors.*No such file"):
         load_checkpoint(tmp_path / "gone.safetensors")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
-def test_what_is_no_file_is_refused_by_all_that_read(home: Path, make: Callable[[Path], None]) -> None:
+def test_what_is_not_a_regular_file_is_refused_by_every_reader(home: Path, make: Callable[[Path], None]) -> None:
     path = home / "checkpoints" / "odd.safetensors"
     path.parent.mkdir()
     make(path)
@@ -141,7 +141,7 @@ def test_a_file_of_a_newer_program_says_to_update(folder: Path, whole: bytes) ->
     assert "Update" in raised.value.hint
 
 
-# What it says of itself -----------------------------------------------------------------------------------------------
+# Metadata -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key", ["tweetgen", "tweetgen_info_sha256", "tweetgen_sha256"])
@@ -154,7 +154,7 @@ def test_info_that_was_changed_afterwards_is_refused(folder: Path, whole: bytes)
 
 
 @pytest.mark.parametrize("text", ["", "null", "{}", '{"step": NaN}', '{"a":' * 100_000, "\ud800"])
-def test_info_that_is_no_info_is_refused(folder: Path, whole: bytes, text: str) -> None:
+def test_invalid_metadata_is_refused(folder: Path, whole: bytes, text: str) -> None:
     assert_refused(folder / "info.safetensors", with_info_text(whole, text))
 
 
@@ -175,13 +175,13 @@ def test_info_that_is_no_info_is_refused(folder: Path, whole: bytes, text: str) 
     ],
     ids=lambda change: str(change)[:40],
 )
-def test_numbers_that_can_not_be_are_refused_though_their_digest_is_right(
+def test_invalid_numbers_are_refused_even_with_a_correct_checksum(
     folder: Path, whole: bytes, change: dict[str, Any]
 ) -> None:
     assert_refused(folder / "info.safetensors", signed_info(whole, **change))
 
 
-# Where its tensors lie, and what they are -----------------------------------------------------------------------------
+# Tensors --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -189,11 +189,11 @@ def test_numbers_that_can_not_be_are_refused_though_their_digest_is_right(
     [
         pytest.param(struct.pack("<Q", 2**64 - 1), id="2^64 - 1 bytes"),
         pytest.param(struct.pack("<Q", MAX_HEADER_BYTES + 1) + bytes(MAX_HEADER_BYTES + 1), id="too long"),
-        pytest.param(with_head(b"[" * 100_000), id="brackets"),
-        pytest.param(with_head(b'{"a":{"shape":[' + b"9" * 100_000 + b"]}}"), id="a long number"),
+        pytest.param(with_raw_header(b"[" * 100_000), id="brackets"),
+        pytest.param(with_raw_header(b'{"a":{"shape":[' + b"9" * 100_000 + b"]}}"), id="a long number"),
     ],
 )
-def test_a_head_that_can_not_be_is_refused(folder: Path, head: bytes) -> None:
+def test_an_invalid_header_is_refused(folder: Path, head: bytes) -> None:
     assert_refused(folder / "head.safetensors", head)
 
 
@@ -213,12 +213,12 @@ def place(dtype: str, shape: list[int], first: int, last: int) -> dict[str, Any]
         pytest.param(None, id="a gap where it was"),
     ],
 )
-def test_a_place_that_can_not_be_is_refused(folder: Path, whole: bytes, bias: dict[str, Any] | None) -> None:
+def test_an_invalid_tensor_entry_is_refused(folder: Path, whole: bytes, bias: dict[str, Any] | None) -> None:
     assert_refused(folder / "place.safetensors", with_header(whole, **{"model.proj.bias": bias}))
 
 
 def generator_state(left: int, place: int) -> Tensor:
-    """Return the state of a generator that stands at this place of its numbers and has so many left."""
+    """Return the state of a generator with this position and number of values left."""
     state = bytearray(torch.get_rng_state().numpy().tobytes())
     struct.pack_into("<i", state, 8, left)
     struct.pack_into("<Q", state, 16, place)
@@ -233,18 +233,18 @@ BIAS, SQUARE, STEP = "model.proj.bias", "optimizer.exp_avg_sq.proj.bias", "optim
     [
         pytest.param(BIAS, lambda old: torch.where(torch.arange(len(old)) == 3, torch.nan, old), id="one NaN"),
         pytest.param(BIAS, lambda old: old.half(), id="half precision"),
-        pytest.param(BIAS, None, id="left out"),
+        pytest.param(BIAS, None, id="missing"),
         pytest.param("model.rnn.extra", lambda _: torch.zeros(3), id="one too many"),
         pytest.param(SQUARE, lambda old: -old - 1, id="negative squares"),
         pytest.param(SQUARE, None, id="half of the optimizer"),
-        pytest.param(STEP, lambda old: old * torch.nan, id="a step that is none"),
+        pytest.param(STEP, lambda old: old * torch.nan, id="a step that is NaN"),
         pytest.param("generator.cpu", None, id="no generator"),
         pytest.param("generator.cpu", lambda old: old[:100].clone(), id="a short generator"),
         pytest.param("generator.cpu", lambda _: generator_state(624, 624), id="a generator that reads beyond its end"),
         pytest.param("generator.cuda", lambda _: torch.zeros(16), id="a generator of floats"),
     ],
 )
-def test_tensors_that_no_training_leads_to_are_refused(
+def test_tensors_that_training_cannot_produce_are_refused(
     folder: Path, tensors: dict[str, Tensor], name: str, change: Callable[[Tensor], Tensor] | None
 ) -> None:
     others = {each: tensor for each, tensor in tensors.items() if each != name}
@@ -252,7 +252,7 @@ def test_tensors_that_no_training_leads_to_are_refused(
     assert_refused(write_checkpoint(folder / "tensors.safetensors", {**others, **own}))
 
 
-def test_a_square_beyond_the_largest_number_is_no_damage(folder: Path, tensors: dict[str, Tensor]) -> None:
+def test_an_overflowed_squared_gradient_is_accepted(folder: Path, tensors: dict[str, Tensor]) -> None:
     path = write_checkpoint(folder / "square.safetensors", {**tensors, SQUARE: tensors[SQUARE] + torch.inf})
     assert load_checkpoint(path).tensors[SQUARE].isinf().all()
 

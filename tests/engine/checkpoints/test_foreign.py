@@ -1,4 +1,4 @@
-"""A checkpoint from elsewhere names files of this machine: none of them is read unless the user names it too."""
+"""A checkpoint from elsewhere may name any file of this machine: none is read unless the user names it too."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tui.run.branching import Branch
 
 @pytest.fixture
 def secret(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file that a checkpoint was trained on; the checkpoint is called mine."""
+    """The training file of a checkpoint called mine."""
     path = write_corpus(tmp_path_factory.mktemp("elsewhere"), name="secret.txt")
     run_session(tiny_config(path), {3: [c.SaveCheckpoint(name="mine"), c.Stop()]})
     return path
 
 
 def started_from(checkpoint: str, **changes: object) -> e.Event:
-    """Return the first event of a run from this checkpoint, which names no tweets itself."""
+    """Return the first event of a run from this checkpoint, without --data."""
     config = replace(tiny_config(None, run_name="other", max_steps=4), checkpoint=checkpoint, **changes)  # type: ignore[arg-type] # fields of RunConfig
     return run_session(config)[0]
 

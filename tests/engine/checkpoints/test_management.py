@@ -1,4 +1,4 @@
-"""What the user does to checkpoint files: delete, rename, pin, export, import."""
+"""Checkpoints are deleted, renamed, pinned, exported and imported, and never lost."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tests.engine.checkpoints.saved import write_checkpoint
 
 @pytest.fixture
 def mine(home: Path) -> Path:
-    """Save a checkpoint as `mine`; returns its file."""
+    """The file of a checkpoint saved as `mine`."""
     return write_checkpoint(named_checkpoint_path("mine"))
 
 
 @pytest.fixture
 def run(home: Path) -> RunFolder:
-    """Make a run `one` with both of its checkpoints."""
+    """A run `one` with `latest` and `best`."""
     folder = create_run_folder("one")
     folder.config_path.write_text("{}")
     for name in ("latest", "best"):
@@ -45,12 +45,12 @@ def run(home: Path) -> RunFolder:
 
 @pytest.fixture
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder outside the data folder."""
+    """A folder outside the data folder."""
     return tmp_path_factory.mktemp("elsewhere")
 
 
 def names() -> dict[str, bool]:
-    """Return the names in the list, and whether each is pinned."""
+    """Return the listed names, and whether each is pinned."""
     return {entry.name: entry.is_pinned for entry in list_checkpoints()}
 
 
@@ -87,7 +87,7 @@ def test_only_what_is_in_the_list_can_be_renamed_pinned_or_deleted(mine: Path, n
 
 
 @pytest.mark.parametrize("name", ["one/latest", "one/best"])
-def test_a_run_that_goes_on_keeps_its_own_checkpoints(run: RunFolder, name: str) -> None:
+def test_the_checkpoints_of_an_active_run_are_protected(run: RunFolder, name: str) -> None:
     journal = Journal(run.journal_path)
     assert is_locked(run.journal_path)
     with pytest.raises(CheckpointError, match="its run is active"):
@@ -104,7 +104,7 @@ def test_a_run_that_goes_on_keeps_its_own_checkpoints(run: RunFolder, name: str)
     assert name not in names()
 
 
-def test_what_was_exported_and_imported_is_the_same_but_for_where_it_came_from(mine: Path, elsewhere: Path) -> None:
+def test_export_and_import_change_nothing_but_the_imported_flag(mine: Path, elsewhere: Path) -> None:
     exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
     back, own = load_checkpoint(import_checkpoint(exported, "back", replace=False)), load_checkpoint(mine)
 
@@ -114,7 +114,7 @@ def test_what_was_exported_and_imported_is_the_same_but_for_where_it_came_from(m
     assert names() == {"back": False, "mine": False}
 
 
-def test_an_exported_file_can_be_read_by_whom_other_new_files_can(mine: Path, elsewhere: Path) -> None:
+def test_an_exported_file_has_the_usual_permissions(mine: Path, elsewhere: Path) -> None:
     (elsewhere / "usual").touch()
 
     exported = export_checkpoint("mine", elsewhere / "copy.safetensors", replace=False)
@@ -129,7 +129,7 @@ def test_into_a_folder_a_checkpoint_is_exported_under_its_name(mine: Path, run: 
 
 
 DAMAGES = {
-    "cut short": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
     "text": lambda path: path.write_text("good morning"),
     "gone": lambda path: path.unlink(),
 }

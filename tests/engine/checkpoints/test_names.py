@@ -1,4 +1,4 @@
-"""What a name means: a path, a saved checkpoint, a run's own; and which names are refused."""
+"""Names of checkpoints are resolved to saved ones, those of runs, or paths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def save_named(name: str) -> Path:
 
 
 def save_of_run(run: str, *names: str) -> Path:
-    """Make a run with these checkpoints; returns its folder."""
+    """Create a run with these checkpoints; return its folder."""
     folder = create_run_folder(run)
     folder.config_path.write_text("{}")
     for name in names:
@@ -27,7 +27,7 @@ def save_of_run(run: str, *names: str) -> Path:
     return folder.path
 
 
-def test_the_list_holds_what_the_user_saved_and_then_what_the_runs_did(home: Path) -> None:
+def test_the_list_has_checkpoints_saved_by_name_before_those_of_runs(home: Path) -> None:
     old, new = save_named("old"), save_named("new")
     run = save_of_run("a run", "latest", "best")
     os.utime(old, (1000, 1000))
@@ -38,8 +38,8 @@ def test_the_list_holds_what_the_user_saved_and_then_what_the_runs_did(home: Pat
     assert [entry.name for entry in list_checkpoints()] == ["new", "old", "a run/latest", "a run/best"]
 
 
-def test_the_list_can_be_read_as_far_as_it_is_wanted(home: Path) -> None:
-    """The order is known before a file is opened: what comes later may be gone by then."""
+def test_the_list_is_read_lazily(home: Path) -> None:
+    """The list is sorted before a file is opened; later files may be deleted meanwhile."""
     old, new = save_named("old"), save_named("new")
     os.utime(old, (1000, 1000))
     os.utime(new, (2000, 2000))
@@ -53,7 +53,7 @@ def test_the_list_can_be_read_as_far_as_it_is_wanted(home: Path) -> None:
     assert "can't be read" in rest[0].problem
 
 
-def test_a_name_in_the_list_comes_before_a_file_that_is_called_so_here(
+def test_a_listed_name_takes_precedence_over_a_file_in_the_working_directory(
     home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_named("mine")
@@ -64,7 +64,7 @@ def test_a_name_in_the_list_comes_before_a_file_that_is_called_so_here(
 
 
 @pytest.mark.parametrize("name", ["v1.5", "happy.safetensors", "été 2026", "a+b-c_d"])
-def test_whatever_can_be_saved_can_be_found_by_the_same_name(home: Path, name: str) -> None:
+def test_every_valid_name_can_be_resolved(home: Path, name: str) -> None:
     path = save_named(name)
 
     assert is_taken(name)
@@ -81,7 +81,7 @@ def test_a_run_means_its_best_or_else_its_latest(home: Path) -> None:
     assert resolve_checkpoint("two") == with_latest / "checkpoints" / "latest.safetensors"
 
 
-def test_a_run_without_latest_offers_the_checkpoints_that_it_has() -> None:
+def test_the_error_of_a_run_without_latest_lists_its_checkpoints() -> None:
     folder = save_of_run("bare", "best", "step-10", "step-20")
 
     with pytest.raises(CheckpointError, match="bare has no checkpoint latest") as raised:

@@ -1,4 +1,4 @@
-"""The tweet that the model of a checkpoint wrote, found in the journal of its run."""
+"""The sample of a checkpoint is found in the journal of its run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STARTED = run_started(run="a run", corpus="small.txt", vocab_size=len(Vocab(chec
 
 
 def write_run(*lines: events.Event | str, started: events.Event = STARTED) -> Path:
-    """Make the run with a journal of these; returns its folder."""
+    """Create the run with a journal of these lines; return its folder."""
     folder = create_run_folder("a run")
     folder.config_path.write_text("{}")
     texts = (line if isinstance(line, str) else events.to_json(line) for line in (started, *lines))
@@ -27,7 +27,7 @@ def write_run(*lines: events.Event | str, started: events.Event = STARTED) -> Pa
 
 
 def entry(step: int = 2, elapsed_seconds: float = 1.5, run: str = "a run") -> CheckpointEntry:
-    """Save a checkpoint of that moment; returns its entry."""
+    """Save a checkpoint at this step and time; return its entry."""
     write_checkpoint(named_checkpoint_path("mine"), step=step, elapsed_seconds=elapsed_seconds, run=run)
     return list_checkpoints()[0]
 
@@ -47,7 +47,7 @@ def test_the_last_tweet_before_the_checkpoint_is_found(home: Path) -> None:
     assert sample_of(entry(5, 0.25)) is None
 
 
-def test_the_same_is_true_anywhere_in_a_long_journal(home: Path) -> None:
+def test_a_tweet_is_found_anywhere_in_a_long_journal(home: Path) -> None:
     lines = [
         each
         for step in range(100, 60_100, 100)
@@ -72,7 +72,7 @@ def test_after_going_back_to_a_checkpoint_the_tweets_of_that_time_count(home: Pa
     assert text_of(sample_of(entry(25, 1.3))) == "first time"
 
 
-def test_torn_lines_are_passed_over(home: Path) -> None:
+def test_torn_lines_are_skipped(home: Path) -> None:
     write_run(
         tweet_sampled("whole", 10), '{"event":"TweetSampled","step":', '{"event":"TweetSampled","step":"x"}', "", "\x00"
     )
@@ -89,7 +89,7 @@ def test_torn_lines_are_passed_over(home: Path) -> None:
     ],
     ids=["other tweets", "other vocabulary", "no start"],
 )
-def test_another_run_that_has_the_same_name_lends_no_tweet(home: Path, started: events.Event) -> None:
+def test_the_journal_of_another_run_of_the_same_name_is_not_used(home: Path, started: events.Event) -> None:
     write_run(tweet_sampled("not its own", 1), started=started)
 
     assert sample_of(entry()) is None

@@ -1,4 +1,4 @@
-"""Checkpoints `step-N` are saved and deleted by the rule that the user sets."""
+"""Checkpoints `step-N` are saved and pruned as --save-every and --keep-checkpoints say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.engine.helpers import Script, of_type, run_session, tiny_config
 
 
 def folder_with(path: Path, *steps: int, pinned: tuple[int, ...] = ()) -> RunFolder:
-    """Return a run's folder with these checkpoints, and files that are none."""
+    """Return a run's folder with these checkpoints, and other files."""
     run = RunFolder(path / "run")
     for name in ("latest", "best", "step-old", *(f"step-{step}" for step in steps)):
         run.checkpoint_path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def folder_with(path: Path, *steps: int, pinned: tuple[int, ...] = ()) -> RunFol
 
 
 def steps_in(run: RunFolder) -> list[int]:
-    """Return the steps of the checkpoints `step-N` that are there."""
+    """Return the steps of the existing checkpoints `step-N`."""
     paths = run.checkpoint_path("latest").parent.glob("step-*.safetensors")
     return sorted(int(path.stem[5:]) for path in paths if path.stem != "step-old")
 
@@ -42,7 +42,7 @@ def steps_in(run: RunFolder) -> list[int]:
         pytest.param((1, 2, 3), (), 3, 3, [1, 2, 3], id="few stay"),
         pytest.param((1, 2, 3), (), 0, 3, [1, 2, 3], id="0 keeps all"),
         pytest.param((1, 2, 3, 4), (1, 4), 1, 4, [1, 3, 4], id="a pinned one neither goes nor counts"),
-        pytest.param((100, 200, 800, 900), (), 2, 200, [100, 200], id="a stretch left by loading goes first"),
+        pytest.param((100, 200, 800, 900), (), 2, 200, [100, 200], id="steps abandoned by loading go first"),
     ],
 )
 def test_as_many_steps_stay_as_asked_for_and_all_other_files(
@@ -81,10 +81,10 @@ def test_a_step_that_is_loaded_or_pinned_is_not_written_over_by_another_branch_a
         return ()
 
     branch: list[Command] = [c.LoadCheckpoint(name="two"), c.SetLearningRate(learning_rate=0.05)]
-    told = run_session(tiny_config(corpus), {2: [c.SaveCheckpoint(name="two")], 5: branch}, on_event)
+    emitted = run_session(tiny_config(corpus), {2: [c.SaveCheckpoint(name="two")], 5: branch}, on_event)
 
     assert [step_five.read_bytes()] == original
-    [beside] = [event for event in of_type(told, e.CheckpointSaved) if event.name == "step-5-before-load"]
+    [beside] = [event for event in of_type(emitted, e.CheckpointSaved) if event.name == "step-5-before-load"]
     assert read_info(Path(beside.path))[0].training.learning_rate == 0.05
 
 
@@ -99,16 +99,16 @@ def test_a_pinned_step_is_not_replaced_when_the_run_comes_by_again(corpus: Path)
         return ()
 
     script: Script = {2: [c.SaveCheckpoint(name="two")], 6: [c.LoadCheckpoint(name="two")]}
-    told = run_session(tiny_config(corpus, save_every=4), script, on_event)
+    emitted = run_session(tiny_config(corpus, save_every=4), script, on_event)
 
-    assert [warned.message for warned in of_type(told, e.Warned)] == ["step-4 is pinned, so it is not replaced."]
+    assert [warned.message for warned in of_type(emitted, e.Warned)] == ["step-4 is pinned, so it is not replaced."]
     assert [path.read_bytes()] == pinned
 
 
 def test_a_run_saves_every_so_often_and_keeps_as_many_as_asked_for(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, save_every=2, keep_checkpoints=3))
+    emitted = run_session(tiny_config(corpus, save_every=2, keep_checkpoints=3))
 
-    saved = [event.name for event in of_type(told, e.CheckpointSaved) if event.name.startswith("step-")]
+    saved = [event.name for event in of_type(emitted, e.CheckpointSaved) if event.name.startswith("step-")]
     assert saved == [f"step-{step}" for step in range(2, 13, 2)]
     assert steps_in(find_run("tiny")) == [8, 10, 12]
     assert read_info(find_run("tiny").checkpoint_path("step-10"))[0].step == 10

@@ -13,7 +13,7 @@ from pathlib import Path
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo, read_info
 from engine.errors import CheckpointError
-from tests.engine.checkpoints.damage import header_size, with_head, with_info_text
+from tests.engine.checkpoints.damage import header_size, with_info_text, with_raw_header
 from tests.engine.checkpoints.saved import write_checkpoint
 from tests.fuzz.target import Target, require_plain
 from tui.formatting.checkpoint_facts import comparison, description
@@ -41,7 +41,7 @@ def _content(whole: bytes, data: bytes) -> bytes:
         case b"i":
             return with_info_text(whole, data[1:].decode("utf-8", "surrogateescape"))
         case b"h":
-            return with_head(data[1:], whole[size:])
+            return with_raw_header(data[1:], whole[size:])
         case b"t":
             return _signed(whole[:size], (data[1:] + whole[size:])[: len(whole) - size])
         case _:
@@ -58,7 +58,7 @@ def _signed(head: bytes, numbers: bytes) -> bytes:
             dtype = {"F32": "torch.float32", "U8": "torch.uint8"}[entry["dtype"]]
             digest.update(f"{name} {dtype} {tuple(entry['shape'])}\n".encode() + numbers[first:last])
     header["__metadata__"]["tweetgen_sha256"] = digest.hexdigest()
-    return with_head(header, numbers)
+    return with_raw_header(header, numbers)
 
 
 def _check(path: Path, whole: bytes, good: CheckpointInfo, data: bytes) -> str:

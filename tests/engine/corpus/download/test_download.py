@@ -1,4 +1,4 @@
-"""Downloads: whole under the final name, continued where an attempt broke, or one error of two lines."""
+"""A download is complete under the final name, or resumable, or fails with an error of two lines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def leave_part(dataset: Dataset, content: bytes) -> None:
 
 
 def get(dataset: Dataset, *acts: Act) -> tuple[list[str], list[str], list[float]]:
-    """Fetch the file; return the ranges asked for, the notes with the pauses, and the progress."""
+    """Fetch the file; return the requested ranges, the notes with the pauses, and the progress."""
     notes: list[str] = []
     shares: list[float] = []
 
@@ -55,7 +55,7 @@ def get(dataset: Dataset, *acts: Act) -> tuple[list[str], list[str], list[float]
 
 
 def fail(dataset: Dataset, *acts: Act, kept: int = 0) -> DownloadError:
-    """Return the error that fetching ends with; check what of the file is left, and that the hint is of that."""
+    """Return the error of a download; assert the size of the partial file, and that the hint fits."""
     with serving(*acts) as server, pytest.raises(DownloadError) as caught:
         fetch(dataset, checked_url(server.url), ignored, ignored)
     part = part_path(dataset)
@@ -66,7 +66,7 @@ def fail(dataset: Dataset, *acts: Act, kept: int = 0) -> DownloadError:
 
 
 def ignored(*_: object) -> None:
-    """Report no progress, and make no pause."""
+    """Ignore progress and pauses."""
 
 
 def test_a_file_is_fetched_whole_and_the_progress_never_decreases(dataset: Dataset) -> None:
@@ -97,7 +97,7 @@ def test_a_server_error_is_retried(dataset: Dataset) -> None:
     get(dataset, answer(503), serve(CONTENT))
 
 
-def test_a_server_that_knows_no_ranges_sends_the_file_from_its_start(dataset: Dataset) -> None:
+def test_a_server_without_ranges_sends_the_file_from_its_start(dataset: Dataset) -> None:
     leave_part(dataset, CONTENT[:HALF])
     get(dataset, serve_all(CONTENT))
 
@@ -108,7 +108,7 @@ def test_a_part_of_another_file_is_replaced(dataset: Dataset, part: bytes) -> No
     get(dataset, serve(CONTENT))
 
 
-def test_a_part_that_lacks_only_its_name_is_not_asked_for_again(dataset: Dataset) -> None:
+def test_a_complete_part_is_not_requested_again(dataset: Dataset) -> None:
     leave_part(dataset, CONTENT)
     assert get(dataset, serve(CONTENT))[0] == []
 
@@ -125,7 +125,7 @@ def test_another_length_is_refused_before_anything_of_the_part_is_lost(dataset: 
 
 
 @pytest.mark.parametrize(("part", "hint"), [(b"", "connection"), (CONTENT[:HALF], "is kept")])
-def test_a_server_that_is_not_there_is_reported_with_the_cause(dataset: Dataset, part: bytes, hint: str) -> None:
+def test_an_unreachable_server_is_reported_with_the_cause(dataset: Dataset, part: bytes, hint: str) -> None:
     leave_part(dataset, part)
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1 can't be reached: Connection refused") as caught:
         fetch(dataset, checked_url("http://127.0.0.1:1/"), ignored)

@@ -1,4 +1,4 @@
-"""Files for the tests of opening: archives made byte by byte, and what is found in them."""
+"""Builds archives in memory, and reads all members of a path."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def zip_of(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
 
 
 def tar_of(files: dict[str, bytes], mode: str = "w") -> bytes:
-    """Return a tar archive of these files, packed where `mode` says so."""
+    """Return a tar archive of these files, compressed if `mode` says so."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]  # a mode that is no literal
+    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]  # not a literal mode
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -35,17 +35,17 @@ def tar_of(files: dict[str, bytes], mode: str = "w") -> bytes:
 
 
 def gzip_of(content: bytes) -> bytes:
-    """Return the content in gzip, the same each time."""
+    """Return the content in gzip, deterministically."""
     return gzip.compress(content, mtime=0)
 
 
 def is_any(name: str) -> bool:
-    """Want every file that is no archive."""
+    """Accept every file that is not an archive."""
     return not name.endswith((".zip", ".tar"))
 
 
 def found_in(path: Path, progress: ReadProgress | None = None) -> Contents:
-    """Return what is found at a path, every file in it wanted."""
+    """Return the contents of a path, with every file accepted."""
     return find(path, progress or ReadProgress(), is_any)
 
 
@@ -59,7 +59,7 @@ def read_all(path: Path) -> dict[str, bytes]:
 
 
 def error_of(path: Path) -> CorpusError:
-    """Return the error that reading everything at a path ends with; it names the path and says what to do."""
+    """Return the error of reading a path completely; assert that it names the path and has a hint."""
     with pytest.raises(CorpusError) as caught:
         read_all(path)
     assert caught.value.hint

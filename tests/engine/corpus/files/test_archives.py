@@ -1,4 +1,4 @@
-"""Zip and tar archives: read where they lie, member by member, and never a byte outside them."""
+"""Zip and tar archives are read member by member, within limits, and never write or read outside themselves."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from engine.corpus.files import archive_entries as entries
-from engine.corpus.files import decompress as unpacking
-from engine.corpus.files import tars, zips
+from engine.corpus.files import decompress, tars, zips
 from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all, tar_of, zip_of
 
 FILES = {
@@ -37,13 +36,13 @@ archives = pytest.mark.parametrize("archive", ARCHIVES)
 
 
 def written(folder: Path, content: bytes) -> Path:
-    """Return a new file with this content, whose name tells nothing."""
+    """Return a new file with this content and no suffix."""
     path = folder / "archive"
     path.write_bytes(content)
     return path
 
 
-# Both -------------------------------------------------------------------------------------------------------------
+# Both -----------------------------------------------------------------------------------------------------------------
 
 
 @archives
@@ -55,7 +54,7 @@ def test_all_files_of_an_archive_are_read_in_its_order(tmp_path: Path, archive: 
 
 
 @archives
-def test_members_are_opened_in_any_order_and_as_often_as_one_likes(tmp_path: Path, archive: str) -> None:
+def test_members_can_be_opened_in_any_order_and_repeatedly(tmp_path: Path, archive: str) -> None:
     members = {member.name: member for member in found_in(written(tmp_path, ARCHIVES[archive])).members}
     with members["data/b.csv"].open() as outer:
         head = outer.read(6)
@@ -69,14 +68,14 @@ def test_members_are_opened_in_any_order_and_as_often_as_one_likes(tmp_path: Pat
 
 
 @archives
-def test_an_archive_that_is_cut_off_is_called_damaged(tmp_path: Path, archive: str) -> None:
+def test_a_truncated_archive_is_reported_as_damaged(tmp_path: Path, archive: str) -> None:
     content = ARCHIVES[archive]
     for share in (0.2, 0.6, 0.9):
         assert "damaged" in error_of(written(tmp_path, content[: int(share * len(content))])).message
 
 
 @pytest.mark.parametrize("archive", ["zip", "tar"])
-def test_packed_files_in_an_archive_are_unpacked_too(tmp_path: Path, archive: str) -> None:
+def test_compressed_files_in_an_archive_are_decompressed(tmp_path: Path, archive: str) -> None:
     files = {"a.csv.gz": gzip_of(b"hello\n"), "b.txt": "hé".encode("utf-16")}
     content = zip_of(files) if archive == "zip" else tar_of(files)
     assert read_all(written(tmp_path, content)) == {"a.csv.gz": b"hello\n", "b.txt": "hé".encode()}
@@ -84,7 +83,7 @@ def test_packed_files_in_an_archive_are_unpacked_too(tmp_path: Path, archive: st
 
 @pytest.mark.parametrize("archive", ["zip", "tar"])
 @pytest.mark.parametrize("name", ["../out.txt", "/etc/passwd", "..\\out.txt", "C:\\out.txt"])
-def test_a_path_that_leaves_the_archive_is_named_and_never_opened(tmp_path: Path, archive: str, name: str) -> None:
+def test_a_path_that_leaves_the_archive_is_reported_and_never_opened(tmp_path: Path, archive: str, name: str) -> None:
     files = {name: b"evil\n", "in.txt": b"good\n"}
     (tmp_path / "inside").mkdir()
     (tmp_path / "out.txt").write_bytes(b"outside\n")
@@ -94,7 +93,7 @@ def test_a_path_that_leaves_the_archive_is_named_and_never_opened(tmp_path: Path
 
 
 @pytest.mark.parametrize("archive", ["zip", "tar"])
-def test_hidden_files_are_passed_over_and_archives_in_archives_named(tmp_path: Path, archive: str) -> None:
+def test_hidden_files_are_ignored_and_nested_archives_reported(tmp_path: Path, archive: str) -> None:
     files = {"__MACOSX/a.txt": b"x", "._a.txt": b"x", ".git/a.txt": b"x", "in.zip": zip_of(FILES), "./a.txt": b"good"}
     path = written(tmp_path, zip_of(files) if archive == "zip" else tar_of(files))
     assert read_all(path) == {"a.txt": b"good"}
@@ -102,7 +101,7 @@ def test_hidden_files_are_passed_over_and_archives_in_archives_named(tmp_path: P
 
 
 @pytest.mark.parametrize("archive", ["zip", "tar"])
-def test_an_archive_of_countless_files_is_refused(
+def test_an_archive_with_too_many_files_is_refused(
     tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(entries, "MAX_MEMBERS", 2)
@@ -111,7 +110,7 @@ def test_an_archive_of_countless_files_is_refused(
 
 
 @pytest.mark.parametrize("archive", ["zip", "tar"])
-def test_countless_entries_are_refused_also_where_none_of_them_would_be_read(
+def test_too_many_entries_are_refused_even_if_none_would_be_read(
     tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (zips, tars):
@@ -121,9 +120,7 @@ def test_countless_entries_are_refused_also_where_none_of_them_would_be_read(
     assert "over 2 files" in error_of(path).message
 
 
-def test_a_list_of_entries_that_would_fill_the_memory_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_too_large_central_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zips, "MAX_LIST_BYTES", 1 << 17)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as zip_archive:
@@ -135,11 +132,11 @@ def test_a_list_of_entries_that_would_fill_the_memory_is_refused(
 
 
 def bombs() -> dict[str, bytes]:
-    """Return archives that unpack to 4 MB and more from a few thousand bytes."""
+    """Return archives of a few thousand bytes that decompress to 4 MB and more."""
     packed = gzip_of(bytes(4 << 20))
     one = zip_of({"0.txt": bytes(1 << 19)})
     start, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
-    many = one[start:end] * 100  # all lead to the same data
+    many = one[start:end] * 100  # all at the same data
     overlapping = one[:start] + many + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 100, 100, len(many), start, 0)
     return {
         "zip": zip_of({"a.txt": bytes(4 << 20)}),
@@ -152,19 +149,19 @@ def bombs() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("bomb", bombs())
 def test_a_bomb_is_stopped(tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED_BYTES", 1 << 20)
-    assert re.search("far more|not where the archive says", error_of(written(tmp_path, bombs()[bomb])).message)
+    monkeypatch.setattr(decompress, "ALWAYS_ALLOWED_BYTES", 1 << 20)
+    assert re.search("far more|not at its offset", error_of(written(tmp_path, bombs()[bomb])).message)
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
-def test_a_tar_header_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: bytes) -> None:
+def test_a_too_large_tar_header_is_refused(tmp_path: Path, kind: bytes) -> None:
     info = tarfile.TarInfo("a.txt")
     info.type = kind
     info.size = 5 << 20
     assert "too long" in error_of(written(tmp_path, info.tobuf() + bytes(5 << 20))).message
 
 
-def test_links_are_named_and_never_followed(tmp_path: Path) -> None:
+def test_links_are_reported_and_never_followed(tmp_path: Path) -> None:
     tar, zipped = io.BytesIO(), io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.GNUTYPE_SPARSE):
@@ -186,16 +183,16 @@ def test_a_wrong_checksum_in_a_zip_is_found(tmp_path: Path) -> None:
     assert "are corrupt" in error_of(written(tmp_path, bytes(content))).message
 
 
-def test_a_way_to_pack_a_zip_that_python_does_not_know_is_told(tmp_path: Path) -> None:
+def test_an_unsupported_zip_compression_is_reported(tmp_path: Path) -> None:
     content = bytearray(zip_of({"a.txt": b"hello"}))
     content[8] = content[content.index(b"PK\x01\x02") + 10] = 9  # Deflate64
     assert "(method 9)" in error_of(written(tmp_path, bytes(content))).message
 
 
-# Zip --------------------------------------------------------------------------------------------------------------
+# Zip ------------------------------------------------------------------------------------------------------------------
 
 
-def test_an_encrypted_file_in_a_zip_is_told(tmp_path: Path) -> None:
+def test_an_encrypted_file_in_a_zip_is_reported(tmp_path: Path) -> None:
     content = bytearray(zip_of({"a.txt": b"hello"}))
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
@@ -204,16 +201,16 @@ def test_an_encrypted_file_in_a_zip_is_told(tmp_path: Path) -> None:
     assert "password" in error.hint
 
 
-# Tar --------------------------------------------------------------------------------------------------------------
+# Tar ------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_tar_header_that_makes_no_sense_is_no_end_of_the_archive(tmp_path: Path) -> None:
+def test_an_invalid_tar_header_is_not_the_end_of_the_archive(tmp_path: Path) -> None:
     content = bytearray(tar_of({"a.txt": b"one", "b.txt": b"two"}))
     content[1024 + 10] ^= 0xFF
     assert "a tar header in it is invalid" in error_of(written(tmp_path, bytes(content))).message
 
 
-def test_a_tar_header_with_a_negative_length_ends_nothing_in_a_loop(tmp_path: Path) -> None:
+def test_a_tar_header_with_a_negative_length_does_not_loop(tmp_path: Path) -> None:
     header = bytearray(tarfile.TarInfo("a.txt").tobuf())
     header[124:136] = b"\xff" * 10 + (-1024).to_bytes(2, "big", signed=True)  # base 256, as GNU tar writes it
     header[148:156] = b" " * 8

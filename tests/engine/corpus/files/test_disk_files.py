@@ -1,4 +1,4 @@
-"""Opening a file: packed or not, in any Unicode; damaged, changing, or no file at all."""
+"""Files are opened compressed or not and in any Unicode encoding; damaged or changing ones are errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.corpus.files import decompress as unpacking
+from engine.corpus.files import decompress
 from engine.corpus.files.sniffing import problem_as_text, problem_of
 from engine.errors import CorpusError
 from tests.engine.corpus.files.open_contents import error_of, found_in, gzip_of, read_all
@@ -34,29 +34,29 @@ def written(folder: Path, content: bytes, name: str = "tweets.txt") -> Path:
     return path
 
 
-# Packed -----------------------------------------------------------------------------------------------------------
+# Compressed -----------------------------------------------------------------------------------------------------------
 
 
 @packings
-def test_a_packed_file_is_known_by_its_content_whatever_its_name(tmp_path: Path, packing: str) -> None:
+def test_compression_is_detected_by_content_not_by_name(tmp_path: Path, packing: str) -> None:
     assert read_all(written(tmp_path, PACKINGS[packing](TEXT), "tweets.dat")) == {"tweets.dat": TEXT}
 
 
 @packings
-def test_packed_files_put_one_after_another_are_read_through(tmp_path: Path, packing: str) -> None:
+def test_concatenated_compressed_files_are_read_completely(tmp_path: Path, packing: str) -> None:
     content = PACKINGS[packing](TEXT) + PACKINGS[packing](b"") + PACKINGS[packing](b"the end\n")
     assert read_all(written(tmp_path, content)) == {"tweets.txt": TEXT + b"the end\n"}
 
 
-def test_what_is_packed_without_end_is_refused(tmp_path: Path) -> None:
+def test_too_many_layers_of_compression_are_refused(tmp_path: Path) -> None:
     content = TEXT
-    for _ in range(unpacking.MAX_LAYERS + 1):
+    for _ in range(decompress.MAX_LAYERS + 1):
         content = gzip_of(content)
     assert "compressed more than 3 times" in error_of(written(tmp_path, content)).message
 
 
 @packings
-def test_a_packed_file_that_is_cut_off_is_called_so(tmp_path: Path, packing: str) -> None:
+def test_a_truncated_compressed_file_is_reported(tmp_path: Path, packing: str) -> None:
     content = PACKINGS[packing](os.urandom(5000).hex().encode())
     for share in (0.3, 0.9, 0.999):
         error = error_of(written(tmp_path, content[: int(share * len(content))]))
@@ -64,26 +64,26 @@ def test_a_packed_file_that_is_cut_off_is_called_so(tmp_path: Path, packing: str
 
 
 @packings
-def test_a_flipped_byte_in_a_packed_file_is_found(tmp_path: Path, packing: str) -> None:
+def test_a_flipped_byte_in_a_compressed_file_is_detected(tmp_path: Path, packing: str) -> None:
     content = bytearray(PACKINGS[packing](TEXT))
     content[len(content) // 2] ^= 0xFF
     assert "damaged" in error_of(written(tmp_path, bytes(content))).message
 
 
-def test_a_bomb_between_two_packings_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "ALWAYS_ALLOWED_BYTES", 1 << 20)
-    nothing_often = gzip_of(b"") * 400_000  # 8 MB that unpack to nothing
+def test_a_bomb_between_two_layers_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decompress, "ALWAYS_ALLOWED_BYTES", 1 << 20)
+    nothing_often = gzip_of(b"") * 400_000  # 8 MB that decompress to nothing
     assert "far more" in error_of(written(tmp_path, gzip_of(nothing_often))).message
 
 
-# UTF-16 and UTF-32 ------------------------------------------------------------------------------------------------
+# UTF-16 and UTF-32 ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 @pytest.mark.parametrize("order", ["le", "be"])
 @settings(max_examples=20)
 @given(text=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1))
-def test_wide_text_with_a_mark_is_read_as_utf_8(
+def test_text_with_a_byte_order_mark_is_converted_to_utf_8(
     tmp_path_factory: pytest.TempPathFactory, encoding: str, order: str, text: str
 ) -> None:
     path = tmp_path_factory.mktemp("wide") / "tweets.txt"
@@ -91,7 +91,7 @@ def test_wide_text_with_a_mark_is_read_as_utf_8(
     assert read_all(path) == {"tweets.txt": text.encode()}
 
 
-# What can be no tweets --------------------------------------------------------------------------------------------
+# Files without text ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_wide_text_with_a_mark_is_read_as_utf_8(
         (b"Rar!\x1a\x07\x00", "Extract it"),
     ],
 )
-def test_the_advice_fits_the_kind_of_file(head: bytes, hint: str) -> None:
+def test_the_hint_fits_the_kind_of_file(head: bytes, hint: str) -> None:
     problem = problem_as_text(head)
     assert problem is not None
     assert problem.hint.startswith(hint)
@@ -116,16 +116,16 @@ def test_odd_text_is_still_text(head: bytes) -> None:
     assert problem_as_text(head) is None
 
 
-# Files that are none, or do not stay ------------------------------------------------------------------------------
+# Not regular files, and changing files --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "\ud800"])
-def test_a_name_that_no_file_can_have_is_told(tmp_path: Path, name: str) -> None:
+def test_an_invalid_file_name_is_reported(tmp_path: Path, name: str) -> None:
     with pytest.raises(CorpusError, match="can't be read"):
         read_all(tmp_path / name)
 
 
-def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_permission_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, TEXT)
     monkeypatch.setattr(os, "open", refuse)  # permissions do not stop root, who may run the tests
     error = error_of(path)
@@ -137,7 +137,7 @@ def refuse(*_: object) -> NoReturn:
     raise PermissionError(13, "Permission denied")
 
 
-def test_a_disk_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> NoReturn:
         raise OSError(5, "Input/output error")
 
@@ -152,7 +152,7 @@ def test_a_device_is_never_read() -> None:
     assert "is a device or socket" in error_of(Path("/dev/zero")).message
 
 
-def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_without_a_writer_is_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     error = error_of(tmp_path / "pipe")
     assert "is a pipe" in error.message

@@ -1,4 +1,4 @@
-"""A folder: its files and those below it, each once, whatever links and permissions say; the hash of what it holds."""
+"""The files of a folder are found once each, whatever links and permissions; its content hash detects every change."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.corpus.files import contents
-from engine.corpus.files import walk as walking
+from engine.corpus.files import contents, walk
 from engine.corpus.files.contents import content_hash
 from tests.engine.corpus.files.open_contents import error_of, found_in, is_any, read_all, tar_of, zip_of
 
 
 def fill(folder: Path, files: dict[str, bytes]) -> Path:
-    """Write files into a folder, which is returned."""
+    """Write files into a folder and return it."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,16 +48,16 @@ def test_a_file_that_is_reached_twice_is_read_once(tmp_path: Path) -> None:
     assert read_all(tmp_path) == {"a.txt": b"1"}
 
 
-def test_a_folder_of_countless_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walking, "MAX_ENTRIES", 3)
+def test_a_folder_with_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MAX_ENTRIES", 3)
     assert "over 3 files" in error_of(fill(tmp_path, {f"a/{number}.txt": b"x" for number in range(4)})).message
 
 
 @pytest.mark.parametrize("archive", ["", "in.zip"])
-def test_a_folder_of_countless_tweet_files_is_refused_before_the_first_is_opened(
+def test_a_folder_with_too_many_readable_files_is_refused_before_the_first_is_opened(
     tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (walking, contents):
+    for module in (walk, contents):
         monkeypatch.setattr(module, "MAX_MEMBERS", 3)
     files = {f"{number}.txt": b"x" for number in range(4)}
     fill(tmp_path, {archive: zip_of(files)} if archive else {**files, "picture.png": b"x"})
@@ -67,7 +66,7 @@ def test_a_folder_of_countless_tweet_files_is_refused_before_the_first_is_opened
     assert "over 3 files" in error_of(tmp_path).message
 
 
-def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_permission_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path, {"a/b.txt": b"1", "c.txt": b"2"})
     list_folder = os.listdir
 
@@ -82,14 +81,14 @@ def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: p
     assert read_all(tmp_path) == {"c.txt": b"2"}
 
 
-# The hash of what was named -------------------------------------------------------------------------------------------
+# The content hash -----------------------------------------------------------------------------------------------------
 
 
 FILES = {"a.txt": b"one\n", "b/c.txt": b"two\n"}
 CONTENTS = {"text": b"one\n", "zip": zip_of(FILES), "tar": tar_of(FILES), "a damaged zip": zip_of(FILES)[:-5]}
 
 
-def test_all_that_differs_has_another_hash(tmp_path: Path) -> None:
+def test_different_contents_have_different_hashes(tmp_path: Path) -> None:
     other = {"a.txt": b"one\n", "b/c.txt": b"2wo\n"}
     fill(tmp_path, {**CONTENTS, "other": b"One\n", "other zip": zip_of(other)})
     fill(tmp_path / "folder", FILES)
@@ -99,7 +98,7 @@ def test_all_that_differs_has_another_hash(tmp_path: Path) -> None:
     assert len({content_hash(tmp_path / name, is_any) for name in names}) == len(names)
 
 
-def test_what_is_not_wanted_of_a_folder_does_not_count(tmp_path: Path) -> None:
+def test_ignored_files_do_not_change_the_hash(tmp_path: Path) -> None:
     fill(tmp_path, FILES)
     before = content_hash(tmp_path, lambda name: name.endswith(".txt"))
     fill(tmp_path, {"photo.jpg": b"x", ".hidden.txt": b"x"})

@@ -1,4 +1,4 @@
-"""No name leads out of the data folder, whatever it is a name of, and whoever gave it."""
+"""No name of a run, checkpoint or data set reaches outside the data folder, whoever supplies it."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ USES: dict[str, Use] = {
     "delete": delete_checkpoint,
     "pin": lambda name: set_pinned(name, is_pinned=True),
     "unpin": lambda name: set_pinned(name, is_pinned=False),
-    "begin a run": create_run_folder,
-    "look for a run": find_run,
+    "start a run": create_run_folder,
+    "find a run": find_run,
     "the folder of a run": folder_of_run,
-    "wish for a run": lambda name: check(RunConfig(run_name=name)),
-    "a preset": lambda name: RunConfig(preset=name),  # type: ignore[arg-type] # what a caller may give
+    "configure a run": lambda name: check(RunConfig(run_name=name)),
+    "a preset": lambda name: RunConfig(preset=name),  # type: ignore[arg-type] # an invalid value
     "a setting": lambda name: RunConfig(settings={name: 1}),
     "a dataset": find_dataset,
 }
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """Return all files and folders, with the files' content."""
+    """Return all files and folders with the files' content."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
@@ -72,7 +72,7 @@ def tree(folder: Path) -> dict[str, bytes | None]:
 
 @pytest.fixture
 def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a data folder with a checkpoint and a run in it, and files of somebody else around it; returns those'."""
+    """The parent of a data folder that has a checkpoint and a run; other files are around it."""
     data = tmp_path / "around" / "data"
     (data / "checkpoints").mkdir(parents=True)
     monkeypatch.setenv("TWEETGEN_HOME", str(data))
@@ -88,7 +88,7 @@ def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "around"
 
 
-def test_a_name_that_is_none_is_refused_and_nothing_happens(around: Path) -> None:
+def test_an_invalid_name_is_refused_and_changes_nothing(around: Path) -> None:
     before = tree(around)
     for name in NAMES:
         for use in USES.values():
@@ -99,7 +99,7 @@ def test_a_name_that_is_none_is_refused_and_nothing_happens(around: Path) -> Non
 
 
 @pytest.mark.parametrize("run", ["../victim", "..", ".", "/tmp/victim", "a\0b", "../../elsewhere", "a run"])
-def test_the_run_that_a_checkpoint_names_is_looked_for_in_the_data_folder_only(around: Path, run: str) -> None:
+def test_the_run_of_a_checkpoint_is_searched_in_the_data_folder_only(around: Path, run: str) -> None:
     (around / "elsewhere").mkdir()
     started = run_started(corpus="small.txt", vocab_size=len(SPECIALS) + len(checkpoint_info().vocab))
     lines: list[Event] = [started, tweet_sampled("stolen", 1, elapsed_seconds=0.5)]

@@ -1,4 +1,4 @@
-"""Standard input: kept under the name of its content, whole or not at all."""
+"""Standard input is saved under the hash of its content, completely or not at all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Failing(io.BytesIO):
         return super().read(10)
 
 
-def test_a_stream_is_kept_whole_under_the_name_of_its_content(tmp_path: Path) -> None:
+def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None:
     path = keep(io.BytesIO(TEXT), tmp_path / "new" / "folder")
     assert path.read_bytes() == TEXT
     assert path.name == f"standard-input-{hashlib.sha256(TEXT).hexdigest()}"
@@ -38,7 +38,7 @@ def test_a_stream_is_kept_whole_under_the_name_of_its_content(tmp_path: Path) ->
     assert shown_path(Path("some/file.txt")) == "some/file.txt"
 
 
-def test_an_empty_stream_is_told(tmp_path: Path) -> None:
+def test_an_empty_stream_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="Standard input is empty"):
         keep(io.BytesIO(), tmp_path)
     assert not os.listdir(tmp_path)
@@ -52,17 +52,17 @@ def test_a_stream_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [(OSError(5, "Input/output error"), CorpusError), (KeyboardInterrupt(), KeyboardInterrupt)]
+    ("error", "raised"), [(OSError(5, "Input/output error"), CorpusError), (KeyboardInterrupt(), KeyboardInterrupt)]
 )
 def test_a_stream_that_breaks_leaves_nothing_behind(
-    tmp_path: Path, error: BaseException, told: type[BaseException]
+    tmp_path: Path, error: BaseException, raised: type[BaseException]
 ) -> None:
-    with pytest.raises(told):
+    with pytest.raises(raised):
         keep(Failing(error), tmp_path)
     assert not os.listdir(tmp_path)
 
 
-def test_a_keyboard_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_terminal_is_refused_without_blocking(tmp_path: Path) -> None:
     mine, theirs = os.openpty()
     try:
         with os.fdopen(theirs, "rb") as terminal, pytest.raises(CorpusError, match="is a terminal"):
@@ -71,27 +71,27 @@ def test_a_keyboard_is_not_waited_for(tmp_path: Path) -> None:
         os.close(mine)
 
 
-def test_a_pipe_is_kept_like_standard_input(tmp_path: Path) -> None:
+def test_a_pipe_is_saved_like_standard_input(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # as a shell holds the pipe of <(command) open
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # as a shell keeps the pipe of <(command) open
     writer = threading.Thread(target=pipe.write_bytes, args=(TEXT,))
     writer.start()
     try:
-        writer.join(timeout=60)  # 12 KB fit into a pipe: the command is done before anybody reads
+        writer.join(timeout=60)  # 12 KB fit into a pipe: the writer ends before the first read
         (path,) = kept_files((str(pipe),), io.BytesIO(), tmp_path / "kept")
     finally:
         os.close(reader)
     assert Path(path).read_bytes() == TEXT
 
 
-def test_a_pipe_that_nobody_writes_to_is_empty(tmp_path: Path) -> None:
+def test_a_pipe_without_a_writer_is_empty(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CorpusError, match="is empty"):
         kept_files((str(tmp_path / "pipe"),), io.BytesIO(), tmp_path / "kept")
 
 
-def test_what_a_killed_program_left_is_removed_and_what_another_writes_now_is_not(tmp_path: Path) -> None:
+def test_stale_temporary_files_are_removed_and_fresh_ones_are_not(tmp_path: Path) -> None:
     stale, fresh = tmp_path / ".standard-input.aaaaaaaa.tmp", tmp_path / ".standard-input.bbbbbbbb.tmp"
     for path in (stale, fresh):
         path.write_bytes(b"half")

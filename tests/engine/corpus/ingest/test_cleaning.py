@@ -1,4 +1,4 @@
-"""The rules on rows, the options that change them, and which tweets say the same."""
+"""Rows are cleaned or dropped by the rules, changed by the options, and compared by a normalized key."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ CONFIGS = st.builds(
 
 
 def cleaned(row: Row, config: CorpusConfig | None = None) -> Row:
-    """Return what becomes of a row."""
+    """Return the tweet of a row, or the dropped row."""
     return Cleaner(config or CorpusConfig())(row)
 
 
 def reason_for(row: str, config: CorpusConfig | None = None) -> str:
-    """Return why a row is dropped; the drop shows the row."""
+    """Return why a row is dropped; assert that its example is short."""
     dropped = cleaned(row, config)
     assert isinstance(dropped, DroppedRow)
     assert len(dropped.example) <= EXAMPLE_CHARS
@@ -60,7 +60,7 @@ def test_a_row_becomes_its_cleaned_tweet(row: str, tweet: str) -> None:
 
 
 @pytest.mark.parametrize("row", ["", "   ", "\t\r\n", "\u200b\ufeff", "\x00", "&nbsp;", LINE_BREAK, "\n\u2028"])
-def test_a_row_without_anything_to_see_is_empty(row: str) -> None:
+def test_a_row_without_visible_characters_is_empty(row: str) -> None:
     assert reason_for(row) == "empty"
 
 
@@ -120,7 +120,7 @@ def test_whatever_the_row_a_tweet_is_printable_short_enough_and_cleaned_to_itsel
         ("hey @a@b@c", "hey", "hey @user"),
     ],
 )
-def test_names_are_left_out_or_masked(row: str, stripped: str, masked: str) -> None:
+def test_names_are_removed_or_masked(row: str, stripped: str, masked: str) -> None:
     assert cleaned(row, CorpusConfig(strip_mentions=True)) == stripped
     assert cleaned(row, CorpusConfig(mask_mentions=True)) == masked
     assert cleaned(row, CorpusConfig(mask_mentions=True, strip_mentions=True)) == stripped
@@ -140,7 +140,7 @@ def test_text_is_made_ascii(row: str, tweet: str) -> None:
     assert cleaned(row, CorpusConfig(ascii=True)) == tweet
 
 
-def test_letters_are_made_small() -> None:
+def test_letters_are_lowercased() -> None:
     assert cleaned("ÉCOLE Straße ΣΑΣ İZMİR", CorpusConfig(lowercase=True)) == "école straße σας izmir"
 
 

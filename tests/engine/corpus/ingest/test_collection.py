@@ -1,4 +1,4 @@
-"""From files to tweets and sources: every row is counted once, where it came from, with an example that is harmless.
+"""Every row is counted once, under its source, with a harmless example.
 
 The property tries 25 corpora of up to three files of several formats.
 """
@@ -71,10 +71,10 @@ def test_kept_and_dropped_add_up_to_the_rows_of_every_source(
         assert text == harmless(text, EXAMPLE_CHARS)
 
 
-# Too little to train on -----------------------------------------------------------------------------------------------
+# Too few tweets -------------------------------------------------------------------------------------------------------
 
 
-def test_tweets_that_are_all_alike_are_refused_where_they_are_to_be_kept(tmp_path: Path) -> None:
+def test_a_corpus_of_near_duplicates_is_refused_with_keep_duplicates(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, [f"@{name} the very same words every day" for name in "abcdefghijklmnopqrstuvwxyz"])
     with pytest.raises(TooFewTweetsError, match="too few distinct tweets") as caught:
         load_corpus(CorpusConfig(files=(str(path),), keep_duplicates=True))

@@ -1,4 +1,4 @@
-"""Of tweets that say the same the first is kept; exact and near ones are counted apart, where they came from."""
+"""The first of each group of duplicates is kept; exact and near duplicates are counted per source."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_what_is_dropped_is_a_duplicate_where_the_words_are_the_same_and_else_a_
     assert counts.examples == {"duplicate": SAME[1], "near-duplicate": NEAR[0]}
 
 
-def test_each_file_answers_for_its_own_rows(tmp_path: Path) -> None:
+def test_every_file_has_its_own_counts(tmp_path: Path) -> None:
     result = grouped(tmp_path, [SENTENCE, "tea"], ["tea", NEAR[0], "two boats"])
     first, second = (counts.report() for counts in result.collection.sources)
     assert (first.num_rows, first.num_kept, first.dropped) == (2, 2, {})

@@ -1,4 +1,4 @@
-"""Mojibake is repaired where the whole text round-trips and looks like nothing that a person writes."""
+"""Mojibake is repaired if the whole text round-trips and has a sign of it; other text is never changed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzàáâãäåæçèéêëìíîïðñòóô�
 AFTER_A_WORD = ("", "", "", ",", ".", "!", "…", "’", "”", "™", "®", "»", "\xa0!", "–", " – ", "’s", "…”", "…»", "\xa0»")
 
 
-def wrongly_read(text: str, rounds: int = 1) -> str:
-    """Return UTF-8 as a program reads it that takes it for Windows-1252 and its five holes for Latin-1."""
+def misdecoded(text: str, rounds: int = 1) -> str:
+    """Return UTF-8 decoded as Windows-1252, whose five undefined bytes are decoded as Latin-1."""
     for _ in range(rounds):
         data = text.encode()
         text = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in data)
@@ -22,7 +22,7 @@ def wrongly_read(text: str, rounds: int = 1) -> str:
 
 
 def real_words() -> st.SearchStrategy[str]:
-    """Return words of Western Europe: small, capitalised or in capitals, with the punctuation that follows words."""
+    """Return Western European words in lower, upper or title case, with the punctuation that follows words."""
     bare = st.text(LETTERS, min_size=2, max_size=9)
     cased = st.builds(lambda word, case: str(case(word)), bare, st.sampled_from([str.lower, str.upper, str.capitalize]))
     return st.builds(str.__add__, cased, st.sampled_from(AFTER_A_WORD))
@@ -46,7 +46,7 @@ def real_words() -> st.SearchStrategy[str]:
     ],
 )
 def test_text_that_went_wrong_is_repaired(text: str) -> None:
-    wrong = wrongly_read(text)
+    wrong = misdecoded(text)
     if text != "a\x81b":
         assert wrong != text
     assert repaired(wrong) == text
@@ -54,9 +54,9 @@ def test_text_that_went_wrong_is_repaired(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["don’t", "café", "😀"])
 def test_text_that_went_wrong_twice_or_three_times_or_as_latin_1_is_repaired(text: str) -> None:
-    assert repaired(wrongly_read(text, 2)) == text
-    assert repaired(wrongly_read(text, 3)) == text
-    assert repaired(latin_1_read(text)) == text
+    assert repaired(misdecoded(text, 2)) == text
+    assert repaired(misdecoded(text, 3)) == text
+    assert repaired(misdecoded_as_latin_1(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_text_that_went_wrong_twice_or_three_times_or_as_latin_1_is_repaired(tex
         "AMANHÃ…",
         "É…",
         "São Paulo",
-        "donâ€™t, she said… and left",  # what is not mojibake as a whole stays as it is
+        "donâ€™t, she said… and left",  # not mojibake as a whole
         "Ã",
         "â€",
         "",
@@ -93,8 +93,8 @@ def test_no_text_beyond_the_latin_letters_is_touched(text: str) -> None:
 @given(text=hostile_text())
 def test_any_text_is_repaired_or_as_it_was(text: str) -> None:
     after = repaired(text)
-    assert after == text or text in {wrongly_read(after, rounds) for rounds in (1, 2, 3)} | {latin_1_read(after)}
+    assert after == text or text in {misdecoded(after, rounds) for rounds in (1, 2, 3)} | {misdecoded_as_latin_1(after)}
 
 
-def latin_1_read(text: str) -> str:
+def misdecoded_as_latin_1(text: str) -> str:
     return text.encode().decode("latin-1")

@@ -1,4 +1,4 @@
-"""What was named becomes sources: formats recognised, archives as one source, errors told before a row is read."""
+"""Formats are detected, archives are one source, and errors are raised before the first row is read."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ MASTODON_FILES = {"actor.json": b'{"id": "me"}\n', "likes.json": b'{"text": "not
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:
-    """Write files into a folder, which is returned."""
+    """Write files into a folder and return it."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 def sources_of(*files: Path, file_format: FileFormat = "auto", column: str | None = None) -> Iterator[OpenedSource]:
-    """Return the sources in these files."""
+    """Open the sources of these files."""
     config = CorpusConfig(files=tuple(map(str, files)), format=file_format, column=column)
     return open_sources(config, ReadProgress())
 
@@ -75,7 +75,7 @@ def read(*files: Path, file_format: FileFormat = "auto", column: str | None = No
 
 
 def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = None) -> CorpusError:
-    """Return the error that opening a file ends with, before a row is read; it says which, what and what to do."""
+    """Return the error of opening a file, before a row is read; assert that it names the file and has a hint."""
     with pytest.raises(CorpusError) as caught:
         next(sources_of(path, file_format=file_format, column=column))
     assert str(path) in caught.value.message
@@ -83,7 +83,7 @@ def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = 
     return caught.value
 
 
-# Formats ----------------------------------------------------------------------------------------------------------
+# Formats --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def error_of(path: Path, file_format: FileFormat = "auto", column: str | None = 
         (SENTIMENT140, "a.txt", "sentiment140"),
         (b"Label,Id,Date,Query,Name,Text\n" + SENTIMENT140[:-20], "a", "sentiment140"),
         (codecs.BOM_UTF8 + X_TWEETS, "a.txt", "x"),
-        (X_DELETED, "a.txt", "x"),  # and refused as such
+        (X_DELETED, "a.txt", "x"),  # refused later
         (OUTBOX, "outbox.json", "mastodon"),
         (b"PAR1\x15\x04\x15", "a.txt", "parquet"),
         (b"[sigh] what a day\n", "a.txt", "text"),
@@ -120,7 +120,7 @@ def test_a_format_is_recognised_by_content_first_and_name_second(
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 @pytest.mark.parametrize("content", [TEXT, CSV, JSONL], ids=["text", "csv", "jsonl"])
-def test_every_format_of_text_is_read_in_wide_unicode_and_packed(tmp_path: Path, content: bytes, encoding: str) -> None:
+def test_every_text_format_is_read_in_utf_16_or_32_and_gzip(tmp_path: Path, content: bytes, encoding: str) -> None:
     write(tmp_path, {"a": gzip_of(content.decode().encode(encoding))})
     (opened,) = sources_of(tmp_path / "a")
     assert list(opened.rows) == ROWS
@@ -132,16 +132,16 @@ def test_a_text_has_no_columns(tmp_path: Path) -> None:
     assert "no column tweet" in error_of(tmp_path / "a.txt", column="tweet").message
 
 
-# Which belong together --------------------------------------------------------------------------------------------
+# Grouping -------------------------------------------------------------------------------------------------------------
 
 
-def test_files_are_sources_in_their_order_and_know_which_they_were_named_as(tmp_path: Path) -> None:
+def test_files_are_sources_in_order_with_the_index_of_the_named_file(tmp_path: Path) -> None:
     write(tmp_path, {"z.txt": TEXT, "folder/a.txt": TEXT, "folder/b.csv": CSV})
     opened = list(sources_of(tmp_path / "z.txt", tmp_path / "folder", tmp_path / "z.txt"))
     assert [each.file_index for each in opened] == [0, 1, 1, 2]
     names = [each.source.name for each in opened]
     assert names[1:3] == ["folder: a.txt", "folder: b.csv"]
-    assert names[0] == names[3] == str(tmp_path / "z.txt")  # the name alone would not tell which
+    assert names[0] == names[3] == str(tmp_path / "z.txt")  # the name alone is ambiguous
 
 
 def test_files_of_a_folder_that_turn_out_to_be_no_tweets_are_noted(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_an_archive_of_x_is_one_source_and_only_its_tweets_are_read(tmp_path: Pa
     assert sorted(map(str, opened.rows)) == sorted(map(str, ROWS))
     assert opened.source.notes[0].startswith("not read: ")
     assert "README.txt" in opened.source.notes[0]
-    told = "4 other files not opened (messages, deleted tweets and media never are)"
-    assert opened.source.notes[1] == told
+    note = "4 other files not opened (messages, deleted tweets and media never are)"
+    assert opened.source.notes[1] == note
     assert re.fullmatch(r"x: (?:twitter\S*/)?data/tweets\S*\.js \+ 1 more", opened.source.name)
 
 
@@ -192,7 +192,7 @@ def test_a_format_that_is_given_chooses_among_the_files_of_a_folder(
     assert names == {f"f: {name}" for name in read_files}
 
 
-# What can't be read -----------------------------------------------------------------------------------------------
+# Errors ---------------------------------------------------------------------------------------------------------------
 
 
 BAD: dict[str, tuple[bytes, str]] = {
@@ -207,7 +207,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_file_that_cannot_be_used_is_told_before_a_row_is_read(tmp_path: Path, name: str) -> None:
+def test_an_unusable_file_is_reported_before_a_row_is_read(tmp_path: Path, name: str) -> None:
     content, words = BAD[name]
     write(tmp_path, {name: content, "good.txt": TEXT})
     assert words in error_of(tmp_path / name).message
@@ -223,6 +223,6 @@ def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path
 
 
 @pytest.mark.parametrize("file", ["-", ""])
-def test_standard_input_must_have_been_kept_and_nothing_is_no_file(file: str) -> None:
+def test_standard_input_and_an_empty_name_are_refused(file: str) -> None:
     with pytest.raises(CorpusError):
         next(open_sources(CorpusConfig(files=(file,)), ReadProgress()))

@@ -1,4 +1,4 @@
-"""Which script a letter is of, and of which kind any other character is."""
+"""Letters are classified by script, other characters by kind."""
 
 from __future__ import annotations
 

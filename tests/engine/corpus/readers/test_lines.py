@@ -1,6 +1,6 @@
-"""Lines are decoded each by itself, whatever ends them; what can't be used is one item in its place.
+"""Lines are decoded separately, with any line ends; an unusable line is a dropped row in its place.
 
-The fuzz test tries 300 files of random bytes.
+`tests.fuzz` tries random bytes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def lines_of(data: bytes) -> list[Line]:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("padding", [0, 1, CHUNK - 12, CHUNK - 11, CHUNK - 10, CHUNK - 5, CHUNK - 4, 3 * CHUNK])
-def test_any_end_of_line_is_left_out_wherever_it_falls(end: bytes, padding: int) -> None:
+def test_any_line_end_is_removed_wherever_it_falls(end: bytes, padding: int) -> None:
     lines = ["x" * padding, "one", "", "two\u2028\x85\x0b\x0cthree", "four"]
     content = end.join(line.encode() for line in lines)
     assert lines_of(content) == lines
@@ -43,15 +43,15 @@ def test_ends_may_be_mixed_and_no_bytes_are_no_lines(data: bytes, lines: list[st
     assert lines_of(data) == lines
 
 
-def test_a_byte_order_mark_is_left_out_at_the_beginning_only() -> None:
+def test_a_byte_order_mark_is_removed_at_the_start_only() -> None:
     assert lines_of(codecs.BOM_UTF8 + b"one\n" + codecs.BOM_UTF8 + b"two\n") == ["one", "\ufefftwo"]
 
 
 def test_a_line_that_is_not_utf_8_is_windows_1252_and_the_others_are_not() -> None:
-    told = source()
+    text = source()
     content = "naïve\n".encode() + "it’s 5 €\ncafé\n".encode("cp1252") + "naïve 😀".encode()
-    assert list(decoded_lines(io.BytesIO(content), told)) == ["naïve", "it’s 5 €", "café", "naïve 😀"]
-    assert told.notes == ["2 lines read as Windows-1252"]
+    assert list(decoded_lines(io.BytesIO(content), text)) == ["naïve", "it’s 5 €", "café", "naïve 😀"]
+    assert text.notes == ["2 lines read as Windows-1252"]
 
 
 def test_a_line_with_a_nul_byte_is_unusable_and_its_neighbours_are_not() -> None:

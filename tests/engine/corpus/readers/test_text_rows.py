@@ -1,4 +1,4 @@
-"""Plain text: a row per line, or per piece between blank lines. The fuzz test tries 200 files of random bytes."""
+"""Plain text: a row per line, or per paragraph between blank lines. `tests.fuzz` tries random bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.corpus.readers.text_rows import MAX_PARAGRAPH_CHARS, text_rows
 from engine.corpus.types import DroppedRow, Row, Source
 
 LINES = CorpusConfig()
-PIECES = CorpusConfig(blank_line_separated=True)
+PARAGRAPHS = CorpusConfig(blank_line_separated=True)
 
 
 def rows_of(content: str | bytes, config: CorpusConfig = LINES) -> list[Row]:
@@ -23,20 +23,20 @@ def test_every_line_is_a_row() -> None:
     assert rows_of("\n".join(lines)) == lines
 
 
-def test_pieces_end_at_blank_lines_and_keep_their_line_breaks() -> None:
+def test_paragraphs_end_at_blank_lines_and_keep_their_line_breaks() -> None:
     lines = ["", "an old pond", "  a frog jumps in", "the sound of water", "", " \t", "one line", "", ""]
-    pieces = ["an old pond\n  a frog jumps in\nthe sound of water", "one line"]
-    assert rows_of("\r\n".join(lines), PIECES) == pieces
-    assert rows_of("\n".join([*lines, "last"]), PIECES) == [*pieces, "last"]
+    paragraphs = ["an old pond\n  a frog jumps in\nthe sound of water", "one line"]
+    assert rows_of("\r\n".join(lines), PARAGRAPHS) == paragraphs
+    assert rows_of("\n".join([*lines, "last"]), PARAGRAPHS) == [*paragraphs, "last"]
 
 
-def test_a_piece_with_an_unusable_line_is_unusable_as_a_whole() -> None:
-    rows = rows_of(b"a\nb\0\nc\0\nd\n\ne\n", PIECES)
+def test_a_paragraph_with_an_unusable_line_is_unusable_as_a_whole() -> None:
+    rows = rows_of(b"a\nb\0\nc\0\nd\n\ne\n", PARAGRAPHS)
     assert rows == [DroppedRow("with a NUL byte", "line 2: b"), "e"]
 
 
-def test_a_piece_over_the_bound_is_one_counted_drop() -> None:
+def test_a_paragraph_over_the_bound_is_one_counted_drop() -> None:
     line = "x" * 99_999 + "\n"
-    assert rows_of(line * (MAX_PARAGRAPH_CHARS // 100_000), PIECES) == [(line * 10).removesuffix("\n")]
-    over = rows_of(line * 25 + "\nnext\n", PIECES)
+    assert rows_of(line * (MAX_PARAGRAPH_CHARS // 100_000), PARAGRAPHS) == [(line * 10).removesuffix("\n")]
+    over = rows_of(line * 25 + "\nnext\n", PARAGRAPHS)
     assert [getattr(row, "reason", row) for row in over] == ["with a piece over 1 MB", "next"]

@@ -1,4 +1,4 @@
-"""The leak figure: the share of validation tweets that a search for every run of 30 characters finds in training."""
+"""The leakage equals that of a brute-force search for every run of 30 characters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def leak(train: list[str], validation: list[str]) -> float:
     return leak_share(FlatTweets.from_texts(train), FlatTweets.from_texts(validation))
 
 
-def searched(train: list[str], validation: list[str]) -> float:
-    """Return the same figure, by looking for each run in each tweet."""
+def brute_force(train: list[str], validation: list[str]) -> float:
+    """Return the leakage by brute force."""
     known = [comparable(tweet) for tweet in train]
     asked = [comparable(tweet) for tweet in validation]
     leaked = [
@@ -37,7 +37,7 @@ def test_the_figure_is_that_of_a_search_for_every_run(
     for tweet in train[:4]:
         start = chance.randint(0, 15)
         validation.append("x" * chance.randint(0, 5) + tweet[start : start + LEAK_RUN + 2])
-    assert leak(train, validation) == searched(train, validation)
+    assert leak(train, validation) == brute_force(train, validation)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_run_over_the_border_between_two_tweets_is_no_leak() -> None:
     assert leak([RUN], [RUN[:15], RUN[15:]]) == 0
 
 
-def test_tweets_of_all_chunks_are_looked_at() -> None:
+def test_tweets_of_all_chunks_are_compared() -> None:
     chance = random.Random(1)  # noqa: S311 - a text, no secret
     filler = ["".join(chance.choices("abcdefgh ", k=3_000)) for _ in range(120)]
     assert leak([*filler, RUN], [*filler[:2], RUN, "another one"]) == 0.75

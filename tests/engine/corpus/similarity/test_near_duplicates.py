@@ -1,4 +1,4 @@
-"""Near-duplicate groups and shared runs: the same as by comparing every pair of tweets in plain Python."""
+"""Near-duplicate groups and shared runs equal those of comparing every pair of tweets in plain Python."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BASES = (
 
 
 def components(count: int, pairs: set[tuple[int, int]]) -> list[int]:
-    """Return the smallest number of each one's component."""
+    """Return the smallest index in each node's component."""
     labels = list(range(count))
     for _ in range(count):
         for one, other in pairs:
@@ -42,7 +42,7 @@ def components(count: int, pairs: set[tuple[int, int]]) -> list[int]:
 
 
 def remainders(key: str) -> set[tuple[str, ...]]:
-    """Return the words that may be left of a key, sorted."""
+    """Return the sorted words of a key after each possible deletion."""
     words = [word for word in key.split(" ") if word]
     kept = [words[:start] + words[start + gone :] for gone in (0, 1, 2) for start in range(len(words) - gone + 1)]
     return {tuple(sorted(each)) for each in kept if len(each) >= MIN_WORDS and len(" ".join(each)) >= MIN_CHARS}
@@ -57,13 +57,13 @@ def share_a_run(one: str, other: str) -> bool:
 
 
 def pairwise_labels(keys: list[str], are_alike: Callable[[str, str], bool]) -> list[int]:
-    """Return the groups that comparing every pair gives."""
+    """Return the groups by comparing every pair."""
     pairs = {(i, j) for i, j in combinations(range(len(keys)), 2) if are_alike(keys[i], keys[j])}
     return components(len(keys), pairs)
 
 
 def edited(edits: list[tuple[int, int, int, str]]) -> list[str]:
-    """Return keys made from a few by cutting words out and putting others in."""
+    """Return variants of `BASES` with words deleted and inserted."""
     keys = []
     for base, place, gone, added in edits:
         words = BASES[base].split()

@@ -1,4 +1,4 @@
-"""Whether a tweet is new: copies and long copied runs are found, everything else is new."""
+"""Copies and long copied runs are detected; every other tweet is new."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def index_of(tweets: Iterable[str]) -> NoveltyIndex:
 
 
 def letters(seed: int, count: int) -> str:
-    """Return random letters: no two texts of this kind share a run."""
+    """Return random letters, of which no two texts share a run."""
     return "".join(random.Random(seed).choices(string.ascii_lowercase, k=count))  # noqa: S311 - a text, no secret
 
 
@@ -67,7 +67,7 @@ def test_a_run_shorter_than_a_window_is_never_called_copied(seed: int, size: int
     assert index_of([tweet]).copied_share("0123456789" * 4 + tweet[:size] + "0123456789" * 4) == 0
 
 
-def test_a_run_over_the_border_between_two_tweets_was_never_written() -> None:
+def test_a_run_across_two_tweets_is_not_a_copy() -> None:
     one, two = letters(1, 40), letters(2, 40)
     assert index_of([one, two]).classify(one[-12:] + two[:12]) == "new"
 

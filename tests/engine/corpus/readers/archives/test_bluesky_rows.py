@@ -1,4 +1,4 @@
-"""Bluesky's repositories and records. The fuzz tries 300 repositories that are cut or changed, and any bytes."""
+"""Posts are read from Bluesky's repositories and JSON records. `tests.fuzz` tries damaged ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def section(data: bytes) -> bytes:
 
 
 def car(*blocks: object, version: int = 1) -> bytes:
-    """Return a repository of these blocks, with a header whose root is the first one's id, and a raw block."""
+    """Return a repository of these blocks and a raw one; the first is the root."""
     encoded = [libipld.encode_dag_cbor(block) for block in blocks]
     ids = [b"\x01\x71\x12\x20" + hashlib.sha256(data).digest() for data in encoded]
     header = libipld.encode_dag_cbor({"roots": ids[:1], "version": version})
@@ -65,7 +65,7 @@ LIKE = {"$type": "app.bsky.feed.like", "createdAt": "2024", "subject": {"uri": "
 # Repositories ---------------------------------------------------------------------------------------------------------
 
 
-def test_posts_come_by_time_and_nothing_else_comes() -> None:
+def test_posts_are_sorted_by_time_and_other_records_ignored() -> None:
     tree = {"e": [{"k": b"app.bsky.feed.post/1", "p": 0, "t": None}], "l": None}
     data = car(COMMIT, record("late", "2024-05-02"), LIKE, tree, record("early", "2024-05-01"), [1, 2], "text")
     assert rows_of(data) == ["early", "late"]
@@ -154,7 +154,7 @@ def test_own_threads_are_known_by_the_address_of_the_record() -> None:
     assert reasons(rows_of_json([*forms, record("c", parent=OWN)], no_replies=True)) == ["a", "reply", "reply"]
 
 
-# Recognition and damage -----------------------------------------------------------------------------------------------
+# Detection ------------------------------------------------------------------------------------------------------------
 
 
 def test_repositories_and_records_are_recognised() -> None:

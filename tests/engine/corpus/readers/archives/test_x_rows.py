@@ -1,4 +1,4 @@
-"""The archive of X: tweets, their long twins, and nothing else of it. The fuzz test tries 200 changed archives."""
+"""Tweets and their long versions are read from an X archive, and nothing else. `tests.fuzz` tries damaged ones."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_retweets_are_dropped() -> None:
     assert rows[0] == DroppedRow("retweet", "tweet 1: RT @mia: hello")
 
 
-def test_links_of_x_are_left_out_and_counted_unless_asked_for() -> None:
+def test_tco_links_are_removed_and_counted_without_keep_links() -> None:
     tweets = [tweet(f"see {LINK} now"), tweet(f"a picture {LINK} {LINK}"), tweet(LINK), tweet("http://a.example/b")]
     files = {"data/tweets.js": assigned("YTD.tweets.part0", [*tweets, tweet(f"RT @mia: {LINK}")])}
     rows, notes = rows_of(files)
@@ -135,7 +135,7 @@ def merged(tweets: list[object], notes: list[object], **options: Any) -> list[Ro
         LONG[:262].replace("&", "&amp;") + f"… {LINK}",
     ],
 )
-def test_a_long_note_takes_the_place_of_its_shortened_twin(shortened: str) -> None:
+def test_a_long_note_replaces_its_shortened_twin(shortened: str) -> None:
     assert merged([tweet("before"), tweet(shortened), tweet("after")], [note(LONG)]) == ["before", LONG, "after"]
 
 
@@ -143,7 +143,7 @@ def test_a_note_that_was_not_cut_comes_once() -> None:
     assert merged([tweet("short &amp; bold")], [note("short & bold")]) == ["short & bold"]
 
 
-def test_of_notes_that_begin_alike_the_one_of_the_same_second_is_taken() -> None:
+def test_of_notes_with_the_same_start_the_one_of_the_same_time_matches() -> None:
     other = LONG + " Second edition."
     notes: list[object] = [note(other, "2023-04-05T10:00:00.000Z"), note(LONG, "2023-04-04T13:45:22.731Z")]
     tweets: list[object] = [tweet(cut(LONG)), tweet(cut(LONG), "Wed Apr 05 10:00:00 +0000 2023")]
@@ -196,7 +196,7 @@ def test_another_file_under_the_name_of_the_tweets_is_refused(variable: str) -> 
         ("data/._tweets.js", False),
     ],
 )
-def test_the_parts_are_told_by_their_path(name: str, expected: bool) -> None:
+def test_parts_are_detected_by_their_path(name: str, expected: bool) -> None:
     assert is_part(name) is expected
 
 
@@ -209,7 +209,7 @@ def error_of(make: Callable[[], object]) -> CorpusError:
     return caught.value
 
 
-def test_an_archive_of_someone_who_never_tweeted_says_so() -> None:
+def test_an_archive_without_tweets_is_reported() -> None:
     error = error_of(rows_of_tweets)
     assert error.message == "archive.zip has no tweets: its owner never tweeted, or deleted them all."
     assert error.hint
@@ -226,7 +226,7 @@ def test_an_entry_that_is_no_tweet_is_a_drop(entry: object) -> None:
     assert reasons(rows_of_tweets(entry, tweet("hello"))) == ["not a tweet", "hello"]
 
 
-def test_a_file_that_is_cut_short_gives_its_tweets_and_an_error_that_names_it() -> None:
+def test_a_truncated_file_yields_its_tweets_and_an_error_that_names_it() -> None:
     data = assigned("YTD.tweets.part0", [tweet("one"), tweet("two")])
     for no_replies in (False, True):
         config = CorpusConfig(no_replies=no_replies)

@@ -1,4 +1,4 @@
-"""JSON in one piece is read item by item. The fuzz tests try 300 files: any bytes, and good ones cut or changed."""
+"""JSON documents are read item by item, and the array of texts is detected. `tests.fuzz` tries damaged ones."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_an_array_of_strings_gives_them() -> None:
     ],
 )
 @pytest.mark.parametrize("indent", [None, 2])
-def test_the_one_array_of_texts_in_a_document_is_found_and_said(
+def test_the_only_array_of_texts_in_a_document_is_detected_and_noted(
     content: dict[str, Any], path: str, indent: int | None
 ) -> None:
     data = json.dumps(content, indent=indent).encode()
@@ -59,7 +59,7 @@ def test_the_one_array_of_texts_in_a_document_is_found_and_said(
     assert rows_of(data, path) == (["one", "two ü"], [])
 
 
-def test_of_a_document_too_long_to_look_into_the_first_array_of_texts_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_document_too_long_to_examine_the_first_array_of_texts_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_stream, "MAX_VALUE_CHARS", 2000)
     monkeypatch.setattr(json_stream, "_BLOCK_BYTES", 500)
     posts = [{"post": {"text": f"number {number}"}} for number in range(1000)]
@@ -71,7 +71,7 @@ def test_of_a_document_too_long_to_look_into_the_first_array_of_texts_is_read(mo
     assert "has no texts under post.words" in error_of({"a": [5] * 9000}, "post.words").message
 
 
-def test_a_value_over_the_bound_is_refused_before_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_too_large_value_is_refused_before_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_stream, "MAX_VALUE_CHARS", 2000)
     monkeypatch.setattr(json_stream, "_BLOCK_BYTES", 500)
     file = io.BytesIO(b'["' + b"x" * 100_000 + b'"]')
@@ -94,7 +94,7 @@ def test_a_document_may_be_one_post(content: dict[str, Any]) -> None:
         rows_of(json.dumps(content, indent=2).encode() * 2)
 
 
-def test_several_arrays_of_texts_ask_which() -> None:
+def test_several_arrays_of_texts_are_an_error() -> None:
     error = error_of({"mine": OBJECTS, "theirs": [{"body": "x"}]})
     assert error.message == "a.json has several arrays of texts."
     assert error.hint == "Choose one with --column: mine.text or theirs.body."
@@ -102,7 +102,7 @@ def test_several_arrays_of_texts_ask_which() -> None:
 
 
 @pytest.mark.parametrize("column", [None, "shout", "export.shout"])
-def test_where_no_text_is_found_the_error_names_those_that_there_are(column: str | None) -> None:
+def test_the_error_without_texts_lists_the_paths_of_strings(column: str | None) -> None:
     error = error_of({"export": {"by": "mia", "posts": [{"post": {"shout": "hello there", "n": 1}}]}}, column)
     assert "export.posts.post.shout, export.by" in error.hint
     assert column is None or f"no texts under {column}" in error.message
@@ -113,7 +113,7 @@ def test_json_without_an_array_of_tweets_is_an_error(content: object) -> None:
     assert "has no array of tweets" in error_of(content).message
 
 
-def test_objects_without_a_usual_key_ask_for_it() -> None:
+def test_objects_without_a_known_key_are_an_error() -> None:
     error = error_of([{"id": "1", "post": {"words": ["hello"]}}])
     assert "no known key" in error.message
     assert "post.words, id" in error.hint
@@ -122,7 +122,7 @@ def test_objects_without_a_usual_key_ask_for_it() -> None:
 # Damage ---------------------------------------------------------------------------------------------------------------
 
 
-def test_what_stands_before_the_damage_is_given_and_the_place_said() -> None:
+def test_items_before_the_damage_are_read_and_its_line_is_reported() -> None:
     data = b'[\n{"text": "one"},\n{"text": "two"},\n{"text": oops}\n]'
     rows = json_rows(io.BytesIO(data), Source("a.json", "json"), CorpusConfig())
     assert [next(rows), next(rows)] == ["one", "two"]
@@ -140,7 +140,7 @@ def test_what_stands_before_the_damage_is_given_and_the_place_said() -> None:
         b"nonsense",
     ],
 )
-def test_a_file_that_breaks_off_is_an_error(data: bytes) -> None:
+def test_an_invalid_or_truncated_file_is_an_error(data: bytes) -> None:
     assert "not valid JSON" in error_of(data).message
 
 

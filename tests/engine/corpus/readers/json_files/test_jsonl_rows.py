@@ -1,4 +1,4 @@
-"""JSON lines: every line is a row or a counted drop. The fuzz test tries 200 files of any bytes."""
+"""JSON Lines: every line is a row or a dropped row. `tests.fuzz` tries arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def reason_of(line: str) -> str:
 
 
 @pytest.mark.parametrize("key", ["text", "tweet", "full_text", "content", "body", "tweet.full_text", "data.text"])
-def test_a_usual_key_of_the_first_object_is_found_and_said(key: str) -> None:
+def test_a_known_key_of_the_first_object_is_detected_and_noted(key: str) -> None:
     value: object = "hello"
     for part in reversed(key.split(".")):
         value = {"id": 1, part: value}
@@ -48,7 +48,7 @@ def test_a_column_is_a_key_or_a_dotted_path(column: str, value: object) -> None:
     assert rows_of(json.dumps(value), column)[0] == ["yes"]
 
 
-def test_a_column_takes_each_item_of_the_arrays_that_it_leads_through() -> None:
+def test_a_column_descends_into_every_item_of_an_array() -> None:
     lines = [{"posts": [{"text": "one"}, {"id": 1}, {"text": ["two", "three"]}]}, {"posts": []}]
     content = "\n".join(map(json.dumps, lines))
     expected = ["one", DroppedRow("no posts.text", "line 1: it has id"), "two", "three"]

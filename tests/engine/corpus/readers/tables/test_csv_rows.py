@@ -1,6 +1,6 @@
-"""CSV as people have it: delimiter, header, columns and labels are found; one bad quotation mark costs one row.
+"""CSV dialects: delimiter, header, columns and labels are detected; an unclosed quotation mark drops one row.
 
-The fuzz tests try 300 files of random bytes and 500 of random pieces of CSV.
+`tests.fuzz` tries random bytes and random pieces of CSV.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def test_csv_written_with_quotes_is_read_back_whole(tweets: list[str]) -> None:
     ("delimiter", "note"),
     [(",", []), (";", ["semicolon-separated"]), ("\t", ["tab-separated"]), ("|", ["pipe-separated"])],
 )
-def test_the_delimiter_is_found_and_said(delimiter: str, note: list[str]) -> None:
+def test_the_delimiter_is_detected_and_noted(delimiter: str, note: list[str]) -> None:
     records = [["7", "hello, you; there | now", "en"], ["8", "good morning", "en"], ["9", "bye, all", "de"]]
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows([["id", "text", "lang"], *records])
@@ -100,7 +100,7 @@ def test_a_first_row_of_words_over_numbers_is_a_header() -> None:
 
 
 @pytest.mark.parametrize("column", ["tweet", "0", "4", "-1", "²", "9" * 5000])
-def test_a_column_that_is_missing_is_named_beside_those_that_are_there(column: str) -> None:
+def test_the_error_of_a_missing_column_lists_the_existing_ones(column: str) -> None:
     with pytest.raises(CorpusError) as caught:
         read(WIDE, column)
     assert f"data.csv has no column {column[:20]}" in caught.value.message
@@ -164,7 +164,7 @@ def test_other_columns_are_no_labels(content: str) -> None:
     assert rows_of(content) == ["hello there"]
 
 
-def test_asking_for_a_label_where_there_is_none_is_said() -> None:
+def test_a_label_without_a_label_column_is_noted() -> None:
     assert notes_of("hello\nbye\n", label="sad")[-1] == "no labels found: every row kept"
 
 
@@ -186,7 +186,7 @@ def test_a_quoted_tweet_may_go_over_lines() -> None:
     ],
     ids=["to the end of the file", "next line quoted", "too many lines", "another over lines"],
 )
-def test_a_quotation_mark_that_is_never_closed_costs_its_line_and_no_other(rest: list[str]) -> None:
+def test_an_unclosed_quotation_mark_drops_its_line_and_no_other(rest: list[str]) -> None:
     content = "\n".join(["first", '"never closed', *rest]) + "\n"
     rows = rows_of(content)
     assert rows[:2] == ["first", DroppedRow(NEVER_CLOSED, 'line 2: "never closed')]
@@ -194,7 +194,7 @@ def test_a_quotation_mark_that_is_never_closed_costs_its_line_and_no_other(rest:
 
 
 def test_quotations_left_open_on_every_line_are_as_many_drops() -> None:
-    rows = rows_of('x","\n' * 20_000)  # minutes, if each line were followed to the end
+    rows = rows_of('x","\n' * 20_000)  # minutes, if each line were parsed to the end
     assert [row.reason for row in rows if isinstance(row, DroppedRow)] == [NEVER_CLOSED] * 20_000
 
 

@@ -1,4 +1,4 @@
-"""Parquet: the column of texts, found or named. The fuzz test tries 150 files that are cut or changed."""
+"""Parquet: the text column is detected or set by --column. `tests.fuzz` tries damaged files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDE = {"id": [1, 2], "user": ["mia", "tom"], "tweet": ["hello there", "good mor
 
 
 class Stream(io.BytesIO):
-    """What comes out of an archive: it can't be sought in."""
+    """A file inside an archive, which can't seek."""
 
     def seekable(self) -> bool:
         return False
@@ -45,7 +45,7 @@ def reasons(rows: list[Row]) -> list[str]:
     return [row if isinstance(row, str) else row.reason for row in rows]
 
 
-def test_the_column_of_the_longest_texts_is_found_and_said() -> None:
+def test_the_column_of_the_longest_texts_is_detected_and_noted() -> None:
     rows, notes = rows_of(WIDE)
     assert rows == ["hello there", "good morning"]
     assert notes == ["text in column 3 (tweet): the longest"]
@@ -95,7 +95,7 @@ def test_rows_of_many_batches_and_groups_come_in_order() -> None:
     assert rows_of(parquet({"text": texts}, row_group_size=700))[0] == texts
 
 
-def test_a_file_out_of_an_archive_is_held_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_an_archive_is_loaded_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     data = parquet(WIDE)
     source, config = Source("a.zip: a.parquet", "parquet"), CorpusConfig()
     assert list(parquet_rows(Stream(data), source, config)) == ["hello there", "good morning"]

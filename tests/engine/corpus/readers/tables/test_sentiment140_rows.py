@@ -1,6 +1,6 @@
-"""Sentiment140: six columns, with or without header, and of them the tweets of one feeling.
+"""Sentiment140: six columns, with or without header, filtered by label.
 
-The fuzz test tries 200 files of random fields.
+`tests.fuzz` tries random fields.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def test_tweets_are_kept_by_their_label_and_others_counted_under_theirs(label: s
     assert read(MIXED, label) == (rows, ["no header row", "text in column 6", f"labels in column 1: {note}"])
 
 
-def test_a_header_is_found_and_said() -> None:
+def test_a_header_is_detected_and_noted() -> None:
     rows, notes = read(HEADER + MIXED)
     assert rows[1] == "hello, there"
     assert len(rows) == 5
