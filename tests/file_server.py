@@ -1,4 +1,4 @@
-"""A web server on this machine that serves one file, or plays what a test scripts for each request."""
+"""A local web server that serves one file, or a scripted response per request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RELEASE_SECONDS = 60.0
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Notes each request and plays the next act; the last act is played for all that follow."""
+    """Records each request and plays the next act; the last act is repeated."""
 
     server: _Server
 
@@ -30,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def first_byte(self) -> int:
-        """The byte from which the file is asked for."""
+        """The first byte of the requested range."""
         return int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
 
     def head(self, status: int, **headers: object) -> None:
@@ -49,7 +49,7 @@ class _Server(ThreadingHTTPServer):
     file_server: FileServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore clients that leave early."""
+        """Ignore clients that disconnect early."""
 
 
 @dataclass
@@ -79,14 +79,14 @@ def serving(*acts: Act) -> Iterator[FileServer]:
 
 
 def use_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connect directly, whatever the environment of the tests says."""
+    """Connect directly, whatever proxy the environment sets."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
 
 def serve(content: bytes) -> Act:
-    """Serve the rest that is asked for."""
+    """Serve the requested range."""
     return announce(content, len(content))
 
 
@@ -102,7 +102,7 @@ def announce(content: bytes, total: int) -> Act:
 
 
 def stall_after(content: bytes, total: int) -> Act:
-    """Announce `total` bytes, and send no more after this content until the test is over."""
+    """Announce `total` bytes, and stall after this content until the test is over."""
 
     def act(handler: Handler) -> None:
         announce(content, total)(handler)
@@ -113,12 +113,12 @@ def stall_after(content: bytes, total: int) -> Act:
 
 
 def serve_all(content: bytes) -> Act:
-    """Serve the whole file, whatever is asked for."""
+    """Serve the whole file, ignoring the range."""
     return answer(200, content)
 
 
 def answer(status: int, body: bytes = b"", **headers: object) -> Act:
-    """Answer with this status, body and headers."""
+    """Respond with this status, body and headers."""
 
     def act(handler: Handler) -> None:
         handler.head(status, Content_Length=len(body), **headers)

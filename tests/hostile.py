@@ -1,8 +1,7 @@
-"""Hostile text and hostile names: all that data could try to do to a terminal or to markup.
+"""Hostile text and file names: attacks on terminals and markup, and detectors of leaks.
 
-Also what none of it may reach: `obeyed` finds what a terminal would obey, `unknown_sequences` takes apart what was
-written to one. The payloads are made up, and escaped in this file. Every text holds "zqj", so that a test can tell that
-it was shown.
+`obeyed` finds characters that a terminal would obey, `unknown_sequences` finds unexpected output of the program. The
+payloads are invented, and escaped in this file. Every text contains "zqj", so that a test can assert that it was shown.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAYLOAD = "PWNED"
-"""Stands in every payload of an escape sequence: where it turns up behind an ESC, something has leaked."""
+"""Part of every payload of an escape sequence: after an ESC in the output, it is a leak."""
 
 ESCAPES = {
     "colour": "\x1b[31mzqj red\x1b[0m",
@@ -80,7 +79,7 @@ SURROGATES = {
     "bytes of a name": "zqj\udcff\udc9b31m",
 }
 TEXTS = ESCAPES | CONTROLS | UNSEEN | SURROGATES | FLOODS | MARKUP
-"""By what each of them tries."""
+"""Texts by the attack."""
 ALL_AT_ONCE = " ".join(text for text in TEXTS.values() if len(text) < 400)
 MEGABYTE = {
     "a line": "zqj" + "w" * 1_000_000,
@@ -106,22 +105,22 @@ FILE_NAMES = (
     b"-zqj --help.txt",
     b"zqj" + b"w" * 240,
 )
-"""Names that a file can have, in bytes, as they lie on the disk."""
+"""Valid file names, in bytes."""
 
-# all that the screen, Textual (8.2) and rich write to a terminal by themselves
+# the sequences that the screen, Textual (8.2) and rich write themselves
 _KNOWN = re.compile(
     r"""\x1b(?:
         \[\?(?:1|7|25|1000|1003|1004|1006|1015|1049|2004|2026|2031|2048)(?:;\d+)*[hl]  # modes
-      | \[\?(?:2026|2048)\$p                                        # which of them there are
+      | \[\?(?:2026|2048)\$p                                        # queries of modes
       | \[[<>=][\d;]*u | \[\?u                                      # the keyboard
       | \[[\d;]*m                                                   # colours
-      | \[\d*;?\d*H | \[\d*[ABCDG] | \[[012]?[KJ]                   # the cursor, and wiping
-      | \[\d*X | \[\d*b                                             # what the slimmer makes of blanks
-      | \[2[23];0t | \[1[48]t                                       # the title kept; sizes asked
+      | \[\d*;?\d*H | \[\d*[ABCDG] | \[[012]?[KJ]                   # cursor and erasing
+      | \[\d*X | \[\d*b                                             # blanks by `sgr_compaction`
+      | \[2[23];0t | \[1[48]t                                       # title stack; queries of size
       | \[c | \[>c | \[6n
       | \]0;[^\x00-\x1f\x7f-\x9f]*\x07                              # the title
-      | \]22;[a-z-]*(?:\x07|\x1b\\)                                # the pointer
-      | _Gi=\d+,[^\x1b]*\x1b\\                                      # whether there are pictures
+      | \]22;[a-z-]*(?:\x07|\x1b\\)                                # pointer shape
+      | _Gi=\d+,[^\x1b]*\x1b\\                                      # query for graphics
       | [78]
     )""",
     re.VERBOSE,
@@ -129,9 +128,9 @@ _KNOWN = re.compile(
 
 
 def obeyed(text: str) -> list[str]:
-    """Return the characters that a terminal could obey, or that hide or turn round what stands beside them.
+    """Return the characters that a terminal could obey, or that hide or reorder their neighbours.
 
-    Joiners are none, or families of emoji would break.
+    Joiners are allowed: families of emoji need them.
     """
     return [
         f"U+{ord(char):04X}"
@@ -141,13 +140,13 @@ def obeyed(text: str) -> list[str]:
 
 
 def most_marks_on_one(text: str) -> int:
-    """Return the length of the longest run of combining marks; a joiner begins no new one."""
+    """Return the length of the longest run of combining marks; a joiner does not end one."""
     runs = re.findall(r"M[MJ]*", "".join("J" if char == "\u200d" else unicodedata.category(char)[0] for char in text))
     return max((run.count("M") for run in runs), default=0)
 
 
 def unknown_sequences(written: bytes) -> Iterator[str]:
-    """Yield what a program wrote to a terminal that no part of it writes by itself, in words to print."""
+    """Yield the sequences in a program's output that are not among the known ones, escaped."""
     rest = _KNOWN.sub("", written.decode("utf-8", "replace"))
     for found in re.finditer(r"[^\n\r\x20-\x7e\xa0-\U0010ffff].{0,20}", rest):
         yield ascii(found.group())
@@ -156,7 +155,7 @@ def unknown_sequences(written: bytes) -> Iterator[str]:
 
 
 def write_corpus(path: Path) -> Path:
-    """Write a corpus whose every line is hostile, each often enough for its characters to be learned."""
+    """Write a corpus of hostile lines, each often enough for its characters to enter the vocabulary."""
     lines = [text.replace("\n", " ") for text in TEXTS.values()] * 3 + list(MEGABYTE.values())[:3]
     harmless = [f"zqj tweet number {number} is quite harmless" for number in range(60)]
     path.write_bytes("\n".join([*lines, *harmless]).encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""Errors: two harmless lines each, and the exit code that they end the program with."""
+"""Every error is two sanitized lines and an exit code."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def test_both_lines_are_harmless(message: str, hint: str) -> None:
     assert error.hint == harmless(error.hint)
 
 
-def test_a_message_is_bounded_and_a_hint_may_be_left_out() -> None:
+def test_a_message_is_bounded_and_the_hint_is_optional() -> None:
     error = TweetgenError("x" * 1_000_000, "y" * 1_000_000)
     assert len(error.message) <= 4000
     assert len(error.hint) <= 4000
     assert TweetgenError("wrong").hint == ""
 
 
-def test_every_kind_has_a_title_and_an_exit_code_of_its_own_which_the_modules_tree_tells() -> None:
+def test_every_class_has_its_own_title_and_the_exit_code_of_the_modules_docstring() -> None:
     assert len({kind.title for kind in KINDS}) == len(KINDS)
     for kind in KINDS:
         assert kind.exit_code == exit_code_for(kind.title) == (3 if kind is InternalError else 1)

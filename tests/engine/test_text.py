@@ -1,4 +1,4 @@
-"""Text: what comes in is cleaned for the model, what goes out can't hurt a terminal."""
+"""Text is cleaned for the model and sanitized for the terminal."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_raw_tweet_is_cleaned_to(raw: str, text: str) -> None:
         "\x1bc",
     ],
 )
-def test_an_escape_sequence_goes_whole(sequence: str) -> None:
+def test_an_escape_sequence_is_removed_completely(sequence: str) -> None:
     assert harmless(f"before{sequence} after") == "before after"
     assert clean(f"before{sequence} after") == "before after"
 
@@ -101,7 +101,7 @@ def test_blanks_are_made_single_and_breaks_kept_or_not() -> None:
     assert with_single_blanks(" a \u3000 b \n\n c ", keeps_line_breaks=False) == "a b c"
 
 
-def test_the_ranges_that_are_read_fast_hold_no_combining_mark() -> None:
+def test_the_ranges_of_the_fast_path_contain_no_combining_mark() -> None:
     assert not [
         char
         for char in map(chr, range(sys.maxunicode + 1))
@@ -110,7 +110,7 @@ def test_the_ranges_that_are_read_fast_hold_no_combining_mark() -> None:
 
 
 @given(raw=st.text("ab ❤\ufe0f\ufe0e\u0301\u200d\u202eé今、🎉\n", max_size=12))
-def test_what_is_read_fast_is_what_it_would_be_read_slowly(raw: str) -> None:
+def test_the_fast_path_equals_the_slow_path(raw: str) -> None:
     with mock.patch.object(text_module, "_WITH_SINGLE_SELECTORS", re.compile("(?!)")):
         slowly = clean(raw)
     assert clean(raw) == slowly

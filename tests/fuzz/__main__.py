@@ -1,7 +1,7 @@
-"""`python -m tests.fuzz --seconds 60`: mutated input for all that takes input from outside.
+"""`python -m tests.fuzz --seconds 60`: mutated input for every part of the program that reads untrusted input.
 
-Exit code 1 where something else than a documented error came of one, in more time or memory than it may take; the
-input is in a file then, and `--replay FILE` tries it again.
+Exit code 1 if an input causes anything except a documented error, or exceeds its limit of time or memory. The input is
+then saved in a file, and `--replay FILE` runs it again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import warnings
 import zlib
 from pathlib import Path
 
-from tests.fuzz.running import Broken, Driver, drive, tried
+from tests.fuzz.running import Broken, Driver, drive, run_input
 from tests.fuzz.target import Target
 from tests.fuzz.targets import TARGETS
 
@@ -23,15 +23,15 @@ from tests.fuzz.targets import TARGETS
 def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Try mutated input on the program.")
     parser.add_argument("--seconds", type=float, default=60, help="how long (60)")
-    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)), help="where the inputs come from")
-    parser.add_argument("--target", action="append", choices=sorted(TARGETS), help="only this; may be repeated")
-    parser.add_argument("--save-to", type=Path, default=Path("fuzz-found"), help="folder for what breaks (fuzz-found)")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="try the input in a file, named TARGET-...")
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)), help="seed of the inputs (random)")
+    parser.add_argument("--target", action="append", choices=sorted(TARGETS), help="only this target; may be repeated")
+    parser.add_argument("--save-to", type=Path, default=Path("fuzz-found"), help="for failing inputs (fuzz-found)")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="run the input in a file, named TARGET-...")
     return parser.parse_args(given)
 
 
 def main(given: list[str] | None = None) -> int:
-    """Do what the command line says; returns the exit code."""
+    """Run the command line and return the exit code."""
     arguments = _arguments(given)
     warnings.simplefilter("error")
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
@@ -42,16 +42,16 @@ def main(given: list[str] | None = None) -> int:
         targets = [TARGETS[name](Path(folder)) for name in names]
         try:
             if arguments.replay is not None:
-                outcome, seconds = tried(targets[0], arguments.replay.read_bytes())
+                outcome, seconds = run_input(targets[0], arguments.replay.read_bytes())
                 print(f"{names[0]}: {outcome} ({seconds * 1000:.1f} ms)")
                 return 0
             return _run(targets, arguments, Path(folder))
         except Broken as broken:
-            return _told(broken, arguments.save_to)
+            return _report(broken, arguments.save_to)
 
 
 def _run(targets: list[Target], arguments: argparse.Namespace, folder: Path) -> int:
-    """Try inputs on the targets for the time that was given."""
+    """Fuzz the targets for the given time."""
     print(f"seed {arguments.seed}", flush=True)
     arguments.save_to.mkdir(parents=True, exist_ok=True)
     drivers = drive(targets, arguments.seconds, arguments.seed, arguments.save_to)
@@ -62,8 +62,8 @@ def _run(targets: list[Target], arguments: argparse.Namespace, folder: Path) -> 
     return 0
 
 
-def _told(broken: Broken, folder: Path) -> int:
-    """Save an input that broke a property, and say how to try it again."""
+def _report(broken: Broken, folder: Path) -> int:
+    """Save an input that broke a property, and print the command to replay it."""
     traceback.print_exception(broken, file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{broken.target.name}-{zlib.crc32(broken.data):08x}"
@@ -73,7 +73,7 @@ def _told(broken: Broken, folder: Path) -> int:
 
 
 def _print_table(drivers: list[Driver]) -> None:
-    """Print how many inputs each target was tried with."""
+    """Print the number of inputs, the rate and the outcomes of each target."""
     print(f"{'target':<12} {'inputs':>10} {'per second':>11} {'outcomes':>9} {'slowest ms':>11}")
     for driver in drivers:
         rate = driver.num_inputs / max(driver.seconds, 1e-9)

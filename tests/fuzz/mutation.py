@@ -1,8 +1,8 @@
-"""Makes inputs of others: bits flipped, parts cut, doubled, moved and mixed, numbers and words replaced.
+"""Mutates inputs: flips bits, cuts, repeats, moves and splices parts, replaces numbers and words.
 
-Small and our own: coverage-guided fuzzers for Python need a C compiler's instrumentation, and Hypothesis, which the
-suite uses for what has a shape, spends its time on drawing. What the inputs lead to takes coverage's place as a guide
-(`tests.fuzz.running`). The same random numbers make the same inputs.
+Written for this program: coverage-guided fuzzers for Python need instrumentation by a C compiler, and Hypothesis, which
+the suite uses for structured data, spends its time on drawing. Outcomes guide it in place of coverage
+(`tests.fuzz.running`). Deterministic for a given random generator.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _WORD = re.compile(rb'"[^"\\]{0,60}"')
 
 
 class Mutator:
-    """Makes inputs for one target."""
+    """Mutates the inputs of one target."""
 
     def __init__(self, random: Random, tokens: Sequence[bytes]) -> None:
-        """Draw from `random`; `tokens` are put in as they are."""
+        """`tokens` are inserted unchanged."""
         self._random = random
         self._tokens = (*tokens, *_BYTES, *_WORDS)
-        self._ways: tuple[Callable[[bytes, bytes], bytes], ...] = (
+        self._mutations: tuple[Callable[[bytes, bytes], bytes], ...] = (
             self._flip,
             self._overwrite,
             self._cut,
@@ -58,16 +58,16 @@ class Mutator:
         )
 
     def mutated(self, data: bytes, other: bytes) -> bytes:
-        """Return `data` changed in one to six ways; `other` is an input that it may be mixed with."""
+        """Apply one to six mutations to `data`; parts of `other` may be spliced in."""
         for _ in range(self._random.choice((1, 1, 1, 2, 2, 3, 6))):
-            data = self._random.choice(self._ways)(data, other)[:MAX_BYTES]
+            data = self._random.choice(self._mutations)(data, other)[:MAX_BYTES]
         return data
 
     def _place(self, data: bytes) -> int:
         return self._random.randint(0, len(data))
 
     def _part(self, data: bytes, longest: int = 64) -> tuple[int, int]:
-        """Return where a part of the data begins and ends; seldom a long one."""
+        """Return start and end of a random part of the data, usually a short one."""
         first = self._place(data)
         length = self._random.randint(0, longest if self._random.random() < 0.9 else len(data))
         return first, min(len(data), first + length)
@@ -116,7 +116,7 @@ class Mutator:
         return self._replaced(_WORD, data)
 
     def _replaced(self, pattern: re.Pattern[bytes], data: bytes) -> bytes:
-        """Return the data with one match of a pattern replaced: the next one after a place anywhere in it."""
+        """Replace one match of a pattern: the next one after a random position."""
         found = pattern.search(data, self._place(data)) or pattern.search(data)
         if found is None:
             return data

@@ -1,7 +1,7 @@
-"""Drives targets with mutated inputs, the targets by turns, until the time is up or one breaks.
+"""Runs targets with mutated inputs in turn, until the time is up or a property breaks.
 
-An input that led to something new (another outcome than any before) becomes one that others are made of. The input in
-hand lies in the file `current`, so that even one that ends the interpreter is kept.
+An input with a new outcome is added to the pool of inputs to mutate. The current input is in the file `current`, so
+that even one that kills the interpreter is not lost.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _MEBIBYTE = 1 << 20
 _VARYING = re.compile(r"\d+|'.*?'|\".*?\"|`.*?`|/\S+")
 
 
-class Broken(Exception):  # noqa: N818 - what a property is
-    """An input for which a target's property does not hold."""
+class Broken(Exception):  # noqa: N818 - a broken property
+    """A target's property does not hold for an input."""
 
     def __init__(self, target: Target, data: bytes, cause: str) -> None:
-        """Keep the input and what was wrong."""
+        """`cause` describes the failure."""
         super().__init__(f"{target.name}: {cause}")
         self.target = target
         self.data = data
 
 
 class HangError(BaseException):
-    """An input takes no end of time. No `Exception`, for what is tried may catch those."""
+    """An input exceeds `_HANG_SECONDS`. Not an `Exception`, which the target may catch."""
 
 
 @dataclass
 class Driver:
-    """Drives one target."""
+    """Runs one target, with its pool of inputs and its counts."""
 
     target: Target
     random: Random
@@ -54,23 +54,23 @@ class Driver:
     outcomes: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Make the mutator."""
+        """Create the mutator."""
         self._mutator = Mutator(self.random, self.target.tokens)
 
     def next_input(self) -> bytes:
-        """Return the next input: each seed as it is, then what is made of them and of what was kept."""
+        """Return the next input: each seed unchanged, then mutations of the pool."""
         if self.num_inputs < len(self.target.seeds):
             return self.target.seeds[self.num_inputs]
         pool = (*self.target.seeds, *self.kept)
         return self._mutator.mutated(self.random.choice(pool), self.random.choice(pool))
 
     def take_turn(self, keep: Callable[[bytes], None]) -> None:
-        """Try inputs for a little while. Raises `Broken`."""
+        """Run inputs for `TURN_SECONDS`. Raises `Broken`."""
         began = time.monotonic()
         while time.monotonic() - began < TURN_SECONDS:
             data = self.next_input()
             keep(data)
-            outcome, seconds = tried(self.target, data)
+            outcome, seconds = run_input(self.target, data)
             self.num_inputs += 1
             self.slowest_seconds = max(self.slowest_seconds, seconds)
             kind = _VARYING.sub("#", outcome)[:100]
@@ -80,8 +80,8 @@ class Driver:
         self.seconds += time.monotonic() - began
 
 
-def tried(target: Target, data: bytes) -> tuple[str, float]:
-    """Return what a target makes of an input, and the processor time that it took. Raises `Broken`."""
+def run_input(target: Target, data: bytes) -> tuple[str, float]:
+    """Run an input; return its outcome and its CPU time. Raises `Broken`."""
     memory_before = peak_bytes()
     began = time.process_time()
     signal.signal(signal.SIGALRM, _hang)
@@ -108,9 +108,9 @@ def _hang(_: int, __: FrameType | None) -> None:
 
 
 def drive(targets: Sequence[Target], seconds: float, seed: int, folder: Path) -> list[Driver]:
-    """Try inputs for that long; returns what was done. Raises `Broken`.
+    """Run the targets for `seconds`; return their drivers with the counts. Raises `Broken`.
 
-    Each target's inputs depend on the seed alone: the n-th is always the same.
+    The n-th input of a target depends on the seed alone.
     """
     drivers = [Driver(target, Random(f"{seed} {target.name}")) for target in targets]  # noqa: S311 - no secrets
     descriptor = os.open(folder / "current", os.O_RDWR | os.O_CREAT, 0o644)

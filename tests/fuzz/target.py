@@ -1,4 +1,4 @@
-"""What the fuzz command needs to know of a part of the program: inputs to begin with, and what has to hold of each."""
+"""`Target`: a part of the program to fuzz, with seeds, a property and limits."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from tests.hostile import obeyed
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One part of the program that takes what comes from outside."""
+    """A part of the program that reads untrusted input."""
 
     name: str
     seeds: tuple[bytes, ...]
-    """Good inputs, and bad ones that were found once."""
+    """Valid inputs, and invalid ones that once broke something."""
     check: Callable[[bytes], str]
-    """Take an input. Returns what became of it, in a few words; raises whatever a user would see as a traceback."""
+    """Process an input and return a short description of the outcome; raise what the user would see as a traceback."""
     tokens: tuple[bytes, ...] = ()
-    """What the input's format is made of."""
+    """Tokens of the input's format."""
     max_seconds: float = 1.0
-    """Processor time that one input may take."""
+    """Limit of CPU time per input."""
     max_mebibytes: int = 200
-    """Memory that one input may add to the most that was used so far."""
+    """Limit of growth of the peak memory per input."""
 
 
 def require_plain(*texts: str) -> None:
-    """Raise `AssertionError` where one of the texts holds what a terminal would obey."""
+    """Raise `AssertionError` if a text contains characters that a terminal would obey."""
     for text in texts:
         assert not obeyed(text), f"{obeyed(text)[:5]} in {text[:80]!a}"

@@ -1,4 +1,4 @@
-"""Batches: every tweet once an epoch, little padding, and a place that can be saved."""
+"""Every tweet comes once per epoch, with little padding, and the stream resumes at any position."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def epoch(tweets: EncodedTweets, batch_size: int, seed: int, number: int = 0) ->
 
 
 def texts_of(batch: Batch, vocab: Vocab) -> list[str]:
-    """Return the tweets of a batch, read from its targets up to the end-of-tweet symbol."""
+    """Decode the tweets of a batch from its targets, up to EOS."""
     return [vocab.decode(row[: list(row).index(EOS)]) for row in batch.targets]
 
 
@@ -60,7 +60,7 @@ def test_an_epoch_holds_every_tweet_once_and_the_model_predicts_each_character_f
 
 
 @given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS, num_seen=st.integers(0, 40))
-def test_from_a_saved_position_on_come_the_batches_that_would_have_come(
+def test_a_stream_from_a_saved_position_continues_identically(
     tweets: list[str], batch_size: int, seed: int, num_seen: int
 ) -> None:
     numbers, _ = encoded(tweets)
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_order_and_another_seed_or_epoch_another() 
     assert all(one != other for index, one in enumerate(orders) for other in orders[:index])
 
 
-def test_a_position_beyond_the_last_batch_begins_the_next_epoch() -> None:
+def test_a_position_after_the_last_batch_is_the_start_of_the_next_epoch() -> None:
     numbers, _ = encoded(LETTERS)
     stream = BatchStream(numbers, 4, 0, Position(epoch=2, batch=999))
     assert (stream.position, stream.epochs) == (Position(epoch=3), 3.0)
@@ -114,7 +114,7 @@ def test_a_character_that_the_vocabulary_lacks_becomes_unk_and_is_counted(tweets
 # Weights --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_weight_is_how_often_a_tweet_comes_in_an_epoch_on_average() -> None:
+def test_a_weight_is_the_mean_number_of_repetitions_per_epoch() -> None:
     lengths = np.full(60, 5)
     weights = np.repeat([3.0, 0.5], 30)
     epochs = [np.concatenate(epoch_order(lengths, 7, seed=1, epoch=epoch, weights=weights)) for epoch in range(40)]

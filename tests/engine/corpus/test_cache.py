@@ -1,4 +1,4 @@
-"""A corpus that was read once is opened from the cache: the same tweets, or it is read anew."""
+"""A cached corpus equals the one that was read; a damaged entry is a miss."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def same(one: Corpus, other: Corpus) -> bool:
     )
 
 
-def test_what_is_opened_from_the_cache_is_what_was_read(tmp_path: Path) -> None:
+def test_a_cached_corpus_equals_the_one_that_was_read(tmp_path: Path) -> None:
     config = config_of(write_corpus(tmp_path, [*small_tweets(), "", "late night ☕ at café Noir", small_tweets()[0]]))
     read, opened = load_corpus(config), load_corpus(config)
     assert (read.was_cached, opened.was_cached) == (False, True)
     assert same(read, opened)
 
 
-def test_other_content_is_read_anew_and_the_old_content_found_again(tmp_path: Path) -> None:
+def test_changed_content_is_a_miss_and_the_old_content_a_hit_again(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, small_tweets(40))
     load_corpus(config_of(path))
     write_corpus(tmp_path, small_tweets(50))
@@ -79,7 +79,7 @@ def cut(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip_a_byte, cut])
-def test_a_damaged_entry_is_as_if_there_were_none(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_a_damaged_entry_is_a_miss(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     config = config_of(write_corpus(tmp_path))
     read = load_corpus(config)
     [entry] = entries()
@@ -90,19 +90,19 @@ def test_a_damaged_entry_is_as_if_there_were_none(tmp_path: Path, damage: Callab
     assert load_corpus(config).was_cached
 
 
-def test_a_cache_that_cannot_be_written_costs_no_run(tmp_path: Path) -> None:
+def test_a_read_only_cache_fails_no_run(tmp_path: Path) -> None:
     cache_folder().write_text("a file where the folder should be")
     assert len(load_corpus(config_of(write_corpus(tmp_path))).train) == 48
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_while_it_is_read_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = iter(["before", "after"])
     monkeypatch.setattr(cache, "key_of", lambda _: next(keys))
     load_corpus(config_of(write_corpus(tmp_path)))
     assert entries() == []
 
 
-def test_the_entries_not_opened_for_the_longest_time_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_used_entries_are_deleted_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "MAX_ENTRIES", 2)
     one, two, three = (config_of(write_corpus(tmp_path, small_tweets(n), f"{n}.txt")) for n in (30, 40, 50))
     load_corpus(one)

@@ -1,4 +1,4 @@
-"""Tweets as flat arrays: what goes in comes out, whatever its characters and however it is cut."""
+"""Flat arrays round-trip any texts, chunked, selected or compacted."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TEXTS = st.lists(st.text(max_size=12), max_size=30)
 
 @pytest.fixture(autouse=True)
 def _small_chunks() -> object:
-    """Let a handful of tweets be several chunks."""
+    """Make chunks so small that a few tweets are several."""
     with mock.patch.object(flat, "CHUNK_TWEETS", 4), mock.patch.object(flat, "COPIED_TWEETS", 3):
         yield
 
 
 @given(texts=TEXTS)
-def test_what_goes_in_comes_out(texts: list[str]) -> None:
+def test_texts_round_trip(texts: list[str]) -> None:
     tweets = FlatTweets.from_texts(texts)
     assert list(tweets) == texts
     assert [tweets[index] for index in range(len(tweets))] == texts
@@ -42,14 +42,14 @@ def test_lengths_and_counts_are_those_of_characters_not_of_bytes(texts: list[str
 
 
 @given(texts=TEXTS.filter(bool), data=st.data())
-def test_a_selection_holds_what_was_selected_in_that_order(texts: list[str], data: st.DataObject) -> None:
+def test_a_selection_has_the_selected_tweets_in_order(texts: list[str], data: st.DataObject) -> None:
     indices = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=20))
     chosen = FlatTweets.from_texts(texts).select(np.array(indices, dtype=np.int64))
     assert list(chosen) == [texts[index] for index in indices]
 
 
 @given(texts=TEXTS, data=st.data())
-def test_moved_together_are_those_that_are_kept_without_a_copy(texts: list[str], data: st.DataObject) -> None:
+def test_compacting_keeps_the_tweets_of_the_mask_without_a_copy(texts: list[str], data: st.DataObject) -> None:
     is_kept = data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts)))
     tweets = FlatTweets.from_texts(texts)
     kept = tweets.compact(np.array(is_kept, dtype=np.bool_))

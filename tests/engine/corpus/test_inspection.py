@@ -1,4 +1,4 @@
-"""The figures that `inspect` computes agree with the tweets of the corpus."""
+"""The statistics of `inspect` agree with a plain count over the tweets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def lists_of_tweets() -> st.SearchStrategy[list[str]]:
 
 @settings(max_examples=20)
 @given(tweets=lists_of_tweets())
-def test_every_figure_is_that_of_the_tweets(tmp_path_factory: pytest.TempPathFactory, tweets: list[str]) -> None:
+def test_every_statistic_agrees_with_a_plain_count(tmp_path_factory: pytest.TempPathFactory, tweets: list[str]) -> None:
     path = write_corpus(tmp_path_factory.mktemp("c"), tweets)
     config = CorpusConfig(files=(str(path),), keep_duplicates=True)
     corpus, found = load_corpus(config), inspect(config)

@@ -1,4 +1,4 @@
-"""From a config to a corpus: several files, too little, one row, and the preview before the screen opens."""
+"""A config is loaded from several files, or a single row, and previewed before the screen opens."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_one_row_is_the_corpus_and_is_counted_from_0_without_the_header(tmp_path
 
 
 @pytest.mark.parametrize(("row", "reason"), [(9, "the data has fewer rows"), (1, "only a link")])
-def test_a_row_that_is_no_tweet_is_refused_with_its_reason(tmp_path: Path, row: int, reason: str) -> None:
+def test_an_unusable_row_is_refused_with_its_reason(tmp_path: Path, row: int, reason: str) -> None:
     path = write_corpus(tmp_path, ["hello", "https://a.example/b", "z" * 141])
     for function in (load_corpus, check_corpus):
         with pytest.raises(CorpusError, match=f"Row {row} of small.txt can't be used: {reason}"):
@@ -99,7 +99,7 @@ def test_the_check_and_the_loading_of_a_small_file_agree(
 
 
 def cut_archive() -> bytes:
-    """Return a packed file whose beginning is sound and whose end is missing."""
+    """Return a truncated compressed file."""
     noise = random.Random(1)  # noqa: S311 - no secrets
     lines = [*small_tweets(60), *(noise.randbytes(40).hex() for _ in range(20_000))]
     return gzip.compress("\n".join(lines).encode())[:-2000]
@@ -116,7 +116,7 @@ def test_the_time_is_that_of_all_files_together(tmp_path: Path, monkeypatch: pyt
         load_corpus(config)
 
 
-def test_a_glance_tells_how_the_first_rows_are_read_and_how_many_are_tweets(tmp_path: Path) -> None:
+def test_a_preview_has_the_counts_and_notes_of_the_first_rows(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     tweets = [f"this is number {number}" for number in range(1000)]
     rows = [f"{0 if number % 2 else 4},{tweet}" for number, tweet in enumerate(tweets)]
@@ -131,7 +131,7 @@ def test_a_glance_tells_how_the_first_rows_are_read_and_how_many_are_tweets(tmp_
     assert not preview.is_whole
 
 
-def test_a_glance_at_little_is_one_at_the_whole(tmp_path: Path) -> None:
+def test_a_preview_of_a_small_corpus_is_whole(tmp_path: Path) -> None:
     for name in ("a", "b"):
         lines = "\n".join([*small_tweets(30), "", "last"])
         (tmp_path / f"{name}.txt").write_text(lines, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The report in words: counts that add up, one and many told apart, several sources put together."""
+"""The report as text: singular and plural, and totals of several sources."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ ONE = SourceReport(
 OTHER = SourceReport(name="b.txt", format="text", num_rows=1005, num_kept=1000, dropped={"duplicate": 5}, examples={})
 
 
-def test_it_is_one_line_for_all_and_one_for_each() -> None:
+def test_the_report_and_each_source_are_one_line() -> None:
     assert str(ONE) == "10 rows read, 7 tweets kept; dropped: 2 empty, 1 duplicate"
     assert (
         str(CorpusReport(sources=(ONE, OTHER))) == "1,015 rows read, 1,007 tweets kept; dropped: 6 duplicate, 2 empty"
     )
 
 
-def test_one_row_that_nothing_was_dropped_of_reads_well() -> None:
+def test_one_row_without_drops_is_singular() -> None:
     source = SourceReport(name="c", format="text", num_rows=1, num_kept=1, dropped={}, examples={})
     assert str(source) == "1 row read, 1 tweet kept; dropped: none"
     assert list(summary_lines(CorpusReport(sources=(source,)))) == ["c (text): 1 of 1 row kept"]
 
 
-def test_in_short_it_names_every_source_with_its_notes_and_what_was_dropped_in_all() -> None:
+def test_the_summary_has_every_source_with_its_notes_and_the_total_of_drops() -> None:
     assert list(summary_lines(CorpusReport(sources=(ONE, OTHER)))) == [
         "a.csv (csv): 7 of 10 rows kept",
         "  header row found; text in column 2",
@@ -38,7 +38,7 @@ def test_in_short_it_names_every_source_with_its_notes_and_what_was_dropped_in_a
     ]
 
 
-def test_in_short_the_sources_without_a_line_of_their_own_are_added_up() -> None:
+def test_the_summary_adds_up_the_remaining_sources() -> None:
     lines = list(summary_lines(CorpusReport(sources=(ONE,) * 200)))
     assert lines[-2:] == [
         "and 194 more files: 1,358 of 1,940 rows kept",

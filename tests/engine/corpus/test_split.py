@@ -1,4 +1,4 @@
-"""What is held out: enough, not too much, always the same, and nothing that training tweets give away."""
+"""The split is deterministic, of the right size, and separates no group of similar tweets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEYS = st.lists(st.text("abcdefgh 0123", min_size=1, max_size=12), min_size=1, m
 
 
 SONG = "and the rain came down on the little town"
-"""Longer than a run that ties tweets together."""
+"""Longer than a shared run."""
 
 
 def mask_of(keys: list[str], groups: list[int] | None = None) -> list[bool]:
@@ -55,7 +55,7 @@ def test_five_percent_are_held_out_at_least_200_at_most_a_fifth(num_tweets: int,
 
 
 @given(keys=KEYS)
-def test_where_tweets_have_nothing_in_common_the_lowest_hashes_are_held_out(keys: list[str]) -> None:
+def test_of_dissimilar_tweets_the_lowest_hashes_are_held_out(keys: list[str]) -> None:
     assert held_out(keys) == set(in_hash_order(keys)[: num_validation_tweets(len(keys))])
 
 
@@ -91,7 +91,7 @@ def test_a_component_over_a_hundredth_of_what_is_wanted_stays_in_training(size: 
     assert outcomes == expected
 
 
-def test_where_all_tweets_hang_together_whole_groups_are_held_out_in_the_order_of_their_hashes() -> None:
+def test_of_a_single_component_whole_groups_are_held_out_in_the_order_of_their_hashes() -> None:
     keys = [f"{SONG} {number}" for number in range(1000)]
     assert held_out(keys) == set(in_hash_order(keys)[:200])
     pairs = [number - number % 2 for number in range(1000)]

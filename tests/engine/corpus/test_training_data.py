@@ -1,4 +1,4 @@
-"""From the wish for a run to tweets as numbers: which files, which vocabulary, how often each tweet comes."""
+"""The training data of a run: its files, its vocabulary, the weights and the progress."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def loaded(
     return load_training_data(config, vocab, lambda _: None)
 
 
-# Which tweets ---------------------------------------------------------------------------------------------------------
+# Files ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_takes_the_tweets_that_it_names_or_else_those_of_its_checkpoint(tmp_path: Path) -> None:
+def test_a_run_uses_its_own_files_or_else_those_of_its_checkpoint(tmp_path: Path) -> None:
     assert corpus_config_of(RunConfig(), checkpoint_info().corpus) == checkpoint_info().corpus
     wanted = CorpusConfig(files=(str(tmp_path / "a.txt"),))
     assert corpus_config_of(RunConfig(corpus=wanted), checkpoint_info().corpus).files == wanted.files
 
 
-def test_paths_are_kept_whole_so_that_a_run_can_go_on_from_another_folder(
+def test_paths_are_absolute_so_that_a_run_can_be_resumed_from_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -52,7 +52,7 @@ def test_paths_are_kept_whole_so_that_a_run_can_go_on_from_another_folder(
         ("auto", CorpusConfig(overfit=3), 1),
     ],
 )
-def test_a_character_that_occurs_once_is_left_out_but_where_every_one_counts(
+def test_a_character_that_occurs_once_becomes_unk_unless_every_character_is_kept(
     preset: PresetName, corpus: CorpusConfig, expected: int
 ) -> None:
     config = replace(RunConfig(corpus=corpus), preset=preset)
@@ -79,7 +79,7 @@ def test_the_vocabulary_is_that_of_the_training_tweets(tmp_path: Path) -> None:
     assert len(training_data.train_tweets) == len(training_data.corpus.train)
 
 
-def test_rare_characters_become_unknown_where_that_is_asked_for(tmp_path: Path) -> None:
+def test_rare_characters_become_unk(tmp_path: Path) -> None:
     rare = "零一二三四五六七八九"
     tweets = [f"{tweet} {rare[number % 10] if number < 10 else ''}" for number, tweet in enumerate(small_tweets(60))]
     training_data = loaded(write_corpus(tmp_path, tweets), min_count=2)
@@ -121,13 +121,13 @@ def test_weights_that_leave_an_epoch_without_a_tweet_are_refused(tmp_path: Path)
     assert loaded(one, same, weight=(1, 0.01)).weights is not None
 
 
-# Telling how far it is ------------------------------------------------------------------------------------------------
+# Progress -------------------------------------------------------------------------------------------------------------
 
 
-def test_it_tells_what_it_reads_and_how_far_that_is(tmp_path: Path) -> None:
-    told: list[Stage] = []
-    load_training_data(CorpusConfig(files=(str(write_corpus(tmp_path)),)), None, told.append)
-    assert {stage.text for stage in told} == {"reading the tweets"}
-    shares = [stage.share for stage in told if stage.share is not None]
+def test_stages_report_the_progress(tmp_path: Path) -> None:
+    stages: list[Stage] = []
+    load_training_data(CorpusConfig(files=(str(write_corpus(tmp_path)),)), None, stages.append)
+    assert {stage.text for stage in stages} == {"reading the tweets"}
+    shares = [stage.share for stage in stages if stage.share is not None]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""The one way a file is written: at any moment it is whole, the old one or the new one, whatever breaks."""
+"""A file is written atomically: whatever fails, it has the old content or the new."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def target(tmp_path: Path) -> Path:
 
 
 def assert_untouched(target: Path) -> None:
-    """The old file is whole and nothing lies beside it."""
+    """Assert that the file has its old content and is alone in its folder."""
     assert target.read_bytes() == OLD
     assert list(target.parent.iterdir()) == [target]
 
 
 def raising(error: BaseException) -> Callable[..., None]:
-    """Return a function that raises `error` whatever it is called with."""
+    """Return a function that raises `error` for any arguments."""
 
     def broken(*_: object, **__: object) -> None:
         raise error
@@ -47,9 +47,7 @@ def raising(error: BaseException) -> Callable[..., None]:
     return broken
 
 
-def test_the_new_content_takes_the_place_of_the_old_once_it_is_on_the_disk(
-    target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_new_content_replaces_the_old_after_fsync(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     sync, rename = os.fsync, os.replace
 
@@ -79,7 +77,7 @@ def test_the_new_content_takes_the_place_of_the_old_once_it_is_on_the_disk(
         (errno.EROFS, "Set TWEETGEN_HOME"),
     ],
 )
-def test_a_failure_before_the_rename_leaves_the_old_file_whole_and_says_what_helps(
+def test_a_failure_before_the_rename_leaves_the_old_content_and_a_hint(
     target: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, remedy: str
 ) -> None:
     monkeypatch.setattr(os, call, raising(OSError(code, os.strerror(code))))
@@ -90,7 +88,7 @@ def test_a_failure_before_the_rename_leaves_the_old_file_whole_and_says_what_hel
     assert_untouched(target)
 
 
-def test_an_interrupt_leaves_the_old_file_whole_and_is_not_swallowed(
+def test_an_interrupt_leaves_the_old_content_and_is_not_swallowed(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "replace", raising(KeyboardInterrupt()))
@@ -121,11 +119,11 @@ def test_what_is_in_the_way_is_a_storage_error_that_leaves_nothing_behind(target
     assert {path.name for path in target.parent.iterdir()} == {"file.bin", "folder.bin"}
 
 
-# What a killed process leaves -----------------------------------------------------------------------------------------
+# Stale temporary files ------------------------------------------------------------------------------------------------
 
 
 def left(folder: Path, name: str, age_seconds: float = 0.0) -> Path:
-    """Return a temporary file that somebody left so long ago."""
+    """Return a temporary file of this age."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_bytes(b"half of it")
@@ -133,7 +131,7 @@ def left(folder: Path, name: str, age_seconds: float = 0.0) -> Path:
     return path
 
 
-def test_a_process_killed_before_the_rename_leaves_the_old_file_whole_and_a_file_that_is_removed(target: Path) -> None:
+def test_a_process_killed_before_the_rename_leaves_the_old_content_and_a_removable_file(target: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from engine.storage.atomic_write import write_atomically;"
         f"os.replace = lambda *_: os.kill(os.getpid(), {signal.SIGKILL});"
@@ -148,7 +146,7 @@ def test_a_process_killed_before_the_rename_leaves_the_old_file_whole_and_a_file
     assert_untouched(target)
 
 
-def test_only_temporary_files_are_removed_and_young_ones_only_where_nobody_else_writes(tmp_path: Path) -> None:
+def test_only_temporary_files_are_removed_and_young_ones_only_on_request(tmp_path: Path) -> None:
     left(tmp_path, ".old.safetensors.zzzzzzz1.tmp", 2 * 3600.0)
     young = left(tmp_path, ".young.safetensors.a1b2c3d4.tmp")
     others = {left(tmp_path, name, 1e6) for name in ("latest.safetensors", ".hidden", ".x.tmp", "notes.tmp")}

@@ -1,4 +1,4 @@
-"""Where things lie, what they may be called, and which run is the latest."""
+"""Paths in the data folder, valid names, and the latest run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.strategies import hostile_text
 
 
 def a_run(name: str, changed_at: float) -> RunFolder:
-    """Make a run that was last changed at this moment."""
+    """Create a run that was last changed at this time."""
     run = create_run_folder(name)
     run.config_path.write_text("{}")
     os.utime(run.config_path, (changed_at, changed_at))
@@ -51,7 +51,7 @@ def test_the_data_folder_is_that_of_the_environment_or_the_platforms(
 @pytest.mark.parametrize(
     ("kind", "name"), [("run", "last"), ("checkpoint", "last"), ("checkpoint", "latest"), ("checkpoint", "best")]
 )
-def test_what_has_a_meaning_already_can_not_be_a_new_name(kind: str, name: str) -> None:
+def test_a_reserved_or_invalid_name_is_refused(kind: str, name: str) -> None:
     with pytest.raises(ConfigError, match=f"A {kind} can't be called {name}"):
         checked_name(name, kind)
     assert checked_name(name + "-2", kind) == name + "-2"
@@ -71,7 +71,7 @@ def test_a_name_that_is_not_refused_is_a_file_directly_in_the_folder(name: str) 
 # Runs -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_that_is_taken_is_refused_with_the_way_to_go_on_if_the_run_saved_anything() -> None:
+def test_a_taken_name_is_refused_and_resume_is_offered_if_the_run_can_be_resumed() -> None:
     run = create_run_folder("mine")
     assert list(run.path.iterdir()) == []
     for has_saved in (False, True):
@@ -108,7 +108,7 @@ def test_the_latest_run_is_the_one_that_saved_anything_last(saved: str) -> None:
     assert find_run("last") == one
 
 
-def test_a_folder_without_a_config_or_one_that_has_just_gone_is_no_run(home: Path) -> None:
+def test_a_folder_without_a_config_or_just_deleted_is_not_a_run(home: Path) -> None:
     a_run("real", 100.0)
     (home / "runs" / "empty").mkdir()
     (home / "runs" / "file").write_text("")

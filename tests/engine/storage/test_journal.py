@@ -1,4 +1,4 @@
-"""The journal: every event that was written is read back, whatever happened to the file, and one program writes it."""
+"""Every event written to the journal is read back, whatever happens to the file, and only one program writes it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def paused(step: int) -> Event:
 
 
 def write(path: Path, *events: Event) -> None:
-    """Append events in a session of their own."""
+    """Append events in a new session."""
     journal = Journal(path)
     for event in events:
         journal.write(event)
@@ -55,10 +55,10 @@ def test_what_was_written_is_read_in_order_over_all_sessions(
     path = tmp_path_factory.mktemp("journal") / "events.jsonl"
     for events in sessions:
         write(path, *events)
-    told = [event for events in sessions for event in events]
-    assert list(read_journal(path)) == told
-    assert (path.read_text() if path.exists() else "") == "".join(f"{to_json(event)}\n" for event in told)
-    assert last_event(path) == (told[-1] if told else None)
+    expected = [event for events in sessions for event in events]
+    assert list(read_journal(path)) == expected
+    assert (path.read_text() if path.exists() else "") == "".join(f"{to_json(event)}\n" for event in expected)
+    assert last_event(path) == (expected[-1] if expected else None)
 
 
 def test_a_killed_process_leaves_what_it_wrote_and_no_lock(path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_killed_process_leaves_what_it_wrote_and_no_lock(path: Path) -> None:
 
 
 @pytest.mark.parametrize("num_bytes", [1, 20, len(to_json(paused(2)))])
-def test_a_torn_last_line_is_left_out_and_harms_no_line_after_it(path: Path, num_bytes: int) -> None:
+def test_a_torn_last_line_is_skipped_and_harms_no_later_line(path: Path, num_bytes: int) -> None:
     write(path, paused(1))
     torn = to_json(paused(2)).encode()[:num_bytes]
     path.write_bytes(path.read_bytes() + torn)
@@ -107,7 +107,7 @@ def test_a_journal_that_can_not_be_opened_is_a_storage_error(path: Path) -> None
         Journal(path)
 
 
-def test_a_file_system_without_locks_does_without(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_is_accepted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def flock(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
@@ -117,7 +117,7 @@ def test_a_file_system_without_locks_does_without(path: Path, monkeypatch: pytes
     assert list(read_journal(path)) == [paused(1)]
 
 
-# Reading what somebody else has left ----------------------------------------------------------------------------------
+# Reading damaged journals ---------------------------------------------------------------------------------------------
 
 TORN = to_json(paused(9)).encode()[:20]
 NEWER = b'{"event":"BrainTransplanted","step":3,"elapsed_seconds":1.0,"donor":"another run"}'
@@ -126,7 +126,7 @@ SAYS_NEWER = "The journal was written by a newer tweetgen-tui."
 
 
 def read(path: Path, *parts: Event | bytes) -> tuple[list[Event], str]:
-    """Return the events of a journal of these lines, and the word about what was left out."""
+    """Return the events of a journal of these lines, and the warning about skipped lines."""
     path.write_bytes(b"".join((part if isinstance(part, bytes) else to_json(part).encode()) + b"\n" for part in parts))
     skipped = SkippedLines()
     return list(read_journal(path, skipped)), skipped.warning
@@ -167,13 +167,13 @@ def read(path: Path, *parts: Event | bytes) -> tuple[list[Event], str]:
         ),
     ],
 )
-def test_what_is_no_event_is_left_out_and_worth_a_word(
+def test_invalid_lines_are_skipped_and_warned_of(
     path: Path, parts: list[Event | bytes], events: list[Event], word: str
 ) -> None:
     assert read(path, *parts) == (events, word)
 
 
-def test_numbers_that_no_run_has_are_no_event(path: Path) -> None:
+def test_events_with_invalid_numbers_are_skipped(path: Path) -> None:
     numbers = ("1e999", "NaN", '"1"', "-1", "1" + "0" * 30)
     lines = [to_json(paused(1)).replace('"step":1', f'"step":{number}').encode() for number in numbers]
     losses = [to_json(steps_finished(1, [4.0])).replace("4.0", loss).encode() for loss in ("1e300", "null")]
@@ -182,7 +182,7 @@ def test_numbers_that_no_run_has_are_no_event(path: Path) -> None:
     assert word.startswith("7 lines")
 
 
-def test_what_is_no_file_is_an_error_at_once(tmp_path: Path) -> None:
+def test_what_is_not_a_regular_file_is_an_error_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "zero").symlink_to("/dev/zero")
     (tmp_path / "folder").mkdir()

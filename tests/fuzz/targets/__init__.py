@@ -1,4 +1,4 @@
-"""The targets by name. A new one: a file with `make(folder) -> Target`, and a line here."""
+"""The targets by name. To add one: a module with `make(folder) -> Target`, and a line here."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "socket": socket.make,
     "text": text.make,
 }
-"""Each makes its target; the folder is its own to write in."""
+"""Factories by name; each may write into the folder."""

@@ -1,4 +1,4 @@
-"""Entries of the cache of corpora: one that is not whole is as if there were none."""
+"""Entries of the corpus cache: a damaged one must be a miss."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make(folder: Path) -> Target:
 
 
 def _check(data: bytes) -> str:
-    """Open an entry, and use what is in it."""
+    """Load an entry and use all of it."""
     cache._path(KEY).parent.mkdir(parents=True, exist_ok=True)
     cache._path(KEY).write_bytes(data)
     corpus = cache.load(KEY, "fuzz")

@@ -1,4 +1,4 @@
-"""Checkpoint files: as bytes; and with one part changed by somebody who makes all its SHA-256 right.
+"""Checkpoint files: as raw bytes, and with one part changed and all checksums correct.
 
 The first byte of an input says which: the rest is the file, or the info, the head or the tensors of a good one.
 """
@@ -35,7 +35,7 @@ def make(folder: Path) -> Target:
 
 
 def _content(whole: bytes, data: bytes) -> bytes:
-    """Return the file that an input stands for."""
+    """Return the file that an input encodes."""
     size = header_size(whole)
     match data[:1]:
         case b"i":
@@ -49,7 +49,7 @@ def _content(whole: bytes, data: bytes) -> bytes:
 
 
 def _signed(head: bytes, numbers: bytes) -> bytes:
-    """Return a checkpoint with other numbers in its tensors, and the SHA-256 that belongs to them."""
+    """Return a checkpoint with other bytes in its tensors and a correct SHA-256."""
     header = json.loads(head[8:])
     digest = hashlib.sha256()
     for name, entry in sorted(header.items()):
@@ -62,20 +62,20 @@ def _signed(head: bytes, numbers: bytes) -> bytes:
 
 
 def _check(path: Path, whole: bytes, good: CheckpointInfo, data: bytes) -> str:
-    """Read the head of a file, then load it; show what it says of itself."""
+    """Read the header of a file, then load it; format its metadata."""
     path.write_bytes(_content(whole, data))
-    told = []
+    outcomes = []
     with contextlib.suppress(CheckpointError):
         info, _ = read_info(path)
         for name, value in description(info):
             require_plain(name, value)
         comparison(info, good)
-        told.append("head")
+        outcomes.append("header")
     try:
         load_checkpoint(path)
-        told.append("loaded")
+        outcomes.append("loaded")
     except CheckpointError as error:
         require_plain(error.message, error.hint)
-        told.append(error.message)
-    assert "loaded" in told or path.name in told[-1]
-    return " ".join(told)
+        outcomes.append(error.message)
+    assert "loaded" in outcomes or path.name in outcomes[-1]
+    return " ".join(outcomes)

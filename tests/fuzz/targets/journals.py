@@ -1,4 +1,4 @@
-"""Journals and pins, as a resumed run, a replay and the browser read them; and what the screen makes of the events."""
+"""Journals and pins, read as by a resumed run, a replay and the browser, and drawn as by the screen."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _lines(*those: events.Event) -> bytes:
 
 
 def seeds() -> tuple[bytes, ...]:
-    """Return journals of several kinds."""
+    """Return journals of several kinds of runs."""
     steps = [steps_finished(first, [4.0 - first / 50, 3.9]) for first in range(1, 60, 2)]
     at: dict[str, Any] = {"step": 60, "elapsed_seconds": 5.0}
     loaded = events.CheckpointLoaded(step=20, elapsed_seconds=6.0, name="a", path="/a", bits_per_char=2.0)
@@ -61,14 +61,14 @@ def make(folder: Path) -> Target:
 
 
 def _check(path: Path, data: bytes) -> str:
-    """Read a journal, and draw the run that it tells of."""
+    """Read a journal and draw its run."""
     path.write_bytes(data)
     skipped = SkippedLines()
-    told = [event for _, event in zip(range(_MAX_EVENTS), read_journal(path, skipped), strict=False)]
+    events_read = [event for _, event in zip(range(_MAX_EVENTS), read_journal(path, skipped), strict=False)]
     view = RunView()
-    for event in told:
+    for event in events_read:
         view = apply(view, event)
-    for drawn in (view, fold(RunView(), told)):
+    for drawn in (view, fold(RunView(), events_read)):
         require_plain(_drawn(drawn).replace("\n", ""))
     require_plain(skipped.warning)
     try:
@@ -76,11 +76,11 @@ def _check(path: Path, data: bytes) -> str:
     except StorageError as error:
         require_plain(error.message, error.hint)
         pins = ()
-    return f"{' '.join(sorted({type(event).__name__ for event in told}))} {skipped.warning} {bool(pins)}"
+    return f"{' '.join(sorted({type(event).__name__ for event in events_read}))} {skipped.warning} {bool(pins)}"
 
 
 def _drawn(view: RunView) -> str:
-    """Return what panels show of a run."""
+    """Return the text of the panels."""
     picture = Picture()
     picture.draw(view, PlotView(), PlotOptions(), 60, 12)
     rows = picture.with_labels(PlotView(), is_focused=False).text()

@@ -1,4 +1,4 @@
-"""Events and commands as JSON: from a journal, or from whoever writes to the socket."""
+"""Events and commands as JSON, from a journal or the socket."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ def make(_: Path) -> Target:
 
 
 def _check(data: bytes) -> str:
-    """Read a line as both; what is read is written and read again the same, and harmless."""
-    told = []
+    """Decode a line as an event and as a command; both must round-trip and be harmless."""
+    outcomes = []
     try:
         event = events.from_json(data)
         line = events.to_json(event)
         assert events.from_json(line) == event
         require_plain(*_strings(event))
-        told.append(type(event).__name__)
+        outcomes.append(type(event).__name__)
     except DecodeError as error:
-        told.append(str(error))
+        outcomes.append(str(error))
     try:
         command = commands.from_json(data)
         assert commands.from_json(commands.to_json(command)) == command
-        told.append(type(command).__name__)
+        outcomes.append(type(command).__name__)
     except DecodeError as error:
-        told.append(str(error))
-    return " ".join(told)
+        outcomes.append(str(error))
+    return " ".join(outcomes)
 
 
 def _strings(event: events.Event) -> list[str]:
-    """Return all of an event in one string, its quotes and backslashes as JSON has them."""
+    """Return an event as one JSON string."""
     return [encode(event)]

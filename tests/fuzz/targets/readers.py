@@ -1,6 +1,6 @@
-"""Files of tweets in every format, plain and packed, with every setting that picks a reader.
+"""Files of tweets in every format, compressed or not, with every --format.
 
-The first byte of an input picks format and ending; the rest is the file.
+The first byte of an input selects format and suffix; the rest is the file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TWEETS = [f"tweet number {number} of a made-up morning" for number in range(30)
 
 
 def seeds() -> tuple[bytes, ...]:
-    """Return a small file of every kind that text can be written in."""
+    """Return a small file in every text format."""
     rows = [{"id": number, "text": tweet} for number, tweet in enumerate(_TWEETS)]
     plain = "\n".join(_TWEETS).encode()
     csv = "id,text\n" + "".join(f'{number},"{tweet}"\n' for number, tweet in enumerate(_TWEETS))
@@ -67,7 +67,7 @@ def make(folder: Path) -> Target:
 
 
 def _check(folder: Path, data: bytes) -> str:
-    """Read a file, and open what was read again from the cache."""
+    """Load a file as a corpus."""
     number = data[0] if data else 0
     path = folder / f"fuzz.{_ENDINGS[number % len(_ENDINGS)]}"
     path.write_bytes(data[1:])

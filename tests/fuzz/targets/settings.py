@@ -1,4 +1,4 @@
-"""`config.toml`: read, told of, and written to, or left exactly as it is."""
+"""`config.toml`: read, reported on, and changed, or left exactly as it is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make(folder: Path) -> Target:
 
 
 def _check(path: Path, data: bytes) -> str:
-    """Read the file, and change something in it."""
+    """Read the file and save changes to it."""
     path.write_bytes(data)
     preferences, problems = read_preferences(path)
     require_plain(*problems)

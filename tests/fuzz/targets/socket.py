@@ -1,4 +1,4 @@
-"""What anybody writes to the socket of a run: a real host takes it, and stays what it is."""
+"""Arbitrary input on the socket of a run: a real host must survive it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _MESSAGES = {"Greeting", "ViewTold", "TweetsTold", "CaughtUp", "Refusal"}
 _RUN = "fuzzed"
 
 
-class _Tried:
-    """A host that is never given up: each input meets the one that has met all before."""
+class _HostUnderTest:
+    """A host that serves all inputs, one after the other."""
 
     def __init__(self) -> None:
         """Host a small run."""
@@ -41,22 +41,22 @@ class _Tried:
             self._host.handle(event)
         atexit.register(self._host.close)
 
-    def _said_after(self, data: bytes) -> bytes:
-        """Return what the host says to one that says `data` and then no more."""
-        heard = bytearray()
+    def _response_to(self, data: bytes) -> bytes:
+        """Return what the host sends to a client that sends `data` and closes its side."""
+        received = bytearray()
         with self._connection() as connection:
             writer = threading.Thread(target=_write, args=(connection, data))
             writer.start()
             try:
                 while piece := connection.recv(1 << 16):
-                    heard += piece
-            except ConnectionResetError:  # it had not read all of it
+                    received += piece
+            except ConnectionResetError:  # the host had not read all of it
                 pass
             writer.join()
-        return bytes(heard)
+        return bytes(received)
 
     def _require_a_view(self) -> None:
-        """Attach as a screen does."""
+        """Attach like a screen, until the host has sent the view."""
         with self._connection() as connection, connection.makefile("rb") as lines:
             connection.sendall(_HELLO)
             while b'"CaughtUp"' not in (line := lines.readline()):
@@ -78,25 +78,25 @@ class _Tried:
                 return connection
 
     def check(self, data: bytes) -> str:
-        """Say it at once, and after a good hello; then see whether the host is as well as before."""
-        told = []
-        for said in (data, _HELLO + data):
+        """Send the data alone and after a valid hello; then check that the host still serves a view."""
+        outcomes = []
+        for sent in (data, _HELLO + data):
             self._sent.clear()
-            answers = map(json.loads, self._said_after(said).split(b"\n")[:-1])
+            answers = map(json.loads, self._response_to(sent).split(b"\n")[:-1])
             lines = [line for line in answers if "event" not in line]  # the run's own events may arrive in between
             kinds = [line["message"] for line in lines if line["message"] != "Screens"]
             assert _MESSAGES.issuperset(kinds), kinds
             assert kinds[0] == "Greeting"
             reasons = [line["reason"] for line in lines if line["message"] == "Refusal"]
             require_plain(*reasons)
-            told.append(f"{kinds[-1]} {reasons} {sorted({type(each).__name__ for each in self._sent})}")
+            outcomes.append(f"{kinds[-1]} {reasons} {sorted({type(each).__name__ for each in self._sent})}")
         self._require_a_view()
         assert self._host.problem == ""
-        return " | ".join(told)
+        return " | ".join(outcomes)
 
 
 def _write(connection: socket.socket, data: bytes) -> None:
-    """Say all of it, or as much as is listened to."""
+    """Send all of it, or as much as the host reads."""
     try:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -106,17 +106,20 @@ def _write(connection: socket.socket, data: bytes) -> None:
 
 def make(_: Path) -> Target:
     """Return the target."""
-    tried: list[_Tried] = []
+    hosts: list[_HostUnderTest] = []
 
     def check(data: bytes) -> str:
-        if not tried:  # a thread is started where it is needed, not where targets are listed
-            tried.append(_Tried())
-        return tried[0].check(data)
+        if not hosts:  # starts a thread, so only when used
+            hosts.append(_HostUnderTest())
+        return hosts[0].check(data)
 
-    wishes = tuple(line + b"\n" for line in messages.examples() if b'"command"' in line)
+    lines_of_commands = tuple(line + b"\n" for line in messages.examples() if b'"command"' in line)
     hellos = (_HELLO, to_line(Hello(is_read_only=True)), to_line(Hello(protocol=PROTOCOL + 1)), _HELLO + _HELLO)
     refused = (_HELLO.rstrip(b"}\n") + b',"x":' + b"[" * 600 + b"]" * 600 + b"}\n", b"x" * 65_537)
     tokens = (b'{"command":', b'{"message":', b'"protocol":2', b"\n", _HELLO, b'"temperatures":[')
     return Target(
-        name="socket", seeds=(*hellos, *refused, *wishes[:60], b"".join(wishes[:20])), check=check, tokens=tokens
+        name="socket",
+        seeds=(*hellos, *refused, *lines_of_commands[:60], b"".join(lines_of_commands[:20])),
+        check=check,
+        tokens=tokens,
     )

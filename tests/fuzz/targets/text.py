@@ -1,4 +1,4 @@
-"""Text of any kind, on its way in and on its way out."""
+"""Arbitrary text, cleaned and sanitized."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def make(_: Path) -> Target:
 
 
 def _check(data: bytes) -> str:
-    """Clean a text, and make it harmless in every way that there is."""
+    """Clean a text, and sanitize it with every function."""
     text = (
         data.decode("utf-8", "surrogatepass" if len(data) % 2 else "replace")
         if _is_text(data)
