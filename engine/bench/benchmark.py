@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from engine.bench.interleaved import Clock, TimeUpError
+from engine.bench.peak_memory import peak_bytes
 from engine.bench.reading import ReadFigures, measure_reading
 from engine.bench.sampling import SampleFigures, measure_sampling
 from engine.bench.training import Shape, TrainFigures, TrainingBench, measure_training, shapes_for
@@ -28,7 +29,6 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import TrainingConfig
 from engine.corpus.position import Position
 from engine.corpus.training_data import DEFAULT_MIN_CHAR_COUNT, TrainingData, load_training_data
-from engine.peak_memory import peak_bytes
 from engine.protocol.stage import OnProgress
 from engine.storage.versions import versions_of
 

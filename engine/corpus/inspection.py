@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,6 @@ from engine.corpus.ingest.unicode_scripts import count_scripts
 from engine.corpus.loading import load_corpus
 from engine.corpus.report import CorpusReport
 from engine.corpus.similarity.leakage import leak_share
-from engine.peak_memory import peak_bytes
 from engine.protocol.stage import OnProgress, no_progress, part_of
 
 NUM_BARS = 14
@@ -72,11 +72,17 @@ class Inspection:
         return [char for char, count in self.char_counts.items() if count == 1]
 
 
-def inspect(config: CorpusConfig, on_progress: OnProgress = no_progress, *, use_cache: bool = True) -> Inspection:
-    """Load a corpus and compute its statistics. Raises `CorpusError`."""
-    started, peak_before = time.monotonic(), peak_bytes()
+def inspect(
+    config: CorpusConfig,
+    read_peak_bytes: Callable[[], int],
+    on_progress: OnProgress = no_progress,
+    *,
+    use_cache: bool = True,
+) -> Inspection:
+    """Load a corpus and compute its statistics; `read_peak_bytes` returns the peak memory. Raises `CorpusError`."""
+    started, peak_before = time.monotonic(), read_peak_bytes()
     corpus = load_corpus(config, part_of(on_progress, 0.0, _LOADED_SHARE), use_cache=use_cache)
-    seconds, more_bytes = time.monotonic() - started, peak_bytes() - peak_before
+    seconds, more_bytes = time.monotonic() - started, read_peak_bytes() - peak_before
     counts = Counter(corpus.char_counts)
     counts.update(char_counts(corpus.validation))
     lengths = np.concatenate([corpus.train.char_lengths(), corpus.validation.char_lengths()])

@@ -16,7 +16,7 @@ from tests.engine.helpers import small_tweets, write_corpus
 
 def inspected(folder: Path, tweets: list[str], *, keep_duplicates: bool = False) -> Inspection:
     path = write_corpus(folder, tweets)
-    return inspect(CorpusConfig(files=(str(path),), keep_duplicates=keep_duplicates, max_length=1000))
+    return inspect(CorpusConfig(files=(str(path),), keep_duplicates=keep_duplicates, max_length=1000), lambda: 0)
 
 
 def lists_of_tweets() -> st.SearchStrategy[list[str]]:
@@ -32,7 +32,7 @@ def lists_of_tweets() -> st.SearchStrategy[list[str]]:
 def test_every_statistic_agrees_with_a_plain_count(tmp_path_factory: pytest.TempPathFactory, tweets: list[str]) -> None:
     path = write_corpus(tmp_path_factory.mktemp("c"), tweets)
     config = CorpusConfig(files=(str(path),), keep_duplicates=True)
-    corpus, found = load_corpus(config), inspect(config)
+    corpus, found = load_corpus(config), inspect(config, lambda: 0)
     kept = [*corpus.train, *corpus.validation]
     assert found.report.num_kept == len(kept) == found.num_train_tweets + found.num_val_tweets
     assert found.num_chars == sum(map(len, kept))

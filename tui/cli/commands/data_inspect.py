@@ -39,6 +39,7 @@ def inspect(
     tweetgen-tui data inspect my.csv
     tweetgen-tui data inspect twitter-2026-11-20.zip --no-replies --json
     """
+    from engine.bench.peak_memory import peak_bytes
     from engine.corpus.inspection import inspect
     from engine.corpus.loading import TooFewTweetsError
     from tui.cli.output.inspection_report import print_inspection, print_sources
@@ -48,7 +49,7 @@ def inspect(
     try:
         with tempfile.TemporaryDirectory() as folder, show_progress() as on_progress:
             config = to_corpus_config({**given, "files": files}, Path(folder)) or CorpusConfig()
-            inspection = inspect(config, on_progress, use_cache=not fresh)
+            inspection = inspect(config, peak_bytes, on_progress, use_cache=not fresh)
     except TooFewTweetsError as error:
         if not as_json:
             print_sources(console, error.report)
