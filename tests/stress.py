@@ -1,4 +1,4 @@
-"""`python -m tests.stress [-n N] [--seconds S] [PATTERN]`: runs tests repeatedly while two cores are kept busy.
+"""`python -m tests.stress [-n N] [--seconds S] [PATTERN]`: runs tests repeatedly while two cores are busy.
 
 PATTERN is a test file, a folder, `file::test`, or an expression for `pytest -k`; without one, all tests run. The first
 run that fails prints its output and ends the command with exit code 1. With `--seconds`, runs start until the time is

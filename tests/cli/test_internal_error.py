@@ -51,7 +51,7 @@ def test_an_unexpected_error_of_a_run_exits_with_3_and_is_in_its_log(
     assert "ZeroDivisionError" in (home / "runs" / "x" / "tweetgen.log").read_text(encoding="utf-8")
 
 
-def test_a_tweet_that_the_encoding_of_stdout_lacks_is_no_error(launch: Launch, tmp_path: Path) -> None:
+def test_characters_that_stdout_can_not_encode_are_replaced(launch: Launch, tmp_path: Path) -> None:
     path = tmp_path / "cafe.txt"
     path.write_text("".join(f"un café numéro {number} ☕\n" for number in range(60)), encoding="utf-8")
     ended = launch("data", "inspect", path, PYTHONIOENCODING="ascii").wait()

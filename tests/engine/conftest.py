@@ -1,4 +1,4 @@
-"""What most tests of a session begin with."""
+"""Fixtures of session tests."""
 
 from __future__ import annotations
 

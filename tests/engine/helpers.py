@@ -1,4 +1,4 @@
-"""What many engine tests begin with: a small made-up corpus, a tiny run, and a session driven from the inside.
+"""Helpers of engine tests: a small synthetic corpus, a tiny run, and a session driven step by step.
 
 `run_session` runs on the caller's thread. Commands are sent from within `emit`, so a command "at step 7" is in the
 inbox before step 8 can be taken: no thread, no waiting, the same in every run.

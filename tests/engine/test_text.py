@@ -56,7 +56,7 @@ def test_cleaned_text_is_harmless(raw: str, max_chars: int) -> None:
         ("\u200b\u200d\ufeff", ""),
     ],
 )
-def test_a_raw_tweet_is_cleaned_to(raw: str, text: str) -> None:
+def test_a_raw_tweet_is_cleaned(raw: str, text: str) -> None:
     assert clean(raw) == text
 
 

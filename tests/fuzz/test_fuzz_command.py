@@ -13,7 +13,7 @@ from tests.fuzz.targets import TARGETS
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_target_takes_its_seeds_and_some_inputs_made_of_them(
+def test_every_target_accepts_its_seeds_and_some_mutations_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))

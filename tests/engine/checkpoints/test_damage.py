@@ -82,11 +82,11 @@ def test_a_byte_changed_anywhere_is_refused(folder: Path, whole: bytes, data: st
 
 @settings(max_examples=20)
 @given(st.binary(max_size=400))
-def test_a_file_of_anything_else_is_refused(folder: Path, content: bytes) -> None:
+def test_any_other_bytes_are_refused(folder: Path, content: bytes) -> None:
     assert_refused(folder / "other.safetensors", content)
 
 
-def test_weights_of_another_program_are_refused_as_such(tmp_path: Path) -> None:
+def test_a_safetensors_file_of_another_program_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "theirs.safetensors"
     save_file({"weight": torch.zeros(3)}, path, metadata={"format": "pt"})
 
@@ -149,7 +149,7 @@ def test_missing_metadata_is_refused(folder: Path, whole: bytes, key: str) -> No
     assert_refused(folder / "metadata.safetensors", with_metadata(whole, **{key: None}))
 
 
-def test_info_that_was_changed_afterwards_is_refused(folder: Path, whole: bytes) -> None:
+def test_metadata_that_does_not_match_its_checksum_is_refused(folder: Path, whole: bytes) -> None:
     assert_refused(folder / "changed.safetensors", with_info(whole, step=3))
 
 
@@ -267,7 +267,7 @@ def test_an_overflowed_squared_gradient_is_accepted(folder: Path, tensors: dict[
     ],
     ids=["another hidden size", "a smaller vocabulary", "a character twice", "two characters as one"],
 )
-def test_tensors_that_do_not_fit_the_info_are_refused(
+def test_tensors_that_do_not_match_the_metadata_are_refused(
     folder: Path, tensors: dict[str, Tensor], changes: dict[str, Any]
 ) -> None:
     assert_refused(write_checkpoint(folder / "misfit.safetensors", tensors, **changes))

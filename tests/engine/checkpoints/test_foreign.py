@@ -50,7 +50,7 @@ def imported(secret: Path) -> str:
 
 
 @pytest.mark.parametrize("bring", [foreign, imported])
-def test_the_files_that_it_names_are_read_only_where_the_user_names_them(
+def test_the_files_named_by_a_foreign_checkpoint_are_read_only_if_the_user_names_them(
     secret: Path, bring: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert callable(bring)
@@ -74,14 +74,14 @@ def test_the_files_that_it_names_are_read_only_where_the_user_names_them(
 
 
 @pytest.mark.parametrize("name", ["mine", "tiny/latest", "tiny"])
-def test_what_the_users_own_runs_wrote_is_trusted(secret: Path, name: str) -> None:
+def test_the_users_own_checkpoints_are_trusted(secret: Path, name: str) -> None:
     assert isinstance(started_from(name), e.RunStarted)
 
 
 @pytest.mark.parametrize(
     ("linked", "name"), [("runs", "tiny/latest"), ("checkpoints", "mine"), ("runs/tiny", "tiny/latest")]
 )
-def test_what_they_wrote_is_trusted_behind_a_link_to_another_disk(
+def test_the_users_own_checkpoints_are_trusted_behind_a_symlink(
     secret: Path, home: Path, tmp_path_factory: pytest.TempPathFactory, linked: str, name: str
 ) -> None:
     moved = shutil.move(home / linked, tmp_path_factory.mktemp("disk") / "moved")
@@ -90,7 +90,7 @@ def test_what_they_wrote_is_trusted_behind_a_link_to_another_disk(
     assert isinstance(started_from(name), e.RunStarted)
 
 
-def test_files_are_confirmed_by_naming_every_one_of_them_however_it_is_spelled(
+def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(
     secret: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = Path(foreign(secret))
@@ -104,14 +104,16 @@ def test_files_are_confirmed_by_naming_every_one_of_them_however_it_is_spelled(
             require_own_files(path, two, named)
 
 
-def test_one_of_the_embedded_tweets_needs_no_confirmation(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_checkpoint_of_the_embedded_corpus_needs_no_confirmation(
+    home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     run_session(tiny_config(None, max_steps=1))
     path = shutil.copy(find_run("tiny").checkpoint_path("latest"), tmp_path_factory.mktemp("x") / "copy.safetensors")
 
     assert isinstance(started_from(str(path)), e.RunStarted)
 
 
-def test_a_branch_of_one_from_elsewhere_does_not_confirm_by_itself(secret: Path) -> None:
+def test_a_branch_of_a_foreign_checkpoint_names_no_files(secret: Path) -> None:
     imported(secret)
     named_checkpoint_path("linked").symlink_to(foreign(secret))
     by_name = {entry.name: Branch(entry).config_after(RunConfig()) for entry in list_checkpoints()}

@@ -65,7 +65,7 @@ def test_renaming_keeps_content_and_pin(mine: Path) -> None:
     assert sorted(file.name for file in mine.parent.iterdir()) == ["my best.pinned", "my best.safetensors"]
 
 
-def test_renaming_to_a_taken_name_is_refused(mine: Path) -> None:
+def test_renaming_to_an_existing_name_is_refused(mine: Path) -> None:
     other = write_checkpoint(named_checkpoint_path("other"), step=7)
     before = other.read_bytes()
 
@@ -75,7 +75,7 @@ def test_renaming_to_a_taken_name_is_refused(mine: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["gone", "../mine"])
-def test_only_what_is_in_the_list_can_be_renamed_pinned_or_deleted(mine: Path, name: str) -> None:
+def test_only_listed_checkpoints_can_be_renamed_pinned_or_deleted(mine: Path, name: str) -> None:
     for change in (
         lambda: rename_checkpoint(name, "other"),
         lambda: set_pinned(name, is_pinned=True),

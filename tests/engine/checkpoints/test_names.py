@@ -73,7 +73,7 @@ def test_every_valid_name_can_be_resolved(home: Path, name: str) -> None:
     assert not is_taken(name)
 
 
-def test_a_run_means_its_best_or_else_its_latest(home: Path) -> None:
+def test_the_name_of_a_run_resolves_to_its_best_or_else_its_latest(home: Path) -> None:
     with_both, with_latest = save_of_run("one", "latest", "best"), save_of_run("two", "latest")
 
     assert resolve_checkpoint("one") == with_both / "checkpoints" / "best.safetensors"

@@ -59,7 +59,7 @@ def test_a_tweet_is_found_anywhere_in_a_long_journal(home: Path) -> None:
         assert text_of(sample_of(entry(step, step * 0.05))) == f"of step {step // 100 * 100}"
 
 
-def test_after_going_back_to_a_checkpoint_the_tweets_of_that_time_count(home: Path) -> None:
+def test_after_a_load_the_preview_is_a_tweet_from_before_it(home: Path) -> None:
     again = tweet_sampled("second time", 20, elapsed_seconds=5.0)
     write_run(
         tweet_sampled("first time", 20),

@@ -45,7 +45,7 @@ def steps_in(run: RunFolder) -> list[int]:
         pytest.param((100, 200, 800, 900), (), 2, 200, [100, 200], id="steps abandoned by loading go first"),
     ],
 )
-def test_as_many_steps_stay_as_asked_for_and_all_other_files(
+def test_as_many_step_checkpoints_are_kept_as_configured_and_all_other_files(
     tmp_path: Path, there: tuple[int, ...], pinned: tuple[int, ...], keep: int, step: int, left: list[int]
 ) -> None:
     run = folder_with(tmp_path, *there, pinned=pinned)
@@ -54,7 +54,7 @@ def test_as_many_steps_stay_as_asked_for_and_all_other_files(
     assert {path.stem for path in run.checkpoint_path("latest").parent.iterdir()} >= {"latest", "best", "step-old"}
 
 
-def test_what_is_loaded_stays_and_what_was_learned_before_is_kept_beside_it(corpus: Path) -> None:
+def test_a_loaded_step_checkpoint_is_kept_and_the_state_before_the_load_saved_beside_it(corpus: Path) -> None:
     run_session(
         tiny_config(corpus, save_every=2, keep_checkpoints=3),
         {9: [c.LoadCheckpoint(name="tiny/step-4")]},
@@ -64,9 +64,7 @@ def test_what_is_loaded_stays_and_what_was_learned_before_is_kept_beside_it(corp
 
 
 @pytest.mark.parametrize("name", ["tiny/step-5", "two"])
-def test_a_step_that_is_loaded_or_pinned_is_not_written_over_by_another_branch_at_that_step(
-    corpus: Path, name: str
-) -> None:
+def test_a_loaded_or_pinned_step_checkpoint_is_not_overwritten_by_another_branch(corpus: Path, name: str) -> None:
     step_five = folder_of_run("tiny").checkpoint_path("step-5")
     original: list[bytes] = []
 
@@ -105,7 +103,7 @@ def test_a_pinned_step_is_not_replaced_when_the_run_comes_by_again(corpus: Path)
     assert [path.read_bytes()] == pinned
 
 
-def test_a_run_saves_every_so_often_and_keeps_as_many_as_asked_for(corpus: Path) -> None:
+def test_a_run_saves_every_save_every_steps_and_keeps_keep_checkpoints(corpus: Path) -> None:
     emitted = run_session(tiny_config(corpus, save_every=2, keep_checkpoints=3))
 
     saved = [event.name for event in of_type(emitted, e.CheckpointSaved) if event.name.startswith("step-")]

@@ -38,7 +38,7 @@ def as_lists(batches: list[Batch]) -> list[list[list[int]]]:
 
 
 @given(tweets=tweet_lists(), batch_size=BATCH_SIZES, seed=SEEDS, number=st.integers(0, 3))
-def test_an_epoch_holds_every_tweet_once_and_the_model_predicts_each_character_from_those_before_it(
+def test_an_epoch_contains_every_tweet_once_with_targets_shifted_by_one(
     tweets: list[str], batch_size: int, seed: int, number: int
 ) -> None:
     numbers, vocab = encoded(tweets)

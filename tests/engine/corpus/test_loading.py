@@ -64,7 +64,7 @@ def test_a_path_may_begin_with_the_users_home(tmp_path: Path, monkeypatch: pytes
 # One row --------------------------------------------------------------------------------------------------------------
 
 
-def test_one_row_is_the_corpus_and_is_counted_from_0_without_the_header(tmp_path: Path) -> None:
+def test_overfit_selects_one_row_counted_from_0_without_the_header(tmp_path: Path) -> None:
     path = write_corpus(tmp_path, ["tweet", *small_tweets(5)], "a.csv")
     corpus = load_corpus(config_of(path, overfit=2))
     assert list(corpus.train) == list(corpus.validation) == [small_tweets(5)[2]]

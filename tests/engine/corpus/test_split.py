@@ -60,7 +60,7 @@ def test_of_dissimilar_tweets_the_lowest_hashes_are_held_out(keys: list[str]) ->
 
 
 @given(keys=st.lists(st.text("ab", min_size=1, max_size=40), min_size=30, max_size=300), chance=st.randoms())
-def test_no_group_crosses_and_no_more_is_held_out_than_wanted(keys: list[str], chance: random.Random) -> None:
+def test_no_group_is_split_and_at_most_the_intended_number_is_held_out(keys: list[str], chance: random.Random) -> None:
     groups = [number - number % chance.choice((1, 1, 2, 5)) for number in range(len(keys))]
     mask = mask_of(keys, groups)
     assert sum(mask) <= num_validation_tweets(len(keys))
@@ -69,7 +69,7 @@ def test_no_group_crosses_and_no_more_is_held_out_than_wanted(keys: list[str], c
 
 
 @pytest.mark.parametrize("size", [2, 10])
-def test_tweets_that_share_a_long_run_are_on_one_side(size: int) -> None:
+def test_tweets_that_share_a_long_run_are_never_split(size: int) -> None:
     keys = plain(20_000)
     for verse in range(400):
         for line in range(size):
@@ -81,7 +81,9 @@ def test_tweets_that_share_a_long_run_are_on_one_side(size: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "may_be_held_out"), [(2, True), (3, False)])
-def test_a_component_over_a_hundredth_of_what_is_wanted_stays_in_training(size: int, may_be_held_out: bool) -> None:
+def test_a_component_over_a_hundredth_of_the_validation_size_stays_in_training(
+    size: int, may_be_held_out: bool
+) -> None:
     outcomes = set()
     for song in range(20):
         keys = plain(1_000)  # 200 are wanted
@@ -100,12 +102,12 @@ def test_of_a_single_component_whole_groups_are_held_out_in_the_order_of_their_h
     assert all((keys[number] in chosen) == (keys[number + 1] in chosen) for number in range(0, 1000, 2))
 
 
-def test_large_groups_are_held_out_only_where_there_are_no_small_ones_and_only_if_they_fit() -> None:
+def test_large_groups_are_held_out_only_without_small_ones_and_if_they_fit() -> None:
     assert sum(mask_of(plain(1000), [number - number % 50 for number in range(1000)])) == 200
     assert sum(mask_of(plain(100), [number - number % 50 for number in range(100)])) == 0
 
 
-def test_no_tweet_is_on_both_sides_not_even_in_another_spelling(tmp_path: Path) -> None:
+def test_no_tweet_is_in_both_splits_even_in_another_spelling(tmp_path: Path) -> None:
     tweets = small_tweets(60)
     variants = [f"@bob {tweet.upper()} ... http://a.example/{number}" for number, tweet in enumerate(tweets)]
     corpus = load_corpus(CorpusConfig(files=(str(write_corpus(tmp_path, [*tweets, *variants])),)))

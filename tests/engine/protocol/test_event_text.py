@@ -1,4 +1,4 @@
-"""Events that come from outside: whatever a journal or a socket says in them, each string is harmless once it is in."""
+"""Every string of a decoded event is harmless, whatever the journal or socket contains."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def with_text(event: e.Event, text: str) -> str:
 
 
 @pytest.mark.parametrize("event", TOLD, ids=lambda event: type(event).__name__)
-def test_all_text_of_an_event_is_harmless_once_it_is_in(event: e.Event) -> None:
+def test_all_text_of_a_decoded_event_is_harmless(event: e.Event) -> None:
     for text in TEXTS:
         line = with_text(event, text)
         found = e.from_json(line)
@@ -72,7 +72,7 @@ def test_all_text_of_an_event_is_harmless_once_it_is_in(event: e.Event) -> None:
         assert e.from_json(e.to_json(found)) == found
 
 
-def test_what_nests_too_deeply_is_no_event() -> None:
+def test_too_deeply_nested_json_is_refused() -> None:
     for depth in (200, 600, 900, 100_000):
         nested = "[" * depth + '"é"' + "]" * depth
         with pytest.raises(DecodeError):
@@ -98,12 +98,12 @@ def test_harmless_text_is_left_unchanged_blanks_included(text: str) -> None:
         ("x" * (MAX_CHARS + 1), "x" * (MAX_CHARS - 1) + "…"),
     ],
 )
-def test_each_character_that_is_not_safe_is_a_sign_in_its_place(raw: str, text: str) -> None:
+def test_each_unsafe_character_is_replaced(raw: str, text: str) -> None:
     assert defused(raw) == text
 
 
 @pytest.mark.parametrize("name", hostile.MEGABYTE)
-def test_a_megabyte_on_one_line_is_cleaned_in_a_moment(name: str) -> None:
+def test_a_hostile_megabyte_on_one_line_is_cleaned(name: str) -> None:
     """Putting the marks of one of them into order would take minutes, in which nothing else of the program runs."""
     text = hostile.MEGABYTE[name]
     for made in (clean(text), harmless(text), defused(text)):

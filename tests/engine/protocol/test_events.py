@@ -81,14 +81,14 @@ def fields_of(kind: type) -> str:
     return " ".join(name for name in names if name not in NOW or not issubclass(kind, BaseEvent))
 
 
-def test_every_kind_of_event_and_command_has_the_fields_that_scripts_know() -> None:
+def test_every_event_and_command_has_exactly_the_documented_fields() -> None:
     assert {kind.__name__: fields_of(kind) for kind in get_args(e.Event)} == EVENTS
     assert {kind.__name__: fields_of(kind) for kind in get_args(c.Command)} == COMMANDS
     configs = {"model": ModelConfig, "training": TrainingConfig, "sampling": SamplingConfig}
     assert {name: fields_of(kind) for name, kind in configs.items()} == CONFIGS
 
 
-def test_the_name_step_and_seconds_come_first_and_then_the_fields_with_their_values() -> None:
+def test_json_has_the_type_step_and_seconds_first_and_then_the_fields() -> None:
     sampled = e.TweetSampled(
         text="hi", temperature=0.8, reached_eos=False, bits_per_char=2.5, novelty="near-copy", char_bits=(1.5,), **NOW
     )
@@ -103,7 +103,7 @@ def test_the_name_step_and_seconds_come_first_and_then_the_fields_with_their_val
 
 
 @given(event=strategies.events())
-def test_an_event_survives_its_json_form(event: e.Event) -> None:
+def test_an_event_equals_itself_after_a_json_round_trip(event: e.Event) -> None:
     line = e.to_json(event)
     record = json.loads(line)
     assert list(record) == ["event", *NOW, *EVENTS[type(event).__name__].split()]
@@ -114,7 +114,7 @@ def test_an_event_survives_its_json_form(event: e.Event) -> None:
 
 
 @given(command=strategies.any_commands())
-def test_a_command_survives_its_json_form(command: c.Command) -> None:
+def test_a_command_equals_itself_after_a_json_round_trip(command: c.Command) -> None:
     assert c.from_json(c.to_json(command)) == command
 
 
@@ -129,10 +129,10 @@ WRONG = (
 
 @pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
 @pytest.mark.parametrize(("kind", "read"), [("event", e.from_json), ("command", c.from_json)], ids=["event", "command"])
-def test_what_is_no_event_or_command_is_refused(text: str | bytes, kind: str, read: Callable[..., object]) -> None:
+def test_invalid_events_and_commands_are_refused(text: str | bytes, kind: str, read: Callable[..., object]) -> None:
     with pytest.raises(DecodeError):
         read(text.replace(b"KIND", kind.encode()) if isinstance(text, bytes) else text.replace("KIND", kind))
 
 
-def test_a_field_that_this_version_does_not_know_is_left_out() -> None:
+def test_an_unknown_field_is_ignored() -> None:
     assert e.from_json('{"event": "Paused", "step": 7, "elapsed_seconds": 1.5, "mood": "fine"}') == e.Paused(**NOW)

@@ -1,4 +1,4 @@
-"""Commands as anybody might send them through the socket: answered or refused, and the run goes on to its end."""
+"""Arbitrary commands from the socket are executed or refused, and the run continues to its end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def line(command: str, **fields: Any) -> str:
         line("SampleNow", prime="\ud800"),
     ],
 )
-def test_what_no_command_can_hold_is_none(said: str) -> None:
+def test_commands_with_invalid_values_are_refused(said: str) -> None:
     with pytest.raises(DecodeError):
         c.from_json(said)
 
@@ -64,7 +64,7 @@ REFUSED = [
 ]
 
 
-def test_what_cannot_be_followed_is_refused_and_the_run_goes_on_as_without_it(corpus: Path, home: Path) -> None:
+def test_invalid_commands_are_refused_and_the_losses_are_unchanged(corpus: Path, home: Path) -> None:
     plain = run_session(tiny_config(corpus, run_name="plain"))
     before = sorted(home.parent.iterdir())
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_followed_is_refused_and_the_run_goes_on_as_without_it(co
     assert list((home / "checkpoints").glob("*")) == []
 
 
-def test_a_reason_to_stop_is_told_harmless(corpus: Path) -> None:
+def test_the_reason_of_a_stop_is_made_harmless_and_short(corpus: Path) -> None:
     reason = "\x1b[2J\x07\u202e" + "x" * 60_000
     told = run_session(tiny_config(corpus), {3: [c.from_json(line("Stop", reason=reason))]})
 

@@ -1,4 +1,4 @@
-"""The rules that every stream of events keeps (DESIGN, section 4), as one function for tests."""
+"""The rules of every stream of events (DESIGN, section 4), as one function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going on from a checkpoint in the middle of a run: where it stands then, and what is refused."""
+"""Loading a checkpoint during a run: the state after it, and refusals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.engine.session.stream_rules import assert_keeps_the_rules
 
 
 @pytest.mark.parametrize("weight", [(), (2.5,)], ids=["once", "weighted"])
-def test_a_loaded_checkpoint_takes_the_run_back_and_the_same_losses_follow(
+def test_loading_a_checkpoint_resets_the_run_and_the_same_losses_follow(
     corpus: Path, weight: tuple[float, ...]
 ) -> None:
     script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
@@ -49,7 +49,7 @@ def test_a_loaded_checkpoint_takes_the_run_back_and_the_same_losses_follow(
     assert {step: loss for step, loss in after.items() if step <= 9} == {step: before[step] for step in range(5, 10)}
 
 
-def test_steps_that_were_not_told_yet_are_told_before_a_load(corpus: Path) -> None:
+def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
     wishes = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
 
     told = run_session(tiny_config(corpus), inbox=AnsweringInbox(wishes), report_seconds=1e9)
@@ -59,7 +59,7 @@ def test_steps_that_were_not_told_yet_are_told_before_a_load(corpus: Path) -> No
     assert_keeps_the_rules(told)
 
 
-def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_told(corpus: Path) -> None:
+def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_reported(corpus: Path) -> None:
     run_session(
         tiny_config(corpus, run_name="wide", hidden_size=14, num_layers=2), {3: [c.SaveCheckpoint(name="wide")]}
     )
@@ -73,7 +73,7 @@ def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_told(corpus: 
     assert told[-1].step == 12
 
 
-def test_a_run_whose_shape_was_changed_by_a_load_can_be_resumed(corpus: Path) -> None:
+def test_a_run_whose_shape_a_load_has_changed_can_be_resumed(corpus: Path) -> None:
     run_session(tiny_config(corpus, run_name="wide", hidden_size=14), {3: [c.SaveCheckpoint(name="wide")]})
     run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.Stop()]})
 
@@ -93,7 +93,7 @@ def test_a_checkpoint_is_loaded_while_paused_and_the_run_stays_paused(corpus: Pa
     assert names(told)[first : first + 6] == expected
 
 
-def test_latest_holds_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
+def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
     saved_losses: list[float | None] = []
 
     def look(event: Event) -> Iterable[Command]:
@@ -109,7 +109,7 @@ def test_latest_holds_the_loss_of_its_own_weights_after_a_load_and_a_resume(corp
 
 
 @pytest.mark.parametrize(("own", "half"), [(0.4, 0.002), (0.001, 0.0005)])
-def test_half_the_rate_is_half_of_the_checkpoints_or_of_the_runs_own_if_that_is_lower(
+def test_halves_rate_halves_the_lower_of_the_checkpoints_and_the_runs_rate(
     corpus: Path, own: float, half: float
 ) -> None:
     wishes: list[Command] = [c.SetLearningRate(learning_rate=own), c.LoadCheckpoint(name="three", halves_rate=True)]

@@ -1,4 +1,4 @@
-"""What each command does in the middle of a run: what follows, what is told, what is saved."""
+"""Each command during a run: its effect, its events, and what is saved."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.engine.helpers import (
 from tests.fakes import FakeClock
 
 
-def test_a_pause_takes_no_step_and_stops_the_clock_until_the_run_goes_on(corpus: Path) -> None:
+def test_a_paused_run_takes_no_step_and_its_clock_stands_until_it_resumes(corpus: Path) -> None:
     clock = FakeClock(50.0)
 
     def time_passes(event: Event) -> Iterable[Command]:
@@ -53,7 +53,7 @@ def test_a_pause_takes_no_step_and_stops_the_clock_until_the_run_goes_on(corpus:
     assert list(losses(told)) == list(range(1, 7))
 
 
-def test_sampling_that_was_set_is_used_by_the_next_tweet_and_saved(corpus: Path) -> None:
+def test_a_changed_sampling_config_applies_to_the_next_tweet_and_is_saved(corpus: Path) -> None:
     cold = SamplingConfig(temperature=0.0, prime="the ", max_length=15)
 
     told = run_session(tiny_config(corpus, sample_every=1, max_steps=5), {2: [c.SetSampling(sampling=cold)]})
@@ -64,7 +64,7 @@ def test_sampling_that_was_set_is_used_by_the_next_tweet_and_saved(corpus: Path)
     assert latest().sampling == cold
 
 
-def test_a_checkpoint_is_in_place_when_it_is_told(corpus: Path) -> None:
+def test_a_checkpoint_is_on_disk_before_its_event(corpus: Path) -> None:
     found: list[bool] = []
 
     def look(event: Event) -> Iterable[Command]:
@@ -78,7 +78,7 @@ def test_a_checkpoint_is_in_place_when_it_is_told(corpus: Path) -> None:
     assert all(found)
 
 
-def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(corpus: Path) -> None:
+def test_an_existing_name_is_refused_without_replace(corpus: Path) -> None:
     script: Script = {
         2: [c.SaveCheckpoint(name="mine")],
         4: [c.SaveCheckpoint(name="mine")],
@@ -94,7 +94,7 @@ def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(corpus: Pat
     assert read_info(named_checkpoint_path("mine"))[0].step == 6
 
 
-def test_a_tweet_without_an_end_does_not_keep_a_run_from_stopping(corpus: Path) -> None:
+def test_an_endless_tweet_does_not_prevent_a_stop(corpus: Path) -> None:
     """A tweet of the feed that is broken off is written after the resume."""
     endless = SamplingConfig(max_length=100_000, top_k=1)
     step = 0
@@ -126,7 +126,7 @@ NUM_TRAIN = 48  # of the 60 small tweets
 
 
 @pytest.mark.parametrize(("before", "after"), [(8, 16), (8, 5), (5, 8), (8, 60_000)])
-def test_another_batch_size_keeps_the_share_of_the_epoch_as_near_as_batches_go(
+def test_a_changed_batch_size_keeps_the_share_of_the_epoch_to_within_half_a_batch(
     corpus: Path, before: int, after: int
 ) -> None:
     told = run_session(
@@ -142,7 +142,7 @@ def test_another_batch_size_keeps_the_share_of_the_epoch_as_near_as_batches_go(
     assert latest().position.epoch + latest().position.batch / steps_per_epoch == pytest.approx(changed.epochs)
 
 
-def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch_too(corpus: Path) -> None:
+def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch(corpus: Path) -> None:
     run_session(tiny_config(corpus, batch_size=4), stop_at(9))
 
     told = run_session(resume_config(batch_size=16, max_steps=12), stop_at(9))
@@ -151,7 +151,7 @@ def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch_too(corpu
     assert latest().position == Position(epoch=0, batch=2)
 
 
-def test_intervals_hold_from_the_next_step_on_and_0_is_never(corpus: Path) -> None:
+def test_changed_intervals_apply_from_the_next_step_and_0_disables(corpus: Path) -> None:
     script: dict[int, list[Command]] = {
         5: [c.SetIntervals(eval_every=3, sample_every=0)],
         10: [c.SetIntervals(eval_every=0, sample_every=5)],
@@ -184,7 +184,7 @@ def test_a_change_is_saved_two_seconds_later_and_not_before(corpus: Path, comman
     assert 1.9 <= saved_at[0] - changed_at[0] <= 2.5
 
 
-def test_changes_on_end_do_not_put_off_their_saving(corpus: Path) -> None:
+def test_continual_changes_do_not_postpone_their_saving(corpus: Path) -> None:
     script: dict[int, list[Command]] = {step: [c.SetLearningRate(learning_rate=0.001)] for step in range(2, 100)}
 
     told = run_session(tiny_config(corpus, max_steps=100), script, clock=TickingClock(0.02))
@@ -192,7 +192,7 @@ def test_changes_on_end_do_not_put_off_their_saving(corpus: Path) -> None:
     assert len({event.step for event in of_type(told, e.CheckpointSaved)} - {0, 100}) >= 2
 
 
-def test_the_highest_learning_rate_is_changed_and_schedule_and_warmup_still_multiply_it(corpus: Path) -> None:
+def test_the_peak_learning_rate_is_changed_and_warmup_still_multiplies_it(corpus: Path) -> None:
     training = TrainingConfig(learning_rate=0.01)
     told = run_session(
         tiny_config(corpus, learning_rate=0.01, warmup_steps=10, max_steps=8),

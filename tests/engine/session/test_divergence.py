@@ -1,4 +1,4 @@
-"""Steps that are refused one after the other: back to the last good state at half the rate, told, bounded."""
+"""Several refused steps in a row: the run reloads its last good state at half the rate, a bounded number of times."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def save_at(step: int) -> dict[int, list[Command]]:
 # Going back -----------------------------------------------------------------------------------------------------------
 
 
-def test_after_three_in_a_row_the_run_goes_on_from_its_latest_at_half_the_rate_and_says_so(
+def test_after_three_refused_steps_in_a_row_the_run_reloads_latest_at_half_the_rate_and_reports_it(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, among(7, 8, 9))
@@ -96,7 +96,7 @@ def test_after_three_in_a_row_the_run_goes_on_from_its_latest_at_half_the_rate_a
     assert isinstance(told[-1], e.RunFinished)
 
 
-def test_a_rate_that_was_raised_since_is_forgotten(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_the_rate_is_half_of_the_reloaded_checkpoints(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, among(7, 8, 9, 12, 13, 14))
     raised = {6: [c.SetLearningRate(learning_rate=0.4)]}
 
@@ -106,9 +106,7 @@ def test_a_rate_that_was_raised_since_is_forgotten(corpus: Path, monkeypatch: py
     assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
 
-def test_a_run_that_has_gone_back_is_resumed_as_if_it_had_not_been_stopped(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_has_reloaded_resumes_bit_for_bit(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(name: str, script: Script) -> list[Event]:
         with monkeypatch.context() as patch:
             poison(patch, among(7, 8, 9))
@@ -124,7 +122,9 @@ def test_a_run_that_has_gone_back_is_resumed_as_if_it_had_not_been_stopped(
 # Where going back is no use -------------------------------------------------------------------------------------------
 
 
-def test_it_gives_up_after_ten_times_and_what_was_good_is_kept(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_ten_reloads_the_run_fails_and_its_last_good_state_is_saved(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     poison(monkeypatch, lambda number: number > 6)
 
     told = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5), pauses_at_end=True)
@@ -145,7 +145,7 @@ def test_it_gives_up_after_ten_times_and_what_was_good_is_kept(corpus: Path, mon
     assert run_session(resume_config("tiny"))[-1].step == 12
 
 
-def test_a_run_that_gets_on_is_not_given_up(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """12 good steps and 3 bad ones, `latest` saved every 5: each time it goes on from farther on."""
     monkeypatch.setattr(recovery, "CLEAR_STEPS", 5)
     poison(monkeypatch, lambda number: number % 15 >= 12)
@@ -159,7 +159,7 @@ def test_a_run_that_gets_on_is_not_given_up(corpus: Path, monkeypatch: pytest.Mo
     assert {event.message.rpartition("(")[2] for event in summaries(told)} == {"1 of 10 times)."}
 
 
-def test_where_latest_cannot_be_read_the_run_goes_on_with_its_weights(
+def test_without_a_readable_latest_the_run_continues_with_its_weights(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, among(7, 8, 9))
@@ -186,7 +186,7 @@ def test_where_latest_cannot_be_read_the_run_goes_on_with_its_weights(
     saved=st.sets(st.integers(1, 15), max_size=4),
     is_on_device=st.booleans(),
 )
-def test_whatever_is_refused_the_stream_keeps_its_rules_and_ends(
+def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
     corpus: Path, bad: set[int], saved: set[int], is_on_device: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:

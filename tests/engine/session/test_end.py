@@ -1,4 +1,4 @@
-"""The end of a run: what is done before it, which commands still count, and who may have a run open."""
+"""The end of a run: the last evaluation, the pause at the end, and the commands before a stop."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
 # The budget is used up ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_rests_at_its_end_still_writes_and_saves(corpus: Path) -> None:
+def test_a_run_paused_at_its_end_still_samples_and_saves(corpus: Path) -> None:
     wishes: list[Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
 
     told = run_resting(tiny_config(corpus, max_steps=6), wishes)
@@ -65,7 +65,7 @@ def test_a_run_that_rests_at_its_end_still_writes_and_saves(corpus: Path) -> Non
     assert_keeps_the_rules(told)
 
 
-def test_a_resting_run_is_not_resumed_beyond_its_budget(corpus: Path) -> None:
+def test_a_run_paused_at_its_end_can_not_be_resumed_beyond_its_budget(corpus: Path) -> None:
     told = run_resting(tiny_config(corpus, max_steps=6), [c.Resume()])
 
     refused = only(told, e.CommandRefused)
@@ -73,7 +73,7 @@ def test_a_resting_run_is_not_resumed_beyond_its_budget(corpus: Path) -> None:
     assert max(event.step for event in told) == 6
 
 
-def test_a_run_that_is_over_can_be_opened_again_where_it_may_rest(corpus: Path) -> None:
+def test_a_finished_run_can_be_resumed_by_a_session_that_pauses_at_the_end(corpus: Path) -> None:
     run_session(tiny_config(corpus, max_steps=6))
 
     told = run_resting(resume_config(), [c.SampleNow()])
@@ -91,7 +91,7 @@ def test_a_run_that_is_over_can_be_opened_again_where_it_may_rest(corpus: Path) 
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_command_in_the_last_evaluation_is_followed_and_the_evaluation_is_done(
+def test_a_command_during_the_last_evaluation_is_executed_and_the_evaluation_completed(
     corpus: Path, command: Command, answer: str
 ) -> None:
     """The steps are told right before that evaluation, so the command comes in it."""
@@ -105,7 +105,7 @@ def test_a_command_in_the_last_evaluation_is_followed_and_the_evaluation_is_done
 # Stop -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_stop_goes_before_the_questions_that_wait_and_these_are_refused(corpus: Path) -> None:
+def test_a_stop_overtakes_queued_questions_and_these_are_refused(corpus: Path) -> None:
     ladders = [c.SampleLadder(seed=1)] * 40
     wishes: list[Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
 
@@ -119,7 +119,7 @@ def test_a_stop_goes_before_the_questions_that_wait_and_these_are_refused(corpus
     assert_keeps_the_rules(told)
 
 
-def test_a_stop_is_seen_between_two_questions_in_an_evaluation(corpus: Path) -> None:
+def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: Path) -> None:
     def on_event(event: Event) -> Iterable[Command]:
         match event:
             case e.TweetSampled(step=5):
@@ -134,7 +134,7 @@ def test_a_stop_is_seen_between_two_questions_in_an_evaluation(corpus: Path) -> 
     assert told[-1].step == 5
 
 
-def test_of_many_changes_before_a_stop_only_the_first_are_made(corpus: Path) -> None:
+def test_of_many_changes_before_a_stop_fewer_than_fifty_are_executed(corpus: Path) -> None:
     wishes: list[Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
 
     told = run_session(tiny_config(corpus), {3: wishes})
@@ -144,14 +144,14 @@ def test_of_many_changes_before_a_stop_only_the_first_are_made(corpus: Path) -> 
     assert num_saved + names(told).count("CommandRefused") == 500
 
 
-def test_a_stop_that_asks_for_a_save_writes_latest_once(corpus: Path) -> None:
+def test_a_stop_unless_unsaved_writes_latest_once(corpus: Path) -> None:
     told = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
 
     assert [event.step for event in of_type(told, e.CheckpointSaved)] == [0, 3]
     assert told[-1].step == 3
 
 
-def test_a_stop_with_weights_that_are_not_finite_is_refused_without_talk_of_space(
+def test_a_stop_with_weights_that_are_not_finite_is_refused_without_a_hint_on_disk_space(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Trainer, "is_finite", property(lambda self: self.step_count != 3))
@@ -165,7 +165,7 @@ def test_a_stop_with_weights_that_are_not_finite_is_refused_without_talk_of_spac
 
 
 @pytest.mark.parametrize("reason", ["interrupted", "stopped by the user"])
-def test_a_stop_while_the_tweets_are_read_ends_the_run_before_it_began(home: Path, reason: str) -> None:
+def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path, reason: str) -> None:
     inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
     stages: list[str] = []
 
@@ -201,7 +201,7 @@ class BusyInbox(queue.SimpleQueue[Command]):
             raise
 
 
-def test_commands_that_come_while_the_run_is_prepared_are_followed_in_their_order(corpus: Path) -> None:
+def test_commands_sent_during_the_setup_are_executed_in_order(corpus: Path) -> None:
     inbox = BusyInbox()
     told: list[Event] = []
 
@@ -216,7 +216,7 @@ def test_commands_that_come_while_the_run_is_prepared_are_followed_in_their_orde
     assert len(rates) > 1
 
 
-def test_the_clock_that_is_given_says_when_steps_are_reported(corpus: Path) -> None:
+def test_steps_are_reported_by_the_clock_of_the_session(corpus: Path) -> None:
     stopped, quick = FakeClock(), TickingClock()
 
     told = [

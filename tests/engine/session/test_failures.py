@@ -1,4 +1,4 @@
-"""What goes wrong becomes an event: one that ends the run, or a warning and the run goes on."""
+"""Errors become events: a failure that ends the run, or a refusal or warning and the run continues."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def raising(_: Event) -> None:
     raise ZeroDivisionError("a listener's own mistake")
 
 
-def test_a_listener_that_always_raises_stops_nothing(corpus: Path) -> None:
+def test_a_subscriber_that_always_raises_stops_nothing(corpus: Path) -> None:
     TrainingSession(tiny_config(corpus)).run(raising, queue.SimpleQueue())
 
     journal = list(read_journal(find_run("tiny").journal_path))
@@ -53,7 +53,7 @@ def test_a_listener_that_always_raises_stops_nothing(corpus: Path) -> None:
     assert "a listener's own mistake" in find_run("tiny").log_path.read_text()
 
 
-def test_a_mistake_of_ours_before_the_start_leaves_its_traceback_in_the_common_log(
+def test_an_internal_error_before_the_start_writes_its_traceback_to_the_common_log(
     corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def mistaken(*_: object, **__: object) -> None:

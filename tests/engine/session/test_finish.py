@@ -23,7 +23,7 @@ def rates(told: list[Event]) -> dict[int, float]:
 
 
 @given(step=st.integers(0, 10**7))
-def test_it_takes_a_tenth_of_the_steps_so_far_and_falls_from_all_of_the_rate_to_nothing(step: int) -> None:
+def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero(step: int) -> None:
     finish = finish_after(step)
     num_steps = finish.last_step - finish.first_step
 
@@ -35,7 +35,7 @@ def test_it_takes_a_tenth_of_the_steps_so_far_and_falls_from_all_of_the_rate_to_
     assert finish.rate_factor(finish.last_step - 1) > 0 == finish.rate_factor(finish.last_step)
 
 
-def test_a_run_that_is_asked_ends_at_the_step_that_it_told(corpus: Path) -> None:
+def test_a_finishing_run_ends_at_its_planned_step(corpus: Path) -> None:
     told = run_session(tiny_config(corpus, max_steps=10**6, eval_every=500), {30: [c.Finish()]})
 
     planned = only(told, e.FinishPlanned)
@@ -49,7 +49,7 @@ def test_a_run_that_is_asked_ends_at_the_step_that_it_told(corpus: Path) -> None
     assert_keeps_the_rules(told)
 
 
-def test_a_finish_is_taken_back(corpus: Path) -> None:
+def test_a_finish_is_cancelled(corpus: Path) -> None:
     told = run_session(tiny_config(corpus, max_steps=60), {30: [c.Finish()], 40: [c.CancelFinish()]})
 
     assert only(told, e.FinishCancelled).step == 40
@@ -65,7 +65,7 @@ def test_a_second_finish_and_one_after_the_end_are_refused(corpus: Path) -> None
     assert only(late, e.CommandRefused).detail == "The run is finished already."
 
 
-def test_stopped_in_the_last_stretch_it_goes_on_there_bit_for_bit(tmp_path: Path, corpus: Path) -> None:
+def test_a_run_stopped_while_finishing_resumes_bit_for_bit(tmp_path: Path, corpus: Path) -> None:
     whole = run_session(tiny_config(corpus, run_name="whole", max_steps=10**6), {30: [c.Finish()]})
 
     first = run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()], 37: [c.Stop()]})
@@ -77,7 +77,7 @@ def test_stopped_in_the_last_stretch_it_goes_on_there_bit_for_bit(tmp_path: Path
     assert only(rest, e.RunFinished).reason == "finished"
 
 
-def test_a_finished_run_that_is_resumed_goes_on_at_its_learning_rate(corpus: Path) -> None:
+def test_a_finished_run_that_is_resumed_trains_at_its_own_learning_rate(corpus: Path) -> None:
     run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()]})
     assert latest().has_finished
 
@@ -88,7 +88,7 @@ def test_a_finished_run_that_is_resumed_goes_on_at_its_learning_rate(corpus: Pat
     assert not of_type(told, e.FinishPlanned)
 
 
-def test_a_finished_run_on_the_screen_rests_and_goes_on_when_asked(corpus: Path) -> None:
+def test_a_finished_run_on_the_screen_pauses_and_resumes_on_command(corpus: Path) -> None:
     told = run_session(
         tiny_config(corpus, max_steps=10**6),
         {5: [c.Finish()], 27: [c.Stop()]},
@@ -105,7 +105,7 @@ def test_a_finished_run_on_the_screen_rests_and_goes_on_when_asked(corpus: Path)
     assert_keeps_the_rules(told)
 
 
-def test_a_checkpoint_loaded_in_the_last_stretch_takes_it_back(corpus: Path) -> None:
+def test_loading_a_checkpoint_cancels_a_finish(corpus: Path) -> None:
     told = run_session(
         tiny_config(corpus, max_steps=10**6),
         {10: [c.SaveCheckpoint(name="early")], 30: [c.Finish()], 35: [c.LoadCheckpoint(name="early")]},

@@ -1,4 +1,4 @@
-"""Where memory is used up a run makes room, computes less at once, and learns what it would have learned anyway."""
+"""Out of memory, a run frees memory and computes in micro-batches, with the same losses."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def holding_on_a_device(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> Non
 
 
 @pytest.mark.parametrize(("way", "batch_size"), [("here", 8), ("eager", 5), ("graphs", 8), ("graphs", 5)])
-def test_steps_in_parts_are_clipped_and_taken_once_like_those_of_whole_batches(
+def test_accumulated_micro_batches_equal_a_whole_batch_with_clipping_and_one_update(
     monkeypatch: pytest.MonkeyPatch, way: str, batch_size: int
 ) -> None:
     """With 5 tweets in a batch made for 8, the last part on a device is padding and nothing else."""
@@ -106,7 +106,7 @@ def test_steps_in_parts_are_clipped_and_taken_once_like_those_of_whole_batches(
 
 
 @pytest.mark.parametrize("error", [NO_MEMORY, MemoryError()], ids=repr)
-def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_learned_from_as_a_whole(
+def test_a_batch_that_does_not_fit_is_split_until_it_does_and_its_gradients_are_accumulated(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.0, num_layers=2))
@@ -125,7 +125,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_learned_from_as_a
     assert "out of memory" in find_run("tiny").log_path.read_text() or error is not NO_MEMORY
 
 
-def test_the_step_that_failed_is_taken_again_from_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     batch, config = some_batches(1)[0], TrainingConfig()
     trainers = []
     for does_fail in (False, True):
@@ -147,7 +147,7 @@ def test_the_step_that_failed_is_taken_again_from_the_same_draws(monkeypatch: py
     assert_same_tensors(disturbed.state(), undisturbed.state())
 
 
-def test_where_not_one_tweet_fits_the_run_fails_with_a_hint_and_its_weights_are_saved(
+def test_if_no_single_tweet_fits_the_run_fails_with_a_hint_and_its_weights_are_saved(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def from_step_5_on(event: e.Event) -> list[c.Command]:
@@ -168,7 +168,9 @@ def test_where_not_one_tweet_fits_the_run_fails_with_a_hint_and_its_weights_are_
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].step == 5
 
 
-def test_on_a_device_recordings_make_room_and_the_losses_stay(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_device_recorded_graphs_are_freed_and_the_losses_are_unchanged(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorder = FakeRecorder()
     use_device_step(monkeypatch, recorder)
     plain = run_session(tiny_config(corpus, run_name="plain", max_steps=24))
@@ -193,9 +195,7 @@ def test_on_a_device_recordings_make_room_and_the_losses_stay(corpus: Path, monk
 # Everything else ------------------------------------------------------------------------------------------------------
 
 
-def test_an_evaluation_that_does_not_fit_reads_fewer_tweets_at_once(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_evaluation_that_does_not_fit_uses_smaller_batches(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = run_session(tiny_config(corpus, run_name="plain", eval_every=5))
     sound = ForwardPass.sum_of_losses
 
@@ -225,7 +225,7 @@ def raising(error: Exception) -> Callable[..., Any]:
     return fail
 
 
-def test_a_tweet_that_there_is_no_memory_for_is_left_out_and_an_answer_refused(
+def test_without_memory_a_due_tweet_is_skipped_and_a_question_refused(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.session.sampling_service.TweetSampler", raising(NO_MEMORY))
@@ -242,7 +242,7 @@ def test_a_tweet_that_there_is_no_memory_for_is_left_out_and_an_answer_refused(
     assert {event.title for event in refused} == {DeviceMemoryError.title}
 
 
-def test_a_step_that_there_was_no_memory_to_save_is_named_once_there_is(
+def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tight(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
@@ -268,7 +268,7 @@ def test_a_step_that_there_was_no_memory_to_save_is_named_once_there_is(
     ],
     ids=repr,
 )
-def test_memory_that_is_used_up_has_a_title_of_its_own(error: Exception) -> None:
+def test_out_of_memory_errors_have_their_own_title_and_hint(error: Exception) -> None:
     told = to_tweetgen_error(error, "The traceback is in the log.")
 
     assert told.title == "The device is out of memory"

@@ -1,4 +1,4 @@
-"""Losses, gradients and weights that are not finite: refused, told, survived, and in the end the end of the run."""
+"""Losses, gradients and weights that are not finite are never reported or saved; the run recovers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def save_poisoned(corpus: Path) -> None:
     save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
 
 
-def test_a_model_gone_wrong_tells_no_numbers_that_are_none_and_comes_back_to_its_best(corpus: Path) -> None:
+def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_best(corpus: Path) -> None:
     save_poisoned(corpus)
     wishes: list[Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
 
@@ -42,7 +42,7 @@ def test_a_model_gone_wrong_tells_no_numbers_that_are_none_and_comes_back_to_its
     assert_keeps_the_rules(told)
 
 
-def test_a_checkpoint_says_of_which_step_its_figure_is_and_has_none_where_that_was_not_finite(
+def test_a_checkpoint_has_the_step_of_its_evaluation_and_no_figure_if_that_was_not_finite(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     infos: list[CheckpointInfo] = []

@@ -1,4 +1,4 @@
-"""A run that is stopped anywhere and resumed tells, bit for bit, what one tells that never stopped."""
+"""A run that is stopped anywhere and resumed equals an uninterrupted one bit for bit."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def run_in_parts(folder: Path, stops: Iterable[int], script: Script | None = Non
         pytest.param(LAST_STEP - 1, id="before the last step"),
     ],
 )
-def test_a_stopped_and_resumed_run_equals_one_that_never_stopped(home: Path, uninterrupted: Facts, stop: int) -> None:
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(home: Path, uninterrupted: Facts, stop: int) -> None:
     assert_same(facts(run_in_parts(home, [stop])), uninterrupted)
 
 
@@ -152,7 +152,7 @@ STEERED: Script = {
 }
 
 
-def test_a_steered_run_that_was_stopped_equals_one_that_never_stopped(home: Path) -> None:
+def test_a_steered_run_that_is_stopped_and_resumed_equals_an_uninterrupted_one(home: Path) -> None:
     (home / "whole").mkdir()
     with home_at(home / "whole"):
         steered = facts(run_session(demanding(home / "whole"), STEERED))
@@ -160,7 +160,7 @@ def test_a_steered_run_that_was_stopped_equals_one_that_never_stopped(home: Path
     assert_same(facts(run_in_parts(home, [3, 8, 17], STEERED)), steered)
 
 
-def test_what_was_best_before_the_stop_stays_the_best_after_it(home: Path) -> None:
+def test_the_best_evaluation_before_a_stop_is_still_the_best_after_a_resume(home: Path) -> None:
     run_session(demanding(home, schedule="constant"), {14: [c.SetLearningRate(learning_rate=9), c.Stop()]})
 
     told = run_session(resume_config())
@@ -170,7 +170,7 @@ def test_what_was_best_before_the_stop_stays_the_best_after_it(home: Path) -> No
     assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 12
 
 
-def test_a_run_that_used_its_steps_up_goes_on_as_if_it_had_been_given_more_from_the_start(home: Path) -> None:
+def test_a_run_resumed_with_more_steps_equals_one_that_had_them_from_the_start(home: Path) -> None:
     (home / "whole").mkdir()
     with home_at(home / "whole"):
         whole = facts(run_session(demanding(home / "whole", schedule="constant", max_steps=18)))
@@ -180,7 +180,7 @@ def test_a_run_that_used_its_steps_up_goes_on_as_if_it_had_been_given_more_from_
     assert_same(facts(first + run_session(resume_config(max_steps=18))), whole)
 
 
-def test_it_holds_in_bfloat16_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_in_bfloat16_resumes_bit_for_bit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)  # whatever this processor has
 
     def rough(config: RunConfig) -> RunConfig:
@@ -219,9 +219,7 @@ run_session(config, on_event=on_event, clock=clock)
 """
 
 
-def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint_as_if_nothing_had_happened(
-    home: Path, uninterrupted: Facts
-) -> None:
+def test_a_killed_run_resumes_from_its_last_checkpoint_bit_for_bit(home: Path, uninterrupted: Facts) -> None:
     process = subprocess.run(
         [sys.executable, "-c", KILLED_RUN, str(write_corpus(home))], cwd=ROOT, capture_output=True, check=False
     )
@@ -240,7 +238,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_checkpoint_as_if_nothing_ha
     assert [event.step for event in of_type(journalled, e.StepsFinished)] == [*range(1, 18), *range(15, LAST_STEP + 1)]
 
 
-def test_where_the_tweets_have_changed_it_says_so_and_begins_with_their_first_batch(home: Path) -> None:
+def test_a_resume_on_changed_tweets_warns_and_starts_with_their_first_batch(home: Path) -> None:
     run_session(demanding(home), stop_at(7))
     write_corpus(home, [*small_tweets(), "one more about the tea"])
 

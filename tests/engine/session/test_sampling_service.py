@@ -1,4 +1,4 @@
-"""The questions about a text in a run: answered at once, training or paused, and without a trace in what is learned."""
+"""Questions about a text during a run: answered at once, training or paused, without an effect on training."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.engine.helpers import (
 )
 
 
-def test_a_completion_answers_its_request_at_the_step_at_which_it_was_asked_for(corpus: Path) -> None:
+def test_a_completion_has_the_request_number_and_the_step_of_its_command(corpus: Path) -> None:
     script = {3: [c.CompleteText(text="the c", request=7)], 9: [c.CompleteText(text="the c", request=8)]}
 
     told = run_session(tiny_config(corpus, learning_rate=0.1), script)
@@ -40,7 +40,7 @@ def test_a_completion_answers_its_request_at_the_step_at_which_it_was_asked_for(
     assert first.bits_per_char is not None
 
 
-def test_unknown_characters_are_named_in_place_of_a_completion(corpus: Path) -> None:
+def test_for_unknown_characters_the_answer_lists_them_and_has_no_completion(corpus: Path) -> None:
     told = run_session(tiny_config(corpus), {3: [c.CompleteText(text="the ☃ \x1b", request=4)]})
 
     answer = only(told, TextCompleted)
@@ -65,7 +65,7 @@ def test_a_tweet_is_read_with_the_averaged_weights_that_the_checkpoint_keeps(cor
     assert abs(read.chars[0].bits - score_chars(model, vocab, text)[0].bits) > 0.01
 
 
-def test_a_copy_is_told_to_be_one_and_of_which_tweet(corpus: Path) -> None:
+def test_a_copy_is_reported_with_its_nearest_training_tweet(corpus: Path) -> None:
     told = run_session(tiny_config(corpus), {3: [c.ReadTweet(text=small_tweets()[5] + "☃")]})
 
     read = only(told, TweetRead)
@@ -76,7 +76,7 @@ def test_a_copy_is_told_to_be_one_and_of_which_tweet(corpus: Path) -> None:
     assert read.chars[-2].bits > UNKNOWN_CHAR_BITS
 
 
-def test_questions_change_nothing_in_what_is_learned_and_written(corpus: Path) -> None:
+def test_questions_change_neither_losses_nor_due_tweets(corpus: Path) -> None:
     questions: list[Command] = [c.CompleteText(text="the "), c.ReadTweet(text="the cat"), c.SampleNow(prime="the ")]
     settings = {"dropout": 0.3, "sample_every": 5}
 
@@ -98,7 +98,7 @@ def test_a_question_in_an_evaluation_is_answered_before_its_end(corpus: Path) ->
     assert names(told)[first : first + 3] == ["StepsFinished", "TextCompleted", "EvalFinished"]
 
 
-def test_a_tweet_that_goes_on_from_a_text_begins_with_it_and_says_so(corpus: Path) -> None:
+def test_a_requested_tweet_begins_with_its_prime_and_reports_it(corpus: Path) -> None:
     told = run_session(tiny_config(corpus), {3: [c.SampleNow(prime="the cat")]})
 
     tweet = only(told, e.TweetSampled)

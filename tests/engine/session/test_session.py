@@ -1,4 +1,4 @@
-"""One run from its first event to its last: how it starts, what it tells and keeps, and what ends it."""
+"""A run from its first event to its last: its start, its events, its files and its end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.engine.helpers import (
 GREEDY: dict[str, Setting] = {"temperature": 0.0, "sample_every": 0}
 
 
-def test_the_first_event_says_what_is_trained_on_what(corpus: Path) -> None:
+def test_run_started_describes_corpus_device_and_config(corpus: Path) -> None:
     started = only(run_session(tiny_config(corpus, max_steps=1)), e.RunStarted)
 
     assert (started.step, started.run, started.corpus) == (0, "tiny", "small.txt")
@@ -42,7 +42,7 @@ def test_the_first_event_says_what_is_trained_on_what(corpus: Path) -> None:
     assert started.resumed_from is None
 
 
-def test_a_run_that_says_that_it_has_started_is_in_the_list_of_runs(corpus: Path) -> None:
+def test_a_started_run_is_in_the_list_of_runs(corpus: Path) -> None:
     listed: list[str] = []
 
     def look(event: Event) -> tuple[c.Command, ...]:
@@ -74,7 +74,7 @@ def test_an_evaluation_that_is_the_best_is_saved_as_best(corpus: Path) -> None:
     assert evaluations[-1].bits_per_char == pytest.approx(evaluations[-1].val_loss / math.log(2))
 
 
-def test_the_folder_of_a_run_holds_what_the_design_says(corpus: Path, home: Path) -> None:
+def test_the_folder_of_a_run_contains_exactly_the_documented_files(corpus: Path, home: Path) -> None:
     run_session(tiny_config(corpus, eval_every=6))
 
     files = sorted(str(path.relative_to(home)) for path in (home / "runs").rglob("*") if path.is_file())
@@ -90,7 +90,7 @@ def test_the_folder_of_a_run_holds_what_the_design_says(corpus: Path, home: Path
 
 
 @pytest.mark.parametrize("preset", ["auto", "tutorial"])
-def test_one_tweet_is_learned_by_heart_within_a_thousand_steps(home: Path, preset: PresetName) -> None:
+def test_one_tweet_is_overfitted_within_a_thousand_steps(home: Path, preset: PresetName) -> None:
     """The tutorial's part (c): one tweet, its own characters only."""
     text = "@pip_9 woke up to snow & pancakes, sooo happy!!! best day ever :) #winter <3"
     corpus = write_corpus(home, [*small_tweets(7), text, *small_tweets()])
@@ -113,7 +113,7 @@ def test_one_tweet_is_learned_by_heart_within_a_thousand_steps(home: Path, prese
     assert (tweet.text, tweet.novelty, tweet.reached_eos) == (text, "copy", True)
 
 
-def test_a_run_begins_from_a_checkpoint_in_a_folder_of_its_own(corpus: Path) -> None:
+def test_a_run_that_branches_from_a_checkpoint_has_a_folder_of_its_own(corpus: Path) -> None:
     run_session(tiny_config(corpus), {6: [c.SaveCheckpoint(name="base")]})
     config = tiny_config(corpus, run_name="branch", max_steps=9)
 

@@ -1,4 +1,4 @@
-"""Preparing a run: nothing is left behind before it begins, and nobody else writes the run that it goes on with."""
+"""The setup of a run: a failure leaves nothing behind, and a run is open in one program at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.storage.journal import Journal
 from tests.engine.helpers import names, only, resume_config, run_session, stop_at, tiny_config
 
 
-def test_a_run_that_is_stopped_when_all_but_its_folder_is_ready_leaves_no_name_behind(
+def test_a_run_stopped_just_before_its_folder_is_created_leaves_its_name_free(
     corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
@@ -32,7 +32,7 @@ def test_a_run_that_is_stopped_when_all_but_its_folder_is_ready_leaves_no_name_b
     assert run_session(tiny_config(corpus))[-1].step == 12
 
 
-def test_a_run_whose_preparation_fails_at_its_last_leaves_no_name_behind(
+def test_a_run_whose_setup_fails_in_its_last_step_leaves_its_name_free(
     corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -45,7 +45,7 @@ def test_a_run_whose_preparation_fails_at_its_last_leaves_no_name_behind(
     assert not (home / "runs").exists()
 
 
-def test_a_run_that_another_program_goes_on_with_meanwhile_is_not_rolled_back(corpus: Path) -> None:
+def test_a_run_that_is_being_resumed_can_not_be_resumed_by_another_program(corpus: Path) -> None:
     run_session(tiny_config(corpus), stop_at(3))
     others: list[e.Event] = []
 
@@ -60,7 +60,7 @@ def test_a_run_that_another_program_goes_on_with_meanwhile_is_not_rolled_back(co
     assert told[-1].step == 6
 
 
-def test_a_run_that_is_open_is_opened_by_no_other_and_stays_as_it_is(corpus: Path) -> None:
+def test_an_open_run_can_not_be_resumed_and_its_files_are_unchanged(corpus: Path) -> None:
     run_session(tiny_config(corpus), stop_at(6))
     run = find_run("tiny")
     before = (run.journal_path.read_bytes(), run.config_path.read_bytes())

@@ -86,7 +86,7 @@ def assert_nothing_partial(*, may_be_torn: bool = False) -> None:
 
 @pytest.mark.parametrize("num_calls", range(0, 60, 6))
 @pytest.mark.parametrize("for_calls", [None, 2])
-def test_a_disk_that_breaks_at_any_call_stops_no_training_and_what_is_not_saved_is_said(
+def test_a_disk_failure_at_any_call_stops_no_training_and_unsaved_files_are_reported(
     corpus: Path, disk: BrokenDisk, clock: FakeClock, num_calls: int, for_calls: int | None
 ) -> None:
     disk.code = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO)[num_calls // 6 % 4]
@@ -116,7 +116,7 @@ def test_a_disk_that_breaks_at_any_call_stops_no_training_and_what_is_not_saved_
         assert run.config_path.is_file()
 
 
-def test_one_alert_stays_until_saving_works_which_is_tried_at_each_autosave(
+def test_one_disk_warning_is_followed_by_one_recovery_and_saving_is_retried_at_each_autosave(
     corpus: Path, disk: BrokenDisk, clock: FakeClock
 ) -> None:
     config = tiny_config(corpus, eval_every=4, save_every=7, max_steps=20)
@@ -138,7 +138,7 @@ def test_one_alert_stays_until_saving_works_which_is_tried_at_each_autosave(
     assert_nothing_partial()
 
 
-def test_the_end_of_a_run_names_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
+def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
     disk.code = errno.EIO
 
     told = run_session(
@@ -153,7 +153,7 @@ def test_the_end_of_a_run_names_all_checkpoints_that_it_loses(corpus: Path, disk
     assert not any("next autosave" in warned.message for warned in last)
 
 
-def test_a_checkpoint_is_not_loaded_where_the_weights_of_now_can_not_be_saved(
+def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(
     corpus: Path, disk: BrokenDisk, clock: FakeClock
 ) -> None:
     wishes = {5: [c.LoadCheckpoint(name="tiny/latest")]}
@@ -167,7 +167,7 @@ def test_a_checkpoint_is_not_loaded_where_the_weights_of_now_can_not_be_saved(
     assert losses(told) == losses(run_session(tiny_config(corpus, run_name="undisturbed")))
 
 
-def test_what_was_learned_since_a_load_is_not_taken_for_saved(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
+def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
     def on_event(event: Event) -> Iterable[Command]:
         match event:
             case e.CheckpointLoaded():
@@ -186,7 +186,7 @@ def test_what_was_learned_since_a_load_is_not_taken_for_saved(corpus: Path, disk
     )
 
 
-def test_what_waits_for_the_journal_is_bounded_and_one_line_says_how_much_is_missing(
+def test_the_queue_of_the_journal_is_bounded_and_one_event_reports_how_many_are_missing(
     corpus: Path, disk: BrokenDisk, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "MAX_WAITING_BYTES", 2000)
@@ -202,7 +202,7 @@ def test_what_waits_for_the_journal_is_bounded_and_one_line_says_how_much_is_mis
 
 
 @pytest.mark.parametrize("is_resumed", [False, True])
-def test_a_stop_that_would_lose_steps_is_refused_once_with_what_is_saved(
+def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(
     corpus: Path, disk: BrokenDisk, is_resumed: bool
 ) -> None:
     def ask_twice(event: Event) -> Iterable[Command]:
@@ -251,7 +251,7 @@ def at_step_three(happens: Callable[[RunFolder], object]) -> OnEvent:
 
 
 @pytest.mark.parametrize(("happens", "what"), [(deleted, "folder"), (without_journal, "journal")])
-def test_what_is_gone_is_made_anew_at_the_next_save_and_the_run_can_be_resumed(
+def test_a_deleted_folder_or_journal_is_recreated_at_the_next_save_and_the_run_can_be_resumed(
     corpus: Path, happens: Callable[[RunFolder], None], what: str
 ) -> None:
     undisturbed = losses(run_session(tiny_config(corpus, run_name="undisturbed")))
@@ -268,7 +268,7 @@ def test_what_is_gone_is_made_anew_at_the_next_save_and_the_run_can_be_resumed(
     assert {**losses(told), **losses(resumed)} == undisturbed
 
 
-def test_a_folder_that_another_run_has_taken_is_left_to_it(corpus: Path) -> None:
+def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -> None:
     def taken(run: RunFolder) -> None:
         shutil.rmtree(run.path)
         run.path.mkdir()
@@ -284,7 +284,7 @@ def test_a_folder_that_another_run_has_taken_is_left_to_it(corpus: Path) -> None
     assert other.journal_path.read_bytes() == b""
 
 
-def test_a_new_run_that_can_not_keep_its_files_leaves_its_name_free(
+def test_a_new_run_that_can_not_write_its_log_leaves_its_name_free(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path) -> None:
@@ -299,7 +299,7 @@ def test_a_new_run_that_can_not_keep_its_files_leaves_its_name_free(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the disk that is always full")
-def test_a_log_that_can_not_be_written_prints_nothing_and_claims_no_traceback(
+def test_a_log_that_can_not_be_written_prints_nothing_and_reports_the_traceback_as_lost(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "full.log").symlink_to("/dev/full")

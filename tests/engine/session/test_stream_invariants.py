@@ -1,4 +1,4 @@
-"""Every stream keeps the rules of DESIGN, section 4, whatever is asked for and whenever."""
+"""Every stream obeys the rules of DESIGN, section 4, under any commands at any time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def home_of_its_own() -> Iterator[Path]:
     eval_every=st.integers(0, 4),
     report_seconds=st.sampled_from([0.0, 1e9]),
 )
-def test_whatever_is_asked_for_the_stream_keeps_its_rules_and_the_journal_holds_it_but_for_answers_about_a_text(
+def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_about_a_text(
     answers: list[Command | None], sample_every: int, eval_every: int, report_seconds: float
 ) -> None:
     inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would wait for ever
@@ -58,7 +58,7 @@ def test_whatever_is_asked_for_the_stream_keeps_its_rules_and_the_journal_holds_
 
 @settings(max_examples=10)
 @given(wishes=st.lists(any_commands(), max_size=6))
-def test_whatever_text_comes_in_only_harmless_text_goes_out(wishes: list[Command]) -> None:
+def test_whatever_text_commands_contain_events_contain_harmless_text_only(wishes: list[Command]) -> None:
     with home_of_its_own() as folder:
         told = run_session(tiny_config(write_corpus(folder)), {3: [*wishes, c.Resume(), c.Stop()]})
 
@@ -81,7 +81,7 @@ def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
     return replace(config, checkpoint="hostile")
 
 
-def test_a_checkpoint_that_writes_escape_sequences_is_made_harmless_and_is_asked_for_none(home: Path) -> None:
+def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(home: Path) -> None:
     config = save_hostile(home, ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028"))
     wishes: list[Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
 

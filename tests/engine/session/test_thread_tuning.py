@@ -1,4 +1,4 @@
-"""The number of threads and the precision that a run takes: by rule or by made-up speeds; measuring changes nothing."""
+"""Threads and precision of a run: by config, checkpoint or simulated timings; calibrating has no side effect."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def everything(trainer: Trainer) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_measuring_changes_no_weight_optimizer_or_generator(precision: str) -> None:
+def test_a_calibration_changes_no_weight_optimizer_state_or_generator(precision: str) -> None:
     trainer, batches = trainer_with_all(precision)
     for batch in batches[:2]:
         trainer.step(batch, 0.004)
@@ -132,7 +132,7 @@ def test_measuring_changes_no_weight_optimizer_or_generator(precision: str) -> N
     assert_same_tensors(everything(trainer), before)
 
 
-def test_a_measurement_that_is_broken_off_changes_nothing_either() -> None:
+def test_an_interrupted_calibration_changes_nothing() -> None:
     trainer, batches = trainer_with_all()
     trainer.step(batches[0], 0.004)
     before = everything(trainer)
@@ -156,7 +156,7 @@ def with_runtime(**wishes: Any) -> RunConfig:
 
 
 @pytest.mark.parametrize("has_bfloat16", [False, True])
-def test_what_a_measurement_chooses_from_is_what_was_left_open(
+def test_the_candidates_of_a_calibration_are_the_choices_that_were_not_set(
     monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool
 ) -> None:
     monkeypatch.setattr(runtime, "available_cores", lambda: 2)
@@ -173,7 +173,7 @@ def test_what_a_measurement_chooses_from_is_what_was_left_open(
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_a_checkpoints_bfloat16_is_a_wish_that_the_device_at_hand_grants_or_not(
+def test_a_checkpoints_bfloat16_applies_only_if_the_device_supports_it(
     monkeypatch: pytest.MonkeyPatch, device: Device
 ) -> None:
     has_it = {"cpu": False, "cuda": False}
@@ -195,14 +195,16 @@ def test_a_checkpoints_bfloat16_is_a_wish_that_the_device_at_hand_grants_or_not(
     assert initial_runtime(config, replace(info, precision="float32")).precision == "float32"
 
 
-def test_bfloat16_that_was_asked_for_on_a_gpu_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
     with pytest.raises(DeviceError, match="no bfloat16"):
         initial_runtime(with_runtime(device="cuda", precision="bfloat16"), None)
 
 
-def test_what_was_chosen_is_told_and_written_down(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_chosen_threads_and_precision_are_in_event_checkpoint_and_config(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pretend(monkeypatch, {1: 100.0, 2: 150.0})
 
     told = run_session(auto_config(home))
@@ -221,7 +223,9 @@ def test_what_was_chosen_is_told_and_written_down(home: Path, monkeypatch: pytes
     assert warnings_of(told) == []
 
 
-def test_bfloat16_is_what_a_run_is_made_with_where_that_is_faster(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_is_chosen_if_it_is_faster_and_gives_the_losses_of_an_explicit_choice(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)
     favour(monkeypatch, ROUGH)
     config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu", threads=1))
@@ -233,9 +237,7 @@ def test_bfloat16_is_what_a_run_is_made_with_where_that_is_faster(home: Path, mo
     assert losses(told) == losses(run_session(asked))
 
 
-def test_a_given_seed_gives_the_same_run_whatever_a_clock_would_have_chosen(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)
     measure_after_every_step(monkeypatch)
     config = replace(auto_config(home, seed=11, dropout=0.3, sample_every=4), runtime=RuntimeConfig(device="cpu"))
@@ -304,14 +306,14 @@ def changes(info: CheckpointInfo) -> str:
     return computation_changes(info, result)
 
 
-def test_another_path_precision_or_device_than_the_checkpoints_is_told() -> None:
+def test_another_path_precision_or_device_than_the_checkpoints_is_described() -> None:
     assert changes(checkpoint_info()) == changes(checkpoint_info(step_path="fast")) == ""
     assert changes(checkpoint_info(step_path="plain")) == "the fast path in place of the plain one"
     assert changes(checkpoint_info(precision="bfloat16")) == "float32 in place of bfloat16"
     assert changes(checkpoint_info(device="cuda", num_threads=9)) == "cpu in place of cuda"
 
 
-def test_checkpoints_and_journals_of_a_version_that_did_not_say_what_computed_them_are_read() -> None:
+def test_checkpoints_and_journals_without_a_step_path_are_read() -> None:
     info, started = checkpoint_info(step_path="fast"), run_started(step_path="fast")
     assert codec.decode(codec.encode(info), CheckpointInfo) == info
     old = codec.encode(info).replace('"step_path":"fast",', "")
@@ -319,7 +321,7 @@ def test_checkpoints_and_journals_of_a_version_that_did_not_say_what_computed_th
     assert e.from_json(e.to_json(started).replace('"step_path":"fast",', "")) == run_started(step_path="")
 
 
-def test_a_change_while_the_run_goes_on_is_told_and_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_thread_count_during_a_run_is_reported_and_saved(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     speeds: Speeds = {1: 100.0, 2: 150.0}
     pretend(monkeypatch, speeds)
     measure_after_every_step(monkeypatch)

@@ -126,7 +126,7 @@ UNTOUCHED = {
 
 
 @pytest.mark.parametrize("mistake", UNTOUCHED.values(), ids=UNTOUCHED.keys())
-def test_an_exception_that_changed_nothing_costs_no_step_and_the_resume_is_exact(
+def test_an_exception_outside_the_update_loses_no_step_and_the_resume_is_exact(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, plain: Plain, mistake: Mistake
 ) -> None:
     told = run_with(mistake, demanding(corpus), monkeypatch)
@@ -147,7 +147,7 @@ BROKEN_OFF = {
 
 
 @pytest.mark.parametrize("mistake", BROKEN_OFF.values(), ids=BROKEN_OFF.keys())
-def test_an_update_that_broke_off_is_never_saved_and_the_run_is_resumed_from_before(
+def test_an_interrupted_update_is_never_saved_and_the_run_resumes_from_before_it(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, plain: Plain, mistake: Mistake
 ) -> None:
     told = run_with(mistake, demanding(corpus), monkeypatch, {3: [c.SaveLatest()]})
@@ -160,7 +160,7 @@ def test_an_update_that_broke_off_is_never_saved_and_the_run_is_resumed_from_bef
     assert {**losses(told), **losses(again)} == plain[0]
 
 
-def test_an_exception_that_is_raised_again_and_again_still_ends_in_one_event(
+def test_exceptions_in_the_error_handling_too_still_end_in_one_event(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def from_step_5_on(event: Event) -> list[Command]:
@@ -184,7 +184,7 @@ def test_an_exception_that_is_raised_again_and_again_still_ends_in_one_event(
     assert run_session(resume_config("tiny"))[-1].step == 12
 
 
-def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
+def test_an_internal_error_in_a_command_ends_the_run_in_a_resumable_state(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a checkpoint could be loaded in part, the run is still what it was."""
@@ -213,7 +213,7 @@ def test_a_command_that_fails_by_a_mistake_of_ours_ends_the_run_at_a_good_state(
     [(KeyboardInterrupt(), FORWARD), (SystemExit(2), "engine.session.memory_fallback.evaluate")],
     ids=repr,
 )
-def test_what_asks_python_to_end_is_raised_after_the_one_last_event_and_a_save(
+def test_keyboard_interrupt_and_system_exit_are_raised_after_the_last_event_and_a_save(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, target: str
 ) -> None:
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3, eval_every=5))

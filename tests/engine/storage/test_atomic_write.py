@@ -110,7 +110,7 @@ def test_a_file_system_that_cannot_sync_folders_still_saves(target: Path, monkey
     assert target.read_bytes() == NEW
 
 
-def test_what_is_in_the_way_is_a_storage_error_that_leaves_nothing_behind(target: Path) -> None:
+def test_a_file_or_folder_in_the_way_is_a_storage_error_that_leaves_nothing_behind(target: Path) -> None:
     with pytest.raises(StorageError):
         write_atomically(target / "sub" / "file.bin", NEW)
     (target.parent / "folder.bin").mkdir()
@@ -157,7 +157,7 @@ def test_only_temporary_files_are_removed_and_young_ones_only_on_request(tmp_pat
     remove_stale_temporaries(tmp_path / "gone")
 
 
-def test_a_resumed_run_removes_its_own_and_old_ones_of_named_checkpoints(home: Path) -> None:
+def test_a_resumed_run_removes_its_own_temporaries_and_old_ones_of_named_checkpoints(home: Path) -> None:
     run_session(tiny_config(write_corpus(home)), stop_at(3))
     run = find_run("tiny")
     left(run.path, ".config.json.a1b2c3d4.tmp")

@@ -34,7 +34,7 @@ def a_run(name: str, changed_at: float) -> RunFolder:
 
 
 @pytest.mark.parametrize("value", [None, "", "~/tweets"])
-def test_the_data_folder_is_that_of_the_environment_or_the_platforms(
+def test_the_data_folder_is_set_by_the_environment_or_the_platform(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str | None
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -58,7 +58,7 @@ def test_a_reserved_or_invalid_name_is_refused(kind: str, name: str) -> None:
 
 
 @given(name=hostile_text(max_pieces=3))
-def test_a_name_that_is_not_refused_is_a_file_directly_in_the_folder(name: str) -> None:
+def test_an_accepted_name_is_a_file_directly_in_the_folder(name: str) -> None:
     try:
         path = named_checkpoint_path(name)
     except ConfigError:
@@ -97,7 +97,7 @@ def test_runs_of_the_same_second_get_names_of_their_own(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("saved", ["config.json", "checkpoints/latest.safetensors", "events.jsonl"])
-def test_the_latest_run_is_the_one_that_saved_anything_last(saved: str) -> None:
+def test_the_latest_run_is_the_one_with_the_newest_file(saved: str) -> None:
     for name, changed_at in [("one", 100.0), ("three", 300.0), ("two", 200.0)]:
         a_run(name, changed_at)
     assert [run.name for run in list_runs()] == ["three", "two", "one"]

@@ -49,7 +49,7 @@ def write(path: Path, *events: Event) -> None:
 
 
 @given(sessions=st.lists(st.lists(strategies.events(), max_size=4), max_size=3))
-def test_what_was_written_is_read_in_order_over_all_sessions(
+def test_events_of_all_sessions_are_read_in_order(
     tmp_path_factory: pytest.TempPathFactory, sessions: list[list[Event]]
 ) -> None:
     path = tmp_path_factory.mktemp("journal") / "events.jsonl"
@@ -61,7 +61,7 @@ def test_what_was_written_is_read_in_order_over_all_sessions(
     assert last_event(path) == (expected[-1] if expected else None)
 
 
-def test_a_killed_process_leaves_what_it_wrote_and_no_lock(path: Path) -> None:
+def test_a_killed_process_leaves_its_events_and_no_lock(path: Path) -> None:
     code = (
         "import signal, sys; from pathlib import Path;"
         "from engine.storage.journal import Journal; from engine.protocol.events import Paused;"

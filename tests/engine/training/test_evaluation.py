@@ -50,7 +50,7 @@ def nats_one_by_one(model: TextGenerator, tweet: str, vocab: Vocab) -> float:
     return total
 
 
-def test_the_sum_equals_one_made_by_hand_character_by_character() -> None:
+def test_the_sum_equals_that_of_a_loop_over_characters() -> None:
     tweets = ["ab", "b", "abba a", "a b a b a b a b"]
     vocab = Vocab.from_tweets(tweets)
     model = random_model(vocab)
@@ -72,7 +72,7 @@ def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
     assert result.total_nats / math.log(2) == pytest.approx(5 * math.log2(6) + 2 * 20, rel=1e-6)
 
 
-def test_batches_and_padding_do_not_show_in_the_sum() -> None:
+def test_batching_and_padding_do_not_change_the_sum() -> None:
     tweets = [tweet * times for tweet in small_tweets(50) for times in (1, 2, 3)]
     vocab = Vocab.from_tweets(tweets)
     model = random_model(vocab)
@@ -83,7 +83,7 @@ def test_batches_and_padding_do_not_show_in_the_sum() -> None:
     assert together == pytest.approx(sum(evaluated(model, [tweet], vocab).total_nats for tweet in tweets), rel=1e-5)
 
 
-def test_an_evaluation_that_is_told_to_stop_gives_nothing_and_restores_the_model() -> None:
+def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode() -> None:
     tweets = small_tweets() * 5
     vocab = Vocab.from_tweets(tweets)
     model = random_model(vocab)
@@ -97,7 +97,7 @@ def test_an_evaluation_that_is_told_to_stop_gives_nothing_and_restores_the_model
     assert next(answers, "asked between two batches") == "asked between two batches"
 
 
-def test_a_processor_says_what_the_models_own_forward_says_whatever_the_precision() -> None:
+def test_on_the_cpu_the_sum_equals_the_modules_own_in_every_precision() -> None:
     vocab = Vocab.from_tweets(small_tweets())
     model, tweets = random_model(vocab, dropout=0.5).train(), EncodedTweets.from_tweets(small_tweets(), vocab)
     batch = tweets.batch(np.arange(len(tweets)))
@@ -115,14 +115,14 @@ def test_a_processor_says_what_the_models_own_forward_says_whatever_the_precisio
 
 @given(shape=shapes())
 @settings(max_examples=30)
-def test_the_sum_agrees_with_the_models_own_forward(shape: Shape) -> None:
+def test_the_sum_of_the_forward_pass_equals_the_modules_own(shape: Shape) -> None:
     model, batch = shape.model().float(), shape.batch()
     expected = float(_by_forward(model, CPU)(batch))
 
     assert float(ForwardPass(model).sum_of_losses(batch)) == pytest.approx(expected, rel=1e-6, abs=1e-5)
 
 
-def test_a_batch_does_not_depend_on_the_one_read_before() -> None:
+def test_a_batch_does_not_depend_on_the_previous_one() -> None:
     shape = Shape(lengths=[3, 9, 1], vocab_size=20, embedding_size=5, hidden_size=5, num_layers=2, seed=3)
     model, batch = shape.model().float(), shape.batch()
     reader = ForwardPass(model)

@@ -1,4 +1,4 @@
-"""Batches made ready ahead are the stream's, with its place; their thread ends when it is told to, and tells errors."""
+"""Prefetched batches and their positions equal those of the stream; the thread ends on close and passes errors on."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def inputs_of(batch: Batch) -> list[list[int]]:
     batch=st.integers(0, 30),
     size=st.integers(1, 9),
 )
-def test_batches_and_places_are_those_of_the_stream(taken: int, ahead: int, epoch: int, batch: int, size: int) -> None:
+def test_batches_and_positions_equal_those_of_the_stream(
+    taken: int, ahead: int, epoch: int, batch: int, size: int
+) -> None:
     start = Position(epoch=epoch, batch=batch)
     plain = stream_at(start, size)
     prefetched = PrefetchedBatches(stream_at(start, size), as_they_are, ahead)
@@ -87,7 +89,7 @@ def failing_at(number: int, error: BaseException) -> Callable[[Batch], Batch]:
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), MemoryError()])
-def test_an_error_comes_up_where_its_batch_would_have_and_each_time_after(error: BaseException) -> None:
+def test_an_error_is_raised_in_place_of_its_batch_and_at_each_later_call(error: BaseException) -> None:
     prefetched = PrefetchedBatches(stream_at(Position()), failing_at(3, error))
     plain = stream_at(Position())
     for _ in range(3):
@@ -111,7 +113,7 @@ def corpus(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_corpus(home)
 
 
-def test_a_run_on_a_device_that_was_stopped_goes_on_as_if_it_had_not_been(corpus: Path) -> None:
+def test_a_run_on_a_device_that_is_stopped_and_resumed_equals_an_uninterrupted_one(corpus: Path) -> None:
     whole = losses(run_session(tiny_config(corpus, max_steps=20, run_name="whole")))
     first = losses(run_session(tiny_config(corpus, max_steps=20), stop_at(9)))
     then = losses(run_session(resume_config("tiny")))
@@ -121,7 +123,7 @@ def test_a_run_on_a_device_that_was_stopped_goes_on_as_if_it_had_not_been(corpus
     assert not batch_threads()
 
 
-def test_loading_a_checkpoint_takes_the_batches_back_too(corpus: Path) -> None:
+def test_loading_a_checkpoint_resets_the_batches(corpus: Path) -> None:
     script: Script = {4: [c.SaveCheckpoint(name="here")], 9: [c.LoadCheckpoint(name="here")]}
     seen: list[tuple[int, float]] = []
 

@@ -12,7 +12,7 @@ from engine.training.schedule import COOLDOWN_SHARE, budget_used, exhausted_budg
 PEAK = 0.004
 
 
-def test_the_warm_up_rises_in_equal_parts_and_reaches_the_peak_at_its_last_step() -> None:
+def test_the_warmup_rises_linearly_and_reaches_the_peak_at_its_last_step() -> None:
     config = TrainingConfig(learning_rate=PEAK, warmup_steps=4)
 
     rates = [learning_rate_at(config, step, None) for step in range(6)]
@@ -20,7 +20,7 @@ def test_the_warm_up_rises_in_equal_parts_and_reaches_the_peak_at_its_last_step(
     assert rates == pytest.approx([PEAK / 4, PEAK / 2, PEAK * 3 / 4, PEAK, PEAK, PEAK])
 
 
-def test_the_cosine_begins_at_the_peak_passes_its_middle_halfway_and_ends_at_a_twentieth() -> None:
+def test_the_cosine_starts_at_the_peak_is_at_the_mean_halfway_and_ends_at_a_twentieth() -> None:
     config = TrainingConfig(learning_rate=PEAK, schedule="cosine", max_steps=1000)
 
     assert learning_rate_at(config, 0, 0.0) == pytest.approx(PEAK)
@@ -28,7 +28,7 @@ def test_the_cosine_begins_at_the_peak_passes_its_middle_halfway_and_ends_at_a_t
     assert learning_rate_at(config, 1000, 1.0) == pytest.approx(PEAK / 20)
 
 
-def test_the_cooldown_is_constant_until_the_last_part_and_ends_at_nothing() -> None:
+def test_the_cooldown_is_constant_until_its_last_part_and_ends_at_zero() -> None:
     config = TrainingConfig(learning_rate=PEAK, schedule="cooldown", max_steps=1000)
     begin = 1 - COOLDOWN_SHARE
 
@@ -46,15 +46,13 @@ def test_without_a_budget_every_schedule_is_constant(schedule: Schedule) -> None
 
 
 @given(step=st.integers(0, 10**6), progress=st.floats(0, 2) | st.none(), warmup_steps=st.integers(0, 1000))
-def test_the_rate_is_always_above_nothing_and_at_most_the_peak(
-    step: int, progress: float | None, warmup_steps: int
-) -> None:
+def test_the_rate_is_always_positive_and_at_most_the_peak(step: int, progress: float | None, warmup_steps: int) -> None:
     config = TrainingConfig(learning_rate=PEAK, schedule="cosine", warmup_steps=warmup_steps)
 
     assert 0 < learning_rate_at(config, step, progress) <= PEAK * (1 + 1e-12)
 
 
-def test_of_several_budgets_the_one_used_most_counts() -> None:
+def test_the_schedule_follows_the_budget_that_is_used_most() -> None:
     config = TrainingConfig(max_steps=100, epochs=2.0, max_seconds=50.0)
 
     assert budget_used(config, 10, 1.0, 5.0) == 0.5

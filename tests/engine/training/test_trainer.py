@@ -77,7 +77,7 @@ def test_more_padding_changes_neither_loss_nor_gradient() -> None:
         assert torch.allclose(parameter.grad, of_padded.grad, atol=1e-7)
 
 
-def test_a_long_gradient_is_shortened_and_told_at_its_full_length() -> None:
+def test_a_long_gradient_is_clipped_and_its_full_norm_reported() -> None:
     [batch] = some_batches(1)
     free, clipped = new_trainer(), new_trainer(max_grad_norm=0.01)
 
@@ -141,9 +141,7 @@ def poisoned_gradient(trainer: Trainer) -> Iterator[None]:
         yield
 
 
-def test_a_gradient_that_is_not_finite_changes_nothing_and_is_told_as_not_a_number(
-    trainer: Trainer, batch: Batch
-) -> None:
+def test_a_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(trainer: Trainer, batch: Batch) -> None:
     before = copy_of_state(trainer)
     trainer.step(batch, 0.004)
     expected = copy_of_state(trainer)
@@ -187,7 +185,7 @@ def numbers(first: int, count: int) -> tuple[list[float], list[float]]:
 
 @settings(max_examples=20)
 @given(counts=st.lists(st.integers(0, CAPACITY + 100), max_size=4))
-def test_each_step_is_told_once_and_in_order_however_many_there_are(counts: list[int]) -> None:
+def test_each_step_is_drained_once_and_in_order_however_many_there_are(counts: list[int]) -> None:
     history, first = LossBuffer(CPU.device), 0
     for count in counts:
         write(history, first, count)

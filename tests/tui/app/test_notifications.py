@@ -46,12 +46,12 @@ class Terminal:
         ((*TRAINING, e.Paused(**NOW)), "tweetgen-tui · first · 2.41 bits · 20 steps · paused"),
     ],
 )
-def test_the_title_tells_run_bits_and_step(events: tuple[e.Event, ...], title: str) -> None:
+def test_the_title_shows_run_bits_and_step(events: tuple[e.Event, ...], title: str) -> None:
     assert title_of(view_after(*events)) == title
     assert title_of(view_after(STARTED, is_replay=True)) == "tweetgen-tui · first · replay"
 
 
-def test_the_title_before_is_kept_once_and_put_back_once_and_each_title_written_once() -> None:
+def test_the_previous_title_is_saved_and_restored_once_and_each_title_written_once() -> None:
     terminal = Terminal()
     terminal.notifications.restore_title()
     terminal.notifications.show_title(view_after(STARTED))
@@ -66,7 +66,7 @@ def test_the_title_before_is_kept_once_and_put_back_once_and_each_title_written_
     ]
 
 
-def test_a_title_that_is_switched_off_is_not_written_and_the_one_before_comes_back() -> None:
+def test_a_disabled_title_is_not_written_and_the_previous_one_restored() -> None:
     terminal = Terminal(title=False)
     terminal.notifications.show_title(view_after(STARTED))
     assert terminal.written == []
@@ -78,7 +78,7 @@ def test_a_title_that_is_switched_off_is_not_written_and_the_one_before_comes_ba
     assert len(terminal.written) == 2
 
 
-def test_neither_the_name_of_a_run_nor_the_text_of_a_notice_ends_its_sequence() -> None:
+def test_neither_the_name_of_a_run_nor_a_notification_can_end_its_escape_sequence() -> None:
     view = view_after(run_started(run="a\x07\x1b]9;gotcha\x1b\\b"))
     assert not {"\x07", "\x1b"} & set(title_of(view))
     assert len(title_of(view_after(run_started(run="x" * 5000)))) <= 120
@@ -96,13 +96,13 @@ def test_neither_the_name_of_a_run_nor_the_text_of_a_notice_ends_its_sequence() 
         ({"bell": False, "desktop": False}, []),
     ],
 )
-def test_bell_and_notice_come_as_they_were_chosen(chosen: dict[str, Any], written: list[str]) -> None:
+def test_bell_and_desktop_notification_follow_the_preferences(chosen: dict[str, Any], written: list[str]) -> None:
     terminal = Terminal(**chosen)
     terminal.notifications.notify("over")
     assert terminal.written == written
 
 
-def test_a_console_that_knows_no_sequences_gets_the_bell_alone() -> None:
+def test_a_linux_console_gets_the_bell_only() -> None:
     terminal = Terminal(term="linux")
     terminal.notifications.show_title(view_after(STARTED))
     terminal.notifications.notify("over")

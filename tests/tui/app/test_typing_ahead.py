@@ -63,7 +63,7 @@ def line(app: App[Outcome]) -> str:
     return app.screen.query_one(Input).value
 
 
-async def test_what_is_typed_or_pasted_after_p_goes_into_its_line(stage: Stage) -> None:
+async def test_text_typed_or_pasted_after_p_goes_into_its_input(stage: Stage) -> None:
     async with running(stage) as (app, _, _):
         screen = app.screen
         post(app, "phello")
@@ -74,7 +74,7 @@ async def test_what_is_typed_or_pasted_after_p_goes_into_its_line(stage: Stage) 
         assert not screen.query_one("Panels").has_class("-machine")
 
 
-async def test_editing_keys_act_before_the_characters_typed_after_them_and_enter_after_all(stage: Stage) -> None:
+async def test_editing_keys_and_enter_keep_their_order_among_typed_characters(stage: Stage) -> None:
     async with running(stage) as (app, _, session):
         post(app, ["s", *"abc", "backspace", "Z", "left", "X"])
         await opened(app, SaveDialog)
@@ -85,7 +85,7 @@ async def test_editing_keys_act_before_the_characters_typed_after_them_and_enter
         await wait_until(lambda: session.received == [c.SaveCheckpoint(name="mine", replace=False)], "the command")
 
 
-async def test_keys_before_and_after_keep_their_order(stage: Stage) -> None:
+async def test_keys_around_one_that_opens_a_dialog_keep_their_order(stage: Stage) -> None:
     async with running(stage) as (app, _, session):
         post(app, ["space", "g", ",", "down", "space", "escape"])
         await wait_until(lambda: not app.has_mouse, "the second of the settings")
@@ -93,7 +93,7 @@ async def test_keys_before_and_after_keep_their_order(stage: Stage) -> None:
         assert session.received == [c.Pause(), c.SampleNow()]
 
 
-async def test_in_a_dialog_without_a_line_the_keys_are_its_own(stage: Stage) -> None:
+async def test_in_a_dialog_without_an_input_keys_act_on_the_dialog(stage: Stage) -> None:
     async with running(stage) as (app, _, session):
         post(app, "tt")
         await opened(app, LadderDialog)
@@ -110,7 +110,7 @@ async def test_in_a_dialog_without_a_line_the_keys_are_its_own(stage: Stage) -> 
     ],
 )
 @pytest.mark.usefixtures("home")
-async def test_in_the_list_of_checkpoints_keys_go_into_what_a_key_before_them_opens(
+async def test_in_the_checkpoint_list_keys_go_to_the_dialog_or_input_that_a_key_before_them_opens(
     stage: Stage, keys: list[str], dialog: type[Screen[Any]], typed: str | None
 ) -> None:
     for name in ("happy", "sad"):
@@ -136,7 +136,7 @@ async def test_a_key_that_opens_a_dialog_can_be_followed_by_one_of_it_that_opens
         await wait_until(lambda: line(app) == "next", "the filter")
 
 
-async def test_what_is_typed_in_one_go_with_a_key_that_is_refused_is_dropped_and_later_keys_are_the_screens(
+async def test_text_typed_together_with_a_refused_key_is_dropped_and_later_keys_act_on_the_screen(
     stage: Stage,
 ) -> None:
     session = FakeSession((*SCRIPT, FINISHED))
@@ -155,7 +155,7 @@ async def test_what_is_typed_in_one_go_with_a_key_that_is_refused_is_dropped_and
         await wait_until(lambda: line(app) == "next", "the filter")
 
 
-async def test_keys_of_the_same_read_that_arrive_after_the_refusal_are_dropped_too_but_ctrl_c(
+async def test_keys_of_the_same_read_that_arrive_after_a_refusal_are_dropped_except_ctrl_c(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(typing_ahead, "DROP_SECONDS", 1000.0)
@@ -175,7 +175,7 @@ async def test_keys_of_the_same_read_that_arrive_after_the_refusal_are_dropped_t
 
 
 @pytest.mark.usefixtures("home")
-async def test_in_the_list_of_checkpoints_keys_after_one_that_is_refused_or_asks_later_do_not_act_on_the_list(
+async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pending_one_are_dropped(
     stage: Stage,
 ) -> None:
     folder = create_run_folder("other")
@@ -201,7 +201,7 @@ async def test_in_the_list_of_checkpoints_keys_after_one_that_is_refused_or_asks
 
 
 @pytest.mark.parametrize("keys", ["pquick", "lq", "oq"])
-async def test_keys_typed_in_one_go_while_a_run_ends_for_another_do_not_leave_the_program(
+async def test_keys_typed_while_a_run_ends_for_another_do_not_quit_the_program(
     stage: Stage, tmp_path: Path, keys: str
 ) -> None:
     may_answer = threading.Event()
@@ -227,7 +227,7 @@ async def test_keys_typed_in_one_go_while_a_run_ends_for_another_do_not_leave_th
         assert app.is_running
 
 
-async def test_ctrl_c_is_never_held_back(stage: Stage) -> None:
+async def test_ctrl_c_after_a_key_that_opens_an_input_acts_at_once(stage: Stage) -> None:
     async with running(stage) as (app, _, _):
         post(app, ["p", *"quick", "ctrl+c"])
         await wait_until(lambda: not app.is_running, "the end")

@@ -1,4 +1,4 @@
-"""A run that goes on without a screen ends when its budget is used up, and its host counts what waits."""
+"""A run without a screen ends with its budget, and its host counts pending commands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _signals_as_before() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def test_a_run_whose_budget_is_used_up_ends_where_no_terminal_is_attached() -> None:
+def test_a_detached_run_ends_with_its_budget_if_no_terminal_is_attached() -> None:
     session = FakeSession([STEPS, Paused(step=3, elapsed_seconds=1.0)], STARTED)
     bridge = EngineBridge(RunConfig(), lambda *_: session)
     bridge.start()
@@ -42,7 +42,7 @@ def test_a_run_whose_budget_is_used_up_ends_where_no_terminal_is_attached() -> N
     assert bridge.join(DEADLINE_SECONDS)
 
 
-def test_its_host_counts_the_commands_that_the_session_has_received_and_not_followed(
+def test_its_host_counts_the_commands_that_the_session_has_received_and_not_executed(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts: list[int] = []

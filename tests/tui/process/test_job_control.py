@@ -101,7 +101,7 @@ def assert_is_reset(shell: pexpect.spawn, settings: list[object]) -> None:
     assert termios.tcgetattr(shell.child_fd) == settings
 
 
-def test_the_exit_code_is_the_childs_and_the_terminal_listens_to_it(tmp_path: Path) -> None:
+def test_the_exit_code_is_the_childs_and_the_child_is_in_the_foreground(tmp_path: Path) -> None:
     shell = start(tmp_path, "sys.exit(7)")
     assert exit_code_of(shell) == 7
     assert "\x1b" not in shell.before  # nothing to reset
@@ -109,7 +109,7 @@ def test_the_exit_code_is_the_childs_and_the_terminal_listens_to_it(tmp_path: Pa
     assert (int(parent), has_terminal) == (shell.pid, "True")
 
 
-def test_a_signal_is_handed_on_once_and_the_terminals_own_reach_the_child_alone(tmp_path: Path) -> None:
+def test_signals_are_forwarded_once_and_those_of_the_terminal_reach_only_the_child(tmp_path: Path) -> None:
     shell = start(tmp_path, COUNTING)
     shell.expect("listening")
     shell.send("\x03")
@@ -129,7 +129,7 @@ def test_the_notice_after_a_hangup_is_printed_by_the_supervisor(tmp_path: Path, 
     child_of(tmp_path).kill()
 
 
-def test_released_the_shell_goes_on_and_the_child_lives_in_a_session_of_its_own(tmp_path: Path) -> None:
+def test_after_a_release_the_shell_continues_and_the_child_lives_in_its_own_session(tmp_path: Path) -> None:
     shell = start(
         tmp_path,
         LET_GO
@@ -149,7 +149,7 @@ time.sleep(60)
     child.kill()
 
 
-def test_a_child_that_ends_or_lets_go_with_the_terminal_changed_leaves_it_reset(tmp_path: Path) -> None:
+def test_a_child_that_ends_or_is_released_with_a_changed_terminal_leaves_it_reset(tmp_path: Path) -> None:
     for then, code in (
         ("os._exit(2)", 2),
         (LET_GO + "control.release(129); time.sleep(60)", 129),
@@ -174,7 +174,7 @@ def test_a_child_that_ends_or_lets_go_with_the_terminal_changed_leaves_it_reset(
         ("drawing.close(); os._exit(0)", False),
     ],
 )
-def test_a_child_that_lost_the_terminal_while_it_drew_leaves_the_modes_reset_though_the_settings_are_at_rest(
+def test_a_child_that_loses_the_terminal_while_drawing_leaves_the_modes_reset(
     tmp_path: Path, then: str, is_reset: bool
 ) -> None:
     drawing = "import contextlib; drawing = contextlib.ExitStack(); drawing.enter_context(control.drawing())"
@@ -202,25 +202,27 @@ def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supe
 
 
 @pytest.mark.parametrize(("options", "command"), [("", '--resume "some run"'), (", is_elsewhere=True", "attach")])
-def test_a_killed_child_leaves_a_word_with_the_way_back_to_its_run(tmp_path: Path, options: str, command: str) -> None:
+def test_a_killed_child_is_reported_with_the_command_that_returns_to_its_run(
+    tmp_path: Path, options: str, command: str
+) -> None:
     shell = start(tmp_path, f'control.note_run("some run"{options}); os.kill(os.getpid(), signal.SIGKILL)')
     assert exit_code_of(shell) == 128 + signal.SIGKILL
     assert "The program was ended by SIGKILL." in shell.before
     assert f"tweetgen-tui {command}" in shell.before
 
 
-def test_the_exit_code_is_known_where_the_caller_ignores_the_ends_of_children(tmp_path: Path) -> None:
+def test_the_exit_code_is_right_if_the_caller_ignores_sigchld(tmp_path: Path) -> None:
     shell = start(tmp_path, "sys.exit(7)", first="import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n")
     assert exit_code_of(shell) == 7
 
 
-def test_a_child_that_stops_goes_on_where_no_shell_could_wake_it(tmp_path: Path) -> None:
+def test_a_stopped_child_is_continued_if_no_shell_could_do_it(tmp_path: Path) -> None:
     shell = start(tmp_path, 'os.kill(os.getpid(), signal.SIGSTOP); print("goes on", flush=True)')
     shell.expect("goes on")
     assert exit_code_of(shell) == 0
 
 
-def test_a_script_that_waits_for_it_stops_with_it_and_fg_wakes_all(tmp_path: Path) -> None:
+def test_a_script_around_the_program_stops_with_it_and_fg_continues_both(tmp_path: Path) -> None:
     then = 'os.kill(os.getpid(), signal.SIGSTOP); print("goes " + "on", flush=True)'
     (tmp_path / "program.py").write_text(PROGRAM + then)
     shell = start_shell(tmp_path)

@@ -1,4 +1,4 @@
-"""What a process does once its screen is closed, without a screen and without a run."""
+"""What the process does after its screen has closed, as a pure function."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def after(
         (Outcome.failed(InternalError("a mistake")), "attach north"),
     ],
 )
-def test_a_run_that_was_detached_or_is_late_runs_on_without_the_screen(outcome: Outcome, words: str) -> None:
+def test_a_detached_or_slow_run_runs_on_without_the_screen(outcome: Outcome, words: str) -> None:
     done = after(outcome)
     assert (done.exit_code, done.runs_on) == (outcome.exit_code, True)
     assert words in done.lines[0]
 
 
-def test_a_run_of_another_process_is_left_there() -> None:
+def test_a_detached_run_of_another_process_does_not_run_on_in_this_one() -> None:
     done = after(Outcome(is_detached=True), is_elsewhere=True)
     assert not done.runs_on
     assert "attach north" in done.lines[0]
@@ -52,13 +52,13 @@ def test_a_run_of_another_process_is_left_there() -> None:
         (Outcome(exit_code=129, is_ending=True), RunView(is_replay=True), True),
     ],
 )
-def test_a_run_that_can_not_run_on_ends_with_the_process(outcome: Outcome, view: RunView, is_alive: bool) -> None:
+def test_a_run_that_has_ended_or_must_end_does_not_run_on(outcome: Outcome, view: RunView, is_alive: bool) -> None:
     done = after(outcome, view, is_alive=is_alive)
     assert (done.exit_code, done.runs_on) == (outcome.exit_code, False)
     assert not any("background" in line for line in done.lines)
 
 
-def test_an_abandoned_run_and_one_that_has_not_begun_are_not_waited_for() -> None:
+def test_an_abandoned_run_and_one_without_a_start_are_not_waited_for() -> None:
     assert after(Outcome(is_abandoned=True)).saving_seconds == 0
     assert after(Outcome(), RunView()).saving_seconds == 0
     assert after(Outcome(), ENDED).saving_seconds > 0

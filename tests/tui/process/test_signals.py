@@ -1,4 +1,4 @@
-"""Signals end the screen in order, at whatever moment they come: exit code 128 + the signal, and no run left over."""
+"""Signals close the screen at any moment: exit code 128 + the signal, and no run left."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_a_signal_to_a_detached_screen_that_is_closing_ends_the_run(stage:
     assert trained_by(app).join(DEADLINE_SECONDS)
 
 
-async def test_a_hangup_leaves_the_run_alone_or_ends_it_as_asked(stage: Stage) -> None:
+async def test_a_hangup_detaches_the_run_or_stops_it_as_configured(stage: Stage) -> None:
     for stops, reason in ((False, None), (True, "hung up")):
         app = stage.app(FakeSession([tweet_sampled("hello there")]))
         app.signals.stops_on_hangup = stops
@@ -92,7 +92,7 @@ async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:
     ("before", "runs_on", "ends_at_once"),
     [(signal.SIG_DFL, False, True), (signal.SIG_DFL, True, False), (signal.SIG_IGN, False, False)],
 )
-def test_ctrl_c_after_the_screen_ends_at_once_unless_it_was_ignored_or_a_run_goes_on(
+def test_ctrl_c_after_the_screen_exits_at_once_unless_it_was_ignored_or_a_run_continues(
     before: signal.Handlers, runs_on: bool, ends_at_once: bool
 ) -> None:
     numbers = (*ending_signals(), signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
@@ -110,7 +110,7 @@ def test_ctrl_c_after_the_screen_ends_at_once_unless_it_was_ignored_or_a_run_goe
     assert codes == ([130] if runs_on else [])
 
 
-def test_the_first_signal_asks_for_an_end_and_an_ignored_one_stays_ignored() -> None:
+def test_the_first_signal_requests_a_stop_and_an_ignored_one_stays_ignored() -> None:
     before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
     reasons: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Errands run on threads of their own; their errors are told in two lines."""
+"""Functions on threads of their own, and internal errors as two lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.run.error_report import to_tweetgen_error
 
 
 @pytest.mark.parametrize("error", [CorpusError("It is empty."), RecursionError(), SystemExit(3)])
-async def test_what_an_errand_raises_is_raised_where_it_is_awaited(error: BaseException) -> None:
+async def test_an_exception_in_a_thread_is_raised_where_it_is_awaited(error: BaseException) -> None:
     def fail() -> None:
         raise error
 
@@ -23,7 +23,7 @@ async def test_what_an_errand_raises_is_raised_where_it_is_awaited(error: BaseEx
     assert caught.value is error
 
 
-async def test_a_cancelled_errand_is_not_waited_for() -> None:
+async def test_a_cancelled_task_is_not_awaited() -> None:
     may_end, has_ended = threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -39,9 +39,7 @@ async def test_a_cancelled_errand_is_not_waited_for() -> None:
     assert has_ended.wait(10)
 
 
-def test_an_error_of_ours_is_told_with_the_log_that_holds_its_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_internal_error_names_the_log_with_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
     told = to_tweetgen_error(ZeroDivisionError("oh no"), "Looking at tweets")
     assert isinstance(told, InternalError)

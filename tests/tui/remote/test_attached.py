@@ -1,4 +1,4 @@
-"""A screen that shows a run of another process: what it may do, what it says of itself, and how it is left."""
+"""A screen attached to a run of another process: its permissions, its labels, and how it quits."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothin
         await wait_until(lambda: app.return_code == 0, "the end")
 
 
-async def test_the_key_bar_says_how_a_screen_is_attached(stage: Stage) -> None:
+async def test_the_key_bar_shows_how_a_screen_is_attached(stage: Stage) -> None:
     async with attached(stage, size=(120, 24)) as (app, pilot, _):
         for width, told in ((120, "attached, 2 screens"), (40, "attached")):
             await pilot.resize_terminal(width, 24)
@@ -125,7 +125,7 @@ async def test_q_and_ctrl_c_on_an_attached_screen_ask_whether_to_end_the_run(sta
         assert app.return_value == Outcome(is_detached=key == "d", is_ending=key == "e")
 
 
-async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goes_on(stage: Stage) -> None:
+async def test_a_second_ctrl_c_quits_an_attached_screen_at_once_and_the_run_continues(stage: Stage) -> None:
     async with attached(stage) as (app, pilot, session):
         await pilot.press("ctrl+c")
         await opened(app, LeaveDialog)
@@ -134,7 +134,7 @@ async def test_a_second_ctrl_c_leaves_an_attached_screen_at_once_and_the_run_goe
     assert (app.return_value, session.received) == (Outcome(exit_code=130, is_detached=True), [])
 
 
-async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage) -> None:
+async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: Stage) -> None:
     async with attached(stage) as (app, pilot, session):
         await pilot.press("q")
         await opened(app, LeaveDialog)
@@ -146,7 +146,7 @@ async def test_d_leaves_also_where_the_run_has_ended_while_q_asked(stage: Stage)
 
 
 @pytest.mark.parametrize(("key", "told"), [("e", "ends in the background."), ("d", "tweetgen-tui attach watched")])
-async def test_the_shell_says_whether_the_run_that_was_left_is_to_end(
+async def test_the_shell_shows_whether_the_run_ends_or_continues(
     key: str, told: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     clock = FakeClock()
@@ -178,13 +178,13 @@ class Behind(Attached):
         return Update((), fold(RunView(), (run_started(), *SCRIPT, *update.events))) if ended else update
 
 
-async def test_the_end_is_told_also_where_the_screen_fell_behind(stage: Stage) -> None:
+async def test_the_end_is_reported_on_a_screen_that_missed_events(stage: Stage) -> None:
     async with attached(stage, Behind) as (app, _, session):
         session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
         await toasted(app, "The run is over: max_steps.")
 
 
-async def test_h_shows_the_machine_also_where_the_process_that_trains_has_gone(stage: Stage) -> None:
+async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(stage: Stage) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     async with attached(stage, type("Gone", (Attached,), {"host_pid": gone.pid})) as (app, pilot, _):
@@ -209,7 +209,7 @@ def write_parent() -> None:
     write_checkpoint(named_checkpoint_path("calm"), run="parent", step=20)
 
 
-def test_a_branch_knows_what_it_began_from_also_after_a_resume() -> None:
+def test_a_branch_reports_its_checkpoint_also_after_a_resume() -> None:
     resumed = run_started(run="branch", step=22, resumed_from="branch/latest")
     assert fold(RunView(), (*BRANCH, resumed)).branched_from == "calm"
     assert fold(RunView(), (run_started(run="parent"),)).branched_from == ""

@@ -93,7 +93,7 @@ def line_of(event: e.Event) -> bytes:
     return e.to_json(event).encode() + b"\n"
 
 
-def test_one_who_attaches_gets_the_run_as_it_stands_and_then_its_events() -> None:
+def test_an_attached_client_gets_a_snapshot_and_then_the_events() -> None:
     with hosted(run_started(run=RUN), steps_finished(1, [3.0, 2.0]), tweet_sampled("hello", 2)) as made:
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 2)
         with attached(made) as (bridge, view):
@@ -106,7 +106,7 @@ def test_one_who_attaches_gets_the_run_as_it_stands_and_then_its_events() -> Non
             assert drained(bridge, 1) == [PAUSED]
 
 
-def test_what_it_sends_reaches_the_session_and_its_end_is_the_end_of_the_bridge() -> None:
+def test_commands_reach_the_session_and_its_end_ends_the_bridge() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         bridge.send(c.Pause())
         bridge.stop("enough")
@@ -118,7 +118,7 @@ def test_what_it_sends_reaches_the_session_and_its_end_is_the_end_of_the_bridge(
         assert not bridge.is_alive
 
 
-def test_the_badge_says_how_a_screen_is_attached_and_how_many_are() -> None:
+def test_the_badge_shows_how_a_screen_is_attached_and_the_number_of_screens() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         assert bridge.badge == "attached"
         with attached(made, is_read_only=True) as (other, _):
@@ -127,7 +127,7 @@ def test_the_badge_says_how_a_screen_is_attached_and_how_many_are() -> None:
         wait_until(lambda: bridge.badge == "attached")
 
 
-def test_where_the_connection_breaks_it_comes_again_and_has_a_new_view() -> None:
+def test_after_a_broken_connection_the_client_reconnects_with_a_new_view() -> None:
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(*(steps_finished(step, [2.0]) for step in range(1, 50)))
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 49)
@@ -157,7 +157,7 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
         assert bridge.drain() == Update()
 
 
-def test_a_run_that_is_not_on_is_told_with_how_to_go_on_with_it() -> None:
+def test_connecting_to_an_inactive_run_is_an_error_with_a_hint_to_resume() -> None:
     folder = folder_of_run(RUN)
     bridge = RemoteBridge(folder)
     with pytest.raises(RemoteError, match="is not active") as raised:
@@ -167,7 +167,7 @@ def test_a_run_that_is_not_on_is_told_with_how_to_go_on_with_it() -> None:
     assert read_greeting(folder) is None
 
 
-def test_a_run_that_is_on_and_has_no_socket_is_waited_for_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_active_run_without_a_usable_socket_can_not_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_CONNECT_SECONDS", 0.2)
     folder = folder_of_run(RUN)
     folder.path.mkdir(parents=True)
@@ -190,7 +190,7 @@ def test_a_run_that_is_on_and_has_no_socket_is_waited_for_and_told(monkeypatch: 
         ([GREETING, to_line(Refusal(reason="That was no hello.", hint="Say hello."))], "That was no hello"),
     ],
 )
-def test_a_host_that_does_not_greet_as_it_should_is_told_in_a_word(said: list[bytes], word: str) -> None:
+def test_an_invalid_greeting_is_a_remote_error(said: list[bytes], word: str) -> None:
     with played(said) as folder:
         with pytest.raises(RemoteError, match=word) as raised:
             RemoteBridge(folder).connect()
@@ -200,7 +200,7 @@ def test_a_host_that_does_not_greet_as_it_should_is_told_in_a_word(said: list[by
 @pytest.mark.parametrize(
     "junk", [b'{"event":"Fly"}\n', b'{"message":"ViewTold","view":{},"config":{}}\n', b"half a li"]
 )
-def test_a_host_that_says_what_it_should_not_is_left_and_asked_anew(junk: bytes) -> None:
+def test_the_client_reconnects_after_an_invalid_message(junk: bytes) -> None:
     with played([GREETING, VIEW, junk], [GREETING, VIEW, line_of(FINISHED)]) as folder:
         bridge = RemoteBridge(folder)
         bridge.connect()
@@ -208,7 +208,7 @@ def test_a_host_that_says_what_it_should_not_is_left_and_asked_anew(junk: bytes)
         assert bridge.join(10.0)
 
 
-def test_a_run_whose_process_was_killed_ends_on_the_screen_with_how_to_go_on() -> None:
+def test_a_killed_run_fails_on_the_screen_with_a_hint_to_resume() -> None:
     with played([GREETING, VIEW, line_of(steps_finished(1, [2.0]))]) as folder:
         bridge = RemoteBridge(folder)
         bridge.connect()
@@ -218,7 +218,7 @@ def test_a_run_whose_process_was_killed_ends_on_the_screen_with_how_to_go_on() -
     assert (last.step, "is not active" in last.detail, f"--resume {RUN}" in last.hint) == (1, True, True)
 
 
-def test_an_end_that_was_not_heard_is_read_in_the_journal() -> None:
+def test_an_end_that_the_client_missed_is_read_from_the_journal() -> None:
     with played([GREETING, VIEW]) as folder:
         with folder.journal_path.open("ab") as journal:
             journal.write(line_of(run_started(run=RUN)) + line_of(FINISHED))
@@ -231,7 +231,7 @@ def test_an_end_that_was_not_heard_is_read_in_the_journal() -> None:
     assert update.events == ()
 
 
-def test_leaving_ends_the_connection_and_not_the_run_even_while_the_host_takes_no_more_commands() -> None:
+def test_leaving_ends_the_connection_and_not_the_run_even_with_a_full_command_queue() -> None:
     with hosted(num_waiting=lambda: 1000) as made:
         with attached(made) as (bridge, _):
             for _ in range(40):
@@ -240,7 +240,7 @@ def test_leaving_ends_the_connection_and_not_the_run_even_while_the_host_takes_n
         assert read_greeting(made.folder) is not None
 
 
-def test_leaving_before_the_connection_is_there_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
     reached, go_on = threading.Event(), threading.Event()
     connected = connect.connected
 

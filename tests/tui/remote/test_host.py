@@ -1,4 +1,4 @@
-"""The host sends every client everything once, whichever client stalls, and never holds up or harms the session."""
+"""The host sends every client every event once, whichever client stalls, and never delays or harms the session."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def assert_serves(made: Hosted) -> None:
         wait_until(lambda: len(made.sent) > before, "the command")
 
 
-def test_the_socket_is_for_the_user_alone() -> None:
+def test_only_the_user_can_access_the_socket() -> None:
     with hosted() as made:
         assert made.path.lstat().st_mode & 0o777 == 0o600
         assert made.path.parent.lstat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("protocol", [PROTOCOL + 1, "\x1b[31m"])
-def test_one_of_another_protocol_is_told_which_one_the_run_speaks(protocol: object) -> None:
+def test_a_client_of_another_protocol_is_refused_with_the_protocol_of_the_run(protocol: object) -> None:
     hello = json.dumps({"message": "Hello", "protocol": protocol, "from the future": [1]}).encode() + b"\n"
     with hosted() as made, Speaker(made.path, hello) as speaker:
         reason = str(reason_in(speaker.hear_to_the_end()))
@@ -77,7 +77,7 @@ def test_one_of_another_protocol_is_told_which_one_the_run_speaks(protocol: obje
     assert "\x1b" not in reason
 
 
-def test_what_is_no_hello_or_no_command_is_refused_and_ends_that_connection_only() -> None:
+def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only() -> None:
     no_hello = (b"\n", b"GET / HTTP/1.1\r\n", b"[" * 70_000 + b"\n", HELLO.replace(b"Hello", b"CaughtUp"))
     no_command = (HELLO, b"garbage\n", b'{"command":"Fly"}\n', b'{"command":"SetLearningRate","learning_rate":1e999}\n')
     with hosted() as made:
@@ -93,7 +93,7 @@ def test_what_is_no_hello_or_no_command_is_refused_and_ends_that_connection_only
         assert_serves(made)
 
 
-def test_one_who_came_to_watch_only_cannot_steer_whatever_it_sends() -> None:
+def test_a_read_only_client_can_not_steer() -> None:
     with hosted() as made, Speaker(made.path, to_line(Hello(is_read_only=True))) as speaker:
         speaker.hear_until("CaughtUp")
         assert made.host.num_clients == 0
@@ -102,7 +102,7 @@ def test_one_who_came_to_watch_only_cannot_steer_whatever_it_sends() -> None:
     assert made.sent == []
 
 
-def test_a_stop_overtakes_the_commands_that_wait_for_the_session() -> None:
+def test_a_stop_is_forwarded_at_once_with_the_queued_commands() -> None:
     wishes: list[c.Command] = [c.Pause(), c.SetBatchSize(batch_size=8), c.Stop()]
     with hosted(num_waiting=lambda: 1000) as made, Speaker(made.path, HELLO) as speaker:
         speaker.say(b"".join(map(line_of, wishes[:2])))
@@ -113,7 +113,7 @@ def test_a_stop_overtakes_the_commands_that_wait_for_the_session() -> None:
         assert made.sent == wishes
 
 
-def test_the_commands_of_a_client_that_has_gone_are_still_handed_on_in_order_and_half_a_command_is_none() -> None:
+def test_commands_of_a_disconnected_client_are_forwarded_in_order_without_an_incomplete_one() -> None:
     is_busy = threading.Event()
     is_busy.set()
     wishes: list[c.Command] = [c.SetBatchSize(batch_size=size) for size in range(1, 100)]
@@ -128,7 +128,7 @@ def test_the_commands_of_a_client_that_has_gone_are_still_handed_on_in_order_and
         assert made.sent == wishes
 
 
-def test_commands_that_a_session_has_received_and_not_followed_still_wait(home: Path) -> None:
+def test_commands_that_a_session_has_received_and_not_executed_are_still_counted(home: Path) -> None:
     config = tiny_config(write_corpus(home))
     num_waiting: list[int] = []
     bridge = EngineBridge(config, open_training_session, make_subscriber=lambda bridge: Counter(bridge, num_waiting))
@@ -152,7 +152,7 @@ class Counter(NullSubscriber):
             self._counts.append(self._bridge.num_waiting)
 
 
-def test_who_comes_in_the_middle_of_a_flood_loses_nothing_and_hears_nothing_twice() -> None:
+def test_clients_that_connect_during_a_flood_get_every_event_exactly_once() -> None:
     num_steps, speakers = 0, []
     with hosted() as made:
         for _ in range(8):
@@ -171,7 +171,7 @@ def test_who_comes_in_the_middle_of_a_flood_loses_nothing_and_hears_nothing_twic
             speaker.close()
 
 
-async def test_a_connection_that_ends_while_its_last_lines_are_read_ends_without_an_error() -> None:
+async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_read() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
@@ -181,7 +181,7 @@ async def test_a_connection_that_ends_while_its_last_lines_are_read_ends_without
         await reading
 
 
-def test_one_who_never_reads_is_bounded_holds_nobody_up_and_is_brought_to_the_present() -> None:
+def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_snapshot() -> None:
     text = "x" * 800
     with hosted() as made, Speaker(made.path, HELLO) as stalled, Speaker(made.path, HELLO) as other:
         for each in (stalled, other):
@@ -204,7 +204,7 @@ def leave_socket(path: Path) -> None:
         dead.bind(str(path))
 
 
-def test_the_socket_of_a_killed_run_is_taken_over_by_the_next() -> None:
+def test_the_next_run_replaces_the_socket_of_a_killed_one() -> None:
     with hosted() as made:
         path = made.path
     leave_socket(path)
@@ -212,7 +212,7 @@ def test_the_socket_of_a_killed_run_is_taken_over_by_the_next() -> None:
         assert_serves(made)
 
 
-def test_the_socket_of_a_killed_run_is_deleted_by_whoever_finds_it_dead() -> None:
+def test_a_client_deletes_the_socket_of_a_killed_run() -> None:
     with hosted() as made:
         folder, path = made.folder, made.path
     leave_socket(path)
@@ -221,7 +221,7 @@ def test_the_socket_of_a_killed_run_is_deleted_by_whoever_finds_it_dead() -> Non
     assert read_greeting(folder) is None
 
 
-def test_an_ended_host_leaves_the_socket_of_the_next_one_alone() -> None:
+def test_a_closing_host_does_not_remove_the_socket_of_the_next() -> None:
     with hosted() as made:
         made.path.unlink()
         leave_socket(made.path)
@@ -230,7 +230,7 @@ def test_an_ended_host_leaves_the_socket_of_the_next_one_alone() -> None:
         assert made.path.is_socket()
 
 
-def test_a_mistake_in_the_host_ends_nothing_but_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_in_the_host_ends_only_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     with hosted() as made, Speaker(made.path, HELLO) as speaker:
         speaker.hear_until("CaughtUp")
         monkeypatch.setattr(host, "fold", lambda *_: 1 // 0)
@@ -243,7 +243,9 @@ def test_a_mistake_in_the_host_ends_nothing_but_the_host(monkeypatch: pytest.Mon
         assert not made.path.exists()
 
 
-def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reason_why_no_client_can_attach_is_reported_and_events_are_still_handled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     made = host.Host(RunConfig(), lambda _: None, lambda: 0)
     made.handle(run_started(run="../up"))
     made.handle(PAUSED)
@@ -259,14 +261,14 @@ def test_why_nobody_can_attach_is_known_and_the_run_goes_on(monkeypatch: pytest.
     made.close()
 
 
-def test_one_who_does_not_read_does_not_keep_an_ended_run_from_its_end() -> None:
+def test_a_client_that_does_not_read_does_not_delay_the_end_of_the_host() -> None:
     with hosted() as made, Speaker(made.path, HELLO) as stalled:
         stalled.hear_until("CaughtUp")
         made.emit(*(tweet_sampled("x" * 800, 7) for _ in range(1000)), FINISHED)
         wait_until(lambda: not made.path.exists())  # taken away last, before the client counts as stalled
 
 
-def test_who_comes_to_a_resumed_run_hears_of_the_time_before_and_nothing_twice() -> None:
+def test_a_client_of_a_resumed_run_gets_its_history_exactly_once() -> None:
     folder: RunFolder = folder_of_run(RUN)
     folder.path.mkdir(parents=True)
     started = run_started(run=RUN, step=40, resumed_from=f"{RUN}/latest")

@@ -30,7 +30,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     base.rmdir()
 
 
-def test_the_folder_is_made_for_the_user_alone_and_those_above_it_too(short: Path) -> None:
+def test_the_socket_folder_and_its_parents_are_created_for_the_user_only(short: Path) -> None:
     before = os.umask(0)
     try:
         make_private_folder(short / "above" / "own")
@@ -48,7 +48,7 @@ def test_a_folder_that_others_can_use_is_refused(short: Path) -> None:
     assert "XDG_RUNTIME_DIR" in raised.value.hint
 
 
-def test_what_is_no_folder_of_ones_own_is_refused(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_folder_that_is_not_the_users_own_is_refused(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (short / "elsewhere").mkdir(mode=0o700)
     (short / "link").symlink_to(short / "elsewhere")
     (short / "file").touch()
@@ -67,7 +67,7 @@ def test_runs_of_any_path_have_sockets_of_short_different_names(short: Path, tmp
     assert all(len(os.fsencode(name.name)) == 29 and name.parent == runtime_folder() for name in names)
 
 
-def test_a_run_has_one_socket_by_whichever_path_it_is_reached(tmp_path: Path) -> None:
+def test_a_run_has_the_same_socket_under_every_path_to_it(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "run")
     assert socket_path(RunFolder(tmp_path / "link")) == socket_path(RunFolder(tmp_path / "run"))

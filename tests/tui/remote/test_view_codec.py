@@ -1,4 +1,4 @@
-"""A view sent to another process is the same view there; what is none is refused."""
+"""An encoded view is decoded to an equal view; an invalid one is refused."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def long_view(num_steps: int, num_tweets: int = 0) -> RunView:
     return fold(fold(RunView(), [run_started()]), [*reports, *tweets, eval_finished(num_steps, 2.5)])
 
 
-def test_what_is_sent_does_not_grow_with_the_number_of_steps() -> None:
+def test_the_size_of_an_encoded_view_does_not_grow_with_the_number_of_steps() -> None:
     sizes = [len(b"".join(lines_of(long_view(num_steps), RunConfig()))) for num_steps in (100_000, 500_000)]
     assert sizes[1] < 1.3 * sizes[0] < 1_000_000
 
@@ -90,6 +90,6 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("training", {"batch_size": 0}),
     ],
 )
-def test_what_is_the_encode_view_no_view_is_refused(path: str, value: Any) -> None:
+def test_an_invalid_encoded_view_is_refused(path: str, value: Any) -> None:
     with pytest.raises(DecodeError):
         decode_view(changed(path, value))

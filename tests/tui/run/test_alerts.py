@@ -1,4 +1,4 @@
-"""Alerts: up as long as they are true, told once, and not for what is only a spike or noise."""
+"""Alerts last as long as their condition, and spikes and noise raise none."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def loaded(step: int) -> e.CheckpointLoaded:
 # Diverging ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_loss_that_stays_well_above_its_best_is_told_soon_and_until_it_is_over() -> None:
+def test_a_loss_well_above_its_best_is_an_alert_soon_and_until_it_recovers() -> None:
     scene = Scene()
     assert not any(scene.train(noisy(1.7, 800)))
     was_up = scene.train(noisy(3.2, 400))
@@ -88,13 +88,13 @@ def test_a_loss_that_stays_well_above_its_best_is_told_soon_and_until_it_is_over
         pytest.param([*np.linspace(2, 1.7, 300), *noisy(1.9, 150), *noisy(1.5, 300)], id="a fall with bumps"),
     ],
 )
-def test_spikes_bursts_and_noise_are_no_divergence(losses: Sequence[float]) -> None:
+def test_spikes_bursts_and_noise_raise_no_alert(losses: Sequence[float]) -> None:
     scene = Scene()
     scene.train(noisy(1.7, 800, seed=1))
     assert not any(scene.train(losses))
 
 
-def test_a_run_that_goes_wrong_at_once_is_measured_by_blind_guessing() -> None:
+def test_a_run_that_diverges_at_once_is_compared_with_uniform_guessing() -> None:
     scene = Scene()
     was_up = scene.train([4.8, *noisy(90.0, 399)])
     assert was_up.index(True) <= 4, "ten times as bad as blind guessing is no burst"
@@ -102,7 +102,7 @@ def test_a_run_that_goes_wrong_at_once_is_measured_by_blind_guessing() -> None:
     assert scene.alert.text == "Diverging: loss 90.0, was 4.8"
 
 
-def test_after_a_load_the_best_is_that_of_the_checkpoint() -> None:
+def test_after_a_load_the_best_loss_is_that_at_the_checkpoint() -> None:
     scene = Scene()
     scene.train([*[4.0] * 600, *[1.5] * 600])
     scene.train([3.9] * 400)
@@ -112,7 +112,7 @@ def test_after_a_load_the_best_is_that_of_the_checkpoint() -> None:
     assert not any(scene.train([3.9] * 600))
 
 
-def test_a_dismissed_alert_comes_again_only_after_it_was_over() -> None:
+def test_a_dismissed_alert_returns_only_after_its_condition_has_cleared() -> None:
     scene = Scene()
     scene.train([1.5] * 600)
     scene.train([4.0] * 400)
@@ -154,7 +154,7 @@ def test_without_a_best_the_answer_reloads_latest_which_ends_the_alert() -> None
 # Disk -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_is_told_until_everything_can_be_saved_again() -> None:
+def test_the_alert_of_a_full_disk_lasts_until_saving_works() -> None:
     scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk"))
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Still none.", kind="disk"))
     assert scene.alert == Alert(kind="disk", text="Still none.", answer="try saving again")
@@ -185,7 +185,7 @@ def evaluations(bits: Sequence[float]) -> list[e.Event]:
         pytest.param([2.40, 2.60, 2.55, 2.52, 2.47], False, id="coming back after a bump"),
     ],
 )
-def test_validation_rises_where_several_in_a_row_are_well_above_the_best(bits: list[float], is_up: bool) -> None:
+def test_several_evaluations_in_a_row_well_above_the_best_are_an_alert(bits: list[float], is_up: bool) -> None:
     scene = Scene(*evaluations(bits))
     assert (scene.kind == "validation") == is_up
 
@@ -203,7 +203,7 @@ def test_the_answer_to_a_rising_validation_reloads_the_best_and_finishes() -> No
 # All ------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_most_urgent_comes_first() -> None:
+def test_the_most_urgent_alert_is_shown() -> None:
     scene = Scene(*evaluations([2.40, 2.45, 2.46, 2.47, 2.48]))
     scene.see(e.Warned(step=500, elapsed_seconds=0.0, message="Full.", kind="disk"))
     assert scene.kind == "disk"
@@ -221,7 +221,7 @@ def test_a_replay_has_no_alerts_of_its_losses() -> None:
     assert not any(scene.train([4.0] * 400))
 
 
-def test_one_who_comes_late_is_told_that_the_disk_fails_and_not_that_it_did() -> None:
+def test_an_attached_screen_has_an_alert_for_a_failing_disk_and_none_for_a_recovered_one() -> None:
     failing = e.Warned(step=5, elapsed_seconds=1.0, message="No space left on device: not saved.", kind="disk")
     works = e.Warned(step=6, elapsed_seconds=1.0, message="Saving works again.", kind="disk-works")
     other = e.Warned(step=6, elapsed_seconds=1.0, message="The loss was not finite.", kind="not-finite")
@@ -231,6 +231,6 @@ def test_one_who_comes_late_is_told_that_the_disk_fails_and_not_that_it_did() ->
     assert AlertMonitor.for_attached(RunView(warnings=(failing, works))).up == frozenset()
 
 
-def test_a_screen_that_missed_the_end_offers_another_try_where_the_device_had_no_memory_left() -> None:
+def test_a_screen_that_attaches_after_an_out_of_memory_failure_has_its_alert() -> None:
     ended = e.RunFailed(step=5, elapsed_seconds=1.0, title=DeviceMemoryError.title, detail="", hint="")
     assert AlertMonitor.for_attached(RunView(ended=ended)).up == {"memory"}

@@ -40,7 +40,7 @@ def assert_ends_when_stopped(bridge: EngineBridge) -> None:
     assert last.reason == "enough"
 
 
-def test_a_run_that_is_stopped_before_it_starts_opens_no_session() -> None:
+def test_a_stop_before_the_start_opens_no_session() -> None:
     bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: pytest.fail("opened"))
     bridge.stop("terminated")
     bridge.start()
@@ -50,7 +50,7 @@ def test_a_run_that_is_stopped_before_it_starts_opens_no_session() -> None:
     assert event.reason == "terminated"
 
 
-def test_a_run_that_is_stopped_while_torch_loads_trains_nothing() -> None:
+def test_a_stop_while_torch_loads_runs_no_session() -> None:
     may_go_on = threading.Event()
 
     def open_slowly(_config: RunConfig, on_stage: OnStage) -> Session:
@@ -70,7 +70,7 @@ def test_a_run_that_is_stopped_while_torch_loads_trains_nothing() -> None:
     assert isinstance(bridge.drain().events[0], RunFinished)
 
 
-def test_an_error_of_the_users_is_told_in_its_own_words() -> None:
+def test_a_tweetgen_error_is_reported_with_its_own_title_message_and_hint() -> None:
     error = CorpusError("tweets.csv is empty.", "Give a file with tweets.")
     (event,) = events_of(lambda _config, _on_stage: RaisingSession(error))
     assert isinstance(event, RunFailed)
@@ -78,7 +78,7 @@ def test_an_error_of_the_users_is_told_in_its_own_words() -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), SystemExit(5)])
-def test_any_other_exception_is_a_bug_of_ours(error: BaseException) -> None:
+def test_any_other_exception_is_an_internal_error(error: BaseException) -> None:
     events = events_of(lambda _config, _on_stage: RaisingSession(error, [run_started(), steps_finished(1, [4.0, 3.9])]))
     last = events[-1]
     assert isinstance(last, RunFailed)
@@ -88,7 +88,7 @@ def test_any_other_exception_is_a_bug_of_ours(error: BaseException) -> None:
     assert sum(isinstance(event, RunFailed) for event in events) == 1
 
 
-def test_a_session_that_cannot_be_opened_fails_too() -> None:
+def test_an_exception_while_a_session_opens_is_a_failure() -> None:
     def refuse(_config: RunConfig, _on_stage: OnStage) -> Session:
         raise ImportError("no torch here")
 
@@ -114,7 +114,7 @@ def test_a_session_that_returns_without_a_last_event_counts_as_failed() -> None:
     assert isinstance(events[-1], RunFailed)
 
 
-def test_a_run_waits_for_the_end_of_those_before_it_also_past_one_that_was_given_up() -> None:
+def test_a_run_waits_for_all_previous_runs_even_if_one_was_cancelled() -> None:
     sessions = iter((FakeSession(), FakeSession()))
     first = EngineBridge(RunConfig(), lambda _config, _on_stage: next(sessions))
     first.start()

@@ -84,7 +84,7 @@ def refusal_of(command: c.Command) -> e.CommandRefused:
 
 
 @given(st.lists(SETTINGS | OTHERS | st.booleans(), max_size=30))
-def test_each_answer_or_refusal_ends_the_oldest_command_of_its_kind(turns: list[c.Command | bool]) -> None:
+def test_each_answer_or_refusal_matches_the_oldest_pending_command_of_its_type(turns: list[c.Command | bool]) -> None:
     screen = Screen()
     for turn in turns:
         if isinstance(turn, bool):
@@ -95,7 +95,7 @@ def test_each_answer_or_refusal_ends_the_oldest_command_of_its_kind(turns: list[
 
 
 @given(st.lists(st.sampled_from([*KEYS, "answer"]), max_size=40))
-def test_what_is_shown_is_the_sum_of_the_keys_pressed(turns: list[str]) -> None:
+def test_the_view_shows_the_sum_of_all_pressed_keys(turns: list[str]) -> None:
     started = run_started(sampling=SamplingConfig(temperature=2.5))
     screen = Screen(started)
     screen.see(steps_finished(1, [2.0] * 10, learning_rate=started.training.learning_rate))
@@ -115,7 +115,7 @@ def test_what_is_shown_is_the_sum_of_the_keys_pressed(turns: list[str]) -> None:
 
 
 @given(st.lists(st.sampled_from(["f", "answer"]), max_size=20))
-def test_each_f_asks_for_the_other_however_fast_they_come(turns: list[str]) -> None:
+def test_each_f_sends_finish_or_cancel_in_alternation_however_fast_they_come(turns: list[str]) -> None:
     screen, asked = Screen(), []
     for turn in turns:
         if turn == "f":
@@ -126,7 +126,7 @@ def test_each_f_asks_for_the_other_however_fast_they_come(turns: list[str]) -> N
     assert asked == [c.CancelFinish() if number % 2 else c.Finish() for number in range(len(asked))]
 
 
-def test_space_again_before_the_answer_asks_for_the_other_and_only_the_last_counts() -> None:
+def test_space_before_the_answer_sends_the_opposite_and_only_the_last_is_pending() -> None:
     screen = Screen()
     for expected in (c.Pause(), c.Resume(), c.Pause()):  # a session that is paused already answers no `Pause`
         assert screen.book.pause_toggled(screen.view) == expected
@@ -135,7 +135,7 @@ def test_space_again_before_the_answer_asks_for_the_other_and_only_the_last_coun
     assert screen.book == CommandBook()
 
 
-def test_a_refused_setting_is_shown_no_longer() -> None:
+def test_a_refused_setting_is_no_longer_shown() -> None:
     screen = Screen()
     screen.send(c.SetBatchSize(batch_size=64))
     assert screen.training.batch_size == 64
@@ -154,7 +154,7 @@ def test_the_learning_rate_stops_at_its_limits(start: float, direction: int, lim
 
 
 @given(st.lists(SETTINGS | st.sampled_from(["answer", "undo"]), max_size=30))
-def test_undo_leads_back_through_all_that_was_set_whatever_was_answered_by_then(turns: list[c.Command | str]) -> None:
+def test_undo_restores_all_previous_settings_whichever_commands_were_answered(turns: list[c.Command | str]) -> None:
     screen = Screen()
     before = [screen.settings]
     for turn in turns:
@@ -186,13 +186,13 @@ def test_undo_leads_back_through_all_that_was_set_whatever_was_answered_by_then(
     ],
     ids=repr,
 )
-def test_it_says_what_was_undone(command: SettingCommand, told: str) -> None:
+def test_undo_reports_the_restored_values(command: SettingCommand, told: str) -> None:
     screen = Screen()
     screen.send(command)
     assert screen.take_back() == told
 
 
-def test_a_refused_change_is_forgotten_and_those_around_it_are_not() -> None:
+def test_a_refused_change_is_removed_from_the_undo_stack_and_its_neighbours_stay() -> None:
     screen = Screen()
     sizes = [c.SetBatchSize(batch_size=size) for size in (16, 8, 4)]
     screen.send(sizes[0], c.SetLearningRate(learning_rate=0.1), *sizes[1:])

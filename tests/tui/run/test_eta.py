@@ -53,7 +53,7 @@ def test_the_eta_is_the_shortest_of_all_budgets() -> None:
     assert by_epochs.seconds == pytest.approx(50 / 20)
 
 
-def test_a_budget_of_seconds_is_sure_and_known_before_the_first_step() -> None:
+def test_the_eta_of_a_budget_of_seconds_is_exact_and_known_before_the_first_step() -> None:
     assert eta_after(started(max_seconds=25.0)) == Eta(25.0, 0.0)
     assert eta_after(started(max_seconds=25.0, max_steps=1000), *a_steady_run(10)).spread_seconds == 0.0
 
@@ -84,7 +84,7 @@ def test_the_eta_is_right_at_once_after_a_resume_whatever_the_pace_before_it() -
     ],
     ids=lambda change: type(change).__name__,
 )
-def test_the_pace_begins_anew_where_the_work_becomes_another(change: e.Event) -> None:
+def test_the_pace_is_reset_when_the_work_per_step_changes(change: e.Event) -> None:
     slow, fast = a_steady_run(10, tenth=5.0), a_steady_run(1, first_step=101, begin=50.0)
     assert eta_after(started(max_steps=1000), *slow, change, *fast).seconds == pytest.approx(890 / 20)
     assert eta_after(started(max_steps=1000), *slow, *fast).seconds > 890 / 10
@@ -104,14 +104,14 @@ def with_evaluations(num_steps: int, interval: int = 100, cost: float = 3.0) -> 
 
 
 @pytest.mark.parametrize("num_steps", [600, 635, 670, 695])
-def test_evaluations_count_wherever_in_their_interval_the_run_stands(num_steps: int) -> None:
+def test_the_eta_includes_evaluations_at_every_position_in_their_interval(num_steps: int) -> None:
     eta = eta_after(started(max_steps=num_steps + 1000, eval_every=100), *with_evaluations(num_steps))
     assert eta.seconds == pytest.approx(10 * (5 + 3), rel=0.06)
     assert eta.seconds + eta.spread_seconds > 80
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1e4)), max_size=20), st.integers(1, 500))
-def test_whatever_a_journal_says_the_eta_is_a_number(reports: list[tuple[int, float]], eval_every: int) -> None:
+def test_the_eta_is_a_number_for_any_journal(reports: list[tuple[int, float]], eval_every: int) -> None:
     events = [steps_finished(step, [2.0], elapsed_seconds=seconds) for step, seconds in reports]
     eta = eta_of(view_after(started(max_steps=1000, eval_every=eval_every), *events))
     assert eta is None or (eta.seconds >= 0 and eta.spread_seconds >= 0)

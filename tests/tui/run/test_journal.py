@@ -29,7 +29,9 @@ WHOLE = "".join(to_json(event) + "\n" for event in EVENTS).encode()
     ],
     ids=["nothing", "torn", "zeros of a power loss", "edited", "newer"],
 )
-def test_what_is_missing_is_told_unless_a_kill_tore_it(tmp_path: Path, damage: bytes, told: str) -> None:
+def test_missing_events_are_reported_unless_a_kill_has_torn_the_last_line(
+    tmp_path: Path, damage: bytes, told: str
+) -> None:
     (tmp_path / "j").write_bytes(WHOLE + damage)
     view, word = read_history(tmp_path / "j")
     assert (view.step, len(view.train_losses), view.tweets, view.started) == (39, 39, (EVENTS[-1],), EVENTS[0])
@@ -37,7 +39,7 @@ def test_what_is_missing_is_told_unless_a_kill_tore_it(tmp_path: Path, damage: b
     assert bool(word) == bool(told)
 
 
-def test_steps_that_go_back_and_overlap_harm_nothing(tmp_path: Path) -> None:
+def test_overlapping_and_reversed_steps_are_folded_without_an_error(tmp_path: Path) -> None:
     lines = WHOLE.splitlines(keepends=True)
     (tmp_path / "j").write_bytes(b"".join([lines[9], *reversed(lines), *lines[5:20], lines[3], lines[39]]))
     view, word = read_history(tmp_path / "j")

@@ -45,7 +45,7 @@ def test_settings_changed_while_running_show_at_once() -> None:
     assert (view.training.eval_every, view.training.sample_every) == (7, 0)
 
 
-def test_the_epoch_goes_on_from_what_was_counted_at_each_change_of_the_batch_size() -> None:
+def test_the_epoch_continues_from_its_value_at_each_change_of_the_batch_size() -> None:
     started = run_started(num_train_tweets=320, training=TrainingConfig(epochs=15))  # 10 steps an epoch
     view = view_after(started, steps_finished(1, [2.0] * 25))
     assert view.epoch == pytest.approx(2.5)
@@ -57,7 +57,7 @@ def test_the_epoch_goes_on_from_what_was_counted_at_each_change_of_the_batch_siz
     assert view.limits_in_steps == [pytest.approx(25 + (15 - 2.6) * 5)]
 
 
-def test_a_resumed_run_and_a_loaded_checkpoint_say_how_many_epochs_have_passed() -> None:
+def test_a_resume_and_a_load_set_the_number_of_epochs() -> None:
     changed = e.BatchSizeChanged(step=25, elapsed_seconds=1.0, batch_size=64, epochs=2.5)
     view = view_after(run_started(num_train_tweets=320), steps_finished(1, [2.0] * 25), changed)
     lost = view_after(
@@ -77,7 +77,7 @@ def test_only_the_latest_warnings_are_kept() -> None:
     assert [warning.message for warning in view_after(*warned).warnings][:1] == ["5"]
 
 
-def test_loading_a_checkpoint_takes_back_what_came_after_it() -> None:
+def test_loading_a_checkpoint_truncates_the_view_to_its_step() -> None:
     view = view_after(
         run_started(),
         steps_finished(1, [2.0] * 100),
@@ -102,7 +102,7 @@ def test_progress_is_the_share_of_the_budget_that_is_used_up_most() -> None:
     assert view_after(run_started(training=TrainingConfig(max_steps=100)), steps, finished).progress == 1.0
 
 
-def test_a_resumed_run_has_the_curve_of_its_sessions_without_what_a_kill_lost() -> None:
+def test_a_resumed_run_has_the_curve_of_all_sessions_without_the_steps_lost_by_a_kill() -> None:
     lost: list[e.Event] = [steps_finished(101, [9.0] * 20), eval_finished(120, 9.0), tweet_sampled("lost", 120)]
     first: list[e.Event] = [
         run_started(),
@@ -154,7 +154,7 @@ def test_the_best_evaluation_stays_the_best_when_a_checkpoint_from_before_it_is_
     assert apply(view, eval_finished(60, 2.2)).best == apply(view, eval_finished(60, 2.2)).val_points[-1]
 
 
-def test_a_finish_that_was_taken_back_leaves_no_mark() -> None:
+def test_a_cancelled_finish_leaves_no_mark() -> None:
     planned = e.FinishPlanned(step=10, elapsed_seconds=1.0, last_step=30)
     cancelled = e.FinishCancelled(step=12, elapsed_seconds=1.1)
     assert [mark.kind for mark in view_after(run_started(), planned).marks] == ["finishing"]

@@ -1,4 +1,4 @@
-"""A replay tells a run's journal at its pace times a factor, can be paused and stopped, and changes nothing."""
+"""A replay emits a run's journal at its pace times a factor, can be paused and stopped, and writes nothing."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def events_of(told: Iterable[tuple[float, e.Event]]) -> list[e.Event]:
 
 
 @pytest.mark.parametrize("speed", [10.0, 0.5])
-def test_events_come_at_their_own_pace_times_the_speed(tmp_path: Path, speed: float) -> None:
+def test_events_are_replayed_at_their_pace_times_the_speed(tmp_path: Path, speed: float) -> None:
     told = played(journal_of(tmp_path, RUN), speed)
     for at, event in told[:4]:
         assert at == pytest.approx(event.elapsed_seconds / speed, abs=0.051)
@@ -76,7 +76,7 @@ def test_events_come_at_their_own_pace_times_the_speed(tmp_path: Path, speed: fl
     assert events_of(told)[:-1] == list(RUN)
 
 
-def test_a_run_that_was_resumed_plays_through_the_ends_between_its_sessions(tmp_path: Path) -> None:
+def test_the_replay_of_a_resumed_run_skips_the_ends_between_its_sessions(tmp_path: Path) -> None:
     failed = e.RunFailed(step=4, elapsed_seconds=40.0, title="Training diverged", detail="x", hint="y")
     resumed = run_started(step=3, elapsed_seconds=20.0, resumed_from="latest")
     further = steps_finished(4, [0.5], elapsed_seconds=30.0)
@@ -86,13 +86,13 @@ def test_a_run_that_was_resumed_plays_through_the_ends_between_its_sessions(tmp_
     assert told[-2][0] - told[-3][0] == pytest.approx(1.0, abs=0.051)
 
 
-def test_answers_and_refusals_of_then_are_not_told_again(tmp_path: Path) -> None:
+def test_a_replay_omits_answers_and_refusals(tmp_path: Path) -> None:
     refused = e.CommandRefused(step=1, elapsed_seconds=10.0, command="Finish", title="x", detail="y", hint="z")
     events = (RUN[0], refused, text_completed("a", elapsed_seconds=10.0), tweet_read("a", elapsed_seconds=10.0), RUN[1])
     assert events_of(played(journal_of(tmp_path, events), MAX))[:-1] == [RUN[0], RUN[1]]
 
 
-def test_while_paused_nothing_is_told_and_no_time_is_played(tmp_path: Path) -> None:
+def test_a_paused_replay_emits_nothing_and_its_clock_stands(tmp_path: Path) -> None:
     told = played(journal_of(tmp_path, RUN), 10.0, (0.5, c.Pause()), (100.5, c.Resume()))
     paused = next(number for number, (_, event) in enumerate(told) if isinstance(event, e.Paused))
     assert isinstance(told[paused + 1][1], e.Resumed)
@@ -101,7 +101,7 @@ def test_while_paused_nothing_is_told_and_no_time_is_played(tmp_path: Path) -> N
     assert at == pytest.approx(101.0, abs=0.11)
 
 
-def test_stop_ends_it_at_once_with_its_reason(tmp_path: Path) -> None:
+def test_a_stop_ends_a_replay_at_once_with_its_reason(tmp_path: Path) -> None:
     many: list[e.Event] = [run_started(), *(tweet_sampled("x", 1, elapsed_seconds=10.0 * n) for n in range(1, 5000))]
     told = played(journal_of(tmp_path, many), 10.0, (0.1, c.Stop(reason="enough")))
     last = told[-1][1]
@@ -110,7 +110,7 @@ def test_stop_ends_it_at_once_with_its_reason(tmp_path: Path) -> None:
     assert len(told) < 1500
 
 
-def test_a_command_that_steers_is_refused_with_the_way_to_go_on_with_the_run(tmp_path: Path) -> None:
+def test_a_replay_refuses_steering_commands_with_a_hint_on_how_to_resume_the_run(tmp_path: Path) -> None:
     told = events_of(played(journal_of(tmp_path, RUN), 10.0, (0.1, c.LoadCheckpoint(name="a"))))
     (refused,) = [event for event in told if isinstance(event, e.CommandRefused)]
     assert (refused.command, refused.title) == ("LoadCheckpoint", TITLE)
@@ -118,7 +118,7 @@ def test_a_command_that_steers_is_refused_with_the_way_to_go_on_with_the_run(tmp
     assert f"--resume {tmp_path.name}" in refused.hint
 
 
-def test_steps_that_are_due_together_come_as_one_event_without_a_loss_less(tmp_path: Path) -> None:
+def test_steps_due_together_are_merged_into_one_event_with_all_losses(tmp_path: Path) -> None:
     many: list[e.Event] = [run_started(), *(steps_finished(step, [float(step)]) for step in range(1, 2501))]
     told = events_of(played(journal_of(tmp_path, many), MAX))
     steps = [event for event in told if isinstance(event, e.StepsFinished)]
@@ -128,7 +128,7 @@ def test_steps_that_are_due_together_come_as_one_event_without_a_loss_less(tmp_p
     assert max(len(event.train_losses) for event in steps) <= 1000
 
 
-def test_a_flood_waits_for_the_screen_to_take_it_in(tmp_path: Path) -> None:
+def test_a_replay_at_full_speed_waits_for_the_screen_to_drain_its_events(tmp_path: Path) -> None:
     path = journal_of(tmp_path, [run_started(), *(tweet_sampled(f"number {number}", 1) for number in range(2000))])
     clock = FakeClock()
     waiting: list[e.Event] = []
@@ -152,7 +152,7 @@ def test_a_flood_waits_for_the_screen_to_take_it_in(tmp_path: Path) -> None:
     assert 1 < most <= 151
 
 
-def test_a_journal_is_read_as_it_is_played(tmp_path: Path) -> None:
+def test_a_replay_includes_events_that_are_appended_while_it_plays(tmp_path: Path) -> None:
     path = journal_of(tmp_path, RUN[:2])
     with path.open("a") as file:
         clock = FakeClock()
@@ -168,7 +168,7 @@ def test_a_journal_is_read_as_it_is_played(tmp_path: Path) -> None:
     assert told[:-1] == [RUN[0], RUN[1], RUN[3]]
 
 
-def test_a_journal_of_a_newer_version_is_told_once_and_counted_at_the_end(tmp_path: Path) -> None:
+def test_a_journal_of_a_newer_version_warns_once_and_counts_skipped_events_at_the_end(tmp_path: Path) -> None:
     newer = b'{"event":"BrainTransplanted","step":1,"elapsed_seconds":0.1}\n'
     path = journal_of(tmp_path, [replace(run_started(), format_version=e.FORMAT_VERSION + 1), RUN[1]])
     path.write_bytes(path.read_bytes() + newer * 2)
@@ -181,7 +181,7 @@ def test_a_journal_of_a_newer_version_is_told_once_and_counted_at_the_end(tmp_pa
     assert "Events skipped: 2." in second.message
 
 
-def test_lines_that_somebody_has_damaged_are_counted_at_the_end(tmp_path: Path) -> None:
+def test_damaged_lines_are_counted_at_the_end_of_a_replay(tmp_path: Path) -> None:
     path = journal_of(tmp_path, RUN)
     path.write_bytes(path.read_bytes() + b'{"event":"Paused","step":1e999}\nnonsense\n\0\0\n')
     *told, warned, end = events_of(played(path, MAX))
@@ -191,7 +191,7 @@ def test_lines_that_somebody_has_damaged_are_counted_at_the_end(tmp_path: Path) 
     assert not any(isinstance(event, e.Warned) for event in told)
 
 
-def test_a_journal_with_nothing_to_play_is_told_before_a_screen_opens(tmp_path: Path) -> None:
+def test_a_journal_without_a_readable_event_is_a_checkpoint_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="has no journal to replay"):
         require_journal(RunFolder(tmp_path))
     (tmp_path / "events.jsonl").write_bytes(b'{"event":"BrainTransplanted","step":1}\n')

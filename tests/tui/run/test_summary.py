@@ -15,7 +15,7 @@ def view_of(run: str, corpus: str) -> RunView:
     return apply(apply(view, steps_finished(1, [4.0, 3.5])), tweet_sampled("hello there", 2))
 
 
-def test_earlier_runs_are_told_with_their_tweets_and_how_to_go_on_with_them() -> None:
+def test_earlier_runs_are_summarised_with_a_tweet_and_the_command_to_resume() -> None:
     views = [view_of("first", "a.csv"), RunView(), view_of("my second", "b.csv")]
     assert earlier_lines(views) == [
         "Earlier run:  tweetgen-tui --resume first  (a.csv)",
@@ -23,12 +23,12 @@ def test_earlier_runs_are_told_with_their_tweets_and_how_to_go_on_with_them() ->
     ]
 
 
-def test_a_single_run_tells_of_no_other() -> None:
+def test_the_summary_of_a_single_run_mentions_no_other() -> None:
     assert earlier_lines([]) == []
     assert summary_lines(view_of("first", "a.csv"))[-1] == "Continue it:  tweetgen-tui --resume first"
 
 
-def test_a_resumed_run_on_a_full_disk_names_the_latest_that_is_there_already() -> None:
+def test_a_resumed_run_on_a_full_disk_refers_to_the_existing_latest() -> None:
     resumed = run_started(run="first", step=100, resumed_from="first/latest")
     full = Warned(step=100, elapsed_seconds=1.0, message="No space left on device.", kind="disk")
     view = apply(apply(apply(RunView(), resumed), full), steps_finished(101, [4.0, 3.5]))
@@ -40,7 +40,7 @@ def test_a_resumed_run_on_a_full_disk_names_the_latest_that_is_there_already() -
     assert summary_lines(view)[-1] == "Nothing is saved: the disk could not be written."
 
 
-def test_what_was_learned_since_a_load_is_not_taken_for_saved() -> None:
+def test_steps_since_a_load_count_as_unsaved() -> None:
     saved = CheckpointSaved(step=9, elapsed_seconds=1.0, name="latest", path="/latest", bits_per_char=None)
     loaded = CheckpointLoaded(step=4, elapsed_seconds=1.0, name="calm", path="/calm", bits_per_char=None)
     full = Warned(step=4, elapsed_seconds=1.0, message="No space left on device.", kind="disk")

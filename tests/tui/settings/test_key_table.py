@@ -87,7 +87,7 @@ async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(
             await wait_until(lambda: app.summary_view.sampling.temperature == end, str(end))  # noqa: B023 - awaited at once
 
 
-async def test_the_table_marks_exactly_the_keys_that_open_something(stage: Stage) -> None:
+async def test_the_table_marks_exactly_the_keys_that_open_a_dialog_or_an_input(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=SIZE):
         screen = await started(app)
@@ -103,7 +103,7 @@ async def test_the_table_marks_exactly_the_keys_that_open_something(stage: Stage
         assert opening == {key.name for key in MAIN_KEYS if key.opens}
 
 
-async def test_palette_holds_every_action_with_its_sentence_and_does_it(stage: Stage) -> None:
+async def test_the_palette_lists_every_action_with_its_description_and_runs_it(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -136,7 +136,7 @@ async def test_every_action_of_the_key_table_is_one_of_its_controller_or_panel(s
                 assert callable(getattr(acting, f"action_{name}")), key.action
 
 
-async def test_a_click_on_the_key_bar_does_what_the_key_does_and_on_a_notice_nothing(stage: Stage) -> None:
+async def test_a_click_on_a_key_in_the_key_bar_presses_it_and_on_a_notice_does_nothing(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -151,7 +151,7 @@ async def test_a_click_on_the_key_bar_does_what_the_key_does_and_on_a_notice_not
         assert session.received == [c.SampleNow(), c.Finish()]
 
 
-async def test_q_stops_the_session_and_leaves_with_0_and_ctrl_q_does_nothing(stage: Stage) -> None:
+async def test_q_stops_the_session_and_exits_with_0_and_ctrl_q_does_nothing(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -166,7 +166,7 @@ async def test_q_stops_the_session_and_leaves_with_0_and_ctrl_q_does_nothing(sta
     assert not app.bridge.is_alive
 
 
-async def test_help_tells_every_key(stage: Stage) -> None:
+async def test_help_lists_every_key(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=SIZE) as pilot:
         await started(app)

@@ -1,4 +1,4 @@
-"""`config.toml`: what can't be used is reported and counts as its default; what is not ours is never lost."""
+"""`config.toml`: invalid entries are reported and replaced by defaults; foreign content is never lost."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
         ('theme = "\\u001b]0;gotcha\\u0007"', ("theme", "it is one of")),
     ],
 )
-def test_an_entry_that_cannot_be_used_is_one_line_with_file_key_and_what_may_stand_there(
+def test_an_invalid_entry_is_reported_in_one_line_with_file_key_and_valid_values(
     path: Path, text: str, words: tuple[str, ...]
 ) -> None:
     preferences, (problem,) = read(path, text)
@@ -99,7 +99,7 @@ def test_an_entry_that_cannot_be_used_is_one_line_with_file_key_and_what_may_sta
 
 
 @pytest.mark.parametrize("content", [b"theme = ", b"\xff\xfe\x00", b"a" * 100, b"bell = true\r"])
-def test_a_file_that_is_no_toml_is_told_and_never_overwritten(path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_toml_is_reported_and_never_overwritten(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     preferences, (problem,) = read_preferences(path)
     assert preferences == Preferences()
@@ -110,14 +110,14 @@ def test_a_file_that_is_no_toml_is_told_and_never_overwritten(path: Path, conten
     assert path.read_bytes() == content
 
 
-def test_a_file_that_cannot_be_read_is_told(path: Path) -> None:
+def test_an_unreadable_config_file_is_reported(path: Path) -> None:
     path.mkdir()
     assert read_preferences(path)[1][0].startswith("config.toml can't be read: ")
     with pytest.raises(ConfigError, match="can't be read"):
         save_changes(path, {"bell": False})
 
 
-def test_the_file_lies_in_the_data_folder_that_was_set_or_else_among_configs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_config_file_is_in_tweetgen_home_or_else_in_the_config_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWEETGEN_HOME", "/tmp/elsewhere")
     assert preferences_path() == Path("/tmp/elsewhere/config.toml")
     monkeypatch.delenv("TWEETGEN_HOME")
@@ -128,7 +128,7 @@ def test_the_file_lies_in_the_data_folder_that_was_set_or_else_among_configs(mon
 # Writing --------------------------------------------------------------------------------------------------------------
 
 
-def test_saving_changes_one_entry_and_leaves_the_rest_to_the_letter(path: Path) -> None:
+def test_saving_changes_one_entry_and_no_other_character(path: Path) -> None:
     own = FULL + '\n[mine]\nnotes = "stay"\n'
     path.write_text(own, encoding="utf-8")
     save_changes(path, {"bell": True, "keys.save": "ctrl+x"})
@@ -136,13 +136,13 @@ def test_saving_changes_one_entry_and_leaves_the_rest_to_the_letter(path: Path) 
     assert path.read_text(encoding="utf-8") == expected
 
 
-def test_line_ends_of_windows_stay(path: Path) -> None:
+def test_line_endings_of_windows_are_kept(path: Path) -> None:
     path.write_bytes(b"[notices]\r\nbell = false\r\n")
     save_changes(path, {"bell": True})
     assert path.read_bytes() == b"[notices]\r\nbell = true\r\n"
 
 
-def test_what_is_saved_is_read_again_and_a_default_put_back_leaves_the_file(path: Path) -> None:
+def test_saved_changes_are_read_and_a_restored_default_is_removed_from_the_file(path: Path) -> None:
     path.write_text("[screen]\nmouse = false")  # without a last line break
     save_changes(path, {"theme": "tweetgen", "eval_every": 7, "keys.pause": "x,f2", "keys.save": "w"})
     assert read_preferences(path) == (
@@ -154,7 +154,7 @@ def test_what_is_saved_is_read_again_and_a_default_put_back_leaves_the_file(path
 
 
 @pytest.mark.parametrize("text", ["keys = 3\n", "[[keys]]\nx = 1\n"])
-def test_what_stands_in_the_place_of_a_table_is_not_overwritten(path: Path, text: str) -> None:
+def test_a_value_in_place_of_a_table_is_not_overwritten(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match="keys is no table"):
         save_changes(path, {"keys.pause": "x"})
@@ -162,7 +162,7 @@ def test_what_stands_in_the_place_of_a_table_is_not_overwritten(path: Path, text
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_a_link_stays_a_link_also_where_its_file_is_not_there_yet(path: Path, tmp_path: Path, is_there: bool) -> None:
+def test_a_symlink_is_kept_even_if_its_target_does_not_exist(path: Path, tmp_path: Path, is_there: bool) -> None:
     target = tmp_path / "dotfiles.toml"
     if is_there:
         target.write_text("# kept elsewhere\n")
@@ -174,13 +174,13 @@ def test_a_link_stays_a_link_also_where_its_file_is_not_there_yet(path: Path, tm
 
 
 @pytest.mark.parametrize("folder", ["x" * 300, "file"], ids=["too long a name", "no folder"])
-def test_a_folder_that_cannot_be_used_is_an_error_of_ours(tmp_path: Path, folder: str) -> None:
+def test_an_unusable_folder_is_a_config_or_storage_error(tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises((ConfigError, StorageError)):
         save_changes(tmp_path / folder / "config.toml", {"bell": False})
 
 
-def test_changes_are_written_in_the_order_in_which_they_were_made(path: Path) -> None:
+def test_changes_are_written_in_their_order(path: Path) -> None:
     keeper = PreferenceKeeper(path)
     for theme in ("tweetgen", "dracula", "tweetgen-light"):
         keeper.plan_to_save({"theme": theme})
@@ -213,6 +213,6 @@ def test_no_default_key_is_taken_by_tmux_screen_or_flow_control() -> None:
         assert not taken & set(key.keys.split(",")), key.title
 
 
-def test_the_default_of_every_action_can_be_written_down() -> None:
+def test_the_default_keys_are_valid_as_settings() -> None:
     written = {name: key.keys for name, key in settable_keys().items()}
     assert without_clashes(written) == (written, [])

@@ -77,7 +77,7 @@ TELLING_INKS = ("text-success", "text-warning", "text-error", "success", "warnin
 
 
 @pytest.mark.parametrize("theme", OWN_THEMES, ids=lambda theme: theme.name)
-def test_every_ink_stands_out_from_every_paper(theme: Theme) -> None:
+def test_every_text_colour_contrasts_with_every_background(theme: Theme) -> None:
     least = 7.0 if theme.name in HIGH else 4.5
     variables = {**theme.to_color_system().generate(), **theme.variables}
     inks = {name: Color.parse(variables[name]) for name in (*INKS, *TELLING_INKS)}
@@ -152,7 +152,7 @@ def test_good_and_bad_look_different_to_colour_blind_eyes(lacking: str) -> None:
         assert distance > 25  # 2.3 is a difference that can just be seen
 
 
-async def test_what_colours_say_is_also_said_by_a_mark_or_a_word(stage: Stage) -> None:
+async def test_what_colours_show_is_also_shown_by_a_glyph_or_a_word(stage: Stage) -> None:
     assert len(set(NOVELTY_GLYPHS.values())) == len(NOVELTY_GLYPHS)
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=(120, 40)):
@@ -175,7 +175,7 @@ async def test_no_color_leaves_greys_of_the_same_contrast(stage: Stage, monkeypa
         assert contrast(*colours_of(style)) >= 4.5, text
 
 
-async def test_in_16_colours_every_word_still_stands_out(stage: Stage) -> None:
+async def test_in_16_colours_every_word_contrasts_with_its_background(stage: Stage) -> None:
     styles = await shown_styles(stage, [SIXTEEN_COLOURS_THEME], "s")
     for text, style in set().union(*styles.values()):
         ink, paper = (colour.rich_color.downgrade(ColorSystem.STANDARD) for colour in colours_of(style))
@@ -183,7 +183,7 @@ async def test_in_16_colours_every_word_still_stands_out(stage: Stage) -> None:
         assert contrast(*seen) >= 4.5, (text, ink.number, paper.number)
 
 
-async def test_ours_and_the_readable_ones_only_are_offered(stage: Stage) -> None:
+async def test_only_our_themes_and_readable_ones_are_offered(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test():
         assert set(app.available_themes) == {theme.name for theme in THEMES}

@@ -148,7 +148,7 @@ def bombs() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("bomb", bombs())
-def test_a_bomb_is_stopped(tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_stopped(tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decompress, "ALWAYS_ALLOWED_BYTES", 1 << 20)
     assert re.search("far more|not at its offset", error_of(written(tmp_path, bombs()[bomb])).message)
 
@@ -177,7 +177,7 @@ def test_links_are_reported_and_never_followed(tmp_path: Path) -> None:
         assert (found.members, len(found.left_out)) == ((), num_links)
 
 
-def test_a_wrong_checksum_in_a_zip_is_found(tmp_path: Path) -> None:
+def test_a_wrong_checksum_in_a_zip_is_detected(tmp_path: Path) -> None:
     content = bytearray(zip_of({"a.txt": b"hello"}))
     content[content.index(b"PK\x01\x02") + 16] ^= 1
     assert "are corrupt" in error_of(written(tmp_path, bytes(content))).message

@@ -33,7 +33,7 @@ def test_archives_in_a_folder_are_opened(tmp_path: Path) -> None:
     assert found_in(tmp_path).left_out == ("b/c.tar/../out.txt (its path leaves the archive)",)
 
 
-def test_links_in_a_circle_end(tmp_path: Path) -> None:
+def test_cyclic_links_are_followed_once(tmp_path: Path) -> None:
     fill(tmp_path, {"a/b.txt": b"1"})
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     (tmp_path / "a" / "itself").symlink_to("itself")

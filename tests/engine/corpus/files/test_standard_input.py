@@ -44,7 +44,7 @@ def test_an_empty_stream_is_reported(tmp_path: Path) -> None:
     assert not os.listdir(tmp_path)
 
 
-def test_a_stream_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_over_the_maximum_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standard_input, "MAX_KEPT_BYTES", len(TEXT) - 1)
     with pytest.raises(CorpusError, match="Standard input has more than"):
         keep(io.BytesIO(TEXT), tmp_path)
@@ -54,9 +54,7 @@ def test_a_stream_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("error", "raised"), [(OSError(5, "Input/output error"), CorpusError), (KeyboardInterrupt(), KeyboardInterrupt)]
 )
-def test_a_stream_that_breaks_leaves_nothing_behind(
-    tmp_path: Path, error: BaseException, raised: type[BaseException]
-) -> None:
+def test_a_stream_that_fails_leaves_no_file(tmp_path: Path, error: BaseException, raised: type[BaseException]) -> None:
     with pytest.raises(raised):
         keep(Failing(error), tmp_path)
     assert not os.listdir(tmp_path)

@@ -69,7 +69,7 @@ def test_a_row_of_nothing_but_links_is_dropped(row: str) -> None:
     assert reason_for(row) == "only a link"
 
 
-def test_a_row_of_as_many_characters_as_allowed_stays_and_one_more_goes() -> None:
+def test_a_row_of_max_length_is_kept_and_a_longer_one_dropped() -> None:
     assert cleaned("x" * MAX) == "x" * MAX
     assert reason_for("x" * (MAX + 1)) == "over 140 characters"
     assert cleaned("x" * 100_000, CorpusConfig(max_length=100_000)) == "x" * 100_000
@@ -85,15 +85,13 @@ def test_the_length_is_that_of_the_cleaned_text() -> None:
 
 
 @pytest.mark.parametrize("row", ["lost \ufffd here", "lost ï¿½ here", "lost &#xfffd; here", "\ufffd"])
-def test_a_row_with_characters_that_were_lost_is_dropped_whatever_the_options(row: str) -> None:
+def test_a_row_with_replacement_characters_is_dropped_under_all_options(row: str) -> None:
     assert reason_for(row) == "with characters that were lost (U+FFFD)"
     assert reason_for(row, CorpusConfig(ascii=True)) == "with characters that were lost (U+FFFD)"
 
 
 @given(row=hostile_text(), config=CONFIGS)
-def test_whatever_the_row_a_tweet_is_printable_short_enough_and_cleaned_to_itself(
-    row: str, config: CorpusConfig
-) -> None:
+def test_a_cleaned_row_is_printable_within_max_length_and_stable(row: str, config: CorpusConfig) -> None:
     tweet = cleaned(row, config)
     if isinstance(tweet, DroppedRow):
         rules = {"empty", "only a link", f"over {config.max_length} characters"}
@@ -136,7 +134,7 @@ def test_names_are_removed_or_masked(row: str, stripped: str, masked: str) -> No
         ("plain ~ASCII~ `text` {1}", "plain ~ASCII~ `text` {1}"),
     ],
 )
-def test_text_is_made_ascii(row: str, tweet: str) -> None:
+def test_ascii_transliterates_letters_and_quotes(row: str, tweet: str) -> None:
     assert cleaned(row, CorpusConfig(ascii=True)) == tweet
 
 

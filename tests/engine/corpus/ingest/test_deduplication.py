@@ -34,7 +34,7 @@ def test_the_first_of_each_group_is_kept_in_the_order_of_the_file(tmp_path: Path
     assert list(grouped(tmp_path, tweets).collection.texts) == ["tea", SENTENCE, "two boats"]
 
 
-def test_what_is_dropped_is_a_duplicate_where_the_words_are_the_same_and_else_a_near_one(tmp_path: Path) -> None:
+def test_a_dropped_tweet_is_a_duplicate_if_its_words_are_equal_and_else_a_near_duplicate(tmp_path: Path) -> None:
     result = grouped(tmp_path, [*SAME, *NEAR])
     assert (result.num_duplicates, result.num_near_duplicates) == (2, 3)
     [counts] = result.collection.sources
@@ -51,7 +51,7 @@ def test_every_file_has_its_own_counts(tmp_path: Path) -> None:
 
 
 @given(tweets=st.lists(st.sampled_from([*SAME, *NEAR, *OTHERS]), max_size=30), keep_duplicates=st.booleans())
-def test_nothing_is_lost_invented_or_reordered(
+def test_the_kept_tweets_are_a_subsequence_and_all_others_are_counted(
     tmp_path_factory: pytest.TempPathFactory, tweets: list[str], *, keep_duplicates: bool
 ) -> None:
     result = grouped(tmp_path_factory.mktemp("c"), [*tweets, "the last one"], keep_duplicates=keep_duplicates)

@@ -45,7 +45,7 @@ def real_words() -> st.SearchStrategy[str]:
         "a\x81b",
     ],
 )
-def test_text_that_went_wrong_is_repaired(text: str) -> None:
+def test_mojibake_is_repaired(text: str) -> None:
     wrong = misdecoded(text)
     if text != "a\x81b":
         assert wrong != text
@@ -53,7 +53,7 @@ def test_text_that_went_wrong_is_repaired(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["don’t", "café", "😀"])
-def test_text_that_went_wrong_twice_or_three_times_or_as_latin_1_is_repaired(text: str) -> None:
+def test_double_triple_and_latin_1_mojibake_is_repaired(text: str) -> None:
     assert repaired(misdecoded(text, 2)) == text
     assert repaired(misdecoded(text, 3)) == text
     assert repaired(misdecoded_as_latin_1(text)) == text
@@ -73,7 +73,7 @@ def test_text_that_went_wrong_twice_or_three_times_or_as_latin_1_is_repaired(tex
         "",
     ],
 )
-def test_text_that_may_be_meant_stays(text: str) -> None:
+def test_text_that_is_not_mojibake_is_unchanged(text: str) -> None:
     assert repaired(text) == text
 
 

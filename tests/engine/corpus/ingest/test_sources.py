@@ -184,7 +184,7 @@ def test_an_archive_of_mastodon_is_one_source_and_nothing_else_in_it_is_read(tmp
     ("file_format", "read_files"),
     [("csv", {"a.csv", "b.txt"}), ("jsonl", {"b.txt", "c.jsonl"}), ("x", {"tweets.js"})],
 )
-def test_a_format_that_is_given_chooses_among_the_files_of_a_folder(
+def test_an_explicit_format_selects_among_the_files_of_a_folder(
     tmp_path: Path, file_format: FileFormat, read_files: set[str]
 ) -> None:
     write(tmp_path / "f", {"a.csv": CSV, "b.txt": JSONL, "c.jsonl": JSONL, "tweets.js": X_TWEETS})
@@ -215,7 +215,7 @@ def test_an_unusable_file_is_reported_before_a_row_is_read(tmp_path: Path, name:
         next(sources_of(tmp_path / "good.txt", tmp_path / name))
 
 
-def test_a_folder_without_a_readable_file_says_what_could_be_read(tmp_path: Path) -> None:
+def test_a_folder_without_a_readable_file_is_an_error_that_lists_the_formats(tmp_path: Path) -> None:
     error = error_of(write(tmp_path, {"a.jpg": b"x", "empty/.hidden.txt": TEXT}))
     assert "is a folder without a readable file" in error.message
     assert ".csv" in error.hint

@@ -36,7 +36,7 @@ def test_a_letter_is_of_its_script_and_every_other_character_of_a_kind(chars: st
 
 
 @given(counts=st.dictionaries(st.characters(), st.integers(1, 1000), max_size=40))
-def test_the_kinds_hold_every_character_once_the_most_used_kind_first(counts: dict[str, int]) -> None:
+def test_the_kinds_contain_every_character_once_and_are_sorted_by_use(counts: dict[str, int]) -> None:
     kinds = by_kind(counts)
     assert {char: count for chars in kinds.values() for char, count in chars.items()} == counts
     assert sum(map(len, kinds.values())) == len(counts)

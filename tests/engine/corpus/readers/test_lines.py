@@ -39,7 +39,7 @@ def test_any_line_end_is_removed_wherever_it_falls(end: bytes, padding: int) -> 
 @pytest.mark.parametrize(
     ("data", "lines"), [(b"a\nb\rc\r\nd\n\re", ["a", "b", "c", "d", "", "e"]), (b"", []), (b"\n", [""])]
 )
-def test_ends_may_be_mixed_and_no_bytes_are_no_lines(data: bytes, lines: list[str]) -> None:
+def test_line_endings_can_be_mixed_and_no_bytes_are_no_lines(data: bytes, lines: list[str]) -> None:
     assert lines_of(data) == lines
 
 
@@ -58,7 +58,7 @@ def test_a_line_with_a_nul_byte_is_unusable_and_its_neighbours_are_not() -> None
     assert lines_of(b"one\ntw\0o\nthree") == ["one", DroppedRow("with a NUL byte", "line 2: two"), "three"]
 
 
-def test_a_line_as_long_as_the_bound_stays_and_one_longer_goes() -> None:
+def test_a_line_of_the_maximum_length_is_kept_and_a_longer_one_dropped() -> None:
     long = b"x" * MAX_LINE_BYTES
     lines = lines_of(b"one\n" + long + b"\n" + long + b"x\r\n" + long + b"xx\rtwo")
     assert lines[:2] == ["one", long.decode()]

@@ -77,7 +77,7 @@ def groups_of(keys: list[str]) -> list[int]:
 
 
 @given(keys=KEYS | EDITED.map(edited))
-def test_groups_are_those_that_comparing_every_pair_gives(keys: list[str]) -> None:
+def test_groups_equal_those_of_comparing_every_pair(keys: list[str]) -> None:
     assert groups_of(keys) == pairwise_labels(keys, are_near_duplicates)
 
 

@@ -38,7 +38,7 @@ def test_every_tweet_of_the_corpus_is_a_copy(tweets: list[str]) -> None:
 
 
 @pytest.mark.parametrize("tweet", ["a walk in the rain", "short", "short one and more", "", ":)", "one short"])
-def test_what_shares_no_long_run_is_new(tweet: str) -> None:
+def test_a_tweet_without_a_shared_run_is_new(tweet: str) -> None:
     index = index_of(CORPUS)
     assert index.classify(tweet) == "new"
     assert index.copied_share(tweet) == 0

@@ -59,7 +59,7 @@ def test_every_value_counts_once_in_some_column_and_no_spike_is_lost(
 
 
 @given(CHUNKS, st.integers(0, 200))
-def test_truncated_is_as_if_later_values_had_never_been_seen(
+def test_a_truncated_series_equals_one_that_never_had_the_later_values(
     chunks: list[tuple[int, list[float]]], last_step: int
 ) -> None:
     """But for the one bucket that the cut goes through, and for a stride that stays as coarse as it was."""
@@ -83,7 +83,7 @@ def test_truncated_is_as_if_later_values_had_never_been_seen(
 
 
 @given(CHUNKS, st.integers(1, 200), CHUNKS)
-def test_a_series_goes_on_after_it_was_truncated(
+def test_a_truncated_series_can_be_extended(
     chunks: list[tuple[int, list[float]]], last_step: int, more: list[tuple[int, list[float]]]
 ) -> None:
     with small_bounds():
@@ -96,7 +96,7 @@ def test_a_series_goes_on_after_it_was_truncated(
             assert np.nanmax(whole(longer, 20).high) >= max(added)
 
 
-def test_a_step_seen_again_replaces_what_was_seen() -> None:
+def test_a_repeated_step_replaces_the_earlier_value() -> None:
     series = Series.empty().extended(1, [5.0, 4.0, 9.0, 9.0]).extended(3, [3.0])
     assert (len(series), series.last, series.last_step) == (3, 3.0, 3)
     assert whole(series, 1).high[0] == 5.0

@@ -113,7 +113,7 @@ async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
         await shows(at.app, "“so sunny” (step 1)")
 
 
-async def test_enter_loads_no_checkpoint_that_is_damaged_or_of_another_vocabulary_and_says_why(stage: Stage) -> None:
+async def test_enter_refuses_a_damaged_checkpoint_and_one_of_another_vocabulary_with_the_reason(stage: Stage) -> None:
     entries = [
         entry("broken", problem="broken is cut short: [b]12[/b].", saved_at=1.8e9),
         entry("foreign", vocab=("a", "b"), corpus=CorpusConfig(files=("/data/b.csv",))),
@@ -141,7 +141,7 @@ async def test_enter_loads_no_checkpoint_that_is_damaged_or_of_another_vocabular
         await shows(at.app, "Loaded [/sad]")
 
 
-async def test_before_anything_was_saved_the_list_says_how(stage: Stage) -> None:
+async def test_an_empty_list_explains_how_to_save(stage: Stage) -> None:
     async with browsing(stage, list) as at:
         await at.says("Nothing is saved yet: s saves a checkpoint")
         for key in ("enter", "n", "x", "r", "k", "c", "down", "end", "pagedown"):
@@ -149,7 +149,7 @@ async def test_before_anything_was_saved_the_list_says_how(stage: Stage) -> None
         assert isinstance(at.app.screen, CheckpointBrowser)
 
 
-async def test_a_list_that_cannot_be_read_is_told(stage: Stage) -> None:
+async def test_an_error_while_reading_the_list_is_shown(stage: Stage) -> None:
     def fail() -> Iterator[CheckpointEntry]:
         yield entry("happy")
         raise StorageError("The folder can't be read.")
@@ -162,7 +162,7 @@ def branchable() -> list[CheckpointEntry]:
     return [entry("happy", step=2, corpus=CorpusConfig(files=("/data/small.txt",)))]
 
 
-async def test_n_begins_another_run_after_a_yes_with_both_curves(stage: Stage) -> None:
+async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stage) -> None:
     second = FakeSession((steps_finished(3, [3.9]),), run_started(step=2))
     config = RunConfig(settings={"hidden_size": 9})
     async with browsing(stage, branchable, further=[second], config=config) as at:
@@ -188,7 +188,7 @@ async def test_n_begins_another_run_after_a_yes_with_both_curves(stage: Stage) -
         assert [view.started for view in app.earlier_views] == [STARTED]
 
 
-async def test_n_on_latest_of_the_run_says_that_it_is_saved_anew_before_the_new_run_begins(stage: Stage) -> None:
+async def test_n_on_latest_of_the_active_run_announces_a_branch_at_the_step_where_it_ends(stage: Stage) -> None:
     entries = [entry("now/latest", step=2, corpus=CorpusConfig(files=("/data/small.txt",)))]
     async with browsing(stage, lambda: entries) as at:
         await at.pilot.press("n")
@@ -196,9 +196,7 @@ async def test_n_on_latest_of_the_run_says_that_it_is_saved_anew_before_the_new_
         await at.says("A new one begins from now/latest, at the step where it ends, on small.txt.", "#question")
 
 
-async def test_the_list_can_be_closed_while_n_looks_at_the_tweets(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_list_can_be_closed_while_n_checks_the_tweets(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     may_end = threading.Event()
     monkeypatch.setattr(stage, "check", lambda _: may_end.wait(DEADLINE_SECONDS))
     async with browsing(stage, branchable) as at:
@@ -212,7 +210,7 @@ async def test_the_list_can_be_closed_while_n_looks_at_the_tweets(
         assert at.app.failure is None
 
 
-async def test_before_its_begin_and_after_its_end_a_run_takes_no_checkpoint_but_another_can_begin(
+async def test_before_its_start_and_after_its_end_a_run_loads_no_checkpoint_but_another_can_start(
     stage: Stage,
 ) -> None:
     end = e.RunFinished(step=3, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9)
@@ -255,7 +253,7 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-async def test_r_renames_k_pins_to_the_top_and_a_change_that_fails_is_told(stage: Stage, saved: Path) -> None:
+async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage: Stage, saved: Path) -> None:
     async with browsing(stage, iterate_checkpoints) as at:
         await at.pilot.press("r")
         await opened(at.app, RenameDialog)
@@ -289,7 +287,7 @@ async def test_r_renames_k_pins_to_the_top_and_a_change_that_fails_is_told(stage
         await shows(at.app, "no checkpoint called old")
 
 
-async def test_a_change_is_made_also_where_the_list_is_closed_in_one_go_with_its_key(stage: Stage, saved: Path) -> None:
+async def test_a_change_is_made_although_the_list_closes_right_after_its_key(stage: Stage, saved: Path) -> None:
     async with browsing(stage, iterate_checkpoints) as at:
         at.app.post_message(events.Key("k", "k"))
         at.app.post_message(events.Key("escape", None))
@@ -297,7 +295,7 @@ async def test_a_change_is_made_also_where_the_list_is_closed_in_one_go_with_its
         await wait_until(lambda: "new.pinned" in files(saved), "the pin")
 
 
-async def test_deleting_asks_and_spares_what_the_run_writes_itself(stage: Stage, saved: Path) -> None:
+async def test_deleting_asks_and_refuses_the_own_checkpoints_of_the_active_run(stage: Stage, saved: Path) -> None:
     async with browsing(stage, iterate_checkpoints) as at:
         await at.pilot.press("down", "delete")
         await opened(at.app, YesDialog)

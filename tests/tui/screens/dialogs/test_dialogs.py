@@ -29,7 +29,7 @@ def advice(app: TweetgenApp) -> str:
     return "".join(str(line.render()) for line in app.screen.query("#advice").results(Static))
 
 
-async def test_a_new_name_is_saved_at_once_and_a_taken_one_needs_enter_twice(stage: Stage, home: Path) -> None:
+async def test_a_new_name_is_saved_at_once_and_an_existing_one_needs_enter_twice(stage: Stage, home: Path) -> None:
     (home / "checkpoints").mkdir()
     (home / "checkpoints" / "happy.safetensors").write_bytes(b"")
     session = FakeSession(SCRIPT)
@@ -52,7 +52,7 @@ async def test_a_new_name_is_saved_at_once_and_a_taken_one_needs_enter_twice(sta
         assert session.received == [c.SaveCheckpoint(name="calm"), c.SaveCheckpoint(name="happy", replace=True)]
 
 
-async def test_the_name_offered_is_free_and_an_impossible_or_pinned_one_is_not_taken(stage: Stage, home: Path) -> None:
+async def test_the_suggested_name_is_free_and_an_invalid_or_pinned_one_is_refused(stage: Stage, home: Path) -> None:
     (home / "checkpoints").mkdir()
     for name in ("step-3.safetensors", "step-3-2.safetensors", "happy.safetensors", "happy.pinned"):
         (home / "checkpoints" / name).write_bytes(b"")
@@ -103,7 +103,7 @@ async def test_the_ladder_shows_all_seven_rungs_whole_and_rolls_again(stage: Sta
         await opened(app, MainScreen)
 
 
-async def test_a_ladder_that_is_answered_before_the_dialog_is_laid_out_is_shown(stage: Stage) -> None:
+async def test_a_ladder_sampled_before_the_layout_of_the_dialog_is_shown(stage: Stage) -> None:
     app = stage.app(FakeSession())
     async with app.run_test(size=(80, 24)):
         dialog = LadderDialog(lambda: True)

@@ -1,4 +1,4 @@
-"""Other tweets: chosen or dropped in, looked at first, and then a new run, or the old one as if nothing had been."""
+"""Other tweets: chosen or dropped, checked, and then a new run; or the old run continues."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def looked_at(stage: Stage) -> list[str]:
     return [Path(config.corpus.files[0]).name for config in stage.checked if config.corpus]
 
 
-async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(stage: Stage, folder: Path) -> None:
+async def test_a_file_is_chosen_and_checked_and_a_new_run_starts_on_it(stage: Stage, folder: Path) -> None:
     first = FakeSession(SCRIPT)
     app = stage.app(first, further=[second_session()], config=on_first(folder))
     async with app.run_test(size=(40, 12)) as pilot:
@@ -141,7 +141,7 @@ async def test_a_file_is_chosen_looked_at_and_a_new_run_starts_on_it(stage: Stag
     assert not any(bridge.is_alive for bridge in app.bridges)
 
 
-async def test_a_file_chosen_or_dropped_in_that_can_not_be_used_is_told_in_two_sentences_and_the_run_goes_on(
+async def test_a_file_that_can_not_be_used_is_reported_with_a_hint_and_the_run_continues(
     stage: Stage, folder: Path
 ) -> None:
     stage.errors["second.csv"] = CorpusError("second.csv holds [/no] tweets at all.", "Give a file with tweets.")
@@ -164,7 +164,7 @@ async def test_a_file_chosen_or_dropped_in_that_can_not_be_used_is_told_in_two_s
         assert len(app.bridges) == 1
 
 
-async def test_folders_are_walked_by_keys_and_by_typing_however_fast_and_nothing_is_opened_unseen(
+async def test_keys_and_fast_typing_navigate_folders_and_open_only_highlighted_files(
     stage: Stage, folder: Path
 ) -> None:
     app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
@@ -216,7 +216,7 @@ async def test_a_click_chooses_and_hostile_names_are_shown_literally_and_can_be_
         await says(app, "second.csv can be used.")
 
 
-async def test_a_new_run_can_be_opened_where_one_has_failed_before_it_began(stage: Stage, folder: Path) -> None:
+async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: Stage, folder: Path) -> None:
     error = CorpusError("first.csv changed while it was read.", "Try again.")
     app = stage.app(RaisingSession(error), further=[second_session()], config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -274,7 +274,7 @@ async def has_no_worker(screen: Screen[Any]) -> None:
     )
 
 
-async def test_a_folder_that_has_been_read_while_the_dialog_closes_is_not_shown(
+async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
     stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_be_read = threading.Event()
@@ -301,7 +301,7 @@ async def test_a_folder_that_has_been_read_while_the_dialog_closes_is_not_shown(
         assert app.is_running
 
 
-async def test_what_a_run_was_still_reading_is_not_shown_once_another_takes_its_place(
+async def test_results_of_workers_of_a_replaced_run_are_not_shown(
     stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_be_read = threading.Event()
@@ -328,7 +328,7 @@ async def test_what_a_run_was_still_reading_is_not_shown_once_another_takes_its_
         assert app.is_running
 
 
-async def test_q_while_the_old_run_is_saved_leaves_after_it(stage: Stage, folder: Path) -> None:
+async def test_q_while_the_old_run_is_saved_quits_without_a_new_run(stage: Stage, folder: Path) -> None:
     first = LateSession()
     app = stage.app(first, config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -1,4 +1,4 @@
-"""The settings: every entry from the keyboard, at once on the screen and in the file; the key map acts everywhere."""
+"""The settings: every entry by keyboard, applied at once and saved; changed keys act everywhere."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def kept(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-async def test_the_settings_fit_and_a_switch_or_a_theme_acts_at_once_and_is_kept(path: Path) -> None:
+async def test_the_settings_fit_and_a_changed_switch_or_theme_applies_at_once_and_is_saved(path: Path) -> None:
     async with running(path, size=(60, 20)) as (app, pilot):
         await pilot.press(",")
         await opened(app, SettingsScreen)
@@ -108,7 +108,7 @@ async def test_the_settings_fit_and_a_switch_or_a_theme_acts_at_once_and_is_kept
         await wait_until(lambda: kept(path).get("theme") == "tweetgen-colour-blind", "the file")
 
 
-async def test_a_theme_that_was_kept_is_there_at_the_start_and_not_written_again(path: Path) -> None:
+async def test_a_saved_theme_is_applied_at_the_start_and_not_written_again(path: Path) -> None:
     path.write_text('theme = "tweetgen-light"\n', encoding="utf-8")
     before = path.stat().st_mtime_ns
     async with running(path) as (app, _):
@@ -116,7 +116,7 @@ async def test_a_theme_that_was_kept_is_there_at_the_start_and_not_written_again
     assert path.stat().st_mtime_ns == before
 
 
-async def test_wrong_entries_are_told_in_a_few_toasts_and_the_others_are_used(path: Path) -> None:
+async def test_invalid_entries_are_reported_in_a_few_toasts_and_the_others_are_used(path: Path) -> None:
     wrong = "\n".join(f"a{number} = 1" for number in range(50))
     async with running(path, text=f'theme = "nosuch"\n{wrong}\n[keys]\nsave = "x"\n') as (app, _):
         await toasted(app, "48 more in the same file.")
@@ -125,7 +125,7 @@ async def test_wrong_entries_are_told_in_a_few_toasts_and_the_others_are_used(pa
         await shows(app, "x save")
 
 
-async def test_a_change_that_cannot_be_kept_acts_all_the_same_and_is_told(path: Path) -> None:
+async def test_a_setting_that_can_not_be_saved_applies_and_is_reported(path: Path) -> None:
     async with running(path, text="theme = \n") as (app, pilot):
         await at(app, "mouse")
         await pilot.press("space")
@@ -134,7 +134,7 @@ async def test_a_change_that_cannot_be_kept_acts_all_the_same_and_is_told(path: 
     assert path.read_text() == "theme = \n"
 
 
-async def test_an_interval_is_checked_kept_and_set_in_this_run_where_it_says_so(path: Path) -> None:
+async def test_an_interval_is_validated_saved_and_if_labelled_so_set_in_this_run(path: Path) -> None:
     session = FakeSession(SCRIPT)
     async with running(path, session) as (app, pilot):
         await at(app, "sample_every")
@@ -164,7 +164,7 @@ async def test_an_interval_is_checked_kept_and_set_in_this_run_where_it_says_so(
         assert session.received == [now]
 
 
-async def test_a_key_that_is_given_acts_and_shows_in_bar_palette_and_help(path: Path) -> None:
+async def test_a_changed_key_acts_and_is_shown_in_bar_palette_and_help(path: Path) -> None:
     session = FakeSession(SCRIPT)
     async with running(path, session) as (app, pilot):
         await at(app, "keys.pause")
@@ -192,7 +192,7 @@ async def test_a_key_that_is_given_acts_and_shows_in_bar_palette_and_help(path: 
         await shows(app, "f5           Pause the training")
 
 
-async def test_a_key_goes_back_to_its_default_unless_that_is_taken_meanwhile(path: Path) -> None:
+async def test_a_key_is_reset_to_its_default_unless_another_action_has_that(path: Path) -> None:
     session = FakeSession(SCRIPT)
     async with running(path, session, '[keys]\npause = "g"\nsample = "space"\n') as (app, pilot):
         await press(pilot, session, "g")
@@ -213,7 +213,7 @@ async def test_a_key_goes_back_to_its_default_unless_that_is_taken_meanwhile(pat
         assert session.received == [c.Pause(), c.Resume(), c.SampleNow()]
 
 
-async def test_the_palette_opens_with_its_own_key_and_closes_what_is_over_the_screen(path: Path) -> None:
+async def test_the_palette_opens_with_its_changed_key_over_a_dialog_and_closes_it(path: Path) -> None:
     session = FakeSession(SCRIPT)
     async with running(path, session, '[keys]\ncommand_palette = "f10"\n') as (app, pilot):
         await pilot.press("ctrl+p", "?")
@@ -227,7 +227,9 @@ async def test_the_palette_opens_with_its_own_key_and_closes_what_is_over_the_sc
         await wait_until(lambda: session.received == [c.Pause()], "a command")
 
 
-async def test_the_end_of_a_run_is_told_and_leaving_is_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_end_of_a_run_is_a_desktop_notification_and_quitting_is_not(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = FakeSession(SCRIPT, run_started(training=TrainingConfig(max_steps=3)))
     told: list[str] = []
     monkeypatch.setattr(Notifications, "notify", lambda _, text: told.append(text))
@@ -238,7 +240,7 @@ async def test_the_end_of_a_run_is_told_and_leaving_is_not(path: Path, monkeypat
     assert told == ["tweetgen-tui: run 2026-11-25-101112 is over at 3 steps."]
 
 
-async def test_a_replay_says_so_and_refuses_in_a_toast(path: Path) -> None:
+async def test_a_replay_is_labelled_and_shows_refusals_as_toasts(path: Path) -> None:
     refusal = e.CommandRefused(
         step=3, elapsed_seconds=1.0, command="SampleNow", title=TITLE, detail="It can be paused, and left.", hint=""
     )

@@ -1,4 +1,4 @@
-"""One tweet, looked at closely: the cursor, the alternatives, what the keys do, and what is left without a model."""
+"""The dialog of one tweet: cursor, alternatives, keys, and its content without a model."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def at(app: TweetgenApp, place: int) -> None:
     await wait_until(lambda: app.screen.query_one(TweetText).cursor == place, f"the cursor at {place}")
 
 
-async def test_it_shows_what_the_model_thought_at_the_character_under_the_cursor(stage: Stage) -> None:
+async def test_the_dialog_shows_bits_and_alternatives_at_the_cursor(stage: Stage) -> None:
     async with dialog_of(stage) as (app, pilot, session):
         await shows(app, "h  1 of 9", "1.00 bits when written", "2.00 bits at step 3")
         await shows(app, "▸ h", "e ", "50%", "end ", "25%")
@@ -98,7 +98,7 @@ async def test_a_click_and_the_arrows_move_the_cursor_over_lines(stage: Stage) -
         await at(app, 3)
 
 
-async def test_y_copies_the_tweet_and_k_pins_it_or_no_more(stage: Stage) -> None:
+async def test_y_copies_the_tweet_and_k_pins_and_unpins_it(stage: Stage) -> None:
     async with dialog_of(stage) as (app, pilot, _):
         main = app.screen_stack[-2]
         assert isinstance(main, MainScreen)
@@ -113,7 +113,7 @@ async def test_y_copies_the_tweet_and_k_pins_it_or_no_more(stage: Stage) -> None
         assert not main.pins_and_export.pins
 
 
-async def test_u_lets_all_tweets_begin_so_c_has_one_written_and_shift_p_ends_it(stage: Stage) -> None:
+async def test_u_sets_the_prime_c_samples_one_tweet_with_it_and_shift_p_clears_it(stage: Stage) -> None:
     async with dialog_of(stage) as (app, pilot, session):
         await pilot.press(*["right"] * 5)
         await at(app, 5)
@@ -131,7 +131,7 @@ async def test_u_lets_all_tweets_begin_so_c_has_one_written_and_shift_p_ends_it(
         await wait_until(lambda: app.summary_view.sampling.prime == "")
 
 
-async def test_where_a_tweet_has_no_room_to_go_on_nothing_is_sent(stage: Stage) -> None:
+async def test_a_prime_of_the_maximum_length_sends_no_command(stage: Stage) -> None:
     started = run_started(sampling=SamplingConfig(max_length=9))
     async with dialog_of(stage, started=started) as (app, pilot, session):
         await pilot.press("end")
@@ -141,13 +141,13 @@ async def test_where_a_tweet_has_no_room_to_go_on_nothing_is_sent(stage: Stage) 
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
 
 
-async def test_an_empty_tweet_says_that_it_is_one_and_asks_nothing(stage: Stage) -> None:
+async def test_an_empty_tweet_is_labelled_and_sends_no_command(stage: Stage) -> None:
     async with dialog_of(stage, tweet_sampled("", 3, char_bits=(0.25,))) as (app, _, session):
         await shows(app, "(empty: <EOS> at once) · 0.25 bits when written", "It holds no character.")
         assert session.received == []
 
 
-async def test_when_the_run_is_over_it_shows_what_was_kept_with_the_tweet(stage: Stage) -> None:
+async def test_after_the_end_of_the_run_the_dialog_shows_the_bits_stored_with_the_tweet(stage: Stage) -> None:
     over = e.RunFinished(reason="stopped", total_seconds=1.0, total_chars=9, **NOW)
     async with dialog_of(stage, OF_FEED, over) as (app, pilot, session):
         await shows(app, "1.00 bits when written", "▸ h", "50%", "No model is running that could be asked.")
@@ -167,7 +167,7 @@ def answering(answer: e.Event) -> Callable[..., FakeSession]:
     return Answering
 
 
-async def test_a_refused_reading_is_told_in_the_dialog(stage: Stage) -> None:
+async def test_a_refused_reading_is_shown_in_the_dialog(stage: Stage) -> None:
     refused = e.CommandRefused(command="ReadTweet", title="t", detail="It has gone wrong.", hint="", **NOW)
     async with dialog_of(stage, session=answering(refused)) as (app, _, _):
         await shows(app, "It has gone wrong.", "1.00 bits when written")
@@ -193,7 +193,7 @@ async def test_enter_pressed_twice_at_once_opens_one_dialog(stage: Stage) -> Non
         await wait_until(lambda: isinstance(app.screen, MainScreen), "the main screen")
 
 
-def test_osc_52_is_base64_and_multiplexers_are_told_to_hand_it_on() -> None:
+def test_osc_52_is_base64_and_wrapped_for_multiplexers() -> None:
     assert clipboard.osc52("héllo 雪") == f"\x1b]52;c;{base64.b64encode('héllo 雪'.encode()).decode()}\x07"
     sequence = clipboard.osc52("x" * 500)
     assert clipboard.wrapped_for(sequence, "tmux") == f"\x1bPtmux;\x1b{sequence}\x1b\\"

@@ -1,4 +1,4 @@
-"""A flood of 10,000 events a second: the screen keeps up with it, answers keys meanwhile, and grows no further.
+"""A flood of 10,000 events a second: the screen keeps up, keys act meanwhile, and memory is bounded.
 
 No figure is asserted that a busy machine could miss: what is waited for has the usual deadline.
 """
@@ -81,7 +81,7 @@ async def press(app: TweetgenApp, key: str, is_answered: Callable[[], bool]) -> 
     await wait_until(is_answered, f"the answer to {key}")
 
 
-async def test_a_flood_is_taken_in_as_it_comes_and_kept_within_bounds(stage: Stage) -> None:
+async def test_a_flood_is_drained_while_keys_act_and_the_view_stays_bounded(stage: Stage) -> None:
     session = FloodSession()
     last_step = session.flood[-1].step
     app = stage.app(session, history=RunView(tweets=PAST, num_tweets=len(PAST)))
@@ -106,7 +106,7 @@ async def test_a_flood_is_taken_in_as_it_comes_and_kept_within_bounds(stage: Sta
         await wait_until(lambda: f"{last_step:,}" in screen_text(app), "the last step on the screen")
 
 
-def test_a_flood_folded_at_once_is_the_view_after_one_event_at_a_time() -> None:
+def test_folding_a_flood_at_once_equals_applying_its_events_one_by_one() -> None:
     told = list(islice(flood(), 1002))
     view = apply(RunView(), run_started(step=FIRST_STEP))
     at_once, one_by_one = fold(view, told), reduce(apply, told, view)

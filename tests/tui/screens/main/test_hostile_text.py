@@ -1,4 +1,4 @@
-"""Hostile text on the screen: wherever data is shown or taken, nothing in it reaches the terminal or acts as markup.
+"""Hostile text on the screen: wherever data is shown or typed, none of it reaches the terminal or acts as markup.
 
 What is looked at is each segment that Textual would write, with its style.
 """
@@ -46,7 +46,7 @@ async def seen(app: TweetgenApp, *words: str) -> None:
     assert_harmless(app)
 
 
-async def test_whatever_a_run_says_is_shown_as_plain_text(stage: Stage) -> None:
+async def test_all_text_of_a_run_is_shown_as_plain_text(stage: Stage) -> None:
     tweets = [
         tweet_sampled(text, number, char_bits=(1.5,) * (len(text) + 1)) for number, text in enumerate(TEXTS, start=3)
     ]
@@ -78,7 +78,7 @@ async def test_whatever_a_run_says_is_shown_as_plain_text(stage: Stage) -> None:
         await seen(app, "zqj")
 
 
-async def test_what_is_pasted_into_a_line_is_harmless(stage: Stage) -> None:
+async def test_text_pasted_into_an_input_is_harmless(stage: Stage) -> None:
     app = stage.app(FakeSession((steps_finished(1, [4.5]), tweet_sampled("hello", 3))))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(lambda: app.summary_view.num_tweets == 1)
@@ -97,7 +97,7 @@ async def test_what_is_pasted_into_a_line_is_harmless(stage: Stage) -> None:
             await wait_until(lambda: not isinstance(app.focused, Input), "the end of the dialog")
 
 
-def test_what_is_copied_to_the_clipboard_is_harmless() -> None:
+def test_text_copied_to_the_clipboard_is_harmless() -> None:
     class App:
         _driver = None
 

@@ -1,4 +1,4 @@
-"""Ways off the screen that need an answer: a run that can't save, and one that no terminal could attach to."""
+"""Quitting with a question: a run that can not save, and one to which no terminal could attach."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class UnreachableHost:
     def close(self) -> None: ...
 
 
-async def test_a_run_that_cannot_save_goes_on_as_before_after_each_no(stage: Stage) -> None:
+async def test_a_run_that_can_not_save_continues_after_each_no(stage: Stage) -> None:
     session = FakeSession()
     session.stop_refusal = "The disk is full."
     app = stage.app(session)
@@ -58,7 +58,7 @@ async def test_a_run_that_cannot_save_goes_on_as_before_after_each_no(stage: Sta
     assert app.summary_view.ended is not None
 
 
-async def test_a_late_run_that_cannot_save_ends_all_the_same_once_the_screen_has_gone(stage: Stage) -> None:
+async def test_a_slow_run_that_can_not_save_ends_after_the_screen_has_closed(stage: Stage) -> None:
     may_answer = threading.Event()
 
     class Late(FakeSession):
@@ -81,7 +81,7 @@ async def test_a_late_run_that_cannot_save_ends_all_the_same_once_the_screen_has
     assert [command.unless_unsaved for command in session.received if isinstance(command, Stop)] == [True, False]
 
 
-async def test_d_asks_where_no_terminal_could_attach_and_says_why(stage: Stage) -> None:
+async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why(stage: Stage) -> None:
     bridge = EngineBridge(RunConfig(), lambda *_: FakeSession(), make_subscriber=lambda _: UnreachableHost())
     app = TweetgenApp(RunConfig(), bridge)
     stage.apps.append(app)
@@ -104,7 +104,7 @@ async def test_d_asks_where_no_terminal_could_attach_and_says_why(stage: Stage) 
 
 
 @pytest.mark.parametrize("owner", [PreferenceKeeper, PinsFile])
-async def test_a_disk_that_stands_still_does_not_hold_up_the_end(
+async def test_a_disk_that_hangs_does_not_delay_the_exit(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type
 ) -> None:
     savers: list[threading.Thread] = []
@@ -132,7 +132,7 @@ async def test_a_disk_that_stands_still_does_not_hold_up_the_end(
     assert writers_have_ended(DEADLINE_SECONDS)
 
 
-async def test_leaving_before_the_run_has_begun_keeps_it_from_beginning(stage: Stage) -> None:
+async def test_leaving_before_the_run_has_started_prevents_its_start(stage: Stage) -> None:
     app = stage.app(FakeSession())
     async with app.run_test():
         await wait_until(lambda: app.summary_view.started is not None)

@@ -71,7 +71,7 @@ async def test_k_pins_the_newest_or_the_selected_tweet_shift_k_shows_pins_only_a
         await wait_until(lambda: "surprising" not in screen_text(app))
 
 
-async def test_pins_of_a_resumed_run_are_there_again_with_those_made_meanwhile(stage: Stage) -> None:
+async def test_pins_of_a_resumed_run_are_read_and_merged_with_new_ones(stage: Stage) -> None:
     gone = tweet_sampled("long thinned", 5)
     PinsFile(folder_of_run(RUN).pins_path).save((gone, TWEETS[1]), 1)
     app = stage.app(FakeSession(SCRIPT))
@@ -84,7 +84,7 @@ async def test_pins_of_a_resumed_run_are_there_again_with_those_made_meanwhile(s
         await wait_until(lambda: pins_of(RUN) == ["long thinned", "tweet number 2", "tweet number 5"])
 
 
-async def test_pins_that_cannot_be_saved_are_told_and_stay_on_screen(stage: Stage) -> None:
+async def test_pins_that_can_not_be_saved_are_reported_and_stay_on_the_screen(stage: Stage) -> None:
     folder_of_run(RUN).path.parent.mkdir(parents=True)
     folder_of_run(RUN).path.write_text("no folder")
     app = stage.app(FakeSession(SCRIPT))
@@ -96,7 +96,7 @@ async def test_pins_that_cannot_be_saved_are_told_and_stay_on_screen(stage: Stag
         assert screen.pins_and_export.pins == (TWEETS[-1],)
 
 
-async def test_a_run_of_an_impossible_name_has_no_file_of_pins(stage: Stage, tmp_path: Path) -> None:
+async def test_a_run_with_an_invalid_name_writes_no_pins(stage: Stage, tmp_path: Path) -> None:
     app = stage.app(FakeSession(SCRIPT, run_started(run="../../elsewhere")))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, MessageDialog)
@@ -129,7 +129,7 @@ async def test_e_exports_the_feed_or_the_pins(stage: Stage, tmp_path: Path, monk
         assert from_json((tmp_path / "kept.jsonl").read_bytes()) == TWEETS[-1]
 
 
-async def test_export_asks_before_it_replaces_and_says_what_is_wrong(stage: Stage, tmp_path: Path) -> None:
+async def test_export_asks_before_it_replaces_a_file_and_reports_errors(stage: Stage, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("precious")
     app = stage.app(FakeSession(SCRIPT))

@@ -38,7 +38,7 @@ async def test_ctrl_c_in_a_dialog_or_the_palette_stops_the_session_and_exits_wit
     assert app.summary_view.phase == "finished"
 
 
-async def test_a_finished_run_stays_readable_and_keys_say_so(stage: Stage) -> None:
+async def test_a_finished_run_stays_readable_and_steering_keys_report_that_it_is_over(stage: Stage) -> None:
     app = stage.app(FakeSession((*SCRIPT, FINISHED)))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(lambda: app.summary_view.phase == "finished")
@@ -55,7 +55,7 @@ async def test_a_finished_run_stays_readable_and_keys_say_so(stage: Stage) -> No
     ("error", "return_code"),
     [(ZeroDivisionError("oh no"), 3), (CorpusError("tweets.csv is empty.", "Give tweets."), 1)],
 )
-async def test_a_failed_session_is_told_in_a_dialog_and_by_the_return_code(
+async def test_a_failed_session_is_reported_in_a_dialog_and_by_the_return_code(
     stage: Stage, error: Exception, return_code: int
 ) -> None:
     app = stage.app(RaisingSession(error, [run_started(), *SCRIPT]))
@@ -70,7 +70,7 @@ async def test_a_failed_session_is_told_in_a_dialog_and_by_the_return_code(
     assert app.return_code == return_code
 
 
-async def test_loading_an_earlier_checkpoint_takes_the_later_tweets_back(stage: Stage) -> None:
+async def test_loading_an_earlier_checkpoint_removes_later_tweets_from_the_feed(stage: Stage) -> None:
     session = FakeSession((*SCRIPT, steps_finished(4, [3.9] * 10), tweet_sampled("from the future", 13)))
     app = stage.app(session)
     async with app.run_test(size=(80, 24)):
@@ -84,7 +84,7 @@ async def test_loading_an_earlier_checkpoint_takes_the_later_tweets_back(stage: 
         await shows(app, "hello there")
 
 
-async def test_a_screenshot_is_saved_where_there_is_no_folder_for_downloads(
+async def test_a_screenshot_is_saved_without_a_downloads_folder(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(tmp_path / "missing"))

@@ -68,7 +68,7 @@ async def test_panels_share_the_whole_screen_without_overlap(stage: Stage) -> No
             assert panels["LossPlot"].height >= 6
 
 
-async def test_tab_goes_through_the_panels_of_a_tiny_terminal_one_at_a_time(stage: Stage) -> None:
+async def test_tab_cycles_through_the_panels_of_a_tiny_terminal(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TINY) as pilot:
         await shows(app, "number 8 is said", "[tweets] plot status", "tab 1/3", "▶ training")
@@ -93,7 +93,7 @@ async def test_tab_goes_through_the_panels_of_a_tiny_terminal_one_at_a_time(stag
         await shows(app, "temp 0.85")
 
 
-async def test_keys_reach_the_panel_that_is_shown_whatever_the_size_becomes(stage: Stage) -> None:
+async def test_after_a_resize_keys_reach_the_panel_that_is_shown(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TINY) as pilot:
         await shows(app, "number 8 is said")
@@ -133,7 +133,7 @@ async def test_random_and_extreme_sizes_are_drawn_without_an_error_and_the_last_
         assert screen_text(app).count("number 8 is said") == 1
 
 
-async def test_below_the_least_size_one_line_says_so_and_keys_go_on(stage: Stage) -> None:
+async def test_below_the_minimum_size_one_line_says_so_and_keys_still_work(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TOO_SMALL) as pilot:
         await shows(app, "needs 40")

@@ -34,7 +34,7 @@ async def started(app: TweetgenApp) -> MainScreen:
 # The learning rate ----------------------------------------------------------------------------------------------------
 
 
-async def test_brackets_turn_the_learning_rate_and_show_at_once_beside_the_rate_now(stage: Stage) -> None:
+async def test_brackets_change_the_peak_learning_rate_which_is_shown_beside_the_current_one(stage: Stage) -> None:
     session = FakeSession((steps_finished(1, [4.5, 4.2, 4.0], learning_rate=0.001), tweet_sampled("hello there", 3)))
     app = stage.app(session)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -53,7 +53,7 @@ async def test_brackets_turn_the_learning_rate_and_show_at_once_beside_the_rate_
 # Undo -----------------------------------------------------------------------------------------------------------------
 
 
-async def test_u_takes_back_one_change_after_the_other(stage: Stage) -> None:
+async def test_u_undoes_one_change_after_the_other(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -98,7 +98,7 @@ async def answer(app: TweetgenApp, pilot: Pilot[Outcome], line: Input, text: str
     await pilot.press("enter")
 
 
-async def test_the_palette_asks_for_batch_size_and_intervals_refuses_nonsense_and_saves(stage: Stage) -> None:
+async def test_batch_size_and_intervals_are_asked_for_validated_and_sent(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -142,7 +142,7 @@ async def test_the_palette_asks_for_batch_size_and_intervals_refuses_nonsense_an
 # Alerts ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_full_disk_is_told_in_a_line_and_a_or_a_click_tries_again(stage: Stage) -> None:
+async def test_a_full_disk_is_an_alert_and_a_or_a_click_retries_saving(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=(40, 12)) as pilot:
@@ -169,7 +169,7 @@ async def test_a_full_disk_is_told_in_a_line_and_a_or_a_click_tries_again(stage:
         assert session.received == [c.SaveLatest()] * 2
 
 
-async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage) -> None:
+async def test_escape_dismisses_an_alert_and_a_without_an_alert_is_a_toast(stage: Stage) -> None:
     session = FakeSession(SCRIPT)
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -186,7 +186,7 @@ async def test_escape_puts_an_alert_aside_and_without_one_a_says_so(stage: Stage
         assert not session.received
 
 
-async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(stage: Stage) -> None:
+async def test_a_reloads_best_at_half_the_rate_after_a_divergence_and_u_restores_the_rate(stage: Stage) -> None:
     session = FakeSession((steps_finished(1, [1.7] * 600), eval_finished(600, 2.4), tweet_sampled("hello there", 600)))
     app = stage.app(session)
     async with app.run_test(size=SIZE) as pilot:
@@ -203,7 +203,7 @@ async def test_a_diverged_run_is_put_right_with_a_and_u_takes_the_rate_back(stag
         assert session.received[-1] == c.SetLearningRate(learning_rate=0.004)
 
 
-async def test_an_answer_that_is_refused_is_told_the_alert_comes_back_and_u_has_nothing_to_take_back(
+async def test_a_refused_answer_is_shown_the_alert_returns_and_u_has_nothing_to_undo(
     stage: Stage,
 ) -> None:
     class Refusing(FakeSession):
@@ -240,7 +240,7 @@ OUT_OF_MEMORY = e.RunFailed(
 
 
 @pytest.mark.parametrize("is_closed_first", [False, True], ids=["in the dialog", "after it"])
-async def test_a_run_out_of_memory_is_tried_again_from_its_latest_checkpoint(
+async def test_a_run_that_is_out_of_memory_is_retried_from_its_latest_checkpoint(
     stage: Stage, is_closed_first: bool
 ) -> None:
     resumed = run_started(step=2, resumed_from=f"{RUN}/latest", elapsed_seconds=1.0)

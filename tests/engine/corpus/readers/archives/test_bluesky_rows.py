@@ -71,7 +71,7 @@ def test_posts_are_sorted_by_time_and_other_records_ignored() -> None:
     assert rows_of(data) == ["early", "late"]
 
 
-def test_replies_to_others_are_dropped_only_when_asked_and_own_threads_stay() -> None:
+def test_replies_to_others_are_dropped_by_option_only_and_own_threads_kept() -> None:
     data = car(record("a", "1", OTHER), record("b", "2", OWN), record("c", "3"), COMMIT)
     assert rows_of(data) == ["a", "b", "c"]
     assert reasons(rows_of(data, no_replies=True)) == ["reply", "b", "c"]
@@ -82,7 +82,7 @@ def test_a_post_without_text_is_a_drop_and_other_records_are_nothing() -> None:
     assert rows_of(car(COMMIT, LIKE)) == []
 
 
-def test_what_a_post_spells_out_is_the_same_after_cleaning() -> None:
+def test_the_text_of_a_post_is_unchanged_by_cleaning() -> None:
     (row,) = rows_of(car(record("type &lt; & go")))
     assert isinstance(row, str)
     assert clean(row) == "type &lt; & go"
@@ -124,7 +124,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_record_is_found_in_whatever_wraps_it(form: dict[str, Any]) -> None:
+def test_a_record_is_found_in_every_known_wrapper(form: dict[str, Any]) -> None:
     assert rows_of_json(form) == ["hello"]
     assert rows_of_json([form, form]) == ["hello", "hello"]
     assert rows_of(json.dumps([form], indent=2).encode("utf-8-sig")) == ["hello"]
@@ -149,7 +149,7 @@ def test_a_line_that_is_not_json_is_a_drop() -> None:
     assert rows == ["hello", DroppedRow("not JSON", "line 2: {torn")]
 
 
-def test_own_threads_are_known_by_the_address_of_the_record() -> None:
+def test_own_threads_are_recognised_by_the_uri_of_the_record() -> None:
     forms = [{"uri": URI, "value": record("a", parent=OWN)}, {"uri": URI, "value": record("b", parent=OTHER)}]
     assert reasons(rows_of_json([*forms, record("c", parent=OWN)], no_replies=True)) == ["a", "reply", "reply"]
 

@@ -70,13 +70,13 @@ def test_other_activities_and_posts_without_text_are_drops() -> None:
     assert reasons(rows_of(*others, *without_text)) == ["not a post"] * 6 + ["not a text"] * 3
 
 
-def test_sensitive_posts_are_dropped_only_when_asked() -> None:
+def test_sensitive_posts_are_dropped_by_option_only() -> None:
     activities = [post("<p>one</p>", sensitive=True), post("<p>two</p>", summary="spiders"), post("<p>three</p>")]
     assert rows_of(*activities) == ["one", "two", "three"]
     assert reasons(rows_of(*activities, no_sensitive=True)) == ["marked as sensitive"] * 2 + ["three"]
 
 
-def test_replies_to_others_are_dropped_only_when_asked_and_own_threads_stay() -> None:
+def test_replies_to_others_are_dropped_by_option_only_and_own_threads_kept() -> None:
     replies = [
         post("a", inReplyTo="https://m.example/users/mia2/statuses/1"),
         post("b", inReplyTo=f"{ACTOR}/statuses/1"),
@@ -86,7 +86,7 @@ def test_replies_to_others_are_dropped_only_when_asked_and_own_threads_stay() ->
 
 
 @pytest.mark.parametrize("followers", [{"to": [f"{ACTOR}/followers"]}, {"to": [], "cc": [PUBLIC]}, {"to": "as:Public"}])
-def test_what_was_written_for_all_or_for_followers_is_read(followers: dict[str, object]) -> None:
+def test_public_posts_and_posts_for_followers_are_read(followers: dict[str, object]) -> None:
     assert rows_of(post("a", **followers)) == ["a"]
 
 
@@ -97,7 +97,7 @@ def test_a_direct_message_is_never_read(to: object) -> None:
     assert "secret" not in str(rows)
 
 
-def test_posts_are_read_where_an_empty_list_stands_before_them() -> None:  # mastodon#31091, since Mastodon 4.2
+def test_posts_after_an_empty_list_are_read() -> None:  # mastodon#31091, since Mastodon 4.2
     data = outbox(post("<p>one</p>")).replace(b'"orderedItems"', b'"orderedItems": [], "orderedItems"')
     assert list(mastodon_rows(io.BytesIO(data), Source("outbox.json", "mastodon"), CorpusConfig())) == ["one"]
     assert list(mastodon_rows(io.BytesIO(outbox()), Source("outbox.json", "mastodon"), CorpusConfig())) == []
@@ -106,7 +106,7 @@ def test_posts_are_read_where_an_empty_list_stands_before_them() -> None:  # mas
 @pytest.mark.parametrize(
     "content", [b"{}", b"[]", b'{"orderedItems": 5}', b'{"type": "OrderedCollection", "first": "x"}']
 )
-def test_what_is_no_outbox_is_an_error(content: bytes) -> None:
+def test_a_file_that_is_no_outbox_is_an_error(content: bytes) -> None:
     with pytest.raises(CorpusError, match="is not a Mastodon outbox"):
         list(mastodon_rows(io.BytesIO(content), Source("a", "mastodon"), CorpusConfig()))
 
@@ -138,7 +138,7 @@ LINK = (
         ("<a href='never closed", "<a href='never closed"),
     ],
 )
-def test_html_becomes_what_its_reader_sees(markup: str, text: str) -> None:
+def test_html_becomes_its_visible_text(markup: str, text: str) -> None:
     assert html_to_text(markup) == text
 
 
@@ -149,7 +149,7 @@ def test_malformed_html_takes_linear_time() -> None:
 
 @settings(max_examples=200)
 @given(markup=st.lists(st.sampled_from(PIECES + SCRAPS) | st.text(max_size=3)).map("".join))
-def test_any_html_gives_a_text_without_double_breaks(markup: str) -> None:
+def test_any_html_yields_text_without_double_breaks(markup: str) -> None:
     text = html_to_text(markup)
     assert "\n\n" not in text
     assert text == text.strip()
@@ -157,5 +157,5 @@ def test_any_html_gives_a_text_without_double_breaks(markup: str) -> None:
 
 @settings(max_examples=100)
 @given(text=st.lists(st.sampled_from(["&", "amp;", "lt;", "#39;", "#", "9" * 5000, "a", " "])).map("".join))
-def test_unescaping_gives_back_what_was_escaped(text: str) -> None:
+def test_unescaping_reverses_escaping(text: str) -> None:
     assert unescaped(as_escaped(text)) == text

@@ -62,7 +62,7 @@ def reasons(rows: list[Row]) -> list[str]:
     [("data/tweets.js", "YTD.tweets.part0"), ("tweet.js", "YTD.tweet.part0"), ("mine.js", "YTD.tweet.part0")],
 )
 @pytest.mark.parametrize("is_wrapped", [True, False])
-def test_every_form_of_the_file_gives_its_tweets(name: str, variable: str, is_wrapped: bool) -> None:
+def test_every_form_of_the_file_yields_its_tweets(name: str, variable: str, is_wrapped: bool) -> None:
     entries = [tweet("hello &amp; good morning"), tweet("bye")]
     data = assigned(variable, entries if is_wrapped else [entry["tweet"] for entry in entries])
     assert rows_of({name: b"\xef\xbb\xbf" + data + b";\n"})[0] == ["hello &amp; good morning", "bye"]
@@ -91,7 +91,7 @@ def test_tco_links_are_removed_and_counted_without_keep_links() -> None:
     assert notes == []
 
 
-def test_own_threads_are_known_without_a_manifest_by_an_answer_to_a_tweet_of_the_archive() -> None:
+def test_without_a_manifest_own_threads_are_recognised_by_replies_to_archived_tweets() -> None:
     answers = {"70": "7", "1": "5", "50": "5", "71": "7"}
     parts = {
         "data/tweets.js": [
@@ -104,7 +104,7 @@ def test_own_threads_are_known_without_a_manifest_by_an_answer_to_a_tweet_of_the
     assert reasons(rows_of(files, no_replies=True)[0]) == ["reply", "to 1", "to 50", "reply", "alone"]
 
 
-def test_replies_to_others_are_kept_or_dropped_as_asked_and_own_threads_stay() -> None:
+def test_replies_to_others_are_kept_or_dropped_by_option_and_own_threads_kept() -> None:
     tweets = [
         tweet("@mia yes", in_reply_to_user_id_str="7", in_reply_to_status_id_str="70"),
         tweet("and so on", in_reply_to_user_id_str="5", in_reply_to_status_id_str="50"),
@@ -150,12 +150,12 @@ def test_of_notes_with_the_same_start_the_one_of_the_same_time_matches() -> None
     assert merged(tweets, notes) == [LONG, other]
 
 
-def test_a_tweet_that_ends_in_an_ellipsis_by_itself_stays() -> None:
+def test_a_tweet_that_ends_in_an_ellipsis_without_a_note_is_kept() -> None:
     rows = merged([tweet(f"The first sentence… {LINK}")], [note(LONG)])
     assert reasons(rows) == ["The first sentence…", "long note without its tweet"]
 
 
-def test_a_note_of_a_deleted_tweet_or_a_dropped_reply_is_not_given() -> None:
+def test_a_note_of_a_deleted_tweet_or_a_dropped_reply_is_not_read() -> None:
     assert reasons(merged([tweet("here")], [note(LONG)])) == ["here", "long note without its tweet"]
     reply = tweet("@mia " + cut(LONG), in_reply_to_user_id="7")
     assert reasons(merged([reply], [note(LONG)], no_replies=True)) == ["reply"]
@@ -222,7 +222,7 @@ def test_an_archive_without_its_tweets_is_an_error(name: str) -> None:
 
 
 @pytest.mark.parametrize("entry", [5, None, "text", {}, {"tweet": None}, {"tweet": {"full_text": 5}}])
-def test_an_entry_that_is_no_tweet_is_a_drop(entry: object) -> None:
+def test_an_entry_that_is_no_tweet_is_dropped(entry: object) -> None:
     assert reasons(rows_of_tweets(entry, tweet("hello"))) == ["not a tweet", "hello"]
 
 

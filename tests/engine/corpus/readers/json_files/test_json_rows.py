@@ -30,13 +30,13 @@ def error_of(content: object, column: str | None = None) -> CorpusError:
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_an_array_of_objects_gives_their_texts(indent: int | None) -> None:
+def test_an_array_of_objects_yields_their_texts(indent: int | None) -> None:
     rows, notes = rows_of(json.dumps(OBJECTS, indent=indent).encode("utf-8-sig"))
     assert rows == ["one", "two ü"]
     assert notes == ["texts under text"]
 
 
-def test_an_array_of_strings_gives_them() -> None:
+def test_an_array_of_strings_yields_them() -> None:
     assert rows_of(["one", "two", 3])[0] == ["one", "two", DroppedRow("not a text", "item 3: 3")]
 
 
@@ -155,7 +155,7 @@ def test_a_byte_that_is_not_utf_8_is_read_as_windows_1252() -> None:
     assert notes == ["1 character read as Windows-1252"]
 
 
-def test_characters_and_numbers_on_the_edge_of_a_block_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_and_numbers_across_a_block_boundary_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = ["ü€😀", "x" * 40]
     data = json.dumps([*expected, 123456], ensure_ascii=False).encode()
     for size in range(1, 40):

@@ -151,7 +151,7 @@ def test_labels_are_polarities_or_words(content: str, label: str, kept: list[str
     assert [row for row in rows_of(content, label=label) if isinstance(row, str)] == kept
 
 
-def test_a_few_zeros_are_no_labels_but_a_file_that_begins_with_hundreds_is_sorted_by_label() -> None:
+def test_a_few_zeros_are_no_labels_but_hundreds_at_the_start_are_a_file_sorted_by_label() -> None:
     assert rows_of("0,hello\n0,good bye\n") == ["hello", "good bye"]
     rows = rows_of("0,so sad\n" * 1200 + "4,hello\n" * 2)
     assert [row for row in rows if isinstance(row, str)] == ["hello"] * 2
@@ -193,7 +193,7 @@ def test_an_unclosed_quotation_mark_drops_its_line_and_no_other(rest: list[str])
     assert rows[2:] == [line.strip('"') for line in rest]
 
 
-def test_quotations_left_open_on_every_line_are_as_many_drops() -> None:
+def test_an_open_quotation_on_every_line_drops_every_line() -> None:
     rows = rows_of('x","\n' * 20_000)  # minutes, if each line were parsed to the end
     assert [row.reason for row in rows if isinstance(row, DroppedRow)] == [NEVER_CLOSED] * 20_000
 
@@ -214,7 +214,7 @@ def test_a_field_beyond_the_limit_of_csv_is_dropped_and_one_of_100_000_character
     ]
 
 
-def test_an_unusable_line_takes_the_record_that_it_is_in_with_it() -> None:
+def test_an_unusable_line_drops_its_whole_record() -> None:
     nul = "with a NUL byte"
     assert rows_of(b'a\nb\0\nc\n"d\ne\0\nf"\ng\n') == [
         "a",

@@ -70,7 +70,7 @@ def test_a_table_without_texts_is_an_error() -> None:
         rows_of({"id": [1], "names": [["a", "b"]]})
 
 
-def test_an_empty_table_gives_no_rows() -> None:
+def test_an_empty_table_yields_no_rows() -> None:
     assert rows_of({"text": pa.array([], pa.string())}) == ([], [])
 
 
@@ -86,7 +86,7 @@ def test_texts_that_are_not_utf_8_are_read_as_windows_1252() -> None:
 
 
 @pytest.mark.parametrize("values", [[["a"], ["b"]], [1, 2], [{"a": "x"}, {"a": "y"}], [True, False]])
-def test_a_named_column_of_something_else_gives_drops(values: list[object]) -> None:
+def test_a_named_column_that_is_not_text_yields_dropped_rows(values: list[object]) -> None:
     assert reasons(rows_of({"text": values}, column="text")[0]) == ["not a text"] * 2
 
 

@@ -69,12 +69,12 @@ def test_a_header_is_detected_and_noted() -> None:
 
 
 @pytest.mark.parametrize("happy", ["4", "1"])
-def test_a_file_sorted_by_polarity_gives_its_happy_tweets_though_they_come_late(happy: str) -> None:
+def test_a_file_sorted_by_polarity_yields_the_happy_tweets_at_its_end(happy: str) -> None:
     rows, _ = read(table(*[("0", "bad")] * 1500, *[(happy, "good")] * 3))
     assert [row for row in rows if isinstance(row, str)] == ["good"] * 3
 
 
-def test_a_column_may_be_named_all_the_same() -> None:
+def test_a_column_can_be_named() -> None:
     assert read(HEADER + table(("4", "hello")), column="name")[0] == ["mia"]
     assert read(table(("4", "hello")), column="5")[0] == ["mia"]
 
