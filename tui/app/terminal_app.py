@@ -29,8 +29,8 @@ from tui.terminal.glyph_fallback import GlyphFilter
 from tui.terminal.textual_private import HAS_LINUX_DRIVER, LinuxDriver, driver_of, failure_of, send_only_changed_cells
 from tui.widgets.input.path_input import PathInput
 
-_MOUSE_OFF = "The mouse is the terminal's: drag to select. m gives it back to this screen."
-_MOUSE_ON = "The mouse works on this screen again."
+_MOUSE_OFF = "Mouse released to the terminal; m recaptures it."
+_MOUSE_ON = "Mouse captured; m releases it to the terminal."
 
 
 class _Greys(Monochrome):

@@ -25,9 +25,10 @@ from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, shows, toasted, 
 from tui.app import typing_ahead
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
+from tui.screens.dialogs.base import YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
-from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
+from tui.screens.dialogs.checkpoint_rename import RenameDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.screens.dialogs.ladder import LadderDialog
 from tui.screens.dialogs.save import SaveDialog
@@ -144,7 +145,7 @@ async def test_text_typed_together_with_a_refused_key_is_dropped_and_later_keys_
     async with app.run_test(size=(80, 24)):
         await wait_until(lambda: app.summary_view.phase == "finished")
         post(app, "pquick")
-        await toasted(app, "The run is over; q leaves, o opens other tweets.")
+        await toasted(app, "The run is finished; q quits, o opens other tweets.")
         post(app, ",")
         await opened(app, SettingsScreen)
         assert app.screen.query_one(OptionList).has_focus
@@ -163,7 +164,7 @@ async def test_keys_of_the_same_read_that_arrive_after_a_refusal_are_dropped_exc
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_until(lambda: app.summary_view.phase == "finished")
         post(app, "p")
-        await toasted(app, "The run is over; q leaves, o opens other tweets.")
+        await toasted(app, "The run is finished; q quits, o opens other tweets.")
         screen = app.screen
         post(app, "h,q")
         await pilot.pause()
@@ -185,7 +186,7 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
         post(app, "l")
         await shows(app, "1 by age ", "other/best")
         post(app, ["r", "s", "enter"])
-        await shows(app, "is its run's own")
+        await shows(app, "belongs to its run")
         await pilot.press("k")
         await shows(app, "kB, pinned")
         post(app, ["x", "s", "enter"])

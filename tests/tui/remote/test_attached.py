@@ -181,7 +181,7 @@ class Behind(Attached):
 async def test_the_end_is_reported_on_a_screen_that_missed_events(stage: Stage) -> None:
     async with attached(stage, Behind) as (app, _, session):
         session.emit(e.RunFinished(step=9, elapsed_seconds=1.0, reason="max_steps", total_seconds=1.0, total_chars=9))
-        await toasted(app, "The run is over: max_steps.")
+        await toasted(app, "The run is finished: max_steps.")
 
 
 async def test_h_shows_the_machine_panel_after_the_training_process_has_ended(stage: Stage) -> None:

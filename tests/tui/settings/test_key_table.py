@@ -68,7 +68,7 @@ async def test_space_g_f_b_plus_and_minus_steer_the_run_and_the_screen_shows_it(
         await wait_until(lambda: len(session.received) == 5)
         await press(pilot, session, "f")
         await shows(app, "▶ finishing")
-        await toasted(app, "Finishing: the learning rate falls until step")
+        await toasted(app, "Finishing: the learning rate falls to zero until step")
         await press(pilot, session, "f")
         await shows(app, "▶ training")
         assert session.received == (

@@ -1,4 +1,4 @@
-"""The dialog that the others are made of: a titled box over the main screen, which stays readable behind it."""
+"""The base of all dialogs, a titled box over the main screen; and the dialogs for messages and for yes or no."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from engine.text import harmless
+from tui.settings.keys.key import Key
+from tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
 
@@ -24,7 +26,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     KEYS_LINE: ClassVar[str] = "esc close"
 
     def __init__(self, title: str) -> None:
-        """Make a dialog with this title."""
+        """Show `title` in the frame."""
         super().__init__()
         self._heading = harmless(title)
         self._late_answers: list[Answer | None] = []
@@ -37,7 +39,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
             yield from self.compose_body()
 
     def compose_body(self) -> ComposeResult:
-        """Yield what the dialog holds."""
+        """Yield the widgets in the box."""
         yield from ()
 
     def action_close(self) -> None:
@@ -55,19 +57,19 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         return AwaitComplete()
 
     def on_screen_resume(self) -> None:
-        """Close now, where that was wished for under another dialog."""
+        """Close now, if `dismiss` was called under another dialog."""
         if self._late_answers:
             self.dismiss(self._late_answers[0])
 
 
 class MessageDialog(Dialog[Literal["open", "remedy"]]):
-    """Tell of an error: what it is, its detail, and what to do about it."""
+    """Show an error: title, detail and remedy."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "close", "close", show=False)]
     KEYS_LINE = "enter or esc close"
 
     def __init__(self, title: str, detail: str, hint: str) -> None:
-        """Tell this."""
+        """Show detail and hint at full length, up to 2,000 characters each."""
         super().__init__(title)
         self._detail = harmless(detail, max_chars=2000)
         self._hint = harmless(hint, max_chars=2000)
@@ -81,7 +83,7 @@ class MessageDialog(Dialog[Literal["open", "remedy"]]):
 
 
 class FailureDialog(MessageDialog):
-    """Tell that a run has failed; the keys that open other tweets, or put it right, work here too."""
+    """Show why a run has failed; other tweets can be opened, and a remedy applied, from here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "open", "open", show=False),
@@ -90,20 +92,43 @@ class FailureDialog(MessageDialog):
     KEYS_LINE = "o open other tweets · enter or esc close"
 
     def __init__(self, title: str, detail: str, hint: str, remedy: str = "") -> None:
-        """Tell this; `remedy` is what can be done at once, if anything."""
+        """Show a failure; `remedy` names what can be done at once, if anything."""
         super().__init__(title, detail, hint)
         self._remedy = remedy
 
     def on_mount(self) -> None:
-        """Name the key of the remedy first."""
+        """Put the remedy first in the line of keys."""
         if self._remedy:
             self.query_one("#box").border_subtitle = f"a {self._remedy} · {self.KEYS_LINE}"
 
     def action_answer(self) -> None:
-        """Answer that the remedy is wanted, where there is one."""
+        """Answer with the remedy, where there is one."""
         if self._remedy:
             self.dismiss("remedy")
 
     def action_open(self) -> None:
-        """Answer that other tweets are wanted."""
+        """Answer with the wish for other tweets."""
         self.dismiss("open")
+
+
+class YesDialog(Dialog[Literal["yes"]]):
+    """Ask for a yes. Only `y` answers, so that no key pressed once too often does."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "answer", "yes", show=False)]
+    KEYS_LINE = ""
+
+    def __init__(self, title: str, question: str, verb: str) -> None:
+        """Ask `question`; `verb` is what yes does."""
+        super().__init__(title)
+        self._question = harmless(question)
+        self._verb = verb
+
+    def compose_body(self) -> ComposeResult:
+        """Show the question, and the answers to press or click."""
+        yield Static(self._question, markup=False, id="question")
+        yield Static("", markup=False)
+        yield KeyBar((Key("y", "answer", "", "", label=self._verb), Key("escape", "close", "", "", label="close")))
+
+    def action_answer(self) -> None:
+        """Answer yes."""
+        self.dismiss("yes")

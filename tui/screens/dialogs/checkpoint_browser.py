@@ -1,7 +1,7 @@
-"""The checkpoint browser: the list of checkpoints, and all that can be done with them.
+"""The checkpoint browser: the list of checkpoints, and what can be done with them.
 
-What is wished for in the run, loading or a new one, it answers; renaming, deleting and pinning it does itself, on other
-threads.
+Loading one and starting a run from one are answers to the main screen. Comparing, pinning, renaming and deleting happen
+here, on other threads.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from tui.process.threads import on_own_thread
 from tui.run.branching import Branch, doubled_budgets
 from tui.run.error_report import to_tweetgen_error
 from tui.run.view import RunView
-from tui.screens.dialogs.base import MessageDialog
+from tui.screens.dialogs.base import MessageDialog, YesDialog
 from tui.screens.dialogs.checkpoint_list import CheckpointList, ListCheckpoints
-from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
+from tui.screens.dialogs.checkpoint_rename import RenameDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.settings.keys.checkpoints import BROWSER_KEYS
 from tui.settings.keys.key import bindings_of, opening
 from tui.widgets.checkpoints.table import CheckpointTable
 
 CheckBranch = Callable[[CheckpointEntry], object]
-"""Raises the `TweetgenError` that a new run from the checkpoint would end with, if it shows early. On a thread."""
+"""Raises the `TweetgenError` that a run from the checkpoint would end with, if it shows early. Called on a thread."""
 
 
 class CheckpointBrowser(CheckpointList):
-    """Answer with the command that loads the checkpoint chosen, or the wish for a new run from it."""
+    """Answer with the command that loads a checkpoint, or a branch that starts from it."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(BROWSER_KEYS)
     opening_keys = opening(BROWSER_KEYS)
@@ -49,16 +49,16 @@ class CheckpointBrowser(CheckpointList):
         check_branch: CheckBranch,
         drop_typed_ahead: Callable[[], None],
     ) -> None:
-        """List what `list_checkpoints` yields, over the run that `view_now` tells of.
+        """List what `list_checkpoints` yields, over the run that `view_now` returns.
 
-        `drop_typed_ahead` drops the keys that arrived in one read with the key whose action runs.
+        `drop_typed_ahead` drops the keys that arrived together with the key whose action runs.
         """
         super().__init__(list_checkpoints, view_now)
         self._check_branch = check_branch
         self._drop_typed_ahead = drop_typed_ahead
 
     def _refuse(self, reason: str) -> None:
-        """Show why a key opens nothing, and drop the keys typed in one go with it."""
+        """Show why a key opens nothing, and drop the keys that arrived together with it."""
         self._notice(reason)
         self._drop_typed_ahead()
 
@@ -67,7 +67,7 @@ class CheckpointBrowser(CheckpointList):
         self.action_checkpoint_load()
 
     def action_checkpoint_load(self) -> None:
-        """Answer that it is to be loaded, or say why it can't be."""
+        """Answer with the command that loads it, or show why it can't be loaded."""
         entry, phase = self._table.current, self._view_now().phase
         if entry is None:
             return
@@ -75,52 +75,52 @@ class CheckpointBrowser(CheckpointList):
         if not why_not and phase == "starting":
             why_not = "The run is still starting."
         elif not why_not and phase in {"finished", "failed"}:
-            why_not = "The run is over: n begins a new one from it."
+            why_not = "The run is finished: n starts a new one from it."
         if why_not:
-            self._notice(f"It can't be loaded: {why_not}" if entry.problem else why_not)
+            self._notice(f"Can't be loaded: {why_not}" if entry.problem else why_not)
         else:
             self.dismiss(LoadCheckpoint(name=entry.name))
 
     def action_checkpoint_branch(self) -> None:
-        """Ask whether a new run is to begin from it."""
+        """Ask whether to start a new run from it."""
         if entry := self._table.current:
-            self._drop_typed_ahead()  # the question comes later, and these keys must not act on the list
-            self._look_and_ask(entry)
+            self._drop_typed_ahead()  # the question opens later, and these keys must not act on the list
+            self._check_and_ask(entry)
 
     @work(exclusive=True, group="branch")
-    async def _look_and_ask(self, entry: CheckpointEntry) -> None:
-        """Look whether a new run could begin, then ask."""
+    async def _check_and_ask(self, entry: CheckpointEntry) -> None:
+        """Check whether a new run could start, then ask."""
         if entry.info is None:
-            self._notice(f"No run can begin from it: {entry.problem}")
+            self._notice(f"No run can start from it: {entry.problem}")
             return
-        self._notice(f"looking at the tweets of {entry.name}…")
+        self._notice(f"checking the tweets of {entry.name}…")
         try:
             await on_own_thread(partial(self._check_branch, entry))
-        except Exception as error:  # noqa: BLE001 - whatever a file does, the run before goes on
+        except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
             self._notice("")
-            told = to_tweetgen_error(error, "Looking at the tweets of a checkpoint")
+            told = to_tweetgen_error(error, "Checking the tweets of a checkpoint")
             self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
             return
         self._notice("")  # in no `finally`: where the list was closed meanwhile, the line is gone
         before = "" if self._view_now().ended or not self._run_name else f"The run {self._run_name} is saved and ends. "
-        is_saved_anew = bool(before) and entry.name == f"{self._run_name}/latest"
-        step = "at the step where it ends" if is_saved_anew else f"at step {entry.info.step:,}"
-        what = f"A new one begins from {entry.name}, {step}, on {entry.info.corpus_name}."
+        is_saved_again = bool(before) and entry.name == f"{self._run_name}/latest"
+        step = "at the step where it ends" if is_saved_again else f"at step {entry.info.step:,}"
+        what = f"A new one starts from {entry.name}, {step}, on {entry.info.corpus_name}."
         if doubled := doubled_budgets(entry.info):
             limits = ", ".join(f"{name.replace('_', ' ')} {limit:g}" for name, limit in doubled.items())
-            what += f" The budget is used up, so it is doubled: {limits}."
-        answered = partial(self._begin_branch, entry)
-        self.app.push_screen(YesDialog("A new run", before + what, "begin"), answered)
+            what += f" Its budget is used up, and is doubled: {limits}."
+        answered = partial(self._start_branch, entry)
+        self.app.push_screen(YesDialog("New run", before + what, "start"), answered)
 
-    def _begin_branch(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
+    def _start_branch(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
         if answer == "yes":
             self.dismiss(Branch(entry))
 
     def action_checkpoint_compare(self) -> None:
-        """Mark a checkpoint, or show it beside the one that was marked."""
+        """Mark a checkpoint, or compare it with the marked one."""
         entry = self._table.current
         if entry is None or entry.info is None:
-            self._refuse("It says nothing of itself that could be compared." if entry else "")
+            self._refuse("It has no readable metadata to compare." if entry else "")
             return
         other = self._entries.get(self._compared or "")
         self._compared = entry.name if other is None else None
@@ -130,18 +130,18 @@ class CheckpointBrowser(CheckpointList):
         self._notice(f"{entry.name} is marked: c on another compares them." if self._compared else "")
 
     def action_checkpoint_pin(self) -> None:
-        """Pin it, or no longer."""
+        """Pin or unpin it."""
         if entry := self._table.current:
             pinned = replace(entry, is_pinned=not entry.is_pinned)
             change = partial(checkpoint_files.set_pinned, entry.name, is_pinned=pinned.is_pinned)
-            done = "is pinned: it stays first, and can't be deleted" if pinned.is_pinned else "is pinned no longer"
+            done = "is pinned: it stays first, and can't be deleted" if pinned.is_pinned else "is unpinned"
             self._change(change, entry, pinned, f"{entry.name} {done}.")
 
     def action_checkpoint_rename(self) -> None:
-        """Ask for another name."""
+        """Ask for a new name."""
         entry = self._table.current
         if entry is not None and not entry.is_named:
-            self._refuse(f"{entry.name} is its run's own: only what was saved by name can be renamed.")
+            self._refuse(f"{entry.name} belongs to its run: only checkpoints saved by name can be renamed.")
         elif entry is not None:
             self.app.push_screen(RenameDialog(entry.name, is_taken), partial(self._rename, entry))
 
@@ -149,35 +149,35 @@ class CheckpointBrowser(CheckpointList):
         if name is not None:
             change = partial(checkpoint_files.rename_checkpoint, entry.name, name)
             renamed = replace(entry, name=name, path=named_checkpoint_path(name))
-            self._change(change, entry, renamed, f"It is called {name} now.")
+            self._change(change, entry, renamed, f"Renamed to {name}.")
 
     def action_checkpoint_delete(self) -> None:
-        """Ask whether it is to be deleted, where it may be."""
+        """Ask whether to delete it, where that is allowed."""
         entry = self._table.current
         if entry is None:
             return
         is_its_own = entry.name in {f"{self._run_name}/{name}" for name in RUN_CHECKPOINTS}
         if entry.is_pinned:
-            self._refuse(f"{entry.name} is pinned: k unpins it, then it can be deleted.")
+            self._refuse(f"{entry.name} is pinned: unpin it with k to delete it.")
         elif is_its_own and self._view_now().ended is None:
-            self._refuse(f"{entry.name} can't be deleted: this run goes on and writes it itself.")
+            self._refuse(f"{entry.name} can't be deleted: this run still writes it.")
         else:
-            question = f"Delete {entry.name} for good? It frees {format_size(entry.num_bytes)}."
+            question = f"Delete {entry.name}? This frees {format_size(entry.num_bytes)} and can't be undone."
             self.app.push_screen(YesDialog("Delete a checkpoint", question, "delete"), partial(self._delete, entry))
 
     def _delete(self, entry: CheckpointEntry, answer: Literal["yes"] | None) -> None:
         if answer == "yes":
             change = partial(checkpoint_files.delete_checkpoint, entry.name)
-            self._change(change, entry, None, f"{entry.name} is deleted, {format_size(entry.num_bytes)} free.")
+            self._change(change, entry, None, f"Deleted {entry.name}: {format_size(entry.num_bytes)} freed.")
 
     @work(group="change")
     async def _change(
         self, change: Callable[[], object], entry: CheckpointEntry, changed: CheckpointEntry | None, done: str
     ) -> None:
-        """Change a file on a thread, then show `changed` in place of its entry, or nothing for None."""
+        """Change a file on a thread; then replace its entry by `changed`, or remove it for None, and show the toast."""
         try:
             await on_own_thread(change, writes=True)
-        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run behind goes on
+        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run continues
             told = to_tweetgen_error(error, "Changing a checkpoint")
             self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
             return

@@ -1,6 +1,6 @@
 """The list of checkpoints: a table that fills as the files are read, sorted and filtered, and one of them in detail.
 
-Files are read on other threads. What is done with a checkpoint stands in `checkpoint_browser`.
+Files are read on other threads. The actions on a checkpoint are in `checkpoint_browser`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from tui.widgets.input.line_input import LineInput
 from tui.widgets.key_bar import KeyBar
 
 ListCheckpoints = Callable[[], Iterable[CheckpointEntry]]
-"""Lists checkpoints; reading their files may wait until each is asked for. Called on a thread."""
+"""Lists checkpoints; may read each file only when the iterator reaches it. Called on a thread."""
 _BATCH_SECONDS = 0.15
-"""How long files are read before those read so far are shown."""
+"""How often the table is updated while files are read."""
 
 
 class CheckpointList(Dialog[LoadCheckpoint | Branch]):
-    """Show what was saved, over a run."""
+    """Show the saved checkpoints, over a run."""
 
     KEYS_LINE = ""
     AUTO_FOCUS = "CheckpointTable"
@@ -60,7 +60,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
     """
 
     def __init__(self, list_checkpoints: ListCheckpoints, view_now: Callable[[], RunView]) -> None:
-        """List what `list_checkpoints` yields, over the run that `view_now` tells of."""
+        """List what `list_checkpoints` yields, over the run that `view_now` returns."""
         super().__init__("Checkpoints")
         self._list_checkpoints = list_checkpoints
         self._view_now = view_now
@@ -71,8 +71,8 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         self._compared: str | None = None
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the filter, the table, the detail, a line for what happened, and the keys."""
-        yield LineInput(placeholder="part of a name, run or corpus", id="filter")
+        """Lay out filter, table, detail, a line for notices, and the key bar."""
+        yield LineInput(placeholder="filter by name, run or corpus", id="filter")
         with Container(id="parts"):
             yield CheckpointTable()
             yield CheckpointDetail()
@@ -86,17 +86,17 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
 
     @work(exclusive=True, group="list")
     async def read_list(self) -> None:
-        """Read the checkpoints on a thread, and show them as they come."""
+        """Read the checkpoints on a thread, a batch at a time."""
         try:
             entries = iter(await on_own_thread(self._list_checkpoints))
             while batch := await on_own_thread(partial(_next_batch, entries)):
                 self._entries |= {entry.name: entry for entry in batch}
                 self._arrange()
-        except Exception as error:  # noqa: BLE001 - whatever a file does, the run behind goes on
+        except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
             self._notice(to_tweetgen_error(error, "Listing the checkpoints").message)
         else:
             if not self._entries:
-                self._notice("Nothing is saved yet: s saves a checkpoint under a name.")
+                self._notice("No checkpoints yet: s saves one under a name.")
         self._is_reading = False
         self._arrange()
 
@@ -105,7 +105,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         return self.query_one(CheckpointTable)
 
     def _arrange(self, cursor_on: str | None = None) -> None:
-        """Show those that fit what was typed, in their order; the cursor goes to `cursor_on` or stays."""
+        """Show the entries that pass the filter, sorted; move the cursor to `cursor_on`, if given."""
         entries = arranged(self._entries.values(), self._order, self._typed)
         unusable = frozenset(entry.name for entry in entries if self._why_not_loaded(entry))
         self._table.show(entries, self._compared, unusable, cursor_on)
@@ -114,8 +114,8 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         self.query_one("#box").border_title = Content(f"Checkpoints · {count} by {self._order}{reading}")
 
     @on(CheckpointTable.Moved)
-    def _tell_detail(self, event: CheckpointTable.Moved) -> None:
-        """Say what there is to say of the checkpoint under the cursor."""
+    def _show_detail(self, event: CheckpointTable.Moved) -> None:
+        """Show the checkpoint under the cursor in detail."""
         self._notice("")
         detail = self.query_one(CheckpointDetail)
         self.workers.cancel_group(self, "sample")
@@ -128,26 +128,26 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
 
     @work(exclusive=True, group="sample")
     async def _find_sample(self, entry: CheckpointEntry) -> None:
-        """Show a tweet of a checkpoint's model."""
+        """Show a tweet sampled from the checkpoint's model."""
         tweet = await on_own_thread(partial(sample_of, entry))
         self.query_one(CheckpointDetail).show_sample(tweet)
 
     def _notice(self, text: str) -> None:
-        """Show what happened, or nothing."""
+        """Show a notice; hide its line if `text` is empty."""
         line = self.query_one("#notice", Static)
         line.update(Content(harmless(text)))
         line.display = bool(text)
 
     def _why_not_loaded(self, entry: CheckpointEntry) -> str:
-        """Return why a checkpoint can't be loaded into this run, or nothing where it is not known that it can't."""
+        """Return why a checkpoint can't be loaded into this run; empty where no reason is known."""
         if entry.problem:
             return entry.problem
         own = self._entries.get(f"{self._run_name}/latest")
         if entry.info is None or own is None or own.info is None or entry.info.vocab == own.info.vocab:
             return ""
         return (
-            f"It has another vocabulary than this run ({len(entry.info.vocab)} characters, not these "
-            f"{len(own.info.vocab)}), so it can't be loaded here: n begins a new run from it."
+            f"Its vocabulary differs from this run's ({len(entry.info.vocab)} characters, not {len(own.info.vocab)}), "
+            "so it can't be loaded here: n starts a new run from it."
         )
 
     @property
@@ -156,12 +156,12 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         return started.run if started else None
 
     def action_checkpoint_sort(self) -> None:
-        """Sort by the next thing."""
+        """Sort by the next of the orders."""
         self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
         self._arrange()
 
     def action_checkpoint_filter(self) -> None:
-        """Open the line that is typed into."""
+        """Open the filter."""
         line = self.query_one("#filter", Input)
         line.add_class("-open")
         self.set_focus(line)  # at once: `focus` would let the next keys act on the table
@@ -176,7 +176,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
         self._table.focus()
 
     def action_close(self) -> None:
-        """Take the filter back, or close without an answer."""
+        """Close the filter, or else the dialog without an answer."""
         line = self.query_one("#filter", Input)
         if line.has_class("-open"):
             line.remove_class("-open")
@@ -187,7 +187,7 @@ class CheckpointList(Dialog[LoadCheckpoint | Branch]):
 
 
 def _next_batch(entries: Iterator[CheckpointEntry]) -> list[CheckpointEntry]:
-    """Return the next entries: as many as can be read in a moment, at least one; none at the end."""
+    """Return the entries read in `_BATCH_SECONDS`, at least one; none at the end."""
     batch = []
     end = time.monotonic() + _BATCH_SECONDS
     for entry in entries:

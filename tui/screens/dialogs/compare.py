@@ -1,4 +1,4 @@
-"""Two checkpoints side by side; what differs stands out."""
+"""Two checkpoints side by side, with their differences highlighted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui.screens.dialogs.base import Dialog
 
 
 class CompareDialog(Dialog[None]):
-    """Show what two checkpoints say of themselves. Neither is damaged."""
+    """Show the metadata of two checkpoints and a tweet of each. Both have metadata."""
 
     KEYS_LINE = "↑ ↓ scroll · esc close"
     DEFAULT_CSS = """
@@ -34,12 +34,12 @@ class CompareDialog(Dialog[None]):
     """
 
     def __init__(self, left: CheckpointEntry, right: CheckpointEntry) -> None:
-        """Compare these two."""
-        super().__init__("Two checkpoints")
+        """Put `left` and `right` into the columns."""
+        super().__init__("Compare checkpoints")
         self._entries = (left, right)
 
     def compose_body(self) -> ComposeResult:
-        """Lay out a row for each thing that they say."""
+        """Lay out a row per field of the metadata."""
         left, right = self._entries
         pairs = comparison(left.info, right.info) if left.info and right.info else []
         with VerticalScroll():
@@ -49,12 +49,12 @@ class CompareDialog(Dialog[None]):
             yield from _row(ComparedField("a tweet", ELLIPSIS, ELLIPSIS), "differs", id="samples")
 
     def on_mount(self) -> None:
-        """Look for a tweet of each."""
+        """Find a tweet of each."""
         self._find_samples()
 
     @work
     async def _find_samples(self) -> None:
-        """Show a tweet that each of the two wrote, once it is found."""
+        """Show a tweet sampled from each of the two, once it is found."""
         values = self.query("#samples .value").results(Static)
         for entry, value in zip(self._entries, list(values), strict=True):
             tweet = await on_own_thread(partial(sample_of, entry))

@@ -1,4 +1,4 @@
-"""Ask where tweets go that are exported, and which; write them there, on a thread."""
+"""Export tweets: which ones, and to which file. Written on a thread."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from tui.screens.dialogs.base import Dialog
 from tui.widgets.input.line_input import LineInput
 
 _MAX_NAME_CHARS = 1000
-_ADVICE = "The suffix is the format: .txt one tweet a line, .csv a table, .jsonl the events."
+_ADVICE = "The suffix sets the format: .txt one tweet per line, .csv a table, .jsonl the events."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What was written."""
+    """The file written, and how many tweets it has."""
 
     path: Path
     num_tweets: int
 
 
 class ExportDialog(Dialog[Exported]):
-    """Answer with what was written; a file that is there already needs enter twice."""
+    """Answer with what was written; an existing file needs enter twice."""
 
-    KEYS_LINE = "enter write · tab what · esc close"
+    KEYS_LINE = "enter write · tab switch · esc close"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,down", "choose(1)", "what", show=False),
-        Binding("shift+tab,up", "choose(-1)", "what", show=False),
+        Binding("tab,down", "choose(1)", "switch", show=False),
+        Binding("shift+tab,up", "choose(-1)", "switch", show=False),
     ]
     DEFAULT_CSS = """
     ExportDialog #what { height: auto; margin: 0 1; }
@@ -50,7 +50,7 @@ class ExportDialog(Dialog[Exported]):
     """
 
     def __init__(self, suggestion: str, choices: Mapping[str, Sequence[TweetSampled]], note: str = "") -> None:
-        """Begin with a name to accept or overtype, and the first of the `choices`, by what they are called."""
+        """Suggest a file name, and the first of the `choices`: names and their tweets. `note` follows the advice."""
         super().__init__("Export tweets")
         self._suggestion = harmless(suggestion, _MAX_NAME_CHARS)
         self._choices = choices
@@ -60,13 +60,13 @@ class ExportDialog(Dialog[Exported]):
         self._is_writing = False
 
     def compose_body(self) -> ComposeResult:
-        """Show the line to type in, what is exported, and what is wrong with what was typed."""
+        """Show the line, the choices, and below them advice or an error."""
         yield LineInput(self._suggestion, placeholder="a file name", max_length=_MAX_NAME_CHARS, select_on_focus=True)
         yield Static(self._what(), markup=False, id="what")
         yield Static(self._advice(), markup=False, id="advice")
 
     def action_choose(self, direction: int) -> None:
-        """Export something else."""
+        """Select the next (1) or previous (-1) of the choices."""
         names = list(self._choices)
         self._chosen = names[(names.index(self._chosen) + direction) % len(names)]
         self.query_one("#what", Static).update(self._what())
@@ -74,36 +74,35 @@ class ExportDialog(Dialog[Exported]):
 
     @on(Click, "#what")
     def _choose_other(self) -> None:
-        """Do what `tab` does."""
         self.action_choose(1)
 
     @on(Input.Changed)
     def _forget_warning(self) -> None:
-        """Take a warning back once something else is to be written."""
+        """Clear the warning once file or choice change."""
         self._path_to_replace = None
         self._advise(self._advice())
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
-        """Write, or say why not."""
+        """Write, or show the error."""
         path = Path(os.path.expanduser(event.value.strip()))
         tweets = self._choices[self._chosen]
         if path.suffix.lower() not in FORMATS:
-            self._advise(f"A name that ends with {', '.join(FORMATS)} is needed.", is_error=True)
+            self._advise(f"The name must end with one of {', '.join(FORMATS)}.", is_error=True)
         elif not tweets:
-            self._advise(f"There are no {self._chosen} yet.", is_error=True)
+            self._advise(f"No {self._chosen} yet.", is_error=True)
         elif not self._is_writing:
             self._is_writing = True
             self.run_worker(self._write(path, tweets))
 
     async def _write(self, path: Path, tweets: Sequence[TweetSampled]) -> None:
-        """Write and close, or say what is in the way."""
+        """Write and close, or show the error."""
         may_replace = path == self._path_to_replace
         try:
             await on_own_thread(partial(export, tweets, path, may_replace=may_replace), writes=True)
         except FileExistsError:
             self._path_to_replace = path
-            self._advise(f"{path.name} is there already. Enter again replaces it.", is_error=True)
+            self._advise(f"{path.name} exists already. Enter again replaces it.", is_error=True)
         except Exception as error:  # noqa: BLE001 - whatever a name or a tweet holds, the run behind goes on
             told = to_tweetgen_error(error, "Exporting tweets")
             self._advise(f"{told.message} {told.hint}", is_error=True)
@@ -112,17 +111,16 @@ class ExportDialog(Dialog[Exported]):
         self._is_writing = False
 
     def _what(self) -> str:
-        """Return the choices, with a mark at the one that is exported."""
+        """Return the choices, the selected one marked."""
         return "\n".join(
             f"{'●' if name == self._chosen else '○'} {name}: {len(tweets):,}" for name, tweets in self._choices.items()
         )
 
     def _advice(self) -> str:
-        """Return what to know before anything is wrong."""
+        """Return the advice shown while there is no error."""
         return f"{_ADVICE} {self._note}".strip()
 
     def _advise(self, advice: str, *, is_error: bool = False) -> None:
-        """Show a sentence under the name."""
         line = self.query_one("#advice", Static)
         line.set_class(is_error, "-error")
         line.update(harmless(advice))

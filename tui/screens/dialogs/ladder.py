@@ -18,18 +18,18 @@ from tui.settings.theme import NOVELTY_GLYPHS
 
 
 class LadderDialog(Dialog[None]):
-    """Show a ladder, and roll another by `roll`, which says whether one is on its way; stays open until closed."""
+    """Show a ladder; `t` samples another by `roll`, which returns whether one will come."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "roll", "roll again", show=False)]
     KEYS_LINE = "t roll again · esc close"
 
     def __init__(self, roll: Callable[[], bool]) -> None:
-        """Wait for the answer to the roll that was just sent."""
-        super().__init__("The same tweet, from cold to hot")
+        """Show an empty ladder until the first one comes."""
+        super().__init__("Temperature ladder: one seed, seven temperatures")
         self._roll = roll
         # made here, not in compose: the answer may come before the dialog is laid out
         self._rungs = [_new_rung(temperature) for temperature in LADDER_TEMPERATURES]
-        self._advice = Static("writing…", markup=False, id="advice")
+        self._advice = Static("sampling…", markup=False, id="advice")
 
     def compose_body(self) -> ComposeResult:
         """Lay out one row per temperature."""
@@ -39,12 +39,12 @@ class LadderDialog(Dialog[None]):
         yield self._advice
 
     def action_roll(self) -> None:
-        """Ask for another ladder."""
+        """Sample another ladder."""
         if self._roll():
-            self._advice.update("writing…")
+            self._advice.update("sampling…")
 
     def show(self, ladder: LadderSampled) -> None:
-        """Show a ladder."""
+        """Fill the rungs."""
         for (temperature, mark, text), rung in zip(self._rungs, ladder.rungs, strict=False):
             temperature.update(f"{rung.temperature:.1f}")
             mark.update(NOVELTY_GLYPHS[rung.novelty])

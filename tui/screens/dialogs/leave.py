@@ -1,4 +1,4 @@
-"""What `q` asks on a screen that shows a run of another process: end the run, or only close this screen."""
+"""The question of `q` on a screen attached to a run: end the run, or only close the screen."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from tui.screens.dialogs.base import Dialog
 
 
 class LeaveDialog(Dialog[Literal["end", "leave"]]):
-    """Ask whether to end a run that can go on without this screen."""
+    """Ask whether to end a run that can continue without this screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "answer('end')", "end", show=False),
         Binding("d", "answer('leave')", "leave", show=False),
     ]
-    KEYS_LINE = "e end the run · d leave · esc close"
+    KEYS_LINE = "e end the run · d leave it running · esc close"
 
     def __init__(self, run: str, num_screens: int) -> None:
-        """Ask about the run, which so many screens show."""
+        """Ask about a run with `num_screens` screens attached."""
         super().__init__("End the run?")
-        others = "" if num_screens < 2 else f" {num_screens} screens show it."
-        self._question = f"The run {harmless(run)} goes on in another process.{others} d leaves it going on."
+        others = "" if num_screens < 2 else f" {num_screens} screens are attached."
+        self._question = f"The run {harmless(run)} trains in another process.{others}"
 
     def compose_body(self) -> ComposeResult:
         """Show the question."""
         yield Static(self._question, markup=False, id="question")
 
     def action_answer(self, answer: Literal["end", "leave"]) -> None:
-        """Answer this."""
+        """Close with an answer."""
         self.dismiss(answer)

@@ -1,4 +1,4 @@
-"""Ask for a whole number: a setting of the run, with its value now and its limits."""
+"""Ask for a whole number: a setting of the run, with its current value and limits."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ _MAX_CHARS = 24
 
 @dataclass(frozen=True, kw_only=True)
 class NumberQuestion:
-    """What is asked for."""
+    """A setting, its current value and its limits."""
 
     title: str
     sentence: str
-    """What the number is, and what becomes of another one."""
+    """What the number means, and the effect of a change."""
     value: int
-    """As it is now."""
+    """The current value, to start from."""
     low: int
     high: int
 
     @property
     def limits(self) -> str:
-        """What can be answered, in words."""
+        """The allowed numbers, in words."""
         return f"a whole number from {format_count(self.low)} to {format_count(self.high)}"
 
 
 def number_in(text: str) -> int | None:
-    """Return the whole number that `text` is, as people write them: "1,000", "1 000"; None where it is none."""
+    """Parse a whole number with any group separator, "1,000" or "1 000"; return None for other text."""
     digits = text.strip().translate(dict.fromkeys(map(ord, ",_ '\u00a0\u202f")))
     return int(digits) if digits.removeprefix("-").isdecimal() else None
 
 
 class NumberDialog(Dialog[int]):
-    """Answer with the number typed, once it is one within the limits."""
+    """Answer with a number within the limits."""
 
     DEFAULT_CSS = """
     NumberDialog #limits {
@@ -54,12 +54,12 @@ class NumberDialog(Dialog[int]):
     KEYS_LINE = "enter set · esc close"
 
     def __init__(self, question: NumberQuestion) -> None:
-        """Ask, beginning with the value as it is."""
+        """Ask a question; the line begins with the current value."""
         super().__init__(question.title)
         self._question = question
 
     def compose_body(self) -> ComposeResult:
-        """Show what it is about, the line to type in, and what is wrong with what was typed."""
+        """Show the sentence, the line, and below it the limits or an error."""
         yield Static(self._question.sentence, markup=False)
         yield LineInput(str(self._question.value), max_length=_MAX_CHARS, select_on_focus=True)
         yield Static(self._usual_advice, markup=False, id="limits")
@@ -70,12 +70,12 @@ class NumberDialog(Dialog[int]):
 
     @on(Input.Changed)
     def _forget_error(self) -> None:
-        """Take an error back once something else is typed."""
+        """Clear the error once the line changes."""
         self._advise(self._usual_advice)
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
-        """Answer, or say why not."""
+        """Answer, or show the error."""
         number = number_in(event.value)
         if number is not None and self._question.low <= number <= self._question.high:
             self.dismiss(number)
@@ -84,7 +84,6 @@ class NumberDialog(Dialog[int]):
         self._advise(f"{typed} is not {self._question.limits}.", is_error=True)
 
     def _advise(self, advice: str, *, is_error: bool = False) -> None:
-        """Show a sentence under the number."""
         line = self.query_one("#limits", Static)
         line.update(advice)
         line.set_class(is_error, "-error")

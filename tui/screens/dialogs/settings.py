@@ -1,6 +1,6 @@
-"""The settings: what `config.toml` holds, listed with its values, and changed from the keyboard.
+"""The settings: the entries of `config.toml` with their values, to change from the keyboard.
 
-A change acts at once where it can and is kept in the file. Which keys can be given to what, `tui.settings.keymap` says.
+A change acts at once where it can, and is saved in the file. `tui.settings.keymap` checks changed keys.
 """
 
 from __future__ import annotations
@@ -8,24 +8,23 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.config.run import field_help
 from engine.text import harmless
 from tui.screens.dialogs.base import Dialog
-from tui.settings.keymap import KeyMap, mapped, objection, settable_keys
+from tui.screens.dialogs.setting_values import BY_PRESET, IntervalDialog, KeyDialog, number_or_text
+from tui.settings.keymap import mapped, objection, settable_keys
 from tui.settings.keys.key import Key
-from tui.settings.preferences import ENTRIES, Entry, Preferences, broken_rule
+from tui.settings.preferences import ENTRIES, Entry, Preferences
 from tui.settings.store import PreferenceKeeper
-from tui.widgets.input.line_input import LineInput
 
 _LABEL_WIDTH = 26
-_BY_PRESET = "as the preset has it"
 
 
 class SettingsScreen(Dialog[None]):
@@ -58,21 +57,21 @@ class SettingsScreen(Dialog[None]):
     """
 
     def __init__(self, keeper: PreferenceKeeper) -> None:
-        """Show what `keeper` keeps."""
+        """Show the preferences of `keeper`."""
         super().__init__("Settings")
         self._keeper = keeper
         self._entries: dict[str, Entry | Key] = {entry.name: entry for entry in ENTRIES}
         self._entries |= {f"keys.{name}": key for name, key in settable_keys().items()}
 
     def compose_body(self) -> ComposeResult:
-        """Show the list, what the entry under the cursor is, and where the file lies."""
+        """Show the list, a sentence on the entry under the cursor, and the path of the file."""
         yield OptionList(*self._options(), markup=False)
         yield Static("", markup=False, id="advice")
         path = self._keeper.path
-        yield Static("Nothing is kept." if path is None else harmless(str(path)), markup=False, id="path")
+        yield Static("Changes are not saved." if path is None else harmless(str(path)), markup=False, id="path")
 
     def on_mount(self) -> None:
-        """Begin at the first entry, under its heading."""
+        """Put the cursor on the first entry, below its heading."""
         self.query_one(OptionList).highlighted = 1
 
     def _options(self) -> list[Option]:
@@ -85,19 +84,19 @@ class SettingsScreen(Dialog[None]):
         return options
 
     def _line(self, name: str, entry: Entry | Key) -> Content:
-        """Return an entry with its value, changed ones marked."""
+        """Return an entry with its value; a star marks values other than the default."""
         label = entry.title if isinstance(entry, Key) else entry.label
         mark = "" if self._is_default(name, entry) else "  *"
         return Content(f"  {harmless(label):<{_LABEL_WIDTH}} {harmless(self._value(entry))}{mark}")
 
     def _value(self, entry: Entry | Key) -> str:
-        """Return the value of an entry as it is shown."""
+        """Return the value of an entry, formatted."""
         if isinstance(entry, Key):
             return mapped([entry], self._preferences.keys)[0].shown
         value = getattr(self._preferences, entry.name)
         if isinstance(value, bool):
             return "on" if value else "off"
-        return _BY_PRESET if value is None else str(value)
+        return BY_PRESET if value is None else str(value)
 
     def _is_default(self, name: str, entry: Entry | Key) -> bool:
         if isinstance(entry, Key):
@@ -110,25 +109,25 @@ class SettingsScreen(Dialog[None]):
 
     @on(OptionList.OptionHighlighted)
     def _explain(self, event: OptionList.OptionHighlighted) -> None:
-        """Say what the entry under the cursor is."""
+        """Show the sentence on the entry under the cursor."""
         entry = self._entries[event.option.id or ""]
         self._advise(entry.sentence if isinstance(entry, Key) else field_help(Preferences)[entry.name])
 
     @on(OptionList.OptionSelected)
     def _edit(self, event: OptionList.OptionSelected) -> None:
-        """Change the entry chosen: type a number, press a key, or the next of its values."""
+        """Edit the selected entry: type a number, press a key, or turn to the next value."""
         name = event.option.id or ""
         match self._entries[name]:
             case Key() as key:
-                self.app.push_screen(KeyDialog(key, self._preferences.keys), partial(self._take, name))
+                self.app.push_screen(KeyDialog(key, self._preferences.keys), partial(self._set, name))
             case Entry(is_number=True) as entry:
                 current = getattr(self._preferences, entry.name)
-                self.app.push_screen(IntervalDialog(entry, current), partial(self._take, name))
+                self.app.push_screen(IntervalDialog(entry, current), partial(self._set, name))
             case _:
                 self.action_turn(1)
 
     def action_turn(self, direction: int) -> None:
-        """Take the next (1) or previous (-1) of an entry's values; a number or a key is edited instead."""
+        """Set the next (1) or previous (-1) value of an entry; a number or a key is edited instead."""
         name = self._name_chosen
         entry = self._entries.get(name)
         if entry is None:
@@ -143,7 +142,7 @@ class SettingsScreen(Dialog[None]):
         self._change(name, values[(position + direction) % len(values)])
 
     def action_reset(self) -> None:
-        """Put the default back."""
+        """Restore the default."""
         name = self._name_chosen
         entry = self._entries.get(name)
         if isinstance(entry, Key):
@@ -160,86 +159,16 @@ class SettingsScreen(Dialog[None]):
         option = self.query_one(OptionList).highlighted_option
         return (option.id if option else None) or ""
 
-    def _take(self, name: str, answer: str | None) -> None:
-        """Change an entry to the answer of its dialog: a key, a number, or nothing for the default."""
+    def _set(self, name: str, answer: str | None) -> None:
+        """Change an entry to the answer of its dialog: a key, a number, or an empty text for the default."""
         if answer is not None:
-            self._change(
-                name, (answer if isinstance(self._entries[name], Key) else _number(answer)) if answer else None
-            )
+            value = answer if isinstance(self._entries[name], Key) else number_or_text(answer)
+            self._change(name, value if answer else None)
 
     def _change(self, name: str, value: object) -> None:
-        """Change an entry and show it."""
+        """Change an entry and redraw its line."""
         self._keeper.change({name: value})
         self.query_one(OptionList).replace_option_prompt(name, self._line(name, self._entries[name]))
 
     def _advise(self, advice: str) -> None:
         self.query_one("#advice", Static).update(harmless(advice))
-
-
-class IntervalDialog(Dialog[str]):
-    """Answer with the number typed, or with nothing for the default."""
-
-    KEYS_LINE = "enter take · esc cancel"
-    CSS = "IntervalDialog #box { width: 60; }"
-
-    def __init__(self, entry: Entry, current: float | None) -> None:
-        """Ask for the value of `entry`."""
-        super().__init__(entry.label)
-        self._entry = entry
-        self._current = "" if current is None else f"{current:g}"
-
-    def compose_body(self) -> ComposeResult:
-        """Show the line to type in, and what is wrong with what was typed."""
-        yield LineInput(self._current, placeholder=_BY_PRESET, max_length=12, select_on_focus=True)
-        yield Static(field_help(Preferences)[self._entry.name], markup=False, id="advice")
-
-    @on(Input.Submitted)
-    def _answer(self, event: Input.Submitted) -> None:
-        """Answer, or say why not."""
-        text = event.value.strip()
-        rule = broken_rule(self._entry, _number(text)) if text else ""
-        if rule:
-            self.query_one("#advice", Static).update(harmless(rule))
-        else:
-            self.dismiss(text)
-
-
-class KeyDialog(Dialog[str]):
-    """Answer with the key that is pressed, unless it is taken; escape cancels."""
-
-    KEYS_LINE = "esc cancel"
-    CSS = "KeyDialog #box { width: 60; }"
-
-    def __init__(self, key: Key, key_map: KeyMap) -> None:
-        """Ask for another key for what `key` does, with the others as `key_map` has them."""
-        super().__init__(key.title)
-        self._key_name = key.name
-        self._others = {name: keys for name, keys in key_map.items() if name != key.name}
-        self._shown_now = mapped([key], key_map)[0].shown
-
-    def compose_body(self) -> ComposeResult:
-        """Ask."""
-        yield Static(f"Press the key to use in place of {self._shown_now}.", markup=False, id="question")
-        yield Static("", markup=False, id="advice")
-
-    def on_key(self, event: events.Key) -> None:
-        """Take the key, or say why not; no key does here what it does elsewhere."""
-        event.stop()
-        if event.key == "escape":
-            self.dismiss(None)
-            return
-        reason = objection(self._key_name, event.key, self._others)
-        if reason:
-            self.query_one("#advice", Static).update(harmless(reason))
-        else:
-            self.dismiss(event.key)
-
-
-def _number(text: str) -> object:
-    """Return the number that a text is; the text itself where it is none."""
-    for number_type in (int, float):
-        try:
-            return number_type(text)
-        except ValueError:
-            continue
-    return text

@@ -1,7 +1,7 @@
-"""One tweet, looked at closely: what the model thought at each character, and what else it would have written.
+"""One tweet in detail: the surprise of each character, and what else was likely.
 
-What was kept with the tweet is shown at once; what the model thinks now, and which training tweet is nearest, once it
-has answered. A run that is over has nobody to ask.
+The bits stored with the tweet are shown at once; the predictions of the current model and the nearest training tweet,
+once they arrive. Without a running model they never do.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from tui.widgets.feed.tweet_text import TweetText, safe_chars
 from tui.widgets.input.chance_bars import ChanceBars, shown_char
 
 _NUM_BARS = 8
-_ASKING = "asking the model…"
+_EVALUATING = "evaluating…"
 _MAX_PREFIX_CHARS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
 class TweetActions:
-    """What the keys of the dialog do beyond it."""
+    """The actions of the dialog's keys on the run."""
 
     pin: Callable[[], bool]
-    """Keeps the tweet, or no more; says which."""
-    go_on: Callable[[str], None]
-    """Has a tweet written that begins with a text."""
+    """Pins or unpins the tweet; returns whether it is pinned."""
+    continue_from: Callable[[str], None]
+    """Samples a tweet that begins with a text."""
     use_as_prime: Callable[[str], None]
-    """Lets all coming tweets begin with a text."""
+    """Begins all new tweets with a text."""
 
 
 class TweetDialog(Dialog[None]):
@@ -57,12 +57,12 @@ class TweetDialog(Dialog[None]):
     """
 
     def __init__(self, tweet: TweetSampled, actions: TweetActions, *, is_pinned: bool, note: str = "") -> None:
-        """Look at `tweet`. `note` says why the model is not asked; without one, its answer is on the way."""
+        """Show `tweet`. `note` is why the model does not evaluate it; without a note, `show` follows."""
         super().__init__(f"Tweet of step {tweet.step:,}")
         self.tweet = tweet
         self._actions = actions
         self._is_pinned = is_pinned
-        self._note = note or _ASKING
+        self._note = note or _EVALUATING
         self._read: TweetRead | None = None
         has_own = len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos
         self._bits_then = tweet.char_bits if has_own else ()
@@ -72,21 +72,21 @@ class TweetDialog(Dialog[None]):
         self._bars = ChanceBars(_NUM_BARS)
 
     def compose_body(self) -> ComposeResult:
-        """Lay out the text, what is under the cursor, and what there is to say of the whole."""
+        """Lay out the text, the character under the cursor, and the facts about the whole tweet."""
         with VerticalScroll(can_focus=False):
             yield self._tweet_text
             yield Static("", markup=False, id="char")
             yield self._bars
-            yield Static("", markup=False, classes="facts", id="going-on")
+            yield Static("", markup=False, classes="facts", id="prefix")
             yield Static(self._facts(), markup=False, classes="facts", id="whole")
             yield Static(self._note, markup=False, classes="facts", id="nearest")
 
     def on_mount(self) -> None:
-        """Show the first character."""
+        """Draw with the cursor on the first character."""
         self._draw()
 
     def show(self, read: TweetRead) -> None:
-        """Show what the model thinks of the tweet; an answer about another text is none."""
+        """Show the model's predictions; ignore those for another text."""
         if read.text == self.tweet.text and len(read.chars) == len(self.tweet.text) + 1:
             self._read = read
             self._note = ""
@@ -95,32 +95,32 @@ class TweetDialog(Dialog[None]):
             self._draw()
 
     def show_refusal(self, reason: str) -> None:
-        """Show why there is no answer, where none has come."""
+        """Show why no predictions will come, unless they have."""
         if self._read is None:
             self._note = reason
             self._draw()
 
     def on_tweet_text_moved(self) -> None:
-        """Show the character under the cursor."""
+        """Draw the character under the cursor."""
         self._draw()
 
     def action_copy(self) -> None:
-        """Copy the tweet."""
+        """Copy the tweet to the terminal's clipboard."""
         clipboard.copy(self.app, self.tweet.text)
-        self.notify("Copied, if your terminal lets programs do that (OSC 52).", markup=False)
+        self.notify("Copied, if your terminal allows it (OSC 52).", markup=False)
 
     def action_pin(self) -> None:
-        """Keep the tweet, or no more."""
+        """Pin or unpin the tweet."""
         self._is_pinned = self._actions.pin()
         self._draw()
 
     def action_continue(self) -> None:
-        """Have it written anew from the cursor on, and look at the feed."""
-        self._actions.go_on(self._before_cursor)
+        """Sample a new end from the cursor on, and close, to show the feed."""
+        self._actions.continue_from(self._before_cursor)
         self.dismiss(None)
 
     def action_use_as_prime(self) -> None:
-        """Let all coming tweets begin with what is before the cursor."""
+        """Begin all new tweets with the text before the cursor."""
         self._actions.use_as_prime(self._before_cursor)
 
     @property
@@ -128,18 +128,18 @@ class TweetDialog(Dialog[None]):
         return self.tweet.text[: self._tweet_text.cursor]
 
     def _draw(self) -> None:
-        """Show what is known now."""
+        """Update all lines."""
         if not self.is_mounted:
             return
         place = self._tweet_text.cursor
         self.query_one("#char", Static).update(self._char_facts(place))
-        self.query_one("#going-on", Static).update(self._going_on())
+        self.query_one("#prefix", Static).update(self._prefix_line())
         self.query_one("#whole", Static).update(self._facts())
         self.query_one("#nearest", Static).update(harmless(self._nearest()))
         self._bars.show(*self._chances(place))
 
     def _chances(self, place: int) -> tuple[tuple[CharChance, ...], CharChance | None]:
-        """Return what the model expects at a place now, and what came there; before its answer, by what was kept."""
+        """Return the likeliest characters at a place and the one there; before `show`, only that, from its bits."""
         text, came_then = self.tweet.text, self._bits_then[place : place + 1]
         has_come = place < len(text) or self.tweet.reached_eos
         char = text[place : place + 1]
@@ -149,32 +149,32 @@ class TweetDialog(Dialog[None]):
         return read.likeliest, CharChance(char=char, probability=2.0**-read.bits) if has_come else None
 
     def _char_facts(self, place: int) -> str:
-        """Return what there is to say of the character at a place."""
+        """Return the facts about the character at a place."""
         text = self.tweet.text
         if place < len(text):
             what = f"{shown_char(text[place])}  {place + 1} of {len(text)}"
         else:
             end = "the end" if text else EMPTY_TWEET
-            what = end if self.tweet.reached_eos else "cut here; it would go on"
+            what = end if self.tweet.reached_eos else "cut at the maximum length"
         facts = [what]
         if self._bits_then[place : place + 1]:
-            facts.append(f"{abs(self._bits_then[place]):.2f} bits when written")
+            facts.append(f"{abs(self._bits_then[place]):.2f} bits when sampled")
         if self._read is not None and (place < len(text) or self.tweet.reached_eos):
             facts.append(f"{self._read.chars[place].bits:.2f} bits at step {self._read.step:,}")
         if place < len(self.tweet.prime):
-            facts.append("given")
+            facts.append("prime")
         return " · ".join(facts)
 
-    def _going_on(self) -> str:
-        """Return what the keys would go on from."""
+    def _prefix_line(self) -> str:
+        """Return the text that `c` and `u` use."""
         before = safe_chars(self._before_cursor)
         if not before:
-            return "c and u take what is before the cursor: → moves it"
+            return "c and u use the text before the cursor; → moves it"
         is_long = len(before) > _MAX_PREFIX_CHARS
-        return f"c and u take “{ELLIPSIS + before[-_MAX_PREFIX_CHARS:] if is_long else before}”"
+        return f"c and u use “{ELLIPSIS + before[-_MAX_PREFIX_CHARS:] if is_long else before}”"
 
     def _facts(self) -> str:
-        """Return what there is to say of the whole tweet."""
+        """Return the facts about the whole tweet."""
         tweet = self.tweet
         novelty = f"{NOVELTY_GLYPHS[tweet.novelty]} {tweet.novelty}"
         if tweet.novelty != "copy" and tweet.copied_share:
@@ -183,9 +183,9 @@ class TweetDialog(Dialog[None]):
         return " · ".join([*facts, *(["pinned"] if self._is_pinned else [])])
 
     def _nearest(self) -> str:
-        """Return which training tweet is nearest, or why that is not known."""
+        """Return the nearest training tweet, or why it is unknown."""
         if self._note or self._read is None:
             return self._note
         if not self._read.nearest:
-            return "No training tweet has anything in common with it."
-        return f"Nearest training tweet, {self._read.nearest_share:.0%} alike: {self._read.nearest}"
+            return "No training tweet is similar."
+        return f"Nearest training tweet ({self._read.nearest_share:.0%} similar): {self._read.nearest}"

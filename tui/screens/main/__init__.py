@@ -1,4 +1,4 @@
-"""The main screen and the actions of its keys, one concern a file.
+"""The main screen and the controllers of its keys, one concern per file.
 
 Never computes what an event means: `tui.run` does.
 """

@@ -15,13 +15,13 @@ from engine.protocol.events import CommandRefused, RunFailed
 from engine.text import harmless
 from tui.process.outcome import UNSAVED_CODE, Outcome
 from tui.process.signals import INTERRUPTED_CODE, reason_of
-from tui.screens.dialogs.checkpoint_rename import YesDialog
+from tui.screens.dialogs.base import YesDialog
 from tui.screens.dialogs.leave import LeaveDialog
 from tui.screens.main.run_control import Controller, RunControl
 
 _TICK_SECONDS = 0.02
 _BY_USER = "stopped by the user"
-_LEAVE_AT_ONCE = "ctrl+c leaves at once"
+_LEAVE_AT_ONCE = "ctrl+c quits at once"
 _MAX_SAVING_SECONDS = 5.0
 _MAX_ABANDONING_SECONDS = 0.5
 """A run that has not started has nothing to save."""
@@ -65,7 +65,7 @@ class Leaving(Controller):
             ending.then()
 
     def action_leave(self) -> None:
-        """Stop, save and leave; ask first where another process trains, as the run can go on."""
+        """Stop, save and leave; ask first where another process trains, as the run can continue."""
         bridge = self._run.bridge
         is_on = self._run.view.ended is None and bridge.is_alive and not self._run.is_ending
         if bridge.is_elsewhere and is_on and not bridge.refusal:
@@ -81,14 +81,14 @@ class Leaving(Controller):
             self.action_detach()
 
     def action_detach(self) -> None:
-        """Close the screen; the run goes on without one."""
+        """Close the screen; the run continues."""
         problem = self._run.bridge.attach_problem
         if self._run.view.is_replay or self._run.view.ended is not None:
-            self._run.messages.toast("There is no run that could go on without a screen; q leaves.")
+            self._run.messages.toast("No run is left to continue without a screen; q quits.")
         elif not self._run.is_ending and problem:
             question = (
                 f"No terminal can attach to this run: {harmless(problem)} "
-                "Without a screen it goes on until its budget is used up or its process is told to end."
+                "Without a screen it continues until its budget is used up or its process is terminated."
             )
             self._run.app.push_screen(YesDialog("Detach?", question, "detach"), self._detach_as_answered)
         else:
@@ -100,7 +100,7 @@ class Leaving(Controller):
 
     def _detach_once(self) -> None:
         if not self._run.is_ending:
-            self._end(_Ending(_nothing, math.inf))  # a key that is on its way already must not end the run
+            self._end(_Ending(_nothing, math.inf))  # a key that was already pressed must not end the run
             self.detach()
 
     def detach(self, exit_code: int = 0) -> None:
@@ -155,8 +155,8 @@ class Leaving(Controller):
             if choice == "yes":
                 self.end_then(ending.then, _LEAVE_AT_ONCE, ending.reason, may_ask=False)
 
-        question = f"{refusal.detail} Leave all the same?"
-        self._run.app.push_screen(YesDialog("Not saved", question, "leave and lose it"), answer)
+        question = f"{refusal.detail} Quit anyway?"
+        self._run.app.push_screen(YesDialog("Not saved", question, "quit without saving"), answer)
 
     def _end(self, ending: _Ending | None) -> None:
         self._ending = ending

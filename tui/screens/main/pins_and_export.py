@@ -70,7 +70,7 @@ class PinsAndExport(Controller):
             choices = {_PINS: self.pins, _OF_FEED: view.tweets}
         note = ""
         if len(view.tweets) < view.num_tweets:
-            note = "Of the older tweets the feed holds only some; all are in the run's events.jsonl."
+            note = "The feed has dropped some of the older tweets; the run's events.jsonl has them all."
         dialog = ExportDialog(f"{self._run.name or 'run'}-tweets.txt", choices, note)
         self._run.app.push_screen(dialog, self._report_export)
 

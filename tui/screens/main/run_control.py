@@ -25,8 +25,8 @@ from tui.widgets.panels import Panels
 
 _REFUSING_PHASES: dict[Phase, str] = {
     "starting": "The run is still starting.",
-    "finished": "The run is over; q leaves, o opens other tweets.",
-    "failed": "The run has failed; q leaves, o opens other tweets.",
+    "finished": "The run is finished; q quits, o opens other tweets.",
+    "failed": "The run has failed; q quits, o opens other tweets.",
 }
 
 

@@ -95,7 +95,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Lay out the panels, and the line that stands in for them in a very small terminal."""
         yield Panels()
-        yield Static("This needs 40 columns and 12 rows. The run goes on.", markup=False, id="too-small")
+        yield Static("At least 40 columns and 12 rows are needed. The run continues.", markup=False, id="too-small")
 
     def on_mount(self) -> None:
         """Start the session and the tick."""
@@ -137,7 +137,7 @@ class MainScreen(Screen[None]):
             case e.CheckpointSaved(name=name):
                 self.checkpoints.report_saved(name)
             case e.CheckpointLoaded(name=name, step=step):
-                toast(f"Loaded {name}: goes on from step {step:,}.")
+                toast(f"Loaded {name}: continuing from step {step:,}.")
             case e.LadderSampled():
                 self.sampling.show_ladder(event)
             case e.Warned(kind=kind, message=message):
@@ -147,9 +147,9 @@ class MainScreen(Screen[None]):
             case e.RunStarted(run=run):
                 self.pins_and_export.open_file(run)
             case e.FinishPlanned(last_step=last_step):
-                toast(f"Finishing: the learning rate falls until step {last_step:,}. f again: not yet.")
+                toast(f"Finishing: the learning rate falls to zero until step {last_step:,}. f cancels.")
             case e.FinishCancelled():
-                toast("Not finishing: the run goes on at its learning rate.")
+                toast("Finish cancelled: the learning rate follows its schedule again.")
             case TextCompleted():
                 self.sampling.prompt.show(event)
             case TweetRead():
@@ -184,7 +184,7 @@ class MainScreen(Screen[None]):
             return
         if isinstance(ended, e.RunFinished):
             self.run.messages.toast(
-                f"The run is over: {ended.reason}. Read on as you like; q leaves, o opens other tweets."
+                f"The run is finished: {ended.reason}. You can keep browsing; q quits, o opens other tweets."
             )
         else:
             remedy = self.steering.remedy.answer if self.steering.remedy else ""

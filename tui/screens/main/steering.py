@@ -1,4 +1,4 @@
-"""Steering: pause, finish, the settings that change while the run goes on, undo, and the answers to alerts."""
+"""Steering: pause, finish, settings of the running training, undo, and the answers to alerts."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Steering(Controller):
         """Undo the last change of a setting."""
         if self._run.can_command():
             change = self._run.undo()
-            self._run.messages.toast(f"Undone: {change.description}." if change else "There is nothing left to undo.")
+            self._run.messages.toast(f"Undone: {change.description}." if change else "Nothing to undo.")
 
     def action_batch_size(self) -> None:
         """Ask for another batch size."""
         if self._run.can_command():
             question = NumberQuestion(
                 title="Batch size",
-                sentence="Tweets that the model reads in one step. The epoch goes on at the same share of it.",
+                sentence="Number of tweets in a step. The epoch continues from the same fraction.",
                 value=self._training.batch_size,
                 low=1,
                 high=MAX_BATCH_SIZE,
@@ -73,7 +73,7 @@ class Steering(Controller):
             is_evaluation = what == "eval_every"
             question = NumberQuestion(
                 title="Evaluation interval" if is_evaluation else "Tweet interval",
-                sentence=f"Steps between two {'evaluations' if is_evaluation else 'tweets of the feed'}; 0 for none.",
+                sentence=f"Steps between two {'evaluations' if is_evaluation else 'tweets of the feed'}; 0: none.",
                 value=self._intervals[what],
                 low=0,
                 high=MAX_INTERVAL,
@@ -86,7 +86,7 @@ class Steering(Controller):
             return
         self._run.send(SetIntervals(**now | {what: interval}))
         subject = "Evaluations" if what == "eval_every" else "Tweets"
-        self._run.messages.toast(f"{subject} come {format_interval(interval)} from now on.")
+        self._run.messages.toast(f"{subject}: {format_interval(interval)}.")
 
     @property
     def _training(self) -> TrainingConfig:
@@ -101,7 +101,7 @@ class Steering(Controller):
         """Do what the alert offers."""
         alert = self._run.panels.alert
         if alert is None:
-            self._run.messages.toast("There is no alert to answer.")
+            self._run.messages.toast("No alert to answer.")
         elif alert.kind == "memory" and self._run.can_steer():
             self._try_again()
         elif self._run.can_command():
@@ -122,7 +122,7 @@ class Steering(Controller):
         """Resume, in a new session, the run that has run out of memory."""
         config = config_to_resume(self._run.view, self._run.bridge.config)
         if config is not None and not self._run.is_ending:
-            self._leaving.end_then(partial(self._run.services.start, config), "then another try")
+            self._leaving.end_then(partial(self._run.services.start, config), "then it resumes")
 
     @property
     def remedy(self) -> Alert | None:

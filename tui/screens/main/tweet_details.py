@@ -1,4 +1,4 @@
-"""Tweet details: one tweet in a dialog, what the model thinks of it, and the prime of the tweets to come."""
+"""Tweet details: one tweet in a dialog, what the model predicts for it, and the prime of all new tweets."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from tui.screens.main.pins_and_export import PinsAndExport
 from tui.screens.main.run_control import Controller, RunControl
 from tui.screens.main.sampling import Sampling
 
-_NO_MODEL = "No model is running that could be asked."
+_NO_MODEL = "No model is running to evaluate the tweet."
 
 
 class TweetDetails(Controller):
     """The dialog of a tweet and its keys, and the key that clears the prime."""
 
     def __init__(self, run: RunControl, sampling: Sampling, pins: PinsAndExport) -> None:
-        """Ask the model of this run; `sampling` and `pins` do what the dialog's keys are for."""
+        """Evaluate tweets with the model of this run; `sampling` and `pins` carry out the dialog's keys."""
         super().__init__(run)
         self._sampling = sampling
         self._pins = pins
         self._dialog: TweetDialog | None = None
 
     def open(self, tweet: TweetSampled) -> None:
-        """Open a tweet, and ask the model about it where there is one."""
+        """Open a tweet, and have the model evaluate it where one is running."""
         if self._dialog is not None:  # a key pressed twice at once
             return
         actions = TweetActions(
-            pin=partial(self._pins.toggle, tweet), go_on=self._continue_from, use_as_prime=self._set_prime
+            pin=partial(self._pins.toggle, tweet), continue_from=self._continue_from, use_as_prime=self._set_prime
         )
         note = self._why_not_ask(tweet)
         self._dialog = TweetDialog(tweet, actions, is_pinned=self._pins.is_pinned(tweet), note=note)
@@ -61,12 +61,12 @@ class TweetDetails(Controller):
     def _why_not_ask(self, tweet: TweetSampled) -> str:
         """Return why the model can't be asked; empty where it can."""
         if self._run.view.is_replay:
-            return "This is a replay: there is no model to ask."
+            return "This is a replay, without a model."
         if self._run.bridge.refusal:
             return self._run.bridge.refusal
         if self._run.view.phase not in {"training", "paused"} or self._run.is_ending:
             return _NO_MODEL
-        return "" if tweet.text else "It holds no character."
+        return "" if tweet.text else "The tweet is empty."
 
     def _continue_from(self, text: str) -> None:
         """Sample a tweet that begins with a text, if there is room for more."""
@@ -75,11 +75,11 @@ class TweetDetails(Controller):
             self._sampling.sample(text)
         elif self._run.can_command():
             self._run.messages.toast(
-                f"There is no room to go on: a tweet has at most {max_length} characters.", "warning"
+                f"The text is too long to continue: a tweet has at most {max_length} characters.", "warning"
             )
 
     def _set_prime(self, prime: str) -> None:
-        """Begin all tweets to come with `prime`."""
+        """Begin all new tweets with `prime`."""
         if not self._run.can_command():
             return
         try:
@@ -88,8 +88,7 @@ class TweetDetails(Controller):
             self._run.messages.toast(error.message, "warning")
             return
         self._run.send(SetSampling(sampling=sampling))
-        begin = f"begin with “{prime}” from now on; P ends that" if prime else "begin as the model likes"
-        self._run.messages.toast(f"Tweets {begin}.")
+        self._run.messages.toast(f"All new tweets begin with “{prime}”; P clears it." if prime else "Prime cleared.")
 
     def _forget_dialog(self, _answer: None) -> None:
         self._dialog = None

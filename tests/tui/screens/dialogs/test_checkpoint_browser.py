@@ -29,9 +29,9 @@ from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
 from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
-from tui.screens.dialogs.base import MessageDialog
+from tui.screens.dialogs.base import MessageDialog, YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.checkpoint_rename import RenameDialog, YesDialog
+from tui.screens.dialogs.checkpoint_rename import RenameDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.screens.main.screen import MainScreen
 from tui.widgets.checkpoints.table import COMPARED, PINNED, CheckpointTable
@@ -123,18 +123,18 @@ async def test_enter_refuses_a_damaged_checkpoint_and_one_of_another_vocabulary_
     async with browsing(stage, lambda: entries) as at:
         await shows(at.app, "broken is cut short: [b]12[/b].", "damaged", "[/sad]", "1,200", "2.34")
         for key, words in (
-            ("enter", "It can't be loaded"),
-            ("n", "No run can begin from it: broken is cut short"),
-            ("c", "nothing of itself"),
+            ("enter", "Can't be loaded"),
+            ("n", "No run can start from it: broken is cut short"),
+            ("c", "no readable metadata"),
         ):
             await at.pilot.press(key)
             await at.says(words)
         await at.pilot.press("down")
-        await shows(at.app, "another vocabulary")
+        await shows(at.app, "Its vocabulary differs")
         await at.pilot.press("enter")
-        await at.says("n begins a new run from it")
+        await at.says("n starts a new run from it")
         await at.pilot.press("down")
-        await wait_until(lambda: "another vocabulary" not in screen_text(at.app))
+        await wait_until(lambda: "Its vocabulary differs" not in screen_text(at.app))
         assert at.session.received == []
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="[/sad]")]
@@ -143,7 +143,7 @@ async def test_enter_refuses_a_damaged_checkpoint_and_one_of_another_vocabulary_
 
 async def test_an_empty_list_explains_how_to_save(stage: Stage) -> None:
     async with browsing(stage, list) as at:
-        await at.says("Nothing is saved yet: s saves a checkpoint")
+        await at.says("No checkpoints yet: s saves one")
         for key in ("enter", "n", "x", "r", "k", "c", "down", "end", "pagedown"):
             await at.pilot.press(key)
         assert isinstance(at.app.screen, CheckpointBrowser)
@@ -169,7 +169,7 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
         app, before = at.app, at.app.summary_view
         await at.pilot.press("n")
         await opened(app, YesDialog)
-        question = "The run now is saved and ends. A new one begins from happy, at step 2, on small.txt."
+        question = "The run now is saved and ends. A new one starts from happy, at step 2, on small.txt."
         await at.says(question, "#question")
         await at.pilot.press("enter", "n", "escape")
         await opened(app, CheckpointBrowser)
@@ -193,7 +193,7 @@ async def test_n_on_latest_of_the_active_run_announces_a_branch_at_the_step_wher
     async with browsing(stage, lambda: entries) as at:
         await at.pilot.press("n")
         await opened(at.app, YesDialog)
-        await at.says("A new one begins from now/latest, at the step where it ends, on small.txt.", "#question")
+        await at.says("A new one starts from now/latest, at the step where it ends, on small.txt.", "#question")
 
 
 async def test_the_list_can_be_closed_while_n_checks_the_tweets(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ async def test_the_list_can_be_closed_while_n_checks_the_tweets(stage: Stage, mo
     monkeypatch.setattr(stage, "check", lambda _: may_end.wait(DEADLINE_SECONDS))
     async with browsing(stage, branchable) as at:
         await at.pilot.press("n")
-        await at.says("looking at the tweets of happy…")
+        await at.says("checking the tweets of happy…")
         await at.pilot.press("escape")
         await opened(at.app, MainScreen)
         may_end.set()
@@ -224,7 +224,7 @@ async def test_before_its_start_and_after_its_end_a_run_loads_no_checkpoint_but_
         at.session.emit(end)
         await wait_until(lambda: at.app.summary_view.ended is not None)
         await at.pilot.press("enter")
-        await at.says("The run is over: n begins a new one from it.")
+        await at.says("The run is finished: n starts a new one from it.")
         assert at.session.received == []
         await at.pilot.press("n")
         await opened(at.app, YesDialog)
@@ -258,7 +258,7 @@ async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage
         await at.pilot.press("r")
         await opened(at.app, RenameDialog)
         assert at.app.screen.query_one(Input).value == "new"
-        for typed, advice in (("old", "already a checkpoint called old"), ("../up", "beginning with a letter")):
+        for typed, advice in (("old", "A checkpoint called old exists already"), ("../up", "beginning with a letter")):
             at.app.screen.query_one(Input).value = typed
             await at.pilot.press("enter")
             await at.says(advice, "#advice")
@@ -267,16 +267,16 @@ async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage
         await wait_until(lambda: "happy" in at.names, "the new name")
         assert at.current == "happy"
         assert files(saved) == {"old.safetensors", "happy.safetensors"}
-        await toasted(at.app, "It is called happy now.")
+        await toasted(at.app, "Renamed to happy.")
         await at.pilot.press("end", "r")
-        await at.says("its run's own")
+        await at.says("belongs to its run")
         at.table.move_to(at.names.index("old"))
         await at.pilot.press("k")
         await wait_until(lambda: at.names[0] == "old")
         assert at.current == "old"
         await shows(at.app, f"{PINNED} old")
         await at.pilot.press("x")
-        await at.says("old is pinned: k unpins it")
+        await at.says("old is pinned: unpin it with k")
         assert "old.pinned" in files(saved)
         await at.pilot.press("k")
         await wait_until(lambda: at.names[0] == "happy")
@@ -299,18 +299,18 @@ async def test_deleting_asks_and_refuses_the_own_checkpoints_of_the_active_run(s
     async with browsing(stage, iterate_checkpoints) as at:
         await at.pilot.press("down", "delete")
         await opened(at.app, YesDialog)
-        await shows(at.app, "Delete old for good?", "It frees")
+        await shows(at.app, "Delete old?", "This frees")
         await at.pilot.press("x", "enter", "escape")
         await opened(at.app, CheckpointBrowser)
         assert "old.safetensors" in files(saved)
         await at.pilot.press("x", "y")
         await wait_until(lambda: "old" not in at.names, "the end of it")
         assert files(saved) == {"new.safetensors"}
-        await toasted(at.app, "old is deleted, ")
+        await toasted(at.app, "Deleted old: ")
         for name in ("now/latest", "now/best"):
             at.table.move_to(at.names.index(name))
             await at.pilot.press("x")
-            await at.says(f"{name} can't be deleted: this run goes on")
+            await at.says(f"{name} can't be deleted: this run still writes it")
         at.table.move_to(at.names.index("now/step-7"))
         await at.pilot.press("x", "y")
         await wait_until(lambda: "now/step-7" not in at.names)

@@ -26,7 +26,8 @@ from tui.run.replay import TITLE
 from tui.run.view import RunView
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.help import HelpScreen
-from tui.screens.dialogs.settings import IntervalDialog, KeyDialog, SettingsScreen
+from tui.screens.dialogs.setting_values import IntervalDialog, KeyDialog
+from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferenceKeeper
 from tui.widgets.key_bar import KeyBar
@@ -138,7 +139,7 @@ async def test_an_interval_is_validated_saved_and_if_labelled_so_set_in_this_run
     session = FakeSession(SCRIPT)
     async with running(path, session) as (app, pilot):
         await at(app, "sample_every")
-        await shows(app, "as the preset has it", "in this run and in new ones")
+        await shows(app, "from the preset", "in this run and in new ones")
         await pilot.press("enter")
         await opened(app, IntervalDialog)
         await pilot.press(*"abc", "enter")
@@ -170,8 +171,8 @@ async def test_a_changed_key_acts_and_is_shown_in_bar_palette_and_help(path: Pat
         await at(app, "keys.pause")
         await pilot.press("enter")
         await opened(app, KeyDialog)
-        await shows(app, "in place of space")
-        for key, words in (("ctrl+b", "tmux takes it"), ("g", "Write a tweet")):
+        await shows(app, "instead of space")
+        for key, words in (("ctrl+b", "tmux takes it"), ("g", "Sample a tweet")):
             await pilot.press(key)
             await shows(app, words)
         await pilot.press("f5")
@@ -198,7 +199,7 @@ async def test_a_key_is_reset_to_its_default_unless_another_action_has_that(path
         await press(pilot, session, "g")
         await at(app, "keys.pause")
         await pilot.press("r")
-        await shows(app, "space is taken already: Write a tweet now.")
+        await shows(app, "space is taken already: Sample a tweet now.")
         await at(app, "keys.sample")
         await pilot.press("enter")
         await opened(app, KeyDialog)

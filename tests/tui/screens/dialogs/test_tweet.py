@@ -59,10 +59,10 @@ async def at(app: TweetgenApp, place: int) -> None:
 
 async def test_the_dialog_shows_bits_and_alternatives_at_the_cursor(stage: Stage) -> None:
     async with dialog_of(stage) as (app, pilot, session):
-        await shows(app, "h  1 of 9", "1.00 bits when written", "2.00 bits at step 3")
+        await shows(app, "h  1 of 9", "1.00 bits when sampled", "2.00 bits at step 3")
         await shows(app, "▸ h", "e ", "50%", "end ", "25%")
         await shows(app, "● new, 25% copied · temperature 0.80 · 2.40 bits/char")
-        await shows(app, "Nearest training tweet, 40% alike: a similar tweet")
+        await shows(app, "Nearest training tweet (40% similar): a similar tweet")
         await shows(app, "y copy · k pin · c continue · u use as prime · esc close")
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
         line = app.screen.query_one(TweetText).render_line(0)
@@ -71,10 +71,10 @@ async def test_the_dialog_shows_bits_and_alternatives_at_the_cursor(stage: Stage
             "by surprise, and the cursor"
         )
         await pilot.press("right")
-        await shows(app, "e  2 of 9", "▸ e", "c and u take “h”")
+        await shows(app, "e  2 of 9", "▸ e", "c and u use “h”")
         assert "▸ h" not in screen_text(app)
         await pilot.press("end")
-        await shows(app, "the end", "▸ end", "1.50 bits when written", "take “hello you”")
+        await shows(app, "the end", "▸ end", "1.50 bits when sampled", "use “hello you”")
         await pilot.press("home", "left")
         await at(app, 0)
         await pilot.resize_terminal(40, 12)
@@ -104,7 +104,7 @@ async def test_y_copies_the_tweet_and_k_pins_and_unpins_it(stage: Stage) -> None
         assert isinstance(main, MainScreen)
         await pilot.press("y")
         await wait_until(lambda: app.clipboard == OF_FEED.text, "the copy")
-        await toasted(app, "Copied, if your terminal lets programs do that (OSC 52).")
+        await toasted(app, "Copied, if your terminal allows it (OSC 52).")
         await pilot.press("k")
         await shows(app, "· pinned")
         assert [pin.text for pin in main.pins_and_export.pins] == [OF_FEED.text]
@@ -118,7 +118,7 @@ async def test_u_sets_the_prime_c_samples_one_tweet_with_it_and_shift_p_clears_i
         await pilot.press(*["right"] * 5)
         await at(app, 5)
         await press(pilot, session, "u")
-        await toasted(app, "Tweets begin with “hello” from now on; P ends that.")
+        await toasted(app, "All new tweets begin with “hello”; P clears it.")
         await press(pilot, session, "c")
         assert session.received[-2:] == [
             c.SetSampling(sampling=SamplingConfig(prime="hello")),
@@ -137,23 +137,23 @@ async def test_a_prime_of_the_maximum_length_sends_no_command(stage: Stage) -> N
         await pilot.press("end")
         await at(app, 9)
         await pilot.press("u", "c")
-        await toasted(app, "There is no room to go on")
+        await toasted(app, "The text is too long to continue")
         assert session.received == [c.ReadTweet(text=OF_FEED.text)]
 
 
 async def test_an_empty_tweet_is_labelled_and_sends_no_command(stage: Stage) -> None:
     async with dialog_of(stage, tweet_sampled("", 3, char_bits=(0.25,))) as (app, _, session):
-        await shows(app, "(empty: <EOS> at once) · 0.25 bits when written", "It holds no character.")
+        await shows(app, "(empty: <EOS> at once) · 0.25 bits when sampled", "The tweet is empty.")
         assert session.received == []
 
 
 async def test_after_the_end_of_the_run_the_dialog_shows_the_bits_stored_with_the_tweet(stage: Stage) -> None:
     over = e.RunFinished(reason="stopped", total_seconds=1.0, total_chars=9, **NOW)
     async with dialog_of(stage, OF_FEED, over) as (app, pilot, session):
-        await shows(app, "1.00 bits when written", "▸ h", "50%", "No model is running that could be asked.")
+        await shows(app, "1.00 bits when sampled", "▸ h", "50%", "No model is running to evaluate the tweet.")
         assert "bits at step" not in screen_text(app)
         await pilot.press("u")
-        await toasted(app, "The run is over")
+        await toasted(app, "The run is finished")
         assert session.received == []
 
 
@@ -170,16 +170,16 @@ def answering(answer: e.Event) -> Callable[..., FakeSession]:
 async def test_a_refused_reading_is_shown_in_the_dialog(stage: Stage) -> None:
     refused = e.CommandRefused(command="ReadTweet", title="t", detail="It has gone wrong.", hint="", **NOW)
     async with dialog_of(stage, session=answering(refused)) as (app, _, _):
-        await shows(app, "It has gone wrong.", "1.00 bits when written")
+        await shows(app, "It has gone wrong.", "1.00 bits when sampled")
         assert isinstance(app.screen, TweetDialog)
 
 
 async def test_an_answer_about_another_tweet_is_not_shown_and_the_end_of_the_run_is(stage: Stage) -> None:
     async with dialog_of(stage, session=answering(tweet_read("quite another text", step=101))) as (app, _, session):
         await wait_until(lambda: app.summary_view.step == 101, "the answer")
-        await shows(app, "asking the model…")
+        await shows(app, "evaluating…")
         session.emit(e.RunFinished(reason="enough", total_seconds=1.0, total_chars=9, **NOW))
-        await shows(app, "No model is running that could be asked.")
+        await shows(app, "No model is running to evaluate the tweet.")
 
 
 async def test_enter_pressed_twice_at_once_opens_one_dialog(stage: Stage) -> None:

@@ -20,7 +20,7 @@ from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import apply
 from tui.run.summary import how_to_attach
 from tui.run.view import RunView
-from tui.screens.dialogs.checkpoint_rename import YesDialog
+from tui.screens.dialogs.base import YesDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.store import PreferenceKeeper
 

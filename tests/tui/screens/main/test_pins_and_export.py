@@ -144,12 +144,12 @@ async def test_export_asks_before_it_replaces_a_file_and_reports_errors(stage: S
             await pilot.press("enter")
             await wait_until(lambda: words in " ".join(str(advice.render()).split()), words)
 
-        await told("tweets.docx", "A name that ends with .txt, .jsonl, .csv is needed.")
+        await told("tweets.docx", "The name must end with one of .txt, .jsonl, .csv.")
         await told(str(tmp_path / "none" / "t.txt"), "There is no folder")
-        await told(str(path), "mine.csv is there already. Enter again replaces it.")
+        await told(str(path), "mine.csv exists already. Enter again replaces it.")
         assert path.read_text() == "precious"
         await pilot.press("tab", "enter")
-        await wait_until(lambda: "There are no pins yet." in str(advice.render()))
+        await wait_until(lambda: "No pins yet." in str(advice.render()))
         await pilot.press("tab")
         await told(str(path), "Enter again replaces it.")
         assert path.read_text() == "precious"

@@ -44,8 +44,8 @@ async def test_a_finished_run_stays_readable_and_steering_keys_report_that_it_is
         await wait_until(lambda: app.summary_view.phase == "finished")
         await shows(app, "hello there")
         await pilot.press("g", "space", "+")
-        await wait_until(lambda: "The run is over; q leaves, o opens other tweets." in toasts(app))
-        assert toasts(app).count("The run is over; q leaves, o opens other tweets.") == 1
+        await wait_until(lambda: "The run is finished; q quits, o opens other tweets." in toasts(app))
+        assert toasts(app).count("The run is finished; q quits, o opens other tweets.") == 1
         await pilot.press("q")
         await wait_until(lambda: not app.is_running)
     assert app.return_code == 0

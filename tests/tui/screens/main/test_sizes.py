@@ -136,7 +136,7 @@ async def test_random_and_extreme_sizes_are_drawn_without_an_error_and_the_last_
 async def test_below_the_minimum_size_one_line_says_so_and_keys_still_work(stage: Stage) -> None:
     app = stage.app(FakeSession(SCRIPT))
     async with app.run_test(size=TOO_SMALL) as pilot:
-        await shows(app, "needs 40")
+        await shows(app, "At least 40")
         assert panels_on(app) == {}
         await pilot.press("space")
         await wait_until(lambda: app.summary_view.phase == "paused")
@@ -144,6 +144,8 @@ async def test_below_the_minimum_size_one_line_says_so_and_keys_still_work(stage
         await wait_until(lambda: not app.has_mouse)
         await pilot.press("m")
         await wait_until(lambda: app.has_mouse)
-        await toasted(app, "The mouse is the terminal's: ", "The mouse works on this screen again.")
+        await toasted(
+            app, "Mouse released to the terminal; m recaptures it.", "Mouse captured; m releases it to the terminal."
+        )
         await pilot.resize_terminal(*TINY)
         await shows(app, "‖ paused")

@@ -75,7 +75,7 @@ async def test_u_undoes_one_change_after_the_other(stage: Stage) -> None:
             "Undone: temperature back to 0.80.",
         )
         await pilot.press("u")
-        await toasted(app, "There is nothing left to undo.")
+        await toasted(app, "Nothing to undo.")
         await wait_until(lambda: app.summary_view.sampling.temperature == 0.8)
         assert len(session.received) == 6
 
@@ -129,7 +129,7 @@ async def test_batch_size_and_intervals_are_asked_for_validated_and_sent(stage: 
             c.SetIntervals(eval_every=50, sample_every=100),
             c.SetIntervals(eval_every=50, sample_every=0),
         ]
-        await toasted(app, "Evaluations come every 50 steps from now on.", "Tweets come never from now on.")
+        await toasted(app, "Evaluations: every 50 steps.", "Tweets: never.")
         screen.steering.action_interval("eval_every")
         await opened(app, NumberDialog)
         await pilot.press("escape")
@@ -175,7 +175,7 @@ async def test_escape_dismisses_an_alert_and_a_without_an_alert_is_a_toast(stage
     async with app.run_test(size=SIZE) as pilot:
         screen = await started(app)
         await pilot.press("escape", "a")
-        await toasted(app, "There is no alert to answer.")
+        await toasted(app, "No alert to answer.")
         session.emit(FULL_DISK)
         await shows(app, "a try saving again")
         await pilot.press("escape")
@@ -226,7 +226,7 @@ async def test_a_refused_answer_is_shown_the_alert_returns_and_u_has_nothing_to_
         await pilot.press("escape")
         await shows(app, "a reload latest, halve the rate")
         await pilot.press("u")
-        await toasted(app, "There is nothing left to undo.")
+        await toasted(app, "Nothing to undo.")
         assert len(session.received) == 1
 
 

@@ -177,5 +177,5 @@ async def test_the_line_closes_with_the_run(stage: Stage) -> None:
         )
         await wait_until(lambda: not screen.sampling.prompt.is_open)
         await pilot.press("p")
-        await wait_until(lambda: any(text.startswith("The run is over") for text in toasts(app)), "a word about it")
+        await wait_until(lambda: any(text.startswith("The run is finished") for text in toasts(app)), "a word about it")
         assert not screen.sampling.prompt.is_open
