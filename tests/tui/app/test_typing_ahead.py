@@ -190,7 +190,7 @@ async def test_in_the_checkpoint_list_keys_typed_right_after_a_refused_or_pendin
         await pilot.press("k")
         await shows(app, "kB, pinned")
         post(app, ["x", "s", "enter"])
-        await shows(app, "k unpins it")
+        await shows(app, "unpin it with k")
         post(app, ["n", "enter"])
         await opened(app, YesDialog)
         await pilot.press("escape")
