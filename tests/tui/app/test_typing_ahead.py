@@ -28,10 +28,9 @@ from tui.process.outcome import Outcome
 from tui.screens.dialogs.base import YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
-from tui.screens.dialogs.checkpoint_rename import RenameDialog
+from tui.screens.dialogs.checkpoint_name import RenameDialog, SaveDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.screens.dialogs.ladder import LadderDialog
-from tui.screens.dialogs.save import SaveDialog
 from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.screen import MainScreen
 from tui.settings.keymap import key_named

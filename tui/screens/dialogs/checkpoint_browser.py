@@ -26,7 +26,7 @@ from tui.run.error_report import to_tweetgen_error
 from tui.run.view import RunView
 from tui.screens.dialogs.base import MessageDialog, YesDialog
 from tui.screens.dialogs.checkpoint_list import CheckpointList, ListCheckpoints
-from tui.screens.dialogs.checkpoint_rename import RenameDialog
+from tui.screens.dialogs.checkpoint_name import RenameDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.settings.keys.checkpoints import BROWSER_KEYS
 from tui.settings.keys.key import bindings_of, opening

@@ -9,7 +9,7 @@ from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
 from tui.process.threads import on_own_thread
 from tui.run.branching import Branch, OtherCurve, curve_before, curve_of
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.save import SaveDialog, free_name
+from tui.screens.dialogs.checkpoint_name import SaveDialog, free_name
 from tui.screens.main.leaving import Leaving
 from tui.screens.main.run_control import Controller, RunControl
 from tui.widgets.plot.loss_plot import LossPlot

@@ -31,7 +31,7 @@ from tui.app.app import TweetgenApp
 from tui.process.outcome import Outcome
 from tui.screens.dialogs.base import MessageDialog, YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
-from tui.screens.dialogs.checkpoint_rename import RenameDialog
+from tui.screens.dialogs.checkpoint_name import RenameDialog
 from tui.screens.dialogs.compare import CompareDialog
 from tui.screens.main.screen import MainScreen
 from tui.widgets.checkpoints.table import COMPARED, PINNED, CheckpointTable

@@ -13,8 +13,8 @@ from engine.protocol import events as e
 from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
 from tests.tui.conftest import Stage, opened, press, screen_text, shows, toasts, wait_until
 from tui.app.app import TweetgenApp
+from tui.screens.dialogs.checkpoint_name import SaveDialog
 from tui.screens.dialogs.ladder import LadderDialog
-from tui.screens.dialogs.save import SaveDialog
 from tui.screens.main.screen import MainScreen
 
 SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))

@@ -24,7 +24,7 @@ from tui.app.app import TweetgenApp
 from tui.files.folder_listing import FolderEntry
 from tui.process.outcome import Outcome
 from tui.process.threads import on_own_thread
-from tui.screens.dialogs import open as open_dialog_module
+from tui.screens.dialogs import path_browser
 from tui.screens.dialogs.base import FailureDialog
 from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.open import OpenDialog
@@ -287,7 +287,7 @@ async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
         may_be_read.set()
         await has_no_worker(advice.screen)
 
-    monkeypatch.setattr(open_dialog_module, "list_folder", read_late)
+    monkeypatch.setattr(path_browser, "list_folder", read_late)
     monkeypatch.setattr(DialogHints, "on_unmount", go_late, raising=False)
     app = stage.app(FakeSession(SCRIPT), config=on_first(folder))
     async with app.run_test(size=(80, 24)) as pilot:
