@@ -161,7 +161,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         screen = self._main_screen
         if not screen.is_mounted:
             self.signals.receive(INTERRUPTED_CODE)
-        elif not self.bridge.is_elsewhere:
+        elif not self.bridge.is_remote:
             screen.leaving.leave(INTERRUPTED_CODE)
         elif screen.run.is_ending or isinstance(self.screen, LeaveDialog):
             screen.leaving.detach(INTERRUPTED_CODE)

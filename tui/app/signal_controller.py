@@ -61,7 +61,7 @@ class SignalController:
 
     def stop_run(self, code: int) -> None:
         """End the run of this process where the screen is closing or closed; a hangup ends no run."""
-        if code != HANGUP_CODE and not self._bridge().is_elsewhere:
+        if code != HANGUP_CODE and not self._bridge().is_remote:
             self._bridge().stop(reason_of(code) or "")
 
     def _handle_all(self) -> None:
@@ -75,7 +75,7 @@ class SignalController:
             can_run_on = not (self.stops_on_hangup or screen.run_view.is_replay)
             if self._app.return_code is not None:
                 self.stop_run(code)
-            elif self._bridge().is_elsewhere or (has_hung_up and can_run_on):
+            elif self._bridge().is_remote or (has_hung_up and can_run_on):
                 screen.leaving.detach(code)
             else:
                 screen.leaving.leave(code)

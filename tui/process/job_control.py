@@ -41,13 +41,13 @@ class JobControl:
         self._is_released = False
         threading.Thread(target=self._end_with, args=(parent,), name="job control", daemon=True).start()
 
-    def note_run(self, name: str, *, is_elsewhere: bool = False) -> None:
+    def note_run(self, name: str, *, is_remote: bool = False) -> None:
         """Set the active run, which is named, and in whose log the traceback is written, if the child crashes.
 
-        A run that `is_elsewhere` does not end with the child.
+        A run that `is_remote` does not end with the child.
         """
         log_crashes_of(name)
-        self._send((ATTACHED_RUN if is_elsewhere else RUN) + harmless(name).encode())
+        self._send((ATTACHED_RUN if is_remote else RUN) + harmless(name).encode())
 
     @contextlib.contextmanager
     def drawing(self) -> Iterator[None]:

@@ -66,20 +66,20 @@ def after_screen(
     earlier_views: Iterable[RunView] = (),
     *,
     is_alive: bool,
-    is_elsewhere: bool = False,
+    is_remote: bool = False,
     attach_problem: str = "",
 ) -> AfterScreen:
     """Return what the process does after `outcome`, where the latest run has `view`. Pure.
 
-    The run `is_alive` while more events can come, and `is_elsewhere` where another process trains it; `attach_problem`
+    The run `is_alive` while more events can come, and `is_remote` where another process trains it; `attach_problem`
     is why no terminal can attach to it, if none can.
     """
     # a session that was asked to end, and is in a long step, ends without the screen
     is_late = view.phase != "starting" and not outcome.is_abandoned
     may_run_on = is_alive and not view.is_replay
-    if view.ended is None and (is_elsewhere or (may_run_on and (outcome.is_detached or is_late))):
+    if view.ended is None and (is_remote or (may_run_on and (outcome.is_detached or is_late))):
         line = how_it_ends(view) if outcome.is_ending else how_to_attach(view, attach_problem)
-        return AfterScreen(exit_code=outcome.exit_code, lines=(line,), runs_on=not is_elsewhere)
+        return AfterScreen(exit_code=outcome.exit_code, lines=(line,), runs_on=not is_remote)
     return AfterScreen(
         exit_code=outcome.exit_code,
         lines=tuple(end_lines(view, earlier_views)),

@@ -29,7 +29,7 @@ class Supervisor:
         self._pipe = pipe
         self._terminal = terminal
         self._run = ""
-        self._is_elsewhere = False
+        self._is_remote = False
         self._is_drawing = False
         self._unread = b""
 
@@ -63,8 +63,8 @@ class Supervisor:
             *lines, self._unread = (self._unread + data).split(b"\n")
             for line in lines:
                 if line.startswith((RUN, ATTACHED_RUN)):
-                    self._is_elsewhere = line.startswith(ATTACHED_RUN)
-                    self._run = line.removeprefix(ATTACHED_RUN if self._is_elsewhere else RUN).decode()
+                    self._is_remote = line.startswith(ATTACHED_RUN)
+                    self._run = line.removeprefix(ATTACHED_RUN if self._is_remote else RUN).decode()
                 elif line in {DRAWING, NOT_DRAWING}:
                     self._is_drawing = line == DRAWING
                 elif line.startswith(RELEASE):
@@ -117,6 +117,6 @@ class Supervisor:
         what = f"tweetgen-tui: The program was ended by {signal.Signals(number).name}.\n"
         if not self._run:
             return what + "No run had started.\n"
-        if self._is_elsewhere:
+        if self._is_remote:
             return what + f"The run continues in its own process:  tweetgen-tui attach {quoted(self._run)}\n"
         return what + f"Its checkpoints are intact:  tweetgen-tui --resume {quoted(self._run)}\n"

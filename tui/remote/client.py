@@ -34,7 +34,7 @@ _SNAPSHOT_SECONDS = 20.0
 class RemoteBridge:
     """A connection of a screen to a run of another process, for the screen's thread; `connect` and `join` block."""
 
-    is_elsewhere = True
+    is_remote = True
     attach_problem = ""
 
     def __init__(

@@ -33,7 +33,7 @@ class Bridge(Protocol):
         """With which the run was started."""
 
     @property
-    def is_elsewhere(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether another process trains: the run then continues when the screen closes."""
 
     @property

@@ -51,7 +51,7 @@ def open_training_session(config: RunConfig, on_stage: OnStage) -> Session:
 class EngineBridge:
     """Runs one session on a thread of its own. For the screen's thread; only `join` and `is_over` block."""
 
-    is_elsewhere = False
+    is_remote = False
     host_pid = None
     num_screens = 0
     badge = refusal = welcome = ""

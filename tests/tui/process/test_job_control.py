@@ -201,7 +201,7 @@ def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supe
     shell.close(force=True)
 
 
-@pytest.mark.parametrize(("options", "command"), [("", '--resume "some run"'), (", is_elsewhere=True", "attach")])
+@pytest.mark.parametrize(("options", "command"), [("", '--resume "some run"'), (", is_remote=True", "attach")])
 def test_a_killed_child_is_reported_with_the_command_that_returns_to_its_run(
     tmp_path: Path, options: str, command: str
 ) -> None:

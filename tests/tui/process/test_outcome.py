@@ -15,10 +15,8 @@ TRAINING = apply(RunView(), run_started(run="north"))
 ENDED = apply(TRAINING, RunFinished(step=1, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
 
 
-def after(
-    outcome: Outcome, view: RunView = TRAINING, *, is_alive: bool = True, is_elsewhere: bool = False
-) -> AfterScreen:
-    return after_screen(outcome, view, is_alive=is_alive, is_elsewhere=is_elsewhere)
+def after(outcome: Outcome, view: RunView = TRAINING, *, is_alive: bool = True, is_remote: bool = False) -> AfterScreen:
+    return after_screen(outcome, view, is_alive=is_alive, is_remote=is_remote)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +35,7 @@ def test_a_detached_or_slow_run_runs_on_without_the_screen(outcome: Outcome, wor
 
 
 def test_a_detached_run_of_another_process_does_not_run_on_in_this_one() -> None:
-    done = after(Outcome(is_detached=True), is_elsewhere=True)
+    done = after(Outcome(is_detached=True), is_remote=True)
     assert not done.runs_on
     assert "attach north" in done.lines[0]
 

@@ -47,7 +47,7 @@ SCRIPT = (steps_finished(1, [4.0, 3.0]), tweet_sampled("hello there", 2))
 class Attached(EngineBridge):
     """The bridge of an attached screen, but for the socket."""
 
-    is_elsewhere: ClassVar[bool] = True  # type: ignore[misc] # a fact of each instance elsewhere
+    is_remote: ClassVar[bool] = True  # type: ignore[misc] # a fact of each instance elsewhere
     badge = "attached, 2 screens"
     num_screens = 2
 

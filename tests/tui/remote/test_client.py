@@ -100,7 +100,7 @@ def test_an_attached_client_gets_a_snapshot_and_then_the_events() -> None:
             assert (view.step, view.phase, [each.text for each in view.tweets]) == (2, "training", ["hello"])
             assert len(view.train_losses) == 2
             assert bridge.config == RunConfig(run_name=RUN)
-            assert (bridge.host_pid, bridge.is_elsewhere, bridge.is_alive) == (os.getpid(), True, True)
+            assert (bridge.host_pid, bridge.is_remote, bridge.is_alive) == (os.getpid(), True, True)
             assert bridge.drain() == Update()
             made.emit(PAUSED)
             assert drained(bridge, 1) == [PAUSED]

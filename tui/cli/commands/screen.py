@@ -138,7 +138,7 @@ def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
         view,
         app.earlier_views,
         is_alive=bridge.is_alive,
-        is_elsewhere=bridge.is_elsewhere,
+        is_remote=bridge.is_remote,
         attach_problem=bridge.attach_problem,
     )
     own = [each for each in app.bridges if isinstance(each, EngineBridge)]

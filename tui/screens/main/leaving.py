@@ -68,7 +68,7 @@ class Leaving(Controller):
         """Stop, save and leave; ask first where another process trains, as the run can continue."""
         bridge = self._run.bridge
         is_on = self._run.view.ended is None and bridge.is_alive and not self._run.is_ending
-        if bridge.is_elsewhere and is_on and not bridge.refusal:
+        if bridge.is_remote and is_on and not bridge.refusal:
             dialog = LeaveDialog(self._run.name, bridge.num_screens)
             self._run.app.push_screen(dialog, self._leave_as_answered)
         else:

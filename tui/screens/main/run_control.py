@@ -44,7 +44,7 @@ class RunControl:
         self.view = view
         """The run after the events so far."""
         self.commands = CommandBook()
-        self.alerts = AlertMonitor.for_attached(view) if bridge.is_elsewhere else AlertMonitor()
+        self.alerts = AlertMonitor.for_attached(view) if bridge.is_remote else AlertMonitor()
         self.is_ending = False
         """Whether the session was asked to end."""
 
