@@ -24,10 +24,11 @@ RARE = frozenset(
     }
 )
 """Headings of options that a first run does not need."""
-_PANEL_OF = {"install_completion": "Shell", "show_completion": "Shell"} | dict.fromkeys(
-    ("version", "help_all", "help"), "Help"
-)
-"""Headings of options that come from typer."""
+_HEADINGS = {
+    **dict.fromkeys(("--install-completion", "--show-completion"), "Shell"),
+    **dict.fromkeys(("--version", "--help-all", "--help"), "Help"),
+}
+"""Headings of options that have no `rich_help_panel`."""
 _F = TypeVar("_F", bound=Callable[..., Any])
 _EXAMPLES = "Examples:\n"
 _MAX_WIDTH = 100
@@ -105,9 +106,9 @@ def _by_heading(parameters: Iterable[Any]) -> dict[str, list[Any]]:
     """Return arguments and options by heading: a command's own first, those about help last."""
     groups: dict[str, list[Any]] = {"Arguments": [], "Options": []}
     for each in parameters:
-        own = "Arguments" if isinstance(each, TyperArgument) else "Options"
-        heading = _PANEL_OF.get(each.name) or getattr(each, "rich_help_panel", None) or own
-        groups.setdefault(heading, []).append(each)
+        named = (_HEADINGS[name] for name in each.opts if name in _HEADINGS)
+        own = "Arguments" if isinstance(each, TyperArgument) else next(named, "Options")
+        groups.setdefault(getattr(each, "rich_help_panel", None) or own, []).append(each)
     of_help = groups.pop("Help")
     return {heading: each for heading, each in groups.items() if each} | {"Help": of_help}
 
