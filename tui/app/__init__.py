@@ -1,1 +1,1 @@
-"""The Textual app: preferences, notifications, input that arrives early. Never trains."""
+"""The Textual app: preferences, notifications, signals, keys typed ahead. Never trains."""

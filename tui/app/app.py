@@ -113,7 +113,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             view = before.run_view.to_be_resumed()
         self.bridges.append(self.bridge.successor(config))
         self._main_screen = MainScreen(self.bridge, view, self._services, beside=beside)
-        self.end_workers_of(before)
+        self.cancel_workers_of(before)
         self.switch_screen(self._main_screen)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

@@ -1,6 +1,6 @@
-"""What reaches a user who looks elsewhere: the terminal's title, its bell, and a notice on the desktop.
+"""Notifications outside of the screen: the terminal's title, its bell, the desktop. Each can be switched off.
 
-Each can be switched off. Text goes out as one harmless line, through the writer that is given; nothing here prints.
+Text is made harmless and cut to one line. Nothing here prints: sequences go to the `write` callback.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from tui.run.view import RunView
 from tui.settings.preferences import Preferences
 
 TITLE_SECONDS = 5.0
-"""The title changes no more often: over ssh every byte counts."""
+"""Least time between changes of the title: over ssh every byte counts."""
 _MAX_CHARS = 120
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;0t", "\x1b[23;0t"
 _BELL = "\x07"
 _WITHOUT_SEQUENCES = {"linux"}
-"""Values of TERM whose terminals know no title and no notice, and may print either."""
+"""Values of TERM of terminals that would print the sequences of titles and notifications."""
 
 
 def title_of(view: RunView) -> str:
-    """Return the line for the terminal's title: run, bits per character, step, and what it is doing if not training."""
+    """Return the terminal's title: run, bits per character, step, and the phase unless training."""
     parts = ["tweetgen-tui"]
     if view.started is not None:
         parts.append(view.started.run)
@@ -40,12 +40,12 @@ def title_of(view: RunView) -> str:
 
 
 def title_sequence(title: str) -> str:
-    """Return what sets the title of window and icon."""
+    """Return the sequence that sets the title of window and icon."""
     return f"\x1b]0;{title}\x07"
 
 
 def desktop_sequence(text: str, environment: Mapping[str, str]) -> str:
-    """Return what shows a notice on the desktop, wrapped so that tmux hands it on."""
+    """Return the sequence of a desktop notification, wrapped for tmux to pass it through."""
     sequence = f"\x1b]9;{text}\x07"
     if environment.get("TMUX"):
         return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
@@ -53,7 +53,7 @@ def desktop_sequence(text: str, environment: Mapping[str, str]) -> str:
 
 
 class Notifications:
-    """Writes notices to a terminal."""
+    """Writes notifications to a terminal."""
 
     def __init__(
         self,
@@ -61,16 +61,16 @@ class Notifications:
         preferences: Callable[[], Preferences],
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        """Write through `write`, which does nothing where there is no terminal; ask for the preferences each time."""
+        """Write through `write`; `preferences` is called each time, as the user may change them."""
         self._write = write
         self._preferences = preferences
         self._environment = environment
-        self._knows_sequences = environment.get("TERM") not in _WITHOUT_SEQUENCES
+        self._supports_sequences = environment.get("TERM") not in _WITHOUT_SEQUENCES
         self._title = ""
 
     def show_title(self, view: RunView) -> None:
-        """Bring the title up to date; the first time, keep the one before. Called every `TITLE_SECONDS`."""
-        if not self._preferences().title or not self._knows_sequences:
+        """Update the title; the first time, push the one before. Called every `TITLE_SECONDS`."""
+        if not self._preferences().title or not self._supports_sequences:
             self.restore_title()
             return
         title = title_of(view)
@@ -79,16 +79,16 @@ class Notifications:
             self._title = title
 
     def restore_title(self) -> None:
-        """Put back the title that was there before."""
+        """Restore the title from before."""
         if self._title:
             self._title = ""
-            # a terminal that keeps no titles shows none rather than that of a run long gone
+            # a terminal without a stack of titles then shows none, rather than that of an ended run
             self._write(title_sequence("") + _POP_TITLE)
 
     def notify(self, text: str) -> None:
-        """Ring the bell and show a notice on the desktop, as far as the user wants them."""
+        """Ring the bell and send a desktop notification, as far as the user has chosen them."""
         preferences = self._preferences()
-        if preferences.desktop and self._knows_sequences:
+        if preferences.desktop and self._supports_sequences:
             self._write(desktop_sequence(harmless(text, _MAX_CHARS), self._environment))
         if preferences.bell:
             self._write(_BELL)

@@ -51,7 +51,7 @@ class PreferencesController:
         app.theme_changed_signal.subscribe(app, self._save_theme)
         keeper.on_change = self._follow
         if not keeper.preferences.mouse:
-            app.use_mouse(is_used=False)
+            app.set_mouse(is_on=False)
         shown = keeper.problems[:_MAX_PROBLEMS_SHOWN]
         num_more = len(keeper.problems) - len(shown)
         for problem in (*shown, *([f"{num_more} more in the same file."] if num_more else [])):
@@ -67,7 +67,7 @@ class PreferencesController:
         if any(name.startswith("keys.") for name in changes):
             app.set_keymap(preferred.keys)
         if "mouse" in changes:
-            app.use_mouse(is_used=preferred.mouse)
+            app.set_mouse(is_on=preferred.mouse)
         if "glyphs" in changes:
             app.glyphs = preferred_glyphs(self._keeper, self._suited_glyphs)
         if "title" in changes:

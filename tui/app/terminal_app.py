@@ -1,4 +1,4 @@
-"""What the program asks of its terminal, whatever is shown: themes, glyphs, the mouse. `TweetgenApp` is built on it."""
+"""`TerminalApp`: what the app overrides of Textual for the sake of its terminal: driver, filters, themes, mouse."""
 
 from __future__ import annotations
 
@@ -34,120 +34,120 @@ _MOUSE_ON = "Mouse captured; m releases it to the terminal."
 
 
 class _Greys(Monochrome):
-    """Textual's filter for `NO_COLOR`, which (8.2) fails on text that has no style at all."""
+    """Textual's filter for `NO_COLOR`, which (8.2) fails on text without a style."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Turn colours into greys."""
+        """Replace colours by greys."""
         styled = [segment if segment.style else Segment(segment.text, _NO_STYLE) for segment in segments]
         return super().apply(styled, background)
 
 
 _NO_STYLE = Style.null()
 _GREYS = _Greys()
-"""One for all lines: a line remembers by its filter what it looked like."""
+"""One instance for all lines: a line caches its strip by the identity of its filters."""
 
 
 class TerminalApp(App[Outcome], inherit_bindings=False):
-    """An app that draws with the glyphs and colours that its terminal has."""
+    """An app that draws with the glyphs and colours that its terminal supports."""
 
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
-    """What is drawn with."""
+    """The set of glyphs for plots and bars."""
 
     def __init__(self, glyphs: GlyphSet = "braille", theme_name: str = "", *, is_utf8: bool = True) -> None:
-        """Draw with `glyphs` in a theme of that name, or in the one that suits the terminal."""
+        """Draw with `glyphs` in the theme `theme_name`, or in the one that suits the terminal if it is empty."""
         send_only_changed_cells()
         super().__init__()
-        # Textual (8.2) prints a page of traceback over the shell; whoever runs the app tells of `failure` instead
+        # Textual (8.2) prints a page of traceback; the caller of `run` reports `failure` instead
         self.error_console = Console(file=StringIO())
         self.set_reactive(TerminalApp.glyphs, glyphs)
         self.has_mouse = True
-        """Whether the terminal tells of the mouse, in place of selecting text with it."""
+        """Whether the terminal reports the mouse, in place of selecting text with it."""
         self._is_utf8 = is_utf8
-        self._wished_theme = theme_name
+        self._chosen_theme = theme_name
         self._glyph_filter = self._filter_for(glyphs)
-        # a slow link shows the steps of an animation as a crawl
+        # over a slow link, animations are slow
         self.animation_level = "none"
 
     def get_driver_class(self) -> type[Driver]:
-        """Return the driver for this platform: where it is Textual's for Linux and macOS, ours, which is metered."""
+        """Return our driver in place of Textual's for Linux and macOS; on any other platform, Textual's."""
         driver_class = super().get_driver_class()
         return MeteredDriver if HAS_LINUX_DRIVER and driver_class is LinuxDriver else driver_class
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Add ours, which draws with lesser glyphs, to Textual's."""
+        """Return Textual's filters and ours, which replaces glyphs that the terminal lacks."""
         filters = [_GREYS if isinstance(each, Monochrome) else each for each in super().get_line_filters()]
         return [*filters, *([self._glyph_filter] if self._glyph_filter.enabled else [])]
 
     def _filter_for(self, glyphs: GlyphSet) -> GlyphFilter:
-        """Return what draws with these glyphs. Whoever wants more than ASCII has a terminal that takes it."""
+        """Return the filter for these glyphs; to choose more than ASCII implies a terminal with UTF-8."""
         return GlyphFilter(glyphs, is_utf8=self._is_utf8 or glyphs != "ascii")
 
     def watch_glyphs(self, glyphs: GlyphSet) -> None:
-        """Draw all anew with other glyphs."""
+        """Redraw with other glyphs."""
         self._glyph_filter = self._filter_for(glyphs)
         self.refresh_css(animate=False)
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the app, where that was a mistake of ours or of Textual's."""
+        """The unhandled exception that ended the app, if any."""
         return failure_of(self)
 
     @property
     def num_waiting_bytes(self) -> int:
-        """Bytes that the terminal has not taken yet; 0 where nobody counts them."""
+        """Bytes that the terminal has not accepted yet; 0 without our driver."""
         driver = driver_of(self)
         return driver.num_waiting_bytes if isinstance(driver, MeteredDriver) else 0
 
     def write_to_terminal(self, sequence: str) -> None:
-        """Write to the terminal, where there is one, past what is drawn, but with the same glyphs."""
+        """Write a sequence to the terminal, bypassing the compositor but not the glyph filter."""
         driver = driver_of(self)
         if isinstance(driver, MeteredDriver):
             driver.write(self._glyph_filter.translated(sequence))
 
     async def on_event(self, event: Event) -> None:
-        """Take an event in. Of what is pasted into a line, only what is harmless there: Textual's (8.2) shows it all.
+        """Handle an event. A paste into a line loses its control characters, which Textual (8.2) would show.
 
-        A line for a path looks first whether it is one.
+        A line for a path checks first whether the paste is one.
         """
         if isinstance(event, Paste) and isinstance(self.focused, Input) and not isinstance(self.focused, PathInput):
             event.text = pasted_line(event.text)
         await super().on_event(event)
 
     def choose_theme(self) -> None:
-        """Offer our themes and the best of Textual's, and begin with the one wished for or fit for the terminal."""
+        """Register our themes and the best of Textual's, and set the chosen one or the one that suits the terminal."""
         offered = {theme.name: theme for theme in THEMES}
         for theme in offered.values():
             self.register_theme(theme)
-        wished = self._wished_theme
-        self.theme = wished if wished in offered else theme_for(self.console.color_system)
+        chosen = self._chosen_theme
+        self.theme = chosen if chosen in offered else theme_for(self.console.color_system)
         for name in self.available_themes.keys() - offered.keys():
             self.unregister_theme(name)
 
     def pop_screen(self) -> AwaitComplete:
-        """Close the screen on top, and end what it is still at."""
-        self.end_workers_of(self.screen)
+        """Close the top screen, and cancel its workers."""
+        self.cancel_workers_of(self.screen)
         return super().pop_screen()
 
-    def end_workers_of(self, screen: Screen[Any]) -> None:
-        """Cancel the workers of a screen that is about to be removed, once each has begun: one may write a file.
+    def cancel_workers_of(self, screen: Screen[Any]) -> None:
+        """Cancel the workers of a screen that is about to be removed, once each has started: one may write a file.
 
-        Textual (8.2) cancels them after it has removed the widgets in it, which a worker that goes on by then misses.
+        Textual (8.2) cancels them only after it has removed the widgets, which a worker still running then lacks.
         """
 
-        async def end_them() -> None:
-            await asyncio.sleep(0)  # to where each waits for its first errand
+        async def cancel() -> None:
+            await asyncio.sleep(0)  # lets each start its first thread
             self.workers.cancel_node(screen)
 
-        self.call_next(end_them)
+        self.call_next(cancel)
 
-    def use_mouse(self, *, is_used: bool) -> None:
-        """Have the terminal tell of the mouse, or leave it to the terminal, to select text with."""
-        self.has_mouse = is_used
+    def set_mouse(self, *, is_on: bool) -> None:
+        """Have the terminal report the mouse, or release it for selecting text."""
+        self.has_mouse = is_on
         driver = driver_of(self)
         if isinstance(driver, MeteredDriver):
-            driver.set_mouse_reporting(is_on=is_used)
+            driver.set_mouse_reporting(is_on=is_on)
 
     def action_mouse(self) -> None:
-        """Leave the mouse to the terminal, or take it back."""
-        self.use_mouse(is_used=not self.has_mouse)
+        """Release the mouse to the terminal, or recapture it."""
+        self.set_mouse(is_on=not self.has_mouse)
         self.notify(_MOUSE_ON if self.has_mouse else _MOUSE_OFF, markup=False)

@@ -1,4 +1,4 @@
-"""Native crashes: the traceback of every thread goes to the log of the run that was on, not over the screen."""
+"""Native crashes: the traceback of every thread is written to the log of the active run, not over the screen."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from engine.errors import ConfigError
 from engine.storage.folders import folder_of_run
 
 _FILES: list[TextIO] = []
-"""The file that `faulthandler` writes to, which must stay open."""
+"""The file that `faulthandler` writes to, kept open."""
 
 
 def log_crashes_of(run: str) -> None:
-    """Write what a crash of this process was doing to the log of a run, from now on.
+    """Write the traceback of a native crash to the log of a run from now on.
 
-    Where somebody has asked for it elsewhere already, as `python -X faulthandler` does, it stays there.
+    Does nothing where `faulthandler` is enabled already, as by `python -X faulthandler`.
     """
     if faulthandler.is_enabled() and not _FILES:
         return
-    with contextlib.suppress(OSError, ConfigError):  # without a log there is nothing to write to
+    with contextlib.suppress(OSError, ConfigError):  # no log, no traceback
         file = folder_of_run(run).log_path.open("a", encoding="utf-8")
         faulthandler.enable(file)
         while _FILES:

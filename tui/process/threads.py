@@ -1,8 +1,7 @@
-"""Errands: what takes its time is done on a thread of its own.
+"""Slow work of the screen, each piece on a daemon thread of its own.
 
-The thread is a daemon, and nobody waits for it once the errand is cancelled: a file that can't be read to its end must
-keep neither the screen from going on nor the program from ending. Only for what writes the program waits a moment at
-its end.
+Nothing waits for the thread once its awaiter is cancelled: a file that blocks must block neither the screen nor the end
+of the program. Only threads that write are waited for, a moment, at the end of the program.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 MAX_WRITING_SECONDS = 1.0
-"""How long the end of the program waits for what is being written."""
+"""How long the end of the program waits for threads that write."""
 Result = TypeVar("Result")
 _writers: set[threading.Thread] = set()
-"""The threads of errands that write."""
+"""The running threads that write."""
 
 
 async def on_own_thread(function: Callable[[], Result], *, writes: bool = False) -> Result:
-    """Return what `function` returns, or raise what it raises; it runs on a daemon thread.
+    """Run `function` on a daemon thread; return its result or raise its exception.
 
-    What `writes` is waited for by `writers_have_ended`.
+    `writers_have_ended` waits for a function that `writes`.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
@@ -41,13 +40,13 @@ async def on_own_thread(function: Callable[[], Result], *, writes: bool = False)
         outcome: tuple[Result | None, BaseException | None]
         try:
             outcome = function(), None
-        except BaseException as error:  # noqa: BLE001 - it is raised where the errand is awaited
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
             outcome = None, error
         with contextlib.suppress(RuntimeError):  # the program has ended meanwhile
             loop.call_soon_threadsafe(settle, *outcome)
         _writers.discard(thread)
 
-    thread = threading.Thread(target=run, name="errand", daemon=True)
+    thread = threading.Thread(target=run, name="work", daemon=True)
     if writes:
         _writers.add(thread)
     thread.start()
@@ -55,7 +54,7 @@ async def on_own_thread(function: Callable[[], Result], *, writes: bool = False)
 
 
 def writers_have_ended(timeout_seconds: float) -> bool:
-    """Wait at most so long for the errands that write; return whether all have ended. For any thread."""
+    """Wait at most `timeout_seconds` for the threads that write; return whether all have ended. For any thread."""
     deadline = time.monotonic() + timeout_seconds
     writers = tuple(_writers)
     for thread in writers:

@@ -37,7 +37,7 @@ async def main():
     app = stage.app(FakeSession([tweet_sampled("hello there")]))
     async with app.run_test():
         await shows(app, "hello there")
-        app.use_mouse(is_used=False)
+        app.set_mouse(is_on=False)
         app.write_to_terminal("x")
     app.bridge.stop("done")
     assert app.get_driver_class() is LinuxDriver
