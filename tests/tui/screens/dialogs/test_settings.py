@@ -238,7 +238,7 @@ async def test_the_end_of_a_run_is_a_desktop_notification_and_quitting_is_not(
         session.emit(e.Paused(step=3, elapsed_seconds=1.0))
         await wait_until(lambda: told, "a notice")
         await pilot.press("q")
-    assert told == ["tweetgen-tui: run 2026-11-25-101112 is over at 3 steps."]
+    assert told == ["tweetgen-tui: run 2026-11-25-101112 finished after 3 steps."]
 
 
 async def test_a_replay_is_labelled_and_shows_refusals_as_toasts(path: Path) -> None:
