@@ -23,7 +23,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 def opening_of(shown: list[tuple[Any, ...]]) -> OpenReplay:
-    [(config, bridge, history, _keeper, _guard)] = shown
+    [(config, bridge, history, _store, _guard)] = shown
     opening = bridge._open_session
     assert isinstance(opening, OpenReplay)
     assert opening.config is config

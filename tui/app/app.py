@@ -32,7 +32,7 @@ from tui.screens.dialogs.leave import LeaveDialog
 from tui.screens.main.screen import MainScreen
 from tui.screens.main.services import Services
 from tui.settings.preferences import AUTO
-from tui.settings.store import PreferenceKeeper
+from tui.settings.store import PreferencesStore
 from tui.terminal.capabilities import GlyphSet
 
 _WIDTHS = [(0, "-too-narrow"), (40, "-narrow"), (100, "-wide")]
@@ -67,15 +67,15 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         glyphs: GlyphSet = "braille",
         *,
         is_utf8: bool = True,
-        keeper: PreferenceKeeper | None = None,
+        store: PreferencesStore | None = None,
     ) -> None:
         """Show a run that begins with the view `history`; `glyphs` are those that suit the terminal."""
-        self.keeper = keeper or PreferenceKeeper()
-        theme = self.keeper.preferences.theme
-        super().__init__(preferred_glyphs(self.keeper, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
-        self.set_keymap(self.keeper.preferences.keys)
+        self.store = store or PreferencesStore()
+        theme = self.store.preferences.theme
+        super().__init__(preferred_glyphs(self.store, glyphs), "" if theme == AUTO else theme, is_utf8=is_utf8)
+        self.set_keymap(self.store.preferences.keys)
         self._typing_ahead = TypingAhead(self, super().on_event)
-        self._preferences = PreferencesController(self, self.keeper, glyphs, lambda: self._main_screen)
+        self._preferences = PreferencesController(self, self.store, glyphs, lambda: self._main_screen)
         self.bridges: list[Bridge] = [bridge or EngineBridge(config)]
         """One for each run, the latest last. The caller of `run` waits for their threads."""
         self.earlier_views: list[RunView] = []
@@ -84,7 +84,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             list_checkpoints,
             check,
             self.start_run,
-            self.keeper,
+            self.store,
             self._preferences.notifications.notify,
             self._typing_ahead.drop,
         )

@@ -12,16 +12,16 @@ from tui.process.threads import on_own_thread
 from tui.run.error_report import to_tweetgen_error
 from tui.screens.main.screen import MainScreen
 from tui.settings.preferences import AUTO
-from tui.settings.store import Changes, PreferenceKeeper
+from tui.settings.store import Changes, PreferencesStore
 from tui.settings.theme import theme_for
 from tui.terminal.capabilities import GlyphSet
 
 _MAX_PROBLEMS_SHOWN = 3
 
 
-def preferred_glyphs(keeper: PreferenceKeeper, suited: GlyphSet) -> GlyphSet:
+def preferred_glyphs(store: PreferencesStore, suited: GlyphSet) -> GlyphSet:
     """Return the glyphs that the user has chosen, else those that suit the terminal."""
-    chosen = keeper.preferences.glyphs
+    chosen = store.preferences.glyphs
     return suited if chosen == AUTO else chosen
 
 
@@ -31,14 +31,14 @@ class PreferencesController:
     def __init__(
         self,
         app: TerminalApp,
-        keeper: PreferenceKeeper,
+        store: PreferencesStore,
         suited_glyphs: GlyphSet,
         main_screen: Callable[[], MainScreen],
     ) -> None:
         """Show the latest run in the terminal's title; `suited_glyphs` are used unless the user has chosen others."""
-        self.notifications = Notifications(app.write_to_terminal, lambda: keeper.preferences)
+        self.notifications = Notifications(app.write_to_terminal, lambda: store.preferences)
         self._app = app
-        self._keeper = keeper
+        self._store = store
         self._suited_glyphs = suited_glyphs
         self._main_screen = main_screen
         self._default_theme = ""
@@ -46,21 +46,21 @@ class PreferencesController:
 
     def start(self) -> None:
         """Apply the preferences, and follow their changes. Called once the app is mounted and has a theme."""
-        app, keeper = self._app, self._keeper
+        app, store = self._app, self._store
         self._default_theme = app.theme
         app.theme_changed_signal.subscribe(app, self._save_theme)
-        keeper.on_change = self._follow
-        if not keeper.preferences.mouse:
+        store.on_change = self._follow
+        if not store.preferences.mouse:
             app.set_mouse(is_on=False)
-        shown = keeper.problems[:_MAX_PROBLEMS_SHOWN]
-        num_more = len(keeper.problems) - len(shown)
+        shown = store.problems[:_MAX_PROBLEMS_SHOWN]
+        num_more = len(store.problems) - len(shown)
         for problem in (*shown, *([f"{num_more} more in the same file."] if num_more else [])):
             app.notify(problem, severity="warning", timeout=15, markup=False)
         app.set_interval(TITLE_SECONDS, self._show_title)
 
     def _follow(self, changes: Changes) -> None:
         """Apply changes of the preferences, and save them."""
-        app, preferred = self._app, self._keeper.preferences
+        app, preferred = self._app, self._store.preferences
         if "theme" in changes:
             self._default_theme = theme_for(app.console.color_system) if preferred.theme == AUTO else preferred.theme
             app.theme = self._default_theme
@@ -69,22 +69,22 @@ class PreferencesController:
         if "mouse" in changes:
             app.set_mouse(is_on=preferred.mouse)
         if "glyphs" in changes:
-            app.glyphs = preferred_glyphs(self._keeper, self._suited_glyphs)
+            app.glyphs = preferred_glyphs(self._store, self._suited_glyphs)
         if "title" in changes:
             self._show_title()
         self._main_screen().preferences.follow(changes)
-        self._keeper.plan_to_save(changes)
+        self._store.plan_to_save(changes)
         app.run_worker(self._save())
 
     def _save_theme(self, theme: Theme) -> None:
         """Save a theme that was chosen in the palette; a signal that arrives after another choice is ignored."""
         if theme.name == self._app.theme != self._default_theme:
-            self._keeper.change({"theme": theme.name})
+            self._store.change({"theme": theme.name})
 
     async def _save(self) -> None:
         """Write the changes to the file, on a thread."""
         try:
-            await on_own_thread(self._keeper.save, writes=True)
+            await on_own_thread(self._store.save, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the run goes on
             report = to_tweetgen_error(error, "Saving the settings")
             self._app.notify(f"{report.message} {report.hint}", severity="error", markup=False)

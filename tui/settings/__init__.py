@@ -1,1 +1,1 @@
-"""The key table, key map, theme and preferences of the user. Never knows a run."""
+"""Key table, themes and the user's preferences. Nothing here depends on a run."""

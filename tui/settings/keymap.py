@@ -1,8 +1,4 @@
-"""The key map: which keys a user has put in place of those of the key table, and which can't be. Pure.
-
-`tui.settings.key_table` stays the one table of what there is and of the defaults; a map only names other keys for some
-of it.
-"""
+"""The key map: the keys that a user has set in place of those of the key table, and the rules for them. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ from tui.settings.keys.tweets import FEED_KEYS
 from tui.terminal.textual_private import name_of_key
 
 KeyMap = Mapping[str, str]
-"""From the name of a key of the table to Textual's names of other keys, separated by commas."""
+"""From the name of a key in the table to Textual's names of the keys in its place, separated by commas."""
 
 RESERVED = {
     "ctrl+b": "tmux takes it",
@@ -28,11 +24,11 @@ RESERVED = {
     "ctrl+c": "it leaves at once",
     "ctrl+z": "the shell takes it",
     "escape": "it closes dialogs",
-    "enter": "it takes what is chosen",
+    "enter": "it confirms a choice",
     "tab": "it moves between the panels",
     "shift+tab": "it moves between the panels",
 }
-"""Keys that can be given to nothing, and why."""
+"""Keys that no action can have, and why."""
 _MODIFIERS = {"ctrl", "alt", "shift"}
 _CHARACTERS = {name_of_key(chr(code)) for code in range(0x20, 0x7F)}
 """Names such as `question_mark`."""
@@ -40,7 +36,7 @@ _NAMED = {key.value for key in Keys} | _CHARACTERS
 
 
 def key_named(text: str) -> str:
-    """Return Textual's name of the key that `text` names or is; empty where there is no such key."""
+    """Return Textual's name of a key, from that name or the character; empty if there is no such key."""
     if len(text) == 1:
         return name_of_key(text) if text.isprintable() else ""
     name = text.strip().lower()
@@ -50,7 +46,7 @@ def key_named(text: str) -> str:
 
 
 def mapped(keys: Iterable[Key], key_map: KeyMap) -> tuple[Key, ...]:
-    """Return the keys with those of the map in their place; it is for the main screen's only."""
+    """Return the keys, those of the main screen as the map changes them."""
     return tuple(
         replace(key, keys=key_map[key.name], symbols="") if key.name in key_map and key in MAIN_KEYS else key
         for key in keys
@@ -58,14 +54,14 @@ def mapped(keys: Iterable[Key], key_map: KeyMap) -> tuple[Key, ...]:
 
 
 def settable_keys() -> dict[str, Key]:
-    """Return the keys that a map can name, by their names."""
+    """Return the keys that a map can change, by name."""
     return {key.name: key for key in MAIN_KEYS}
 
 
 def objection(name: str, keys: str, key_map: KeyMap) -> str:
-    """Return why `keys` can't be given to what is called `name`, with the rest as `key_map` has it; empty if they can.
+    """Return why the action `name` can't have `keys`, given the other keys in `key_map`; empty if it can.
 
-    A key of a panel is taken too: while the panel has the focus, nobody else hears of it.
+    A key of a panel is taken too: a focused panel handles it first.
     """
     for key in keys.split(","):
         if key in RESERVED and key not in settable_keys()[name].keys.split(","):
@@ -77,7 +73,7 @@ def objection(name: str, keys: str, key_map: KeyMap) -> str:
 
 
 def without_clashes(key_map: KeyMap) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Return the part of a map that can be used, and the name and objection of each entry that can't."""
+    """Return the usable part of a map, and name and objection of each other entry; of two that clash, the later."""
     usable = dict(key_map)
     refused = []
     for name in reversed(list(key_map)):

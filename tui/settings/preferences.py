@@ -1,6 +1,6 @@
-"""`config.toml`: what a user has chosen once for all runs. Read here; `tui.settings.store` changes it.
+"""`config.toml`: the user's preferences for all runs. Read here; changed by `tui.settings.store`.
 
-An entry that can't be used counts as its default and is reported; none is ever thrown away. Knows no screen.
+An invalid entry is reported, has its default, and stays in the file.
 """
 
 from __future__ import annotations
@@ -32,60 +32,60 @@ Complain = Callable[[str, str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
-    """What a user can choose."""
+    """The values of all entries."""
 
     theme: str = AUTO
-    """The colours; auto takes those that the terminal can show. The palette has the same list."""
+    """Colours; auto: those that the terminal supports. The palette offers the same themes."""
     mouse: bool = True
-    """Whether the program takes the mouse; without it the terminal's own selection works."""
+    """Capture the mouse; off: the terminal selects text with it."""
     glyphs: GlyphChoice = "auto"
-    """What plots and frames are drawn with: dots, blocks where the font lacks dots, plain characters, or what fits."""
+    """Characters of plots and frames: braille dots, blocks for fonts without them, ASCII; auto: by the terminal."""
     title: bool = True
     """Show run, bits per character and step in the terminal's title."""
     bell: bool = True
-    """Ring the terminal's bell when a run has come to its end or failed."""
+    """Ring the terminal's bell when a run has finished or failed."""
     desktop: bool = True
-    """Have the terminal show a notice on the desktop then (OSC 9), where it can."""
+    """Show a desktop notification when a run has finished or failed, if the terminal supports it (OSC 9)."""
     eval_every: int | None = None
-    """Steps between two evaluations, 0 for never, in this run and in new ones; empty: new runs follow their preset."""
+    """Steps between two evaluations, 0: never, in this run and in new ones. Empty: new runs follow their preset."""
     sample_every: int | None = None
-    """Steps between two tweets, 0 for none, in this run and in new ones; empty: new runs follow their preset."""
+    """Steps between two tweets, 0: none, in this run and in new ones. Empty: new runs follow their preset."""
     autosave_seconds: float | None = None
-    """Seconds between two savings of the latest checkpoint, in new runs only; empty: as the preset has it."""
+    """Seconds between two autosaves of the latest checkpoint, in new runs. Empty: from the preset."""
     save_every: int | None = None
-    """Steps between two checkpoints that stay, 0 for none, in new runs only; empty: as the preset has it."""
+    """Steps between two checkpoints step-N, 0: none, in new runs. Empty: from the preset."""
     keep_checkpoints: int | None = None
-    """Checkpoints step-N of a run that are kept, 0 for all, in new runs only; empty: as the preset has it."""
+    """Number of checkpoints step-N to keep, 0: all, in new runs. Empty: from the preset."""
     keys: KeyMap = field(default_factory=dict)
-    """Other keys for actions of the key table, by name."""
+    """Changed keys, by their names in the key table."""
 
     @property
     def intervals(self) -> dict[str, Setting]:
-        """Those that were chosen, as settings of a run."""
+        """Those that are set, as settings of a run."""
         chosen = {name: getattr(self, name) for name in INTERVALS}
         return {name: value for name, value in chosen.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the file but for the keys, and of the settings screen."""
+    """An entry of the file and of the settings screen, other than a key."""
 
     name: str
-    """Of the field, and in the file."""
+    """The name of the field, and in the file."""
     table: str
-    """Where it stands in the file; empty above all tables."""
+    """Its table in the file; empty for the top level."""
     label: str
     kind: Kind
     choices: tuple[str, ...] = ()
 
     @property
     def is_number(self) -> bool:
-        """Whether it is typed."""
+        """Whether its value is typed."""
         return self.kind in {"whole number", "number"}
 
     @property
     def full_name(self) -> str:
-        """The name with that of its table."""
+        """The name with its table's."""
         return f"{self.table}.{self.name}" if self.table else self.name
 
 
@@ -95,12 +95,12 @@ ENTRIES = (
     Entry("glyphs", "screen", "Glyphs", "choice", get_args(GlyphChoice)),
     Entry("title", "notices", "Terminal title", "switch"),
     Entry("bell", "notices", "Bell at the end", "switch"),
-    Entry("desktop", "notices", "Desktop notice at the end", "switch"),
+    Entry("desktop", "notices", "Desktop notification", "switch"),
     Entry("eval_every", "intervals", "Steps between evaluations", "whole number"),
     Entry("sample_every", "intervals", "Steps between tweets", "whole number"),
-    Entry("autosave_seconds", "intervals", "Seconds between savings", "number"),
-    Entry("save_every", "intervals", "Steps between kept checkpoints", "whole number"),
-    Entry("keep_checkpoints", "intervals", "Kept checkpoints of a run", "whole number"),
+    Entry("autosave_seconds", "intervals", "Seconds between autosaves", "number"),
+    Entry("save_every", "intervals", "Steps between checkpoints", "whole number"),
+    Entry("keep_checkpoints", "intervals", "Checkpoints to keep", "whole number"),
 )
 INTERVALS = tuple(entry.name for entry in ENTRIES if entry.table == "intervals")
 TABLE_OF = {entry.name: entry.table for entry in ENTRIES}
@@ -109,23 +109,23 @@ _TYPES: dict[Kind, Any] = {"switch": bool, "choice": str, "whole number": int, "
 
 
 def preferences_path() -> Path:
-    """Return where the file lies; it need not exist."""
+    """Return the path of the file, which need not exist."""
     if os.environ.get("TWEETGEN_HOME"):
         return home() / "config.toml"
     return Path(platformdirs.user_config_dir(APP_NAME, appauthor=False)) / "config.toml"
 
 
 def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
-    """Return what the file says, and a sentence for each entry that can't be used. Raises nothing."""
+    """Return the preferences of the file, and a sentence per invalid entry. Raises nothing."""
     try:
         document = msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])
     except FileNotFoundError:
         return Preferences(), ()
     except OSError as error:
         return Preferences(), (f"{path.name} can't be read: {error.strerror}. All settings are at their defaults.",)
-    except (ValueError, RecursionError) as error:  # among them msgspec's errors, and a text that is no UTF-8
+    except (ValueError, RecursionError) as error:  # msgspec's errors, and text that is not UTF-8, are ValueErrors
         reason = harmless(str(error), 200)
-        return Preferences(), (f"{path.name} is no TOML: {reason}. All settings are at their defaults.",)
+        return Preferences(), (f"{path.name} is not valid TOML: {reason}. All settings are at their defaults.",)
     problems: list[str] = []
 
     def complain(name: str, text: str) -> None:
@@ -138,16 +138,16 @@ def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
 
 
 def _table(document: dict[str, Any], name: str, complain: Complain) -> dict[str, Any]:
-    """Return a table of the file; empty where there is none."""
+    """Return a table of the file; empty if it is missing."""
     table = document.get(name, {})
     if isinstance(table, dict):
         return table
-    complain(name, f"it is {_shown(table)}; it is a table: [{name}].")
+    complain(name, f"it is {_shown(table)}; it must be a table: [{name}].")
     return {}
 
 
 def _chosen(tables: dict[str, dict[str, Any]], complain: Complain) -> dict[str, Any]:
-    """Return the values of the entries that can be used; complain of the others."""
+    """Return the values of valid entries; complain of the others."""
     chosen = {}
     entries = {(entry.table, entry.name): entry for entry in ENTRIES}
     for table_name, table in tables.items():
@@ -155,7 +155,7 @@ def _chosen(tables: dict[str, dict[str, Any]], complain: Complain) -> dict[str, 
             entry = entries.get((table_name, name))
             if entry is None:
                 known = ", ".join(sorted(name for its_table, name in entries if its_table == table_name))
-                complain(f"{table_name}.{name}".lstrip("."), f"there is no such entry; there is {known}.")
+                complain(f"{table_name}.{name}".lstrip("."), f"unknown entry; known: {known}.")
             elif rule := broken_rule(entry, value):
                 complain(entry.full_name, f"it is {_shown(value)}; {rule}")
             else:
@@ -164,18 +164,18 @@ def _chosen(tables: dict[str, dict[str, Any]], complain: Complain) -> dict[str, 
 
 
 def broken_rule(entry: Entry, value: object) -> str:
-    """Return the rule that a value of an entry breaks; empty where it keeps to it."""
+    """Return the rule that a value of an entry breaks; empty if it is valid."""
     if isinstance(value, int) and abs(value) > LARGEST:
-        return f"it is at most {LARGEST:g}."
+        return f"it must be at most {LARGEST:g}."
     try:
         msgspec.convert(value, _TYPES[entry.kind])
         if entry.table == "intervals":
             with_settings(TrainingConfig(), {entry.name: value})  # type: ignore[dict-item] # a number, as just checked
     except msgspec.ValidationError:
-        return "it is true or false." if entry.kind == "switch" else f"it is {_one_of(entry)}."
+        return "it must be true or false." if entry.kind == "switch" else f"it must be {_one_of(entry)}."
     except ConfigError as error:
         return error.message
-    return f"it is {_one_of(entry)}." if entry.choices and value not in entry.choices else ""
+    return f"it must be {_one_of(entry)}." if entry.choices and value not in entry.choices else ""
 
 
 def _one_of(entry: Entry) -> str:
@@ -183,15 +183,15 @@ def _one_of(entry: Entry) -> str:
 
 
 def _chosen_keys(table: dict[str, Any], complain: Complain) -> KeyMap:
-    """Return the key map that the table of the file makes; complain of what can't be used."""
+    """Return the key map from the file's table; complain of invalid entries."""
     known = settable_keys()
     wanted: dict[str, str] = {}
     for name, value in table.items():
         named = [key_named(text) if isinstance(text, str) else "" for text in _listed(value)]
         if name not in known:
-            complain(f"keys.{name}", f"there is no such action; there is {', '.join(known)}.")
+            complain(f"keys.{name}", f"unknown action; known: {', '.join(known)}.")
         elif not named or not all(named):
-            complain(f"keys.{name}", f'it is {_shown(value)}; it is a key, such as "x", "f5" or "ctrl+x", or a list.')
+            complain(f"keys.{name}", f'it is {_shown(value)}; it must be a key like "x", "f5" or "ctrl+x", or a list.')
         else:
             wanted[name] = ",".join(named)
     usable, refused = without_clashes(wanted)
@@ -205,7 +205,7 @@ def _listed(value: object) -> Iterable[object]:
 
 
 def _shown(value: object) -> str:
-    """Return a value nearly as the file has it; of one that holds others, what it is."""
+    """Return a value nearly as in the file; of a container, its kind."""
     match value:
         case dict():
             return "a table"
@@ -213,7 +213,7 @@ def _shown(value: object) -> str:
             return "a list"
         case str() | bool():
             return msgspec.json.encode(value).decode()
-        case int() if abs(value) > sys.maxsize:  # Python refuses to write out thousands of digits
+        case int() if abs(value) > sys.maxsize:  # Python refuses to format thousands of digits
             return "a large number"
         case _:
             return str(value)

@@ -1,4 +1,4 @@
-"""Keeps the preferences of a program while it runs, and changes their file. Reports changes to one listener."""
+"""The preferences of a running program, and changes to their file. Reports changes to one subscriber."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Changes = Mapping[str, object]
 """New values by the name of a field, or for a key by `keys.` and its name; None for the default."""
 
 
-class PreferenceKeeper:
-    """What the user has chosen. `save` is for any thread, all else for the screen's."""
+class PreferencesStore:
+    """The current preferences. `save` is for any thread, all else for the screen's."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Read the file; without one, begin with the defaults and save nothing."""
+        """Read the file; without a path, use the defaults and save nothing."""
         self.path = path
         self.preferences, self.problems = read_preferences(path) if path else (Preferences(), ())
         self.on_change: Callable[[Changes], None] | None = None
@@ -31,22 +31,22 @@ class PreferenceKeeper:
         self._is_saving = threading.Lock()
 
     def change(self, changes: Changes) -> None:
-        """Apply changes and report them."""
+        """Apply changes, and report them if they change anything."""
         before, self.preferences = self.preferences, _changed(self.preferences, changes)
         if self.preferences != before and self.on_change is not None:
             self.on_change(changes)
 
     def plan_to_save(self, changes: Changes) -> None:
-        """Have the next `save` write changes, after those planned before."""
+        """Queue changes for the next `save`."""
         self._unsaved.append(changes)
 
     def save(self) -> None:
-        """Write the planned changes into the file, in their order; those of a failed call come with the next.
+        """Write the queued changes into the file, in order; those of a failed call are written by the next.
 
         Raises `ConfigError` and `StorageError`.
         """
         with self._is_saving:
-            num_changes = len(self._unsaved)  # the screen's thread may plan more meanwhile
+            num_changes = len(self._unsaved)  # the screen's thread may queue more meanwhile
             changes: dict[str, object] = {}
             for number in range(num_changes):
                 changes |= self._unsaved[number]
@@ -73,30 +73,30 @@ def _changed(preferences: Preferences, changes: Changes) -> Preferences:
 
 
 def save_changes(path: Path, changes: Changes) -> None:
-    """Put changes into the file and leave all else in it as it is. Raises `ConfigError` and `StorageError`."""
+    """Write changes into the file, with everything else in it unchanged. Raises `ConfigError` and `StorageError`."""
     import tomlkit
 
     path = Path(os.path.realpath(path))  # where it is a link, the file behind it; raises nothing, unlike `resolve`
     try:
-        text = path.read_bytes().decode()  # line ends as they are, as they are read
+        text = path.read_bytes().decode()  # with its line ends, which `read_text` would change
     except FileNotFoundError:
         text = ""
     except (OSError, ValueError) as error:
         raise _not_saved(f"{path} can't be read: {error}.") from error
     try:
-        tomllib.loads(text)  # names a mistake in plainer words than tomlkit
-        document = tomlkit.parse(text if text.endswith("\n") else text + "\n")  # what is added would join the last line
+        tomllib.loads(text)  # its errors are clearer than those of tomlkit
+        document = tomlkit.parse(text if text.endswith("\n") else text + "\n")  # an addition would join the last line
         for name, value in changes.items():
             _put(document, name, value)
         new_text = tomlkit.dumps(document)
         tomllib.loads(new_text)
     except (ValueError, TypeError, RecursionError) as error:
-        raise _not_saved(f"{path} is no TOML that can be changed: {error}.") from error
+        raise _not_saved(f"{path} is not valid TOML: {error}.") from error
     write_atomically(path, new_text.encode())
 
 
 def _put(document: Any, name: str, value: object) -> None:  # noqa: ANN401 - as tomlkit types it
-    """Put one change into a document. Raises `TypeError` where something else stands in the table's place."""
+    """Set one entry of a document. Raises `TypeError` where the table's name is taken by something else."""
     import tomlkit
 
     table_name, _, key = name.rpartition(".")
@@ -106,7 +106,7 @@ def _put(document: Any, name: str, value: object) -> None:  # noqa: ANN401 - as 
         document[table_name] = tomlkit.table()
     table = document[table_name] if table_name else document
     if not isinstance(table, MutableMapping):
-        raise TypeError(f"{table_name} is no table")
+        raise TypeError(f"{table_name} is not a table")
     if value is None:
         table.pop(key, None)
     else:
@@ -114,4 +114,4 @@ def _put(document: Any, name: str, value: object) -> None:  # noqa: ANN401 - as 
 
 
 def _not_saved(message: str) -> ConfigError:
-    return ConfigError(message, "The change holds until you leave; correct the file to keep such.")
+    return ConfigError(message, "The change lasts until you quit; correct the file to save changes.")

@@ -13,7 +13,7 @@ from engine.errors import ConfigError, StorageError
 from tui.settings.key_table import KEY_TABLE
 from tui.settings.keymap import settable_keys, without_clashes
 from tui.settings.preferences import Preferences, preferences_path, read_preferences
-from tui.settings.store import PreferenceKeeper, save_changes
+from tui.settings.store import PreferencesStore, save_changes
 
 FULL = """
 # my own words
@@ -75,17 +75,17 @@ def test_every_entry_of_a_full_file_is_used(path: Path) -> None:
     [
         ("theme = 5", ("config.toml", "theme", "it is 5", "auto")),
         ('theme = "nosuch"', ("theme", '"nosuch"', "tweetgen")),
-        ("[notices]\nbel = true", ("notices.bel", "no such entry", "bell, desktop, title")),
+        ("[notices]\nbel = true", ("notices.bel", "unknown entry", "bell, desktop, title")),
         ('[screen]\nglyphs = "maybe"', ("screen.glyphs", '"maybe"', "auto, braille, block, ascii")),
-        ("[intervals]\neval_every = 1.5", ("intervals.eval_every", "1.5", "it is a whole number")),
+        ("[intervals]\neval_every = 1.5", ("intervals.eval_every", "1.5", "it must be a whole number")),
         ("[intervals]\nautosave_seconds = nan", ("intervals.autosave_seconds", "nan", "at least 1")),
         ("[intervals]\neval_every = 0x" + 4000 * "f", ("intervals.eval_every", "a large number", "at most 1e+18")),
-        ("keys = 3", ("keys", "it is a table: [keys]")),
-        ('[keys]\npawse = "x"', ("keys.pawse", "no such action", "pause")),
-        ('[keys]\npause = "no key"', ("keys.pause", '"no key"', "it is a key")),
+        ("keys = 3", ("keys", "it must be a table: [keys]")),
+        ('[keys]\npawse = "x"', ("keys.pawse", "unknown action", "pause")),
+        ('[keys]\npause = "no key"', ("keys.pause", '"no key"', "it must be a key")),
         ('[keys]\npause = "ctrl+b"', ("keys.pause", "^b can't be used", "tmux")),
         ('[keys]\npause = "0"', ("keys.pause", "0 is taken already: Reset the plot")),
-        ('theme = "\\u001b]0;gotcha\\u0007"', ("theme", "it is one of")),
+        ('theme = "\\u001b]0;gotcha\\u0007"', ("theme", "it must be one of")),
     ],
 )
 def test_an_invalid_entry_is_reported_in_one_line_with_file_key_and_valid_values(
@@ -103,7 +103,7 @@ def test_a_file_that_is_not_toml_is_reported_and_never_overwritten(path: Path, c
     path.write_bytes(content)
     preferences, (problem,) = read_preferences(path)
     assert preferences == Preferences()
-    assert problem.startswith("config.toml is no TOML: ")
+    assert problem.startswith("config.toml is not valid TOML: ")
     with pytest.raises(ConfigError) as raised:
         save_changes(path, {"keys.pause": "x"})
     assert "correct the file" in raised.value.hint
@@ -156,7 +156,7 @@ def test_saved_changes_are_read_and_a_restored_default_is_removed_from_the_file(
 @pytest.mark.parametrize("text", ["keys = 3\n", "[[keys]]\nx = 1\n"])
 def test_a_value_in_place_of_a_table_is_not_overwritten(path: Path, text: str) -> None:
     path.write_text(text)
-    with pytest.raises(ConfigError, match="keys is no table"):
+    with pytest.raises(ConfigError, match="keys is not a table"):
         save_changes(path, {"keys.pause": "x"})
     assert path.read_text() == text
 
@@ -181,10 +181,10 @@ def test_an_unusable_folder_is_a_config_or_storage_error(tmp_path: Path, folder:
 
 
 def test_changes_are_written_in_their_order(path: Path) -> None:
-    keeper = PreferenceKeeper(path)
+    store = PreferencesStore(path)
     for theme in ("tweetgen", "dracula", "tweetgen-light"):
-        keeper.plan_to_save({"theme": theme})
-    threads = [threading.Thread(target=keeper.save) for _ in range(3)]
+        store.plan_to_save({"theme": theme})
+    threads = [threading.Thread(target=store.save) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -194,13 +194,13 @@ def test_changes_are_written_in_their_order(path: Path) -> None:
 
 def test_a_change_that_could_not_be_written_is_written_with_the_next(path: Path) -> None:
     path.write_text("theme = ")
-    keeper = PreferenceKeeper(path)
-    keeper.plan_to_save({"bell": False})
+    store = PreferencesStore(path)
+    store.plan_to_save({"bell": False})
     with pytest.raises(ConfigError):
-        keeper.save()
+        store.save()
     path.write_text("")
-    keeper.plan_to_save({"eval_every": 7})
-    keeper.save()
+    store.plan_to_save({"eval_every": 7})
+    store.save()
     assert read_preferences(path)[0] == Preferences(bell=False, eval_every=7)
 
 

@@ -39,7 +39,7 @@ def attach(
 
     from tui.remote.client import RemoteBridge
     from tui.settings.preferences import preferences_path
-    from tui.settings.store import PreferenceKeeper
+    from tui.settings.store import PreferencesStore
 
     bridge = RemoteBridge(folder, host_factory(job_control, RunConfig()), is_read_only=read_only)
     try:
@@ -51,7 +51,7 @@ def attach(
         sys.exit()
     job_control.note_run(folder.name, is_remote=True)
     bridge.welcome = _welcome(folder, is_read_only=read_only)
-    show(bridge.config, bridge, view, PreferenceKeeper(preferences_path()), job_control)
+    show(bridge.config, bridge, view, PreferencesStore(preferences_path()), job_control)
 
 
 def _find(name: str | None) -> RunFolder:

@@ -122,7 +122,7 @@ def replay(
     from tui.run.replay import OpenReplay
     from tui.run.view import RunView
     from tui.settings.preferences import preferences_path
-    from tui.settings.store import PreferenceKeeper
+    from tui.settings.store import PreferencesStore
 
     require_journal(folder)
     config = RunConfig()
@@ -132,4 +132,4 @@ def replay(
         config, opening, make_subscriber=lambda each: NullSubscriber() if each.config is config else make_host(each)
     )
     opening.num_undrained = lambda: bridge.num_undrained
-    show(config, bridge, RunView(is_replay=True), PreferenceKeeper(preferences_path()), job_control)
+    show(config, bridge, RunView(is_replay=True), PreferencesStore(preferences_path()), job_control)

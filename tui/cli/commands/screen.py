@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tui.run.bridge import Bridge
     from tui.run.engine_bridge import EngineBridge, SubscriberFactory
     from tui.run.view import RunView
-    from tui.settings.store import PreferenceKeeper
+    from tui.settings.store import PreferencesStore
 
 _SAVING_SECONDS = 5.0
 
@@ -44,13 +44,13 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     from tui.run.engine_bridge import EngineBridge
     from tui.run.journal import read_history
     from tui.settings.preferences import preferences_path
-    from tui.settings.store import PreferenceKeeper
+    from tui.settings.store import PreferencesStore
 
-    keeper = PreferenceKeeper(preferences_path())
+    store = PreferencesStore(preferences_path())
     if glyphs is not None:
-        keeper.change({"glyphs": glyphs})
+        store.change({"glyphs": glyphs})
     if config.resume is None:  # a run that goes on does so as it was
-        config = replace(config, settings={**keeper.preferences.intervals, **config.settings})
+        config = replace(config, settings={**store.preferences.intervals, **config.settings})
     preflight.check(config)
     history: RunView | None = None
     if config.resume is not None:
@@ -60,7 +60,7 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
             if word:
                 typer.echo(word, err=True)
     bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
-    show(config, bridge, history, keeper, job_control, stops_on_hangup=stops_on_hangup)
+    show(config, bridge, history, store, job_control, stops_on_hangup=stops_on_hangup)
 
 
 def host_factory(job_control: JobControl, config: RunConfig, history: RunView | None = None) -> SubscriberFactory:
@@ -84,7 +84,7 @@ def show(
     config: RunConfig,
     bridge: Bridge,
     history: RunView | None,
-    keeper: PreferenceKeeper,
+    store: PreferencesStore,
     job_control: JobControl,
     *,
     stops_on_hangup: bool = False,
@@ -100,7 +100,7 @@ def show(
         config,
         bridge,
         history,
-        keeper=keeper,
+        store=store,
         glyphs=glyphs_for(os.environ, encoding),
         is_utf8=is_utf8(os.environ, encoding),
     )

@@ -22,7 +22,7 @@ from tui.screens.dialogs.setting_values import BY_PRESET, IntervalDialog, KeyDia
 from tui.settings.keymap import mapped, objection, settable_keys
 from tui.settings.keys.key import Key
 from tui.settings.preferences import ENTRIES, Entry, Preferences
-from tui.settings.store import PreferenceKeeper
+from tui.settings.store import PreferencesStore
 
 _LABEL_WIDTH = 26
 
@@ -56,10 +56,10 @@ class SettingsScreen(Dialog[None]):
     SettingsScreen #path { height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
-    def __init__(self, keeper: PreferenceKeeper) -> None:
-        """Show the preferences of `keeper`."""
+    def __init__(self, store: PreferencesStore) -> None:
+        """Show the preferences of `store`."""
         super().__init__("Settings")
-        self._keeper = keeper
+        self._store = store
         self._entries: dict[str, Entry | Key] = {entry.name: entry for entry in ENTRIES}
         self._entries |= {f"keys.{name}": key for name, key in settable_keys().items()}
 
@@ -67,7 +67,7 @@ class SettingsScreen(Dialog[None]):
         """Show the list, a sentence on the entry under the cursor, and the path of the file."""
         yield OptionList(*self._options(), markup=False)
         yield Static("", markup=False, id="advice")
-        path = self._keeper.path
+        path = self._store.path
         yield Static("Changes are not saved." if path is None else harmless(str(path)), markup=False, id="path")
 
     def on_mount(self) -> None:
@@ -105,7 +105,7 @@ class SettingsScreen(Dialog[None]):
 
     @property
     def _preferences(self) -> Preferences:
-        return self._keeper.preferences
+        return self._store.preferences
 
     @on(OptionList.OptionHighlighted)
     def _explain(self, event: OptionList.OptionHighlighted) -> None:
@@ -167,7 +167,7 @@ class SettingsScreen(Dialog[None]):
 
     def _change(self, name: str, value: object) -> None:
         """Change an entry and redraw its line."""
-        self._keeper.change({name: value})
+        self._store.change({name: value})
         self.query_one(OptionList).replace_option_prompt(name, self._line(name, self._entries[name]))
 
     def _advise(self, advice: str) -> None:

@@ -25,7 +25,7 @@ class Preferences(Controller):
     @property
     def key_map(self) -> KeyMap:
         """The user's keys in place of those of the key table."""
-        return self._run.services.keeper.preferences.keys
+        return self._run.services.store.preferences.keys
 
     def mount(self) -> None:
         """Show the keys as they are set."""
@@ -39,7 +39,7 @@ class Preferences(Controller):
 
     def action_settings(self) -> None:
         """Show the settings, to change them."""
-        self._run.app.push_screen(SettingsScreen(self._run.services.keeper))
+        self._run.app.push_screen(SettingsScreen(self._run.services.store))
 
     def action_help(self) -> None:
         """Show the help."""

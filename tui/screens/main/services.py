@@ -10,7 +10,7 @@ from engine.config.run import RunConfig
 from engine.corpus.ingest.quick_check import CorpusPreview
 from tui.run.branching import OtherCurve
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
-from tui.settings.store import PreferenceKeeper
+from tui.settings.store import PreferencesStore
 
 
 def _ignore(_: str) -> None: ...
@@ -34,7 +34,7 @@ class Services:
     check: Callable[[RunConfig], CorpusPreview | None]
     """Raises the `TweetgenError` that a run would end with, if it shows early. Called on a thread."""
     start: StartRun
-    keeper: PreferenceKeeper = field(default_factory=PreferenceKeeper)
+    store: PreferencesStore = field(default_factory=PreferencesStore)
     """The preferences for all runs."""
     notify: Callable[[str], None] = _ignore
     """Rings the bell and shows a desktop notice."""

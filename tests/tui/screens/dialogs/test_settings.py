@@ -29,7 +29,7 @@ from tui.screens.dialogs.help import HelpScreen
 from tui.screens.dialogs.setting_values import IntervalDialog, KeyDialog
 from tui.screens.dialogs.settings import SettingsScreen
 from tui.screens.main.screen import MainScreen
-from tui.settings.store import PreferenceKeeper
+from tui.settings.store import PreferencesStore
 from tui.widgets.key_bar import KeyBar
 
 SIZE = (80, 24)
@@ -53,7 +53,7 @@ async def running(
     if text:
         path.write_text(text, encoding="utf-8")
     bridge = EngineBridge(RunConfig(), lambda _config, _on_stage: session or FakeSession(SCRIPT))
-    app = TweetgenApp(RunConfig(), bridge, history, keeper=PreferenceKeeper(path))
+    app = TweetgenApp(RunConfig(), bridge, history, store=PreferencesStore(path))
     try:
         async with app.run_test(size=size) as pilot:
             await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
@@ -88,9 +88,9 @@ async def test_the_settings_fit_and_a_changed_switch_or_theme_applies_at_once_an
         await opened(app, SettingsScreen)
         await shows(app, "Settings", "Theme", "Mouse", "Terminal title", "space change", "esc close")
         assert app.screen.region.contains_region(app.screen.query_one("#box").region)
-        await shows(app, "The colours; auto takes")
+        await shows(app, "Colours; auto: those")
         await pilot.press("down")
-        await shows(app, "Whether the program takes the mouse")
+        await shows(app, "Capture the mouse; off")
         assert not path.exists(), "nothing was chosen"
         await pilot.press("space")
         assert not has_mouse(app)
@@ -121,7 +121,7 @@ async def test_invalid_entries_are_reported_in_a_few_toasts_and_the_others_are_u
     wrong = "\n".join(f"a{number} = 1" for number in range(50))
     async with running(path, text=f'theme = "nosuch"\n{wrong}\n[keys]\nsave = "x"\n') as (app, _):
         await toasted(app, "48 more in the same file.")
-        assert toasts(app)[0].startswith('config.toml: theme: it is "nosuch"; it is one of auto, tweetgen')
+        assert toasts(app)[0].startswith('config.toml: theme: it is "nosuch"; it must be one of auto, tweetgen')
         assert len(toasts(app)) == 4
         await shows(app, "x save")
 
@@ -131,7 +131,7 @@ async def test_a_setting_that_can_not_be_saved_applies_and_is_reported(path: Pat
         await at(app, "mouse")
         await pilot.press("space")
         assert not has_mouse(app)
-        await wait_until(lambda: any("The change holds until you leave" in each for each in toasts(app)), "a toast")
+        await wait_until(lambda: any("The change lasts until you quit" in each for each in toasts(app)), "a toast")
     assert path.read_text() == "theme = \n"
 
 
@@ -143,7 +143,7 @@ async def test_an_interval_is_validated_saved_and_if_labelled_so_set_in_this_run
         await pilot.press("enter")
         await opened(app, IntervalDialog)
         await pilot.press(*"abc", "enter")
-        await shows(app, "it is a whole number.")
+        await shows(app, "it must be a whole number.")
         await pilot.press("ctrl+u", "-", "3", "enter")
         await shows(app, "at least 0")
         await pilot.press("home", "delete", "enter")

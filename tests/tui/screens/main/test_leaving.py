@@ -22,7 +22,7 @@ from tui.run.summary import how_to_attach
 from tui.run.view import RunView
 from tui.screens.dialogs.base import YesDialog
 from tui.screens.main.screen import MainScreen
-from tui.settings.store import PreferenceKeeper
+from tui.settings.store import PreferencesStore
 
 PROBLEM = "EROFS."
 
@@ -103,7 +103,7 @@ async def test_d_asks_for_confirmation_if_no_terminal_could_attach_and_shows_why
     assert PROBLEM.rstrip(".") in how_to_attach(view, PROBLEM)
 
 
-@pytest.mark.parametrize("owner", [PreferenceKeeper, PinsFile])
+@pytest.mark.parametrize("owner", [PreferencesStore, PinsFile])
 async def test_a_disk_that_hangs_does_not_delay_the_exit(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, owner: type
 ) -> None:
@@ -122,7 +122,7 @@ async def test_a_disk_that_hangs_does_not_delay_the_exit(
         if owner is PinsFile:
             await pilot.press("k")
         else:
-            app.keeper.change({"bell": not app.keeper.preferences.bell})
+            app.store.change({"bell": not app.store.preferences.bell})
         await wait_until(lambda: savers, "the writing")
         await pilot.press("q")
         await wait_until(lambda: app.return_code is not None, "the end")
