@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes import FakeClock
-from tui.terminal.frame_pacing import MAX_LINE_SLOWDOWN, MAX_WAITING_BYTES, SECONDS, FramePacing
+from tui.terminal.frame_pacing import (
+    MAX_CORE_SHARE,
+    MAX_CORE_SLOWDOWN,
+    MAX_LINE_SLOWDOWN,
+    MAX_WAITING_BYTES,
+    SECONDS,
+    FramePacing,
+)
 
 TICK = 0.1
 
@@ -45,5 +52,15 @@ def test_blocked_output_slows_drawing_down_until_the_terminal_keeps_up() -> None
     assert screen.plots(SECONDS["plot"] * MAX_LINE_SLOWDOWN) <= 4
 
     screen.plots(60)
+
+    assert screen.pace.slowdown == 1.0
+
+
+def test_drawing_slows_down_while_the_screen_uses_too_much_of_its_core() -> None:
+    screen = Screen()
+    screen.plots(60, core_share=2 * MAX_CORE_SHARE)
+    assert screen.pace.slowdown == MAX_CORE_SLOWDOWN
+
+    screen.plots(60, core_share=MAX_CORE_SHARE / 2)
 
     assert screen.pace.slowdown == 1.0
