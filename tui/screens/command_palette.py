@@ -1,4 +1,4 @@
-"""The palette's commands: every action by name, from the key tables; over a dialog too, which is closed for it."""
+"""The palette's commands: every action of the key table by name. Those chosen over a dialog close it first."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _LEAST_SCORE = 0.1
 
 
 class KeyCommands(Provider):
-    """Offer the actions of the main screen and of its panels."""
+    """Yield the actions of the main screen and of its panels."""
 
     async def discover(self) -> Hits:
-        """Offer all of them before anything is typed."""
-        for key, run in self._offered():
+        """Yield all actions, while nothing is typed."""
+        for key, run in self._actions():
             title = f"{key.title} ({key.shown})" if key.keys else key.title
             yield DiscoveryHit(title, run, help=key.sentence)
 
     async def search(self, query: str) -> Hits:
-        """Offer those whose name or sentence fits what was typed, names first."""
+        """Yield the actions whose title or sentence matches, titles first."""
         matcher = self.matcher(query)
-        for key, run in self._offered():
-            # letters here and there in a sentence are no find
+        for key, run in self._actions():
+            # a fuzzy match in a sentence means nothing
             is_in_sentence = query.casefold() in key.sentence.casefold()
             score = matcher.match(key.title) or is_in_sentence * _LEAST_SCORE
             if score > 0:
                 yield Hit(score, matcher.highlight(key.title), run, text=key.title, help=key.sentence)
 
-    def _offered(self) -> Iterator[tuple[Key, Callable[[], Awaitable[None]]]]:
+    def _actions(self) -> Iterator[tuple[Key, Callable[[], Awaitable[None]]]]:
         main = next((screen for screen in self.app.screen_stack if isinstance(screen, MainScreen)), None)
         if main is None:
             return
@@ -45,7 +45,7 @@ class KeyCommands(Provider):
 
 
 async def _run(main: MainScreen, widget_name: str, action: str) -> None:
-    """Close what is over the main screen, and do what the key would do there."""
+    """Close the dialogs over the main screen, and run the action on it, or on a focused panel."""
     while main.app.screen is not main:
         await main.app.screen.dismiss(None)
     target = main.query_one(widget_name) if widget_name else main

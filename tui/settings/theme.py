@@ -1,7 +1,7 @@
-"""The program's own colours for every pair of eyes and every terminal, and the glyphs that say the same without colour.
+"""The program's themes, for every pair of eyes and every terminal, and the glyphs that replace colours.
 
-Widgets take colours from Textual's theme variables only, so that every theme in the palette fits them. Nothing is said
-by colour alone: what is good, bad, new or copied has a word or a glyph too.
+Widgets use the variables of Textual's themes only, so that each theme in the palette suits them. No meaning is shown by
+colour alone: good, bad, new or copied have a word or a glyph, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _theme(
     selection: str = "",
     dark: bool = True,
 ) -> Theme:
-    """Return a theme: three shades of paper (screen, dialogs, bars), and the six colours of Textual's themes."""
+    """Return a theme from three backgrounds (screen, dialogs, bars) and the six colours of Textual's themes."""
     primary, secondary, accent, success, warning, error = colours
     background, surface, panel = paper
     texts = {"primary": primary, "secondary": secondary, "accent": accent}
@@ -72,7 +72,7 @@ TWEETGEN_THEME = _theme(
     line="#36414f",
     colours=("#7cb7d9", "#9a9fd8", "#e6b673", "#8fc796", "#e0b866", "#e27d83"),
 )
-"""Ink and sky: calm blues for what is, amber for what can be pressed."""
+"""Calm blues; amber for keys."""
 
 LIGHT_THEME = _theme(
     "tweetgen-light",
@@ -122,28 +122,28 @@ SIXTEEN_COLOURS_THEME = _theme(
     colours=("#55ffff", "#ff55ff", "#ffff55", "#55ff55", "#ffff55", "#ff5555"),
     selection="#0000aa",
 )
-"""Only colours of the 16 that every terminal has, so that none is rounded to its neighbour."""
+"""Colours out of the 16 that every terminal has, so that none is approximated."""
 
 OWN_THEMES = (
     *(TWEETGEN_THEME, LIGHT_THEME, HIGH_CONTRAST_THEME, HIGH_CONTRAST_LIGHT_THEME),
     *(COLOUR_BLIND_THEME, SIXTEEN_COLOURS_THEME),
 )
 _READABLE_THEMES = ("catppuccin-macchiato", "catppuccin-mocha", "dracula", "rose-pine", "rose-pine-moon")
-"""Those of Textual's in which all that we write keeps a contrast of 4.5."""
+"""Themes of Textual in which all our text has a contrast of 4.5."""
 THEMES = (*OWN_THEMES, *(BUILTIN_THEMES[name] for name in _READABLE_THEMES))
-"""What the palette offers."""
+"""The themes in the palette."""
 
 
 def theme_for(colour_system: str | None) -> str:
-    """Return the name of the theme to begin with in a terminal of that many colours, as rich calls them."""
+    """Return the name of the default theme for a colour system, as rich calls it."""
     return SIXTEEN_COLOURS_THEME.name if colour_system == "standard" else TWEETGEN_THEME.name
 
 
 NOVELTY_GLYPHS: dict[Novelty, str] = {"new": "●", "near-copy": "◐", "copy": "○"}
-"""The fuller, the newer. All one cell wide."""
+"""The fuller, the newer; one cell wide each."""
 
 NOVELTY_SENTENCES: dict[Novelty, str] = {
-    "new": "no tweet in the training text is like it",
-    "near-copy": "close to a tweet in the training text",
-    "copy": "stands in the training text",
+    "new": "no training tweet is similar",
+    "near-copy": "similar to a training tweet",
+    "copy": "equal to a training tweet",
 }

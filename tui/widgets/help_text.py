@@ -1,4 +1,4 @@
-"""`HelpText`: terms with a sentence each, under headings. One widget: a widget for each line takes half a second."""
+"""`HelpText`: terms with sentences, under headings. One widget, since one per line takes half a second to lay out."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tui.widgets.feed.wrapping import wrap
 TERM_CELLS = 13
 
 Entries = Sequence[tuple[str, str]]
-"""Terms and what is to be said of them."""
+"""Terms and their sentences."""
 
 
 class HelpText(Widget):
-    """Show entries by heading."""
+    """Show entries under their headings, wrapped to the width."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"help-text--heading", "help-text--term", "help-text--sentence"}
     DEFAULT_CSS = """
@@ -32,12 +32,12 @@ class HelpText(Widget):
     """
 
     def __init__(self, groups: Mapping[str, Entries]) -> None:
-        """Show these."""
+        """Show the entries of `groups` under its keys."""
         super().__init__()
         self.groups = groups
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
-        """Return how many lines there are in that width."""
+        """Return the number of lines at that width."""
         return sum(1 for _ in self._lines(width))
 
     def render(self) -> Content:
@@ -49,7 +49,7 @@ class HelpText(Widget):
         )
 
     def _lines(self, width: int) -> Iterator[list[tuple[str, str]]]:
-        """Yield each line in pieces: text, and what it is."""
+        """Yield each line in pieces: a text, and the name of its style."""
         for heading, entries in self.groups.items():
             yield []
             yield [(heading, "heading")]

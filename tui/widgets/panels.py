@@ -1,4 +1,4 @@
-"""The panels of the main screen together, and what is drawn when: keys show at once, and a slow link is not flooded."""
+"""The panels of the main screen, and when each is drawn: at once after keys, less often over a slow link."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from tui.widgets.status.status_panel import StatusPanel
 from tui.widgets.terminal_info import TerminalInfo
 
 _PANELS: tuple[tuple[str, type[Widget]], ...] = (("tweets", TweetFeed), ("plot", LossPlot), ("status", StatusPanel))
-"""In the order in which a very small terminal shows them, one at a time."""
+"""In the order in which a tiny terminal shows them, one at a time."""
 _TICKS_PER_REPORT = 20
-"""How long the report of what was read stands at least: the first steps may follow it at once."""
+"""How long the report on the corpus is shown at least: the first steps may follow it at once."""
 
 
 class Panels(Vertical):
-    """Compose the panels and hand each the view when its slice of it has changed and its turn has come."""
+    """Lay out the panels, and pass each the view when it is due."""
 
     def __init__(self) -> None:
-        """Begin with an empty view."""
+        """Show an empty view until the first tick."""
         super().__init__()
         self._view = RunView()
         self._host_pid: int | None = None
@@ -64,11 +64,11 @@ class Panels(Vertical):
         yield PromptLine()
 
     def on_mount(self) -> None:
-        """Begin with the first panel where there is room for one only."""
+        """Select the first panel, for a tiny terminal."""
         self._show_panel(0)
 
     def action_panel(self, step: int) -> None:
-        """Go to the next panel (1) or back (-1): give it the keys, and the place where there is room for one only."""
+        """Focus the next (1) or previous (-1) panel; a tiny terminal shows it in place of the one before."""
         if self.screen.has_class("-tiny"):
             self.remove_class("-machine")
             self._show_panel((self.query_one(PanelTabs).current + step) % len(_PANELS))
@@ -78,14 +78,14 @@ class Panels(Vertical):
             self.screen.focus_previous()
 
     def _show_panel(self, number: int) -> None:
-        """Show this panel where there is room for one only."""
+        """Select the panel that a tiny terminal shows."""
         self.query_one(PanelTabs).current = number
         for other, (name, _) in enumerate(_PANELS):
             self.set_class(other == number, f"-on-{name}")
         self.call_after_refresh(self._focus_shown)
 
     def _focus_shown(self) -> None:
-        """Give the keys to the panel that is shown, or to the feed where all are and none has them."""
+        """Focus the only panel of a tiny terminal; elsewhere the feed, if nothing is focused."""
         if self.query_one(PromptLine).is_open:
             return
         focused = self.screen.focused
@@ -96,13 +96,13 @@ class Panels(Vertical):
             self.screen.set_focus(self.query_one(TweetFeed))
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Remember which panel has the keys, for when there will be room for one only."""
+        """Select the focused panel, for when the terminal becomes tiny."""
         numbers = [number for number, (_, kind) in enumerate(_PANELS) if isinstance(event.widget, kind)]
         if numbers and not self.screen.has_class("-tiny"):
             self._show_panel(numbers[0])
 
     def on_resize(self) -> None:
-        """Keep the keys on a panel that can be seen."""
+        """Focus a visible panel."""
         self.call_after_refresh(self._focus_shown)
 
     def action_unit(self) -> None:
@@ -155,11 +155,11 @@ class Panels(Vertical):
         self.query_one(KeyBar).pause_label = "resume" if view.phase == "paused" else "pause"
 
     def await_tweet(self, view: RunView) -> None:
-        """Draw the next tweet after those of `view` as soon as it is there: somebody has asked for it."""
+        """Draw the next tweet after those of `view` without delay: the user has asked for it."""
         self._tweets_awaited_since = view.num_tweets
 
     def _is_tweet_awaited(self, view: RunView) -> bool:
-        """Say whether tweets are to be shown before their turn."""
+        """Return whether to draw tweets before the feed is due."""
         if self._tweets_awaited_since is not None and view.num_tweets > self._tweets_awaited_since:
             self._tweets_awaited_since = None
             return True
@@ -173,35 +173,35 @@ class Panels(Vertical):
 
     @property
     def alert(self) -> Alert | None:
-        """What is shown to go wrong."""
+        """The alert that is shown."""
         return self.query_one(AlertBar).shown
 
     def show_alert(self, alert: Alert | None) -> None:
-        """Show what goes wrong, above the keys; nothing for None."""
+        """Show an alert above the key bar, or none."""
         self.query_one(AlertBar).show(alert)
 
     def show_attachment(self, badge: str, *, is_read_only: bool) -> None:
-        """Show in the key bar how the screen is attached, and grey the keys that a read-only one refuses."""
+        """Show in the key bar how the screen is attached; grey the keys that a read-only one refuses."""
         key_bar = self.query_one(KeyBar)
         key_bar.badge, key_bar.is_read_only = badge, is_read_only
 
     def show_notice(self, notice: str) -> None:
-        """Put a notice in place of the keys."""
+        """Show a notice in place of the keys, unless it is empty."""
         self.query_one(KeyBar).notice = notice
 
     def _is_waiting(self, view: RunView) -> bool:
-        """Say whether there is nothing to plot yet, or a report to read first."""
+        """Return whether there is nothing to plot yet, or a report on the corpus is still shown."""
         if view.phase not in {"starting", "training"}:
             return False
-        is_reading_on = self.has_class("-waiting") and self._num_ticks < self._last_tick_of_report
-        return is_reading_on or not len(view.train_losses)
+        has_report = self.has_class("-waiting") and self._num_ticks < self._last_tick_of_report
+        return has_report or not len(view.train_losses)
 
     def _is_status_urgent(self, view: RunView) -> bool:
-        """Say whether something changed that the user waits for."""
+        """Return whether something has changed that the user waits for."""
         shown = self._view_in_status
         return shown is None or _awaited(shown) != _awaited(view)
 
 
 def _awaited(view: RunView) -> tuple[object, ...]:
-    """Return what a user waits to see after a key."""
+    """Return the parts of a view that keys change."""
     return view.phase, view.sampling, view.training, view.saved, view.finishes_at

@@ -1,7 +1,7 @@
 """`RunControl`: the run on the main screen, as the controllers see it, and the way their commands go to it.
 
-Folds the bridge's events into the view, follows the commands that are not answered yet, and refuses a key where the run
-accepts no command. Draws nothing but what a command changes at once.
+Folds the bridge's events into the view, tracks unanswered commands, and refuses keys while the run accepts no command.
+Draws only what a command changes at once.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class RunControl:
         return self.view.started.run if self.view.started is not None else ""
 
     def drain(self) -> tuple[Event, ...]:
-        """Fold what happened since the last call into the view; return the events that the screen has to react to."""
+        """Fold the events since the last call into the view; return those that the screen has to react to."""
         update = self.bridge.drain()
         events = update.events
         if update.view is not None:  # events were missed, and may have answered what is pending
@@ -92,7 +92,7 @@ class RunControl:
         self._send(command)
 
     def undo(self) -> Change | None:
-        """Send what takes the last change of a setting back, and return that change; None where there is none."""
+        """Undo the last change of a setting and return it; None if there is none."""
         self.commands, change = self.commands.undone()
         if change is not None:
             self._send(change.inverse)
@@ -107,15 +107,15 @@ class RunControl:
         self.panels.show_alert(self.alerts.alert(self.view, self.bridge.config))
 
     def can_steer(self) -> bool:
-        """Return whether this screen may change the run; tell the user if not."""
+        """Return whether this screen may change the run; notify the user if not."""
         return self._allow(self.bridge.refusal)
 
     def can_switch(self) -> bool:
-        """Return whether another run may be chosen now; tell the user if not."""
+        """Return whether another run may be chosen now; notify the user if not."""
         return self._allow("The run is ending." if self.is_ending else self.bridge.refusal)
 
     def can_command(self) -> bool:
-        """Return whether the session accepts commands now; tell the user if not."""
+        """Return whether the session accepts commands now; notify the user if not."""
         return self.can_switch() and self._allow(_REFUSING_PHASES.get(self.view.phase, ""))
 
     def _allow(self, refusal: str) -> bool:
