@@ -16,14 +16,14 @@ from tests.cli.program import Cli
 from tui.__main__ import main
 from tui.cli.app import app
 from tui.cli.commands.generate import LENGTH
-from tui.cli.options import FILTERS, MACHINE, RUN, SAMPLING, TWEETS, Source, to_run_config
+from tui.cli.options import FILTERS, MACHINE, RUN, SAMPLING, TWEETS, OptionGroup, to_run_config
 
-COMMANDS: dict[tuple[str, ...], tuple[Source, ...]] = {
+COMMANDS: dict[tuple[str, ...], tuple[OptionGroup, ...]] = {
     (): RUN,
     ("train",): RUN,
     ("generate",): (SAMPLING, LENGTH, FILTERS, MACHINE),
     ("evaluate",): (*TWEETS, MACHINE),
-    ("bench",): (Source("Machine", RuntimeConfig, ("device",)),),
+    ("bench",): (OptionGroup("Machine", RuntimeConfig, ("device",)),),
     ("doctor",): (),
     ("data",): (),
     ("data", "inspect"): TWEETS[1:],
@@ -81,10 +81,10 @@ def test_the_help_of_a_command_describes_each_option_by_the_docstring_of_its_con
     assert (ended.code, ended.err) == (0, "")
     text = ended.out
     assert " ".join(("Usage: tweetgen-tui", *command)) in text
-    for source in COMMANDS[command]:
-        for name in source.fields:
+    for group in COMMANDS[command]:
+        for name in group.fields:
             assert "--" + OTHER_NAMES.get(name, name.replace("_", "-")) in text
-            first_words = " ".join(field_help(source.config_type)[name].split()[:3])
+            first_words = " ".join(field_help(group.config_type)[name].split()[:3])
             assert first_words in _words(text)
 
 

@@ -9,7 +9,7 @@ import typer
 from engine.storage.versions import installed_version
 from tui.cli.commands import screen
 from tui.cli.lazy_group import LazyGroup
-from tui.cli.options import RUN, Given, OnHangup, to_run_config, with_options
+from tui.cli.options import RUN, GivenOptions, OnHangup, to_run_config, with_options
 from tui.terminal.capabilities import GlyphSet
 
 app = typer.Typer(
@@ -33,7 +33,7 @@ def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the form of typer's
 @app.callback(invoke_without_command=True)
 @with_options(*RUN, folds=True)
 def open_screen(
-    given: Given,
+    given: GivenOptions,
     *,
     context: typer.Context,
     version: Annotated[  # noqa: ARG001 - its callback prints it

@@ -28,7 +28,7 @@ from engine.errors import ConfigError
 from engine.storage.folders import home
 from tui.cli.help_page import show_all
 
-Given = dict[str, Any]
+GivenOptions = dict[str, Any]
 OnHangup = Annotated[
     Literal["go-on", "stop"],
     typer.Option(
@@ -41,7 +41,7 @@ OnHangup = Annotated[
 """An option of the commands that train."""
 
 
-class Source(NamedTuple):
+class OptionGroup(NamedTuple):
     """Fields of one config that become options, under one heading of the help."""
 
     heading: str
@@ -53,31 +53,31 @@ READING = ("format", "column", "label", "weight", "blank_line_separated", "no_re
 """How the files of --data are read; invalid without --data."""
 CLEANING = ("lowercase", "strip_mentions", "mask_mentions", "ascii", "max_length", "keep_duplicates")
 TWEETS = (
-    Source("Tweets", CorpusConfig, ("files",)),
-    Source("File formats", CorpusConfig, READING),
-    Source("Cleaning", CorpusConfig, CLEANING),
+    OptionGroup("Tweets", CorpusConfig, ("files",)),
+    OptionGroup("File formats", CorpusConfig, READING),
+    OptionGroup("Cleaning", CorpusConfig, CLEANING),
 )
-SAMPLING = Source("Sampling", SamplingConfig, ("temperature", "prime"))
-FILTERS = Source("Sampling filters", SamplingConfig, ("top_k", "top_p", "min_p"))
-MACHINE = Source("Machine", RuntimeConfig, ("device", "precision", "threads"))
+SAMPLING = OptionGroup("Sampling", SamplingConfig, ("temperature", "prime"))
+FILTERS = OptionGroup("Sampling filters", SamplingConfig, ("top_k", "top_p", "min_p"))
+MACHINE = OptionGroup("Machine", RuntimeConfig, ("device", "precision", "threads"))
 RUN = (
     *TWEETS,
-    Source("Training", RunConfig, ("preset",)),
-    Source("Training", TrainingConfig, ("max_seconds", "max_steps", "seed")),
-    Source("Model", ModelConfig, tuple(name for name in field_help(ModelConfig) if name != "tied_embeddings")),
-    Source("Training details", CorpusConfig, ("overfit",)),
-    Source(
+    OptionGroup("Training", RunConfig, ("preset",)),
+    OptionGroup("Training", TrainingConfig, ("max_seconds", "max_steps", "seed")),
+    OptionGroup("Model", ModelConfig, tuple(name for name in field_help(ModelConfig) if name != "tied_embeddings")),
+    OptionGroup("Training details", CorpusConfig, ("overfit",)),
+    OptionGroup(
         "Training details",
         TrainingConfig,
         ("epochs", "batch_size", "learning_rate", "schedule", "warmup_steps", "weight_decay"),
     ),
-    Source("Training details", TrainingConfig, ("max_grad_norm", "average_lag")),
-    Source("Intervals", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
-    Source("Intervals", TrainingConfig, ("save_every", "keep_checkpoints")),
+    OptionGroup("Training details", TrainingConfig, ("max_grad_norm", "average_lag")),
+    OptionGroup("Intervals", TrainingConfig, ("eval_every", "sample_every", "autosave_seconds")),
+    OptionGroup("Intervals", TrainingConfig, ("save_every", "keep_checkpoints")),
     SAMPLING,
     FILTERS,
     MACHINE,
-    Source("Run", RunConfig, ("run_name", "checkpoint", "resume")),
+    OptionGroup("Run", RunConfig, ("run_name", "checkpoint", "resume")),
 )
 _FLAGS = {"files": "--data", "ascii": "--to-ascii"}
 _METAVARS = {
@@ -101,8 +101,8 @@ _HELP_ALL = inspect.Parameter(
 )
 
 
-def with_options(*sources: Source, folds: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `sources` besides its own; it is called with a dictionary of those on the line.
+def with_options(*groups: OptionGroup, folds: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `groups` besides its own; it is called with a dictionary of those on the line.
 
     Where it `folds`, `--help` leaves out the rare ones and `--help-all` shows them.
     """
@@ -114,7 +114,7 @@ def with_options(*sources: Source, folds: bool = False) -> Callable[[Callable[..
             others = {parameter.name: values.pop(parameter.name) for parameter in own}
             command({name: value for name, value in values.items() if value not in (None, [])}, **others)
 
-        parameters = [_parameter(source, name) for source in sources for name in source.fields]
+        parameters = [_parameter(group, name) for group in groups for name in group.fields]
         parameters += [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         parameters += [_HELP_ALL] if folds else []
         command_with_options.__doc__ = command.__doc__
@@ -126,14 +126,14 @@ def with_options(*sources: Source, folds: bool = False) -> Callable[[Callable[..
     return decorate
 
 
-def _parameter(source: Source, name: str) -> inspect.Parameter:
+def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
     """Return the parameter behind one option; it is None where the option is not on the line."""
-    field_type = get_type_hints(source.config_type)[name]
+    field_type = get_type_hints(group.config_type)[name]
     option = typer.Option(
         _FLAGS.get(name, "--" + name.replace("_", "-")),
-        help=field_help(source.config_type)[name] + _shown_default(source.config_type, name),
+        help=field_help(group.config_type)[name] + _shown_default(group.config_type, name),
         metavar=_METAVARS.get(name) or _metavar(field_type),
-        rich_help_panel=source.heading,
+        rich_help_panel=group.heading,
     )
     given_type: Any = {"files": list[str], "weight": list[float]}.get(name, field_type)
     annotation: Any = Annotated[given_type | None, option]
@@ -156,12 +156,12 @@ def _shown_default(config_type: type, name: str) -> str:
     return f" [default: {default}]" if is_shown else ""
 
 
-def fields_of(config_type: type, given: Given) -> Given:
+def fields_of(config_type: type, given: GivenOptions) -> GivenOptions:
     """Return those of the given options that are fields of a config."""
     return {name: value for name, value in given.items() if name in field_names(config_type)}
 
 
-def to_corpus_config(given: Given, input_folder: Path | None = None) -> CorpusConfig | None:
+def to_corpus_config(given: GivenOptions, input_folder: Path | None = None) -> CorpusConfig | None:
     """Return the corpus that the options ask for, None without such an option. Raises `TweetgenError`.
 
     Data from standard input or a pipe is stored in `input_folder`, by default in the data folder, so that a run can be
@@ -179,7 +179,7 @@ def to_corpus_config(given: Given, input_folder: Path | None = None) -> CorpusCo
     return CorpusConfig(**fields) if fields else None
 
 
-def require_files(given: Given, *names: str) -> None:
+def require_files(given: GivenOptions, *names: str) -> None:
     """Raise `ConfigError` if one of these options of --data is given without it."""
     name = next((name for name in names if name in given), None)
     if name is not None and "files" not in given:
@@ -187,7 +187,7 @@ def require_files(given: Given, *names: str) -> None:
         raise ConfigError(f"{option} has no effect without --data.", "Add --data FILE.")
 
 
-def to_run_config(given: Given) -> RunConfig:
+def to_run_config(given: GivenOptions) -> RunConfig:
     """Return the run that the given options ask for. Raises `ConfigError`."""
     if "resume" in given or "checkpoint" in given:
         require_files(given, "max_length")

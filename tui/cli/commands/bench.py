@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from engine.config.run import RuntimeConfig
-from tui.cli.options import Given, Source, fields_of, with_options
+from tui.cli.options import GivenOptions, OptionGroup, fields_of, with_options
 from tui.cli.output.bench_tables import print_bench
 from tui.cli.output.progress_display import show_progress
 from tui.cli.output.tables import print_json
 
-DEVICE = Source("Machine", RuntimeConfig, ("device",))
+DEVICE = OptionGroup("Machine", RuntimeConfig, ("device",))
 
 
 @with_options(DEVICE)
 def bench(
-    given: Given,
+    given: GivenOptions,
     *,
     seconds: Annotated[
         float,

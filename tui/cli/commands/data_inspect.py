@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from engine.config.corpus import CorpusConfig
-from tui.cli.options import TWEETS, Given, to_corpus_config, with_options
+from tui.cli.options import TWEETS, GivenOptions, to_corpus_config, with_options
 from tui.cli.output.tables import print_json
 
 if TYPE_CHECKING:  # imported in the function, so that --help starts fast
@@ -22,7 +22,7 @@ _WIDEST = 100
 
 @with_options(*TWEETS[1:])
 def inspect(
-    given: Given,
+    given: GivenOptions,
     *,
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="Files, folders or archives, or - for standard input.")

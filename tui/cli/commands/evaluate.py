@@ -14,7 +14,16 @@ from engine.checkpoints.catalog import require_own_files, resolve_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RuntimeConfig, SamplingConfig
 from engine.errors import ConfigError, CorpusError
-from tui.cli.options import MACHINE, TWEETS, Given, Source, fields_of, require_files, to_corpus_config, with_options
+from tui.cli.options import (
+    MACHINE,
+    TWEETS,
+    GivenOptions,
+    OptionGroup,
+    fields_of,
+    require_files,
+    to_corpus_config,
+    with_options,
+)
 from tui.cli.output.evaluation_tables import print_evaluation, print_evaluation_json
 from tui.cli.output.progress_display import show_progress
 
@@ -26,13 +35,13 @@ if TYPE_CHECKING:  # they import numpy or torch
     from engine.sampling.generation import GeneratedTweet, Generator
     from engine.sampling.quality import Comparison
 
-QUALITY = Source("Quality", SamplingConfig, ("temperature",))
+QUALITY = OptionGroup("Quality", SamplingConfig, ("temperature",))
 _DEFAULT_COUNT = 1000
 
 
 @with_options(*TWEETS, MACHINE, QUALITY, folds=True)
 def evaluate(
-    given: Given,
+    given: GivenOptions,
     *,
     checkpoint: Annotated[
         str | None,

@@ -11,15 +11,15 @@ import typer
 from engine.checkpoints.catalog import resolve_checkpoint
 from engine.config.run import RuntimeConfig, SamplingConfig, with_settings
 from engine.errors import CheckpointError, CorpusError
-from tui.cli.options import FILTERS, MACHINE, SAMPLING, Given, Source, fields_of, with_options
+from tui.cli.options import FILTERS, MACHINE, SAMPLING, GivenOptions, OptionGroup, fields_of, with_options
 from tui.cli.output.tables import print_json
 
-LENGTH = Source("Sampling", SamplingConfig, ("max_length",))
+LENGTH = OptionGroup("Sampling", SamplingConfig, ("max_length",))
 
 
 @with_options(SAMPLING, LENGTH, FILTERS, MACHINE)
 def generate(
-    given: Given,
+    given: GivenOptions,
     *,
     count: Annotated[int, typer.Option("-n", "--count", metavar="N", min=1, help="Number of tweets.")] = 1,
     seed: Annotated[

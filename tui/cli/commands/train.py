@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.config.run import RunConfig
-from tui.cli.options import RUN, Given, OnHangup, to_run_config, with_options
+from tui.cli.options import RUN, GivenOptions, OnHangup, to_run_config, with_options
 
 if TYPE_CHECKING:
     from tui.run.view import RunView
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @with_options(*RUN, folds=True)
 def train(
-    given: Given,
+    given: GivenOptions,
     *,
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON on stdout.")] = False,
