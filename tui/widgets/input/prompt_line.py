@@ -211,7 +211,7 @@ class PromptLine(Vertical):
         self._input.show_ghost(defused(self._completions.ghost(text)))
         answer = self._completions.answer_to(text)
         bits = answer.bits_per_char if answer is not None else None
-        facts = f"temp {self._sampling.temperature:.2f}" + (f" · {bits:.2f} bits/char" if bits is not None else "")
+        facts = f"temp {self._sampling.temperature:.2f}" + (f" · {bits:.2f} bits" if bits is not None else "")
         self._chances.show(self._completions.likeliest, facts, self._problem(answer))
 
     def _problem(self, answer: TextCompleted | None) -> str:

@@ -194,7 +194,8 @@ def _setup_fields(view: RunView) -> Iterator[Field]:
     if started is None:
         return
     yield "", shortened(started.corpus, 24), "value"
-    yield "", f"{format_short(started.num_train_tweets)} tweets", "label"
+    num_tweets = started.num_train_tweets
+    yield "", f"{format_short(num_tweets)} tweet{'' if num_tweets == 1 else 's'}", "label"
     yield "", f"{format_short(view.num_parameters)} parameters", "label"
     yield "", device_text(view), "label"
     if view.saved is not None:
