@@ -101,7 +101,7 @@ class GlyphFilter(LineFilter):
         return text if text.isascii() else _translated(text, self._glyphs, self._is_utf8)
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002 - Textual's signature
-        """Return the segments of a line with the stand-ins in them."""
+        """Return the segments of a line with replacements."""
         return [
             segment
             if segment.control or segment.text.isascii()
