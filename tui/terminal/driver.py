@@ -1,7 +1,7 @@
 """`MeteredDriver`: Textual's driver, with compacted output and a count of the bytes that are still unsent.
 
 Callers use the count to draw less often on a slow connection. Writing happens on a thread, so that a stalled connection
-blocks neither the session nor the keys, nor the exit for more than `LEAVING_SECONDS`.
+blocks neither the session nor the keys, nor the exit for more than `EXIT_TIMEOUT_SECONDS`.
 
 A terminal that is gone raises SIGHUP. Resizes are throttled to ten per second.
 """
@@ -22,7 +22,7 @@ from textual import events
 from textual.message import Message
 
 from engine.compute.clocks import PROCESS_STOPS
-from tui.terminal.output_thread import LEAVING_SECONDS, OutputThread
+from tui.terminal.output_thread import EXIT_TIMEOUT_SECONDS, OutputThread
 from tui.terminal.sgr_compaction import FrameBuffer
 from tui.terminal.textual_private import LinuxDriver
 
@@ -87,8 +87,8 @@ class MeteredDriver(LinuxDriver):
         signal.signal(signal.SIGWINCH, on_resize)
 
     def stop_application_mode(self) -> None:
-        """Restore the terminal; unsent output is dropped after `LEAVING_SECONDS`."""
-        self._output.set_deadline(LEAVING_SECONDS)
+        """Restore the terminal; unsent output is dropped after `EXIT_TIMEOUT_SECONDS`."""
+        self._output.set_deadline(EXIT_TIMEOUT_SECONDS)
         super().stop_application_mode()
 
     def process_message(self, message: Message) -> None:

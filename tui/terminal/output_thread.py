@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import IO
 
-LEAVING_SECONDS = 3.0
+EXIT_TIMEOUT_SECONDS = 3.0
 """How long a stalled terminal may delay the exit. One second was too short on a busy machine."""
 _CHUNK_BYTES = 256
 """Size of one write: a terminal that is ready accepts as much without blocking."""
@@ -102,7 +102,7 @@ class OutputThread:
 def write_at_end(text: str) -> None:
     """Write to stderr at the end of the program, as far as the terminal accepts it in time."""
     file = OutputThread(sys.__stderr__ or sys.stderr)  # Textual replaces sys.stderr while it runs
-    file.set_deadline(LEAVING_SECONDS)
+    file.set_deadline(EXIT_TIMEOUT_SECONDS)
     file.write(text)
     file.flush()
 

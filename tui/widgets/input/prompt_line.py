@@ -73,9 +73,9 @@ class PromptInput(LineInput):
         else:
             super().action_cursor_right(select)
 
-    def accept_ghost(self, piece: str) -> None:
+    def accept_ghost(self, text: str) -> None:
         """Append a part of the ghost text to the line."""
-        self.insert(piece, len(self.value))
+        self.insert(text, len(self.value))
 
 
 class PromptLine(Vertical):
