@@ -110,7 +110,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         if config.resume is None:
             self.earlier_views.append(before.run_view)
         else:  # the same run continues
-            view = before.run_view.to_be_resumed()
+            view = before.run_view.for_resume()
         self.bridges.append(self.bridge.successor(config))
         self._main_screen = MainScreen(self.bridge, view, self._services, beside=beside)
         self.cancel_workers_of(before)

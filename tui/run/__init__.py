@@ -1,4 +1,4 @@
-"""The view of a run: events reduced to what is drawn, and the commands that are pending.
+"""A run as the screen sees it: bridges to its session, the view that its events fold into, the commands sent to it.
 
-Never imports Textual, rich, typer or torch.
+Never imports Textual, rich or typer, and torch only on the session's thread.
 """

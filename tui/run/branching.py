@@ -1,4 +1,4 @@
-"""A new run from a checkpoint of another: what it is asked for, and the curve that it is compared with."""
+"""A new run from a checkpoint of another: its config, and the curve that it is compared with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(frozen=True)
 class OtherCurve:
-    """The curve of another run."""
+    """The train loss of another run, plotted for comparison."""
 
     run: str
     train_losses: Series
@@ -28,16 +28,16 @@ class OtherCurve:
 
 @dataclass(frozen=True)
 class Branch:
-    """The wish for a new run from a checkpoint."""
+    """A new run from a checkpoint."""
 
     entry: CheckpointEntry
 
     def config_after(self, config: RunConfig) -> RunConfig:
-        """Return the config of the new run, in place of the one of `config`.
+        """Return the config of the new run, which replaces the run of `config`.
 
-        Model, training and tweets are those of the checkpoint, as they were when it was saved; what the run is computed
-        on stays, and a budget that is used up is doubled, or the new run would be over at once. The files that one from
-        elsewhere names are not asked for: preparing the run refuses them.
+        Model, training and corpus are those of the checkpoint at its step; the device stays that of `config`, and a
+        budget that is used up is doubled, or the new run would end at once. The files that a checkpoint of another user
+        names are left out: the session refuses to read them.
         """
         info = self.entry.info
         if info is None:
@@ -52,7 +52,7 @@ class Branch:
 
 
 def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
-    """Return twice each budget of a checkpoint's run that is used up, or twice what was used where that is more."""
+    """Return each used-up budget of a checkpoint's run, doubled: twice the limit, or twice the amount used if more."""
     training = info.training
     doubled: dict[str, Setting] = {}
     if training.max_steps is not None and info.step >= training.max_steps:
@@ -65,19 +65,19 @@ def doubled_budgets(info: CheckpointInfo) -> dict[str, Setting]:
 
 
 def _twice(limit: _Number, used: _Number) -> _Number:
-    """Return twice `limit`; twice `used` where that is not beyond it, as of a checkpoint that came from another run."""
+    """Return twice `limit`, or twice `used` where even that is used up, as in a checkpoint from another run."""
     return 2 * limit if used < 2 * limit else 2 * used
 
 
 def curve_of(view: RunView) -> OtherCurve | None:
-    """Return the curve of a run as the screen knows it; None where there is none yet."""
+    """Return the curve of a run; None without a step."""
     if view.started is None or not len(view.train_losses):
         return None
     return OtherCurve(view.started.run, view.train_losses)
 
 
 def curve_before(checkpoint: str) -> OtherCurve | None:
-    """Return the curve of the run that saved a checkpoint, from its journal; None where either is gone. Takes time."""
+    """Read the curve of the run that saved a checkpoint from its journal; None where either is missing. Slow."""
     try:
         info, _ = read_info(resolve_checkpoint(checkpoint))
         view, _ = read_history(folder_of_run(info.run).journal_path)

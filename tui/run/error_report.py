@@ -1,4 +1,4 @@
-"""Any error as two lines for the user; the traceback of an internal one goes to the log."""
+"""Any exception as an error for the user; the traceback of an internal one is written to the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.storage.run_log import log_traceback
 
 
 def to_tweetgen_error(error: BaseException, what: str) -> TweetgenError:
-    """Return any error as a `TweetgenError`; the traceback of an internal one goes to the log."""
+    """Return an exception as a `TweetgenError`; `what` failed, in the log with the traceback of an internal one."""
     if isinstance(error, TweetgenError):
         return error
     where = log_traceback(error, f"{what} ended with an error.", home() / "tweetgen.log", "tui")

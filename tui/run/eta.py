@@ -1,11 +1,11 @@
-"""When a run will end, and how sure that is. Pure functions of a `RunView`; knows no framework.
+"""The estimated end of a run, and its uncertainty. Pure functions of a `RunView`.
 
-The pace is that of the whole run, not of its steps: training seconds per step over the last minutes, in which
-evaluations, tweets and saving are as they come. It begins anew where a session begins or the work becomes another.
+The pace is that of the whole run, not of its steps: training seconds per step over the last minutes, including
+evaluations, tweets and saves. It is measured anew from each start of a session and each change of the work per step.
 
-How sure: the pace of a dozen pieces of that time differs, and by as much the pace of the time to come can differ. To
-that comes what nobody can know after so short a time. In 17 runs, of 1 to 22 minutes, on a machine where other work
-came and went, the end lay within the spread told in 74 of 100 cases.
+The uncertainty: the paces of a dozen intervals of that time differ, and by as much the future pace may differ; added is
+a share that shrinks with time. In 17 runs of 1 to 22 minutes, on a machine with other load, the end was within
+the spread in 74 of 100 cases.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import numpy as np
 from tui.run.view import RunView
 
 _SPAN_SECONDS = 120.0
-"""How far back the pace is looked at: far enough for a steady figure, near enough to follow a change."""
+"""The pace is measured over this time: long enough for a steady figure, short enough to follow a change."""
 _SLOW_SHARE = 1 / 3
-"""Of the time since the pace began, this first part is left out while it is short: the first steps are slow."""
+"""This first part of the time since the pace began is left out while it is short: the first steps are slow."""
 _MIN_AGE_SECONDS = 1e-6
-"""No pace is known before: steps per second would overflow."""
+"""Below it no pace is computed: steps per second would overflow."""
 _MAX_PIECES = 12
 _MIN_DOUBT, _FIRST_DOUBT, _DOUBT_SECONDS = 0.03, 0.15, 30.0
-"""What can't be known of the time to come: at least that share of it, at first the larger one, less with time."""
+"""Uncertainty that no measurement shows, as a share of the time left: least, initial, and how fast it shrinks."""
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,23 @@ class Eta:
 
     seconds: float
     spread_seconds: float
-    """It may well be so much less or more, two standard deviations; 0 where the budget is one of seconds."""
+    """Two standard deviations; 0 where the budget is one of seconds."""
 
 
 @dataclass(frozen=True)
 class _Pace:
-    """How fast a run is."""
+    """The pace of a run."""
 
     seconds_per_step: float
     deviation: float
-    """Of the pieces' paces, as a share of the pace."""
+    """Standard deviation of the intervals' paces, as a share of the pace."""
     num_pieces: int
     steps_per_piece: float
     age_seconds: float
-    """Since it began."""
+    """Since the pace is measured."""
 
     def eta(self, num_steps: float) -> Eta:
-        """Return when that many more steps will be done."""
+        """Return the time that `num_steps` more steps will take."""
         num_pieces_to_come = max(num_steps / self.steps_per_piece, 1.0)
         by_chance = self.deviation * math.sqrt(1 / self.num_pieces + 1 / num_pieces_to_come)
         doubt = max(_FIRST_DOUBT / math.sqrt(1 + self.age_seconds / _DOUBT_SECONDS), _MIN_DOUBT)
@@ -59,7 +59,7 @@ class _Pace:
 
 
 def eta_of(view: RunView) -> Eta | None:
-    """Return when the first budget is used up; None without a budget, before the pace is known, and after the end."""
+    """Return when the first budget is used up; None without a budget or a pace, and after the end."""
     if view.phase in {"finished", "failed"}:
         return None
     etas = [Eta(max(limit - view.elapsed_seconds, 0.0), 0.0) for limit in view.limits_in_seconds]
@@ -70,7 +70,7 @@ def eta_of(view: RunView) -> Eta | None:
 
 
 def _pace_of(view: RunView) -> _Pace | None:
-    """Return the pace of the last minutes; None where there is none yet."""
+    """Return the pace of the last minutes; None before the first report of steps."""
     steps, seconds = view.seconds.singles(view.paced_from_step + 1)
     steps = np.concatenate([[view.paced_from_step], steps])
     seconds = np.concatenate([[view.paced_from_seconds], seconds])
@@ -90,9 +90,9 @@ def _pace_of(view: RunView) -> _Pace | None:
 
 
 def _on_whole_cycles(view: RunView, begin: float, last_step: int) -> float:
-    """Return a step near `begin` from which it is a whole number of intervals of evaluation to the last step.
+    """Move `begin` to a whole number of evaluation intervals before the last step.
 
-    So each evaluation counts with the steps that led to it. Where the interval is too long for that, `begin` itself.
+    Each evaluation is then counted with the steps before it. Where the interval is too long for that, return `begin`.
     """
     interval = view.training.eval_every if view.training is not None else 0
     if not interval or last_step - interval < view.paced_from_step:

@@ -1,4 +1,4 @@
-"""Marks on a run's curve: where something was changed, paused or saved. Pure; knows no framework."""
+"""Marks on a run's curve: steps at which a setting was changed, the run paused, a checkpoint saved or loaded. Pure."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ MAX_MARKS = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """One of them."""
+    """A mark at a step."""
 
     step: int
     kind: MarkKind
     label: str
-    """What to say of it, in a few words."""
+    """Shown beside the mark, in a few words."""
 
 
 def with_mark(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) -> tuple[Mark, ...]:
-    """Return the marks after `event`; `sampling` is that before it. Of one kind at one step, only the last counts."""
+    """Return the marks after `event`; `sampling` is that before it. Only the last of a kind at a step is stored."""
     if isinstance(event, FinishCancelled):
         return tuple(mark for mark in marks if mark.kind != "finishing")
     mark = _mark_of(event, sampling)
@@ -47,7 +47,7 @@ def with_mark(marks: tuple[Mark, ...], event: Event, sampling: SamplingConfig) -
 
 
 def _mark_of(event: Event, before: SamplingConfig) -> Mark | None:
-    """Return the mark that an event leaves, if it leaves one."""
+    """Return the mark of an event; None without one."""
     match event:
         case SamplingChanged(step=step, sampling=sampling) if sampling.temperature != before.temperature:
             return Mark(step=step, kind="temperature", label=f"temperature {sampling.temperature:.2f}")

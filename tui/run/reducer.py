@@ -1,7 +1,7 @@
 """`apply`: the pure reducer that folds events into a `RunView`.
 
-The screen keeps the latest view and hands it to widgets, which draw it. The same events give the same view whether they
-come from a live session or from a run's journal (`tui.run.journal`). Knows no framework and no thread.
+The screen stores the latest view and passes it to widgets, which draw it. The same events give the same view, from a
+live session as from a run's journal (`tui.run.journal`).
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ MAX_TWEETS = 10_000
 MAX_WARNINGS = 100
 MAX_VAL_POINTS, LATEST_VAL_POINTS = 4000, 500
 MANY_REPORTS = 20
-"""More reports of steps at once than a session tells between two ticks: a flood, or a journal."""
+"""More reports of steps at once than a session emits between two ticks: a backlog, or a journal."""
 MAX_TIMES = 15
 
 
 def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one case per kind of event
-    """Return the view after `event`. Pure; takes any event in any order without raising."""
-    if not isinstance(event, RunFailed):  # a failure can come from outside the session, which knows no step
+    """Return the view after `event`. Pure; accepts events in any order without raising."""
+    if not isinstance(event, RunFailed):  # a failure from outside the session has no step
         marks = with_mark(view.marks, event, view.sampling)
         view = replace(view, step=event.step, elapsed_seconds=event.elapsed_seconds, marks=marks)
     match event:
         case RunStarted():
-            return _begun(view, event)
+            return _started(view, event)
         case StepsFinished():
-            return _stepped(view, event)
+            return _with_steps(view, event)
         case EvalFinished(step=step, val_loss=val_loss, bits_per_char=bits, is_best=is_best):
             point = ValPoint(step=step, val_loss=val_loss, bits_per_char=bits, is_best=is_best)
-            return replace(view, val_points=_fewer((*view.val_points, point)))
+            return replace(view, val_points=_thinned_points((*view.val_points, point)))
         case TweetSampled():
-            return replace(view, tweets=_thinned((*view.tweets, event)), num_tweets=view.num_tweets + 1)
+            return replace(view, tweets=_thinned_tweets((*view.tweets, event)), num_tweets=view.num_tweets + 1)
         case StepTimes():
             return replace(view, times=(*view.times[-(MAX_TIMES - 1) :], event))
         case CheckpointSaved(step=step, name=name):
@@ -73,21 +73,21 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
         case CheckpointLoaded(step=step, name=name, epochs=epochs):
             is_latest = view.started is not None and name == f"{view.started.run}/latest"
             view = replace(view, saved_step=step if is_latest else None, loaded_step=step)
-            return _at_epochs(_paced_anew(_gone_back(view, step), event), epochs)
+            return _at_epochs(_with_new_pace(_truncated(view, step), event), epochs)
         case ModelChanged(model=model, num_parameters=num_parameters):
             return replace(view, model=model, num_parameters=num_parameters)
         case LearningRateChanged(learning_rate=learning_rate):
             return _at_learning_rate(view, learning_rate)
         case BatchSizeChanged(batch_size=batch_size, epochs=epochs):
-            return _retrained(_at_epochs(_paced_anew(view, event), epochs), batch_size=batch_size)
+            return _retrained(_at_epochs(_with_new_pace(view, event), epochs), batch_size=batch_size)
         case IntervalsChanged(eval_every=eval_every, sample_every=sample_every):
-            return _retrained(_paced_anew(view, event), eval_every=eval_every, sample_every=sample_every)
+            return _retrained(_with_new_pace(view, event), eval_every=eval_every, sample_every=sample_every)
         case FinishPlanned(last_step=last_step):
             return replace(view, finishes_at=last_step)
         case FinishCancelled():
             return replace(view, finishes_at=None)
         case ThreadsChanged(num_threads=num_threads):
-            return replace(_paced_anew(view, event), num_threads=num_threads)
+            return replace(_with_new_pace(view, event), num_threads=num_threads)
         case SamplingChanged(sampling=sampling):
             return replace(view, sampling=sampling)
         case Paused():
@@ -106,44 +106,44 @@ def apply(view: RunView, event: Event) -> RunView:  # noqa: C901, PLR0912 - one 
             assert_never(event)
 
 
-def _paced_anew(view: RunView, event: Event) -> RunView:
-    """Return the view whose pace begins with `event`, and with it what the time goes into."""
+def _with_new_pace(view: RunView, event: Event) -> RunView:
+    """Return the view whose pace and step times are measured from `event` on."""
     return replace(view, paced_from_step=event.step, paced_from_seconds=event.elapsed_seconds, times=())
 
 
 def _at_epochs(view: RunView, epochs: float | None) -> RunView:
-    """Return the view that has passed through that many epochs; None where nobody has counted them."""
+    """Return the view with a count of epochs, if one is given."""
     return view if epochs is None else replace(view, epochs_before=epochs, batch_size_since=view.step)
 
 
-def _at_learning_rate(view: RunView, highest: float) -> RunView:
-    """Return the view with another highest learning rate; warm-up and schedule leave the same share of it."""
+def _at_learning_rate(view: RunView, peak: float) -> RunView:
+    """Return the view with another peak learning rate; warm-up and schedule scale it as before."""
     before = view.training.learning_rate if view.training is not None else 0.0
-    if not before:  # a journal that somebody has edited changes the rate before it tells of any
+    if not before:  # only in an edited journal
         return view
-    return _retrained(replace(view, learning_rate=view.learning_rate * highest / before), learning_rate=highest)
+    return _retrained(replace(view, learning_rate=view.learning_rate * peak / before), learning_rate=peak)
 
 
 def _retrained(view: RunView, **changes: float) -> RunView:
-    """Return the view with other settings of training."""
+    """Return the view with changed training settings."""
     if view.training is None:
         return view
     try:
         return replace(view, training=with_settings(view.training, changes))
-    except ConfigError:  # an event of a journal that somebody has edited
+    except ConfigError:  # only in an edited journal
         return view
 
 
-def _thinned(tweets: tuple[TweetSampled, ...]) -> tuple[TweetSampled, ...]:
-    """Return `tweets`, or where they have become too many, every other one of the older half of them."""
+def _thinned_tweets(tweets: tuple[TweetSampled, ...]) -> tuple[TweetSampled, ...]:
+    """Return `tweets`; if they are too many, without every other one of the older half."""
     if len(tweets) <= MAX_TWEETS:
         return tweets
     half = len(tweets) // 2
     return (*tweets[:half:2], *tweets[half:])
 
 
-def _fewer(points: tuple[ValPoint, ...]) -> tuple[ValPoint, ...]:
-    """Return `points`, or where they have become too many, about half: evenly over the steps, the latest, the best."""
+def _thinned_points(points: tuple[ValPoint, ...]) -> tuple[ValPoint, ...]:
+    """Return `points`; if they are too many, about half: evenly by step, the latest, the best."""
     if len(points) <= MAX_VAL_POINTS:
         return points
     best = next((point for point in reversed(points) if point.is_best), None)
@@ -154,10 +154,10 @@ def _fewer(points: tuple[ValPoint, ...]) -> tuple[ValPoint, ...]:
     return (*kept, *latest)
 
 
-def _begun(view: RunView, event: RunStarted) -> RunView:
-    """Return the view at the start of a session, with the curve of the sessions before it where it resumes."""
+def _started(view: RunView, event: RunStarted) -> RunView:
+    """Return the view at the start of a session; a resumed run has the curve of the sessions before."""
     before = event.resumed_from or ""
-    view = _gone_back(view, event.step) if before else view
+    view = _truncated(view, event.step) if before else view
     return replace(
         _at_epochs(view, event.epochs),
         phase="training",
@@ -179,8 +179,8 @@ def _begun(view: RunView, event: RunStarted) -> RunView:
     )
 
 
-def _stepped(view: RunView, event: StepsFinished) -> RunView:
-    """Return the view after more steps."""
+def _with_steps(view: RunView, event: StepsFinished) -> RunView:
+    """Return the view after a report of steps."""
     return replace(
         view,
         train_losses=view.train_losses.extended(event.first_step, event.train_losses),
@@ -191,8 +191,8 @@ def _stepped(view: RunView, event: StepsFinished) -> RunView:
     )
 
 
-def _gone_back(view: RunView, step: int) -> RunView:
-    """Return the view without what came after `step`."""
+def _truncated(view: RunView, step: int) -> RunView:
+    """Return the view without all that came after `step`."""
     return replace(
         view,
         train_losses=view.train_losses.truncated(step),
@@ -206,11 +206,11 @@ def _gone_back(view: RunView, step: int) -> RunView:
 
 
 def fold(view: RunView, events: Iterable[Event]) -> RunView:
-    """Return the view after `events`, as `apply` would; many reports of steps in a row are taken as one.
+    """Return the view after `events`, as `apply` would, but merge many consecutive reports of steps into one.
 
-    What else is told while steps go on, such as tweets, does not come between them.
+    Events that may come between reports, such as tweets, do not separate them.
     """
-    for is_of_steps, same in groupby(events, key=_is_told_with_steps):
+    for is_of_steps, same in groupby(events, key=_may_come_between_steps):
         group = list(same)
         reports = [event for event in group if isinstance(event, StepsFinished)]
         if is_of_steps and len(reports) > MANY_REPORTS:
@@ -222,16 +222,16 @@ def fold(view: RunView, events: Iterable[Event]) -> RunView:
     return view
 
 
-def _is_told_with_steps(event: Event) -> bool:
-    """Say whether an event is a report of steps, or one that changes nothing that a report of steps changes.
+def _may_come_between_steps(event: Event) -> bool:
+    """Return whether an event is a report of steps, or changes nothing that a report of steps changes.
 
-    Of such events, only which comes last matters, for the step and the time of the view.
+    The order of such events matters only for the last, which sets the step and the time of the view.
     """
     return isinstance(event, StepsFinished | TweetSampled | EvalFinished | StepTimes)
 
 
 def _merged(reports: Sequence[StepsFinished]) -> Iterator[Event]:
-    """Yield reports of steps in which those without a gap between them are one."""
+    """Yield reports of steps, merging those without a gap between them."""
     start = 0
     for index in range(1, len(reports) + 1):
         if index < len(reports) and reports[index].first_step == reports[index - 1].step + 1:
@@ -241,7 +241,7 @@ def _merged(reports: Sequence[StepsFinished]) -> Iterator[Event]:
 
 
 def joined(reports: Sequence[StepsFinished]) -> StepsFinished:
-    """Return reports of steps without a gap between them as one."""
+    """Merge reports of steps without a gap between them."""
     losses = tuple(chain.from_iterable(report.train_losses for report in reports))
     norms = tuple(chain.from_iterable(report.grad_norms for report in reports))
     return replace(reports[-1], first_step=reports[0].first_step, train_losses=losses, grad_norms=norms)

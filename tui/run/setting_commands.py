@@ -46,7 +46,7 @@ def other_temperature(view: RunView, direction: int) -> SetSampling:
 
 
 def other_learning_rate(view: RunView, direction: int) -> SetLearningRate:
-    """Return the command for one step of the highest learning rate up (1) or down (-1) from what is shown."""
+    """Return the command for one step of the peak learning rate up (1) or down (-1) from what is shown."""
     training = view.training or TrainingConfig()
     rate = float(f"{training.learning_rate * LEARNING_RATE_FACTOR**direction:.6g}")
     return SetLearningRate(learning_rate=min(max(rate, MIN_LEARNING_RATE), MAX_LEARNING_RATE))
@@ -112,7 +112,7 @@ def _sampling_differences(sampling: SamplingConfig, other: SamplingConfig) -> It
     if sampling.temperature != other.temperature:
         yield f"temperature back to {format_temperature(sampling.temperature)}"
     if sampling.prime != other.prime:
-        yield f'prime back to "{shortened(sampling.prime, _MAX_PRIME_CELLS)}"' if sampling.prime else "no prime again"
-    for name, label in (("top_k", "top-k"), ("top_p", "top-p"), ("min_p", "min-p"), ("max_length", "greatest length")):
+        yield f'prime back to "{shortened(sampling.prime, _MAX_PRIME_CELLS)}"' if sampling.prime else "prime removed"
+    for name, label in (("top_k", "top-k"), ("top_p", "top-p"), ("min_p", "min-p"), ("max_length", "max length")):
         if getattr(sampling, name) != getattr(other, name):
             yield f"{label} back to {getattr(sampling, name):g}"

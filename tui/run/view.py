@@ -1,6 +1,6 @@
-"""`RunView`: all that the screen knows of a run, as a value. `tui.run.reducer` folds events into it; widgets draw it.
+"""`RunView`: the state of a run on the screen, as a value. `tui.run.reducer` folds events into it; widgets draw it.
 
-Knows no framework and no thread.
+Its field names are part of the socket protocol (`tui.remote.view_codec`).
 """
 
 from __future__ import annotations
@@ -37,29 +37,29 @@ class ValPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """A run as it stands after some of its events. `RunView()` is the view before the first."""
+    """A run after some of its events. `RunView()` is the view before the first."""
 
     phase: Phase = "starting"
     is_replay: bool = False
-    """The events come from the journal of a run; nobody trains, and nothing may be written for it."""
+    """The events are replayed from a journal: nothing is trained, and nothing may be written."""
     started: RunStarted | None = None
     branched_from: str = ""
-    """The checkpoint of another run that this one began from."""
+    """The checkpoint of another run that this one started from."""
     model: ModelConfig | None = None
     training: TrainingConfig | None = None
-    """As it is now: what was changed while the run went on counts."""
+    """The current settings, including changes since the start."""
     num_parameters: int = 0
     num_threads: int = 0
     finishes_at: int | None = None
-    """The step at which the run ends that was asked to finish."""
+    """The step at which a run that is finishing ends."""
     step: int = 0
     elapsed_seconds: float = 0.0
     learning_rate: float = 0.0
     chars_per_second: float = 0.0
     paced_from_step: int = 0
-    """Where the pace of now began: a session, or work of another kind."""
+    """From where the pace is measured: the start of a session, or a change of the work per step."""
     paced_from_seconds: float = 0.0
-    """The training seconds of that step."""
+    """The training seconds at that step."""
     train_losses: Series = field(default_factory=Series.empty)
     """Nats per character."""
     learning_rates: Series = field(default_factory=Series.empty)
@@ -68,35 +68,34 @@ class RunView:
     """Training seconds so far, at the last step of each report."""
     marks: tuple[Mark, ...] = ()
     times: tuple[StepTimes, ...] = ()
-    """What the last seconds of this session went into, the latest last; together about half a minute."""
+    """The time per phase of a step over about the last half minute of this session, the latest last."""
     epochs_before: float = 0.0
-    """Epochs passed through at `batch_size_since`: where a session began, or the batch size was changed."""
+    """Epochs completed at `batch_size_since`: where a session started, or the batch size was changed."""
     batch_size_since: int = 0
     val_points: tuple[ValPoint, ...] = ()
-    """The latest evaluations, ever fewer of the older ones, and the best."""
+    """The latest evaluations, a thinned selection of the older ones, and the best."""
     best_taken_back: ValPoint | None = None
-    """The best evaluation where it came after the checkpoint that was loaded since."""
+    """The best evaluation, if it came after the step of the checkpoint loaded since."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     tweets: tuple[TweetSampled, ...] = ()
-    """The latest of the run, and ever fewer of the older ones; all of them are in its journal."""
+    """The latest, and a thinned selection of the older ones; all of them are in the journal."""
     num_tweets: int = 0
-    """All tweets ever applied; never goes back, so that a feed can tell how many are new."""
+    """The number of tweets ever applied; never decreases, so that a feed can compute how many are new."""
     saved: CheckpointSaved | None = None
     saved_step: int | None = None
-    """Of the run's own `latest`, from which it would be resumed; None before the first, and while it is from before a
-    load."""
+    """Of the run's `latest`, from which it would be resumed; None before the first, and after a load until the next."""
     loaded_step: int | None = None
-    """Of the checkpoint that the run last loaded; None where it has loaded none."""
+    """Of the checkpoint loaded last; None without one."""
     warnings: tuple[Warned, ...] = ()
     ended: RunFinished | RunFailed | None = None
 
-    def to_be_resumed(self) -> RunView:
-        """Return the view that a run begins with which goes on from where this one ended."""
+    def for_resume(self) -> RunView:
+        """Return the view with which a resumed run starts."""
         return replace(self, phase="starting", ended=None)
 
     @property
     def num_unsaved_steps(self) -> int:
-        """Steps that a resume would have to take again, as far as is known."""
+        """Steps that a resume would repeat, as far as is known."""
         is_disk_failing = any(warned.kind == "disk" for warned in self.warnings)
         if self.saved_step is None:
             return max(self.step - (self.loaded_step or 0), 0) if is_disk_failing else 0
@@ -104,12 +103,12 @@ class RunView:
 
     @property
     def is_finishing(self) -> bool:
-        """Whether the run is in its last stretch."""
+        """Whether the run anneals its learning rate before it ends."""
         return self.finishes_at is not None and self.step < self.finishes_at
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Steps that read every training tweet once."""
+        """Steps per pass over the training tweets."""
         if self.started is None or self.training is None:
             return None
         return max(math.ceil(self.started.num_train_tweets / self.training.batch_size), 1)
@@ -123,12 +122,12 @@ class RunView:
 
     @property
     def smoothed_loss(self) -> float | None:
-        """Train loss now, noise and spikes aside, in nats per character."""
+        """The current train loss without noise and spikes, in nats per character."""
         return self.train_losses.typical
 
     @property
     def smoothed_bits(self) -> float | None:
-        """Train loss now, noise and spikes aside, in bits per character."""
+        """The same in bits per character."""
         return None if self.smoothed_loss is None else self.smoothed_loss / math.log(2)
 
     @property
@@ -138,12 +137,12 @@ class RunView:
 
     @property
     def best(self) -> ValPoint | None:
-        """The best evaluation of this run, also where a loaded checkpoint has taken it back."""
+        """The best evaluation of this run, also after an older checkpoint was loaded."""
         return next((point for point in reversed(self.val_points) if point.is_best), self.best_taken_back)
 
     @property
     def progress(self) -> float | None:
-        """Share of the budget used, 0 to 1, of the one that is used up most; None without a budget."""
+        """The used share, 0 to 1, of the budget that ends the run; None without a budget."""
         shares = [self.elapsed_seconds / limit for limit in self.limits_in_seconds]
         shares += [self.step / limit for limit in self.limits_in_steps]
         return min(max(shares), 1.0) if shares else None
@@ -155,13 +154,13 @@ class RunView:
 
     @property
     def limits_in_seconds(self) -> list[float]:
-        """Return the budget in training seconds, if there is one."""
+        """The budget in training seconds, if any."""
         limit = self.started.training.max_seconds if self.started else None
         return [] if limit is None else [limit]
 
     @property
     def limits_in_steps(self) -> list[float]:
-        """Return the budgets in steps: of steps, of epochs, and the end of the last stretch."""
+        """The budgets in steps: of steps, of epochs, and the last step of a run that is finishing."""
         if self.started is None or self.steps_per_epoch is None:
             return []
         training = self.started.training
@@ -172,6 +171,6 @@ class RunView:
 
 
 def is_over(view: RunView) -> bool:
-    """Say whether a run has ended, or rests because its budget is used up."""
-    rests = view.phase == "paused" and view.progress is not None and view.progress >= 1
-    return view.ended is not None or rests
+    """Return whether a run has ended, or is paused because its budget is used up."""
+    is_spent = view.phase == "paused" and view.progress is not None and view.progress >= 1
+    return view.ended is not None or is_spent

@@ -56,7 +56,7 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     if config.resume is not None:
         with contextlib.suppress(OSError):  # without a journal the run goes on all the same, its curve from here on
             history, word = read_history(find_run(config.resume).journal_path)
-            history = history.to_be_resumed()
+            history = history.for_resume()
             if word:
                 typer.echo(word, err=True)
     bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
