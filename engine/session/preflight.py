@@ -1,4 +1,4 @@
-"""What is wrong with a run's wishes, as far as milliseconds can tell: before a screen opens, and without torch."""
+"""Checks of a `RunConfig` that take milliseconds: before a screen opens, and without torch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from engine.storage.journal import in_use_error
 
 
 def check(config: RunConfig) -> CorpusPreview | None:
-    """Raise the `TweetgenError` that the run would end with, if it shows this early.
+    """Raise the `TweetgenError` that the run would fail with, as far as it can be found this early.
 
-    Returns what a glance at the corpus tells; None where the run itself knows its corpus.
+    Returns a preview of the corpus; None where the tweets are those of a checkpoint.
     """
     check_storage()
     if config.run_name is not None and (folder := folder_of_run(config.run_name)).path.exists():
@@ -43,14 +43,14 @@ def check(config: RunConfig) -> CorpusPreview | None:
 
 
 def _check_name(file: str) -> None:
-    """Raise `ConfigError` where a file is called by bytes that are no text: no checkpoint could say where it is."""
+    """Raise `ConfigError` for a file name that is not UTF-8, since a checkpoint can't store it."""
     try:
         file.encode()
     except UnicodeEncodeError:
         shown = file.encode("utf-8", "replace").decode()
         raise ConfigError(
-            f"{shown} is a name that is no UTF-8, so the run could not find it again.",
-            "Rename the file, or send it on: --data - < FILE",
+            f"The file name {shown} is not UTF-8, so a resumed run could not find it again.",
+            "Rename the file, or use standard input: --data - < FILE",
         ) from None
 
 

@@ -10,7 +10,7 @@ from engine.checkpoints.metadata import read_info
 from engine.protocol import events as e
 from tests.cli.conftest import Launch
 from tests.cli.program import ENDLESS_STEPS, SMALL_MODEL, Cli
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 
 ENDLESS = ("--max-steps", str(ENDLESS_STEPS), "--run-name", "endless")
 
@@ -24,7 +24,7 @@ def test_a_signal_saves_and_ends_the_run_with_its_code(launch: Launch, cli: Cli,
     assert (ended.code, last["event"], last["reason"]) == (129, "RunFinished", "hung up")
     assert "--resume endless" in ended.error_lines[-1]
     told = [e.from_json(line) for line in (home / "runs/endless/events.jsonl").read_text("utf-8").splitlines()]
-    assert_keeps_the_rules(told)
+    assert_valid_stream(told)
     info, _ = read_info(home / "runs/endless/checkpoints/latest.safetensors")
     assert info.step == last["step"] > 0
     goes_on = cli("train", "--json", "--resume", "endless", "--max-steps", str(info.step + 3))

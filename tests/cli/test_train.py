@@ -9,7 +9,7 @@ import pytest
 
 from engine.protocol import events as e
 from tests.cli.program import SMALL_MODEL, Cli, Finished
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 
 COMMON = {"event", "step", "elapsed_seconds"}
 FIELDS = {
@@ -53,7 +53,7 @@ def test_json_is_one_event_per_line_obeys_the_stream_invariants_and_equals_the_j
     streamed: Finished, home: Path
 ) -> None:
     told = [e.from_json(line) for line in streamed.lines]
-    assert_keeps_the_rules(told)
+    assert_valid_stream(told)
     assert told[-1].step == 12
     folder = home / "runs" / "streamed"
     assert (folder / "events.jsonl").read_text(encoding="utf-8") == streamed.out
@@ -88,7 +88,7 @@ def test_a_finished_run_is_resumed_with_a_larger_budget(cli: Cli, trained: Path)
     ended = cli("train", "--json", "--resume", "first", "--max-steps", "80")
     assert ended.code == 0, ended.err
     told = [e.from_json(line) for line in ended.lines]
-    assert_keeps_the_rules(told)
+    assert_valid_stream(told)
     assert isinstance(told[0], e.RunStarted)
     assert (told[0].run, told[0].step, told[0].resumed_from) == ("first", 40, "first/latest")
     assert told[-1].step == 80

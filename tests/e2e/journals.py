@@ -10,7 +10,7 @@ from engine.protocol import events as e
 from engine.storage.file_lock import is_locked
 from engine.storage.journal_reader import read_journal
 from tests.cli.program import processes_in
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.waiting import wait_until
 
 
@@ -39,7 +39,7 @@ def wait_for_end(home: Path, run: str = "watched") -> e.RunFinished:
     """Wait until the journal of a run is released, check the order of its events, and return the last."""
     wait_until(lambda: not is_locked(journal_of(home, run)), "the end of the run")
     *events, ended = events_of(home, run)
-    assert_keeps_the_rules([*events, ended])
+    assert_valid_stream([*events, ended])
     assert isinstance(ended, e.RunFinished)
     return ended
 

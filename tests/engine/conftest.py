@@ -11,5 +11,5 @@ from tests.engine.helpers import write_corpus
 
 @pytest.fixture
 def corpus(home: Path) -> Path:
-    """Write a file of 60 tweets; runs and checkpoints are in the folder beside it."""
+    """Write a file of 60 tweets into the data folder."""
     return write_corpus(home)

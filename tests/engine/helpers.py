@@ -1,7 +1,7 @@
 """Helpers of engine tests: a small synthetic corpus, a tiny run, and a session driven step by step.
 
 `run_session` runs on the caller's thread. Commands are sent from within `emit`, so a command "at step 7" is in the
-inbox before step 8 can be taken: no thread, no waiting, the same in every run.
+inbox before step 8: no thread, no waiting, deterministic.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ OnEvent = Callable[[Event], Iterable[Command]]
 Script = Mapping[int, Iterable[Command]]
 _EventType = TypeVar("_EventType", bound=Event)
 
-gc.freeze()  # a session collects garbage at its end; what was imported so far need not be looked through each time
+gc.freeze()  # keeps the garbage collection at the end of each session from visiting all imported objects
 
 
 @contextmanager
 def home_at(folder: Path) -> Iterator[Path]:
-    """Keep runs and checkpoints in this folder for a while."""
+    """Store runs and checkpoints in this folder within the block."""
     with mock.patch.dict(os.environ, TWEETGEN_HOME=str(folder)):
         yield folder
 
 
 def small_tweets(count: int = 60) -> list[str]:
-    """Return distinct made-up tweets of several lengths, from about thirty different characters."""
+    """Return distinct generated tweets of several lengths, from about thirty different characters."""
     who = ("the cat", "@mia_k", "my gran", "our bus", "a fox", "Tom")
     does = ("hugs", "paints", "finds", "loves")
     what = ("tea", "a red kite", "the moon :)", "jam", "two boats")
@@ -72,14 +72,14 @@ def small_tweets(count: int = 60) -> list[str]:
 
 
 def write_corpus(folder: Path, tweets: Iterable[str] | None = None, name: str = "small.txt") -> Path:
-    """Write tweets, one a line; returns the file."""
+    """Write tweets to a file, one per line; return its path."""
     path = folder / name
     path.write_text("\n".join(small_tweets() if tweets is None else tweets) + "\n", encoding="utf-8")
     return path
 
 
 def encoded(tweets: list[str] | None = None) -> tuple[EncodedTweets, Vocab]:
-    """Return tweets as numbers, with the vocabulary of all their characters."""
+    """Return encoded tweets and the vocabulary of all their characters."""
     tweets = small_tweets() if tweets is None else tweets
     vocab = Vocab.from_tweets(tweets)
     return EncodedTweets.from_tweets(tweets, vocab), vocab
@@ -96,13 +96,13 @@ def copy_of_state(trainer: Trainer) -> dict[str, Tensor]:
 
 
 def assert_same_tensors(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Compare tensors bit for bit by name."""
+    """Assert that tensors are equal bit for bit, by name."""
     assert found.keys() == expected.keys()
     assert [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)] == []
 
 
 def tiny_config(corpus: Path | None, *, run_name: str | None = "tiny", **settings: Setting) -> RunConfig:
-    """Return a run of a tiny model, by default of 12 steps without tweets and evaluations."""
+    """Return the config of a tiny model, by default of 12 steps without samples and evaluations."""
     return RunConfig(
         preset="tutorial",
         settings={**TINY, **settings},
@@ -113,18 +113,18 @@ def tiny_config(corpus: Path | None, *, run_name: str | None = "tiny", **setting
 
 
 def resume_config(run: str = "last", **settings: Setting) -> RunConfig:
-    """Return the wish to go on with a run as it was."""
+    """Return the config that resumes a run."""
     runtime = RuntimeConfig(device="cpu", precision="float32", threads=1)
     return RunConfig(resume=run, settings=settings, runtime=runtime)
 
 
 def never(_: Event) -> Iterable[Command]:
-    """Send nothing, whatever happens."""
+    """Send no command."""
     return ()
 
 
 class TickingClock(FakeClock):
-    """Goes on by this many seconds each time that it is asked."""
+    """Advances by `tick_seconds` each time it is read."""
 
     def __init__(self, tick_seconds: float = 1.0) -> None:
         super().__init__()
@@ -136,10 +136,10 @@ class TickingClock(FakeClock):
 
 
 class AnsweringInbox(queue.SimpleQueue[Command]):
-    """An inbox that is asked: gives its answers one by one, None for "nothing just now", and after them what was put.
+    """An inbox that returns `answers` one per poll, None for an empty inbox, and then the commands that were put.
 
-    A session asks between two steps, before every character of a tweet, in an evaluation, and while it is paused; after
-    a command it asks again. Before the run has begun there is no answer.
+    A session polls between two steps, before every character of a tweet, in an evaluation, and while it is paused;
+    after a command it polls again. Before the run has started the answers are held back.
     """
 
     def __init__(self, answers: Iterable[Command | None]) -> None:
@@ -166,19 +166,18 @@ def run_session(
     times_seconds: float = math.inf,
     pauses_at_end: bool = False,
 ) -> list[Event]:
-    """Run a session to its end and return everything that it told.
+    """Run a session to its end and return its events.
 
-    `script` holds the commands to send once a step has been told (0: at the start); `on_event` returns those to send
-    on any event; `clock` is the only one that the run knows. Every step is told at once (unless `report_seconds` says
-    otherwise), so that both can be exact; what the time went into only with `times_seconds`, so that a slow machine
-    tells no more than a fast one.
+    `script` maps steps to the commands to send once they are emitted (0: at the start); `on_event` returns those to
+    send on any event; `clock` is the run's only clock. Every step is emitted at once, unless `report_seconds` is given;
+    `StepTimes` are emitted only with `times_seconds`, so that a slow machine emits no more events than a fast one.
     """
     inbox = inbox or queue.SimpleQueue()
-    pending = {step: list(wishes) for step, wishes in (script or {}).items()}
-    told: list[Event] = []
+    pending = {step: list(at_step) for step, at_step in (script or {}).items()}
+    emitted: list[Event] = []
 
     def emit(event: Event) -> None:
-        told.append(event)
+        emitted.append(event)
         if isinstance(inbox, AnsweringInbox):
             inbox.has_begun = True
         if isinstance(event, events.StepsFinished | events.RunStarted):
@@ -193,39 +192,39 @@ def run_session(
         mock.patch.object(loop, "PAUSED_POLL_SECONDS", 0.001),
     ):
         TrainingSession(config, clock=clock, pauses_at_end=pauses_at_end).run(emit, inbox)
-    return told
+    return emitted
 
 
 def stop_at(step: int) -> Script:
-    """Return the script of a run that is stopped after this step."""
+    """Return the script that stops a run after `step`."""
     return {step: [commands.Stop()]}
 
 
 def latest(run_name: str = "tiny") -> CheckpointInfo:
-    """Return what the `latest` checkpoint of a run says of itself."""
+    """Return the metadata of a run's `latest` checkpoint."""
     return read_info(find_run(run_name).checkpoint_path("latest"))[0]
 
 
-def of_type(told: Iterable[Event], event_type: type[_EventType]) -> list[_EventType]:
+def of_type(stream: Iterable[Event], event_type: type[_EventType]) -> list[_EventType]:
     """Return the events of one type."""
-    return [event for event in told if isinstance(event, event_type)]
+    return [event for event in stream if isinstance(event, event_type)]
 
 
-def only(told: Iterable[Event], event_type: type[_EventType]) -> _EventType:
+def only(stream: Iterable[Event], event_type: type[_EventType]) -> _EventType:
     """Return the one event of a type."""
-    [event] = of_type(told, event_type)
+    [event] = of_type(stream, event_type)
     return event
 
 
-def names(told: Iterable[Event]) -> list[str]:
-    """Return the types of events by name, in order."""
-    return [type(event).__name__ for event in told]
+def names(stream: Iterable[Event]) -> list[str]:
+    """Return the names of the events' types, in order."""
+    return [type(event).__name__ for event in stream]
 
 
-def losses(told: Iterable[Event]) -> dict[int, float]:
+def losses(stream: Iterable[Event]) -> dict[int, float]:
     """Return the train loss of each step."""
     return {
         step: loss
-        for event in of_type(told, events.StepsFinished)
+        for event in of_type(stream, events.StepsFinished)
         for step, loss in enumerate(event.train_losses, start=event.first_step)
     }

@@ -1,4 +1,4 @@
-"""The JSON form of dataclasses: tagged, checked when read, and damage is one kind of error."""
+"""The JSON form of dataclasses: tagged, checked when decoded, with one kind of error."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_error_names_the_kind_and_the_field() -> None:
 
 
 @given(value=JSON_VALUES)
-def test_any_json_at_all_is_either_read_or_refused(value: Any) -> None:
+def test_any_json_is_decoded_or_refused(value: Any) -> None:
     try:
         read = codec.decode_tagged(json.dumps(value), "kind", KINDS)
     except codec.DecodeError:

@@ -18,7 +18,7 @@ from tests.fakes import run_started, text_completed, tweet_read, tweet_sampled
 from tests.strategies import hostile_text
 
 TEXTS = [text.encode("utf-8", "ignore").decode() for text in [hostile.ALL_AT_ONCE, *hostile.TEXTS.values()]]
-TOLD = (
+EMITTED = (
     run_started(
         run="R", corpus="R", device="R", resumed_from="R", sampling=SamplingConfig(prime="R", max_length=10_000)
     ),
@@ -37,11 +37,11 @@ TOLD = (
     e.CommandRefused(step=1, elapsed_seconds=1.0, command="R", title="R", detail="R", hint="R"),
     e.RunFailed(step=1, elapsed_seconds=1.0, title="R", detail="R", hint="R"),
 )
-"""Events with an R wherever any text may stand."""
+"""Events with an R in place of any text."""
 
 
 def strings_in(value: Any) -> list[str]:
-    """Return all strings in an event, whatever they lie in."""
+    """Return all strings of an event, however nested."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, tuple):
@@ -54,11 +54,11 @@ def strings_in(value: Any) -> list[str]:
 
 
 def with_text(event: e.Event, text: str) -> str:
-    """Return the JSON form of an event with another text wherever there is an R."""
+    """Return the JSON form of an event with `text` in place of each R."""
     return e.to_json(event).replace('"R"', json.dumps(text))
 
 
-@pytest.mark.parametrize("event", TOLD, ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("event", EMITTED, ids=lambda event: type(event).__name__)
 def test_all_text_of_a_decoded_event_is_harmless(event: e.Event) -> None:
     for text in TEXTS:
         line = with_text(event, text)
@@ -76,7 +76,7 @@ def test_too_deeply_nested_json_is_refused() -> None:
     for depth in (200, 600, 900, 100_000):
         nested = "[" * depth + '"é"' + "]" * depth
         with pytest.raises(DecodeError):
-            e.from_json(with_text(TOLD[0], "x").replace('"x"', nested))
+            e.from_json(with_text(EMITTED[0], "x").replace('"x"', nested))
 
 
 @given(text=hostile_text())
@@ -104,7 +104,7 @@ def test_each_unsafe_character_is_replaced(raw: str, text: str) -> None:
 
 @pytest.mark.parametrize("name", hostile.MEGABYTE)
 def test_a_hostile_megabyte_on_one_line_is_cleaned(name: str) -> None:
-    """Putting the marks of one of them into order would take minutes, in which nothing else of the program runs."""
+    """Normalizing the combining marks of one of them would take minutes and block the program."""
     text = hostile.MEGABYTE[name]
     for made in (clean(text), harmless(text), defused(text)):
         assert hostile.obeyed(made) == []

@@ -1,4 +1,4 @@
-"""The JSON form of events and commands: key by key what `--json` promises, and back without loss."""
+"""The JSON form of events and commands: the keys that `--json` promises, and lossless decoding."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ EVENTS = {
     "RunFinished": "reason total_seconds total_chars",
     "RunFailed": "title detail hint",
 }
-"""The fields of each event in their order, as DESIGN, section 6, and scripts that read `--json` have them."""
+"""The fields of each event in order, as in DESIGN, section 6; scripts rely on them."""
 COMMANDS = {
     "Pause": "",
     "Resume": "",
@@ -76,7 +76,7 @@ CONFIGS = {
 
 
 def fields_of(kind: type) -> str:
-    """Return the names of a dataclass's own fields, those of `BaseEvent` left out."""
+    """Return the names of a dataclass's own fields, without those of `BaseEvent`."""
     names = [field.name for field in dataclasses.fields(kind)]
     return " ".join(name for name in names if name not in NOW or not issubclass(kind, BaseEvent))
 

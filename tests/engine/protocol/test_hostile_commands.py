@@ -14,7 +14,7 @@ from engine.protocol import events as e
 from engine.protocol.codec import DecodeError
 from engine.session.sampling_service import MAX_READ_CHARS
 from tests.engine.helpers import latest, losses, of_type, only, run_session, tiny_config
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.hostile import obeyed
 
 
@@ -23,7 +23,7 @@ def line(command: str, **fields: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "line_of_command",
     [
         line("SetBatchSize", batch_size=2**64),
         line("SetBatchSize", batch_size=8.5),
@@ -36,9 +36,9 @@ def line(command: str, **fields: Any) -> str:
         line("SampleNow", prime="\ud800"),
     ],
 )
-def test_commands_with_invalid_values_are_refused(said: str) -> None:
+def test_commands_with_invalid_values_are_refused(line_of_command: str) -> None:
     with pytest.raises(DecodeError):
-        c.from_json(said)
+        c.from_json(line_of_command)
 
 
 REFUSED = [
@@ -68,24 +68,26 @@ def test_invalid_commands_are_refused_and_the_losses_are_unchanged(corpus: Path,
     plain = run_session(tiny_config(corpus, run_name="plain"))
     before = sorted(home.parent.iterdir())
 
-    told = run_session(tiny_config(corpus), {3: [c.from_json(said) for said in REFUSED]})
+    emitted = run_session(tiny_config(corpus), {3: [c.from_json(line_of_command) for line_of_command in REFUSED]})
 
-    refused = of_type(told, e.CommandRefused)
-    assert Counter(each.command for each in refused) == Counter(json.loads(said)["command"] for said in REFUSED)
+    refused = of_type(emitted, e.CommandRefused)
+    assert Counter(each.command for each in refused) == Counter(
+        json.loads(line_of_command)["command"] for line_of_command in REFUSED
+    )
     assert all(each.title and each.detail for each in refused)
-    assert not any(obeyed(e.to_json(event)) for event in told)
-    assert losses(told) == losses(plain)
-    assert latest().training == only(told, e.RunStarted).training
-    assert_keeps_the_rules(told)
+    assert not any(obeyed(e.to_json(event)) for event in emitted)
+    assert losses(emitted) == losses(plain)
+    assert latest().training == only(emitted, e.RunStarted).training
+    assert_valid_stream(emitted)
     assert sorted(home.parent.iterdir()) == before
     assert list((home / "checkpoints").glob("*")) == []
 
 
 def test_the_reason_of_a_stop_is_made_harmless_and_short(corpus: Path) -> None:
     reason = "\x1b[2J\x07\u202e" + "x" * 60_000
-    told = run_session(tiny_config(corpus), {3: [c.from_json(line("Stop", reason=reason))]})
+    emitted = run_session(tiny_config(corpus), {3: [c.from_json(line("Stop", reason=reason))]})
 
-    last = only(told, e.RunFinished)
+    last = only(emitted, e.RunFinished)
     assert last.step == 3
     assert not obeyed(last.reason)
     assert len(last.reason) < 10_000

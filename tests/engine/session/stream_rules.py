@@ -14,12 +14,12 @@ MAX_CHARS = 4000
 JOINERS = "\u200c\u200d"
 
 
-def assert_keeps_the_rules(told: Sequence[Event]) -> None:
+def assert_valid_stream(emitted: Sequence[Event]) -> None:
     """Check a whole stream, from its first event to its last."""
-    _begins_and_ends_as_it_should(told)
-    _steps_go_on_without_gap(told)
-    _nothing_is_learned_in_a_pause(told)
-    for event in told:
+    _begins_and_ends_as_it_should(emitted)
+    _steps_go_on_without_gap(emitted)
+    _nothing_is_learned_in_a_pause(emitted)
+    for event in emitted:
         for value in _values(event):
             if isinstance(value, float):
                 assert math.isfinite(value), event
@@ -28,18 +28,18 @@ def assert_keeps_the_rules(told: Sequence[Event]) -> None:
         assert e.from_json(e.to_json(event)) == event
 
 
-def _begins_and_ends_as_it_should(told: Sequence[Event]) -> None:
-    is_last = [isinstance(event, e.RunFinished | e.RunFailed) for event in told]
-    assert is_last == [False] * (len(told) - 1) + [True]
-    is_first = [isinstance(event, e.RunStarted) for event in told]
-    assert is_first == [True] + [False] * (len(told) - 1) or (
-        len(told) == 1 and isinstance(told[0], e.RunFailed) and told[0].step == 0
+def _begins_and_ends_as_it_should(emitted: Sequence[Event]) -> None:
+    is_last = [isinstance(event, e.RunFinished | e.RunFailed) for event in emitted]
+    assert is_last == [False] * (len(emitted) - 1) + [True]
+    is_first = [isinstance(event, e.RunStarted) for event in emitted]
+    assert is_first == [True] + [False] * (len(emitted) - 1) or (
+        len(emitted) == 1 and isinstance(emitted[0], e.RunFailed) and emitted[0].step == 0
     )
 
 
-def _steps_go_on_without_gap(told: Sequence[Event]) -> None:
-    step, seconds = told[0].step, told[0].elapsed_seconds
-    for event in told:
+def _steps_go_on_without_gap(emitted: Sequence[Event]) -> None:
+    step, seconds = emitted[0].step, emitted[0].elapsed_seconds
+    for event in emitted:
         assert event.elapsed_seconds >= seconds, event
         seconds = event.elapsed_seconds
         match event:
@@ -49,15 +49,15 @@ def _steps_go_on_without_gap(told: Sequence[Event]) -> None:
                 assert event.first_step == step + 1, event
                 assert len(event.train_losses) == len(event.grad_norms) == event.step - step, event
             case e.Warned():
-                assert event.step in {step, step + 1}, event  # one more: a step that was refused
+                assert event.step in {step, step + 1}, event  # one more: a skipped step
             case _:
                 assert event.step == step, event
         step = event.step
 
 
-def _nothing_is_learned_in_a_pause(told: Sequence[Event]) -> None:
+def _nothing_is_learned_in_a_pause(emitted: Sequence[Event]) -> None:
     paused: e.Paused | None = None
-    for event in told:
+    for event in emitted:
         match event:
             case e.Paused():
                 assert paused is None

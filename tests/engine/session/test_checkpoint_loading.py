@@ -29,7 +29,7 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 
 
 @pytest.mark.parametrize("weight", [(), (2.5,)], ids=["once", "weighted"])
@@ -39,12 +39,12 @@ def test_loading_a_checkpoint_resets_the_run_and_the_same_losses_follow(
     script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four")]}
     config = tiny_config(corpus, dropout=0.3)
 
-    told = run_session(replace(config, corpus=CorpusConfig(files=(str(corpus),), weight=weight)), script)
+    emitted = run_session(replace(config, corpus=CorpusConfig(files=(str(corpus),), weight=weight)), script)
 
-    loaded = only(told, e.CheckpointLoaded)
+    loaded = only(emitted, e.CheckpointLoaded)
     assert (loaded.name, loaded.path, loaded.step) == ("four", str(named_checkpoint_path("four")), 4)
-    place = told.index(loaded)
-    before, after = losses(told[:place]), losses(told[place:])
+    place = emitted.index(loaded)
+    before, after = losses(emitted[:place]), losses(emitted[place:])
     assert list(after) == list(range(5, 13))
     assert {step: loss for step, loss in after.items() if step <= 9} == {step: before[step] for step in range(5, 10)}
 
@@ -52,11 +52,11 @@ def test_loading_a_checkpoint_resets_the_run_and_the_same_losses_follow(
 def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
     wishes = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
 
-    told = run_session(tiny_config(corpus), inbox=AnsweringInbox(wishes), report_seconds=1e9)
+    emitted = run_session(tiny_config(corpus), inbox=AnsweringInbox(wishes), report_seconds=1e9)
 
-    steps = [(event.first_step, event.step) for event in of_type(told, e.StepsFinished)]
+    steps = [(event.first_step, event.step) for event in of_type(emitted, e.StepsFinished)]
     assert steps == [(1, 5), (6, 8), (6, 12)]
-    assert_keeps_the_rules(told)
+    assert_valid_stream(emitted)
 
 
 def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_reported(corpus: Path) -> None:
@@ -64,33 +64,33 @@ def test_a_checkpoint_of_another_shape_is_loaded_and_the_new_shape_reported(corp
         tiny_config(corpus, run_name="wide", hidden_size=14, num_layers=2), {3: [c.SaveCheckpoint(name="wide")]}
     )
 
-    told = run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.SampleNow()]})
+    emitted = run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.SampleNow()]})
 
-    changed = only(told, e.ModelChanged)
+    changed = only(emitted, e.ModelChanged)
     assert (changed.step, changed.model.hidden_size, changed.model.num_layers) == (3, 14, 2)
-    assert changed.num_parameters > only(told, e.RunStarted).num_parameters
-    assert names(told)[names(told).index("CheckpointLoaded") + 1] == "ModelChanged"
-    assert told[-1].step == 12
+    assert changed.num_parameters > only(emitted, e.RunStarted).num_parameters
+    assert names(emitted)[names(emitted).index("CheckpointLoaded") + 1] == "ModelChanged"
+    assert emitted[-1].step == 12
 
 
 def test_a_run_whose_shape_a_load_has_changed_can_be_resumed(corpus: Path) -> None:
     run_session(tiny_config(corpus, run_name="wide", hidden_size=14), {3: [c.SaveCheckpoint(name="wide")]})
     run_session(tiny_config(corpus), {5: [c.LoadCheckpoint(name="wide"), c.Stop()]})
 
-    told = run_session(resume_config("tiny"))
+    emitted = run_session(resume_config("tiny"))
 
-    assert only(told, e.RunStarted).model.hidden_size == 14
-    assert list(losses(told)) == list(range(4, 13))
+    assert only(emitted, e.RunStarted).model.hidden_size == 14
+    assert list(losses(emitted)) == list(range(4, 13))
 
 
 def test_a_checkpoint_is_loaded_while_paused_and_the_run_stays_paused(corpus: Path) -> None:
     wishes: list[c.Command] = [c.Pause(), c.LoadCheckpoint(name="three"), c.SampleNow(), c.Resume()]
 
-    told = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
+    emitted = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
 
-    first = names(told).index("Paused")
+    first = names(emitted).index("Paused")
     expected = ["Paused", "CheckpointSaved", "CheckpointLoaded", "CheckpointSaved", "TweetSampled", "Resumed"]
-    assert names(told)[first : first + 6] == expected
+    assert names(emitted)[first : first + 6] == expected
 
 
 def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus: Path) -> None:
@@ -102,10 +102,10 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
         return ()
 
     script: Script = {4: [c.SaveCheckpoint(name="four")], 9: [c.LoadCheckpoint(name="four"), c.Stop()]}
-    told = run_session(tiny_config(corpus), script, look)
-    assert saved_losses == [None, losses(told)[4], losses(told)[4]]
+    emitted = run_session(tiny_config(corpus), script, look)
+    assert saved_losses == [None, losses(emitted)[4], losses(emitted)[4]]
     run_session(resume_config("tiny"), {4: [c.Stop()]}, look)
-    assert saved_losses[3:] == [losses(told)[4]] * 2
+    assert saved_losses[3:] == [losses(emitted)[4]] * 2
 
 
 @pytest.mark.parametrize(("own", "half"), [(0.4, 0.002), (0.001, 0.0005)])
@@ -114,20 +114,20 @@ def test_halves_rate_halves_the_lower_of_the_checkpoints_and_the_runs_rate(
 ) -> None:
     wishes: list[Command] = [c.SetLearningRate(learning_rate=own), c.LoadCheckpoint(name="three", halves_rate=True)]
 
-    told = run_session(tiny_config(corpus, learning_rate=0.004), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
+    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
 
-    place = names(told).index("CheckpointLoaded")
-    assert of_type(told[place:], e.LearningRateChanged)[0].learning_rate == half
-    assert {event.learning_rate for event in of_type(told[place:], e.StepsFinished)} == {half}
+    place = names(emitted).index("CheckpointLoaded")
+    assert of_type(emitted[place:], e.LearningRateChanged)[0].learning_rate == half
+    assert {event.learning_rate for event in of_type(emitted[place:], e.StepsFinished)} == {half}
     assert latest().training.learning_rate == half
 
 
 def refused_load(corpus: Path, name: str) -> e.CommandRefused:
-    """Ask for a checkpoint that can't be loaded; the run must go on as if nothing had been asked."""
+    """Load a checkpoint that must be refused; assert that the run is otherwise unaffected."""
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
-    told = run_session(tiny_config(corpus, run_name="asking", dropout=0.3), {5: [c.LoadCheckpoint(name=name)]})
-    assert losses(told) == losses(plain)
-    refused = only(told, e.CommandRefused)
+    emitted = run_session(tiny_config(corpus, run_name="asking", dropout=0.3), {5: [c.LoadCheckpoint(name=name)]})
+    assert losses(emitted) == losses(plain)
+    refused = only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (5, "LoadCheckpoint")
     return refused
 

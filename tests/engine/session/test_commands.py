@@ -41,26 +41,26 @@ def test_a_paused_run_takes_no_step_and_its_clock_stands_until_it_resumes(corpus
         clock.advance(3600.0 if isinstance(event, e.TweetSampled) else 0.125)
         return ()
 
-    told = run_session(
+    emitted = run_session(
         tiny_config(corpus, max_steps=6), {3: [c.Pause(), c.SampleNow(), c.Resume()]}, time_passes, clock
     )
 
-    first = names(told).index("Paused")
-    assert names(told)[first : first + 3] == ["Paused", "TweetSampled", "Resumed"]
-    assert [event.step for event in told[first : first + 3]] == [3, 3, 3]
-    assert told[first].elapsed_seconds == told[first + 2].elapsed_seconds
-    assert told[-1].elapsed_seconds < 60
-    assert list(losses(told)) == list(range(1, 7))
+    first = names(emitted).index("Paused")
+    assert names(emitted)[first : first + 3] == ["Paused", "TweetSampled", "Resumed"]
+    assert [event.step for event in emitted[first : first + 3]] == [3, 3, 3]
+    assert emitted[first].elapsed_seconds == emitted[first + 2].elapsed_seconds
+    assert emitted[-1].elapsed_seconds < 60
+    assert list(losses(emitted)) == list(range(1, 7))
 
 
 def test_a_changed_sampling_config_applies_to_the_next_tweet_and_is_saved(corpus: Path) -> None:
     cold = SamplingConfig(temperature=0.0, prime="the ", max_length=15)
 
-    told = run_session(tiny_config(corpus, sample_every=1, max_steps=5), {2: [c.SetSampling(sampling=cold)]})
+    emitted = run_session(tiny_config(corpus, sample_every=1, max_steps=5), {2: [c.SetSampling(sampling=cold)]})
 
-    assert only(told, e.SamplingChanged).sampling == cold
-    assert [tweet.temperature for tweet in of_type(told, e.TweetSampled)] == [0.8, 0.8, 0.0, 0.0, 0.0]
-    assert all(tweet.text.startswith("the") for tweet in of_type(told, e.TweetSampled)[2:])
+    assert only(emitted, e.SamplingChanged).sampling == cold
+    assert [tweet.temperature for tweet in of_type(emitted, e.TweetSampled)] == [0.8, 0.8, 0.0, 0.0, 0.0]
+    assert all(tweet.text.startswith("the") for tweet in of_type(emitted, e.TweetSampled)[2:])
     assert latest().sampling == cold
 
 
@@ -85,17 +85,17 @@ def test_an_existing_name_is_refused_without_replace(corpus: Path) -> None:
         6: [c.SaveCheckpoint(name="mine", replace=True)],
     }
 
-    told = run_session(tiny_config(corpus), script)
+    emitted = run_session(tiny_config(corpus), script)
 
-    refused = only(told, e.CommandRefused)
+    refused = only(emitted, e.CommandRefused)
     assert (refused.step, refused.command) == (4, "SaveCheckpoint")
     assert "already a checkpoint called mine" in refused.detail
-    assert [event.step for event in of_type(told, e.CheckpointSaved) if event.name == "mine"] == [2, 6]
+    assert [event.step for event in of_type(emitted, e.CheckpointSaved) if event.name == "mine"] == [2, 6]
     assert read_info(named_checkpoint_path("mine"))[0].step == 6
 
 
 def test_an_endless_tweet_does_not_prevent_a_stop(corpus: Path) -> None:
-    """A tweet of the feed that is broken off is written after the resume."""
+    """A due tweet that is abandoned is sampled after the resume."""
     endless = SamplingConfig(max_length=100_000, top_k=1)
     step = 0
 
@@ -108,14 +108,14 @@ def test_an_endless_tweet_does_not_prevent_a_stop(corpus: Path) -> None:
         while step < 4:
             yield None
         yield c.SetSampling(sampling=endless)
-        yield from [None] * 50  # by now it is being written
+        yield from [None] * 50  # the tweet is being sampled by now
         yield c.Stop()
 
     config = tiny_config(corpus, sample_every=4)
-    told = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
+    emitted = run_session(config, on_event=note, clock=TickingClock(), inbox=AnsweringInbox(answers()))
 
-    assert only(told, e.RunFinished).step == 4
-    assert [event.step for event in of_type(told, e.TweetSampled)] == [0]
+    assert only(emitted, e.RunFinished).step == 4
+    assert [event.step for event in of_type(emitted, e.TweetSampled)] == [0]
     assert latest().last_sample_step == 0
 
 
@@ -129,13 +129,13 @@ NUM_TRAIN = 48  # of the 60 small tweets
 def test_a_changed_batch_size_keeps_the_share_of_the_epoch_to_within_half_a_batch(
     corpus: Path, before: int, after: int
 ) -> None:
-    told = run_session(
+    emitted = run_session(
         tiny_config(corpus, batch_size=before, max_steps=13), {9: [c.SetBatchSize(batch_size=after), c.Stop()]}
     )
 
     epochs_there = 1 + (9 - math.ceil(NUM_TRAIN / before)) / math.ceil(NUM_TRAIN / before) if before == 8 else 0.9
     steps_per_epoch = math.ceil(NUM_TRAIN / after)
-    changed = only(told, e.BatchSizeChanged)
+    changed = only(emitted, e.BatchSizeChanged)
     assert changed.batch_size == after
     assert abs(changed.epochs - epochs_there) <= 0.5 / steps_per_epoch + 1e-9
     assert latest().training.batch_size == after
@@ -145,9 +145,9 @@ def test_a_changed_batch_size_keeps_the_share_of_the_epoch_to_within_half_a_batc
 def test_a_resume_with_another_batch_size_keeps_the_share_of_the_epoch(corpus: Path) -> None:
     run_session(tiny_config(corpus, batch_size=4), stop_at(9))
 
-    told = run_session(resume_config(batch_size=16, max_steps=12), stop_at(9))
+    emitted = run_session(resume_config(batch_size=16, max_steps=12), stop_at(9))
 
-    assert only(told, e.RunStarted).epochs == pytest.approx(2 / 3)
+    assert only(emitted, e.RunStarted).epochs == pytest.approx(2 / 3)
     assert latest().position == Position(epoch=0, batch=2)
 
 
@@ -156,10 +156,10 @@ def test_changed_intervals_apply_from_the_next_step_and_0_disables(corpus: Path)
         5: [c.SetIntervals(eval_every=3, sample_every=0)],
         10: [c.SetIntervals(eval_every=0, sample_every=5)],
     }
-    told = run_session(tiny_config(corpus, sample_every=2, eval_every=4, max_steps=16), script)
+    emitted = run_session(tiny_config(corpus, sample_every=2, eval_every=4, max_steps=16), script)
 
-    assert [event.step for event in of_type(told, e.EvalFinished)] == [4, 6, 9]
-    assert [event.step for event in of_type(told, e.TweetSampled)] == [0, 2, 4, 10, 15]
+    assert [event.step for event in of_type(emitted, e.EvalFinished)] == [4, 6, 9]
+    assert [event.step for event in of_type(emitted, e.TweetSampled)] == [0, 2, 4, 10, 15]
     assert (latest().training.eval_every, latest().training.sample_every) == (0, 5)
 
 
@@ -187,18 +187,18 @@ def test_a_change_is_saved_two_seconds_later_and_not_before(corpus: Path, comman
 def test_continual_changes_do_not_postpone_their_saving(corpus: Path) -> None:
     script: dict[int, list[Command]] = {step: [c.SetLearningRate(learning_rate=0.001)] for step in range(2, 100)}
 
-    told = run_session(tiny_config(corpus, max_steps=100), script, clock=TickingClock(0.02))
+    emitted = run_session(tiny_config(corpus, max_steps=100), script, clock=TickingClock(0.02))
 
-    assert len({event.step for event in of_type(told, e.CheckpointSaved)} - {0, 100}) >= 2
+    assert len({event.step for event in of_type(emitted, e.CheckpointSaved)} - {0, 100}) >= 2
 
 
 def test_the_peak_learning_rate_is_changed_and_warmup_still_multiplies_it(corpus: Path) -> None:
     training = TrainingConfig(learning_rate=0.01)
-    told = run_session(
+    emitted = run_session(
         tiny_config(corpus, learning_rate=0.01, warmup_steps=10, max_steps=8),
         {4: [c.SetLearningRate(learning_rate=0.02)]},
     )
 
-    rates = {event.step: event.learning_rate for event in of_type(told, e.StepsFinished)}
+    rates = {event.step: event.learning_rate for event in of_type(emitted, e.StepsFinished)}
     assert rates[4] == pytest.approx(training.learning_rate * 0.4)
     assert rates[5] == pytest.approx(0.02 * 0.5)

@@ -38,14 +38,14 @@ from tests.engine.helpers import (
     stop_at,
     tiny_config,
 )
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
 ALWAYS = 10**9
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> None:
-    """Let nothing finite come of the computing of a batch, counted from 1, where that `is_bad`."""
+    """Make the forward pass return NaN for each batch, counted from 1, that `is_bad`."""
     sound, count = GruStep._forward, iter(range(1, ALWAYS))
 
     def forward(self: GruStep, *args: Any) -> list[Tensor]:
@@ -59,16 +59,16 @@ def among(*numbers: int) -> Callable[[int], bool]:
     return lambda number: number in numbers
 
 
-def summaries(told: Iterable[Event]) -> list[e.Warned]:
-    """Return the warnings that tell of steps in a row, not of one."""
-    return [event for event in of_type(told, e.Warned) if "in a row" in event.message]
+def summaries(emitted: Iterable[Event]) -> list[e.Warned]:
+    """Return the warnings of rollbacks, not those of single steps."""
+    return [event for event in of_type(emitted, e.Warned) if "in a row" in event.message]
 
 
 def save_at(step: int) -> dict[int, list[Command]]:
     return {step: [c.SaveLatest()]}
 
 
-# Going back -----------------------------------------------------------------------------------------------------------
+# Rollback -------------------------------------------------------------------------------------------------------------
 
 
 def test_after_three_refused_steps_in_a_row_the_run_reloads_latest_at_half_the_rate_and_reports_it(
@@ -76,33 +76,33 @@ def test_after_three_refused_steps_in_a_row_the_run_reloads_latest_at_half_the_r
 ) -> None:
     poison(monkeypatch, among(7, 8, 9))
 
-    told = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5))
+    emitted = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5))
 
-    assert_keeps_the_rules(told)
-    loaded = only(told, e.CheckpointLoaded)
+    assert_valid_stream(emitted)
+    loaded = only(emitted, e.CheckpointLoaded)
     assert (loaded.name, loaded.step) == ("tiny/latest", 5)
     assert loaded.path == str(find_run("tiny").checkpoint_path("latest"))
-    place = told.index(loaded)
-    assert [event.step for event in of_type(told[:place], e.Warned)] == [7, 8, 9]
-    assert names(told)[place : place + 3] == ["CheckpointLoaded", "LearningRateChanged", "Warned"]
-    assert only(told, e.LearningRateChanged).learning_rate == 0.002
-    [summary] = summaries(told)
+    place = emitted.index(loaded)
+    assert [event.step for event in of_type(emitted[:place], e.Warned)] == [7, 8, 9]
+    assert names(emitted)[place : place + 3] == ["CheckpointLoaded", "LearningRateChanged", "Warned"]
+    assert only(emitted, e.LearningRateChanged).learning_rate == 0.002
+    [summary] = summaries(emitted)
     assert summary.kind == "not-finite"
     assert "3 steps in a row" in summary.message
     assert "went back to latest, of step 5" in summary.message
     assert "half the learning rate (1 of 10 times)" in summary.message
-    assert list(losses(told[place:])) == [6, 7, 8, 9, 10, 11, 12]
-    assert {event.learning_rate for event in of_type(told[place:], e.StepsFinished)} == {0.002}
-    assert isinstance(told[-1], e.RunFinished)
+    assert list(losses(emitted[place:])) == [6, 7, 8, 9, 10, 11, 12]
+    assert {event.learning_rate for event in of_type(emitted[place:], e.StepsFinished)} == {0.002}
+    assert isinstance(emitted[-1], e.RunFinished)
 
 
 def test_half_the_rate_is_half_of_the_reloaded_checkpoints(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, among(7, 8, 9, 12, 13, 14))
     raised = {6: [c.SetLearningRate(learning_rate=0.4)]}
 
-    told = run_session(tiny_config(corpus, learning_rate=0.004), {**save_at(5), **raised})
+    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {**save_at(5), **raised})
 
-    rates = [event.learning_rate for event in of_type(told, e.LearningRateChanged)]
+    rates = [event.learning_rate for event in of_type(emitted, e.LearningRateChanged)]
     assert rates == [0.4, 0.002, 0.001]  # twice back to a checkpoint at 0.004
 
 
@@ -119,7 +119,7 @@ def test_a_run_that_has_reloaded_resumes_bit_for_bit(corpus: Path, monkeypatch: 
     assert losses([*first, *run_session(resume_config("tiny"))]) == losses(whole)
 
 
-# Where going back is no use -------------------------------------------------------------------------------------------
+# Giving up ------------------------------------------------------------------------------------------------------------
 
 
 def test_after_ten_reloads_the_run_fails_and_its_last_good_state_is_saved(
@@ -127,18 +127,20 @@ def test_after_ten_reloads_the_run_fails_and_its_last_good_state_is_saved(
 ) -> None:
     poison(monkeypatch, lambda number: number > 6)
 
-    told = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5), pauses_at_end=True)
+    emitted = run_session(tiny_config(corpus, learning_rate=0.004), save_at(5), pauses_at_end=True)
 
-    assert_keeps_the_rules(told)
-    failed = told[-1]
+    assert_valid_stream(emitted)
+    failed = emitted[-1]
     assert isinstance(failed, e.RunFailed)
     assert (failed.title, exit_code_for(failed.title)) == ("Training diverged", 1)
     assert "10 times" in failed.detail
     assert "--learning-rate" in failed.hint
     assert str(find_run("tiny").log_path) in failed.hint
-    assert names(told).count("CheckpointLoaded") == MAX_RELOADS
-    assert of_type(told, e.LearningRateChanged)[-1].learning_rate == pytest.approx(0.004 / 2**10)
-    assert len([event for event in of_type(told, e.Warned) if event.step > 5]) == SKIPPED_IN_A_ROW * (MAX_RELOADS + 1)
+    assert names(emitted).count("CheckpointLoaded") == MAX_RELOADS
+    assert of_type(emitted, e.LearningRateChanged)[-1].learning_rate == pytest.approx(0.004 / 2**10)
+    assert len([event for event in of_type(emitted, e.Warned) if event.step > 5]) == SKIPPED_IN_A_ROW * (
+        MAX_RELOADS + 1
+    )
     assert (latest().step, latest().training.learning_rate) == (5, 0.004)
     monkeypatch.undo()
     monkeypatch.setenv("TWEETGEN_HOME", str(corpus.parent))
@@ -146,17 +148,17 @@ def test_after_ten_reloads_the_run_fails_and_its_last_good_state_is_saved(
 
 
 def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """12 good steps and 3 bad ones, `latest` saved every 5: each time it goes on from farther on."""
+    """12 good steps and 3 bad ones, `latest` saved every 5: each rollback is to a later step."""
     monkeypatch.setattr(recovery, "CLEAR_STEPS", 5)
     poison(monkeypatch, lambda number: number % 15 >= 12)
     script: dict[int, list[Command]] = {step: [c.SaveLatest()] for step in range(0, 200, 5)}
 
-    told = run_session(tiny_config(corpus, max_steps=180), script)
+    emitted = run_session(tiny_config(corpus, max_steps=180), script)
 
-    assert_keeps_the_rules(told)
-    assert only(told, e.RunFinished).step == 180
-    assert names(told).count("CheckpointLoaded") > MAX_RELOADS
-    assert {event.message.rpartition("(")[2] for event in summaries(told)} == {"1 of 10 times)."}
+    assert_valid_stream(emitted)
+    assert only(emitted, e.RunFinished).step == 180
+    assert names(emitted).count("CheckpointLoaded") > MAX_RELOADS
+    assert {event.message.rpartition("(")[2] for event in summaries(emitted)} == {"1 of 10 times)."}
 
 
 def test_without_a_readable_latest_the_run_continues_with_its_weights(
@@ -169,15 +171,15 @@ def test_without_a_readable_latest_the_run_continues_with_its_weights(
             find_run("tiny").checkpoint_path("latest").write_bytes(b"nothing")
         return ()
 
-    told = run_session(tiny_config(corpus, learning_rate=0.004), on_event=damage)
+    emitted = run_session(tiny_config(corpus, learning_rate=0.004), on_event=damage)
 
-    assert_keeps_the_rules(told)
-    assert "CheckpointLoaded" not in names(told)
-    [summary] = summaries(told)
+    assert_valid_stream(emitted)
+    assert "CheckpointLoaded" not in names(emitted)
+    [summary] = summaries(emitted)
     assert "no checkpoint to go back to (" in summary.message
     assert "latest.safetensors is damaged" in summary.message
-    assert only(told, e.LearningRateChanged).learning_rate == 0.002
-    assert (told[-1].step, list(losses(told))) == (12, [1, 2, 3, 4, 5, 6, 10, 11, 12])
+    assert only(emitted, e.LearningRateChanged).learning_rate == 0.002
+    assert (emitted[-1].step, list(losses(emitted))) == (12, [1, 2, 3, 4, 5, 6, 10, 11, 12])
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -201,23 +203,21 @@ def test_whichever_steps_are_refused_the_stream_keeps_its_rules_and_ends(
             poison(patch, lambda number: number in bad)
         script: Script = {step: [c.SaveLatest()] for step in saved}
 
-        told = run_session(tiny_config(corpus, max_steps=15, eval_every=6), script)
+        emitted = run_session(tiny_config(corpus, max_steps=15, eval_every=6), script)
 
-        assert_keeps_the_rules(told)
-        assert isinstance(told[-1], e.RunFinished | e.RunFailed)
-        reloads, changes = names(told).count("CheckpointLoaded"), names(told).count("LearningRateChanged")
-        assert reloads == changes == len(summaries(told)) <= MAX_RELOADS
-        has_failed = isinstance(told[-1], e.RunFailed)
-        assert reloads == MAX_RELOADS if has_failed else told[-1].step == 15
+        assert_valid_stream(emitted)
+        assert isinstance(emitted[-1], e.RunFinished | e.RunFailed)
+        reloads, changes = names(emitted).count("CheckpointLoaded"), names(emitted).count("LearningRateChanged")
+        assert reloads == changes == len(summaries(emitted)) <= MAX_RELOADS
+        has_failed = isinstance(emitted[-1], e.RunFailed)
+        assert reloads == MAX_RELOADS if has_failed else emitted[-1].step == 15
         assert math.isfinite(latest().train_loss or 0.0)
 
 
 # What is never saved --------------------------------------------------------------------------------------------------
 
 
-def test_latest_is_not_saved_by_the_clock_while_steps_are_refused(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_autosave_waits_while_steps_are_skipped(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     poison(monkeypatch, among(4, 5))
     clock = FakeClock()
 
@@ -225,13 +225,13 @@ def test_latest_is_not_saved_by_the_clock_while_steps_are_refused(
         clock.advance(7.0 if isinstance(event, e.StepsFinished | e.Warned) else 0.0)
         return ()
 
-    told = run_session(tiny_config(corpus, autosave_seconds=5.0, max_steps=8), None, seven_seconds_a_step, clock)
+    emitted = run_session(tiny_config(corpus, autosave_seconds=5.0, max_steps=8), None, seven_seconds_a_step, clock)
 
-    assert sorted({event.step for event in of_type(told, e.CheckpointSaved)}) == [0, 1, 2, 3, 6, 7, 8]
+    assert sorted({event.step for event in of_type(emitted, e.CheckpointSaved)}) == [0, 1, 2, 3, 6, 7, 8]
 
 
 def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An update whose loss and gradient were finite can lead to weights that are not: step 6."""
+    """Finite loss and gradient can still lead to non-finite weights: step 6."""
     sound, count = FusedAdamW.step, iter(range(1, ALWAYS))
 
     def overflow(self: FusedAdamW) -> None:
@@ -242,12 +242,12 @@ def test_weights_that_are_not_finite_are_never_saved(corpus: Path, monkeypatch: 
     monkeypatch.setattr(FusedAdamW, "step", overflow)
     script: dict[int, list[Command]] = {6: [c.SaveLatest(), c.SaveCheckpoint(name="bad")]}
 
-    told = run_session(tiny_config(corpus), {**save_at(4), **script})
+    emitted = run_session(tiny_config(corpus), {**save_at(4), **script})
 
-    assert_keeps_the_rules(told)
-    assert [event.step for event in of_type(told, e.CheckpointSaved)] == [0, 4, 12]
-    kept = next(event for event in of_type(told, e.Warned) if "latest was not saved" in event.message)
+    assert_valid_stream(emitted)
+    assert [event.step for event in of_type(emitted, e.CheckpointSaved)] == [0, 4, 12]
+    kept = next(event for event in of_type(emitted, e.Warned) if "latest was not saved" in event.message)
     assert (kept.step, kept.kind) == (6, "not-finite")
-    assert only(told, e.CommandRefused).command == "SaveCheckpoint"
-    assert only(told, e.CheckpointLoaded).step == 4
-    assert isinstance(told[-1], e.RunFinished)
+    assert only(emitted, e.CommandRefused).command == "SaveCheckpoint"
+    assert only(emitted, e.CheckpointLoaded).step == 4
+    assert isinstance(emitted[-1], e.RunFinished)

@@ -28,12 +28,12 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
 
 def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
-    """Run a session that rests at its end, send it these commands once it does, and stop it once they are answered."""
+    """Run a session that pauses at its end, send these commands then, and stop it once they are answered."""
     left = len(wishes)
 
     def on_event(event: Event) -> Iterable[Command]:
@@ -55,31 +55,31 @@ def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
 def test_a_run_paused_at_its_end_still_samples_and_saves(corpus: Path) -> None:
     wishes: list[Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
 
-    told = run_resting(tiny_config(corpus, max_steps=6), wishes)
+    emitted = run_resting(tiny_config(corpus, max_steps=6), wishes)
 
-    over = names(told).index("Warned")
-    assert names(told)[over - 1] == "Paused"
+    over = names(emitted).index("Warned")
+    assert names(emitted)[over - 1] == "Paused"
     expected = ["TweetSampled", "LadderSampled", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
-    assert names(told)[over + 1 :] == expected
-    assert max(event.step for event in told) == 6
-    assert_keeps_the_rules(told)
+    assert names(emitted)[over + 1 :] == expected
+    assert max(event.step for event in emitted) == 6
+    assert_valid_stream(emitted)
 
 
 def test_a_run_paused_at_its_end_can_not_be_resumed_beyond_its_budget(corpus: Path) -> None:
-    told = run_resting(tiny_config(corpus, max_steps=6), [c.Resume()])
+    emitted = run_resting(tiny_config(corpus, max_steps=6), [c.Resume()])
 
-    refused = only(told, e.CommandRefused)
+    refused = only(emitted, e.CommandRefused)
     assert (refused.command, refused.hint) == ("Resume", "Resume it with a larger --max-steps.")
-    assert max(event.step for event in told) == 6
+    assert max(event.step for event in emitted) == 6
 
 
 def test_a_finished_run_can_be_resumed_by_a_session_that_pauses_at_the_end(corpus: Path) -> None:
     run_session(tiny_config(corpus, max_steps=6))
 
-    told = run_resting(resume_config(), [c.SampleNow()])
+    emitted = run_resting(resume_config(), [c.SampleNow()])
 
-    assert [event.step for event in of_type(told, e.TweetSampled)] == [6]
-    assert isinstance(told[-1], e.RunFinished)
+    assert [event.step for event in of_type(emitted, e.TweetSampled)] == [6]
+    assert isinstance(emitted[-1], e.RunFinished)
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_a_finished_run_can_be_resumed_by_a_session_that_pauses_at_the_end(corpu
 def test_a_command_during_the_last_evaluation_is_executed_and_the_evaluation_completed(
     corpus: Path, command: Command, answer: str
 ) -> None:
-    """The steps are told right before that evaluation, so the command comes in it."""
-    told = run_session(tiny_config(corpus, max_steps=6, eval_every=9), {6: [command]}, report_seconds=1e9)
+    """The steps are emitted right before that evaluation, so the command arrives during it."""
+    emitted = run_session(tiny_config(corpus, max_steps=6, eval_every=9), {6: [command]}, report_seconds=1e9)
 
-    after = names(told)[names(told).index("StepsFinished") + 1 :]
+    after = names(emitted)[names(emitted).index("StepsFinished") + 1 :]
     assert after == [answer, "EvalFinished", "CheckpointSaved", "CheckpointSaved", "RunFinished"]
     assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 6
 
@@ -109,14 +109,14 @@ def test_a_stop_overtakes_queued_questions_and_these_are_refused(corpus: Path) -
     ladders = [c.SampleLadder(seed=1)] * 40
     wishes: list[Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
 
-    told = run_session(tiny_config(corpus), {3: wishes})
+    emitted = run_session(tiny_config(corpus), {3: wishes})
 
-    assert names(told).count("CommandRefused") == 41
-    assert {event.title for event in of_type(told, e.CommandRefused)} == {"The run ends"}
-    assert [event.name for event in of_type(told, e.CheckpointSaved)] == ["latest", "mine", "latest"]
-    assert of_type(told, e.LadderSampled) == []
-    assert told[-1].step == 3
-    assert_keeps_the_rules(told)
+    assert names(emitted).count("CommandRefused") == 41
+    assert {event.title for event in of_type(emitted, e.CommandRefused)} == {"The run ends"}
+    assert [event.name for event in of_type(emitted, e.CheckpointSaved)] == ["latest", "mine", "latest"]
+    assert of_type(emitted, e.LadderSampled) == []
+    assert emitted[-1].step == 3
+    assert_valid_stream(emitted)
 
 
 def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: Path) -> None:
@@ -128,27 +128,27 @@ def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: P
                 return [c.Stop()]
         return []
 
-    told = run_session(tiny_config(corpus, sample_every=5, eval_every=5), on_event=on_event)
+    emitted = run_session(tiny_config(corpus, sample_every=5, eval_every=5), on_event=on_event)
 
-    assert (names(told).count("LadderSampled"), names(told).count("CommandRefused")) == (1, 29)
-    assert told[-1].step == 5
+    assert (names(emitted).count("LadderSampled"), names(emitted).count("CommandRefused")) == (1, 29)
+    assert emitted[-1].step == 5
 
 
 def test_of_many_changes_before_a_stop_fewer_than_fifty_are_executed(corpus: Path) -> None:
     wishes: list[Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
 
-    told = run_session(tiny_config(corpus), {3: wishes})
+    emitted = run_session(tiny_config(corpus), {3: wishes})
 
-    num_saved = len([event for event in of_type(told, e.CheckpointSaved) if event.name == "mine"])
+    num_saved = len([event for event in of_type(emitted, e.CheckpointSaved) if event.name == "mine"])
     assert 1 <= num_saved < 50
-    assert num_saved + names(told).count("CommandRefused") == 500
+    assert num_saved + names(emitted).count("CommandRefused") == 500
 
 
 def test_a_stop_unless_unsaved_writes_latest_once(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
+    emitted = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
 
-    assert [event.step for event in of_type(told, e.CheckpointSaved)] == [0, 3]
-    assert told[-1].step == 3
+    assert [event.step for event in of_type(emitted, e.CheckpointSaved)] == [0, 3]
+    assert emitted[-1].step == 3
 
 
 def test_a_stop_with_weights_that_are_not_finite_is_refused_without_a_hint_on_disk_space(
@@ -156,12 +156,12 @@ def test_a_stop_with_weights_that_are_not_finite_is_refused_without_a_hint_on_di
 ) -> None:
     monkeypatch.setattr(Trainer, "is_finite", property(lambda self: self.step_count != 3))
 
-    told = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
+    emitted = run_session(tiny_config(corpus), {3: [c.Stop(unless_unsaved=True)]})
 
-    refused = only(told, e.CommandRefused)
+    refused = only(emitted, e.CommandRefused)
     assert "no longer finite" in refused.detail
     assert "space" not in refused.hint
-    assert told[-1].step == 12
+    assert emitted[-1].step == 12
 
 
 @pytest.mark.parametrize("reason", ["interrupted", "stopped by the user"])
@@ -173,10 +173,10 @@ def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path, rea
         stages.append(stage.text)
         inbox.put(c.Stop(reason=reason))
 
-    told: list[Event] = []
-    TrainingSession(tiny_config(write_corpus(home)), on_stage).run(told.append, inbox)
-    assert only(told, e.RunFinished).reason == reason
-    assert len(told) == len(stages) == 1
+    emitted: list[Event] = []
+    TrainingSession(tiny_config(write_corpus(home)), on_stage).run(emitted.append, inbox)
+    assert only(emitted, e.RunFinished).reason == reason
+    assert len(emitted) == len(stages) == 1
     assert not (home / "runs").exists()
 
 
@@ -184,7 +184,7 @@ def test_a_stop_in_the_first_stage_ends_the_run_before_it_starts(home: Path, rea
 
 
 class BusyInbox(queue.SimpleQueue[Command]):
-    """An inbox to which a command comes right after each look that finds it empty, until the run has begun."""
+    """An inbox that receives a command right after each poll that finds it empty, until the run has started."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -203,15 +203,15 @@ class BusyInbox(queue.SimpleQueue[Command]):
 
 def test_commands_sent_during_the_setup_are_executed_in_order(corpus: Path) -> None:
     inbox = BusyInbox()
-    told: list[Event] = []
+    emitted: list[Event] = []
 
     def emit(event: Event) -> None:
         inbox.is_closed = True
-        told.append(event)
+        emitted.append(event)
 
     TrainingSession(tiny_config(corpus)).run(emit, inbox)
 
-    rates = [event.learning_rate for event in of_type(told, e.LearningRateChanged)]
+    rates = [event.learning_rate for event in of_type(emitted, e.LearningRateChanged)]
     assert rates == [number / 1000 for number in range(1, inbox.num_sent + 1)]
     assert len(rates) > 1
 
@@ -219,9 +219,9 @@ def test_commands_sent_during_the_setup_are_executed_in_order(corpus: Path) -> N
 def test_steps_are_reported_by_the_clock_of_the_session(corpus: Path) -> None:
     stopped, quick = FakeClock(), TickingClock()
 
-    told = [
+    emitted = [
         run_session(tiny_config(corpus, run_name=f"run{number}"), clock=clock, report_seconds=0.5)
         for number, clock in enumerate((stopped, quick))
     ]
 
-    assert [names(each).count("StepsFinished") for each in told] == [1, 12]
+    assert [names(each).count("StepsFinished") for each in emitted] == [1, 12]

@@ -16,18 +16,18 @@ from engine.session.session import TrainingSession
 from engine.storage.folders import find_run
 from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import losses, only, resume_config, run_session, stop_at, tiny_config
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 
 
 def failure(config: RunConfig) -> e.RunFailed:
-    """Run what can't start; return the one event that it tells."""
+    """Run a config that can't start; return the only event."""
     [event] = run_session(config)
     assert isinstance(event, e.RunFailed)
-    assert_keeps_the_rules([event])
+    assert_valid_stream([event])
     return event
 
 
-def test_resuming_from_a_damaged_checkpoint_is_one_failure_that_names_it(corpus: Path) -> None:
+def test_resuming_from_a_damaged_checkpoint_fails_and_names_the_file(corpus: Path) -> None:
     run_session(tiny_config(corpus), stop_at(3))
     path = find_run("tiny").checkpoint_path("latest")
     path.write_bytes(path.read_bytes()[:1000])
@@ -69,7 +69,7 @@ def test_an_internal_error_before_the_start_writes_its_traceback_to_the_common_l
 def test_a_named_checkpoint_that_cannot_be_saved_is_refused(corpus: Path, home: Path) -> None:
     (home / "checkpoints").write_text("in the way")
 
-    told = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name="mine")]})
+    emitted = run_session(tiny_config(corpus), {4: [c.SaveCheckpoint(name="mine")]})
 
-    assert only(told, e.CommandRefused).title == "The file can't be written"
-    assert isinstance(told[-1], e.RunFinished)
+    assert only(emitted, e.CommandRefused).title == "The file can't be written"
+    assert isinstance(emitted[-1], e.RunFinished)

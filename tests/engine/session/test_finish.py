@@ -1,4 +1,4 @@
-"""A run that is asked to finish lowers its learning rate to nothing over a tenth of its steps, and ends there."""
+"""`Finish` anneals the learning rate to zero over a tenth of the steps so far, then ends the run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from engine.protocol import events as e
 from engine.protocol.events import Event
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine.helpers import latest, losses, of_type, only, resume_config, run_session, tiny_config
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.engine.session.test_end import run_resting
 
 
-def rates(told: list[Event]) -> dict[int, float]:
-    """Return the learning rate of each step, of a run that tells each step by itself."""
-    return {event.step: event.learning_rate for event in of_type(told, e.StepsFinished)}
+def rates(emitted: list[Event]) -> dict[int, float]:
+    """Return the learning rate of each step, of a run with one step per event."""
+    return {event.step: event.learning_rate for event in of_type(emitted, e.StepsFinished)}
 
 
 @given(step=st.integers(0, 10**7))
@@ -36,25 +36,25 @@ def test_a_finish_takes_a_tenth_of_the_steps_so_far_and_anneals_the_rate_to_zero
 
 
 def test_a_finishing_run_ends_at_its_planned_step(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, max_steps=10**6, eval_every=500), {30: [c.Finish()]})
+    emitted = run_session(tiny_config(corpus, max_steps=10**6, eval_every=500), {30: [c.Finish()]})
 
-    planned = only(told, e.FinishPlanned)
+    planned = only(emitted, e.FinishPlanned)
     assert (planned.step, planned.last_step) == (30, 30 + MIN_FINISH_STEPS)
-    assert only(told, e.RunFinished).reason == "finished"
-    assert max(losses(told)) == planned.last_step
-    assert only(told, e.EvalFinished).step == planned.last_step
-    learned_with = rates(told)
+    assert only(emitted, e.RunFinished).reason == "finished"
+    assert max(losses(emitted)) == planned.last_step
+    assert only(emitted, e.EvalFinished).step == planned.last_step
+    learned_with = rates(emitted)
     assert learned_with[30] == learned_with[31] == 0.004
     assert 0 < learned_with[planned.last_step] < 0.0002
-    assert_keeps_the_rules(told)
+    assert_valid_stream(emitted)
 
 
 def test_a_finish_is_cancelled(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, max_steps=60), {30: [c.Finish()], 40: [c.CancelFinish()]})
+    emitted = run_session(tiny_config(corpus, max_steps=60), {30: [c.Finish()], 40: [c.CancelFinish()]})
 
-    assert only(told, e.FinishCancelled).step == 40
-    assert only(told, e.RunFinished).reason == "max_steps"
-    assert rates(told)[40] < rates(told)[41] == 0.004
+    assert only(emitted, e.FinishCancelled).step == 40
+    assert only(emitted, e.RunFinished).reason == "max_steps"
+    assert rates(emitted)[40] < rates(emitted)[41] == 0.004
 
 
 def test_a_second_finish_and_one_after_the_end_are_refused(corpus: Path) -> None:
@@ -81,15 +81,15 @@ def test_a_finished_run_that_is_resumed_trains_at_its_own_learning_rate(corpus: 
     run_session(tiny_config(corpus, max_steps=10**6), {30: [c.Finish()]})
     assert latest().has_finished
 
-    told = run_session(resume_config(), {55: [c.Stop()]})
+    emitted = run_session(resume_config(), {55: [c.Stop()]})
 
-    assert only(told, e.Warned).message == "The run had finished; it continues at its learning rate."
-    assert rates(told)[51] == 0.004
-    assert not of_type(told, e.FinishPlanned)
+    assert only(emitted, e.Warned).message == "The run had finished; it continues at its learning rate."
+    assert rates(emitted)[51] == 0.004
+    assert not of_type(emitted, e.FinishPlanned)
 
 
 def test_a_finished_run_on_the_screen_pauses_and_resumes_on_command(corpus: Path) -> None:
-    told = run_session(
+    emitted = run_session(
         tiny_config(corpus, max_steps=10**6),
         {5: [c.Finish()], 27: [c.Stop()]},
         on_event=lambda event: [c.Resume()] if isinstance(event, e.Warned) else [],
@@ -97,20 +97,20 @@ def test_a_finished_run_on_the_screen_pauses_and_resumes_on_command(corpus: Path
     )
 
     assert (
-        only(told, e.Warned).message
+        only(emitted, e.Warned).message
         == "The run is finished. You can still sample from its model, save it and load others."
     )
-    names = [type(event).__name__ for event in told]
+    names = [type(event).__name__ for event in emitted]
     assert names[names.index("Warned") + 1 :][:2] == ["FinishCancelled", "Resumed"]
-    assert_keeps_the_rules(told)
+    assert_valid_stream(emitted)
 
 
 def test_loading_a_checkpoint_cancels_a_finish(corpus: Path) -> None:
-    told = run_session(
+    emitted = run_session(
         tiny_config(corpus, max_steps=10**6),
         {10: [c.SaveCheckpoint(name="early")], 30: [c.Finish()], 35: [c.LoadCheckpoint(name="early")]},
         on_event=lambda event: [c.Stop()] if isinstance(event, e.FinishCancelled) else [],
     )
 
-    names = [type(event).__name__ for event in told]
+    names = [type(event).__name__ for event in emitted]
     assert names.index("FinishCancelled") == names.index("CheckpointLoaded") + 1

@@ -37,7 +37,7 @@ from tests.engine.helpers import (
     some_batches,
     tiny_config,
 )
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
 RATE = 2.0**-7
@@ -48,13 +48,13 @@ def new_model(dropout: float = 0.0) -> TextGenerator:
     return TextGenerator(len(encoded()[1]), 6, 10, 2, dropout)
 
 
-def holding(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Exception = NO_MEMORY) -> list[int]:
-    """Let the processor's memory do for a forward and backward pass of that many tweets; return the sizes computed."""
+def limit_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Exception = NO_MEMORY) -> list[int]:
+    """Limit the CPU step to that many tweets at once; return the sizes computed."""
     sound, sizes = GruStep._backward, list[int]()
 
     def tight(self: GruStep, packed: PackedBatch, *rest: Any) -> None:
         if len(packed.order) > num_tweets:
-            raise error  # dropout has drawn by then
+            raise error  # after dropout drew its random numbers
         sizes.append(len(packed.order))
         sound(self, packed, *rest)
 
@@ -62,8 +62,8 @@ def holding(monkeypatch: pytest.MonkeyPatch, num_tweets: int, error: Exception =
     return sizes
 
 
-def holding_on_a_device(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> None:
-    """Do as `holding` does for the accelerated step."""
+def limit_device_memory(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> None:
+    """Do the same for the GPU step."""
     sound = device_step.mean_loss
 
     def tight(network: TextGenerator, tokens: Tensor, *rest: Any) -> Tensor:
@@ -74,14 +74,14 @@ def holding_on_a_device(monkeypatch: pytest.MonkeyPatch, num_tweets: int) -> Non
     monkeypatch.setattr(device_step, "mean_loss", tight)
 
 
-# Parts ----------------------------------------------------------------------------------------------------------------
+# Micro-batches --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("way", "batch_size"), [("here", 8), ("eager", 5), ("graphs", 8), ("graphs", 5)])
 def test_accumulated_micro_batches_equal_a_whole_batch_with_clipping_and_one_update(
     monkeypatch: pytest.MonkeyPatch, way: str, batch_size: int
 ) -> None:
-    """With 5 tweets in a batch made for 8, the last part on a device is padding and nothing else."""
+    """With 5 tweets in a batch prepared for 8, the last micro-batch on a device is all padding."""
     recorder = FakeRecorder()
     if way != "here":
         use_device_step(monkeypatch, recorder if way == "graphs" else None)
@@ -94,7 +94,7 @@ def test_accumulated_micro_batches_equal_a_whole_batch_with_clipping_and_one_upd
 
     report, expected = in_parts.take_report(), whole.take_report()
 
-    assert report.train_losses == pytest.approx(expected.train_losses, rel=1e-6)  # told in float32
+    assert report.train_losses == pytest.approx(expected.train_losses, rel=1e-6)  # reported in float32
     assert report.grad_norms == pytest.approx(expected.grad_norms, rel=1e-6)
     assert max(expected.grad_norms) > 0.3
     for name, tensor in in_parts.state().items():
@@ -110,15 +110,15 @@ def test_a_batch_that_does_not_fit_is_split_until_it_does_and_its_gradients_are_
     corpus: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.0, num_layers=2))
-    sizes = holding(monkeypatch, 3, error)
+    sizes = limit_memory(monkeypatch, 3, error)
 
-    told = run_session(tiny_config(corpus, dropout=0.0, num_layers=2))
+    emitted = run_session(tiny_config(corpus, dropout=0.0, num_layers=2))
 
-    assert_keeps_the_rules(told)
-    assert isinstance(told[-1], e.RunFinished)
-    assert list(losses(told).values()) == pytest.approx(list(losses(plain).values()), rel=1e-5)
+    assert_valid_stream(emitted)
+    assert isinstance(emitted[-1], e.RunFinished)
+    assert list(losses(emitted).values()) == pytest.approx(list(losses(plain).values()), rel=1e-5)
     assert sizes == [2, 2, 2, 2] * 12
-    warnings = of_type(told, e.Warned)
+    warnings = of_type(emitted, e.Warned)
     assert [event.step for event in warnings] == [0, 0]
     assert "2 parts of up to 4 tweets" in warnings[0].message
     assert "4 parts of up to 2 tweets" in warnings[1].message
@@ -134,7 +134,7 @@ def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pyte
             trainer.step(batch, RATE)
         with monkeypatch.context() as patch:
             if does_fail:
-                holding(patch, 5)
+                limit_memory(patch, 5)
                 with pytest.raises(torch.OutOfMemoryError):
                     trainer.step(batch, RATE)
             trainer.set_micro_batch_size(4)
@@ -152,19 +152,19 @@ def test_if_no_single_tweet_fits_the_run_fails_with_a_hint_and_its_weights_are_s
 ) -> None:
     def from_step_5_on(event: e.Event) -> list[c.Command]:
         if event.step == 5:
-            holding(monkeypatch, 0)
+            limit_memory(monkeypatch, 0)
         return []
 
-    told = run_session(tiny_config(corpus), on_event=from_step_5_on)
+    emitted = run_session(tiny_config(corpus), on_event=from_step_5_on)
 
-    assert_keeps_the_rules(told)
-    failed = told[-1]
+    assert_valid_stream(emitted)
+    failed = emitted[-1]
     assert isinstance(failed, e.RunFailed)
     assert failed.title == DeviceMemoryError.title
     assert "single tweet" in failed.detail
     assert "--hidden-size" in failed.hint
     assert str(find_run("tiny").log_path) in failed.hint
-    assert [event.message.count("parts") for event in of_type(told, e.Warned)] == [1, 1, 1]
+    assert [event.message.count("parts") for event in of_type(emitted, e.Warned)] == [1, 1, 1]
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].step == 5
 
 
@@ -178,14 +178,14 @@ def test_on_a_device_recorded_graphs_are_freed_and_the_losses_are_unchanged(
 
     def from_step_12_on(event: e.Event) -> list[c.Command]:
         if event.step == 12 and isinstance(event, e.StepsFinished):
-            holding_on_a_device(monkeypatch, 3)
+            limit_device_memory(monkeypatch, 3)
         return []
 
-    told = run_session(tiny_config(corpus, max_steps=24), on_event=from_step_12_on)
+    emitted = run_session(tiny_config(corpus, max_steps=24), on_event=from_step_12_on)
 
-    assert_keeps_the_rules(told)
-    assert list(losses(told).values()) == pytest.approx(list(losses(plain).values()), rel=1e-4)
-    assert [event.message.count("parts") for event in of_type(told, e.Warned)] == [1, 1]
+    assert_valid_stream(emitted)
+    assert list(losses(emitted).values()) == pytest.approx(list(losses(plain).values()), rel=1e-4)
+    assert [event.message.count("parts") for event in of_type(emitted, e.Warned)] == [1, 1]
     log = recorder.log[log_length:]
     last_discard = len(log) - log[::-1].index("discard")
     assert log.index("discard") > log.index("replay")
@@ -206,18 +206,18 @@ def test_an_evaluation_that_does_not_fit_uses_smaller_batches(corpus: Path, monk
 
     monkeypatch.setattr(ForwardPass, "sum_of_losses", tight)
 
-    told = run_session(tiny_config(corpus, eval_every=5))
+    emitted = run_session(tiny_config(corpus, eval_every=5))
 
-    assert_keeps_the_rules(told)
-    assert [event.val_loss for event in of_type(told, e.EvalFinished)] == pytest.approx(
+    assert_valid_stream(emitted)
+    assert [event.val_loss for event in of_type(emitted, e.EvalFinished)] == pytest.approx(
         [event.val_loss for event in of_type(plain, e.EvalFinished)], rel=1e-5
     )
-    assert losses(told) == losses(plain)
-    assert len(of_type(told, e.Warned)) == 4
+    assert losses(emitted) == losses(plain)
+    assert len(of_type(emitted, e.Warned)) == 4
 
 
 def raising(error: Exception) -> Callable[..., Any]:
-    """Return what raises whatever it is called with."""
+    """Return a function that raises `error`."""
 
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -232,12 +232,12 @@ def test_without_memory_a_due_tweet_is_skipped_and_a_question_refused(
     monkeypatch.setattr("engine.session.sampling_service.complete", raising(MemoryError()))
     script: Script = {3: [c.SampleNow()], 4: [c.CompleteText(text="the", request=1)]}
 
-    told = run_session(tiny_config(corpus, sample_every=5), script)
+    emitted = run_session(tiny_config(corpus, sample_every=5), script)
 
-    assert_keeps_the_rules(told)
-    assert isinstance(told[-1], e.RunFinished)
-    assert [event.step for event in of_type(told, e.Warned)] == [0, 5, 10]
-    refused = of_type(told, e.CommandRefused)
+    assert_valid_stream(emitted)
+    assert isinstance(emitted[-1], e.RunFinished)
+    assert [event.step for event in of_type(emitted, e.Warned)] == [0, 5, 10]
+    refused = of_type(emitted, e.CommandRefused)
     assert [event.command for event in refused] == ["SampleNow", "CompleteText"]
     assert {event.title for event in refused} == {DeviceMemoryError.title}
 
@@ -252,9 +252,9 @@ def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
 
     monkeypatch.setattr("engine.session.checkpointing.to_content", tight)
 
-    told = run_session(tiny_config(corpus, save_every=3, max_steps=5))
+    emitted = run_session(tiny_config(corpus, save_every=3, max_steps=5))
 
-    assert of_type(told, e.Warned)[-1].message == "Saving works again. Not saved: step-3."
+    assert of_type(emitted, e.Warned)[-1].message == "Saving works again. Not saved: step-3."
 
 
 @pytest.mark.parametrize(
@@ -269,8 +269,8 @@ def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
     ids=repr,
 )
 def test_out_of_memory_errors_have_their_own_title_and_hint(error: Exception) -> None:
-    told = to_tweetgen_error(error, "The traceback is in the log.")
+    emitted = to_tweetgen_error(error, "The traceback is in the log.")
 
-    assert told.title == "The device is out of memory"
-    assert told.message == str(error).splitlines()[0]
-    assert "batch-size" in told.hint
+    assert emitted.title == "The device is out of memory"
+    assert emitted.message == str(error).splitlines()[0]
+    assert "batch-size" in emitted.hint

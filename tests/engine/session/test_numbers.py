@@ -17,15 +17,15 @@ from engine.protocol.events import Event
 from engine.storage.folders import named_checkpoint_path
 from engine.training.evaluation import Evaluation
 from tests.engine.helpers import of_type, run_session, tiny_config
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 
 
 def save_poisoned(corpus: Path) -> None:
-    """Save a checkpoint called poison whose weights are not finite, as a run of another program might have."""
+    """Save a checkpoint called poison whose weights lead to non-finite logits."""
     run_session(tiny_config(corpus, run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
     sound = load_checkpoint(named_checkpoint_path("sound"))
     poisoned = {name: tensor.clone() for name, tensor in sound.tensors.items()}
-    poisoned["model.proj.weight"].fill_(3e38)  # as large as can be: what is computed with it is not finite
+    poisoned["model.proj.weight"].fill_(3e38)  # near the largest float32: products with it overflow
     save_checkpoint(named_checkpoint_path("poison"), sound.info, poisoned)
 
 
@@ -33,13 +33,13 @@ def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_
     save_poisoned(corpus)
     wishes: list[Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
 
-    told = run_session(tiny_config(corpus, max_steps=30, sample_every=3, eval_every=3), {5: wishes})
+    emitted = run_session(tiny_config(corpus, max_steps=30, sample_every=3, eval_every=3), {5: wishes})
 
-    assert isinstance(told[-1], e.RunFinished)
-    assert "tiny/best" in [event.name for event in of_type(told, e.CheckpointLoaded)]
-    assert {event.command for event in of_type(told, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
-    assert max(event.step for event in of_type(told, e.EvalFinished)) == 30
-    assert_keeps_the_rules(told)
+    assert isinstance(emitted[-1], e.RunFinished)
+    assert "tiny/best" in [event.name for event in of_type(emitted, e.CheckpointLoaded)]
+    assert {event.command for event in of_type(emitted, e.CommandRefused)} == {"SampleNow", "SampleLadder"}
+    assert max(event.step for event in of_type(emitted, e.EvalFinished)) == 30
+    assert_valid_stream(emitted)
 
 
 def test_a_checkpoint_has_the_step_of_its_evaluation_and_no_figure_if_that_was_not_finite(

@@ -38,7 +38,7 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 
 LAST_STEP = 26
 EPOCH_STEPS = 5  # 48 tweets to train on, 10 in a batch
@@ -60,18 +60,18 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass
 class Facts:
-    """What a run told, without the time it took."""
+    """The outcome of a run, times excluded."""
 
     events: list[Event]
-    """Steps, each by itself, tweets and evaluations."""
+    """Steps, one per event, tweets and evaluations."""
     final: dict[str, Tensor]
-    """Weights, optimizer and generators at the end."""
+    """Weights, optimizer and generator states at the end."""
 
 
-def facts(told: Iterable[Event]) -> Facts:
-    """Return the facts of a run that may have been told in several parts."""
+def facts(emitted: Iterable[Event]) -> Facts:
+    """Return the outcome of a run, possibly of several parts."""
     found = Facts([], load_checkpoint(find_run("tiny").checkpoint_path("latest")).tensors)
-    for event in told:
+    for event in emitted:
         match event:
             case e.StepsFinished():
                 found.events.append(replace(event, elapsed_seconds=0.0, chars_per_second=0.0))
@@ -82,7 +82,7 @@ def facts(told: Iterable[Event]) -> Facts:
 
 
 def assert_same(found: Facts, expected: Facts, after_step: int = -1) -> None:
-    """Compare bit for bit what came after a step, and what it led to."""
+    """Assert that all after a step, and the final tensors, are equal bit for bit."""
     assert found.events == [event for event in expected.events if event.step > after_step]
     assert_same_tensors(found.final, expected.final)
 
@@ -94,28 +94,28 @@ def demanding(folder: Path, **changes: Setting) -> RunConfig:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Facts:
-    """Return the facts of the run that never stopped."""
+    """Return the outcome of the run that never stopped."""
     torch.set_num_threads(1)
     with home_at(tmp_path_factory.mktemp("uninterrupted")) as folder:
         return facts(run_session(demanding(folder)))
 
 
 def run_in_parts(folder: Path, stops: Iterable[int], script: Script | None = None, **changes: Setting) -> list[Event]:
-    """Run to the end, stopped after each of these steps and resumed; return what all parts told.
+    """Run to the end, stopped and resumed after each of these steps; return the events of all parts.
 
     `script` is what is asked for in between; at a step where it stops, before it does.
     """
-    config, told, left = demanding(folder, **changes), list[Event](), dict(script or {})
+    config, emitted, left = demanding(folder, **changes), list[Event](), dict(script or {})
     for stop in stops:
-        torch.manual_seed(9999)  # whatever happened meanwhile
+        torch.manual_seed(9999)  # the resumed process has another generator state
         own: dict[int, list[Command]] = {step: list(left.pop(step)) for step in sorted(left) if step <= stop}
         own[stop] = [*own.get(stop, []), c.Stop()]
         part = run_session(config, own)
-        assert_keeps_the_rules(part)
+        assert_valid_stream(part)
         assert part[-1].step == stop
-        told += part
+        emitted += part
         config = resume_config("last")
-    return told + run_session(config, left)
+    return emitted + run_session(config, left)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(home: Path, unint
     assert_same(facts(run_in_parts(home, [stop])), uninterrupted)
 
 
-def test_a_run_stopped_between_a_tweet_and_an_evaluation_of_one_step_does_neither_twice(
+def test_a_stop_between_a_sample_and_an_evaluation_of_one_step_repeats_neither(
     home: Path, uninterrupted: Facts
 ) -> None:
     def after_the_tweet(event: Event) -> Iterable[Command]:
@@ -163,9 +163,9 @@ def test_a_steered_run_that_is_stopped_and_resumed_equals_an_uninterrupted_one(h
 def test_the_best_evaluation_before_a_stop_is_still_the_best_after_a_resume(home: Path) -> None:
     run_session(demanding(home, schedule="constant"), {14: [c.SetLearningRate(learning_rate=9), c.Stop()]})
 
-    told = run_session(resume_config())
+    emitted = run_session(resume_config())
 
-    first = of_type(told, e.EvalFinished)[0]
+    first = of_type(emitted, e.EvalFinished)[0]
     assert (first.step, first.is_best) == (18, False)
     assert read_info(find_run("tiny").checkpoint_path("best"))[0].step == 12
 
@@ -181,7 +181,7 @@ def test_a_run_resumed_with_more_steps_equals_one_that_had_them_from_the_start(h
 
 
 def test_a_run_in_bfloat16_resumes_bit_for_bit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)  # whatever this processor has
+    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)  # whatever this CPU has
 
     def rough(config: RunConfig) -> RunConfig:
         return replace(config, runtime=replace(config.runtime, precision="bfloat16"))
@@ -229,12 +229,12 @@ def test_a_killed_run_resumes_from_its_last_checkpoint_bit_for_bit(home: Path, u
         journal.write(b'{"event":"StepsFinished","step":18,"ela')  # torn by the kill
     assert latest().step == 14
 
-    told = run_session(resume_config("last"))
+    emitted = run_session(resume_config("last"))
 
-    assert only(told, e.RunStarted).step == 14
-    assert_same(facts(told), uninterrupted, after_step=14)
+    assert only(emitted, e.RunStarted).step == 14
+    assert_same(facts(emitted), uninterrupted, after_step=14)
     journalled = list(read_journal(folder.journal_path))
-    assert journalled[-len(told) :] == told
+    assert journalled[-len(emitted) :] == emitted
     assert [event.step for event in of_type(journalled, e.StepsFinished)] == [*range(1, 18), *range(15, LAST_STEP + 1)]
 
 
@@ -242,8 +242,8 @@ def test_a_resume_on_changed_tweets_warns_and_starts_with_their_first_batch(home
     run_session(demanding(home), stop_at(7))
     write_corpus(home, [*small_tweets(), "one more about the tea"])
 
-    told = run_session(resume_config(max_steps=8))
+    emitted = run_session(resume_config(max_steps=8))
 
-    assert "not those" in only(told, e.Warned).message
-    assert told[-1].step == 8
+    assert "not those" in only(emitted, e.Warned).message
+    assert emitted[-1].step == 8
     assert latest().position == Position(epoch=0, batch=1)

@@ -31,30 +31,30 @@ from tests.engine.helpers import (
 def test_a_completion_has_the_request_number_and_the_step_of_its_command(corpus: Path) -> None:
     script = {3: [c.CompleteText(text="the c", request=7)], 9: [c.CompleteText(text="the c", request=8)]}
 
-    told = run_session(tiny_config(corpus, learning_rate=0.1), script)
+    emitted = run_session(tiny_config(corpus, learning_rate=0.1), script)
 
-    first, second = of_type(told, TextCompleted)
+    first, second = of_type(emitted, TextCompleted)
     assert (first.step, first.request, second.step, second.request) == (3, 7, 9, 8)
-    assert first.next_chars != second.next_chars  # it has learned meanwhile
+    assert first.next_chars != second.next_chars  # the weights have changed
     assert len(first.completion) == COMPLETION_CHARS or first.reached_eos
     assert first.bits_per_char is not None
 
 
 def test_for_unknown_characters_the_answer_lists_them_and_has_no_completion(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {3: [c.CompleteText(text="the ☃ \x1b", request=4)]})
+    emitted = run_session(tiny_config(corpus), {3: [c.CompleteText(text="the ☃ \x1b", request=4)]})
 
-    answer = only(told, TextCompleted)
+    answer = only(emitted, TextCompleted)
     assert (answer.request, answer.unknown_chars, answer.completion) == (4, ("☃", "\ufffd"), ())
     assert (answer.next_chars, answer.bits_per_char) == ((), None)
 
 
-def test_a_tweet_is_read_with_the_averaged_weights_that_the_checkpoint_keeps(corpus: Path) -> None:
+def test_a_tweet_is_read_with_the_averaged_weights_of_the_checkpoint(corpus: Path) -> None:
     text = small_tweets()[0]
     config = tiny_config(corpus, average_lag=0.3, learning_rate=0.1)
 
-    told = run_session(config, {9: [c.ReadTweet(text=text), c.SaveCheckpoint(name="nine")]})
+    emitted = run_session(config, {9: [c.ReadTweet(text=text), c.SaveCheckpoint(name="nine")]})
 
-    read = only(told, TweetRead)
+    read = only(emitted, TweetRead)
     checkpoint = load_checkpoint(named_checkpoint_path("nine"))
     model = checkpoint.to_model(torch.device("cpu"))
     vocab = Vocab(checkpoint.info.vocab)
@@ -66,9 +66,9 @@ def test_a_tweet_is_read_with_the_averaged_weights_that_the_checkpoint_keeps(cor
 
 
 def test_a_copy_is_reported_with_its_nearest_training_tweet(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {3: [c.ReadTweet(text=small_tweets()[5] + "☃")]})
+    emitted = run_session(tiny_config(corpus), {3: [c.ReadTweet(text=small_tweets()[5] + "☃")]})
 
-    read = only(told, TweetRead)
+    read = only(emitted, TweetRead)
     assert read.copied_share == 1.0
     assert read.nearest in small_tweets()
     assert read.nearest_share > 0.5
@@ -92,16 +92,16 @@ def test_a_question_in_an_evaluation_is_answered_before_its_end(corpus: Path) ->
     """The steps are emitted right before that evaluation, so the command arrives during it."""
     config = tiny_config(corpus, eval_every=9, max_steps=6)
 
-    told = run_session(config, {6: [c.CompleteText(text="the ")]}, report_seconds=1e9)
+    emitted = run_session(config, {6: [c.CompleteText(text="the ")]}, report_seconds=1e9)
 
-    first = names(told).index("StepsFinished")
-    assert names(told)[first : first + 3] == ["StepsFinished", "TextCompleted", "EvalFinished"]
+    first = names(emitted).index("StepsFinished")
+    assert names(emitted)[first : first + 3] == ["StepsFinished", "TextCompleted", "EvalFinished"]
 
 
 def test_a_requested_tweet_begins_with_its_prime_and_reports_it(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus), {3: [c.SampleNow(prime="the cat")]})
+    emitted = run_session(tiny_config(corpus), {3: [c.SampleNow(prime="the cat")]})
 
-    tweet = only(told, e.TweetSampled)
+    tweet = only(emitted, e.TweetSampled)
     assert tweet.prime == "the cat"
     assert tweet.text.startswith("the cat")
     assert len(tweet.char_bits) == len(tweet.text) + tweet.reached_eos

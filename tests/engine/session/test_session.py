@@ -64,11 +64,11 @@ def test_a_run_ends_after_its_epochs_and_has_counted_every_training_character_on
 
 
 def test_an_evaluation_that_is_the_best_is_saved_as_best(corpus: Path) -> None:
-    told = run_session(tiny_config(corpus, max_steps=20, eval_every=5, learning_rate=0.02))
+    emitted = run_session(tiny_config(corpus, max_steps=20, eval_every=5, learning_rate=0.02))
 
-    evaluations = of_type(told, e.EvalFinished)
+    evaluations = of_type(emitted, e.EvalFinished)
     assert all(evaluation.is_best for evaluation in evaluations)
-    assert [event.step for event in of_type(told, e.CheckpointSaved) if event.name == "best"] == [5, 10, 15, 20]
+    assert [event.step for event in of_type(emitted, e.CheckpointSaved) if event.name == "best"] == [5, 10, 15, 20]
     info, _ = read_info(find_run("tiny").checkpoint_path("best"))
     assert (info.step, info.bits_per_char) == (20, evaluations[-1].bits_per_char)
     assert evaluations[-1].bits_per_char == pytest.approx(evaluations[-1].val_loss / math.log(2))
@@ -102,14 +102,14 @@ def test_one_tweet_is_overfitted_within_a_thousand_steps(home: Path, preset: Pre
         is_below = isinstance(event, e.StepsFinished) and event.train_losses[-1] < 0.04
         return [c.Stop()] if isinstance(event, e.TweetSampled) else [c.SampleNow()] if is_below else []
 
-    told = run_session(config, on_event=enough)
+    emitted = run_session(config, on_event=enough)
 
-    started = only(told, e.RunStarted)
+    started = only(emitted, e.RunStarted)
     assert (started.num_train_tweets, started.vocab_size) == (1, len(set(text)) + 4)
     assert started.training.max_steps == 1000
-    assert losses(told)[told[-1].step] < 0.05
-    assert told[-1].step < 1000
-    tweet = only(told, e.TweetSampled)
+    assert losses(emitted)[emitted[-1].step] < 0.05
+    assert emitted[-1].step < 1000
+    tweet = only(emitted, e.TweetSampled)
     assert (tweet.text, tweet.novelty, tweet.reached_eos) == (text, "copy", True)
 
 
@@ -117,8 +117,8 @@ def test_a_run_that_branches_from_a_checkpoint_has_a_folder_of_its_own(corpus: P
     run_session(tiny_config(corpus), {6: [c.SaveCheckpoint(name="base")]})
     config = tiny_config(corpus, run_name="branch", max_steps=9)
 
-    told = run_session(replace(config, checkpoint="base"))
+    emitted = run_session(replace(config, checkpoint="base"))
 
-    started = only(told, e.RunStarted)
+    started = only(emitted, e.RunStarted)
     assert (started.run, started.step, started.resumed_from) == ("branch", 6, "base")
-    assert list(losses(told)) == [7, 8, 9]
+    assert list(losses(emitted)) == [7, 8, 9]

@@ -22,12 +22,12 @@ def test_a_run_stopped_just_before_its_folder_is_created_leaves_its_name_free(
     corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox: queue.SimpleQueue[c.Command] = queue.SimpleQueue()
-    told: list[e.Event] = []
+    emitted: list[e.Event] = []
     with monkeypatch.context() as patch:
         patch.setattr("engine.session.setup.ThreadTuner.for_run", lambda *_: inbox.put(c.Stop(reason="in time")))
-        TrainingSession(tiny_config(corpus)).run(told.append, inbox)
+        TrainingSession(tiny_config(corpus)).run(emitted.append, inbox)
 
-    assert only(told, e.RunFinished).reason == "in time"
+    assert only(emitted, e.RunFinished).reason == "in time"
     assert not (home / "runs").exists()
     assert run_session(tiny_config(corpus))[-1].step == 12
 
@@ -36,12 +36,12 @@ def test_a_run_whose_setup_fails_in_its_last_step_leaves_its_name_free(
     corpus: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
-        raise ZeroDivisionError("what was never thought of")
+        raise ZeroDivisionError("an unexpected exception")
 
     monkeypatch.setattr("engine.corpus.training_data.TrainingData.some_validation_tweets", broken)
-    told = run_session(tiny_config(corpus))
+    emitted = run_session(tiny_config(corpus))
 
-    assert "what was never thought of" in only(told, e.RunFailed).detail
+    assert "an unexpected exception" in only(emitted, e.RunFailed).detail
     assert not (home / "runs").exists()
 
 
@@ -50,14 +50,14 @@ def test_a_run_that_is_being_resumed_can_not_be_resumed_by_another_program(corpu
     others: list[e.Event] = []
 
     def on_stage(stage: Stage) -> None:
-        if stage.text == "building the model" and not others:  # by now `latest` was read
+        if stage.text == "building the model" and not others:  # `latest` has been read
             others.extend(run_session(resume_config(max_steps=12)))
 
-    told: list[e.Event] = []
-    TrainingSession(resume_config(max_steps=6), on_stage).run(told.append, queue.SimpleQueue())
+    emitted: list[e.Event] = []
+    TrainingSession(resume_config(max_steps=6), on_stage).run(emitted.append, queue.SimpleQueue())
 
     assert "open in another program" in only(others, e.RunFailed).detail
-    assert told[-1].step == 6
+    assert emitted[-1].step == 6
 
 
 def test_an_open_run_can_not_be_resumed_and_its_files_are_unchanged(corpus: Path) -> None:
@@ -68,9 +68,9 @@ def test_an_open_run_can_not_be_resumed_and_its_files_are_unchanged(corpus: Path
 
     with pytest.raises(StorageError, match="open in another program"):
         preflight.check(resume_config())
-    told = run_session(resume_config(max_steps=12))
+    emitted = run_session(resume_config(max_steps=12))
 
-    assert names(told) == ["RunFailed"]
+    assert names(emitted) == ["RunFailed"]
     assert before == (run.journal_path.read_bytes(), run.config_path.read_bytes())
     holder.close()
     preflight.check(resume_config())

@@ -1,4 +1,4 @@
-"""A disk that fails, or loses the run's folder, stops no training, tears nothing, and is reported once."""
+"""A failing disk or a deleted run folder stops no training, leaves no partial file, and is reported once."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from tests.engine.helpers import (
     stop_at,
     tiny_config,
 )
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import BrokenDisk, FakeClock
 
 STEP_SECONDS = 25.0
-"""Of the clock; so an autosave, every minute, is due after three steps."""
+"""Seconds per step, so that the autosave, every minute, is due after three steps."""
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
-    """The disk of all that is written while a run trains."""
+    """Replace the file system functions of a training run."""
     disk = BrokenDisk()
     monkeypatch.setattr(atomic_write, "os", disk)
     monkeypatch.setattr(journal, "os", disk)
@@ -57,7 +57,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
 
 
 def broken(disk: BrokenDisk, clock: FakeClock, first_step: int, last_step: int) -> OnEvent:
-    """Return what breaks the disk once `first_step` was told, and repairs it once `last_step` was."""
+    """Return a callback that breaks the disk at `first_step` and repairs it at `last_step`."""
 
     def on_event(event: Event) -> Iterable[Command]:
         if isinstance(event, e.StepsFinished):
@@ -68,13 +68,13 @@ def broken(disk: BrokenDisk, clock: FakeClock, first_step: int, last_step: int) 
     return on_event
 
 
-def disk_warnings(told: Iterable[Event]) -> list[tuple[str, int]]:
-    """Return kind and step of each warning about the disk."""
-    return [(event.kind, event.step) for event in of_type(told, e.Warned) if event.kind in {"disk", "disk-works"}]
+def disk_warnings(emitted: Iterable[Event]) -> list[tuple[str, int]]:
+    """Return kind and step of each disk warning."""
+    return [(event.kind, event.step) for event in of_type(emitted, e.Warned) if event.kind in {"disk", "disk-works"}]
 
 
 def assert_nothing_partial(*, may_be_torn: bool = False) -> None:
-    """Every checkpoint is whole, every line of the journal an event, and no temporary file is left."""
+    """Assert that checkpoints are complete, journal lines are events, and no temporary file is left."""
     run = folder_of_run("tiny")
     assert not list(run.path.rglob("*.tmp"))
     for path in (run.path / "checkpoints").glob("*"):
@@ -98,20 +98,20 @@ def test_a_disk_failure_at_any_call_stops_no_training_and_unsaved_files_are_repo
             clock.advance(STEP_SECONDS)
         return ()
 
-    told = run_session(tiny_config(corpus, eval_every=3, save_every=3, max_steps=6), None, on_event, clock)
+    emitted = run_session(tiny_config(corpus, eval_every=3, save_every=3, max_steps=6), None, on_event, clock)
 
-    assert list(losses(told)) == list(range(1, 7))
-    assert isinstance(told[-1], e.RunFinished)
-    assert_keeps_the_rules(told)
+    assert list(losses(emitted)) == list(range(1, 7))
+    assert isinstance(emitted[-1], e.RunFinished)
+    assert_valid_stream(emitted)
     disk.breaks_at = None
-    assert_nothing_partial(may_be_torn=disk.code in {errno.EROFS, errno.EIO})  # where nothing at all can be changed
+    assert_nothing_partial(may_be_torn=disk.code in {errno.EROFS, errno.EIO})  # not even a torn line can be removed
     run = folder_of_run("tiny")
-    saved = [event.step for event in of_type(told, e.CheckpointSaved) if event.name == "latest"]
-    is_consistent = saved[-1:] == [6] and list(read_journal(run.journal_path))[:-1] == told[:-1]
-    assert is_consistent or disk_warnings(told)[-1] == ("disk", 6)
-    if is_consistent and for_calls and disk_warnings(told):
-        best_step = [event.step for event in of_type(told, e.EvalFinished) if event.is_best][-1]
-        assert disk_warnings(told)[-1][0] == "disk-works"
+    saved = [event.step for event in of_type(emitted, e.CheckpointSaved) if event.name == "latest"]
+    is_consistent = saved[-1:] == [6] and list(read_journal(run.journal_path))[:-1] == emitted[:-1]
+    assert is_consistent or disk_warnings(emitted)[-1] == ("disk", 6)
+    if is_consistent and for_calls and disk_warnings(emitted):
+        best_step = [event.step for event in of_type(emitted, e.EvalFinished) if event.is_best][-1]
+        assert disk_warnings(emitted)[-1][0] == "disk-works"
         assert read_info(run.checkpoint_path("best"))[0].step == best_step
         assert run.config_path.is_file()
 
@@ -121,31 +121,31 @@ def test_one_disk_warning_is_followed_by_one_recovery_and_saving_is_retried_at_e
 ) -> None:
     config = tiny_config(corpus, eval_every=4, save_every=7, max_steps=20)
 
-    told = run_session(config, None, broken(disk, clock, 4, 14), clock)
+    emitted = run_session(config, None, broken(disk, clock, 4, 14), clock)
 
-    warnings = of_type(told, e.Warned)
-    assert disk_warnings(told) == [("disk", 4), ("disk-works", 15)]
+    warnings = of_type(emitted, e.Warned)
+    assert disk_warnings(emitted) == [("disk", 4), ("disk-works", 15)]
     assert warnings[0].message.startswith("No space left on device: not saved, tried again at the next autosave.")
     assert "Free some space" in warnings[0].message
     assert warnings[1].message == "Saving works again. Not saved: step-7, step-14."
     assert disk.calls.count("failed") <= 2 * (1 + 4)  # the journal's, and at steps 4, 6, 9 and 12
-    assert list(read_journal(find_run("tiny").journal_path)) == told
-    best_step = [event.step for event in of_type(told, e.EvalFinished) if event.is_best and event.step < 14][-1]
-    saved = {event.name: event.step for event in of_type(told[: told.index(warnings[1])], e.CheckpointSaved)}
+    assert list(read_journal(find_run("tiny").journal_path)) == emitted
+    best_step = [event.step for event in of_type(emitted, e.EvalFinished) if event.is_best and event.step < 14][-1]
+    saved = {event.name: event.step for event in of_type(emitted[: emitted.index(warnings[1])], e.CheckpointSaved)}
     assert saved["latest"] == 15
     assert best_step in {8, 12}
-    assert saved["best"] == 15  # told once it is in place: the weights are those of `best_step`
+    assert saved["best"] == 15  # emitted once it is in place: the weights are those of `best_step`
     assert_nothing_partial()
 
 
 def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
     disk.code = errno.EIO
 
-    told = run_session(
+    emitted = run_session(
         tiny_config(corpus, eval_every=5, save_every=4, max_steps=10), None, broken(disk, clock, 3, 99), clock
     )
 
-    last = of_type(told, e.Warned)[-2:]
+    last = of_type(emitted, e.Warned)[-2:]
     lost = [warned.message for warned in last if "the run ends without" in warned.message]
     assert [message.partition(". ")[0] for message in lost] == [
         "Input/output error: the run ends without latest, best, step-4, step-8"
@@ -158,13 +158,13 @@ def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(
 ) -> None:
     wishes = {5: [c.LoadCheckpoint(name="tiny/latest")]}
 
-    told = run_session(tiny_config(corpus), wishes, broken(disk, clock, 3, 7), clock)
+    emitted = run_session(tiny_config(corpus), wishes, broken(disk, clock, 3, 7), clock)
 
-    refused = only(told, e.CommandRefused)
+    refused = only(emitted, e.CommandRefused)
     assert (refused.title, refused.step) == (StorageError.title, 5)
     assert "nothing was loaded" in refused.detail
-    assert not of_type(told, e.CheckpointLoaded)
-    assert losses(told) == losses(run_session(tiny_config(corpus, run_name="undisturbed")))
+    assert not of_type(emitted, e.CheckpointLoaded)
+    assert losses(emitted) == losses(run_session(tiny_config(corpus, run_name="undisturbed")))
 
 
 def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk, clock: FakeClock) -> None:
@@ -179,9 +179,9 @@ def test_steps_since_a_load_count_as_unsaved(corpus: Path, disk: BrokenDisk, clo
         return ()
 
     script: Script = {4: [c.SaveCheckpoint(name="four")], 6: [c.SaveLatest(), c.LoadCheckpoint(name="four")]}
-    told = run_session(tiny_config(corpus), script, on_event, clock)
+    emitted = run_session(tiny_config(corpus), script, on_event, clock)
 
-    assert only(told, e.CommandRefused).detail == (
+    assert only(emitted, e.CommandRefused).detail == (
         "Nothing is saved since the checkpoint of step 4 was loaded: leaving now loses 3 steps."
     )
 
@@ -191,11 +191,11 @@ def test_the_queue_of_the_journal_is_bounded_and_one_event_reports_how_many_are_
 ) -> None:
     monkeypatch.setattr(journal, "MAX_WAITING_BYTES", 2000)
 
-    told = run_session(tiny_config(corpus, max_steps=40), None, broken(disk, clock, 3, 30), clock)
+    emitted = run_session(tiny_config(corpus, max_steps=40), None, broken(disk, clock, 3, 30), clock)
 
     journalled = list(read_journal(find_run("tiny").journal_path))
-    missing = [event for event in told if event not in journalled]
-    assert [event for event in told if event in journalled] == journalled
+    missing = [event for event in emitted if event not in journalled]
+    assert [event for event in emitted if event in journalled] == journalled
     assert len(missing) > 10
     [works] = [event for event in of_type(journalled, e.Warned) if event.kind == "disk-works"]
     assert works.message == f"Saving works again. The journal lacks {len(missing)} events."
@@ -216,16 +216,16 @@ def test_a_stop_that_would_lose_steps_is_refused_once_with_the_last_saved_step(
 
     if is_resumed:
         run_session(tiny_config(corpus), stop_at(3))
-    told = run_session(resume_config() if is_resumed else tiny_config(corpus), on_event=ask_twice)
+    emitted = run_session(resume_config() if is_resumed else tiny_config(corpus), on_event=ask_twice)
 
-    refused = only(told, e.CommandRefused)
+    refused = only(emitted, e.CommandRefused)
     assert refused.detail == (
         "Only the steps up to 3 are saved: leaving now loses 3 steps."
         if is_resumed
         else "Nothing is saved: leaving now loses 6 steps."
     )
     assert refused.hint.startswith("Change the permissions")
-    assert only(told, e.RunFinished).reason == "all the same"
+    assert only(emitted, e.RunFinished).reason == "all the same"
 
 
 # The run's folder -----------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def without_journal(run: RunFolder) -> None:
 
 
 def at_step_three(happens: Callable[[RunFolder], object]) -> OnEvent:
-    """Return what calls `happens` with the run's folder, and asks for a save two steps later."""
+    """Return a callback that calls `happens` with the run's folder, and saves two steps later."""
 
     def on_event(event: Event) -> Iterable[Command]:
         if isinstance(event, e.StepsFinished) and event.step == 3:
@@ -255,17 +255,17 @@ def test_a_deleted_folder_or_journal_is_recreated_at_the_next_save_and_the_run_c
     corpus: Path, happens: Callable[[RunFolder], None], what: str
 ) -> None:
     undisturbed = losses(run_session(tiny_config(corpus, run_name="undisturbed")))
-    told = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(happens))
+    emitted = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(happens))
 
-    assert f"The {what} of the run tiny was deleted; it was created again" in only(told, e.Warned).message
+    assert f"The {what} of the run tiny was deleted; it was created again" in only(emitted, e.Warned).message
     run = find_run("tiny")
     journalled = list(read_journal(run.journal_path))
     assert isinstance(journalled[0], e.RunStarted)
     assert journalled[0].step == 5
-    assert journalled[1:] == told[-len(journalled) + 1 :]
+    assert journalled[1:] == emitted[-len(journalled) + 1 :]
     assert not is_locked(run.journal_path)
     resumed = run_session(resume_config("tiny", max_steps=12))
-    assert {**losses(told), **losses(resumed)} == undisturbed
+    assert {**losses(emitted), **losses(resumed)} == undisturbed
 
 
 def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -> None:
@@ -274,11 +274,11 @@ def test_a_folder_that_belongs_to_another_run_now_is_not_written(corpus: Path) -
         run.path.mkdir()
         Journal(run.journal_path).close()
 
-    told = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(taken))
+    emitted = run_session(tiny_config(corpus, max_steps=8), on_event=at_step_three(taken))
 
-    assert list(losses(told)) == list(range(1, 9))
-    assert "events.jsonl belongs to another run now" in of_type(told, e.Warned)[0].message
-    assert disk_warnings(told)[-1] == ("disk", 8)
+    assert list(losses(emitted)) == list(range(1, 9))
+    assert "events.jsonl belongs to another run now" in of_type(emitted, e.Warned)[0].message
+    assert disk_warnings(emitted)[-1] == ("disk", 8)
     other = folder_of_run("tiny")
     assert {path.name for path in other.path.iterdir()} <= {"events.jsonl", "tweetgen.log"}
     assert other.journal_path.read_bytes() == b""

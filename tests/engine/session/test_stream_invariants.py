@@ -21,7 +21,7 @@ from engine.protocol.events import TextCompleted, TweetRead
 from engine.storage.folders import find_run, named_checkpoint_path
 from engine.storage.journal_reader import read_journal
 from tests.engine.helpers import AnsweringInbox, home_at, of_type, only, run_session, tiny_config, write_corpus
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.strategies import any_commands, commands
 
 PRIMES = ("", "the ", "☃")
@@ -44,15 +44,15 @@ def home_of_its_own() -> Iterator[Path]:
 def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_all_but_answers_about_a_text(
     answers: list[Command | None], sample_every: int, eval_every: int, report_seconds: float
 ) -> None:
-    inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would wait for ever
+    inbox = AnsweringInbox([*answers, c.Resume()])  # a paused run would never end
 
     with home_of_its_own() as folder:
         config = tiny_config(write_corpus(folder), sample_every=sample_every, eval_every=eval_every)
-        told = run_session(config, inbox=inbox, report_seconds=report_seconds, times_seconds=0.0)
+        emitted = run_session(config, inbox=inbox, report_seconds=report_seconds, times_seconds=0.0)
 
-        assert_keeps_the_rules(told)
-        assert isinstance(told[-1], e.RunFinished)
-        kept = [event for event in told if not isinstance(event, TextCompleted | TweetRead)]
+        assert_valid_stream(emitted)
+        assert isinstance(emitted[-1], e.RunFinished)
+        kept = [event for event in emitted if not isinstance(event, TextCompleted | TweetRead)]
         assert list(read_journal(find_run("tiny").journal_path)) == kept
 
 
@@ -60,14 +60,14 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
 @given(wishes=st.lists(any_commands(), max_size=6))
 def test_whatever_text_commands_contain_events_contain_harmless_text_only(wishes: list[Command]) -> None:
     with home_of_its_own() as folder:
-        told = run_session(tiny_config(write_corpus(folder)), {3: [*wishes, c.Resume(), c.Stop()]})
+        emitted = run_session(tiny_config(write_corpus(folder)), {3: [*wishes, c.Resume(), c.Stop()]})
 
-    assert_keeps_the_rules(told)
-    assert isinstance(told[-1], e.RunFinished)
+    assert_valid_stream(emitted)
+    assert isinstance(emitted[-1], e.RunFinished)
 
 
 def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
-    """Save a checkpoint whose model writes mostly `favourites`; returns a run that begins from it."""
+    """Save a checkpoint whose model samples mostly `favourites`; return the config of a run from it."""
     run_session(tiny_config(write_corpus(home), run_name="source"), {2: [c.SaveCheckpoint(name="sound"), c.Stop()]})
     sound = load_checkpoint(named_checkpoint_path("sound"))
     num_others = len(sound.vocab.chars) - len(favourites)
@@ -85,9 +85,9 @@ def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(
     config = save_hostile(home, ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028"))
     wishes: list[Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
 
-    told = run_session(config, {4: wishes})
+    emitted = run_session(config, {4: wishes})
 
-    assert_keeps_the_rules(told)
-    assert only(told, e.CommandRefused).command == "SampleLadder"
-    assert only(told, e.LadderSampled).rungs[0].text.startswith("[[")
-    assert len(of_type(told, e.TweetSampled)) > 3
+    assert_valid_stream(emitted)
+    assert only(emitted, e.CommandRefused).command == "SampleLadder"
+    assert only(emitted, e.LadderSampled).rungs[0].text.startswith("[[")
+    assert len(of_type(emitted, e.TweetSampled)) > 3

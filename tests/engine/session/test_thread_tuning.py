@@ -45,18 +45,18 @@ from tests.engine.helpers import (
     tiny_config,
     write_corpus,
 )
-from tests.engine.session.stream_rules import assert_keeps_the_rules
+from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import run_started
 
 AUTO = RuntimeConfig(device="cpu", precision="float32")
 ONE, TWO = Candidate(num_threads=1), Candidate(num_threads=2)
 ROUGH = Candidate(num_threads=1, precision="bfloat16")
 Speeds = dict[int, float]
-"""Characters a second by the number of threads."""
+"""Characters per second by number of threads."""
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2) -> None:
-    """Let the machine have that many cores and those speeds; one turn is taken all the same, and all on one thread.
+    """Fake the number of cores and their speeds; one trial still runs, on one thread.
 
     Two threads on busy cores wait for each other at every small operation: seconds for a run of twelve steps.
     """
@@ -97,8 +97,8 @@ def auto_config(home: Path, **settings: Setting) -> RunConfig:
     return replace(config, settings={**config.settings, **settings}, runtime=AUTO)
 
 
-def warnings_of(told: Iterable[Event]) -> list[str]:
-    return [event.message for event in of_type(told, e.Warned)]
+def warnings_of(emitted: Iterable[Event]) -> list[str]:
+    return [event.message for event in of_type(emitted, e.Warned)]
 
 
 def trainer_with_all(precision: str = "float32") -> tuple[Trainer, list[Batch]]:
@@ -138,9 +138,9 @@ def test_an_interrupted_calibration_changes_nothing() -> None:
     before = everything(trainer)
     turns = iter(range(2))
 
-    minder = ThreadTuner(lambda: batches, 0.0)
+    tuner = ThreadTuner(lambda: batches, 0.0)
     on = replace(CPU, num_threads=1)
-    chosen, _ = minder.retune(trainer, on, lambda: next(turns, None) is None)
+    chosen, _ = tuner.retune(trainer, on, lambda: next(turns, None) is None)
 
     assert (chosen, torch.get_num_threads()) == (on, 1)
     assert next(turns, None) is None
@@ -207,10 +207,10 @@ def test_the_chosen_threads_and_precision_are_in_event_checkpoint_and_config(
 ) -> None:
     pretend(monkeypatch, {1: 100.0, 2: 150.0})
 
-    told = run_session(auto_config(home))
+    emitted = run_session(auto_config(home))
 
-    assert_keeps_the_rules(told)
-    started = only(told, e.RunStarted)
+    assert_valid_stream(emitted)
+    started = only(emitted, e.RunStarted)
     folder = find_run("tiny")
     info = read_info(folder.checkpoint_path("latest"))[0]
     config = json.loads(folder.config_path.read_text())
@@ -220,7 +220,7 @@ def test_the_chosen_threads_and_precision_are_in_event_checkpoint_and_config(
     assert (info.num_threads, info.precision, info.step_path) == expected
     assert started.tuning == info.tuning == "measured"
     assert (config["num_threads"], config["precision"], config["step_path"]) == expected
-    assert warnings_of(told) == []
+    assert warnings_of(emitted) == []
 
 
 def test_bfloat16_is_chosen_if_it_is_faster_and_gives_the_losses_of_an_explicit_choice(
@@ -231,10 +231,10 @@ def test_bfloat16_is_chosen_if_it_is_faster_and_gives_the_losses_of_an_explicit_
     config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu", threads=1))
     asked = replace(config, runtime=replace(config.runtime, precision="bfloat16"), run_name="asked")
 
-    told = run_session(config)
+    emitted = run_session(config)
 
-    assert only(told, e.RunStarted).precision == "bfloat16"
-    assert losses(told) == losses(run_session(asked))
+    assert only(emitted, e.RunStarted).precision == "bfloat16"
+    assert losses(emitted) == losses(run_session(asked))
 
 
 def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,11 +246,11 @@ def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(home: Path, mon
         monkeypatch.setattr(runtime, "available_cores", lambda: 2)
         favour(monkeypatch, favourite)
         runs.append(run_session(replace(config, run_name=f"run-{number}")))
-    for told in runs:
-        started = only(told, e.RunStarted)
+    for emitted in runs:
+        started = only(emitted, e.RunStarted)
         assert (started.num_threads, started.precision, started.tuning) == (1, "float32", "fixed")
-        assert losses(told) == losses(runs[0])
-        assert [tweet.text for tweet in of_type(told, e.TweetSampled)] == [
+        assert losses(emitted) == losses(runs[0])
+        assert [tweet.text for tweet in of_type(emitted, e.TweetSampled)] == [
             tweet.text for tweet in of_type(runs[0], e.TweetSampled)
         ]
 
@@ -262,7 +262,7 @@ def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(home: Path, mon
 
 
 def resumed(home: Path, before: int, wanted: RuntimeConfig) -> list[Event]:
-    """Return what a resumed run tells that ran with `before` threads, on a machine that has them."""
+    """Return the events of a resume of a run with `before` threads, on a machine that had them."""
     config = tiny_config(write_corpus(home), max_steps=3)
     with mock.patch.object(runtime, "available_cores", return_value=before):
         run_session(replace(config, runtime=replace(config.runtime, threads=before)), stop_at(1))
@@ -288,14 +288,14 @@ def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_o
 ) -> None:
     pretend(monkeypatch, {}, num_cores)
 
-    told = resumed(home, before, wanted)
+    emitted = resumed(home, before, wanted)
 
-    assert_keeps_the_rules(told)
-    assert only(told, e.RunStarted).num_threads == expected
+    assert_valid_stream(emitted)
+    assert only(emitted, e.RunStarted).num_threads == expected
     if words is None:
-        assert warnings_of(told) == []
+        assert warnings_of(emitted) == []
     else:
-        [warning] = warnings_of(told)
+        [warning] = warnings_of(emitted)
         assert "exact to rounding only" in warning
         assert words in warning
 
@@ -331,13 +331,13 @@ def test_a_changed_thread_count_during_a_run_is_reported_and_saved(home: Path, m
             speeds[2] = 10.0
         yield from ()
 
-    told = run_session(auto_config(home), on_event=another_process)
+    emitted = run_session(auto_config(home), on_event=another_process)
 
-    assert_keeps_the_rules(told)
-    assert only(told, e.RunStarted).num_threads == 2
-    changed = only(told, e.ThreadsChanged)
+    assert_valid_stream(emitted)
+    assert only(emitted, e.RunStarted).num_threads == 2
+    changed = only(emitted, e.ThreadsChanged)
     assert (changed.step, changed.num_threads) == (4, 1)
     assert "1 thread in place of 2, 10.0 times as fast" in changed.message
     assert torch.get_num_threads() == 1
     assert read_info(find_run("tiny").checkpoint_path("latest"))[0].num_threads == 1
-    assert list(losses(told)) == list(range(1, 13))
+    assert list(losses(emitted)) == list(range(1, 13))

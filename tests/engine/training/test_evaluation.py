@@ -1,4 +1,4 @@
-"""Bits per character by one rule: every target counts, an unknown character costs its `<UNK>` plus 20 bits."""
+"""Evaluation: every target counts, an unknown character costs its `<UNK>` plus 20 bits, padding costs nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def random_model(vocab: Vocab, dropout: float = 0.0) -> TextGenerator:
 
 
 def uniform_model(vocab: Vocab) -> TextGenerator:
-    """Return a model that holds every symbol for equally likely."""
+    """Return a model with a uniform distribution over the vocabulary."""
     model = random_model(vocab)
     with torch.no_grad():
         model.proj.weight.zero_()
@@ -40,7 +40,7 @@ def evaluated(model: TextGenerator, tweets: list[str], vocab: Vocab) -> Evaluati
 
 
 def nats_one_by_one(model: TextGenerator, tweet: str, vocab: Vocab) -> float:
-    """Return what each target of a tweet costs, read one character at a time."""
+    """Return the loss of each target of a tweet, computed one character at a time."""
     total, hidden, token_id = 0.0, None, BOS
     with torch.no_grad():
         for target in [*vocab.encode(tweet), EOS]:
@@ -110,7 +110,7 @@ def test_on_the_cpu_the_sum_equals_the_modules_own_in_every_precision() -> None:
     assert model.training
 
 
-# on a processor ------------------------------------------------------------------------------------------------------
+# on a CPU ------------------------------------------------------------------------------------------------------------
 
 
 @given(shape=shapes())

@@ -77,7 +77,7 @@ def test_batches_and_positions_equal_those_of_the_stream(
 
 
 def failing_at(number: int, error: BaseException) -> Callable[[Batch], Batch]:
-    """Return what prepares batches until that one."""
+    """Return a `prepare` that raises at batch `number`."""
     count = iter(range(10**6))
 
     def prepare(batch: Batch) -> Batch:
@@ -108,7 +108,7 @@ def test_an_error_is_raised_in_place_of_its_batch_and_at_each_later_call(error: 
 
 @pytest.fixture
 def corpus(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a corpus for runs whose steps are taken as on a device."""
+    """Return a corpus for runs with the GPU step."""
     use_device_step(monkeypatch, FakeRecorder())
     return write_corpus(home)
 
@@ -132,9 +132,9 @@ def test_loading_a_checkpoint_resets_the_batches(corpus: Path) -> None:
             seen.extend(enumerate(event.train_losses, start=event.first_step))
         return ()
 
-    told = run_session(tiny_config(corpus, max_steps=16), script, note)
+    emitted = run_session(tiny_config(corpus, max_steps=16), script, note)
 
-    assert only(told, e.RunFinished).reason == "max_steps"
+    assert only(emitted, e.RunFinished).reason == "max_steps"
     first_time, second_time = seen[4:9], seen[9:14]
     assert [step for step, _ in first_time] == [step for step, _ in second_time] == [5, 6, 7, 8, 9]
     assert [loss for _, loss in first_time] == [loss for _, loss in second_time]

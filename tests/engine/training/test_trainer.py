@@ -41,7 +41,7 @@ def train_losses(trainer: Trainer, batches: list[Batch], learning_rate: float = 
 
 
 def with_padding(batch: Batch, columns: int) -> Batch:
-    """Return the batch with that many more columns of padding."""
+    """Return the batch with `columns` more columns of padding."""
     wider = ((0, 0), (0, columns))
     inputs, targets = (np.pad(array, wider, constant_values=PAD) for array in (batch.inputs, batch.targets))
     return Batch(inputs, targets, batch.num_targets)
@@ -105,7 +105,7 @@ def test_an_infinite_second_moment_counts_as_finite_and_nothing_else_that_is_not
     assert not trainer.is_finite
 
 
-# steps that are refused ----------------------------------------------------------------------------------------------
+# skipped steps -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def batch() -> Batch:
 
 @pytest.fixture(params=["float32", "bfloat16"])
 def trainer(batch: Batch, request: pytest.FixtureRequest) -> Trainer:
-    """Return a trainer of either path that has taken two steps, with all that an optimizer can do by itself."""
+    """Return a trainer of either path after two steps, with weight decay and averaging."""
     torch.manual_seed(0)
     model = TextGenerator(VOCAB_SIZE, E, H)
     trainer = Trainer(model, TrainingConfig(weight_decay=0.1, max_grad_norm=1.0), replace(CPU, precision=request.param))
@@ -127,7 +127,7 @@ def trainer(batch: Batch, request: pytest.FixtureRequest) -> Trainer:
 
 @contextlib.contextmanager
 def poisoned_gradient(trainer: Trainer) -> Iterator[None]:
-    """Put infinity into one number of the gradient."""
+    """Set one number of the gradient to infinity."""
     sound = GruStep.loss_and_grads
 
     def poisoned(step: GruStep, batch: Batch) -> Tensor:
@@ -160,7 +160,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(tr
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
-def test_a_loss_that_is_not_finite_changes_nothing(trainer: Trainer, batch: Batch, poison: float) -> None:
+def test_a_non_finite_loss_changes_nothing(trainer: Trainer, batch: Batch, poison: float) -> None:
     before = copy_of_state(trainer)
     sound = GruStep.loss_and_grads
 
@@ -170,7 +170,7 @@ def test_a_loss_that_is_not_finite_changes_nothing(trainer: Trainer, batch: Batc
     assert_same_tensors(trainer.state(), before)
 
 
-# the history of steps ------------------------------------------------------------------------------------------------
+# the buffer of losses -----------------------------------------------------------------------------------------------
 
 
 def write(history: LossBuffer, first: int, count: int) -> None:
