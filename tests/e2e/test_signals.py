@@ -184,7 +184,7 @@ def test_a_second_ctrl_c_quits_although_the_session_hangs(open_terminal: OpenTer
     screen = open_terminal(program=(*SCRIPTED[:2], STUCK_SESSION))
     screen.wait_for("▶ training")
     screen.press("ctrl+c")
-    screen.wait_for("ctrl\\+c leaves at once")
+    screen.wait_for("ctrl\\+c quits at once")
     screen.press("ctrl+c")
     assert screen.wait_for_exit()[0] == 130
     assert screen.is_restored

@@ -17,12 +17,12 @@ KeyMap = Mapping[str, str]
 """From the name of a key in the table to Textual's names of the keys in its place, separated by commas."""
 
 RESERVED = {
-    "ctrl+b": "tmux takes it",
-    "ctrl+a": "screen takes it",
-    "ctrl+s": "it stops the output of a terminal",
-    "ctrl+q": "it starts the output of a terminal again",
-    "ctrl+c": "it leaves at once",
-    "ctrl+z": "the shell takes it",
+    "ctrl+b": "it is tmux's prefix",
+    "ctrl+a": "it is screen's prefix",
+    "ctrl+s": "it stops the terminal's output",
+    "ctrl+q": "it resumes the terminal's output",
+    "ctrl+c": "it quits",
+    "ctrl+z": "it suspends the program",
     "escape": "it closes dialogs",
     "enter": "it confirms a choice",
     "tab": "it moves between the panels",

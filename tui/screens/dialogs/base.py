@@ -107,7 +107,7 @@ class FailureDialog(MessageDialog):
             self.dismiss("remedy")
 
     def action_open(self) -> None:
-        """Answer with the wish for other tweets."""
+        """Answer that the user wants to open other tweets."""
         self.dismiss("open")
 
 

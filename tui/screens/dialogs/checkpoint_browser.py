@@ -98,8 +98,8 @@ class CheckpointBrowser(CheckpointList):
             await on_own_thread(partial(self._check_branch, entry))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the run continues
             self._notice("")
-            told = to_tweetgen_error(error, "Checking the tweets of a checkpoint")
-            self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
+            report = to_tweetgen_error(error, "Checking the tweets of a checkpoint")
+            self.app.push_screen(MessageDialog(report.title, report.message, report.hint))
             return
         self._notice("")  # in no `finally`: where the list was closed meanwhile, the line is gone
         before = "" if self._view_now().ended or not self._run_name else f"The run {self._run_name} is saved and ends. "
@@ -178,8 +178,8 @@ class CheckpointBrowser(CheckpointList):
         try:
             await on_own_thread(change, writes=True)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the run continues
-            told = to_tweetgen_error(error, "Changing a checkpoint")
-            self.app.push_screen(MessageDialog(told.title, told.message, told.hint))
+            report = to_tweetgen_error(error, "Changing a checkpoint")
+            self.app.push_screen(MessageDialog(report.title, report.message, report.hint))
             return
         self._entries.pop(entry.name, None)
         if self._compared == entry.name:

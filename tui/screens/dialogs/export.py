@@ -103,9 +103,9 @@ class ExportDialog(Dialog[Exported]):
         except FileExistsError:
             self._path_to_replace = path
             self._advise(f"{path.name} exists already. Enter again replaces it.", is_error=True)
-        except Exception as error:  # noqa: BLE001 - whatever a name or a tweet holds, the run behind goes on
-            told = to_tweetgen_error(error, "Exporting tweets")
-            self._advise(f"{told.message} {told.hint}", is_error=True)
+        except Exception as error:  # noqa: BLE001 - whatever a name or a tweet holds, the run continues
+            report = to_tweetgen_error(error, "Exporting tweets")
+            self._advise(f"{report.message} {report.hint}", is_error=True)
         else:
             self.dismiss(Exported(path=path, num_tweets=len(tweets)))
         self._is_writing = False

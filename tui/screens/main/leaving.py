@@ -29,7 +29,7 @@ _MAX_ABANDONING_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class _Ending:
-    """The session was asked to end: what follows, until when to wait for it, and the reason that it was given."""
+    """A session that was asked to end: what follows, how long to wait for it, and the reason."""
 
     then: Callable[[], None]
     deadline: float
@@ -59,7 +59,7 @@ class Leaving(Controller):
         """Go on once the session has ended or is late."""
         ending = self._ending
         if ending is not None and (has_ended or self._clock() > ending.deadline):
-            self._end(_Ending(_nothing, math.inf))  # once: the tick goes on for a while
+            self._end(_Ending(_nothing, math.inf))  # once: ticks continue for a while
             if not has_ended:  # no screen is left that could be asked whether to end without saving
                 self._run.bridge.stop(ending.reason)
             ending.then()
@@ -113,7 +113,7 @@ class Leaving(Controller):
         leaving = partial(self._exit, return_code, is_abandoned=is_abandoned)
         if self._ending is None:
             reason = reason_of(return_code) or _BY_USER
-            # whoever sends a signal is not there to be asked
+            # the sender of a signal can't answer a question
             self.end_then(leaving, _LEAVE_AT_ONCE, reason, may_ask=return_code in {0, INTERRUPTED_CODE})
         elif return_code != 0:
             if self._has_asked_to_end:
@@ -123,13 +123,13 @@ class Leaving(Controller):
             self._ending = replace(self._ending, then=leaving)
 
     def end_then(self, then: Callable[[], None], notice: str, reason: str = _BY_USER, *, may_ask: bool = True) -> None:
-        """Have the session save and end, and call `then` after it or when it takes too long.
+        """Ask the session to save and end; call `then` after that, or once the deadline has passed.
 
-        Where it can't save and one `may_ask`, the user is asked first.
+        If it can't save and `may_ask` is set, ask the user first.
         """
         bridge, view = self._run.bridge, self._run.view
         if view.ended is not None or not bridge.is_alive:
-            bridge.stop(reason)  # one that has not begun must not begin any more
+            bridge.stop(reason)  # one that has not started must not start any more
             then()
             return
         has_work = view.phase != "starting" and not view.is_replay

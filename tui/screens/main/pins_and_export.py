@@ -107,6 +107,6 @@ class PinsAndExport(Controller):
     async def _report_failure(self, saving: partial[None]) -> None:
         try:
             await on_own_thread(saving, writes=True)
-        except Exception as error:  # noqa: BLE001 - whatever a tweet holds or a disk does, the run goes on
+        except Exception as error:  # noqa: BLE001 - whatever a tweet holds or a disk does, the run continues
             report = to_tweetgen_error(error, "Saving the pins")
             self._run.messages.error(report.title, report.message, report.hint)

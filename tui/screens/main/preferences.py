@@ -32,7 +32,7 @@ class Preferences(Controller):
         self._show_keys()
 
     def tick(self) -> None:
-        """Notify a user who looks elsewhere once the run has ended by itself."""
+        """Notify the user once the run has ended by itself."""
         was_over, self._was_over = self._was_over, is_over(self._run.view)
         if self._was_over and not was_over and not self._run.is_ending and not self._run.view.is_replay:
             self._run.services.notify(ending_of(self._run.view))

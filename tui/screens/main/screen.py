@@ -93,7 +93,7 @@ class MainScreen(Screen[None]):
         return opening(mapped(MAIN_KEYS, self.key_map))
 
     def compose(self) -> ComposeResult:
-        """Lay out the panels, and the line that stands in for them in a very small terminal."""
+        """Lay out the panels, and the line shown in their place if the terminal is too small."""
         yield Panels()
         yield Static("At least 40 columns and 12 rows are needed. The run continues.", markup=False, id="too-small")
 

@@ -90,10 +90,10 @@ FEED_KEYS = (
 )
 
 PROMPT_KEYS = (
-    Key("tab", "take_word", "Accept a word", "Accept the next word of the completion.", label="word"),
+    Key("tab", "accept_word", "Accept a word", "Accept the next word of the completion.", label="word"),
     Key(
         "right",
-        "take_char",
+        "accept_char",
         "Accept a character",
         "At the end of the line, accept the next character of the completion.",
         label="character",

@@ -183,11 +183,11 @@ class PromptLine(Vertical):
         self._is_too_long = True
         self._draw()
 
-    def action_take_word(self) -> None:
+    def action_accept_word(self) -> None:
         """Accept a word of the ghost text."""
         self._input.accept_ghost(first_word(self._input.ghost))
 
-    def action_take_char(self) -> None:
+    def action_accept_char(self) -> None:
         """Accept a character of the ghost text."""
         self._input.accept_ghost(self._input.ghost[:1])
 

@@ -172,7 +172,7 @@ async def test_a_changed_key_acts_and_is_shown_in_bar_palette_and_help(path: Pat
         await pilot.press("enter")
         await opened(app, KeyDialog)
         await shows(app, "instead of space")
-        for key, words in (("ctrl+b", "tmux takes it"), ("g", "Sample a tweet")):
+        for key, words in (("ctrl+b", "it is tmux's prefix"), ("g", "Sample a tweet")):
             await pilot.press(key)
             await shows(app, words)
         await pilot.press("f5")
