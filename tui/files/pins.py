@@ -50,7 +50,7 @@ class PinsFile:
         """Lines that are not tweets, or of a newer version: rewritten unchanged."""
 
     def read(self) -> Pins:
-        """Return the pins, skipping unreadable lines; empty if there is no file.
+        """Return the pins, skipping unreadable lines; empty if the file is missing.
 
         Raises `StorageError`.
         """
@@ -61,7 +61,7 @@ class PinsFile:
         except OSError as error:
             cause = error.strerror or str(error)
             raise StorageError(
-                f"{self._path} can't be read: {cause}.", "Pins are kept once it can, or is gone."
+                f"{self._path} can't be read: {cause}.", "Pins are saved once it can be read or is deleted."
             ) from error
         self._is_read = True
         found = [(line, tweet_in(line)) for line in lines]

@@ -61,7 +61,7 @@ def export(tweets: Iterable[TweetSampled], path: Path, *, may_replace: bool) -> 
     content = FORMATS[path.suffix.lower()](tweets).encode()
     if os.path.exists(path):
         if not os.path.isfile(path):
-            raise StorageError(f"{path} is no file.", "Choose another name.")
+            raise StorageError(f"{path} is not a file.", "Choose another name.")
         if not may_replace:
             raise FileExistsError(path)
     if not os.path.isdir(path.parent):

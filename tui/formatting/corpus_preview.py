@@ -45,7 +45,7 @@ def _notes(source: SourceReport) -> list[str]:
 def _labels(source: SourceReport) -> list[str]:
     """Return which labels are kept, and the option that keeps all."""
     found = [match.group(1) for note in source.notes if (match := _LABELS.fullmatch(note))]
-    return [f"{kept}; start with --label all for all" for kept in found if kept != _ALL_KEPT]
+    return [f"{kept}; --label all keeps all" for kept in found if kept != _ALL_KEPT]
 
 
 def _counts(preview: CorpusPreview) -> str:

@@ -79,7 +79,7 @@ def log_missing() -> None:
 
         with contextlib.suppress(StorageError), log_to(home() / "tweetgen.log", "tui"):
             _LOGGER.warning(
-                "Textual %s lacks %s: its own behaviour stays.", installed_version("textual"), ", ".join(MISSING)
+                "Textual %s lacks %s: its default behaviour applies.", installed_version("textual"), ", ".join(MISSING)
             )
 
 

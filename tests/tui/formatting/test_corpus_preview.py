@@ -28,7 +28,7 @@ def source(name: str = "a.csv", *notes: str, num_kept: int = 196) -> SourceRepor
         (
             [source("a.csv", f"{LABELLED} happy (4); --label all keeps all")],
             False,
-            f"csv · {SOME} · kept happy (4); start with --label all for all",
+            f"csv · {SOME} · kept happy (4); --label all keeps all",
         ),
         ([source(num_kept=200)], True, "csv · all 200 rows are tweets"),
         ([source("in: a.csv")], False, f"a.csv: csv · {SOME}"),
