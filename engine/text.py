@@ -99,7 +99,7 @@ def _printable(text: str, *, keeps_line_breaks: bool) -> str:
     return with_single_blanks(_without_floods(kept), keeps_line_breaks=keeps_line_breaks)
 
 
-def unescaped(text: str) -> str:
+def unescape(text: str) -> str:
     """Return `text` with its HTML entities decoded once."""
     try:
         return html.unescape(text)
@@ -113,7 +113,7 @@ def clean(raw: str) -> str:
     A line break, with all white space and breaks around it, becomes one `LINE_BREAK`. Idempotent except for nested
     entities (`&amp;lt;`), which are unescaped once per call.
     """
-    text = unescaped(raw)
+    text = unescape(raw)
     if text.isascii():
         return _printable(text, keeps_line_breaks=True)
     # before counting marks, too: NFC splits some marks in two

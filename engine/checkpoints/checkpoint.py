@@ -68,11 +68,11 @@ def to_content(info: CheckpointInfo, tensors: dict[str, Tensor]) -> bytes:
 
 def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors with tied ones cloned: safetensors rejects shared memory."""
-    places: set[int] = set()
+    pointers: set[int] = set()
     apart = {}
     for name, tensor in tensors.items():
-        apart[name] = tensor.clone() if tensor.data_ptr() in places else tensor
-        places.add(tensor.data_ptr())
+        apart[name] = tensor.clone() if tensor.data_ptr() in pointers else tensor
+        pointers.add(tensor.data_ptr())
     return apart
 
 
@@ -82,13 +82,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
     The tensors are read only after their shapes in the header were checked against the model settings.
     """
     with open_checkpoint(path) as file:
-        head = read_header(file)
-        info, digest = parse_info(path, head)
-        places = head.places()
-        if problem := _mismatch(info, places):
+        header = read_header(file)
+        info, digest = parse_info(path, header)
+        tensor_specs = header.tensors()
+        if problem := _mismatch(info, tensor_specs):
             raise damaged(path, problem)
         file.seek(0)
-        content = file.read(head.data_start + head.num_data_bytes)
+        content = file.read(header.data_start + header.num_data_bytes)
     try:
         tensors = load(content)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
@@ -100,7 +100,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(info, tensors)
 
 
-def _mismatch(info: CheckpointInfo, places: dict[str, TensorSpec]) -> str:
+def _mismatch(info: CheckpointInfo, tensor_specs: dict[str, TensorSpec]) -> str:
     """Return why the tensors do not fit the settings, or "". Draws no random number."""
     vocab_size = len(SPECIALS) + len(info.vocab)
     with torch.device("meta"):
@@ -114,12 +114,12 @@ def _mismatch(info: CheckpointInfo, places: dict[str, TensorSpec]) -> str:
             wanted[f"optimizer.step.{name}"] = ()
             shape = tuple(parameter.shape)
             wanted |= {f"optimizer.{moment}.{name}": shape for moment in ("exp_avg", "exp_avg_sq")}
-    generators = {name: place for name, place in places.items() if name.startswith("generator.")}
-    found = {name: (place.dtype, place.shape) for name, place in places.items() if name not in generators}
+    generators = {name: spec for name, spec in tensor_specs.items() if name.startswith("generator.")}
+    found = {name: (spec.dtype, spec.shape) for name, spec in tensor_specs.items() if name not in generators}
     if found != {name: ("F32", shape) for name, shape in wanted.items()}:
         return "its tensors do not fit its model settings"
     if "generator.cpu" not in generators or any(
-        place.dtype != "U8" or len(place.shape) != 1 for place in generators.values()
+        spec.dtype != "U8" or len(spec.shape) != 1 for spec in generators.values()
     ):
         return "its random-generator states are invalid"
     try:  # last: it allocates the vocabulary, whose size the tensors have confirmed by now

@@ -70,19 +70,19 @@ class Header(msgspec.Struct, frozen=True):
         """Offset of the tensors in the file."""
         return 8 + len(self.text)
 
-    def places(self) -> dict[str, TensorSpec]:
+    def tensors(self) -> dict[str, TensorSpec]:
         """Return the tensors by name, after checking that they fill the file without a gap. Raises `HeaderError`."""
-        places = _decoded(self.text, dict[str, TensorSpec])
-        places.pop(_METADATA, None)
+        tensor_specs = _decoded(self.text, dict[str, TensorSpec])
+        tensor_specs.pop(_METADATA, None)
         end = 0
-        for place in sorted(places.values(), key=lambda place: place.data_offsets):
-            first, last = place.data_offsets
-            if first != end or last - first != place.num_bytes:
+        for spec in sorted(tensor_specs.values(), key=lambda spec: spec.data_offsets):
+            first, last = spec.data_offsets
+            if first != end or last - first != spec.num_bytes:
                 raise HeaderError("its tensors overlap, or leave a gap")
             end = last
         if end != self.num_data_bytes:
             raise HeaderError(f"it has {self.num_data_bytes:,} bytes of tensors instead of {end:,}")
-        return places
+        return tensor_specs
 
 
 def read_header(file: BinaryIO) -> Header:

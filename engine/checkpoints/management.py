@@ -83,13 +83,13 @@ def export_checkpoint(name: str, target: Path, *, replace: bool) -> Path:
         is_of_run = path.parent.parent.parent == home() / "runs"
         target /= f"{path.parent.parent.name}-{path.name}" if is_of_run else path.name
     if not target.parent.is_dir():
-        raise StorageError(f"There is no folder {target.parent}.", "Create it first, or export to another place.")
+        raise StorageError(f"There is no folder {target.parent}.", "Create it first, or export to another folder.")
     if target.exists() and not replace:
         raise StorageError(f"{target} already exists.", "--force replaces it.")
     try:
         write_atomically(target, content, mode=0o666)
     except StorageError as error:
-        raise StorageError(error.message, "Export to another place.") from error
+        raise StorageError(error.message, "Export to another folder.") from error
     return target
 
 

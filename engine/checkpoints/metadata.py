@@ -139,15 +139,15 @@ def read_info(path: Path) -> tuple[CheckpointInfo, str]:
     Raises `CheckpointError` if the file is missing, damaged or foreign.
     """
     with open_checkpoint(path) as file:
-        head = read_header(file)
-        info, digest = parse_info(path, head)
-        head.places()
+        header = read_header(file)
+        info, digest = parse_info(path, header)
+        header.tensors()
     return info, digest
 
 
-def parse_info(path: Path, head: Header) -> tuple[CheckpointInfo, str]:
+def parse_info(path: Path, header: Header) -> tuple[CheckpointInfo, str]:
     """Return the metadata of a header and the expected SHA-256 of the tensors. Raises `CheckpointError`."""
-    metadata = head.metadata
+    metadata = header.metadata
     if not all((metadata.tweetgen_info_sha256, metadata.tweetgen_sha256)):
         raise CheckpointError(
             f"{path} was not written by tweetgen-tui.", "Its weights lack a vocabulary, so they can't be used."

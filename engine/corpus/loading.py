@@ -14,7 +14,7 @@ from engine.corpus.files.standard_input import shown_path
 from engine.corpus.flat_tweets import FlatTweets, char_counts
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
 from engine.corpus.ingest.collection import collect, rows_by_source
-from engine.corpus.ingest.deduplication import Grouped, group
+from engine.corpus.ingest.deduplication import GroupedTweets, group
 from engine.corpus.ingest.sources import EMBEDDED_NAME
 from engine.corpus.readers.tables.labels import LABELLED, OTHER_LABEL
 from engine.corpus.report import CorpusReport
@@ -87,13 +87,13 @@ def _build(config: CorpusConfig, on_progress: OnProgress) -> Corpus:
     )
 
 
-def _read_and_group(config: CorpusConfig, on_progress: OnProgress) -> Grouped:
+def _read_and_group(config: CorpusConfig, on_progress: OnProgress) -> GroupedTweets:
     """Read every row, and group duplicates."""
     collection = collect(config, part_of(on_progress, 0.0, _READ))
     return group(collection, part_of(on_progress, _READ, _GROUPED), keep_duplicates=config.keep_duplicates)
 
 
-def _report_of(grouped: Grouped) -> CorpusReport:
+def _report_of(grouped: GroupedTweets) -> CorpusReport:
     """Return the report on all rows, complete after reading."""
     return CorpusReport(
         sources=tuple(counts.report() for counts in grouped.collection.sources),

@@ -173,9 +173,9 @@ def to_corpus_config(given: GivenOptions, input_folder: Path | None = None) -> C
         if name in fields:
             fields[name] = tuple(fields[name])
     if "files" in fields:
-        from engine.corpus.files.standard_input import kept_files
+        from engine.corpus.files.standard_input import with_saved_streams
 
-        fields["files"] = kept_files(fields["files"], sys.stdin.buffer, input_folder or home() / "input")
+        fields["files"] = with_saved_streams(fields["files"], sys.stdin.buffer, input_folder or home() / "input")
     return CorpusConfig(**fields) if fields else None
 
 

@@ -29,7 +29,7 @@ _PAUSE_SECONDS = 2.0
 _LIBRARY_NOISE = re.compile(r"\[[^]]*\] *| *\(_ssl\.c:\d+\)")
 
 
-class _BrokenError(DownloadError):
+class _RetryableError(DownloadError):
     """A failure that is worth a retry."""
 
 
@@ -73,7 +73,7 @@ def fetch(
         try:
             try:
                 _attempt(dataset, url, file, on_progress)
-            except _BrokenError as error:
+            except _RetryableError as error:
                 on_progress(None, f"{error.message.rstrip('.')}; trying again")
                 sleep(_PAUSE_SECONDS)
                 _attempt(dataset, url, file, on_progress)
@@ -102,17 +102,17 @@ def _attempt(dataset: Dataset, url: httpx.URL, file: BinaryIO, on_progress: OnPr
                 _hint(file, "Check your connection, or set a mirror with --url."),
             ) from error
         except httpx.HTTPError as error:
-            raise _BrokenError(f"The connection to {url.host} broke: {error}.", _hint(file)) from error
+            raise _RetryableError(f"The connection to {url.host} broke: {error}.", _hint(file)) from error
         except (ValueError, ImportError) as error:
             raise DownloadError(
                 f"The network settings are invalid: {error}.", "Check HTTPS_PROXY and SSL_CERT_FILE."
             ) from error
     if file.tell() < dataset.num_bytes:
-        raise _BrokenError(f"{url.host} closed the connection too early.", _hint(file))
+        raise _RetryableError(f"{url.host} closed the connection too early.", _hint(file))
     digest = _md5_of(part_path(dataset))
     if digest != dataset.md5:
         _clear(file)
-        kind = _BrokenError if first_byte else DownloadError  # the part of an earlier attempt may be of another file
+        kind = _RetryableError if first_byte else DownloadError  # the part of an earlier attempt may be of another file
         raise kind(
             f"{url.host} sent a different file: its MD5 is {digest}, not {dataset.md5}.", f"It was deleted. {_MIRROR}"
         )
@@ -142,7 +142,7 @@ def _refuse_other_than_file(response: httpx.Response, dataset: Dataset, host: st
     """Raise `DownloadError` unless the response is the file or its rest; clear the partial file if it is the whole."""
     code = response.status_code
     if code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise _BrokenError(f"{host} answered with HTTP {code} {response.reason_phrase}.", _hint(file))
+        raise _RetryableError(f"{host} answered with HTTP {code} {response.reason_phrase}.", _hint(file))
     if code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
         raise DownloadError(f"{host} answered with HTTP {code} {response.reason_phrase}.", _MIRROR)
     first_byte = file.tell() if code == httpx.codes.PARTIAL_CONTENT else 0

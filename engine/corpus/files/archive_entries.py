@@ -15,10 +15,10 @@ MAX_ENTRIES = 100_000
 MAX_MEMBERS = 10_000
 """Limit of the files to read; each is a source with its own report, which takes half a millisecond or more."""
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz")
-PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
-_PACKED_TARS = tuple(f".tar{suffix}" for suffix in PACKED_SUFFIXES)
+COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz")
+_COMPRESSED_TARS = tuple(f".tar{suffix}" for suffix in COMPRESSED_SUFFIXES)
 _DRIVE = re.compile(r"[A-Za-z]:")
-_PACKED_SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, PACKED_SUFFIXES))})$", re.IGNORECASE)
+_COMPRESSED_SUFFIX = re.compile(rf"(?:{'|'.join(map(re.escape, COMPRESSED_SUFFIXES))})$", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.[^./]+$")
 
 
@@ -50,13 +50,13 @@ class Contents:
 
 def suffix_of(name: str) -> str:
     """Return a file name's suffix in lower case, ignoring compression: ".csv" of "a.CSV.gz"."""
-    found = _SUFFIX.search(_PACKED_SUFFIX.sub("", name))
+    found = _SUFFIX.search(_COMPRESSED_SUFFIX.sub("", name))
     return found.group().casefold() if found else ""
 
 
 def is_archive(name: str) -> bool:
     """Return whether a file has the suffix of an archive."""
-    return name.casefold().endswith(ARCHIVE_SUFFIXES + _PACKED_TARS)
+    return name.casefold().endswith(ARCHIVE_SUFFIXES + _COMPRESSED_TARS)
 
 
 def is_hidden(name: str) -> bool:
@@ -64,7 +64,7 @@ def is_hidden(name: str) -> bool:
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in name.split("/"))
 
 
-def too_many(name: str, limit: int) -> CorpusError:
+def too_many_files(name: str, limit: int) -> CorpusError:
     """Return the error of a folder or archive with too many files."""
     return CorpusError(
         f"{name} contains over {limit:,} files.",
@@ -97,7 +97,7 @@ class Listing(Generic[Entry]):
         elif not is_file:
             self.left_out.append(f"{name} (a link or device)")
         elif len(self.entries) == MAX_MEMBERS:
-            raise too_many(self._shown, MAX_MEMBERS)
+            raise too_many_files(self._shown, MAX_MEMBERS)
         else:
             self.entries.append((name, entry))
 

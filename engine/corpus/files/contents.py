@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.corpus.files.archive_entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many
-from engine.corpus.files.decompress import UnpackLimit, unpacked
+from engine.corpus.files.archive_entries import MAX_MEMBERS, Contents, FoundMember, Wanted, too_many_files
+from engine.corpus.files.decompress import DecompressionLimit, decompressed
 from engine.corpus.files.disk_file import open_disk, status_of
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.files.tars import looks_like_tar, tar_contents
-from engine.corpus.files.utf16 import narrowed
+from engine.corpus.files.utf16 import to_utf8
 from engine.corpus.files.walk import SkippedEntries, files_below
 from engine.corpus.files.zips import MAGIC, open_zip, zip_contents
 from engine.errors import CorpusError
@@ -40,13 +40,13 @@ def find(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
 def _in_file(path: Path, open_raw: Callable[[], io.BufferedReader], raw_bytes: int, wanted: Wanted) -> Contents:
     """Return the members of an archive, or the single member of another file."""
     shown = shown_path(path)
-    limit = UnpackLimit(shown, raw_bytes)
+    limit = DecompressionLimit(shown, raw_bytes)
 
     def open_unpacked() -> io.BufferedReader:
-        return unpacked(open_raw(), shown, limit)
+        return decompressed(open_raw(), shown, limit)
 
     def open_text() -> io.BufferedReader:
-        return narrowed(open_unpacked())
+        return to_utf8(open_unpacked())
 
     with open_raw() as file:
         is_zip = file.read(4) in MAGIC
@@ -70,7 +70,7 @@ def _in_folder(path: Path, progress: ReadProgress, wanted: Wanted) -> Contents:
         skipped.left_out += [f"{inside}/{phrase}" for phrase in contents.left_out]
         skipped.num_others += contents.num_others
         if len(members) > MAX_MEMBERS:
-            raise too_many(str(path), MAX_MEMBERS)
+            raise too_many_files(str(path), MAX_MEMBERS)
     return Contents(tuple(members), tuple(skipped.left_out), skipped.num_others, is_container=True)
 
 

@@ -1,4 +1,4 @@
-"""Decompresses gzip, bzip2 and xz, detected by their first bytes, within an `UnpackLimit`. Never writes to disk."""
+"""Decompresses gzip, bzip2 and xz, detected by their first bytes, within a `DecompressionLimit`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import IO
 from engine.corpus.files.byte_stream import ByteStream, buffered
 from engine.errors import CorpusError
 
-MAX_UNPACKED_BYTES = 64 << 30
+MAX_DECOMPRESSED_BYTES = 64 << 30
 """Limit of the decompressed bytes of one file, all its members together."""
 MAX_RATIO = 50
 """Limit of the compression ratio of one file; text reaches about 20."""
 ALWAYS_ALLOWED_BYTES = 16 << 20
 """Up to this size the ratio does not matter: a small repetitive file is not a bomb."""
 MAX_LAYERS = 3
-UNPACKING_ERRORS = (
+DECOMPRESSION_ERRORS = (
     zlib.error,
     lzma.LZMAError,
     zipfile.BadZipFile,
@@ -37,13 +37,13 @@ UNPACKING_ERRORS = (
 """The exceptions of the standard library on damaged archives."""
 
 
-class UnpackLimit:
+class DecompressionLimit:
     """Limits the decompressed bytes of one file: protects against decompression bombs."""
 
     def __init__(self, name: str, packed_bytes: int) -> None:
         """`packed_bytes` is the size on disk of the file `name`."""
         self._name = name
-        self._limit = min(MAX_UNPACKED_BYTES, max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * packed_bytes))
+        self._limit = min(MAX_DECOMPRESSED_BYTES, max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * packed_bytes))
         self._reached: dict[tuple[int, int], int] = {}
         self._total = 0
 
@@ -68,7 +68,7 @@ def damaged(name: str, what: str) -> CorpusError:
     return CorpusError(f"{name} is damaged: {what}.", "Download or copy it again.")
 
 
-_PACKINGS: tuple[tuple[str, tuple[bytes, ...], Callable[[io.BufferedReader], io.BufferedIOBase]], ...] = (
+_COMPRESSIONS: tuple[tuple[str, tuple[bytes, ...], Callable[[io.BufferedReader], io.BufferedIOBase]], ...] = (
     ("gzip", (b"\x1f\x8b\x08",), lambda file: gzip.GzipFile(fileobj=file)),
     (
         "bzip2",
@@ -80,7 +80,7 @@ _PACKINGS: tuple[tuple[str, tuple[bytes, ...], Callable[[io.BufferedReader], io.
 """Name, first bytes and decompressor of each compression."""
 
 
-class Unpacked(ByteStream):
+class DecompressedStream(ByteStream):
     """A decompressed stream of the standard library, counted against a limit, with errors as `CorpusError`."""
 
     def __init__(
@@ -88,7 +88,7 @@ class Unpacked(ByteStream):
         files: tuple[io.BufferedIOBase | IO[bytes], ...],
         kind: str,
         name: str,
-        limit: UnpackLimit,
+        limit: DecompressionLimit,
         stream: tuple[int, int],
     ) -> None:
         """Read the first of `files` and close all of them; `stream` identifies it to the limit."""
@@ -102,7 +102,7 @@ class Unpacked(ByteStream):
             data = self._files[0].read(max_bytes)
         except EOFError as error:
             raise damaged(self._name, f"its {self._kind} data are truncated") from error
-        except UNPACKING_ERRORS as error:
+        except DECOMPRESSION_ERRORS as error:
             raise damaged(self._name, f"its {self._kind} data are corrupt") from error
         self._position += len(data)
         self._limit.count(self._stream, self._position)
@@ -115,17 +115,17 @@ class Unpacked(ByteStream):
         super().close()
 
 
-def unpacked(file: io.BufferedReader, name: str, limit: UnpackLimit, member: int = 0) -> io.BufferedReader:
+def decompressed(file: io.BufferedReader, name: str, limit: DecompressionLimit, member: int = 0) -> io.BufferedReader:
     """Return the file without its compression layers, or itself if it has none. Raises `CorpusError`.
 
     `member` is unique within an archive, where names may not be.
     """
     for layer in range(MAX_LAYERS + 1):
         head = file.peek(16)
-        found = next(((kind, unpack) for kind, magic, unpack in _PACKINGS if head.startswith(magic)), None)
+        found = next(((kind, unpack) for kind, magic, unpack in _COMPRESSIONS if head.startswith(magic)), None)
         if found is None:
             return file
         kind, unpack = found
-        file = buffered(Unpacked((unpack(file), file), kind, name, limit, (member, layer)))
+        file = buffered(DecompressedStream((unpack(file), file), kind, name, limit, (member, layer)))
     file.close()
     raise CorpusError(f"{name} is compressed more than {MAX_LAYERS} times.", "Decompress it and give the file in it.")

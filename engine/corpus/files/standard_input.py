@@ -15,14 +15,14 @@ from engine.corpus.files.disk_file import read_errors
 from engine.errors import CorpusError
 from engine.storage.atomic_write import new_file, remove_stale_temporaries
 
-MAX_KEPT_BYTES = 16 << 30
+MAX_STREAM_BYTES = 16 << 30
 SHOWN = "standard input"
 _CHUNK_BYTES = 1 << 20
 _STALE_SECONDS = 24 * 3600.0
 _KEPT_NAME = re.compile(r"standard-input-[0-9a-f]{64}")
 
 
-def keep(stream: BinaryIO, folder: Path) -> Path:
+def save_stream(stream: BinaryIO, folder: Path) -> Path:
     """Copy a stream into a file in `folder`, named by its SHA-256; return its path. Equal content is stored once.
 
     Raises `CorpusError` if the stream is empty or too long, `StorageError` if the folder can't be written; neither
@@ -45,9 +45,9 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
     num_bytes = 0
     while chunk := _read(stream):
         num_bytes += len(chunk)
-        if num_bytes > MAX_KEPT_BYTES:
+        if num_bytes > MAX_STREAM_BYTES:
             raise CorpusError(
-                f"Standard input has more than {MAX_KEPT_BYTES >> 30} GB.", "Save it as a file and give that."
+                f"Standard input has more than {MAX_STREAM_BYTES >> 30} GB.", "Save it as a file and give that."
             )
         yield chunk
     if not num_bytes:
@@ -60,7 +60,7 @@ def _read(stream: BinaryIO) -> bytes:
         return stream.read(_CHUNK_BYTES)
 
 
-def kept_files(files: tuple[str, ...], stream: BinaryIO, folder: Path) -> tuple[str, ...]:
+def with_saved_streams(files: tuple[str, ...], stream: BinaryIO, folder: Path) -> tuple[str, ...]:
     """Return `files` with "-" and every pipe (`<(command)`) replaced by a copy in `folder`.
 
     `stream` is standard input. A pipe without a writer counts as empty; the call never blocks on it.
@@ -71,10 +71,10 @@ def kept_files(files: tuple[str, ...], stream: BinaryIO, folder: Path) -> tuple[
         if file in kept:
             continue
         if file == STANDARD_INPUT:
-            kept[file] = str(keep(stream, folder))
+            kept[file] = str(save_stream(stream, folder))
         elif _is_pipe(path):
             with _open_pipe(path) as pipe:
-                kept[file] = str(keep(pipe, folder))
+                kept[file] = str(save_stream(pipe, folder))
     return tuple(kept.get(file, file) for file in files)
 
 

@@ -11,10 +11,10 @@ import tarfile
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from engine.corpus.files.archive_entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many
+from engine.corpus.files.archive_entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many_files
 from engine.corpus.files.byte_stream import ByteStream, buffered
-from engine.corpus.files.decompress import UNPACKING_ERRORS, UnpackLimit, damaged, unpacked
-from engine.corpus.files.utf16 import narrowed
+from engine.corpus.files.decompress import DECOMPRESSION_ERRORS, DecompressionLimit, damaged, decompressed
+from engine.corpus.files.utf16 import to_utf8
 
 _MAX_HEADER_BYTES = 1 << 18
 """Limit of one member's long name and attributes: real ones have a few thousand bytes."""
@@ -74,7 +74,7 @@ def looks_like_tar(head: bytes) -> bool:
 
 
 def tar_contents(
-    shown: str, open_tar: Callable[[], io.BufferedReader], raw_bytes: int, limit: UnpackLimit, wanted: Wanted
+    shown: str, open_tar: Callable[[], io.BufferedReader], raw_bytes: int, limit: DecompressionLimit, wanted: Wanted
 ) -> Contents:
     """Return the wanted members of a tar archive of `raw_bytes` on disk. Raises `CorpusError`."""
     listing = _listed(shown, open_tar, wanted)
@@ -96,7 +96,7 @@ def _listed(shown: str, open_tar: Callable[[], io.BufferedReader], wanted: Wante
     with open_tar() as file:
         for number, info in enumerate(_headers(file, shown)):
             if number == MAX_ENTRIES:
-                raise too_many(shown, MAX_ENTRIES)
+                raise too_many_files(shown, MAX_ENTRIES)
             if not info.isdir():
                 listing.add(info.name, info, is_file=info.isreg() and not info.issparse())
         while not file.seekable() and file.read(_SKIP_BYTES):
@@ -112,7 +112,7 @@ def _headers(file: io.BufferedReader, shown: str) -> Iterator[tarfile.TarInfo]:
             for info in archive:
                 archive.members.clear()  # type: ignore[attr-defined]  # typeshed lacks it; it would keep every header
                 yield info
-    except (tarfile.TarError, IndexError, *UNPACKING_ERRORS) as error:
+    except (tarfile.TarError, IndexError, *DECOMPRESSION_ERRORS) as error:
         raise damaged(shown, f"its tar headers are invalid ({error})") from error
     if headers.last_block.strip(b"\0"):  # `tarfile` treats a damaged header as the end
         raise damaged(shown, "a tar header in it is invalid")
@@ -160,7 +160,7 @@ class _TarMember(ByteStream):
         super().close()
 
 
-def _opened(pool: _ReaderPool, info: tarfile.TarInfo, name: str, limit: UnpackLimit) -> io.BufferedReader:
+def _opened(pool: _ReaderPool, info: tarfile.TarInfo, name: str, limit: DecompressionLimit) -> io.BufferedReader:
     """Open an entry. Raises `CorpusError`."""
     member = buffered(_TarMember(pool, info, name))
-    return narrowed(unpacked(member, name, limit, info.offset_data))
+    return to_utf8(decompressed(member, name, limit, info.offset_data))

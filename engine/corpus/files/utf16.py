@@ -40,7 +40,7 @@ class _Transcoder(ByteStream):
         super().close()
 
 
-def narrowed(file: io.BufferedReader) -> io.BufferedReader:
+def to_utf8(file: io.BufferedReader) -> io.BufferedReader:
     """Return the file converted to UTF-8 if it starts with the mark of UTF-16 or UTF-32, else itself."""
     head = file.peek(4)
     for mark, encoding in _MARKS:
@@ -50,6 +50,6 @@ def narrowed(file: io.BufferedReader) -> io.BufferedReader:
 
 
 def encoding_of(file: BinaryIO) -> str:
-    """Return the original encoding of a file from `narrowed`: "UTF-16", "UTF-32", or "" if it was not converted."""
+    """Return the original encoding of a file from `to_utf8`: "UTF-16", "UTF-32", or "" if it was not converted."""
     raw = getattr(file, "raw", None)
     return raw.encoding if isinstance(raw, _Transcoder) else ""

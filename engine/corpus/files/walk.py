@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.corpus.files.archive_entries import MAX_ENTRIES, MAX_MEMBERS, Wanted, is_archive, too_many
+from engine.corpus.files.archive_entries import MAX_ENTRIES, MAX_MEMBERS, Wanted, is_archive, too_many_files
 from engine.corpus.files.disk_file import read_errors
 from engine.errors import CorpusError
 
@@ -44,12 +44,12 @@ def files_below(folder: Path, wanted: Wanted, skipped: SkippedEntries) -> list[t
             else:
                 skipped.num_others += 1
             if len(files) > MAX_MEMBERS:
-                raise too_many(str(folder), MAX_MEMBERS)
+                raise too_many_files(str(folder), MAX_MEMBERS)
         elif stat.S_ISDIR(found.st_mode):
             names = _names_in(path, inside, skipped.left_out)
             num_entries += len(names)
             if num_entries > MAX_ENTRIES:
-                raise too_many(str(folder), MAX_ENTRIES)
+                raise too_many_files(str(folder), MAX_ENTRIES)
             prefix = f"{inside}/" if inside else ""
             waiting += [(prefix + name, path / name) for name in names]
     return files

@@ -9,10 +9,16 @@ import zipfile
 from collections.abc import Callable
 from functools import partial
 
-from engine.corpus.files.archive_entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many
+from engine.corpus.files.archive_entries import MAX_ENTRIES, Contents, FoundMember, Listing, Wanted, too_many_files
 from engine.corpus.files.byte_stream import BUFFER_BYTES, buffered
-from engine.corpus.files.decompress import UNPACKING_ERRORS, Unpacked, UnpackLimit, damaged, unpacked
-from engine.corpus.files.utf16 import narrowed
+from engine.corpus.files.decompress import (
+    DECOMPRESSION_ERRORS,
+    DecompressedStream,
+    DecompressionLimit,
+    damaged,
+    decompressed,
+)
+from engine.corpus.files.utf16 import to_utf8
 from engine.errors import CorpusError
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -33,14 +39,16 @@ class _BoundedReader(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         """Read some bytes. Raises `CorpusError` if they are a directory of too many entries."""
         if size is not None and size > MAX_LIST_BYTES:
-            raise too_many(self._shown, MAX_ENTRIES)
+            raise too_many_files(self._shown, MAX_ENTRIES)
         data = super().read(MAX_LIST_BYTES if size is None or size < 0 else size)
         if data.count(_ENTRY_MAGIC) > MAX_ENTRIES:
-            raise too_many(self._shown, MAX_ENTRIES)
+            raise too_many_files(self._shown, MAX_ENTRIES)
         return data
 
 
-def zip_contents(shown: str, open_raw: Callable[[], io.BufferedReader], limit: UnpackLimit, wanted: Wanted) -> Contents:
+def zip_contents(
+    shown: str, open_raw: Callable[[], io.BufferedReader], limit: DecompressionLimit, wanted: Wanted
+) -> Contents:
     """Return the wanted members of a zip archive. Raises `CorpusError`."""
     archive = open_zip(shown, open_raw)
     listing = Listing[zipfile.ZipInfo](shown, wanted)
@@ -56,12 +64,12 @@ def open_zip(shown: str, open_raw: Callable[[], io.BufferedReader]) -> zipfile.Z
     """Open a zip archive; it has no descriptor to close. Raises `CorpusError`."""
     try:
         return zipfile.ZipFile(_BoundedReader(shown, open_raw()))
-    except UNPACKING_ERRORS as error:
+    except DECOMPRESSION_ERRORS as error:
         raise damaged(shown, "its central directory, at the end of the file, is missing or corrupt") from error
 
 
 def _opened(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limit: UnpackLimit, number: int
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limit: DecompressionLimit, number: int
 ) -> io.BufferedReader:
     """Open an entry. Raises `CorpusError`."""
     if info.flag_bits & _ENCRYPTED_FLAG:
@@ -73,7 +81,7 @@ def _opened(
     except NotImplementedError as error:
         what = f"{name} uses an unsupported zip compression (method {info.compress_type})."
         raise CorpusError(what, "Extract it and give the file in it.") from error
-    except UNPACKING_ERRORS as error:
+    except DECOMPRESSION_ERRORS as error:
         raise damaged(name, "it is not at its offset in the archive") from error
-    file = buffered(Unpacked((entry,), "zip", name, limit, (number, -1)))
-    return narrowed(unpacked(file, name, limit, number))
+    file = buffered(DecompressedStream((entry,), "zip", name, limit, (number, -1)))
+    return to_utf8(decompressed(file, name, limit, number))

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.ingest.mojibake import repaired
+from engine.corpus.ingest.mojibake import repair
 from engine.corpus.types import DroppedRow, Row
 from engine.text import EXAMPLE_CHARS, LINE_BREAK, WITHOUT_MARKS, clean, harmless, with_single_blanks
 
@@ -60,14 +60,14 @@ class Cleaner:
         return DroppedRow(reason, harmless(row, EXAMPLE_CHARS)) if reason else tweet
 
     def _repaired(self, row: str) -> str:
-        text = repaired(row)
+        text = repair(row)
         self.num_repaired += text != row
         return text
 
     def _changed(self, tweet: str) -> str:
         """Apply the options that change the text."""
         if self._config.ascii:
-            tweet = in_ascii(tweet)
+            tweet = to_ascii(tweet)
         if self._config.lowercase:
             tweet = unicodedata.normalize(
                 "NFC", tweet.replace("İ", "i").lower()
@@ -87,7 +87,7 @@ class Cleaner:
         return self._too_long if len(tweet) > self._config.max_length else ""
 
 
-def in_ascii(text: str) -> str:
+def to_ascii(text: str) -> str:
     """Return `text` with accents and typographic characters folded to ASCII; other characters are removed."""
     if text.isascii():
         return text

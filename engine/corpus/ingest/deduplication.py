@@ -15,7 +15,7 @@ from engine.text import EXAMPLE_CHARS, harmless
 
 
 @dataclass(frozen=True)
-class Grouped:
+class GroupedTweets:
     """Tweets, and the groups of near-duplicates among them."""
 
     collection: Collection
@@ -25,7 +25,7 @@ class Grouped:
     num_near_duplicates: int
 
 
-def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep_duplicates: bool) -> Grouped:
+def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep_duplicates: bool) -> GroupedTweets:
     """Group near-duplicates; without `keep_duplicates`, drop all but the first of each group. Consumes `collection`."""
     groups = near_duplicate_groups(collection.keys, on_progress)
     numbers = np.arange(len(groups))
@@ -35,11 +35,11 @@ def group(collection: Collection, on_progress: OnProgress = no_progress, *, keep
     is_near = is_repeated & ~is_exact
     counts = int(np.count_nonzero(is_exact)), int(np.count_nonzero(is_near))
     if keep_duplicates or not is_repeated.any():
-        return Grouped(collection, groups, *counts)
+        return GroupedTweets(collection, groups, *counts)
     for reason, is_dropped in ((DUPLICATE, is_exact), (NEAR_DUPLICATE, is_near)):
         _drop_kept(collection, reason, is_dropped)
     kept = collection.compact(~is_repeated)
-    return Grouped(kept, np.arange(len(kept.texts)), *counts)
+    return GroupedTweets(kept, np.arange(len(kept.texts)), *counts)
 
 
 def _drop_kept(collection: Collection, reason: str, is_dropped: npt.NDArray[np.bool_]) -> None:

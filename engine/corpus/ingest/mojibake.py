@@ -29,7 +29,7 @@ _SIGN = re.compile(
 )
 
 
-def repaired(text: str) -> str:
+def repair(text: str) -> str:
     """Return `text` decoded correctly, or unchanged if it is not certainly mojibake."""
     for _ in range(MAX_ROUNDS):
         if not _FIRST_BYTES.search(text):  # fast exit for nearly all texts

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.config.corpus import STANDARD_INPUT, CorpusConfig, FileFormat
-from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, PACKED_SUFFIXES, Contents, FoundMember
+from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES, Contents, FoundMember
 from engine.corpus.files.contents import find
 from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.sniffing import Problem
@@ -212,7 +212,7 @@ def _nothing_readable(path: Path, left_out: list[str], file_format: FileFormat) 
     kind = "a folder" if path.is_dir() else "an archive"
     kinds = ", ".join(SUFFIXES.get(file_format, (".js",) if file_format == "x" else (OUTBOX,)))
     found = f"; found but not read: {_listed(left_out)}" if left_out else ""
-    packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(PACKED_SUFFIXES)}"
+    packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
     return CorpusError(
         f"{shown_path(path)} is {kind} without a readable file{found}.",
         f"Supported: {kinds}{packed}." if path.is_dir() else f"Supported: {kinds}.",

@@ -25,7 +25,7 @@ Fingerprints = Callable[[FlatTweets], tuple[Hashes, Indices]]
 """Returns the hashes of some tweets, (hashes,), and the index of each one's tweet, (hashes,)."""
 
 
-def join_alike(
+def join_similar(
     tweets: FlatTweets,
     labels: Indices,
     fingerprints: Fingerprints,
@@ -50,7 +50,7 @@ def join_alike(
         low, high = np.uint64(bounds[number]), np.uint64(bounds[number + 1] - 1)
         buffer = _Buffer(labels, buffer_hashes)
         for share, hashes, owners in _scan(tweets, fingerprints):
-            is_selected = repeats.may_hold(hashes)
+            is_selected = repeats.may_contain(hashes)
             if num_passes > 1:
                 is_selected &= (hashes >= low) & (hashes <= high)
             buffer.append(hashes[is_selected], owners[is_selected])
@@ -92,7 +92,7 @@ class _Repeats:
         """Free the memory that only `add` needs."""
         del self._seen
 
-    def may_hold(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
+    def may_contain(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
         """Return the mask of the hashes that may occur more than once, (hashes,)."""
         return self._repeated.has(self._repeated.slots(hashes))
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import LINK, MENTION
-from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, begins_window, chunks_of, mix
-from engine.corpus.similarity.sorted_sets import BitTable, distinct, places_in
+from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, chunks_of, mix, window_fits
+from engine.corpus.similarity.sorted_sets import BitTable, distinct, find_in
 from engine.protocol.stage import OnProgress, no_progress
 
 LEAK_RUN = 30
@@ -32,11 +32,11 @@ def leak_share(train: FlatTweets, validation: FlatTweets, on_progress: OnProgres
     num_leaked = 0
     for _, chunk in chunks_of(validation):
         hashes, owners = _runs(chunk)
-        num_leaked += len(np.unique(owners[is_shared[places_in(known, hashes)]]))
+        num_leaked += len(np.unique(owners[is_shared[find_in(known, hashes)]]))
     return num_leaked / len(validation)
 
 
-def comparable(tweet: str) -> str:
+def comparison_text(tweet: str) -> str:
     """Return a tweet without case, mentions and links, and with single blanks."""
     text = tweet.casefold()
     if "@" in text or "http" in text or "www." in text:
@@ -52,7 +52,7 @@ def _is_in_any(known: Hashes, tweets: FlatTweets, on_progress: OnProgress) -> np
     for first, chunk in chunks_of(tweets):
         hashes, _ = _runs(chunk)
         candidates = hashes[table.has(table.slots(hashes))]
-        places = places_in(known, candidates)
+        places = find_in(known, candidates)
         is_shared[places[known[places] == candidates]] = True
         on_progress((first + len(chunk)) / len(tweets), "measuring the leakage")
     return is_shared
@@ -60,6 +60,6 @@ def _is_in_any(known: Hashes, tweets: FlatTweets, on_progress: OnProgress) -> np
 
 def _runs(tweets: FlatTweets) -> tuple[Hashes, Indices]:
     """Return the hashes of all runs of `LEAK_RUN` characters, (runs,), and the index of each one's tweet, (runs,)."""
-    chars = CodePoints.of(FlatTweets.from_texts(map(comparable, tweets)))
-    begins = np.flatnonzero(begins_window(chars, LEAK_RUN))
+    chars = CodePoints.of(FlatTweets.from_texts(map(comparison_text, tweets)))
+    begins = np.flatnonzero(window_fits(chars, LEAK_RUN))
     return mix(RunHasher.of(chars).windows(LEAK_RUN)[begins]), chars.owners[begins]

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.report import counted
-from engine.corpus.similarity.components import join_alike
+from engine.corpus.similarity.components import join_similar
 from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, mix
 from engine.protocol.stage import OnProgress, no_progress
 
@@ -27,7 +27,7 @@ _BLANK = 0x20
 def near_duplicate_groups(keys: FlatTweets, on_progress: OnProgress = no_progress) -> Indices:
     """Return the smallest index in each tweet's group, (tweets,); equal keys are always in one group."""
     doing = f"comparing {counted(len(keys), 'tweet')}"
-    return join_alike(keys, np.arange(len(keys)), deletion_hashes, on_progress, doing)
+    return join_similar(keys, np.arange(len(keys)), deletion_hashes, on_progress, doing)
 
 
 @dataclass(frozen=True)

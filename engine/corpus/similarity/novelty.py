@@ -12,7 +12,7 @@ import numpy as np
 from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.ingest.cleaning import duplicate_key
 from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, chunks_of, mix, whole_hashes
-from engine.corpus.similarity.sorted_sets import are_in, distinct
+from engine.corpus.similarity.sorted_sets import contains, distinct
 from engine.protocol.events import Novelty
 from engine.protocol.stage import OnProgress, no_progress
 
@@ -47,12 +47,12 @@ class NoveltyIndex:
     def copied_share(self, tweet: str) -> float:
         """Return the share, 0 to 1, of the tweet's characters in long runs from a training tweet; 1: a whole copy."""
         chars = CodePoints.of(FlatTweets.from_texts([duplicate_key(tweet)]))
-        if are_in(self.whole, whole_hashes(chars)).all():
+        if contains(self.whole, whole_hashes(chars)).all():
             return 1.0
         length = len(chars.codes)
         is_copied = np.zeros(max(1, length), dtype=np.bool_)
         starts = np.arange(max(0, length - WINDOW + 1))
-        for start in starts[are_in(self.windows, _window_hashes(chars, starts))]:
+        for start in starts[contains(self.windows, _window_hashes(chars, starts))]:
             is_copied[start : start + WINDOW] = True
         return float(is_copied.mean())
 

@@ -102,7 +102,7 @@ def whole_hashes(chars: CodePoints) -> Hashes:
     return mix(RunHasher.of(chars).runs(chars.offsets[:-1], chars.offsets[1:]))
 
 
-def begins_window(chars: CodePoints, size: int) -> npt.NDArray[np.bool_]:
+def window_fits(chars: CodePoints, size: int) -> npt.NDArray[np.bool_]:
     """Return the mask of the characters at which a run of `size` fits into the tweet, (characters,)."""
     changes = np.zeros(len(chars.codes) + 1, dtype=np.int8)
     is_long = chars.lengths >= size

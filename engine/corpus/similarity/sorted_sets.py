@@ -26,16 +26,16 @@ def distinct(hashes: Hashes) -> Hashes:
     return hashes[:count]
 
 
-def places_in(known: Hashes, hashes: Hashes) -> Indices:
+def find_in(known: Hashes, hashes: Hashes) -> Indices:
     """Return the index of each hash in the sorted `known`, (hashes,); arbitrary for a hash that is not in it."""
     return np.minimum(np.searchsorted(known, hashes), max(0, len(known) - 1))
 
 
-def are_in(known: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
+def contains(known: Hashes, hashes: Hashes) -> npt.NDArray[np.bool_]:
     """Return the mask of the hashes that are in the sorted `known`, (hashes,)."""
     if not len(known):
         return np.zeros(len(hashes), dtype=np.bool_)
-    is_in: npt.NDArray[np.bool_] = known[places_in(known, hashes)] == hashes
+    is_in: npt.NDArray[np.bool_] = known[find_in(known, hashes)] == hashes
     return is_in
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from engine.corpus.flat_tweets import FlatTweets
-from engine.corpus.similarity.components import join_alike
-from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, begins_window
+from engine.corpus.similarity.components import join_similar
+from engine.corpus.similarity.rolling_hash import CodePoints, Hashes, Indices, RunHasher, window_fits
 from engine.protocol.stage import OnProgress, no_progress
 
 WINDOW = 22
@@ -23,13 +23,13 @@ SHARED_RUN = WINDOW + ROW - 1
 
 def join_shared_runs(keys: FlatTweets, labels: Indices, on_progress: OnProgress = no_progress) -> Indices:
     """Return `labels`, (tweets,), with the groups merged that share a run of `SHARED_RUN` characters or more."""
-    return join_alike(keys, labels, winnowed, on_progress, "choosing validation tweets")
+    return join_similar(keys, labels, winnowed, on_progress, "choosing validation tweets")
 
 
 def winnowed(tweets: FlatTweets) -> tuple[Hashes, Indices]:
     """Return the fingerprints of tweets, (fingerprints,), and the index of each one's tweet, (fingerprints,)."""
     chars = CodePoints.of(tweets)
-    begins_row = begins_window(chars, SHARED_RUN)[: max(0, len(chars.codes) - SHARED_RUN + 1)]
+    begins_row = window_fits(chars, SHARED_RUN)[: max(0, len(chars.codes) - SHARED_RUN + 1)]
     hashes = RunHasher.of(chars).windows(WINDOW)
     if not begins_row.any():
         return hashes[:0], np.zeros(0, dtype=np.int64)

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.archives.car_blocks import car_blocks
-from engine.corpus.readers.archives.html_text import as_escaped
+from engine.corpus.readers.archives.html_text import escape
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import NOT_JSON, as_json, decode, starts_as_lines
 from engine.corpus.types import DroppedRow, Row, Source, example
@@ -53,7 +53,7 @@ def bluesky_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterat
         elif config.no_replies and post.is_reply_to_others:
             yield DroppedRow("reply", example("a post", post.text))
         else:
-            yield as_escaped(post.text)
+            yield escape(post.text)
 
 
 @dataclass(frozen=True, order=True)

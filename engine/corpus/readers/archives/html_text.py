@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from engine.text import unescaped
+from engine.text import unescape
 
 _TOKEN = re.compile(
     r"""<(?P<slash>/?)(?P<name>[a-zA-Z][a-zA-Z0-9]*+)(?P<rest>(?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>"""
@@ -36,9 +36,9 @@ def html_to_text(markup: str) -> str:
     return reader.result()
 
 
-def as_escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Escape plain text so that unescaping it once gives the same text, even if it contains entities."""
-    return text if "&" not in text or unescaped(text) == text else text.replace("&", "&amp;")
+    return text if "&" not in text or unescape(text) == text else text.replace("&", "&amp;")
 
 
 class _Reader:
@@ -87,4 +87,4 @@ class _Reader:
     def text(self, text: str) -> None:
         """Append text, unless it is hidden."""
         if not self._hidden_by:
-            self._pieces.append(unescaped(_BLANKS.sub(" ", text)))
+            self._pieces.append(unescape(_BLANKS.sub(" ", text)))

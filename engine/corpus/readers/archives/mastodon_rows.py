@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import as_escaped, html_to_text
+from engine.corpus.readers.archives.html_text import escape, html_to_text
 from engine.corpus.readers.json_files.json_stream import JsonStream
 from engine.corpus.readers.json_files.json_values import as_json
 from engine.corpus.types import DroppedRow, Row, Source, example
@@ -71,7 +71,7 @@ def _row(activity: object, config: CorpusConfig) -> Row:
         return DroppedRow("reply", html_to_text(content))
     if config.no_sensitive and (note.get("sensitive") is True or note.get("summary")):
         return DroppedRow("marked as sensitive", str(note.get("summary") or ""))
-    return as_escaped(html_to_text(content))
+    return escape(html_to_text(content))
 
 
 def _is_message(note: dict[str, object]) -> bool:

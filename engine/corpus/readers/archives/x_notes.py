@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from engine.errors import CorpusError
-from engine.text import unescaped
+from engine.text import unescape
 
 MAX_NOTE_CHARS = 64 << 20
 """Limit of the notes of an archive, which are all in memory."""
@@ -73,7 +73,7 @@ class NoteTweets:
         """Return the full text of a shortened tweet and remove its note; None if there is no match."""
         if not self._by_key:
             return None
-        shown = unescaped(_LAST_LINKS.sub("", text)).rstrip()
+        shown = unescape(_LAST_LINKS.sub("", text)).rstrip()
         is_cut = shown.endswith("…")
         stem = _bare(shown.rstrip("…"))
         for each in (stem, _FIRST_NAMES.sub("", stem)):
@@ -103,7 +103,7 @@ def _is_twin(note: _Note, stem: str, *, is_cut: bool) -> bool:
 
 def _bare(text: str) -> str:
     """Return a text without links, entities and repeated blanks, in which the two files differ."""
-    return " ".join(_LINK.sub(" ", unescaped(text)).split())
+    return " ".join(_LINK.sub(" ", unescape(text)).split())
 
 
 def _iso_time(value: object) -> datetime | None:

@@ -44,10 +44,10 @@ def starts_as_lines(text: str) -> bool:
         value = decode(first)
     except ValueError:
         return False
-    return bool(rest.strip()) or not _holds_an_array_of_objects(value)
+    return bool(rest.strip()) or not _is_wrapper_of_array(value)
 
 
-def _holds_an_array_of_objects(value: object) -> bool:
+def _is_wrapper_of_array(value: object) -> bool:
     """Return whether an object is a wrapper of a list of posts rather than a single post."""
     if not isinstance(value, dict) or is_post(value):
         return False

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.corpus.files import standard_input
-from engine.corpus.files.standard_input import keep, kept_files, shown_path
+from engine.corpus.files.standard_input import save_stream, shown_path, with_saved_streams
 from engine.errors import CorpusError
 
 TEXT = b"hello there\n" * 1000
@@ -31,7 +31,7 @@ class Failing(io.BytesIO):
 
 
 def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None:
-    path = keep(io.BytesIO(TEXT), tmp_path / "new" / "folder")
+    path = save_stream(io.BytesIO(TEXT), tmp_path / "new" / "folder")
     assert path.read_bytes() == TEXT
     assert path.name == f"standard-input-{hashlib.sha256(TEXT).hexdigest()}"
     assert shown_path(path) == "standard input"
@@ -40,14 +40,14 @@ def test_a_stream_is_saved_under_the_hash_of_its_content(tmp_path: Path) -> None
 
 def test_an_empty_stream_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="Standard input is empty"):
-        keep(io.BytesIO(), tmp_path)
+        save_stream(io.BytesIO(), tmp_path)
     assert not os.listdir(tmp_path)
 
 
 def test_a_stream_over_the_maximum_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standard_input, "MAX_KEPT_BYTES", len(TEXT) - 1)
+    monkeypatch.setattr(standard_input, "MAX_STREAM_BYTES", len(TEXT) - 1)
     with pytest.raises(CorpusError, match="Standard input has more than"):
-        keep(io.BytesIO(TEXT), tmp_path)
+        save_stream(io.BytesIO(TEXT), tmp_path)
     assert not os.listdir(tmp_path)
 
 
@@ -56,7 +56,7 @@ def test_a_stream_over_the_maximum_size_is_refused(tmp_path: Path, monkeypatch: 
 )
 def test_a_stream_that_fails_leaves_no_file(tmp_path: Path, error: BaseException, raised: type[BaseException]) -> None:
     with pytest.raises(raised):
-        keep(Failing(error), tmp_path)
+        save_stream(Failing(error), tmp_path)
     assert not os.listdir(tmp_path)
 
 
@@ -64,7 +64,7 @@ def test_a_terminal_is_refused_without_blocking(tmp_path: Path) -> None:
     mine, theirs = os.openpty()
     try:
         with os.fdopen(theirs, "rb") as terminal, pytest.raises(CorpusError, match="is a terminal"):
-            keep(terminal, tmp_path)
+            save_stream(terminal, tmp_path)
     finally:
         os.close(mine)
 
@@ -77,7 +77,7 @@ def test_a_pipe_is_saved_like_standard_input(tmp_path: Path) -> None:
     writer.start()
     try:
         writer.join(timeout=60)  # 12 KB fit into a pipe: the writer ends before the first read
-        (path,) = kept_files((str(pipe),), io.BytesIO(), tmp_path / "kept")
+        (path,) = with_saved_streams((str(pipe),), io.BytesIO(), tmp_path / "kept")
     finally:
         os.close(reader)
     assert Path(path).read_bytes() == TEXT
@@ -86,7 +86,7 @@ def test_a_pipe_is_saved_like_standard_input(tmp_path: Path) -> None:
 def test_a_pipe_without_a_writer_is_empty(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CorpusError, match="is empty"):
-        kept_files((str(tmp_path / "pipe"),), io.BytesIO(), tmp_path / "kept")
+        with_saved_streams((str(tmp_path / "pipe"),), io.BytesIO(), tmp_path / "kept")
 
 
 def test_stale_temporary_files_are_removed_and_fresh_ones_are_not(tmp_path: Path) -> None:
@@ -94,5 +94,5 @@ def test_stale_temporary_files_are_removed_and_fresh_ones_are_not(tmp_path: Path
     for path in (stale, fresh):
         path.write_bytes(b"half")
     os.utime(stale, (1, 1))
-    kept = keep(io.BytesIO(b"a tweet\n"), tmp_path)
+    kept = save_stream(io.BytesIO(b"a tweet\n"), tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([fresh, kept])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.cleaning import Cleaner, duplicate_key
-from engine.corpus.ingest.mojibake import repaired
+from engine.corpus.ingest.mojibake import repair
 from engine.corpus.types import DroppedRow, Row
 from engine.text import EXAMPLE_CHARS, LINE_BREAK
 from tests.strategies import hostile_text, tweets
@@ -101,7 +101,7 @@ def test_a_cleaned_row_is_printable_within_max_length_and_stable(row: str, confi
         assert 1 <= len(tweet) <= config.max_length
         assert tweet.replace("\u200c", "").replace("\u200d", "").isprintable()
         assert unicodedata.is_normalized("NFC", tweet)
-        if html.unescape(tweet) == tweet == repaired(tweet):
+        if html.unescape(tweet) == tweet == repair(tweet):
             assert cleaned(tweet, config) == tweet
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.ingest.collection import Collection, collect
-from engine.corpus.ingest.deduplication import Grouped, group
+from engine.corpus.ingest.deduplication import GroupedTweets, group
 from engine.protocol.stage import no_progress
 from tests.engine.helpers import write_corpus
 
@@ -25,7 +25,7 @@ def collected(folder: Path, *files: list[str]) -> Collection:
     return collect(CorpusConfig(files=tuple(map(str, paths))), no_progress)
 
 
-def grouped(folder: Path, *files: list[str], keep_duplicates: bool = False) -> Grouped:
+def grouped(folder: Path, *files: list[str], keep_duplicates: bool = False) -> GroupedTweets:
     return group(collected(folder, *files), keep_duplicates=keep_duplicates)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.corpus.ingest.mojibake import repaired
+from engine.corpus.ingest.mojibake import repair
 from tests.strategies import hostile_text
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþ"
@@ -49,14 +49,14 @@ def test_mojibake_is_repaired(text: str) -> None:
     wrong = misdecoded(text)
     if text != "a\x81b":
         assert wrong != text
-    assert repaired(wrong) == text
+    assert repair(wrong) == text
 
 
 @pytest.mark.parametrize("text", ["don’t", "café", "😀"])
 def test_double_triple_and_latin_1_mojibake_is_repaired(text: str) -> None:
-    assert repaired(misdecoded(text, 2)) == text
-    assert repaired(misdecoded(text, 3)) == text
-    assert repaired(misdecoded_as_latin_1(text)) == text
+    assert repair(misdecoded(text, 2)) == text
+    assert repair(misdecoded(text, 3)) == text
+    assert repair(misdecoded_as_latin_1(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -74,25 +74,25 @@ def test_double_triple_and_latin_1_mojibake_is_repaired(text: str) -> None:
     ],
 )
 def test_text_that_is_not_mojibake_is_unchanged(text: str) -> None:
-    assert repaired(text) == text
+    assert repair(text) == text
 
 
 @given(words=st.lists(real_words(), min_size=1, max_size=12))
 @example(words=["groß…", "CAFÉ…"])
 def test_no_text_of_western_europe_is_touched(words: list[str]) -> None:
     text = " ".join(words)
-    assert repaired(text) == text
+    assert repair(text) == text
 
 
 @given(text=st.text(st.characters(min_codepoint=0x250, blacklist_categories=["Cs"])))
 def test_no_text_beyond_the_latin_letters_is_touched(text: str) -> None:
     if not set(text) & set("ˆ˜–—‘’‚“”„†‡•…‰‹›€™"):
-        assert repaired(text) == text
+        assert repair(text) == text
 
 
 @given(text=hostile_text())
 def test_any_text_is_repaired_or_as_it_was(text: str) -> None:
-    after = repaired(text)
+    after = repair(text)
     assert after == text or text in {misdecoded(after, rounds) for rounds in (1, 2, 3)} | {misdecoded_as_latin_1(after)}
 
 

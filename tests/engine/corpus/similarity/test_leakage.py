@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.flat_tweets import FlatTweets
-from engine.corpus.similarity.leakage import LEAK_RUN, comparable, leak_share
+from engine.corpus.similarity.leakage import LEAK_RUN, comparison_text, leak_share
 
 RUN = "we waited for the bus, and then"[:LEAK_RUN]
 TWEETS = st.lists(st.text("ab! é", min_size=25, max_size=50), max_size=8)
@@ -21,8 +21,8 @@ def leak(train: list[str], validation: list[str]) -> float:
 
 def brute_force(train: list[str], validation: list[str]) -> float:
     """Return the leakage by brute force."""
-    known = [comparable(tweet) for tweet in train]
-    asked = [comparable(tweet) for tweet in validation]
+    known = [comparison_text(tweet) for tweet in train]
+    asked = [comparison_text(tweet) for tweet in validation]
     leaked = [
         any(tweet[start : start + LEAK_RUN] in other for other in known for start in range(len(tweet) - LEAK_RUN + 1))
         for tweet in asked

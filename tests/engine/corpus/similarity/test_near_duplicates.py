@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.corpus.flat_tweets import FlatTweets
-from engine.corpus.similarity.components import Fingerprints, join_alike
+from engine.corpus.similarity.components import Fingerprints, join_similar
 from engine.corpus.similarity.near_duplicates import MIN_CHARS, MIN_WORDS, deletion_hashes, near_duplicate_groups
 from engine.corpus.similarity.rolling_hash import CodePoints, RunHasher, mix
 from engine.corpus.similarity.sorted_sets import distinct
@@ -125,8 +125,8 @@ def test_several_passes_and_a_small_buffer_join_what_one_pass_joins(
 ) -> None:
     tweets = FlatTweets.from_texts(edited(edits))
     numbers = np.arange(len(tweets))
-    labels = join_alike(tweets, numbers, fingerprints, no_progress, "")
-    assert join_alike(tweets, numbers, fingerprints, no_progress, "", buffer_hashes).tolist() == labels.tolist()
+    labels = join_similar(tweets, numbers, fingerprints, no_progress, "")
+    assert join_similar(tweets, numbers, fingerprints, no_progress, "", buffer_hashes).tolist() == labels.tolist()
 
 
 def test_tweets_of_different_chunks_are_joined() -> None:

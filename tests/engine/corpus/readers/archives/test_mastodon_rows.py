@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.config.corpus import CorpusConfig
-from engine.corpus.readers.archives.html_text import as_escaped, html_to_text
+from engine.corpus.readers.archives.html_text import escape, html_to_text
 from engine.corpus.readers.archives.mastodon_rows import mastodon_rows
 from engine.corpus.types import DroppedRow, Row, Source
 from engine.errors import CorpusError
-from engine.text import unescaped
+from engine.text import unescape
 
 ACTOR = "https://m.example/users/mia"
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
@@ -158,4 +158,4 @@ def test_any_html_yields_text_without_double_breaks(markup: str) -> None:
 @settings(max_examples=100)
 @given(text=st.lists(st.sampled_from(["&", "amp;", "lt;", "#39;", "#", "9" * 5000, "a", " "])).map("".join))
 def test_unescaping_reverses_escaping(text: str) -> None:
-    assert unescaped(as_escaped(text)) == text
+    assert unescape(escape(text)) == text
