@@ -92,14 +92,14 @@ def hostile_text(max_pieces: int = 24) -> SearchStrategy[str]:
     return st.lists(piece, max_size=max_pieces).map("".join)
 
 
-def tweets(max_size: int = 140, alphabet: str = TWEET_ALPHABET) -> SearchStrategy[str]:
+def tweets(max_size: int = 140) -> SearchStrategy[str]:
     """Tweets as in a corpus: cleaned and not empty."""
-    return st.text(alphabet, min_size=1, max_size=max_size).map(clean).filter(bool)
+    return st.text(TWEET_ALPHABET, min_size=1, max_size=max_size).map(clean).filter(bool)
 
 
-def tweet_lists(min_size: int = 1, max_size: int = 60, max_chars: int = 60) -> SearchStrategy[list[str]]:
+def tweet_lists(max_size: int = 60) -> SearchStrategy[list[str]]:
     """Lists of tweets, possibly with duplicates."""
-    return st.lists(tweets(max_chars), min_size=min_size, max_size=max_size)
+    return st.lists(tweets(60), min_size=1, max_size=max_size)
 
 
 def temperatures() -> SearchStrategy[float]:
@@ -107,8 +107,8 @@ def temperatures() -> SearchStrategy[float]:
     return st.just(0.0) | st.floats(MIN_TEMPERATURE, MAX_TEMPERATURE)
 
 
-def sampling_configs(primes: Sequence[str] = ("",), max_length: int = 40) -> SearchStrategy[SamplingConfig]:
-    """Valid sampling configs with one of these `primes`, each shorter than `max_length`."""
+def sampling_configs(primes: Sequence[str] = ("",)) -> SearchStrategy[SamplingConfig]:
+    """Valid sampling configs of up to 40 characters, with one of these `primes`, each shorter than that."""
     return st.builds(
         SamplingConfig,
         temperature=temperatures(),
@@ -116,7 +116,7 @@ def sampling_configs(primes: Sequence[str] = ("",), max_length: int = 40) -> Sea
         top_p=st.floats(0.001, 1.0),
         min_p=st.floats(0.0, 0.999),
         prime=st.sampled_from(list(primes)),
-        max_length=st.integers(max(map(len, primes)) + 1, max_length),
+        max_length=st.integers(max(map(len, primes)) + 1, 40),
     )
 
 

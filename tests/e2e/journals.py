@@ -29,16 +29,16 @@ def last_step(home: Path, run: str = "watched") -> int:
     return max((event.step for event in events_of(home, run)), default=0)
 
 
-def wait_for_steps(home: Path, num_steps: int, run: str = "watched") -> None:
-    """Wait until a run has taken `num_steps` further steps."""
-    before = last_step(home, run)
-    wait_until(lambda: last_step(home, run) >= before + num_steps, f"{num_steps} steps after {before}")
+def wait_for_steps(home: Path, num_steps: int) -> None:
+    """Wait until the run `watched` has taken `num_steps` further steps."""
+    before = last_step(home)
+    wait_until(lambda: last_step(home) >= before + num_steps, f"{num_steps} steps after {before}")
 
 
-def wait_for_end(home: Path, run: str = "watched") -> e.RunFinished:
-    """Wait until the journal of a run is released, check the order of its events, and return the last."""
-    wait_until(lambda: not is_locked(journal_of(home, run)), "the end of the run")
-    *events, ended = events_of(home, run)
+def wait_for_end(home: Path) -> e.RunFinished:
+    """Wait until the journal of the run `watched` is released, check the order of its events, and return the last."""
+    wait_until(lambda: not is_locked(journal_of(home)), "the end of the run")
+    *events, ended = events_of(home)
     assert_valid_stream([*events, ended])
     assert isinstance(ended, e.RunFinished)
     return ended

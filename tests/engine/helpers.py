@@ -200,9 +200,9 @@ def stop_at(step: int) -> Script:
     return {step: [commands.Stop()]}
 
 
-def latest(run_name: str = "tiny") -> CheckpointInfo:
-    """Return the metadata of a run's `latest` checkpoint."""
-    return read_info(find_run(run_name).checkpoint_path("latest"))[0]
+def latest() -> CheckpointInfo:
+    """Return the metadata of the checkpoint `latest` of the run `tiny`."""
+    return read_info(find_run("tiny").checkpoint_path("latest"))[0]
 
 
 def of_type(stream: Iterable[Event], event_type: type[_EventType]) -> list[_EventType]:

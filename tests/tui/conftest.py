@@ -24,7 +24,6 @@ from tui.run.view import RunView
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 
 DEADLINE_SECONDS = 30.0
-SIZES = [(120, 40), (80, 24)]
 
 
 async def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:

@@ -51,10 +51,10 @@ def checkpoint_info(**changes: Any) -> CheckpointInfo:
     return replace(info, **changes)
 
 
-def checkpoint_tensors(vocab_size: int | None = None, model: ModelConfig = MODEL) -> dict[str, Tensor]:
+def checkpoint_tensors() -> dict[str, Tensor]:
     """Return weights, optimizer state and generator states of a small model after two steps."""
     torch.manual_seed(0)
-    trainer = Trainer(TextGenerator.from_config(vocab_size or len(encoded()[1]), model), TrainingConfig(), CPU)
+    trainer = Trainer(TextGenerator.from_config(len(encoded()[1]), MODEL), TrainingConfig(), CPU)
     for batch in some_batches(2):
         trainer.step(batch, 0.004)
     generators = {f"generator.{name}": state for name, state in generator_states(CPU.device).items()}

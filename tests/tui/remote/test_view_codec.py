@@ -51,11 +51,10 @@ def test_any_view_arrives_as_it_was_sent(events: list[e.Event]) -> None:
     assert as_values(sent(view)) == as_values(view)
 
 
-def long_view(num_steps: int, num_tweets: int = 0) -> RunView:
+def long_view(num_steps: int) -> RunView:
     """Return the view of a run of so many steps, told by the hundred thousand."""
     reports = (steps_finished(step, [3.0 + step % 7 / 7] * 1000) for step in range(1, num_steps, 1000))
-    tweets = (tweet_sampled(f"tweet number {number} of many", number) for number in range(num_tweets))
-    return fold(fold(RunView(), [run_started()]), [*reports, *tweets, eval_finished(num_steps, 2.5)])
+    return fold(fold(RunView(), [run_started()]), [*reports, eval_finished(num_steps, 2.5)])
 
 
 def test_the_size_of_an_encoded_view_does_not_grow_with_the_number_of_steps() -> None:

@@ -24,9 +24,9 @@ TWEETS = tuple(tweet_sampled(f"tweet number {number}", 10 * number, char_bits=(1
 SCRIPT: tuple[Event, ...] = (steps_finished(1, [4.5, 4.2, 4.0]), *TWEETS)
 
 
-async def started(app: TweetgenApp, num_tweets: int = len(TWEETS)) -> MainScreen:
+async def started(app: TweetgenApp) -> MainScreen:
     """Wait until the script is on screen and the pins were read."""
-    await wait_until(lambda: app.summary_view.num_tweets == num_tweets, "the script's end")
+    await wait_until(lambda: app.summary_view.num_tweets == len(TWEETS), "the script's end")
     await shows(app, TWEETS[-1].text)
     screen = app.screen
     assert isinstance(screen, MainScreen)
