@@ -51,7 +51,7 @@ def attach(
         sys.exit()
     job_control.note_run(folder.name, is_remote=True)
     bridge.welcome = _welcome(folder, is_read_only=read_only)
-    show(bridge.config, bridge, view, PreferencesStore(preferences_path()), job_control)
+    show(bridge, view, PreferencesStore(preferences_path()), job_control)
 
 
 def _find(name: str | None) -> RunFolder:

@@ -1,4 +1,4 @@
-"""`tweetgen-tui runs`: the runs in the data folder, listed, or played again."""
+"""`tweetgen-tui runs`: lists the runs of the data folder, or replays one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def list_all(
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:
-    """Return what there is to tell of a run: as it says itself while it is on, else by checkpoint and journal."""
+    """Return the row of a run: from its process while it is active, else from checkpoint and journal."""
     facts: dict[str, Any] = {"run": run.name, "path": str(run.path), "last_changed": run.last_changed}
     figures = {"step": None, "elapsed_seconds": None, "best_bits_per_char": None}
     corpus, problem = None, ""
@@ -61,7 +61,7 @@ def _facts(run: RunFolder) -> dict[str, Any]:
 
 
 def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
-    """Return what a run is doing, as it says itself while it is on, or else how it ended."""
+    """Return the state of a run: its phase while it is active, else how it ended."""
     if greeting is not None:
         return {"state": greeting.phase, "reason": ""}
     if is_locked(run.journal_path):
@@ -76,7 +76,7 @@ def _state(run: RunFolder, greeting: Greeting | None) -> dict[str, str]:
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:
-    """Return a run as cells of the table."""
+    """Return the cells of a run's row."""
     return (
         facts["run"],
         "-" if facts["step"] is None else f"{facts['step']:,}",
@@ -90,7 +90,7 @@ def _row(facts: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _to_speed(text: str) -> float:
-    """Return the factor that an option says; raises typer's error."""
+    """Return the factor of an option; raises typer's error."""
     if text == _MAX:
         return float("inf")
     try:
@@ -98,7 +98,7 @@ def _to_speed(text: str) -> float:
     except ValueError:
         speed = 0.0
     if not 0 < speed < float("inf"):
-        raise typer.BadParameter(f"{text!r} is no number above 0, and not {_MAX}.")
+        raise typer.BadParameter(f"{text!r} is neither a number above 0 nor {_MAX}.")
     return speed
 
 
@@ -132,4 +132,4 @@ def replay(
         config, opening, make_subscriber=lambda each: NullSubscriber() if each.config is config else make_host(each)
     )
     opening.num_undrained = lambda: bridge.num_undrained
-    show(config, bridge, RunView(is_replay=True), PreferencesStore(preferences_path()), job_control)
+    show(bridge, RunView(is_replay=True), PreferencesStore(preferences_path()), job_control)

@@ -1,4 +1,4 @@
-"""`tweetgen-tui` without a command: the screen, and what the shell shows after it."""
+"""`tweetgen-tui` without a command: the screen, and the lines printed after it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,12 @@ if TYPE_CHECKING:
     from tui.run.view import RunView
     from tui.settings.store import PreferencesStore
 
-_SAVING_SECONDS = 5.0
-
 
 def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_hangup: bool = False) -> None:
-    """Open the screen, and print a summary when it has closed. Raises `TweetgenError` before anything is shown.
+    """Open the screen, and print a summary when it is closed. Raises `TweetgenError` before anything is shown.
 
-    `glyphs` come before those that the user's preferences and the terminal's locale lead to. Where the terminal hangs
-    up, the run goes on without a screen, unless it `stops_on_hangup`.
+    `glyphs` override the user's preferences and the terminal's locale. Where the terminal hangs up, the run continues
+    without a screen, unless it `stops_on_hangup`.
     """
     require_terminal("Without one: tweetgen-tui train, which takes the same options.")
     job_control = start_job_control()
@@ -49,22 +47,22 @@ def open_screen(config: RunConfig, glyphs: GlyphSet | None = None, *, stops_on_h
     store = PreferencesStore(preferences_path())
     if glyphs is not None:
         store.change({"glyphs": glyphs})
-    if config.resume is None:  # a run that goes on does so as it was
+    if config.resume is None:  # a resumed run has its own settings
         config = replace(config, settings={**store.preferences.intervals, **config.settings})
     preflight.check(config)
     history: RunView | None = None
     if config.resume is not None:
-        with contextlib.suppress(OSError):  # without a journal the run goes on all the same, its curve from here on
-            history, word = read_history(find_run(config.resume).journal_path)
+        with contextlib.suppress(OSError):  # without a journal, the curve starts here
+            history, warning = read_history(find_run(config.resume).journal_path)
             history = history.for_resume()
-            if word:
-                typer.echo(word, err=True)
+            if warning:
+                typer.echo(warning, err=True)
     bridge = EngineBridge(config, make_subscriber=host_factory(job_control, config, history))
-    show(config, bridge, history, store, job_control, stops_on_hangup=stops_on_hangup)
+    show(bridge, history, store, job_control, stops_on_hangup=stops_on_hangup)
 
 
 def host_factory(job_control: JobControl, config: RunConfig, history: RunView | None = None) -> SubscriberFactory:
-    """Return what lets others attach to the run of a bridge; `history` is the view that the run of `config` resumes."""
+    """Return a factory of hosts for the runs of bridges; `history` is the view that the run of `config` resumes."""
     from tui.remote.host import Host
 
     def make_host(bridge: EngineBridge) -> Host:
@@ -75,13 +73,12 @@ def host_factory(job_control: JobControl, config: RunConfig, history: RunView | 
 
 
 def require_terminal(hint: str) -> None:
-    """Raise `ConfigError` with this hint where there is no terminal to draw on."""
+    """Raise `ConfigError` with this hint without a terminal to draw on."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "") in ("", "dumb"):
         raise ConfigError("The screen needs a terminal.", hint)
 
 
 def show(
-    config: RunConfig,
     bridge: Bridge,
     history: RunView | None,
     store: PreferencesStore,
@@ -89,7 +86,7 @@ def show(
     *,
     stops_on_hangup: bool = False,
 ) -> NoReturn:
-    """Show the run of a bridge until the user leaves, tell of it, and end the process once its run has ended."""
+    """Show the run of a bridge until the screen is closed; then print its summary, and exit once it has ended."""
     from tui.app.app import TweetgenApp
     from tui.process.outcome import Outcome
     from tui.run.error_report import to_tweetgen_error
@@ -97,7 +94,7 @@ def show(
 
     encoding = sys.stderr.encoding  # where Textual draws
     app = TweetgenApp(
-        config,
+        bridge.config,
         bridge,
         history,
         store=store,
@@ -105,7 +102,7 @@ def show(
         is_utf8=is_utf8(os.environ, encoding),
     )
     app.signals.stops_on_hangup = stops_on_hangup
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where it was ignored: the driver reports a lost terminal by it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # even if ignored before: the driver reports a lost terminal by it
     handle_ending_signals(app.signals.receive)
     log_missing()
     gc.freeze()
@@ -114,14 +111,14 @@ def show(
         outcome = app.run()
     failure = app.failure
     if failure is not None or outcome is None:
-        failure = failure or InternalError("It was closed, and nobody asked for that.", "Its log may say more.")
+        failure = failure or InternalError("It closed unexpectedly.", "The log may have details.")
         outcome = Outcome.failed(to_tweetgen_error(failure, "The screen"))
     handle_signals_after_screen(app.signals.stop_run, runs_on=outcome.is_detached)
     _leave(_follow(outcome, app, job_control))
 
 
 def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
-    """Do what `after_screen` returns, and return the exit code once the run has ended where it is this process's."""
+    """Do what `after_screen` returns; return the exit code once the runs of this process have ended or are late."""
     from tui.process.detached import run_detached
     from tui.process.outcome import after_screen
     from tui.run.engine_bridge import EngineBridge
@@ -131,7 +128,7 @@ def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
     if outcome.failure is not None:
         print_at_end([f"tweetgen-tui: The screen has failed: {outcome.failure.message}", outcome.failure.hint])
     bridge = app.bridge
-    update = bridge.drain()  # the run may have begun since the screen's last tick
+    update = bridge.drain()  # the run may have started since the last tick
     view = fold(update.view or app.summary_view, update.events)
     after = after_screen(
         outcome,
@@ -147,7 +144,7 @@ def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
         close_terminal(and_pipes=True)
         job_control.release(after.exit_code, after.lines[0])
         return run_detached(own, view)
-    for each in own:  # the earlier ones were asked to end when the next began
+    for each in own:  # the earlier ones were stopped when the next started
         each.join(after.saving_seconds)
         each.subscriber.close()
     print_at_end(after.lines)
@@ -155,10 +152,9 @@ def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
 
 
 def _leave(exit_code: int) -> NoReturn:
-    """End the process as soon as what is being written is on the disk, unless the disk stands still.
+    """Exit once the threads that write have ended, unless the disk blocks.
 
-    Taking torch down in order would keep the shell waiting for a second, and there is no other way past a thread that
-    is in the middle of importing it.
+    Without an orderly shutdown: that of torch takes a second, and would wait for a thread that is still importing it.
     """
     from tui.process.threads import MAX_WRITING_SECONDS, writers_have_ended
 
