@@ -84,3 +84,10 @@ def test_the_readme_links_every_page_of_the_docs() -> None:
 def test_the_generated_tables_are_up_to_date(file_name: str) -> None:
     _, make_table = TABLES[file_name]
     assert table_in(file_name) == make_table(), "run: python -m tests.readme"
+
+
+def test_the_animation_is_small_and_its_last_frame_shows_without_animation() -> None:
+    picture = (ROOT / "assets" / "pictures" / "training.svg").read_text(encoding="utf-8")
+    assert len(picture.encode()) < 1_500_000
+    assert re.findall(r'<g class="(frame[^"]*)"', picture)[-1] == "frame last"
+    assert ".last { visibility: visible" in picture

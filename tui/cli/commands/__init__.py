@@ -1,1 +1,1 @@
-"""What the commands of `tweetgen-tui` do, one file each. Torch is imported inside the functions that need it."""
+"""The commands of `tweetgen-tui`, one module each. Never imports torch or numpy before a command runs."""
