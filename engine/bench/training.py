@@ -153,7 +153,7 @@ class TrainingBench:
         trainer = Trainer(model.to(self._device), config, runtime, may_record=may_record)
         name = OURS if precision == "float32" else f"{OURS}, {precision}"
         name = name if may_record else WITHOUT_GRAPHS
-        return self._variant(name, lambda batch: trainer.step(batch, LEARNING_RATE), num_threads, trainer.take_report)
+        return self._variant(name, lambda batch: trainer.step(batch, LEARNING_RATE), num_threads, trainer.drain_report)
 
     def _variant(
         self, name: str, step: Callable[[Batch], object], num_threads: int, report: Callable[[], object] | None = None

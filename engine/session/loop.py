@@ -61,7 +61,7 @@ class TrainingLoop:
             except BaseException:  # raised on; an interrupt, too, must not lose steps
                 try:
                     self._run.checkpoints.save_after_failure()
-                except Exception:  # the original exception is raised next, and says more
+                except Exception:  # the original exception is raised next
                     LOG.exception("saving after the failure failed")
                 raise
 

@@ -60,7 +60,7 @@ class Reporter:
 
     def emit_steps(self) -> None:
         """Emit the steps since the last call: each with its loss, or as skipped."""
-        report = self._state.trainer.take_report()
+        report = self._state.trainer.drain_report()
         total_chars = self._state.progress.total_chars
         rate = self._throughput.update(self._state.stopwatch.seconds, total_chars) if report.train_losses else 0.0
         numbered = list(enumerate(report.train_losses, start=report.first_step))
@@ -72,7 +72,7 @@ class Reporter:
                 self._emit_taken(steps, report, rate)
 
     def reset_throughput(self) -> None:
-        """Measure characters per second anew: something other than training took time."""
+        """Restart the measurement of characters per second: something other than training took time."""
         self._throughput = Throughput()
 
     def _emit_taken(self, steps: list[int], report: StepReport, rate: float) -> None:

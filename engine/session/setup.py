@@ -28,7 +28,6 @@ from engine.protocol.stage import Stage
 from engine.session.state import Progress, RunState
 from engine.session.thread_tuning import (
     ThreadTuner,
-    TuningResult,
     candidates_for,
     computation_changes,
     initial_runtime,
@@ -79,63 +78,61 @@ def prepare(
     data = load_training_data(corpus_config, checkpoint.vocab if checkpoint else None, on_stage)
     stage = Stage("building the model", report=tuple(summary_lines(data.corpus.report)))
     on_stage(stage)
-    runtime = initial_runtime(config, info)
-    model_config, training = _choose(config, info, data.corpus, runtime)
-    sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
-    sampling = with_settings(sampling, config.settings)
-    data.vocab.encode_strict(sampling.prime)
     on_trial = partial(on_stage, replace(stage, text="measuring what is fastest here"))
-    tuned = _build_trainer(config, checkpoint, data, (model_config, training), runtime, on_trial)
-    batches = _batches_from(info, data, training)
-    if info and not may_be_finished:
-        _check_budget(info, training, batches)
-    val_tweets = data.some_validation_tweets(training.eval_tweets)
-    thread_tuner = ThreadTuner.for_run(config.runtime, tuned, partial(data.some_batches, training.batch_size))
-    on_stage(replace(stage, text="starting the run"))
     keeps_finish = config.resume is not None and info is not None and not info.has_finished
     start = info if info is None or keeps_finish else replace(info, finish=None)
+    state = _build_state(config, checkpoint, start, data, on_trial, clock)
+    if info and not may_be_finished:
+        _check_budget(info, state)
+    val_tweets = data.some_validation_tweets(state.training.eval_tweets)
+    on_stage(replace(stage, text="starting the run"))
     setup = RunSetup(
         folder=resumed or create_run_folder(config.run_name),
         training_data=data,
         val_tweets=val_tweets,
         start=start,
         resumed_from=resumed_from,
-        warnings=() if config.resume is None or info is None else _resume_warnings(info, data, tuned),
-    )
-    state = RunState(
-        trainer=tuned.trainer,
-        runtime=tuned.runtime,
-        thread_tuner=thread_tuner,
-        model_config=model_config,
-        training=training,
-        sampling=sampling,
-        batches=batch_source(batches, tuned.trainer.prepare),
-        progress=Progress.from_start(start),
-        stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),
+        warnings=() if config.resume is None or info is None else _resume_warnings(info, data, state),
     )
     return setup, state
 
 
-def _build_trainer(
+def _build_state(
     config: RunConfig,
     checkpoint: Checkpoint | None,
+    start: CheckpointInfo | None,
     data: TrainingData,
-    configs: tuple[ModelConfig, TrainingConfig],
-    runtime: Runtime,
     on_trial: Callable[[], None],
-) -> TuningResult:
-    """Build the model, load it from the checkpoint if any, and choose threads and precision."""
+    clock: Callable[[], float],
+) -> RunState:
+    """Choose the settings, build and load the model, and find the position in the data."""
     info = checkpoint.info if checkpoint else None
-    model_config, training = configs
+    runtime = initial_runtime(config, info)
+    model_config, training = _choose(config, info, data.corpus, runtime)
+    sampling = info.sampling if info else SamplingConfig(max_length=data.config.max_length)
+    sampling = with_settings(sampling, config.settings)
+    data.vocab.encode_strict(sampling.prime)
     runtime.apply()
     seed_generators(training.seed)
     model = TextGenerator.from_config(len(data.vocab), model_config).to(runtime.device)
     candidates = candidates_for(config, runtime, info)
-    precisions = {candidate.precision: None for candidate in candidates}
+    precisions = {candidate.precision for candidate in candidates}
     trainers = {name: Trainer(model, training, replace(runtime, precision=name)) for name in precisions}
     if checkpoint:
         load_into(trainers[runtime.precision], checkpoint, runtime)
-    return tune(trainers, candidates, runtime, partial(data.some_batches, training.batch_size), on_trial)
+    some_batches = partial(data.some_batches, training.batch_size)
+    tuned = tune(trainers, candidates, runtime, some_batches, on_trial)
+    return RunState(
+        trainer=tuned.trainer,
+        runtime=tuned.runtime,
+        thread_tuner=ThreadTuner.for_run(config.runtime, tuned, some_batches),
+        model_config=model_config,
+        training=training,
+        sampling=sampling,
+        batches=batch_source(_batches_from(info, data, training), tuned.trainer.prepare_batch),
+        progress=Progress.from_start(start),
+        stopwatch=Stopwatch(SteadyClock(clock), offset=start.elapsed_seconds if start else 0.0),
+    )
 
 
 def _batches_from(info: CheckpointInfo | None, data: TrainingData, training: TrainingConfig) -> BatchStream:
@@ -195,19 +192,19 @@ def _choose(
     return info.model, with_settings(info.training, config.settings)
 
 
-def _check_budget(info: CheckpointInfo, training: TrainingConfig, batches: BatchStream) -> None:
+def _check_budget(info: CheckpointInfo, state: RunState) -> None:
     """Raise `ConfigError` where the checkpoint has used up the budget already."""
-    budget = exhausted_budget(training, info.step, batches.epochs, info.elapsed_seconds)
+    budget = exhausted_budget(state.training, info.step, state.batches.epochs, info.elapsed_seconds)
     if budget is not None:
         option = "--" + budget.replace("_", "-")
         raise ConfigError(
             f"The checkpoint was trained for {info.step:,} steps in {info.elapsed_seconds:.0f} seconds already; "
-            f"the run would end at once, by {option} {getattr(training, budget):g}.",
+            f"the run would end at once, by {option} {getattr(state.training, budget):g}.",
             f"Set a larger {option}.",
         )
 
 
-def _resume_warnings(info: CheckpointInfo, data: TrainingData, tuned: TuningResult) -> tuple[str, ...]:
+def _resume_warnings(info: CheckpointInfo, data: TrainingData, state: RunState) -> tuple[str, ...]:
     """Return what the user of a resumed run should know before the first step."""
     warnings = []
     if info.has_finished:
@@ -216,7 +213,7 @@ def _resume_warnings(info: CheckpointInfo, data: TrainingData, tuned: TuningResu
         warnings.append(
             "The tweets are not those that the run was trained on so far; it starts with their first batch."
         )
-    changes = computation_changes(info, tuned)
+    changes = computation_changes(info, state.runtime, state.trainer.step_path)
     if changes:
         warnings.append(f"The computation differs, so that the resume is exact to rounding only: {changes}.")
     return tuple(warnings)

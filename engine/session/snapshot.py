@@ -33,7 +33,7 @@ def checkpoint_info(setup: RunSetup, state: RunState) -> CheckpointInfo:
         device=state.runtime.device.type,
         precision=state.runtime.precision,
         num_threads=state.runtime.num_threads,
-        step_path=state.trainer.path,
+        step_path=state.trainer.step_path,
         tuning=state.runtime.tuning,
         step=state.step,
         position=state.resume_position,
@@ -61,7 +61,7 @@ def config_content(setup: RunSetup, state: RunState) -> bytes:
         "device": state.runtime.device.type,
         "precision": state.runtime.precision,
         "num_threads": state.runtime.num_threads,
-        "step_path": state.trainer.path,
+        "step_path": state.trainer.step_path,
         "resumed_from": setup.resumed_from,
     }
     return codec.pretty(settings).encode()

@@ -145,7 +145,7 @@ class RunState:
     def replace_batches(self, stream: BatchStream) -> None:
         """Train on another stream from now on."""
         self.stop_prefetching()
-        self.batches = batch_source(stream, self.trainer.prepare)
+        self.batches = batch_source(stream, self.trainer.prepare_batch)
 
     def stop_prefetching(self) -> None:
         """End the prefetching thread, if any, and free its batches."""

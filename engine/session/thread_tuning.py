@@ -205,16 +205,15 @@ class ThreadTuner:
         return chosen, calibration.ratio(best, in_use)
 
 
-def computation_changes(info: CheckpointInfo, result: TuningResult) -> str:
+def computation_changes(info: CheckpointInfo, runtime: Runtime, step_path: str) -> str:
     """Return how the steps are computed differently from those before the checkpoint, in words; "" if they are not."""
-    runtime, path = result.runtime, result.trainer.path
     changes = [
         f"{now} in place of {before}"
         for now, before in ((runtime.device.type, info.device), (runtime.precision, info.precision))
         if now != before
     ]
-    if info.step_path not in {"", path}:
-        changes.append(f"the {path} path in place of the {info.step_path} one")
+    if info.step_path not in {"", step_path}:
+        changes.append(f"the {step_path} path in place of the {info.step_path} one")
     if runtime.device.type == info.device == "cpu" and runtime.num_threads != info.num_threads:
         changes.append(f"{threads_label(runtime.num_threads)} in place of {info.num_threads}")
         if info.num_threads > device.available_cores():

@@ -1,8 +1,8 @@
 """`Trainer`: one optimizer step at a time. It does not decide when to sample, evaluate, save or stop.
 
-The loss of a step stays on the device until `take_report` reads many at once, so that a GPU never waits for the screen;
-a non-finite step is skipped on the device (`engine.compute.optimizer_step`). On a CPU the step is assembled here, from
-`engine.compute.cpu`; on other devices `engine.compute.gpu` runs all of it.
+The loss of a step stays on the device until `drain_report` reads many at once, so that a GPU never waits for the
+screen; a non-finite step is skipped on the device (`engine.compute.optimizer_step`). On a CPU the step is assembled
+here, from `engine.compute.cpu`; on other devices `engine.compute.gpu` runs all of it.
 
 **A step that fails.** Until the update starts, an exception leaves everything as it was before the step, generators
 included: the step can be repeated, in micro-batches (`engine.training.micro_batches`) or by a resumed run. After that
@@ -30,9 +30,10 @@ from engine.compute.optimizer_step import Optimizer, OptimizerStep
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import TrainingConfig
 from engine.corpus.encoded_tweets import Batch
-from engine.model.gru import TextGenerator, weights_with_prefix
+from engine.model.gru import TextGenerator
 from engine.model.weight_average import WeightAverage
 from engine.training.micro_batches import accumulate_gradients, split_batch
+from engine.training.trainer_state import are_finite, restore_state, state_tensors
 
 
 def _make_optimizer(model: TextGenerator, config: TrainingConfig, device: torch.device) -> Optimizer:
@@ -67,13 +68,13 @@ class Trainer:
         """Steps skipped since the last that was not; on a GPU, as of the last report."""
         self._timer = PhaseTimer()
         on_cpu = runtime.device.type == "cpu"
-        self.path = "fast" if on_cpu else "device"
+        self.step_path = "fast" if on_cpu else "device"
         """The implementation of the step, `engine.compute.cpu` or `engine.compute.gpu`; they agree to rounding."""
         self._gru_step = self._make_gru_step() if on_cpu else None
         self._max_grad_norm = config.max_grad_norm or math.inf
         self._optimizer = _make_optimizer(model, config, runtime.device)
-        self._update = OptimizerStep(self._optimizer, runtime.device)
-        self._history = LossBuffer(runtime.device)
+        self._optimizer_step = OptimizerStep(self._optimizer, runtime.device)
+        self._losses = LossBuffer(runtime.device)
         self._batch_size = config.batch_size
         self._device_step = None if on_cpu else self._make_device_step(may_record=may_record)
         self._average = WeightAverage(model, config.average_lag) if config.average_lag else None
@@ -87,15 +88,15 @@ class Trainer:
     def _make_device_step(self, *, may_record: bool) -> DeviceStep:
         return DeviceStep(
             self.model,
-            self._update,
-            self._history,
+            self._optimizer_step,
+            self._losses,
             precision=self._runtime.precision,
             max_grad_norm=self._max_grad_norm,
             recorder=recorder_for(self.model) if may_record else None,
         )
 
     @property
-    def prepare(self) -> Callable[[Batch], DeviceBatch] | None:
+    def prepare_batch(self) -> Callable[[Batch], DeviceBatch] | None:
         """Function that prepares a batch for `step`, on any thread; None on a CPU, where that needs no thread."""
         return None if self._device_step is None else self._to_device_batch
 
@@ -121,20 +122,12 @@ class Trainer:
     @property
     def is_consistent(self) -> bool:
         """Whether all of the state is that after `step_count` steps; false after an interrupted update."""
-        return not self._update.has_begun
+        return not self._optimizer_step.has_begun
 
     @property
     def is_finite(self) -> bool:
-        """Whether all numbers of the state are finite, so that a checkpoint of it can be loaded; waits for the device.
-
-        A squared gradient may be infinite: AdamW does not change its weight then.
-        """
-        for name, tensor in self.state().items():
-            if not tensor.sum().isfinite() and not tensor.isfinite().all():
-                is_square = name.startswith("optimizer.exp_avg_sq.")
-                if not is_square or not (tensor >= 0).all():
-                    return False
-        return True
+        """Whether a checkpoint of the state can be loaded, see `are_finite`; waits for the device."""
+        return are_finite(self.state())
 
     def step(self, batch: Batch | DeviceBatch, learning_rate: float) -> None:
         """Train on one batch, prepared or not: forward, backward, clip, update.
@@ -143,7 +136,7 @@ class Trainer:
         """
         self.learning_rate = learning_rate
         self.model.train()
-        self._update.has_begun = False
+        self._optimizer_step.has_begun = False
         draws = self.model.dropout.p > 0
         with generators_restored_on_error(self._runtime.device) if draws else nullcontext():
             if self._device_step is not None:
@@ -155,9 +148,9 @@ class Trainer:
                 self._step_on_cpu(batch, learning_rate)
             if self._average is not None:
                 self._average.update(self.step_count + 1)
-            self._history.count()
+            self._losses.count()
             self.step_count += 1
-        self._update.has_begun = False
+        self._optimizer_step.has_begun = False
 
     def set_micro_batch_size(self, micro_batch_size: int) -> None:
         """Compute at most that many tweets at once from now on; frees the memory for more."""
@@ -181,8 +174,8 @@ class Trainer:
         self._timer.switch_to("optimizer")
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._max_grad_norm, foreach=True)
         is_skipped = ~(loss.isfinite() & grad_norm.isfinite())
-        self._update.apply_unless(is_skipped)
-        self._history.write(loss, grad_norm)
+        self._optimizer_step.apply_unless(is_skipped)
+        self._losses.write(loss, grad_norm)
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if is_skipped.item() else 0
 
     def _compute_gradients(self, batch: Batch) -> Tensor:
@@ -214,11 +207,11 @@ class Trainer:
         if self._device_step is not None:
             self._device_step.discard_graphs()
 
-    def take_report(self) -> StepReport:
+    def drain_report(self) -> StepReport:
         """Return the losses and gradient norms of all steps since the last report; waits for the device once."""
-        first_step = self.step_count - len(self._history) + 1
+        first_step = self.step_count - len(self._losses) + 1
         with self._timer.during("forward"):  # on a GPU this waits for the steps
-            losses, norms = self._history.drain()
+            losses, norms = self._losses.drain()
         is_finite = [math.isfinite(loss) and math.isfinite(norm) for loss, norm in zip(losses, norms, strict=True)]
         if self._device_step is not None:
             for finite in is_finite:
@@ -230,32 +223,14 @@ class Trainer:
         )
 
     def state(self) -> dict[str, Tensor]:
-        """Return weights (`model.`), averaged weights if any (`average.`), optimizer (`optimizer.`); not copies."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        if self._average is not None:
-            tensors |= {f"average.{name}": tensor for name, tensor in self._average.model.state_dict().items()}
-        for name, parameter in self.model.named_parameters():
-            for key, value in self._optimizer.state.get(parameter, {}).items():
-                tensors[f"optimizer.{key}.{name}"] = value
-        return tensors
+        """Return weights and optimizer state by name, as a checkpoint stores them; not copies."""
+        return state_tensors(self.model, self._average, self._optimizer)
 
     def load_state(self, tensors: dict[str, Tensor], step_count: int) -> None:
-        """Restore a `state` of `step_count` steps; an average that it lacks starts from its weights.
-
-        Raises `KeyError` or `RuntimeError` if it does not fit.
-        """
-        self.model.load_state_dict(weights_with_prefix(tensors, "model."))
-        if self._average is not None:
-            self._average.model.load_state_dict(weights_with_prefix(tensors, "average.") or self.model.state_dict())
-        self._optimizer.state.clear()
-        for name, parameter in self.model.named_parameters():
-            if step_count and f"optimizer.step.{name}" in tensors:
-                self._optimizer.state[parameter] = {
-                    key: tensors[f"optimizer.{key}.{name}"].to(parameter.device, copy=True)
-                    for key in ("step", "exp_avg", "exp_avg_sq")
-                }
+        """Restore a `state` of `step_count` steps. Raises `KeyError` or `RuntimeError` if it does not fit."""
+        restore_state(tensors, step_count, self.model, self._average, self._optimizer)
         self.step_count = step_count
         self.skipped_in_a_row = 0
-        self._update.has_begun = False
-        self._history.clear()
+        self._optimizer_step.has_begun = False
+        self._losses.clear()
         self.close()

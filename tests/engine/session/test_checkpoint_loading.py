@@ -50,9 +50,9 @@ def test_loading_a_checkpoint_resets_the_run_and_the_same_losses_follow(
 
 
 def test_pending_steps_are_reported_before_a_load(corpus: Path) -> None:
-    wishes = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
+    sent = [*[None] * 5, c.SaveCheckpoint(name="five"), *[None] * 4, c.LoadCheckpoint(name="five")]
 
-    emitted = run_session(tiny_config(corpus), inbox=AnsweringInbox(wishes), report_seconds=1e9)
+    emitted = run_session(tiny_config(corpus), inbox=AnsweringInbox(sent), report_seconds=1e9)
 
     steps = [(event.first_step, event.step) for event in of_type(emitted, e.StepsFinished)]
     assert steps == [(1, 5), (6, 8), (6, 12)]
@@ -84,9 +84,9 @@ def test_a_run_whose_shape_a_load_has_changed_can_be_resumed(corpus: Path) -> No
 
 
 def test_a_checkpoint_is_loaded_while_paused_and_the_run_stays_paused(corpus: Path) -> None:
-    wishes: list[c.Command] = [c.Pause(), c.LoadCheckpoint(name="three"), c.SampleNow(), c.Resume()]
+    sent: list[c.Command] = [c.Pause(), c.LoadCheckpoint(name="three"), c.SampleNow(), c.Resume()]
 
-    emitted = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
+    emitted = run_session(tiny_config(corpus), {3: [c.SaveCheckpoint(name="three")], 6: sent})
 
     first = names(emitted).index("Paused")
     expected = ["Paused", "CheckpointSaved", "CheckpointLoaded", "CheckpointSaved", "TweetSampled", "Resumed"]
@@ -112,9 +112,9 @@ def test_latest_has_the_loss_of_its_own_weights_after_a_load_and_a_resume(corpus
 def test_halves_rate_halves_the_lower_of_the_checkpoints_and_the_runs_rate(
     corpus: Path, own: float, half: float
 ) -> None:
-    wishes: list[Command] = [c.SetLearningRate(learning_rate=own), c.LoadCheckpoint(name="three", halves_rate=True)]
+    sent: list[Command] = [c.SetLearningRate(learning_rate=own), c.LoadCheckpoint(name="three", halves_rate=True)]
 
-    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {3: [c.SaveCheckpoint(name="three")], 6: wishes})
+    emitted = run_session(tiny_config(corpus, learning_rate=0.004), {3: [c.SaveCheckpoint(name="three")], 6: sent})
 
     place = names(emitted).index("CheckpointLoaded")
     assert of_type(emitted[place:], e.LearningRateChanged)[0].learning_rate == half

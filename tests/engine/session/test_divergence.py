@@ -21,7 +21,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.session import divergence as recovery
+from engine.session import divergence
 from engine.session.divergence import MAX_RELOADS
 from engine.session.state import SKIPPED_IN_A_ROW
 from engine.storage.folders import find_run
@@ -149,7 +149,7 @@ def test_after_ten_reloads_the_run_fails_and_its_last_good_state_is_saved(
 
 def test_a_run_that_advances_between_reloads_does_not_fail(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """12 good steps and 3 bad ones, `latest` saved every 5: each rollback is to a later step."""
-    monkeypatch.setattr(recovery, "CLEAR_STEPS", 5)
+    monkeypatch.setattr(divergence, "CLEAR_STEPS", 5)
     poison(monkeypatch, lambda number: number % 15 >= 12)
     script: dict[int, list[Command]] = {step: [c.SaveLatest()] for step in range(0, 200, 5)}
 

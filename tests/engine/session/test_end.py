@@ -32,15 +32,15 @@ from tests.engine.session.stream_rules import assert_valid_stream
 from tests.fakes import FakeClock
 
 
-def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
+def run_paused_at_end(config: RunConfig, sent: list[Command]) -> list[Event]:
     """Run a session that pauses at its end, send these commands then, and stop it once they are answered."""
-    left = len(wishes)
+    left = len(sent)
 
     def on_event(event: Event) -> Iterable[Command]:
         nonlocal left
         match event:
             case e.Warned() if event.message.startswith("The run is finished"):
-                return wishes
+                return sent
             case e.TweetSampled() | e.LadderSampled() | e.CommandRefused() | e.CheckpointSaved(name="end"):
                 left -= 1
                 return [c.Stop()] if left == 0 else []
@@ -53,9 +53,9 @@ def run_resting(config: RunConfig, wishes: list[Command]) -> list[Event]:
 
 
 def test_a_run_paused_at_its_end_still_samples_and_saves(corpus: Path) -> None:
-    wishes: list[Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
+    sent: list[Command] = [c.SampleNow(), c.SampleLadder(seed=1), c.SaveCheckpoint(name="end")]
 
-    emitted = run_resting(tiny_config(corpus, max_steps=6), wishes)
+    emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), sent)
 
     over = names(emitted).index("Warned")
     assert names(emitted)[over - 1] == "Paused"
@@ -66,7 +66,7 @@ def test_a_run_paused_at_its_end_still_samples_and_saves(corpus: Path) -> None:
 
 
 def test_a_run_paused_at_its_end_can_not_be_resumed_beyond_its_budget(corpus: Path) -> None:
-    emitted = run_resting(tiny_config(corpus, max_steps=6), [c.Resume()])
+    emitted = run_paused_at_end(tiny_config(corpus, max_steps=6), [c.Resume()])
 
     refused = only(emitted, e.CommandRefused)
     assert (refused.command, refused.hint) == ("Resume", "Resume it with a larger --max-steps.")
@@ -76,7 +76,7 @@ def test_a_run_paused_at_its_end_can_not_be_resumed_beyond_its_budget(corpus: Pa
 def test_a_finished_run_can_be_resumed_by_a_session_that_pauses_at_the_end(corpus: Path) -> None:
     run_session(tiny_config(corpus, max_steps=6))
 
-    emitted = run_resting(resume_config(), [c.SampleNow()])
+    emitted = run_paused_at_end(resume_config(), [c.SampleNow()])
 
     assert [event.step for event in of_type(emitted, e.TweetSampled)] == [6]
     assert isinstance(emitted[-1], e.RunFinished)
@@ -107,9 +107,9 @@ def test_a_command_during_the_last_evaluation_is_executed_and_the_evaluation_com
 
 def test_a_stop_overtakes_queued_questions_and_these_are_refused(corpus: Path) -> None:
     ladders = [c.SampleLadder(seed=1)] * 40
-    wishes: list[Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
+    sent: list[Command] = [*ladders, c.SaveCheckpoint(name="mine"), c.SampleNow(), c.Stop()]
 
-    emitted = run_session(tiny_config(corpus), {3: wishes})
+    emitted = run_session(tiny_config(corpus), {3: sent})
 
     assert names(emitted).count("CommandRefused") == 41
     assert {event.title for event in of_type(emitted, e.CommandRefused)} == {"The run ends"}
@@ -135,9 +135,9 @@ def test_a_stop_is_executed_between_two_questions_during_an_evaluation(corpus: P
 
 
 def test_of_many_changes_before_a_stop_fewer_than_fifty_are_executed(corpus: Path) -> None:
-    wishes: list[Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
+    sent: list[Command] = [*[c.SaveCheckpoint(name="mine", replace=True)] * 500, c.Stop()]
 
-    emitted = run_session(tiny_config(corpus), {3: wishes})
+    emitted = run_session(tiny_config(corpus), {3: sent})
 
     num_saved = len([event for event in of_type(emitted, e.CheckpointSaved) if event.name == "mine"])
     assert 1 <= num_saved < 50

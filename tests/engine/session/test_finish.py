@@ -14,7 +14,7 @@ from engine.protocol.events import Event
 from engine.training.schedule import MIN_FINISH_STEPS, finish_after
 from tests.engine.helpers import latest, losses, of_type, only, resume_config, run_session, tiny_config
 from tests.engine.session.stream_rules import assert_valid_stream
-from tests.engine.session.test_end import run_resting
+from tests.engine.session.test_end import run_paused_at_end
 
 
 def rates(emitted: list[Event]) -> dict[int, float]:
@@ -59,7 +59,7 @@ def test_a_finish_is_cancelled(corpus: Path) -> None:
 
 def test_a_second_finish_and_one_after_the_end_are_refused(corpus: Path) -> None:
     twice = run_session(tiny_config(corpus, max_steps=10**6), {5: [c.Finish(), c.Finish()]})
-    late = run_resting(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish()])
+    late = run_paused_at_end(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish()])
 
     assert only(twice, e.CommandRefused).detail == "The run is finishing already: it ends at step 25."
     assert only(late, e.CommandRefused).detail == "The run is finished already."

@@ -92,7 +92,7 @@ def test_accumulated_micro_batches_equal_a_whole_batch_with_clipping_and_one_upd
         whole.step(batch, RATE)
         in_parts.step(batch, RATE)
 
-    report, expected = in_parts.take_report(), whole.take_report()
+    report, expected = in_parts.drain_report(), whole.drain_report()
 
     assert report.train_losses == pytest.approx(expected.train_losses, rel=1e-6)  # reported in float32
     assert report.grad_norms == pytest.approx(expected.grad_norms, rel=1e-6)
@@ -143,7 +143,7 @@ def test_a_failed_step_is_repeated_with_the_same_dropout_masks(monkeypatch: pyte
         trainers.append(trainer)
     undisturbed, disturbed = trainers
 
-    assert disturbed.take_report() == undisturbed.take_report()
+    assert disturbed.drain_report() == undisturbed.drain_report()
     assert_same_tensors(disturbed.state(), undisturbed.state())
 
 

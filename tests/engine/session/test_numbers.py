@@ -31,9 +31,9 @@ def save_poisoned(corpus: Path) -> None:
 
 def test_a_model_that_is_not_finite_reports_only_finite_numbers_and_reloads_its_best(corpus: Path) -> None:
     save_poisoned(corpus)
-    wishes: list[Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
+    sent: list[Command] = [c.LoadCheckpoint(name="poison"), c.SampleNow(), c.SampleLadder(seed=1)]
 
-    emitted = run_session(tiny_config(corpus, max_steps=30, sample_every=3, eval_every=3), {5: wishes})
+    emitted = run_session(tiny_config(corpus, max_steps=30, sample_every=3, eval_every=3), {5: sent})
 
     assert isinstance(emitted[-1], e.RunFinished)
     assert "tiny/best" in [event.name for event in of_type(emitted, e.CheckpointLoaded)]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.metadata import read_info
-from engine.compute import device as runtime
+from engine.compute import device
 from engine.config.run import RunConfig, SamplingConfig, Setting
 from engine.corpus.position import Position
 from engine.protocol import commands as c
@@ -181,7 +181,7 @@ def test_a_run_resumed_with_more_steps_equals_one_that_had_them_from_the_start(h
 
 
 def test_a_run_in_bfloat16_resumes_bit_for_bit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)  # whatever this CPU has
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)  # whatever this CPU has
 
     def rough(config: RunConfig) -> RunConfig:
         return replace(config, runtime=replace(config.runtime, precision="bfloat16"))

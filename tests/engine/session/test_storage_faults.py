@@ -156,9 +156,9 @@ def test_at_its_end_a_run_lists_all_checkpoints_that_it_loses(corpus: Path, disk
 def test_a_checkpoint_is_not_loaded_if_the_current_weights_can_not_be_saved(
     corpus: Path, disk: BrokenDisk, clock: FakeClock
 ) -> None:
-    wishes = {5: [c.LoadCheckpoint(name="tiny/latest")]}
+    sent = {5: [c.LoadCheckpoint(name="tiny/latest")]}
 
-    emitted = run_session(tiny_config(corpus), wishes, broken(disk, clock, 3, 7), clock)
+    emitted = run_session(tiny_config(corpus), sent, broken(disk, clock, 3, 7), clock)
 
     refused = only(emitted, e.CommandRefused)
     assert (refused.title, refused.step) == (StorageError.title, 5)
@@ -304,7 +304,7 @@ def test_a_log_that_can_not_be_written_prints_nothing_and_reports_the_traceback_
 ) -> None:
     (tmp_path / "full.log").symlink_to("/dev/full")
     with log_to(tmp_path / "full.log", "some.package") as log:
-        logging.getLogger("some.package").error("of what nobody will know")
+        logging.getLogger("some.package").error("an error that can not be logged")
         assert "The traceback is lost:" in log.traceback_location
     where = log_traceback(ZeroDivisionError(), "it ended", tmp_path / "no folder" / "x.log", "some.package")
     assert where.startswith("The traceback is lost:")

@@ -57,10 +57,10 @@ def test_whatever_the_commands_the_stream_keeps_its_rules_and_the_journal_has_al
 
 
 @settings(max_examples=10)
-@given(wishes=st.lists(any_commands(), max_size=6))
-def test_whatever_text_commands_contain_events_contain_harmless_text_only(wishes: list[Command]) -> None:
+@given(sent=st.lists(any_commands(), max_size=6))
+def test_whatever_text_commands_contain_events_contain_harmless_text_only(sent: list[Command]) -> None:
     with home_of_its_own() as folder:
-        emitted = run_session(tiny_config(write_corpus(folder)), {3: [*wishes, c.Resume(), c.Stop()]})
+        emitted = run_session(tiny_config(write_corpus(folder)), {3: [*sent, c.Resume(), c.Stop()]})
 
     assert_valid_stream(emitted)
     assert isinstance(emitted[-1], e.RunFinished)
@@ -83,9 +83,9 @@ def save_hostile(home: Path, favourites: tuple[str, ...]) -> RunConfig:
 
 def test_tweets_of_a_checkpoint_that_samples_escape_sequences_are_made_harmless(home: Path) -> None:
     config = save_hostile(home, ("\x1b", "[", "\u202e", "\n", "\ud7ff", "\u2028"))
-    wishes: list[Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
+    sent: list[Command] = [c.SampleNow(), *(c.SampleLadder(seed=1, prime=prime) for prime in ("[[", "\x1b["))]
 
-    emitted = run_session(config, {4: wishes})
+    emitted = run_session(config, {4: sent})
 
     assert_valid_stream(emitted)
     assert only(emitted, e.CommandRefused).command == "SampleLadder"

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.metadata import CheckpointInfo, read_info
-from engine.compute import device as runtime
-from engine.compute import slowdown_watch as pace
+from engine.compute import device, slowdown_watch
 from engine.compute.calibration import Calibration, Candidate
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
@@ -25,8 +24,8 @@ from engine.protocol import codec
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import Event
-from engine.session import thread_tuning as threads
-from engine.session.thread_tuning import ThreadTuner, TuningResult, candidates_for, computation_changes, initial_runtime
+from engine.session import thread_tuning
+from engine.session.thread_tuning import ThreadTuner, candidates_for, computation_changes, initial_runtime
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine.checkpoints.saved import checkpoint_info
@@ -71,8 +70,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, speeds: Speeds, num_cores: int = 2)
 
     monkeypatch.setattr(torch, "set_num_threads", lambda number: in_use.__setitem__(0, number))
     monkeypatch.setattr(torch, "get_num_threads", lambda: in_use[0])
-    monkeypatch.setattr(runtime, "available_cores", lambda: num_cores)
-    monkeypatch.setattr(threads, "calibrate", calibrate)
+    monkeypatch.setattr(device, "available_cores", lambda: num_cores)
+    monkeypatch.setattr(thread_tuning, "calibrate", calibrate)
 
 
 def favour(monkeypatch: pytest.MonkeyPatch, best: Candidate) -> None:
@@ -83,13 +82,13 @@ def favour(monkeypatch: pytest.MonkeyPatch, best: Candidate) -> None:
             num_chars=[1000], seconds={candidate: [1.0 if candidate == best else 9.0] for candidate in candidates}
         )
 
-    monkeypatch.setattr(threads, "calibrate", calibrate)
+    monkeypatch.setattr(thread_tuning, "calibrate", calibrate)
 
 
 def measure_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.0)
-    monkeypatch.setattr(pace, "MIN_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(pace, "MAX_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(slowdown_watch, "WINDOW_SECONDS", 0.0)
+    monkeypatch.setattr(slowdown_watch, "MIN_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(slowdown_watch, "MAX_CHECK_SECONDS", 0.0)
 
 
 def auto_config(home: Path, **settings: Setting) -> RunConfig:
@@ -126,7 +125,7 @@ def test_a_calibration_changes_no_weight_optimizer_state_or_generator(precision:
     before = everything(trainer)
 
     candidates = [Candidate(num_threads=number, precision=precision) for number in (1, 2)]
-    calibration = threads.measure({precision: trainer}, candidates, batches, lambda: None)
+    calibration = thread_tuning.measure({precision: trainer}, candidates, batches, lambda: None)
 
     assert calibration.num_chars
     assert_same_tensors(everything(trainer), before)
@@ -151,16 +150,16 @@ def config_with(**settings: Setting) -> RunConfig:
     return RunConfig(settings=settings, runtime=RuntimeConfig(device="cpu"))
 
 
-def with_runtime(**wishes: Any) -> RunConfig:
-    return RunConfig(runtime=RuntimeConfig(**{"device": "cpu", **wishes}))
+def with_runtime(**options: Any) -> RunConfig:
+    return RunConfig(runtime=RuntimeConfig(**{"device": "cpu", **options}))
 
 
 @pytest.mark.parametrize("has_bfloat16", [False, True])
 def test_the_candidates_of_a_calibration_are_the_choices_that_were_not_set(
     monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool
 ) -> None:
-    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
-    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: has_bfloat16)
+    monkeypatch.setattr(device, "available_cores", lambda: 2)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: has_bfloat16)
     rough = [ROUGH, replace(ROUGH, num_threads=2)] if has_bfloat16 else []
     on_gpu = replace(CPU, device=torch.device("cuda"), num_threads=3, precision="bfloat16")
     assert candidates_for(config_with(), CPU, None) == [ONE, TWO, *rough]
@@ -172,26 +171,26 @@ def test_the_candidates_of_a_calibration_are_the_choices_that_were_not_set(
     assert candidates_for(config_with(), on_gpu, None) == [Candidate(num_threads=3, precision="bfloat16")]
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("device_type", ["cpu", "cuda"])
 def test_a_checkpoints_bfloat16_applies_only_if_the_device_supports_it(
-    monkeypatch: pytest.MonkeyPatch, device: Device
+    monkeypatch: pytest.MonkeyPatch, device_type: Device
 ) -> None:
     has_it = {"cpu": False, "cuda": False}
-    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
-    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: has_it["cpu"])
-    monkeypatch.setattr(runtime, "cudnn_supports_bfloat16", lambda: False)
+    monkeypatch.setattr(device, "available_cores", lambda: 2)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: has_it["cpu"])
+    monkeypatch.setattr(device, "cudnn_supports_bfloat16", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or has_it["cuda"]
     )
-    config = RunConfig(runtime=RuntimeConfig(device=device))
+    config = RunConfig(runtime=RuntimeConfig(device=device_type))
     info = checkpoint_info(precision="bfloat16", num_threads=1)
 
     assert initial_runtime(config, info).precision == "float32"
 
-    has_it[device] = True
+    has_it[device_type] = True
     assert initial_runtime(config, info).precision == "bfloat16"
-    assert initial_runtime(with_runtime(device=device, precision="float32"), info).precision == "float32"
+    assert initial_runtime(with_runtime(device=device_type, precision="float32"), info).precision == "float32"
     assert initial_runtime(config, replace(info, precision="float32")).precision == "float32"
 
 
@@ -226,7 +225,7 @@ def test_the_chosen_threads_and_precision_are_in_event_checkpoint_and_config(
 def test_bfloat16_is_chosen_if_it_is_faster_and_gives_the_losses_of_an_explicit_choice(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
     favour(monkeypatch, ROUGH)
     config = replace(auto_config(home), runtime=RuntimeConfig(device="cpu", threads=1))
     asked = replace(config, runtime=replace(config.runtime, precision="bfloat16"), run_name="asked")
@@ -238,12 +237,12 @@ def test_bfloat16_is_chosen_if_it_is_faster_and_gives_the_losses_of_an_explicit_
 
 
 def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(device, "cpu_has_bfloat16", lambda: True)
     measure_after_every_step(monkeypatch)
     config = replace(auto_config(home, seed=11, dropout=0.3, sample_every=4), runtime=RuntimeConfig(device="cpu"))
     runs = []
     for number, favourite in enumerate((TWO, ROUGH, ONE)):
-        monkeypatch.setattr(runtime, "available_cores", lambda: 2)
+        monkeypatch.setattr(device, "available_cores", lambda: 2)
         favour(monkeypatch, favourite)
         runs.append(run_session(replace(config, run_name=f"run-{number}")))
     for emitted in runs:
@@ -261,12 +260,12 @@ def test_a_run_with_a_seed_is_not_calibrated_and_repeats_exactly(home: Path, mon
     assert losses(resumed) == {step: loss for step, loss in losses(runs[0]).items() if step > 5}
 
 
-def resumed(home: Path, before: int, wanted: RuntimeConfig) -> list[Event]:
+def resumed(home: Path, before: int, runtime_config: RuntimeConfig) -> list[Event]:
     """Return the events of a resume of a run with `before` threads, on a machine that had them."""
     config = tiny_config(write_corpus(home), max_steps=3)
-    with mock.patch.object(runtime, "available_cores", return_value=before):
+    with mock.patch.object(device, "available_cores", return_value=before):
         run_session(replace(config, runtime=replace(config.runtime, threads=before)), stop_at(1))
-    return run_session(replace(resume_config(), runtime=wanted))
+    return run_session(replace(resume_config(), runtime=runtime_config))
 
 
 @pytest.mark.parametrize(
@@ -302,8 +301,7 @@ def test_a_resumed_run_keeps_its_threads_or_warns_that_it_is_exact_to_rounding_o
 
 def changes(info: CheckpointInfo) -> str:
     trainer, _ = trainer_with_all()
-    result = TuningResult(trainer=trainer, runtime=CPU)
-    return computation_changes(info, result)
+    return computation_changes(info, CPU, trainer.step_path)
 
 
 def test_another_path_precision_or_device_than_the_checkpoints_is_described() -> None:

@@ -37,7 +37,7 @@ def new_trainer(max_grad_norm: float = 0.0) -> Trainer:
 def train_losses(trainer: Trainer, batches: list[Batch], learning_rate: float = 0.004) -> list[float]:
     for batch in batches:
         trainer.step(batch, learning_rate)
-    return trainer.take_report().train_losses
+    return trainer.drain_report().train_losses
 
 
 def with_padding(batch: Batch, columns: int) -> Batch:
@@ -68,7 +68,7 @@ def test_more_padding_changes_neither_loss_nor_gradient() -> None:
     one.step(batch, 0.0)
     other.step(with_padding(batch, columns=17), 0.0)
 
-    report, padded = one.take_report(), other.take_report()
+    report, padded = one.drain_report(), other.drain_report()
     assert report.train_losses == pytest.approx(padded.train_losses, rel=1e-6)
     assert report.grad_norms == pytest.approx(padded.grad_norms, rel=1e-5)
     for parameter, of_padded in zip(one.model.parameters(), other.model.parameters(), strict=True):
@@ -84,8 +84,8 @@ def test_a_long_gradient_is_clipped_and_its_full_norm_reported() -> None:
     free.step(batch, 0.0)
     clipped.step(batch, 0.0)
 
-    [norm] = free.take_report().grad_norms
-    assert clipped.take_report().grad_norms == [norm]
+    [norm] = free.drain_report().grad_norms
+    assert clipped.drain_report().grad_norms == [norm]
     assert norm > 0.01
     squares = [parameter.grad.square().sum() for parameter in clipped.model.parameters() if parameter.grad is not None]
     assert math.sqrt(sum(map(float, squares))) == pytest.approx(0.01, rel=1e-3)
@@ -121,7 +121,7 @@ def trainer(batch: Batch, request: pytest.FixtureRequest) -> Trainer:
     trainer = Trainer(model, TrainingConfig(weight_decay=0.1, max_grad_norm=1.0), replace(CPU, precision=request.param))
     for _ in range(2):
         trainer.step(batch, 0.004)
-    trainer.take_report()
+    trainer.drain_report()
     return trainer
 
 
@@ -153,7 +153,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_reported_as_nan(tr
     assert_same_tensors(trainer.state(), before)
     trainer.step(batch, 0.004)
     assert_same_tensors(trainer.state(), expected)
-    report = trainer.take_report()
+    report = trainer.drain_report()
     assert (trainer.step_count, report.first_step) == (4, 3)
     assert [math.isnan(loss) for loss in report.train_losses] == [True, False]
     assert [math.isnan(norm) for norm in report.grad_norms] == [True, False]

@@ -207,7 +207,7 @@ def test_a_run_in_bfloat16_follows_one_in_float32() -> None:
         for _ in range(60):
             trainer.step(next(stream), 0.004)
         assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
-        curves.append(np.reshape(trainer.take_report().train_losses, (-1, 20)).mean(axis=1))
+        curves.append(np.reshape(trainer.drain_report().train_losses, (-1, 20)).mean(axis=1))
     exact, rounded = curves
     assert rounded == pytest.approx(exact, rel=0.01)
     assert exact[-1] < exact[0] - 0.5

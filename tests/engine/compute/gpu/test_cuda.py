@@ -37,7 +37,7 @@ def new_trainer(runtime: Runtime, *, may_record: bool = True, num_layers: int = 
 def losses_of(trainer: Trainer, some: list[Batch]) -> list[float]:
     for batch in some:
         trainer.step(batch, RATE)
-    return trainer.take_report().train_losses
+    return trainer.drain_report().train_losses
 
 
 def steps_of(trainer: Trainer) -> BucketedSteps:
@@ -72,7 +72,7 @@ def test_dropout_masks_differ_between_replays_and_equal_those_of_eager_steps() -
         for _ in range(10):
             trainer.step(batch, 0.0)
         assert steps_of(trainer).num_recorded == may_record
-        return trainer.take_report().train_losses
+        return trainer.drain_report().train_losses
 
     recorded = run(may_record=True)
     assert len(set(recorded)) == 10

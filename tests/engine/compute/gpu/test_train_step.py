@@ -49,7 +49,7 @@ def reference_losses(model: TextGenerator, batches: list[Batch]) -> list[float]:
 def losses_of(trainer: Trainer, batches: list[Batch]) -> list[float]:
     for batch in batches:
         trainer.step(batch, RATE)
-    return trainer.take_report().train_losses
+    return trainer.drain_report().train_losses
 
 
 @pytest.fixture(params=["graphs", "eager"])
@@ -105,7 +105,7 @@ def test_a_non_finite_step_changes_nothing_and_is_reported_as_nan(
         spoil["by"] = 1.0
         trainer.step(batches[1], RATE)
         assert not torch.equal(trainer.state()["model.proj.weight"], before["model.proj.weight"])
-    assert [math.isnan(loss) for loss in trainer.take_report().train_losses] == [True, False, True, False]
+    assert [math.isnan(loss) for loss in trainer.drain_report().train_losses] == [True, False, True, False]
 
 
 def test_a_trainer_continues_from_its_state_bit_for_bit(recorder: FakeRecorder | None) -> None:
@@ -130,7 +130,7 @@ def test_dropout_masks_differ_between_steps_and_depend_only_on_the_seed(recorder
         torch.manual_seed(seed)
         for _ in range(8):
             trainer.step(batch, 0.0)
-        return trainer.take_report().train_losses
+        return trainer.drain_report().train_losses
 
     assert run(5) == run(5) != run(6)
     assert len(set(run(5))) == 8
