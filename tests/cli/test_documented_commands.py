@@ -37,6 +37,22 @@ NOT_RUN = {
     "tweetgen-tui data inspect": "names the command only",
     "tweetgen-tui data inspect big.csv --fresh --json": "takes minutes",
     "zcat lines.gz | tweetgen-tui train --data -": "a pipe: tests/cli/test_reading_options.py",
+    "time tweetgen-tui train --max-steps 1": "a figure: `train` itself runs here",
+    "head -100000 big.csv > hundred.csv": "makes a large file",
+    "python -m assets.grammar.make --rows 1600000 --output big.csv": "the same; `.ci/run` makes the embedded corpus",
+    "python -m pytest tests/engine/session/test_resume.py": "part of this test suite",
+    "python -m pytest tests/tui/screens/main/test_flood.py": "the same",
+    "python -m tests.fuzz --seconds 600": "takes minutes: `.ci/run` has a short one",
+    "python -m tests.kills --times 200 --seed 6": "the same",
+    "python -m tests.soak --minutes 20": "takes minutes",
+    "python -m tests.readme": "writes the docs: tests/architecture/test_docs.py compares",
+    "python3 -m venv .venv && .venv/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu": "network",
+    "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/tweetgen-tui": "network: `.ci/run`",
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest": "network: `.ci/run`",
+    "uv tool install --torch-backend cpu .": "network",
+    "uv tool install --torch-backend auto .": "network",
+    'pipx install . --pip-args "--extra-index-url https://download.pytorch.org/whl/cpu"': "network",
+    "pipx install .": "network",
 }
 """Commands that are not run here, and why."""
 
@@ -46,8 +62,8 @@ def _commands() -> Iterator[str]:
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
         for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
-            yield from (line for line in block.splitlines() if re.match(r"(\S+ \S+ \| )?tweetgen-tui\b", line))
-        yield from re.findall(r"`(tweetgen-tui(?: [^`]*)?)`", text)
+            yield from block.splitlines()
+        yield from re.findall(r"`((?:tweetgen-tui|python -m|time|head|uv|pipx)(?: [^`]*)?)`", text)
     yield from _examples(typer.main.get_command(app))
 
 
