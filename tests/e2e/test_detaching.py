@@ -106,7 +106,7 @@ def test_several_screens_attach_to_one_run_and_show_what_another_changes(
     screen.wait_for("▶ training")
     screen.press("q")
     assert screen.wait_for_exit()[0] == 0
-    second.wait_for("The run is over")
+    second.wait_for("The run is finished")
 
 
 def test_q_quits_an_attached_screen_whose_run_has_ended(screen: Terminal, open_terminal: OpenTerminal) -> None:
@@ -114,7 +114,7 @@ def test_q_quits_an_attached_screen_whose_run_has_ended(screen: Terminal, open_t
     second.wait_for("▶ training")
     screen.press("q")
     assert screen.wait_for_exit()[0] == 0
-    second.wait_for("The run is over")
+    second.wait_for("The run is finished")
     second.press("q")
     assert second.wait_for_exit()[0] == 0
 

@@ -39,11 +39,11 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Termi
     screen.press("t")
     screen.wait_for(r"step [\d,]+ · seed \d+")
     screen.press("escape")
-    screen.wait_until_gone("from cold to hot")
+    screen.wait_until_gone("one seed, seven")
     screen.resize(40, 12)
     screen.wait_for("tab 1/3")
     screen.resize(30, 8)
-    screen.wait_for("needs 40")
+    screen.wait_for("At least 40")
     for columns, rows in [(200, 60), (39, 11), (10, 3), (300, 100), (80, 24), (41, 13)]:
         screen.resize(columns, rows)
     screen.resize(120, 40)
