@@ -23,10 +23,10 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 def opening_of(shown: list[tuple[Any, ...]]) -> OpenReplay:
-    [(config, bridge, history, _store, _guard)] = shown
+    [(bridge, history, _store, _job_control)] = shown
     opening = bridge._open_session
     assert isinstance(opening, OpenReplay)
-    assert opening.config is config
+    assert opening.config is bridge.config
     assert history.is_replay
     return opening
 
