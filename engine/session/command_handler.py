@@ -10,7 +10,7 @@ from engine.config.run import SamplingConfig
 from engine.errors import TweetgenError
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
-from engine.session.checkpoint_loading import CheckpointLoader
+from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_queue import QUESTIONS, CommandQueue
 from engine.session.divergence import DivergenceRecovery
 from engine.session.run import Run

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from engine.errors import DivergedError, TweetgenError
 from engine.protocol.events import Warned
-from engine.session.checkpoint_loading import CheckpointLoader
+from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.run import Run
 
 MAX_RELOADS = 10

@@ -14,7 +14,7 @@ from engine.compute.device import derived_seed
 from engine.compute.memory import heap_frozen
 from engine.errors import DeviceMemoryError, DivergedError
 from engine.protocol import events
-from engine.session.checkpoint_loading import CheckpointLoader
+from engine.session.checkpoints.loader import CheckpointLoader
 from engine.session.command_handler import CommandHandler, RunEndsError
 from engine.session.command_queue import CommandQueue
 from engine.session.divergence import DivergenceRecovery

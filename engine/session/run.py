@@ -14,10 +14,10 @@ from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
 from engine.errors import ConfigError
 from engine.protocol import events
+from engine.session.checkpoints.run_checkpoints import RunCheckpoints
 from engine.session.live_settings import LiveSettings
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
-from engine.session.run_checkpoints import RunCheckpoints
 from engine.session.sampling_service import SamplingService
 from engine.session.setup import RunSetup
 from engine.session.state import RunState

@@ -250,7 +250,7 @@ def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
             raise MemoryError
         return to_content(info, tensors)
 
-    monkeypatch.setattr("engine.session.checkpointing.to_content", tight)
+    monkeypatch.setattr("engine.session.checkpoints.saver.to_content", tight)
 
     emitted = run_session(tiny_config(corpus, save_every=3, max_steps=5))
 

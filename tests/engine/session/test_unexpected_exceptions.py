@@ -120,7 +120,7 @@ UNTOUCHED = {
     "forward": InjectedFailure(FORWARD, 8),
     "evaluation, done": InjectedFailure("engine.session.memory_fallback.evaluate", 1, is_after=True),
     "sampling": InjectedFailure("engine.sampling.sampler.TweetSampler.advance", 30),
-    "saving": InjectedFailure("engine.session.checkpointing.to_content", 2),
+    "saving": InjectedFailure("engine.session.checkpoints.saver.to_content", 2),
     "journal": InjectedFailure("engine.storage.journal.Journal.append", 9),
 }
 
@@ -166,7 +166,7 @@ def test_exceptions_in_the_error_handling_too_still_end_in_one_event(
     def from_step_5_on(event: Event) -> list[Command]:
         if event.step == 5:
             patch.setattr("engine.session.reporter.Reporter.emit", failing)
-            patch.setattr("engine.session.checkpointing.CheckpointSaver.save_own", failing)
+            patch.setattr("engine.session.checkpoints.saver.CheckpointSaver.save_own", failing)
         return []
 
     def failing(*_: object, **__: object) -> None:
@@ -191,8 +191,8 @@ def test_an_internal_error_in_a_command_ends_the_run_in_a_resumable_state(
     plain = run_session(tiny_config(corpus, run_name="plain", dropout=0.3))
     for target in (
         "engine.corpus.training_data.TrainingData.batches",
-        "engine.session.checkpoint_loading.load_into",
-        "engine.session.checkpoint_loading.resolve_checkpoint",
+        "engine.session.checkpoints.loader.load_into",
+        "engine.session.checkpoints.loader.resolve_checkpoint",
     ):
         with monkeypatch.context() as patch:
             name = target.rpartition(".")[2].replace("_", "-")

@@ -15,10 +15,10 @@ from engine.checkpoints.checkpoint import save_checkpoint, to_content
 from engine.checkpoints.retention import prune_steps
 from engine.errors import ConfigError, DeviceMemoryError, StorageError, TweetgenError
 from engine.protocol import events
+from engine.session.checkpoints.snapshot import checkpoint_info, checkpoint_tensors, config_content
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.setup import RunSetup
-from engine.session.snapshot import checkpoint_info, checkpoint_tensors, config_content
 from engine.session.state import RunState
 from engine.storage.atomic_write import remove_stale_temporaries, storage_errors, write_atomically
 from engine.storage.folders import RUN_CHECKPOINTS, home, named_checkpoint_path

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.errors import DivergedError, StorageError, TweetgenError
 from engine.protocol import events
-from engine.session.checkpointing import CheckpointSaver
+from engine.session.checkpoints.saver import CheckpointSaver
 from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.setup import RunSetup
