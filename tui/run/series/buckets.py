@@ -1,4 +1,4 @@
-"""`Buckets`: pieces of a history by step, each as its lowest, highest, total and count. Pure arrays, never changed."""
+"""`Buckets`: a history in intervals of steps, each as its lowest, highest, total and count. Immutable arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Buckets:
-    """Consecutive pieces of history; bucket number `n` holds the steps from `n * stride` up to the next one's."""
+    """Consecutive intervals of a history; bucket `n` contains the steps from `n * stride` up to the next bucket's."""
 
     numbers: Ints
     low: Floats
@@ -22,17 +22,17 @@ class Buckets:
     count: Ints
 
     def __len__(self) -> int:
-        """Return the number of buckets, empty ones not counted: those are not kept."""
+        """Return the number of buckets; empty ones are not stored."""
         return len(self.numbers)
 
     def __getitem__(self, inside: slice) -> Buckets:
-        """Return some of the buckets."""
+        """Return a slice of the buckets."""
         return Buckets(
             self.numbers[inside], self.low[inside], self.high[inside], self.total[inside], self.count[inside]
         )
 
     def followed_by(self, other: Buckets) -> Buckets:
-        """Return these and the others, not yet merged where they meet."""
+        """Return these and the others, not merged at the seam."""
         return Buckets(
             np.concatenate([self.numbers, other.numbers]),
             np.concatenate([self.low, other.low]),
@@ -42,7 +42,7 @@ class Buckets:
         )
 
     def merged_by(self, numbers: Ints) -> Buckets:
-        """Return one bucket per run of equal `numbers`: one for each of these buckets, in rising order."""
+        """Merge the buckets with equal `numbers`, one for each bucket, in rising order."""
         if not len(self):
             return self
         starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))

@@ -1,4 +1,4 @@
-"""`Columns`: a history as a plot needs it, one entry per column, and a line through it that no spike bends. Pure."""
+"""`Columns`: a history with one entry per column of a plot, and a smoothed line through it, robust to spikes. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AVERAGE_WEIGHTS = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0])
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """What a plot needs: one entry per column, NaN (and a count of 0) where the column holds no value."""
+    """One entry per column of a plot, NaN (and a count of 0) where the column has no value."""
 
     low: Floats
     high: Floats
@@ -25,10 +25,10 @@ class Columns:
     count: Ints
 
     def smoothed(self) -> Floats:
-        """Return a line through the means that a single spike can't bend, NaN where a column is empty.
+        """Return a smoothed line through the means, robust to a single spike; NaN where a column is empty.
 
-        A running median over 5 filled columns, then a triangular average over 9. Both look as far ahead as back, so the
-        line doesn't lag behind a fall, and a new value moves only its last few points.
+        A running median over 5 filled columns, then a triangular average over 9. Both are centred, so the line doesn't
+        lag behind a fall, and a new value changes only its last few points.
         """
         line = np.full(len(self.mean), np.nan)
         is_filled = self.count > 0
@@ -38,7 +38,7 @@ class Columns:
 
 
 def columns_of(steps: Sequence[int], values: Sequence[float], first_step: int, last_step: int, count: int) -> Columns:
-    """Return a few values at rising steps in `count` columns; those outside the range count at its ends."""
+    """Return a few values at rising steps in `count` columns; those outside of the range are clipped to its ends."""
     positions = np.clip(np.asarray(steps, np.int64), first_step, last_step)
     return in_columns(
         single_buckets(positions, np.asarray(values, np.float64)), positions, first_step, last_step, count
@@ -46,7 +46,7 @@ def columns_of(steps: Sequence[int], values: Sequence[float], first_step: int, l
 
 
 def in_columns(pieces: Buckets, middles: NDArray[Any], first_step: int, last_step: int, num_columns: int) -> Columns:
-    """Return pieces of history, each whole in the column that the step amid it falls into."""
+    """Return buckets in columns, each entirely in the column that contains its middle step."""
     num_steps = max(last_step - first_step + 1, 1)
     filled = pieces.merged_by(((middles - first_step) * num_columns / num_steps).astype(np.int64))
     low, high, mean = (np.full(num_columns, np.nan) for _ in range(3))
@@ -57,7 +57,7 @@ def in_columns(pieces: Buckets, middles: NDArray[Any], first_step: int, last_ste
 
 
 def _running_median(values: Floats) -> Floats:
-    """Return the median of each value and its two neighbours on either side; the ends lean on fewer."""
+    """Return the median of each value and its two neighbours on either side, fewer at the ends."""
     reach = _MEDIAN_LENGTH // 2
     padded = np.pad(values, reach, constant_values=np.nan)
     windows = np.sort(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN_LENGTH), axis=1)  # NaN goes to the end
@@ -67,7 +67,7 @@ def _running_median(values: Floats) -> Floats:
 
 
 def _averaged(values: Floats) -> Floats:
-    """Return the triangular average around each value; the ends lean on fewer."""
+    """Return the triangular average around each value, over fewer values at the ends."""
     weights = np.convolve(np.ones(len(values)), _AVERAGE_WEIGHTS, "full")
     sums = np.convolve(values, _AVERAGE_WEIGHTS, "full")
     reach = len(_AVERAGE_WEIGHTS) // 2

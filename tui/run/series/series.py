@@ -1,8 +1,8 @@
-"""`Series`: the bounded history of one value by step, small however long the run is, with no spike lost.
+"""`Series`: the history of one value by step, bounded however long the run, without losing a spike.
 
 Two views of the same values: the whole run as (low, high, total, count) per bucket of `stride` steps, and the latest
 values in full. When the buckets become too many, neighbours merge and the stride doubles, so 5 million steps take about
-200 KB. A series is never changed: `extended` and `truncated` return new ones. Knows no framework.
+200 KB. Immutable: `extended` and `truncated` return new series.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from tui.run.series.columns import Columns, in_columns
 MAX_BUCKETS = 2048
 WINDOW_LENGTH = 8192
 _FINER_BELOW_STRIDES = 4
-"""Columns narrower than this many buckets are filled from the window, where it reaches back far enough."""
+"""Columns narrower than this many buckets are filled from the window, as far back as it reaches."""
 _TYPICAL_LENGTH = 100
 _TYPICAL_SHARE = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """The history of one value. Make the first with `Series.empty()`; safe to hand to any thread."""
+    """The history of one value, starting with `Series.empty()`. Thread-safe, as it is immutable."""
 
     stride: int
     _buckets: Buckets
@@ -45,7 +45,7 @@ class Series:
         return cls(1, Buckets(ints, floats, floats, floats, ints), ints, floats, 0, 0)
 
     def __len__(self) -> int:
-        """Return the number of values seen, all of the run's."""
+        """Return the number of all values of the run."""
         return int(self._buckets.count.sum())
 
     @property
@@ -55,9 +55,9 @@ class Series:
 
     @property
     def typical(self) -> float | None:
-        """Where the value is now, noise and spikes aside: the mean of the middle four fifths of the latest values.
+        """The current value without noise and spikes: the mean of the middle four fifths of the latest values.
 
-        The latest 100, or the latest fifth while there are fewer than 500, so that it keeps up with the first fall.
+        The latest 100, or the latest fifth while there are fewer than 500, so that it follows the first fall.
         """
         if not len(self._window_values):
             return None
@@ -67,9 +67,9 @@ class Series:
         return float(latest[cut : length - cut].mean())
 
     def extended(self, first_step: int, values: Sequence[float]) -> Series:
-        """Return this series with one more value for each step from `first_step` on.
+        """Return this series with `values` appended, one for each step from `first_step` on.
 
-        Steps may be left out between two calls (a refused step has no loss); a step seen before is replaced.
+        Steps may be missing between two calls (a refused step has no loss); an existing step is replaced.
         """
         if not values:
             return self
@@ -96,7 +96,7 @@ class Series:
     def truncated(self, last_step: int) -> Series:
         """Return this series without the values after `last_step`, as when a run goes back to a checkpoint.
 
-        Exact as far back as the window reaches; beyond, a bucket that `last_step` cuts keeps its low, high and mean.
+        Exact within the window; before it, a bucket cut by `last_step` retains its low, high and mean.
         """
         if not len(self._buckets) or last_step >= self.last_step:
             return self
@@ -118,7 +118,7 @@ class Series:
         return Series(self.stride, buckets, steps, values, self.first_step, last_kept)
 
     def _cut_bucket(self, index: int, last_step: int) -> Buckets:
-        """Return the bucket at `index` as if it ended with `last_step`; none where it begins later."""
+        """Return the bucket at `index` cut after `last_step`; no bucket where it starts later."""
         cut = self._buckets[index : index + 1]
         if not len(cut) or cut.numbers[0] != last_step // self.stride:
             return self._buckets[:0]
@@ -127,12 +127,12 @@ class Series:
         return Buckets(cut.numbers, cut.low, cut.high, cut.total / cut.count * count, count)
 
     def singles(self, first_step: int) -> tuple[Ints, Floats]:
-        """Return the steps and values from `first_step` on, as far back as single values are kept."""
+        """Return the steps and values from `first_step` on, within the window of single values."""
         begin = int(np.searchsorted(self._window_steps, first_step))
         return self._window_steps[begin:], self._window_values[begin:]
 
     def near(self, step: int) -> float | None:
-        """Return the value at `step` or the nearest to it; where single values are merged, the mean around it."""
+        """Return the value at `step` or the nearest to it; before the window, the mean of its bucket."""
         if not len(self):
             return None
         if len(self._window_steps) and step >= self._window_steps[0]:
@@ -142,16 +142,16 @@ class Series:
         return float(self._buckets.total[index] / self._buckets.count[index])
 
     def columns(self, first_step: int, last_step: int, num_columns: int) -> Columns:
-        """Return the values from `first_step` to `last_step` (both included) in that many columns of equal width.
+        """Return the values from `first_step` to `last_step` (inclusive) in `num_columns` columns of equal width.
 
-        A bucket counts whole in the column of its middle, so every low and high in the range is in some column.
+        A bucket is entirely in the column of its middle, so every low and high in the range is in some column.
         """
         column_width = max(last_step - first_step + 1, 1) / num_columns
-        pieces, middles = self._pieces(column_width, first_step, last_step)
-        return in_columns(pieces, np.clip(middles, first_step, last_step), first_step, last_step, num_columns)
+        buckets, middles = self._fine_buckets(column_width, first_step, last_step)
+        return in_columns(buckets, np.clip(middles, first_step, last_step), first_step, last_step, num_columns)
 
-    def _pieces(self, column_width: float, first_step: int, last_step: int) -> tuple[Buckets, Floats]:
-        """Return the history in that range, in pieces fine enough for such columns, and the step amid each piece."""
+    def _fine_buckets(self, column_width: float, first_step: int, last_step: int) -> tuple[Buckets, Floats]:
+        """Return the buckets of that range, fine enough for such columns, and the middle step of each."""
         buckets = self._buckets
         starts = buckets.numbers * self.stride
         window = buckets[:0]
@@ -163,13 +163,13 @@ class Series:
             buckets, starts = buckets[:num_coarse], starts[:num_coarse]
         begins = np.concatenate([np.maximum(starts, self.first_step), window.numbers])
         ends = np.concatenate([np.minimum(starts + self.stride - 1, self.last_step), window.numbers])
-        pieces = buckets.followed_by(window)
+        finest = buckets.followed_by(window)
         inside = slice(*np.searchsorted(ends, [first_step]), *np.searchsorted(begins, [last_step], side="right"))
-        return pieces[inside], (begins[inside] + ends[inside]) / 2
+        return finest[inside], (begins[inside] + ends[inside]) / 2
 
 
 def _nearest(positions: NDArray[Any], step: int) -> int:
-    """Return which of some rising positions, at least one, is the nearest to a step."""
+    """Return the index of the nearest to a step of some rising positions, at least one."""
     after = min(int(np.searchsorted(positions, step)), len(positions) - 1)
     is_before_nearer = after > 0 and step - positions[after - 1] < positions[after] - step
     return after - 1 if is_before_nearer else after
