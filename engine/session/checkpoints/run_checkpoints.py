@@ -46,10 +46,8 @@ class RunCheckpoints:
         if self._state.trainer.skipped_in_a_row:
             return  # these weights may have diverged
         self.save_step_if_due()
-        if self._is_latest_due():
+        if self._is_latest_due() or self._is_change_due():
             self.save("latest")
-        else:
-            self.save_if_changed()
 
     def save_step_if_due(self) -> None:
         """Save `step-N` when its interval says so."""
@@ -60,13 +58,14 @@ class RunCheckpoints:
 
     def save_if_changed(self) -> None:
         """Save `latest` soon after a change of the settings, and when a failed save is due for another try."""
-        if self._is_latest_due() and self._saver.is_failing:
-            self.save("latest")
-        if self._changed_at is not None and self._clock() - self._changed_at >= CHANGE_SECONDS:
+        if self._is_change_due() or (self._saver.is_failing and self._is_latest_due()):
             self.save("latest")
 
     def _is_latest_due(self) -> bool:
         return self._clock() - self._tried_at >= self._state.training.autosave_seconds
+
+    def _is_change_due(self) -> bool:
+        return self._changed_at is not None and self._clock() - self._changed_at >= CHANGE_SECONDS
 
     def save(self, name: str, *, is_asked: bool = False, is_last: bool = False) -> TweetgenError | None:
         """Save the run's own `latest`, `best` or `step-N`; if that fails, warn and continue.

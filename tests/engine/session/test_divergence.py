@@ -1,4 +1,4 @@
-"""Several refused steps in a row: the run reloads its last good state at half the rate, a bounded number of times."""
+"""Several skipped steps in a row: the run reloads its last good state at half the rate, a bounded number of times."""
 
 from __future__ import annotations
 
