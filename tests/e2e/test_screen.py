@@ -49,7 +49,7 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Termi
     screen.resize(120, 40)
     screen.wait_until(lambda: is_complete(screen, 120, 40), "never complete again at 120x40")
     screen.press("m")
-    screen.wait_for("drag to select")
+    screen.wait_for("m recaptures it")
     assert 1003 not in screen.modes_left_set
     screen.press("s")
     screen.wait_for("Save a checkpoint")
