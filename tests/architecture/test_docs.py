@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -91,3 +92,16 @@ def test_the_animation_is_small_and_its_last_frame_shows_without_animation() -> 
     assert len(picture.encode()) < 1_500_000
     assert re.findall(r'<g class="(frame[^"]*)"', picture)[-1] == "frame last"
     assert ".last { visibility: visible" in picture
+
+
+def test_the_architecture_page_lists_the_folders_of_both_packages_in_the_order_of_the_contracts() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    page = PAGES[ROOT / "docs" / "architecture.md"]
+    table = [line.split("|")[1::2] for line in page.splitlines() if line.startswith("| `") and line.count("|") == 5]
+    for column, package in enumerate(("engine", "tui")):
+        [layers] = [each["layers"] for each in contracts if each["type"] == "layers" and package in each["layers"][0]]
+        folders = [name for layer in layers for name in re.findall(rf"{package}\.(\w+)", layer)]
+        listed = [name for row in table for name in re.findall(r"`(\w+)`", row[column])]
+        assert listed == [name for name in folders if (ROOT / package / name).is_dir()]
