@@ -29,7 +29,7 @@ class RunCheckpoints:
         self._changed_at: float | None = None
 
     def prepare_folder(self) -> None:
-        """Make the run's folder complete, as far as the disk allows."""
+        """Write `config.json` and remove stale temporary files; a failing disk is reported by the first save."""
         self._saver.prepare_folder()
 
     def record_change(self) -> None:
@@ -42,7 +42,7 @@ class RunCheckpoints:
         self._saver.record_load(path)
 
     def save_if_due(self) -> None:
-        """Save `step-N` and `latest` when their intervals say so, and `latest` soon after a change of the settings."""
+        """Save `step-N` and `latest` at their intervals, and `latest` soon after a change of the settings."""
         if self._state.trainer.skipped_in_a_row:
             return  # these weights may have diverged
         self.save_step_if_due()
@@ -50,7 +50,7 @@ class RunCheckpoints:
             self.save("latest")
 
     def save_step_if_due(self) -> None:
-        """Save `step-N` when its interval says so."""
+        """Save `step-N` at its interval."""
         state = self._state
         if is_due(state.step, state.training.save_every, state.progress.last_save_step):
             state.progress.last_save_step = state.step
