@@ -27,7 +27,7 @@ STEPS = steps_finished(1, [4.5, 4.2, 4.0])
 
 @pytest.fixture(autouse=True)
 def _signals_as_before() -> Iterator[None]:
-    """Undo what the run without a screen does to signals, and let it hear those that whoever runs the tests ignores."""
+    """Restore the signal handlers after the test, and enable signals that the test runner ignores."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
     yield
     for number, handler in before.items():

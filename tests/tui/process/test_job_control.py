@@ -51,7 +51,7 @@ RAW = f"\ntty.setraw(0){MODES}"
 
 @pytest.fixture(autouse=True)
 def _signals_as_before() -> Iterator[None]:
-    """Let children hear the signals that whoever runs the tests ignores."""
+    """Enable signals in children that the test runner ignores."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in ending_signals()}
     yield
     for number, handler in before.items():
@@ -121,11 +121,11 @@ def test_signals_are_forwarded_once_and_those_of_the_terminal_reach_only_the_chi
     assert exit_code_of(shell) == 41
 
 
-@pytest.mark.parametrize(("code", "is_said"), [(129, True), (0, False)])
-def test_the_notice_after_a_hangup_is_printed_by_the_supervisor(tmp_path: Path, code: int, is_said: bool) -> None:
-    shell = start(tmp_path, LET_GO + f"control.release({code}, 'It goes on: kill 1'); time.sleep(60)")
+@pytest.mark.parametrize(("code", "is_printed"), [(129, True), (0, False)])
+def test_the_notice_after_a_hangup_is_printed_by_the_supervisor(tmp_path: Path, code: int, is_printed: bool) -> None:
+    shell = start(tmp_path, LET_GO + f"control.release({code}, 'It continues: kill 1'); time.sleep(60)")
     assert exit_code_of(shell) == code
-    assert ("It goes on: kill 1" in shell.before) == is_said
+    assert ("It continues: kill 1" in shell.before) == is_printed
     child_of(tmp_path).kill()
 
 
@@ -188,7 +188,7 @@ def test_a_child_that_loses_the_terminal_while_drawing_leaves_the_modes_reset(
 def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supervisor(tmp_path: Path) -> None:
     as_textual_does = "import io; sys.stderr = io.StringIO()\n"
     (tmp_path / "program.py").write_text(PROGRAM + "input()" + RAW + as_textual_does + "time.sleep(60)")
-    # the end of the first process in a terminal would take the terminal away from all
+    # the end of a terminal's first process would end the terminal
     shell = start_shell(tmp_path, f"{sys.executable} program.py; sleep 60")
     shell.expect("ready")
     settings = termios.tcgetattr(shell.child_fd)

@@ -41,9 +41,9 @@ async def test_a_cancelled_task_is_not_awaited() -> None:
 
 def test_an_internal_error_names_the_log_with_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWEETGEN_HOME", str(tmp_path))
-    told = to_tweetgen_error(ZeroDivisionError("oh no"), "Looking at tweets")
-    assert isinstance(told, InternalError)
-    assert "oh no" in told.message
+    error = to_tweetgen_error(ZeroDivisionError("oh no"), "Looking at tweets")
+    assert isinstance(error, InternalError)
+    assert "oh no" in error.message
     log = tmp_path / "tweetgen.log"
-    assert str(log) in told.hint
+    assert str(log) in error.hint
     assert "ZeroDivisionError: oh no" in log.read_text()

@@ -1,4 +1,4 @@
-"""Both ends of a run's socket for tests: a host that is fed events by hand, and a watcher that speaks by hand."""
+"""Both ends of a run's socket for tests: a host with scripted events, and a client that sends raw lines."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ HELLO = to_line(Hello())
 
 @dataclass
 class Hosted:
-    """A host with a run of its own, which trains nothing."""
+    """A host of a run that trains nothing."""
 
     host: Host
     folder: RunFolder
     sent: list[c.Command] = field(default_factory=list)
-    """What watchers asked for."""
+    """Commands of clients."""
 
     @property
     def path(self) -> Path:
@@ -54,17 +54,17 @@ class Hosted:
             return True
 
     def break_connections(self) -> None:
-        """End all connections, as a watcher that was stopped for long would see it."""
-        for watcher in list(self.host._clients):
-            watcher._writer.transport.abort()
+        """End all connections, as for a client that was stopped for long."""
+        for client in list(self.host._clients):
+            client._writer.transport.abort()
 
     def is_anyone_behind(self) -> bool:
-        return any(watcher._is_behind for watcher in list(self.host._clients))
+        return any(client._is_behind for client in list(self.host._clients))
 
 
 @contextmanager
 def hosted(*script: e.Event, num_waiting: Callable[[], int] = lambda: 0) -> Iterator[Hosted]:
-    """Host a run after these events; its folder is as that of a run which is on."""
+    """Host a run after these events; its folder is that of an active run."""
     folder = folder_of_run(RUN)
     folder.path.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder.journal_path)
@@ -80,8 +80,8 @@ def hosted(*script: e.Event, num_waiting: Callable[[], int] = lambda: 0) -> Iter
         host.close()
 
 
-class Speaker:
-    """A watcher that says what it is told to say."""
+class RawClient:
+    """A client that sends raw lines."""
 
     def __init__(self, path: Path, *lines: bytes) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -89,41 +89,41 @@ class Speaker:
         self.socket.connect(str(path))
         self._file = self.socket.makefile("rb")
         for line in lines:
-            self.say(line)
+            self.send(line)
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def hear(self) -> dict[str, Any]:
-        """Return the next line, how many are attached aside."""
+    def receive(self) -> dict[str, Any]:
+        """Return the next message other than `Screens`."""
         line = self._file.readline()
-        assert line.endswith(b"\n"), "nothing more was said"
-        heard: dict[str, Any] = json.loads(line)
-        return self.hear() if heard.get("message") == "Screens" else heard
+        assert line.endswith(b"\n"), "nothing more was sent"
+        received: dict[str, Any] = json.loads(line)
+        return self.receive() if received.get("message") == "Screens" else received
 
-    def hear_until(self, message: str) -> list[dict[str, Any]]:
-        """Return what is said up to a message of that kind or an event of it, which is the last."""
-        heard = [self.hear()]
-        while message not in (heard[-1].get("message"), heard[-1].get("event")):
-            heard.append(self.hear())
-        return heard
+    def receive_until(self, message: str) -> list[dict[str, Any]]:
+        """Return the messages up to and including one, or an event, of that name."""
+        received = [self.receive()]
+        while message not in (received[-1].get("message"), received[-1].get("event")):
+            received.append(self.receive())
+        return received
 
-    def hear_to_the_end(self) -> list[dict[str, Any]]:
-        """Return all that is said until the other end closes, how many are attached aside."""
+    def receive_all(self) -> list[dict[str, Any]]:
+        """Return all messages other than `Screens` until the host closes the connection."""
         data = bytearray()
         try:
             while piece := self._file.read1(1 << 20):
                 data += piece
-        except ConnectionResetError:  # it had not read all that was said to it
+        except ConnectionResetError:  # the host had not read all lines
             pass
-        heard = [json.loads(line) for line in bytes(data).split(b"\n")[:-1]]
-        return [line for line in heard if line.get("message") != "Screens"]
+        received = [json.loads(line) for line in bytes(data).split(b"\n")[:-1]]
+        return [line for line in received if line.get("message") != "Screens"]
 
     def close(self) -> None:
         self._file.close()
         self.socket.close()
 
-    def __enter__(self) -> Speaker:
+    def __enter__(self) -> RawClient:
         return self
 
     def __exit__(self, *_: object) -> None:

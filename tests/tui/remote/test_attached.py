@@ -53,10 +53,10 @@ class Attached(EngineBridge):
 
 
 class ReadOnly(Attached):
-    """One that only watches."""
+    """A read-only one."""
 
     badge = "read-only"
-    refusal = "You are only watching."
+    refusal = "This screen is read-only."
 
 
 @asynccontextmanager
@@ -75,14 +75,14 @@ async def attached(
 async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothing(stage: Stage) -> None:
     async with attached(stage, ReadOnly, (120, 40)) as (app, pilot, session):
         await pilot.press("space")
-        await toasted(app, "You are only watching.")
+        await toasted(app, "This screen is read-only.")
         for key in MAIN_ACTIONS:
             if key.steers:
                 await app.screen.run_action(key.textual_action)
                 assert isinstance(app.screen, MainScreen), key.title
         await pilot.press("enter")
         await opened(app, TweetDialog)
-        await shows(app, "You are only watching.")
+        await shows(app, "This screen is read-only.")
         await pilot.press("escape")
         await opened(app, MainScreen)
         assert session.received == []
@@ -92,9 +92,9 @@ async def test_a_read_only_screen_refuses_every_key_that_steers_and_opens_nothin
 
 async def test_the_key_bar_shows_how_a_screen_is_attached(stage: Stage) -> None:
     async with attached(stage, size=(120, 24)) as (app, pilot, _):
-        for width, told in ((120, "attached, 2 screens"), (40, "attached")):
+        for width, badge in ((120, "attached, 2 screens"), (40, "attached")):
             await pilot.resize_terminal(width, 24)
-            await wait_until(lambda told=told: screen_text(app).splitlines()[-1].rstrip().endswith(told), told)  # type: ignore[misc]
+            await wait_until(lambda badge=badge: screen_text(app).splitlines()[-1].rstrip().endswith(badge), badge)  # type: ignore[misc]
 
 
 async def test_the_keys_that_a_read_only_screen_refuses_are_grey(stage: Stage) -> None:
@@ -145,9 +145,9 @@ async def test_d_quits_although_the_run_ended_during_the_question_of_q(stage: St
     assert app.return_value == Outcome()
 
 
-@pytest.mark.parametrize(("key", "told"), [("e", "ends in the background."), ("d", "tweetgen-tui attach watched")])
+@pytest.mark.parametrize(("key", "line"), [("e", "ends in the background."), ("d", "tweetgen-tui attach watched")])
 async def test_the_shell_shows_whether_the_run_ends_or_continues(
-    key: str, told: str, capfd: pytest.CaptureFixture[str]
+    key: str, line: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     clock = FakeClock()
     with hosted() as made:
@@ -166,11 +166,11 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
         assert screen._follow(app.return_value, app, cast("JobControl", None)) == 0
         bridge.leave()
         assert bridge.join(DEADLINE_SECONDS)
-    assert capfd.readouterr().err.strip().endswith(told)
+    assert capfd.readouterr().err.strip().endswith(line)
 
 
 class Behind(Attached):
-    """One whose screen misses the end, as a watcher that fell behind does: it is told the view after it."""
+    """One whose screen misses the last event, as a client that fell behind: it receives the view after it."""
 
     def drain(self) -> Update:
         update = super().drain()

@@ -59,7 +59,7 @@ def drained(bridge: RemoteBridge, num_events: int) -> list[e.Event]:
 
 @contextlib.contextmanager
 def played(*connections: list[bytes]) -> Iterator[RunFolder]:
-    """Stand in for a host: say those lines to each that comes, one after the other, then close."""
+    """Stand in for a host: send each client in turn its lines, then close."""
     folder = folder_of_run(RUN)
     folder.path.mkdir(parents=True)
     journal = Journal(folder.journal_path)
@@ -146,8 +146,8 @@ def test_a_view_that_replaces_missed_events_comes_with_the_events_after_it() -> 
     with hosted() as made, attached(made) as (bridge, _):
         made.emit(steps_finished(1, [2.0]))
         wait_until(lambda: made.host._view.step == 1)
-        for watcher in list(made.host._clients):
-            watcher._writer.transport.abort()
+        for client_connection in list(made.host._clients):
+            client_connection._writer.transport.abort()
         wait_until(lambda: bridge._new_view)  # not drained: the screen is slow
         made.emit(PAUSED)
         wait_until(lambda: bridge.num_undrained)
@@ -182,7 +182,7 @@ def test_an_active_run_without_a_usable_socket_can_not_be_reached(monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("said", "word"),
+    ("lines", "word"),
     [
         ([], "does not answer"),
         ([b"{}\n"], "no message"),
@@ -190,8 +190,8 @@ def test_an_active_run_without_a_usable_socket_can_not_be_reached(monkeypatch: p
         ([GREETING, to_line(Refusal(reason="That was no hello.", hint="Say hello."))], "That was no hello"),
     ],
 )
-def test_an_invalid_greeting_is_a_remote_error(said: list[bytes], word: str) -> None:
-    with played(said) as folder:
+def test_an_invalid_greeting_is_a_remote_error(lines: list[bytes], word: str) -> None:
+    with played(lines) as folder:
         with pytest.raises(RemoteError, match=word) as raised:
             RemoteBridge(folder).connect()
         assert "Traceback" not in raised.value.message
@@ -254,15 +254,15 @@ def test_leaving_during_the_connection_setup_ends_the_bridge(monkeypatch: pytest
     monkeypatch.setattr(client, "connected", slow)
     with hosted() as made:
         bridge = RemoteBridge(made.folder)
-        meeting = threading.Thread(target=_meet, args=(bridge,))
-        meeting.start()
+        connecting = threading.Thread(target=_connect, args=(bridge,))
+        connecting.start()
         reached.wait()
         bridge.leave()
         go_on.set()
         assert bridge.join(5.0)
-        meeting.join()
+        connecting.join()
 
 
-def _meet(bridge: RemoteBridge) -> None:
+def _connect(bridge: RemoteBridge) -> None:
     with contextlib.suppress(RemoteError):
         bridge.connect()

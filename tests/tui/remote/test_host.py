@@ -18,7 +18,7 @@ from engine.storage.folders import RunFolder, folder_of_run
 from engine.storage.journal import Journal
 from tests.engine.helpers import tiny_config, write_corpus
 from tests.fakes import run_started, steps_finished, tweet_sampled
-from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, Speaker, hosted
+from tests.tui.remote.host_and_client import FINISHED, HELLO, PAUSED, RUN, Hosted, RawClient, hosted
 from tests.waiting import wait_until
 from tui.remote import host
 from tui.remote.connect import read_greeting
@@ -34,16 +34,16 @@ def one_step(step: int) -> e.StepsFinished:
     return steps_finished(step, [2.0])
 
 
-def reason_in(heard: list[dict[str, object]]) -> object:
-    """Return what the last line says against one who is refused."""
-    assert heard[-1]["message"] == "Refusal"
-    return heard[-1]["reason"]
+def reason_in(received: list[dict[str, object]]) -> object:
+    """Return the reason of a refusal, which is the last message."""
+    assert received[-1]["message"] == "Refusal"
+    return received[-1]["reason"]
 
 
-def view_in(heard: list[dict[str, object]]) -> RunView:
-    """Return the last view that is told."""
-    told = [line["view"] for line in heard if line.get("message") == "ViewTold"]
-    return decode_view(told[-1])  # type: ignore[arg-type] # JSON
+def view_in(received: list[dict[str, object]]) -> RunView:
+    """Return the last view sent."""
+    views = [line["view"] for line in received if line.get("message") == "ViewTold"]
+    return decode_view(views[-1])  # type: ignore[arg-type] # JSON
 
 
 def line_of(command: c.Command) -> bytes:
@@ -53,12 +53,12 @@ def line_of(command: c.Command) -> bytes:
 def assert_serves(made: Hosted) -> None:
     """Make sure that a host still does all that it is for."""
     assert made.host.problem == ""
-    with Speaker(made.path, HELLO) as speaker:
-        speaker.hear_until("CaughtUp")
+    with RawClient(made.path, HELLO) as client:
+        client.receive_until("CaughtUp")
         made.emit(PAUSED)
-        assert speaker.hear()["event"] == "Paused"
+        assert client.receive()["event"] == "Paused"
         before = len(made.sent)
-        speaker.say(line_of(c.Resume()))
+        client.send(line_of(c.Resume()))
         wait_until(lambda: len(made.sent) > before, "the command")
 
 
@@ -71,8 +71,8 @@ def test_only_the_user_can_access_the_socket() -> None:
 @pytest.mark.parametrize("protocol", [PROTOCOL + 1, "\x1b[31m"])
 def test_a_client_of_another_protocol_is_refused_with_the_protocol_of_the_run(protocol: object) -> None:
     hello = json.dumps({"message": "Hello", "protocol": protocol, "from the future": [1]}).encode() + b"\n"
-    with hosted() as made, Speaker(made.path, hello) as speaker:
-        reason = str(reason_in(speaker.hear_to_the_end()))
+    with hosted() as made, RawClient(made.path, hello) as client:
+        reason = str(reason_in(client.receive_all()))
     assert f"uses protocol {PROTOCOL}" in reason
     assert "\x1b" not in reason
 
@@ -81,51 +81,51 @@ def test_an_invalid_hello_or_command_is_refused_and_closes_that_connection_only(
     no_hello = (b"\n", b"GET / HTTP/1.1\r\n", b"[" * 70_000 + b"\n", HELLO.replace(b"Hello", b"CaughtUp"))
     no_command = (HELLO, b"garbage\n", b'{"command":"Fly"}\n', b'{"command":"SetLearningRate","learning_rate":1e999}\n')
     with hosted() as made:
-        for said in no_hello:
-            with Speaker(made.path, said) as speaker:
-                assert reason_in(speaker.hear_to_the_end()) == "The first message is not Hello."
-        for said in no_command:
-            with Speaker(made.path, HELLO) as speaker:
-                speaker.hear_until("CaughtUp")
-                speaker.say(said)
-                assert reason_in(speaker.hear_to_the_end()) == "Invalid command."
+        for line in no_hello:
+            with RawClient(made.path, line) as client:
+                assert reason_in(client.receive_all()) == "The first message is not Hello."
+        for line in no_command:
+            with RawClient(made.path, HELLO) as client:
+                client.receive_until("CaughtUp")
+                client.send(line)
+                assert reason_in(client.receive_all()) == "Invalid command."
         assert made.sent == []
         assert_serves(made)
 
 
 def test_a_read_only_client_can_not_steer() -> None:
-    with hosted() as made, Speaker(made.path, to_line(Hello(is_read_only=True))) as speaker:
-        speaker.hear_until("CaughtUp")
+    with hosted() as made, RawClient(made.path, to_line(Hello(is_read_only=True))) as client:
+        client.receive_until("CaughtUp")
         assert made.host.num_clients == 0
-        speaker.say(line_of(c.Stop()))
-        assert reason_in(speaker.hear_to_the_end()) == "This connection is read-only."
+        client.send(line_of(c.Stop()))
+        assert reason_in(client.receive_all()) == "This connection is read-only."
     assert made.sent == []
 
 
 def test_a_stop_is_forwarded_at_once_with_the_queued_commands() -> None:
-    wishes: list[c.Command] = [c.Pause(), c.SetBatchSize(batch_size=8), c.Stop()]
-    with hosted(num_waiting=lambda: 1000) as made, Speaker(made.path, HELLO) as speaker:
-        speaker.say(b"".join(map(line_of, wishes[:2])))
-        speaker.hear_until("CaughtUp")
+    commands: list[c.Command] = [c.Pause(), c.SetBatchSize(batch_size=8), c.Stop()]
+    with hosted(num_waiting=lambda: 1000) as made, RawClient(made.path, HELLO) as client:
+        client.send(b"".join(map(line_of, commands[:2])))
+        client.receive_until("CaughtUp")
         assert made.sent == []
-        speaker.say(line_of(wishes[2]) + line_of(c.Resume()))
+        client.send(line_of(commands[2]) + line_of(c.Resume()))
         wait_until(lambda: made.sent, "the stop")
-        assert made.sent == wishes
+        assert made.sent == commands
 
 
 def test_commands_of_a_disconnected_client_are_forwarded_in_order_without_an_incomplete_one() -> None:
     is_busy = threading.Event()
     is_busy.set()
-    wishes: list[c.Command] = [c.SetBatchSize(batch_size=size) for size in range(1, 100)]
+    commands: list[c.Command] = [c.SetBatchSize(batch_size=size) for size in range(1, 100)]
     with hosted(num_waiting=lambda: 1000 if is_busy.is_set() else 0) as made:
-        with Speaker(made.path, HELLO) as speaker:
-            speaker.say(b"".join(map(line_of, wishes)) + line_of(c.Stop())[:-1])
+        with RawClient(made.path, HELLO) as client:
+            client.send(b"".join(map(line_of, commands)) + line_of(c.Stop())[:-1])
             wait_until(lambda: made.host.num_clients == 1)
         wait_until(lambda: made.host.num_clients == 0, "the end of the connection")
         assert made.sent == []
         is_busy.clear()
-        wait_until(lambda: len(made.sent) == len(wishes), "the commands")
-        assert made.sent == wishes
+        wait_until(lambda: len(made.sent) == len(commands), "the commands")
+        assert made.sent == commands
 
 
 def test_commands_that_a_session_has_received_and_not_executed_are_still_counted(home: Path) -> None:
@@ -153,22 +153,22 @@ class Counter(NullSubscriber):
 
 
 def test_clients_that_connect_during_a_flood_get_every_event_exactly_once() -> None:
-    num_steps, speakers = 0, []
+    num_steps, clients = 0, []
     with hosted() as made:
         for _ in range(8):
-            speakers.append(Speaker(made.path, HELLO))
+            clients.append(RawClient(made.path, HELLO))
             for _ in range(200):
                 num_steps += 1
                 made.emit(one_step(num_steps))
-        wait_until(lambda: made.host.num_clients == len(speakers))
+        wait_until(lambda: made.host.num_clients == len(clients))
         made.emit(PAUSED)
-        for speaker in speakers:
-            heard = speaker.hear_until("Paused")
-            view = view_in(heard)
+        for client in clients:
+            received = client.receive_until("Paused")
+            view = view_in(received)
             assert len(view.train_losses) == view.step
-            told = [line["step"] for line in heard if line.get("event") == "StepsFinished"]
-            assert told == list(range(view.step + 1, num_steps + 1))
-            speaker.close()
+            steps = [line["step"] for line in received if line.get("event") == "StepsFinished"]
+            assert steps == list(range(view.step + 1, num_steps + 1))
+            client.close()
 
 
 async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_read() -> None:
@@ -183,19 +183,19 @@ async def test_a_connection_is_closed_without_an_error_while_its_last_lines_are_
 
 def test_a_stalled_client_has_a_bounded_queue_delays_no_other_and_gets_a_new_snapshot() -> None:
     text = "x" * 800
-    with hosted() as made, Speaker(made.path, HELLO) as stalled, Speaker(made.path, HELLO) as other:
+    with hosted() as made, RawClient(made.path, HELLO) as stalled, RawClient(made.path, HELLO) as other:
         for each in (stalled, other):
-            each.hear_until("CaughtUp")
+            each.receive_until("CaughtUp")
         number = 0
         while not made.is_anyone_behind():
             number += 1
             made.emit(*(tweet_sampled(text, number) for _ in range(200)))
-            assert [other.hear()["step"] for _ in range(200)] == [number] * 200
-        heard = stalled.hear_until("ViewTold")
-        heard += stalled.hear_until("CaughtUp")
-        assert view_in(heard).num_tweets == number * 200
+            assert [other.receive()["step"] for _ in range(200)] == [number] * 200
+        received = stalled.receive_until("ViewTold")
+        received += stalled.receive_until("CaughtUp")
+        assert view_in(received).num_tweets == number * 200
         made.emit(PAUSED)
-        assert stalled.hear()["event"] == "Paused"
+        assert stalled.receive()["event"] == "Paused"
 
 
 def leave_socket(path: Path) -> None:
@@ -231,11 +231,11 @@ def test_a_closing_host_does_not_remove_the_socket_of_the_next() -> None:
 
 
 def test_an_exception_in_the_host_ends_only_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    with hosted() as made, Speaker(made.path, HELLO) as speaker:
-        speaker.hear_until("CaughtUp")
+    with hosted() as made, RawClient(made.path, HELLO) as client:
+        client.receive_until("CaughtUp")
         monkeypatch.setattr(host, "fold", lambda *_: 1 // 0)
         made.emit(PAUSED)
-        assert speaker.hear_to_the_end() == []
+        assert client.receive_all() == []
         wait_until(lambda: made.host.problem.startswith("ZeroDivisionError"))
         made.emit(*(tweet_sampled("kept nowhere") for _ in range(100)))
         made.host.close()
@@ -262,10 +262,10 @@ def test_the_reason_why_no_client_can_attach_is_reported_and_events_are_still_ha
 
 
 def test_a_client_that_does_not_read_does_not_delay_the_end_of_the_host() -> None:
-    with hosted() as made, Speaker(made.path, HELLO) as stalled:
-        stalled.hear_until("CaughtUp")
+    with hosted() as made, RawClient(made.path, HELLO) as stalled:
+        stalled.receive_until("CaughtUp")
         made.emit(*(tweet_sampled("x" * 800, 7) for _ in range(1000)), FINISHED)
-        wait_until(lambda: not made.path.exists())  # taken away last, before the client counts as stalled
+        wait_until(lambda: not made.path.exists())  # removed last, before the client counts as stalled
 
 
 def test_a_client_of_a_resumed_run_gets_its_history_exactly_once() -> None:
@@ -280,9 +280,9 @@ def test_a_client_of_a_resumed_run_gets_its_history_exactly_once() -> None:
     journal.close()
     with hosted(started, one_step(41)) as made:
         wait_until(lambda: (greeting := read_greeting(made.folder)) and greeting.step == 41)
-        with Speaker(made.path, HELLO) as speaker:
-            heard = speaker.hear_until("CaughtUp")
-    view = view_in(heard)
+        with RawClient(made.path, HELLO) as client:
+            received = client.receive_until("CaughtUp")
+    view = view_in(received)
     assert (view.step, len(view.train_losses), view.num_tweets) == (41, 41, 1)
     assert (view.phase, view.ended) == ("training", None)
-    assert [line["tweets"][0]["text"] for line in heard if line.get("message") == "TweetsTold"] == ["before"]
+    assert [line["tweets"][0]["text"] for line in received if line.get("message") == "TweetsTold"] == ["before"]

@@ -1,4 +1,4 @@
-"""The folder of the sockets is the user's alone, and a socket's name comes from the run folder's real path."""
+"""Only the user can access the folder of the sockets, and a socket is named by the run folder's real path."""
 
 from __future__ import annotations
 

@@ -30,12 +30,12 @@ def as_values(view: RunView) -> dict[str, Any]:
 
 
 def sent(view: RunView) -> RunView:
-    """Return a view as it arrives at a watcher."""
-    *told, last = [message_in(line) for line in lines_of(view, RunConfig())]
-    assert isinstance(told[0], ViewTold)
+    """Return a view as a client receives it."""
+    *messages, last = [message_in(line) for line in lines_of(view, RunConfig())]
+    assert isinstance(messages[0], ViewTold)
     assert isinstance(last, CaughtUp)
-    tweets = tuple(tweet for some in told[1:] if isinstance(some, TweetsTold) for tweet in some.tweets)
-    return apply_tweets(decode_view(told[0].view), tweets)
+    tweets = tuple(tweet for some in messages[1:] if isinstance(some, TweetsTold) for tweet in some.tweets)
+    return apply_tweets(decode_view(messages[0].view), tweets)
 
 
 def apply_tweets(view: RunView, tweets: tuple[e.TweetSampled, ...]) -> RunView:
@@ -52,7 +52,7 @@ def test_any_view_arrives_as_it_was_sent(events: list[e.Event]) -> None:
 
 
 def long_view(num_steps: int) -> RunView:
-    """Return the view of a run of so many steps, told by the hundred thousand."""
+    """Return the view of a run of `num_steps` steps, reported by the hundred thousand."""
     reports = (steps_finished(step, [3.0 + step % 7 / 7] * 1000) for step in range(1, num_steps, 1000))
     return fold(fold(RunView(), [run_started()]), [*reports, eval_finished(num_steps, 2.5)])
 

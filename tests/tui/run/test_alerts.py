@@ -19,7 +19,7 @@ from tui.run.view import RunView
 
 
 class Scene:
-    """A run as its screen follows it, a report or an event at a time."""
+    """A run and its alerts, event by event."""
 
     def __init__(self, *begin: e.Event) -> None:
         self.view = RunView()
@@ -71,7 +71,7 @@ def test_a_loss_well_above_its_best_is_an_alert_soon_and_until_it_recovers() -> 
     scene = Scene()
     assert not any(scene.train(noisy(1.7, 800)))
     was_up = scene.train(noisy(3.2, 400))
-    assert 20 <= was_up.index(True) <= 32, "200 steps on end, and what the smoothing takes"
+    assert 20 <= was_up.index(True) <= 32, "200 consecutive steps, and the lag of the smoothing"
     assert all(was_up[was_up.index(True) :])
     assert scene.alert == Alert(
         kind="diverging", text="Diverging: loss 3.2, was 1.7", answer="reload latest, halve the rate"

@@ -1,4 +1,4 @@
-"""Pending commands are shown at once, and undo takes changes back, in whatever order keys and answers fall."""
+"""Pending commands are shown at once, and undo restores settings, in any order of keys and answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Screen:
     def __init__(self, started: e.RunStarted | None = None) -> None:
         self.view = apply(RunView(), started or run_started())
         self.book = CommandBook()
-        self.on_the_way: list[c.Command] = []
+        self.sent: list[c.Command] = []
 
     @property
     def shown(self) -> RunView:
@@ -55,23 +55,23 @@ class Screen:
     def send(self, *commands: c.Command) -> None:
         for command in commands:
             self.book = self.book.after_sending(command, self.shown)
-            self.on_the_way.append(command)
+            self.sent.append(command)
 
     def answer(self, *, is_refused: bool = False) -> None:
         """Have the oldest command answered, if there is one."""
-        if self.on_the_way:
-            command = self.on_the_way.pop(0)
+        if self.sent:
+            command = self.sent.pop(0)
             self.see(refusal_of(command) if is_refused else FakeSession().answer(command))
 
     def see(self, event: e.Event) -> None:
         self.view = apply(self.view, event)
         self.book = self.book.after_event(event)
 
-    def take_back(self) -> str:
+    def undo(self) -> str:
         self.book, change = self.book.undone()
         if change is None:
             return ""
-        self.on_the_way.append(change.inverse)
+        self.sent.append(change.inverse)
         return change.description
 
 
@@ -91,7 +91,7 @@ def test_each_answer_or_refusal_matches_the_oldest_pending_command_of_its_type(t
             screen.answer(is_refused=turn)
         else:
             screen.send(turn)
-        assert list(screen.book.pending) == [each for each in screen.on_the_way if not isinstance(each, c.SampleNow)]
+        assert list(screen.book.pending) == [each for each in screen.sent if not isinstance(each, c.SampleNow)]
 
 
 @given(st.lists(st.sampled_from([*KEYS, "answer"]), max_size=40))
@@ -161,7 +161,7 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
         if turn == "answer":
             screen.answer()
         elif turn == "undo":
-            assert bool(screen.take_back()) == (len(before) > 1)
+            assert bool(screen.undo()) == (len(before) > 1)
             before = before[:-1] or before
         else:
             assert not isinstance(turn, str)
@@ -173,7 +173,7 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "description"),
     [
         (c.SetLearningRate(learning_rate=0.1), "learning rate back to 0.004"),
         (c.SetBatchSize(batch_size=64), "batch size back to 32"),
@@ -186,10 +186,10 @@ def test_undo_restores_all_previous_settings_whichever_commands_were_answered(tu
     ],
     ids=repr,
 )
-def test_undo_reports_the_restored_values(command: SettingCommand, told: str) -> None:
+def test_undo_reports_the_restored_values(command: SettingCommand, description: str) -> None:
     screen = Screen()
     screen.send(command)
-    assert screen.take_back() == told
+    assert screen.undo() == description
 
 
 def test_a_refused_change_is_removed_from_the_undo_stack_and_its_neighbours_stay() -> None:
@@ -198,8 +198,8 @@ def test_a_refused_change_is_removed_from_the_undo_stack_and_its_neighbours_stay
     screen.send(sizes[0], c.SetLearningRate(learning_rate=0.1), *sizes[1:])
     for is_refused in (False, False, True, False):
         screen.answer(is_refused=is_refused)
-    told = [screen.take_back() for _ in range(4)]
-    assert told == ["batch size back to 16", "learning rate back to 0.004", "batch size back to 32", ""]
+    descriptions = [screen.undo() for _ in range(4)]
+    assert descriptions == ["batch size back to 16", "learning rate back to 0.004", "batch size back to 32", ""]
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
@@ -210,4 +210,4 @@ def test_a_reload_at_half_the_rate_is_a_change_unless_it_is_refused(is_refused: 
     screen.answer(is_refused=is_refused)
     screen.answer(is_refused=True)
     assert len(screen.book.changes) == (not is_refused)
-    assert screen.take_back() == ("" if is_refused else "learning rate back to 0.004")
+    assert screen.undo() == ("" if is_refused else "learning rate back to 0.004")

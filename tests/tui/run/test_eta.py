@@ -1,4 +1,4 @@
-"""When a run ends and how sure that is: the shortest budget, at the pace of the whole run."""
+"""The estimated end of a run and its uncertainty: the shortest budget, at the pace of the whole run."""
 
 from __future__ import annotations
 

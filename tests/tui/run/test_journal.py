@@ -1,4 +1,4 @@
-"""A run that goes on opens with the curve of its journal, and a word about what is missing from it."""
+"""A resumed run starts with the curve of its journal, and a warning about skipped lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHOLE = "".join(to_json(event) + "\n" for event in EVENTS).encode()
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "expected"),
     [
         (b"", ""),
         (b'{"event":"Pau', ""),
@@ -30,20 +30,20 @@ WHOLE = "".join(to_json(event) + "\n" for event in EVENTS).encode()
     ids=["nothing", "torn", "zeros of a power loss", "edited", "newer"],
 )
 def test_missing_events_are_reported_unless_a_kill_has_torn_the_last_line(
-    tmp_path: Path, damage: bytes, told: str
+    tmp_path: Path, damage: bytes, expected: str
 ) -> None:
     (tmp_path / "j").write_bytes(WHOLE + damage)
-    view, word = read_history(tmp_path / "j")
+    view, warning = read_history(tmp_path / "j")
     assert (view.step, len(view.train_losses), view.tweets, view.started) == (39, 39, (EVENTS[-1],), EVENTS[0])
-    assert told in word
-    assert bool(word) == bool(told)
+    assert expected in warning
+    assert bool(warning) == bool(expected)
 
 
 def test_overlapping_and_reversed_steps_are_folded_without_an_error(tmp_path: Path) -> None:
     lines = WHOLE.splitlines(keepends=True)
     (tmp_path / "j").write_bytes(b"".join([lines[9], *reversed(lines), *lines[5:20], lines[3], lines[39]]))
-    view, word = read_history(tmp_path / "j")
-    assert word == ""
+    view, warning = read_history(tmp_path / "j")
+    assert warning == ""
     assert view.step == 39
 
 

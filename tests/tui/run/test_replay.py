@@ -36,7 +36,7 @@ def journal_of(folder: Path, events: Iterable[e.Event]) -> Path:
 
 
 class Commands(queue.SimpleQueue[c.Command]):
-    """A user who does what is planned when the clock comes to it; the time that is waited passes at once."""
+    """A queue of commands at planned times; waiting advances the fake clock at once."""
 
     def __init__(self, clock: FakeClock, plan: Iterable[tuple[float, c.Command]] = ()) -> None:
         super().__init__()
@@ -54,36 +54,36 @@ class Commands(queue.SimpleQueue[c.Command]):
 def played(
     path: Path, speed: float, *plan: tuple[float, c.Command], clock: FakeClock | None = None
 ) -> list[tuple[float, e.Event]]:
-    """Return what a replay tells, each with the time at which it does."""
+    """Return the events of a replay, each with its time."""
     clock = clock or FakeClock()
-    told: list[tuple[float, e.Event]] = []
+    emitted: list[tuple[float, e.Event]] = []
     ReplaySession(path, speed, lambda: 0, clock).run(
-        lambda event: told.append((clock.now, event)), Commands(clock, plan)
+        lambda event: emitted.append((clock.now, event)), Commands(clock, plan)
     )
-    return told
+    return emitted
 
 
-def events_of(told: Iterable[tuple[float, e.Event]]) -> list[e.Event]:
-    return [event for _, event in told]
+def events_of(emitted: Iterable[tuple[float, e.Event]]) -> list[e.Event]:
+    return [event for _, event in emitted]
 
 
 @pytest.mark.parametrize("speed", [10.0, 0.5])
 def test_events_are_replayed_at_their_pace_times_the_speed(tmp_path: Path, speed: float) -> None:
-    told = played(journal_of(tmp_path, RUN), speed)
-    for at, event in told[:4]:
+    emitted = played(journal_of(tmp_path, RUN), speed)
+    for at, event in emitted[:4]:
         assert at == pytest.approx(event.elapsed_seconds / speed, abs=0.051)
-    assert told[-2][0] == pytest.approx(told[-1][0])
-    assert events_of(told)[:-1] == list(RUN)
+    assert emitted[-2][0] == pytest.approx(emitted[-1][0])
+    assert events_of(emitted)[:-1] == list(RUN)
 
 
 def test_the_replay_of_a_resumed_run_skips_the_ends_between_its_sessions(tmp_path: Path) -> None:
     failed = e.RunFailed(step=4, elapsed_seconds=40.0, title="Training diverged", detail="x", hint="y")
     resumed = run_started(step=3, elapsed_seconds=20.0, resumed_from="latest")
     further = steps_finished(4, [0.5], elapsed_seconds=30.0)
-    told = played(journal_of(tmp_path, (*RUN, failed, resumed, further, FINISHED)), 10.0)
-    assert events_of(told)[:-1] == [*RUN, resumed, further]
+    emitted = played(journal_of(tmp_path, (*RUN, failed, resumed, further, FINISHED)), 10.0)
+    assert events_of(emitted)[:-1] == [*RUN, resumed, further]
     # the clock that was set back costs no time, and none is saved up
-    assert told[-2][0] - told[-3][0] == pytest.approx(1.0, abs=0.051)
+    assert emitted[-2][0] - emitted[-3][0] == pytest.approx(1.0, abs=0.051)
 
 
 def test_a_replay_omits_answers_and_refusals(tmp_path: Path) -> None:
@@ -93,26 +93,26 @@ def test_a_replay_omits_answers_and_refusals(tmp_path: Path) -> None:
 
 
 def test_a_paused_replay_emits_nothing_and_its_clock_stands(tmp_path: Path) -> None:
-    told = played(journal_of(tmp_path, RUN), 10.0, (0.5, c.Pause()), (100.5, c.Resume()))
-    paused = next(number for number, (_, event) in enumerate(told) if isinstance(event, e.Paused))
-    assert isinstance(told[paused + 1][1], e.Resumed)
-    at, event = told[paused + 2]
+    emitted = played(journal_of(tmp_path, RUN), 10.0, (0.5, c.Pause()), (100.5, c.Resume()))
+    paused = next(number for number, (_, event) in enumerate(emitted) if isinstance(event, e.Paused))
+    assert isinstance(emitted[paused + 1][1], e.Resumed)
+    at, event = emitted[paused + 2]
     assert event == RUN[1]
     assert at == pytest.approx(101.0, abs=0.11)
 
 
 def test_a_stop_ends_a_replay_at_once_with_its_reason(tmp_path: Path) -> None:
     many: list[e.Event] = [run_started(), *(tweet_sampled("x", 1, elapsed_seconds=10.0 * n) for n in range(1, 5000))]
-    told = played(journal_of(tmp_path, many), 10.0, (0.1, c.Stop(reason="enough")))
-    last = told[-1][1]
+    emitted = played(journal_of(tmp_path, many), 10.0, (0.1, c.Stop(reason="enough")))
+    last = emitted[-1][1]
     assert isinstance(last, e.RunFinished)
     assert last.reason == "enough"
-    assert len(told) < 1500
+    assert len(emitted) < 1500
 
 
 def test_a_replay_refuses_steering_commands_with_a_hint_on_how_to_resume_the_run(tmp_path: Path) -> None:
-    told = events_of(played(journal_of(tmp_path, RUN), 10.0, (0.1, c.LoadCheckpoint(name="a"))))
-    (refused,) = [event for event in told if isinstance(event, e.CommandRefused)]
+    emitted = events_of(played(journal_of(tmp_path, RUN), 10.0, (0.1, c.LoadCheckpoint(name="a"))))
+    (refused,) = [event for event in emitted if isinstance(event, e.CommandRefused)]
     assert (refused.command, refused.title) == ("LoadCheckpoint", TITLE)
     assert "replay" in refused.detail
     assert f"--resume {tmp_path.name}" in refused.hint
@@ -120,8 +120,8 @@ def test_a_replay_refuses_steering_commands_with_a_hint_on_how_to_resume_the_run
 
 def test_steps_due_together_are_merged_into_one_event_with_all_losses(tmp_path: Path) -> None:
     many: list[e.Event] = [run_started(), *(steps_finished(step, [float(step)]) for step in range(1, 2501))]
-    told = events_of(played(journal_of(tmp_path, many), MAX))
-    steps = [event for event in told if isinstance(event, e.StepsFinished)]
+    emitted = events_of(played(journal_of(tmp_path, many), MAX))
+    steps = [event for event in emitted if isinstance(event, e.StepsFinished)]
     assert [loss for event in steps for loss in event.train_losses] == list(range(1, 2501))
     assert [event.first_step for event in steps][1:] == [event.step + 1 for event in steps][:-1]
     assert len(steps) <= 6
@@ -132,11 +132,11 @@ def test_a_replay_at_full_speed_waits_for_the_screen_to_drain_its_events(tmp_pat
     path = journal_of(tmp_path, [run_started(), *(tweet_sampled(f"number {number}", 1) for number in range(2000))])
     clock = FakeClock()
     waiting: list[e.Event] = []
-    taken: list[e.Event] = []
+    drained: list[e.Event] = []
 
     class Screen(Commands):
         def get(self, block: bool = True, timeout: float | None = None) -> c.Command:
-            taken.extend(waiting)
+            drained.extend(waiting)
             waiting.clear()
             return super().get(block, timeout)
 
@@ -148,7 +148,7 @@ def test_a_replay_at_full_speed_waits_for_the_screen_to_drain_its_events(tmp_pat
         most = max(most, len(waiting))
 
     ReplaySession(path, MAX, lambda: len(waiting), clock).run(emit, Screen(clock))
-    assert len(taken) + len(waiting) == 2002
+    assert len(drained) + len(waiting) == 2002
     assert 1 < most <= 151
 
 
@@ -156,24 +156,24 @@ def test_a_replay_includes_events_that_are_appended_while_it_plays(tmp_path: Pat
     path = journal_of(tmp_path, RUN[:2])
     with path.open("a") as file:
         clock = FakeClock()
-        told: list[e.Event] = []
+        emitted: list[e.Event] = []
 
         def emit(event: e.Event) -> None:
-            told.append(event)
+            emitted.append(event)
             if event == RUN[0]:  # the run still trains
                 file.write(e.to_json(RUN[3]) + "\n")
                 file.flush()
 
         ReplaySession(path, 10.0, lambda: 0, clock).run(emit, Commands(clock))
-    assert told[:-1] == [RUN[0], RUN[1], RUN[3]]
+    assert emitted[:-1] == [RUN[0], RUN[1], RUN[3]]
 
 
 def test_a_journal_of_a_newer_version_warns_once_and_counts_skipped_events_at_the_end(tmp_path: Path) -> None:
     newer = b'{"event":"BrainTransplanted","step":1,"elapsed_seconds":0.1}\n'
     path = journal_of(tmp_path, [replace(run_started(), format_version=e.FORMAT_VERSION + 1), RUN[1]])
     path.write_bytes(path.read_bytes() + newer * 2)
-    told = events_of(played(path, MAX))
-    start, first, steps, second, end = told
+    emitted = events_of(played(path, MAX))
+    start, first, steps, second, end = emitted
     assert (type(start), type(steps), type(end)) == (e.RunStarted, e.StepsFinished, e.RunFinished)
     assert isinstance(first, e.Warned)
     assert first.message.startswith("The journal was written by a newer tweetgen-tui. Update")
@@ -184,11 +184,11 @@ def test_a_journal_of_a_newer_version_warns_once_and_counts_skipped_events_at_th
 def test_damaged_lines_are_counted_at_the_end_of_a_replay(tmp_path: Path) -> None:
     path = journal_of(tmp_path, RUN)
     path.write_bytes(path.read_bytes() + b'{"event":"Paused","step":1e999}\nnonsense\n\0\0\n')
-    *told, warned, end = events_of(played(path, MAX))
+    *emitted, warned, end = events_of(played(path, MAX))
     assert isinstance(end, e.RunFinished)
     assert isinstance(warned, e.Warned)
     assert warned.message == "3 lines of the journal can't be read; they are skipped."
-    assert not any(isinstance(event, e.Warned) for event in told)
+    assert not any(isinstance(event, e.Warned) for event in emitted)
 
 
 def test_a_journal_without_a_readable_event_is_a_checkpoint_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the shell shows after the screen: the latest run, how to go on with it, and with those before it."""
+"""The lines printed after the screen: the latest run, how to resume it, and the earlier runs."""
 
 from __future__ import annotations
 
