@@ -48,7 +48,7 @@ def decode_tagged(
     fields = decode(text, dict[str, Any])
     kind = fields.pop(tag, None)
     if not isinstance(kind, str) or kind not in types:
-        raise DecodeError(f"no {tag} is called {kind!r}")
+        raise DecodeError(f"unknown {tag} {kind!r}")
     try:
         if not _is_bounded(fields):
             raise DecodeError(f"{kind}: a number is out of range")
