@@ -179,3 +179,12 @@ async def test_help_lists_every_key(stage: Stage) -> None:
         await shows(app, "The run", "space        Pause the training, or resume it.")
         await pilot.press("end")
         await wait_until(lambda: app.screen.query_one(VerticalScroll).is_vertical_scroll_end, "the end of the help")
+
+
+def test_the_names_of_keys_in_config_toml_stay_as_they_are() -> None:
+    assert {key.name for key in MAIN_KEYS} == {
+        *("pause", "finish", "learning_rate_up", "learning_rate_down", "undo", "answer_alert", "dismiss_alert"),
+        *("open", "detach", "leave", "temperature_up", "temperature_down", "ladder", "sample", "prompt"),
+        *("clear_prime", "pin", "pins_only", "colours", "export", "save", "load", "unit", "log", "panes"),
+        *("panel_up", "panel_down", "machine", "mouse", "settings", "help", "command_palette"),
+    }
