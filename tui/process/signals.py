@@ -1,4 +1,4 @@
-"""The signals that end the program: run reasons, exit codes, handlers. No other module knows which they are.
+"""The signals that end the program: the reasons of runs, the exit codes and the handlers.
 
 On SIGHUP the descriptors of the terminal are pointed at the null device first: nothing is written to it again, and the
 program can end in order. This can't wait for an event loop. The kernel sends SIGCONT right after SIGHUP, at which

@@ -1,7 +1,7 @@
 """The estimated end of a run, and its uncertainty. Pure functions of a `RunView`.
 
 The pace is that of the whole run, not of its steps: training seconds per step over the last minutes, including
-evaluations, tweets and saves. It is measured anew from each start of a session and each change of the work per step.
+evaluations, tweets and saves. It is measured from each start of a session and each change of the work per step.
 
 The uncertainty: the paces of a dozen intervals of that time differ, and by as much the future pace may differ; added is
 a share that shrinks with time. In 17 runs of 1 to 22 minutes, on a machine with other load, the end was within

@@ -1,4 +1,4 @@
-"""`tweetgen-tui attach`: the screen of a run that goes on in another process."""
+"""`tweetgen-tui attach`: the screen of a run in another process."""
 
 from __future__ import annotations
 
