@@ -57,9 +57,9 @@ class Stage:
 
     apps: list[TweetgenApp] = field(default_factory=list)
     checked: list[RunConfig] = field(default_factory=list)
-    """What an app was asked to look at before a new run."""
+    """The configs that an app has checked before a new run."""
     errors: dict[str, TweetgenError] = field(default_factory=dict)
-    """What is wrong with a file of that name."""
+    """The error that the check raises for a file of that name."""
 
     def app(
         self,
@@ -77,7 +77,7 @@ class Stage:
         return self.apps[-1]
 
     def check(self, config: RunConfig) -> None:
-        """Raise what is wrong with the file of a run, as it was set here."""
+        """Raise the error that was set for the file of a run."""
         assert config.corpus is not None
         self.checked.append(config)
         error = self.errors.get(Path(config.corpus.files[0]).name)

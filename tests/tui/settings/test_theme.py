@@ -53,7 +53,7 @@ def contrast(color: Color, other: Color) -> float:
 
 
 def pairs(app: TweetgenApp, selector: str = "Panels") -> set[tuple[str, Style]]:
-    """Return the words in a widget with the style that they go out in."""
+    """Return the words of a widget with their styles as drawn."""
     region = app.screen.query_one(selector).region
     strips = app.screen._compositor.render_strips()[region.y : region.bottom]
     return {
@@ -65,7 +65,7 @@ def pairs(app: TweetgenApp, selector: str = "Panels") -> set[tuple[str, Style]]:
 
 
 def colours_of(style: Style) -> tuple[Color, Color]:
-    """Return the two colours of a style as they are seen."""
+    """Return the two colours of a style as drawn."""
     assert style.color is not None
     assert style.bgcolor is not None
     ink, paper = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)

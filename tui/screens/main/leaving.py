@@ -21,7 +21,7 @@ from tui.screens.main.run_control import Controller, RunControl
 
 _TICK_SECONDS = 0.02
 _BY_USER = "stopped by the user"
-_LEAVE_AT_ONCE = "ctrl+c quits at once"
+_QUIT_AT_ONCE = "ctrl+c quits at once"
 _MAX_SAVING_SECONDS = 5.0
 _MAX_ABANDONING_SECONDS = 0.5
 """A run that has not started has nothing to save."""
@@ -52,20 +52,20 @@ class Leaving(Controller):
         self._timer: Timer | None = None
 
     def mount(self, tick: Callable[[], None]) -> None:
-        """Prepare to tick more often while the session ends."""
+        """Prepare a timer that calls `tick` more often while the session ends."""
         self._timer = self._run.screen.set_interval(_TICK_SECONDS, tick, pause=True)
 
     def tick(self, *, has_ended: bool) -> None:
-        """Go on once the session has ended or is late."""
+        """Call what follows the end, once the session has ended or is late."""
         ending = self._ending
         if ending is not None and (has_ended or self._clock() > ending.deadline):
-            self._end(_Ending(_nothing, math.inf))  # once: ticks continue for a while
+            self._set_ending(_Ending(_nothing, math.inf))  # once: ticks continue for a while
             if not has_ended:  # no screen is left that could be asked whether to end without saving
                 self._run.bridge.stop(ending.reason)
             ending.then()
 
     def action_leave(self) -> None:
-        """Stop, save and leave; ask first where another process trains, as the run can continue."""
+        """Stop, save and quit; ask first where another process trains, as the run can continue."""
         bridge = self._run.bridge
         is_on = self._run.view.ended is None and bridge.is_alive and not self._run.is_ending
         if bridge.is_remote and is_on and not bridge.refusal:
@@ -100,7 +100,7 @@ class Leaving(Controller):
 
     def _detach_once(self) -> None:
         if not self._run.is_ending:
-            self._end(_Ending(_nothing, math.inf))  # a key that was already pressed must not end the run
+            self._set_ending(_Ending(_nothing, math.inf))  # a key that was already pressed must not end the run
             self.detach()
 
     def detach(self, exit_code: int = 0) -> None:
@@ -108,13 +108,13 @@ class Leaving(Controller):
         self._close(exit_code, is_detached=True)
 
     def leave(self, return_code: int) -> None:
-        """Leave once the session has saved and ended; a second call with a code other than 0 leaves at once."""
+        """Quit once the session has saved and ended; a second call with a code other than 0 quits at once."""
         is_abandoned = self._run.is_ending and return_code == INTERRUPTED_CODE
         leaving = partial(self._exit, return_code, is_abandoned=is_abandoned)
         if self._ending is None:
             reason = reason_of(return_code) or _BY_USER
             # the sender of a signal can't answer a question
-            self.end_then(leaving, _LEAVE_AT_ONCE, reason, may_ask=return_code in {0, INTERRUPTED_CODE})
+            self.end_then(leaving, _QUIT_AT_ONCE, reason, may_ask=return_code in {0, INTERRUPTED_CODE})
         elif return_code != 0:
             if self._has_asked_to_end:
                 self._run.bridge.stop(self._ending.reason)
@@ -133,17 +133,18 @@ class Leaving(Controller):
             then()
             return
         has_work = view.phase != "starting" and not view.is_replay
-        self._end(_Ending(then, self._clock() + (_MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS), reason))
+        patience = _MAX_SAVING_SECONDS if has_work else _MAX_ABANDONING_SECONDS
+        self._set_ending(_Ending(then, self._clock() + patience, reason))
         bridge.stop(reason, unless_unsaved=may_ask)
         self._has_asked_to_end = not bridge.refusal
         self._run.panels.show_notice(f"saving…  {harmless(notice)}" if has_work else "ending…")
         if self._timer is not None:
             self._timer.resume()
 
-    def ask_to_lose(self, refusal: CommandRefused) -> None:
-        """Where the session refuses to end as it can't save, ask whether to end it all the same."""
+    def ask_to_quit_unsaved(self, refusal: CommandRefused) -> None:
+        """Ask whether to quit without saving, after the session has refused to end because it can't save."""
         ending = self._ending
-        self._end(None)
+        self._set_ending(None)
         self._has_asked_to_end = False
         if self._timer is not None:
             self._timer.pause()
@@ -153,12 +154,12 @@ class Leaving(Controller):
 
         def answer(choice: Literal["yes"] | None) -> None:
             if choice == "yes":
-                self.end_then(ending.then, _LEAVE_AT_ONCE, ending.reason, may_ask=False)
+                self.end_then(ending.then, _QUIT_AT_ONCE, ending.reason, may_ask=False)
 
         question = f"{refusal.detail} Quit anyway?"
         self._run.app.push_screen(YesDialog("Not saved", question, "quit without saving"), answer)
 
-    def _end(self, ending: _Ending | None) -> None:
+    def _set_ending(self, ending: _Ending | None) -> None:
         self._ending = ending
         self._run.is_ending = ending is not None
 

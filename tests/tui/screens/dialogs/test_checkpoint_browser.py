@@ -43,7 +43,7 @@ Entries = Callable[[], Iterable[CheckpointEntry]]
 
 
 def entry(name: str, problem: str = "", saved_at: float = 1.79e9, **changes: Any) -> CheckpointEntry:
-    """Return an entry of no file."""
+    """Return an entry without a file."""
     return CheckpointEntry(
         name=name,
         path=data_folder() / "checkpoints" / f"{name.replace('/', ' ')}.safetensors",

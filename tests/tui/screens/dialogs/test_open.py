@@ -75,7 +75,7 @@ async def open_dialog(app: TweetgenApp, pilot: Pilot[Outcome]) -> OpenDialog:
 
 
 def chosen(app: TweetgenApp) -> str | None:
-    """Return the name of the entry that is highlighted."""
+    """Return the name of the highlighted entry."""
     lists = list(app.screen.query(FileList))
     entry = lists[0].chosen if lists else None
     return None if entry is None else entry.path.name
@@ -91,12 +91,12 @@ def words(app: TweetgenApp) -> str:
 
 
 async def says(app: TweetgenApp, text: str) -> None:
-    """Wait until the terminal says this, over as many lines as it takes."""
+    """Wait until the terminal shows a text, wrapped or not."""
     await wait_until(lambda: text in words(app), text)
 
 
 def type_at_once(app: TweetgenApp, text: str, *keys: str) -> None:
-    """Press keys without waiting for what comes of them: an emptied line, a path in it, and some more."""
+    """Clear the line, type a path and press further keys, without waiting in between."""
     app.post_message(events.Key("ctrl+a", None))
     app.post_message(events.Key("ctrl+k", None))
     for char in text:
@@ -105,8 +105,8 @@ def type_at_once(app: TweetgenApp, text: str, *keys: str) -> None:
         app.post_message(events.Key(key, None))
 
 
-def looked_at(stage: Stage) -> list[str]:
-    """Return the names of what was looked at."""
+def checked_names(stage: Stage) -> list[str]:
+    """Return the names of the checked files."""
     return [Path(config.corpus.files[0]).name for config in stage.checked if config.corpus]
 
 
@@ -195,7 +195,7 @@ async def test_keys_and_fast_typing_navigate_folders_and_open_only_highlighted_f
         await wait_until(lambda: line(app) == f"{folder}/archive/" and "can be used" not in screen_text(app))
         await pilot.press(".", "enter")
         await says(app, "archive can be used.")
-        assert looked_at(stage) == ["tweets.js", "archive"]
+        assert checked_names(stage) == ["tweets.js", "archive"]
 
 
 async def test_a_click_chooses_and_hostile_names_are_shown_literally_and_can_be_opened(
@@ -235,7 +235,7 @@ async def test_a_new_run_can_be_opened_after_one_failed_before_its_start(stage: 
 
 
 class LateSession(FakeSession):
-    """Ends, after it was told to, only when it may."""
+    """Ends, after `Stop`, only once `may_end` is set."""
 
     def __init__(self) -> None:
         super().__init__(SCRIPT)

@@ -40,7 +40,7 @@ async def dialog_of(
     session: Callable[..., FakeSession] = FakeSession,
     started: e.RunStarted | None = None,
 ) -> AsyncIterator[tuple[TweetgenApp, Pilot[Outcome], FakeSession]]:
-    """Open the tweet that is the newest of a run."""
+    """Open the newest tweet of a run."""
     over = session((STEPS, event, *more), started)
     app = stage.app(over)
     async with app.run_test(size=size, notifications=True) as pilot:
@@ -158,7 +158,7 @@ async def test_after_the_end_of_the_run_the_dialog_shows_the_bits_stored_with_th
 
 
 def answering(answer: e.Event) -> Callable[..., FakeSession]:
-    """Return the kind of session that answers so to a question about a tweet."""
+    """Return a kind of session that answers `ReadTweet` like this."""
 
     class Answering(FakeSession):
         def answer(self, command: c.Command) -> e.Event:

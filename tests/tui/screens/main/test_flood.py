@@ -28,7 +28,7 @@ EVENTS_PER_SECOND = 12_000
 NUM_EVENTS = EVENTS_PER_SECOND
 FIRST_STEP = MAX_TWEETS
 PAST = tuple(tweet_sampled(f"an earlier tweet, number {step}", step) for step in range(1, FIRST_STEP))
-"""So many that those of the flood are too many to keep."""
+"""As many as a view keeps, so that the flood pushes them out."""
 
 
 def flood() -> Iterator[e.Event]:
@@ -65,7 +65,7 @@ class FloodSession(FakeSession):
             is_wanted = self._answers(commands)
 
     def _answers(self, commands: queue.SimpleQueue[c.Command]) -> bool:
-        """Answer a command, if one comes in a moment; say whether to go on."""
+        """Answer a command if one arrives within a moment; return whether to continue."""
         try:
             command = commands.get(timeout=0.005)
         except queue.Empty:
@@ -76,7 +76,7 @@ class FloodSession(FakeSession):
 
 
 async def press(app: TweetgenApp, key: str, is_answered: Callable[[], bool]) -> None:
-    """Press a key and wait for what it does. `Pilot.press` would wait until the flood is over."""
+    """Press a key and wait for its effect. `Pilot.press` would wait for the end of the flood."""
     app.post_message(events.Key(key, key))
     await wait_until(is_answered, f"the answer to {key}")
 

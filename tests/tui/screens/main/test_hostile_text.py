@@ -30,7 +30,7 @@ SCROLL_BAR = {"grab", "release", "scroll_up", "scroll_down"}
 
 
 def assert_harmless(app: TweetgenApp) -> None:
-    """Check each segment: no character that acts, no action, no link."""
+    """Check each segment: no control character, no action, no link."""
     for text, style, control in (segment for strip in app.screen._compositor.render_strips() for segment in strip):
         assert control is None
         assert hostile.obeyed(text) == [], ascii(text)

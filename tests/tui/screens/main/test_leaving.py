@@ -28,7 +28,7 @@ PROBLEM = "EROFS."
 
 
 class UnreachableHost:
-    """Where no terminal can attach."""
+    """A host to which no terminal can attach."""
 
     num_clients = 0
     problem = PROBLEM

@@ -29,7 +29,7 @@ SCRIPT: tuple[Event, ...] = (
 
 
 def panels_on(app: TweetgenApp) -> dict[str, Region]:
-    """Return where each panel lies that can be seen."""
+    """Return the region of each visible panel."""
     kinds = (TweetFeed, LossPlot, StatusPanel, KeyBar, PanelTabs)
     found = {kind.__name__: app.screen.query_one(kind) for kind in kinds}
     return {name: panel.region for name, panel in found.items() if panel.region.area and panel.is_on_screen}
@@ -42,7 +42,7 @@ async def resized(app: TweetgenApp, size: tuple[int, int]) -> None:
 
 
 async def draw_at(app: TweetgenApp, pilot: Pilot[Outcome], size: tuple[int, int]) -> None:
-    """Draw the screen at a size, with the next panel in front where one has room; no line may be wider or narrower."""
+    """Draw the screen at a size, with the next panel focused; each line must have exactly its width."""
     await pilot.resize_terminal(*size)
     await resized(app, size)
     await pilot.press("tab")
