@@ -7,6 +7,7 @@ still active (the host disconnects a client that was stopped for long), it conne
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from engine.config.run import RunConfig
 from engine.errors import RemoteError, TweetgenError
@@ -21,6 +22,7 @@ from tui.remote.connect import connected
 from tui.remote.protocol import Hello, Screens
 from tui.run.bridge import Update
 from tui.run.engine_bridge import EngineBridge, SubscriberFactory
+from tui.run.error_report import failure_event
 from tui.run.journal import read_history
 from tui.run.view import RunView
 
@@ -210,14 +212,7 @@ class RemoteBridge:
 
     def _fail(self) -> None:
         """End the event stream of a run whose process is gone."""
-        problem = self._problem or RemoteError(f"The process of the run {self._folder.name} ended unexpectedly.")
-        last = self._last_event
-        self._handle_event(
-            RunFailed(
-                step=last.step if last else 0,
-                elapsed_seconds=last.elapsed_seconds if last else 0.0,
-                title=problem.title,
-                detail=problem.message,
-                hint=problem.hint or f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}",
-            )
-        )
+        error = self._problem or RemoteError(f"The process of the run {self._folder.name} ended unexpectedly.")
+        failure = failure_event(error, self._last_event)
+        hint = failure.hint or f"Continue from its latest checkpoint: tweetgen-tui --resume {self._folder.name}"
+        self._handle_event(replace(failure, hint=hint))

@@ -17,7 +17,7 @@ from engine.protocol.commands import Command, Stop
 from engine.protocol.events import Event, RunFailed, RunFinished
 from engine.protocol.stage import Stage
 from tui.run.bridge import Bridge, EventSubscriber, NullSubscriber, Update
-from tui.run.error_report import to_tweetgen_error
+from tui.run.error_report import failure_event, to_tweetgen_error
 
 _POLL_SECONDS = 0.2
 """How often a run that waits for the one before checks whether it was stopped."""
@@ -178,15 +178,5 @@ class EngineBridge:
 
     def _fail(self, error: TweetgenError) -> None:
         """Emit `RunFailed`, unless the stream has already ended."""
-        last = self._last_event
-        if not isinstance(last, RunFinished | RunFailed):
-            step, elapsed_seconds = (last.step, last.elapsed_seconds) if last else (0, 0.0)
-            self._emit(
-                RunFailed(
-                    step=step,
-                    elapsed_seconds=elapsed_seconds,
-                    title=error.title,
-                    detail=error.message,
-                    hint=error.hint,
-                )
-            )
+        if not isinstance(self._last_event, RunFinished | RunFailed):
+            self._emit(failure_event(error, self._last_event))

@@ -185,9 +185,9 @@ def test_an_active_run_without_a_usable_socket_can_not_be_reached(monkeypatch: p
     ("lines", "word"),
     [
         ([], "does not answer"),
-        ([b"{}\n"], "no message"),
+        ([b"{}\n"], "unknown message"),
         ([b'{"message":"Greeting","protocol":%d,"changed":[1]}\n' % (PROTOCOL + 1)], "another version"),
-        ([GREETING, to_line(Refusal(reason="That was no hello.", hint="Say hello."))], "That was no hello"),
+        ([GREETING, to_line(Refusal(reason="The first message is not Hello.", hint="Send Hello."))], "not Hello"),
     ],
 )
 def test_an_invalid_greeting_is_a_remote_error(lines: list[bytes], word: str) -> None:
