@@ -1,10 +1,14 @@
-"""Files to choose from."""
+"""Files and checkpoints to choose from."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+from engine.storage.folders import create_run_folder, named_checkpoint_path
+from tests.engine.checkpoints.saved import write_checkpoint
 
 
 @pytest.fixture
@@ -18,3 +22,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("first.csv", "second.csv", "third tweets.txt"):
         (folder / name).write_bytes(b"1234")
     return folder
+
+
+@pytest.fixture
+def saved(home: Path) -> Path:
+    """Save two checkpoints, `old` and `new`, and the run `now`; returns their folder."""
+    write_checkpoint(named_checkpoint_path("old"), step=5, bits_per_char=2.0)
+    write_checkpoint(named_checkpoint_path("new"), step=9, bits_per_char=3.0)
+    for number, name in enumerate(("old", "new")):
+        path = named_checkpoint_path(name)
+        os.utime(path, (1000 + number, 1000 + number))
+    folder = create_run_folder("now")
+    folder.config_path.write_text("{}")
+    for name in ("latest", "best", "step-7"):
+        write_checkpoint(folder.checkpoint_path(name))
+    return home / "checkpoints"

@@ -1,116 +1,30 @@
-"""The checkpoint browser: what it shows, and what each of its keys does."""
+"""The checkpoint browser: loading, branching, renaming, pinning and deleting."""
 
 from __future__ import annotations
 
-import os
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual import events
-from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
-from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints, list_checkpoints
+from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig
-from engine.errors import StorageError
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.storage.folders import create_run_folder, named_checkpoint_path
-from engine.storage.folders import home as data_folder
-from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
-from tests.fakes import FakeSession, run_started, steps_finished, tweet_sampled
+from engine.storage.folders import named_checkpoint_path
+from tests.fakes import FakeSession, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
-from tui.app.app import TweetgenApp
-from tui.process.outcome import Outcome
+from tests.tui.screens.dialogs.browser import STARTED, browsing, entry, files
 from tui.screens.dialogs.base import MessageDialog, YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_name import RenameDialog
-from tui.screens.dialogs.compare import CompareDialog
 from tui.screens.main.screen import MainScreen
-from tui.widgets.checkpoints.table import COMPARED, PINNED, CheckpointTable
+from tui.widgets.checkpoints.table import PINNED
 from tui.widgets.plot.loss_plot import LossPlot
-
-SCRIPT = (steps_finished(1, [4.5, 4.2, 4.0]), tweet_sampled("hello there", 3))
-STARTED = run_started(run="now")
-Entries = Callable[[], Iterable[CheckpointEntry]]
-
-
-def entry(name: str, problem: str = "", saved_at: float = 1.79e9, **changes: Any) -> CheckpointEntry:
-    """Return an entry without a file."""
-    return CheckpointEntry(
-        name=name,
-        path=data_folder() / "checkpoints" / f"{name.replace('/', ' ')}.safetensors",
-        saved_at=saved_at,
-        num_bytes=1_800_000,
-        info=None if problem else checkpoint_info(**changes),
-        problem=problem,
-    )
-
-
-@dataclass
-class Browsing:
-    """A browser that is open over a run."""
-
-    app: TweetgenApp
-    pilot: Pilot[Outcome]
-    session: FakeSession
-
-    @property
-    def table(self) -> CheckpointTable:
-        return next(screen for screen in self.app.screen_stack if isinstance(screen, CheckpointBrowser)).query_one(
-            CheckpointTable
-        )
-
-    @property
-    def names(self) -> list[str]:
-        return [each.name for each in self.table.entries]
-
-    @property
-    def current(self) -> str:
-        return self.table.current.name if self.table.current else ""
-
-    async def says(self, words: str, line: str = "#notice") -> None:
-        await wait_until(lambda: words in str(self.app.screen.query_one(line, Static).render()), words)
-
-
-@asynccontextmanager
-async def browsing(
-    stage: Stage, entries: Entries, *script: e.Event, size: tuple[int, int] = (80, 24), **options: Any
-) -> AsyncIterator[Browsing]:
-    """Open the browser over a run whose script is on screen, and wait until the list has been read."""
-    session = FakeSession((*SCRIPT, *script), STARTED)
-    app = stage.app(session, entries=entries, **options)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
-        await pilot.press("l")
-        await opened(app, CheckpointBrowser)
-        await wait_until(lambda: "reading" not in str(app.screen.query_one("#box").border_title), "the end of reading")
-        yield Browsing(app, pilot, session)
-
-
-async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
-    folder = create_run_folder("first")
-    folder.config_path.write_text("{}")
-    info = checkpoint_info()
-    lines: list[e.Event] = [
-        run_started(corpus=info.corpus_name, vocab_size=len(info.vocab) + 4),
-        tweet_sampled("so sunny", 1),
-    ]
-    folder.journal_path.write_text("".join(e.to_json(line) + "\n" for line in lines))
-    path = write_checkpoint(folder.checkpoint_path("best"), run="first")
-    os.utime(path, (time.time() - 330, time.time() - 330))
-    async with browsing(stage, list_checkpoints, size=(120, 40)) as at:
-        await shows(at.app, "“so sunny” (step 1)", "6 min", "kB", "GRU 1 x 5", "from the run first")
-        await at.pilot.resize_terminal(40, 12)
-        await wait_until(lambda: len(screen_text(at.app).splitlines()) == 12)
-        await shows(at.app, "“so sunny” (step 1)")
 
 
 async def test_enter_refuses_a_damaged_checkpoint_and_one_of_another_vocabulary_with_the_reason(stage: Stage) -> None:
@@ -139,23 +53,6 @@ async def test_enter_refuses_a_damaged_checkpoint_and_one_of_another_vocabulary_
         await press(at.pilot, at.session, "enter")
         assert at.session.received == [c.LoadCheckpoint(name="[/sad]")]
         await shows(at.app, "Loaded [/sad]")
-
-
-async def test_an_empty_list_explains_how_to_save(stage: Stage) -> None:
-    async with browsing(stage, list) as at:
-        await at.says("No checkpoints yet: s saves one")
-        for key in ("enter", "n", "x", "r", "k", "c", "down", "end", "pagedown"):
-            await at.pilot.press(key)
-        assert isinstance(at.app.screen, CheckpointBrowser)
-
-
-async def test_an_error_while_reading_the_list_is_shown(stage: Stage) -> None:
-    def fail() -> Iterator[CheckpointEntry]:
-        yield entry("happy")
-        raise StorageError("The folder can't be read.")
-
-    async with browsing(stage, fail) as at:
-        await at.says("The folder can't be read.")
 
 
 def branchable() -> list[CheckpointEntry]:
@@ -234,25 +131,6 @@ async def test_before_its_start_and_after_its_end_a_run_loads_no_checkpoint_but_
         assert at.app.screen.query_one(LossPlot).overlay is not None
 
 
-@pytest.fixture
-def saved(home: Path) -> Path:
-    """Save two checkpoints, `old` and `new`, and the run `now`; returns their folder."""
-    write_checkpoint(named_checkpoint_path("old"), step=5, bits_per_char=2.0)
-    write_checkpoint(named_checkpoint_path("new"), step=9, bits_per_char=3.0)
-    for number, name in enumerate(("old", "new")):
-        path = named_checkpoint_path(name)
-        os.utime(path, (1000 + number, 1000 + number))
-    folder = create_run_folder("now")
-    folder.config_path.write_text("{}")
-    for name in ("latest", "best", "step-7"):
-        write_checkpoint(folder.checkpoint_path(name))
-    return home / "checkpoints"
-
-
-def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
 async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage: Stage, saved: Path) -> None:
     async with browsing(stage, iterate_checkpoints) as at:
         await at.pilot.press("r")
@@ -314,41 +192,3 @@ async def test_deleting_asks_and_refuses_the_own_checkpoints_of_the_active_run(s
         at.table.move_to(at.names.index("now/step-7"))
         await at.pilot.press("x", "y")
         await wait_until(lambda: "now/step-7" not in at.names)
-
-
-async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
-    entries = [entry("happy", saved_at=2e9, step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22)]
-    async with browsing(stage, lambda: entries, size=(40, 12)) as at:
-        await at.pilot.press("c")
-        await at.says("happy is marked")
-        await shows(at.app, COMPARED)
-        await at.pilot.press("c")  # on the same: takes the mark back
-        await wait_until(lambda: COMPARED not in screen_text(at.app))
-        await at.pilot.press("c", "down", "c")
-        await opened(at.app, CompareDialog)
-        await shows(at.app, "happy", "sad", "1,200")
-        rows = at.app.screen.query(".row")
-        differs = {str(row.query(Static).first().render()): row.has_class("differs") for row in rows}
-        assert (differs["step"], differs["validation bits/char"], differs["model"]) == (True, False, False)
-        await at.pilot.press("escape")
-        await opened(at.app, CheckpointBrowser)
-        await wait_until(lambda: COMPARED not in screen_text(at.app))
-
-
-async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stage, saved: Path) -> None:
-    async with browsing(stage, iterate_checkpoints) as at:
-        for order, first in (("name", "new"), ("step", "new"), ("bits", "old"), ("age", "new")):
-            await at.pilot.press("s")
-            await shows(at.app, f"5 by {order}")
-            assert next(name for name in at.names if "/" not in name) == first
-            assert at.current == "new"
-        await at.pilot.press("slash", *"step-7")
-        await wait_until(lambda: at.names == ["now/step-7"])
-        await shows(at.app, "1 of 5", "step-7")
-        await at.pilot.press("escape")
-        await wait_until(lambda: len(at.names) == 5)
-        assert at.app.screen.query_one("#filter", Input).display is False
-        await at.pilot.press("slash", *"old", "enter")
-        await wait_until(lambda: at.names == ["old"])
-        await press(at.pilot, at.session, "enter")
-        assert at.session.received == [c.LoadCheckpoint(name="old")]

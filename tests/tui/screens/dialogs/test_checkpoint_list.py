@@ -1,0 +1,96 @@
+"""The list of checkpoints: what it shows, in which order, and two checkpoints side by side."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from textual.widgets import Input, Static
+
+from engine.checkpoints.catalog import CheckpointEntry, iterate_checkpoints, list_checkpoints
+from engine.errors import StorageError
+from engine.protocol import commands as c
+from engine.protocol import events as e
+from engine.storage.folders import create_run_folder
+from tests.engine.checkpoints.saved import checkpoint_info, write_checkpoint
+from tests.fakes import run_started, tweet_sampled
+from tests.tui.conftest import Stage, opened, press, screen_text, shows, wait_until
+from tests.tui.screens.dialogs.browser import browsing, entry
+from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
+from tui.screens.dialogs.compare import CompareDialog
+from tui.widgets.checkpoints.table import COMPARED
+
+
+async def test_age_size_model_and_a_tweet_of_it_are_shown(stage: Stage) -> None:
+    folder = create_run_folder("first")
+    folder.config_path.write_text("{}")
+    info = checkpoint_info()
+    lines: list[e.Event] = [
+        run_started(corpus=info.corpus_name, vocab_size=len(info.vocab) + 4),
+        tweet_sampled("so sunny", 1),
+    ]
+    folder.journal_path.write_text("".join(e.to_json(line) + "\n" for line in lines))
+    path = write_checkpoint(folder.checkpoint_path("best"), run="first")
+    os.utime(path, (time.time() - 330, time.time() - 330))
+    async with browsing(stage, list_checkpoints, size=(120, 40)) as at:
+        await shows(at.app, "“so sunny” (step 1)", "6 min", "kB", "GRU 1 x 5", "from the run first")
+        await at.pilot.resize_terminal(40, 12)
+        await wait_until(lambda: len(screen_text(at.app).splitlines()) == 12)
+        await shows(at.app, "“so sunny” (step 1)")
+
+
+async def test_an_empty_list_explains_how_to_save(stage: Stage) -> None:
+    async with browsing(stage, list) as at:
+        await at.says("No checkpoints yet: s saves one")
+        for key in ("enter", "n", "x", "r", "k", "c", "down", "end", "pagedown"):
+            await at.pilot.press(key)
+        assert isinstance(at.app.screen, CheckpointBrowser)
+
+
+async def test_an_error_while_reading_the_list_is_shown(stage: Stage) -> None:
+    def fail() -> Iterator[CheckpointEntry]:
+        yield entry("happy")
+        raise StorageError("The folder can't be read.")
+
+    async with browsing(stage, fail) as at:
+        await at.says("The folder can't be read.")
+
+
+async def test_c_marks_one_and_shows_it_beside_another(stage: Stage) -> None:
+    entries = [entry("happy", saved_at=2e9, step=1200, bits_per_char=2.22), entry("sad", step=7, bits_per_char=2.22)]
+    async with browsing(stage, lambda: entries, size=(40, 12)) as at:
+        await at.pilot.press("c")
+        await at.says("happy is marked")
+        await shows(at.app, COMPARED)
+        await at.pilot.press("c")  # on the same: takes the mark back
+        await wait_until(lambda: COMPARED not in screen_text(at.app))
+        await at.pilot.press("c", "down", "c")
+        await opened(at.app, CompareDialog)
+        await shows(at.app, "happy", "sad", "1,200")
+        rows = at.app.screen.query(".row")
+        differs = {str(row.query(Static).first().render()): row.has_class("differs") for row in rows}
+        assert (differs["step"], differs["validation bits/char"], differs["model"]) == (True, False, False)
+        await at.pilot.press("escape")
+        await opened(at.app, CheckpointBrowser)
+        await wait_until(lambda: COMPARED not in screen_text(at.app))
+
+
+async def test_s_sorts_by_name_step_bits_and_age_and_a_slash_filters(stage: Stage, saved: Path) -> None:
+    async with browsing(stage, iterate_checkpoints) as at:
+        for order, first in (("name", "new"), ("step", "new"), ("bits", "old"), ("age", "new")):
+            await at.pilot.press("s")
+            await shows(at.app, f"5 by {order}")
+            assert next(name for name in at.names if "/" not in name) == first
+            assert at.current == "new"
+        await at.pilot.press("slash", *"step-7")
+        await wait_until(lambda: at.names == ["now/step-7"])
+        await shows(at.app, "1 of 5", "step-7")
+        await at.pilot.press("escape")
+        await wait_until(lambda: len(at.names) == 5)
+        assert at.app.screen.query_one("#filter", Input).display is False
+        await at.pilot.press("slash", *"old", "enter")
+        await wait_until(lambda: at.names == ["old"])
+        await press(at.pilot, at.session, "enter")
+        assert at.session.received == [c.LoadCheckpoint(name="old")]
