@@ -39,7 +39,7 @@ def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Termi
     screen.press("t")
     screen.wait_for(r"step [\d,]+ · seed \d+")
     screen.press("escape")
-    screen.wait_until_gone("one seed, seven")
+    screen.wait_until_gone("Temperature ladder")
     screen.resize(40, 12)
     screen.wait_for("tab 1/3")
     screen.resize(30, 8)

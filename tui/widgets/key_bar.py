@@ -20,7 +20,20 @@ from textual.widget import Widget
 from tui.settings.keys.key import Key
 
 _MOST_IMPORTANT = (
-    *("pause", "help", "leave", "temperature_up", "sample", "open", "save", "detach", "load", "command_palette"),
+    *(
+        "pause",
+        "help",
+        "leave",
+        "send",
+        "accept_word",
+        "temperature_up",
+        "sample",
+        "open",
+        "save",
+        "detach",
+        "load",
+        "command_palette",
+    ),
     *("prompt", "finish", "ladder"),
 )
 """Names of keys; the first are the last to leave as the bar gets narrower."""

@@ -25,7 +25,7 @@ class LadderDialog(Dialog[None]):
 
     def __init__(self, roll: Callable[[], bool]) -> None:
         """Show an empty ladder until the first one comes."""
-        super().__init__("Temperature ladder: one seed, seven temperatures")
+        super().__init__("Temperature ladder")
         self._roll = roll
         # made here, not in compose: the answer may come before the dialog is laid out
         self._rungs = [_new_rung(temperature) for temperature in LADDER_TEMPERATURES]

@@ -35,7 +35,7 @@ CHECK_GROUP = "check"
 """Of the workers that check a path."""
 State = Literal["choosing", "checking", "ready"]
 KEYS_LINES: dict[State, str] = {
-    "choosing": "enter open · tab complete · esc close",
+    "choosing": "enter open · tab fill · esc close",
     "checking": "esc stop checking",
     "ready": "enter start · esc back",
 }
