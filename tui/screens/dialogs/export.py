@@ -38,10 +38,10 @@ class Exported:
 class ExportDialog(Dialog[Exported]):
     """Answer with what was written; an existing file needs enter twice."""
 
-    KEYS_LINE = "enter write · tab switch · esc close"
+    KEYS_LINE = "enter write · tab next · esc close"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab,down", "choose(1)", "switch", show=False),
-        Binding("shift+tab,up", "choose(-1)", "switch", show=False),
+        Binding("tab,down", "choose(1)", "next", show=False),
+        Binding("shift+tab,up", "choose(-1)", "previous", show=False),
     ]
     DEFAULT_CSS = """
     ExportDialog #what { height: auto; margin: 0 1; }

@@ -19,7 +19,7 @@ class LeaveDialog(Dialog[Literal["end", "leave"]]):
         Binding("e", "answer('end')", "end", show=False),
         Binding("d", "answer('leave')", "leave", show=False),
     ]
-    KEYS_LINE = "e end the run · d leave it running · esc close"
+    KEYS_LINE = "e end the run · d leave · esc close"
 
     def __init__(self, run: str, num_screens: int) -> None:
         """Ask about a run with `num_screens` screens attached."""
