@@ -25,7 +25,7 @@ class LeaveDialog(Dialog[Literal["end", "leave"]]):
         """Ask about a run with `num_screens` screens attached."""
         super().__init__("End the run?")
         others = "" if num_screens < 2 else f" {num_screens} screens are attached."
-        self._question = f"The run {harmless(run)} trains in another process.{others}"
+        self._question = f"The run {harmless(run)} trains in another process.{others} d leaves it running."
 
     def compose_body(self) -> ComposeResult:
         """Show the question."""
