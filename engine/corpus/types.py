@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from engine.config.corpus import CorpusConfig
+from engine.config.corpus import CorpusConfig, FileFormat
 from engine.text import EXAMPLE_CHARS, harmless
 
 
@@ -30,8 +30,8 @@ class Source:
 
     name: str
     """For display: "tweets.csv", "archive.zip: data/tweets.js"."""
-    format: str
-    """A `FileFormat` other than "auto"."""
+    format: FileFormat
+    """Never "auto"."""
     notes: list[str] = field(default_factory=list)
     """What the reader detected, for the report; complete once all rows were read."""
 

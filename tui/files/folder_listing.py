@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES
+from engine.corpus.ingest.formats import FORMATS
 from engine.text import harmless
 
 Kind = Literal["above", "here", "folder", "tweets", "other"]
 """The parent folder, this folder as a whole, a subfolder, a file that may contain tweets, any other file."""
 
-_SUFFIXES_OF_TWEETS = frozenset(
-    {".csv", ".tsv", ".txt", ".text", ".json", ".jsonl", ".ndjson", ".js", ".car", ".parquet"}
-    | {".zip", ".gz", ".tgz", ".bz2", ".xz", ".tar"}
+_SUFFIXES_OF_TWEETS = {suffix for each in FORMATS.values() for suffix in each.suffixes}.union(
+    ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES
 )
 _ORDER: dict[Kind, int] = {"above": 0, "here": 1, "folder": 2, "tweets": 3, "other": 4}
 

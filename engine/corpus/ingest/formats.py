@@ -1,4 +1,4 @@
-"""The table of formats: detector, reader and file suffixes of each. To add a format, add its reader here.
+"""The table of formats: reader, file suffixes and detector of each. To add a format, add its row here.
 
 Content decides first, the file name second. Never opens anything except the member that it is given.
 """
@@ -6,6 +6,7 @@ Content decides first, the file name second. Never opens anything except the mem
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from engine.config.corpus import FileFormat
 from engine.corpus.files.archive_entries import suffix_of
@@ -16,81 +17,108 @@ from engine.corpus.readers.json_files import json_rows, jsonl_rows
 from engine.corpus.readers.tables import csv_rows, parquet_rows, sentiment140_rows
 from engine.corpus.types import Member, Reader
 
-HEAD_BYTES = 65_536
+_HEAD_BYTES = 65_536
 """Bytes of a file that detection sees."""
-OUTBOX = "outbox.json"
 
-_DETECTORS: tuple[tuple[FileFormat, Callable[[bytes], bool]], ...] = (  # specific formats before general ones
-    ("parquet", parquet_rows.looks_like),
-    ("x", x_rows.looks_like),
-    ("mastodon", mastodon_rows.looks_like),
-    ("bluesky", bluesky_rows.looks_like),
-    ("sentiment140", sentiment140_rows.looks_like),
-    ("jsonl", jsonl_rows.looks_like),
-    ("json", json_rows.looks_like),
-)
-READERS: dict[str, Reader] = {
-    "csv": csv_rows.csv_rows,
-    "sentiment140": sentiment140_rows.sentiment140_rows,
-    "mastodon": mastodon_rows.mastodon_rows,
-    "bluesky": bluesky_rows.bluesky_rows,
-    "jsonl": jsonl_rows.jsonl_rows,
-    "json": json_rows.json_rows,
-    "parquet": parquet_rows.parquet_rows,
-    "text": text_rows.text_rows,
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """One row of the table."""
+
+    reader: Reader | None
+    """None for X, whose source is several files."""
+    suffixes: tuple[str, ...] = ()
+    """Suffixes of its files in lower case, or the whole name of its one file."""
+    other_suffixes: tuple[str, ...] = ()
+    """Suffixes of other formats whose files in a folder or archive are also read with --format NAME."""
+    looks_like: Callable[[bytes], bool] | None = None
+    """Detects the format by a file's first bytes; None: only the name does."""
+    is_part: Callable[[str], bool] | None = None
+    """Whether a file is part of an archive that is one source, by its path inside; replaces the suffixes."""
+    is_binary: bool = False
+
+    def reads(self, name: str) -> bool:
+        """Return whether a file in a folder or archive is to be opened, by its name."""
+        if self.is_part is not None:
+            return self.is_part(name)
+        return suffix_of(name) in self.suffixes + self.other_suffixes
+
+
+_TABLES = (".csv", ".tsv", ".tab")
+_TEXTS = (".txt", ".text")
+_JSON_LINES = (".jsonl", ".ndjson")
+
+FORMATS: dict[FileFormat, Format] = {  # detected in this order: specific formats before general ones
+    "parquet": Format(
+        reader=parquet_rows.parquet_rows,
+        suffixes=(".parquet", ".pq"),
+        looks_like=parquet_rows.looks_like,
+        is_binary=True,
+    ),
+    "x": Format(reader=None, suffixes=(".js",), looks_like=x_rows.looks_like, is_part=x_rows.is_part),
+    "mastodon": Format(
+        reader=mastodon_rows.mastodon_rows,
+        suffixes=(mastodon_rows.FILE_NAME,),
+        looks_like=mastodon_rows.looks_like,
+        is_part=mastodon_rows.is_part,
+    ),
+    "bluesky": Format(
+        reader=bluesky_rows.bluesky_rows,
+        suffixes=(".car",),
+        other_suffixes=(".json", *_JSON_LINES),
+        looks_like=bluesky_rows.looks_like,
+        is_binary=True,
+    ),
+    "sentiment140": Format(
+        reader=sentiment140_rows.sentiment140_rows,
+        other_suffixes=_TABLES + _TEXTS,
+        looks_like=sentiment140_rows.looks_like,
+    ),
+    "jsonl": Format(
+        reader=jsonl_rows.jsonl_rows,
+        suffixes=_JSON_LINES,
+        other_suffixes=(".json", ".txt"),
+        looks_like=jsonl_rows.looks_like,
+    ),
+    "json": Format(reader=json_rows.json_rows, suffixes=(".json",), looks_like=json_rows.looks_like),
+    "csv": Format(reader=csv_rows.csv_rows, suffixes=_TABLES, other_suffixes=_TEXTS),
+    "text": Format(reader=text_rows.text_rows, suffixes=_TEXTS, other_suffixes=_TABLES),
 }
-_BINARY_FORMATS = ("parquet", "bluesky")
-_BY_SUFFIX: dict[str, FileFormat] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".tab": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".txt": "text",
-    ".text": "text",
-}
-_TABLES = (".csv", ".tsv", ".tab", ".txt", ".text")
-SUFFIXES: dict[FileFormat, tuple[str, ...]] = {
-    "auto": (*_BY_SUFFIX, ".parquet", ".pq", ".car"),
-    "csv": _TABLES,
-    "sentiment140": _TABLES,
-    "bluesky": (".car", ".json", ".jsonl", ".ndjson"),
-    "jsonl": (".jsonl", ".ndjson", ".json", ".txt"),
-    "json": (".json",),
-    "parquet": (".parquet", ".pq"),
-    "text": _TABLES,
-}
-"""Suffixes of the files in a folder or archive that are read with each --format."""
+"""Every `FileFormat` but "auto"."""
+
+
+def suffixes_read(file_format: FileFormat) -> tuple[str, ...]:
+    """Return the suffixes of the files in a folder or archive that are read with a --format."""
+    if file_format != "auto":
+        return FORMATS[file_format].suffixes + FORMATS[file_format].other_suffixes
+    return tuple(suffix for each in FORMATS.values() if each.is_part is None for suffix in each.suffixes)
 
 
 def recognize_format(head: bytes, name: str) -> FileFormat:
     """Return the format of a file by its first bytes, or else by its name."""
-    for file_format, looks_like in _DETECTORS:
-        if looks_like(head):
-            is_document = file_format == "jsonl" and suffix_of(name) == ".json" and json_rows.is_one_document(head)
+    suffix = suffix_of(name)
+    for file_format, each in FORMATS.items():
+        if each.looks_like is not None and each.looks_like(head):
+            is_document = file_format == "jsonl" and suffix == ".json" and json_rows.is_one_document(head)
             return "json" if is_document else file_format
-    return _BY_SUFFIX.get(suffix_of(name), "csv" if csv_rows.looks_like(head) else "text")
+    for file_format, each in FORMATS.items():
+        if suffix in each.suffixes and not each.is_binary and each.is_part is None:
+            return file_format
+    return "csv" if csv_rows.looks_like(head) else "text"
 
 
 def is_wanted(name: str, file_format: FileFormat) -> bool:
     """Return whether a file in a folder or archive is to be opened, by its name."""
-    if file_format == "mastodon":
-        return is_outbox(name)
-    is_part_of_x = file_format in ("auto", "x") and x_rows.is_part(name)
-    return is_part_of_x or suffix_of(name) in SUFFIXES.get(file_format, ())
-
-
-def is_outbox(name: str) -> bool:
-    """Return whether a file has the name of the posts in a Mastodon archive."""
-    return name.rpartition("/")[2] == OUTBOX
+    if file_format != "auto":
+        return FORMATS[file_format].reads(name)
+    return any(each.reads(name) for each in FORMATS.values())
 
 
 def detect_format(member: Member, wanted: FileFormat) -> FileFormat | Problem:
     """Return a file's format (`wanted`, unless that is "auto"), or why it can't be read. Raises `CorpusError`."""
     with member.open() as file:
-        head = file.read(HEAD_BYTES)
+        head = file.read(_HEAD_BYTES)
     if problem := problem_of(head):
         return problem
     file_format = recognize_format(head, member.name) if wanted == "auto" else wanted
-    return (None if file_format in _BINARY_FORMATS else problem_as_text(head)) or file_format
+    return (None if FORMATS[file_format].is_binary else problem_as_text(head)) or file_format

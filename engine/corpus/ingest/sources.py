@@ -21,15 +21,7 @@ from engine.corpus.files.read_progress import ReadProgress
 from engine.corpus.files.sniffing import Problem
 from engine.corpus.files.standard_input import shown_path
 from engine.corpus.files.utf16 import encoding_of
-from engine.corpus.ingest.formats import (
-    OUTBOX,
-    READERS,
-    SUFFIXES,
-    detect_format,
-    is_outbox,
-    is_wanted,
-    recognize_format,
-)
+from engine.corpus.ingest.formats import FORMATS, detect_format, is_wanted, suffixes_read
 from engine.corpus.readers.archives import x_rows
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
@@ -37,8 +29,6 @@ from engine.text import harmless
 
 EMBEDDED_NAME = "happy tweets (embedded, synthetic)"
 _MAX_NAMES = 3
-
-__all__ = ["EMBEDDED_NAME", "OpenedSource", "open_sources", "recognize_format"]
 
 
 @dataclass(frozen=True)
@@ -113,13 +103,14 @@ def _opened(planned: Sequence[_SourcePlan], config: CorpusConfig, progress: Read
 def _rows(planned: _SourcePlan, config: CorpusConfig, progress: ReadProgress) -> Iterator[Row]:
     """Yield the rows of one source."""
     progress.begin(planned.raw_bytes)
-    if planned.source.format == "x":
+    reader = FORMATS[planned.source.format].reader
+    if reader is None:
         yield from x_rows.x_rows(planned.members, planned.source, config)
     else:
         with planned.members[0].open() as file:
             if encoding := encoding_of(file):
                 planned.source.notes.append(f"read as {encoding}")
-            yield from READERS[planned.source.format](file, planned.source, config)
+            yield from reader(file, planned.source, config)
 
 
 def _names(paths: list[Path]) -> list[str]:
@@ -163,11 +154,12 @@ def _plan(file_index: int, file: str, name: str, config: CorpusConfig, progress:
 def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group], list[str]]:
     """Return the groups to read of a folder or archive, and phrases for the refused files."""
     with_formats = [(member, detect_format(member, config.format)) for member in contents.members]
-    archives: dict[
-        tuple[FileFormat, str], list[FoundMember]
-    ] = {}  # files of X and Mastodon archives, by format and folder
+    archives: dict[tuple[FileFormat, str], list[FoundMember]] = {}  # files of X and Mastodon archives, by folder
     for member, file_format in with_formats:
-        if not isinstance(file_format, Problem) and _is_of_archive(member.name, file_format):
+        if isinstance(file_format, Problem):
+            continue
+        is_part = FORMATS[file_format].is_part
+        if is_part is not None and is_part(member.name):
             archives.setdefault((file_format, _archive_folder(member.name)), []).append(member)
     groups = [
         _Group(file_format, tuple(sorted(members, key=x_rows.tweets_first)))
@@ -185,11 +177,6 @@ def _in_container(contents: Contents, config: CorpusConfig) -> tuple[list[_Group
         else:
             groups.append(_Group(file_format, (member,)))
     return groups, left_out
-
-
-def _is_of_archive(name: str, file_format: FileFormat) -> bool:
-    """Return whether a file belongs to an archive of X or Mastodon, which is one source."""
-    return (file_format == "x" and x_rows.is_part(name)) or (file_format == "mastodon" and is_outbox(name))
 
 
 def _archive_folder(name: str) -> str:
@@ -210,7 +197,7 @@ def _refuse_column(file_format: FileFormat, column: str | None, name: str) -> No
 def _nothing_readable(path: Path, left_out: list[str], file_format: FileFormat) -> CorpusError:
     """Return the error of a folder or archive without a readable file."""
     kind = "a folder" if path.is_dir() else "an archive"
-    kinds = ", ".join(SUFFIXES.get(file_format, (".js",) if file_format == "x" else (OUTBOX,)))
+    kinds = ", ".join(suffixes_read(file_format))
     found = f"; found but not read: {_listed(left_out)}" if left_out else ""
     packed = f", archives ({', '.join(ARCHIVE_SUFFIXES)}) and files compressed as {', '.join(COMPRESSED_SUFFIXES)}"
     return CorpusError(

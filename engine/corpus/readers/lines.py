@@ -48,7 +48,7 @@ def decoded_lines(file: BinaryIO, source: Source) -> Iterator[Line]:
 
 def head_lines(head: bytes) -> list[str]:
     """Return the lines in a file's first bytes, without the last one if it is incomplete and not the only one."""
-    lines = list(decoded_lines(io.BytesIO(head), Source(name="", format="")))
+    lines = list(decoded_lines(io.BytesIO(head), Source(name="", format="text")))
     is_cut = not head.endswith((b"\n", b"\r"))
     return [line for line in (lines[:-1] if is_cut and len(lines) > 1 else lines) if isinstance(line, str)]
 

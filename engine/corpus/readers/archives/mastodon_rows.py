@@ -18,6 +18,7 @@ from engine.corpus.readers.json_files.json_values import as_json
 from engine.corpus.types import DroppedRow, Row, Source, example
 from engine.errors import CorpusError
 
+FILE_NAME = "outbox.json"
 _OUTBOX = re.compile(rb'"orderedItems"\s*:|"OrderedCollection(?:Page)?"')
 _AUDIENCE = re.compile(r"#Public$|^as:Public$|^Public$|/followers$")
 
@@ -25,6 +26,11 @@ _AUDIENCE = re.compile(r"#Public$|^as:Public$|^Public$|/followers$")
 def looks_like(head: bytes) -> bool:
     """Return whether a file starts as an outbox."""
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and _OUTBOX.search(head) is not None
+
+
+def is_part(name: str) -> bool:
+    """Return whether the file at this path of an archive is read."""
+    return name.rpartition("/")[2] == FILE_NAME
 
 
 def mastodon_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[Row]:
