@@ -1,4 +1,4 @@
-"""The way in: runs the command line and turns whatever goes wrong into two lines and an exit code."""
+"""Entry point: runs the command line and turns whatever goes wrong into two lines and an exit code."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from tui.process.signals import leave_at_once
 
 def main() -> None:
     """Run `tweetgen-tui` with the arguments of the process; exits with the codes of `engine.errors`, 2 for usage."""
-    _open_what_is_closed()
+    _reopen_closed_standard_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
         signal.signal(signal.SIGINT, leave_at_once)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a tweet may hold what a terminal's encoding lacks
+            stream.reconfigure(errors="replace")  # a tweet may contain what a terminal's encoding lacks
     try:
         _require_working_directory()
         _run()
     except TweetgenError as error:
-        _tell(error)
+        _print_error(error)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the end of the line: two lines and exit code 3 instead of a traceback
         path = _write_traceback()
-        _tell(InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {path}; please report it."))
+        _print_error(
+            InternalError(f"{type(error).__name__}: {error}", f"The traceback is in {path}; please report it.")
+        )
         sys.exit(InternalError.exit_code)
 
 
-def _open_what_is_closed() -> None:
+def _reopen_closed_standard_streams() -> None:
     """Open the null device where standard input, output or error is closed: a file or socket would take its number."""
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -70,7 +72,7 @@ def _run() -> None:
         open_screen(RunConfig())
 
 
-def _tell(error: TweetgenError) -> None:
+def _print_error(error: TweetgenError) -> None:
     """Print an error's two lines on stderr."""
     print(f"tweetgen-tui: {error.message}", *([error.hint] if error.hint else []), sep="\n", file=sys.stderr)  # noqa: T201
 

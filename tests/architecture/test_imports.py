@@ -59,6 +59,10 @@ def test_the_reducer_and_its_series_load_no_framework() -> None:
     assert not packages_loaded_by("tui.run.reducer", "tui.run.series.series") & (SCREEN | {"torch"})
 
 
+def test_job_control_loads_nothing_that_starts_threads_before_it_forks() -> None:
+    assert not packages_loaded_by("tui.process.job_control") & (SCREEN | {"numpy", "torch"})
+
+
 def test_the_screen_loads_no_torch_before_it_is_open() -> None:
     assert "torch" not in packages_loaded_by("tui.app.app", "tui.screens.main.screen", "tui.run.engine_bridge")
 

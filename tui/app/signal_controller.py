@@ -1,4 +1,4 @@
-"""What an ending signal does to the screen: leave, detach, or end the run. A handler may call it at any moment."""
+"""What an ending signal does to the screen: SIGINT and SIGTERM leave it, SIGHUP detaches or ends the run."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.2
 
 
 def run_detached(bridges: Sequence[EngineBridge], view: RunView) -> int:
-    """Wait until the last of these sessions has ended, and return the exit code; `view` is its run as it stands.
+    """Wait until the last of these sessions has ended, and return the exit code; `view` is its current run.
 
     A run whose budget is used up ends unless a client is attached. SIGTERM and SIGINT save and end it.
     """

@@ -41,7 +41,7 @@ class JobControl:
         self._is_released = False
         threading.Thread(target=self._end_with, args=(parent,), name="job control", daemon=True).start()
 
-    def note_run(self, name: str, *, is_remote: bool = False) -> None:
+    def set_active_run(self, name: str, *, is_remote: bool = False) -> None:
         """Set the active run, which is named, and in whose log the traceback is written, if the child crashes.
 
         A run that `is_remote` does not end with the child.

@@ -48,19 +48,19 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AfterScreen:
+class ExitPlan:
     """What a process does once its screen is closed."""
 
     exit_code: int
     lines: tuple[str, ...]
     """Printed on stderr."""
-    runs_on: bool = False
+    continues_in_background: bool = False
     """Whether it continues its run in the background, and releases the shell."""
     saving_seconds: float = 0.0
     """How long it waits for its runs to save and end."""
 
 
-def after_screen(
+def plan_exit(
     outcome: Outcome,
     view: RunView,
     earlier_views: Iterable[RunView] = (),
@@ -68,7 +68,7 @@ def after_screen(
     is_alive: bool,
     is_remote: bool = False,
     attach_problem: str = "",
-) -> AfterScreen:
+) -> ExitPlan:
     """Return what the process does after `outcome`, where the latest run has `view`. Pure.
 
     The run `is_alive` while more events can come, and `is_remote` where another process trains it; `attach_problem`
@@ -79,8 +79,8 @@ def after_screen(
     may_run_on = is_alive and not view.is_replay
     if view.ended is None and (is_remote or (may_run_on and (outcome.is_detached or is_late))):
         line = how_it_ends(view) if outcome.is_ending else how_to_attach(view, attach_problem)
-        return AfterScreen(exit_code=outcome.exit_code, lines=(line,), runs_on=not is_remote)
-    return AfterScreen(
+        return ExitPlan(exit_code=outcome.exit_code, lines=(line,), continues_in_background=not is_remote)
+    return ExitPlan(
         exit_code=outcome.exit_code,
         lines=tuple(end_lines(view, earlier_views)),
         saving_seconds=0.0 if outcome.is_abandoned or view.phase == "starting" else _SAVING_SECONDS,

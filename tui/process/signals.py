@@ -1,6 +1,10 @@
 """The signals that end the program: the reasons of runs, the exit codes and the handlers.
 
-On SIGHUP the descriptors of the terminal are pointed at the null device first: nothing is written to it again, and the
+SIGHUP comes from the kernel or the shell, through `supervisor`, or from `terminal.driver` when reading keys fails. With
+a screen, `app.signal_controller` decides: the run detaches (`cli.commands.screen`, `detached`), or ends with
+`--on-hangup stop`. Without one, `cli.headless` lets the run continue unless the same option is given.
+
+The handler first points the descriptors of the terminal at the null device: nothing is written to it again, and the
 program can end in order. This can't wait for an event loop. The kernel sends SIGCONT right after SIGHUP, at which
 Textual (8.2) writes to the terminal from a handler of its own; if that fails, its writer thread ends and the app hangs.
 """
@@ -71,16 +75,16 @@ def leave_at_once(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def handle_signals_after_screen(on_signal: Callable[[int], None], *, runs_on: bool) -> None:
+def handle_signals_after_screen(on_signal: Callable[[int], None], *, continues_in_background: bool) -> None:
     """Handle signals once the screen is closed: ctrl+c exits at once, as the run has saved and ended.
 
-    With `runs_on`, `on_signal` ends the run instead. SIGINT stays ignored where it was. The signals of a terminal
-    get their defaults back: Textual (8.2) draws at them, and raises once its loop has ended.
+    With `continues_in_background`, `on_signal` ends the run instead. SIGINT stays ignored where it was. The signals of
+    a terminal get their defaults back: Textual (8.2) draws at them, and raises once its loop has ended.
     """
     for number in _ANSWERED_BY_DRAWING:
         signal.signal(number, signal.SIG_DFL)
     handle_ending_signals(on_signal)
-    if not runs_on and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    if not continues_in_background and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, leave_at_once)
 
 

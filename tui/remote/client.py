@@ -68,7 +68,7 @@ class RemoteBridge:
         self._thread = threading.Thread(target=self._run, name="attached", daemon=True)
 
     def connect(self) -> RunView:
-        """Connect, and return the run as it stands. Raises `RemoteError`."""
+        """Connect, and return the current view of the run. Raises `RemoteError`."""
         self._thread.start()
         if not self._has_snapshot.wait(_SNAPSHOT_SECONDS):
             self.leave()

@@ -160,7 +160,7 @@ class Host:
         return bool(new_events) and isinstance(new_events[-1], RunFinished | RunFailed)
 
     def _snapshot(self) -> Iterator[bytes]:
-        """Yield the lines of the run as it stands."""
+        """Yield the lines of the current view."""
         yield from lines_of(self._view, self._config)
         yield to_line(Screens(count=len(self._clients)))
 

@@ -3,7 +3,7 @@
 An `AlertMonitor` follows a run: `after_event`, and once a tick `after_tick`. An alert is up while its condition holds;
 dismissed or answered, it returns only after the condition was false in between. The rules:
 
-* **not finite**: 3 of the latest 100 steps were refused, though not in a row: then the run itself goes back to its
+* **not finite**: 3 of the latest 100 steps were skipped, though not in a row: then the run itself goes back to its
   latest checkpoint (`engine.session.divergence`). One skipped step costs nothing, as the weights stay unchanged. Over
   once 100 steps succeeded, or a checkpoint was loaded.
 * **diverging**: the smoothed train loss (mean of the middle four fifths of the latest 100 steps) has been
@@ -43,7 +43,7 @@ from tui.run.view import RunView
 AlertKind = Literal["memory", "not-finite", "diverging", "disk", "validation"]
 
 _URGENCY: tuple[AlertKind, ...] = ("memory", "not-finite", "diverging", "disk", "validation")
-NUM_REFUSED, REFUSED_WITHIN_STEPS = 3, 100
+NUM_SKIPPED, SKIPPED_WITHIN_STEPS = 3, 100
 MIN_RISE_NATS, MIN_RISE_SHARE = 0.3, 0.2
 RISEN_STEPS = 200
 FAR_TIMES, FAR_STEPS = 10.0, 20
@@ -73,7 +73,7 @@ class AlertMonitor:
     """Those that the user has dismissed, until their condition is false."""
     answers: tuple[tuple[AlertKind, Command], ...] = ()
     """Commands that the user has sent as the answer to an alert, and that have not had an effect yet."""
-    refused_steps: tuple[int, ...] = ()
+    skipped_steps: tuple[int, ...] = ()
     """Those among the latest steps."""
     disk_message: str = ""
     best_loss: float | None = None
@@ -96,10 +96,10 @@ class AlertMonitor:
         """Return the alerts after `event`, which answers the command `answered` if any."""
         match event:
             case Warned(kind="not-finite", step=step):
-                recent = tuple(other for other in self.refused_steps if step - REFUSED_WITHIN_STEPS < other <= step)
-                monitor = replace(self, refused_steps=tuple(sorted({*recent, step})))
+                recent = tuple(other for other in self.skipped_steps if step - SKIPPED_WITHIN_STEPS < other <= step)
+                monitor = replace(self, skipped_steps=tuple(sorted({*recent, step})))
                 return monitor.with_alert(
-                    "not-finite", is_true="not-finite" in self.up or len(monitor.refused_steps) >= NUM_REFUSED
+                    "not-finite", is_true="not-finite" in self.up or len(monitor.skipped_steps) >= NUM_SKIPPED
                 )
             case Warned(kind="disk" | "journal", message=message):
                 monitor = replace(self, disk_message=message)
@@ -128,19 +128,18 @@ class AlertMonitor:
         monitor = self.with_alert("validation", is_true=_is_validation_rising(view) and not view.is_finishing)
         if view.step == self.last_step:
             return monitor
-        refused = tuple(step for step in self.refused_steps if view.step - REFUSED_WITHIN_STEPS < step <= view.step)
-        monitor = replace(monitor, last_step=view.step, refused_steps=refused)
-        monitor = monitor if refused else monitor.with_alert("not-finite", is_true=False)
+        skipped = tuple(step for step in self.skipped_steps if view.step - SKIPPED_WITHIN_STEPS < step <= view.step)
+        monitor = replace(monitor, last_step=view.step, skipped_steps=skipped)
+        monitor = monitor if skipped else monitor.with_alert("not-finite", is_true=False)
         return _with_loss(monitor, view)
 
     def with_alert(self, kind: AlertKind, *, is_true: bool) -> AlertMonitor:
         """Return the alerts with one up or over; one that is over can come up again."""
         if is_true == (kind in self.up):
             return self
-        gone = frozenset({kind})
         if is_true:
-            return replace(self, up=self.up | gone)
-        return replace(self, up=self.up - gone, dismissed=self.dismissed - gone).without_answers(kind)
+            return replace(self, up=self.up | {kind})
+        return replace(self, up=self.up - {kind}, dismissed=self.dismissed - {kind}).without_answers(kind)
 
     def with_dismissed(self, alert: Alert) -> AlertMonitor:
         """Hide an alert until its condition was false."""

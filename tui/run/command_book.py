@@ -1,4 +1,4 @@
-"""`CommandBook`: the commands sent to a session, the events that answer them, the changes that can be undone. Pure.
+"""`CommandBook`: which commands of this screen have no answer yet, and which of its changes can be undone. Pure.
 
 A session handles the commands of a type in the order in which they were sent, so an event answers the oldest of its
 type. An event caused by another client's command looks the same; therefore a type is pending until its last answer.
@@ -20,7 +20,7 @@ from tui.run.setting_commands import SettingCommand, expected_answer, inverse_of
 from tui.run.view import RunView
 
 MAX_CHANGES = 1000
-"""Changes that undo can take back: more than anyone does key by key."""
+"""Changes that can be undone: more than anyone makes key by key."""
 
 
 _ANSWERS: dict[type[Command], type[Event]] = {
@@ -43,20 +43,20 @@ class Change:
     """One change of a setting."""
 
     inverse: SettingCommand
-    """The command that takes it back."""
+    """The command that undoes it."""
     command: SettingCommand
     sent: Command
     """`command`, or the reload at half the learning rate that included it."""
 
     @property
     def description(self) -> str:
-        """What taking it back does, in words; empty where it changes nothing."""
+        """What undoing it does, in words; empty where it changes nothing."""
         return undo_description(self.inverse, self.command)
 
 
 @dataclass(frozen=True)
 class CommandBook:
-    """The pending commands, and the changes that can be undone."""
+    """Commands sent and not answered yet, and changes made that can be undone. Immutable: methods return a new book."""
 
     pending: tuple[Command, ...] = ()
     """Commands of `_ANSWERS` that are not answered yet, the oldest first."""
@@ -67,7 +67,7 @@ class CommandBook:
         """Return the book once a command was sent, over a screen that showed `shown`."""
         command = sent
         if isinstance(sent, c.LoadCheckpoint) and sent.halves_rate and shown.training is not None:
-            command = c.SetLearningRate(learning_rate=shown.training.learning_rate / 2)  # the change to take back
+            command = c.SetLearningRate(learning_rate=shown.training.learning_rate / 2)  # the change to undo
         book = self._with_pending(sent)
         if not is_setting(command):
             return book
@@ -75,7 +75,7 @@ class CommandBook:
         return replace(book, changes=(*self.changes[-(MAX_CHANGES - 1) :], change)) if change.description else book
 
     def undone(self) -> tuple[CommandBook, Change | None]:
-        """Return the book once the last change is taken back by its inverse, and the change; None without one."""
+        """Return the book once the inverse of the last change is sent, and that change; None without one."""
         if not self.changes:
             return self, None
         change = self.changes[-1]

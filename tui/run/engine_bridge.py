@@ -1,7 +1,7 @@
 """`EngineBridge`: the bridge to a session of this process: two queues, and the thread that the session runs on.
 
-The only module of the screen's side that starts a session, and the only one that imports torch: on that thread, so that
-the window opens at once. The screen polls (`drain`) at its own rate; the session never calls into it.
+The only module of the screen's side that starts a session. It imports torch on that thread, so that the window opens
+at once. The screen polls (`drain`) at its own rate; the session never calls into it.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class ReplaySession:
         self._speed = speed
         self._clock = clock
         self._last: Event | None = None
-        self._held: list[StepsFinished] = []
+        self._pending: list[StepsFinished] = []
         self._is_paused = False
         self._skipped = SkippedLines()
         self._warned = ""
@@ -99,10 +99,10 @@ class ReplaySession:
         for event in replayed_events(self._path, self._skipped):
             # a resumed run's clock may go back
             due_seconds += max(0.0, event.elapsed_seconds - self._last.elapsed_seconds) if self._last else 0.0
-            if not self._follows_held(event):
-                self._emit_held(emit)
+            if not self._extends_pending(event):
+                self._flush_pending(emit)
             while due_seconds > played_seconds or self._must_wait():
-                self._emit_held(emit)
+                self._flush_pending(emit)
                 reason = self._handle_command(emit, commands)
                 if reason is not None:
                     return reason
@@ -113,12 +113,12 @@ class ReplaySession:
                 last_look = now
             self._last = event
             if isinstance(event, StepsFinished):
-                self._held.append(event)
+                self._pending.append(event)
             else:
                 emit(event)
             if self._skipped.is_newer and not self._warned:
                 self._warn(emit)
-        self._emit_held(emit)
+        self._flush_pending(emit)
         return ""
 
     def _warn(self, emit: Callable[[Event], None]) -> None:
@@ -131,18 +131,18 @@ class ReplaySession:
         """Return whether to wait: the screen has too many events to drain, or the replay is paused."""
         return self._num_undrained() >= _MAX_UNDRAINED or self._is_paused
 
-    def _follows_held(self, event: Event) -> bool:
-        """Return whether an event can be merged with the held ones: it reports the steps right after theirs."""
-        if not self._held or not isinstance(event, StepsFinished):
+    def _extends_pending(self, event: Event) -> bool:
+        """Return whether an event can be merged with the pending ones: it reports the steps right after theirs."""
+        if not self._pending or not isinstance(event, StepsFinished):
             return False
-        is_next = event.first_step == self._held[-1].step + 1
-        return is_next and event.first_step - self._held[0].first_step < _MAX_MERGED_STEPS
+        is_next = event.first_step == self._pending[-1].step + 1
+        return is_next and event.first_step - self._pending[0].first_step < _MAX_MERGED_STEPS
 
-    def _emit_held(self, emit: Callable[[Event], None]) -> None:
-        """Emit the held reports of steps as one event."""
-        if self._held:
-            emit(joined(self._held))
-            self._held = []
+    def _flush_pending(self, emit: Callable[[Event], None]) -> None:
+        """Emit the pending reports of steps as one event."""
+        if self._pending:
+            emit(joined(self._pending))
+            self._pending = []
 
     def _handle_command(self, emit: Callable[[Event], None], commands: queue.SimpleQueue[Command]) -> str | None:
         """Wait for a short time or a command, and handle it; return the reason of a `Stop`."""

@@ -123,7 +123,7 @@ class RunView:
     @property
     def smoothed_loss(self) -> float | None:
         """The current train loss without noise and spikes, in nats per character."""
-        return self.train_losses.typical
+        return self.train_losses.trimmed_mean
 
     @property
     def smoothed_bits(self) -> float | None:

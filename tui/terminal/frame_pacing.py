@@ -41,7 +41,7 @@ class FramePacing:
         """Factor on the intervals: the larger of those for a slow connection and for a busy core."""
         return max(self._line_slowdown, self._core_slowdown)
 
-    def note_tick(self, num_waiting: int) -> None:
+    def record_tick(self, num_waiting: int) -> None:
         """Update the slowdowns from the output queue and, every two seconds, from the CPU time."""
         self._is_output_blocked = num_waiting > MAX_WAITING_BYTES
         if self._is_output_blocked:

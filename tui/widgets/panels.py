@@ -135,7 +135,7 @@ class Panels(Vertical):
         """
         self._view, self._host_pid = view, host_pid
         self._num_ticks += 1
-        self._pace.note_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalInfo) else 0)
+        self._pace.record_tick(self.app.num_waiting_bytes if isinstance(self.app, TerminalInfo) else 0)
         is_waiting = self._is_waiting(view)
         self.set_class(is_waiting, "-waiting")
         if is_waiting:

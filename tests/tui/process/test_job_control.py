@@ -205,7 +205,7 @@ def test_a_child_that_is_not_released_resets_the_terminal_and_ends_with_its_supe
 def test_a_killed_child_is_reported_with_the_command_that_returns_to_its_run(
     tmp_path: Path, options: str, command: str
 ) -> None:
-    shell = start(tmp_path, f'control.note_run("some run"{options}); os.kill(os.getpid(), signal.SIGKILL)')
+    shell = start(tmp_path, f'control.set_active_run("some run"{options}); os.kill(os.getpid(), signal.SIGKILL)')
     assert exit_code_of(shell) == 128 + signal.SIGKILL
     assert "The program was ended by SIGKILL." in shell.before
     assert f"tweetgen-tui {command}" in shell.before

@@ -7,7 +7,7 @@ import pytest
 from engine.errors import InternalError
 from engine.protocol.events import RunFinished
 from tests.fakes import run_started
-from tui.process.outcome import AfterScreen, Outcome, after_screen
+from tui.process.outcome import ExitPlan, Outcome, plan_exit
 from tui.run.reducer import apply
 from tui.run.view import RunView
 
@@ -15,8 +15,8 @@ TRAINING = apply(RunView(), run_started(run="north"))
 ENDED = apply(TRAINING, RunFinished(step=1, elapsed_seconds=1.0, reason="done", total_seconds=1.0, total_chars=1))
 
 
-def after(outcome: Outcome, view: RunView = TRAINING, *, is_alive: bool = True, is_remote: bool = False) -> AfterScreen:
-    return after_screen(outcome, view, is_alive=is_alive, is_remote=is_remote)
+def after(outcome: Outcome, view: RunView = TRAINING, *, is_alive: bool = True, is_remote: bool = False) -> ExitPlan:
+    return plan_exit(outcome, view, is_alive=is_alive, is_remote=is_remote)
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ def after(outcome: Outcome, view: RunView = TRAINING, *, is_alive: bool = True, 
 )
 def test_a_detached_or_slow_run_runs_on_without_the_screen(outcome: Outcome, words: str) -> None:
     done = after(outcome)
-    assert (done.exit_code, done.runs_on) == (outcome.exit_code, True)
+    assert (done.exit_code, done.continues_in_background) == (outcome.exit_code, True)
     assert words in done.lines[0]
 
 
 def test_a_detached_run_of_another_process_does_not_run_on_in_this_one() -> None:
     done = after(Outcome(is_detached=True), is_remote=True)
-    assert not done.runs_on
+    assert not done.continues_in_background
     assert "attach north" in done.lines[0]
 
 
@@ -52,7 +52,7 @@ def test_a_detached_run_of_another_process_does_not_run_on_in_this_one() -> None
 )
 def test_a_run_that_has_ended_or_must_end_does_not_run_on(outcome: Outcome, view: RunView, is_alive: bool) -> None:
     done = after(outcome, view, is_alive=is_alive)
-    assert (done.exit_code, done.runs_on) == (outcome.exit_code, False)
+    assert (done.exit_code, done.continues_in_background) == (outcome.exit_code, False)
     assert not any("background" in line for line in done.lines)
 
 

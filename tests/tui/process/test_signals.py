@@ -89,25 +89,25 @@ async def test_a_replay_whose_terminal_hangs_up_ends(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "runs_on", "ends_at_once"),
+    ("before", "continues_in_background", "ends_at_once"),
     [(signal.SIG_DFL, False, True), (signal.SIG_DFL, True, False), (signal.SIG_IGN, False, False)],
 )
 def test_ctrl_c_after_the_screen_exits_at_once_unless_it_was_ignored_or_a_run_continues(
-    before: signal.Handlers, runs_on: bool, ends_at_once: bool
+    before: signal.Handlers, continues_in_background: bool, ends_at_once: bool
 ) -> None:
     numbers = (*ending_signals(), signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
     old = {number: signal.getsignal(number) for number in numbers}
     codes: list[int] = []
     try:
         signal.signal(signal.SIGINT, before)
-        handle_signals_after_screen(codes.append, runs_on=runs_on)
+        handle_signals_after_screen(codes.append, continues_in_background=continues_in_background)
         assert (signal.getsignal(signal.SIGINT) is leave_at_once) is ends_at_once
         if not ends_at_once:
             signal.raise_signal(signal.SIGINT)
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
-    assert codes == ([130] if runs_on else [])
+    assert codes == ([130] if continues_in_background else [])
 
 
 def test_the_first_signal_requests_a_stop_and_an_ignored_one_stays_ignored() -> None:

@@ -163,7 +163,7 @@ async def test_the_shell_shows_whether_the_run_ends_or_continues(
             clock.advance(6.0)
             await wait_until(lambda: app.return_code == 0, "the end")
         assert app.return_value is not None
-        assert screen._follow(app.return_value, app, cast("JobControl", None)) == 0
+        assert screen._run_after_screen(app.return_value, app, cast("JobControl", None)) == 0
         bridge.leave()
         assert bridge.join(DEADLINE_SECONDS)
     assert capfd.readouterr().err.strip().endswith(line)

@@ -29,7 +29,7 @@ class Screen:
         for _ in range(round(seconds / TICK)):
             self.clock.advance(TICK)
             self.core.advance(TICK * core_share)
-            self.pace.note_tick(waiting)
+            self.pace.record_tick(waiting)
             num_plots += self.pace.is_due("plot")
         return num_plots
 

@@ -49,7 +49,7 @@ def attach(
             raise
         _print_end(folder)  # it has just ended
         sys.exit()
-    job_control.note_run(folder.name, is_remote=True)
+    job_control.set_active_run(folder.name, is_remote=True)
     bridge.welcome = _welcome(folder, is_read_only=read_only)
     show(bridge, view, PreferencesStore(preferences_path()), job_control)
 

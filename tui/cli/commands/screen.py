@@ -67,7 +67,7 @@ def host_factory(job_control: JobControl, config: RunConfig, history: RunView | 
 
     def make_host(bridge: EngineBridge) -> Host:
         before = history if bridge.config is config else None
-        return Host(bridge.config, bridge.send, lambda: bridge.num_waiting, before, job_control.note_run)
+        return Host(bridge.config, bridge.send, lambda: bridge.num_waiting, before, job_control.set_active_run)
 
     return make_host
 
@@ -113,14 +113,14 @@ def show(
     if failure is not None or outcome is None:
         failure = failure or InternalError("It closed unexpectedly.", "The log may have details.")
         outcome = Outcome.failed(to_tweetgen_error(failure, "The screen"))
-    handle_signals_after_screen(app.signals.stop_run, runs_on=outcome.is_detached)
-    _leave(_follow(outcome, app, job_control))
+    handle_signals_after_screen(app.signals.stop_run, continues_in_background=outcome.is_detached)
+    _leave(_run_after_screen(outcome, app, job_control))
 
 
-def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
-    """Do what `after_screen` returns; return the exit code once the runs of this process have ended or are late."""
+def _run_after_screen(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
+    """Do what `plan_exit` returns; return the exit code once the runs of this process have ended or are late."""
     from tui.process.detached import run_detached
-    from tui.process.outcome import after_screen
+    from tui.process.outcome import plan_exit
     from tui.run.engine_bridge import EngineBridge
     from tui.run.reducer import fold
     from tui.terminal.output_thread import print_at_end
@@ -130,7 +130,7 @@ def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
     bridge = app.bridge
     update = bridge.drain()  # the run may have started since the last tick
     view = fold(update.view or app.summary_view, update.events)
-    after = after_screen(
+    after = plan_exit(
         outcome,
         view,
         app.earlier_views,
@@ -139,7 +139,7 @@ def _follow(outcome: Outcome, app: TweetgenApp, job_control: JobControl) -> int:
         attach_problem=bridge.attach_problem,
     )
     own = [each for each in app.bridges if isinstance(each, EngineBridge)]
-    if after.runs_on:
+    if after.continues_in_background:
         print_at_end(after.lines)
         close_terminal(and_pipes=True)
         job_control.release(after.exit_code, after.lines[0])

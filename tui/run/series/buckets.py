@@ -31,8 +31,8 @@ class Buckets:
             self.numbers[inside], self.low[inside], self.high[inside], self.total[inside], self.count[inside]
         )
 
-    def followed_by(self, other: Buckets) -> Buckets:
-        """Return these and the others, not merged at the seam."""
+    def concatenate(self, other: Buckets) -> Buckets:
+        """Return these buckets followed by the others, not merged at the seam."""
         return Buckets(
             np.concatenate([self.numbers, other.numbers]),
             np.concatenate([self.low, other.low]),

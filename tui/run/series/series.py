@@ -21,8 +21,8 @@ MAX_BUCKETS = 2048
 WINDOW_LENGTH = 8192
 _FINER_BELOW_STRIDES = 4
 """Columns narrower than this many buckets are filled from the window, as far back as it reaches."""
-_TYPICAL_LENGTH = 100
-_TYPICAL_SHARE = 5
+_TRIMMED_MEAN_LENGTH = 100
+_TRIMMED_MEAN_SHARE = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +54,14 @@ class Series:
         return float(self._window_values[-1]) if len(self._window_values) else None
 
     @property
-    def typical(self) -> float | None:
+    def trimmed_mean(self) -> float | None:
         """The current value without noise and spikes: the mean of the middle four fifths of the latest values.
 
         The latest 100, or the latest fifth while there are fewer than 500, so that it follows the first fall.
         """
         if not len(self._window_values):
             return None
-        length = min(max(len(self._window_values) // _TYPICAL_SHARE, 1), _TYPICAL_LENGTH)
+        length = min(max(len(self._window_values) // _TRIMMED_MEAN_SHARE, 1), _TRIMMED_MEAN_LENGTH)
         latest = np.sort(self._window_values[-length:])
         cut = length // 10
         return float(latest[cut : length - cut].mean())
@@ -69,7 +69,7 @@ class Series:
     def extended(self, first_step: int, values: Sequence[float]) -> Series:
         """Return this series with `values` appended, one for each step from `first_step` on.
 
-        Steps may be missing between two calls (a refused step has no loss); an existing step is replaced.
+        Steps may be missing between two calls (a skipped step has no loss); an existing step is replaced.
         """
         if not values:
             return self
@@ -79,8 +79,8 @@ class Series:
         steps = np.arange(first_step, first_step + len(added), dtype=np.int64)
         stride = self.stride
         whole, open_end = self._buckets[:-1], self._buckets[-1:]
-        grown = open_end.followed_by(single_buckets(steps // stride, added))
-        buckets = whole.followed_by(grown.merged_by(grown.numbers))
+        grown = open_end.concatenate(single_buckets(steps // stride, added))
+        buckets = whole.concatenate(grown.merged_by(grown.numbers))
         while len(buckets) > MAX_BUCKETS:
             stride *= 2
             buckets = buckets.merged_by(buckets.numbers // 2)
@@ -113,7 +113,7 @@ class Series:
             rest = rest.merged_by(rest.numbers)
         else:
             rest = self._cut_bucket(len(whole), last_step)
-        buckets = whole.followed_by(rest)
+        buckets = whole.concatenate(rest)
         last_kept = int(steps[-1]) if len(steps) else min(last_step, (int(buckets.numbers[-1]) + 1) * self.stride - 1)
         return Series(self.stride, buckets, steps, values, self.first_step, last_kept)
 
@@ -163,7 +163,7 @@ class Series:
             buckets, starts = buckets[:num_coarse], starts[:num_coarse]
         begins = np.concatenate([np.maximum(starts, self.first_step), window.numbers])
         ends = np.concatenate([np.minimum(starts + self.stride - 1, self.last_step), window.numbers])
-        finest = buckets.followed_by(window)
+        finest = buckets.concatenate(window)
         inside = slice(*np.searchsorted(ends, [first_step]), *np.searchsorted(begins, [last_step], side="right"))
         return finest[inside], (begins[inside] + ends[inside]) / 2
 
