@@ -27,7 +27,7 @@ from tui.terminal.capabilities import GlyphSet
 from tui.terminal.driver import MeteredDriver
 from tui.terminal.glyph_fallback import GlyphFilter
 from tui.terminal.textual_private import HAS_LINUX_DRIVER, LinuxDriver, driver_of, failure_of, send_only_changed_cells
-from tui.widgets.input.path_input import PathInput
+from tui.widgets.input.line_input import PathInput
 
 _MOUSE_OFF = "Mouse released to the terminal; m recaptures it."
 _MOUSE_ON = "Mouse captured; m releases it to the terminal."

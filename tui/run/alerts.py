@@ -1,7 +1,7 @@
 """Alerts: problems of a run that one key solves. Pure; imports no framework.
 
 An `AlertMonitor` follows a run: `after_event`, and once a tick `after_tick`. An alert is up while its condition holds;
-dismissed or answered, it returns only after the condition was false in between. The rules:
+dismissed, or once its remedy was sent, it returns only after the condition was false in between. The rules:
 
 * **not finite**: 3 of the latest 100 steps were skipped, though not in a row: then the run itself goes back to its
   latest checkpoint (`engine.session.divergence`). One skipped step costs nothing, as the weights stay unchanged. Over
@@ -13,7 +13,7 @@ dismissed or answered, it returns only after the condition was false in between.
   half of that rise, or once a checkpoint was loaded.
 * **disk**: a checkpoint or the journal could not be written. Over once the run reports that both can be written again.
 * **validation**: the latest 4 evaluations are all above the best by 1 % or more, and the last is not below the first of
-  them. All read the same tweets, so they differ only by the weights, and successive ones by well under 1 %. The answer
+  them. All read the same tweets, so they differ only by the weights, and successive ones by well under 1 %. The remedy
   loads the best weights and finishes: annealing usually gains a little on them, and nothing is lost, since `best` stays
   unchanged and the current weights are saved first.
 * **memory**: the run failed because its device has too little memory to compute even a single tweet. Another program
@@ -54,12 +54,12 @@ NUM_EVALUATIONS, MIN_VAL_RISE_SHARE = 4, 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """A problem, and the answer to it."""
+    """A problem and its remedy."""
 
     kind: AlertKind
     text: str
     """The problem, in a few words."""
-    answer: str
+    remedy: str
     """What the key does, in a few words."""
 
 
@@ -71,8 +71,8 @@ class AlertMonitor:
     """Those whose condition holds."""
     dismissed: frozenset[AlertKind] = frozenset()
     """Those that the user has dismissed, until their condition is false."""
-    answers: tuple[tuple[AlertKind, Command], ...] = ()
-    """Commands that the user has sent as the answer to an alert, and that have not had an effect yet."""
+    remedies: tuple[tuple[AlertKind, Command], ...] = ()
+    """Commands that were sent as the remedy of an alert and have not had an effect yet."""
     skipped_steps: tuple[int, ...] = ()
     """Those among the latest steps."""
     disk_message: str = ""
@@ -103,7 +103,7 @@ class AlertMonitor:
                 )
             case Warned(kind="disk" | "journal", message=message):
                 monitor = replace(self, disk_message=message)
-                return monitor.without_answers("disk").with_alert("disk", is_true=True)
+                return monitor.without_remedies("disk").with_alert("disk", is_true=True)
             case Warned(kind="disk-works"):
                 return self.with_alert("disk", is_true=False)
             case CheckpointLoaded():
@@ -114,8 +114,8 @@ class AlertMonitor:
                     disk_message=self.disk_message,
                 )
             case CommandRefused():
-                refused = {kind for kind, command in self.answers if command is answered}
-                return self.without_answers(*refused)
+                refused = {kind for kind, command in self.remedies if command is answered}
+                return self.without_remedies(*refused)
             case RunFailed(title=title):
                 return replace(AlertMonitor(), up=frozenset({"memory"} if title == DeviceMemoryError.title else ()))
             case _:
@@ -139,45 +139,45 @@ class AlertMonitor:
             return self
         if is_true:
             return replace(self, up=self.up | {kind})
-        return replace(self, up=self.up - {kind}, dismissed=self.dismissed - {kind}).without_answers(kind)
+        return replace(self, up=self.up - {kind}, dismissed=self.dismissed - {kind}).without_remedies(kind)
 
     def with_dismissed(self, alert: Alert) -> AlertMonitor:
         """Hide an alert until its condition was false."""
         return replace(self, dismissed=self.dismissed | {alert.kind})
 
-    def with_answered(self, alert: Alert, answer: Iterable[Command]) -> AlertMonitor:
-        """Hide an alert until the problem is solved or recurs, or one of the commands of its answer is refused."""
-        return replace(self, answers=(*self.answers, *((alert.kind, command) for command in answer)))
+    def with_remedy_sent(self, alert: Alert, commands: Iterable[Command]) -> AlertMonitor:
+        """Hide an alert until the problem is solved or recurs, or one of the commands of its remedy is refused."""
+        return replace(self, remedies=(*self.remedies, *((alert.kind, command) for command in commands)))
 
-    def without_answers(self, *kinds: AlertKind) -> AlertMonitor:
-        """Show answered alerts again."""
-        return replace(self, answers=tuple(answer for answer in self.answers if answer[0] not in kinds))
+    def without_remedies(self, *kinds: AlertKind) -> AlertMonitor:
+        """Show again the alerts of `kinds` whose remedy was sent."""
+        return replace(self, remedies=tuple(sent for sent in self.remedies if sent[0] not in kinds))
 
     def alert(self, view: RunView, config: RunConfig) -> Alert | None:
         """Return the most urgent alert that is not hidden."""
         if view.is_replay:
             return None
-        hidden = self.dismissed.union(kind for kind, _ in self.answers)
+        hidden = self.dismissed.union(kind for kind, _ in self.remedies)
         kinds = (kind for kind in _URGENCY if kind in self.up - hidden)
         alerts = (self._alert_of(kind, view, config) for kind in kinds)
         return next((alert for alert in alerts if alert is not None), None)
 
     def _alert_of(self, kind: AlertKind, view: RunView, config: RunConfig) -> Alert | None:
-        """Return the text and answer of an alert; None where nothing answers it."""
+        """Return the text and remedy of an alert; None where there is no remedy."""
         source = name_to_reload(view).rpartition("/")[2]
         match kind:
             case "memory":
                 if config_to_resume(view, config) is None:
                     return None
-                return Alert(kind=kind, text="The device's memory is used up", answer="try again from latest")
+                return Alert(kind=kind, text="The device's memory is used up", remedy="try again from latest")
             case "not-finite":
-                answer = f"reload {source}, halve the rate"
-                return Alert(kind=kind, text="The loss is not finite", answer=answer)
+                remedy = f"reload {source}, halve the rate"
+                return Alert(kind=kind, text="The loss is not finite", remedy=remedy)
             case "diverging":
                 text = f"Diverging: loss {view.smoothed_loss or 0.0:.1f}, was {self.best_loss or 0.0:.1f}"
-                return Alert(kind=kind, text=text, answer=f"reload {source}, halve the rate")
+                return Alert(kind=kind, text=text, remedy=f"reload {source}, halve the rate")
             case "disk":
-                return Alert(kind=kind, text=self.disk_message, answer="try saving again")
+                return Alert(kind=kind, text=self.disk_message, remedy="try saving again")
             case "validation":
                 last, best = view.last_val, view.best
                 bits = (
@@ -185,7 +185,7 @@ class AlertMonitor:
                     if last and best
                     else ""
                 )
-                return Alert(kind=kind, text=f"Validation rises: {bits}", answer=f"reload {source} and finish")
+                return Alert(kind=kind, text=f"Validation rises: {bits}", remedy=f"reload {source} and finish")
 
 
 def _with_loss(monitor: AlertMonitor, view: RunView) -> AlertMonitor:
@@ -220,7 +220,7 @@ def name_to_reload(view: RunView) -> str:
 
 
 def commands_for(alert: Alert, view: RunView) -> Iterator[Command]:
-    """Yield the commands that answer an alert; none where the answer is another run."""
+    """Yield the commands of the remedy of an alert; none where the remedy is another run."""
     match alert.kind:
         case "memory":
             return

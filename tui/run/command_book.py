@@ -35,7 +35,7 @@ _ANSWERS: dict[type[Command], type[Event]] = {
     c.LoadCheckpoint: e.CheckpointLoaded,
     c.SaveLatest: e.CheckpointSaved,
 }
-"""The commands that change something or answer an alert, and the event that answers each unless it is refused."""
+"""The commands that change something or remedy an alert, and the event that answers each unless it is refused."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from engine.text import harmless
 from tui.formatting.numbers import shortened
 from tui.run.alerts import Alert
 
-_ANSWER_KEY, _DISMISS_KEY = "a", "esc"
+_REMEDY_KEY, _DISMISS_KEY = "a", "esc"
 _DISMISS_LABEL = " no"
 _MIN_TEXT_CELLS = 12
 """A shorter text is useless: the remedy is shown alone."""
@@ -23,7 +23,7 @@ class AlertBar(Widget):
     """Shows an alert; a click on a key runs its action."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"alert-bar--text", "alert-bar--key", "alert-bar--answer"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"alert-bar--text", "alert-bar--key", "alert-bar--remedy"}
     DEFAULT_CSS = """
     AlertBar {
         display: none;
@@ -32,7 +32,7 @@ class AlertBar(Widget):
         &.-up { display: block; }
         .alert-bar--text { color: $text-error; text-style: bold; }
         .alert-bar--key { color: $footer-key-foreground; text-style: bold; }
-        .alert-bar--answer { color: $foreground; }
+        .alert-bar--remedy { color: $foreground; }
     }
     """
 
@@ -52,23 +52,23 @@ class AlertBar(Widget):
         """Return the line: the alert's text is truncated before the keys are."""
         if self.shown is None:
             return Content("")
-        answer = shortened(f" {harmless(self.shown.answer)}", self.size.width - len(f"{_ANSWER_KEY}  {_DISMISS_KEY}"))
-        num_cells = len(_ANSWER_KEY) + cell_len(answer) + 2 + len(_DISMISS_KEY) + len(_DISMISS_LABEL)
+        remedy = shortened(f" {harmless(self.shown.remedy)}", self.size.width - len(f"{_REMEDY_KEY}  {_DISMISS_KEY}"))
+        num_cells = len(_REMEDY_KEY) + cell_len(remedy) + 2 + len(_DISMISS_KEY) + len(_DISMISS_LABEL)
         text = shortened(f" {harmless(self.shown.text)}", self.size.width - num_cells - 2)
         text = text + "  " if cell_len(text) >= min(_MIN_TEXT_CELLS, cell_len(self.shown.text)) else ""
-        return self._line(text, answer)
+        return self._line(text, remedy)
 
-    def _line(self, text: str, answer: str) -> Content:
+    def _line(self, text: str, remedy: str) -> Content:
         """Return text, remedy key and dismiss key."""
         line = Content.styled(text, self.get_visual_style("alert-bar--text"))
         self._click_targets = []
         for key, label, action in (
-            (_ANSWER_KEY, answer, "steering.answer_alert"),
+            (_REMEDY_KEY, remedy, "steering.answer_alert"),
             (_DISMISS_KEY, _DISMISS_LABEL, "steering.dismiss_alert"),
         ):
             start = line.cell_length
             line += Content.styled(key, self.get_visual_style("alert-bar--key"))
-            line += Content.styled(label, self.get_visual_style("alert-bar--answer"))
+            line += Content.styled(label, self.get_visual_style("alert-bar--remedy"))
             self._click_targets.append((range(start, line.cell_length), action))
             line += "  "
         return line

@@ -74,7 +74,7 @@ def test_a_loss_well_above_its_best_is_an_alert_soon_and_until_it_recovers() -> 
     assert 20 <= was_up.index(True) <= 32, "200 consecutive steps, and the lag of the smoothing"
     assert all(was_up[was_up.index(True) :])
     assert scene.alert == Alert(
-        kind="diverging", text="Diverging: loss 3.2, was 1.7", answer="reload latest, halve the rate"
+        kind="diverging", text="Diverging: loss 3.2, was 1.7", remedy="reload latest, halve the rate"
     )
     assert not any(scene.train(noisy(1.7, 400))[12:])
 
@@ -140,7 +140,7 @@ def test_one_or_two_refused_steps_are_no_alert_and_three_within_a_hundred_are() 
     assert scene.alert is None
 
 
-def test_without_a_best_the_answer_reloads_latest_which_ends_the_alert() -> None:
+def test_without_a_best_the_remedy_reloads_latest_which_ends_the_alert() -> None:
     scene = Scene(steps_finished(1, [2.0] * 50))
     scene.refuse(20)
     assert scene.alert is not None
@@ -157,7 +157,7 @@ def test_without_a_best_the_answer_reloads_latest_which_ends_the_alert() -> None
 def test_the_alert_of_a_full_disk_lasts_until_saving_works() -> None:
     scene = Scene(e.Warned(step=0, elapsed_seconds=0.0, message="No space left on device.", kind="disk"))
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Still none.", kind="disk"))
-    assert scene.alert == Alert(kind="disk", text="Still none.", answer="try saving again")
+    assert scene.alert == Alert(kind="disk", text="Still none.", remedy="try saving again")
     scene.see(e.CheckpointSaved(step=0, elapsed_seconds=1.0, name="latest", path="/x", bits_per_char=None))
     assert scene.kind == "disk", "the journal may still fail"
     scene.see(e.Warned(step=0, elapsed_seconds=0.0, message="Saving works again.", kind="disk-works"))
@@ -190,10 +190,10 @@ def test_several_evaluations_in_a_row_well_above_the_best_are_an_alert(bits: lis
     assert (scene.kind == "validation") == is_up
 
 
-def test_the_answer_to_a_rising_validation_reloads_the_best_and_finishes() -> None:
+def test_the_remedy_of_a_rising_validation_reloads_the_best_and_finishes() -> None:
     scene = Scene(*evaluations([2.40, 2.45, 2.46, 2.47, 2.48]))
     assert scene.alert == Alert(
-        kind="validation", text="Validation rises: 2.48, best 2.40", answer="reload best and finish"
+        kind="validation", text="Validation rises: 2.48, best 2.40", remedy="reload best and finish"
     )
     assert list(commands_for(scene.alert, scene.view)) == [LoadCheckpoint(name="2026-11-25-101112/best"), Finish()]
     scene.see(e.FinishPlanned(step=500, elapsed_seconds=1.0, last_step=600))

@@ -18,7 +18,7 @@ from tui.formatting.corpus_preview import fact_line, sample_line
 from tui.process.threads import on_own_thread
 from tui.run.error_report import to_tweetgen_error
 from tui.screens.dialogs.path_browser import CHECK_GROUP, PathBrowser, State
-from tui.widgets.input.path_input import PathInput
+from tui.widgets.input.line_input import PathInput
 
 Check = Callable[[Path], CorpusPreview | None]
 """Checks tweets; raises the `TweetgenError` that a run on them would end with. Called on a thread."""

@@ -29,7 +29,7 @@ from tui.process.threads import on_own_thread
 from tui.screens.dialogs.base import Dialog
 from tui.widgets.dialog_hints import DialogHints
 from tui.widgets.input.file_list import FileList
-from tui.widgets.input.path_input import PathInput
+from tui.widgets.input.line_input import PathInput
 
 CHECK_GROUP = "check"
 """Of the workers that check a path."""

@@ -187,7 +187,7 @@ class MainScreen(Screen[None]):
                 f"The run is finished: {ended.reason}. You can keep browsing; q quits, o opens other tweets."
             )
         else:
-            remedy = self.steering.remedy.answer if self.steering.remedy else ""
+            remedy = self.steering.remedy.remedy if self.steering.remedy else ""
             dialog = FailureDialog(ended.title, ended.detail, ended.hint, remedy)
             self.app.push_screen(dialog, self._follow_failure)
 

@@ -1,4 +1,4 @@
-"""Steering: pause, finish, settings of the running training, undo, and the answers to alerts."""
+"""Steering: pause, finish, settings of the running training, undo, and the remedies of alerts."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ class Steering(Controller):
         elif alert.kind == "memory" and self._run.can_steer():
             self._try_again()
         elif self._run.can_command():
-            answer = tuple(commands_for(alert, self._run.view))
-            self._run.alerts = self._run.alerts.with_answered(alert, answer)
-            for command in answer:
+            remedy = tuple(commands_for(alert, self._run.view))
+            self._run.alerts = self._run.alerts.with_remedy_sent(alert, remedy)
+            for command in remedy:
                 self._run.send(command)
             self._run.show_alert()
 
@@ -126,6 +126,6 @@ class Steering(Controller):
 
     @property
     def remedy(self) -> Alert | None:
-        """The alert that puts a failed run right, if there is one."""
+        """The alert that offers to resume after a memory failure, if there is one."""
         alerts = self._run.alerts
         return alerts.alert(self._run.view, self._run.bridge.config) if "memory" in alerts.up else None

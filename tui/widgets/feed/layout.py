@@ -34,7 +34,7 @@ Parts = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Columns:
+class FeedColumns:
     """The columns of a feed of this width."""
 
     width: int

@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from engine.protocol.events import TweetSampled
 from tui.widgets.feed.feed_model import FeedModel
-from tui.widgets.feed.layout import PIN_GLYPH, SELECTED_GLYPH, Columns, Parts, has_char_bits
+from tui.widgets.feed.layout import PIN_GLYPH, SELECTED_GLYPH, FeedColumns, Parts, has_char_bits
 from tui.widgets.feed.surprise import NUM_STEPS, runs_by_surprise
 
 _EMPTY_LINE = "Generated tweets appear here."
@@ -63,7 +63,7 @@ class FeedLines(ScrollView):
         self.is_coloured = False
         """Whether each character is coloured by its surprise."""
         self._model = FeedModel()
-        self._columns = Columns(0)
+        self._columns = FeedColumns(0)
         self._marked = range(0)
 
     @property

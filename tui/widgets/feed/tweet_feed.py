@@ -18,7 +18,7 @@ from tui.files.pins import Pins
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.tweets import FEED_KEYS
-from tui.widgets.feed.layout import Columns, step_width
+from tui.widgets.feed.layout import FeedColumns, step_width
 from tui.widgets.feed.selection import Anchor, FeedSelection
 from tui.widgets.feed.surprise import NUM_STEPS
 
@@ -133,12 +133,12 @@ class TweetFeed(FeedSelection):
     def _widen_step_column(self, last_step: int) -> bool:
         """Widen the column of steps if the last step no longer fits; return whether it was widened."""
         width = self._columns.step_width
-        self._columns = Columns(self._columns.width, step_width(last_step, width))
+        self._columns = FeedColumns(self._columns.width, step_width(last_step, width))
         return self._columns.step_width > width
 
     def _rewrap(self) -> None:
         """Wrap all tweets to the current width."""
-        self._columns = Columns(self.scrollable_content_region.width, self._columns.step_width)
+        self._columns = FeedColumns(self.scrollable_content_region.width, self._columns.step_width)
         self._model.rewrap(self._columns.text_width)
 
     def _update_titles(self) -> None:

@@ -14,8 +14,7 @@ from tui.formatting.numbers import format_size, shortened
 from tui.run.view import RunView
 from tui.widgets.status.lines import UNKNOWN, Line, LineSegment
 from tui.widgets.status.machine_reader import GpuReading, MachineReading
-from tui.widgets.status.screen_cost import ScreenCost
-from tui.widgets.status.step_breakdown import LABEL_CELLS, StepBreakdown, row
+from tui.widgets.status.step_breakdown import LABEL_CELLS, ScreenCost, StepBreakdown, row
 from tui.widgets.status.view_text import device_text
 
 MIN_TWO_COLUMNS = 57

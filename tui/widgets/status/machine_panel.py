@@ -19,7 +19,7 @@ from tui.widgets.status.line_panel import LinePanel
 from tui.widgets.status.lines import Line
 from tui.widgets.status.machine_lines import machine_lines
 from tui.widgets.status.machine_reader import MachineReader, MachineReading
-from tui.widgets.status.screen_cost import ScreenCost, UsageCounters
+from tui.widgets.status.step_breakdown import ScreenCost, UsageCounters
 
 
 class Reader(Protocol):

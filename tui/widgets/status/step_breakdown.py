@@ -1,4 +1,4 @@
-"""How the time of a training step divides into its parts, as lines of text. Pure; never measures.
+"""How the time of a training step divides into its parts, and what the screen costs. Pure; never reads a clock.
 
 The screen's share is that of its own thread, which runs beside the training: it is listed but is no part of the step.
 """
@@ -13,7 +13,6 @@ from rich.cells import cell_len
 from engine.protocol.events import StepTimes
 from tui.run.view import RunView
 from tui.widgets.status.lines import UNKNOWN, Line, LineSegment, Tone
-from tui.widgets.status.screen_cost import ScreenCost
 
 LABEL_CELLS = 11
 _TIME_CELLS, _PERCENT_CELLS = 9, 7
@@ -21,6 +20,37 @@ _BAR = "━"
 _PARTS = ("data", "forward", "backward", "optimizer", "sampling", "evaluation", "saving")
 _DEVICE_PARTS = ("data", "forward", "sampling", "evaluation", "saving")
 """On a GPU the whole step is one part and counted as forward."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreenCost:
+    """What the screen itself costs, as rates over an interval."""
+
+    core_share: float
+    """Share of one core, 0 to 1."""
+    bytes_per_second: float | None
+    """Written to the terminal; None if the driver counts no bytes."""
+
+
+@dataclass(frozen=True)
+class UsageCounters:
+    """Counters of CPU time of the screen's thread, and of its output, at one moment."""
+
+    seconds: float
+    core_seconds: float
+    num_bytes: int | None
+
+    def cost_since(self, before: UsageCounters) -> ScreenCost | None:
+        """Return the rates since `before`; None if no time has passed."""
+        seconds = self.seconds - before.seconds
+        if seconds <= 0:
+            return None
+        bytes_per_second = None
+        if self.num_bytes is not None and before.num_bytes is not None:
+            bytes_per_second = (self.num_bytes - before.num_bytes) / seconds
+        return ScreenCost(
+            core_share=(self.core_seconds - before.core_seconds) / seconds, bytes_per_second=bytes_per_second
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

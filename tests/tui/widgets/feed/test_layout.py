@@ -15,7 +15,7 @@ from tui.settings.theme import NOVELTY_GLYPHS
 from tui.widgets.feed.layout import (
     PIN_GLYPH,
     SELECTED_GLYPH,
-    Columns,
+    FeedColumns,
     has_char_bits,
     shown_text,
     step_width,
@@ -35,7 +35,7 @@ TEXTS = st.text(st.sampled_from("ab c😍é日שع\u200d\ufe0f\u0301👩❤"), m
     ],
 )
 def test_a_narrower_feed_has_fewer_columns(width: int, expected: str) -> None:
-    columns = Columns(width, step_width(12_345, 5))
+    columns = FeedColumns(width, step_width(12_345, 5))
     parts = columns.before_text(tweet_sampled("hello", 12_345, novelty="near-copy", copied_share=0.62), "")
     assert "".join(text for text, _ in parts) + "hello" == expected
 
@@ -52,7 +52,7 @@ def test_a_narrower_feed_has_fewer_columns(width: int, expected: str) -> None:
 def test_the_text_starts_in_the_same_cell_whatever_the_columns_contain(
     width: int, sign: str, bits: float, **drawn: Any
 ) -> None:
-    columns = Columns(width, 6)
+    columns = FeedColumns(width, 6)
     parts = columns.before_text(tweet_sampled(step=99_999, bits_per_char=bits, **drawn), sign)
     assert sum(cell_len(piece) for piece, _ in parts) == columns.indent
 

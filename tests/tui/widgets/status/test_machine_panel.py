@@ -24,7 +24,7 @@ from tui.widgets.status.lines import plain
 from tui.widgets.status.machine_lines import machine_lines
 from tui.widgets.status.machine_panel import MachinePanel
 from tui.widgets.status.machine_reader import GpuReading, MachineReader, MachineReading
-from tui.widgets.status.screen_cost import ScreenCost
+from tui.widgets.status.step_breakdown import ScreenCost
 
 TIMES = events.StepTimes(
     step=100,
