@@ -101,7 +101,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         """The latest run at the last tick."""
         return self._main_screen.run_view
 
-    def start_run(self, config: RunConfig, beside: OtherCurve | None = None) -> None:
+    def start_run(self, config: RunConfig, overlay: OtherCurve | None = None) -> None:
         """Replace the main screen, and the dialogs over it, by that of a new run."""
         before = self._main_screen
         while self.screen is not before:
@@ -112,7 +112,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         else:  # the same run continues
             view = before.run_view.for_resume()
         self.bridges.append(self.bridge.successor(config))
-        self._main_screen = MainScreen(self.bridge, view, self._services, beside=beside)
+        self._main_screen = MainScreen(self.bridge, view, self._services, overlay=overlay)
         self.cancel_workers_of(before)
         self.switch_screen(self._main_screen)
 

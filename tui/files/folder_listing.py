@@ -12,13 +12,13 @@ from engine.corpus.files.archive_entries import ARCHIVE_SUFFIXES, COMPRESSED_SUF
 from engine.corpus.ingest.formats import FORMATS
 from engine.text import harmless
 
-Kind = Literal["above", "here", "folder", "tweets", "other"]
+EntryKind = Literal["above", "here", "folder", "tweets", "other"]
 """The parent folder, this folder as a whole, a subfolder, a file that may contain tweets, any other file."""
 
 _SUFFIXES_OF_TWEETS = {suffix for each in FORMATS.values() for suffix in each.suffixes}.union(
     ARCHIVE_SUFFIXES, COMPRESSED_SUFFIXES
 )
-_ORDER: dict[Kind, int] = {"above": 0, "here": 1, "folder": 2, "tweets": 3, "other": 4}
+_ORDER: dict[EntryKind, int] = {"above": 0, "here": 1, "folder": 2, "tweets": 3, "other": 4}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class FolderEntry:
     """One row of a folder listing."""
 
     path: Path
-    kind: Kind
+    kind: EntryKind
     num_bytes: int = 0
 
     @property
@@ -57,7 +57,7 @@ def _entry(found: os.DirEntry[str]) -> FolderEntry | None:
             return FolderEntry(path, "folder")
         if not found.is_file():
             return None
-        kind: Kind = "tweets" if path.suffix.casefold() in _SUFFIXES_OF_TWEETS else "other"
+        kind: EntryKind = "tweets" if path.suffix.casefold() in _SUFFIXES_OF_TWEETS else "other"
         return FolderEntry(path, kind, found.stat().st_size)
     except OSError:  # deleted meanwhile, or a loop of links
         return None

@@ -22,7 +22,7 @@ from engine.protocol import codec
 from engine.protocol.events import TweetSampled
 from engine.text import defused
 from tui.remote.view_codec import encode_view
-from tui.run.view import Phase, RunView
+from tui.run.view import RunPhase, RunView
 
 PROTOCOL = 2
 """Incremented with every change that the other side could not decode."""
@@ -38,7 +38,7 @@ class Greeting:
     protocol: int = PROTOCOL
     run: str
     pid: int
-    phase: Phase
+    phase: RunPhase
     step: int
     elapsed_seconds: float
     best_bits_per_char: float | None

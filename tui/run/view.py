@@ -22,7 +22,7 @@ from engine.protocol.events import (
 from tui.run.marks import Mark
 from tui.run.series.series import Series
 
-Phase = Literal["starting", "training", "paused", "finished", "failed"]
+RunPhase = Literal["starting", "training", "paused", "finished", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class ValPoint:
 class RunView:
     """A run after some of its events. `RunView()` is the view before the first."""
 
-    phase: Phase = "starting"
+    phase: RunPhase = "starting"
     is_replay: bool = False
     """The events are replayed from a journal: nothing is trained, and nothing may be written."""
     started: RunStarted | None = None

@@ -25,7 +25,7 @@ from tui.settings.theme import THEMES
 
 AUTO: Final = "auto"
 GlyphChoice = Literal["auto", "braille", "block", "ascii"]
-Kind = Literal["switch", "choice", "whole number", "number"]
+ValueKind = Literal["switch", "choice", "whole number", "number"]
 Complain = Callable[[str, str], None]
 """Called with the name of an entry and what is wrong with it."""
 
@@ -75,7 +75,7 @@ class Entry:
     table: str
     """Its table in the file; empty for the top level."""
     label: str
-    kind: Kind
+    kind: ValueKind
     choices: tuple[str, ...] = ()
 
     @property
@@ -105,7 +105,7 @@ ENTRIES = (
 INTERVALS = tuple(entry.name for entry in ENTRIES if entry.table == "intervals")
 TABLE_OF = {entry.name: entry.table for entry in ENTRIES}
 _TABLES = {entry.table for entry in ENTRIES if entry.table} | {"keys"}
-_TYPES: dict[Kind, Any] = {"switch": bool, "choice": str, "whole number": int, "number": float}
+_TYPES: dict[ValueKind, Any] = {"switch": bool, "choice": str, "whole number": int, "number": float}
 
 
 def preferences_path() -> Path:

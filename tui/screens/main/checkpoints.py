@@ -18,24 +18,24 @@ from tui.widgets.plot.loss_plot import LossPlot
 class Checkpoints(Controller):
     """The keys of checkpoints, and the curve of the run that this one branched off."""
 
-    def __init__(self, run: RunControl, leaving: Leaving, beside: OtherCurve | None) -> None:
-        """Save and load for this run; `beside` is a curve to compare its own with."""
+    def __init__(self, run: RunControl, leaving: Leaving, overlay: OtherCurve | None) -> None:
+        """Save and load for this run; `overlay` is a curve to compare its own with."""
         super().__init__(run)
         self._leaving = leaving
-        self._beside = beside
+        self._overlay = overlay
         self._branched_from = ""
         self._names_to_save: set[str] = set()
 
     def mount(self) -> None:
         """Show the curve to compare with, where there is one from the start."""
-        if self._beside is not None:
-            self._show_overlay(self._beside)
+        if self._overlay is not None:
+            self._show_overlay(self._overlay)
 
     def tick(self) -> None:
         """Of a branch that was attached to or resumed, read the curve to compare with."""
         if self._run.view.branched_from != self._branched_from:
             self._branched_from = self._run.view.branched_from
-            if self._beside is None:
+            if self._overlay is None:
                 self._run.screen.run_worker(self._show_curve_before(self._branched_from))
 
     async def _show_curve_before(self, checkpoint: str) -> None:

@@ -18,12 +18,12 @@ from tui.run.alerts import AlertMonitor
 from tui.run.bridge import Bridge
 from tui.run.command_book import Change, CommandBook
 from tui.run.reducer import fold
-from tui.run.view import Phase, RunView
+from tui.run.view import RunPhase, RunView
 from tui.screens.main.messages import Messages
 from tui.screens.main.services import Services
 from tui.widgets.panels import Panels
 
-_REFUSING_PHASES: dict[Phase, str] = {
+_REFUSING_PHASES: dict[RunPhase, str] = {
     "starting": "The run is still starting.",
     "finished": "The run is finished; q quits, o opens other tweets.",
     "failed": "The run has failed; q quits, o opens other tweets.",

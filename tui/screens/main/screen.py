@@ -58,15 +58,15 @@ class MainScreen(Screen[None]):
         view: RunView,
         services: Services,
         clock: Callable[[], float] = time.monotonic,
-        beside: OtherCurve | None = None,
+        overlay: OtherCurve | None = None,
     ) -> None:
-        """Begin with `view`; the bridge is started once the screen is up. `beside` is a curve to compare with."""
+        """Begin with `view`; the bridge is started once the screen is up. `overlay` is a curve to compare with."""
         super().__init__()
         run = self.run = RunControl(self, bridge, view, services, clock)
         self.leaving = Leaving(run, clock)
         self.steering = Steering(run, self.leaving)
         self.sampling = Sampling(run)
-        self.checkpoints = Checkpoints(run, self.leaving, beside)
+        self.checkpoints = Checkpoints(run, self.leaving, overlay)
         self.open_tweets = OpenTweets(run, self.leaving)
         self.pins_and_export = PinsAndExport(run)
         self.tweet_details = TweetDetails(run, self.sampling, self.pins_and_export)
@@ -187,7 +187,7 @@ class MainScreen(Screen[None]):
                 f"The run is finished: {ended.reason}. You can keep browsing; q quits, o opens other tweets."
             )
         else:
-            remedy = self.steering.remedy.remedy if self.steering.remedy else ""
+            remedy = self.steering.memory_alert.remedy if self.steering.memory_alert else ""
             dialog = FailureDialog(ended.title, ended.detail, ended.hint, remedy)
             self.app.push_screen(dialog, self._follow_failure)
 

@@ -22,8 +22,8 @@ def _nothing() -> None: ...
 class StartRun(Protocol):
     """Replaces the main screen by that of a new run. The session before has ended, or is late to."""
 
-    def __call__(self, config: RunConfig, beside: OtherCurve | None = None) -> None:
-        """Start a run; the plot shows the curve `beside` for comparison."""
+    def __call__(self, config: RunConfig, overlay: OtherCurve | None = None) -> None:
+        """Start a run; the plot shows the curve `overlay` for comparison."""
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ class Steering(Controller):
             self._leaving.end_then(partial(self._run.services.start, config), "then it resumes")
 
     @property
-    def remedy(self) -> Alert | None:
+    def memory_alert(self) -> Alert | None:
         """The alert that offers to resume after a memory failure, if there is one."""
         alerts = self._run.alerts
         return alerts.alert(self._run.view, self._run.bridge.config) if "memory" in alerts.up else None

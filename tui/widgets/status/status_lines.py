@@ -20,7 +20,7 @@ from tui.formatting.numbers import (
     format_short,
     shortened,
 )
-from tui.run.view import Phase, RunView
+from tui.run.view import RunPhase, RunView
 from tui.widgets.status.lines import UNKNOWN, Line, LineSegment, Tone
 from tui.widgets.status.view_text import (
     changed_batch_size,
@@ -35,7 +35,7 @@ from tui.widgets.status.view_text import (
 _LABEL_WIDTH = 12
 _GAP = "   "
 _BAR_FULL, _BAR_EMPTY = "━", "─"
-_PHASE_TONES: dict[Phase, Tone] = {
+_PHASE_TONES: dict[RunPhase, Tone] = {
     "starting": "label",
     "training": "good",
     "paused": "strong",

@@ -14,10 +14,10 @@ from tui.formatting.numbers import (
     format_temperature,
 )
 from tui.run.eta import eta_of
-from tui.run.view import Phase, RunView
+from tui.run.view import RunPhase, RunView
 from tui.widgets.status.lines import UNKNOWN
 
-_PHASE_GLYPHS: dict[Phase, str] = {"starting": "○", "training": "▶", "paused": "‖", "finished": "■", "failed": "✗"}
+_PHASE_GLYPHS: dict[RunPhase, str] = {"starting": "○", "training": "▶", "paused": "‖", "finished": "■", "failed": "✗"}
 
 
 def phase_text(view: RunView) -> str:
