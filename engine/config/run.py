@@ -64,6 +64,13 @@ class ModelConfig:
         allowed = f"equal to hidden_size, {self.hidden_size}, with tied embeddings"
         require("embedding_size", self.embedding_size, allowed, is_valid=is_square)
 
+    def num_parameters(self, vocab_size: int) -> int:
+        """Return the number of weights of a `TextGenerator`, without making one."""
+        embedding = 0 if self.tied_embeddings else vocab_size * self.embedding_size
+        inputs = (self.embedding_size, *[self.hidden_size] * (self.num_layers - 1))
+        layers = sum(3 * self.hidden_size * (size + self.hidden_size + 2) for size in inputs)
+        return embedding + layers + vocab_size * (self.hidden_size + 1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:

@@ -15,6 +15,11 @@ from engine.text import harmless
 from tui.formatting.numbers import format_bits, format_duration, format_loss, format_short, format_size
 
 _NOT_EVALUATED = "not evaluated yet"
+_IN_MAIN_FIELDS = {
+    *("embedding_size", "hidden_size", "num_layers", "dropout", "tied_embeddings"),
+    *("batch_size", "learning_rate", "schedule", "preset_reason"),
+}
+"""Settings that a comparison shows under another name, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +76,7 @@ def detail_lines(entry: CheckpointEntry) -> list[str]:
 
 def num_parameters(info: CheckpointInfo) -> int:
     """Return the number of the model's parameters."""
-    model, vocab_size = info.model, len(info.vocab) + len(SPECIALS)
-    embedding = 0 if model.tied_embeddings else vocab_size * model.embedding_size
-    sizes = [model.embedding_size, *[model.hidden_size] * (model.num_layers - 1)]
-    layers = sum(3 * model.hidden_size * (size + model.hidden_size + 2) for size in sizes)
-    return embedding + layers + vocab_size * (model.hidden_size + 1)
+    return info.model.num_parameters(len(info.vocab) + len(SPECIALS))
 
 
 def comparison(left: CheckpointInfo, right: CheckpointInfo) -> list[ComparedField]:
@@ -107,10 +108,11 @@ def _other_settings(left: CheckpointInfo, right: CheckpointInfo) -> Iterator[Com
         yield ComparedField(
             "only in its vocabulary", _only_in(left.vocab, right.vocab), _only_in(right.vocab, left.vocab)
         )
-    for one, other in ((left.training, right.training), (left.sampling, right.sampling)):
+    configs = (left.model, right.model), (left.training, right.training), (left.sampling, right.sampling)
+    for one, other in configs:
         for each in fields(one):
             values = getattr(one, each.name), getattr(other, each.name)
-            if values[0] != values[1] and each.name not in {"batch_size", "learning_rate", "schedule", "preset_reason"}:
+            if values[0] != values[1] and each.name not in _IN_MAIN_FIELDS:
                 yield ComparedField(
                     each.name.replace("_", " "), *("–" if value is None else f"{value}" for value in values)
                 )

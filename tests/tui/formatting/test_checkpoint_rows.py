@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,19 @@ def test_a_comparison_marks_values_that_differ_and_none_of_equal_checkpoints() -
     assert differing["temperature"] == ("0.7", "1.1")
     assert "ß" in differing["only in its vocabulary"][1]
     assert "corpus" not in differing
+
+
+def test_a_comparison_shows_a_new_field_of_the_model_by_itself() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class NewerModel(ModelConfig):
+        has_skips: bool = False
+
+        def __post_init__(self) -> None:
+            """Skip the validation, which reads only the fields of its own class."""
+
+    old, new = (checkpoint_info(model=NewerModel(has_skips=has_skips)) for has_skips in (False, True))
+    differing = [pair for pair in comparison(old, new) if pair.differs]
+    assert [(pair.name, pair.left, pair.right) for pair in differing] == [("has skips", "False", "True")]
 
 
 def test_a_branch_has_the_checkpoints_settings_and_the_previous_runs_runtime() -> None:
