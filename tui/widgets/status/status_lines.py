@@ -104,9 +104,9 @@ def _bar(view: RunView, width: int) -> list[Line]:
 
 def _progress_rows(view: RunView) -> Iterator[Field]:
     """Yield step, epoch, time and end."""
-    yield "step", format_count(view.step), "strong"
+    epoch = f" (epoch {view.epoch:.2f})" if view.started is not None else ""
+    yield "step", f"{format_count(view.step)}{epoch}", "strong"
     if view.started is not None:
-        yield "epoch", f"{view.epoch:.2f}", "value"
         yield "time", format_duration(view.elapsed_seconds), "value"
         if view.ended is None:
             yield *stop_text(view), "value"

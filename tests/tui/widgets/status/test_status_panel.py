@@ -46,8 +46,7 @@ def test_the_column_has_every_value() -> None:
     text = plain(column_lines(running(sampling=sampling), 44, 40))
     for line in (
         "▶ training",
-        "step        600",
-        "epoch       1.01",
+        "step        600 (epoch 1.01)",
         "time        1:02:03",
         "stops       when you quit",
         "loss        1.702 nats/char",
