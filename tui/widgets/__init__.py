@@ -1,1 +1,1 @@
-"""The widgets of the screen: each shows a `RunView` or a part of one. Never sends a command; never imports a screen."""
+"""The widgets of the screen and of its dialogs. Never sends a command; never imports a screen."""

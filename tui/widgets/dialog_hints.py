@@ -1,4 +1,4 @@
-"""`DialogHints`: up to three lines below a dialog's input: result, advice, sample. Never checks the input."""
+"""`DialogHints`: up to three lines below a dialog's input: result, details, sample. Never checks the input."""
 
 from __future__ import annotations
 

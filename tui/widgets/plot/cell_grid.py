@@ -1,4 +1,4 @@
-"""`CellGrid`: a grid of styled characters that a plot is drawn into, and the difference between two grids.
+"""`CellGrid`: the styled characters that a picture consists of, and the difference between two grids.
 
 Only changed cells are sent to the terminal: over ssh a few more steps cost some hundred bytes in place of the whole
 plot. Curves are rasterized to dots, several per cell; adjacent columns are joined, so that steep curves have no gaps.

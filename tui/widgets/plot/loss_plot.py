@@ -1,7 +1,6 @@
-"""`LossPlot`: the live loss curve of a run, whole and zoomed, moved by keys and mouse.
+"""`LossPlot`: the widget of the loss plot. Handles keys and mouse, and sends the changed cells of its `Picture`.
 
-Redraws when a view brings a longer curve, and after keys; only changed cells are sent. `PlotView` determines the steps
-in view, `Picture` draws them. Never changes the run; posts `CursorMoved` when the cursor moves.
+Redraws when a view brings a longer curve, and after keys. `PlotView` determines the steps in view. Never changes the run; posts `CursorMoved` when the cursor moves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draws a pane of the loss plot into a grid of cells: frame, ticks, band, curves, markers, letters, cursor.
+"""`draw_pane`: draws one pane into the `CellGrid` of the picture: frame, ticks, band, curves, markers, letters.
 
 A column of dots spans the lowest to the highest train loss of its steps. On top lie the smoothed curve, then validation
 losses as markers. Never decides which steps are shown.
@@ -66,7 +66,7 @@ def draw_pane(
         train=train,
         smoothed=train.smoothed(),
     )
-    painter = _Painter(cells, pane, glyph_set)
+    painter = _PanePainter(cells, pane, glyph_set)
     painter.frame()
     painter.curve(train.low, train.high, "band")
     if options.overlay is not None:
@@ -81,7 +81,7 @@ def draw_pane(
 
 
 @dataclass(frozen=True)
-class _Painter:
+class _PanePainter:
     """Draws the parts of a pane, each over the previous ones."""
 
     cells: CellGrid

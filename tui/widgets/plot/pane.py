@@ -1,4 +1,4 @@
-"""`Pane`: the geometry of one pane of the loss plot, from steps and losses to cells. Pure; never draws."""
+"""`Pane`: the geometry of one pane of the picture, from steps and losses to cells. Pure; `painter` draws it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Picture`: the loss plot as a grid of cells, from a `RunView` and a `PlotView`. Needs no app and no terminal.
+"""`Picture`: all panes of the loss plot in one `CellGrid`, from a `RunView` and a `PlotView`. Needs no app.
 
 Each pane's y axis is kept between drawings, so that it moves rarely. Legend and cursor are drawn over a copy of the
 panes, so that moving the cursor is cheap.

@@ -1,4 +1,4 @@
-"""`PlotView`: which steps the loss plot shows, in which panes, and the position of its cursor. Immutable and pure.
+"""`PlotView`: which steps each pane of the plot shows (a `StepWindow`), and the step of the cursor. Immutable, pure.
 
 There are two panes: the whole run, and its recent part. Side by side, zooming and panning move the recent pane; alone,
 they move the pane that is shown. The cursor moves by one column of the finest pane that shows it.
@@ -22,7 +22,7 @@ _RECENT_SHARE = 10
 
 
 @dataclass(frozen=True)
-class Viewport:
+class StepWindow:
     """The steps in one pane: a fixed window, or one that follows the newest step."""
 
     span: int | None = None
@@ -47,34 +47,34 @@ class Viewport:
         low = max(high - span, whole.low)
         return Limits(low, low + span)
 
-    def zoomed(self, now: Limits, factor: float, anchor: float | None, run: Limits) -> Viewport:
+    def zoomed(self, now: Limits, factor: float, anchor: float | None, run: Limits) -> StepWindow:
         """Return a window of `factor` times as many steps around `anchor`, or else the right edge."""
         whole = _whole(run)
         span = round(min(max(now.span * factor, MIN_SPAN), whole.span))
         if span >= whole.span:
-            return Viewport(span=math.ceil(whole.span))
+            return StepWindow(span=math.ceil(whole.span))
         if anchor is None and self.first is None:
-            return Viewport(span=span)
+            return StepWindow(span=span)
         kept = now.high if anchor is None else anchor
         first = kept - (kept - now.low) / now.span * span
-        return Viewport(span, _clamped(first, span, whole))
+        return StepWindow(span, _clamped(first, span, whole))
 
-    def panned(self, now: Limits, num_steps: float, run: Limits) -> Viewport:
+    def panned(self, now: Limits, num_steps: float, run: Limits) -> StepWindow:
         """Return the window moved by `num_steps`; it follows once it reaches the newest step."""
         whole = _whole(run)
         span = round(now.span)
         if span >= whole.span:
             return self
         if num_steps > 0 and now.low + num_steps + span > run.high:
-            return Viewport(span)
-        return Viewport(span, _clamped(now.low + num_steps, span, whole))
+            return StepWindow(span)
+        return StepWindow(span, _clamped(now.low + num_steps, span, whole))
 
-    def showing(self, now: Limits, step: int, run: Limits) -> Viewport:
+    def showing(self, now: Limits, step: int, run: Limits) -> StepWindow:
         """Return the window moved as little as necessary to show `step`."""
         if now.low <= step <= now.high:
             return self
         share = 0.25 if step < now.low else 0.75
-        return Viewport(round(now.span), _clamped(step - share * now.span, now.span, _whole(run)))
+        return StepWindow(round(now.span), _clamped(step - share * now.span, now.span, _whole(run)))
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class PlotView:
     mode: Mode = "both"
     is_wide: bool = False
     """Whether two panes fit side by side, in a run long enough for them."""
-    whole: Viewport = Viewport()
-    recent: Viewport = Viewport()
+    whole: StepWindow = StepWindow()
+    recent: StepWindow = StepWindow()
     cursor: int | None = None
     resumes_following: bool = False
     """Whether the window is fixed only because of the cursor."""
@@ -98,7 +98,7 @@ class PlotView:
         return (self.mode,)
 
     @property
-    def detail(self) -> Viewport:
+    def detail(self) -> StepWindow:
         """The window that zooming and panning change."""
         return self.whole if self.panes[-1] == "whole" else self.recent
 
@@ -106,7 +106,7 @@ class PlotView:
         """Return the x axis of a pane for a run from its first step to its last."""
         if pane == "recent":
             return self.recent.limits(run, recent_span(int(run.high - run.low) + 1))
-        return (self.whole if len(self.panes) == 1 else Viewport()).limits(run, None)
+        return (self.whole if len(self.panes) == 1 else StepWindow()).limits(run, None)
 
     def fitted(self, *, is_wide: bool) -> PlotView:
         """Return the view for a plot that is wide enough for two panes, or not."""
@@ -155,7 +155,7 @@ class PlotView:
         now = self.limits(self.panes[-1], run)
         detail, resumes_following = self.detail, self.resumes_following
         if self.cursor is None and detail.first is None and now.span < _whole(run).span:
-            detail, resumes_following = Viewport(round(now.span), round(now.low)), True
+            detail, resumes_following = StepWindow(round(now.span), round(now.low)), True
         if len(self.panes) == 1:
             detail = detail.showing(now, step, run)
         return replace(self._with_detail(detail), cursor=step, resumes_following=resumes_following)
@@ -165,7 +165,7 @@ class PlotView:
         shown = [pane for pane in self.panes if self.limits(pane, run).low <= step <= self.limits(pane, run).high]
         return shown[-1] if shown else self.panes[-1]
 
-    def _with_detail(self, detail: Viewport) -> PlotView:
+    def _with_detail(self, detail: StepWindow) -> PlotView:
         """Return the view with another window in the last pane."""
         if self.panes[-1] == "whole":
             return replace(self, whole=detail, resumes_following=False)

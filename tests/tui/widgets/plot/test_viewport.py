@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.widgets.plot.scales import Limits, step_limits
-from tui.widgets.plot.viewport import MIN_SPAN, PlotView, Viewport
+from tui.widgets.plot.viewport import MIN_SPAN, PlotView, StepWindow
 
 RUN = Limits(1, 20_000)
 WIDE = PlotView(is_wide=True)
@@ -72,7 +72,7 @@ def test_after_any_actions_each_pane_shows_steps_of_the_run(
 
 @given(st.integers(1, 5_000_000), st.integers(1, 5_000_000), st.integers(20, 100_000))
 def test_a_run_that_goes_back_stays_in_view(last: int, first: int, span: int) -> None:
-    limits = Viewport(span, first).limits(Limits(1, last), None)
+    limits = StepWindow(span, first).limits(Limits(1, last), None)
     assert limits.low <= last
 
 
