@@ -1,6 +1,7 @@
 """`LossPlot`: the widget of the loss plot. Handles keys and mouse, and sends the changed cells of its `Picture`.
 
-Redraws when a view brings a longer curve, and after keys. `PlotView` determines the steps in view. Never changes the run; posts `CursorMoved` when the cursor moves.
+Redraws when a view brings a longer curve, and after keys. `PlotView` determines the steps in view. Never changes the
+run; posts `CursorMoved` when the cursor moves.
 """
 
 from __future__ import annotations
