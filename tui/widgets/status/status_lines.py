@@ -32,7 +32,7 @@ from tui.widgets.status.view_text import (
     stop_text,
 )
 
-_LABEL_WIDTH = 12
+_LABEL_WIDTH = 14
 _GAP = "   "
 _BAR_FULL, _BAR_EMPTY = "━", "─"
 _PHASE_TONES: dict[RunPhase, Tone] = {
@@ -127,7 +127,7 @@ def _steering_rows(view: RunView) -> Iterator[Field]:
     """Yield speed and the settings that keys change."""
     if view.started is not None:
         yield "speed", format_rate(view.chars_per_second) if view.chars_per_second else UNKNOWN, "value"
-        yield "learn rate", learning_rate_text(view, " of "), "value"
+        yield "learning rate", learning_rate_text(view, " of "), "value"
         yield from (("batch size", size, "value") for size in changed_batch_size(view))
     for label, value in sampling_settings(view.sampling):
         yield label, value, "strong" if label == "temperature" else "value"
