@@ -1,1 +1,4 @@
-"""Checkpoint files: save, load, list, rename, pin, prune. Never decides when to save one."""
+"""Checkpoint files of any run: format, list, rename, pin, prune.
+
+Never decides what a run saves and when: that is `engine.session.checkpoints`.
+"""

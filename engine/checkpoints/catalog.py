@@ -162,7 +162,7 @@ def may_read_files(path: Path, info: CheckpointInfo) -> bool:
     return any(os.path.realpath(each) == folder for each in own)
 
 
-def require_own_files(path: Path, info: CheckpointInfo, named: Iterable[str] = ()) -> None:
+def require_trusted_corpus(path: Path, info: CheckpointInfo, named: Iterable[str] = ()) -> None:
     """Raise `CheckpointError` if a checkpoint from elsewhere names files, which can be any file of this machine.
 
     They may be read if the user has `named` every one of them too.

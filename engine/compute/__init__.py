@@ -1,1 +1,1 @@
-"""Devices, clocks and the two backends of a training step, `cpu` and `gpu`. Independent of runs and checkpoints."""
+"""Devices, clocks and the two backends of a training step, `cpu` and `gpu`. Never opens a file."""

@@ -25,7 +25,7 @@ class Resume:
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Save `latest` and end the run, ahead of all queued questions; answered by `RunFinished` with this reason."""
+    """Save `latest` and end the run, ahead of all queued queries; answered by `RunFinished` with this reason."""
 
     reason: str = "stopped"
     unless_unsaved: bool = False

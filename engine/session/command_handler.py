@@ -11,7 +11,7 @@ from engine.errors import TweetgenError
 from engine.protocol import commands, events
 from engine.protocol.commands import Command
 from engine.session.checkpoints.loader import CheckpointLoader
-from engine.session.command_queue import QUESTIONS, CommandQueue
+from engine.session.command_queue import QUERIES, CommandQueue
 from engine.session.divergence import DivergenceRecovery
 from engine.session.run import Run
 from engine.session.state import FINISHED
@@ -54,10 +54,10 @@ class CommandHandler:
         self._queue.receive(self.execute)
         return len(self._queue) > 0
 
-    def answer_questions(self) -> bool:
+    def answer_queries(self) -> bool:
         """Execute the commands that may interrupt an evaluation; return whether another one waits."""
         is_waiting = self.receive()
-        while self._queue.has_question_next:
+        while self._queue.has_query_next:
             self.execute(self._queue.pop())
             is_waiting = self.receive()
         return is_waiting
@@ -75,9 +75,9 @@ class CommandHandler:
                 raise RunEndsError("The run is stopping, so this tweet was not finished.")
         return self._run.state.sampling
 
-    def refuse_rest(self) -> None:
+    def refuse_remaining(self) -> None:
         """Refuse all commands that the end of the run leaves unexecuted."""
-        for command in self._queue.rest():
+        for command in self._queue.drain_remaining():
             if not isinstance(command, commands.Stop):
                 self._refuse(command, RunEndsError("The run ended before this was done."))
 
@@ -85,7 +85,7 @@ class CommandHandler:
         """Execute a command, or refuse it."""
         self._num_executing += 1
         try:
-            phase: Phase = "sampling" if isinstance(command, QUESTIONS) else "other"
+            phase: Phase = "sampling" if isinstance(command, QUERIES) else "other"
             with self._run.state.timer.during(phase), self._run.memory_fallback.memory_errors("this command"):
                 self._dispatch(command)
         except TweetgenError as error:

@@ -10,8 +10,8 @@ from engine.protocol import commands
 from engine.protocol.commands import Command, Stop
 
 MAX_CHANGES_BEFORE_STOP = 32
-"""Commands that arrived before a `Stop` and are still executed first, questions not counted."""
-QUESTIONS = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet
+"""Commands that arrived before a `Stop` and are still executed first, queries not counted."""
+QUERIES = commands.SampleNow | commands.SampleLadder | commands.CompleteText | commands.ReadTweet
 """Commands that change nothing and can be executed in the middle of an evaluation."""
 
 
@@ -50,27 +50,27 @@ class CommandQueue:
         return self._waiting.popleft()
 
     @property
-    def has_question_next(self) -> bool:
-        """Whether the next command is one of `QUESTIONS`."""
-        return bool(self._waiting) and isinstance(self._waiting[0], QUESTIONS)
+    def has_query_next(self) -> bool:
+        """Whether the next command is one of `QUERIES`."""
+        return bool(self._waiting) and isinstance(self._waiting[0], QUERIES)
 
     @property
     def has_stop(self) -> bool:
         """Whether a `Stop` waits."""
         return any(isinstance(command, Stop) for command in self._waiting)
 
-    def rest(self) -> list[Command]:
+    def drain_remaining(self) -> list[Command]:
         """Drain the inbox and return all commands that the end of the run leaves unexecuted."""
         while (command := self._next_new()) is not None:
             self._waiting.append(command)
         return list(self._waiting)
 
     def _put_stop(self, stop: Stop) -> None:
-        """Queue a `Stop` ahead of all questions, and behind the first of the earlier changes."""
+        """Queue a `Stop` ahead of all queries, and behind the first of the earlier changes."""
         before: list[Command] = []
         after: list[Command] = []
         for command in self._waiting:
-            is_before = not isinstance(command, QUESTIONS) and len(before) < MAX_CHANGES_BEFORE_STOP
+            is_before = not isinstance(command, QUERIES) and len(before) < MAX_CHANGES_BEFORE_STOP
             (before if is_before else after).append(command)
         self._waiting = deque([*before, stop, *after])
 

@@ -1,8 +1,8 @@
 """`DivergenceRecovery`: rolls a run back when its steps are skipped in a row, because loss or gradient are not finite.
 
-A single skipped step does no harm. After `SKIPPED_IN_A_ROW` of them the weights are at a point that no step leads away
-from. So the run returns to its own `latest`, halves the learning rate, and continues; if not one step from there is
-finite, it returns to `best` the next time, if there is one.
+A single skipped step does no harm. After `SKIPPED_IN_A_ROW` of them the weights have diverged: later steps are
+non-finite too. So the run returns to its own `latest`, halves the learning rate, and continues; if not one step from
+there is finite, it returns to `best` the next time, if there is one.
 
 It gives up after `MAX_RELOADS` times at one place. **One place** is everything less than `CLEAR_STEPS` behind the
 farthest step of a rollback: the count starts again only beyond that. So the run either progresses, or ends.

@@ -114,7 +114,7 @@ class TrainingLoop:
         """Evaluate once more; then end, or pause with the model loaded. Commands that arrive meanwhile go first."""
         run = self._run
         if run.state.training.eval_every:
-            run.evaluate(self._commands.answer_questions)
+            run.evaluate(self._commands.answer_queries)
         if self._queue:
             return
         run.checkpoints.save_step_if_due()
@@ -132,7 +132,7 @@ class TrainingLoop:
         state = self._run.state
         if not self._commands.is_saved:
             self._run.checkpoints.save("latest", is_asked=True, is_last=True)
-        self._commands.refuse_rest()
+        self._commands.refuse_remaining()
         self._run.reporter.emit(
             events.RunFinished,
             reason=reason,
@@ -148,7 +148,7 @@ class TrainingLoop:
         if is_due(step, state.training.sample_every, state.progress.last_sample_step):
             self._sample_due_tweet(step)
         if is_due(step, state.training.eval_every, state.progress.last_eval_step):
-            run.evaluate(self._commands.answer_questions)
+            run.evaluate(self._commands.answer_queries)
         run.checkpoints.save_if_due()
 
     def _sample_due_tweet(self, step: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 
-from engine.checkpoints.catalog import latest_of, require_own_files, resolve_checkpoint
+from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.metadata import read_info
 from engine.config.run import RunConfig
 from engine.corpus.ingest.quick_check import CorpusPreview, check_corpus
@@ -34,7 +34,7 @@ def check(config: RunConfig) -> CorpusPreview | None:
         path = resolve_checkpoint(config.checkpoint)
         info, _ = read_info(path)
         if config.corpus is None:
-            require_own_files(path, info)
+            require_trusted_corpus(path, info)
     if config.corpus is None:
         return None
     for file in config.corpus.files:

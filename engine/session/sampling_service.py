@@ -1,4 +1,4 @@
-"""`SamplingService`: samples tweets from the model of a run, answers questions about it, and emits the results."""
+"""`SamplingService`: samples tweets from the model of a run, answers queries about it, and emits the results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.corpus.training_data import TrainingData
 from engine.errors import ConfigError
 from engine.protocol import events
 from engine.sampling.nearest import nearest_tweet
-from engine.sampling.probes import Completion, complete, score_chars, unknown_chars
+from engine.sampling.queries import Completion, complete, score_chars, unknown_chars
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
 from engine.session.reporter import Reporter
 from engine.session.state import RunState

@@ -1,4 +1,4 @@
-"""`TrainingSession`: one training run. Commands go in, events come out, and nothing else.
+"""`TrainingSession`: one training run. Commands go in, events come out.
 
 The screen, the headless command and the tests all use it the same way:
 
@@ -102,7 +102,7 @@ class TrainingSession:
         except BaseException as error:  # whatever it is, it becomes an event
             if not stream.is_over:
                 where = log_traceback(error, "before the run could start", home() / "tweetgen.log")
-                _emit_early_failure(to_tweetgen_error(error, where), stream)
+                _emit_early_failure(reportable_error(error, where), stream)
             if not isinstance(error, Exception):
                 raise
 
@@ -115,7 +115,7 @@ class TrainingSession:
             LOG.exception("the run failed at step %d", run.state.step)
             if not stream.is_over:
                 where = log.traceback_location
-                _emit_failure(_with_log(to_tweetgen_error(error, where), where), run, stream)
+                _emit_failure(_with_log(reportable_error(error, where), where), run, stream)
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -152,7 +152,7 @@ def _with_log(error: TweetgenError, where: str) -> TweetgenError:
     return error if where in error.hint else type(error)(error.message, f"{error.hint} {where}".strip())
 
 
-def to_tweetgen_error(error: BaseException, where: str) -> TweetgenError:
+def reportable_error(error: BaseException, where: str) -> TweetgenError:
     """Return the error to report for any exception; `where` is the sentence that locates its traceback."""
     if isinstance(error, TweetgenError):
         return error

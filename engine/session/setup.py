@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from engine.checkpoints.catalog import latest_of, require_own_files, resolve_checkpoint
+from engine.checkpoints.catalog import latest_of, require_trusted_corpus, resolve_checkpoint
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from engine.checkpoints.metadata import CheckpointInfo
 from engine.compute.clocks import SteadyClock, Stopwatch
@@ -44,7 +44,7 @@ OVERFIT_SETTINGS = {"dropout": 0.0, "weight_decay": 0.0, "max_steps": 1000}
 
 @dataclass(frozen=True, kw_only=True)
 class RunSetup:
-    """What a run begins with and never changes; the rest is its `RunState`."""
+    """What is fixed when a run starts; what changes is in its `RunState`."""
 
     folder: RunFolder
     training_data: TrainingData
@@ -165,7 +165,7 @@ def _find_start(config: RunConfig, resumed: RunFolder | None) -> tuple[Checkpoin
         path = resolve_checkpoint(config.checkpoint)
         checkpoint = load_checkpoint(path)
         if config.corpus is None:
-            require_own_files(path, checkpoint.info)
+            require_trusted_corpus(path, checkpoint.info)
         return checkpoint, config.checkpoint
     return None, None
 

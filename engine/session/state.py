@@ -128,7 +128,7 @@ class RunState:
 
     @property
     def has_diverged(self) -> bool:
-        """Whether `SKIPPED_IN_A_ROW` steps were skipped: the weights are at a point that no step leads away from."""
+        """Whether `SKIPPED_IN_A_ROW` steps were skipped: later ones are non-finite too."""
         return self.trainer.skipped_in_a_row >= SKIPPED_IN_A_ROW
 
     @property

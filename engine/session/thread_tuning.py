@@ -26,7 +26,7 @@ from engine.compute.calibration import (
     threads_label,
 )
 from engine.compute.device import Runtime
-from engine.compute.slowdown_watch import StepPace
+from engine.compute.slowdown_detector import SlowdownDetector
 from engine.config.run import RunConfig, RuntimeConfig
 from engine.corpus.encoded_tweets import Batch
 from engine.model.vocab import PAD
@@ -148,7 +148,7 @@ class ThreadTuner:
     def __init__(self, batches: Callable[[], Sequence[Batch]], chars_per_second: float) -> None:
         """`batches` returns some for trials; `chars_per_second` is the result of the measurement at the start."""
         self._batches = batches
-        self._pace = StepPace(chars_per_second)
+        self._slowdown_detector = SlowdownDetector(chars_per_second)
 
     @classmethod
     def for_run(
@@ -161,21 +161,21 @@ class ThreadTuner:
 
     def record_step(self, seconds: float, num_chars: int) -> None:
         """Record the time of a step."""
-        self._pace.add_step(seconds, num_chars)
+        self._slowdown_detector.add_step(seconds, num_chars)
 
     def reset(self) -> None:
         """Discard all measurements: the model has another shape."""
-        self._pace.invalidate()
+        self._slowdown_detector.invalidate()
 
     def use_batches(self, batches: Callable[[], Sequence[Batch]]) -> None:
         """Run trials on other batches from now on, and discard all measurements."""
         self._batches = batches
-        self._pace.invalidate()
+        self._slowdown_detector.invalidate()
 
     @property
     def should_measure(self) -> bool:
         """Whether a new measurement is due."""
-        return self._pace.should_measure
+        return self._slowdown_detector.should_measure
 
     def retune(self, trainer: Trainer, runtime: Runtime, should_stop: Callable[[], bool]) -> tuple[Runtime, float]:
         """Measure again; return the best runtime and its speedup over the one in use, `runtime`.
@@ -197,7 +197,7 @@ class ThreadTuner:
             runtime.apply()
         in_use = Candidate(num_threads=runtime.num_threads, precision=runtime.precision)
         best = best_candidate(calibration, in_use)
-        self._pace.restart(calibration.chars_per_second(best), has_changed=best != in_use)
+        self._slowdown_detector.restart(calibration.chars_per_second(best), has_changed=best != in_use)
         if best == in_use:
             return runtime, 1.0
         chosen = replace(runtime, num_threads=best.num_threads)

@@ -5,10 +5,10 @@ Operations on all steps at once therefore run on N rows, one per real target, an
 
 **Few shapes.** oneDNN, which computes the bfloat16 products, compiles code for every new shape, in milliseconds, and
 caches it, at 0.6 to 1 MB each. N differs in nearly every batch. So `from_batch` can pad to few shapes: each step to a
-multiple of `ROWS`, with rows of tweets that have ended, and the whole to the next height of `padded_height`, with a
-tail behind the last step. An added row has the target `PAD` and no part in the loss. It gets no gradient from its own
-output, nor from a later step, so all its gradients are zero and sums over N rows are unchanged. The tail belongs to no
-step and is uninitialized; code that sums over it must call `zero_tail` first.
+multiple of `ROWS`, with rows of tweets that have ended, and the whole to `padded_num_rows`, with a tail behind the
+last step. An added row has the target `PAD` and no part in the loss. It gets no gradient from its own output, nor from
+a later step, so all its gradients are zero and sums over N rows are unchanged. The tail belongs to no step and is
+uninitialized; code that sums over it must call `zero_tail` first.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from engine.model.vocab import PAD
 
 ROWS = 8
 """With few shapes, the rows of a step are a multiple of this, or B."""
-_MIN_HEIGHT = 128
-_HEIGHTS_PER_OCTAVE = 4
-"""Padding to these heights increases N by at most 1/4, on average by 1/9."""
+_MIN_PADDED_ROWS = 128
+_SIZES_PER_OCTAVE = 4
+"""Padding to these sizes increases N by at most 1/4, on average by 1/9."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class PackedBatch:
         num_rows = num_targets = int(row_counts.sum())
         if has_few_shapes:
             row_counts = np.minimum(-(-row_counts // ROWS) * ROWS, len(order))
-            num_rows = padded_height(int(row_counts.sum()))
+            num_rows = padded_num_rows(int(row_counts.sum()))
         is_row = np.arange(len(order)) < row_counts[:, np.newaxis]  # (T, B)
         inputs, targets = (_packed(padded, order, is_row, num_rows) for padded in (batch.inputs, batch.targets))
         return cls(
@@ -75,10 +75,10 @@ class PackedBatch:
             rows[sum(self.row_counts) :].zero_()
 
 
-def padded_height(num_rows: int) -> int:
-    """Return the smallest height that is at least `num_rows`; there are four between a power of two and the next."""
-    step = max(_MIN_HEIGHT, 1 << num_rows.bit_length()) // 2 // _HEIGHTS_PER_OCTAVE
-    return max(_MIN_HEIGHT, -(-num_rows // step) * step)
+def padded_num_rows(num_rows: int) -> int:
+    """Return the smallest size that is at least `num_rows`; there are four between a power of two and the next."""
+    step = max(_MIN_PADDED_ROWS, 1 << num_rows.bit_length()) // 2 // _SIZES_PER_OCTAVE
+    return max(_MIN_PADDED_ROWS, -(-num_rows // step) * step)
 
 
 def _packed(

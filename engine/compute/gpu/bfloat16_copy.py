@@ -34,16 +34,16 @@ def cudnn_supports_bfloat16() -> bool:
 
 def bfloat16_copy(model: TextGenerator) -> TextGenerator:
     """Return a copy in bfloat16 and training mode; draws no random number."""
-    low = copy.deepcopy(model).to(torch.bfloat16).train()
-    for parameter in low.parameters():
+    bf16_model = copy.deepcopy(model).to(torch.bfloat16).train()
+    for parameter in bf16_model.parameters():
         parameter.grad = None
     if model.device.type == "cuda" and cudnn_supports_bfloat16():
         try:
-            _flatten(low.rnn)
+            _flatten(bf16_model.rnn)
         except (AttributeError, RuntimeError, TypeError):
             # a private function, which another torch may lack: then cuDNN copies the weights in every step
             LOG.warning("the bfloat16 weights can't be flattened for cuDNN", exc_info=True)
-    return low
+    return bf16_model
 
 
 def _flatten(rnn: nn.GRU) -> None:
@@ -56,7 +56,7 @@ def _flatten(rnn: nn.GRU) -> None:
 
 
 @torch.no_grad()
-def refresh(low: TextGenerator, model: TextGenerator) -> None:
-    """Copy the weights of `model`, rounded, into `low`."""
-    for rounded, weight in zip(low.parameters(), model.parameters(), strict=True):
+def refresh(bf16_model: TextGenerator, model: TextGenerator) -> None:
+    """Copy the weights of `model`, rounded, into `bf16_model`."""
+    for rounded, weight in zip(bf16_model.parameters(), model.parameters(), strict=True):
         rounded.copy_(weight)

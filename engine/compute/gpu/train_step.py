@@ -48,7 +48,7 @@ class DeviceStep:
     ) -> None:
         """Use a model that stays on its device, and its fused optimizer, whose learning rate becomes a tensor."""
         self._model = model
-        self._low = bfloat16_copy(model) if precision == "bfloat16" else None
+        self._bf16_model = bfloat16_copy(model) if precision == "bfloat16" else None
         self._optimizer_step = optimizer_step
         self._optimizer = optimizer = optimizer_step.optimizer
         self._history = history
@@ -92,9 +92,9 @@ class DeviceStep:
     def _set_grads(self, tokens: Tensor) -> Tensor:
         """Return the mean cross-entropy, () in nats, over all targets but padding; set each weight's `grad`."""
         network = self._model
-        if self._low is not None:
-            refresh(self._low, self._model)
-            network = self._low
+        if self._bf16_model is not None:
+            refresh(self._bf16_model, self._model)
+            network = self._bf16_model
         if self._micro_batch_size is None or tokens.shape[1] <= self._micro_batch_size:
             return self._add_grads(mean_loss(network, tokens), network)
         num_targets = (tokens[1:] != PAD).sum()
@@ -107,8 +107,8 @@ class DeviceStep:
         """Add the gradient of a loss to each weight's `grad`; return the detached loss."""
         grads = torch.autograd.grad(loss, list(network.parameters()))
         for parameter, grad in zip(self._model.parameters(), grads, strict=True):
-            wide = grad.to(parameter.dtype)
-            parameter.grad = wide if parameter.grad is None else parameter.grad.add_(wide)
+            float32_grad = grad.to(parameter.dtype)
+            parameter.grad = float32_grad if parameter.grad is None else parameter.grad.add_(float32_grad)
         return loss.detach()
 
 
@@ -126,10 +126,10 @@ def mean_loss(network: TextGenerator, tokens: Tensor, num_targets: Tensor | None
         embedded, initial, weights, rnn.bias, rnn.num_layers, rnn.dropout, in_training, both_ways, batch_first
     )  # (T, B, H)
     logits = network.proj(network.dropout(output))  # (T, B, V)
-    wide = logits if logits.dtype == torch.float64 else logits.float()
+    flat = (logits if logits.dtype == torch.float64 else logits.float()).flatten(0, 1)  # (T * B, V)
     if num_targets is None:
-        return F.cross_entropy(wide.flatten(0, 1), targets.flatten(), ignore_index=PAD)
-    return F.cross_entropy(wide.flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="sum") / num_targets
+        return F.cross_entropy(flat, targets.flatten(), ignore_index=PAD)
+    return F.cross_entropy(flat, targets.flatten(), ignore_index=PAD, reduction="sum") / num_targets
 
 
 def recorder_for(model: TextGenerator) -> CudaRecorder | None:

@@ -12,7 +12,8 @@
     read_progress      how much has been read
     standard_input     a stream saved as a file, so that a run can be resumed
 
-Every failure is a `CorpusError`. Never writes, except `standard_input` into the folder that it is given.
+Raises `CorpusError`. Never writes, except `standard_input`, into the folder that it is given, which raises
+`StorageError` too.
 """
 
 from engine.corpus.files.archive_entries import Contents, FoundMember

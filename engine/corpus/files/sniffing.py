@@ -12,7 +12,7 @@ _TYPE_OUT = "Tweets in a picture can't be read: give a CSV, JSON lines or text f
 _SAVE_AS_TEXT = "Save its text as a plain text file with one tweet per line."
 _SAVE_AS_CSV = "Save the sheet with the tweets as CSV."
 _OTHER_FILE = "Give a CSV, JSON lines or text file."
-_SOMETHING_ELSE = (
+_NON_TEXT_SIGNATURES = (
     (b"PK\x03\x04", "an archive inside another file", _UNPACK),
     (b"\x89PNG\r\n\x1a\n", "a picture (PNG)", _TYPE_OUT),
     (b"\xff\xd8\xff", "a picture (JPEG)", _TYPE_OUT),
@@ -59,7 +59,7 @@ def problem_of(head: bytes) -> Problem | None:
 
 def problem_as_text(head: bytes) -> Problem | None:
     """Return the problem of a text file with these first bytes."""
-    for magic, what, hint in _SOMETHING_ELSE:
+    for magic, what, hint in _NON_TEXT_SIGNATURES:
         if head.startswith(magic):
             return Problem(f"is {what}, not a text file", hint)
     if len(head.translate(None, _CONTROLS)) < (1 - _MAX_CONTROL_SHARE) * len(head):

@@ -1,1 +1,1 @@
-"""One reader per format: from an open file to its rows. A reader never sees the file's name or another source."""
+"""One reader per format: from an open file to its rows. A reader never decides by the file's name."""

@@ -1,4 +1,4 @@
-"""Events with text of the model: sampled tweets, and the answers to questions about a text."""
+"""Events with text of the model: sampled tweets, and the answers to queries about a text."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class StepTimes(BaseEvent):
     backward_seconds: float
     optimizer_seconds: float
     sampling_seconds: float
-    """Sampling tweets, and answering questions about the model."""
+    """Sampling tweets, and answering queries about the model."""
     evaluation_seconds: float
     saving_seconds: float
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoints.catalog import list_checkpoints, require_own_files
+from engine.checkpoints.catalog import list_checkpoints, require_trusted_corpus
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.management import import_checkpoint
 from engine.checkpoints.metadata import read_info
@@ -98,10 +98,10 @@ def test_files_are_confirmed_only_by_naming_every_one_in_any_spelling(
     two = replace(info, corpus=CorpusConfig(files=(str(secret), "/etc/shadow")))
     monkeypatch.chdir(secret.parent)
 
-    require_own_files(path, info, [secret.name])
+    require_trusted_corpus(path, info, [secret.name])
     for named in ([], [str(secret)], ["/etc/shadow", "x"]):
         with pytest.raises(CheckpointError, match="read only if you name it"):
-            require_own_files(path, two, named)
+            require_trusted_corpus(path, two, named)
 
 
 def test_a_checkpoint_of_the_embedded_corpus_needs_no_confirmation(

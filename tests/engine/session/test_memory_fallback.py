@@ -22,7 +22,7 @@ from engine.errors import DeviceMemoryError
 from engine.model.gru import TextGenerator
 from engine.protocol import commands as c
 from engine.protocol import events as e
-from engine.session.session import to_tweetgen_error
+from engine.session.session import reportable_error
 from engine.storage.folders import find_run
 from engine.training.trainer import Trainer
 from tests.engine.compute.gpu.device_steps import FakeRecorder, use_device_step
@@ -269,7 +269,7 @@ def test_a_checkpoint_missed_for_lack_of_memory_is_reported_once_saving_works(
     ids=repr,
 )
 def test_out_of_memory_errors_have_their_own_title_and_hint(error: Exception) -> None:
-    emitted = to_tweetgen_error(error, "The traceback is in the log.")
+    emitted = reportable_error(error, "The traceback is in the log.")
 
     assert emitted.title == "The device is out of memory"
     assert emitted.message == str(error).splitlines()[0]

@@ -14,7 +14,7 @@ from engine.protocol import commands as c
 from engine.protocol import events as e
 from engine.protocol.commands import Command
 from engine.protocol.events import TextCompleted, TweetRead
-from engine.sampling.probes import COMPLETION_CHARS, score_chars
+from engine.sampling.queries import COMPLETION_CHARS, score_chars
 from engine.storage.folders import named_checkpoint_path
 from engine.training.evaluation import UNKNOWN_CHAR_BITS
 from tests.engine.helpers import (

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.metadata import CheckpointInfo, read_info
-from engine.compute import device, slowdown_watch
+from engine.compute import device, slowdown_detector
 from engine.compute.calibration import Calibration, Candidate
 from engine.config.run import Device, ModelConfig, RunConfig, RuntimeConfig, Setting, TrainingConfig
 from engine.corpus.encoded_tweets import Batch
@@ -86,9 +86,9 @@ def favour(monkeypatch: pytest.MonkeyPatch, best: Candidate) -> None:
 
 
 def measure_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slowdown_watch, "WINDOW_SECONDS", 0.0)
-    monkeypatch.setattr(slowdown_watch, "MIN_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(slowdown_watch, "MAX_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(slowdown_detector, "WINDOW_SECONDS", 0.0)
+    monkeypatch.setattr(slowdown_detector, "MIN_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(slowdown_detector, "MAX_CHECK_SECONDS", 0.0)
 
 
 def auto_config(home: Path, **settings: Setting) -> RunConfig:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.checkpoints.catalog import require_own_files, resolve_checkpoint
+from engine.checkpoints.catalog import require_trusted_corpus, resolve_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RuntimeConfig, SamplingConfig
 from engine.errors import ConfigError, CorpusError
@@ -135,7 +135,7 @@ def _own_corpus(path: Path, info: CheckpointInfo, named: tuple[str, ...], *, mus
     """
     from engine.corpus.loading import load_corpus
 
-    require_own_files(path, info, named)
+    require_trusted_corpus(path, info, named)
     with show_progress() as on_progress:
         corpus = load_corpus(info.corpus, on_progress)
     if must_be_same and corpus.digest != info.corpus_digest:

@@ -1,4 +1,4 @@
-"""Detects the layout of a CSV file from its first lines: delimiter, header, columns of text and label.
+"""Detects the dialect of a CSV file from its first lines: delimiter, header, columns of text and label.
 
 Add a new delimiter, header name or kind of label here. Never changes the text of a field.
 """
@@ -43,8 +43,8 @@ _NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The dialect of a CSV file; columns count from 0."""
+class CsvDialect:
+    """Delimiter, header and columns of a CSV file; columns count from 0."""
 
     delimiter: str
     num_columns: int
@@ -132,10 +132,10 @@ def find_delimiter(lines: Sequence[Line], column: str | None = None) -> str:
     return max(tables, key=lambda sample: (sample.share, sample.num_columns), default=samples[0]).delimiter
 
 
-def find_layout(
+def find_dialect(
     lines: Sequence[Line], source: Source, config: CorpusConfig, *, text_column: int = -1, label_column: int = -1
-) -> Layout:
-    """Return the layout of a file with these first lines, and add notes to `source`.
+) -> CsvDialect:
+    """Return the dialect of a file with these first lines, and add notes to `source`.
 
     `text_column` and `label_column` are those of a fixed format, from 0. Raises `CorpusError` if `config.column` does
     not exist.
@@ -155,25 +155,25 @@ def find_layout(
         label_column = _find_labels(rows, first if has_header else [], text_column, config.label)
     seen = {label_of(fields[label_column]) for fields in rows} - {""} if label_column >= 0 else set()
     rule = LabelRule.for_file(config.label, seen) if label_column >= 0 else None
-    layout = Layout(sample.delimiter, num_columns, text_column, has_header, label_column, rule)
-    source.notes += _notes(layout, first, config, is_detected=is_detected)
-    return layout
+    dialect = CsvDialect(sample.delimiter, num_columns, text_column, has_header, label_column, rule)
+    source.notes += _notes(dialect, first, config, is_detected=is_detected)
+    return dialect
 
 
-def _notes(layout: Layout, first: list[str], config: CorpusConfig, *, is_detected: bool) -> Iterator[str]:
-    """Yield the notes on a layout."""
+def _notes(dialect: CsvDialect, first: list[str], config: CorpusConfig, *, is_detected: bool) -> Iterator[str]:
+    """Yield the notes on a dialect."""
 
     def called(column: int) -> str:
-        name = harmless("".join(first[column : column + 1]).strip(), 30) if layout.has_header else ""
+        name = harmless("".join(first[column : column + 1]).strip(), 30) if dialect.has_header else ""
         return f"column {column + 1} ({name})" if name else f"column {column + 1}"
 
-    if layout.delimiter != ",":
-        yield f"{DELIMITER_NAMES[layout.delimiter]}-separated"
-    yield "header row found" if layout.has_header else "no header row"
-    if layout.num_columns > 1:
-        yield f"text in {called(layout.text_column)}" + (": the longest" if is_detected else "")
-    if layout.label_rule:
-        yield f"labels in {called(layout.label_column)}: {layout.label_rule.note()}"
+    if dialect.delimiter != ",":
+        yield f"{DELIMITER_NAMES[dialect.delimiter]}-separated"
+    yield "header row found" if dialect.has_header else "no header row"
+    if dialect.num_columns > 1:
+        yield f"text in {called(dialect.text_column)}" + (": the longest" if is_detected else "")
+    if dialect.label_rule:
+        yield f"labels in {called(dialect.label_column)}: {dialect.label_rule.note()}"
     elif config.label != DEFAULT_LABEL:
         yield "no labels found: every row kept"
 

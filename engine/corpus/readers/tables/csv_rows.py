@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import decoded_lines, head_lines
-from engine.corpus.readers.tables.csv_dialect import Sample, find_delimiter, find_layout, first_lines
+from engine.corpus.readers.tables.csv_dialect import Sample, find_delimiter, find_dialect, first_lines
 from engine.corpus.types import Row, Source
 
 _CLEAR_SHARE = 0.7
@@ -25,8 +25,8 @@ def csv_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> Iterator[R
     """
     lines = decoded_lines(file, source)
     head = first_lines(lines)
-    layout = find_layout(head, source, config)
-    yield from layout.rows(chain(head, lines))
+    dialect = find_dialect(head, source, config)
+    yield from dialect.rows(chain(head, lines))
 
 
 def looks_like(head: bytes) -> bool:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from engine.config.corpus import CorpusConfig
 from engine.corpus.readers.lines import decoded_lines, head_lines
-from engine.corpus.readers.tables.csv_dialect import Sample, find_layout, first_lines
+from engine.corpus.readers.tables.csv_dialect import Sample, find_dialect, first_lines
 from engine.corpus.readers.tables.labels import POLARITIES, label_of
 from engine.corpus.types import Row, Source
 from engine.errors import CorpusError
@@ -28,13 +28,13 @@ def sentiment140_rows(file: BinaryIO, source: Source, config: CorpusConfig) -> I
     """
     lines = decoded_lines(file, source)
     head = first_lines(lines)
-    layout = find_layout(head, source, config, text_column=TEXT, label_column=POLARITY)
-    if layout.num_columns != NUM_COLUMNS:
+    dialect = find_dialect(head, source, config, text_column=TEXT, label_column=POLARITY)
+    if dialect.num_columns != NUM_COLUMNS:
         raise CorpusError(
-            f"{source.name} is not Sentiment140: it has {layout.num_columns} columns, not {NUM_COLUMNS}.",
+            f"{source.name} is not Sentiment140: it has {dialect.num_columns} columns, not {NUM_COLUMNS}.",
             "Omit --format, or use --format csv.",
         )
-    yield from layout.rows(chain(head, lines))
+    yield from dialect.rows(chain(head, lines))
 
 
 def looks_like(head: bytes) -> bool:

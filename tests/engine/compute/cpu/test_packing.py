@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.compute.cpu.packing import PackedBatch, padded_height
+from engine.compute.cpu.packing import PackedBatch, padded_num_rows
 from engine.compute.cpu.train_step import GruStep
 from engine.model.gru import TextGenerator
 from tests.engine.compute.cpu.random_batches import (
@@ -32,13 +32,13 @@ def model_of(shape: Shape) -> TextGenerator:
 
 
 @given(st.integers(1, 50_000))
-def test_a_padded_height_is_at_most_a_quarter_more(num_rows: int) -> None:
-    assert num_rows <= padded_height(num_rows) <= max(128, num_rows * 5 / 4)
-    assert padded_height(padded_height(num_rows)) == padded_height(num_rows)
+def test_a_padded_number_of_rows_is_at_most_a_quarter_more(num_rows: int) -> None:
+    assert num_rows <= padded_num_rows(num_rows) <= max(128, num_rows * 5 / 4)
+    assert padded_num_rows(padded_num_rows(num_rows)) == padded_num_rows(num_rows)
 
 
 def test_there_are_few_heights() -> None:
-    assert len({padded_height(num_rows) for num_rows in range(1, 10_001)}) < 40
+    assert len({padded_num_rows(num_rows) for num_rows in range(1, 10_001)}) < 40
 
 
 def with_and_without_added_rows(model: TextGenerator, lengths: list[int]) -> tuple[LossAndGrads, LossAndGrads]:

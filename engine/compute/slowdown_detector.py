@@ -1,4 +1,4 @@
-"""`StepPace`: monitors the speed of the training steps and decides when to measure the number of threads again.
+"""`SlowdownDetector`: the speed of the training steps, and when to measure the number of threads again.
 
 Only time spent in steps counts, so pauses, evaluations and sampling never look like a slowdown. There are two reasons
 to measure again: the steps are much slower than expected (another process started), or a long time has passed (it may
@@ -19,7 +19,7 @@ MIN_DROP_SECONDS = 30.0
 MIN_CHECK_SECONDS, MAX_CHECK_SECONDS = 20.0, 480.0
 
 
-class StepPace:
+class SlowdownDetector:
     """Speed of one run's steps since the last measurement."""
 
     def __init__(self, measured: float) -> None:

@@ -1,4 +1,4 @@
-"""Queries about a text: how the model continues it, and how likely it finds each character. Never needs a run."""
+"""Queries about a text: the model's continuation of it, and its probability of each character. Never needs a run."""
 
 from __future__ import annotations
 

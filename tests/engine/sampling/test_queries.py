@@ -15,7 +15,7 @@ from engine.corpus.encoded_tweets import EncodedTweets
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
 from engine.model.vocab import EOS, Vocab
-from engine.sampling.probes import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
+from engine.sampling.queries import COMPLETION_CHARS, NUM_TOP_CHARS, complete, score_chars, unknown_chars
 from engine.sampling.sampler import sample_tweets
 from engine.training.evaluation import evaluate
 from tests.engine.helpers import CPU, small_tweets
