@@ -21,14 +21,12 @@ from tui.app.preferences_controller import PreferencesController, preferred_glyp
 from tui.app.signal_controller import SignalController
 from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
-from tui.process.signals import INTERRUPTED_CODE
 from tui.run.branching import OtherCurve
 from tui.run.bridge import Bridge
 from tui.run.engine_bridge import EngineBridge
 from tui.run.view import RunView
 from tui.screens.command_palette import KeyCommands
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
-from tui.screens.dialogs.leave import LeaveDialog
 from tui.screens.main.screen import MainScreen
 from tui.screens.main.services import Services
 from tui.settings.preferences import AUTO
@@ -155,15 +153,5 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
             self.on_tweetgen_app_interrupted()
 
     def on_tweetgen_app_interrupted(self) -> None:
-        """Leave as `q` does, with the exit code of SIGINT; the second time at once. A detached run continues."""
-        if self.return_code is not None:
-            return
-        screen = self._main_screen
-        if not screen.is_mounted:
-            self.signals.receive(INTERRUPTED_CODE)
-        elif not self.bridge.is_remote:
-            screen.leaving.leave(INTERRUPTED_CODE)
-        elif screen.run.is_ending or isinstance(self.screen, LeaveDialog):
-            screen.leaving.detach(INTERRUPTED_CODE)
-        else:
-            screen.leaving.action_leave()
+        """Leave as `q` does; the second time at once."""
+        self.signals.interrupt()

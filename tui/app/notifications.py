@@ -12,6 +12,7 @@ from engine.text import harmless
 from tui.formatting.numbers import format_bits, format_count
 from tui.run.view import RunView
 from tui.settings.preferences import Preferences
+from tui.terminal.clipboard import wrapped_for
 
 TITLE_SECONDS = 5.0
 """Least time between changes of the title: over ssh every byte counts."""
@@ -47,9 +48,7 @@ def title_sequence(title: str) -> str:
 def desktop_sequence(text: str, environment: Mapping[str, str]) -> str:
     """Return the sequence of a desktop notification, wrapped for tmux to pass it through."""
     sequence = f"\x1b]9;{text}\x07"
-    if environment.get("TMUX"):
-        return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
-    return sequence
+    return wrapped_for(sequence, "tmux") if environment.get("TMUX") else sequence
 
 
 class Notifications:

@@ -45,11 +45,11 @@ class PreferencesController:
         """The theme in use unless the user has chosen one in the palette."""
 
     def start(self) -> None:
-        """Apply the preferences, and follow their changes. Called once the app is mounted and has a theme."""
+        """Apply the preferences, and subscribe to their changes. Called once the app is mounted and has a theme."""
         app, store = self._app, self._store
         self._default_theme = app.theme
         app.theme_changed_signal.subscribe(app, self._save_theme)
-        store.on_change = self._follow
+        store.on_change = self._apply
         if not store.preferences.mouse:
             app.set_mouse(is_on=False)
         shown = store.problems[:_MAX_PROBLEMS_SHOWN]
@@ -58,7 +58,7 @@ class PreferencesController:
             app.notify(problem, severity="warning", timeout=15, markup=False)
         app.set_interval(TITLE_SECONDS, self._show_title)
 
-    def _follow(self, changes: Changes) -> None:
+    def _apply(self, changes: Changes) -> None:
         """Apply changes of the preferences, and save them."""
         app, preferred = self._app, self._store.preferences
         if "theme" in changes:
@@ -72,7 +72,7 @@ class PreferencesController:
             app.glyphs = preferred_glyphs(self._store, self._suited_glyphs)
         if "title" in changes:
             self._show_title()
-        self._main_screen().preferences.follow(changes)
+        self._main_screen().preferences.apply(changes)
         self._store.plan_to_save(changes)
         app.run_worker(self._save())
 

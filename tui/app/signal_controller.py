@@ -1,4 +1,4 @@
-"""What an ending signal does to the screen: SIGINT and SIGTERM leave it, SIGHUP detaches or ends the run."""
+"""What an ending signal or ctrl+c does to the screen: SIGINT and SIGTERM leave it, SIGHUP detaches or ends the run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from contextlib import ExitStack
 from textual.app import App
 
 from tui.process.outcome import Outcome
-from tui.process.signals import HANGUP_CODE, reason_of
+from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
 from tui.run.bridge import Bridge
+from tui.screens.dialogs.leave import LeaveDialog
 from tui.screens.main.screen import MainScreen
 
 _RETRY_SECONDS = 0.02
 """How often a signal that came before the screen was mounted is tried again."""
-
-
-def _nothing() -> None:
-    """Do nothing: no loop runs yet."""
 
 
 class SignalController:
@@ -35,7 +32,7 @@ class SignalController:
         self._drawing_stopped = ExitStack()
         self._unhandled: list[int] = []
         """Exit codes of the signals received and not handled yet."""
-        self._handle_soon: Callable[[], object] = _nothing
+        self._handle_soon: Callable[[], object] = lambda: None  # no loop runs yet
 
     def start(self) -> None:
         """Handle signals from here on, before the terminal is changed: a handler runs outside of the app's context."""
@@ -63,6 +60,20 @@ class SignalController:
         """End the run of this process where the screen is closing or closed; a hangup ends no run."""
         if code != HANGUP_CODE and not self._bridge().is_remote:
             self._bridge().stop(reason_of(code) or "")
+
+    def interrupt(self) -> None:
+        """Leave as `q` does, with the exit code of SIGINT; the second time at once. A detached run continues."""
+        screen = self._main_screen()
+        if self._app.return_code is not None:
+            return
+        if not screen.is_mounted:
+            self.receive(INTERRUPTED_CODE)
+        elif not self._bridge().is_remote:
+            screen.leaving.leave(INTERRUPTED_CODE)
+        elif screen.run.is_ending or isinstance(self._app.screen, LeaveDialog):
+            screen.leaving.detach(INTERRUPTED_CODE)
+        else:
+            screen.leaving.action_leave()
 
     def _handle_all(self) -> None:
         """Leave or detach; draw nothing more where the terminal has hung up."""

@@ -37,10 +37,6 @@ LOG = logging.getLogger(__name__)
 logging.getLogger("asyncio").addHandler(logging.NullHandler())  # or its warnings would go to stderr
 
 
-def _ignore(_: str) -> None:
-    """Ignore the name of the run."""
-
-
 class Host:
     """An `EventSubscriber` that serves the clients of a run. Its methods are for any thread."""
 
@@ -50,7 +46,7 @@ class Host:
         send: Callable[[Command], None],
         num_waiting: Callable[[], int],
         history: RunView | None = None,
-        on_run: Callable[[str], None] = _ignore,
+        on_run: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Forward commands of clients to `send`, throttled by `num_waiting`: those that the session has yet to handle.
 

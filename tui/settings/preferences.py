@@ -26,7 +26,7 @@ from tui.settings.theme import THEMES
 AUTO: Final = "auto"
 GlyphChoice = Literal["auto", "braille", "block", "ascii"]
 ValueKind = Literal["switch", "choice", "whole number", "number"]
-Complain = Callable[[str, str], None]
+ReportProblem = Callable[[str, str], None]
 """Called with the name of an entry and what is wrong with it."""
 
 
@@ -128,26 +128,26 @@ def read_preferences(path: Path) -> tuple[Preferences, tuple[str, ...]]:
         return Preferences(), (f"{path.name} is not valid TOML: {reason}. All settings are at their defaults.",)
     problems: list[str] = []
 
-    def complain(name: str, text: str) -> None:
+    def report_problem(name: str, text: str) -> None:
         problems.append(harmless(f"{path.name}: {name}: {text}", 300))
 
-    tables = {name: _table(document, name, complain) for name in _TABLES}
+    tables = {name: _table(document, name, report_problem) for name in _TABLES}
     tables[""] = {name: value for name, value in document.items() if name not in _TABLES}
-    keys = _chosen_keys(tables.pop("keys"), complain)
-    return Preferences(**_chosen(tables, complain), keys=keys), tuple(problems)
+    keys = _chosen_keys(tables.pop("keys"), report_problem)
+    return Preferences(**_chosen(tables, report_problem), keys=keys), tuple(problems)
 
 
-def _table(document: dict[str, Any], name: str, complain: Complain) -> dict[str, Any]:
+def _table(document: dict[str, Any], name: str, report_problem: ReportProblem) -> dict[str, Any]:
     """Return a table of the file; empty if it is missing."""
     table = document.get(name, {})
     if isinstance(table, dict):
         return table
-    complain(name, f"it is {_shown(table)}; it must be a table: [{name}].")
+    report_problem(name, f"it is {_shown(table)}; it must be a table: [{name}].")
     return {}
 
 
-def _chosen(tables: dict[str, dict[str, Any]], complain: Complain) -> dict[str, Any]:
-    """Return the values of valid entries; complain of the others."""
+def _chosen(tables: dict[str, dict[str, Any]], report_problem: ReportProblem) -> dict[str, Any]:
+    """Return the values of valid entries; report the others."""
     chosen = {}
     entries = {(entry.table, entry.name): entry for entry in ENTRIES}
     for table_name, table in tables.items():
@@ -155,9 +155,9 @@ def _chosen(tables: dict[str, dict[str, Any]], complain: Complain) -> dict[str, 
             entry = entries.get((table_name, name))
             if entry is None:
                 known = ", ".join(sorted(name for its_table, name in entries if its_table == table_name))
-                complain(f"{table_name}.{name}".lstrip("."), f"unknown entry; known: {known}.")
+                report_problem(f"{table_name}.{name}".lstrip("."), f"unknown entry; known: {known}.")
             elif rule := broken_rule(entry, value):
-                complain(entry.full_name, f"it is {_shown(value)}; {rule}")
+                report_problem(entry.full_name, f"it is {_shown(value)}; {rule}")
             else:
                 chosen[name] = value
     return chosen
@@ -182,21 +182,23 @@ def _one_of(entry: Entry) -> str:
     return f"one of {', '.join(entry.choices)}" if entry.choices else f"a {entry.kind}"
 
 
-def _chosen_keys(table: dict[str, Any], complain: Complain) -> KeyMap:
-    """Return the key map from the file's table; complain of invalid entries."""
+def _chosen_keys(table: dict[str, Any], report_problem: ReportProblem) -> KeyMap:
+    """Return the key map from the file's table; report invalid entries."""
     known = settable_keys()
     wanted: dict[str, str] = {}
     for name, value in table.items():
         named = [key_named(text) if isinstance(text, str) else "" for text in _listed(value)]
         if name not in known:
-            complain(f"keys.{name}", f"unknown action; known: {', '.join(known)}.")
+            report_problem(f"keys.{name}", f"unknown action; known: {', '.join(known)}.")
         elif not named or not all(named):
-            complain(f"keys.{name}", f'it is {_shown(value)}; it must be a key like "x", "f5" or "ctrl+x", or a list.')
+            report_problem(
+                f"keys.{name}", f'it is {_shown(value)}; it must be a key like "x", "f5" or "ctrl+x", or a list.'
+            )
         else:
             wanted[name] = ",".join(named)
     usable, refused = without_clashes(wanted)
     for name, reason in refused:
-        complain(f"keys.{name}", reason)
+        report_problem(f"keys.{name}", reason)
     return usable
 
 

@@ -31,16 +31,13 @@ _MAX_ABANDONING_SECONDS = 0.5
 class _Ending:
     """A session that was asked to end: what follows, how long to wait for it, and the reason."""
 
-    then: Callable[[], None]
-    deadline: float
+    then: Callable[[], None] = lambda: None
+    deadline: float = math.inf
     reason: str = _BY_USER
 
 
-def _nothing() -> None: ...
-
-
 class Leaving(Controller):
-    """The ways off the screen."""
+    """Quit, detach, or end a run."""
 
     def __init__(self, run: RunControl, clock: Callable[[], float]) -> None:
         """Leave this run; wait by `clock`."""
@@ -56,10 +53,10 @@ class Leaving(Controller):
         self._timer = self._run.screen.set_interval(_TICK_SECONDS, tick, pause=True)
 
     def tick(self, *, has_ended: bool) -> None:
-        """Call what follows the end, once the session has ended or is late."""
+        """Call what follows the end, once the session has ended or the deadline has passed."""
         ending = self._ending
         if ending is not None and (has_ended or self._clock() > ending.deadline):
-            self._set_ending(_Ending(_nothing, math.inf))  # once: ticks continue for a while
+            self._set_ending(_Ending())  # once: ticks continue for a while
             if not has_ended:  # no screen is left that could be asked whether to end without saving
                 self._run.bridge.stop(ending.reason)
             ending.then()
@@ -100,7 +97,7 @@ class Leaving(Controller):
 
     def _detach_once(self) -> None:
         if not self._run.is_ending:
-            self._set_ending(_Ending(_nothing, math.inf))  # a key that was already pressed must not end the run
+            self._set_ending(_Ending())  # a key that was already pressed must not end the run
             self.detach()
 
     def detach(self, exit_code: int = 0) -> None:
@@ -141,7 +138,7 @@ class Leaving(Controller):
         if self._timer is not None:
             self._timer.resume()
 
-    def ask_to_quit_unsaved(self, refusal: CommandRefused) -> None:
+    def confirm_unsaved_exit(self, refusal: CommandRefused) -> None:
         """Ask whether to quit without saving, after the session has refused to end because it can't save."""
         ending = self._ending
         self._set_ending(None)

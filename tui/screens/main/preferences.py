@@ -45,7 +45,7 @@ class Preferences(Controller):
         """Show the help."""
         self._run.app.push_screen(HelpScreen(self.key_map))
 
-    def follow(self, changes: Changes) -> None:
+    def apply(self, changes: Changes) -> None:
         """Apply changed preferences to this screen and its run."""
         if any(name.startswith("keys.") for name in changes):
             self._show_keys()

@@ -167,7 +167,7 @@ class MainScreen(Screen[None]):
         """Show a refusal where its command came from, as a toast, or in a dialog."""
         is_brief = refusal.title in _TOASTED
         if refusal.command == "Stop" and not is_brief:
-            self.leaving.ask_to_quit_unsaved(refusal)
+            self.leaving.confirm_unsaved_exit(refusal)
         elif refusal.command == "CompleteText":
             self.sampling.prompt.show_refusal(refusal.detail)
         elif refusal.command == "ReadTweet" and self.tweet_details.show_refusal(refusal.detail):

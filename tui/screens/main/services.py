@@ -13,14 +13,8 @@ from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.settings.store import PreferencesStore
 
 
-def _ignore(_: str) -> None: ...
-
-
-def _nothing() -> None: ...
-
-
 class StartRun(Protocol):
-    """Replaces the main screen by that of a new run. The session before has ended, or is late to."""
+    """Replaces the main screen by that of a new run. The session before has ended, or its deadline has passed."""
 
     def __call__(self, config: RunConfig, overlay: OtherCurve | None = None) -> None:
         """Start a run; the plot shows the curve `overlay` for comparison."""
@@ -36,7 +30,7 @@ class Services:
     start: StartRun
     store: PreferencesStore = field(default_factory=PreferencesStore)
     """The preferences for all runs."""
-    notify: Callable[[str], None] = _ignore
+    notify: Callable[[str], None] = lambda _: None
     """Rings the bell and shows a desktop notice."""
-    drop_typed_ahead: Callable[[], None] = _nothing
+    drop_typed_ahead: Callable[[], None] = lambda: None
     """Drops the keys that arrived together with a refused one."""

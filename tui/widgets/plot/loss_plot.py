@@ -77,8 +77,8 @@ class LossPlot(Widget, can_focus=True):
 
         step: int | None
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's own name
-        super().__init__(id=id, classes=classes)
+    def __init__(self) -> None:
+        super().__init__()
         self.shown = RunView()
         self.view = PlotView()
         self.picture = Picture()

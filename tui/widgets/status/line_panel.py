@@ -35,8 +35,8 @@ class LinePanel(Widget):
     }
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's own name
-        super().__init__(id=id, classes=classes)
+    def __init__(self) -> None:
+        super().__init__()
         self.lines: list[Line] = []
 
     def lines_for(self, width: int, height: int) -> list[Line]:

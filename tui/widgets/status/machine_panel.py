@@ -38,7 +38,7 @@ class MachinePanel(LinePanel):
 
     def __init__(
         self,
-        open_reader: Callable[[int | None], Reader] = MachineReader.of_process,
+        open_reader: Callable[[int | None], Reader] = MachineReader,
         clock: Callable[[], float] = time.monotonic,
         core_seconds: Callable[[], float] = time.thread_time,
     ) -> None:

@@ -58,9 +58,9 @@ class MachineReader:
 
     def __init__(
         self,
+        pid: int | None = None,
         import_module: ImportModule = importlib.import_module,
         clock: Callable[[], float] = time.monotonic,
-        pid: int | None = None,
     ) -> None:
         """Measure the process `pid`, None for this one; open NVIDIA's library if it and a driver are installed.
 
@@ -73,11 +73,6 @@ class MachineReader:
         self._clock = clock
         self._read_at = -math.inf
         self._nvml = _opened_nvml(import_module)
-
-    @classmethod
-    def of_process(cls, pid: int | None) -> MachineReader:
-        """Return a reader of the machine and of the process `pid`; None is this one."""
-        return cls(pid=pid)
 
     def read(self) -> MachineReading:
         """Read the current load."""

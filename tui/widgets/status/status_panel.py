@@ -19,8 +19,8 @@ MIN_COLUMN_HEIGHT = 8
 class StatusPanel(LinePanel):
     """Shows a `RunView`; may be updated often, as only changed cells are repainted."""
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's own name
-        super().__init__(id=id, classes=classes)
+    def __init__(self) -> None:
+        super().__init__()
         self.shown = RunView()
 
     def show(self, view: RunView) -> None:

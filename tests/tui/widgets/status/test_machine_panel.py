@@ -157,10 +157,10 @@ def fake_nvml(*, has_driver: bool = True) -> Any:
 
 
 def test_unknown_values_of_a_gpu_are_none_and_without_library_or_driver_there_are_no_gpus() -> None:
-    reading = MachineReader(lambda _: fake_nvml()).read()
+    reading = MachineReader(import_module=lambda _: fake_nvml()).read()
     assert reading.gpus == (gpu(), gpu(1, utilization=None, power_watts=None, temperature_celsius=None))
-    assert MachineReader(no_such_module).read().gpus == ()
-    assert MachineReader(lambda _: fake_nvml(has_driver=False)).read().gpus == ()
+    assert MachineReader(import_module=no_such_module).read().gpus == ()
+    assert MachineReader(import_module=lambda _: fake_nvml(has_driver=False)).read().gpus == ()
 
 
 class FakeReader:
@@ -218,7 +218,7 @@ async def test_a_driver_that_hangs_does_not_block_the_screen(stage: Stage) -> No
 
 def test_the_machine_is_read_for_the_process_that_trains() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        ours, theirs = MachineReader().read(), MachineReader.of_process(other.pid).read()
+        ours, theirs = MachineReader().read(), MachineReader(other.pid).read()
         assert theirs.process_bytes is not None
         assert ours.process_bytes is not None
         assert theirs.process_bytes < ours.process_bytes / 2
