@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +40,6 @@ class EncodedTweets:
             token_ids[first : first + len(encoded)] = encoded
             first += len(encoded)
         return cls(token_ids, offsets)
-
-    @classmethod
-    def from_tweets(cls, tweets: Iterable[str], vocab: Vocab) -> EncodedTweets:
-        """Encode `tweets`; characters that `vocab` lacks become `UNK`."""
-        return cls.from_flat(FlatTweets.from_texts(tweets), vocab)
 
     def __len__(self) -> int:
         """Return the number of tweets."""

@@ -27,10 +27,6 @@ class SourceReport:
     examples: dict[str, str]
     """An excerpt of one dropped row per reason, if there is one."""
 
-    def __str__(self) -> str:
-        """Return the counts as one line, without the name."""
-        return counts_line(self.num_rows, self.num_kept, self.dropped)
-
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusReport:
@@ -71,15 +67,9 @@ class CorpusReport:
         return tuple(dict.fromkeys(source.format for source in self.sources))
 
     def __str__(self) -> str:
-        """Return the total counts as one line."""
-        return counts_line(self.num_rows, self.num_kept, self.dropped)
-
-
-def counts_line(num_rows: int, num_kept: int, dropped: dict[str, int]) -> str:
-    """Return counts as one line: "9 rows read, 7 tweets kept; dropped: 2 empty"."""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
-    rows, tweets = counted(num_rows, "row"), counted(num_kept, "tweet")
-    return f"{rows} read, {tweets} kept; dropped: {reasons or 'none'}"
+        """Return the total counts as one line: "9 rows read, 7 tweets kept; dropped: 2 empty"."""
+        rows, tweets = counted(self.num_rows, "row"), counted(self.num_kept, "tweet")
+        return f"{rows} read, {tweets} kept; dropped: {_reasons(self) or 'none'}"
 
 
 def counted(count: int, thing: str) -> str:
@@ -97,7 +87,12 @@ def summary_lines(report: CorpusReport) -> Iterable[str]:
     if more:
         yield f"and {counted(len(more), 'more file')}: {_kept(more)}"
     if report.dropped:
-        yield "dropped: " + ", ".join(f"{count:,} {reason}" for reason, count in report.dropped.items())
+        yield f"dropped: {_reasons(report)}"
+
+
+def _reasons(report: CorpusReport) -> str:
+    """Return the counts of dropped rows: "2 empty, 1 duplicate"."""
+    return ", ".join(f"{count:,} {reason}" for reason, count in report.dropped.items())
 
 
 def _kept(sources: Sequence[SourceReport]) -> str:

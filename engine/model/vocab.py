@@ -10,7 +10,6 @@ Four special symbols come first, then the characters from the most to the least 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Final
@@ -37,14 +36,6 @@ class Vocab:
         chars = self.itos[len(SPECIALS) :]
         if any(len(char) != 1 for char in chars) or len(self.stoi) != len(self.itos):
             raise VocabError("A vocabulary must consist of single, distinct characters.")
-
-    @classmethod
-    def from_tweets(cls, tweets: Iterable[str], min_count: int = 1) -> Vocab:
-        """Return the vocabulary of all characters with at least `min_count` occurrences in `tweets`."""
-        counts: Counter[str] = Counter()
-        for tweet in tweets:
-            counts.update(tweet)
-        return cls.from_counts(counts, min_count)
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], min_count: int = 1) -> Vocab:

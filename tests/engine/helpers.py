@@ -11,6 +11,7 @@ import math
 import os
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice, product
@@ -27,6 +28,7 @@ from engine.config.corpus import CorpusConfig
 from engine.config.run import RunConfig, RuntimeConfig, Setting
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
+from engine.corpus.flat_tweets import FlatTweets
 from engine.corpus.position import Position
 from engine.model.vocab import Vocab
 from engine.protocol import commands, events
@@ -81,8 +83,18 @@ def write_corpus(folder: Path, tweets: Iterable[str] | None = None, name: str = 
 def encoded(tweets: list[str] | None = None) -> tuple[EncodedTweets, Vocab]:
     """Return encoded tweets and the vocabulary of all their characters."""
     tweets = small_tweets() if tweets is None else tweets
-    vocab = Vocab.from_tweets(tweets)
-    return EncodedTweets.from_tweets(tweets, vocab), vocab
+    vocab = vocab_of(tweets)
+    return encoded_with(vocab, tweets), vocab
+
+
+def vocab_of(tweets: Iterable[str], min_count: int = 1) -> Vocab:
+    """Return the vocabulary of all characters with at least `min_count` occurrences in `tweets`."""
+    return Vocab.from_counts(Counter("".join(tweets)), min_count)
+
+
+def encoded_with(vocab: Vocab, tweets: Iterable[str]) -> EncodedTweets:
+    """Encode `tweets`; characters that `vocab` lacks become `UNK`."""
+    return EncodedTweets.from_flat(FlatTweets.from_texts(tweets), vocab)
 
 
 def some_batches(count: int, batch_size: int = 8) -> list[Batch]:

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from engine.baselines import ngrams
 from engine.baselines.ngrams import baseline_bits
-from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.vocab import BOS, EOS, UNK, Vocab
 from engine.protocol.stage import OnProgress, no_progress
-from tests.engine.helpers import small_tweets
+from tests.engine.helpers import encoded_with, small_tweets, vocab_of
 
 ORDERS = range(1, 8)
 tiny_corpora = partial(st.lists, st.text("abcdé 寿", min_size=1, max_size=9), min_size=1, max_size=12)
@@ -61,7 +60,7 @@ def name_of(order: int) -> str:
 def baselines(
     train: Sequence[str], held_out: Sequence[str], vocab: Vocab, on_progress: OnProgress = no_progress
 ) -> dict[str, float]:
-    train_ids, held_out_ids = EncodedTweets.from_tweets(train, vocab), EncodedTweets.from_tweets(held_out, vocab)
+    train_ids, held_out_ids = encoded_with(vocab, train), encoded_with(vocab, held_out)
     return baseline_bits(train_ids, held_out_ids, len(vocab), on_progress)
 
 
@@ -87,7 +86,7 @@ def test_many_chunks_give_the_naive_bits_and_progress_from_zero_to_one(
     monkeypatch.setattr(ngrams, "_HELD_OUT_TARGETS", 200)
     monkeypatch.setattr(ngrams, "_TRAIN_TARGETS", 300)
     tweets, shares = small_tweets(100), list[float | None]()
-    vocab = Vocab.from_tweets(tweets[:80], min_count=20)
+    vocab = vocab_of(tweets[:80], min_count=20)
     assert_equals_naive(tweets[:80], tweets[80:], vocab, lambda share, _: shares.append(share))
     assert len(shares) > 4
     assert shares == sorted(filter(None, shares))

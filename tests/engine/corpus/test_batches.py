@@ -12,7 +12,7 @@ from engine.corpus.batches import BatchStream, epoch_order
 from engine.corpus.encoded_tweets import Batch, EncodedTweets
 from engine.corpus.position import Position
 from engine.model.vocab import BOS, EOS, PAD, UNK, Vocab
-from tests.engine.helpers import encoded
+from tests.engine.helpers import encoded, encoded_with
 from tests.strategies import tweet_lists
 
 BATCH_SIZES = st.integers(1, 9)
@@ -106,7 +106,7 @@ def test_less_than_seven_percent_of_tweets_of_usual_lengths_is_padding() -> None
 def test_a_character_that_the_vocabulary_lacks_becomes_unk_and_is_counted(tweets: list[str]) -> None:
     chars = sorted(set("".join(tweets)))
     vocab = Vocab(chars[1:])
-    numbers = EncodedTweets.from_tweets(tweets, vocab)
+    numbers = encoded_with(vocab, tweets)
     assert numbers.num_unknown_chars == "".join(tweets).count(chars[0])
     assert int((numbers.batch(np.arange(len(tweets))).inputs == UNK).sum()) == numbers.num_unknown_chars
 

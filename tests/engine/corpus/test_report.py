@@ -16,8 +16,7 @@ ONE = SourceReport(
 OTHER = SourceReport(name="b.txt", format="text", num_rows=1005, num_kept=1000, dropped={"duplicate": 5}, examples={})
 
 
-def test_the_report_and_each_source_are_one_line() -> None:
-    assert str(ONE) == "10 rows read, 7 tweets kept; dropped: 2 empty, 1 duplicate"
+def test_the_report_is_one_line() -> None:
     assert (
         str(CorpusReport(sources=(ONE, OTHER))) == "1,015 rows read, 1,007 tweets kept; dropped: 6 duplicate, 2 empty"
     )
@@ -25,8 +24,9 @@ def test_the_report_and_each_source_are_one_line() -> None:
 
 def test_one_row_without_drops_is_singular() -> None:
     source = SourceReport(name="c", format="text", num_rows=1, num_kept=1, dropped={}, examples={})
-    assert str(source) == "1 row read, 1 tweet kept; dropped: none"
-    assert list(summary_lines(CorpusReport(sources=(source,)))) == ["c (text): 1 of 1 row kept"]
+    report = CorpusReport(sources=(source,))
+    assert str(report) == "1 row read, 1 tweet kept; dropped: none"
+    assert list(summary_lines(report)) == ["c (text): 1 of 1 row kept"]
 
 
 def test_the_summary_has_every_source_with_its_notes_and_the_total_of_drops() -> None:

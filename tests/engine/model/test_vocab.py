@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from engine.errors import VocabError
 from engine.model.vocab import BOS, EOS, PAD, SPECIALS, UNK, Vocab
+from tests.engine.helpers import vocab_of
 from tests.strategies import hostile_text, tweet_lists
 
 
 @given(tweets=tweet_lists(), text=hostile_text())
 def test_decode_undoes_encode_and_an_unknown_character_is_unk(tweets: list[str], text: str) -> None:
-    vocab = Vocab.from_tweets(tweets)
+    vocab = vocab_of(tweets)
     assert [vocab.decode(vocab.encode(tweet)) for tweet in tweets] == tweets
     assert [vocab.encode_strict(tweet) for tweet in tweets] == [vocab.encode(tweet) for tweet in tweets]
     token_ids = vocab.encode(text)
@@ -26,7 +27,7 @@ def test_decode_undoes_encode_and_an_unknown_character_is_unk(tweets: list[str],
 @given(tweets=tweet_lists(), min_count=st.integers(1, 5))
 def test_the_vocabulary_has_the_frequent_characters_most_frequent_first(tweets: list[str], min_count: int) -> None:
     counts = Counter("".join(tweets))
-    vocab = Vocab.from_tweets(tweets, min_count)
+    vocab = vocab_of(tweets, min_count)
     assert set(vocab.chars) == {char for char, count in counts.items() if count >= min_count}
     ordered = [counts[char] for char in vocab.chars]
     assert ordered == sorted(ordered, reverse=True)
@@ -34,8 +35,8 @@ def test_the_vocabulary_has_the_frequent_characters_most_frequent_first(tweets: 
 
 @given(tweets=tweet_lists())
 def test_token_ids_do_not_depend_on_the_order_of_the_tweets(tweets: list[str]) -> None:
-    assert Vocab.from_tweets(tweets) == Vocab.from_tweets(reversed(tweets))
-    assert hash(Vocab.from_tweets(tweets)) == hash(Vocab.from_tweets(reversed(tweets)))
+    assert vocab_of(tweets) == vocab_of(reversed(tweets))
+    assert hash(vocab_of(tweets)) == hash(vocab_of(reversed(tweets)))
 
 
 def test_the_special_symbols_come_first() -> None:

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from engine.config.run import LADDER_TEMPERATURES, SamplingConfig
 from engine.errors import DivergedError
 from engine.model.gru import TextGenerator
-from engine.model.vocab import BOS, EOS, Vocab
+from engine.model.vocab import BOS, EOS
 from engine.sampling.logits import NEVER_SAMPLED
 from engine.sampling.sampler import SampledTweet, TweetSampler, sample_tweets
-from tests.engine.helpers import small_tweets
+from tests.engine.helpers import small_tweets, vocab_of
 from tests.strategies import sampling_configs
 
-VOCAB = Vocab.from_tweets(small_tweets())
+VOCAB = vocab_of(small_tweets())
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,11 @@ import torch
 from hypothesis import given, settings
 
 from engine.compute.cpu.forward_pass import ForwardPass
-from engine.corpus.encoded_tweets import EncodedTweets
 from engine.model.gru import TextGenerator
 from engine.model.vocab import BOS, EOS, Vocab
 from engine.training.evaluation import EVAL_BATCH_SIZE, Evaluation, _by_forward, evaluate
 from tests.engine.compute.cpu.random_batches import Shape, random_batch, shapes
-from tests.engine.helpers import CPU, small_tweets
+from tests.engine.helpers import CPU, encoded_with, small_tweets, vocab_of
 
 
 def random_model(vocab: Vocab, dropout: float = 0.0) -> TextGenerator:
@@ -34,7 +33,7 @@ def uniform_model(vocab: Vocab) -> TextGenerator:
 
 
 def evaluated(model: TextGenerator, tweets: list[str], vocab: Vocab) -> Evaluation:
-    result = evaluate(model, EncodedTweets.from_tweets(tweets, vocab), CPU)
+    result = evaluate(model, encoded_with(vocab, tweets), CPU)
     assert result is not None
     return result
 
@@ -52,7 +51,7 @@ def nats_one_by_one(model: TextGenerator, tweet: str, vocab: Vocab) -> float:
 
 def test_the_sum_equals_that_of_a_loop_over_characters() -> None:
     tweets = ["ab", "b", "abba a", "a b a b a b a b"]
-    vocab = Vocab.from_tweets(tweets)
+    vocab = vocab_of(tweets)
     model = random_model(vocab)
 
     result = evaluated(model, tweets, vocab)
@@ -74,7 +73,7 @@ def test_an_unknown_character_costs_its_unk_plus_twenty_bits() -> None:
 
 def test_batching_and_padding_do_not_change_the_sum() -> None:
     tweets = [tweet * times for tweet in small_tweets(50) for times in (1, 2, 3)]
-    vocab = Vocab.from_tweets(tweets)
+    vocab = vocab_of(tweets)
     model = random_model(vocab)
     assert len(tweets) > EVAL_BATCH_SIZE
 
@@ -85,12 +84,12 @@ def test_batching_and_padding_do_not_change_the_sum() -> None:
 
 def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode() -> None:
     tweets = small_tweets() * 5
-    vocab = Vocab.from_tweets(tweets)
+    vocab = vocab_of(tweets)
     model = random_model(vocab)
     model.train()
     answers = iter([False, True])
 
-    result = evaluate(model, EncodedTweets.from_tweets(tweets, vocab), CPU, should_stop=lambda: next(answers))
+    result = evaluate(model, encoded_with(vocab, tweets), CPU, should_stop=lambda: next(answers))
 
     assert result is None
     assert model.training
@@ -98,8 +97,8 @@ def test_an_interrupted_evaluation_returns_none_and_restores_the_training_mode()
 
 
 def test_on_the_cpu_the_sum_equals_the_modules_own_in_every_precision() -> None:
-    vocab = Vocab.from_tweets(small_tweets())
-    model, tweets = random_model(vocab, dropout=0.5).train(), EncodedTweets.from_tweets(small_tweets(), vocab)
+    vocab = vocab_of(small_tweets())
+    model, tweets = random_model(vocab, dropout=0.5).train(), encoded_with(vocab, small_tweets())
     batch = tweets.batch(np.arange(len(tweets)))
     expected = float(_by_forward(model, CPU)(batch))
 
