@@ -1,4 +1,4 @@
-"""Applies the user's preferences to the app: colours, keys, mouse, glyphs, title. Saves those changed on the screen."""
+"""Applies the user's preferences to the app: colours, keys, mouse, glyphs, title. Saves those changed on a screen."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class PreferencesController:
         """Write the changes to the file, on a thread."""
         try:
             await on_own_thread(self._store.save, writes=True)
-        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run goes on
+        except Exception as error:  # noqa: BLE001 - whatever a disk does, the run continues
             report = to_tweetgen_error(error, "Saving the settings")
             self._app.notify(f"{report.message} {report.hint}", severity="error", markup=False)
 

@@ -12,7 +12,7 @@ from textual.app import App
 from tui.process.outcome import Outcome
 from tui.process.signals import HANGUP_CODE, INTERRUPTED_CODE, reason_of
 from tui.run.bridge import Bridge
-from tui.screens.dialogs.leave import LeaveDialog
+from tui.screens.dialogs.base import LeaveDialog
 from tui.screens.main.screen import MainScreen
 
 _RETRY_SECONDS = 0.02

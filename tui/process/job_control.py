@@ -42,7 +42,7 @@ class JobControl:
         threading.Thread(target=self._end_with, args=(parent,), name="job control", daemon=True).start()
 
     def set_active_run(self, name: str, *, is_remote: bool = False) -> None:
-        """Set the active run, which is named, and in whose log the traceback is written, if the child crashes.
+        """Set the run whose log gets the traceback of a crash, and that the supervisor names if the child is killed.
 
         A run that `is_remote` does not end with the child.
         """

@@ -77,7 +77,7 @@ class Host:
         if self._thread is None and isinstance(event, RunStarted):
             try:
                 self._start(event)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run continues
                 self._fail(error)
 
     def _start(self, event: RunStarted) -> None:
@@ -118,7 +118,7 @@ class Host:
                 with contextlib.suppress(OSError):
                     self._view, _ = read_history(self._folder.journal_path, until=self._resumed)
             asyncio.run(self._serve())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run continues
             self._fail(error)
             _log(self._folder, "the host failed", error)
         finally:

@@ -1,1 +1,1 @@
-"""The main screen and the dialogs over it."""
+"""The main screen, the dialogs over it and the command palette. Never trains; never writes to the terminal itself."""

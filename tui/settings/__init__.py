@@ -1,1 +1,1 @@
-"""Key table, themes and the user's preferences. Nothing here depends on a run."""
+"""Key table, themes and the user's preferences with their file. Never imports a run or a widget."""

@@ -1,4 +1,4 @@
-"""`DialogHints`: up to three lines below a dialog's input: result, details, sample. Never checks the input."""
+"""`DialogHints`: up to three lines below a dialog's input: the hint, details, a sample. Never checks the input."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class DialogHints(Vertical):
 
     def compose(self) -> ComposeResult:
         """Lay out the lines, empty."""
-        for name in ("advice", "hint", "sample"):
+        for name in ("hint", "details", "sample"):
             yield Static(markup=False, id=name)
 
-    def show(self, advice: str, hint: str = "", sample: str = "", tone: Tone = "plain") -> None:
+    def show(self, hint: str, details: str = "", sample: str = "", tone: Tone = "plain") -> None:
         """Replace the sentences."""
         self.set_class(tone == "error", "-error")
         self.set_class(tone == "ready", "-ready")
-        for line, text in zip(self.query(Static), (advice, hint, sample), strict=True):
+        for line, text in zip(self.query(Static), (hint, details, sample), strict=True):
             line.update(Content(harmless(text)))
             line.display = bool(text)

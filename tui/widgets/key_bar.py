@@ -106,7 +106,7 @@ class KeyBar(Widget):
         return f" {badge} " if badge else ""
 
     def _line(self, labels: Mapping[Group, str], *, is_loose: bool) -> Content:
-        """Return the keys with these labels, further apart where there is room; note which cells are whose."""
+        """Return the keys with these labels, further apart where there is room; record the cell range of each key."""
         line = Content(" " if is_loose else "")
         self._targets = []
         for number, (group, label) in enumerate(labels.items()):

@@ -31,7 +31,7 @@ from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import fold
 from tui.run.series.series import Series
 from tui.run.view import RunView
-from tui.screens.dialogs.leave import LeaveDialog
+from tui.screens.dialogs.base import LeaveDialog
 from tui.screens.dialogs.tweet import TweetDialog
 from tui.screens.main.screen import MainScreen
 from tui.settings.key_table import MAIN_ACTIONS

@@ -1,1 +1,1 @@
-"""The commands of `tweetgen-tui`, one module each. Never imports torch or numpy before a command runs."""
+"""The commands of `tweetgen-tui`. Never imports torch or numpy before a command runs."""

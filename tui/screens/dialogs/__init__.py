@@ -1,1 +1,1 @@
-"""Modal dialogs over the main screen, one file each. They return an answer and never send a command."""
+"""Modal dialogs over the main screen. They return an answer or call back; they never send a command."""

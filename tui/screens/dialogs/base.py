@@ -1,4 +1,4 @@
-"""The base of all dialogs, a titled box over the main screen; and the dialogs for messages and for yes or no."""
+"""The base of all dialogs, a titled box over the main screen; and the dialogs of a message or a short question."""
 
 from __future__ import annotations
 
@@ -132,3 +132,27 @@ class YesDialog(Dialog[Literal["yes"]]):
     def action_answer(self) -> None:
         """Answer yes."""
         self.dismiss("yes")
+
+
+class LeaveDialog(Dialog[Literal["end", "leave"]]):
+    """Ask whether to end a run that can continue without this screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "answer('end')", "end", show=False),
+        Binding("d", "answer('leave')", "leave", show=False),
+    ]
+    KEYS_LINE = "e end the run · d leave · esc close"
+
+    def __init__(self, run: str, num_screens: int) -> None:
+        """Ask about a run with `num_screens` screens attached."""
+        super().__init__("End the run?")
+        others = "" if num_screens < 2 else f" {num_screens} screens are attached."
+        self._question = f"The run {harmless(run)} trains in another process.{others} d leaves it running."
+
+    def compose_body(self) -> ComposeResult:
+        """Show the question."""
+        yield Static(self._question, markup=False, id="question")
+
+    def action_answer(self, answer: Literal["end", "leave"]) -> None:
+        """Close with an answer."""
+        self.dismiss(answer)

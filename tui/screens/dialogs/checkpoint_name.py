@@ -46,7 +46,7 @@ class NameDialog(Dialog[Answer]):
     def compose_body(self) -> ComposeResult:
         """Show the line and the rule."""
         yield LineInput(self._first_name, placeholder="a name", max_length=100, select_on_focus=True)
-        yield Static("Letters, digits, blanks and . _ + -", markup=False, id="advice")
+        yield Static("Letters, digits, blanks and . _ + -", markup=False, id="hint")
 
     @on(Input.Submitted)
     def _check_name(self, event: Input.Submitted) -> None:
@@ -54,16 +54,16 @@ class NameDialog(Dialog[Answer]):
         try:
             checked_name(name, "checkpoint")
         except ConfigError as error:
-            self._advise(error.hint)
+            self._show_hint(error.hint)
         else:
-            self._follow_name(name)
+            self._on_name(name)
 
-    def _follow_name(self, name: str) -> None:
+    def _on_name(self, name: str) -> None:
         """Answer with a valid name, or show why it is refused."""
         raise NotImplementedError
 
-    def _advise(self, advice: str) -> None:
-        self.query_one("#advice", Static).update(advice)
+    def _show_hint(self, hint: str) -> None:
+        self.query_one("#hint", Static).update(hint)
 
 
 class SaveDialog(NameDialog[SaveCheckpoint]):
@@ -81,15 +81,15 @@ class SaveDialog(NameDialog[SaveCheckpoint]):
         """Clear the warning once the name changes."""
         if self._name_to_replace is not None:
             self._name_to_replace = None
-            self._advise("")
+            self._show_hint("")
 
-    def _follow_name(self, name: str) -> None:
+    def _on_name(self, name: str) -> None:
         is_replacing = name == self._name_to_replace
         if self._is_taken(name) and is_pinned(name):
-            self._advise(f"The checkpoint {name} is pinned. Choose another name, or unpin it first.")
+            self._show_hint(f"The checkpoint {name} is pinned. Choose another name, or unpin it first.")
         elif self._is_taken(name) and not is_replacing:
             self._name_to_replace = name
-            self._advise(f"A checkpoint called {name} exists already. Enter again replaces it.")
+            self._show_hint(f"A checkpoint called {name} exists already. Enter again replaces it.")
         else:
             self.dismiss(SaveCheckpoint(name=name, replace=is_replacing))
 
@@ -103,10 +103,10 @@ class RenameDialog(NameDialog[str]):
         """Begin with the current name."""
         super().__init__(f"Rename {name}", name, is_taken)
 
-    def _follow_name(self, name: str) -> None:
+    def _on_name(self, name: str) -> None:
         if name == self._first_name:
             self.dismiss(None)
         elif self._is_taken(name):
-            self._advise(f"A checkpoint called {name} exists already. Choose another name.")
+            self._show_hint(f"A checkpoint called {name} exists already. Choose another name.")
         else:
             self.dismiss(name)

@@ -24,7 +24,7 @@ from tui.screens.dialogs.base import Dialog
 from tui.widgets.input.line_input import LineInput
 
 _MAX_NAME_CHARS = 1000
-_ADVICE = "The suffix sets the format: .txt one tweet per line, .csv a table, .jsonl the events."
+_FORMATS_HINT = "The suffix sets the format: .txt one tweet per line, .csv a table, .jsonl the events."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class ExportDialog(Dialog[Exported]):
     """
 
     def __init__(self, suggestion: str, choices: Mapping[str, Sequence[TweetSampled]], note: str = "") -> None:
-        """Suggest a file name, and the first of the `choices`: names and their tweets. `note` follows the advice."""
+        """Suggest a file name, and the first of the `choices`: names and their tweets. `note` follows the hint."""
         super().__init__("Export tweets")
         self._suggestion = harmless(suggestion, _MAX_NAME_CHARS)
         self._choices = choices
@@ -60,10 +60,10 @@ class ExportDialog(Dialog[Exported]):
         self._is_writing = False
 
     def compose_body(self) -> ComposeResult:
-        """Show the line, the choices, and below them advice or an error."""
+        """Show the line, the choices, and below them a hint or an error."""
         yield LineInput(self._suggestion, placeholder="a file name", max_length=_MAX_NAME_CHARS, select_on_focus=True)
         yield Static(self._what(), markup=False, id="what")
-        yield Static(self._advice(), markup=False, id="advice")
+        yield Static(self._usual_hint, markup=False, id="hint")
 
     def action_choose(self, direction: int) -> None:
         """Select the next (1) or previous (-1) of the choices."""
@@ -80,7 +80,7 @@ class ExportDialog(Dialog[Exported]):
     def _forget_warning(self) -> None:
         """Clear the warning once file or choice change."""
         self._path_to_replace = None
-        self._advise(self._advice())
+        self._show_hint(self._usual_hint)
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
@@ -88,9 +88,9 @@ class ExportDialog(Dialog[Exported]):
         path = Path(os.path.expanduser(event.value.strip()))
         tweets = self._choices[self._chosen]
         if path.suffix.lower() not in FORMATS:
-            self._advise(f"The name must end with one of {', '.join(FORMATS)}.", is_error=True)
+            self._show_hint(f"The name must end with one of {', '.join(FORMATS)}.", is_error=True)
         elif not tweets:
-            self._advise(f"No {self._chosen} yet.", is_error=True)
+            self._show_hint(f"No {self._chosen} yet.", is_error=True)
         elif not self._is_writing:
             self._is_writing = True
             self.run_worker(self._write(path, tweets))
@@ -102,10 +102,10 @@ class ExportDialog(Dialog[Exported]):
             await on_own_thread(partial(export, tweets, path, may_replace=may_replace), writes=True)
         except FileExistsError:
             self._path_to_replace = path
-            self._advise(f"{path.name} exists already. Enter again replaces it.", is_error=True)
+            self._show_hint(f"{path.name} exists already. Enter again replaces it.", is_error=True)
         except Exception as error:  # noqa: BLE001 - whatever a name or a tweet holds, the run continues
             report = to_tweetgen_error(error, "Exporting tweets")
-            self._advise(f"{report.message} {report.hint}", is_error=True)
+            self._show_hint(f"{report.message} {report.hint}", is_error=True)
         else:
             self.dismiss(Exported(path=path, num_tweets=len(tweets)))
         self._is_writing = False
@@ -116,11 +116,12 @@ class ExportDialog(Dialog[Exported]):
             f"{'●' if name == self._chosen else '○'} {name}: {len(tweets):,}" for name, tweets in self._choices.items()
         )
 
-    def _advice(self) -> str:
-        """Return the advice shown while there is no error."""
-        return f"{_ADVICE} {self._note}".strip()
+    @property
+    def _usual_hint(self) -> str:
+        """The hint shown while there is no error."""
+        return f"{_FORMATS_HINT} {self._note}".strip()
 
-    def _advise(self, advice: str, *, is_error: bool = False) -> None:
-        line = self.query_one("#advice", Static)
+    def _show_hint(self, hint: str, *, is_error: bool = False) -> None:
+        line = self.query_one("#hint", Static)
         line.set_class(is_error, "-error")
-        line.update(harmless(advice))
+        line.update(harmless(hint))

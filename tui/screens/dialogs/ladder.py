@@ -29,19 +29,19 @@ class LadderDialog(Dialog[None]):
         self._roll = roll
         # made here, not in compose: the answer may come before the dialog is laid out
         self._rungs = [_new_rung(temperature) for temperature in LADDER_TEMPERATURES]
-        self._advice = Static("sampling…", markup=False, id="advice")
+        self._status = Static("sampling…", markup=False, id="hint")
 
     def compose_body(self) -> ComposeResult:
         """Lay out one row per temperature."""
         with VerticalScroll():
             for rung in self._rungs:
                 yield Horizontal(*rung, classes="rung")
-        yield self._advice
+        yield self._status
 
     def action_roll(self) -> None:
         """Sample another ladder."""
         if self._roll():
-            self._advice.update("sampling…")
+            self._status.update("sampling…")
 
     def show(self, ladder: LadderSampled) -> None:
         """Fill the rungs."""
@@ -51,7 +51,7 @@ class LadderDialog(Dialog[None]):
             mark.set_classes(f"mark {rung.novelty}")
             text.update(harmless(rung.text) + ("" if rung.reached_eos else ELLIPSIS))
         prime = f" · prime {ladder.prime!r}" if ladder.prime else ""
-        self._advice.update(harmless(f"step {ladder.step:,} · seed {ladder.seed}{prime}"))
+        self._status.update(harmless(f"step {ladder.step:,} · seed {ladder.seed}{prime}"))
 
 
 def _new_rung(temperature: float) -> tuple[Static, Static, Static]:

@@ -62,16 +62,16 @@ class NumberDialog(Dialog[int]):
         """Show the sentence, the line, and below it the limits or an error."""
         yield Static(self._question.sentence, markup=False)
         yield LineInput(str(self._question.value), max_length=_MAX_CHARS, select_on_focus=True)
-        yield Static(self._usual_advice, markup=False, id="limits")
+        yield Static(self._usual_hint, markup=False, id="limits")
 
     @property
-    def _usual_advice(self) -> str:
+    def _usual_hint(self) -> str:
         return f"{format_count(self._question.value)} now; {self._question.limits}."
 
     @on(Input.Changed)
     def _forget_error(self) -> None:
         """Clear the error once the line changes."""
-        self._advise(self._usual_advice)
+        self._show_hint(self._usual_hint)
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
@@ -81,9 +81,9 @@ class NumberDialog(Dialog[int]):
             self.dismiss(number)
             return
         typed = harmless(event.value.strip()) or "Nothing"
-        self._advise(f"{typed} is not {self._question.limits}.", is_error=True)
+        self._show_hint(f"{typed} is not {self._question.limits}.", is_error=True)
 
-    def _advise(self, advice: str, *, is_error: bool = False) -> None:
+    def _show_hint(self, hint: str, *, is_error: bool = False) -> None:
         line = self.query_one("#limits", Static)
-        line.update(advice)
+        line.update(hint)
         line.set_class(is_error, "-error")

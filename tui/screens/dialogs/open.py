@@ -45,8 +45,8 @@ class OpenDialog(PathBrowser):
         else:
             self._browse(self._start if self._start.is_dir() else self._start.parent)
 
-    def _turn(self, state: State) -> None:
-        super()._turn(state)
+    def _set_state(self, state: State) -> None:
+        super()._set_state(state)
         self._ready_path = None
 
     @on(Input.Submitted)
@@ -54,7 +54,7 @@ class OpenDialog(PathBrowser):
         """Check the path as it was when enter was pressed; answer if it was checked already."""
         if event.value != self._line.value:
             self._line.value = event.value
-        self._follow()
+        self._apply_line()
         if self._ready_path is not None:
             self.dismiss(self._ready_path)
         elif self._state == "choosing":
@@ -64,7 +64,7 @@ class OpenDialog(PathBrowser):
     def _open_clicked(self) -> None:
         """Open a row as enter does."""
         if self._state != "checking":
-            self._turn("choosing")
+            self._set_state("choosing")
             self._open(self._list.chosen)
 
     @on(PathInput.Dropped)
@@ -77,8 +77,8 @@ class OpenDialog(PathBrowser):
 
         A name without any entry is checked as typed: no list has shown the user what else matches.
         """
-        folder, name = split_typed(self._followed)
-        if self._folder_text and folder_part(self._followed) == self._folder_text:
+        folder, name = split_typed(self._applied)
+        if self._folder_text and folder_part(self._applied) == self._folder_text:
             folder = self._folder  # whose name may have characters that can't be typed
         if row is None and name:
             row = await on_own_thread(partial(entry_at, folder, name))
@@ -101,16 +101,16 @@ class OpenDialog(PathBrowser):
 
     async def _check_path(self, path: Path) -> None:
         """Check a path on a thread; show the error, or a preview and what enter will do."""
-        self._turn("checking")
+        self._set_state("checking")
         self._hints.show(f"checking {path.name}…")
         try:
             preview = await on_own_thread(partial(self._check, path))
         except Exception as error:  # noqa: BLE001 - whatever a file does, the current run continues
             report = to_tweetgen_error(error, "Checking tweets")
-            self._turn("choosing")
+            self._set_state("choosing")
             self._hints.show(report.message, report.hint, tone="error")
         else:
-            self._turn("ready")
+            self._set_state("ready")
             self._ready_path = path
             facts, sample = (fact_line(preview, path.name), sample_line(preview)) if preview else ("", "")
             self._hints.show(f"{path.name} can be used. {self._outcome()}", facts, sample, "ready")
@@ -121,4 +121,4 @@ class OpenDialog(PathBrowser):
             self.dismiss(None)
         else:
             self.workers.cancel_group(self, CHECK_GROUP)
-            self._turn("choosing")
+            self._set_state("choosing")

@@ -1,7 +1,7 @@
 """The upper part of the dialog for other tweets: a line for a path, and the folder that it leads to below.
 
-Folders are read on threads. A key may act before the characters typed before it have been followed, so each action that
-uses the path follows the line first.
+Folders are read on threads. A key may act before the characters typed before it have been applied, so each action that
+uses the path applies the line first.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class PathBrowser(Dialog[Path]):
         super().__init__(title)
         self._start = start
         self._state: State = "choosing"
-        self._followed = ""
-        """The line when it was last followed; later characters have no effect yet."""
+        self._applied = ""
+        """The line when it was last applied; later characters have no effect yet."""
         self._is_typed = False
         """Whether the user typed the line, as opposed to completion or a drop."""
         self._folder: Path = start
@@ -70,7 +70,7 @@ class PathBrowser(Dialog[Path]):
         """Show the line, the folder, and hints on the path."""
         yield PathInput(placeholder="a file or folder; ~ is your home", select_on_focus=False)
         yield FileList()
-        yield DialogHints(id="advice-area")
+        yield DialogHints(id="hints")
 
     @property
     def _line(self) -> PathInput:
@@ -84,7 +84,7 @@ class PathBrowser(Dialog[Path]):
     def _hints(self) -> DialogHints:
         return self.query_one(DialogHints)
 
-    def _turn(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         """Change the state, and clear the hints."""
         self._state = state
         self.query_one("#box").border_subtitle = KEYS_LINES[state]
@@ -93,33 +93,33 @@ class PathBrowser(Dialog[Path]):
     def _browse(self, folder: Path) -> None:
         """Show another folder."""
         self._set_line(display_path(folder, is_folder=True))
-        self._turn("choosing")
+        self._set_state("choosing")
         self._read_folder(folder, self._line.value)
 
     def _set_path(self, path: Path) -> None:
         """Put the path of a file into the line, and show its folder."""
         self._set_line(display_path(path, is_folder=False))
-        self._show_folder_of(self._followed)
+        self._show_folder_of(self._applied)
 
     def _set_line(self, text: str) -> None:
         """Put a path into the line, its end in view."""
-        self._followed = value = harmless(text)
+        self._applied = value = harmless(text)
         self._is_typed = False
         self._line.value = value
         self._line.cursor_position = len(value)
 
     @on(Input.Changed)
-    def _follow(self) -> None:
+    def _apply_line(self) -> None:
         """Show the entries that match the line; do nothing if they are shown already."""
         text = after_last_root(self._line.value)
         if text != self._line.value:
             self._line.value = text
-        if text != self._followed:
-            self._followed = text
+        if text != self._applied:
+            self._applied = text
             self._is_typed = True
             self._is_tab_waiting = False
             self.workers.cancel_group(self, CHECK_GROUP)
-            self._turn("choosing")
+            self._set_state("choosing")
             self._show_folder_of(text)
 
     def _show_folder_of(self, text: str) -> None:
@@ -145,10 +145,10 @@ class PathBrowser(Dialog[Path]):
 
     def _show_entries(self) -> None:
         """Show the entries that match a typed name; next to a name that was not typed, all entries."""
-        name = self._followed.rpartition("/")[2]
+        name = self._applied.rpartition("/")[2]
         fitting = matching(self._entries, name if self._is_typed else "")
         self._list.show(fitting, best_match(fitting, name, self._start, only_exact=not self._is_typed))
-        self._listed = self._followed
+        self._listed = self._applied
         self._is_moved = False
         if self._is_tab_waiting:
             self._is_tab_waiting = False
@@ -156,22 +156,22 @@ class PathBrowser(Dialog[Path]):
 
     def _row(self) -> FolderEntry | None:
         """Return the highlighted entry, if the list matches the line."""
-        return self._list.chosen if self._listed == self._followed else None
+        return self._list.chosen if self._listed == self._applied else None
 
     def action_move(self, action: str) -> None:
         """Move the highlight by an action of the list."""
-        self._follow()
-        if self._state != "checking" and self._listed == self._followed:
-            self._turn("choosing")
+        self._apply_line()
+        if self._state != "checking" and self._listed == self._applied:
+            self._set_state("choosing")
             getattr(self._list, f"action_{action}")()
             self._is_moved = True
 
     def action_complete(self) -> None:
         """Complete the path to the highlighted entry, once the list matches the line."""
-        self._follow()
+        self._apply_line()
         if self._state != "choosing":
             return
-        if self._listed == self._followed:
+        if self._listed == self._applied:
             self._complete()
         else:
             self._is_tab_waiting = True

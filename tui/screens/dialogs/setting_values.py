@@ -18,11 +18,11 @@ BY_PRESET = "from the preset"
 """Shown for a number that is not set."""
 
 
-class IntervalDialog(Dialog[str]):
+class NumberSettingDialog(Dialog[str]):
     """Answer with a number, or with an empty text for the default."""
 
     KEYS_LINE = "enter set · esc cancel"
-    CSS = "IntervalDialog #box { width: 60; }"
+    CSS = "NumberSettingDialog #box { width: 60; }"
 
     def __init__(self, entry: Entry, current: float | None) -> None:
         """Ask for a value of `entry`."""
@@ -33,7 +33,7 @@ class IntervalDialog(Dialog[str]):
     def compose_body(self) -> ComposeResult:
         """Show the line, and below it the setting or an error."""
         yield LineInput(self._current, placeholder=BY_PRESET, max_length=12, select_on_focus=True)
-        yield Static(field_help(Preferences)[self._entry.name], markup=False, id="advice")
+        yield Static(field_help(Preferences)[self._entry.name], markup=False, id="hint")
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
@@ -41,7 +41,7 @@ class IntervalDialog(Dialog[str]):
         text = event.value.strip()
         rule = broken_rule(self._entry, number_or_text(text)) if text else ""
         if rule:
-            self.query_one("#advice", Static).update(harmless(rule))
+            self.query_one("#hint", Static).update(harmless(rule))
         else:
             self.dismiss(text)
 
@@ -62,7 +62,7 @@ class KeyDialog(Dialog[str]):
     def compose_body(self) -> ComposeResult:
         """Show the question, and below it an error."""
         yield Static(f"Press the key to use instead of {self._shown_now}.", markup=False, id="question")
-        yield Static("", markup=False, id="advice")
+        yield Static("", markup=False, id="hint")
 
     def on_key(self, event: events.Key) -> None:
         """Answer, or show the error. No key acts as elsewhere."""
@@ -72,7 +72,7 @@ class KeyDialog(Dialog[str]):
             return
         reason = objection(self._key_name, event.key, self._others)
         if reason:
-            self.query_one("#advice", Static).update(harmless(reason))
+            self.query_one("#hint", Static).update(harmless(reason))
         else:
             self.dismiss(event.key)
 

@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from engine.config.run import field_help
 from engine.text import harmless
 from tui.screens.dialogs.base import Dialog
-from tui.screens.dialogs.setting_values import BY_PRESET, IntervalDialog, KeyDialog, number_or_text
+from tui.screens.dialogs.setting_values import BY_PRESET, KeyDialog, NumberSettingDialog, number_or_text
 from tui.settings.keymap import mapped, objection, settable_keys
 from tui.settings.keys.key import Key
 from tui.settings.preferences import ENTRIES, Entry, Preferences
@@ -31,9 +31,9 @@ class SettingsScreen(Dialog[None]):
     """Show the settings and change them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "turn(1)", "change", show=False),
-        Binding("right", "turn(1)", "next", show=False),
-        Binding("left", "turn(-1)", "previous", show=False),
+        Binding("space", "cycle(1)", "change", show=False),
+        Binding("right", "cycle(1)", "next", show=False),
+        Binding("left", "cycle(-1)", "previous", show=False),
         Binding("r,delete,backspace", "reset", "default", show=False),
         Binding("comma", "close", "close", show=False),
     ]
@@ -52,7 +52,7 @@ class SettingsScreen(Dialog[None]):
         & > .option-list--option-disabled { color: $text-primary; text-style: bold; }
         & > .option-list--option-highlighted { background: $primary 30%; color: $foreground; }
     }
-    SettingsScreen #advice { height: 2; margin: 0; }
+    SettingsScreen #hint { height: 2; margin: 0; }
     SettingsScreen #path { height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
@@ -66,7 +66,7 @@ class SettingsScreen(Dialog[None]):
     def compose_body(self) -> ComposeResult:
         """Show the list, a sentence on the entry under the cursor, and the path of the file."""
         yield OptionList(*self._options(), markup=False)
-        yield Static("", markup=False, id="advice")
+        yield Static("", markup=False, id="hint")
         path = self._store.path
         yield Static("Changes are not saved." if path is None else harmless(str(path)), markup=False, id="path")
 
@@ -111,22 +111,22 @@ class SettingsScreen(Dialog[None]):
     def _explain(self, event: OptionList.OptionHighlighted) -> None:
         """Show the sentence on the entry under the cursor."""
         entry = self._entries[event.option.id or ""]
-        self._advise(entry.sentence if isinstance(entry, Key) else field_help(Preferences)[entry.name])
+        self._show_hint(entry.sentence if isinstance(entry, Key) else field_help(Preferences)[entry.name])
 
     @on(OptionList.OptionSelected)
     def _edit(self, event: OptionList.OptionSelected) -> None:
-        """Edit the selected entry: type a number, press a key, or turn to the next value."""
+        """Edit the selected entry: type a number, press a key, or cycle to the next value."""
         name = event.option.id or ""
         match self._entries[name]:
             case Key() as key:
                 self.app.push_screen(KeyDialog(key, self._preferences.keys), partial(self._set, name))
             case Entry(is_number=True) as entry:
                 current = getattr(self._preferences, entry.name)
-                self.app.push_screen(IntervalDialog(entry, current), partial(self._set, name))
+                self.app.push_screen(NumberSettingDialog(entry, current), partial(self._set, name))
             case _:
-                self.action_turn(1)
+                self.action_cycle(1)
 
-    def action_turn(self, direction: int) -> None:
+    def action_cycle(self, direction: int) -> None:
         """Set the next (1) or previous (-1) value of an entry; a number or a key is edited instead."""
         name = self._name_chosen
         entry = self._entries.get(name)
@@ -149,7 +149,7 @@ class SettingsScreen(Dialog[None]):
             others = {each: keys for each, keys in self._preferences.keys.items() if each != entry.name}
             reason = objection(entry.name, entry.keys, others)
             if reason:
-                self._advise(reason)
+                self._show_hint(reason)
                 return
         if entry is not None:
             self._change(name, None)
@@ -170,5 +170,5 @@ class SettingsScreen(Dialog[None]):
         self._store.change({name: value})
         self.query_one(OptionList).replace_option_prompt(name, self._line(name, self._entries[name]))
 
-    def _advise(self, advice: str) -> None:
-        self.query_one("#advice", Static).update(harmless(advice))
+    def _show_hint(self, hint: str) -> None:
+        self.query_one("#hint", Static).update(harmless(hint))

@@ -10,15 +10,15 @@ from tui.process.threads import on_own_thread
 from tui.run.branching import Branch, OtherCurve, curve_before, curve_of
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_name import SaveDialog, free_name
-from tui.screens.main.leaving import Leaving
+from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
 from tui.widgets.plot.loss_plot import LossPlot
 
 
-class Checkpoints(Controller):
+class CheckpointsController(Controller):
     """The keys of checkpoints, and the curve of the run that this one branched off."""
 
-    def __init__(self, run: RunControl, leaving: Leaving, overlay: OtherCurve | None) -> None:
+    def __init__(self, run: RunControl, leaving: LeavingController, overlay: OtherCurve | None) -> None:
         """Save and load for this run; `overlay` is a curve to compare its own with."""
         super().__init__(run)
         self._leaving = leaving
@@ -77,12 +77,12 @@ class Checkpoints(Controller):
             browser = CheckpointBrowser(
                 services.list_checkpoints, lambda: self._run.view, self._check_branch, services.drop_typed_ahead
             )
-            self._run.app.push_screen(browser, self._follow_browser)
+            self._run.app.push_screen(browser, self._on_browser_answer)
 
     def _check_branch(self, entry: CheckpointEntry) -> object:
         return self._run.services.check(Branch(entry).config_after(self._run.bridge.config))
 
-    def _follow_browser(self, answer: LoadCheckpoint | Branch | None) -> None:
+    def _on_browser_answer(self, answer: LoadCheckpoint | Branch | None) -> None:
         """Load what was chosen, or end this run and start another from it."""
         if isinstance(answer, Branch) and not self._run.is_ending:
             config = answer.config_after(self._run.bridge.config)

@@ -15,8 +15,7 @@ from engine.protocol.events import CommandRefused, RunFailed
 from engine.text import harmless
 from tui.process.outcome import UNSAVED_CODE, Outcome
 from tui.process.signals import INTERRUPTED_CODE, reason_of
-from tui.screens.dialogs.base import YesDialog
-from tui.screens.dialogs.leave import LeaveDialog
+from tui.screens.dialogs.base import LeaveDialog, YesDialog
 from tui.screens.main.run_control import Controller, RunControl
 
 _TICK_SECONDS = 0.02
@@ -36,7 +35,7 @@ class _Ending:
     reason: str = _BY_USER
 
 
-class Leaving(Controller):
+class LeavingController(Controller):
     """Quit, detach, or end a run."""
 
     def __init__(self, run: RunControl, clock: Callable[[], float]) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from tui.files.dropped_path import config_for_new_data, dropped_path, initial_path
 from tui.screens.dialogs.open import OpenDialog
-from tui.screens.main.leaving import Leaving
+from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
 
 
-class OpenTweets(Controller):
+class OpenTweetsController(Controller):
     """The key for a run on other tweets."""
 
-    def __init__(self, run: RunControl, leaving: Leaving) -> None:
+    def __init__(self, run: RunControl, leaving: LeavingController) -> None:
         """Start a run after this one, which `leaving` ends."""
         super().__init__(run)
         self._leaving = leaving

@@ -17,7 +17,7 @@ from tui.widgets.feed.tweet_feed import TweetFeed
 _OF_FEED, _PINS = "tweets of the feed", "pins"
 
 
-class PinsAndExport(Controller):
+class PinsAndExportController(Controller):
     """The keys that pin tweets, show the feed in another way, and write tweets to a file."""
 
     def __init__(self, run: RunControl) -> None:

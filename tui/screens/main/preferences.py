@@ -14,7 +14,7 @@ from tui.settings.store import Changes
 from tui.widgets.key_bar import KeyBar
 
 
-class Preferences(Controller):
+class ScreenPreferencesController(Controller):
     """The keys for settings and help."""
 
     def __init__(self, run: RunControl) -> None:

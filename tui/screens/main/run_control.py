@@ -1,4 +1,4 @@
-"""`RunControl`: the run on the main screen, as the controllers see it, and the way their commands go to it.
+"""`RunControl`: view, alerts and pending commands of the run on the main screen; sends the commands of the controllers.
 
 Folds the bridge's events into the view, tracks unanswered commands, and refuses keys while the run accepts no command.
 Draws only what a command changes at once.

@@ -14,7 +14,7 @@ from tui.widgets.input.prompt_line import PromptLine
 from tui.widgets.key_bar import KeyBar
 
 
-class Sampling(Controller):
+class SamplingController(Controller):
     """The keys that sample from the model."""
 
     def __init__(self, run: RunControl) -> None:
@@ -47,8 +47,8 @@ class Sampling(Controller):
         """Ask the model how the prompt continues."""
         self._run.bridge.send(question)
 
-    def follow_closed_prompt(self) -> None:
-        """Show the key bar again, and return the focus."""
+    def restore_focus(self) -> None:
+        """Show the key bar again, and restore the focus from before the prompt."""
         self._run.screen.query_one(KeyBar).display = True
         self._run.screen.set_focus(self._focused_before_prompt)
 

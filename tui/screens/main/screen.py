@@ -24,16 +24,16 @@ from tui.run.branching import OtherCurve
 from tui.run.bridge import Bridge
 from tui.run.view import RunView
 from tui.screens.dialogs.base import FailureDialog
-from tui.screens.main.checkpoints import Checkpoints
-from tui.screens.main.leaving import Leaving
-from tui.screens.main.open_tweets import OpenTweets
-from tui.screens.main.pins_and_export import PinsAndExport
-from tui.screens.main.preferences import Preferences
+from tui.screens.main.checkpoints import CheckpointsController
+from tui.screens.main.leaving import LeavingController
+from tui.screens.main.open_tweets import OpenTweetsController
+from tui.screens.main.pins_and_export import PinsAndExportController
+from tui.screens.main.preferences import ScreenPreferencesController
 from tui.screens.main.run_control import RunControl
-from tui.screens.main.sampling import Sampling
+from tui.screens.main.sampling import SamplingController
 from tui.screens.main.services import Services
-from tui.screens.main.steering import Steering
-from tui.screens.main.tweet_details import TweetDetails
+from tui.screens.main.steering import SteeringController
+from tui.screens.main.tweet_details import TweetDetailsController
 from tui.settings.key_table import MAIN_KEYS
 from tui.settings.keymap import KeyMap, mapped
 from tui.settings.keys.key import bindings_of, opening
@@ -63,14 +63,14 @@ class MainScreen(Screen[None]):
         """Begin with `view`; the bridge is started once the screen is up. `overlay` is a curve to compare with."""
         super().__init__()
         run = self.run = RunControl(self, bridge, view, services, clock)
-        self.leaving = Leaving(run, clock)
-        self.steering = Steering(run, self.leaving)
-        self.sampling = Sampling(run)
-        self.checkpoints = Checkpoints(run, self.leaving, overlay)
-        self.open_tweets = OpenTweets(run, self.leaving)
-        self.pins_and_export = PinsAndExport(run)
-        self.tweet_details = TweetDetails(run, self.sampling, self.pins_and_export)
-        self.preferences = Preferences(run)
+        self.leaving = LeavingController(run, clock)
+        self.steering = SteeringController(run, self.leaving)
+        self.sampling = SamplingController(run)
+        self.checkpoints = CheckpointsController(run, self.leaving, overlay)
+        self.open_tweets = OpenTweetsController(run, self.leaving)
+        self.pins_and_export = PinsAndExportController(run)
+        self.tweet_details = TweetDetailsController(run, self.sampling, self.pins_and_export)
+        self.preferences = ScreenPreferencesController(run)
 
     @property
     def panels(self) -> Panels:
@@ -189,9 +189,9 @@ class MainScreen(Screen[None]):
         else:
             remedy = self.steering.memory_alert.remedy if self.steering.memory_alert else ""
             dialog = FailureDialog(ended.title, ended.detail, ended.hint, remedy)
-            self.app.push_screen(dialog, self._follow_failure)
+            self.app.push_screen(dialog, self._on_failure_answer)
 
-    def _follow_failure(self, answer: Literal["open", "remedy"] | None) -> None:
+    def _on_failure_answer(self, answer: Literal["open", "remedy"] | None) -> None:
         """Do what was chosen over a run that has failed."""
         if answer == "remedy":
             self.steering.action_answer_alert()
@@ -207,8 +207,8 @@ class MainScreen(Screen[None]):
         self.sampling.sample(message.text)
 
     @on(PromptLine.Closed)
-    def _follow_closed_prompt(self) -> None:
-        self.sampling.follow_closed_prompt()
+    def _on_prompt_closed(self) -> None:
+        self.sampling.restore_focus()
 
     @on(TweetFeed.Opened)
     def _open_tweet(self, message: TweetFeed.Opened) -> None:

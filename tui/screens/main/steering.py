@@ -10,17 +10,17 @@ from engine.protocol.commands import SetBatchSize, SetIntervals
 from tui.run.alerts import Alert, commands_for, config_to_resume
 from tui.run.setting_commands import format_interval, other_learning_rate, other_temperature
 from tui.screens.dialogs.number import NumberDialog, NumberQuestion
-from tui.screens.main.leaving import Leaving
+from tui.screens.main.leaving import LeavingController
 from tui.screens.main.run_control import Controller, RunControl
 
 MAX_INTERVAL = 1_000_000_000
 Interval = Literal["eval_every", "sample_every"]
 
 
-class Steering(Controller):
+class SteeringController(Controller):
     """The keys that change a run while it trains."""
 
-    def __init__(self, run: RunControl, leaving: Leaving) -> None:
+    def __init__(self, run: RunControl, leaving: LeavingController) -> None:
         """Steer this run; `leaving` ends it where another try follows."""
         super().__init__(run)
         self._leaving = leaving

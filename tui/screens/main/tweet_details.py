@@ -9,17 +9,17 @@ from engine.errors import ConfigError
 from engine.protocol.commands import ReadTweet, SetSampling
 from engine.protocol.events import TweetRead, TweetSampled
 from tui.screens.dialogs.tweet import TweetActions, TweetDialog
-from tui.screens.main.pins_and_export import PinsAndExport
+from tui.screens.main.pins_and_export import PinsAndExportController
 from tui.screens.main.run_control import Controller, RunControl
-from tui.screens.main.sampling import Sampling
+from tui.screens.main.sampling import SamplingController
 
 _NO_MODEL = "No model is running to evaluate the tweet."
 
 
-class TweetDetails(Controller):
+class TweetDetailsController(Controller):
     """The dialog of a tweet and its keys, and the key that clears the prime."""
 
-    def __init__(self, run: RunControl, sampling: Sampling, pins: PinsAndExport) -> None:
+    def __init__(self, run: RunControl, sampling: SamplingController, pins: PinsAndExportController) -> None:
         """Evaluate tweets with the model of this run; `sampling` and `pins` carry out the dialog's keys."""
         super().__init__(run)
         self._sampling = sampling

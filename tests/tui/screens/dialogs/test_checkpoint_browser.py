@@ -136,10 +136,10 @@ async def test_r_renames_k_pins_to_the_top_and_a_failed_change_is_reported(stage
         await at.pilot.press("r")
         await opened(at.app, RenameDialog)
         assert at.app.screen.query_one(Input).value == "new"
-        for typed, advice in (("old", "A checkpoint called old exists already"), ("../up", "beginning with a letter")):
+        for typed, hint in (("old", "A checkpoint called old exists already"), ("../up", "beginning with a letter")):
             at.app.screen.query_one(Input).value = typed
             await at.pilot.press("enter")
-            await at.says(advice, "#advice")
+            await at.says(hint, "#hint")
         at.app.screen.query_one(Input).value = "happy"
         await at.pilot.press("enter")
         await wait_until(lambda: "happy" in at.names, "the new name")

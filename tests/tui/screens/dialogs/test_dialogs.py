@@ -24,9 +24,9 @@ async def started(app: TweetgenApp) -> None:
     await wait_until(lambda: app.summary_view.num_tweets == 1, "the script's end")
 
 
-def advice(app: TweetgenApp) -> str:
-    """Return the dialog's line of advice; empty until there is one."""
-    return "".join(str(line.render()) for line in app.screen.query("#advice").results(Static))
+def hint(app: TweetgenApp) -> str:
+    """Return the dialog's hint; empty until there is one."""
+    return "".join(str(line.render()) for line in app.screen.query("#hint").results(Static))
 
 
 async def test_a_new_name_is_saved_at_once_and_an_existing_one_needs_enter_twice(stage: Stage, home: Path) -> None:
@@ -43,11 +43,11 @@ async def test_a_new_name_is_saved_at_once_and_an_existing_one_needs_enter_twice
         await press(pilot, session, "enter")
         await wait_until(lambda: toasts(app) == ["Saved as calm."])
         await pilot.press("s", *"happy", "enter")
-        await wait_until(lambda: "Enter again replaces it" in advice(app))
+        await wait_until(lambda: "Enter again replaces it" in hint(app))
         await pilot.press("2")
-        await wait_until(lambda: "Enter again" not in advice(app))
+        await wait_until(lambda: "Enter again" not in hint(app))
         await pilot.press("backspace", "enter")
-        await wait_until(lambda: "Enter again replaces it" in advice(app))
+        await wait_until(lambda: "Enter again replaces it" in hint(app))
         await press(pilot, session, "enter")
         assert session.received == [c.SaveCheckpoint(name="calm"), c.SaveCheckpoint(name="happy", replace=True)]
 
@@ -67,10 +67,10 @@ async def test_the_suggested_name_is_free_and_an_invalid_or_pinned_one_is_refuse
         for name in ("../up", ""):
             field.value = name
             await pilot.press("enter")
-            await wait_until(lambda: "letters, digits" in advice(app))
+            await wait_until(lambda: "letters, digits" in hint(app))
         field.value = "happy"
         await pilot.press("enter", "enter")
-        await wait_until(lambda: "happy is pinned" in advice(app))
+        await wait_until(lambda: "happy is pinned" in hint(app))
         assert isinstance(app.screen, SaveDialog)
         assert session.received == []
 
@@ -84,13 +84,13 @@ async def test_the_ladder_shows_all_seven_rungs_whole_and_rolls_again(stage: Sta
         first = session.received[-1]
         assert isinstance(first, c.SampleLadder)
         assert first.prime == "so"
-        await wait_until(lambda: f"seed {first.seed}" in advice(app))
+        await wait_until(lambda: f"seed {first.seed}" in hint(app))
         for temperature in LADDER_TEMPERATURES:
             await shows(app, f"rung {temperature:g} of seed")
         await press(pilot, session, "t")
         second = session.received[-1]
         assert isinstance(second, c.SampleLadder)
-        await wait_until(lambda: f"seed {second.seed}" in advice(app))
+        await wait_until(lambda: f"seed {second.seed}" in hint(app))
         assert isinstance(app.screen, LadderDialog)
         text = ("word " * 28)[:139] + "!"
         rungs = tuple(

@@ -89,9 +89,9 @@ async def test_a_folder_listed_while_the_dialog_closes_is_not_shown(
         assert may_be_read.wait(DEADLINE_SECONDS)
         return []
 
-    async def go_late(advice: DialogHints) -> None:  # with the list; the dialog goes after them
+    async def go_late(hints: DialogHints) -> None:  # with the list; the dialog goes after them
         may_be_read.set()
-        await has_no_worker(advice.screen)
+        await has_no_worker(hints.screen)
 
     monkeypatch.setattr(path_browser, "list_folder", read_late)
     monkeypatch.setattr(DialogHints, "on_unmount", go_late, raising=False)

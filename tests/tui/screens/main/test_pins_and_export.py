@@ -137,19 +137,19 @@ async def test_export_asks_before_it_replaces_a_file_and_reports_errors(stage: S
         screen = await started(app)
         await pilot.press("e")
         await opened(app, ExportDialog)
-        advice = app.screen.query_one("#advice", Static)
+        hint = app.screen.query_one("#hint", Static)
 
         async def told(name: str, words: str) -> None:
             app.screen.query_one(Input).value = name
             await pilot.press("enter")
-            await wait_until(lambda: words in " ".join(str(advice.render()).split()), words)
+            await wait_until(lambda: words in " ".join(str(hint.render()).split()), words)
 
         await told("tweets.docx", "The name must end with one of .txt, .jsonl, .csv.")
         await told(str(tmp_path / "none" / "t.txt"), "There is no folder")
         await told(str(path), "mine.csv exists already. Enter again replaces it.")
         assert path.read_text() == "precious"
         await pilot.press("tab", "enter")
-        await wait_until(lambda: "No pins yet." in str(advice.render()))
+        await wait_until(lambda: "No pins yet." in str(hint.render()))
         await pilot.press("tab")
         await told(str(path), "Enter again replaces it.")
         assert path.read_text() == "precious"
