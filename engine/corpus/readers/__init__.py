@@ -1,1 +1,1 @@
-"""One reader per format: from an open file to its rows. A reader never decides by the file's name."""
+"""One reader per format: from an open file to its rows. Only X's, of several files, depends on names."""

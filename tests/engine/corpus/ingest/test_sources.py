@@ -8,12 +8,13 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from engine.config.corpus import CorpusConfig, FileFormat
 from engine.corpus.files import ReadProgress
-from engine.corpus.ingest.formats import recognize_format
+from engine.corpus.ingest.formats import FORMATS, recognize_format
 from engine.corpus.ingest.sources import OpenedSource, open_sources
 from engine.corpus.types import Row
 from engine.errors import CorpusError
@@ -116,6 +117,10 @@ def test_a_format_is_recognised_by_content_first_and_name_second(
     head: bytes, name: str, file_format: FileFormat
 ) -> None:
     assert recognize_format(head, name) == file_format
+
+
+def test_every_format_has_a_row_in_the_table() -> None:
+    assert {"auto", *FORMATS} == set(get_args(FileFormat))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
