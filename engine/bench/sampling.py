@@ -18,7 +18,7 @@ from engine.bench.interleaved import (
     spread,
     warm_up,
 )
-from engine.bench.training import OURS, TUTORIAL, Shape, named, thread_counts
+from engine.bench.training import OURS, TUTORIAL, Shape, compared_thread_counts, named
 from engine.bench.tutorial_loop import TutorialGenerator, sample_sequence
 from engine.config.run import SamplingConfig
 from engine.model.gru import TextGenerator
@@ -86,7 +86,7 @@ def _variants(models: tuple[TextGenerator, TutorialGenerator], vocab: Vocab) -> 
     functions = {f"1 {TUTORIAL}": by_tutorial, f"1 {OURS}": one, f"{MANY} {OURS}": many}
     return [
         Variant(named(name, threads, ours.device), _at_threads(threads, function))
-        for threads in thread_counts(ours.device)
+        for threads in compared_thread_counts(ours.device)
         for name, function in functions.items()
     ]
 

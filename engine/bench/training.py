@@ -127,7 +127,7 @@ class TrainingBench:
         precisions = ["float32", "bfloat16"] if has_bfloat16(self._device) else ["float32"]
         sizes = self.shape.embedding_size, self.shape.hidden_size
         variants: list[Variant] = []
-        for threads in thread_counts(self._device):
+        for threads in compared_thread_counts(self._device):
             variants += [
                 self._variant(TUTORIAL, TutorialLoop(self.tutorial_model()).step, threads),
                 self._variant(TIME_MAJOR, PeerLoop(self.tutorial_model(), time_major_loss).step, threads),
@@ -176,7 +176,7 @@ class TrainingBench:
         return Variant(named(name, num_threads, self._device), run_trial)
 
 
-def thread_counts(device: torch.device) -> list[int]:
+def compared_thread_counts(device: torch.device) -> list[int]:
     """Return 1 and the number of cores on a CPU, only the latter on other devices."""
     return sorted({1, available_cores()}) if device.type == "cpu" else [available_cores()]
 

@@ -48,7 +48,7 @@ class Run:
     def begin(self) -> None:
         """Announce the run, and save `latest` so that it can be resumed from here."""
         setup, state = self.setup, self.state
-        self.checkpoints.prepare_folder()  # first: a client that sees the run announced finds it in the list of runs
+        self.checkpoints.saver.prepare_folder()  # first: an announced run is in `runs list`
         self.reporter.emit(
             events.RunStarted,
             run=setup.folder.name,

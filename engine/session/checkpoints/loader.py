@@ -71,7 +71,7 @@ class CheckpointLoader:
         state.model_config = info.model
         state.progress.restore(info)
         run.replace_trainer(trainer, batches)
-        run.checkpoints.record_load(path)
+        run.checkpoints.saver.record_load(path)
         run.reporter.emit(
             events.CheckpointLoaded,
             name=name,

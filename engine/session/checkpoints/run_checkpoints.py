@@ -21,25 +21,17 @@ class RunCheckpoints:
     """Decides when to save. Used by the session's thread only."""
 
     def __init__(self, setup: RunSetup, state: RunState, reporter: Reporter, memory_fallback: MemoryFallback) -> None:
-        self._saver = CheckpointSaver(setup, state, reporter, memory_fallback)
+        self.saver = CheckpointSaver(setup, state, reporter, memory_fallback)
         self._state = state
         self._reporter = reporter
         self._clock = state.stopwatch.clock
         self._tried_at = self._clock()
         self._changed_at: float | None = None
 
-    def prepare_folder(self) -> None:
-        """Write `config.json` and remove stale temporary files; a failing disk is reported by the first save."""
-        self._saver.prepare_folder()
-
     def record_change(self) -> None:
         """Record that a setting changed, so that `latest` is saved soon: a kill must not undo what the user saw."""
         if self._changed_at is None:
             self._changed_at = self._clock()
-
-    def record_load(self, path: Path) -> None:
-        """Record that the checkpoint at `path` was loaded into the run."""
-        self._saver.record_load(path)
 
     def save_if_due(self) -> None:
         """Save `step-N` and `latest` at their intervals, and `latest` soon after a change of the settings."""
@@ -58,7 +50,7 @@ class RunCheckpoints:
 
     def save_if_changed(self) -> None:
         """Save `latest` soon after a change of the settings, and when a failed save is due for another try."""
-        if self._is_change_due() or (self._saver.is_failing and self._is_latest_due()):
+        if self._is_change_due() or (self.saver.is_failing and self._is_latest_due()):
             self.save("latest")
 
     def _is_latest_due(self) -> bool:
@@ -82,20 +74,20 @@ class RunCheckpoints:
         with self._state.timer.during("saving"):
             if name == "latest":
                 self._tried_at = self._clock()
-            return self._saver.save_own(name, is_asked=is_asked, is_last=is_last)
+            return self.saver.save_own(name, is_asked=is_asked, is_last=is_last)
 
     def save_before_load(self, path: Path) -> None:
         """Save the current weights as `step-N` before those of `path` replace them, and exempt `path` from retention.
 
         Raises `ConfigError` and `StorageError` where that fails; then nothing has changed.
         """
-        name = self._saver.name_before_load(path)
+        name = self.saver.name_before_load(path)
         if name is None:
             return
-        loaded_before, self._saver.loaded_path = self._saver.loaded_path, path
+        loaded_before, self.saver.loaded_path = self.saver.loaded_path, path
         problem = self.save(name, is_asked=True)
         if problem is not None:
-            self._saver.loaded_path = loaded_before
+            self.saver.loaded_path = loaded_before
             raise StorageError(f"The current weights can't be saved, so nothing was loaded. {problem}", problem.hint)
 
     def require_saved(self) -> None:
@@ -106,7 +98,7 @@ class RunCheckpoints:
                 "Load a checkpoint, or leave without saving.",
             )
         problem = self.save("latest", is_asked=True)
-        saved, loaded, step = self._saver.latest_step, self._saver.loaded_step, self._state.step
+        saved, loaded, step = self.saver.latest_step, self.saver.loaded_step, self._state.step
         if saved == step:
             return
         if saved is not None:
@@ -126,7 +118,7 @@ class RunCheckpoints:
         if not self._state.trainer.is_finite:
             raise DivergedError("The weights are no longer finite, so there is nothing to save.", "Load a checkpoint.")
         with self._state.timer.during("saving"):
-            self._saver.save_named(name, replace=replace)
+            self.saver.save_named(name, replace=replace)
 
     def save_after_failure(self) -> None:
         """Save `latest` after an exception, so that a resumed run repeats the step that failed.
