@@ -145,16 +145,12 @@ class HostConnection:
             self._commands.append((command, len(line)))
             self._num_command_bytes += len(line)
             if isinstance(command, Stop):
-                self._forward_all(send)  # the session handles a stop before the commands that it makes superfluous
+                while self._commands:  # the session handles a stop before the commands that it makes superfluous
+                    self._forward(send)
             elif self._forwarding is None or self._forwarding.done():
                 self._forwarding = asyncio.create_task(self._forward_throttled(send, num_waiting))
             while self._num_command_bytes > MAX_COMMAND_BYTES:
                 await asyncio.sleep(_POLL_SECONDS)
-
-    def _forward_all(self, send: Callable[[Command], None]) -> None:
-        """Forward all commands received so far."""
-        while self._commands:
-            self._forward(send)
 
     async def _forward_throttled(self, send: Callable[[Command], None], num_waiting: Callable[[], int]) -> None:
         """Forward all commands, no faster than the session handles them."""

@@ -147,7 +147,8 @@ class EngineBridge:
             session = self._open_session(self.config, self._set_stage) if self._stop_reason is None else None
             self._session = session
             if session is None or self._stop_reason is not None:
-                self._finish_unstarted(self._stop_reason or "")
+                reason = self._stop_reason or ""
+                self._emit(RunFinished(step=0, elapsed_seconds=0.0, reason=reason, total_seconds=0.0, total_chars=0))
             else:
                 session.run(self._emit, self._commands)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the screen must show it
@@ -163,10 +164,6 @@ class EngineBridge:
                 if self._stop_reason is not None:
                     return
             self._before = None
-
-    def _finish_unstarted(self, reason: str) -> None:
-        """End the events of a run that was stopped before its session was opened."""
-        self._emit(RunFinished(step=0, elapsed_seconds=0.0, reason=reason, total_seconds=0.0, total_chars=0))
 
     def _set_stage(self, stage: Stage) -> None:
         self.stage = stage

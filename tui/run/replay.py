@@ -101,7 +101,7 @@ class ReplaySession:
             due_seconds += max(0.0, event.elapsed_seconds - self._last.elapsed_seconds) if self._last else 0.0
             if not self._extends_pending(event):
                 self._flush_pending(emit)
-            while due_seconds > played_seconds or self._must_wait():
+            while due_seconds > played_seconds or self._is_paused or self._num_undrained() >= _MAX_UNDRAINED:
                 self._flush_pending(emit)
                 reason = self._handle_command(emit, commands)
                 if reason is not None:
@@ -126,10 +126,6 @@ class ReplaySession:
         if self._skipped.warning != self._warned:
             self._warned = self._skipped.warning
             emit(Warned(**self._now, message=self._warned))
-
-    def _must_wait(self) -> bool:
-        """Return whether to wait: the screen has too many events to drain, or the replay is paused."""
-        return self._num_undrained() >= _MAX_UNDRAINED or self._is_paused
 
     def _extends_pending(self, event: Event) -> bool:
         """Return whether an event can be merged with the pending ones: it reports the steps right after theirs."""

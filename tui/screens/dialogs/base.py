@@ -87,7 +87,7 @@ class FailureDialog(MessageDialog):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "open", "open", show=False),
-        Binding("a", "answer", "answer", show=False),
+        Binding("a", "remedy", "remedy", show=False),
     ]
     KEYS_LINE = "o open other tweets · enter or esc close"
 
@@ -101,7 +101,7 @@ class FailureDialog(MessageDialog):
         if self._remedy:
             self.query_one("#box").border_subtitle = f"a {self._remedy} · {self.KEYS_LINE}"
 
-    def action_answer(self) -> None:
+    def action_remedy(self) -> None:
         """Answer with the remedy, where there is one."""
         if self._remedy:
             self.dismiss("remedy")

@@ -23,12 +23,11 @@ from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.plot import PLOT_KEYS
 from tui.terminal.capabilities import GlyphSet
-from tui.widgets.plot.drag import Drag
 from tui.widgets.plot.glyphs import StyleName
 from tui.widgets.plot.pane import PlotOptions
 from tui.widgets.plot.picture import Picture, run_limits
 from tui.widgets.plot.scales import Limits, LossScale, Unit
-from tui.widgets.plot.viewport import PlotView
+from tui.widgets.plot.viewport import Drag, PlotView
 from tui.widgets.terminal_info import TerminalInfo
 
 SIDE_BY_SIDE_CELLS = 96

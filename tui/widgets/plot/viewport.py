@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from tui.widgets.plot.pane import Pane
 from tui.widgets.plot.scales import Limits, step_limits
 
 Mode = Literal["both", "whole", "recent"]
@@ -170,6 +171,28 @@ class PlotView:
         if self.panes[-1] == "whole":
             return replace(self, whole=detail, resumes_following=False)
         return replace(self, recent=detail, resumes_following=False)
+
+
+@dataclass
+class Drag:
+    """A mouse button pressed over a pane, to pan it. Never handles an event."""
+
+    x: int
+    """Column where the button was pressed."""
+    pane: Pane
+    is_overview: bool
+    """Whether another pane shows a window of this one: then the pointer moves that window."""
+    view: PlotView
+    """The view when the button was pressed."""
+    has_moved: bool = False
+
+    def moved_to(self, x: int, run: Limits) -> PlotView | None:
+        """Return the view for a pointer at column `x`; None while it has not moved."""
+        self.has_moved = self.has_moved or x != self.x
+        if not self.has_moved:
+            return None
+        num_steps = (x - self.x) * self.pane.num_steps / self.pane.width
+        return self.view.panned(num_steps if self.is_overview else -num_steps, run)
 
 
 def recent_span(num_steps: int) -> int:
