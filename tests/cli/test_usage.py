@@ -110,6 +110,17 @@ def test_the_help_of_the_program_has_examples_first_then_commands_then_options_o
     assert max(map(len, lines)) <= 80
 
 
+def test_a_narrow_help_page_breaks_no_word_and_keeps_its_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = []
+    for columns in ("40", "100"):
+        monkeypatch.setenv("COLUMNS", columns)
+        pages.append(cli("train", "--help").lines)
+    narrow, wide = pages
+    assert " ".join(narrow).split() == " ".join(wide).split()
+    options = narrow[narrow.index("Options") :]
+    assert [line for line in options if line and line not in wide and not line.startswith("  ")] == []
+
+
 @pytest.mark.parametrize("command", FOLDING, ids=" ".join)
 def test_rare_options_are_on_the_page_of_help_all_only(cli: Cli, command: tuple[str, ...]) -> None:
     assert "--lowercase" not in cli(*command, "--help").out

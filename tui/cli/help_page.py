@@ -32,7 +32,7 @@ _HEADINGS = {
 _F = TypeVar("_F", bound=Callable[..., Any])
 _EXAMPLES = "Examples:\n"
 _MAX_WIDTH = 100
-_MAX_LABEL_WIDTH = 25
+_MAX_LABEL_WIDTH, _MIN_TEXT_WIDTH = 25, 20
 
 
 class CommandWithHelp(TyperCommand):
@@ -92,7 +92,7 @@ def print_help(command: Any, context: Any, *, with_rare: bool = False) -> None: 
 
 def _filled(text: str, width: int) -> str:
     """Return a paragraph with line breaks for this width."""
-    return textwrap.fill(" ".join(text.split()), width)
+    return textwrap.fill(" ".join(text.split()), width, break_on_hyphens=False)
 
 
 def _commands(group: TyperGroup, context: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - as above
@@ -129,10 +129,11 @@ def _print_group(console: Console, heading: str, entries: Iterable[tuple[str, st
     """Print labels and texts in two columns; a label wider than its column has a line to itself."""
     console.print("", Text(heading, "bold"), sep="\n")
     pairs = list(entries)
-    label_width = min(max(len(label) for label, _ in pairs), _MAX_LABEL_WIDTH)
+    max_label_width = min(max(width - _MIN_TEXT_WIDTH - 4, 0), _MAX_LABEL_WIDTH)
+    label_width = min(max(len(label) for label, _ in pairs), max_label_width)
     indent = " " * (label_width + 4)
     for label, text in pairs:
-        lines = _filled(text, max(width - len(indent), 20)).split("\n")
+        lines = _filled(text, max(width - len(indent), _MIN_TEXT_WIDTH)).split("\n")
         if len(label) > label_width:
             console.print(Text(f"  {label}", "cyan"))
             lines = ["", *lines]
