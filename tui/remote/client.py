@@ -129,8 +129,8 @@ class RemoteBridge:
     @property
     def badge(self) -> str:
         """How this screen is attached, and how many are."""
-        way = "read-only" if self.is_read_only else "attached"
-        return way if self.num_screens == 1 else f"{way}, {self.num_screens} screens"
+        mode = "read-only" if self.is_read_only else "attached"
+        return mode if self.num_screens == 1 else f"{mode}, {self.num_screens} screens"
 
     @property
     def is_alive(self) -> bool:

@@ -77,7 +77,7 @@ class SaveDialog(NameDialog[SaveCheckpoint]):
         self._name_to_replace: str | None = None
 
     @on(Input.Changed)
-    def _forget_warning(self) -> None:
+    def _clear_warning(self) -> None:
         """Clear the warning once the name changes."""
         if self._name_to_replace is not None:
             self._name_to_replace = None

@@ -70,14 +70,14 @@ class ExportDialog(Dialog[Exported]):
         names = list(self._choices)
         self._chosen = names[(names.index(self._chosen) + direction) % len(names)]
         self.query_one("#what", Static).update(self._what())
-        self._forget_warning()
+        self._clear_warning()
 
     @on(Click, "#what")
     def _choose_other(self) -> None:
         self.action_choose(1)
 
     @on(Input.Changed)
-    def _forget_warning(self) -> None:
+    def _clear_warning(self) -> None:
         """Clear the warning once file or choice change."""
         self._path_to_replace = None
         self._show_hint(self._usual_hint)

@@ -69,7 +69,7 @@ class NumberDialog(Dialog[int]):
         return f"{format_count(self._question.value)} now; {self._question.limits}."
 
     @on(Input.Changed)
-    def _forget_error(self) -> None:
+    def _clear_error(self) -> None:
         """Clear the error once the line changes."""
         self._show_hint(self._usual_hint)
 

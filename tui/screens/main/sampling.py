@@ -66,7 +66,7 @@ class SamplingController(Controller):
         """Open the temperature ladder and roll the first."""
         if self._run.can_command():
             self._ladder_dialog = LadderDialog(self._roll_ladder)
-            self._run.app.push_screen(self._ladder_dialog, self._forget_ladder)
+            self._run.app.push_screen(self._ladder_dialog, self._on_ladder_closed)
             self._roll_ladder()
 
     def _roll_ladder(self) -> bool:
@@ -82,5 +82,5 @@ class SamplingController(Controller):
         if self._ladder_dialog is not None:
             self._ladder_dialog.show(ladder)
 
-    def _forget_ladder(self, _answer: None) -> None:
+    def _on_ladder_closed(self, _answer: None) -> None:
         self._ladder_dialog = None

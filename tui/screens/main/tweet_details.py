@@ -35,7 +35,7 @@ class TweetDetailsController(Controller):
         )
         note = self._why_not_ask(tweet)
         self._dialog = TweetDialog(tweet, actions, is_pinned=self._pins.is_pinned(tweet), note=note)
-        self._run.app.push_screen(self._dialog, self._forget_dialog)
+        self._run.app.push_screen(self._dialog, self._on_dialog_closed)
         if not note:
             self._run.send(ReadTweet(text=tweet.text))
 
@@ -90,5 +90,5 @@ class TweetDetailsController(Controller):
         self._run.send(SetSampling(sampling=sampling))
         self._run.messages.toast(f"All new tweets begin with “{prime}”; P clears it." if prime else "Prime cleared.")
 
-    def _forget_dialog(self, _answer: None) -> None:
+    def _on_dialog_closed(self, _answer: None) -> None:
         self._dialog = None
