@@ -214,6 +214,22 @@ def test_the_most_urgent_alert_is_shown() -> None:
     assert scene.kind == "disk"
 
 
+def test_an_alert_is_hidden_once_its_remedy_is_sent_and_returns_only_if_that_command_is_refused() -> None:
+    scene = Scene()
+    scene.refuse(3)
+    assert scene.alert is not None
+    remedy = tuple(commands_for(scene.alert, scene.view))
+    scene.monitor = scene.monitor.with_remedy_sent(scene.alert, remedy)
+    assert scene.kind == ""
+    refusal = e.CommandRefused(step=3, elapsed_seconds=1.0, command="LoadCheckpoint", title="", detail="", hint="")
+    same_by_hand = replace(remedy[0])
+    for answered in (None, same_by_hand):
+        scene.monitor = scene.monitor.after_event(refusal, answered)
+        assert scene.kind == ""
+    scene.monitor = scene.monitor.after_event(refusal, remedy[0])
+    assert scene.kind == "not-finite"
+
+
 def test_a_replay_has_no_alerts_of_its_losses() -> None:
     scene = Scene()
     scene.view = replace(scene.view, is_replay=True)
