@@ -31,7 +31,7 @@ A_TWEET = r"{} [●◐○] "
 
 def test_keys_resizing_checkpoints_and_a_branch_work_on_a_real_run(screen: Terminal) -> None:
     screen.press("+")
-    screen.wait_for("temperature 0.85")
+    screen.wait_for(r"temperature +0\.85")
     screen.press("space")
     screen.wait_for("‖ paused")
     screen.press("g")
