@@ -42,6 +42,12 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         """Yield the widgets in the box."""
         yield from ()
 
+    def _show_hint(self, text: str, *, is_error: bool = False) -> None:
+        """Replace the hint below the input, a `Static` of the body."""
+        line = self.query_one("#hint", Static)
+        line.set_class(is_error, "-error")
+        line.update(harmless(text))
+
     def action_close(self) -> None:
         """Close without an answer."""
         self.dismiss(None)

@@ -62,9 +62,6 @@ class NameDialog(Dialog[Answer]):
         """Answer with a valid name, or show why it is refused."""
         raise NotImplementedError
 
-    def _show_hint(self, hint: str) -> None:
-        self.query_one("#hint", Static).update(hint)
-
 
 class SaveDialog(NameDialog[SaveCheckpoint]):
     """Answer with the command that saves; an existing name needs enter twice."""

@@ -45,7 +45,6 @@ class ExportDialog(Dialog[Exported]):
     ]
     DEFAULT_CSS = """
     ExportDialog #what { height: auto; margin: 0 1; }
-    ExportDialog .-error { color: $text-error; }
     ExportDialog.-tiny #box { padding: 0 1; }
     """
 
@@ -120,8 +119,3 @@ class ExportDialog(Dialog[Exported]):
     def _usual_hint(self) -> str:
         """The hint shown while there is no error."""
         return f"{_FORMATS_HINT} {self._note}".strip()
-
-    def _show_hint(self, hint: str, *, is_error: bool = False) -> None:
-        line = self.query_one("#hint", Static)
-        line.set_class(is_error, "-error")
-        line.update(harmless(hint))

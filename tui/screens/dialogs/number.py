@@ -43,14 +43,6 @@ def number_in(text: str) -> int | None:
 class NumberDialog(Dialog[int]):
     """Answer with a number within the limits."""
 
-    DEFAULT_CSS = """
-    NumberDialog #limits {
-        height: auto;
-        margin-top: 1;
-        color: $text-muted;
-        &.-error { color: $text-error; }
-    }
-    """
     KEYS_LINE = "enter set · esc close"
 
     def __init__(self, question: NumberQuestion) -> None:
@@ -62,7 +54,7 @@ class NumberDialog(Dialog[int]):
         """Show the sentence, the line, and below it the limits or an error."""
         yield Static(self._question.sentence, markup=False)
         yield LineInput(str(self._question.value), max_length=_MAX_CHARS, select_on_focus=True)
-        yield Static(self._usual_hint, markup=False, id="limits")
+        yield Static(self._usual_hint, markup=False, id="hint")
 
     @property
     def _usual_hint(self) -> str:
@@ -82,8 +74,3 @@ class NumberDialog(Dialog[int]):
             return
         typed = harmless(event.value.strip()) or "Nothing"
         self._show_hint(f"{typed} is not {self._question.limits}.", is_error=True)
-
-    def _show_hint(self, hint: str, *, is_error: bool = False) -> None:
-        line = self.query_one("#limits", Static)
-        line.update(hint)
-        line.set_class(is_error, "-error")

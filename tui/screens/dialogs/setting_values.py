@@ -7,7 +7,6 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from engine.config.run import field_help
-from engine.text import harmless
 from tui.screens.dialogs.base import Dialog
 from tui.settings.keymap import KeyMap, mapped, objection
 from tui.settings.keys.key import Key
@@ -41,7 +40,7 @@ class NumberSettingDialog(Dialog[str]):
         text = event.value.strip()
         rule = broken_rule(self._entry, number_or_text(text)) if text else ""
         if rule:
-            self.query_one("#hint", Static).update(harmless(rule))
+            self._show_hint(rule)
         else:
             self.dismiss(text)
 
@@ -72,7 +71,7 @@ class KeyDialog(Dialog[str]):
             return
         reason = objection(self._key_name, event.key, self._others)
         if reason:
-            self.query_one("#hint", Static).update(harmless(reason))
+            self._show_hint(reason)
         else:
             self.dismiss(event.key)
 

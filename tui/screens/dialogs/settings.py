@@ -169,6 +169,3 @@ class SettingsScreen(Dialog[None]):
         """Change an entry and redraw its line."""
         self._store.change({name: value})
         self.query_one(OptionList).replace_option_prompt(name, self._line(name, self._entries[name]))
-
-    def _show_hint(self, hint: str) -> None:
-        self.query_one("#hint", Static).update(harmless(hint))
