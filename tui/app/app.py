@@ -21,7 +21,7 @@ from tui.app.preferences_controller import PreferencesController, preferred_glyp
 from tui.app.signal_controller import SignalController
 from tui.app.terminal_app import TerminalApp
 from tui.app.typing_ahead import TypingAhead
-from tui.run.branching import OtherCurve
+from tui.run.branching import OverlayCurve
 from tui.run.bridge import Bridge
 from tui.run.engine_bridge import EngineBridge
 from tui.run.view import RunView
@@ -99,7 +99,7 @@ class TweetgenApp(TerminalApp, inherit_bindings=False):
         """The latest run at the last tick."""
         return self._main_screen.run_view
 
-    def start_run(self, config: RunConfig, overlay: OtherCurve | None = None) -> None:
+    def start_run(self, config: RunConfig, overlay: OverlayCurve | None = None) -> None:
         """Replace the main screen, and the dialogs over it, by that of a new run."""
         before = self._main_screen
         while self.screen is not before:

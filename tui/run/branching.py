@@ -19,7 +19,7 @@ _Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
-class OtherCurve:
+class OverlayCurve:
     """The train loss of another run, plotted for comparison."""
 
     run: str
@@ -69,14 +69,14 @@ def _twice(limit: _Number, used: _Number) -> _Number:
     return 2 * limit if used < 2 * limit else 2 * used
 
 
-def curve_of(view: RunView) -> OtherCurve | None:
+def curve_of(view: RunView) -> OverlayCurve | None:
     """Return the curve of a run; None without a step."""
     if view.started is None or not len(view.train_losses):
         return None
-    return OtherCurve(view.started.run, view.train_losses)
+    return OverlayCurve(view.started.run, view.train_losses)
 
 
-def curve_before(checkpoint: str) -> OtherCurve | None:
+def curve_before(checkpoint: str) -> OverlayCurve | None:
     """Read the curve of the run that saved a checkpoint from its journal; None where either is missing. Slow."""
     try:
         info, _ = read_info(resolve_checkpoint(checkpoint))

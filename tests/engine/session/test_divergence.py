@@ -71,7 +71,7 @@ def save_at(step: int) -> dict[int, list[Command]]:
 # Rollback -------------------------------------------------------------------------------------------------------------
 
 
-def test_after_three_refused_steps_in_a_row_the_run_reloads_latest_at_half_the_rate_and_reports_it(
+def test_after_three_skipped_steps_in_a_row_the_run_reloads_latest_at_half_the_rate_and_reports_it(
     corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison(monkeypatch, among(7, 8, 9))

@@ -25,7 +25,7 @@ from tui.cli.commands import screen
 from tui.process.job_control import JobControl
 from tui.process.outcome import Outcome
 from tui.remote.client import RemoteBridge
-from tui.run.branching import curve_before
+from tui.run.branching import OverlayCurve, curve_before
 from tui.run.bridge import Update
 from tui.run.engine_bridge import EngineBridge
 from tui.run.reducer import fold
@@ -232,7 +232,8 @@ async def test_a_screen_that_opens_on_the_history_of_a_branch_shows_the_curve_of
 
 
 def test_the_plot_of_a_branch_begins_where_the_run_before_did() -> None:
-    view, options = fold(RunView(), BRANCH), PlotOptions(overlay=("parent", Series.empty().extended(1, [3.0] * 30)))
+    view = fold(RunView(), BRANCH)
+    options = PlotOptions(overlay=OverlayCurve("parent", Series.empty().extended(1, [3.0] * 30)))
     picture = Picture()
     picture.draw(view, PlotView(), PlotOptions(), 100, 20)
     assert picture.pane_of(1) is None

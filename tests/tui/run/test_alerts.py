@@ -126,7 +126,7 @@ def test_a_dismissed_alert_returns_only_after_its_condition_has_cleared() -> Non
 # Not finite -----------------------------------------------------------------------------------------------------------
 
 
-def test_one_or_two_refused_steps_are_no_alert_and_three_within_a_hundred_are() -> None:
+def test_one_or_two_skipped_steps_are_no_alert_and_three_within_a_hundred_are() -> None:
     scene = Scene(steps_finished(1, [2.0] * 50))
     scene.refuse(1)
     scene.train([2.0] * 150)

@@ -7,7 +7,7 @@ from functools import partial
 from engine.checkpoints.catalog import CheckpointEntry
 from engine.protocol.commands import LoadCheckpoint, SaveCheckpoint, SaveLatest
 from tui.process.threads import on_own_thread
-from tui.run.branching import Branch, OtherCurve, curve_before, curve_of
+from tui.run.branching import Branch, OverlayCurve, curve_before, curve_of
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_name import SaveDialog, free_name
 from tui.screens.main.leaving import LeavingController
@@ -18,7 +18,7 @@ from tui.widgets.plot.loss_plot import LossPlot
 class CheckpointsController(Controller):
     """The keys of checkpoints, and the curve of the run that this one branched off."""
 
-    def __init__(self, run: RunControl, leaving: LeavingController, overlay: OtherCurve | None) -> None:
+    def __init__(self, run: RunControl, leaving: LeavingController, overlay: OverlayCurve | None) -> None:
         """Save and load for this run; `overlay` is a curve to compare its own with."""
         super().__init__(run)
         self._leaving = leaving
@@ -45,8 +45,8 @@ class CheckpointsController(Controller):
         if curve is not None and started is not None and curve.run != started.run:
             self._show_overlay(curve)
 
-    def _show_overlay(self, curve: OtherCurve) -> None:
-        self._run.screen.query_one(LossPlot).show_overlay(curve.run, curve.train_losses)
+    def _show_overlay(self, curve: OverlayCurve) -> None:
+        self._run.screen.query_one(LossPlot).overlay = curve
 
     def action_save(self) -> None:
         """Ask for a name and save under it."""

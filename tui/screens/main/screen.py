@@ -20,7 +20,7 @@ from textual.widgets import Static
 from engine.protocol import events as e
 from engine.protocol.events import TextCompleted, TweetRead
 from tui.run import replay
-from tui.run.branching import OtherCurve
+from tui.run.branching import OverlayCurve
 from tui.run.bridge import Bridge
 from tui.run.view import RunView
 from tui.screens.dialogs.base import FailureDialog
@@ -58,7 +58,7 @@ class MainScreen(Screen[None]):
         view: RunView,
         services: Services,
         clock: Callable[[], float] = time.monotonic,
-        overlay: OtherCurve | None = None,
+        overlay: OverlayCurve | None = None,
     ) -> None:
         """Begin with `view`; the bridge is started once the screen is up. `overlay` is a curve to compare with."""
         super().__init__()

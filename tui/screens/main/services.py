@@ -8,7 +8,7 @@ from typing import Protocol
 
 from engine.config.run import RunConfig
 from engine.corpus.ingest.quick_check import CorpusPreview
-from tui.run.branching import OtherCurve
+from tui.run.branching import OverlayCurve
 from tui.screens.dialogs.checkpoint_list import ListCheckpoints
 from tui.settings.store import PreferencesStore
 
@@ -16,7 +16,7 @@ from tui.settings.store import PreferencesStore
 class StartRun(Protocol):
     """Replaces the main screen by that of a new run. The session before has ended, or its deadline has passed."""
 
-    def __call__(self, config: RunConfig, overlay: OtherCurve | None = None) -> None:
+    def __call__(self, config: RunConfig, overlay: OverlayCurve | None = None) -> None:
         """Start a run; the plot shows the curve `overlay` for comparison."""
 
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from engine.text import harmless
 from tui.formatting.numbers import format_duration, format_learning_rate, shortened
-from tui.run.series.series import Series
+from tui.run.branching import OverlayCurve
 from tui.run.view import RunView
 from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.glyphs import PLOT_GLYPHS, StyleName
@@ -59,7 +59,7 @@ def write_entries(cells: CellGrid, left: int, right: int, entries: Iterable[Lege
 
 
 def legend(
-    view: RunView, pane: Pane, overlay: tuple[str, Series] | None, *, title: str, is_focused: bool
+    view: RunView, pane: Pane, overlay: OverlayCurve | None, *, title: str, is_focused: bool
 ) -> Iterator[LegendEntry]:
     """Yield the legend of curves and symbols."""
     glyphs, unit = PLOT_GLYPHS[pane.glyphs], pane.scale.unit
@@ -69,7 +69,7 @@ def legend(
         yield LegendEntry(title, label_style="window")
     yield LegendEntry("train", glyphs.line_sample, "line")
     if overlay is not None:
-        yield LegendEntry(shortened(harmless(overlay[0]), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
+        yield LegendEntry(shortened(harmless(overlay.run), _MAX_NAME_CELLS), glyphs.overlay_sample, "overlay")
     if pane.peak is not None:
         yield LegendEntry(f"peak {pane.peak / NATS_PER_UNIT[unit]:.2f}", glyphs.peak, "peak")
     if view.last_val is not None:
@@ -81,7 +81,7 @@ def legend(
     yield LegendEntry("raw", glyphs.band_sample, "band")
 
 
-def readout(view: RunView, pane: Pane, step: int, overlay: tuple[str, Series] | None) -> Iterator[LegendEntry]:
+def readout(view: RunView, pane: Pane, step: int, overlay: OverlayCurve | None) -> Iterator[LegendEntry]:
     """Yield the values at a step: those of its column, and the nearest evaluation and learning rate."""
     unit, glyphs = pane.scale.unit, PLOT_GLYPHS[pane.glyphs]
     is_own = step >= view.train_losses.first_step  # before it, a branch shows the curve of its parent
@@ -100,9 +100,9 @@ def readout(view: RunView, pane: Pane, step: int, overlay: tuple[str, Series] | 
         yield LegendEntry(f"{format_in(unit, nearest.val_loss)}{at}", glyphs.validation, "validation", "readout")
     if is_own and (rate := view.learning_rates.near(step)) is not None:
         yield LegendEntry(f"lr {format_learning_rate(rate)}", label_style="readout")
-    if overlay is not None and overlay[1].first_step <= step <= overlay[1].last_step:
-        loss = overlay[1].near(step)
-        name = shortened(harmless(overlay[0]), _MAX_NAME_CELLS)
+    if overlay is not None and overlay.train_losses.first_step <= step <= overlay.train_losses.last_step:
+        loss = overlay.train_losses.near(step)
+        name = shortened(harmless(overlay.run), _MAX_NAME_CELLS)
         yield LegendEntry(f"{name} {format_in(unit, loss or 0.0)}", glyphs.overlay_sample, "overlay", "readout")
 
 

@@ -18,7 +18,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.run.series.series import Series
+from tui.run.branching import OverlayCurve
 from tui.run.view import RunView
 from tui.settings.keys.key import bindings_of
 from tui.settings.keys.plot import PLOT_KEYS
@@ -67,8 +67,8 @@ class LossPlot(Widget, can_focus=True):
     unit: reactive[Unit] = reactive[Unit]("nats", init=False)
     is_log: reactive[bool] = reactive(default=False, init=False)
     glyphs: reactive[GlyphSet] = reactive[GlyphSet]("braille", init=False)
-    overlay: reactive[tuple[str, Series] | None] = reactive[tuple[str, Series] | None](None, init=False)
-    """Name and train losses of another run, drawn below the curve of this one."""
+    overlay: reactive[OverlayCurve | None] = reactive[OverlayCurve | None](None, init=False)
+    """Drawn below the curve of this run."""
 
     @dataclass
     class CursorMoved(Message):
@@ -100,10 +100,6 @@ class LossPlot(Widget, can_focus=True):
         is_same = before.train_losses is view.train_losses and before.val_points is view.val_points
         if self.is_mounted and not (is_same and before.marks is view.marks):
             self.redraw()
-
-    def show_overlay(self, name: str, series: Series) -> None:
-        """Draw the train losses of another run below the curve, until `overlay` is set to None."""
-        self.overlay = (name, series)
 
     def toggle_unit(self) -> None:
         """Switch between nats and bits per character."""

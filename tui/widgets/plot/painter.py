@@ -70,7 +70,7 @@ def draw_pane(
     painter.frame()
     painter.curve(train.low, train.high, "band")
     if options.overlay is not None:
-        painter.overlay(options.overlay[1])
+        painter.overlay(options.overlay.train_losses)
     painter.curve(pane.smoothed, pane.smoothed, "line")
     painter.validation(val_steps, val_losses)
     if view.best is not None:

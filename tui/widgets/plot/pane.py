@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tui.run.branching import OverlayCurve
 from tui.run.marks import Mark
 from tui.run.series.buckets import Floats
 from tui.run.series.columns import Columns
-from tui.run.series.series import Series
 from tui.terminal.capabilities import GlyphSet
 from tui.widgets.plot.glyphs import MARK_LETTERS
 from tui.widgets.plot.scales import Limits, LossScale
@@ -23,8 +23,8 @@ class PlotOptions:
 
     scale: LossScale = field(default_factory=LossScale)
     glyphs: GlyphSet = "braille"
-    overlay: tuple[str, Series] | None = None
-    """Name and train losses of another run, drawn below the curve of this one."""
+    overlay: OverlayCurve | None = None
+    """Drawn below the curve of this run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from rich.cells import cell_len
 
+from tui.run.branching import OverlayCurve
 from tui.run.series.buckets import Floats, Ints
-from tui.run.series.series import Series
 from tui.run.view import RunView, ValPoint
 from tui.widgets.plot.cell_grid import CellGrid
 from tui.widgets.plot.legend import FOCUS_HINT, LegendEntry, legend, readout, write_entries
@@ -108,11 +108,11 @@ class Picture:
         return f"steps {limits.low:,.0f} to {limits.high:,.0f}"
 
 
-def run_limits(view: RunView, overlay: tuple[str, Series] | None) -> Limits:
+def run_limits(view: RunView, overlay: OverlayCurve | None) -> Limits:
     """Return the first and last step of a run's losses; a branch starts where its parent did."""
     first_step = view.train_losses.first_step
-    if overlay is not None and len(overlay[1]):
-        first_step = min(first_step, overlay[1].first_step)
+    if overlay is not None and len(overlay.train_losses):
+        first_step = min(first_step, overlay.train_losses.first_step)
     return Limits(first_step, view.train_losses.last_step)
 
 

@@ -19,6 +19,7 @@ from engine.storage.folders import named_checkpoint_path
 from tests.fakes import FakeSession, run_started, steps_finished
 from tests.tui.conftest import DEADLINE_SECONDS, Stage, opened, press, screen_text, shows, toasted, wait_until
 from tests.tui.screens.dialogs.browser import STARTED, browsing, entry, files
+from tui.run.branching import OverlayCurve
 from tui.screens.dialogs.base import MessageDialog, YesDialog
 from tui.screens.dialogs.checkpoint_browser import CheckpointBrowser
 from tui.screens.dialogs.checkpoint_name import RenameDialog
@@ -80,7 +81,7 @@ async def test_n_branches_after_a_yes_and_the_plot_shows_both_curves(stage: Stag
             corpus=CorpusConfig(files=("/data/small.txt",)), checkpoint="happy", preset="tutorial"
         )
         assert stage.checked[-1] == app.bridge.config
-        assert app.screen.query_one(LossPlot).overlay == ("now", before.train_losses)
+        assert app.screen.query_one(LossPlot).overlay == OverlayCurve("now", before.train_losses)
         assert app.summary_view.train_losses.first_step == 3
         assert [view.started for view in app.earlier_views] == [STARTED]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.tui.widgets.plot.curves import falling_losses, is_braille, view_of
+from tui.run.branching import OverlayCurve
 from tui.run.marks import Mark, MarkKind
 from tui.run.series.series import Series
 from tui.run.view import RunView
@@ -156,7 +157,7 @@ def test_the_cursor_is_a_line_in_each_pane_that_shows_its_step() -> None:
 def test_an_overlay_is_drawn_below_the_curve_and_named() -> None:
     view = view_of(falling_losses(3000))
     other = Series.empty().extended(1, [2.2] * 2000)
-    cells, picture = cells_of(view, options=PlotOptions(overlay=("the [b]other\x1b run", other)))
+    cells, picture = cells_of(view, options=PlotOptions(overlay=OverlayCurve("the [b]other\x1b run", other)))
     assert "⠤⠤ the [b]otherrun ─" in cells.text()[0]
     columns = [column for row, column in places(cells, "overlay") if row > 0]
     assert max(columns) == picture.panes["whole"].left + (picture.panes["whole"].column_of(2000) or 0)
