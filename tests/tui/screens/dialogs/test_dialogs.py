@@ -128,3 +128,20 @@ async def test_a_key_pressed_twice_at_once_closes_the_dialog_only(stage: Stage) 
         await shows(app, "? help")
         assert [type(screen) for screen in app.screen_stack[1:]] == [MainScreen]
         assert session.received == [c.SaveCheckpoint(name="step-3")]
+
+
+async def test_the_line_of_a_dialog_and_a_toast_are_readable_at_40_columns_and_12_rows(
+    stage: Stage,
+    home: Path,
+) -> None:
+    app = stage.app(FakeSession(SCRIPT))
+    async with app.run_test(size=(40, 12), notifications=True) as pilot:
+        await started(app)
+        await pilot.press("s")
+        await opened(app, SaveDialog)
+        await pilot.press(*"calm")
+        await shows(app, "calm")
+        await pilot.press("escape")
+        await opened(app, MainScreen)
+        app.notify("one two three four five six seven eight nine ten", markup=False)
+        await shows(app, "one two three four five six seven", "eight nine ten")
