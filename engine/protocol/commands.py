@@ -76,7 +76,7 @@ class SampleNow:
     """Sample a tweet now; answered by `TweetSampled`."""
 
     prime: str | None = None
-    """The prompt; None for that of the sampling settings."""
+    """The text to begin with; None: the run's prime."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ class ReadTweet:
 
 @dataclass(frozen=True, kw_only=True)
 class SampleLadder:
-    """Sample one tweet per temperature from the same seed and prompt; answered by `LadderSampled`."""
+    """Sample one tweet per temperature from the same seed and prime; answered by `LadderSampled`."""
 
     seed: int
     prime: str = ""

@@ -53,7 +53,7 @@ def open_screen(
     """Watch and steer a character-level GRU while it learns to write tweets.
 
     Examples:
-    tweetgen-tui                         open the screen, train on built-in tweets
+    tweetgen-tui                         open the screen on the embedded corpus
     tweetgen-tui --data my.csv           train on yours
     tweetgen-tui --resume last           continue the latest run
     tweetgen-tui attach                  show a run that trains in the background

@@ -22,7 +22,7 @@ class TweetSampled(BaseEvent):
     char_bits: tuple[float, ...] = ()
     """Bits of each character, and of `<EOS>` if it was reached; () where they are not recorded."""
     prime: str = ""
-    """The prompt that it begins with."""
+    """The text that it begins with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class LadderTweet:
 
 @dataclass(frozen=True, kw_only=True)
 class LadderSampled(BaseEvent):
-    """The model sampled one tweet per temperature from the same seed and prompt; answers `SampleLadder`."""
+    """The model sampled one tweet per temperature from the same seed and prime; answers `SampleLadder`."""
 
     prime: str
     seed: int

@@ -33,7 +33,7 @@ _READING = (
         (f"{glyph} {novelty}", f"then its novelty: {NOVELTY_SENTENCES[novelty]}.")
         for novelty, glyph in NOVELTY_GLYPHS.items()
     ),
-    ("62%", "of a near copy, the share of its characters in long runs copied from one training tweet,"),
+    ("62%", "of a near-copy, the share of its characters in long runs copied from one training tweet,"),
     ("2.40", "then its bits per character: how much it surprised the model that sampled it."),
     (SELECTED_GLYPH, "The selected tweet, or the tweets sampled at the plot's cursor."),
     (PIN_GLYPH, "A pinned tweet."),

@@ -81,7 +81,7 @@ def step_width(last_step: int, before: int) -> int:
 
 
 def novelty_words(tweet: TweetSampled) -> str:
-    """Return the novelty; of a near copy with the share that was copied, if known."""
+    """Return the novelty; of a near-copy with the share that was copied, if known."""
     if tweet.novelty == "near-copy" and tweet.copied_share > 0:
         return f"near-copy {min(tweet.copied_share, 1.0):.0%}"
     return tweet.novelty
