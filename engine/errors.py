@@ -2,6 +2,7 @@
 
     TweetgenError            1   a problem with the user's files or settings
     ├── ConfigError          1   a setting out of range, or two that do not fit together
+    │   └── RunFinishedError     1   a command that a finished run can't execute
     ├── CorpusError          1   text that can't be read, or too little of it
     ├── VocabError           1   a character that is not in the vocabulary
     ├── CheckpointError      1   a checkpoint that is missing, damaged, foreign or does not fit
@@ -41,6 +42,12 @@ class ConfigError(TweetgenError):
     """A setting is out of range, or two settings do not fit together."""
 
     title = "A setting can't be used"
+
+
+class RunFinishedError(ConfigError):
+    """A command needs a run that still trains."""
+
+    title = "The run is finished"
 
 
 class CorpusError(TweetgenError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -74,7 +75,9 @@ def _run() -> None:
 
 def _print_error(error: TweetgenError) -> None:
     """Print an error's two lines on stderr."""
-    print(f"tweetgen-tui: {error.message}", *([error.hint] if error.hint else []), sep="\n", file=sys.stderr)  # noqa: T201
+    # configs name their fields
+    message = re.sub(r"^[a-z_]+(?= must be )", lambda field: "--" + field[0].replace("_", "-"), error.message)
+    print(f"tweetgen-tui: {message}", *([error.hint] if error.hint else []), sep="\n", file=sys.stderr)  # noqa: T201
 
 
 def _write_traceback() -> str:

@@ -164,7 +164,7 @@ class SamplingConfig:
         require_between(self, "min_p", 0.0, 0.999)
         require_between(self, "max_length", 1, 100_000)
         longest = min(self.max_length - 1, MAX_CHARS)
-        allowed = f"shorter than max_length, {self.max_length}, and at most {MAX_CHARS:,} characters long"
+        allowed = f"shorter than --max-length, {self.max_length}, and at most {MAX_CHARS:,} characters long"
         require("prime", f"{len(self.prime)} characters", allowed, is_valid=len(self.prime) <= longest)
         allowed = "text without control or invisible characters or stacks of accents"
         require("prime", repr(self.prime), allowed, is_valid=is_harmless(self.prime))

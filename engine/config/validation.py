@@ -11,11 +11,16 @@ LARGEST = 1e18
 """Upper bound of every number in a config; all up to it have a JSON form."""
 
 
+def option_of(name: str) -> str:
+    """Return the command-line option of a field."""
+    return "--" + name.replace("_", "-")
+
+
 def require(name: str, value: object, allowed: str, *, is_valid: bool) -> None:
     """Raise `ConfigError` unless the value of the field `name` is valid; `allowed` completes "NAME must be"."""
     if not is_valid:
-        option = "--" + name.replace("_", "-")
-        raise ConfigError(f"{name} must be {allowed}, not {value}.", f"Change {option}, or leave it out.")
+        shown = f"{value:.15g}" if isinstance(value, float) else value  # a typed 9 becomes 9.0
+        raise ConfigError(f"{name} must be {allowed}, not {shown}.", f"Change {option_of(name)}, or leave it out.")
 
 
 def require_between(config: object, name: str, low: float, high: float = LARGEST) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from engine.config.run import MIN_LEARNING_RATE, SamplingConfig, with_settings
 from engine.corpus.training_data import TrainingData
-from engine.errors import ConfigError
+from engine.errors import ConfigError, RunFinishedError
 from engine.protocol import events
 from engine.session.reporter import Reporter
-from engine.session.state import RunState
+from engine.session.state import RunState, finished_text
 from engine.training.schedule import finish_after
 
 
@@ -74,7 +74,7 @@ class LiveSettings:
         """Anneal the learning rate to zero, then end. Raises `ConfigError` where the run is finishing or finished."""
         state = self._state
         if state.end_reason is not None:
-            raise ConfigError("The run is finished already.")
+            raise RunFinishedError(finished_text(state.end_reason))
         if state.progress.finish is not None:
             raise ConfigError(f"The run is finishing already: it ends at step {state.progress.finish.last_step:,}.")
         state.progress.finish = finish = finish_after(state.step)

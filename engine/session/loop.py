@@ -19,7 +19,7 @@ from engine.session.command_handler import CommandHandler, RunEndsError
 from engine.session.command_queue import CommandQueue
 from engine.session.divergence import DivergenceRecovery
 from engine.session.run import Run
-from engine.session.state import FINISHED
+from engine.session.state import finished_text
 from engine.training.schedule import is_due
 
 LOG = logging.getLogger(__name__)
@@ -123,8 +123,7 @@ class TrainingLoop:
             return
         run.checkpoints.save("latest")
         run.pause()
-        budget = "" if reason == FINISHED else f": {reason.replace('_', ' ')} reached"
-        message = f"The run is finished{budget}. You can still sample from its model, save it and load others."
+        message = f"{finished_text(reason)} You can still sample from its model, save it and load others."
         run.reporter.emit(events.Warned, message=message)
 
     def _end(self, reason: str) -> None:

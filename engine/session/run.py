@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 from engine.compute.calibration import threads_label
 from engine.compute.gpu.buckets import DeviceBatch
+from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.encoded_tweets import Batch
-from engine.errors import ConfigError
+from engine.errors import RunFinishedError
 from engine.protocol import events
 from engine.session.checkpoints.run_checkpoints import RunCheckpoints
 from engine.session.live_settings import LiveSettings
@@ -20,7 +21,7 @@ from engine.session.memory_fallback import MemoryFallback
 from engine.session.reporter import Reporter
 from engine.session.sampling_service import SamplingService
 from engine.session.setup import RunSetup
-from engine.session.state import RunState
+from engine.session.state import RunState, finished_text
 from engine.training.schedule import budget_used, learning_rate_at
 from engine.training.trainer import Trainer
 
@@ -174,8 +175,7 @@ class Run:
             self.settings.cancel_finish()
         budget = state.end_reason
         if budget is not None:
-            option = "--" + budget.replace("_", "-")
-            raise ConfigError(f"The run is finished: {option} is reached.", f"Resume it with a larger {option}.")
+            raise RunFinishedError(finished_text(budget), f"Resume it with a larger {option_of(budget)}.")
         if state.is_paused:
             state.is_paused = False
             state.stopwatch.resume()

@@ -16,6 +16,7 @@ from engine.compute.clocks import SteadyClock, Stopwatch
 from engine.compute.device import Runtime, restore_generator_states, seed_generators
 from engine.config import presets
 from engine.config.run import ModelConfig, RunConfig, SamplingConfig, TrainingConfig, field_names, with_settings
+from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.corpus import Corpus
 from engine.corpus.encoded_tweets import EncodedTweets
@@ -186,7 +187,7 @@ def _choose(
     shape = {name: value for name, value in config.settings.items() if name in field_names(ModelConfig)}
     if any(getattr(info.model, name) != value for name, value in shape.items()):
         raise ConfigError(
-            f"The checkpoint's model has another shape; {', '.join(shape)} can't be changed.",
+            f"The checkpoint's model has another shape; {', '.join(map(option_of, shape))} can't be changed.",
             "Omit these options, or train a new model.",
         )
     return info.model, with_settings(info.training, config.settings)
@@ -196,7 +197,7 @@ def _check_budget(info: CheckpointInfo, state: RunState) -> None:
     """Raise `ConfigError` where the checkpoint has used up the budget already."""
     budget = exhausted_budget(state.training, info.step, state.batches.epochs, info.elapsed_seconds)
     if budget is not None:
-        option = "--" + budget.replace("_", "-")
+        option = option_of(budget)
         raise ConfigError(
             f"The checkpoint was trained for {info.step:,} steps in {info.elapsed_seconds:.0f} seconds already; "
             f"the run would end at once, by {option} {getattr(state.training, budget):g}.",

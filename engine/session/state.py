@@ -12,6 +12,7 @@ from engine.compute.clocks import Stopwatch
 from engine.compute.device import Runtime
 from engine.compute.step_timer import PhaseTimer
 from engine.config.run import ModelConfig, SamplingConfig, TrainingConfig
+from engine.config.validation import option_of
 from engine.corpus.batches import BatchStream
 from engine.corpus.position import Position
 from engine.session.thread_tuning import ThreadTuner
@@ -23,6 +24,11 @@ from engine.training.trainer import Trainer
 SKIPPED_IN_A_ROW = 3
 FINISHED = "finished"
 """The reason of a run that ends after its planned finish."""
+
+
+def finished_text(reason: str) -> str:
+    """Return the sentence that a run is finished; `reason` as of `RunState.end_reason`."""
+    return "The run is finished" + ("." if reason == FINISHED else f": {option_of(reason)} is reached.")
 
 
 @dataclass(kw_only=True)

@@ -15,13 +15,17 @@ OUT_OF_RANGE = [
     ("--threads", "-1"),
     ("--top-p", "0"),
     ("--autosave-seconds", "0"),
+    ("--max-steps", "-1"),
 ]
 TWEETS = "the file of tweets"
 AT_ONCE: dict[str, tuple[str, tuple[str, ...]]] = {
     "generate has the same ranges": ("generate --top-p 0", ("Change --top-p",)),
-    "temperature": ("generate --temperature 0.01", ("temperature must be 0 or a number from 0.05 to 5, not 0.01",)),
+    "temperature": ("generate --temperature 0.01", ("--temperature must be 0 or a number from 0.05 to 5, not 0.01",)),
     "the screen has the same ranges": (f"--temperature 9 --data {TWEETS}", ("Change --temperature",)),
-    "a prime as long as a tweet": ("generate --prime mum --max-length 3", ("prime", "max_length")),
+    "a prime as long as a tweet": (
+        "generate --prime mum --max-length 3",
+        ("--prime must be shorter than --max-length, 3,",),
+    ),
     "a run name that is a path": (f"train --run-name ../up --data {TWEETS}", ("A run can't be called",)),
     "an unknown run": ("train --resume nothing", ("nothing", "runs list")),
     "resume and checkpoint": ("train --resume first --checkpoint first", ("--resume continues a run",)),
@@ -36,7 +40,7 @@ WHILE_PREPARING: dict[str, tuple[str, tuple[str, ...]]] = {
     "a run called last": (f"train --run-name last --max-steps 1 --data {TWEETS}", ("can't be called last",)),
     "another model than that of the run": (
         "train --resume first --hidden-size 32 --max-steps 50",
-        ("hidden_size can't be changed",),
+        ("--hidden-size can't be changed",),
     ),
     "no steps beyond those taken": (
         "train --resume first --max-steps 40",
@@ -53,7 +57,7 @@ def split(line: str, tweets: Path) -> list[str]:
 @pytest.mark.parametrize(("option", "value"), OUT_OF_RANGE)
 def test_a_setting_out_of_range_is_named_with_its_range(cli: Cli, tweets: Path, option: str, value: str) -> None:
     ended = cli("train", "--data", tweets, option, value)
-    assert_two_line_error(ended, option.removeprefix("--").replace("-", "_"), f"Change {option}")
+    assert_two_line_error(ended, f": {option} must be ", f", not {value}.", f"Change {option}")
 
 
 @pytest.mark.parametrize("case", AT_ONCE)

@@ -120,7 +120,7 @@ def test_the_screen_paints_before_torch_is_loaded_and_q_quits_at_once(
 def test_a_finished_run_stays_on_the_screen_and_samples_until_q(open_terminal: OpenTerminal, tweets: Path) -> None:
     budget = ("--max-steps", "12", "--run-name", "short")
     terminal = open_terminal("--data", tweets, *SMALL_MODEL, *budget, columns=80, rows=24)
-    terminal.wait_for("The run is finished: max steps reached")
+    terminal.wait_for("The run is finished: --max-steps is reached")
     terminal.wait_for(r"paused +step 12\b")
     terminal.press("+", "g")
     terminal.wait_for("0.85 [●◐○]")

@@ -45,7 +45,7 @@ def test_a_value_out_of_range_is_refused_with_its_field_and_value(kind: Kind, fi
     with pytest.raises(ConfigError) as caught:
         kind(**{field: value})
     assert caught.value.message.startswith(f"{field} must be ")
-    assert caught.value.message.endswith(f", not {value}.")
+    assert caught.value.message.endswith(f", not {value:g}." if isinstance(value, float) else f", not {value}.")
     assert "--" + field.replace("_", "-") in caught.value.hint
 
 

@@ -62,7 +62,8 @@ def test_a_second_finish_and_one_after_the_end_are_refused(corpus: Path) -> None
     late = run_paused_at_end(tiny_config(corpus, run_name="late", max_steps=6), [c.Finish()])
 
     assert only(twice, e.CommandRefused).detail == "The run is finishing already: it ends at step 25."
-    assert only(late, e.CommandRefused).detail == "The run is finished already."
+    assert only(late, e.CommandRefused).title == "The run is finished"
+    assert only(late, e.CommandRefused).detail == "The run is finished: --max-steps is reached."
 
 
 def test_a_run_stopped_while_finishing_resumes_bit_for_bit(tmp_path: Path, corpus: Path) -> None:
