@@ -83,6 +83,11 @@ def _paths_by_name() -> dict[str, Path]:
     return named | of_runs
 
 
+def checkpoint_name(path: Path) -> str:
+    """Return the name of a checkpoint file in the list, or its path if it is not listed."""
+    return next((name for name, listed in _paths_by_name().items() if listed == path), str(path))
+
+
 def _entry(name: str, path: Path, stat: os.stat_result) -> CheckpointEntry:
     """Read the metadata of one file."""
     info, problem = None, ""

@@ -69,7 +69,7 @@ class CorpusReport:
     def __str__(self) -> str:
         """Return the total counts as one line: "9 rows read, 7 tweets kept; dropped: 2 empty"."""
         rows, tweets = counted(self.num_rows, "row"), counted(self.num_kept, "tweet")
-        return f"{rows} read, {tweets} kept; dropped: {_reasons(self) or 'none'}"
+        return f"{rows} read, {tweets} kept" + (f"; dropped: {_reasons(self)}" if self.dropped else "")
 
 
 def counted(count: int, thing: str) -> str:

@@ -24,7 +24,7 @@ def test_json_has_exactly_the_fields_of_the_design(cli: Cli, trained: Path, twee
     assert ended.object["bits_per_char"] == pytest.approx(ended.object["nats_per_char"] / math.log(2))
     assert ended.object["num_tweets"] == 60
     assert ended.object["num_unknown_chars"] == 0
-    assert ended.err == "60 rows read, 60 tweets kept; dropped: none\n"
+    assert ended.err == "checkpoint: first/best, step 40\n60 rows read, 60 tweets kept\n"
 
 
 def test_an_unknown_character_costs_over_fifteen_bits_more_than_a_known_one(
@@ -122,7 +122,7 @@ def test_an_imported_checkpoint_needs_named_files_for_comparison_and_has_no_nove
     assert cli("evaluate", *options, "--data", files[0]).object["baselines"]
     ended = cli("generate", "--checkpoint", copy, "--json")
     assert ended.object["novelty"] is None
-    assert (
-        ended.err
-        == "No novelty figures: copy.safetensors is from elsewhere, so the files that it names are not read.\n"
+    assert ended.err == (
+        f"checkpoint: {copy}, step 40\n"
+        "No novelty figures: copy.safetensors is from elsewhere, so the files that it names are not read.\n"
     )

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Launch
-from tests.cli.program import Cli, assert_two_line_error
+from tests.cli.program import Cli, assert_error_at_the_end, assert_two_line_error
+
+USED = "checkpoint: first/best, step 40\n"
 
 
 def test_n_tweets_are_n_lines_and_nothing_else(cli: Cli, trained: Path) -> None:
     ended = cli("generate", "-n", "5")
-    assert (ended.code, ended.err) == (0, "")
+    assert (ended.code, ended.err) == (0, USED)
     assert len(ended.lines) == 5
     assert len(cli("generate").lines) == 1
 
@@ -52,7 +54,7 @@ def test_every_tweet_starts_with_the_prime(cli: Cli, trained: Path) -> None:
 
 
 def test_an_unknown_character_of_the_prime_is_named(cli: Cli, trained: Path) -> None:
-    assert_two_line_error(cli("generate", "--prime", "mum ate 寿"), "寿", "U+5BFF")
+    assert_error_at_the_end(cli("generate", "--prime", "mum ate 寿"), "寿", "U+5BFF")
 
 
 def test_temperature_zero_always_gives_the_same_tweet(cli: Cli, trained: Path) -> None:
@@ -90,8 +92,8 @@ def test_a_misspelt_checkpoint_gets_a_suggestion(cli: Cli, trained: Path) -> Non
 
 
 def test_a_closed_pipe_ends_it_quietly_with_the_code_of_sigpipe(launch: Launch, trained: Path) -> None:
-    for arguments in (("-n", "500"), ("--help",)):
+    for arguments, err in ((("-n", "500"), USED), (("--help",), "")):
         generating = launch("generate", *arguments)
         generating.stop_reading()
         ended = generating.wait()
-        assert (ended.code, ended.err) == (141, "")
+        assert (ended.code, ended.err) == (141, err)

@@ -47,6 +47,8 @@ class OptionGroup(NamedTuple):
     heading: str
     config_type: type
     fields: tuple[str, ...]
+    help: str = ""
+    """Replaces the docstrings of the fields."""
 
 
 READING = ("format", "column", "label", "weight", "blank_line_separated", "no_replies", "no_sensitive", "keep_links")
@@ -131,7 +133,7 @@ def _parameter(group: OptionGroup, name: str) -> inspect.Parameter:
     field_type = get_type_hints(group.config_type)[name]
     option = typer.Option(
         _FLAGS.get(name, "--" + name.replace("_", "-")),
-        help=field_help(group.config_type)[name] + _shown_default(group.config_type, name),
+        help=(group.help or field_help(group.config_type)[name]) + _shown_default(group.config_type, name),
         metavar=_METAVARS.get(name) or _metavar(field_type),
         rich_help_panel=group.heading,
     )

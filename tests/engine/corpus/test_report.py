@@ -25,7 +25,7 @@ def test_the_report_is_one_line() -> None:
 def test_one_row_without_drops_is_singular() -> None:
     source = SourceReport(name="c", format="text", num_rows=1, num_kept=1, dropped={}, examples={})
     report = CorpusReport(sources=(source,))
-    assert str(report) == "1 row read, 1 tweet kept; dropped: none"
+    assert str(report) == "1 row read, 1 tweet kept"
     assert list(summary_lines(report)) == ["c (text): 1 of 1 row kept"]
 
 

@@ -24,6 +24,7 @@ from tui.cli.options import (
     to_corpus_config,
     with_options,
 )
+from tui.cli.output.checkpoint_line import print_checkpoint
 from tui.cli.output.evaluation_tables import print_evaluation, print_evaluation_json
 from tui.cli.output.progress_display import show_progress
 
@@ -35,11 +36,18 @@ if TYPE_CHECKING:  # they import numpy or torch
     from engine.sampling.generation import GeneratedTweet, Generator
     from engine.sampling.quality import Comparison
 
+DATA = OptionGroup(
+    "Tweets",
+    CorpusConfig,
+    ("files",),
+    "File, folder or archive of tweets, or - for standard input; repeatable. Default: the checkpoint's own validation "
+    "tweets.",
+)
 QUALITY = OptionGroup("Quality", SamplingConfig, ("temperature",))
 _DEFAULT_COUNT = 1000
 
 
-@with_options(*TWEETS, MACHINE, QUALITY, folds=True)
+@with_options(DATA, *TWEETS[1:], MACHINE, QUALITY, folds=True)
 def evaluate(
     given: GivenOptions,
     *,
@@ -101,6 +109,7 @@ def evaluate(
     from engine.training.evaluation import evaluate as evaluate_tweets
 
     loaded = load_checkpoint(path)
+    print_checkpoint(path, loaded.info)
     runtime = Runtime.resolve(runtime_config)
     runtime.apply()
     files = corpus_config if corpus_config and corpus_config.files else None

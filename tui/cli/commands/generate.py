@@ -12,6 +12,7 @@ from engine.checkpoints.catalog import resolve_checkpoint
 from engine.config.run import RuntimeConfig, SamplingConfig, with_settings
 from engine.errors import CheckpointError, CorpusError
 from tui.cli.options import FILTERS, MACHINE, SAMPLING, GivenOptions, OptionGroup, fields_of, with_options
+from tui.cli.output.checkpoint_line import print_checkpoint
 from tui.cli.output.tables import print_json
 
 LENGTH = OptionGroup("Sampling", SamplingConfig, ("max_length",))
@@ -49,6 +50,7 @@ def generate(
     from engine.sampling.generation import Generator
 
     generator = Generator(path, RuntimeConfig(**fields_of(RuntimeConfig, given)))
+    print_checkpoint(path, generator.info)
     if as_json:
         try:
             generator.load_training_tweets()
