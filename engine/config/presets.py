@@ -102,18 +102,14 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
         [recipe.hidden_size, *(size for limit, size in _HIDDEN_SIZE_LIMITS.items() if num_train_chars < limit)]
     )
     schedule: Schedule = "cooldown" if has_budget else "constant"
-    end = "to the end of the budget" if has_budget else "rate: no end is set"
-    if not has_budget and settings.get("schedule", schedule) != "constant":
-        end = "needs a budget, and none is set: the rate stays constant"
-    num_layers = int(settings.get("num_layers", recipe.num_layers if hidden_size == recipe.hidden_size else 1))
-    size = f"{settings.get('hidden_size', hidden_size)}" + (f" in {num_layers} layers" if num_layers > 1 else "")
-    reason = (
-        f"hidden {size} for {num_train_chars:,} characters on {device_type}, {settings.get('schedule', schedule)} {end}"
-    )
+    num_layers = recipe.num_layers if hidden_size == recipe.hidden_size else 1
+    size = _size_chosen(settings, hidden_size, num_layers)
+    rate = _schedule_chosen(settings, has_budget=has_budget)
+    num_layers = int(settings.get("num_layers", num_layers))
     num_chars = _chars_in_budget(settings, num_train_chars, gain * recipe.chars_per_second)
     training = TrainingConfig(
         preset="auto",
-        preset_reason=reason,
+        preset_reason=f"{size} for {num_train_chars:,} characters on {device_type}{rate}",
         batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
         schedule=schedule,
@@ -125,6 +121,23 @@ def _auto(settings: Mapping[str, Setting], num_train_chars: int, device_type: st
     )
     epochs = _EPOCHS_WITHOUT_BUDGET if num_chars is None else num_chars / num_train_chars
     return PresetConfigs(model=_auto_model(settings, hidden_size, num_layers, epochs), training=training)
+
+
+def _size_chosen(settings: Mapping[str, Setting], hidden_size: int, num_layers: int) -> str:
+    """Return the sizes that the user did not set."""
+    layers = f"{num_layers} layers" if num_layers > 1 and "num_layers" not in settings else ""
+    if "hidden_size" in settings:
+        return layers or "settings"
+    return f"hidden {hidden_size}" + (f" in {layers}" if layers else "")
+
+
+def _schedule_chosen(settings: Mapping[str, Setting], *, has_budget: bool) -> str:
+    """Return the schedule with its reason; of one that the user set, only that it has no effect."""
+    if "schedule" not in settings:
+        return ", cooldown to the end of the budget" if has_budget else ", constant rate: no end is set"
+    if has_budget or settings["schedule"] == "constant":
+        return ""
+    return f", {settings['schedule']} needs a budget, and none is set: the rate stays constant"
 
 
 def _auto_model(settings: Mapping[str, Setting], hidden_size: int, num_layers: int, epochs: float) -> ModelConfig:

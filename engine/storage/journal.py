@@ -182,7 +182,7 @@ def in_use_error(path: Path) -> StorageError:
     """Return the error of a run whose journal another program has open."""
     run = path.parent.name
     return StorageError(
-        f"The run {run} is open in another program.",
+        f"The run {run} is active already.",
         f"Attach to it: tweetgen-tui attach {run}; or start a new run.",
     )
 

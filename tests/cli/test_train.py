@@ -79,7 +79,7 @@ def test_without_json_stdout_is_empty_and_stderr_reports_the_progress(cli: Cli, 
     assert ended.out == ""
     assert "loading torch" in ended.err
     assert "run quiet: tweets.txt, 48 training tweets" in ended.err
-    assert ", both fixed; auto: " in ended.err
+    assert ", precision and threads fixed; auto: " in ended.err
     assert "validation bits/char, best so far" in ended.err
     assert "\x1b" not in ended.err
 

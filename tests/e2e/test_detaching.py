@@ -98,7 +98,7 @@ def test_several_screens_attach_to_one_run_and_show_what_another_changes(
     assert "The run watched continues" in third.text
     refused = cli("train", "--resume", "watched")
     assert refused.code == 1
-    assert "open in another program" in refused.error_lines[-2]
+    assert "is active already" in refused.error_lines[-2]
     assert "attach watched" in refused.error_lines[-1]
     screen.press("space")
     second.wait_for("‖ paused")

@@ -42,7 +42,7 @@ def description(info: CheckpointInfo) -> list[tuple[str, str]]:
     path = f", {info.step_path} path" if info.step_path else ""
     return [
         ("run", info.run),
-        ("step", f"{info.step:,} (epoch {info.position.epoch}, batch {info.position.batch:,} next)"),
+        ("step", f"{info.step:,} (epoch {info.position.epoch}; next batch {info.position.batch:,})"),
         ("trained for", f"{format_duration(info.elapsed_seconds)}, {info.total_chars:,} characters"),
         ("validation bits/char", bits_of(info)),
         ("corpus", info.corpus_name),

@@ -27,7 +27,7 @@ _NAMES = {
 """The script for a first word of a letter's name that is not a script."""
 _NUM_WORDS = {"NEW": 3, **dict.fromkeys(("KAYAH", "LINEAR", "MEETEI", "OL", "OLD", "SYLOTI", "TAI"), 2)}
 """Words in the name of a script, if more than one."""
-_KINDS = {"Z": "blanks", "N": "digits", "P": "punctuation", "M": "marks", "C": "joiners", "S": "other signs"}
+_KINDS = {"Z": "spaces", "N": "digits", "P": "punctuation", "M": "marks", "C": "joiners", "S": "other signs"}
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 
@@ -45,7 +45,7 @@ def script_of(char: str) -> str | None:
 
 
 def kind_of(char: str) -> str:
-    """Return the script of a character, or its kind: "digits", "punctuation", "blanks"."""
+    """Return the script of a character, or its kind: "digits", "punctuation", "spaces"."""
     if char == LINE_BREAK:
         return LINE_BREAKS
     return script_of(char) or _KINDS[unicodedata.category(char)[0]]

@@ -93,10 +93,16 @@ def test_auto_lowers_the_learning_rate_to_the_end_of_a_budget(budget: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"hidden_size": 77}, {"schedule": "cosine"}, {"schedule": "constant", "max_steps": 9}]
+    ("settings", "schedule"),
+    [
+        ({}, ", constant rate: no end is set"),
+        ({"hidden_size": 77}, ", constant rate: no end is set"),
+        ({"schedule": "cosine"}, ", cosine needs a budget, and none is set: the rate stays constant"),
+        ({"schedule": "constant", "max_steps": 9}, ""),
+    ],
 )
-def test_the_reason_of_auto_names_the_settings_that_apply(settings: dict[str, Setting]) -> None:
+def test_the_reason_of_auto_names_only_what_it_chose(settings: dict[str, Setting], schedule: str) -> None:
     configs = resolve("auto", settings=settings)
-    assert f"hidden {configs.model.hidden_size} " in configs.training.preset_reason
-    assert f"{configs.training.schedule} " in configs.training.preset_reason
-    assert "5,000,000 characters on cpu" in configs.training.preset_reason
+    size, _, reason = configs.training.preset_reason.partition(" for ")
+    assert (f"hidden {configs.model.hidden_size}" in size) == ("hidden_size" not in settings)
+    assert reason == f"5,000,000 characters on cpu{schedule}"

@@ -56,7 +56,7 @@ def test_a_run_that_is_being_resumed_can_not_be_resumed_by_another_program(corpu
     emitted: list[e.Event] = []
     TrainingSession(resume_config(max_steps=6), on_stage).run(emitted.append, queue.SimpleQueue())
 
-    assert "open in another program" in only(others, e.RunFailed).detail
+    assert "is active already" in only(others, e.RunFailed).detail
     assert emitted[-1].step == 6
 
 
@@ -66,7 +66,7 @@ def test_an_open_run_can_not_be_resumed_and_its_files_are_unchanged(corpus: Path
     before = (run.journal_path.read_bytes(), run.config_path.read_bytes())
     holder = Journal(run.journal_path)
 
-    with pytest.raises(StorageError, match="open in another program"):
+    with pytest.raises(StorageError, match="is active already"):
         preflight.check(resume_config())
     emitted = run_session(resume_config(max_steps=12))
 

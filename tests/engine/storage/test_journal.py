@@ -74,7 +74,7 @@ def test_a_killed_process_leaves_its_events_and_no_lock(path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == b"x\n"
         assert is_locked(path)
-        with pytest.raises(StorageError, match="tiny is open in another program") as refused:
+        with pytest.raises(StorageError, match="tiny is active already") as refused:
             Journal(path)
         assert "tweetgen-tui attach tiny" in refused.value.hint
         process.send_signal(signal.SIGKILL)

@@ -24,7 +24,8 @@ def attach(
 ) -> None:
     """Open the screen of a run in the background or another terminal.
 
-    Every key works. d detaches again, q asks whether to stop the run. Of a run that has finished, this prints how.
+    Every key works. d detaches again, q asks whether to stop the run. If the run has finished, this prints how it
+    ended.
 
     Examples:
     tweetgen-tui attach
@@ -72,7 +73,7 @@ def _active_runs() -> list[RunFolder]:
 
 def _welcome(folder: RunFolder, *, is_read_only: bool) -> str:
     """Return the notice shown after attaching: the name of the run, and how to leave it."""
-    ways = "Read-only; q leaves." if is_read_only else "d detaches and it continues; q asks whether to end it."
+    ways = "Read-only; q leaves." if is_read_only else "d detaches and it continues; q asks whether to stop the run."
     others = ", ".join(run.name for run in _active_runs() if run != folder)
     return f"This is the run {folder.name}. {ways}" + (f" Also active: {others}." if others else "")
 

@@ -47,7 +47,7 @@ def list_all(*, as_json: AsJson = False) -> None:
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME-OR-PATH", help="Name as listed by checkpoints list, or a file.")],
     *,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Verify a checkpoint and print its metadata."""
     path = resolve_checkpoint(name)

@@ -29,7 +29,7 @@ def fetch(
         str | None, typer.Option(metavar="URL", help="Download from a mirror; the checksum stays the same.")
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Accept the terms without being asked, as without a terminal.")
+        bool, typer.Option("--yes", "-y", help="Accept the terms without being asked; needed without a terminal.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -24,6 +24,16 @@ _PACKAGES = (
     *("tweetgen-tui", "torch", "textual", "rich", "typer", "numpy", "safetensors", "msgspec", "httpx"),
     *("numba", "pyarrow", "libipld"),
 )
+_LABELS = {
+    "nvml": "GPU load and temperature (NVML)",
+    "nvml_problem": "problem with NVML",
+    "free_gigabytes": "free space",
+    "cache_megabytes": "cache size",
+    "is_terminal": "stderr is a terminal",
+    "glyphs_chosen": "glyphs set in config.toml",
+}
+"""Display names of facts, by JSON name; others are shown under theirs."""
+_UNITS = {"free_gigabytes": " GB", "cache_megabytes": " MB"}
 
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
@@ -39,7 +49,10 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print one JS
         return
     for number, (heading, facts) in enumerate(report.items()):
         sys.stdout.write(("\n" if number else "") + heading + "\n")
-        print_facts((f"  {name.replace('_', ' ')}", _shown(value)) for name, value in facts.items())
+        print_facts(
+            (f"  {_LABELS.get(name, name.replace('_', ' '))}", _shown(value) + _UNITS.get(name, ""))
+            for name, value in facts.items()
+        )
 
 
 def _machine() -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # it imports torch
 
 def print_bench(report: BenchReport) -> None:
     """Print the machine and a table per part; the spread is the interquartile range over the rounds."""
-    print_facts((name.replace("_", " "), _shown(name, value)) for name, value in report.machine.items() if value)
+    print_facts((_label(name), _shown(name, value)) for name, value in report.machine.items() if value)
     sys.stdout.write("\n")
     _print_training(report)
     sys.stdout.write("\n")
@@ -29,7 +29,7 @@ def _print_training(report: BenchReport) -> None:
     rows = (
         (
             f"{row.embedding_size}, {row.hidden_size}, {row.batch_size}",
-            row.path,
+            _program(row.path),
             _rate(row.chars_per_second),
             _times(row.ratio_to_tutorial),
             _percent(row.share_of_limit),
@@ -47,7 +47,7 @@ def _print_sampling(report: BenchReport) -> None:
         (
             f"{row.embedding_size}, {row.hidden_size}",
             str(row.num_tweets),
-            row.path,
+            _program(row.path),
             _rate(row.chars_per_second),
             _times(row.ratio_to_tutorial),
             _percent(row.spread),
@@ -55,6 +55,18 @@ def _print_sampling(report: BenchReport) -> None:
         for row in report.sample
     )
     print_table(("embedding, hidden", "batch", "sampling", "chars/s", "vs. tutorial", "spread"), rows)
+
+
+def _label(name: str) -> str:
+    """Return the display name of a fact about the machine."""
+    return name.replace("peak_bytes", "peak_memory").replace("_", " ")
+
+
+def _program(path: str) -> str:
+    """Return the display name of an implementation."""
+    from engine.bench.training import OURS
+
+    return f"tweetgen-tui{path.removeprefix(OURS)}" if path.startswith(OURS) else path
 
 
 def _shown(name: str, value: str | float) -> str:

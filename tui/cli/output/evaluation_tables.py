@@ -14,6 +14,14 @@ if TYPE_CHECKING:  # they import torch
     from engine.training.evaluation import Evaluation
 
 _N_GRAM = "witten_bell_"
+_LABELS = {
+    "bits_per_char": "bits/char",
+    "nats_per_char": "nats/char",
+    "num_tweets": "tweets",
+    "num_chars": "characters",
+    "num_unknown_chars": "outside the vocabulary",
+}
+"""Display names of the figures, by JSON name."""
 
 
 def print_evaluation_json(result: Evaluation, bits: Mapping[str, float] | None, comparison: Comparison | None) -> None:
@@ -26,9 +34,9 @@ def print_evaluation_json(result: Evaluation, bits: Mapping[str, float] | None, 
 
 def print_evaluation(result: Evaluation, bits: Mapping[str, float] | None, comparison: Comparison | None) -> None:
     """Print the model's figures, and a table for baselines and quality if computed."""
-    shown = {name: f"{value:.4f}" for name, value in _losses(result).items()}
-    shown |= {name: format_count(count) for name, count in _counts(result).items()}
-    print_facts((name.replace("_", " "), value) for name, value in shown.items())
+    shown = {_LABELS[name]: f"{value:.4f}" for name, value in _losses(result).items()}
+    shown |= {_LABELS[name]: format_count(count) for name, count in _counts(result).items()}
+    print_facts(shown.items())
     if bits is not None:
         sys.stdout.write("\n")
         _print_baselines(result.bits_per_char, bits)

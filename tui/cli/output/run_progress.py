@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.compute.calibration import threads_label
+from engine.corpus.report import counted
 from engine.protocol import events
 from engine.protocol.events import Event
 from engine.protocol.stage import Stage
@@ -47,9 +48,9 @@ def _describe_start(event: events.RunStarted) -> str:
     if event.resumed_from is not None:
         how = f"resumed from {event.resumed_from}"
     return (
-        f"run {event.run}: {event.corpus}, {format_count(event.num_train_tweets)} training tweets, "
+        f"run {event.run}: {event.corpus}, {counted(event.num_train_tweets, 'training tweet')}, "
         f"{format_count(event.num_parameters)} parameters, {event.device} {event.precision}, "
-        f"{threads_label(event.num_threads)}{f', both {event.tuning}' if event.tuning else ''}; {how}"
+        f"{threads_label(event.num_threads)}{f', precision and threads {event.tuning}' if event.tuning else ''}; {how}"
     )
 
 

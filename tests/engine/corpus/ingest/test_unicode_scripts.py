@@ -22,7 +22,7 @@ from engine.text import LINE_BREAK
         ("𝓱𝕙ℝℓ", "mathematical letters"),
         ("𐌀", "Old Italic"),
         ("☺❤🐱🏽🇫©", SYMBOLS),
-        (" \u3000", "blanks"),
+        (" \u3000", "spaces"),
         ("12½³", "digits"),
         (".,@#_¿", "punctuation"),
         ("$+<~", "other signs"),
