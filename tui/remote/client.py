@@ -138,7 +138,7 @@ class RemoteBridge:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        """Serve connections until the run ends or the screen leaves. The thread's body."""
+        """Serve connections until the run ends or the screen disconnects. The thread's body."""
         try:
             seconds = _CONNECT_SECONDS
             while self._should_run:
