@@ -13,6 +13,7 @@ import typer
 from engine.checkpoints.catalog import require_trusted_corpus, resolve_checkpoint
 from engine.config.corpus import CorpusConfig
 from engine.config.run import RuntimeConfig, SamplingConfig
+from engine.corpus.report import counted
 from engine.errors import ConfigError, CorpusError
 from tui.cli.options import (
     MACHINE,
@@ -160,7 +161,7 @@ def _tweets(files: CorpusConfig | None, own: Corpus | None) -> FlatTweets:
     from engine.corpus.loading import read_tweets
 
     if files is None and own is not None:
-        sys.stderr.write(f"the {len(own.validation):,} validation tweets of {own.name}\n")
+        sys.stderr.write(f"{counted(len(own.validation), 'validation tweet')} of {own.name}\n")
         return own.validation
     with show_progress() as on_progress:
         tweets, report = read_tweets(files or CorpusConfig(), on_progress)

@@ -11,10 +11,21 @@ from tui.formatting.numbers import format_count, format_size
 if TYPE_CHECKING:  # it imports torch
     from engine.bench.benchmark import BenchReport
 
+_LABELS = {
+    "peak_bytes_before": "peak memory at start",
+    "peak_bytes_reading": "peak memory after reading",
+    "peak_bytes_training": "peak memory after training",
+}
+"""Display names of facts about the machine, by JSON name; others are shown under theirs."""
+
 
 def print_bench(report: BenchReport) -> None:
     """Print the machine and a table per part; the spread is the interquartile range over the rounds."""
-    print_facts((_label(name), _shown(name, value)) for name, value in report.machine.items() if value)
+    print_facts(
+        (_LABELS.get(name, name.replace("_", " ")), _shown(name, value))
+        for name, value in report.machine.items()
+        if value
+    )
     sys.stdout.write("\n")
     _print_training(report)
     sys.stdout.write("\n")
@@ -55,11 +66,6 @@ def _print_sampling(report: BenchReport) -> None:
         for row in report.sample
     )
     print_table(("embedding, hidden", "batch", "sampling", "chars/s", "vs. tutorial", "spread"), rows)
-
-
-def _label(name: str) -> str:
-    """Return the display name of a fact about the machine."""
-    return name.replace("peak_bytes", "peak_memory").replace("_", " ")
 
 
 def _program(path: str) -> str:
